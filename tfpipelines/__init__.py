@@ -1,0 +1,25 @@
+"""Task pipelines for Keras 3: from a folder of data to a model you can trust and ship.
+
+    import tfpipelines
+
+    run = tfpipelines.run("image-cls", {"data.path": "photos/"})
+    run.metrics["test"]["accuracy"]
+    run.predict(["some.jpg", "others/"])
+
+Names are imported when they are first used, so that `import tfpipelines` costs nothing.
+"""
+
+from .lazy import attach
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, _names = attach(
+    __name__,
+    {
+        "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run"),
+        "datasets.images": ("decode_image",),
+        "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "Interrupted", "ResourceError", "RunInUseError", "TfpipelinesError"),
+        "observer": ("Observer",),
+    },
+)
+__all__ = ["__version__", *_names]

@@ -1,0 +1,261 @@
+"""The command `tfpipe`: reads words, calls the API, prints. Nothing heavy is imported before a command needs it."""
+
+import functools
+import json
+import os
+import traceback
+
+import click
+
+from . import __version__
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+def _complete_pipelines(context, parameter, incomplete):
+    from .config import pipeline_names
+
+    return [name for name in pipeline_names() if name.startswith(incomplete)]
+
+
+def _print_completion(context, parameter, shell):
+    if shell and not context.resilient_parsing:
+        from click.shell_completion import get_completion_class
+
+        click.echo(get_completion_class(shell)(cli, {}, "tfpipe", "_TFPIPE_COMPLETE").source())
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="tfpipe", message="%(prog)s %(version)s")
+@click.option("--completion", type=click.Choice(_SHELLS), expose_value=False, is_eager=True, callback=_print_completion, help="Print the completion script of a shell: eval \"$(tfpipe --completion bash)\".")
+def cli():
+    """From a folder of data to a model you can trust and ship.
+
+    \b
+    tfpipe run image-cls                        sample data, no network needed
+    tfpipe run image-cls data.path=photos/      your own folder
+    tfpipe predict runs/latest some.jpg         what came out of it
+
+    OVERRIDES are KEY=VALUE words such as train.epochs=5; `tfpipe show NAME` lists the keys.
+
+    \b
+    Exit codes: 0 done, 1 a bug, 2 usage or config, 3 data, 4 disk, memory or permissions, 5 diverged,
+    6 run folder in use, 7 model damaged or not trusted, 130 Ctrl-C, 143 SIGTERM.
+    """
+
+
+def _command(function):
+    """A command with --json and --debug. It gets a Terminal as first argument and returns what --json prints."""
+
+    @cli.command(name=function.__name__.strip("_"))
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def wrapped(*args, as_json: bool, debug: bool, **options):
+        from .console import Terminal
+
+        terminal = Terminal(results=not as_json, redirect=True)
+        code = 0
+        try:
+            document = function(terminal, *args, **options)
+        except click.ClickException:
+            raise
+        except BaseException as error:
+            code, document = _report(error, terminal, debug)
+        if as_json:
+            from .runs import plain
+
+            click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
+        terminal.close(keep_log=code == 1)
+        click.get_current_context().exit(code)
+
+    return wrapped
+
+
+def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
+    """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
+    from .errors import Interrupted, TfpipelinesError
+
+    if isinstance(error, BrokenPipeError):  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0, {}
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        error = Interrupted("Stopped by Ctrl-C.")
+    if not isinstance(error, (TfpipelinesError, Interrupted)):
+        if terminal.log is None:
+            terminal.send_chatter_aside()
+        with open(terminal.log, "a", encoding="utf-8") as log:
+            traceback.print_exception(error, file=log)
+        error = TfpipelinesError(f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {terminal.log}.").with_traceback(error.__traceback__)
+    terminal.error(error)
+    if debug:
+        terminal.messages.print("".join(traceback.format_exception(error)))
+    facts = {"exit_code": error.exit_code, "cause": error.cause, "remedy": error.remedy, "details": list(error.details)}
+    result = getattr(error, "result", None)
+    return error.exit_code, {"error": facts} if result is None else {"error": facts, "result": result}
+
+
+_overrides = click.argument("overrides", nargs=-1)
+_pipeline = click.argument("pipeline", shell_complete=_complete_pipelines)
+
+
+@_command
+def _list(terminal):
+    """Show the pipelines and sample data that come with the package."""
+    from . import list_pipelines
+    from .config.files import packaged
+
+    entries = list_pipelines()
+    samples = sorted(path.name for path in packaged("samples").iterdir() if (path / "README.md").is_file())
+    if terminal.results:
+        from .console import print_table
+
+        print_table(["pipeline", "task", "what it is"], [[entry["name"], entry["task"], entry["description"]] for entry in entries])
+        click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
+    return {"pipelines": entries, "samples": samples}
+
+
+@_command
+@_pipeline
+@_overrides
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the pipeline's task instead.")
+def show(terminal, pipeline, overrides, schema):
+    """Print a pipeline with every field resolved, as YAML that `tfpipe run` accepts."""
+    from . import config
+    from .tasks import SCHEMAS
+
+    loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
+    for note in loaded.notes:
+        terminal.note(note)
+    if schema:
+        content = type(loaded.pipeline).model_json_schema()
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+    else:
+        content, text = config.as_dict(loaded.pipeline), config.to_yaml(loaded.pipeline).rstrip()
+    if terminal.results:
+        click.echo(text)
+    return content
+
+
+@_command
+@_pipeline
+@click.argument("file", required=False)
+def init(terminal, pipeline, file):
+    """Copy a pipeline file here, to edit and to run."""
+    from pathlib import Path
+
+    from .config import find_pipeline
+    from .errors import ConfigError
+    from .runs import atomic_write
+
+    source = find_pipeline(pipeline)
+    target = Path(file or source.name)
+    if target.exists():
+        raise ConfigError(f"{target} exists already.", "Name another file: tfpipe init NAME FILE.")
+    atomic_write(target, source.read_bytes())
+    if terminal.results:
+        click.echo(f"{target} written; edit it, then: tfpipe run {target}")
+    return {"file": str(target)}
+
+
+@_command
+@click.argument("path")
+@_overrides
+@click.option("--pipeline", default="image-cls", show_default=True, shell_complete=_complete_pipelines, help="Whose data settings and rules apply.")
+def check(terminal, path, overrides, pipeline):
+    """Look at data as a run would, and say what is there and what is wrong with it."""
+    from . import api
+    from .console import print_check
+
+    terminal.send_chatter_aside()
+    report = api.check(path, overrides, pipeline=pipeline)
+    if terminal.results:
+        print_check(report.facts)
+    if report.error:
+        report.error.result = report.facts
+        raise report.error
+    return report.facts
+
+
+@_command
+@_pipeline
+@_overrides
+@click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in.")
+@click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")
+@click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run.")
+def run(terminal, pipeline, overrides, out, name, start):
+    """Train, evaluate and save a model by a pipeline."""
+    from . import api
+
+    return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
+
+
+@_command
+@click.argument("run")
+def resume(terminal, run):
+    """Go on with an interrupted or crashed run."""
+    from . import api
+
+    return _summary(api.resume(run, observer=terminal))
+
+
+@_command
+@click.argument("run")
+@click.argument("path")
+@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), help="Which part of data that have splits; default: test, else all.")
+@click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
+def evaluate(terminal, run, path, split, out):
+    """Measure a run's model on new labelled data."""
+    from . import api
+    from .console import finding_lines, print_metrics
+
+    loaded = api.load(run)
+    terminal.send_chatter_aside()
+    figures = loaded.evaluate(path, split, out)
+    for line in finding_lines(figures["findings"], ("warning",)):
+        terminal.messages.print(line)
+    if terminal.results:
+        print_metrics(figures)
+        click.echo(f"{figures['samples']} samples ({figures['split']})")
+    return figures
+
+
+@_command
+@click.argument("run")
+@click.argument("inputs", nargs=-1, required=True, metavar="PATH...")
+@click.option("--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout.")
+@click.option("--batch-size", default=128, show_default=True, help="Inputs that go through the model at once.")
+def predict(terminal, run, inputs, out, batch_size):
+    """Predict for files, folders, globs or tables. What cannot be read is reported, the rest is predicted."""
+    from pathlib import Path
+
+    from . import api
+    from .errors import DataError
+    from .evaluation.predictions import to_csv, to_records
+    from .runs import atomic_write
+
+    loaded = api.load(run)
+    terminal.send_chatter_aside()
+    table = loaded.predict(list(inputs), batch_size)
+    records = to_records(table)
+    if out:
+        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if Path(out).suffix.lower() == ".json" else to_csv(table)
+        atomic_write(Path(out), text)
+    elif terminal.results:
+        click.echo(to_csv(table), nl=False)
+    bad = [row for row in records if row.get("error")]
+    if bad:
+        error = DataError(f"{len(bad)} of {len(records)} inputs could not be read.", "The others are predicted.", [f"{row['item']}: {row['error']}" for row in bad[:10]])
+        error.result = records
+        raise error
+    return records
+
+
+def _summary(finished) -> dict:
+    return {"run": str(finished.folder), "status": finished.status, "metrics": finished.metrics}
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="tfpipe")

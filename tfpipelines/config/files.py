@@ -1,0 +1,140 @@
+"""Pipeline files: where the packaged ones lie, and YAML in which the schema, not the spelling, decides the type."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ConfigError, nearest
+
+
+def packaged(kind: str) -> Path:
+    """The folder of what comes with the package.
+
+    Args:
+        kind: `"pipelines"` or `"samples"`.
+
+    Returns:
+        The installed folder (wheel or editable), or that of the repository in a bare checkout.
+
+    Raises:
+        ConfigError: if neither is there.
+    """
+    spec = importlib.util.find_spec(f"tfpipelines.{kind}")
+    if spec is not None and spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    folder = Path(__file__).resolve().parents[2] / {"pipelines": "pipelines", "samples": "data"}[kind]
+    if not folder.is_dir():
+        raise ConfigError(f"The installation lacks its {kind}.", "Install tfpipelines again.")
+    return folder
+
+
+def pipeline_names() -> list[str]:
+    """Names of the packaged pipelines, in alphabetical order."""
+    return sorted(path.stem for path in packaged("pipelines").glob("*.yaml"))
+
+
+def find_pipeline(name: str) -> Path:
+    """The file of a packaged pipeline, or `name` itself where it is a path to a YAML file.
+
+    Raises:
+        ConfigError: if there is no such pipeline; it names the nearest one.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        if not path.is_file():
+            raise ConfigError(f"There is no pipeline file {name}.", "Give the path of a YAML file, or a name that `tfpipe list` shows.")
+        return path
+    names = pipeline_names()
+    if name not in names:
+        guess = nearest(name, names)
+        hint = f"Did you mean {guess}?" if guess else f"There are: {', '.join(names)}."
+        raise ConfigError(f"There is no pipeline named {name!r}.", hint)
+    return packaged("pipelines") / f"{name}.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML whose plain scalars stay text (but for null): pydantic turns them into what the field is."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node, deep=False):
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if key in seen:
+                raise ConfigError(f"The key {key!r} stands twice: in lines {seen[key]} and {line}.", "Keep one of them.")
+            seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str, origin: str) -> Any:
+    """YAML text to nested dicts and lists of strings and None.
+
+    Raises:
+        ConfigError: with line and column, if the text is not YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{origin}{where} is not valid YAML: {error.problem}.", "Mend the line; indent with spaces.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}.", "Mend the file.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error.cause}", error.remedy) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A pipeline file as nested dicts.
+
+    Raises:
+        ConfigError: if the file cannot be read or does not hold a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.", "Give a UTF-8 text file.") from error
+    content = parse_yaml(text, str(path))
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no pipeline.", "A pipeline file begins with `task: NAME`; see `tfpipe show image-cls`.")
+    return content
+
+
+def description(path: Path) -> str:
+    """The first comment line of a pipeline file, without its mark."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            return line.lstrip("# ").strip()
+    return ""
+
+
+class _Flow(dict):
+    """A mapping that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Sections as blocks, what is in them on one line each."""
+
+
+_Dumper.add_representer(_Flow, lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True))
+_Dumper.add_representer(list, lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True))
+
+
+def dump_yaml(content: dict[str, Any]) -> str:
+    """Nested dicts as YAML that `parse_yaml` and the schema read back to the same values."""
+    return yaml.dump(_laid_out(content, 0), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000)
+
+
+def _laid_out(value: Any, depth: int) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _laid_out(item, depth + 1) for key, item in value.items()}
+    flow = depth > 2 or (depth == 2 and not any(isinstance(item, dict) for item in inner.values()))
+    return _Flow(inner) if flow else inner

@@ -1,0 +1,55 @@
+"""The `data` section of tasks that read images."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Section, first_of
+
+Level = Annotated[int, Field(ge=0, le=255)]
+
+
+class Augment(Section):
+    """Random changes to training images, drawn for each sample from (seed, epoch, position). All off by default."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    crop: Fraction = Field(0.0, description="largest share of each side cut away at random, then resized back")
+    translate: Fraction = Field(0.0, description="largest shift, as a share of the side")
+    rotate: Annotated[float, Field(ge=0, le=0.5)] = Field(0.0, description="largest turn, as a share of a full circle")
+    zoom: Fraction = Field(0.0, description="largest change of scale, in or out")
+    brightness: Fraction = Field(0.0, description="largest shift, as a share of the full range")
+    contrast: Fraction = Field(0.0, description="largest change of the distance from the image's mean")
+    fill: Literal["constant", "nearest", "reflect", "wrap"] = Field("constant", description="what lies beyond the border; constant: black")
+    mixup: NonNegative = Field(0.0, description="alpha of Beta(alpha, alpha), Zhang et al. 2018; 0: off")
+    cutmix: NonNegative = Field(0.0, description="alpha of Beta(alpha, alpha), Yun et al. 2019; 0: off")
+
+
+class ImageData(Section):
+    """Where the images are, how they are split and what the network gets to see."""
+
+    path: str = Field(description="a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME", min_length=1, json_schema_extra=FIXED)
+    layout: first_of(Auto, Literal["classes", "splits"]) = Field("auto", description="folders: whether the first level names classes or splits", json_schema_extra=FIXED)
+    item_column: str | None = Field(None, description="table: the column of image files", json_schema_extra=FIXED)
+    label_column: str | None = Field(None, description="table: the column of classes", json_schema_extra=FIXED)
+    split_column: str | None = Field(None, description="table: the column of splits", json_schema_extra=FIXED)
+    root: str | None = Field(None, description="table: the folder its files lie in; default: the table's own", json_schema_extra=FIXED)
+    validation: Fraction = Field(0.15, description="share cut off for validation where none is given", json_schema_extra=FIXED)
+    test: Fraction = Field(0.15, description="share cut off for the test where none is given; 0: no test", json_schema_extra=FIXED)
+    folds: first_of(Annotated[int, Field(ge=2)], str, None) = Field(None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED)
+    limit: Count | None = Field(None, description="use at most so many rows of each split", json_schema_extra=FIXED)
+    on_bad: Literal["error", "skip"] = Field("error", description="unreadable images and rows without label", json_schema_extra=FIXED)
+    on_leak: Literal["warn", "error"] = Field("warn", description="the same image in training and in another split", json_schema_extra=FIXED)
+    follow_links: bool = Field(False, description="follow symbolic links, and paths that leave the data folder", json_schema_extra=FIXED)
+    max_pixels: Count = Field(100_000_000, le=178_956_970, description="images whose header claims more are refused", json_schema_extra=FIXED)
+    size: first_of(Auto, Annotated[int, Field(ge=4)], tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]]) = Field(
+        "auto", description="side in pixels, or [height, width]; auto: as they are up to 128, else the median side, at most 128"
+    )
+    channels: first_of(Auto, Literal[1, 3]) = Field("auto", description="1: grey, 3: RGB; auto: grey where every image is")
+    resize: Literal["stretch", "crop", "pad"] = Field("stretch", description="what gives where the shape differs")
+    filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
+    antialias: bool = Field(True, description="widen the filter when shrinking")
+    background: Level = Field(255, description="grey level that transparent pixels are laid on")
+    cache: first_of(Auto, Literal["memory", "disk", "none"]) = Field("auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED)
+    augment: Augment = Augment()
+    class_weights: first_of(Literal["balanced"], dict[str, Positive], None) = Field(None, description="weight of each class in the loss")
+    oversample: bool = Field(False, description="repeat rows of rare classes until all classes are equally frequent")

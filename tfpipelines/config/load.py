@@ -1,0 +1,148 @@
+"""From a name and overrides to a frozen pipeline: schema < file < overrides."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from ..errors import ConfigError, nearest
+from .explain import explain
+from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
+from .pipeline import Pipeline
+
+
+class Loaded(NamedTuple):
+    """A pipeline ready to run, and what loading it had to say."""
+
+    pipeline: Pipeline
+    notes: list[str]
+
+
+def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, schemas: Mapping[str, type[Pipeline]]) -> Loaded:
+    """Resolves a pipeline.
+
+    Args:
+        name: of a packaged pipeline, or the path of a YAML file.
+        overrides: `{"train.epochs": 5}` or `["train.epochs=5"]`; they win over the file.
+        schemas: mapping from a task's name to its Pipeline class.
+
+    Raises:
+        ConfigError: if the pipeline, a key or a value is wrong.
+    """
+    path = find_pipeline(name)
+    content = read_yaml(path)
+    changes = parse_overrides(overrides)
+    schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
+    notes = _drop_foreign_fields(content, changes, schema_class)
+    for key, value in changes.items():
+        _put(content, key.split("."), value)
+    content.setdefault("name", path.stem)
+    return Loaded(validate(content, schema_class, name), notes)
+
+
+def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str) -> Pipeline:
+    """Nested dicts to a pipeline.
+
+    Raises:
+        ConfigError: listing all that is wrong.
+    """
+    try:
+        return schema_class.model_validate(content)
+    except ValidationError as error:
+        raise explain(error, schema_class.model_json_schema(), content, origin) from None
+
+
+def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """`a.b=value` words, or a dict, to a dict of dotted keys. Lists and mappings are given in YAML's [ ] and { }.
+
+    Raises:
+        ConfigError: if a word has no `=` or no key.
+    """
+    if isinstance(overrides, dict):
+        return {key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()}
+    changes: dict[str, Any] = {}
+    for word in overrides:
+        key, mark, text = word.partition("=")
+        if not mark or not key or not all(key.split(".")):
+            raise ConfigError(f"{word!r} is not an override.", "Write KEY=VALUE, as in train.epochs=5.")
+        changes[key] = _value(text, word)
+    return changes
+
+
+def anchored(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline with absolute data paths, so that its file means the same from any folder."""
+    changes = {}
+    for field in ("path", "root"):
+        value = getattr(pipeline.data, field, None)
+        if value and not value.startswith("sample:"):
+            changes[field] = str(Path(value).expanduser().absolute())
+    return pipeline.model_copy(update={"data": pipeline.data.model_copy(update=changes)})
+
+
+def to_yaml(pipeline: Pipeline) -> str:
+    """The resolved pipeline as YAML that `load` accepts and that resolves to an equal pipeline."""
+    return dump_yaml(as_dict(pipeline))
+
+
+def as_dict(pipeline: Pipeline) -> dict[str, Any]:
+    """The resolved pipeline as nested dicts of JSON values, `task` first."""
+    content = pipeline.model_dump(mode="json")
+    content["search"]["space"] = {
+        path: {key: value for key, value in dimension.items() if value not in (None, {})}
+        for path, dimension in content["search"]["space"].items()
+    }
+    content["model"] = {"name": content["model"].pop("name"), **content["model"]}
+    order = ("task", "name", "seed", "data", "model", "train")
+    return {**{key: content[key] for key in order}, **content}
+
+
+def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
+    """One line, `key: before -> after`, for each leaf in which two resolved pipelines differ."""
+    lines = []
+    for key in dict.fromkeys([*before, *after]):
+        here, old, new = f"{path}{key}", before.get(key), after.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += difference(old, new, f"{here}.")
+        elif old != new:
+            lines.append(f"{here}: {old} -> {new}")
+    return lines
+
+
+def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> type[Pipeline]:
+    try:
+        return schemas[task]
+    except KeyError:
+        names = list(schemas)
+        guess = nearest(str(task), names)
+        got = f"task: got {task!r}" if task is not None else "task is missing"
+        raise ConfigError(f"{path}: {got}; allowed: {', '.join(names)}.", f"Did you mean {guess}?" if guess else "Name one of them.") from None
+
+
+def _value(text: str, word: str) -> Any:
+    if text[:1] in ("[", "{"):
+        return parse_yaml(text, f"The override {word}")
+    return None if text in ("null", "~", "") else text
+
+
+def _put(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        if not isinstance(content.get(key), dict):
+            content[key] = {}
+        content = content[key]
+    content[keys[-1]] = value
+
+
+def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
+    """Where an override names another network: removes the file's fields that it lacks, and says so."""
+    model, name = content.get("model"), changes.get("model.name")
+    if not isinstance(model, dict) or name is None or name == model.get("name", schema_class.default_network):
+        return []
+    members = getattr(schema_class.model_fields["model"].annotation, "__args__", ())
+    network = next((member for member in members if member.model_fields["name"].default == name), None)
+    if network is None:
+        return []
+    foreign = [key for key in model if key not in network.model_fields]
+    for key in foreign:
+        del model[key]
+    return [f"model.name={name}: left out {', '.join(f'model.{key}' for key in foreign)} of the file, which {name} does not have"] if foreign else []

@@ -1,0 +1,34 @@
+"""The base of every task's pipeline."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from .search import Search, typed_space
+from .section import Section
+from .train import Evaluation, Train
+
+
+class Pipeline(Section):
+    """A resolved pipeline file: immutable, complete, valid. Each task adds its `task`, `data` and `model` fields."""
+
+    default_network: ClassVar[str | None] = None
+
+    name: str = Field("", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$")
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="of splits, initial weights, order, augmentation and dropout")] = 0
+    train: Train = Train()
+    evaluation: Evaluation = Evaluation()
+    search: Search = Search()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_network(cls, raw: Any) -> Any:
+        if cls.default_network and isinstance(raw, dict):
+            model = raw.get("model", {})
+            if isinstance(model, dict) and "name" not in model:
+                return {**raw, "model": {**model, "name": cls.default_network}}
+        return raw
+
+    @model_validator(mode="after")
+    def _typed_search(self) -> "Pipeline":
+        return self.model_copy(update={"search": self.search.model_copy(update={"space": typed_space(self.search, type(self))})})

@@ -1,0 +1,33 @@
+"""The base of every section of a pipeline file, and field types that several sections use."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+FIXED = {"searchable": False}  # json_schema_extra of a field that a hyperparameter search must not touch
+
+
+class Section(BaseModel):
+    """A part of a pipeline file: unknown keys are errors, values cannot be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+def first_of(*members: Any):
+    """A union that takes the first member a value fits, so that `5` in a file is a number before it is a name."""
+    union = members[0]
+    for member in members[1:]:
+        union = union | member
+    return Annotated[union, Field(union_mode="left_to_right")]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Counts = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]  # one number stands for a list of one
+Auto = Literal["auto"]

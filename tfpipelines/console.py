@@ -1,0 +1,227 @@
+"""What people see: progress on stderr, results on stdout."""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from .observer import Observer
+
+_PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
+_CLASSES_SHOWN = 20
+
+
+class Terminal(Observer):
+    """Prints a run as it goes: one updating line per epoch on a terminal, one plain line per epoch elsewhere.
+
+    Args:
+        results: whether the result goes to stdout; off where the caller prints JSON there.
+        redirect: send file descriptor 2, where TensorFlow's own messages go, to logs/run.log. For the command line only.
+    """
+
+    def __init__(self, results: bool = True, redirect: bool = False):
+        self.results, self.redirect = results, redirect
+        self.messages = _console(sys.stderr)
+        self.log: Path | None = None
+        self._aside = False
+        self._bar: Progress | None = None
+        self._started = 0.0
+        self._epochs_seen = 0
+
+    def send_chatter_to(self, log: Path) -> None:
+        """File descriptor 2 goes to `log` from now on; our own messages still go where it went before."""
+        if self.log is None:
+            self.messages = _console(os.fdopen(os.dup(2), "w", buffering=1))
+        with open(log, "ab") as file:
+            os.dup2(file.fileno(), 2)
+        self.log = log
+
+    def send_chatter_aside(self) -> None:
+        """The same for commands without a run folder: to a file of the system's temporary folder."""
+        handle, name = tempfile.mkstemp(prefix="tfpipe-", suffix=".log")
+        os.close(handle)
+        self.send_chatter_to(Path(name))
+        self._aside = True
+
+    def close(self, keep_log: bool) -> None:
+        """Ends a command: removes a log that was sent aside, unless it is wanted."""
+        self._stop_bar()
+        if self._aside and not keep_log:
+            self.log.unlink(missing_ok=True)
+
+    def started(self, folder, pipeline) -> None:
+        if self.redirect:
+            self.send_chatter_to(folder / "logs" / "run.log")
+        self.messages.print(f"run folder  {folder}")
+        self._folder = folder
+
+    def environment(self, facts: dict[str, Any]) -> None:
+        versions = facts["versions"]
+        names = {"tfpipelines": "tfpipelines", "tensorflow": "TensorFlow", "keras": "Keras", "python": "Python"}
+        self.messages.print("versions    " + ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions))
+        self.messages.print(f"device      {facts['device']}, {versions['backend']} backend")
+
+    def data(self, facts: dict[str, Any]) -> None:
+        self.messages.print(counts_table(facts["counts"]))
+        for line in finding_lines(facts["findings"], ("warning", "note")):
+            self.messages.print(line)
+
+    def model(self, facts: dict[str, Any]) -> None:
+        shape = " x ".join(map(str, facts["input_shape"]))
+        self.messages.print(f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, {facts['steps_per_epoch']} steps an epoch")
+        self._started, self._epochs_seen = time.monotonic(), 0
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        if not self.messages.is_terminal:
+            return
+        if self._bar is None:
+            self._bar = Progress(TextColumn("epoch {task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"), console=self.messages, transient=True)
+            self._bar.start()
+            self._bar.add_task(str(epoch), total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done)
+
+    def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
+        self._stop_bar()
+        self._epochs_seen += 1
+        left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
+        names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
+        figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
+        rate = samples / max(row["seconds"], 1e-9)
+        eta = f"  ETA {duration(left)}" if left else ""
+        self.messages.print(f"epoch {row['epoch']:>3}/{epochs}  {figures}  {row['seconds']:.1f} s  {rate:,.0f} samples/s{eta}")
+
+    def note(self, text: str) -> None:
+        self._stop_bar()
+        self.messages.print(f"note: {text}")
+
+    def finished(self, folder, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        if not self.results:
+            return
+        print_metrics(metrics)
+        out = _console(sys.stdout)
+        out.print(f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}")
+        model = f"{folder}/fold-0" if "folds" in metrics else str(folder)
+        out.print(f"next: tfpipe predict {model} FILE...    tfpipe evaluate {model} PATH    tensorboard --logdir {folder}/logs")
+
+    def error(self, error: BaseException) -> None:
+        """Prints cause, details and remedy of an error."""
+        self._stop_bar()
+        cause, remedy, details = getattr(error, "cause", str(error)), getattr(error, "remedy", ""), getattr(error, "details", ())
+        self.messages.print(f"error: {cause}")
+        for line in details:
+            self.messages.print(f"  {line}")
+        if remedy:
+            self.messages.print(remedy)
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
+    out = _console(sys.stdout)
+    parts = [part for part in ("validation", "test") if part in metrics]
+    table = Table("metric", *parts, *(["95% interval (test)"] if metrics.get("intervals") else []))
+    for name in dict.fromkeys(name for part in parts for name in metrics[part]):
+        cells = [_figure(metrics, part, name) for part in parts]
+        if metrics.get("intervals"):
+            cells.append("{:.4f} to {:.4f}".format(*metrics["intervals"][name]) if name in metrics["intervals"] else "")
+        table.add_row(name, *cells)
+    out.print(table)
+    classes = metrics.get("per_class", {})
+    if classes:
+        shown = sorted(classes.items(), key=lambda entry: entry[1]["f1"])[:_CLASSES_SHOWN]
+        table = Table("class", "precision", "recall", "f1", "samples")
+        for name, row in shown if len(classes) > _CLASSES_SHOWN else classes.items():
+            table.add_row(_plain(name), *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["support"]))
+        out.print(table)
+        if len(classes) > _CLASSES_SHOWN:
+            out.print(f"the {_CLASSES_SHOWN} classes of lowest f1 out of {len(classes)}; all are in metrics.json")
+
+
+def print_check(facts: dict[str, Any]) -> None:
+    """What a check found, on stdout."""
+    out = _console(sys.stdout)
+    if facts.get("counts"):
+        out.print(counts_table(facts["counts"]))
+    if facts.get("size"):
+        formats = ", ".join(f"{count} {name}" for name, count in facts["formats"].items())
+        out.print(f"images: {formats}; used at {facts['size'][0]} x {facts['size'][1]}, {'grey' if facts['channels'] == 1 else 'RGB'}")
+    for line in finding_lines(facts["findings"], ("error", "warning", "note")):
+        out.print(line)
+
+
+def print_table(columns: list[str], rows: list[list[str]]) -> None:
+    """A plain table on stdout."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(_plain, row))
+    _console(sys.stdout).print(table)
+
+
+def counts_table(counts: dict[str, dict[str, int]]) -> Table:
+    """Split x class; with many classes only their number and extremes."""
+    splits = list(counts)
+    classes = list(dict.fromkeys(name for row in counts.values() for name in row))
+    table = Table("class", *splits, title=None)
+    shown = classes if len(classes) <= _CLASSES_SHOWN else classes[: _CLASSES_SHOWN - 1]
+    for name in shown:
+        table.add_row(_plain(name), *(str(counts[split].get(name, 0)) for split in splits))
+    if len(shown) < len(classes):
+        rest = [[counts[split].get(name, 0) for name in classes[len(shown) :]] for split in splits]
+        table.add_row(f"{len(classes) - len(shown)} more", *(f"{min(row)} to {max(row)} each" for row in rest))
+    table.add_section()
+    table.add_row("all", *(str(sum(counts[split].values())) for split in splits))
+    return table
+
+
+def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -> list[str]:
+    """Findings as text, the first ten items of each."""
+    lines = []
+    for finding in findings:
+        if finding["severity"] in severities:
+            lines.append(f"{finding['severity']}: {finding['message']}." + (f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else ""))
+            lines += [f"  {item}" for item in finding["items"][:10]]
+            if len(finding["items"]) > 10:
+                lines.append(f"  ... and {len(finding['items']) - 10} more")
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 42 s, 3 min 20 s, 2 h 5 min."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _figure(metrics: dict[str, Any], part: str, name: str) -> str:
+    if name not in metrics[part]:
+        return ""
+    spread = metrics.get("spread", {}).get(part, {}).get(name)
+    text = f"{metrics[part][name]:.4f}"
+    return f"{text} ± {spread['std']:.4f} ({spread['min']:.4f} to {spread['max']:.4f})" if spread else text
+
+
+def _console(stream) -> Console:
+    console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
+
+
+def _plain(text: str) -> str:
+    """Text without control characters: class and file names are data."""
+    return "".join(character if character.isprintable() else "�" for character in str(text))

@@ -1,0 +1,124 @@
+"""Augmentation of image batches in tf.data. Every number drawn for a sample is a pure function of (seed, epoch, position)."""
+
+import math
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+_DRAWS = 16  # uniform numbers of a sample; each use below has a column of its own, so that one setting never shifts another
+_FLIP_X, _FLIP_Y, _SHIFT_X, _SHIFT_Y, _TURN, _ZOOM, _CROP, _CROP_X, _CROP_Y, _BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(14)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes; the arguments are the fields of `config.images.Augment`."""
+
+    flip: str = "none"
+    crop: float = 0.0
+    translate: float = 0.0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    fill: str = "constant"
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __call__(self, images: tf.Tensor, targets: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Changes a batch.
+
+        Args:
+            images: float32 (batch, height, width, channels), levels 0 to 255.
+            targets: float32 (batch, classes).
+            seed: of the run.
+            epoch, start: int64 scalars; the batch holds positions start, start + 1, ... of the epoch.
+
+        Returns:
+            Images and targets of the same shapes.
+        """
+        draws = uniform(seed, epoch, start, tf.shape(images)[0])
+        if self._moves:
+            images = self._move(images, draws)
+        if self.contrast:
+            factor = (1.0 + self.contrast * (2.0 * draws[:, _CONTRAST] - 1.0))[:, None, None, None]
+            mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+            images = mean + factor * (images - mean)
+        if self.brightness:
+            images += 255.0 * self.brightness * (2.0 * draws[:, _BRIGHT] - 1.0)[:, None, None, None]
+        if self.contrast or self.brightness:
+            images = tf.clip_by_value(images, 0.0, 255.0)
+        if self.mixup or self.cutmix:
+            images, targets = self._mix(images, targets, draws, seed, epoch, start)
+        return images, targets
+
+    @property
+    def _moves(self) -> bool:
+        return self.flip != "none" or any((self.crop, self.translate, self.rotate, self.zoom))
+
+    def _move(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """All geometric changes as one projective transform, so that pixels are interpolated once."""
+        height, width = images.shape[1:3]
+        signed = 2.0 * draws - 1.0
+        angle = 2.0 * math.pi * self.rotate * signed[:, _TURN]
+        scale = (1.0 + self.zoom * signed[:, _ZOOM]) * (1.0 - self.crop * draws[:, _CROP])
+        mirror_x = tf.where((draws[:, _FLIP_X] < 0.5) & (self.flip in ("horizontal", "both")), -1.0, 1.0)
+        mirror_y = tf.where((draws[:, _FLIP_Y] < 0.5) & (self.flip in ("vertical", "both")), -1.0, 1.0)
+        free = 1.0 - scale if self.crop else tf.zeros_like(scale)  # what a crop leaves to choose its place from
+        shift_x = width * (self.translate * signed[:, _SHIFT_X] + 0.5 * tf.maximum(free, 0.0) * signed[:, _CROP_X])
+        shift_y = height * (self.translate * signed[:, _SHIFT_Y] + 0.5 * tf.maximum(free, 0.0) * signed[:, _CROP_Y])
+        # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, with A = scale * rotation * mirror.
+        a, b = scale * tf.cos(angle) * mirror_x, -scale * tf.sin(angle) * mirror_y
+        c, d = scale * tf.sin(angle) * mirror_x, scale * tf.cos(angle) * mirror_y
+        center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
+        move_x = center_x - a * center_x - b * center_y + shift_x
+        move_y = center_y - c * center_x - d * center_y + shift_y
+        zero = tf.zeros_like(a)
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=tf.stack([a, b, move_x, c, d, move_y, zero, zero], 1),
+            output_shape=[height, width],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode=self.fill.upper(),
+        )
+
+    def _mix(self, images: tf.Tensor, targets: tf.Tensor, draws: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mixes each image with the one before it in the batch; with both kinds on, each image has one of them at random."""
+        partner = lambda batch: tf.roll(batch, 1, 0)  # noqa: E731
+        count = tf.shape(images)[0]
+        height, width = images.shape[1:3]
+        share = beta(self.mixup or 1.0, seed, 2 * epoch, start, count)
+        mixed = share[:, None, None, None] * images + (1.0 - share[:, None, None, None]) * partner(images)
+        area = beta(self.cutmix or 1.0, seed, 2 * epoch + 1, start, count)
+        box_h, box_w = tf.sqrt(1.0 - area) * height, tf.sqrt(1.0 - area) * width
+        inside = lambda size, middle, extent: tf.abs(tf.range(size, dtype=tf.float32)[None] + 0.5 - middle[:, None]) < extent[:, None] / 2.0  # noqa: E731
+        rows, columns = inside(height, draws[:, _BOX_Y] * height, box_h), inside(width, draws[:, _BOX_X] * width, box_w)
+        box = rows[:, :, None] & columns[:, None, :]
+        pasted = tf.where(box[..., None], partner(images), images)
+        kept = 1.0 - tf.reduce_mean(tf.cast(box, tf.float32), [1, 2])
+        if self.mixup and self.cutmix:
+            use_mixup = draws[:, _WHICH] < 0.5
+        else:
+            use_mixup = tf.fill([count], bool(self.mixup))
+        weight = tf.where(use_mixup, share, kept)[:, None]
+        return tf.where(use_mixup[:, None, None, None], mixed, pasted), weight * targets + (1.0 - weight) * partner(targets)
+
+
+def uniform(seed: int, epoch: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Rows start, start + 1, ... of an endless table of numbers in [0, 1), one table for each (seed, epoch).
+
+    The table is the Philox counter generator (Salmon et al. 2011), whose counter is the place in the table: which rows
+    come in one call makes no difference.
+
+    Returns:
+        float32 (count, 16).
+    """
+    key = tf.bitcast(tf.stack([tf.constant(seed, tf.uint32), tf.cast(epoch, tf.uint32)])[None], tf.uint64)
+    counter = tf.stack([tf.cast(start * (_DRAWS // 4), tf.uint64), tf.constant(0, tf.uint64)])  # four numbers for each count
+    return tf.raw_ops.StatelessRandomUniformV2(shape=[count, _DRAWS], key=key, counter=counter, alg=1)
+
+
+def beta(alpha: float, seed: int, stream: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Beta(alpha, alpha) numbers for the batch that begins at `start`, float32 (count,)."""
+    gamma = tf.random.stateless_gamma([2, count], [tf.cast(seed, tf.int64) * 2**31 + stream, start], alpha)
+    return gamma[0] / tf.maximum(gamma[0] + gamma[1], 1e-20)

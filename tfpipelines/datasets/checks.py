@@ -1,0 +1,102 @@
+"""Checks on the sample table that do not depend on where it came from."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ConfigError, nearest
+from .findings import Findings
+from .table import class_order
+
+
+def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
+    """Whether the training rows can teach what the other rows ask.
+
+    Args:
+        frame: rows with `label` and `split`.
+        findings: where it is reported.
+
+    Returns:
+        The classes: those of the training rows, in order.
+    """
+    train = frame[frame["split"] == "train"]
+    classes = class_order(train["label"])
+    if not len(train):
+        findings.add("no_samples", "error", "There are no training samples", "Check data.path, and that the files are images.")
+    elif len(classes) == 1:
+        findings.add("one_class", "error", f"The training samples are all of one class, {classes[0]!r}", "A classifier needs two classes at least.")
+    for split in ("validation", "test"):
+        present = set(frame["label"][frame["split"] == split])
+        if not present:
+            continue
+        strangers = [name for name in class_order(present) if name not in classes]
+        if strangers and classes:
+            findings.add("unseen_class", "error", f"{len(strangers)} classes in {split} do not occur in training", "Add training samples of them, or remove them.", strangers)
+        absent = [name for name in classes if name not in present]
+        if absent:
+            findings.add("absent_class", "warning", f"{len(absent)} classes do not occur in {split}; its figures say nothing about them", "", absent)
+    return classes
+
+
+def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str, findings: Findings) -> None:
+    """Finds samples of equal content: across splits (leaks), with different labels, and within a split.
+
+    Args:
+        frame: rows with `item`, `label`, `split`.
+        fingerprints: content hash of each row, same index.
+        on_leak: `warn` or `error`.
+        findings: where they are reported.
+    """
+    repeated = frame[fingerprints.duplicated(keep=False)]
+    if repeated.empty:
+        return
+    leaks, conflicts, copies = [], [], 0
+    for _, group in repeated.groupby(fingerprints[repeated.index], sort=False):
+        copies += len(group) - 1
+        first = group.iloc[0]
+        for _, other in group.iloc[1:].iterrows():
+            if other["split"] != first["split"]:
+                leaks.append(f"{first['item']} ({first['split']}) = {other['item']} ({other['split']})")
+            if other["label"] != first["label"]:
+                conflicts.append(f"{first['item']} ({first['label']}) = {other['item']} ({other['label']})")
+    if leaks:
+        severity = "error" if on_leak == "error" else "warning"
+        findings.add("leak", severity, f"{len(leaks)} samples occur in more than one split: test figures will flatter", "Remove the copies.", leaks)
+    if conflicts:
+        findings.add("conflict", "warning", f"{len(conflicts)} samples of equal content bear different labels", "Decide on one label", conflicts)
+    if copies > len(leaks):
+        findings.add("duplicates", "note", f"{copies - len(leaks)} samples repeat another of the same split")
+
+
+def content_hash(frame: pd.DataFrame, fingerprints: pd.Series) -> str:
+    """One hash of what the samples are, how they are labelled and how they are split; the order of rows does not matter."""
+    rows = sorted(zip(fingerprints[frame.index].map("{:016x}".format), frame["label"].astype(str), frame["split"].astype(str)))
+    return hashlib.sha256("\n".join("\t".join(row) for row in rows).encode()).hexdigest()
+
+
+def class_weights(labels: np.ndarray, classes: list[str], setting) -> np.ndarray | None:
+    """The weight of each class in the loss, float32 (classes,), or None.
+
+    Args:
+        labels: class numbers of the training rows.
+        setting: `balanced` (rows / (classes * rows of the class)), {class: weight} (1 for others) or None.
+
+    Raises:
+        ConfigError: if a class named does not exist.
+    """
+    if setting is None:
+        return None
+    if setting == "balanced":
+        return (len(labels) / (len(classes) * np.maximum(np.bincount(labels, minlength=len(classes)), 1))).astype(np.float32)
+    unknown = [name for name in setting if name not in classes]
+    if unknown:
+        guess = nearest(unknown[0], classes)
+        raise ConfigError(f"data.class_weights: there is no class {unknown[0]!r}.", f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.")
+    return np.array([setting.get(name, 1.0) for name in classes], np.float32)
+
+
+def oversampled(labels: np.ndarray) -> np.ndarray:
+    """Positions in `labels`, those of rare classes repeated in turn until every class has as many as the largest."""
+    largest = np.bincount(labels).max()
+    return np.concatenate([np.resize(np.flatnonzero(labels == number), largest) for number in np.unique(labels)])

@@ -1,0 +1,140 @@
+"""Images: what a file holds, and how it becomes pixels. One rule for training, prediction and export."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from ..errors import DataError
+
+MAX_PIXELS = 100_000_000
+MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
+JUNK = {"thumbs.db", "desktop.ini"}  # files of the operating system, besides those that begin with a dot
+_SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
+_GREY = {"1", "L", "LA", "La", "I", "F"} | _SIXTEEN_BIT
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the beginning of an image file says.
+
+    Args:
+        height, width: in pixels, after turning it upright.
+        grey: whether it has one channel, beside transparency.
+        format: Pillow's name of the file format, such as JPEG.
+        kind: `jpeg` or `png` where TensorFlow's own decoder gives the same pixels as Pillow, else `other`.
+    """
+
+    height: int
+    width: int
+    grey: bool
+    format: str
+    kind: str
+
+
+def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Header:
+    """Reads size and kind without decoding any pixel.
+
+    Raises:
+        DataError: if it is no image, is empty, or claims more than `max_pixels`.
+    """
+    with _open(source, max_pixels) as image:
+        grey = image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA")
+        simple = image.mode in ("L", "RGB") and not transparent and turned == 1 and not getattr(image, "is_animated", False)
+        kind = image.format.lower() if simple and image.format in ("JPEG", "PNG") else "other"
+        if kind == "png" and _png_bit_depth(source) != 8:
+            kind = "other"
+        width, height = image.size if turned < 5 else image.size[::-1]
+        return Header(height, width, grey, image.format or "?", kind)
+
+
+def decode_image(source: str | Path | bytes, channels: int = 3, background: int = 255, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads, judged by content, not by name.
+
+    The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces to
+    RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the number of channels asked for,
+    grey being 0.299 R + 0.587 G + 0.114 B. Colour profiles are not applied.
+
+    Args:
+        source: a path, or the file's bytes.
+        channels: 1 (grey) or 3 (RGB).
+        background: grey level, 0 to 255.
+        max_pixels: an image whose header claims more is refused before decoding.
+
+    Returns:
+        uint8 array of shape (height, width, channels).
+
+    Raises:
+        DataError: if it cannot be read, is truncated or too large.
+    """
+    with _open(source, max_pixels) as image:
+        try:
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            return _to_channels(image, channels, background)
+        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+            raise DataError(f"{_name(source)}: {_reason(error)}") from error
+
+
+def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
+    try:
+        if isinstance(source, bytes):
+            size, stream = len(source), io.BytesIO(source)
+        else:
+            if not Path(source).is_file():
+                raise DataError(f"{source}: no such file")
+            size, stream = Path(source).stat().st_size, source
+        if size == 0:
+            raise DataError(f"{_name(source)}: the file is empty")
+        image = Image.open(stream)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{_name(source)}: not an image") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise DataError(f"{_name(source)}: {_reason(error)}") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        image.close()
+        raise DataError(f"{_name(source)}: its header claims {width} x {height} pixels, more than data.max_pixels {max_pixels}")
+    return image
+
+
+def _to_channels(image: Image.Image, channels: int, background: int) -> np.ndarray:
+    if image.mode in _SIXTEEN_BIT:
+        levels = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise ValueError("32-bit images have no agreed range; save it with 8 or 16 bits")
+    if image.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        base = Image.new("RGBA", image.size, (background, background, background, 255))
+        image = Image.alpha_composite(base, image).convert("RGB")
+    if channels == 1:
+        return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))[..., None]
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    palette = np.asarray(image.getpalette("RGB") or [0, 0, 1], np.uint8).reshape(-1, 3)
+    return bool((palette == palette[:, :1]).all())
+
+
+def _png_bit_depth(source: str | Path | bytes) -> int:
+    """The bit depth stands at byte 24 of every PNG, in the IHDR chunk that must come first."""
+    if isinstance(source, bytes):
+        return source[24]
+    with open(source, "rb") as file:
+        return file.read(25)[24]
+
+
+def _name(source: str | Path | bytes) -> str:
+    return "the bytes given" if isinstance(source, bytes) else str(source)
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,115 @@
+"""Raw input for prediction: files, folders, globs, tables and arrays become one list of named images."""
+
+import glob
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, TfpipelinesError
+from .arrays import read_npz, to_uint8
+from .findings import Findings
+from .folders import list_images
+from .images import decode_image
+from .sources import locate, read_image_source
+from .tables import TABLES
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """One image to predict.
+
+    Args:
+        item: what it is called in the output.
+        source: a path, or uint8 pixels (height, width, channels); None if there is nothing to read.
+        error: why not.
+    """
+
+    item: str
+    source: Path | np.ndarray | None = None
+    error: str = ""
+
+
+def raw_images(inputs: Any, **source) -> list[RawImage]:
+    """The images that `inputs` mean.
+
+    Args:
+        inputs: a path, glob pattern, array (n, height, width[, channels]) or a list of such. A folder stands for all files
+            in it, a table or .npz file for its rows.
+        source: fields of `ImageData` for tables.
+    """
+    if isinstance(inputs, (str, Path, np.ndarray)):
+        inputs = [inputs]
+    images: list[RawImage] = []
+    for entry in inputs:
+        if isinstance(entry, np.ndarray):
+            array = to_uint8(entry[None] if entry.ndim == 2 or (entry.ndim == 3 and entry.shape[-1] in (1, 3)) else entry, "the array", Findings())
+            images += [RawImage(str(len(images) + number), image) for number, image in enumerate(array)]
+        else:
+            images += _from_path(str(entry), source)
+    return images
+
+
+def decoded(images: list[RawImage], resize, channels: int, batch_size: int, background: int, max_pixels: int) -> Iterator[tuple[list[RawImage], np.ndarray]]:
+    """Batches of (entries, images): those that could not be read have an `error` and black pixels.
+
+    Args:
+        resize: function of a uint8 image (height, width, channels) to one of the network's size.
+    """
+
+    def one(entry: RawImage) -> tuple[RawImage, np.ndarray | None]:
+        try:
+            if entry.error:
+                return entry, None
+            if isinstance(entry.source, np.ndarray):
+                if entry.source.shape[-1] != channels:
+                    raise DataError(f"the image has {entry.source.shape[-1]} channels, the model takes {channels}")
+                return entry, resize(entry.source)
+            return entry, resize(decode_image(entry.source, channels, background, max_pixels))
+        except DataError as error:
+            return RawImage(entry.item, error=error.cause.removeprefix(f"{entry.source}: ")), None
+
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(images), batch_size):
+            entries, arrays = zip(*pool.map(one, images[start : start + batch_size]))
+            shape = next((array.shape for array in arrays if array is not None), None)
+            if shape is None:
+                yield list(entries), np.zeros((0,), np.uint8)
+            else:
+                yield list(entries), np.stack([np.zeros(shape, np.uint8) if array is None else array for array in arrays])
+
+
+def _from_path(text: str, source: dict[str, Any]) -> list[RawImage]:
+    path = Path(text).expanduser()
+    if text.startswith("sample:"):
+        return _from_source(text, source)
+    if path.is_dir():
+        found = list_images(path, source.get("follow_links", False), Findings())
+        return [RawImage(str(path / item), path / item) for item in found] or [RawImage(text, error="the folder holds no file")]
+    if path.is_file():
+        known = path.suffix.lower() in TABLES | {".npz"}
+        return _from_source(text, source) if known else [RawImage(text, path)]
+    matches = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(text) else []
+    if matches:
+        return [image for match in matches for image in _from_path(match, source)]
+    return [RawImage(text, error="no file matches" if glob.has_magic(text) else "no such file")]
+
+
+def _from_source(text: str, source: dict[str, Any]) -> list[RawImage]:
+    located = locate(text, "the input")
+    if located.is_dir():
+        return _from_path(str(located), source)
+    try:
+        if located.suffix.lower() == ".npz":
+            table = read_npz(located)
+            return [RawImage(item, table.array[row]) for row, item in enumerate(table.frame["item"])]
+        fields = {key: source[key] for key in ("item_column", "root", "follow_links") if key in source}
+        table = read_image_source(text, labelled=False, **fields)
+    except TfpipelinesError as error:
+        return [RawImage(text, error=" ".join(str(error).split()))]
+    rows = [RawImage(item, table.path(row)) for row, item in enumerate(table.frame["item"])]
+    missing = [line for finding in table.findings.of("error") for line in finding.items]
+    return rows + [RawImage(line, error="the table names no file there, or several") for line in missing]

@@ -1,0 +1,175 @@
+"""Any source of images -> sample table."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from ..config.files import packaged
+from ..errors import ConfigError, DataError, nearest
+from .arrays import read_npz
+from .findings import Findings
+from .folders import list_images, read_folder
+from .table import SampleTable, make_frame, require_file
+from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
+
+
+def sample_names() -> list[str]:
+    """Names of the sample data that come with the package."""
+    return sorted(path.name for path in packaged("samples").iterdir() if path.is_dir() and not path.name.startswith("_"))
+
+
+def locate(path: str, key: str = "data.path") -> Path:
+    """The local file or folder that `path` means; `sample:NAME` is data that come with the package.
+
+    Raises:
+        ConfigError: for an unknown sample.
+        DataError: if nothing is there.
+    """
+    if path.startswith("sample:"):
+        name = path.removeprefix("sample:")
+        if name not in sample_names():
+            guess = nearest(name, sample_names())
+            raise ConfigError(f"{key}: there is no sample {name!r}.", f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.")
+        folder = packaged("samples") / name
+        files = [file for file in sorted(folder.glob(f"{name}.*")) if file.suffix in TABLES | {".npz"}]
+        return files[0] if files else folder
+    located = Path(path).expanduser()
+    require_file(located, key)
+    return located
+
+
+def read_image_source(
+    path: str,
+    *,
+    layout: str = "auto",
+    item_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    fold_column: str | None = None,
+    root: str | None = None,
+    follow_links: bool = False,
+    on_bad: str = "error",
+    labelled: bool = True,
+) -> SampleTable:
+    """Reads the list of images and their labels, but none of the image files.
+
+    Args:
+        path: a folder, a table, an .npz file or `sample:NAME`.
+        labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
+        fold_column: a table's column to be kept as `fold`.
+        (others): the fields of the same name in `ImageData`.
+
+    Raises:
+        ConfigError, DataError: if the source as a whole cannot be used.
+    """
+    located = locate(path)
+    if located.is_dir():
+        if not labelled:
+            findings = Findings()
+            items = list_images(located, follow_links, findings)
+            table = SampleTable(make_frame(items, [None] * len(items)), located, findings=findings)
+        else:
+            table = read_folder(located, layout, follow_links)
+    elif located.suffix.lower() == ".npz":
+        table = read_npz(located)
+    elif located.suffix.lower() in TABLES:
+        columns = {"image": item_column, "label": label_column, "split": split_column, "fold": fold_column}
+        table = _read_image_table(located, columns, Path(root).expanduser() if root else located.parent, follow_links, on_bad, labelled)
+    else:
+        kinds = ", ".join(sorted(TABLES | {".npz"}))
+        raise DataError(f"{located} is no source of images that is known by its ending.", f"Give a folder, or a file that ends in {kinds}.")
+    if fold_column and "fold" not in table.frame:
+        raise DataError(f"{located} has no column {fold_column!r} for data.folds.", "Only tables can name folds; give data.folds a number instead.")
+    return _without_missing_labels(table, on_bad) if labelled else table
+
+
+def _without_missing_labels(table: SampleTable, on_bad: str) -> SampleTable:
+    missing = table.frame["label"].isna().to_numpy()
+    if missing.all() and len(missing):
+        raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
+    if missing.any():
+        items = table.frame["item"][missing]
+        table.findings.bad("no_label", on_bad, f"{missing.sum()} rows have no label", "Label them.", items)
+    return table.keep(~missing)
+
+
+def _read_image_table(path: Path, columns: dict[str, str | None], root: Path, follow_links: bool, on_bad: str, labelled: bool) -> SampleTable:
+    rows = read_table(path)
+    findings = Findings()
+    if not root.is_dir():
+        raise DataError(f"The folder of images {root} does not exist.", "Set data.root to the folder that the table's paths start from.")
+    image = find_column(rows, "image", columns["image"], "data.item_column")
+    label = find_column(rows, "label", columns["label"], "data.label_column", required=labelled)
+    split = find_column(rows, "split", columns["split"], "data.split_column", required=False)
+    fold = find_column(rows, "fold", columns["fold"], "data.folds") if columns["fold"] else None
+    items = _Resolver(root, follow_links, findings).resolve(rows[image], rows[LINE])
+    labels = [clean_label(value) for value in rows[label]] if label else [None] * len(rows)
+    splits = parse_splits(rows, split, findings)
+    frame = make_frame(items, labels, splits, rows[fold] if fold else None)
+    found = frame["item"].notna().to_numpy()
+    return SampleTable(frame, root, findings=findings).keep(found)
+
+
+class _Resolver:
+    """Finds the files that a table names, with or without their ending or folder.
+
+    Args:
+        root: the folder that the paths start from.
+        follow_links: whether paths may leave it.
+        findings: where missing and ambiguous rows are reported.
+    """
+
+    def __init__(self, root: Path, follow_links: bool, findings: Findings):
+        self.root, self.follow_links, self.findings = root, follow_links, findings
+        self._by_name: dict[str, list[str]] | None = None
+
+    def resolve(self, names, lines) -> list[str | None]:
+        """Paths relative to the root, None where there is none."""
+        absent, outside, searched, items = [], [], 0, []
+        for name, line in zip(names, lines):
+            item, reason = self._one(name)
+            items.append(item)
+            searched += reason == "searched"
+            if item is None:
+                (outside if reason == "outside" else absent).append(f"line {line}: {name or 'empty'}{f' ({reason})' if reason not in ('absent', 'outside') else ''}")
+        if absent:
+            self.findings.add("absent", "error", f"{len(absent)} rows name no file, or several, below {self.root}", "Mend the rows, or set data.root.", absent)
+        if outside:
+            message = f"{len(outside)} rows name files outside of {self.root}"
+            self.findings.add("outside", "error", message, "Set data.root to a folder that holds them all, or data.follow_links=true.", outside)
+        if searched:
+            self.findings.add("resolved", "note", f"{searched} rows were found by name in the folders below {self.root}")
+        return items
+
+    def _one(self, name: str | None) -> tuple[str | None, str]:
+        if not name or "\0" in name:
+            return None, "absent"
+        path = Path(os.path.normpath(self.root / name))
+        inside = path.is_relative_to(os.path.normpath(self.root)) and (self.follow_links or path.resolve().is_relative_to(self.root.resolve()))
+        if not inside and not self.follow_links:
+            return None, "outside"
+        if path.is_file():
+            return os.path.relpath(path, self.root) if inside else str(path), "given"
+        candidates = self._candidates(Path(name))
+        if len(candidates) == 1:
+            return candidates[0], "searched"
+        return None, "absent" if not candidates else f"{len(candidates)} files: {', '.join(candidates[:3])}"
+
+    def _candidates(self, wanted: Path) -> list[str]:
+        """Files in any folder that bear the wanted name, or else the wanted name with another ending or none."""
+        if not wanted.name:
+            return []
+        for key, parts in ((wanted.name, wanted.parts), (wanted.stem, wanted.with_suffix("").parts)):
+            found = [item for item in self._index()[key] if parts in (Path(item).parts[-len(parts) :], Path(item).with_suffix("").parts[-len(parts) :])]
+            if found:
+                return found
+        return []
+
+    def _index(self) -> dict[str, list[str]]:
+        """Files below the root by their name and by their name without ending."""
+        if self._by_name is None:
+            self._by_name = defaultdict(list)
+            for item in list_images(self.root, self.follow_links, Findings()):
+                for key in {Path(item).name, Path(item).stem}:
+                    self._by_name[key].append(item)
+        return self._by_name

@@ -1,0 +1,127 @@
+"""Splits and folds: seeded, stratified, fixed before anything is shuffled."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from ..errors import DataError
+from .table import class_order
+
+
+def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
+    """Fills the `split` column where it is not given.
+
+    Given splits stay as they are; a missing validation part is cut from the training rows. Every class gets at least one
+    row in each part. The cut depends on seed, the order of rows and their labels alone.
+
+    Args:
+        frame: sample table with `label` and `split`.
+        validation, test: shares of all rows of a class; 0 leaves the part out.
+
+    Returns:
+        A new frame.
+
+    Raises:
+        DataError: if a class has too few rows; it names the class and the least count.
+    """
+    frame = frame.copy()
+    if frame["split"].isna().all():
+        frame["split"] = _cut(frame["label"], {"validation": validation, "test": test}, seed)
+    elif not (frame["split"] == "validation").any() and validation:
+        train = frame["split"] == "train"
+        frame.loc[train, "split"] = _cut(frame.loc[train, "label"], {"validation": validation}, seed)
+    return frame
+
+
+def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: float, seed: int) -> pd.DataFrame:
+    """The splits of one fold of a cross-validation: the fold is the test part, validation is cut from the rest.
+
+    Rows of a given test split take no part: they stay unopened.
+
+    Args:
+        folds: a number of seeded, stratified folds, or the name of the column they came from (then `fold` is in the frame).
+        fold: which one, from 0.
+
+    Returns:
+        A new frame without the rows that take no part.
+
+    Raises:
+        DataError: if a class has fewer rows than there are folds.
+    """
+    frame = frame[frame["split"] != "test"].reset_index(drop=True)
+    frame["split"] = np.where(fold_numbers(frame, folds, seed) == fold, "test", "train")
+    train = frame["split"] == "train"
+    if validation:
+        frame.loc[train, "split"] = _cut(frame.loc[train, "label"], {"validation": validation}, seed)
+    return frame
+
+
+def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray:
+    """The fold of each row, from 0, shape (rows,), int."""
+    if isinstance(folds, str):
+        missing = frame["fold"].isna()
+        if missing.any():
+            raise DataError(f"{missing.sum()} rows have no fold in column {folds!r}.", "Name a fold in every row.", list(frame["item"][missing][:10]))
+        names = class_order(frame["fold"])
+        if len(names) < 2:
+            raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")
+        return frame["fold"].astype(str).map({name: number for number, name in enumerate(names)}).to_numpy()
+    _require(frame["label"], folds, f"data.folds={folds}")
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    numbers = np.zeros(len(frame), int)
+    for number, (_, held_out) in enumerate(splitter.split(frame["label"], frame["label"])):
+        numbers[held_out] = number
+    return numbers
+
+
+def limit_rows(frame: pd.DataFrame, limit: int | None, seed: int) -> np.ndarray:
+    """Mask of at most `limit` rows of each split, every class keeping its share and one row at least."""
+    keep = np.ones(len(frame), bool)
+    if limit is None:
+        return keep
+    for split in frame["split"].unique():
+        rows = np.flatnonzero(frame["split"] == split)
+        if len(rows) > limit:
+            chosen = _stratified(frame["label"].to_numpy()[rows], limit, seed)
+            keep[np.delete(rows, chosen)] = False
+    return keep
+
+
+def _cut(labels: pd.Series, shares: dict[str, float], seed: int) -> np.ndarray:
+    """`train` or the name of a part, for each row; every class is cut by itself."""
+    parts = {name: share for name, share in shares.items() if share}
+    _require(labels, 1 + len(parts), f"a split into train, {', '.join(parts)}" if parts else "training")
+    if sum(parts.values()) >= 1:
+        raise DataError("data.validation and data.test leave nothing to train on.", "Let them add up to less than 1.")
+    result = np.full(len(labels), "train", object)
+    values = labels.to_numpy()
+    for number, name in enumerate(class_order(values)):
+        rows = np.flatnonzero(values == name)
+        order = np.random.default_rng([seed, number]).permutation(rows)
+        start = 0
+        for part, share in parts.items():
+            room = len(rows) - start - (len(parts) - list(parts).index(part))  # one row is left for each later part and for training
+            size = min(max(1, round(share * len(rows))), room)
+            result[order[start : start + size]] = part
+            start += size
+    return result
+
+
+def _require(labels: pd.Series, least: int, purpose: str) -> None:
+    few = labels.value_counts()
+    few = few[few < least]
+    if len(few):
+        names = [f"{name}: {count}" for name, count in few.items()]
+        raise DataError(f"Class {few.index[0]!r} has {few.iloc[0]} samples; {purpose} needs at least {least} of each class.", "Add samples, or give the splits yourself.", names[:10])
+
+
+def _stratified(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """Positions of `limit` rows, dealt out class by class in turn, so that shares stay and every class is there first."""
+    rank = np.zeros(len(labels))
+    for number, name in enumerate(class_order(labels)):
+        rows = np.flatnonzero(labels == name)
+        places = np.random.default_rng([seed, 1, number]).permutation(len(rows))
+        rank[rows] = places / len(rows)
+    return np.sort(np.argsort(rank, kind="stable")[: max(limit, len(set(labels)))])
+
+

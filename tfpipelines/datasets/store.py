@@ -1,0 +1,247 @@
+"""Decoded images, ready to be gathered by row: from memory, from disk, or decoded anew each time."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from ..errors import DataError
+from ..runs import atomic_write, read_json, write_json
+from .images import Header, decode_image, read_header
+from .table import SampleTable
+
+_KINDS = {"other": 0, "jpeg": 1, "png": 2}
+MEMORY_SHARE = 0.4  # of the free memory that the cache may take
+_BLOCK = 256
+
+
+@dataclass
+class ImageStore:
+    """Images of one size by row of a sample table.
+
+    Args:
+        shape: (height, width, channels).
+        fingerprints: 64-bit content hash of each row's pixels, uint64 (rows,).
+        bad: {row: reason} of rows that could not be decoded.
+        mode: `memory`, `disk` or `none`.
+        array: uint8 (rows, height, width, channels), None where nothing is cached.
+        decode: row tensor -> uint8 image tensor, for the mode `none`.
+    """
+
+    shape: tuple[int, int, int]
+    fingerprints: np.ndarray
+    bad: dict[int, str]
+    mode: str
+    array: np.ndarray | None = None
+    decode: Callable[[tf.Tensor], tf.Tensor] | None = None
+    _tensor: tf.Tensor | None = field(default=None, repr=False)
+
+    def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
+        """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width, channels)."""
+        if self.mode == "none":
+            decode = lambda *parts: (*parts, tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()))  # noqa: E731
+            return samples.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return samples.map(lambda *parts: (*parts, self._gather(parts[-1])), num_parallel_calls=1)
+
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        """The images of some rows, uint8 (len(rows), height, width, channels)."""
+        if self.array is not None:
+            return np.asarray(self.array[rows])
+        return np.stack([self.decode(tf.constant(row, tf.int64)).numpy() for row in rows]) if len(rows) else np.zeros((0, *self.shape), np.uint8)
+
+    def _gather(self, rows: tf.Tensor) -> tf.Tensor:
+        if self.mode == "memory":
+            if self._tensor is None:
+                with tf.init_scope(), tf.device("CPU:0"):
+                    self._tensor = tf.constant(self.array)
+                self.array = self._tensor.numpy()  # shares the tensor's memory, so that one copy remains
+            return tf.gather(self._tensor, rows)
+        images = tf.numpy_function(lambda rows: self.array[rows], [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, [None, *self.shape])
+
+
+def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | None], dict[int, str]]:
+    """The header of every file, or the reason why it has none, by row."""
+
+    def one(row: int) -> Header | str:
+        try:
+            return read_header(table.path(row), max_pixels)
+        except DataError as error:
+            return error.cause.removeprefix(f"{table.path(row)}: ")
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(one, range(len(table.frame)), chunksize=64))
+    return [result if isinstance(result, Header) else None for result in results], {row: result for row, result in enumerate(results) if isinstance(result, str)}
+
+
+def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
+    """The size `auto` stands for: (height, width) as it is, where all images share one and no side is over `largest`;
+    else a square of the median shorter side, a multiple of 8, at most `largest`."""
+    sizes = {(header.height, header.width) for header in headers}
+    if len(sizes) == 1 and max(next(iter(sizes))) <= largest:
+        return next(iter(sizes))
+    side = int(np.median([min(header.height, header.width) for header in headers]))
+    side = max(8, min(side, largest) // 8 * 8)
+    return side, side
+
+
+def store_array(array: np.ndarray, front) -> ImageStore:
+    """A store of images that are in memory already, resized where their size is another."""
+    if array.shape[1:] != front.shape:
+        resize = tf.function(front.in_tf_data, reduce_retracing=True)
+        blocks = []
+        for start in range(0, len(array), _BLOCK):
+            block = array[start : start + _BLOCK]
+            if block.shape[-1] != front.channels:
+                block = np.repeat(block, 3, -1) if front.channels == 3 else _to_grey(block)
+            blocks.append(resize(tf.constant(block)).numpy())
+        array = np.concatenate(blocks)
+    fingerprints = np.concatenate([_fingerprints(tf.constant(array[start : start + _BLOCK])).numpy() for start in range(0, len(array), _BLOCK)])
+    return ImageStore(front.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
+
+
+def store_files(table: SampleTable, headers: list[Header | None], front, *, background: int, max_pixels: int, cache: str) -> ImageStore:
+    """Decodes every file once, through `front`, and keeps what the cache mode says.
+
+    Args:
+        table: of files.
+        headers: of each row; rows without one are left out.
+        front: object with `shape`, `channels`, `settings()` and `in_tf_data`.
+        background, max_pixels: see `decode_image`.
+        cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
+    """
+    paths = [str(table.path(row)) for row in range(len(table.frame))]
+    rows = np.array([row for row, header in enumerate(headers) if header is not None], np.int64)
+    bytes_needed = len(paths) * int(np.prod(front.shape))
+    if cache == "auto":
+        cache = "memory" if bytes_needed < MEMORY_SHARE * free_memory() else "none"
+    decoder = _Decoder(paths, headers, front, background, max_pixels)
+    if cache == "disk":
+        return _disk_store(paths, rows, front, decoder, {"background": background, "max_pixels": max_pixels})
+    array = np.zeros((len(paths), *front.shape), np.uint8) if cache == "memory" else None
+    fingerprints, bad = decoder.run(rows, array)
+    return ImageStore(front.shape, fingerprints, bad, cache, array, decoder.decode)
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take, by the system and by its control group."""
+    free = psutil.virtual_memory().available
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    try:
+        return min(free, int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):  # no control group, or one without a limit
+        return free
+
+
+def cache_folder() -> Path:
+    """Where decoded data are kept on request: $TFPIPE_CACHE, or tfpipelines in the user's cache folder."""
+    given = os.environ.get("TFPIPE_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfpipelines"
+
+
+class _Decoder:
+    """Decodes rows of files. Plain JPEG and PNG go through TensorFlow's decoders, which give Pillow's pixels to the bit
+    and run outside of Python; all else, and whatever TensorFlow refuses, goes through `decode_image`."""
+
+    def __init__(self, paths: list[str], headers: list[Header | None], front, background: int, max_pixels: int):
+        self.paths, self.front, self.background, self.max_pixels = paths, front, background, max_pixels
+        fast = [_KINDS[header.kind] if header and (front.channels == 3 or header.grey) else 0 for header in headers]
+        self.kinds = np.array(fast, np.int32)
+
+    def run(self, rows: np.ndarray, array: np.ndarray | None) -> tuple[np.ndarray, dict[int, str]]:
+        """Decodes `rows` into `array` where given; fingerprints and {row: reason} of the failures."""
+        fingerprints = np.zeros(len(self.paths), np.uint64)
+        done = np.zeros(len(self.paths), bool)
+
+        def put(row: int, image: np.ndarray, fingerprint: np.ndarray) -> None:
+            fingerprints[row] = fingerprint.view(np.uint64)[0]
+            done[row] = True
+            if array is not None:
+                array[row] = image
+
+        fast = rows[self.kinds[rows] > 0]
+        if len(fast):
+            one = lambda row: (row, *self._with_fingerprint(self._fast(row)))  # noqa: E731
+            dataset = tf.data.Dataset.from_tensor_slices(fast).map(one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
+            for batch in dataset.ignore_errors().batch(32).prefetch(2).as_numpy_iterator():
+                for row, image, fingerprint in zip(*batch):
+                    put(row, image, fingerprint)
+        finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])
+
+        def slow(row: int) -> str | None:
+            try:
+                image, fingerprint = finish(tf.constant(decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)))
+            except DataError as error:
+                return error.cause.removeprefix(f"{self.paths[row]}: ")
+            put(row, image.numpy(), fingerprint.numpy())
+            return None
+
+        left = [int(row) for row in rows if not done[row]]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            reasons = list(pool.map(slow, left))
+        return fingerprints, {row: reason for row, reason in zip(left, reasons) if reason}
+
+    def decode(self, row: tf.Tensor) -> tf.Tensor:
+        """One row's image in a graph, whatever its kind."""
+        fast = tf.gather(tf.constant(self.kinds), row) > 0
+        image = tf.cond(fast, lambda: self._fast(row), lambda: self.front.in_tf_data(self._slow(row)))
+        return tf.ensure_shape(image, self.front.shape)
+
+    def _slow(self, row: tf.Tensor) -> tf.Tensor:
+        read = lambda row: decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)  # noqa: E731
+        return tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), [None, None, self.front.channels])
+
+    def _fast(self, row: tf.Tensor) -> tf.Tensor:
+        content = tf.io.read_file(tf.gather(tf.constant(self.paths), row))
+        jpeg = lambda: tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")  # noqa: E731 - as Pillow does
+        png = lambda: tf.io.decode_png(content, self.front.channels)  # noqa: E731
+        image = tf.cond(tf.gather(tf.constant(self.kinds), row) == _KINDS["jpeg"], jpeg, png)
+        return self.front.in_tf_data(tf.ensure_shape(image, [None, None, self.front.channels]))
+
+    def _with_fingerprint(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return image, _fingerprints(image[None])[0]
+
+
+def _fingerprints(images: tf.Tensor) -> tf.Tensor:
+    """FarmHash of each image's pixels, uint8 (images, 8)."""
+    return tf.raw_ops.Fingerprint(data=images, method=b"farmhash64")
+
+
+def _to_grey(images: np.ndarray) -> np.ndarray:
+    """RGB -> grey by the same integer weights as Pillow, uint8 (n, height, width, 1)."""
+    red, green, blue = np.moveaxis(images.astype(np.uint32), -1, 0)
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
+
+
+def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, settings: dict) -> ImageStore:
+    """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
+    states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in paths]
+    key = hashlib.sha256(json.dumps([states, rows.tolist(), front.settings(), settings]).encode()).hexdigest()[:32]
+    folder = cache_folder() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
+    facts = read_json(facts_file)
+    if not (facts and file.is_file()):
+
+        def write(temporary: Path) -> None:
+            with open(temporary, "wb") as stream:  # np.save would add an ending to the name
+                np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(paths), *front.shape)})
+                offset = stream.tell()
+                stream.flush()
+                os.posix_fallocate(stream.fileno(), 0, offset + len(paths) * int(np.prod(front.shape)))  # a full disk shows here
+            array = np.memmap(temporary, np.uint8, "r+", offset, (len(paths), *front.shape))
+            fingerprints, bad = decoder.run(rows, array)
+            array.flush()
+            facts.update(fingerprints=[int(value) for value in fingerprints], bad=bad)
+
+        atomic_write(file, write)
+        write_json(facts_file, facts)
+    bad = {int(row): reason for row, reason in facts["bad"].items()}
+    return ImageStore(front.shape, np.array(facts["fingerprints"], np.uint64), bad, "disk", np.load(file, mmap_mode="r"))

@@ -1,0 +1,81 @@
+"""What can go wrong, by exit code. Every error says one sentence of cause and one of remedy."""
+
+
+class TfpipelinesError(Exception):
+    """Base of all errors that the user can do something about.
+
+    Args:
+        cause: one sentence that says what is wrong and where.
+        remedy: one sentence that says what to do about it.
+        details: further lines, such as the paths concerned.
+    """
+
+    exit_code = 1
+
+    def __init__(self, cause: str, remedy: str = "", details: tuple[str, ...] | list[str] = ()):
+        super().__init__(cause)
+        self.cause, self.remedy, self.details = cause, remedy, tuple(details)
+
+    def __str__(self) -> str:
+        return "\n".join([self.cause, *(f"  {line}" for line in self.details), *([self.remedy] if self.remedy else [])])
+
+
+class ConfigError(TfpipelinesError, ValueError):
+    """The pipeline file, an override or a command line argument is wrong."""
+
+    exit_code = 2
+
+
+class DataError(TfpipelinesError, ValueError):
+    """The user's data cannot be used as they are."""
+
+    exit_code = 3
+
+
+class ResourceError(TfpipelinesError, RuntimeError):
+    """Disk, memory or permissions do not suffice."""
+
+    exit_code = 4
+
+
+class DivergedError(TfpipelinesError, ArithmeticError):
+    """The loss became NaN or infinite."""
+
+    exit_code = 5
+
+
+class RunInUseError(TfpipelinesError, RuntimeError):
+    """Another process works on the run folder."""
+
+    exit_code = 6
+
+
+class ArtifactError(TfpipelinesError, ValueError):
+    """A model or checkpoint file is damaged, foreign or not to be trusted."""
+
+    exit_code = 7
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the run in good order. No Exception, so that nothing which handles errors swallows it.
+
+    Args:
+        cause: one sentence.
+        signal_number: of the signal received; the exit code is 128 plus this number.
+    """
+
+    def __init__(self, cause: str, signal_number: int = 2):
+        super().__init__(cause)
+        self.cause, self.remedy, self.details = cause, "", ()
+        self.exit_code = 128 + signal_number
+
+
+def nearest(name: str, candidates) -> str:
+    """The candidate most like `name`, or "" if none is."""
+    import difflib
+
+    candidates = list(candidates)
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
+    if not matches:
+        matches = [candidate for candidate in candidates if candidate.lower() == name.lower()]
+    return matches[0] if matches else ""

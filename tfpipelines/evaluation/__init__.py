@@ -1,0 +1,14 @@
+"""Metrics, plots and tables of predictions."""
+
+from ..lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "calibration": ("fit_temperature",),
+        "classification": ("account", "write_account"),
+        "metrics": ("classification_metrics",),
+        "plots": ("plot_curves", "plot_mistakes"),
+        "predictions": ("prediction_table", "to_csv"),
+    },
+)

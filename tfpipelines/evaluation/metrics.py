@@ -1,0 +1,119 @@
+"""Figures of a classifier, with bootstrap intervals."""
+
+import numpy as np
+from sklearn import metrics
+
+_BINS = 15
+_SMALLEST = 1e-7  # probabilities are kept from 0 by this much before the logarithm, as Keras does
+
+
+def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """The figures of a single-label classifier.
+
+    Args:
+        labels: class numbers, int (n,).
+        probabilities: float (n, classes), rows adding up to 1.
+
+    Returns:
+        accuracy, balanced_accuracy (mean recall of the classes present), f1_macro (over the classes present or
+        predicted), top_5 (where there are more than five classes), log_loss (natural logarithm), ece.
+    """
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(1)
+    present = np.unique(labels)
+    values = {
+        "accuracy": metrics.accuracy_score(labels, predicted),
+        "balanced_accuracy": metrics.recall_score(labels, predicted, labels=present, average="macro", zero_division=0),
+        "f1_macro": metrics.f1_score(labels, predicted, average="macro", zero_division=0),
+    }
+    if classes > 5:
+        values["top_5"] = metrics.top_k_accuracy_score(labels, probabilities, k=5, labels=np.arange(classes))
+    values["log_loss"] = _log_losses(labels, probabilities).mean()
+    values["ece"] = expected_calibration_error(labels, probabilities)
+    return {name: float(value) for name, value in values.items()}
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = _BINS) -> float:
+    """Mean distance between confidence and accuracy over equally wide bins of confidence (Naeini et al. 2015)."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    return _ece(_bin(confidence, bins), confidence, right, bins)
+
+
+def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> dict[str, list[float]]:
+    """Percentile intervals of every figure of `classification_metrics`, by resampling rows (Efron & Tibshirani 1993).
+
+    Args:
+        labels, probabilities: as there.
+        resamples: 0 gives {}.
+        seed: of the resampling.
+
+    Returns:
+        {figure: [low, high]}.
+    """
+    if not resamples:
+        return {}
+    count, classes = probabilities.shape
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    cells, right, bins = labels * classes + predicted, predicted == labels, _bin(confidence, _BINS)
+    losses = _log_losses(labels, probabilities)
+    in_top_5 = (probabilities > probabilities[np.arange(count), labels][:, None]).sum(1) < 5
+    generator = np.random.default_rng([seed, 2])
+    draws: dict[str, list[float]] = {}
+    for _ in range(resamples):
+        rows = generator.integers(0, count, count)
+        values = _from_confusion(np.bincount(cells[rows], minlength=classes * classes).reshape(classes, classes))
+        if classes > 5:
+            values["top_5"] = in_top_5[rows].mean()
+        values["log_loss"] = losses[rows].mean()
+        values["ece"] = _ece(bins[rows], confidence[rows], right[rows], _BINS)
+        for name, value in values.items():
+            draws.setdefault(name, []).append(value)
+    tail = 50 * (1 - level)
+    return {name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()}
+
+
+def per_class(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> dict[str, dict[str, float]]:
+    """{class: {precision, recall, f1, support}}."""
+    columns = metrics.precision_recall_fscore_support(labels, probabilities.argmax(1), labels=np.arange(len(classes)), zero_division=0)
+    return {
+        name: {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
+        for name, precision, recall, f1, support in zip(classes, *columns)
+    }
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> dict[str, np.ndarray]:
+    """Mean confidence, accuracy and number of rows of each bin of confidence, (bins,) each; empty bins hold NaN."""
+    confidence, right = probabilities.max(1), (probabilities.argmax(1) == labels).astype(float)
+    places = _bin(confidence, bins)
+    counts = np.bincount(places, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        return {
+            "confidence": np.bincount(places, confidence, bins) / counts,
+            "accuracy": np.bincount(places, right, bins) / counts,
+            "count": counts,
+        }
+
+
+def _from_confusion(confusion: np.ndarray) -> dict[str, float]:
+    """accuracy, balanced_accuracy and f1_macro from counts (true class, predicted class)."""
+    hits, actual, claimed = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    present, involved = actual > 0, (actual + claimed) > 0
+    return {
+        "accuracy": hits.sum() / confusion.sum(),
+        "balanced_accuracy": (hits[present] / actual[present]).mean(),
+        "f1_macro": (2 * hits[involved] / (actual + claimed)[involved]).mean(),
+    }
+
+
+def _log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return -np.log(np.clip(chosen, _SMALLEST, 1.0))
+
+
+def _bin(confidence: np.ndarray, bins: int) -> np.ndarray:
+    return np.minimum((confidence * bins).astype(int), bins - 1)
+
+
+def _ece(places: np.ndarray, confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
+    gaps = np.bincount(places, right.astype(float) - confidence, bins)
+    return float(np.abs(gaps).sum() / len(places))

@@ -1,0 +1,121 @@
+"""Pictures of a run. Each function draws one PNG at the path given, and touches no global state of matplotlib."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn.metrics import confusion_matrix
+
+from ..runs import atomic_write
+from .metrics import reliability
+
+_TRAIN, _VALIDATION, _MARK = "#7f8fa6", "#0b6e99", "#c0392b"
+_DPI = 110
+_NAMED = 30  # classes up to which a confusion matrix names rows and writes counts
+
+
+def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
+    """Loss, accuracy and learning rate by epoch, the best epoch marked.
+
+    Args:
+        rows: of history.csv.
+        best_epoch: from 1; 0 for none.
+    """
+    epochs = [row["epoch"] for row in rows]
+    names = [name for name in ("loss", "accuracy") if name in rows[0]]
+    figure = Figure((4.2 * (len(names) + 1), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(names) + 1, squeeze=False)[0]
+    for axis, name in zip(axes, names):
+        axis.plot(epochs, [row.get(name) for row in rows], color=_TRAIN, label="training", marker="o", markersize=3)
+        if f"val_{name}" in rows[0]:
+            axis.plot(epochs, [row.get(f"val_{name}") for row in rows], color=_VALIDATION, label="validation", marker="o", markersize=3)
+        axis.set_title(name)
+        if best_epoch:
+            axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"best epoch ({best_epoch})")
+        axis.legend(frameon=False)
+    axes[-1].plot(epochs, [row["learning_rate"] for row in rows], color=_TRAIN, marker="o", markersize=3)
+    axes[-1].set_title("learning rate")
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.25)
+    _save(figure, path)
+
+
+def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> None:
+    """Confusion matrix: rows are true classes, shaded by share of the row, with counts where there is room."""
+    counts = confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(len(classes)))
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = min(3 + 0.45 * len(classes), 14)
+    figure = Figure((side + 0.8, side), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axis, fraction=0.045, label="share of the true class")
+    axis.set(xlabel="predicted", ylabel="true", title=f"{counts.trace()} of {counts.sum()} right")
+    if len(classes) <= _NAMED:
+        shown = [_short(name, 18) for name in classes]
+        turned = max(map(len, shown)) > 3
+        axis.set_xticks(range(len(classes)), shown, rotation=60 if turned else 0, ha="right" if turned else "center", rotation_mode="anchor")
+        axis.set_yticks(range(len(classes)), shown)
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                axis.text(column, row, count, ha="center", va="center", fontsize=8, color="white" if shares[row, column] > 0.5 else "black")
+    _save(figure, path)
+
+
+def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, ece: float, temperature: float) -> None:
+    """Reliability diagram: accuracy by confidence, over a histogram of confidence."""
+    bins = reliability(labels, probabilities)
+    number = len(bins["count"])
+    figure = Figure((4.6, 5.2), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    edges = (np.arange(number) + 0.5) / number
+    top.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--", label="perfectly calibrated")
+    top.bar(edges, np.nan_to_num(bins["accuracy"]), width=0.92 / number, color=_VALIDATION, alpha=0.35, label="accuracy of the bin")
+    top.plot(bins["confidence"], bins["accuracy"], "o", color=_VALIDATION, label="bin, at its mean confidence")
+    top.set(ylabel="accuracy", ylim=(0, 1.02), xlim=(0, 1), title=f"expected calibration error {ece:.3f}, temperature {temperature:.2f}")
+    top.legend(frameon=False, loc="upper left", fontsize=8)
+    bottom.bar(edges, bins["count"], width=0.92 / number, color=_TRAIN)
+    bottom.set(xlabel="confidence", ylabel="samples", yscale="symlog")
+    for axis in (top, bottom):
+        axis.grid(alpha=0.25)
+    _save(figure, path)
+
+
+def plot_mistakes(path: Path, images: np.ndarray, items: list[str], labels: list[str], predicted: list[str], confidence: np.ndarray, total: int) -> None:
+    """A sheet of the most confident mistakes.
+
+    Args:
+        images: uint8 (n, height, width, channels), the most confident first.
+        items, labels, predicted: of each.
+        confidence: probability of the predicted class.
+        total: mistakes there are in all.
+    """
+    count = len(images)
+    columns = min(6, max(count, 1))
+    lines = max(1, -(-count // columns))
+    figure = Figure((1.75 * columns + 0.4, 2.25 * lines + 0.6), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.axis("off")
+    for axis, image, item, label, guess, share in zip(axes, images, items, labels, predicted, confidence):
+        axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+        axis.set_title(f"{_short(label, 20)} taken for\n{_short(guess, 14)} ({share:.2f})\n{_short(item, 22, end=True)}", fontsize=7)
+    figure.suptitle(f"the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
+    _save(figure, path)
+
+
+def _short(text: str, length: int, end: bool = False) -> str:
+    """The text cut to a length, without what matplotlib would take for mathematics."""
+    text = str(text).replace("$", r"\$")
+    if len(text) <= length:
+        return text
+    return "…" + text[-length + 1 :] if end else text[: length - 1] + "…"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(figure)
+    atomic_write(path, lambda temporary: canvas.print_png(str(temporary)))

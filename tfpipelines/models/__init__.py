@@ -1,0 +1,12 @@
+"""Plain Keras builders: arguments in, keras.Model out."""
+
+from ..lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "networks": ("IMAGE_NETWORKS",),
+        "preprocessing": ("ImageFront",),
+        "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact"),
+    },
+)

@@ -1,0 +1,159 @@
+"""The model file: raw input -> probabilities, in layers of Keras' own; and how to load one without trusting it."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import keras
+import numpy as np
+
+from ..errors import ArtifactError
+from .preprocessing import ImageFront
+
+_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+_MODULES = ("keras", "tfpipelines")
+_LARGEST_RATIO = 2000  # of unpacked to packed bytes: beyond it the archive is a trap
+
+
+class ClassifierArtifact:
+    """Preprocessing + core + softmax as one model.
+
+    Args:
+        front: of the images.
+        core: levels -> logits, in float32 and of plain Keras layers.
+        classes: names of the classes, in the order of the logits; they travel in the file's metadata.
+
+    Attributes:
+        model: uint8 (batch, None, None, channels) -> float32 probabilities (batch, classes).
+    """
+
+    def __init__(self, front: ImageFront, core: keras.Model, classes: list[str]):
+        self.core = core
+        images = keras.Input((None, None, front.channels), dtype="uint8", name="image")
+        x = core(front.symbolic(images))
+        self._temperature = keras.layers.Rescaling(1.0, name="temperature", dtype="float32")
+        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(self._temperature(x))
+        self.model = keras.Model(images, probabilities, name="classifier")
+        self.classes = list(classes)
+
+    @property
+    def temperature(self) -> float:
+        """Logits are divided by it before the softmax."""
+        return 1.0 / self._temperature.scale
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self._temperature.scale = 1.0 / float(value)
+        self.model.predict_function = None  # the old value is part of the traced function
+
+    def set_weights(self, values: list[np.ndarray]) -> None:
+        """Assigns the core's weights, in the order of `core.weights`."""
+        for variable, value in zip(self.core.weights, values, strict=True):
+            variable.assign(value)
+
+    def save(self, path: Path) -> None:
+        """Writes a .keras file without optimizer; the classes stand in its metadata.json under `tfpipelines`."""
+        self.model.save(path)
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        metadata = {**json.loads(members["metadata.json"]), "tfpipelines": {"classes": self.classes, "temperature": self.temperature}}
+        with zipfile.ZipFile(path, "w") as archive:  # a fourth member would make Keras unpack the file to disk at each load
+            for name, content in {**members, "metadata.json": json.dumps(metadata)}.items():
+                archive.writestr(name, content)
+
+
+class LoadedArtifact(NamedTuple):
+    """A model file's model, and what the file says about it (`classes`, `temperature`; {} for a foreign one)."""
+
+    model: keras.Model
+    facts: dict
+
+
+def core_of(model: keras.Model) -> keras.Model:
+    """The core inside an artifact's model.
+
+    Raises:
+        ArtifactError: if the model is not built like one of ours.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            return layer
+    raise ArtifactError(f"The model {model.name!r} has no core inside.", "Use a model.keras that a run has written.")
+
+
+def load_artifact(path: Path) -> LoadedArtifact:
+    """Loads a model file after looking at what is in it; nothing in it is executed.
+
+    Only a local regular file is opened. The archive may hold a configuration, metadata, weights and assets, nothing with
+    a path out of it; the configuration may name layers of Keras and of this package, no Python code; the weights may not
+    refer to other files.
+
+    Raises:
+        ArtifactError: if the file is missing, damaged, foreign or not safe, or was written by a Keras that this one
+            cannot follow (then both versions are named).
+    """
+    if path.is_symlink() or not path.is_file():
+        raise ArtifactError(f"{path} is not a regular file.", "Name a model.keras file on a local disk.")
+    metadata = _inspect(path)
+    version = metadata.get("keras_version")
+    try:
+        return LoadedArtifact(keras.saving.load_model(path, compile=False, safe_mode=True), metadata.get("tfpipelines", {}))
+    except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
+        reason = " ".join(str(error).split())[:300]
+        if version != keras.__version__:
+            raise ArtifactError(
+                f"{path} was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}: {reason}.",
+                f"Install Keras {version} beside it, or train again.",
+            ) from error
+        raise ArtifactError(f"{path} cannot be loaded: {reason}.", "The file is damaged or foreign; restore it, or train again.") from error
+
+
+def _inspect(path: Path) -> dict:
+    """Refuses what is no plain model archive; returns its metadata."""
+    damaged = "The file is damaged or foreign; restore it, or train again."
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            for member in members:
+                parts = Path(member.filename).parts
+                if member.filename not in _MEMBERS and not (parts[0] == "assets" and ".." not in parts):
+                    raise ArtifactError(f"{path} is not to be trusted: it holds {member.filename!r}.", "Load models only from sources you know.")
+            if sum(member.file_size for member in members) > _LARGEST_RATIO * max(path.stat().st_size, 1):
+                raise ArtifactError(f"{path} is not to be trusted: it unpacks to far more than its size.", "Load models only from sources you know.")
+            broken = archive.testzip()
+            if broken or not {member.filename for member in members} >= _MEMBERS:
+                raise ArtifactError(f"{path} is damaged: {broken or 'a part'} is missing or broken.", damaged)
+            metadata, config = json.loads(archive.read("metadata.json")), json.loads(archive.read("config.json"))
+            with archive.open("model.weights.h5") as weights, h5py.File(weights, "r") as file:
+                _inspect_weights(path, file)
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise ArtifactError(f"{path} is not a Keras model file: {' '.join(str(error).split())}.", damaged) from error
+    _inspect_config(path, config)
+    return metadata
+
+
+def _inspect_config(path: Path, node) -> None:
+    if isinstance(node, dict):
+        module, name = node.get("module"), node.get("class_name")
+        foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
+        if foreign or name in ("Lambda", "__lambda__"):
+            raise ArtifactError(f"{path} is not to be trusted: it asks for {module or 'code'} ({name}).", "Load models only from sources you know.")
+        for value in node.values():
+            _inspect_config(path, value)
+    elif isinstance(node, list):
+        for value in node:
+            _inspect_config(path, value)
+
+
+def _inspect_weights(path: Path, group: h5py.Group) -> None:
+    for name in group:
+        link = group.get(name, getlink=True)
+        item = None if isinstance(link, h5py.ExternalLink) else group.get(name)
+        if item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)):
+            raise ArtifactError(f"{path} is not to be trusted: its weights refer to other files ({name}).", "Load models only from sources you know.")
+        if isinstance(item, h5py.Group):
+            _inspect_weights(path, item)

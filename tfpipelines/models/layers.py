@@ -1,0 +1,84 @@
+"""Layers that several networks share, and the seeds that make their initial weights repeatable."""
+
+import itertools
+
+import keras
+
+from .fused import FusedBatchNormalization
+
+BATCH_MOMENTUM = 0.9  # Keras' 0.99 needs hundreds of steps before inference sees sensible statistics
+
+
+class Builder:
+    """Remembers what all layers of a network have in common, and gives each its own seed.
+
+    Args:
+        activation: name of a Keras activation.
+        initializer: name of a Keras initializer of kernels.
+        normalization: `none`, `batch`, `layer`, `group`, `instance` or `rms`; all over the channels, the last axis.
+        weight_decay: factor of the L2 penalty on kernels.
+        seed: of initializers and dropout; None draws other numbers each time.
+        fused: batch normalization by the fused kernel in training. It changes no result beyond rounding; what is saved
+            should be built without it, so that it loads in plain Keras.
+    """
+
+    def __init__(self, *, activation: str, initializer: str, normalization: str, weight_decay: float, seed: int | None, fused: bool):
+        self.activation_name, self.initializer_name, self.normalization_name = activation, initializer, normalization
+        self.weight_decay, self.fused = weight_decay, fused
+        self._seeds = itertools.repeat(None) if seed is None else itertools.count(seed * 10_007 + 1)
+
+    def seed(self) -> int | None:
+        """The next layer's seed."""
+        return next(self._seeds)
+
+    def kernel(self, name: str | None = None) -> dict:
+        """Keyword arguments for a layer with a kernel."""
+        initializer = keras.initializers.get({"class_name": _camel(name or self.initializer_name), "config": {"seed": self.seed()}})
+        return {"kernel_initializer": initializer, "kernel_regularizer": keras.regularizers.L2(self.weight_decay) if self.weight_decay else None}
+
+    def conv(self, filters: int, size: int, name: str, strides: int = 1, bias: bool | None = None) -> keras.Layer:
+        """A convolution that keeps height and width but for its strides; without bias where a normalization follows."""
+        bias = self.normalization_name == "none" if bias is None else bias
+        return keras.layers.Conv2D(filters, size, strides, "same", use_bias=bias, name=name, **self.kernel())
+
+    def dense(self, units: int, name: str) -> keras.Layer:
+        """A dense layer; without bias where a normalization follows."""
+        return keras.layers.Dense(units, use_bias=self.normalization_name == "none", name=name, **self.kernel())
+
+    def logits(self, classes: int) -> keras.Layer:
+        """The last layer, (batch, classes), in float32 whatever the precision of the rest."""
+        return keras.layers.Dense(classes, name="logits", dtype="float32", **self.kernel("glorot_uniform"))
+
+    def normalize(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Applies the normalization."""
+        kind = self.normalization_name
+        if kind == "none":
+            return x
+        if kind == "batch":
+            layer = FusedBatchNormalization if self.fused and len(x.shape) == 4 else keras.layers.BatchNormalization
+            return layer(momentum=BATCH_MOMENTUM, name=name)(x)
+        if kind == "layer":
+            return keras.layers.LayerNormalization(name=name)(x)
+        if kind == "rms":
+            return keras.layers.RMSNormalization(name=name)(x)
+        channels = x.shape[-1]
+        groups = channels if kind == "instance" and len(x.shape) == 4 else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0)
+        return keras.layers.GroupNormalization(groups, name=name)(x)
+
+    def activate(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Applies the activation."""
+        return keras.layers.Activation(self.activation_name, name=name)(x)
+
+    def dropout(self, x: keras.KerasTensor, rate: float, name: str = "dropout") -> keras.KerasTensor:
+        """Applies dropout where `rate` is above 0."""
+        return keras.layers.Dropout(rate, seed=self.seed(), name=name)(x) if rate else x
+
+
+def scaled_input(shape: tuple[int, int, int]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The input, levels 0 to 255, and the same scaled to [0, 1]."""
+    inputs = keras.Input(shape, name="levels")
+    return inputs, keras.layers.Rescaling(1 / 255, name="scale")(inputs)
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,51 @@
+"""What happens to decoded pixels before the network sees them: one definition, used in tf.data and inside the artifact."""
+
+import keras
+import tensorflow as tf
+
+
+class ImageFront:
+    """Resizes images of any size to the network's: cast to float32, resize, round to whole levels.
+
+    Rounding makes the result fit uint8, so that a cache of bytes loses nothing, and makes it idempotent: an image that
+    has been through it once passes unchanged.
+
+    Args:
+        size: (height, width) in pixels.
+        channels: 1 or 3.
+        resize: `stretch` changes the shape, `crop` cuts the longer side about its middle, `pad` adds black bars.
+        filter: `bilinear`, `nearest`, `bicubic`, `lanczos3`, `lanczos5`.
+        antialias: widen the filter when shrinking.
+    """
+
+    def __init__(self, size: tuple[int, int], channels: int, resize: str = "stretch", filter: str = "bilinear", antialias: bool = True):
+        self.size, self.channels, self.resize, self.filter, self.antialias = tuple(size), channels, resize, filter, antialias
+        self._layer = keras.layers.Resizing(
+            *self.size,
+            interpolation=filter,
+            crop_to_aspect_ratio=resize == "crop",
+            pad_to_aspect_ratio=resize == "pad",
+            antialias=antialias,
+            dtype="float32",
+            name="resize",
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of what comes out."""
+        return (*self.size, self.channels)
+
+    def settings(self) -> dict:
+        """All that the result depends on, as JSON values."""
+        return {"size": list(self.size), "channels": self.channels, "resize": self.resize, "filter": self.filter, "antialias": self.antialias}
+
+    def in_tf_data(self, images: tf.Tensor) -> tf.Tensor:
+        """uint8 (height, width, channels) or a batch of them -> uint8 of the network's size; for tf.data on any backend."""
+        levels = self._layer(tf.cast(images, tf.float32))
+        levels = tf.cast(tf.clip_by_value(tf.round(levels), 0.0, 255.0), tf.uint8)
+        return tf.ensure_shape(levels, [None, *self.shape][-images.shape.rank :])
+
+    def symbolic(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """uint8 (batch, None, None, channels) -> float32 whole levels 0 to 255 (batch, height, width, channels)."""
+        levels = self._layer(keras.ops.cast(images, "float32"))
+        return keras.ops.clip(keras.ops.round(levels), 0.0, 255.0)

@@ -1,0 +1,36 @@
+"""What a run tells while it goes on. This one keeps quiet; `console.Terminal` prints."""
+
+from typing import Any
+
+
+class Observer:
+    """Every method is called at one point of a run and may be overridden."""
+
+    def started(self, folder, pipeline) -> None:
+        """The run folder is made and locked; nothing heavy is loaded yet.
+
+        Args:
+            folder: `runs.RunFolder`.
+            pipeline: the resolved `config.Pipeline`.
+        """
+
+    def environment(self, facts: dict[str, Any]) -> None:
+        """Versions and device are known: the content of environment.json."""
+
+    def data(self, facts: dict[str, Any]) -> None:
+        """Data are read and checked: the content of data.json."""
+
+    def model(self, facts: dict[str, Any]) -> None:
+        """The network is built: name, parameters, input shape."""
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        """So many steps of the epoch are done; epochs count from 1."""
+
+    def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
+        """An epoch has ended: its row of history.csv, the number of epochs, training samples in it."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+    def finished(self, folder, metrics: dict[str, Any]) -> None:
+        """All is written: the content of metrics.json."""

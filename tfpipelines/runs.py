@@ -1,0 +1,241 @@
+"""The run folder: created once, locked while in use, written only through `atomic_write`."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import math
+import os
+import socket
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, ResourceError, RunInUseError
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_TEMPORARY = ".tmp-"
+
+
+def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:
+    """Writes a file so that a reader sees the old one or the new one, whatever happens in between.
+
+    Args:
+        path: the file.
+        content: what it shall hold, or a function that writes it to the temporary path it is given.
+
+    Raises:
+        ResourceError: if the disk is full or the folder cannot be written; the old file stays.
+    """
+    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise _resource_error(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _resource_error(error: OSError, path: Path) -> ResourceError:
+    text = str(error)
+    full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)  # h5py puts it into the text
+    if full:
+        return ResourceError(f"The disk is full or its quota used up while writing {path}.", "Free some space, then `tfpipe resume` the run.")
+    return ResourceError(f"{path} cannot be written: {error.strerror or text}.", "Check the permissions, or choose another folder with --out.")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Atomically writes JSON; NaN and infinities, which JSON lacks, become null."""
+    atomic_write(path, json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Nested values with numpy scalars, paths and non-finite floats turned into what JSON has."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, or {} if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def now() -> str:
+    """The present instant, ISO 8601, UTC, in seconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: of an existing folder; `RunFolder.create` makes a new one.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock_file = None
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def __str__(self) -> str:
+        return os.path.relpath(self.path) if self.path.is_relative_to(Path.cwd()) else str(self.path)
+
+    @classmethod
+    def create(cls, parent: Path, stem: str, name: str | None = None) -> "RunFolder":
+        """Makes `parent/stem-<n>`, or `parent/name`, and points `parent/latest` at it.
+
+        Raises:
+            ConfigError: if `name` is no plain folder name or is taken.
+            ResourceError: if the folder cannot be made.
+        """
+        if name is not None and (name in ("", ".", "..", "latest") or os.sep in name or "\0" in name):
+            raise ConfigError(f"--name {name!r} is not the name of a folder.", "Give one word; --out names the folder it lies in.")
+        try:
+            parent.mkdir(exist_ok=True)
+            path = _make_folder(parent, stem, name)
+            for part in ("checkpoints", "plots", "logs"):
+                (path / part).mkdir()
+        except OSError as error:
+            raise ResourceError(f"The run folder cannot be made in {parent}: {error.strerror}.", "Choose a folder you may write to with --out.") from error
+        _point(parent / "latest", path.name)
+        return cls(path.resolve())
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """The folder of an earlier run.
+
+        Raises:
+            ConfigError: if it is not one.
+        """
+        folder = Path(path).resolve()
+        if not (folder / "status.json").is_file():
+            raise ConfigError(f"{path} is not a run folder.", "Name a folder that `tfpipe run` has made, such as runs/latest.")
+        return cls(folder)
+
+    def child(self, name: str) -> "RunFolder":
+        """A run folder inside this one, made if it is missing; it shares this one's lock."""
+        for part in ("checkpoints", "plots", "logs"):
+            (self.path / name / part).mkdir(parents=True, exist_ok=True)
+        return RunFolder(self.path / name)
+
+    @contextmanager
+    def locked(self):
+        """Holds the folder for this process.
+
+        Raises:
+            RunInUseError: if another process holds it, or if a process on another host may do so.
+        """
+        lock = self.path / ".lock"
+        try:
+            file = open(lock, "a+", encoding="utf-8")
+        except OSError as error:
+            raise _resource_error(error, lock) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held_here = False
+            except OSError:
+                held_here = True
+            file.seek(0)
+            try:
+                owner = json.loads(file.read() or "{}")
+            except ValueError:
+                owner = {}
+            here = socket.gethostname()
+            if held_here or owner.get("host", here) != here:
+                who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
+                remedy = "Wait for it to end." if held_here else f"If nothing runs there any more, delete {lock} and try again."
+                raise RunInUseError(f"{self} is in use by {who}.", remedy)
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "host": here}))
+            file.flush()
+            self._remove_leftovers()
+            try:
+                yield self
+            finally:
+                file.truncate(0)
+
+    def _remove_leftovers(self) -> None:
+        """Temporary files of a process that died while writing."""
+        for folder in (self.path, self.path / "checkpoints", self.path / "plots", self.path / "logs"):
+            for leftover in folder.glob(f"{_TEMPORARY}*"):
+                leftover.unlink(missing_ok=True)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The content of status.json."""
+        return read_json(self.path / "status.json")
+
+    def set_status(self, state: str, **facts: Any) -> None:
+        """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands there."""
+        before = self.status
+        if state == "running":
+            before.pop("reason", None)
+        content = {**before, "state": state, "pid": os.getpid(), "host": socket.gethostname(), "updated": now(), **facts}
+        content.setdefault("started", content["updated"])
+        write_json(self.path / "status.json", content)
+
+
+def _make_folder(parent: Path, stem: str, name: str | None) -> Path:
+    if name is not None:
+        try:
+            (parent / name).mkdir()
+        except FileExistsError:
+            raise ConfigError(f"{parent / name} exists already.", "Choose another --name; a run folder is never overwritten.") from None
+        return parent / name
+    taken = [path.name.removeprefix(f"{stem}-") for path in parent.glob(f"{stem}-*")]
+    number = max((int(text) for text in taken if text.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            (parent / f"{stem}-{number}").mkdir()
+        except FileExistsError:  # another process was faster
+            continue
+        return parent / f"{stem}-{number}"
+
+
+def _point(link: Path, target: str) -> None:
+    """Makes `link` a symbolic link to `target`, unless something else of the user's bears its name."""
+    if link.exists() and not link.is_symlink():
+        return
+    temporary = link.with_name(f"{_TEMPORARY}{os.getpid()}-{link.name}")
+    try:
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
+    except OSError:  # a file system without links: the link is a convenience only
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,34 @@
+"""What pipelines can be of: each name leads to a class, loaded when it is asked for."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+
+TASKS = {
+    "image-cls": "tfpipelines.tasks.image_cls:ImageClassification",
+}
+
+
+def task_class(name: str) -> type:
+    """The class of a task.
+
+    Raises:
+        KeyError: for an unknown name.
+    """
+    module, _, attribute = TASKS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+class _Schemas(Mapping):
+    """Task name -> Pipeline class."""
+
+    def __getitem__(self, name: str) -> type:
+        return task_class(name).Pipeline
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TASKS)
+
+    def __len__(self) -> int:
+        return len(TASKS)
+
+
+SCHEMAS = _Schemas()

@@ -1,0 +1,84 @@
+"""What a task has to say. The route that every run takes (route.py) asks for it, station by station."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tfpipelines.config import Pipeline
+from tfpipelines.runs import RunFolder
+
+
+class Task(ABC):
+    """What a pipeline's `task` names. One object serves one run, or all folds of a cross-validation.
+
+    Args:
+        pipeline: resolved, of the class `Pipeline`.
+    """
+
+    Pipeline: ClassVar[type[Pipeline]]
+
+    def __init__(self, pipeline: Pipeline):
+        self.pipeline = pipeline
+
+    # --- data
+    @abstractmethod
+    def load(self, findings) -> None:
+        """Reads and decodes the samples, and splits them unless there are folds; adds what there is to say to `findings`."""
+
+    def folds(self) -> int:
+        """How many folds the run has, 0 for none. Asked after `load`."""
+        return 0
+
+    @abstractmethod
+    def check(self, findings, fold: int | None = None) -> None:
+        """Takes the splits of one fold where given, and checks what only labels and splits can show."""
+
+    @abstractmethod
+    def describe(self, findings) -> dict[str, Any]:
+        """The content of data.json."""
+
+    @abstractmethod
+    def split_table(self):
+        """The DataFrame of splits.csv: item, label, split, fingerprint."""
+
+    @abstractmethod
+    def recall(self, facts: dict[str, Any]) -> None:
+        """Takes from an earlier run's data.json what `predict` and `evaluate_new` need, instead of `load` and `check`."""
+
+    @abstractmethod
+    def steps_per_epoch(self) -> int:
+        """Training steps of an epoch; 0 if a batch is larger than the training part."""
+
+    @abstractmethod
+    def training_batches(self, first_step: int, last_step: int):
+        """tf.data of the steps from the first to the one before the last, counted over all epochs."""
+
+    @abstractmethod
+    def validation_batches(self):
+        """tf.data of the validation part, or None without one."""
+
+    # --- model
+    @abstractmethod
+    def build(self, fused: bool):
+        """The core, a keras.Model; `fused` allows layers that plain Keras cannot load."""
+
+    @abstractmethod
+    def compile(self, core, optimizer, **settings) -> None:
+        """Compiles the core with the task's loss and metrics; `settings` go to `compile` as they are."""
+
+    @abstractmethod
+    def artifact(self, core):
+        """Wraps a core into an object with `model` (raw input -> the task's output), `core`, `set_weights` and `save`."""
+
+    # --- results
+    @abstractmethod
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of metrics.json."""
+
+    @abstractmethod
+    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+        """Figures of a loaded model on other labelled data; with `out`, an existing folder, also its tables and plots."""
+
+    @abstractmethod
+    def predict(self, model, inputs: Any, batch_size: int):
+        """A DataFrame of predictions for raw inputs, with a column `error` if some could not be read."""

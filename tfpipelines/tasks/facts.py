@@ -1,0 +1,42 @@
+"""Facts for environment.json."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import keras
+
+from tfpipelines import __version__
+from tfpipelines.runs import now
+from tfpipelines.training.process import describe_device, threads
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "jax", "pandas", "scikit-learn", "Pillow")
+
+
+def environment_facts(seed: int, command: str) -> dict[str, Any]:
+    """Versions, device, threads, seed, git commit of the working directory, command and time."""
+    versions = {"tfpipelines": __version__, "python": platform.python_version(), "backend": keras.backend.backend()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "versions": versions,
+        "platform": platform.platform(),
+        "device": describe_device(),
+        "threads": threads(),
+        "seed": seed,
+        "git_commit": _git_commit(),
+        "command": command,
+        "started": now(),
+    }
+
+
+def _git_commit() -> str | None:
+    try:
+        result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None if result.returncode == 0 else None

@@ -1,0 +1,28 @@
+"""Mean and spread over the folds of a cross-validation."""
+
+from statistics import mean, stdev
+from typing import Any
+
+
+def summarize_folds(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The metrics.json of all folds together.
+
+    Args:
+        results: the metrics.json of each fold.
+
+    Returns:
+        `validation` and `test`: mean of each figure over folds; `spread`: for each of them mean, standard deviation,
+        least and largest; `folds`: the figures of each fold; `time`.
+    """
+    parts = [part for part in ("validation", "test") if all(part in result for result in results)]
+    figures = {part: {name: [result[part][name] for result in results] for name in results[0][part] if all(name in result[part] for result in results)} for part in parts}
+    spread = {
+        part: {name: {"mean": mean(values), "std": stdev(values), "min": min(values), "max": max(values)} for name, values in names.items()}
+        for part, names in figures.items()
+    }
+    return {
+        **{part: {name: entry["mean"] for name, entry in names.items()} for part, names in spread.items()},
+        "spread": spread,
+        "folds": [{part: result[part] for part in parts} for result in results],
+        "time": {name: round(sum(result["time"][name] for result in results), 3) for name in ("training", "evaluation")},
+    }

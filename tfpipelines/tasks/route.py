@@ -1,0 +1,244 @@
+"""The one route every run takes: data, model, training, evaluation, each leaving its files in the run folder."""
+
+import math
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tfpipelines import config, models, training
+from tfpipelines.datasets import Findings
+from tfpipelines.errors import ConfigError, Interrupted, ResourceError, TfpipelinesError
+from tfpipelines.observer import Observer
+from tfpipelines.runs import RunFolder, atomic_write, file_hash, read_json, write_json
+
+from .base import Task
+from .facts import environment_facts
+from .folds import summarize_folds
+
+
+def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", start: Path | None = None, resume: bool = False) -> dict[str, Any]:
+    """Carries a task out in a folder that the caller holds locked, from the first byte read to the last one written.
+
+    Args:
+        command: to be recorded.
+        start: a run folder whose model gives the initial weights.
+        resume: go on from the folder's checkpoints.
+
+    Returns:
+        The content of metrics.json.
+    """
+    with training.StopSignals() as stop:
+        try:
+            metrics = _Route(task, folder, observer, stop, start, resume).all(command)
+            folder.set_status("done")
+            observer.finished(folder, metrics)
+            return metrics
+        except Interrupted as signal:
+            signal.remedy = f"Go on with: tfpipe resume {folder}"
+            _record_end(folder, "interrupted", signal.cause)
+            raise
+        except BaseException as error:
+            if isinstance(error, ResourceError) and "memory" in error.cause:
+                error.remedy = _smaller_batch(task.pipeline, folder)
+            _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
+            raise
+
+
+class _Route:
+    """The stations of a run. With folds, those from the splits on are passed once for each fold."""
+
+    def __init__(self, task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, start: Path | None, resume: bool):
+        self.task, self.folder, self.observer, self.stop, self.start, self.resume = task, folder, observer, stop, start, resume
+        self.data_seconds = 0.0
+
+    def all(self, command: str) -> dict[str, Any]:
+        """Every station in order; the content of metrics.json."""
+        began = time.perf_counter()
+        self.environment(command)
+        findings = Findings()
+        try:
+            self.task.load(findings)
+        finally:
+            if findings.entries:
+                write_json(self.folder / "data.json", {"findings": findings.as_list()})
+        findings.raise_errors()
+        self.data_seconds = round(time.perf_counter() - began, 3)
+        metrics = self.every_fold(findings) if self.task.folds() else self.single(self.folder, findings)
+        metrics["time"]["total"] = round(time.perf_counter() - began, 3)
+        write_json(self.folder / "metrics.json", metrics)
+        return metrics
+
+    def environment(self, command: str) -> None:
+        """Writes environment.json; on resume, says what is no longer the same."""
+        facts = environment_facts(self.task.pipeline.seed, command)
+        before = read_json(self.folder / "environment.json")
+        if self.resume and before:
+            changed = [line for key in ("versions", "threads") for line in config.difference(before.get(key, {}), facts[key], f"{key}.")]
+            if changed:
+                self.observer.note(f"Not the environment that the run began in, so the last digits may differ: {'; '.join(changed)}")
+            facts = {**before, "resumed": [*before.get("resumed", []), {key: facts[key] for key in ("command", "started", "versions")}]}
+        else:
+            facts["pipeline"] = config.as_dict(self.task.pipeline)
+        write_json(self.folder / "environment.json", facts)
+        self.observer.environment(facts)
+
+    def every_fold(self, findings: Findings) -> dict[str, Any]:
+        """Each fold in a folder of its own; folds that are done are not repeated."""
+        results, tables = [], []
+        for fold in range(self.task.folds()):
+            inner = self.folder.child(f"fold-{fold}")
+            metrics = read_json(inner / "metrics.json") if inner.status.get("state") == "done" else None
+            if metrics is None:
+                self.observer.note(f"Fold {fold} of {self.task.folds()}")
+                inner.set_status("running")
+                metrics = self.single(inner, findings, fold)
+                inner.set_status("done")
+            results.append(metrics)
+            tables.append(pd.read_csv(inner / "predictions.csv", dtype={"item": str, "label": str, "predicted": str}, keep_default_na=False).assign(fold=fold))
+        atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
+        return summarize_folds(results)
+
+    def single(self, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
+        """Splits, training and evaluation in one folder."""
+        self.splits(folder, Findings(list(findings.entries)), fold)
+        history, best = self.train(folder)
+        began = time.perf_counter()
+        artifact = self.fresh_artifact()
+        artifact.set_weights(models.core_of(models.load_artifact(folder / "model.keras").model).get_weights())
+        metrics = self.task.evaluate(artifact, folder, history.rows, best.best_epoch)
+        atomic_write(folder / "model.keras", artifact.save)
+        folder.set_status("running", model_sha256=file_hash(folder / "model.keras"))
+        times = [row["seconds"] for row in history.rows]
+        metrics["time"] = {"data": self.data_seconds, "training": round(sum(times), 3), "epoch": round(statistics.median(times), 3)}
+        metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
+        write_json(folder / "metrics.json", metrics)
+        return metrics
+
+    def splits(self, folder: RunFolder, findings: Findings, fold: int | None) -> None:
+        """Checks the splits and writes them; on resume, they must be those that the run began with."""
+        self.task.check(findings, fold)
+        facts, table = self.task.describe(findings), self.task.split_table()
+        text = table.to_csv(index=False, lineterminator="\n")
+        if self.resume and (folder / "splits.csv").is_file():
+            _require_same_data(folder, text)
+        write_json(folder / "data.json", facts)
+        findings.raise_errors()
+        atomic_write(folder / "splits.csv", text)
+        self.observer.data(facts)
+        if self.task.steps_per_epoch() < 1:
+            count, batch_size = int((table["split"] == "train").sum()), self.task.pipeline.train.batch_size
+            raise ConfigError(
+                f"train.batch_size: got {batch_size}, but there are only {count} training samples.", f"Set train.batch_size={max(1, count // 8)}, for example."
+            )
+
+    def train(self, folder: RunFolder) -> tuple[training.History, training.BestModel]:
+        """Builds the core, gives it the weights to start from, and fits it."""
+        task, settings = self.task, self.task.pipeline.train
+        with training.precision(settings.precision):
+            core = task.build(fused=True)
+        if self.start is not None:
+            self.start_from(core)
+        steps, validation = task.steps_per_epoch(), task.validation_batches()
+        facts = {"name": core.name, "parameters": core.count_params(), "input_shape": list(core.input_shape[1:]), "steps_per_epoch": steps}
+        self.observer.model(facts)
+        values = settings.batch_size * math.prod(size or 1 for size in core.input_shape[1:])
+        task.compile(
+            core,
+            _optimizer(settings, steps),
+            jit_compile=training.on_accelerator() if settings.jit_compile == "auto" else settings.jit_compile,
+            steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
+        )
+        averaged = training.AveragedWeights(settings.ema) if settings.ema else None
+        artifact, monitor = self.fresh_artifact(), "loss" if validation is None else "val_loss"
+
+        def save(weights) -> None:
+            artifact.set_weights(weights)
+            atomic_write(folder / "model.keras", artifact.save)
+
+        def after_epoch(row: dict) -> None:
+            folder.set_status("running", epoch=row["epoch"])
+            self.observer.epoch(row, settings.epochs, steps * settings.batch_size)
+
+        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else core.get_weights)
+        history = training.History(folder / "history.csv", after_epoch)
+        callbacks = [
+            training.StopOnNaN(settings.learning_rate),
+            averaged,
+            training.ReduceLROnPlateau(monitor, factor=settings.decay_factor, patience=settings.decay_epochs) if settings.schedule == "plateau" else None,
+            training.EarlyStopping(monitor, patience=settings.early_stopping) if settings.early_stopping else None,
+            best,
+            history,
+            training.TensorBoardScalars(folder / "logs" / "tensorboard"),
+            training.Progress(self.observer.step, steps),
+        ]
+        checkpoints = training.Checkpoints(folder / "checkpoints")
+        training.fit(
+            core,
+            task.training_batches,
+            validation,
+            epochs=settings.epochs,
+            steps_per_epoch=steps,
+            checkpoints=checkpoints,
+            callbacks=[callback for callback in callbacks if callback is not None],
+            stop=self.stop,
+            checkpoint_steps=settings.checkpoint_steps,
+            on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
+        )
+        return history, best
+
+    def fresh_artifact(self):
+        """The artifact around a new core, of plain layers and in float32."""
+        with training.precision("float32"):
+            return self.task.artifact(self.task.build(fused=False))
+
+    def start_from(self, core) -> None:
+        """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree."""
+        earlier = {layer.name: layer for layer in models.core_of(models.load_artifact(self.start / "model.keras").model).layers}
+        taken, left = 0, []
+        for layer in core.layers:
+            weights = earlier[layer.name].get_weights() if layer.name in earlier else []
+            if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
+                layer.set_weights(weights)
+                taken += len(weights)
+            else:
+                left.append(layer.name)
+        if not taken:
+            raise ConfigError(f"--from {self.start}: no layer of its model fits this pipeline's network.", "Use the same model fields as that run.")
+        if left:
+            self.observer.note(f"Layers that start anew, being of another shape: {', '.join(left)}")
+
+
+def _optimizer(settings, steps_per_epoch: int):
+    names = (
+        "epochs", "learning_rate", "momentum", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
+        "clip_norm", "clip_value",
+    )  # fmt: skip
+    return training.build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, **{name: getattr(settings, name) for name in names})
+
+
+def _record_end(folder: RunFolder, state: str, reason: str) -> None:
+    try:
+        folder.set_status(state, reason=reason)
+    except ResourceError:  # the disk that is full has no room for this either; the error itself is on its way to the user
+        return
+
+
+def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
+    half = max(1, pipeline.train.batch_size // 2)
+    return f"Free memory and `tfpipe resume {folder}`, or try: tfpipe run {folder / 'pipeline.yaml'} --from {folder} train.batch_size={half}"
+
+
+def _require_same_data(folder: RunFolder, text: str) -> None:
+    """Raises ConfigError with the rows in which splits.csv and `text` differ."""
+    before, after = set((folder / "splits.csv").read_text().splitlines()), set(text.splitlines())
+    if before == after:
+        return
+    lines = [f"was: {line}" for line in sorted(before - after)[:5]] + [f"is: {line}" for line in sorted(after - before)[:5]]
+    raise ConfigError(
+        f"The data are not those that {folder} began with: {len(before - after)} rows are gone or changed, {len(after - before)} are new.",
+        f"Bring them back, or train on them as a new run: tfpipe run {folder / 'pipeline.yaml'} --from {folder}",
+        lines,
+    )

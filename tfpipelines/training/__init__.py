@@ -1,0 +1,16 @@
+"""Optimizers, callbacks, checkpoints and the fit call."""
+
+from ..lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "callbacks": ("BestModel", "EarlyStopping", "History", "Progress", "ReduceLROnPlateau", "StopOnNaN", "TensorBoardScalars"),
+        "checkpoints": ("Checkpoint", "Checkpoints"),
+        "ema": ("AveragedWeights",),
+        "loop": ("fit",),
+        "optimizers": ("build_optimizer",),
+        "process": ("describe_device", "on_accelerator", "precision", "steps_per_execution"),
+        "signals": ("StopSignals",),
+    },
+)

@@ -1,0 +1,188 @@
+"""What happens beside the steps: stopping, the best model, records. Each states what a checkpoint must keep of it."""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from ..errors import DivergedError
+from ..runs import atomic_write
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras' early stopping, resumable."""
+
+    def get_state(self) -> dict:
+        """What a checkpoint must hold."""
+        return {"wait": self.wait, "best": self.best, "best_epoch": self.best_epoch, "stopped_epoch": self.stopped_epoch}
+
+    def set_state(self, state: dict) -> None:
+        """Takes back what `get_state` gave."""
+        vars(self).update(state)
+
+
+class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
+    """Keras' reduction of the rate, resumable; the rate itself is a variable of the optimizer."""
+
+    def get_state(self) -> dict:
+        """What a checkpoint must hold."""
+        return {"wait": self.wait, "best": self.best, "cooldown_counter": self.cooldown_counter}
+
+    def set_state(self, state: dict) -> None:
+        """Takes back what `get_state` gave."""
+        vars(self).update(state)
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raises DivergedError as soon as a loss is NaN or infinite, before anything is saved.
+
+    Args:
+        learning_rate: to name in the remedy.
+    """
+
+    def __init__(self, learning_rate: float):
+        super().__init__()
+        self.learning_rate = learning_rate
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check(logs, f"step {batch + 1} of epoch {self._epoch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(logs, f"epoch {epoch + 1}")
+
+    def _check(self, logs, where: str) -> None:
+        for name in ("loss", "val_loss"):
+            value = (logs or {}).get(name, 0.0)
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"Training diverged: {name} is {value} at {where}.",
+                    f"Lower train.learning_rate (it is {self.learning_rate:g}), or set train.clip_norm=1.0 or train.warmup_epochs=1.",
+                )
+
+
+class BestModel(keras.callbacks.Callback):
+    """Saves the model file whenever the monitored value is the lowest so far.
+
+    Args:
+        monitor: name in the logs.
+        save: function of a list of weights, in the order of `model.weights`.
+        weights: function that gives them: raw or averaged.
+    """
+
+    def __init__(self, monitor: str, save: Callable, weights: Callable):
+        super().__init__()
+        self.monitor, self.save, self.weights = monitor, save, weights
+        self.best, self.best_epoch = math.inf, 0
+
+    def get_state(self) -> dict:
+        """What a checkpoint must hold."""
+        return {"best": self.best, "best_epoch": self.best_epoch}
+
+    def set_state(self, state: dict) -> None:
+        """Takes back what `get_state` gave."""
+        vars(self).update(state)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs[self.monitor] < self.best:
+            self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
+            self.save(self.weights())
+
+
+class History(keras.callbacks.Callback):
+    """One row per epoch in history.csv: epoch, losses and metrics, learning rate at its end, seconds.
+
+    Args:
+        path: of the CSV file.
+        on_row: called with each row, a dict.
+    """
+
+    def __init__(self, path: Path, on_row: Callable[[dict], None] = lambda row: None):
+        super().__init__()
+        self.path, self.on_row = path, on_row
+        self.rows: list[dict] = []
+        self._began = 0.0
+
+    def get_state(self) -> dict:
+        """What a checkpoint must hold."""
+        return {"rows": self.rows}
+
+    def set_state(self, state: dict) -> None:
+        """Takes back what `get_state` gave."""
+        self.rows = list(state["rows"])
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = {name: float(value) for name, value in logs.items()}
+        values.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+        row = {"epoch": epoch + 1, **values, "seconds": round(time.perf_counter() - self._began, 3)}
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        atomic_write(self.path, text.getvalue())
+        self.on_row(row)
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Every number of the epoch as a TensorBoard scalar, training and validation in the same chart.
+
+    Args:
+        folder: of the event files.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
+        self._writers: dict = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        import tensorflow as tf
+
+        for name, value in logs.items():
+            part = "validation" if name.startswith("val_") else "train"
+            if part not in self._writers:
+                self._writers[part] = tf.summary.create_file_writer(str(self.folder / part))
+            with self._writers[part].as_default():
+                tf.summary.scalar(f"epoch/{name.removeprefix('val_')}", value, step=epoch + 1)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs=None):
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+
+class Progress(keras.callbacks.Callback):
+    """Tells an observer how far the epoch has come.
+
+    Args:
+        on_step: function of (epoch from 1, steps done, steps per epoch).
+        steps_per_epoch: of a whole epoch.
+    """
+
+    def __init__(self, on_step: Callable[[int, int, int], None], steps_per_epoch: int):
+        super().__init__()
+        self.on_step, self.steps_per_epoch = on_step, steps_per_epoch
+        self.skipped = 0  # steps of the first epoch that an earlier process has done
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.on_step(self._epoch + 1, self.skipped + batch + 1, self.steps_per_epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.skipped = 0

@@ -1,0 +1,97 @@
+"""Checkpoints: an ordered dump of all variables, and the state of the callbacks, whole or not there at all."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from ..errors import ArtifactError
+from ..runs import atomic_write, file_hash
+
+KEPT = 2
+
+
+class Checkpoint(NamedTuple):
+    """A loaded checkpoint.
+
+    Args:
+        step: steps done, over all epochs.
+        arrays: {name: array} as saved.
+        facts: JSON values as saved.
+    """
+
+    step: int
+    arrays: dict[str, np.ndarray]
+    facts: dict
+
+
+class Checkpoints:
+    """The checkpoints of a folder: `step-N.npz` with the arrays, then `step-N.json`, which vouches for it.
+
+    Args:
+        folder: exists already.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.damaged: list[str] = []
+
+    def save(self, step: int, arrays: dict[str, np.ndarray], facts: dict) -> None:
+        """Writes a checkpoint and removes all but the last two."""
+        file = self.folder / f"step-{step:09d}.npz"
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        content = buffer.getbuffer()
+        atomic_write(file, lambda temporary: temporary.write_bytes(content))
+        manifest = {"step": step, "file": file.name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "facts": facts}
+        atomic_write(file.with_suffix(".json"), json.dumps(manifest, indent=1))
+        for old in sorted(self.folder.glob("step-*.json"))[:-KEPT]:
+            old.unlink()
+            old.with_suffix(".npz").unlink(missing_ok=True)
+
+    def last(self) -> Checkpoint | None:
+        """The newest whole checkpoint; None if none was ever written. Damaged ones are named in `damaged`.
+
+        Raises:
+            ArtifactError: if there are some, and all are damaged.
+        """
+        manifests = sorted(self.folder.glob("step-*.json"), reverse=True)
+        for manifest in manifests:
+            try:
+                content = json.loads(manifest.read_text())
+                file = self.folder / Path(content["file"]).name
+                if file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
+                    raise ValueError("size or hash do not fit")
+                with np.load(file, allow_pickle=False) as archive:
+                    return Checkpoint(content["step"], {name: archive[name] for name in archive.files}, content["facts"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self.damaged.append(f"{manifest.with_suffix('.npz')}: {error}")
+        if manifests:
+            raise ArtifactError(f"No checkpoint in {self.folder} is whole.", "Start again with `tfpipe run`.", self.damaged)
+        return None
+
+
+def dump(model: keras.Model) -> dict[str, np.ndarray]:
+    """All variables of a built and compiled model in order: weights, seed generators, optimizer, metrics."""
+    groups = {"model": model.variables, "optimizer": model.optimizer.variables, "metric": model.metrics_variables}
+    return {f"{group}/{number:05d}": np.asarray(variable.numpy()) for group, variables in groups.items() for number, variable in enumerate(variables)}
+
+
+def restore(model: keras.Model, arrays: dict[str, np.ndarray], groups: tuple[str, ...] = ("model", "optimizer")) -> None:
+    """Assigns what `dump` gave to a model built in the same way.
+
+    Raises:
+        ArtifactError: if numbers or shapes do not fit.
+    """
+    targets = {"model": model.variables, "optimizer": model.optimizer.variables, "metric": model.metrics_variables}
+    for group in groups:
+        saved = [arrays[name] for name in sorted(arrays) if name.startswith(f"{group}/")]
+        variables = targets[group]
+        if [array.shape for array in saved] != [tuple(variable.shape) for variable in variables]:
+            raise ArtifactError("The checkpoint does not fit the model.", "Start again with `tfpipe run`.")
+        for variable, array in zip(variables, saved):
+            variable.assign(array)

@@ -1,0 +1,83 @@
+"""Averaged weights (exponential moving average, Polyak & Juditsky 1992)."""
+
+import keras
+import numpy as np
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Keeps a moving average of all weights, statistics of normalization included, and lends it to each validation.
+
+    The raw weights go on training. The decay rises with the number of steps t as min(decay, (1 + t) / (10 + t)), so that
+    the random start is soon forgotten.
+
+    Args:
+        decay: share of the old average kept at each step.
+    """
+
+    def __init__(self, decay: float):
+        super().__init__()
+        self.decay = decay
+        self.steps = 0
+        self.averages: list | None = None
+        self._raw: list | None = None
+        self._blend = None
+        self._last_batch = -1
+
+    def get_state(self) -> dict:
+        """What a checkpoint must hold beside the arrays."""
+        return {"steps": self.steps}
+
+    def set_state(self, state: dict) -> None:
+        """Takes back what `get_state` gave."""
+        self.steps = state["steps"]
+
+    def get_arrays(self) -> list[np.ndarray]:
+        """The averages, in the order of `model.weights`."""
+        return [np.asarray(keras.ops.convert_to_numpy(value)) for value in self.averages]
+
+    def set_arrays(self, arrays: list[np.ndarray]) -> None:
+        """Takes back what `get_arrays` gave."""
+        self.averages = [keras.ops.convert_to_tensor(array) for array in arrays]
+
+    def on_train_begin(self, logs=None):
+        if self.averages is None:
+            self.averages = [keras.ops.copy(weight) for weight in self.model.weights]
+        self._blend = self._blend or _compiled(lambda averages, weights, keep: [keep * a + (1.0 - keep) * w for a, w in zip(averages, weights)])
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._last_batch = -1
+
+    def on_train_batch_end(self, batch, logs=None):
+        taken, self._last_batch = batch - self._last_batch, batch  # several where steps_per_execution is more than one
+        keep = 1.0
+        for _ in range(taken):
+            self.steps += 1
+            keep *= min(self.decay, (1 + self.steps) / (10 + self.steps))
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        weights = [keras.ops.convert_to_tensor(weight) for weight in self.model.weights]
+        self.averages = self._blend(self.averages, weights, keras.ops.convert_to_tensor(keep, "float32"))
+
+    def on_test_begin(self, logs=None):
+        self._raw = [keras.ops.copy(weight) for weight in self.model.weights]
+        self._assign(self.averages)
+
+    def on_test_end(self, logs=None):
+        self._assign(self._raw)
+        self._raw = None
+
+    def _assign(self, values: list) -> None:
+        for weight, value in zip(self.model.weights, values):
+            weight.assign(value)
+
+
+def _compiled(function):
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

@@ -1,0 +1,176 @@
+"""The fit call: starts, or goes on from the last checkpoint, and leaves checkpoints behind."""
+
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..errors import DivergedError, ResourceError
+from .checkpoints import Checkpoint, Checkpoints, dump, restore
+from .signals import StopSignals
+
+
+def fit(
+    model: keras.Model,
+    batches: Callable[[int, int], tf.data.Dataset],
+    validation: tf.data.Dataset | None,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    checkpoints: Checkpoints,
+    callbacks: Iterable[keras.callbacks.Callback],
+    stop: StopSignals,
+    checkpoint_steps: int | None = None,
+    on_damage: Callable[[list[str]], None] = lambda names: None,
+) -> None:
+    """Trains a compiled model, from the last checkpoint on if there is one.
+
+    What an interrupted and resumed training gives is equal, bit for bit, to one that was never interrupted, given the
+    same machine, threads and versions.
+
+    Args:
+        model: built and compiled.
+        batches: function of (first step, end step), counted over all epochs, to the dataset of those steps.
+        validation: dataset, or None.
+        checkpoint_steps: a checkpoint every so many steps besides that of each epoch.
+        on_damage: called with the damaged checkpoints that were passed over.
+
+    Raises:
+        DivergedError, Interrupted, ResourceError.
+    """
+    model.optimizer.build(model.trainable_variables)
+    keeper = _Keeper(checkpoints, list(callbacks), stop, epochs, steps_per_epoch, checkpoint_steps)
+    last = checkpoints.last()
+    if checkpoints.damaged:
+        on_damage(checkpoints.damaged)
+    if last is not None:
+        restore(model, last.arrays)
+        keeper.resume(last)
+        if last.facts["finished"]:
+            return
+    done = last.step if last else 0
+    total = epochs * steps_per_epoch
+    epoch, begun = divmod(done, steps_per_epoch)
+    legs = [(epoch, epoch + 1, steps_per_epoch - begun)] if begun else []  # the rest of an epoch is a fit call of its own
+    legs.append((epoch + bool(begun), epochs, steps_per_epoch))
+    for first, end, steps in legs:
+        if first >= end:
+            continue
+        start = keeper.step
+        data = batches(start, min(start + (end - first) * steps, total))
+        with _deferred(stop), _memory_errors():
+            model.fit(
+                data,
+                validation_data=validation,
+                initial_epoch=first,
+                epochs=end,
+                steps_per_epoch=steps,
+                verbose=0,
+                shuffle=False,
+                callbacks=[*keeper.callbacks, keeper],
+            )
+        if model.stop_training:
+            break
+        keeper.pending = keeper.states()  # the next call resets the callbacks
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Last in the list: gives the callbacks their state back, and writes checkpoints."""
+
+    def __init__(self, checkpoints: Checkpoints, callbacks: list, stop: StopSignals, epochs: int, steps_per_epoch: int, checkpoint_steps: int | None):
+        super().__init__()
+        self.checkpoints, self.callbacks, self.stop = checkpoints, callbacks, stop
+        self.epochs, self.steps_per_epoch, self.checkpoint_steps = epochs, steps_per_epoch, checkpoint_steps
+        self.step = 0
+        self.pending: dict | None = None
+        self._metrics: dict[str, np.ndarray] | None = None
+        self._before_epoch = 0
+        self._saved = 0
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Makes the next fit call begin where the checkpoint ends."""
+        self.step = self._saved = checkpoint.step
+        self.pending = checkpoint.facts["callbacks"]
+        if self.step % self.steps_per_epoch:
+            self._metrics = checkpoint.arrays
+        for number, callback in enumerate(self.callbacks):
+            if hasattr(callback, "set_arrays"):
+                names = sorted(name for name in checkpoint.arrays if name.startswith(f"callback{number}/"))
+                callback.set_arrays([checkpoint.arrays[name] for name in names])
+            if hasattr(callback, "skipped"):
+                callback.skipped = self.step % self.steps_per_epoch
+        self._give_back()
+
+    def states(self) -> dict[str, dict]:
+        """The state of each callback that has one, by its place."""
+        return {str(number): callback.get_state() for number, callback in enumerate(self.callbacks) if hasattr(callback, "get_state")}
+
+    def _give_back(self) -> None:
+        for number, state in (self.pending or {}).items():
+            self.callbacks[int(number)].set_state(state)
+
+    def on_train_begin(self, logs=None):
+        self._give_back()
+        self.pending = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._before_epoch = self.step
+        if self._metrics is not None:  # the epoch's means go on from where they stood
+            restore(self.model, self._metrics, ("metric",))
+            self._metrics = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step = self._before_epoch + batch + 1
+        last_of_epoch = self.step % self.steps_per_epoch == 0
+        due = self.checkpoint_steps and self.step - self._saved >= self.checkpoint_steps
+        if not last_of_epoch and (due or self.stop.received is not None):
+            self._save(finished=False)
+            self._leave_if_asked()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save(finished=self.model.stop_training or epoch + 1 == self.epochs)
+        self._leave_if_asked()
+
+    def _leave_if_asked(self) -> None:
+        if self.stop.received is not None:
+            raise self.stop.error()
+
+    def _save(self, finished: bool) -> None:
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        arrays = dump(self.model)
+        if not all(np.isfinite(array).all() for name, array in arrays.items() if name.startswith("model/") and array.dtype.kind == "f"):
+            raise DivergedError("Training diverged: weights are NaN or infinite.", "Lower train.learning_rate, or set train.clip_norm=1.0.")
+        for number, callback in enumerate(self.callbacks):
+            if hasattr(callback, "get_arrays"):
+                arrays |= {f"callback{number}/{place:05d}": array for place, array in enumerate(callback.get_arrays())}
+        self.checkpoints.save(self.step, arrays, {"finished": bool(finished), "callbacks": self.states()})
+        self._saved = self.step
+
+
+@contextmanager
+def _deferred(stop: StopSignals):
+    stop.deferred = True
+    try:
+        yield
+    finally:
+        stop.deferred = False
+
+
+@contextmanager
+def _memory_errors():
+    """Errors of an exhausted memory, which each backend words in its own way, as ResourceError."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise _out_of_memory() from error
+    except RuntimeError as error:  # jax
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise _out_of_memory() from error
+
+
+def _out_of_memory() -> ResourceError:
+    return ResourceError("The device ran out of memory.", "Use a smaller train.batch_size or data.size.")

@@ -1,0 +1,51 @@
+"""What the process is like: device, precision, and the choices that hang on them."""
+
+import os
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+
+def on_accelerator() -> bool:
+    """Whether the backend computes on something else than the CPU."""
+    return bool(keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"))
+
+
+def describe_device() -> str:
+    """The device in words, such as `2 CPU cores`."""
+    devices = keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu")
+    if devices:
+        return ", ".join(devices)
+    return f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores"
+
+
+def threads() -> dict[str, int]:
+    """TensorFlow's thread settings; 0: its own choice, by cores."""
+    return {"intra_op": tf.config.threading.get_intra_op_parallelism_threads(), "inter_op": tf.config.threading.get_inter_op_parallelism_threads()}
+
+
+@contextmanager
+def precision(policy: str):
+    """Layers made inside have this dtype policy; the process' own comes back afterwards."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def steps_per_execution(setting: int | str, steps_per_epoch: int, values_per_batch: int) -> int:
+    """How many steps one call into the backend takes: a divisor of the epoch's steps.
+
+    `auto` is up to 32 on an accelerator; on a CPU up to 8 for small inputs, where Python takes a visible share of the
+    step, else 1, so that a signal is heeded soon.
+
+    Args:
+        setting: `auto`, or the most steps.
+        values_per_batch: numbers in one batch of inputs.
+    """
+    if setting == "auto":
+        setting = 32 if on_accelerator() else 8 if values_per_batch <= 2**18 else 1
+    return max(n for n in range(1, min(setting, steps_per_epoch) + 1) if steps_per_epoch % n == 0)

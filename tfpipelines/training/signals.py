@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM: training ends at the next step with a checkpoint; a second signal ends it at once."""
+
+import signal
+import threading
+
+from ..errors import Interrupted
+
+_WATCHED = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """Context in which signals are caught; outside of it, and in other threads than the main one, nothing is changed.
+
+    While `deferred` is true (a step is under way) the first signal only sets `received`; else, and at the second, it
+    raises Interrupted on the spot.
+    """
+
+    def __init__(self):
+        self.received: int | None = None
+        self.deferred = False
+        self._before: dict = {}
+
+    def __enter__(self) -> "StopSignals":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in _WATCHED}
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def error(self) -> Interrupted:
+        """What to raise once the work in hand is saved."""
+        name = signal.Signals(self.received).name
+        return Interrupted(f"Stopped by {name}.", signal_number=self.received)
+
+    def _handle(self, number: int, _frame) -> None:
+        first = self.received is None
+        self.received = number
+        if not (first and self.deferred):
+            raise self.error()
