@@ -52,6 +52,11 @@ class Augmentation:
         return images, targets
 
     @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return self._moves or any((self.brightness, self.contrast, self.mixup, self.cutmix))
+
+    @property
     def _moves(self) -> bool:
         return self.flip != "none" or any((self.crop, self.translate, self.rotate, self.zoom))
 

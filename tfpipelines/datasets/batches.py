@@ -53,7 +53,7 @@ def training_batches(
     def finish(epoch, start, labels, rows, images):
         images = tf.ensure_shape(images, [batch_size, *store.shape])
         targets = tf.one_hot(labels, classes) * (1.0 - label_smoothing) + label_smoothing / classes
-        if augmentation is not None:
+        if augmentation is not None and augmentation.active:
             images, targets = augmentation(tf.cast(images, tf.float32), targets, seed, epoch, start)
         return (images, targets) if weights is None else (images, targets, tf.gather(tf.constant(weights), labels))
 

@@ -59,7 +59,7 @@ def cnn(
             x = build.conv(width, kernel_size, f"conv{stage}_{number}")(x)  # (B, H, W, width)
             x = build.activate(build.normalize(x, f"norm{stage}_{number}"), f"act{stage}_{number}")
         if stage < len(filters) and min(x.shape[1:3]) >= 4:
-            x = pool(name=f"pool{stage}")(x)
+            x = pool(2, name=f"pool{stage}")(x)
     x = heads[head](name="head")(x)
     for number, width in enumerate(units, 1):
         x = build.dropout(x, dropout, f"dropout{number}")

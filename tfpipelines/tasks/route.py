@@ -107,7 +107,7 @@ class _Route:
         history, best = self.train(folder)
         began = time.perf_counter()
         artifact = self.fresh_artifact()
-        artifact.set_weights(models.core_of(models.load_artifact(folder / "model.keras").model).get_weights())
+        artifact.set_weights(best.best_weights)
         metrics = self.task.evaluate(artifact, folder, history.rows, best.best_epoch)
         atomic_write(folder / "model.keras", artifact.save)
         folder.set_status("running", model_sha256=file_hash(folder / "model.keras"))
@@ -174,19 +174,21 @@ class _Route:
             training.TensorBoardScalars(folder / "logs" / "tensorboard"),
             training.Progress(self.observer.step, steps),
         ]
-        checkpoints = training.Checkpoints(folder / "checkpoints")
-        training.fit(
-            core,
-            task.training_batches,
-            validation,
-            epochs=settings.epochs,
-            steps_per_epoch=steps,
-            checkpoints=checkpoints,
-            callbacks=[callback for callback in callbacks if callback is not None],
-            stop=self.stop,
-            checkpoint_steps=settings.checkpoint_steps,
-            on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
-        )
+        try:
+            training.fit(
+                core,
+                task.training_batches,
+                validation,
+                epochs=settings.epochs,
+                steps_per_epoch=steps,
+                checkpoints=training.Checkpoints(folder / "checkpoints"),
+                callbacks=[callback for callback in callbacks if callback is not None],
+                stop=self.stop,
+                checkpoint_steps=settings.checkpoint_steps,
+                on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
+            )
+        finally:
+            best.flush()
         return history, best
 
     def fresh_artifact(self):

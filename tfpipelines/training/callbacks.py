@@ -12,6 +12,8 @@ import keras
 from ..errors import DivergedError
 from ..runs import atomic_write
 
+_SAVE_INTERVAL = 30.0  # seconds
+
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
     """Keras' early stopping, resumable."""
@@ -69,31 +71,52 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model file whenever the monitored value is the lowest so far.
+    """Keeps the weights of the epoch with the lowest monitored value, and sees that they get into the model file.
+
+    The file is written at once where the last writing is half a minute ago, else by `flush`, which whoever calls `fit`
+    must call in the end; a checkpoint holds the weights in any case.
 
     Args:
         monitor: name in the logs.
-        save: function of a list of weights, in the order of `model.weights`.
-        weights: function that gives them: raw or averaged.
+        save: function that writes the model file with a list of weights, in the order of `model.weights`.
+        weights: function that gives the present weights: raw or averaged.
     """
 
     def __init__(self, monitor: str, save: Callable, weights: Callable):
         super().__init__()
         self.monitor, self.save, self.weights = monitor, save, weights
         self.best, self.best_epoch = math.inf, 0
+        self.best_weights: list = []
+        self._unsaved, self._saved_at = False, -math.inf
 
     def get_state(self) -> dict:
-        """What a checkpoint must hold."""
+        """What a checkpoint must hold beside the arrays."""
         return {"best": self.best, "best_epoch": self.best_epoch}
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
         vars(self).update(state)
 
+    def get_arrays(self) -> list:
+        """The best weights; [] before the first epoch has ended."""
+        return self.best_weights
+
+    def set_arrays(self, arrays: list) -> None:
+        """Takes back what `get_arrays` gave."""
+        self.best_weights, self._unsaved = arrays, bool(arrays)
+
     def on_epoch_end(self, epoch, logs=None):
         if logs[self.monitor] < self.best:
             self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
-            self.save(self.weights())
+            self.best_weights, self._unsaved = self.weights(), True
+            if time.monotonic() - self._saved_at > _SAVE_INTERVAL:
+                self.flush()
+
+    def flush(self) -> None:
+        """Writes the model file if it does not hold the best weights yet."""
+        if self._unsaved:
+            self.save(self.best_weights)
+            self._unsaved, self._saved_at = False, time.monotonic()
 
 
 class History(keras.callbacks.Callback):

@@ -39,7 +39,7 @@ def precision(policy: str):
 def steps_per_execution(setting: int | str, steps_per_epoch: int, values_per_batch: int) -> int:
     """How many steps one call into the backend takes: a divisor of the epoch's steps.
 
-    `auto` is up to 32 on an accelerator; on a CPU up to 8 for small inputs, where Python takes a visible share of the
+    `auto` is up to 32 on an accelerator; on a CPU up to 16 for small inputs, where Python takes a visible share of the
     step, else 1, so that a signal is heeded soon.
 
     Args:
@@ -47,5 +47,5 @@ def steps_per_execution(setting: int | str, steps_per_epoch: int, values_per_bat
         values_per_batch: numbers in one batch of inputs.
     """
     if setting == "auto":
-        setting = 32 if on_accelerator() else 8 if values_per_batch <= 2**18 else 1
+        setting = 32 if on_accelerator() else 16 if values_per_batch <= 2**18 else 1
     return max(n for n in range(1, min(setting, steps_per_epoch) + 1) if steps_per_epoch % n == 0)

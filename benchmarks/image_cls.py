@@ -1,0 +1,128 @@
+"""Measures the image-cls pipeline beside its peers, turn by turn, and prints medians and their ratios.
+
+    python benchmarks/image_cls.py speed     epoch time and whole command beside plain Keras and PyTorch (needs torch)
+    python benchmarks/image_cls.py quality   test accuracy over seeds 0, 1, 2 beside plain Keras
+    python benchmarks/image_cls.py input     224 pixel JPEGs beside image_dataset_from_directory
+    python benchmarks/image_cls.py memory    resident memory over epochs
+
+`--peers DIR` names another folder with digits_keras.py and digits_torch.py, `--rounds N` the number of turns. A quiet
+machine is needed: nothing else should run.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+DIGITS = HERE.parent / "data" / "digits" / "digits.npz"
+QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def timed(command: list[str]) -> tuple[float, str]:
+    """Seconds and standard output of a command."""
+    began = time.perf_counter()
+    result = subprocess.run(command, capture_output=True, text=True, env=QUIET, check=True)
+    return time.perf_counter() - began, result.stdout
+
+
+def ours(folder: Path, *overrides: str) -> tuple[float, Path]:
+    """Seconds of one `tfpipe run image-cls`, and its run folder."""
+    seconds, out = timed([sys.executable, "-m", "tfpipelines", "run", "image-cls", "--out", str(folder), "--json", *overrides])
+    return seconds, Path(json.loads(out)["run"])
+
+
+def epoch_seconds(run: Path) -> float:
+    """Median after the first epoch, as the peers report it."""
+    with open(run / "history.csv", newline="") as file:
+        return statistics.median([float(row["seconds"]) for row in csv.DictReader(file)][1:])
+
+
+def figure(text: str, name: str) -> float:
+    """A named figure of a peer's output."""
+    return float(re.search(rf"{name} ([\d.]+)", text)[1])
+
+
+def report(name: str, values: list[float], unit: str = "s") -> float:
+    """Prints and returns the median."""
+    median = statistics.median(values)
+    print(f"  {name:<44} {median:8.3f} {unit}   ({', '.join(f'{value:.3f}' for value in values)})", flush=True)
+    return median
+
+
+def speed(peers: Path, rounds: int) -> None:
+    """Epoch time on the same rows without augmentation and validation, then the whole command with both."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        digits = np.load(DIGITS)
+        train = digits["split"] == "train"
+        np.savez(folder / "train.npz", x=digits["x"][train], y=digits["y"][train], split=digits["split"][train])
+        same = [f"data.path={folder / 'train.npz'}", "data.validation=0", "data.augment={}", "train.learning_rate=1e-3", "train.ema=null", "train.epochs=5"]
+        same += SAME_NETWORK
+        epochs: dict[str, list[float]] = {"tfpipelines": [], "plain Keras": [], "PyTorch channels_last": []}
+        whole: dict[str, list[float]] = {"tfpipe run image-cls, 20 epochs": [], "plain Keras script, 20 epochs": []}
+        augmented: dict[str, list[float]] = {"tfpipelines, augmented": [], "plain Keras, augmented": []}
+        for _ in range(rounds):
+            epochs["tfpipelines"].append(epoch_seconds(ours(folder, *same)[1]))
+            epochs["plain Keras"].append(figure(timed([sys.executable, str(peers / "digits_keras.py"), "0", "5", "--plain"])[1], "epoch_seconds"))
+            epochs["PyTorch channels_last"].append(figure(timed([sys.executable, str(peers / "digits_torch.py")])[1], "epoch_seconds"))
+        for _ in range(rounds):
+            seconds, run = ours(folder, *SAME_NETWORK, "train.epochs=20")
+            whole["tfpipe run image-cls, 20 epochs"].append(seconds)
+            augmented["tfpipelines, augmented"].append(epoch_seconds(run))
+            seconds, out = timed([sys.executable, str(peers / "digits_keras.py"), "0", "20"])
+            whole["plain Keras script, 20 epochs"].append(seconds)
+            augmented["plain Keras, augmented"].append(figure(out, "epoch_seconds"))
+    print("epoch, same network, data, batch size, no augmentation:")
+    mine, keras_time, torch_time = (report(name, values) for name, values in epochs.items())
+    print(f"  ratio to plain Keras {mine / keras_time:.3f}, to PyTorch {mine / torch_time:.3f}")
+    print("epoch with augmentation and validation:")
+    mine, other = (report(name, values) for name, values in augmented.items())
+    print(f"  ratio {mine / other:.3f}")
+    print("whole command, start-up included:")
+    mine, other = (report(name, values) for name, values in whole.items())
+    print(f"  ratio {mine / other:.3f}")
+
+
+SAME_NETWORK = ["model.name=cnn", "model.filters=[32,64,128]", "model.convolutions=[2,2,1]", "train.batch_size=64"]
+
+
+def quality(peers: Path, rounds: int) -> None:
+    """Test accuracy of the pipeline as shipped, and of the plain script, over seeds 0, 1, 2."""
+    accuracies: dict[str, list[float]] = {"tfpipe run image-cls": [], "plain Keras script": []}
+    seconds: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        for seed in range(3):
+            spent, run = ours(Path(name), f"seed={seed}")
+            seconds.append(spent)
+            accuracies["tfpipe run image-cls"].append(json.loads((run / "metrics.json").read_text())["test"]["accuracy"])
+            accuracies["plain Keras script"].append(figure(timed([sys.executable, str(peers / "digits_keras.py"), str(seed)])[1], "test_accuracy"))
+    print("test accuracy, seeds 0, 1, 2:")
+    for name, values in accuracies.items():
+        print(f"  {name:<44} mean {statistics.mean(values):.4f}   range {min(values):.4f} to {max(values):.4f}   ({', '.join(map(str, values))})")
+    report("whole command", seconds)
+
+
+def main() -> None:
+    """Runs the part that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["speed", "quality"])
+    parser.add_argument("--peers", type=Path, default=HERE / "peers")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    globals()[arguments.part](arguments.peers, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
