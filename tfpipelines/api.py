@@ -128,7 +128,7 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
     """
     from .datasets import Findings
 
-    task = _task(config.load(pipeline, [*_words(overrides), f"data.path={path}"], schemas=SCHEMAS).pipeline)
+    task = _task(config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline)
     findings = Findings()
     error = None
     try:
@@ -256,6 +256,3 @@ def _lines() -> Observer:
 
     return Terminal()
 
-
-def _words(overrides) -> list[str]:
-    return [f"{key}={value}" for key, value in overrides.items()] if isinstance(overrides, dict) else list(overrides)

@@ -100,7 +100,7 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         guess = nearest(str(detail["ctx"]["tag"]), names)
         return f"{path}.name: got {detail['ctx']['tag']!r}; allowed: {', '.join(names)}." + (f" Did you mean {guess}?" if guess else "")
     if detail["type"] == "value_error":
-        return f"{path + ': ' if path else ''}{detail['ctx']['error']}."
+        return f"{detail['ctx']['error']}."  # our own words, which name the key
     value = raw
     for part in path.split("."):
         value = value[int(part) if isinstance(value, (list, tuple)) else part] if part else value

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from .section import Auto, Count, Counts, Fraction, NonNegative, Section, first_of
 
@@ -12,6 +12,15 @@ Initializer = Literal[
     "orthogonal", "random_normal", "truncated_normal",
 ]  # fmt: skip
 Normalization = Literal["none", "batch", "layer", "group", "instance", "rms"]
+
+
+def _six_n_plus_two(depth: int) -> int:
+    if depth < 8 or (depth - 2) % 6:
+        raise ValueError(f"model.depth: got {depth}; it must be 6n + 2: 8, 14, 20, 26, 32, 44, 56, 110")
+    return depth
+
+
+ResNetDepth = Annotated[int, AfterValidator(_six_n_plus_two)]
 
 
 class Network(Section):
@@ -47,17 +56,10 @@ class ResNet(Network):
     """Residual network in the style of He et al. 2016 for CIFAR, with an ImageNet stem for large images."""
 
     name: Literal["resnet"] = "resnet"
-    depth: Count = Field(20, description="number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110")
+    depth: ResNetDepth = Field(20, description="number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110")
     width: Count = Field(16, description="channels of the first of three stages; doubled at each further stage")
     stem: first_of(Auto, Literal["cifar", "imagenet"]) = Field("auto", description="auto: imagenet from 96 pixels on")
     dropout: Fraction = Field(0.0, description="share of units dropped before the output")
-
-    @field_validator("depth")
-    @classmethod
-    def _six_n_plus_two(cls, depth: int) -> int:
-        if depth < 8 or (depth - 2) % 6:
-            raise ValueError("depth must be 6n + 2: 8, 14, 20, 26, 32, 44, 56, 110")
-        return depth
 
 
 ImageNetwork = Annotated[MLP | CNN | ResNet, Field(discriminator="name")]

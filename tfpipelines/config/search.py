@@ -82,7 +82,7 @@ def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]]) -> Any:
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
-            reason = error.errors()[0]["msg"].lower()
+            reason = error.errors()[0]["msg"].lower().removeprefix("value error, ")
     raise ValueError(f"search.space: {path} cannot be {value!r}: {reason}")
 
 

@@ -69,12 +69,12 @@ class Augmentation:
         mirror_x = tf.where((draws[:, _FLIP_X] < 0.5) & (self.flip in ("horizontal", "both")), -1.0, 1.0)
         mirror_y = tf.where((draws[:, _FLIP_Y] < 0.5) & (self.flip in ("vertical", "both")), -1.0, 1.0)
         free = 1.0 - scale if self.crop else tf.zeros_like(scale)  # what a crop leaves to choose its place from
-        shift_x = width * (self.translate * signed[:, _SHIFT_X] + 0.5 * tf.maximum(free, 0.0) * signed[:, _CROP_X])
-        shift_y = height * (self.translate * signed[:, _SHIFT_Y] + 0.5 * tf.maximum(free, 0.0) * signed[:, _CROP_Y])
+        center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
+        shift_x = width * self.translate * signed[:, _SHIFT_X] + center_x * tf.maximum(free, 0.0) * signed[:, _CROP_X]
+        shift_y = height * self.translate * signed[:, _SHIFT_Y] + center_y * tf.maximum(free, 0.0) * signed[:, _CROP_Y]
         # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, with A = scale * rotation * mirror.
         a, b = scale * tf.cos(angle) * mirror_x, -scale * tf.sin(angle) * mirror_y
         c, d = scale * tf.sin(angle) * mirror_x, scale * tf.cos(angle) * mirror_y
-        center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
         move_x = center_x - a * center_x - b * center_y + shift_x
         move_y = center_y - c * center_x - d * center_y + shift_y
         zero = tf.zeros_like(a)

@@ -91,13 +91,12 @@ def _read_text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in content:
         byte = content.index(b"\0")
         line = content.count(b"\n", 0, byte) + 1
         raise DataError(f"{path}, line {line}: a NUL byte at byte {byte}.", "Save the table as plain UTF-8 text (not UTF-16).")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(

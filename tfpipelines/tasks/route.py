@@ -137,6 +137,8 @@ class _Route:
     def train(self, folder: RunFolder) -> tuple[training.History, training.BestModel]:
         """Builds the core, gives it the weights to start from, and fits it."""
         task, settings = self.task, self.task.pipeline.train
+        if settings.deterministic:
+            training.make_deterministic()
         with training.precision(settings.precision):
             core = task.build(fused=True)
         if self.start is not None:

@@ -60,6 +60,8 @@ def fit(
             continue
         start = keeper.step
         data = batches(start, min(start + (end - first) * steps, total))
+        if begun and first == epoch:
+            _build_metrics(model, data)
         with _deferred(stop), _memory_errors():
             model.fit(
                 data,
@@ -148,6 +150,13 @@ class _Keeper(keras.callbacks.Callback):
                 arrays |= {f"callback{number}/{place:05d}": array for place, array in enumerate(callback.get_arrays())}
         self.checkpoints.save(self.step, arrays, {"finished": bool(finished), "callbacks": self.states()})
         self._saved = self.step
+
+
+def _build_metrics(model: keras.Model, data: tf.data.Dataset) -> None:
+    """Makes the variables of the metrics, which Keras leaves to the first step, so that they can be restored before it."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(next(iter(data.take(1))))
+    model.compute_metrics(x, y, model(x, training=False), weights)
+    model.reset_metrics()
 
 
 @contextmanager

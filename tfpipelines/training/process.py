@@ -25,6 +25,12 @@ def threads() -> dict[str, int]:
     return {"intra_op": tf.config.threading.get_intra_op_parallelism_threads(), "inter_op": tf.config.threading.get_inter_op_parallelism_threads()}
 
 
+def make_deterministic() -> None:
+    """Deterministic kernels on accelerators, for the rest of the process: TensorFlow knows no way back."""
+    if keras.backend.backend() == "tensorflow" and on_accelerator():
+        tf.config.experimental.enable_op_determinism()
+
+
 @contextmanager
 def precision(policy: str):
     """Layers made inside have this dtype policy; the process' own comes back afterwards."""

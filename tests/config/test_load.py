@@ -1,0 +1,140 @@
+"""Pipeline files, overrides, precedence, messages."""
+
+import pytest
+
+from tfpipelines import config
+from tfpipelines.errors import ConfigError
+from tfpipelines.tasks import SCHEMAS
+
+
+def load(name="image-cls", overrides=()):
+    return config.load(name, overrides, schemas=SCHEMAS)
+
+
+def write(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    return "mine.yaml"
+
+
+@pytest.mark.parametrize("name", config.pipeline_names())
+def test_every_pipeline_validates_and_survives_a_round_trip(name, tmp_path):
+    pipeline = load(name).pipeline
+    again = load(write(tmp_path, config.to_yaml(pipeline))).pipeline
+    assert config.as_dict(again) == config.as_dict(pipeline)
+    assert config.description(config.find_pipeline(name))
+
+
+def test_precedence_schema_file_override(tmp_path):
+    name = write(tmp_path, "task: image-cls\ndata: {path: somewhere}\ntrain: {epochs: 7, batch_size: 8}\n")
+    pipeline = load(name, ["train.batch_size=9"]).pipeline
+    assert (pipeline.train.optimizer, pipeline.train.epochs, pipeline.train.batch_size) == ("adamw", 7, 9)
+    assert pipeline.name == "mine"
+
+
+def test_values_take_the_type_of_their_field(tmp_path):
+    name = write(tmp_path, "task: image-cls\ndata: {path: no, label_column: no, class_weights: {no: 2, yes: 1}}\ntrain: {learning_rate: 1e-3, deterministic: no}\n")
+    pipeline = load(name, {"train.clip_norm": "1e-2", "data.size": [32, 48], "data.folds": "5", "train.early_stopping": None}).pipeline
+    assert pipeline.data.path == pipeline.data.label_column == "no"
+    assert pipeline.data.class_weights == {"no": 2.0, "yes": 1.0}
+    assert (pipeline.train.learning_rate, pipeline.train.deterministic, pipeline.train.clip_norm) == (1e-3, False, 1e-2)
+    assert (pipeline.data.size, pipeline.data.folds) == ((32, 48), 5)
+    assert load(overrides=["data.folds=fold"]).pipeline.data.folds == "fold"
+    assert load(overrides=["data.folds=null"]).pipeline.data.folds is None
+
+
+def test_another_network_drops_the_files_foreign_fields_and_says_which():
+    loaded = load(overrides=["model.name=resnet", "model.depth=8"])
+    assert loaded.pipeline.model.depth == 8
+    assert loaded.notes == ["model.name=resnet: left out model.filters, model.convolutions of the file, which resnet does not have"]
+    with pytest.raises(ConfigError, match="unknown key model.filters"):
+        load(overrides=["model.name=resnet", "model.filters=[8]"])
+
+
+def test_pipelines_are_frozen():
+    with pytest.raises(Exception, match="frozen"):
+        load().pipeline.train.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["train.learning_rat=1"], "unknown key train.learning_rat. Did you mean learning_rate?"),
+        (["learning_rate=1"], "unknown key learning_rate. Did you mean train.learning_rate?"),
+        (["trian.epochs=1"], "unknown key trian. Did you mean train?"),
+        (["data.augment.flop=both"], "unknown key data.augment.flop. Did you mean flip?"),
+        (["train.epochs=many"], "train.epochs: got 'many'; allowed: a whole number from 1."),
+        (["train.epochs=0"], "train.epochs: got '0'; allowed: a whole number from 1."),
+        (["train.batch_size=-4"], "train.batch_size: got '-4'; allowed: a whole number from 1."),
+        (["train.learning_rate=-1"], "train.learning_rate: got '-1'; allowed: a number above 0."),
+        (["train.learning_rate=nan"], "train.learning_rate: got 'nan'; allowed: a number above 0."),
+        (["train.optimizer=adamww"], "train.optimizer: got 'adamww'; allowed: adamw, adam, sgd, rmsprop. Did you mean adamw?"),
+        (["model.name=cnnn"], "model.name: got 'cnnn'; allowed: mlp, cnn, resnet. Did you mean cnn?"),
+        (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),
+        (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
+        (["data.size=huge"], "data.size: got 'huge'; allowed: auto or a whole number from 4 or a list of values."),
+        (["data.validation=1"], "data.validation: got '1'; allowed: a number from 0 below 1."),
+        (["train.clip_norm=1", "train.clip_value=1"], "exclude each other"),
+        (["train.schedule=plateau"], "warmup_epochs goes with"),
+        (["task=image-class"], "task: got 'image-class'; allowed: image-cls"),
+        (["epochs"], "'epochs' is not an override"),
+        (["data.augment={flip: [}"], "not valid YAML"),
+        (["search.space={train.learning_rat: [1]}"], "train.learning_rat is no field that can be searched. Did you mean train.learning_rate?"),
+        (["search.space={data.path: [a, b]}"], "data.path is no field that can be searched"),
+        (["search.space={train.epochs: [1, 2]}", "search.algorithm=hyperband"], "belongs to hyperband"),
+        (["search.space={model.depth: [8, 9]}"], "model.depth cannot be"),
+        (["search.space={train.momentum: {min: 0.9, max: 0.1}}"], "min below max"),
+    ],
+)
+def test_wrong_overrides_are_explained(overrides, message):
+    with pytest.raises(ConfigError) as caught:
+        load(overrides=overrides)
+    assert message in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_all_errors_are_listed_at_once():
+    with pytest.raises(ConfigError) as caught:
+        load(overrides=["train.epochs=x", "data.cache=ram", "model.dropout=2"])
+    assert all(key in str(caught.value) for key in ("train.epochs", "data.cache", "model.dropout"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("task: image-cls\ndata:\n  path: a\n  path: b\n", "'path' stands twice: in lines 3 and 4"),
+        ("task: image-cls\n\tdata: x\n", "line 2, column 1"),
+        ("- a\n- b\n", "holds no pipeline"),
+        ("data: {path: a}\n", "task is missing"),
+        ("task: image-cls\n", "data is missing"),
+        ("task: image-cls\ndata: {}\n", "data.path is missing"),
+        ("task: image-cls\ndata: {path: !!python/object/apply:os.system [ls]}\n", "not valid YAML"),
+    ],
+)
+def test_wrong_files_are_explained(tmp_path, text, message):
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    assert message in str(caught.value)
+
+
+def test_unknown_pipelines_are_named():
+    with pytest.raises(ConfigError, match="Did you mean image-cls"):
+        load("image-csl")
+    with pytest.raises(ConfigError, match="There is no pipeline file"):
+        load("absent.yaml")
+
+
+def test_search_values_take_the_type_of_their_field():
+    space = load(overrides=["search.space={model.filters: [[8, 16], [32]], train.batch_size: {min: 8, max: 64, scale: log}, model.depth: {values: [8], when: {model.name: resnet}}, model.name: [cnn, resnet]}"]).pipeline.search.space
+    assert space["model.filters"].values == ((8, 16), (32,))
+    assert (space["train.batch_size"].min, space["train.batch_size"].max) == (8, 64)
+    assert space["model.depth"].when == {"model.name": "resnet"}
+
+
+def test_difference_names_leaves():
+    before, after = config.as_dict(load().pipeline), config.as_dict(load(overrides=["train.epochs=3", "data.augment.flip=both"]).pipeline)
+    assert config.difference(before, after) == ["data.augment.flip: none -> both", "train.epochs: 20 -> 3"]
+
+
+def test_paths_are_anchored(tmp_path):
+    assert config.anchored(load(overrides=["data.path=photos"]).pipeline).data.path == str(tmp_path / "photos")
+    assert config.anchored(load().pipeline).data.path == "sample:digits"

@@ -1,0 +1,92 @@
+"""What tests share: small real data, and the command line in this process or in one of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ["model.name=cnn", "model.filters=[4,8]", "model.convolutions=1", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=50"]
+
+
+class Result(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """Every test works in an empty folder, with an empty cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFPIPE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def tfpipe(capfd):
+    """Runs the command line in this process: tfpipe("show", "image-cls") -> Result."""
+    from tfpipelines.cli import cli
+
+    def call(*words) -> Result:
+        capfd.readouterr()
+        saved = os.dup(2)
+        try:
+            cli.main([str(word) for word in words], prog_name="tfpipe")
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+        return Result(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def start():
+    """Starts the command line in a process of its own: start("run", ...) -> Popen; what still runs is killed in the end."""
+    processes = []
+
+    def call(*words, **options) -> subprocess.Popen:
+        command = [sys.executable, "-m", "tfpipelines", *map(str, words)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options))
+        return processes[-1]
+
+    yield call
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The packaged digits: dict of x, y, split."""
+    with np.load(ROOT / "data" / "digits" / "digits.npz") as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+@pytest.fixture
+def photos(tmp_path, digits) -> Path:
+    """A folder of 12 PNG digits in each of three class folders: zero, one, two."""
+    return write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
+
+
+def write_photos(root: Path, digits, classes: dict[str, int], count: int, skip: int = 0) -> Path:
+    """Writes `count` digits of each class, {folder: digit}, as PNG files below `root`."""
+    from PIL import Image
+
+    for folder, digit in classes.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(digits["x"][digits["y"] == digit][skip : skip + count]):
+            Image.fromarray(image).save(root / folder / f"{skip + number:03d}.png")
+    return root

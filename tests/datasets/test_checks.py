@@ -1,0 +1,86 @@
+"""Checks of labels, splits and contents (FAULTS 7, 8, 10)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfpipelines.datasets.checks import check_classes, check_duplicates, class_weights, content_hash, oversampled
+from tfpipelines.datasets.findings import Findings
+from tfpipelines.datasets.table import class_order, make_frame
+from tfpipelines.errors import ConfigError, DataError
+
+
+def test_classes_come_from_training():
+    findings = Findings()
+    frame = make_frame("abcd", ["10", "9", "9", "10"], ["train", "train", "test", "validation"])
+    assert check_classes(frame, findings) == ["9", "10"]
+    assert [(finding.code, finding.severity) for finding in findings.entries] == [("absent_class", "warning")] * 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits", "code"),
+    [
+        (["a", "a"], ["train", "train"], "one_class"),
+        (["a", "b", "c"], ["train", "train", "test"], "unseen_class"),
+        (["a", "b"], ["test", "validation"], "no_samples"),
+    ],
+)
+def test_what_training_cannot_teach_is_an_error(labels, splits, code):
+    findings = Findings()
+    check_classes(make_frame(labels, labels, splits), findings)
+    assert code in {finding.code for finding in findings.of("error")}
+    with pytest.raises(DataError):
+        findings.raise_errors()
+
+
+def test_duplicates_leaks_and_conflicts():
+    frame = make_frame("abcdef", ["x", "x", "y", "y", "x", "y"], ["train", "train", "train", "test", "test", "validation"])
+    prints = pd.Series([1, 1, 2, 2, 3, 1], dtype=np.uint64)
+    findings = Findings()
+    check_duplicates(frame, prints, "warn", findings)
+    found = {finding.code: finding for finding in findings.entries}
+    assert found["leak"].severity == "warning"
+    assert found["leak"].items == ("a (train) = f (validation)", "c (train) = d (test)")
+    assert found["conflict"].items == ("a (x) = f (y)",)
+    assert found["duplicates"].message.startswith("1 samples")
+    strict = Findings()
+    check_duplicates(frame, prints, "error", strict)
+    assert [finding.code for finding in strict.of("error")] == ["leak"]
+
+
+def test_content_hash_ignores_the_order_of_rows_alone():
+    frame = make_frame("abc", ["x", "y", "x"], ["train", "train", "test"])
+    prints = pd.Series([1, 2, 3], dtype=np.uint64)
+    same = content_hash(frame, prints)
+    assert content_hash(frame.iloc[::-1], prints) == same
+    assert content_hash(frame.assign(label=["y", "y", "x"]), prints) != same
+    assert content_hash(frame.assign(split=["train", "test", "test"]), prints) != same
+    assert content_hash(frame, prints + np.uint64(1)) != same
+
+
+def test_class_weights():
+    labels = np.array([0] * 30 + [1] * 10)
+    assert class_weights(labels, ["a", "b"], None) is None
+    assert np.allclose(class_weights(labels, ["a", "b"], "balanced"), [40 / 60, 40 / 20])
+    assert np.allclose(class_weights(labels, ["a", "b"], {"b": 3.0}), [1, 3])
+    with pytest.raises(ConfigError, match="there is no class 'bb'"):
+        class_weights(labels, ["a", "b"], {"bb": 3.0})
+
+
+def test_oversampling_repeats_rare_rows_evenly():
+    order = oversampled(np.array([0] * 7 + [1] * 3))
+    assert np.bincount(order).tolist() == [1] * 7 + [3, 2, 2]
+
+
+def test_numbers_are_ordered_as_numbers():
+    assert class_order(["10", "2", "1"]) == ["1", "2", "10"]
+    assert class_order(["b", "10", "a"]) == ["10", "a", "b"]
+
+
+def test_long_lists_are_cut_in_messages_and_whole_in_records():
+    findings = Findings()
+    findings.bad("unreadable", "error", "25 files", "Repair them.", range(25))
+    with pytest.raises(DataError) as caught:
+        findings.raise_errors()
+    assert "  9\n  ... and 15 more" in str(caught.value)
+    assert len(findings.as_list()[0]["items"]) == findings.as_list()[0]["count"] == 25

@@ -1,0 +1,115 @@
+"""Decoded images: the fast route gives the slow one's pixels, whatever the cache."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfpipelines.datasets import store as module
+from tfpipelines.datasets.images import decode_image
+from tfpipelines.datasets.store import common_size, scan_headers, store_array, store_files
+from tfpipelines.datasets.table import SampleTable, make_frame
+from tfpipelines.models import ImageFront
+
+
+@pytest.fixture
+def zoo(tmp_path) -> SampleTable:
+    """Images of many kinds and sizes, and two files that are none."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[0:61, 0:83]
+    picture = Image.fromarray((np.stack([x * 3, y * 4, x + y], -1) + generator.integers(0, 9, (61, 83, 3))).clip(0, 255).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    kinds = {
+        "a.jpg": (picture, {}), "b.jpg": (picture, {"progressive": True, "quality": 40}), "c.jpg": (picture.convert("L"), {}), "d.jpg": (picture.convert("CMYK"), {}),
+        "e.jpg": (picture, {"exif": exif}), "f.png": (picture, {}), "g.png": (picture.convert("L"), {}), "h.png": (picture.convert("LA"), {}),
+        "i.png": (picture.convert("P"), {}), "j.png": (picture.convert("1"), {}), "k.bmp": (picture, {}), "l.gif": (picture, {}), "m.webp": (picture, {}),
+        "n.jpg": (picture, {"subsampling": 0}), "o.png": (picture.resize((20, 20)), {}),
+    }  # fmt: skip
+    for name, (image, options) in kinds.items():
+        image.save(tmp_path / name, **options)
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "p.jpg").write_bytes(content[: len(content) // 2])
+    (tmp_path / "q.txt").write_text("no image")
+    os.rename(tmp_path / "f.png", tmp_path / "f.jpg")  # named after another format
+    items = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    return SampleTable(make_frame(items, ["x"] * len(items)), tmp_path)
+
+
+def read(zoo, front, cache):
+    headers, bad = scan_headers(zoo, 10**8)
+    store = store_files(zoo, headers, front, background=255, max_pixels=10**8, cache=cache)
+    return store, bad | store.bad
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("cache", ["memory", "disk", "none"])
+def test_every_cache_gives_what_decode_image_and_the_front_give(zoo, channels, cache):
+    front = ImageFront((32, 40), channels)
+    store, bad = read(zoo, front, cache)
+    items = list(zoo.frame["item"])
+    assert {items[row] for row in bad} == {"p.jpg", "q.txt"}
+    assert store.mode == cache and (store.array is None) == (cache == "none")
+    rows = np.array([row for row in range(len(items)) if row not in bad])
+    expected = np.stack([front.in_tf_data(tf.constant(decode_image(zoo.path(row), channels))).numpy() for row in rows])
+    assert np.array_equal(store.images(rows), expected)
+    dataset = store.attach(tf.data.Dataset.from_tensors((tf.constant(7), tf.constant(rows))))
+    (_, _, images), = list(dataset)
+    assert np.array_equal(images.numpy(), expected)
+
+
+def test_tensorflow_decodes_plain_files_and_pillow_the_rest(zoo):
+    headers, _ = scan_headers(zoo, 10**8)
+    kinds = {item: header.kind for item, header in zip(zoo.frame["item"], headers) if header}
+    assert {item for item, kind in kinds.items() if kind == "other"} == {"d.jpg", "e.jpg", "h.png", "i.png", "j.png", "k.bmp", "l.gif", "m.webp"}
+    assert kinds["f.jpg"] == "png"
+
+
+def test_disk_cache_is_found_again_until_a_file_changes(zoo, monkeypatch):
+    front = ImageFront((16, 16), 3)
+    first, _ = read(zoo, front, "disk")
+    monkeypatch.setattr(module._Decoder, "run", lambda *_: pytest.fail("decoded again"))
+    again, bad = read(zoo, front, "disk")
+    assert np.array_equal(first.array, again.array) and np.array_equal(first.fingerprints, again.fingerprints) and len(bad) == 2
+    monkeypatch.undo()
+    Image.new("RGB", (9, 9), "red").save(zoo.path(0))
+    changed, _ = read(zoo, front, "disk")
+    assert not np.array_equal(first.array[0], changed.array[0]) and np.array_equal(first.array[1:], changed.array[1:])
+
+
+def test_auto_cache_asks_whether_it_fits(zoo, monkeypatch):
+    front = ImageFront((16, 16), 3)
+    assert read(zoo, front, "auto")[0].mode == "memory"
+    monkeypatch.setattr(module, "free_memory", lambda: 1000)
+    assert read(zoo, front, "auto")[0].mode == "none"
+
+
+def test_fingerprints_tell_pixels_apart(digits):
+    images = np.concatenate([digits["x"][:50], digits["x"][:5]])[..., None]
+    store = store_array(images, ImageFront((28, 28), 1))
+    assert len(set(store.fingerprints.tolist())) == 50
+    assert np.array_equal(store.fingerprints[:5], store.fingerprints[50:])
+
+
+def test_arrays_are_resized_like_files(tmp_path, digits):
+    front = ImageFront((20, 24), 3)
+    stream = io.BytesIO()
+    Image.fromarray(digits["x"][7]).save(stream, "PNG")
+    expected = front.in_tf_data(tf.constant(decode_image(stream.getvalue(), 3))).numpy()
+    assert np.array_equal(store_array(digits["x"][7:8, :, :, None], front).array[0], expected)
+
+
+def test_colour_arrays_become_grey_like_files(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (1, 12, 12, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(colours[0]).save(stream, "PNG")
+    assert np.array_equal(store_array(colours, ImageFront((12, 12), 1)).array[0], decode_image(stream.getvalue(), 1))
+
+
+def test_auto_size(zoo):
+    headers = [header for header in scan_headers(zoo, 10**8)[0] if header]
+    assert common_size(headers) == (56, 56)  # the median shorter side is 61
+    assert common_size([header for header in headers if (header.height, header.width) == (61, 83)]) == (61, 83)

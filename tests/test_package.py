@@ -1,0 +1,146 @@
+"""The package: what it holds, what it may import, and that it works however it is installed."""
+
+import ast
+import configparser
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from .conftest import ROOT
+
+HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
+LAYERS = {"cli": 7, "api": 6, "tuning": 5, "tasks": 4, "training": 3, "datasets": 2, "models": 2, "evaluation": 2, "config": 1, "runs": 1, "console": 1}
+LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
+
+
+def _setup():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_every_package_is_listed():
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("tfpipelines/**/__init__.py")}
+    listed = set(_setup()["options"]["packages"].split())
+    assert listed == found | {"tfpipelines.pipelines", "tfpipelines.samples"}
+
+
+def _imports(path):
+    """(part of ours that is imported, line) of a source file, lazy imports inside functions included."""
+    package = ["tfpipelines", *path.relative_to(ROOT / "tfpipelines").parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *(node.module or "").split(".")]).rstrip(".")
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "tfpipelines" else [module]
+        for name in names:
+            if name.startswith("tfpipelines."):
+                part = name.split(".")[1]
+                yield part if part in {*LAYERS, *LEAVES} or part.startswith("_") else "api", node.lineno  # lazy names of the package lead to api
+
+
+def test_imports_point_down():
+    wrong = []
+    for path in sorted(ROOT.glob("tfpipelines/**/*.py")):
+        part = path.relative_to(ROOT / "tfpipelines").parts[0].removesuffix(".py")
+        if part in ("__init__", "__main__"):
+            continue
+        for other, line in _imports(path):
+            if other in LEAVES or other == part or other.startswith("_"):
+                continue
+            if part in LEAVES or LAYERS[other] >= LAYERS[part]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} {part} imports {other}")
+    assert not wrong
+
+
+def test_tasks_import_only_base_among_tasks():
+    own = {"__init__", "base", "route", "facts", "folds"}
+    for path in sorted(ROOT.glob("tfpipelines/tasks/*.py")):
+        if path.stem in own:
+            continue
+        relative = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level == 1]
+        assert {node.module for node in relative} <= {"base"}, path
+
+
+@pytest.mark.parametrize("words", [[], ["list"], ["show"], ["init"], ["check"], ["run"], ["resume"], ["evaluate"], ["predict"]])
+def test_help_loads_nothing_heavy(words):
+    code = f"""
+import sys
+from tfpipelines.cli import cli
+try:
+    cli.main({[*words, "--help"]!r}, prog_name="tfpipe")
+except SystemExit as end:
+    assert not end.code
+print("loaded", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.startswith("Usage: tfpipe")
+    assert result.stdout.splitlines()[-1] == "loaded []"
+
+
+def test_config_error_comes_before_tensorflow():
+    code = """
+import sys
+from tfpipelines.cli import cli
+try:
+    cli.main(["run", "image-cls", "train.epochs=none"], prog_name="tfpipe")
+except SystemExit as end:
+    print(end.code, [name for name in ("tensorflow", "keras", "pandas") if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    assert result.stdout.strip() == "2 []"
+    assert "train.epochs: got 'none'; allowed: a whole number from 1" in result.stderr
+    assert not os.listdir()
+
+
+_LIST = "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; from tfpipelines import list_pipelines; from tfpipelines.config import packaged; print(len(list_pipelines()), packaged('samples'))"
+
+
+def test_bare_checkout_finds_its_files(tmp_path):
+    for part in ("tfpipelines", "pipelines", "data"):
+        (tmp_path / part).symlink_to(ROOT / part)
+    result = subprocess.run([sys.executable, "-c", _LIST], capture_output=True, text=True, cwd=tmp_path, check=True)
+    count, samples = result.stdout.split()
+    assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.endswith("data")
+
+
+def test_wheel_works_in_an_empty_folder(tmp_path):
+    source = tmp_path / "source"
+    subprocess.run(["cp", "-r", *(str(ROOT / part) for part in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "tfpipelines", "pipelines", "data")), f"{source.mkdir() or source}"], check=True)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"tfpipelines"}  # no pipelines, data or tests beside it
+    assert {"tfpipelines/py.typed", "tfpipelines/pipelines/image-cls.yaml", "tfpipelines/samples/digits/digits.npz", "tfpipelines/samples/digits/README.md"} <= set(names)
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = subprocess.run([sys.executable, "-c", _LIST], capture_output=True, text=True, cwd=empty, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, check=True)
+    count, samples = result.stdout.split()
+    assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(tmp_path / "site"))
+
+
+def test_registry_files_and_pipelines_agree():
+    from tfpipelines import list_pipelines
+    from tfpipelines.tasks import SCHEMAS, TASKS
+
+    files = {path.stem for path in ROOT.glob("tfpipelines/tasks/*.py")} - {"__init__", "base", "route", "facts", "folds"}
+    assert files == {target.split(":")[0].rsplit(".", 1)[1] for target in TASKS.values()}
+    assert {entry["task"] for entry in list_pipelines()} == set(TASKS) == set(SCHEMAS)
+    for name, schema in SCHEMAS.items():
+        assert schema.model_fields["task"].default == name
+
+
+def test_public_names_exist():
+    import tfpipelines
+
+    for name in tfpipelines.__all__:
+        assert getattr(tfpipelines, name) is not None
+    assert _setup()["metadata"]["version"] == "attr: tfpipelines.__version__"

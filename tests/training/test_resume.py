@@ -1,0 +1,291 @@
+"""What is killed and resumed equals what never was, bit for bit (FAULTS 17, 19 to 22, 24, 25)."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tfpipelines
+from tfpipelines import Observer
+from tfpipelines.errors import ArtifactError, ConfigError, DivergedError, Interrupted, ResourceError
+
+from ..conftest import ROOT
+
+# Everything that has a state: dropout, augmentation, averaged weights, early stopping, a plateau schedule.
+FULL = {
+    "data.path": "sample:digits", "data.limit": 96, "data.augment": {"translate": 0.1, "rotate": 0.05, "mixup": 0.2},
+    "model.name": "cnn", "model.filters": [4, 8], "model.convolutions": 1, "model.dropout": 0.3,
+    "train.epochs": 6, "train.batch_size": 8, "train.optimizer": "adamw", "train.learning_rate": 0.1, "train.ema": 0.5,
+    "train.schedule": "plateau", "train.warmup_epochs": 0, "train.decay_epochs": 1, "train.decay_factor": 0.5, "train.early_stopping": 3,
+    "train.checkpoint_steps": 4, "train.steps_per_execution": 2, "evaluation.bootstrap": 20,
+}  # fmt: skip
+WORDS = [f"{key}={json.dumps(value) if isinstance(value, (dict, list)) else value}" for key, value in FULL.items()]
+
+
+class SignalAt(Observer):
+    """Sends this process a signal at a step of an epoch."""
+
+    def __init__(self, epoch, step, number=signal.SIGTERM):
+        self.at, self.number = (epoch, step), number
+
+    def step(self, epoch, done, total):
+        if (epoch, done) == self.at:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nothing disturbed."""
+    before = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("whole"))
+    try:
+        return tfpipelines.run("image-cls", FULL, observer=Observer())
+    finally:
+        os.chdir(before)
+
+
+def final_state(run):
+    """All that must be equal: last checkpoint's arrays, the model's weights, history but for its times, metrics, predictions."""
+    last = sorted((run.folder / "checkpoints").glob("*.npz"))[-1]
+    with np.load(last) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    rows = [line.rsplit(",", 1)[0] for line in (run.folder / "history.csv").read_text().splitlines()]
+    metrics = {key: value for key, value in run.metrics.items() if key != "time"}
+    return last.name, arrays, run.model.get_weights(), rows, metrics, (run.folder / "predictions.csv").read_text()
+
+
+def assert_equal(run, other):
+    first, second = final_state(run), final_state(other)
+    assert first[0] == second[0] and first[3:] == second[3:]
+    assert first[1].keys() == second[1].keys() and all(np.array_equal(first[1][name], second[1][name]) for name in first[1])
+    assert all(np.array_equal(a, b) for a, b in zip(first[2], second[2], strict=True))
+    assert run.status["state"] == other.status["state"] == "done"
+
+
+def test_the_full_settings_are_at_work(whole):
+    with np.load(sorted((whole.folder / "checkpoints").glob("*.npz"))[-1]) as archive:
+        assert any(name.startswith("callback") for name in archive.files)
+    rates = {line.split(",")[5] for line in (whole.folder / "history.csv").read_text().splitlines()[1:]}
+    assert len(rates) > 1
+
+
+def test_same_seed_same_result(whole):
+    assert_equal(whole, tfpipelines.run("image-cls", FULL, observer=Observer()))
+
+
+@pytest.mark.parametrize(("epoch", "step", "number", "code"), [(1, 6, signal.SIGTERM, 143), (2, 12, signal.SIGINT, 130), (3, 2, signal.SIGTERM, 143)])
+def test_signal_then_resume(whole, epoch, step, number, code):
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Interrupted) as caught:
+        tfpipelines.run("image-cls", FULL, observer=SignalAt(epoch, step, number))
+    assert caught.value.exit_code == code
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    run = tfpipelines.load("runs/latest")
+    assert run.status["state"] == "interrupted" and signal.Signals(number).name in run.status["reason"]
+    expected = 12 * (epoch - 1) + step
+    assert (run.folder / "checkpoints" / f"step-{expected:09d}.json").is_file()
+    resumed = tfpipelines.resume("runs/latest", observer=Observer())
+    assert_equal(whole, resumed)
+    assert len(json.loads((run.folder / "environment.json").read_text())["resumed"]) == 1
+
+
+def test_interrupted_twice(whole):
+    with pytest.raises(Interrupted):
+        tfpipelines.run("image-cls", FULL, observer=SignalAt(1, 4))
+    with pytest.raises(Interrupted):
+        tfpipelines.resume("runs/latest", observer=SignalAt(1, 10))
+    assert_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
+
+
+def test_second_signal_stops_at_once(whole):
+    class Twice(SignalAt):
+        def step(self, epoch, done, total):
+            super().step(epoch, done, total)
+            if (epoch, done) == self.at:
+                os.kill(os.getpid(), self.number)
+
+    with pytest.raises(Interrupted):
+        tfpipelines.run("image-cls", FULL, observer=Twice(2, 6, signal.SIGINT))
+    assert tfpipelines.load("runs/latest").status["state"] == "interrupted"
+    assert not list(tfpipelines.load("runs/latest").folder.rglob(".tmp-*"))
+    assert_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
+
+
+def test_done_runs_are_left_alone(whole):
+    before = {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    tfpipelines.resume(whole.folder, observer=Observer())
+    assert before == {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+# --- SIGKILL, for real, in a process of its own
+def kill_when(process, folder, condition):
+    """Waits for a condition in the run folder, then kills the process without warning."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if folder.is_dir() and condition(folder):
+            break
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_kill_in_mid_epoch(whole, start, tmp_path):
+    process = start("run", "image-cls", *WORDS, "--name", "killed")
+    kill_when(process, tmp_path / "runs" / "killed", lambda folder: (folder / "checkpoints" / "step-000000016.json").exists())
+    assert tfpipelines.load("runs/killed").status["state"] == "running"  # nobody was left to say otherwise
+    assert_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
+
+
+def test_kill_in_mid_checkpoint(whole, tmp_path):
+    code = f"""
+import sys
+from tfpipelines import cli, runs
+real = runs.os.replace
+def replace(source, target):
+    if str(target).endswith("step-000000020.npz"):
+        print("at the rename", flush=True)
+        import time
+        time.sleep(100)
+    real(source, target)
+runs.os.replace = replace
+cli.cli.main({["run", "image-cls", *WORDS, "--name", "killed"]!r})
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert process.stdout.readline() == "at the rename\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    folder = tmp_path / "runs" / "killed"
+    assert list((folder / "checkpoints").glob(".tmp-*")) and not (folder / "checkpoints" / "step-000000020.npz").exists()
+    assert_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
+    assert not list(folder.rglob(".tmp-*"))
+
+
+# --- checkpoints and folders that were tampered with
+@pytest.fixture
+def interrupted():
+    """A run stopped in its third epoch."""
+    with pytest.raises(Interrupted):
+        tfpipelines.run("image-cls", FULL, observer=SignalAt(3, 2))
+    return tfpipelines.load("runs/latest").folder
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:1000]), lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"), lambda path: path.unlink()])
+def test_damaged_checkpoint_is_passed_over(whole, interrupted, damage):
+    newest = sorted((interrupted / "checkpoints").glob("*.npz"))[-1]
+    damage(newest)
+    notes = []
+
+    class Notes(Observer):
+        def note(self, text):
+            notes.append(text)
+
+    assert_equal(whole, tfpipelines.resume(interrupted, observer=Notes()))
+    assert len(notes) == 1 and newest.name in notes[0]
+
+
+def test_no_checkpoint_is_whole(interrupted):
+    for path in (interrupted / "checkpoints").glob("*.npz"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match="No checkpoint in .* is whole") as caught:
+        tfpipelines.resume(interrupted, observer=Observer())
+    assert caught.value.exit_code == 7 and len(caught.value.details) == 2
+    assert tfpipelines.load(interrupted).status["state"] == "failed"
+
+
+def test_no_checkpoint_yet_starts_again(whole, interrupted):
+    shutil.rmtree(interrupted / "checkpoints")
+    (interrupted / "checkpoints").mkdir()
+    assert_equal(whole, tfpipelines.resume(interrupted, observer=Observer()))
+
+
+def test_changed_pipeline_is_refused(interrupted):
+    file = interrupted / "pipeline.yaml"
+    file.write_text(file.read_text().replace("learning_rate: 0.1", "learning_rate: 0.2"))
+    with pytest.raises(ConfigError, match="has changed since the run began") as caught:
+        tfpipelines.resume(interrupted, observer=Observer())
+    assert caught.value.details == ("train.learning_rate: 0.1 -> 0.2",)
+    assert "--from" in caught.value.remedy and caught.value.exit_code == 2
+    assert tfpipelines.load(interrupted).status["state"] == "interrupted"
+
+
+def test_changed_data_are_refused_and_from_goes_on(photos, digits):
+    settings = {**FULL, "data.path": str(photos), "train.checkpoint_steps": None, "train.batch_size": 4, "train.steps_per_execution": 1}
+    with pytest.raises(Interrupted):
+        tfpipelines.run("image-cls", settings, observer=SignalAt(2, 2))
+    folder = tfpipelines.load("runs/latest").folder
+    shutil.copy(photos / "zero" / "000.png", photos / "one" / "new.png")
+    before = (folder / "splits.csv").read_text()
+    with pytest.raises(ConfigError, match="The data are not those") as caught:
+        tfpipelines.resume(folder, observer=Observer())
+    assert caught.value.exit_code == 2 and "--from" in caught.value.remedy
+    assert any("one/new.png" in line for line in caught.value.details)
+    assert (folder / "splits.csv").read_text() == before
+    fresh = tfpipelines.run(str(folder / "pipeline.yaml"), {"train.epochs": 1}, start=folder, observer=Observer())
+    assert fresh.status["state"] == "done" and fresh.folder.name == "image-cls-2"
+
+
+def test_second_process_is_refused(start, tmp_path, tfpipe):
+    process = start("run", "image-cls", *WORDS, "train.epochs=500", "train.early_stopping=null", "--name", "busy")
+    folder = tmp_path / "runs" / "busy"
+    while not (folder / "history.csv").exists() and process.poll() is None:
+        time.sleep(0.05)
+    result = tfpipe("resume", folder)
+    assert result.code == 6 and f"process {process.pid} on" in result.err
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143 and "Stopped by SIGTERM." in errors and "tfpipe resume" in errors
+    assert json.loads((folder / "status.json").read_text())["state"] == "interrupted"
+
+
+# --- trouble while training
+def test_divergence_keeps_the_last_finite_checkpoint(tfpipe):
+    class Explode(Observer):
+        """Sets the weights to infinity after the second epoch, as a bad batch might."""
+
+        def model(self, facts):
+            import keras
+
+            Explode.fit = keras.Model.fit
+
+        def epoch(self, row, epochs, samples):
+            assert np.isfinite(row["loss"])
+
+    settings = {**FULL, "train.schedule": "step", "train.decay_epochs": 2, "train.decay_factor": 0.99, "train.optimizer": "sgd", "train.learning_rate": 1e30, "train.ema": None}
+    with pytest.raises(DivergedError, match="Training diverged") as caught:
+        tfpipelines.run("image-cls", settings, observer=Explode())
+    assert caught.value.exit_code == 5 and "train.learning_rate" in caught.value.remedy
+    run = tfpipelines.load("runs/latest")
+    assert run.status["state"] == "failed" and "diverged" in run.status["reason"]
+    for path in (run.folder / "checkpoints").glob("*.npz"):
+        with np.load(path) as archive:
+            assert all(np.isfinite(archive[name]).all() for name in archive.files if name.startswith("model/"))
+
+
+def test_disk_that_fills_up_keeps_the_previous_checkpoint(whole):
+    class Fill(Observer):
+        """From the end of the second epoch on, no file may grow beyond 2 kB."""
+
+        def epoch(self, row, epochs, samples):
+            if row["epoch"] == 2:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(ResourceError, match="disk is full") as caught:
+            tfpipelines.run("image-cls", FULL, observer=Fill())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.exit_code == 4
+    run = tfpipelines.load("runs/latest")
+    assert run.status["state"] == "failed" and "disk is full" in run.status["reason"]
+    assert not list(run.folder.rglob(".tmp-*"))
+    assert (run.folder / "checkpoints" / "step-000000020.json").is_file() and not (run.folder / "checkpoints" / "step-000000024.npz").exists()
+    assert_equal(whole, tfpipelines.resume(run.folder, observer=Observer()))
