@@ -14,7 +14,7 @@ from .preprocessing import ImageFront
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MODULES = ("keras", "tfpipelines")
-_LARGEST_RATIO = 2000  # of unpacked to packed bytes: beyond it the archive is a trap
+_LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 
 
 class ClassifierArtifact:

@@ -1,0 +1,88 @@
+"""Figures agree with scikit-learn and with theory."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn import metrics as reference
+
+from tfpipelines import evaluation
+from tfpipelines.evaluation.metrics import _from_confusion, bootstrap_intervals, expected_calibration_error, per_class
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """300 rows of 7 classes, the last of which never occurs."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 6, 300)
+    logits = generator.normal(size=(300, 7))
+    logits[np.arange(300), labels] += 2
+    return labels, softmax(logits, 1)
+
+
+def test_figures_are_scikit_learns(outcome):
+    labels, probabilities = outcome
+    predicted = probabilities.argmax(1)
+    values = evaluation.classification_metrics(labels, probabilities)
+    assert values["accuracy"] == reference.accuracy_score(labels, predicted)
+    with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
+        assert np.isclose(values["balanced_accuracy"], reference.balanced_accuracy_score(labels, predicted))
+    assert np.isclose(values["f1_macro"], reference.f1_score(labels, predicted, average="macro"))
+    assert np.isclose(values["top_5"], reference.top_k_accuracy_score(labels, probabilities, k=5, labels=np.arange(7)))
+    assert np.isclose(values["log_loss"], reference.log_loss(labels, probabilities, labels=np.arange(7)))
+    assert "top_5" not in evaluation.classification_metrics(labels % 5, softmax(probabilities[:, :5], 1))
+
+
+def test_bootstrap_uses_the_same_figures(outcome):
+    labels, probabilities = outcome
+    values = evaluation.classification_metrics(labels, probabilities)
+    confusion = reference.confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(7))
+    for name, value in _from_confusion(confusion).items():
+        assert np.isclose(value, values[name])
+
+
+def test_intervals_have_the_binomial_width(outcome):
+    labels, probabilities = outcome
+    values = evaluation.classification_metrics(labels, probabilities)
+    intervals = bootstrap_intervals(labels, probabilities, 2000, 0)
+    assert intervals.keys() == values.keys()
+    low, high = intervals["accuracy"]
+    expected = 1.96 * np.sqrt(values["accuracy"] * (1 - values["accuracy"]) / 300)
+    assert low < values["accuracy"] < high and abs((high - low) / 2 - expected) < 0.2 * expected
+    assert intervals == bootstrap_intervals(labels, probabilities, 2000, 0) != bootstrap_intervals(labels, probabilities, 2000, 1)
+    assert bootstrap_intervals(labels, probabilities, 0, 0) == {}
+
+
+def test_calibration_error():
+    labels = np.array([0] * 80 + [1] * 20)
+    assert np.isclose(expected_calibration_error(labels, np.tile([0.8, 0.2], (100, 1))), 0)
+    assert np.isclose(expected_calibration_error(labels, np.tile([0.95, 0.05], (100, 1))), 0.15)
+    assert np.isclose(expected_calibration_error(labels, np.tile([1.0, 0.0], (100, 1))), 0.2)
+
+
+def test_log_loss_is_finite_for_certain_mistakes():
+    assert np.isfinite(evaluation.classification_metrics(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]))["log_loss"])
+
+
+def test_temperature_recovers_what_was_done_to_the_logits():
+    generator = np.random.default_rng(1)
+    logits = generator.normal(size=(20_000, 5)) * 2
+    labels = np.array([generator.choice(5, p=row) for row in softmax(logits, 1)])
+    for temperature in (0.5, 1.0, 4.0):
+        assert np.isclose(evaluation.fit_temperature(labels, logits * temperature), temperature, rtol=0.05)
+    assert 0.04 < evaluation.fit_temperature(np.array([0, 1]), np.array([[9.0, 0], [0, 9.0]])) <= 1  # all right: bounded
+
+
+def test_per_class_table(outcome):
+    labels, probabilities = outcome
+    table = per_class(labels, probabilities, list("abcdefg"))
+    recalls = reference.recall_score(labels, probabilities.argmax(1), average=None, labels=np.arange(7), zero_division=0)
+    assert [row["recall"] for row in table.values()] == list(recalls)
+    assert sum(row["support"] for row in table.values()) == 300 and table["g"]["support"] == 0
+
+
+def test_prediction_table_names_and_errors():
+    table = evaluation.prediction_table(["a", "b"], np.array([[0.2, 0.8], [0.5, 0.5]]), ["item", "dog"], errors=["", "unreadable"])
+    assert list(table.columns) == ["item", "predicted", "p_item", "dog", "error"]
+    assert table["predicted"].tolist() == ["dog", None] and np.isnan(table["dog"][1])
+    assert evaluation.to_csv(table).splitlines()[1:] == ["a,dog,0.2,0.8,", "b,,,,unreadable"]
+    assert "error" not in evaluation.prediction_table(["a"], np.array([[1.0, 0.0]]), ["x", "y"], errors=[""])

@@ -1,0 +1,160 @@
+"""Builders: every argument does something, seeds repeat, all load in plain Keras."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tfpipelines.config.networks import Activation, Initializer, Normalization
+from tfpipelines.models import IMAGE_NETWORKS, ClassifierArtifact, ImageFront, load_artifact
+from tfpipelines.models.fused import FusedBatchNormalization
+
+SMALL = {"mlp": {"units": (8, 6)}, "cnn": {"filters": (4, 6, 8)}, "resnet": {"depth": 8, "width": 4}}
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 20, 16, 3)).astype(np.float32)
+
+
+def build(name, shape=(20, 16, 3), classes=4, **arguments):
+    return IMAGE_NETWORKS[name](shape, classes, **{**SMALL[name], "seed": 0, **arguments})
+
+
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+@pytest.mark.parametrize("normalization", Normalization.__args__)
+def test_every_normalization(name, normalization):
+    model = build(name, normalization=normalization)
+    assert model(IMAGES).shape == (5, 4) and model.output.dtype == "float32"
+    kinds = {type(layer).__name__ for layer in model.layers if "Normalization" in type(layer).__name__}
+    expected = {"none": set(), "batch": {"BatchNormalization"}, "layer": {"LayerNormalization"}, "rms": {"RMSNormalization"}}
+    assert kinds == expected.get(normalization, {"GroupNormalization"})
+    biased = [layer for layer in model.layers if getattr(layer, "use_bias", False) and layer.name != "logits"]
+    assert bool(biased) == (normalization == "none")
+
+
+@pytest.mark.parametrize("activation", Activation.__args__)
+@pytest.mark.parametrize("initializer", Initializer.__args__[:: len(Initializer.__args__) - 1])
+def test_every_activation(activation, initializer):
+    assert np.isfinite(np.asarray(build("cnn", activation=activation, initializer=initializer)(IMAGES))).all()
+
+
+@pytest.mark.parametrize("initializer", Initializer.__args__)
+def test_every_initializer(initializer):
+    first, second, other = (build("mlp", initializer=initializer, seed=seed).get_weights()[0] for seed in (0, 0, 1))
+    assert np.array_equal(first, second) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+def test_no_two_layers_share_a_seed(name):
+    kernels = [weight.numpy() for weight in build(name, normalization="none").weights if weight.path.endswith("kernel")]
+    firsts = [float(kernel.ravel()[0] / kernel.std()) for kernel in kernels]
+    assert len(set(np.round(firsts, 5))) == len(kernels)
+
+
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+def test_dropout_and_weight_decay(name):
+    model = build(name, dropout=0.5, weight_decay=1e-3)
+    still, moving = np.asarray(model(IMAGES)), np.asarray(model(IMAGES, training=True))
+    assert not np.allclose(still, moving)
+    kernels = [weight for weight in model.weights if weight.path.endswith("kernel")]
+    assert len(model.losses) == len(kernels)
+    assert np.isclose(float(sum(model.losses)), 1e-3 * sum(float((weight.numpy() ** 2).sum()) for weight in kernels), rtol=1e-4)
+    assert not build(name).losses
+
+
+def test_resnet_depth_width_and_stem():
+    for depth in (8, 14, 20):
+        model = build("resnet", depth=depth)
+        assert sum(isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)) and "project" not in layer.name for layer in model.layers) == depth
+    assert build("resnet", width=8).get_layer("head").output.shape == (None, 32)
+    assert "stem_pool" not in {layer.name for layer in build("resnet", (95, 200, 3)).layers}
+    assert "stem_pool" in {layer.name for layer in build("resnet", (96, 96, 3)).layers}
+    assert "stem_pool" in {layer.name for layer in build("resnet", stem="imagenet").layers}
+    with pytest.raises(ValueError, match="6n"):
+        build("resnet", depth=9)
+
+
+def test_cnn_stages_heads_and_dense_layers():
+    model = build("cnn", convolutions=(2, 1, 3), kernel_size=5, pooling="average", head="flatten", units=(7,))
+    names = [layer.name for layer in model.layers]
+    assert [name for name in names if name.startswith("conv")] == ["conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv3_2", "conv3_3"]
+    assert model.get_layer("conv3_3").output.shape == (None, 5, 4, 8) and model.get_layer("head").output.shape == (None, 160)
+    assert model.get_layer("dense1").units == 7 and model.get_layer("conv1_1").kernel_size == (5, 5)
+    assert build("cnn", head="max")(IMAGES).shape == (5, 4)
+    assert build("cnn", shape=(6, 6, 3))(IMAGES[:, :6, :6]).shape == (5, 4)  # pooling stops in time
+    with pytest.raises(ValueError, match="2 numbers for 3 stages"):
+        build("cnn", convolutions=(1, 2))
+
+
+def test_fused_normalization_is_keras_own_up_to_rounding():
+    generator = np.random.default_rng(3)
+    images, targets = generator.normal(size=(8, 12, 10, 3)).astype(np.float32) * 50, np.eye(4, dtype=np.float32)[[0, 1, 2, 3] * 2]
+    weights = []
+    for fused in (False, True):
+        model = build("cnn", (12, 10, 3), fused=fused, dropout=0.0)
+        assert any(isinstance(layer, FusedBatchNormalization) for layer in model.layers) == fused
+        model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+        for _ in range(5):
+            model.train_on_batch(images, targets)
+        weights.append(model.get_weights())
+        assert np.isfinite(model.predict(images, verbose=0)).all()
+    for plain, fused in zip(*weights):
+        assert np.allclose(plain, fused, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("filter", ["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"])
+def test_preprocessing_is_the_same_in_tf_data_and_in_the_artifact(resize, filter):
+    import tensorflow as tf
+
+    front = ImageFront((17, 13), 3, resize, filter)
+    inputs = keras.Input((None, None, 3), dtype="uint8")
+    model = keras.Model(inputs, front.symbolic(inputs))
+    for shape in ((31, 40, 3), (9, 50, 3), (17, 13, 3)):
+        image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+        once = front.in_tf_data(tf.constant(image)).numpy()
+        assert once.dtype == np.uint8 and once.shape == (17, 13, 3)
+        assert np.array_equal(np.asarray(model(image[None]))[0], once)
+        assert np.array_equal(front.in_tf_data(tf.constant(once)).numpy(), once)  # a second time changes nothing
+    if resize == "crop":
+        wide = np.zeros((20, 60, 3), np.uint8)
+        wide[:, 20:40] = 200
+        assert (ImageFront((20, 20), 3, "crop").in_tf_data(tf.constant(wide)).numpy() == 200).all()
+    if resize == "pad":
+        padded = ImageFront((20, 20), 3, "pad").in_tf_data(tf.constant(np.full((10, 20, 3), 200, np.uint8))).numpy()
+        assert (padded[:4] == 0).all() and (padded[8:12] == 200).all() and (padded[16:] == 0).all()
+
+
+def test_artifacts_load_in_plain_keras(tmp_path):
+    raw = np.random.default_rng(2).integers(0, 256, (3, 41, 37, 3), dtype=np.uint8)
+    np.save(tmp_path / "raw.npy", raw)
+    expected = {}
+    for name in IMAGE_NETWORKS:
+        artifact = ClassifierArtifact(ImageFront((20, 16), 3), build(name), ["a", "b", "c", "d"])
+        artifact.temperature = 2.0
+        artifact.save(tmp_path / f"{name}.keras")
+        expected[name] = artifact.model.predict(raw, verbose=0)
+        assert load_artifact(tmp_path / f"{name}.keras").facts == {"classes": ["a", "b", "c", "d"], "temperature": 2.0}
+    code = """
+import glob, json, sys, keras, numpy
+raw = numpy.load("raw.npy")
+predicted = {name[:-6]: keras.saving.load_model(name).predict(raw, verbose=0).tolist() for name in glob.glob("*.keras")}
+print(json.dumps(["tfpipelines" in sys.modules, predicted]))
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    output = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    ours_loaded, predicted = json.loads(output.splitlines()[-1])
+    assert not ours_loaded and predicted.keys() == expected.keys()
+    for name, probabilities in expected.items():
+        assert np.allclose(predicted[name], probabilities, atol=1e-6) and np.allclose(probabilities.sum(1), 1)
+
+
+def test_temperature_divides_logits(tmp_path):
+    artifact = ClassifierArtifact(ImageFront((20, 16), 3), build("mlp"), list("abcd"))
+    raw = IMAGES.astype(np.uint8)
+    for temperature in (1.0, 3.0):
+        artifact.temperature = temperature
+        logits = artifact.core.predict(raw.astype(np.float32), verbose=0) / temperature
+        expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        assert np.allclose(artifact.model.predict(raw, verbose=0), expected, atol=1e-5)
