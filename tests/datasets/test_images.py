@@ -133,3 +133,17 @@ def test_huge_claims_are_refused_before_decoding(size):
 def test_thirty_two_bit_images_are_refused():
     with pytest.raises(DataError, match="no agreed range"):
         decode_image(encode(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"))
+
+
+def test_png_metadata_behind_the_pixels_turn_it_too(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 9), np.uint8)
+    plain, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(plain, "PNG")
+    content, body = plain.getvalue(), b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    late = len(body[4:]).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    end = content.index(b"IEND") - 4
+    turned = content[:end] + late + content[end:]
+    assert (read_header(turned).height, read_header(turned).width, read_header(turned).kind) == (9, 6, "other")
+    assert np.array_equal(decode_image(turned, 1)[..., 0], np.rot90(pixels, -1))
+    assert read_header(content).kind == "png"

@@ -1,6 +1,7 @@
 """Images: what a file holds, and how it becomes pixels. One rule for training, prediction and export."""
 
 import io
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ..errors import DataError
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
 JUNK = {"thumbs.db", "desktop.ini"}  # files of the operating system, besides those that begin with a dot
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, IndexError)  # what Pillow raises for files it cannot make sense of
+_PNG_METADATA = {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 _GREY = {"1", "L", "LA", "La", "I", "F"} | _SIXTEEN_BIT
 
@@ -41,13 +44,16 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Hea
         DataError: if it is no image, is empty, or claims more than `max_pixels`.
     """
     with _open(source, max_pixels) as image:
+        try:
+            bit_depth, late = _png_facts(source) if image.format == "PNG" else (8, False)
+            exif = image.getexif() if late or image.format != "PNG" else Image.Image.getexif(image)  # a PNG is decoded for its own
+            turned = exif.get(ExifTags.Base.Orientation, 1)
+        except _UNREADABLE as error:
+            raise DataError(f"{_name(source)}: {_reason(error)}") from error
         grey = image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
         transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA")
-        simple = image.mode in ("L", "RGB") and not transparent and turned == 1 and not getattr(image, "is_animated", False)
+        simple = image.mode in ("L", "RGB") and not transparent and turned == 1 and bit_depth == 8 and not getattr(image, "is_animated", False)
         kind = image.format.lower() if simple and image.format in ("JPEG", "PNG") else "other"
-        if kind == "png" and _png_bit_depth(source) != 8:
-            kind = "other"
         width, height = image.size if turned < 5 else image.size[::-1]
         return Header(height, width, grey, image.format or "?", kind)
 
@@ -76,7 +82,7 @@ def decode_image(source: str | Path | bytes, channels: int = 3, background: int 
             image.load()
             image = ImageOps.exif_transpose(image)
             return _to_channels(image, channels, background)
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{_name(source)}: {_reason(error)}") from error
 
 
@@ -95,7 +101,7 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         raise DataError(f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{_name(source)}: not an image") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{_name(source)}: {_reason(error)}") from error
     width, height = image.size
     if width * height > max_pixels:
@@ -124,12 +130,17 @@ def _grey_palette(image: Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _png_bit_depth(source: str | Path | bytes) -> int:
-    """The bit depth stands at byte 24 of every PNG, in the IHDR chunk that must come first."""
-    if isinstance(source, bytes):
-        return source[24]
-    with open(source, "rb") as file:
-        return file.read(25)[24]
+def _png_facts(source: str | Path | bytes) -> tuple[int, bool]:
+    """Bit depth of a PNG, and whether metadata, which could turn it, stand behind its pixels."""
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        bit_depth, pixels_seen = file.read(25)[24], False
+        file.seek(8)
+        while len(chunk := file.read(8)) == 8 and chunk[4:] != b"IEND":  # length, then kind
+            if pixels_seen and chunk[4:] in _PNG_METADATA:
+                return bit_depth, True
+            pixels_seen |= chunk[4:] == b"IDAT"
+            file.seek(int.from_bytes(chunk[:4], "big") + 4, io.SEEK_CUR)
+    return bit_depth, False
 
 
 def _name(source: str | Path | bytes) -> str:

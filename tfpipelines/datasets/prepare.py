@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
 from .sources import read_image_source
@@ -87,7 +88,7 @@ def read_samples(
     frame = table.frame
     if len(frame):
         if splitting and folds is None:
-            frame = assign_splits(frame, validation, test, seed)
+            frame = _split(frame, validation, test, seed, findings)
         table = SampleTable(frame, table.root, table.array).keep(limit_rows(frame, limit, seed))
     store, front, facts = _decode(table, findings, make_front, size, channels, on_bad, max_pixels, background, cache)
     frame = table.frame.drop(index=sorted(store.bad)) if store is not None else table.frame
@@ -111,6 +112,8 @@ def split_fold(samples: ImageSamples, folds: int | str, fold: int, validation: f
 
 def check_samples(samples: ImageSamples, on_leak: str, findings: Findings) -> list[str]:
     """The checks of labels, splits and contents; the classes, in order."""
+    if samples.frame["split"].isna().any():  # they could not be split, and a finding says why
+        return []
     classes = check_classes(samples.frame, findings)
     if "fingerprint" in samples.frame:
         check_duplicates(samples.frame, samples.frame["fingerprint"], on_leak, findings)
@@ -126,9 +129,18 @@ def describe(samples: ImageSamples, classes: list[str], findings: Findings) -> d
         **samples.facts,
         "classes": classes,
         "counts": counts(frame, [*known, *extra]),
-        "content_hash": content_hash(frame, frame["fingerprint"]) if "fingerprint" in frame else None,
+        "content_hash": content_hash(frame, frame["fingerprint"]) if "fingerprint" in frame and frame["split"].notna().all() else None,
         "findings": findings.as_list(),
     }
+
+
+def _split(frame: pd.DataFrame, validation: float, test: float, seed: int, findings: Findings) -> pd.DataFrame:
+    """`assign_splits`; where it cannot, that joins the other findings and the rows stay as they are."""
+    try:
+        return assign_splits(frame, validation, test, seed)
+    except DataError as error:
+        findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
+        return frame
 
 
 def _decode(table: SampleTable, findings: Findings, make_front, size, channels, on_bad: str, max_pixels: int, background: int, cache: str):

@@ -1,5 +1,6 @@
 """Image classification: a network of ours, trained from the start on labelled images."""
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from tfpipelines.runs import RunFolder
 from .base import Task
 
 _SHOWN_MISTAKES = 24
+_INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 _SOURCE_FIELDS = ("layout", "item_column", "label_column", "split_column", "root", "follow_links")
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _SPLIT_FIELDS = ("size", "channels", "validation", "test", "folds", "limit")
@@ -158,7 +160,8 @@ class ImageClassification(Task):
     # --- details
     @property
     def _inference_batch(self) -> int:
-        return max(self.pipeline.train.batch_size, 128)
+        """Images at once where nothing has to be kept for gradients: small ones go in larger batches."""
+        return max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
 
     def _data(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.pipeline.data, name) for name in names}

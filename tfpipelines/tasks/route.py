@@ -32,7 +32,8 @@ def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", st
     """
     with training.StopSignals() as stop:
         try:
-            metrics = _Route(task, folder, observer, stop, start, resume).all(command)
+            with training.memory_errors():
+                metrics = _Route(task, folder, observer, stop, start, resume).all(command)
             folder.set_status("done")
             observer.finished(folder, metrics)
             return metrics
@@ -232,7 +233,8 @@ def _record_end(folder: RunFolder, state: str, reason: str) -> None:
 
 def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
     half = max(1, pipeline.train.batch_size // 2)
-    return f"Free memory and `tfpipe resume {folder}`, or try: tfpipe run {folder / 'pipeline.yaml'} --from {folder} train.batch_size={half}"
+    start = f" --from {folder}" if (folder / "model.keras").is_file() else ""
+    return f"Free memory and `tfpipe resume {folder}`, or try: tfpipe run {folder / 'pipeline.yaml'}{start} train.batch_size={half}"
 
 
 def _require_same_data(folder: RunFolder, text: str) -> None:

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "ema": ("AveragedWeights",),
         "loop": ("fit",),
         "optimizers": ("build_optimizer",),
-        "process": ("make_deterministic", "on_accelerator", "precision", "steps_per_execution"),
+        "process": ("make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
         "signals": ("StopSignals",),
     },
 )

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import DivergedError, ResourceError
+from ..errors import DivergedError
 from .checkpoints import Checkpoint, Checkpoints, dump, restore
 from .signals import StopSignals
 
@@ -62,7 +62,7 @@ def fit(
         data = batches(start, min(start + (end - first) * steps, total))
         if begun and first == epoch:
             _build_metrics(model, data)
-        with _deferred(stop), _memory_errors():
+        with _deferred(stop):
             model.fit(
                 data,
                 validation_data=validation,
@@ -166,20 +166,3 @@ def _deferred(stop: StopSignals):
         yield
     finally:
         stop.deferred = False
-
-
-@contextmanager
-def _memory_errors():
-    """Errors of an exhausted memory, which each backend words in its own way, as ResourceError."""
-    try:
-        yield
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise _out_of_memory() from error
-    except RuntimeError as error:  # jax
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise _out_of_memory() from error
-
-
-def _out_of_memory() -> ResourceError:
-    return ResourceError("The device ran out of memory.", "Use a smaller train.batch_size or data.size.")

@@ -6,17 +6,18 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
+from ..errors import ResourceError
+
 
 def on_accelerator() -> bool:
     """Whether the backend computes on something else than the CPU."""
-    return bool(keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"))
+    return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
 def describe_device() -> str:
     """The device in words, such as `2 CPU cores`."""
-    devices = keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu")
-    if devices:
-        return ", ".join(devices)
+    if on_accelerator():
+        return ", ".join(keras.distribution.list_devices())
     return f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores"
 
 
@@ -29,6 +30,23 @@ def make_deterministic() -> None:
     """Deterministic kernels on accelerators, for the rest of the process: TensorFlow knows no way back."""
     if keras.backend.backend() == "tensorflow" and on_accelerator():
         tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def memory_errors():
+    """Errors of an exhausted memory, which each library words in its own way, as ResourceError."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise _out_of_memory() from error
+    except RuntimeError as error:  # jax
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise _out_of_memory() from error
+
+
+def _out_of_memory() -> ResourceError:
+    return ResourceError("The device ran out of memory.", "Use a smaller train.batch_size or data.size.")
 
 
 @contextmanager

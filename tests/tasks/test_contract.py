@@ -1,0 +1,124 @@
+"""What every task promises, and that every packaged pipeline keeps it (DESIGN: one contract test over TASKS)."""
+
+import json
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfpipelines
+from tfpipelines import Observer, config
+from tfpipelines.errors import Interrupted
+from tfpipelines.tasks import TASKS
+
+from ..conftest import ROOT, TINY
+
+FILES = {"pipeline.yaml", "environment.json", "data.json", "splits.csv", "status.json", "history.csv", "model.keras", "metrics.json", "predictions.csv"}
+
+
+def digit_images(items):
+    with np.load(ROOT / "data" / "digits" / "digits.npz") as archive:
+        return archive["x"][[int(item) for item in items]]
+
+
+# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input)
+CASES = {"image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images)}
+
+
+@pytest.fixture(params=sorted(CASES))
+def case(request):
+    return CASES[request.param]
+
+
+def test_every_task_has_a_case():
+    assert set(CASES) == set(TASKS)
+
+
+def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(case):
+    pipeline, overrides, raw = case
+    run = tfpipelines.run(pipeline, overrides, observer=Observer())
+    assert run.status["state"] == "done"
+    left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
+    assert left >= FILES and "plots/curves.png" in left
+    assert [path for path in left if path.startswith("logs/tensorboard/")] and not [path for path in left if ".tmp-" in path]
+    assert len(list((run.folder / "checkpoints").glob("*.npz"))) == len(list((run.folder / "checkpoints").glob("*.json"))) == 1
+    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
+    predicted = tfpipelines.load(run.folder).predict(raw(written["item"]))
+    scores = predicted.select_dtypes("number").columns
+    assert len(scores) and len(predicted) == len(written) > 0
+    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), atol=1e-5)
+    json.loads((run.folder / "metrics.json").read_text())
+
+
+def test_interrupted_and_resumed_equals_whole(case):
+    pipeline, overrides, _ = case
+    overrides = [*overrides, "train.epochs=2", "train.steps_per_execution=1"]
+
+    class Stop(Observer):
+        def step(self, epoch, done, total):
+            if (epoch, done) == (2, 2):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    whole = tfpipelines.run(pipeline, overrides, observer=Observer())
+    with pytest.raises(Interrupted):
+        tfpipelines.run(pipeline, overrides, observer=Stop(), name="stopped")
+    resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    assert all(np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True))
+    assert (whole.folder / "predictions.csv").read_text() == (resumed.folder / "predictions.csv").read_text()
+
+
+def test_the_resolved_pipeline_repeats_the_run(case):
+    pipeline, overrides, _ = case
+    first = tfpipelines.run(pipeline, overrides, observer=Observer())
+    again = tfpipelines.run(str(first.folder / "pipeline.yaml"), observer=Observer())
+    assert (first.folder / "predictions.csv").read_text() == (again.folder / "predictions.csv").read_text()
+
+
+def test_the_process_is_left_as_it_was_found(case):
+    import keras
+
+    def settings():
+        return os.getcwd(), keras.config.dtype_policy().name, keras.config.floatx(), signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def draws():
+        return random.random(), np.random.random(), keras.random.normal((3,)).numpy().tolist()
+
+    pipeline, overrides, _ = case
+    before = settings()
+    keras.utils.set_random_seed(5)
+    expected = draws()
+    keras.utils.set_random_seed(5)
+    tfpipelines.run(pipeline, [*overrides, "train.precision=mixed_bfloat16"], observer=Observer())
+    assert settings() == before
+    assert draws() == expected
+
+
+def test_jax_runs_the_same_pipeline(case, tmp_path):
+    pytest.importorskip("jax")
+    pipeline, overrides, raw = case
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-m", "tfpipelines", "run", pipeline, *overrides, "train.epochs=2", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    run = tfpipelines.load(json.loads(result.stdout)["run"])
+    assert json.loads((run.folder / "environment.json").read_text())["versions"]["backend"] == "jax"
+    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
+    predicted = run.predict(raw(written["item"]))  # here, on this process' backend
+    scores = predicted.select_dtypes("number").columns
+    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", config.pipeline_names())
+def test_command_in_the_header_of_every_pipeline_runs(name, tfpipe):
+    header = [line[1:].strip() for line in config.find_pipeline(name).read_text().splitlines() if line.startswith("#")]
+    commands = [shlex.split(line) for line in header if line.startswith("tfpipe ")]
+    assert commands, "the header must name the command that the pipeline is for"
+    for words in commands:
+        result = tfpipe(*words[1:], "train.epochs=1", "data.limit=64", "train.warmup_epochs=0", "evaluation.bootstrap=20")
+        assert result.code == 0, result.err
