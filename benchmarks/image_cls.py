@@ -113,10 +113,96 @@ def quality(peers: Path, rounds: int) -> None:
     report("whole command", seconds)
 
 
+def write_photos(folder: Path, count: int) -> None:
+    """JPEG files of two classes: crops of the two photographs that scikit-learn carries, 256 to 400 pixels a side."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_image
+
+    rng = np.random.default_rng(0)
+    for name in ("china", "flower"):
+        photo = load_sample_image(f"{name}.jpg")
+        (folder / name).mkdir()
+        for number in range(count // 2):
+            height, width = rng.integers(256, 400, 2)
+            top, left = rng.integers(0, photo.shape[0] - height), rng.integers(0, photo.shape[1] - width)
+            Image.fromarray(photo[top : top + height, left : left + width]).save(folder / name / f"{number:04d}.jpg", quality=90)
+
+
+def input(peers: Path, rounds: int) -> None:
+    """Images per second into batches of 32 at 224 pixels: the first epoch with everything before it, then with the cache warm."""
+    import keras
+    import tensorflow as tf
+
+    from tfpipelines import datasets, models
+
+    count, size, batch_size = 600, (224, 224), 32
+    steps = count // batch_size
+    rates: dict[str, list[float]] = {}
+
+    def consume(name: str, batches) -> None:
+        """Iterates; `batches` is a function, so that what it does first is timed too."""
+        began = time.perf_counter()
+        images = sum(int(batch[0].shape[0]) for batch in batches())
+        rates.setdefault(name, []).append(images / (time.perf_counter() - began))
+
+    def front(size, channels):
+        return models.ImageFront(size, channels, antialias=False)
+
+    def read():
+        return datasets.read_samples(datasets.Findings(), front, path=folder, size=size, channels=3, validation=0, test=0)
+
+    def epoch(samples, number: int):
+        rows, labels = samples.rows("train"), samples.labels("train", ["china", "flower"])
+        span = {"first_step": number * steps, "last_step": (number + 1) * steps}
+        return datasets.training_batches(samples.store, rows, labels, 2, batch_size=batch_size, seed=0, **span)
+
+    def keras_dataset():
+        return keras.utils.image_dataset_from_directory(folder, image_size=size, batch_size=batch_size, interpolation="bilinear", verbose=False)
+
+    def bare():
+        files = tf.data.Dataset.from_tensor_slices([str(path) for path in Path(folder).rglob("*.jpg")])
+        return files.map(lambda path: (tf.io.decode_jpeg(tf.io.read_file(path), 3)[None],), tf.data.AUTOTUNE)
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_photos(Path(folder), count)
+        for _ in range(rounds + 1):
+            consume("bare decoding", bare)
+            consume("tfpipelines, first epoch, check included", lambda: epoch(read(), 0))
+            consume("image_dataset_from_directory, first epoch", keras_dataset)
+        samples, dataset = read(), keras_dataset()
+        for _ in range(rounds + 1):
+            consume("tfpipelines, cache warm", lambda: epoch(samples, 1))
+            consume("image_dataset_from_directory, later epoch", lambda: dataset)
+    print(f"{count} JPEGs of 256 to 400 pixels, to {size[0]} x {size[1]} bilinear, batches of {batch_size} (the first round is left out):")
+    decoding, mine, other, warm, later = (report(name, values[1:], "images/s") for name, values in rates.items())
+    print(f"  first epoch: ratio of times to the peer {other / mine:.3f}; cache warm: {warm / other:.1f} times its first epoch's rate, {warm / later:.1f} times that of a later one")
+    print(f"  first epoch at {mine / decoding:.2f} of the bare decode rate")
+
+
+def memory(peers: Path, rounds: int) -> None:
+    """Resident memory after each epoch of one run."""
+    import psutil
+
+    import tfpipelines
+
+    sizes: list[float] = []
+
+    class Weigh(tfpipelines.Observer):
+        def epoch(self, row, epochs, samples):
+            sizes.append(psutil.Process().memory_info().rss / 2**20)
+
+    with tempfile.TemporaryDirectory() as name:
+        tfpipelines.run("image-cls", {"train.epochs": 40, "data.limit": 1000, "model.filters": [8, 16, 32], "train.early_stopping": None}, out=name, observer=Weigh())
+    late = sizes[len(sizes) // 4 :]
+    slope = np.polyfit(np.arange(len(late)), late, 1)[0]
+    print("resident memory after epochs 1, 10, 20, 30, 40 in MiB:", ", ".join(f"{sizes[epoch]:.0f}" for epoch in (0, 9, 19, 29, 39)))
+    print(f"  slope after the first ten: {slope:+.3f} MiB an epoch")
+
+
 def main() -> None:
     """Runs the part that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["speed", "quality"])
+    parser.add_argument("part", choices=["speed", "quality", "input", "memory"])
     parser.add_argument("--peers", type=Path, default=HERE / "peers")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

@@ -237,7 +237,7 @@ def _task(pipeline: config.Pipeline):
 
 
 def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, start: Path | None = None, resume: bool = False) -> None:
-    from .tasks.route import run as route
+    from .route import run as route
 
     route(_task(pipeline), folder, observer, command or " ".join(sys.argv), start=start, resume=resume)
 

@@ -73,6 +73,7 @@ def test_pipelines_are_frozen():
         (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
         (["data.size=huge"], "data.size: got 'huge'; allowed: auto or a whole number from 4 or a list of values."),
         (["data.validation=1"], "data.validation: got '1'; allowed: a number from 0 below 1."),
+        (["model.filters=[4]"], "model.convolutions has 3 numbers for the 1 stages of model.filters"),
         (["train.clip_norm=1", "train.clip_value=1"], "exclude each other"),
         (["train.schedule=plateau"], "warmup_epochs goes with"),
         (["task=image-class"], "task: got 'image-class'; allowed: image-cls"),
@@ -132,7 +133,7 @@ def test_search_values_take_the_type_of_their_field():
 
 def test_difference_names_leaves():
     before, after = config.as_dict(load().pipeline), config.as_dict(load(overrides=["train.epochs=3", "data.augment.flip=both"]).pipeline)
-    assert config.difference(before, after) == ["data.augment.flip: none -> both", "train.epochs: 20 -> 3"]
+    assert config.difference(before, after) == ["data.augment.flip: none -> both", "train.epochs: 26 -> 3"]
 
 
 def test_paths_are_anchored(tmp_path):

@@ -1,10 +1,12 @@
 """The schema and the builders say the same."""
 
 import inspect
+from typing import Annotated, Literal, get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 
-from tfpipelines import datasets, models, training
+from tfpipelines import config, datasets, models, training
 from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet
 from tfpipelines.config.train import Train
@@ -35,3 +37,35 @@ def test_json_schema_describes_every_field():
     assert set(schema["properties"]) == {"name", "seed", "task", "data", "model", "train", "evaluation", "search"}
     assert schema["$defs"]["Train"]["properties"]["learning_rate"]["exclusiveMinimum"] == 0
     assert set(schema["properties"]["model"]["discriminator"]["mapping"]) == set(models.IMAGE_NETWORKS)
+
+
+def choices(annotation):
+    """Every value of every Literal in a type."""
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    for part in get_args(annotation):
+        if get_origin(annotation) is not Literal:
+            yield from choices(part)
+
+
+def fields(section, path=""):
+    """(key, value) of every field and sub-field of a section that has choices."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from fields(inner, f"{path}{name}.")
+        else:
+            yield from ((f"{path}{name}", value) for value in choices(Annotated[(inner, *field.metadata)] if field.metadata else inner))
+
+
+@pytest.mark.parametrize("section", [MLP, CNN, ResNet])
+def test_every_choice_can_be_written_on_the_command_line(section):
+    name = section.model_fields["name"].default
+    schema = SCHEMAS["image-cls"]
+    found = [pair for part in ("data", "train", "evaluation") for pair in fields(schema.model_fields[part].annotation, f"{part}.")] + list(fields(section, "model."))
+    assert len(found) > 50
+    for key, value in found:
+        pipeline = config.load("image-cls", [f"model.name={name}", f"{key}={value}", "train.warmup_epochs=0"], schemas=SCHEMAS).pipeline
+        for part in key.split("."):
+            pipeline = getattr(pipeline, part)
+        assert pipeline == value, key

@@ -23,7 +23,7 @@ def test_shares_are_kept_in_every_class():
 
 
 def test_seed_decides():
-    cut = lambda seed: list(assign_splits(frame({"a": 50, "b": 50}), 0.2, 0.2, seed)["split"])  # noqa: E731
+    cut = lambda seed: list(assign_splits(frame({"a": 50, "b": 50}), 0.2, 0.2, seed)["split"])
     assert cut(0) == cut(0) != cut(1)
 
 

@@ -51,7 +51,7 @@ def test_every_optimizer_learns_and_decays_kernels_only(name):
 
 
 def test_defaults_of_weight_decay_and_clipping():
-    make = lambda name, **options: build_optimizer(name, steps_per_epoch=1, epochs=1, **options)  # noqa: E731
+    make = lambda name, **options: build_optimizer(name, steps_per_epoch=1, epochs=1, **options)
     assert make("adamw").weight_decay == 0.01 and make("adam").weight_decay is None and make("adam", weight_decay=0.1).weight_decay == 0.1
     assert make("sgd", clip_norm=2.0).global_clipnorm == 2.0 and make("sgd", clip_value=0.5).clipvalue == 0.5
     assert make("sgd", momentum=0.8).nesterov and make("rmsprop", momentum=0.8).momentum == 0.8

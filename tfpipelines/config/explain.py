@@ -73,10 +73,7 @@ def _config_path(detail: ErrorDetails, raw: Any) -> str:
     path: list[str] = []
     node = raw
     for part in detail["loc"]:
-        if isinstance(node, dict) and part in node:
-            path.append(str(part))
-            node = node[part]
-        elif isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node):
+        if (isinstance(node, dict) and part in node) or (isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node)):
             path.append(str(part))
             node = node[part]
     if detail["type"] == "missing":

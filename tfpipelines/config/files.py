@@ -80,7 +80,7 @@ def parse_yaml(text: str, origin: str) -> Any:
         ConfigError: with line and column, if the text is not YAML.
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Section, first_of
 
 Level = Annotated[int, Field(ge=0, le=255)]
+Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]  # files give text
 
 
 class Augment(Section):
@@ -44,7 +45,7 @@ class ImageData(Section):
     size: first_of(Auto, Annotated[int, Field(ge=4)], tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]]) = Field(
         "auto", description="side in pixels, or [height, width]; auto: as they are up to 128, else the median side, at most 128"
     )
-    channels: first_of(Auto, Literal[1, 3]) = Field("auto", description="1: grey, 3: RGB; auto: grey where every image is")
+    channels: first_of(Auto, Channels) = Field("auto", description="1: grey, 3: RGB; auto: grey where every image is")
     resize: Literal["stretch", "crop", "pad"] = Field("stretch", description="what gives where the shape differs")
     filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
     antialias: bool = Field(True, description="widen the filter when shrinking")

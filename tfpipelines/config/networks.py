@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from .section import Auto, Count, Counts, Fraction, NonNegative, Section, first_of
 
@@ -50,6 +50,12 @@ class CNN(Network):
     pooling: Literal["max", "average"] = "max"
     head: Literal["average", "max", "flatten"] = Field("average", description="how the last feature map becomes a vector")
     units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
+
+    @model_validator(mode="after")
+    def _one_number_for_each_stage(self) -> "CNN":
+        if len(self.convolutions) not in (1, len(self.filters)):
+            raise ValueError(f"model.convolutions has {len(self.convolutions)} numbers for the {len(self.filters)} stages of model.filters; give one number, or one for each stage")
+        return self
 
 
 class ResNet(Network):

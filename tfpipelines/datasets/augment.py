@@ -89,14 +89,14 @@ class Augmentation:
 
     def _mix(self, images: tf.Tensor, targets: tf.Tensor, draws: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Mixes each image with the one before it in the batch; with both kinds on, each image has one of them at random."""
-        partner = lambda batch: tf.roll(batch, 1, 0)  # noqa: E731
+        partner = lambda batch: tf.roll(batch, 1, 0)
         count = tf.shape(images)[0]
         height, width = images.shape[1:3]
         share = beta(self.mixup or 1.0, seed, 2 * epoch, start, count)
         mixed = share[:, None, None, None] * images + (1.0 - share[:, None, None, None]) * partner(images)
         area = beta(self.cutmix or 1.0, seed, 2 * epoch + 1, start, count)
         box_h, box_w = tf.sqrt(1.0 - area) * height, tf.sqrt(1.0 - area) * width
-        inside = lambda size, middle, extent: tf.abs(tf.range(size, dtype=tf.float32)[None] + 0.5 - middle[:, None]) < extent[:, None] / 2.0  # noqa: E731
+        inside = lambda size, middle, extent: tf.abs(tf.range(size, dtype=tf.float32)[None] + 0.5 - middle[:, None]) < extent[:, None] / 2.0
         rows, columns = inside(height, draws[:, _BOX_Y] * height, box_h), inside(width, draws[:, _BOX_X] * width, box_w)
         box = rows[:, :, None] & columns[:, None, :]
         pasted = tf.where(box[..., None], partner(images), images)

@@ -46,7 +46,7 @@ class ImageStore:
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
         """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width, channels)."""
         if self.mode == "none":
-            decode = lambda *parts: (*parts, tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()))  # noqa: E731
+            decode = lambda *parts: (*parts, tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()))
             return samples.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return samples.map(lambda *parts: (*parts, self._gather(parts[-1])), num_parallel_calls=1)
 
@@ -168,7 +168,7 @@ class _Decoder:
 
         fast = rows[self.kinds[rows] > 0]
         if len(fast):
-            one = lambda row: (row, *self._with_fingerprint(self._fast(row)))  # noqa: E731
+            one = lambda row: (row, *self._with_fingerprint(self._fast(row)))
             dataset = tf.data.Dataset.from_tensor_slices(fast).map(one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
             for batch in dataset.ignore_errors().batch(32).prefetch(2).as_numpy_iterator():
                 for row, image, fingerprint in zip(*batch):
@@ -195,13 +195,13 @@ class _Decoder:
         return tf.ensure_shape(image, self.front.shape)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
-        read = lambda row: decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)  # noqa: E731
+        read = lambda row: decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)
         return tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), [None, None, self.front.channels])
 
     def _fast(self, row: tf.Tensor) -> tf.Tensor:
         content = tf.io.read_file(tf.gather(tf.constant(self.paths), row))
-        jpeg = lambda: tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")  # noqa: E731 - as Pillow does
-        png = lambda: tf.io.decode_png(content, self.front.channels)  # noqa: E731
+        jpeg = lambda: tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")
+        png = lambda: tf.io.decode_png(content, self.front.channels)
         image = tf.cond(tf.gather(tf.constant(self.kinds), row) == _KINDS["jpeg"], jpeg, png)
         return self.front.in_tf_data(tf.ensure_shape(image, [None, None, self.front.channels]))
 

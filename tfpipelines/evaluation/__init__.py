@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "calibration": ("fit_temperature",),
         "classification": ("account", "write_account"),
+        "folds": ("summarize_folds",),
         "metrics": ("classification_metrics",),
         "plots": ("plot_curves", "plot_mistakes"),
         "predictions": ("prediction_table", "to_csv"),

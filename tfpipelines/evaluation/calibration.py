@@ -17,6 +17,6 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """
     rows = np.arange(len(labels))
     logits = logits.astype(np.float64)
-    loss = lambda log_temperature: -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean()  # noqa: E731
+    loss = lambda log_temperature: -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean()
     best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0

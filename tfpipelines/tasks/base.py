@@ -1,4 +1,4 @@
-"""What a task has to say. The route that every run takes (route.py) asks for it, station by station."""
+"""What a task has to say. The route that every run takes (tfpipelines/route.py) asks for it, station by station."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path

@@ -10,7 +10,7 @@ from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.images import ImageData
 from tfpipelines.config.networks import CNN, ImageNetwork
 from tfpipelines.errors import DataError
-from tfpipelines.runs import RunFolder
+from tfpipelines.runs import RunFolder, write_json
 
 from .base import Task
 
@@ -33,8 +33,10 @@ class ImageClassification(Task):
         data: ImageData
         model: ImageNetwork = CNN()
 
-    classes: list[str] = []
-    samples = None
+    def __init__(self, pipeline: config.Pipeline):
+        super().__init__(pipeline)
+        self.classes: list[str] = []
+        self.samples: datasets.ImageSamples | None = None
 
     # --- data
     def load(self, findings) -> None:
@@ -139,7 +141,10 @@ class ImageClassification(Task):
         rows = frame.index.to_numpy(np.int64)
         probabilities = model.predict(datasets.evaluation_batches(samples.store, rows, None, len(self.classes), batch_size=self._inference_batch), verbose=0)
         figures = self._account(samples, rows, probabilities, temperature, out, out)
-        return {**figures, "split": split, "findings": findings.as_list()}
+        figures |= {"split": split, "findings": findings.as_list()}
+        if out is not None:
+            write_json(out / "metrics.json", figures)
+        return figures
 
     def predict(self, model, inputs: Any, batch_size: int):
         import tensorflow as tf

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "callbacks": ("BestModel", "EarlyStopping", "History", "Progress", "ReduceLROnPlateau", "StopOnNaN", "TensorBoardScalars"),
         "checkpoints": ("Checkpoint", "Checkpoints"),
         "ema": ("AveragedWeights",),
+        "environment": ("environment_facts",),
         "loop": ("fit",),
         "optimizers": ("build_optimizer",),
         "process": ("make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from tfpipelines import __version__
-from tfpipelines.runs import now
-from tfpipelines.training.process import describe_device, threads
+from .. import __version__
+from ..runs import now
+from .process import describe_device, threads
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "jax", "pandas", "scikit-learn", "Pillow")
 

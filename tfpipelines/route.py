@@ -8,15 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from tfpipelines import config, models, training
-from tfpipelines.datasets import Findings
-from tfpipelines.errors import ConfigError, Interrupted, ResourceError, TfpipelinesError
-from tfpipelines.observer import Observer
-from tfpipelines.runs import RunFolder, atomic_write, file_hash, read_json, write_json
-
-from .base import Task
-from .facts import environment_facts
-from .folds import summarize_folds
+from . import config, evaluation, models, training
+from .datasets import Findings
+from .errors import ConfigError, Interrupted, ResourceError, TfpipelinesError
+from .observer import Observer
+from .runs import RunFolder, atomic_write, file_hash, read_json, write_json
+from .tasks.base import Task
 
 
 def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", start: Path | None = None, resume: bool = False) -> dict[str, Any]:
@@ -74,7 +71,7 @@ class _Route:
 
     def environment(self, command: str) -> None:
         """Writes environment.json; on resume, says what is no longer the same."""
-        facts = environment_facts(self.task.pipeline.seed, command)
+        facts = training.environment_facts(self.task.pipeline.seed, command)
         before = read_json(self.folder / "environment.json")
         if self.resume and before:
             changed = [line for key in ("versions", "threads") for line in config.difference(before.get(key, {}), facts[key], f"{key}.")]
@@ -95,12 +92,13 @@ class _Route:
             if metrics is None:
                 self.observer.note(f"Fold {fold} of {self.task.folds()}")
                 inner.set_status("running")
+                atomic_write(inner / "pipeline.yaml", config.to_yaml(self.task.pipeline))
                 metrics = self.single(inner, findings, fold)
                 inner.set_status("done")
             results.append(metrics)
             tables.append(pd.read_csv(inner / "predictions.csv", dtype={"item": str, "label": str, "predicted": str}, keep_default_na=False).assign(fold=fold))
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
-        return summarize_folds(results)
+        return evaluation.summarize_folds(results)
 
     def single(self, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
         """Splits, training and evaluation in one folder."""
