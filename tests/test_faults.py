@@ -256,7 +256,7 @@ def test_16_batch_larger_than_the_data(photos, tfpipe):
 
 
 def test_18_exhausted_memory_can_be_resumed():
-    words = ["run", "image-cls", "data.limit=32", "model.name=mlp", "model.units=[50000]", "train.batch_size=16", "train.epochs=2", "evaluation.bootstrap=0", "data.cache=memory"]
+    words = ["run", "image-cls", "data.limit=32", "model.name=mlp", "model.units=[20000]", "train.batch_size=16", "train.epochs=2", "evaluation.bootstrap=0", "data.cache=memory"]
     code = f"""
 import resource
 import psutil
@@ -265,7 +265,7 @@ from tfpipelines import cli, console
 class Squeeze(console.Terminal):
     def epoch(self, row, epochs, samples):
         super().epoch(row, epochs, samples)
-        size = psutil.Process().memory_info().vms + 50 * 2**20
+        size = psutil.Process().memory_info().vms + 30 * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 console.Terminal = Squeeze

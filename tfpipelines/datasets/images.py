@@ -1,6 +1,8 @@
 """Images: what a file holds, and how it becomes pixels. One rule for training, prediction and export."""
 
 import io
+import os
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +93,15 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         if isinstance(source, bytes):
             size, stream = len(source), io.BytesIO(source)
         else:
-            if not Path(source).is_file():
-                raise DataError(f"{source}: no such file")
-            size, stream = Path(source).stat().st_size, source
+            facts = os.stat(source)
+            if not stat.S_ISREG(facts.st_mode):
+                raise DataError(f"{source}: not a file")
+            size, stream = facts.st_size, source
         if size == 0:
             raise DataError(f"{_name(source)}: the file is empty")
         image = Image.open(stream)
+    except FileNotFoundError as error:
+        raise DataError(f"{source}: no such file") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})") from error
     except UnidentifiedImageError as error:

@@ -1,7 +1,9 @@
 """Decoded images, ready to be gathered by row: from memory, from disk, or decoded anew each time."""
 
+import functools
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ from .table import SampleTable
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
 MEMORY_SHARE = 0.4  # of the free memory that the cache may take
 _BLOCK = 256
+_DECODE_BATCH = 16
 
 
 @dataclass
@@ -59,9 +62,8 @@ class ImageStore:
     def _gather(self, rows: tf.Tensor) -> tf.Tensor:
         if self.mode == "memory":
             if self._tensor is None:
-                with tf.init_scope(), tf.device("CPU:0"):
-                    self._tensor = tf.constant(self.array)
-                self.array = self._tensor.numpy()  # shares the tensor's memory, so that one copy remains
+                with tf.init_scope():
+                    self.array, self._tensor = _shared(self.array)
             return tf.gather(self._tensor, rows)
         images = tf.numpy_function(lambda rows: self.array[rows], [rows], tf.uint8, stateful=False)
         return tf.ensure_shape(images, [None, *self.shape])
@@ -76,8 +78,7 @@ def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | Non
         except DataError as error:
             return error.cause.removeprefix(f"{table.path(row)}: ")
 
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(one, range(len(table.frame)), chunksize=64))
+    results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
     return [result if isinstance(result, Header) else None for result in results], {row: result for row, result in enumerate(results) if isinstance(result, str)}
 
 
@@ -125,7 +126,7 @@ def store_files(table: SampleTable, headers: list[Header | None], front, *, back
     decoder = _Decoder(paths, headers, front, background, max_pixels)
     if cache == "disk":
         return _disk_store(paths, rows, front, decoder, {"background": background, "max_pixels": max_pixels})
-    array = np.zeros((len(paths), *front.shape), np.uint8) if cache == "memory" else None
+    array = _page_aligned((len(paths), *front.shape)) if cache == "memory" else None
     fingerprints, bad = decoder.run(rows, array)
     return ImageStore(front.shape, fingerprints, bad, cache, array, decoder.decode)
 
@@ -160,19 +161,21 @@ class _Decoder:
         fingerprints = np.zeros(len(self.paths), np.uint64)
         done = np.zeros(len(self.paths), bool)
 
-        def put(row: int, image: np.ndarray, fingerprint: np.ndarray) -> None:
-            fingerprints[row] = fingerprint.view(np.uint64)[0]
-            done[row] = True
+        def put(rows: np.ndarray, images: np.ndarray, hashes: np.ndarray) -> None:
+            fingerprints[rows] = hashes.view(np.uint64)[:, 0]
+            done[rows] = True
             if array is not None:
-                array[row] = image
+                array[rows] = images
 
-        fast = rows[self.kinds[rows] > 0]
-        if len(fast):
-            one = lambda row: (row, *self._with_fingerprint(self._fast(row)))
-            dataset = tf.data.Dataset.from_tensor_slices(fast).map(one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
-            for batch in dataset.ignore_errors().batch(32).prefetch(2).as_numpy_iterator():
-                for row, image, fingerprint in zip(*batch):
-                    put(row, image, fingerprint)
+        for kind in ("jpeg", "png"):
+            some = rows[self.kinds[rows] == _KINDS[kind]]
+            if not len(some):
+                continue
+            dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
+            one = functools.partial(self._with_row, kind)
+            dataset = dataset.map(one, num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
+            for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
+                put(*batch)
         finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])
 
         def slow(row: int) -> str | None:
@@ -180,7 +183,7 @@ class _Decoder:
                 image, fingerprint = finish(tf.constant(decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)))
             except DataError as error:
                 return error.cause.removeprefix(f"{self.paths[row]}: ")
-            put(row, image.numpy(), fingerprint.numpy())
+            put(np.array([row]), image.numpy()[None], fingerprint.numpy()[None])
             return None
 
         left = [int(row) for row in rows if not done[row]]
@@ -190,23 +193,46 @@ class _Decoder:
 
     def decode(self, row: tf.Tensor) -> tf.Tensor:
         """One row's image in a graph, whatever its kind."""
-        fast = tf.gather(tf.constant(self.kinds), row) > 0
-        image = tf.cond(fast, lambda: self._fast(row), lambda: self.front.in_tf_data(self._slow(row)))
+        path, kind = tf.gather(tf.constant(self.paths), row), tf.gather(tf.constant(self.kinds), row)
+        ways = {"other": lambda: self.front.in_tf_data(self._slow(row)), "jpeg": lambda: self._fast("jpeg", path), "png": lambda: self._fast("png", path)}
+        image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
         return tf.ensure_shape(image, self.front.shape)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
         read = lambda row: decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)
         return tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), [None, None, self.front.channels])
 
-    def _fast(self, row: tf.Tensor) -> tf.Tensor:
-        content = tf.io.read_file(tf.gather(tf.constant(self.paths), row))
-        jpeg = lambda: tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")
-        png = lambda: tf.io.decode_png(content, self.front.channels)
-        image = tf.cond(tf.gather(tf.constant(self.kinds), row) == _KINDS["jpeg"], jpeg, png)
+    def _fast(self, kind: str, path: tf.Tensor) -> tf.Tensor:
+        content = tf.io.read_file(path)
+        if kind == "jpeg":
+            image = tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")  # as Pillow does
+        else:
+            image = tf.io.decode_png(content, self.front.channels)
         return self.front.in_tf_data(tf.ensure_shape(image, [None, None, self.front.channels]))
+
+    def _with_row(self, kind: str, row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return row, *self._with_fingerprint(self._fast(kind, path))
 
     def _with_fingerprint(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return image, _fingerprints(image[None])[0]
+
+
+def _page_aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros, uint8, at an address that TensorFlow accepts as its own."""
+    size = int(np.prod(shape))
+    memory = mmap.mmap(-1, max(size, 1))
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint8, size).reshape(shape)
+
+
+def _shared(array: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
+    """The array, and a tensor on the CPU that shares its memory; a copy of both where the array does not begin at a multiple of 64 bytes."""
+    if array.ctypes.data % 64 or not array.flags.c_contiguous or not array.flags.writeable:
+        aligned = _page_aligned(array.shape)
+        aligned[:] = array
+        array = aligned
+    return array, tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def _fingerprints(images: tf.Tensor) -> tf.Tensor:

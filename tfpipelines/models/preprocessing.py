@@ -31,6 +31,11 @@ class ImageFront:
         )
 
     @property
+    def _stays_in_range(self) -> bool:
+        """Whether the filter has no negative weights, which overshoot at edges."""
+        return self.filter in ("bilinear", "nearest")
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of what comes out."""
         return (*self.size, self.channels)
@@ -42,10 +47,12 @@ class ImageFront:
     def in_tf_data(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 (height, width, channels) or a batch of them -> uint8 of the network's size; for tf.data on any backend."""
         levels = self._layer(tf.cast(images, tf.float32))
-        levels = tf.cast(tf.clip_by_value(tf.round(levels), 0.0, 255.0), tf.uint8)
+        levels = tf.round(levels) if self._stays_in_range else tf.clip_by_value(tf.round(levels), 0.0, 255.0)
+        levels = tf.cast(levels, tf.uint8)
         return tf.ensure_shape(levels, [None, *self.shape][-images.shape.rank :])
 
     def symbolic(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """uint8 (batch, None, None, channels) -> float32 whole levels 0 to 255 (batch, height, width, channels)."""
         levels = self._layer(keras.ops.cast(images, "float32"))
-        return keras.ops.clip(keras.ops.round(levels), 0.0, 255.0)
+        levels = keras.ops.round(levels)
+        return levels if self._stays_in_range else keras.ops.clip(levels, 0.0, 255.0)
