@@ -173,9 +173,9 @@ def unseen(photos):
     ("make", "parts"),
     [
         (without_classes, ["all of one class, 'zero'", "two classes at least"]),
-        (empty_class, ["three", "no image"]),
+        (empty_class, ["three", "without any image"]),
         (no_images, ["holds no image"]),
-        (unseen, ["1 classes in test do not occur in training", "two"]),
+        (unseen, ["1 class in test that training lacks", "two"]),
         (few, ["'two'", "1 sample", "at least"]),
         (lambda photos: photos / "absent", ["absent does not exist", "beside it"]),
     ],
@@ -194,7 +194,7 @@ def test_08_a_class_that_only_training_has_is_a_warning_and_labels_stay_right(ph
         for name in classes:
             shutil.copytree(photos / name, tmp_path / "parts" / split / name)
     result = tfpipe("run", "image-cls", f"data.path={tmp_path / 'parts'}", *SMALL, "--json")
-    assert result.code == 0 and "2 classes do not occur in test" in result.err
+    assert result.code == 0 and "2 classes missing from test" in result.err
     rows = (tfpipelines.load("runs/latest").folder / "predictions.csv").read_text().splitlines()
     assert rows[0] == "item,label,predicted,one,two,zero" and all(line.split(",")[1] == "two" for line in rows[1:])
 
@@ -226,7 +226,7 @@ def test_10_the_same_image_in_two_splits(photos, tmp_path, tfpipe):
         (b"file,kind_of\nzero/000.png,zero\n", ["label", "data.label_column"]),
         (b"file,label,class\nzero/000.png,zero,a\n", ["label", "class", "data.label_column"]),
         (b"file,label\nzero/000.png,zero\nzero/999.png,zero\n", ["line 3", "zero/999.png"]),
-        (b"file,label\nzero/000.png,\n", ["1 rows have no label", "zero/000.png", "data.on_bad=skip"]),
+        (b"file,label\nzero/000.png,\n", ["1 row without a label", "zero/000.png", "data.on_bad=skip"]),
     ],
 )
 def test_12_13_14_15_broken_tables_stop_the_run(photos, tfpipe, content, parts):
@@ -359,7 +359,7 @@ def test_32_wrong_kinds_of_array(finished):
 
 def test_evaluate_refuses_labels_that_the_model_does_not_know(finished, tmp_path, digits, tfpipe):
     others = write_photos(tmp_path / "others", digits, {"one": 1, "seven": 7}, 3)
-    failed(tfpipe("evaluate", finished[0], others), 3, "1 classes", "unknown to the model", "seven")
+    failed(tfpipe("evaluate", finished[0], others), 3, "1 class of", "unknown to the model", "seven")
 
 
 def test_a_bug_says_where_its_traceback_is(photos, tfpipe, monkeypatch):

@@ -167,14 +167,17 @@ def check(terminal, path, overrides, pipeline):
     """Look at data as a run would, and say what is there and what is wrong with it."""
     from . import api
     from .console import print_check
+    from .errors import DataError
 
     terminal.send_chatter_aside()
     report = api.check(path, overrides, pipeline=pipeline)
+    error = report.error
     if terminal.results:
         print_check(report.facts)
-    if report.error:
-        report.error.result = report.facts
-        raise report.error
+        error = error and DataError(error.cause)  # the rest stands above
+    if error:
+        error.result = report.facts
+        raise error
     return report.facts
 
 

@@ -70,6 +70,11 @@ class Interrupted(KeyboardInterrupt):
         self.exit_code = 128 + signal_number
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 row` or `3 rows`; `many` is the plural where it is not `one` with an s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def nearest(name: str, candidates) -> str:
     """The candidate most like `name`, or "" if none is."""
     import difflib

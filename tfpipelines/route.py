@@ -10,7 +10,7 @@ import pandas as pd
 
 from . import config, evaluation, models, training
 from .datasets import Findings
-from .errors import ConfigError, Interrupted, ResourceError, TfpipelinesError
+from .errors import ConfigError, Interrupted, ResourceError, TfpipelinesError, counted
 from .observer import Observer
 from .runs import RunFolder, atomic_write, file_hash, read_json, write_json
 from .tasks.base import Task
@@ -130,7 +130,7 @@ class _Route:
         if self.task.steps_per_epoch() < 1:
             count, batch_size = int((table["split"] == "train").sum()), self.task.pipeline.train.batch_size
             raise ConfigError(
-                f"train.batch_size: got {batch_size}, but there are only {count} training samples.", f"Set train.batch_size={max(1, count // 8)}, for example."
+                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.", f"Set train.batch_size={max(1, count // 8)}, for example."
             )
 
     def train(self, folder: RunFolder) -> tuple[training.History, training.BestModel]:

@@ -42,7 +42,7 @@ def test_duplicates_leaks_and_conflicts():
     assert found["leak"].severity == "warning"
     assert found["leak"].items == ("a (train) = f (validation)", "c (train) = d (test)")
     assert found["conflict"].items == ("a (x) = f (y)",)
-    assert found["duplicates"].message.startswith("1 samples")
+    assert found["duplicates"].message.startswith("1 copy")
     strict = Findings()
     check_duplicates(frame, prints, "error", strict)
     assert [finding.code for finding in strict.of("error")] == ["leak"]

@@ -102,7 +102,7 @@ def test_what_is_no_image_says_why(tmp_path, content, reason):
     path.write_bytes(content)
     with pytest.raises(DataError, match=reason) as caught:
         decode_image(path)
-    assert "x.jpg" in str(caught.value)
+    assert str(caught.value).count("x.jpg") == 1
 
 
 def test_truncated_files_are_refused(picture):

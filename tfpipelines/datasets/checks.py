@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, counted, nearest
 from .findings import Findings
 from .table import class_order
 
@@ -32,10 +32,10 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
             continue
         strangers = [name for name in class_order(present) if name not in classes]
         if strangers and classes:
-            findings.add("unseen_class", "error", f"{len(strangers)} classes in {split} do not occur in training", "Add training samples of them, or remove them.", strangers)
+            findings.add("unseen_class", "error", f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks", "Add training samples of them, or remove them.", strangers)
         absent = [name for name in classes if name not in present]
         if absent:
-            findings.add("absent_class", "warning", f"{len(absent)} classes do not occur in {split}; its figures say nothing about them", "", absent)
+            findings.add("absent_class", "warning", f"{counted(len(absent), 'class', 'classes')} missing from {split}, whose figures therefore say nothing about that", "", absent)
     return classes
 
 
@@ -62,11 +62,11 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
                 conflicts.append(f"{first['item']} ({first['label']}) = {other['item']} ({other['label']})")
     if leaks:
         severity = "error" if on_leak == "error" else "warning"
-        findings.add("leak", severity, f"{len(leaks)} samples occur in more than one split: test figures will flatter", "Remove the copies.", leaks)
+        findings.add("leak", severity, f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter", "Remove the copies.", leaks)
     if conflicts:
-        findings.add("conflict", "warning", f"{len(conflicts)} samples of equal content bear different labels", "Decide on one label", conflicts)
+        findings.add("conflict", "warning", f"{counted(len(conflicts), 'pair')} of equal samples with different labels", "Decide on one label", conflicts)
     if copies > len(leaks):
-        findings.add("duplicates", "note", f"{copies - len(leaks)} samples repeat another of the same split")
+        findings.add("duplicates", "note", f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split")
 
 
 def content_hash(frame: pd.DataFrame, fingerprints: pd.Series) -> str:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from .findings import Findings
 from .images import JUNK
 from .table import SampleTable, make_frame, split_of
@@ -101,10 +101,10 @@ class Walk:
     def report(self) -> None:
         """Adds what was passed over to the findings."""
         if self.links:
-            message = f"{len(self.links)} symbolic links that loop or lead out of {self.root} were not followed"
+            message = f"{counted(len(self.links), 'symbolic link')} out of {self.root} or in a loop, not followed"
             self.findings.add("links", "warning", message, "Set data.follow_links=true to follow those that do not loop", self.links)
         if self.junk:
-            self.findings.add("hidden", "note", f"{len(self.junk)} hidden files of the system were passed over", "", self.junk)
+            self.findings.add("hidden", "note", f"{counted(len(self.junk), 'hidden file')} of the system passed over", "", self.junk)
 
     def _may_follow(self, link: Path) -> bool:
         try:
@@ -152,12 +152,12 @@ def _classes(root: Path, folders: list[Path], files: Walk, findings: Findings, u
             empty.append(f"{folder.relative_to(root)}/")
     if empty:
         severity = "error" if unlabelled_split is None else "warning"
-        findings.add("empty_class", severity, f"{len(empty)} class folders hold no image", "Add images to them or remove them.", empty)
+        findings.add("empty_class", severity, f"{counted(len(empty), 'class folder')} without any image", "Add images to them or remove them.", empty)
     return items, labels
 
 
 def _report_loose(root: Path, loose: list[Path], findings: Findings, split: str | None = None) -> None:
     if loose:
         where = f"{split}/" if split else str(root)
-        message = f"{len(loose)} files lie in {where} outside of any class folder and are not used"
+        message = f"{counted(len(loose), 'file')} in {where} outside of any class folder, not used"
         findings.add("loose", "warning", message, "Put them into class folders if they are samples", [path.relative_to(root) for path in loose])

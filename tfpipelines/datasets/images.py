@@ -100,6 +100,8 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         if size == 0:
             raise DataError(f"{_name(source)}: the file is empty")
         image = Image.open(stream)
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(f"{source}: no such file") from error
     except Image.DecompressionBombError as error:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from ..config.files import packaged
-from ..errors import ConfigError, DataError, nearest
+from ..errors import ConfigError, DataError, counted, nearest
 from .arrays import read_npz
 from .findings import Findings
 from .folders import list_images, read_folder
@@ -89,7 +89,7 @@ def _without_missing_labels(table: SampleTable, on_bad: str) -> SampleTable:
         raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
     if missing.any():
         items = table.frame["item"][missing]
-        table.findings.bad("no_label", on_bad, f"{missing.sum()} rows have no label", "Label them.", items)
+        table.findings.bad("no_label", on_bad, f"{counted(missing.sum(), 'row')} without a label", "Label them.", items)
     return table.keep(~missing)
 
 
@@ -133,12 +133,12 @@ class _Resolver:
             if item is None:
                 (outside if reason == "outside" else absent).append(f"line {line}: {name or 'empty'}{f' ({reason})' if reason not in ('absent', 'outside') else ''}")
         if absent:
-            self.findings.add("absent", "error", f"{len(absent)} rows name no file, or several, below {self.root}", "Mend the rows, or set data.root.", absent)
+            self.findings.add("absent", "error", f"{counted(len(absent), 'row')} that can be matched with no file, or with several, below {self.root}", "Mend the rows, or set data.root.", absent)
         if outside:
-            message = f"{len(outside)} rows name files outside of {self.root}"
+            message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
             self.findings.add("outside", "error", message, "Set data.root to a folder that holds them all, or data.follow_links=true.", outside)
         if searched:
-            self.findings.add("resolved", "note", f"{searched} rows were found by name in the folders below {self.root}")
+            self.findings.add("resolved", "note", f"{counted(searched, 'file')} found by name in the folders below {self.root}")
         return items
 
     def _one(self, name: str | None) -> tuple[str | None, str]:

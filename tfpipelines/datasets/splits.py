@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from .table import class_order
 
 
@@ -61,7 +61,7 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
     if isinstance(folds, str):
         missing = frame["fold"].isna()
         if missing.any():
-            raise DataError(f"{missing.sum()} rows have no fold in column {folds!r}.", "Name a fold in every row.", list(frame["item"][missing][:10]))
+            raise DataError(f"{counted(missing.sum(), 'row')} without a fold in column {folds!r}.", "Name a fold in every row.", list(frame["item"][missing][:10]))
         names = class_order(frame["fold"])
         if len(names) < 2:
             raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")
@@ -112,7 +112,7 @@ def _require(labels: pd.Series, least: int, purpose: str) -> None:
     few = few[few < least]
     if len(few):
         names = [f"{name}: {count}" for name, count in few.items()]
-        raise DataError(f"Class {few.index[0]!r} has {few.iloc[0]} samples; {purpose} needs at least {least} of each class.", "Add samples, or give the splits yourself.", names[:10])
+        raise DataError(f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {purpose} needs at least {least} of each class.", "Add samples, or give the splits yourself.", names[:10])
 
 
 def _stratified(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:

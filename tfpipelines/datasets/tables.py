@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import DataError, nearest
+from ..errors import DataError, counted, nearest
 from .findings import Findings
 from .table import split_of
 
@@ -76,7 +76,7 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
     splits = [split_of(word) if word is not None else None for word in frame[column]]
     unknown = [f"line {line}: {word!r}" for split, word, line in zip(splits, frame[column], frame[LINE]) if split is None]
     if unknown:
-        findings.add("unknown_split", "error", f"{len(unknown)} rows name no split in column {column}", "Use train, validation or test.", unknown)
+        findings.add("unknown_split", "error", f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}", "Use train, validation or test.", unknown)
     return splits
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.images import ImageData
 from tfpipelines.config.networks import CNN, ImageNetwork
-from tfpipelines.errors import DataError
+from tfpipelines.errors import DataError, counted
 from tfpipelines.runs import RunFolder, write_json
 
 from .base import Task
@@ -137,7 +137,7 @@ class ImageClassification(Task):
             raise DataError(f"{path} has no samples in its {split} part.", "Name another part with --split.")
         unknown = sorted(set(frame["label"]) - set(self.classes))
         if unknown:
-            raise DataError(f"{len(unknown)} classes of {path} are unknown to the model.", f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
+            raise DataError(f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.", f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
         rows = frame.index.to_numpy(np.int64)
         probabilities = model.predict(datasets.evaluation_batches(samples.store, rows, None, len(self.classes), batch_size=self._inference_batch), verbose=0)
         figures = self._account(samples, rows, probabilities, temperature, out, out)
