@@ -3,8 +3,10 @@
 import ast
 import configparser
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 
 import pytest
@@ -99,7 +101,8 @@ except SystemExit as end:
     assert not os.listdir()
 
 
-_LIST = "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; from tfpipelines import list_pipelines; from tfpipelines.config import packaged; print(len(list_pipelines()), packaged('samples'))"
+_LOCATE = "from tfpipelines import list_pipelines; from tfpipelines.config import packaged; print(len(list_pipelines()), packaged('samples'))"
+_LIST = f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; {_LOCATE}"
 
 
 def test_bare_checkout_finds_its_files(tmp_path):
@@ -110,16 +113,39 @@ def test_bare_checkout_finds_its_files(tmp_path):
     assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.endswith("data")
 
 
-def test_wheel_works_in_an_empty_folder(tmp_path):
-    source = tmp_path / "source"
-    subprocess.run(["cp", "-r", *(str(ROOT / part) for part in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "tfpipelines", "pipelines", "data")), f"{source.mkdir() or source}"], check=True)
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True)
+PIP = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A copy of what the package is built from."""
+    target = tmp_path / "source"
+    target.mkdir()
+    for part in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / part, target)
+    for part in ("tfpipelines", "pipelines", "data"):
+        shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def test_editable_install_finds_its_files(source, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    subprocess.run([*PIP, "--python", python, "install", "--no-deps", "-e", str(source)], check=True, capture_output=True)
+    (tmp_path / "empty").mkdir()
+    dependencies = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
+    result = subprocess.run([python, "-c", _LOCATE], capture_output=True, text=True, cwd=tmp_path / "empty", env=dependencies, check=True)
+    count, samples = result.stdout.split()
+    assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(source))
+
+
+def test_wheel_works_in_an_empty_folder(source, tmp_path):
+    subprocess.run([*PIP, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"tfpipelines"}  # no pipelines, data or tests beside it
     assert {"tfpipelines/py.typed", "tfpipelines/pipelines/image-cls.yaml", "tfpipelines/samples/digits/digits.npz", "tfpipelines/samples/digits/README.md"} <= set(names)
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True)
+    subprocess.run([*PIP, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True)
     empty = tmp_path / "empty"
     empty.mkdir()
     result = subprocess.run([sys.executable, "-c", _LIST], capture_output=True, text=True, cwd=empty, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, check=True)
