@@ -50,7 +50,7 @@ class ImageStore:
         """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width, channels)."""
         if self.mode == "none":
             decode = lambda *parts: (*parts, tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()))
-            return samples.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            return samples.map(decode, num_parallel_calls=os.cpu_count(), deterministic=True)
         return samples.map(lambda *parts: (*parts, self._gather(parts[-1])), num_parallel_calls=1)
 
     def images(self, rows: np.ndarray) -> np.ndarray:
