@@ -133,8 +133,10 @@ def test_editable_install_finds_its_files(source, tmp_path):
     python = str(tmp_path / "venv" / "bin" / "python")
     subprocess.run([*PIP, "--python", python, "install", "--no-deps", "-e", str(source)], check=True, capture_output=True)
     (tmp_path / "empty").mkdir()
-    dependencies = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
-    result = subprocess.run([python, "-c", _LOCATE], capture_output=True, text=True, cwd=tmp_path / "empty", env=dependencies, check=True)
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (site / "zz-dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")  # searched last
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run([python, "-c", _LOCATE], capture_output=True, text=True, cwd=tmp_path / "empty", env=environment, check=True)
     count, samples = result.stdout.split()
     assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(source))
 

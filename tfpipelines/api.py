@@ -1,5 +1,6 @@
 """The Python API. The command line is a thin skin over it."""
 
+import shutil
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import config
-from .errors import ArtifactError, ConfigError, DataError
+from .errors import ArtifactError, ConfigError, DataError, ResourceError
 from .observer import Observer
 from .runs import RunFolder, atomic_write, file_hash, read_json
 from .tasks import SCHEMAS, task_class
@@ -43,16 +44,18 @@ def run(
     """
     observer = observer if observer is not None else _lines()
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
-    origin = _start_folder(start)
+    origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
     folder = RunFolder.create(Path(out), resolved.name, name)
     with folder.locked():
         folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=resolved.train.epochs)
         atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
+        if origin is not None:
+            atomic_write(folder / "start.keras", lambda temporary: shutil.copyfile(origin, temporary))
         observer.started(folder, resolved)
         for note in loaded.notes:
             observer.note(note)
-        _route(resolved, folder, observer, command, start=origin)
+        _route(resolved, folder, observer, command)
     return Run(folder)
 
 
@@ -64,12 +67,14 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
         observer, command: as in `run`.
 
     Raises:
-        ConfigError: if the pipeline file or the data have changed since; it lists the difference.
+        ConfigError: if the pipeline file or the data have changed since, with the difference; or if it is one fold of a run.
         ArtifactError: if there are checkpoints, and all are damaged.
         RunInUseError: if another process works on it.
     """
     observer = observer if observer is not None else _lines()
     folder = RunFolder.open(path)
+    if "fold" in folder.status:
+        raise ConfigError(f"{folder} is one fold of a cross-validation.", f"Resume the whole: tfpipe resume {folder.path.parent}")
     with folder.locked():
         if folder.status.get("state") == "done":
             observer.note(f"{folder} is done already")
@@ -80,7 +85,7 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
         if changed:
             raise ConfigError(
                 f"{folder / 'pipeline.yaml'} has changed since the run began.",
-                f"Undo it, or make it a new run: tfpipe run {folder}/pipeline.yaml --from {folder}",
+                f"Undo it, or make it a new run: {folder.as_new_run()}",
                 changed,
             )
         folder.set_status("running")
@@ -128,14 +133,21 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
     """
     from .datasets import Findings
 
+    if "data.path" in config.parse_overrides(overrides):
+        raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
     task = _task(config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline)
     findings = Findings()
     error = None
     try:
         task.load(findings)
+        loaded = list(findings.entries)
         for fold in range(task.folds()) or [None]:
-            task.check(findings, fold)
+            of_fold = Findings(list(loaded))
+            task.check(of_fold, fold)
+            findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         findings.raise_errors()
+        if task.steps_per_epoch() < 1:
+            findings.add("batch_size", "warning", f"A batch of train.batch_size={task.pipeline.train.batch_size} is larger than the training part", "Set a smaller one")
     except DataError as caught:
         error = caught
     return CheckReport(task.describe(findings), error)
@@ -181,10 +193,10 @@ class Run:
         path = self.folder / "model.keras"
         if not path.is_file() and (self.folder / "fold-0").is_dir():
             raise ConfigError(f"{self._folder} is a cross-validation and has a model for each fold.", f"Name one of them, such as {self._folder}/fold-0.")
-        recorded = self.status.get("model_sha256")
-        if recorded and path.is_file() and file_hash(path) != recorded:
-            raise ArtifactError(f"{path} is not the file that the run has written: its hash differs.", "Restore it from a copy, or train again.")
-        return load_artifact(path)
+        if not path.is_file() and self.status.get("state") != "done":
+            reason = f": {self.status['reason']}" if "reason" in self.status else ""
+            raise ConfigError(f"{self._folder} has no model yet; the run is {self.status.get('state')}{reason}", "Name a run that has finished an epoch.")
+        return load_artifact(_verified(self._folder))
 
     @property
     def model(self):
@@ -197,8 +209,15 @@ class Run:
 
     @cached_property
     def _task(self):
+        return self._task_with(())
+
+    def _task_with(self, overrides):
         facts = read_json(self.folder / "data.json")
-        task = _task(self.pipeline)
+        changes = config.parse_overrides(overrides)
+        foreign = [key for key in changes if not key.startswith("data.") or key == "data.path"]
+        if foreign:
+            raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", "Override fields of data that tell how to read, such as data.on_bad=skip.")
+        task = _task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
         task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}})
         return task
 
@@ -213,14 +232,22 @@ class Run:
         Returns:
             DataFrame: `item`, `predicted`, one score per class; `error` if some input could not be read.
         """
-        return self._task.predict(self.model, inputs, batch_size)
+        from .training import memory_errors
 
-    def evaluate(self, path: str | Path, split: str | None = None, out: str | Path | None = None) -> dict[str, Any]:
+        if batch_size < 1:
+            raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
+        with memory_errors():
+            return self._task.predict(self.model, inputs, batch_size)
+
+    def evaluate(
+        self, path: str | Path, split: str | None = None, out: str | Path | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """Measures the model on other labelled data, given in any form that the pipeline reads.
 
         Args:
             split: which part, where the data have splits: `train`, `validation`, `test` or `all`; default: test, else all.
             out: a folder, made if missing, for metrics.json, predictions.csv and plots.
+            overrides: of fields of `data` that tell how to read, such as `data.on_bad=skip` or `data.label_column=kind`.
 
         Returns:
             `test` (figures), `intervals`, `per_class`, `samples`, `split`.
@@ -228,27 +255,47 @@ class Run:
         folder = None
         if out is not None:
             folder = Path(out)
-            folder.mkdir(parents=True, exist_ok=True)
-        return self._task.evaluate_new(self.model, self._artifact.facts.get("temperature", 1.0), str(path), split, folder)
+            if (folder / "status.json").exists():
+                raise ConfigError(f"{folder} is a run folder, whose figures are not overwritten.", "Name another folder with --out.")
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
+        from .training import memory_errors
+
+        with memory_errors():
+            return self._task_with(overrides).evaluate_new(self.model, self._artifact.facts.get("temperature", 1.0), str(path), split, folder)
 
 
 def _task(pipeline: config.Pipeline):
     return task_class(pipeline.task)(pipeline)
 
 
-def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, start: Path | None = None, resume: bool = False) -> None:
+def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, resume: bool = False) -> None:
     from .route import run as route
 
-    route(_task(pipeline), folder, observer, command or " ".join(sys.argv), start=start, resume=resume)
+    route(_task(pipeline), folder, observer, command or " ".join(sys.argv), resume=resume)
 
 
-def _start_folder(start: str | Path | None) -> Path | None:
+def _start_model(start: str | Path | None) -> Path | None:
     if start is None:
         return None
     folder = RunFolder.open(start)
     if not (folder / "model.keras").is_file():
-        raise ConfigError(f"--from {start}: the run has no model yet.", "Name a run that has finished an epoch.")
-    return folder.path
+        raise ConfigError(f"--from {start}: the run has no model yet, or one for each fold.", "Name a run, or a fold of one, that has finished an epoch.")
+    return _verified(folder)
+
+
+def _verified(folder: RunFolder) -> Path:
+    """The folder's model file.
+
+    Raises:
+        ArtifactError: if it is not the one that the run has written.
+    """
+    path, recorded = folder / "model.keras", folder.status.get("model_sha256")
+    if recorded and path.is_file() and file_hash(path) not in recorded:
+        raise ArtifactError(f"{path} is not the file that the run has written: its hash differs.", "Restore it from a copy, or train again.")
+    return path
 
 
 def _lines() -> Observer:

@@ -26,7 +26,21 @@ def _print_completion(context, parameter, shell):
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Group(click.Group):
+    """Commands whose wrong usage is JSON, too, where that was asked for."""
+
+    def invoke(self, context):
+        words = [*context._protected_args, *context.args]
+        try:
+            return super().invoke(context)
+        except click.UsageError as error:
+            if "--json" in words:
+                facts = {"exit_code": error.exit_code, "cause": error.format_message(), "remedy": "", "details": []}
+                click.echo(json.dumps({"error": facts}, indent=1, ensure_ascii=False))
+            raise
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tfpipe", message="%(prog)s %(version)s")
 @click.option("--completion", type=click.Choice(_SHELLS), expose_value=False, is_eager=True, callback=_print_completion, help="Print the completion script of a shell: eval \"$(tfpipe --completion bash)\".")
 def cli():
@@ -104,10 +118,9 @@ _pipeline = click.argument("pipeline", shell_complete=_complete_pipelines)
 def _list(terminal):
     """Show the pipelines and sample data that come with the package."""
     from . import list_pipelines
-    from .config.files import packaged
+    from .config import sample_names
 
-    entries = list_pipelines()
-    samples = sorted(path.name for path in packaged("samples").iterdir() if (path / "README.md").is_file())
+    entries, samples = list_pipelines(), sample_names()
     if terminal.results:
         from .console import print_table
 
@@ -174,7 +187,8 @@ def check(terminal, path, overrides, pipeline):
     error = report.error
     if terminal.results:
         print_check(report.facts)
-        error = error and DataError(error.cause)  # the rest stands above
+        if any(finding["severity"] == "error" for finding in report.facts["findings"]):
+            error = DataError(report.error.cause)  # the rest stands above
     if error:
         error.result = report.facts
         raise error
@@ -206,16 +220,17 @@ def resume(terminal, run):
 @_command
 @click.argument("run")
 @click.argument("path")
+@_overrides
 @click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), help="Which part of data that have splits; default: test, else all.")
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
-def evaluate(terminal, run, path, split, out):
+def evaluate(terminal, run, path, overrides, split, out):
     """Measure a run's model on new labelled data."""
     from . import api
     from .console import finding_lines, print_metrics
 
     loaded = api.load(run)
     terminal.send_chatter_aside()
-    figures = loaded.evaluate(path, split, out)
+    figures = loaded.evaluate(path, split, out, overrides)
     for line in finding_lines(figures["findings"], ("warning",)):
         terminal.messages.print(line)
     if terminal.results:
@@ -228,7 +243,7 @@ def evaluate(terminal, run, path, split, out):
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="PATH...")
 @click.option("--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout.")
-@click.option("--batch-size", default=128, show_default=True, help="Inputs that go through the model at once.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Inputs that go through the model at once.")
 def predict(terminal, run, inputs, out, batch_size):
     """Predict for files, folders, globs or tables. What cannot be read is reported, the rest is predicted."""
     from pathlib import Path

@@ -1,6 +1,7 @@
 """What people see: progress on stderr, results on stdout."""
 
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from .errors import counted
 from .observer import Observer
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
@@ -74,7 +76,7 @@ class Terminal(Observer):
 
     def model(self, facts: dict[str, Any]) -> None:
         shape = " x ".join(map(str, facts["input_shape"]))
-        self.messages.print(f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, {facts['steps_per_epoch']} steps an epoch")
+        self.messages.print(f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, {counted(facts['steps_per_epoch'], 'step')} an epoch")
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def step(self, epoch: int, done: int, total: int) -> None:
@@ -98,7 +100,7 @@ class Terminal(Observer):
 
     def note(self, text: str) -> None:
         self._stop_bar()
-        self.messages.print(f"note: {text}")
+        self.messages.print(f"note: {_plain(text)}")
 
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()
@@ -107,18 +109,19 @@ class Terminal(Observer):
         print_metrics(metrics)
         out = _console(sys.stdout)
         out.print(f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}")
-        model = f"{folder}/fold-0" if "folds" in metrics else str(folder)
-        out.print(f"next: tfpipe predict {model} FILE...    tfpipe evaluate {model} PATH    tensorboard --logdir {folder}/logs")
+        model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
+        logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
+        out.print(f"next: tfpipe predict {model} FILE...    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
 
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""
         self._stop_bar()
         cause, remedy, details = getattr(error, "cause", str(error)), getattr(error, "remedy", ""), getattr(error, "details", ())
-        self.messages.print(f"error: {cause}")
+        self.messages.print(f"error: {_plain(cause)}")
         for line in details:
-            self.messages.print(f"  {line}")
+            self.messages.print(f"  {_plain(line)}")
         if remedy:
-            self.messages.print(remedy)
+            self.messages.print(_plain(remedy))
 
     def _stop_bar(self) -> None:
         if self._bar is not None:
@@ -193,7 +196,7 @@ def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -
             lines += [f"  {item}" for item in finding["items"][:10]]
             if len(finding["items"]) > 10:
                 lines.append(f"  ... and {len(finding['items']) - 10} more")
-    return lines
+    return [_plain(line) for line in lines]
 
 
 def duration(seconds: float) -> str:

@@ -38,6 +38,10 @@ class ResourceError(TfpipelinesError, RuntimeError):
     exit_code = 4
 
 
+class MemoryExhaustedError(ResourceError):
+    """The device has no memory left."""
+
+
 class DivergedError(TfpipelinesError, ArithmeticError):
     """The loss became NaN or infinite."""
 

@@ -3,6 +3,7 @@
 import math
 import statistics
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,17 @@ import pandas as pd
 
 from . import config, evaluation, models, training
 from .datasets import Findings
-from .errors import ConfigError, Interrupted, ResourceError, TfpipelinesError, counted
+from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError, counted
 from .observer import Observer
 from .runs import RunFolder, atomic_write, file_hash, read_json, write_json
 from .tasks.base import Task
 
 
-def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", start: Path | None = None, resume: bool = False) -> dict[str, Any]:
+def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", resume: bool = False) -> dict[str, Any]:
     """Carries a task out in a folder that the caller holds locked, from the first byte read to the last one written.
 
     Args:
         command: to be recorded.
-        start: a run folder whose model gives the initial weights.
         resume: go on from the folder's checkpoints.
 
     Returns:
@@ -30,26 +30,26 @@ def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", st
     with training.StopSignals() as stop:
         try:
             with training.memory_errors():
-                metrics = _Route(task, folder, observer, stop, start, resume).all(command)
+                metrics = _Route(task, folder, observer, stop, resume).all(command)
             folder.set_status("done")
-            observer.finished(folder, metrics)
-            return metrics
         except Interrupted as signal:
             signal.remedy = f"Go on with: tfpipe resume {folder}"
             _record_end(folder, "interrupted", signal.cause)
             raise
         except BaseException as error:
-            if isinstance(error, ResourceError) and "memory" in error.cause:
+            if isinstance(error, MemoryExhaustedError):
                 error.remedy = _smaller_batch(task.pipeline, folder)
             _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
             raise
+    observer.finished(folder, metrics)
+    return metrics
 
 
 class _Route:
     """The stations of a run. With folds, those from the splits on are passed once for each fold."""
 
-    def __init__(self, task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, start: Path | None, resume: bool):
-        self.task, self.folder, self.observer, self.stop, self.start, self.resume = task, folder, observer, stop, start, resume
+    def __init__(self, task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool):
+        self.task, self.folder, self.observer, self.stop, self.resume = task, folder, observer, stop, resume
         self.data_seconds = 0.0
 
     def all(self, command: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class _Route:
             metrics = read_json(inner / "metrics.json") if inner.status.get("state") == "done" else None
             if metrics is None:
                 self.observer.note(f"Fold {fold} of {self.task.folds()}")
-                inner.set_status("running")
+                inner.set_status("running", fold=fold)
                 atomic_write(inner / "pipeline.yaml", config.to_yaml(self.task.pipeline))
                 metrics = self.single(inner, findings, fold)
                 inner.set_status("done")
@@ -108,8 +108,7 @@ class _Route:
         artifact = self.fresh_artifact()
         artifact.set_weights(best.best_weights)
         metrics = self.task.evaluate(artifact, folder, history.rows, best.best_epoch)
-        atomic_write(folder / "model.keras", artifact.save)
-        folder.set_status("running", model_sha256=file_hash(folder / "model.keras"))
+        self.save_model(artifact, folder)
         times = [row["seconds"] for row in history.rows]
         metrics["time"] = {"data": self.data_seconds, "training": round(sum(times), 3), "epoch": round(statistics.median(times), 3)}
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
@@ -130,7 +129,7 @@ class _Route:
         if self.task.steps_per_epoch() < 1:
             count, batch_size = int((table["split"] == "train").sum()), self.task.pipeline.train.batch_size
             raise ConfigError(
-                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.", f"Set train.batch_size={max(1, count // 8)}, for example."
+                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.", f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example."
             )
 
     def train(self, folder: RunFolder) -> tuple[training.History, training.BestModel]:
@@ -140,8 +139,8 @@ class _Route:
             training.make_deterministic()
         with training.precision(settings.precision):
             core = task.build(fused=True)
-        if self.start is not None:
-            self.start_from(core)
+        if (self.folder / "start.keras").is_file():
+            self.start_from(self.folder / "start.keras", core)
         steps, validation = task.steps_per_epoch(), task.validation_batches()
         facts = {"name": core.name, "parameters": core.count_params(), "input_shape": list(core.input_shape[1:]), "steps_per_epoch": steps}
         self.observer.model(facts)
@@ -157,7 +156,7 @@ class _Route:
 
         def save(weights) -> None:
             artifact.set_weights(weights)
-            atomic_write(folder / "model.keras", artifact.save)
+            self.save_model(artifact, folder)
 
         def after_epoch(row: dict) -> None:
             folder.set_status("running", epoch=row["epoch"])
@@ -188,18 +187,30 @@ class _Route:
                 checkpoint_steps=settings.checkpoint_steps,
                 on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
             )
-        finally:
-            best.flush()
+        except BaseException:
+            with suppress(ResourceError):  # the error that led here is the one to tell
+                best.flush()
+            raise
+        best.flush()
         return history, best
+
+    def save_model(self, artifact, folder: RunFolder) -> None:
+        """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""
+
+        def write(temporary: Path) -> None:
+            artifact.save(temporary)
+            folder.set_status("running", model_sha256=[file_hash(temporary), *folder.status.get("model_sha256", [])[:1]])
+
+        atomic_write(folder / "model.keras", write)
 
     def fresh_artifact(self):
         """The artifact around a new core, of plain layers and in float32."""
         with training.precision("float32"):
             return self.task.artifact(self.task.build(fused=False))
 
-    def start_from(self, core) -> None:
+    def start_from(self, model: Path, core) -> None:
         """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree."""
-        earlier = {layer.name: layer for layer in models.core_of(models.load_artifact(self.start / "model.keras").model).layers}
+        earlier = {layer.name: layer for layer in models.core_of(models.load_artifact(model).model).layers}
         taken, left = 0, []
         for layer in core.layers:
             weights = earlier[layer.name].get_weights() if layer.name in earlier else []
@@ -209,7 +220,7 @@ class _Route:
             else:
                 left.append(layer.name)
         if not taken:
-            raise ConfigError(f"--from {self.start}: no layer of its model fits this pipeline's network.", "Use the same model fields as that run.")
+            raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
         if left:
             self.observer.note(f"Layers that start anew, being of another shape: {', '.join(left)}")
 
@@ -231,18 +242,19 @@ def _record_end(folder: RunFolder, state: str, reason: str) -> None:
 
 def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
     half = max(1, pipeline.train.batch_size // 2)
-    start = f" --from {folder}" if (folder / "model.keras").is_file() else ""
-    return f"Free memory and `tfpipe resume {folder}`, or try: tfpipe run {folder / 'pipeline.yaml'}{start} train.batch_size={half}"
+    return f"Free memory and `tfpipe resume {folder}`, or try: {folder.as_new_run()} train.batch_size={half}"
 
 
 def _require_same_data(folder: RunFolder, text: str) -> None:
     """Raises ConfigError with the rows in which splits.csv and `text` differ."""
-    before, after = set((folder / "splits.csv").read_text().splitlines()), set(text.splitlines())
-    if before == after:
+    written = (folder / "splits.csv").read_text(encoding="utf-8")
+    if written == text:
         return
+    before, after = set(written.splitlines()), set(text.splitlines())
     lines = [f"was: {line}" for line in sorted(before - after)[:5]] + [f"is: {line}" for line in sorted(after - before)[:5]]
+    change = f"{len(before - after)} rows are gone or changed, {len(after - before)} are new" if before != after else "the order of rows, or how often one occurs, is another"
     raise ConfigError(
-        f"The data are not those that {folder} began with: {len(before - after)} rows are gone or changed, {len(after - before)} are new.",
-        f"Bring them back, or train on them as a new run: tfpipe run {folder / 'pipeline.yaml'} --from {folder}",
+        f"The data are not those that {folder} began with: {change}.",
+        f"Bring them back, or train on them as a new run: {folder.as_new_run()}",
         lines,
     )

@@ -6,9 +6,10 @@ import hashlib
 import json
 import math
 import os
+import shlex
 import socket
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
     except OSError as error:
         raise _resource_error(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that led here is the one to tell
+            temporary.unlink(missing_ok=True)
 
 
 def _fsync_folder(folder: Path) -> None:
@@ -58,7 +60,7 @@ def _resource_error(error: OSError, path: Path) -> ResourceError:
     full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)  # h5py puts it into the text
     if full:
         return ResourceError(f"The disk is full or its quota used up while writing {path}.", "Free some space, then `tfpipe resume` the run.")
-    return ResourceError(f"{path} cannot be written: {error.strerror or text}.", "Check the permissions, or choose another folder with --out.")
+    return ResourceError(f"{path} cannot be written: {error.strerror or text}.", "Check that the folder is there and may be written.")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -169,8 +171,10 @@ class RunFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 held_here = False
-            except OSError:
+            except BlockingIOError:
                 held_here = True
+            except OSError as error:
+                raise ResourceError(f"{lock} cannot be locked: {error.strerror}.", "Choose a folder on a file system with locks, with --out.") from error
             file.seek(0)
             try:
                 owner = json.loads(file.read() or "{}")
@@ -181,9 +185,12 @@ class RunFolder:
                 who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
                 remedy = "Wait for it to end." if held_here else f"If nothing runs there any more, delete {lock} and try again."
                 raise RunInUseError(f"{self} is in use by {who}.", remedy)
-            file.truncate(0)
-            file.write(json.dumps({"pid": os.getpid(), "host": here}))
-            file.flush()
+            try:
+                file.truncate(0)
+                file.write(json.dumps({"pid": os.getpid(), "host": here}))
+                file.flush()
+            except OSError as error:
+                raise _resource_error(error, lock) from error
             self._remove_leftovers()
             try:
                 yield self
@@ -192,9 +199,13 @@ class RunFolder:
 
     def _remove_leftovers(self) -> None:
         """Temporary files of a process that died while writing."""
-        for folder in (self.path, self.path / "checkpoints", self.path / "plots", self.path / "logs"):
-            for leftover in folder.glob(f"{_TEMPORARY}*"):
-                leftover.unlink(missing_ok=True)
+        for leftover in self.path.rglob(f"{_TEMPORARY}*"):
+            leftover.unlink(missing_ok=True)
+
+    def as_new_run(self) -> str:
+        """The command that repeats this run in a new folder, from its weights where it has any."""
+        start = f" --from {shlex.quote(str(self))}" if (self / "model.keras").is_file() else ""
+        return f"tfpipe run {shlex.quote(f'{self}/pipeline.yaml')}{start}"
 
     @property
     def status(self) -> dict[str, Any]:

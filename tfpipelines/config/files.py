@@ -67,6 +67,8 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
+            if not isinstance(key, str):
+                raise ConfigError(f"Line {line}: {key!r} cannot be a key.", "Keys are words.")
             if key in seen:
                 raise ConfigError(f"The key {key!r} stands twice: in lines {seen[key]} and {line}.", "Keep one of them.")
             seen[key] = line
@@ -105,6 +107,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no pipeline.", "A pipeline file begins with `task: NAME`; see `tfpipe show image-cls`.")
     return content
+
+
+def sample_names() -> list[str]:
+    """Names of the sample data that come with the package."""
+    return sorted(path.name for path in packaged("samples").iterdir() if (path / "README.md").is_file())
 
 
 def description(path: Path) -> str:

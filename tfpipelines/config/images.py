@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Section, first_of
 
 Level = Annotated[int, Field(ge=0, le=255)]
+ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a number of folds
 Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]  # files give text
 
 
@@ -35,8 +36,8 @@ class ImageData(Section):
     split_column: str | None = Field(None, description="table: the column of splits", json_schema_extra=FIXED)
     root: str | None = Field(None, description="table: the folder its files lie in; default: the table's own", json_schema_extra=FIXED)
     validation: Fraction = Field(0.15, description="share cut off for validation where none is given", json_schema_extra=FIXED)
-    test: Fraction = Field(0.15, description="share cut off for the test where none is given; 0: no test", json_schema_extra=FIXED)
-    folds: first_of(Annotated[int, Field(ge=2)], str, None) = Field(None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED)
+    test: Fraction = Field(0.15, description="share cut off for the test where no split is given at all; 0: no test", json_schema_extra=FIXED)
+    folds: first_of(Annotated[int, Field(ge=2)], ColumnName, None) = Field(None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED)
     limit: Count | None = Field(None, description="use at most so many rows of each split", json_schema_extra=FIXED)
     on_bad: Literal["error", "skip"] = Field("error", description="unreadable images and rows without label", json_schema_extra=FIXED)
     on_leak: Literal["warn", "error"] = Field("warn", description="the same image in training and in another split", json_schema_extra=FIXED)

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = attach(
         "images": ("decode_image",),
         "inputs": ("decoded", "raw_images"),
         "prepare": ("ImageSamples", "check_samples", "count_folds", "describe", "read_samples", "split_fold"),
-        "sources": ("read_image_source", "sample_names"),
+        "sources": ("read_image_source",),
     },
 )

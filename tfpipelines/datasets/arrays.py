@@ -25,7 +25,7 @@ def read_npz(path: Path) -> SampleTable:
     arrays = _load(path)
     findings = Findings()
     pieces = _pieces(path, arrays)
-    images = to_uint8(np.concatenate([piece[0] for piece in pieces]), str(path), findings)
+    images = to_uint8(pieces[0][0] if len(pieces) == 1 else np.concatenate([piece[0] for piece in pieces]), str(path), findings)
     labels = [label for piece in pieces for label in piece[1]]
     splits = [split for piece in pieces for split in piece[2]]
     if all(split is None for split in splits):
@@ -60,6 +60,16 @@ def to_uint8(images: np.ndarray, origin: str, findings: Findings) -> np.ndarray:
         findings.add("scaled", "note", f"Images are {images.dtype} in [0, 1]: multiplied by 255 and rounded")
         images = images * 255
     return np.round(images).astype(np.uint8)
+
+
+def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """uint8 (n, height, width, 1 or 3) with 1 or 3 channels; RGB becomes grey by the same integer weights as in Pillow."""
+    if images.shape[-1] == channels:
+        return images
+    if channels == 3:
+        return np.repeat(images, 3, -1)
+    red, green, blue = np.moveaxis(images.astype(np.uint32), -1, 0)
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

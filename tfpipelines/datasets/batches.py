@@ -52,10 +52,11 @@ def training_batches(
 
     def finish(epoch, start, labels, rows, images):
         images = tf.ensure_shape(images, [batch_size, *store.shape])
-        targets = tf.one_hot(labels, classes) * (1.0 - label_smoothing) + label_smoothing / classes
+        targets = tf.one_hot(labels, classes)
         if augmentation is not None and augmentation.active:
             images, targets = augmentation(tf.cast(images, tf.float32), targets, seed, epoch, start)
-        return (images, targets) if weights is None else (images, targets, tf.gather(tf.constant(weights), labels))
+        smooth = targets * (1.0 - label_smoothing) + label_smoothing / classes
+        return (images, smooth) if weights is None else (images, smooth, tf.linalg.matvec(targets, tf.constant(weights)))
 
     dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(place))
     return _tuned(dataset.map(finish, num_parallel_calls=1))

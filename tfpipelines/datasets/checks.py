@@ -26,6 +26,8 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
         findings.add("no_samples", "error", "There are no training samples", "Check data.path, and that the files are images.")
     elif len(classes) == 1:
         findings.add("one_class", "error", f"The training samples are all of one class, {classes[0]!r}", "A classifier needs two classes at least.")
+    if len(train) and not (frame["split"] == "test").any():
+        findings.add("no_test", "note", "There is no test part, so the figures will be of validation alone")
     for split in ("validation", "test"):
         present = set(frame["label"][frame["split"] == split])
         if not present:

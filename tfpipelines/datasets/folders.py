@@ -11,13 +11,14 @@ from .images import JUNK
 from .table import SampleTable, make_frame, split_of
 
 
-def read_folder(root: Path, layout: str = "auto", follow_links: bool = False) -> SampleTable:
+def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, training: bool = True) -> SampleTable:
     """Reads `root/<class>/...` or `root/<split>/<class>/...`; files in folders further down belong to the class above.
 
     Args:
         root: an existing folder.
         layout: `classes`, `splits`, or `auto`: splits if a folder for training is there, or nothing but split folders.
         follow_links: follow symbolic links, also out of `root`.
+        training: whether split folders must hold one for training.
 
     Raises:
         DataError: if there are no class folders, or split folders and class folders are mixed up.
@@ -25,7 +26,7 @@ def read_folder(root: Path, layout: str = "auto", follow_links: bool = False) ->
     findings = Findings()
     files = Walk(root, follow_links, findings)
     folders, loose = files.children(root)
-    by_split = _split_folders(root, folders, layout)
+    by_split = _split_folders(root, folders, layout, training)
     if by_split is None:
         items, labels = _classes(root, folders, files, findings)
         splits = None
@@ -62,7 +63,7 @@ class Walk:
 
     Args:
         root: where it starts.
-        follow_links: whether links out of `root` are followed. Loops never are.
+        follow_links: whether links to folders, and links out of `root`, are followed. Loops never are.
         findings: where `report` writes what was passed over.
     """
 
@@ -71,6 +72,7 @@ class Walk:
         self.real_root = root.resolve()
         self.links: list[str] = []
         self.junk: list[str] = []
+        self._seen: set[Path] = set()
 
     def children(self, folder: Path) -> tuple[list[Path], list[Path]]:
         """Folders and files in `folder`."""
@@ -92,7 +94,12 @@ class Walk:
         return folders, files
 
     def below(self, folder: Path) -> Iterator[Path]:
-        """Every file in `folder` and in the folders below it."""
+        """Every file in `folder` and in the folders below it, each real folder once."""
+        real = folder.resolve()
+        if real in self._seen:
+            self.links.append(str(folder.relative_to(self.root)))
+            return
+        self._seen.add(real)
         folders, files = self.children(folder)
         yield from files
         for inner in folders:
@@ -101,10 +108,10 @@ class Walk:
     def report(self) -> None:
         """Adds what was passed over to the findings."""
         if self.links:
-            message = f"{counted(len(self.links), 'symbolic link')} out of {self.root} or in a loop, not followed"
+            message = f"{counted(len(self.links), 'symbolic link')} to folders, out of {self.root} or in a loop, not followed"
             self.findings.add("links", "warning", message, "Set data.follow_links=true to follow those that do not loop", self.links)
         if self.junk:
-            self.findings.add("hidden", "note", f"{counted(len(self.junk), 'hidden file')} of the system passed over", "", self.junk)
+            self.findings.add("hidden", "note", f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over", "", self.junk)
 
     def _may_follow(self, link: Path) -> bool:
         try:
@@ -113,10 +120,12 @@ class Walk:
             return False
         if link.parent.resolve().is_relative_to(target):  # leads to a folder that holds it
             return False
-        return self.follow_links or target.is_relative_to(self.real_root)
+        if self.follow_links:
+            return True
+        return target.is_relative_to(self.real_root) and not target.is_dir()  # a folder is read where it is
 
 
-def _split_folders(root: Path, folders: list[Path], layout: str) -> list[tuple[str, Path]] | None:
+def _split_folders(root: Path, folders: list[Path], layout: str, training: bool) -> list[tuple[str, Path]] | None:
     """(split, folder) pairs, or None where the folders are classes."""
     named = [(split_of(folder.name), folder) for folder in folders]
     splits = [(split, folder) for split, folder in named if split]
@@ -129,7 +138,7 @@ def _split_folders(root: Path, folders: list[Path], layout: str) -> list[tuple[s
             f"{root} has {names} beside other folders, and none for training: these may be splits or classes.",
             "Put the others into train/, or set data.layout=classes if they all are classes.",
         )
-    if not has_train:
+    if not has_train and training:
         raise DataError(f"{root} has no folder for training.", "Name it train/, beside validation/ and test/.")
     seen: dict[str, Path] = {}
     for split, folder in splits:

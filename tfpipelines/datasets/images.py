@@ -3,7 +3,6 @@
 import io
 import os
 import stat
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from ..errors import DataError
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
 JUNK = {"thumbs.db", "desktop.ini"}  # files of the operating system, besides those that begin with a dot
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, IndexError)  # what Pillow raises for files it cannot make sense of
 _PNG_METADATA = {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 _GREY = {"1", "L", "LA", "La", "I", "F"} | _SIXTEEN_BIT
@@ -50,11 +48,12 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Hea
             bit_depth, late = _png_facts(source) if image.format == "PNG" else (8, False)
             exif = image.getexif() if late or image.format != "PNG" else Image.Image.getexif(image)  # a PNG is decoded for its own
             turned = exif.get(ExifTags.Base.Orientation, 1)
-        except _UNREADABLE as error:
-            raise DataError(f"{_name(source)}: {_reason(error)}") from error
-        grey = image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
+            animated = getattr(image, "is_animated", False)
+            grey = image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
+        except Exception as error:
+            raise _unreadable(source, error) from error
         transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA")
-        simple = image.mode in ("L", "RGB") and not transparent and turned == 1 and bit_depth == 8 and not getattr(image, "is_animated", False)
+        simple = image.mode in ("L", "RGB") and not transparent and turned == 1 and bit_depth == 8 and not animated
         kind = image.format.lower() if simple and image.format in ("JPEG", "PNG") else "other"
         width, height = image.size if turned < 5 else image.size[::-1]
         return Header(height, width, grey, image.format or "?", kind)
@@ -84,11 +83,13 @@ def decode_image(source: str | Path | bytes, channels: int = 3, background: int 
             image.load()
             image = ImageOps.exif_transpose(image)
             return _to_channels(image, channels, background)
-        except _UNREADABLE as error:
-            raise DataError(f"{_name(source)}: {_reason(error)}") from error
+        except Exception as error:
+            raise _unreadable(source, error) from error
 
 
 def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
+    if not isinstance(source, bytes) and (name := printable(source)) != str(source):
+        raise DataError(f"{name}: its name is not UTF-8")
     try:
         if isinstance(source, bytes):
             size, stream = len(source), io.BytesIO(source)
@@ -108,8 +109,8 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         raise DataError(f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{_name(source)}: not an image") from error
-    except _UNREADABLE as error:
-        raise DataError(f"{_name(source)}: {_reason(error)}") from error
+    except Exception as error:
+        raise _unreadable(source, error) from error
     width, height = image.size
     if width * height > max_pixels:
         image.close()
@@ -150,8 +151,18 @@ def _png_facts(source: str | Path | bytes) -> tuple[int, bool]:
     return bit_depth, False
 
 
+def printable(path: str | Path) -> str:
+    """The path with bytes that are not UTF-8 written as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode() if any("\ud800" <= character <= "\udfff" for character in str(path)) else str(path)
+
+
 def _name(source: str | Path | bytes) -> str:
     return "the bytes given" if isinstance(source, bytes) else str(source)
+
+
+def _unreadable(source: str | Path | bytes, error: Exception) -> Exception:
+    """What Pillow's error, which may be of nearly every kind for a damaged file, means; a lack of memory stays what it is."""
+    return error if isinstance(error, MemoryError) else DataError(f"{_name(source)}: {_reason(error)}")
 
 
 def _reason(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Raw input for prediction: files, folders, globs, tables and arrays become one list of named images."""
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, TfpipelinesError
-from .arrays import read_npz, to_uint8
+from .arrays import read_npz, to_channels, to_uint8
 from .findings import Findings
 from .folders import list_images
-from .images import decode_image
+from .images import decode_image, printable
 from .sources import locate, read_image_source
 from .tables import TABLES
+
+_EXPECTED = "Give paths, glob patterns, arrays (n, height, width[, channels]), or a list of such."
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class RawImage:
 
     Args:
         item: what it is called in the output.
-        source: a path, or uint8 pixels (height, width, channels); None if there is nothing to read.
+        source: a path, a file's content, or uint8 pixels (height, width, channels); None if there is nothing to read.
         error: why not.
     """
 
     item: str
-    source: Path | np.ndarray | None = None
+    source: Path | bytes | np.ndarray | None = None
     error: str = ""
 
 
@@ -37,19 +39,26 @@ def raw_images(inputs: Any, **source) -> list[RawImage]:
     """The images that `inputs` mean.
 
     Args:
-        inputs: a path, glob pattern, array (n, height, width[, channels]) or a list of such. A folder stands for all files
-            in it, a table or .npz file for its rows.
+        inputs: a path, glob pattern, array (n, height, width[, channels]), an image file's bytes, or a list of such. A
+            folder stands for all files in it, a table or .npz file for its rows.
         source: fields of `ImageData` for tables.
     """
-    if isinstance(inputs, (str, Path, np.ndarray)):
+    if isinstance(inputs, (str, Path, bytes)) or hasattr(inputs, "__array__") or hasattr(inputs, "__array_interface__"):
         inputs = [inputs]
+    if not isinstance(inputs, Iterable):
+        raise DataError(f"The inputs are of type {type(inputs).__name__}.", _EXPECTED)
     images: list[RawImage] = []
     for entry in inputs:
-        if isinstance(entry, np.ndarray):
+        if isinstance(entry, bytes):
+            images.append(RawImage(str(len(images)), entry))
+        elif hasattr(entry, "__array__") or hasattr(entry, "__array_interface__"):
+            entry = np.asarray(entry)
             array = to_uint8(entry[None] if entry.ndim == 2 or (entry.ndim == 3 and entry.shape[-1] in (1, 3)) else entry, "the array", Findings())
             images += [RawImage(str(len(images) + number), image) for number, image in enumerate(array)]
-        else:
+        elif isinstance(entry, (str, Path)):
             images += _from_path(str(entry), source)
+        else:
+            raise DataError(f"One of the inputs is of type {type(entry).__name__}.", _EXPECTED)
     return images
 
 
@@ -65,12 +74,11 @@ def decoded(images: list[RawImage], resize, channels: int, batch_size: int, back
             if entry.error:
                 return entry, None
             if isinstance(entry.source, np.ndarray):
-                if entry.source.shape[-1] != channels:
-                    raise DataError(f"the image has {entry.source.shape[-1]} channels, the model takes {channels}")
-                return entry, resize(entry.source)
+                return entry, resize(to_channels(entry.source[None], channels)[0])
             return entry, resize(decode_image(entry.source, channels, background, max_pixels))
         except DataError as error:
-            return RawImage(entry.item, error=error.cause.removeprefix(f"{entry.source}: ")), None
+            name = printable(entry.source) if isinstance(entry.source, Path) else ""
+            return RawImage(printable(entry.item), error=error.cause.removeprefix(f"{name}: ")), None
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), batch_size):
@@ -84,8 +92,15 @@ def decoded(images: list[RawImage], resize, channels: int, batch_size: int, back
 
 def _from_path(text: str, source: dict[str, Any]) -> list[RawImage]:
     path = Path(text).expanduser()
+    if not text:
+        return [RawImage("", error="an empty name")]
     if text.startswith("sample:"):
         return _from_source(text, source)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        if not isinstance(error, FileNotFoundError):
+            return [RawImage(text, error=getattr(error, "strerror", "") or str(error))]
     if path.is_dir():
         found = list_images(path, source.get("follow_links", False), Findings())
         return [RawImage(str(path / item), path / item) for item in found] or [RawImage(text, error="the folder holds no file")]
@@ -107,7 +122,7 @@ def _from_source(text: str, source: dict[str, Any]) -> list[RawImage]:
             table = read_npz(located)
             return [RawImage(item, table.array[row]) for row, item in enumerate(table.frame["item"])]
         fields = {key: source[key] for key in ("item_column", "root", "follow_links") if key in source}
-        table = read_image_source(text, labelled=False, **fields)
+        table = read_image_source(text, labelled=False, training=False, **fields)
     except TfpipelinesError as error:
         return [RawImage(text, error=" ".join(str(error).split()))]
     rows = [RawImage(item, table.path(row)) for row, item in enumerate(table.frame["item"])]

@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
+from .images import printable
 from .sources import read_image_source
 from .splits import assign_fold, assign_splits, limit_rows
 from .store import ImageStore, common_size, scan_headers, store_array, store_files
@@ -83,7 +84,7 @@ def read_samples(
     """
     began = time.perf_counter()
     fold_column = folds if isinstance(folds, str) else None
-    table = read_image_source(path, fold_column=fold_column, on_bad=on_bad, **source)
+    table = read_image_source(path, fold_column=fold_column, on_bad=on_bad, training=splitting, **source)
     findings.entries += table.findings.entries
     frame = table.frame
     if len(frame):
@@ -165,7 +166,7 @@ def _decode(table: SampleTable, findings: Findings, make_front, size, channels, 
         if cache == "auto" and store.mode == "none":
             findings.add("cache", "note", "The decoded images do not fit into memory: they are decoded anew in each epoch", "data.cache=disk keeps them on disk")
     if bad:
-        items = [f"{table.frame['item'].iat[row]}: {reason}" for row, reason in sorted(bad.items())]
+        items = [f"{printable(table.frame['item'].iat[row])}: {reason}" for row, reason in sorted(bad.items())]
         findings.bad("unreadable", on_bad, f"{len(bad)} of {len(table.frame)} files cannot be read as images", "Repair or remove them.", items)
     return store, front, facts
 

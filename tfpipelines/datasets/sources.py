@@ -4,18 +4,13 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from ..config.files import packaged
+from ..config.files import packaged, sample_names
 from ..errors import ConfigError, DataError, counted, nearest
 from .arrays import read_npz
 from .findings import Findings
 from .folders import list_images, read_folder
 from .table import SampleTable, make_frame, require_file
 from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
-
-
-def sample_names() -> list[str]:
-    """Names of the sample data that come with the package."""
-    return sorted(path.name for path in packaged("samples").iterdir() if path.is_dir() and not path.name.startswith("_"))
 
 
 def locate(path: str, key: str = "data.path") -> Path:
@@ -50,12 +45,15 @@ def read_image_source(
     follow_links: bool = False,
     on_bad: str = "error",
     labelled: bool = True,
+    training: bool = True,
 ) -> SampleTable:
     """Reads the list of images and their labels, but none of the image files.
 
     Args:
         path: a folder, a table, an .npz file or `sample:NAME`.
         labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
+        training: False for data that only a trained model is to see: then split folders need not hold one for training, and
+            a column that is named but absent is looked for by its usual names.
         fold_column: a table's column to be kept as `fold`.
         (others): the fields of the same name in `ImageData`.
 
@@ -69,12 +67,12 @@ def read_image_source(
             items = list_images(located, follow_links, findings)
             table = SampleTable(make_frame(items, [None] * len(items)), located, findings=findings)
         else:
-            table = read_folder(located, layout, follow_links)
+            table = read_folder(located, layout, follow_links, training)
     elif located.suffix.lower() == ".npz":
         table = read_npz(located)
     elif located.suffix.lower() in TABLES:
         columns = {"image": item_column, "label": label_column, "split": split_column, "fold": fold_column}
-        table = _read_image_table(located, columns, Path(root).expanduser() if root else located.parent, follow_links, on_bad, labelled)
+        table = _read_image_table(located, columns, Path(root).expanduser() if root else located.parent, follow_links, on_bad, labelled, training)
     else:
         kinds = ", ".join(sorted(TABLES | {".npz"}))
         raise DataError(f"{located} is no source of images that is known by its ending.", f"Give a folder, or a file that ends in {kinds}.")
@@ -93,11 +91,13 @@ def _without_missing_labels(table: SampleTable, on_bad: str) -> SampleTable:
     return table.keep(~missing)
 
 
-def _read_image_table(path: Path, columns: dict[str, str | None], root: Path, follow_links: bool, on_bad: str, labelled: bool) -> SampleTable:
+def _read_image_table(path: Path, columns: dict[str, str | None], root: Path, follow_links: bool, on_bad: str, labelled: bool, required: bool) -> SampleTable:
     rows = read_table(path)
     findings = Findings()
     if not root.is_dir():
         raise DataError(f"The folder of images {root} does not exist.", "Set data.root to the folder that the table's paths start from.")
+    if not required:
+        columns = {role: name if name in rows else None for role, name in columns.items()}
     image = find_column(rows, "image", columns["image"], "data.item_column")
     label = find_column(rows, "label", columns["label"], "data.label_column", required=labelled)
     split = find_column(rows, "split", columns["split"], "data.split_column", required=False)
@@ -148,7 +148,7 @@ class _Resolver:
         inside = path.is_relative_to(os.path.normpath(self.root)) and (self.follow_links or path.resolve().is_relative_to(self.root.resolve()))
         if not inside and not self.follow_links:
             return None, "outside"
-        if path.is_file():
+        if _is_file(path):
             return os.path.relpath(path, self.root) if inside else str(path), "given"
         candidates = self._candidates(Path(name))
         if len(candidates) == 1:
@@ -173,3 +173,10 @@ class _Resolver:
                 for key in {Path(item).name, Path(item).stem}:
                     self._by_name[key].append(item)
         return self._by_name
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False

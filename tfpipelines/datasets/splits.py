@@ -36,6 +36,8 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
 def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: float, seed: int) -> pd.DataFrame:
     """The splits of one fold of a cross-validation: the fold is the test part, validation is cut from the rest.
 
+    Where a column names three folds or more, the next of them is the validation part, so that what it keeps together stays so.
+
     Rows of a given test split take no part: they stay unopened.
 
     Args:
@@ -49,9 +51,13 @@ def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: fl
         DataError: if a class has fewer rows than there are folds.
     """
     frame = frame[frame["split"] != "test"].reset_index(drop=True)
-    frame["split"] = np.where(fold_numbers(frame, folds, seed) == fold, "test", "train")
+    numbers = fold_numbers(frame, folds, seed)
+    count = numbers.max() + 1
+    frame["split"] = np.where(numbers == fold, "test", "train")
     train = frame["split"] == "train"
-    if validation:
+    if validation and isinstance(folds, str) and count > 2:
+        frame.loc[numbers == (fold + 1) % count, "split"] = "validation"
+    elif validation:
         frame.loc[train, "split"] = _cut(frame.loc[train, "label"], {"validation": validation}, seed)
     return frame
 
@@ -80,7 +86,7 @@ def limit_rows(frame: pd.DataFrame, limit: int | None, seed: int) -> np.ndarray:
     if limit is None:
         return keep
     for split in frame["split"].unique():
-        rows = np.flatnonzero(frame["split"] == split)
+        rows = np.flatnonzero(frame["split"].isna() if pd.isna(split) else frame["split"] == split)
         if len(rows) > limit:
             chosen = _stratified(frame["label"].to_numpy()[rows], limit, seed)
             keep[np.delete(rows, chosen)] = False

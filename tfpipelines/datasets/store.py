@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 import tensorflow as tf
+from PIL import Image
 
-from ..errors import DataError
+from .. import __version__
+from ..errors import DataError, ResourceError
 from ..runs import atomic_write, read_json, write_json
-from .images import Header, decode_image, read_header
+from .arrays import to_channels
+from .images import Header, decode_image, printable, read_header
 from .table import SampleTable
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
@@ -76,7 +79,7 @@ def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | Non
         try:
             return read_header(table.path(row), max_pixels)
         except DataError as error:
-            return error.cause.removeprefix(f"{table.path(row)}: ")
+            return error.cause.removeprefix(f"{printable(table.path(row))}: ")
 
     results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
     return [result if isinstance(result, Header) else None for result in results], {row: result for row, result in enumerate(results) if isinstance(result, str)}
@@ -100,9 +103,7 @@ def store_array(array: np.ndarray, front) -> ImageStore:
         blocks = []
         for start in range(0, len(array), _BLOCK):
             block = array[start : start + _BLOCK]
-            if block.shape[-1] != front.channels:
-                block = np.repeat(block, 3, -1) if front.channels == 3 else _to_grey(block)
-            blocks.append(resize(tf.constant(block)).numpy())
+            blocks.append(resize(tf.constant(to_channels(block, front.channels))).numpy())
         array = np.concatenate(blocks)
     fingerprints = np.concatenate([_fingerprints(tf.constant(array[start : start + _BLOCK])).numpy() for start in range(0, len(array), _BLOCK)])
     return ImageStore(front.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
@@ -118,7 +119,7 @@ def store_files(table: SampleTable, headers: list[Header | None], front, *, back
         background, max_pixels: see `decode_image`.
         cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
     """
-    paths = [str(table.path(row)) for row in range(len(table.frame))]
+    paths = [printable(table.path(row)) for row in range(len(table.frame))]
     rows = np.array([row for row, header in enumerate(headers) if header is not None], np.int64)
     bytes_needed = len(paths) * int(np.prod(front.shape))
     if cache == "auto":
@@ -187,6 +188,7 @@ class _Decoder:
             return None
 
         left = [int(row) for row in rows if not done[row]]
+        self.kinds[left] = _KINDS["other"]  # whatever their names and headers say, TensorFlow's decoders refuse them
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             reasons = list(pool.map(slow, left))
         return fingerprints, {row: reason for row, reason in zip(left, reasons) if reason}
@@ -240,18 +242,15 @@ def _fingerprints(images: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Fingerprint(data=images, method=b"farmhash64")
 
 
-def _to_grey(images: np.ndarray) -> np.ndarray:
-    """RGB -> grey by the same integer weights as Pillow, uint8 (n, height, width, 1)."""
-    red, green, blue = np.moveaxis(images.astype(np.uint32), -1, 0)
-    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
-
-
 def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, settings: dict) -> ImageStore:
     """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
     states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in paths]
-    key = hashlib.sha256(json.dumps([states, rows.tolist(), front.settings(), settings]).encode()).hexdigest()[:32]
+    key = hashlib.sha256(json.dumps([__version__, Image.__version__, tf.__version__, states, rows.tolist(), front.settings(), settings]).encode()).hexdigest()[:32]
     folder = cache_folder() / "images"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"The cache folder {folder} cannot be made: {error.strerror}.", "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto.") from error
     file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
     facts = read_json(facts_file)
     if not (facts and file.is_file()):
@@ -261,7 +260,10 @@ def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, se
                 np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(paths), *front.shape)})
                 offset = stream.tell()
                 stream.flush()
-                os.posix_fallocate(stream.fileno(), 0, offset + len(paths) * int(np.prod(front.shape)))  # a full disk shows here
+                size = offset + len(paths) * int(np.prod(front.shape))
+                stream.truncate(size)
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(stream.fileno(), 0, size)  # a full disk shows here
             array = np.memmap(temporary, np.uint8, "r+", offset, (len(paths), *front.shape))
             fingerprints, bad = decoder.run(rows, array)
             array.flush()

@@ -1,4 +1,4 @@
-"""The sample table: one row per sample, whatever the source, and the readers that make it from folders, tables and arrays."""
+"""The sample table: one row per sample, whatever the source."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ class SampleTable:
 
     def keep(self, mask: np.ndarray) -> "SampleTable":
         """The rows where `mask` is true; row numbers start again at 0."""
+        if np.all(mask):
+            return self
         array = None if self.array is None else self.array[mask]
         return SampleTable(self.frame[mask].reset_index(drop=True), self.root, array, self.findings)
 

@@ -114,6 +114,8 @@ def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
         for row in reader:
             if not header:
                 header = [name.strip() for name in row]
+                if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+                    raise DataError(f"{path}, line {start}: the header is one column, {header[0]!r}.", "Separate columns by commas in .csv files, by tabs in .tsv files.")
             elif row:  # an empty line is no row
                 if len(row) != len(header):
                     raise DataError(f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}.", "Mend the line; quote fields that hold commas.")
@@ -127,7 +129,7 @@ def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
 
 def _read_jsonl(path: Path, text: str) -> pd.DataFrame:
     records, lines = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

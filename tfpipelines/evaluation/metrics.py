@@ -27,7 +27,7 @@ def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dic
         "f1_macro": metrics.f1_score(labels, predicted, average="macro", zero_division=0),
     }
     if classes > 5:
-        values["top_5"] = metrics.top_k_accuracy_score(labels, probabilities, k=5, labels=np.arange(classes))
+        values["top_5"] = _in_top_5(labels, probabilities).mean()
     values["log_loss"] = _log_losses(labels, probabilities).mean()
     values["ece"] = expected_calibration_error(labels, probabilities)
     return {name: float(value) for name, value in values.items()}
@@ -56,7 +56,7 @@ def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     cells, right, bins = labels * classes + predicted, predicted == labels, _bin(confidence, _BINS)
     losses = _log_losses(labels, probabilities)
-    in_top_5 = (probabilities > probabilities[np.arange(count), labels][:, None]).sum(1) < 5
+    in_top_5 = _in_top_5(labels, probabilities)
     generator = np.random.default_rng([seed, 2])
     draws: dict[str, list[float]] = {}
     for _ in range(resamples):
@@ -103,6 +103,13 @@ def _from_confusion(confusion: np.ndarray) -> dict[str, float]:
         "balanced_accuracy": (hits[present] / actual[present]).mean(),
         "f1_macro": (2 * hits[involved] / (actual + claimed)[involved]).mean(),
     }
+
+
+def _in_top_5(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Whether fewer than five classes come before the true one; of equal probabilities the later class comes first, as in scikit-learn."""
+    true = probabilities[np.arange(len(labels)), labels][:, None]
+    later = np.arange(probabilities.shape[1]) > labels[:, None]
+    return ((probabilities > true) | ((probabilities == true) & later)).sum(1) < 5
 
 
 def _log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+_COLUMNS = ("item", "label", "predicted", "error", "fold")
+
 
 def prediction_table(items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None) -> pd.DataFrame:
     """One row per sample.
@@ -19,7 +21,7 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
         after it, with `p_` in front where the plain name is one of the others; `error` last, if there is any, and then
         nothing is predicted for its rows.
     """
-    names = [f"p_{name}" if name in ("item", "label", "predicted", "error") else name for name in classes]
+    names = [f"p_{name}" if name in _COLUMNS else name for name in classes]
     scores = np.asarray(probabilities, np.float64).reshape(-1, len(classes))
     predicted = [classes[number] for number in scores.argmax(1)]
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)

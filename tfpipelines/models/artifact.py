@@ -118,7 +118,7 @@ def _inspect(path: Path) -> dict:
             members = archive.infolist()
             for member in members:
                 parts = Path(member.filename).parts
-                if member.filename not in _MEMBERS and not (parts[0] == "assets" and ".." not in parts):
+                if member.filename not in _MEMBERS and not (parts[:1] == ("assets",) and ".." not in parts):
                     raise ArtifactError(f"{path} is not to be trusted: it holds {member.filename!r}.", "Load models only from sources you know.")
             if sum(member.file_size for member in members) > _LARGEST_RATIO * max(path.stat().st_size, 1):
                 raise ArtifactError(f"{path} is not to be trusted: it unpacks to far more than its size.", "Load models only from sources you know.")
@@ -126,6 +126,8 @@ def _inspect(path: Path) -> dict:
             if broken or not {member.filename for member in members} >= _MEMBERS:
                 raise ArtifactError(f"{path} is damaged: {broken or 'a part'} is missing or broken.", damaged)
             metadata, config = json.loads(archive.read("metadata.json")), json.loads(archive.read("config.json"))
+            if not isinstance(metadata, dict) or not isinstance(config, dict) or not isinstance(metadata.get("tfpipelines", {}), dict):
+                raise ValueError("its metadata are no JSON objects")
             with archive.open("model.weights.h5") as weights, h5py.File(weights, "r") as file:
                 _inspect_weights(path, file)
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:

@@ -50,7 +50,11 @@ class Builder:
         return keras.layers.Dense(classes, name="logits", dtype="float32", **self.kernel("glorot_uniform"))
 
     def normalize(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        """Applies the normalization."""
+        """Applies the normalization.
+
+        `group`: at most 32 groups (Wu & He 2018), of 2 channels at least in images and of 8 units in vectors; `instance`
+        (Ulyanov et al. 2016): every channel by itself, in vectors, which have no extent, all units together.
+        """
         kind = self.normalization_name
         if kind == "none":
             return x
@@ -61,8 +65,11 @@ class Builder:
             return keras.layers.LayerNormalization(name=name)(x)
         if kind == "rms":
             return keras.layers.RMSNormalization(name=name)(x)
-        channels = x.shape[-1]
-        groups = channels if kind == "instance" and len(x.shape) == 4 else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0)
+        channels, spatial = x.shape[-1], len(x.shape) == 4
+        if not spatial:  # of a vector, a group of one number would always be 0: groups of 8 at least, one group for instance
+            groups = 1 if kind == "instance" else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 8))
+        else:
+            groups = channels if kind == "instance" else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 2))
         return keras.layers.GroupNormalization(groups, name=name)(x)
 
     def activate(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:

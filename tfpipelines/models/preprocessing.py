@@ -53,6 +53,7 @@ class ImageFront:
 
     def symbolic(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """uint8 (batch, None, None, channels) -> float32 whole levels 0 to 255 (batch, height, width, channels)."""
-        levels = self._layer(keras.ops.cast(images, "float32"))
+        # Resizing declares training=True by default, which would put every layer called after it into training mode.
+        levels = self._layer(keras.ops.cast(images, "float32"), training=False)
         levels = keras.ops.round(levels)
         return levels if self._stays_in_range else keras.ops.clip(levels, 0.0, 255.0)

@@ -16,7 +16,8 @@ from .base import Task
 
 _SHOWN_MISTAKES = 24
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
-_SOURCE_FIELDS = ("layout", "item_column", "label_column", "split_column", "root", "follow_links")
+_COLUMN_FIELDS = ("item_column", "label_column", "split_column")
+_SOURCE_FIELDS = ("layout", *_COLUMN_FIELDS, "root", "follow_links")
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _SPLIT_FIELDS = ("size", "channels", "validation", "test", "folds", "limit")
 
@@ -83,7 +84,7 @@ class ImageClassification(Task):
             last_step=last_step,
             augmentation=datasets.Augmentation(**dict(data.augment)),
             label_smoothing=train.label_smoothing,
-            weights=datasets.class_weights(self.samples.labels("train", self.classes), self.classes, data.class_weights),
+            weights=datasets.class_weights(labels, self.classes, data.class_weights),
         )
 
     def validation_batches(self):
@@ -124,7 +125,7 @@ class ImageClassification(Task):
 
     def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         findings = datasets.Findings()
-        fields = self._data(*_PIXEL_FIELDS, "layout", "follow_links") | {"size": self.front.size, "channels": self.front.channels}
+        fields = self._data(*_PIXEL_FIELDS, *_COLUMN_FIELDS, "follow_links") | {"size": self.front.size, "channels": self.front.channels}
         samples = datasets.read_samples(findings, self._front, path=path, splitting=False, **fields)
         findings.raise_errors()
         frame = samples.frame

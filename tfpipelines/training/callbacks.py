@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from ..errors import DivergedError
+from ..errors import DivergedError, ResourceError
 from ..runs import atomic_write
 
 _SAVE_INTERVAL = 30.0  # seconds
@@ -172,6 +172,12 @@ class TensorBoardScalars(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
+        try:
+            self._write(tf, epoch, logs)
+        except tf.errors.OpError as error:  # of the disk, though it may be called ResourceExhausted
+            raise ResourceError(f"{self.folder} cannot be written: {error.message}.", "Free some space, then `tfpipe resume` the run.") from error
+
+    def _write(self, tf, epoch, logs):
         for name, value in logs.items():
             part = "validation" if name.startswith("val_") else "train"
             if part not in self._writers:

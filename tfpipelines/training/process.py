@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from ..errors import ResourceError
+from ..errors import MemoryExhaustedError
 
 
 def on_accelerator() -> bool:
@@ -34,7 +34,7 @@ def make_deterministic() -> None:
 
 @contextmanager
 def memory_errors():
-    """Errors of an exhausted memory, which each library words in its own way, as ResourceError."""
+    """Errors of an exhausted memory, which each library words in its own way, as MemoryExhaustedError."""
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -45,8 +45,8 @@ def memory_errors():
         raise _out_of_memory() from error
 
 
-def _out_of_memory() -> ResourceError:
-    return ResourceError("The device ran out of memory.", "Use a smaller train.batch_size or data.size.")
+def _out_of_memory() -> MemoryExhaustedError:
+    return MemoryExhaustedError("The device ran out of memory.", "Use a smaller train.batch_size or data.size.")
 
 
 @contextmanager
