@@ -130,7 +130,7 @@ def test_from_starts_with_the_weights_of_an_earlier_run(tfpipe, finished, photos
     kernels = [(a, b) for a, b in zip(before, after) if a.ndim > 1]
     assert kernels and all(abs(a - b).max() < 1e-5 for a, b in kernels)
     other = tfpipe("run", "image-cls", f"data.path={photos}", "model.name=mlp", "model.units=[3]", *TINY[3:], "--from", finished)
-    assert other.code == 2 and "no layer of its model fits" in other.err
+    assert other.code == 2 and "no layer of that run's model fits" in other.err
 
 
 def test_evaluate_prints_and_writes(tfpipe, copy, photos, tmp_path):

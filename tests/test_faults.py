@@ -251,7 +251,7 @@ def test_16_wrong_settings_make_nothing_on_disk(tfpipe, override):
 
 
 def test_16_batch_larger_than_the_data(photos, tfpipe):
-    failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "train.batch_size=100"), 2, "train.batch_size: got 100", "only 24 training samples", "train.batch_size=3")
+    failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "train.batch_size=100"), 2, "train.batch_size: got 100", "only 24 training samples", "train.batch_size=4")
     left_behind()
 
 
@@ -351,10 +351,8 @@ def test_32_every_input_bad(finished, tfpipe):
 
 def test_32_wrong_kinds_of_array(finished):
     run = tfpipelines.load(finished[0])
-    table = run.predict([np.zeros((4, 20, 20, 3), np.uint8), np.zeros((2, 9, 9), np.uint8)])
-    assert [bool(error) for error in table["error"]] == [True] * 4 + [False] * 2
-    with pytest.raises(tfpipelines.DataError):
-        run.predict(np.array(["text"]))
+    table = run.predict([np.zeros((4, 20, 20, 2), np.uint8), np.zeros((2, 9, 9), np.uint8), np.array(["text"]), np.zeros((20, 20, 3), np.uint8)])
+    assert [bool(error) for error in table["error"]] == [True, False, False, True, False]
 
 
 def test_evaluate_refuses_labels_that_the_model_does_not_know(finished, tmp_path, digits, tfpipe):
@@ -385,3 +383,46 @@ def test_21_ctrl_c_before_training(start, tmp_path, digits):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in errors
     assert tfpipelines.resume("runs/image-cls-1", observer=Observer()).status["state"] == "done"
+
+
+def test_01_damaged_gif_and_odd_names(photos, tfpipe):
+    frames = [Image.new("P", (20, 20), number) for number in (1, 2)]
+    frames[0].save(photos / "one" / "cut.gif", save_all=True, append_images=frames[1:])
+    content = (photos / "one" / "cut.gif").read_bytes()
+    (photos / "one" / "cut.gif").write_bytes(content[: len(content) // 2])
+    shutil.copy(photos / "one" / "000.png", os.fsencode(photos / "one") + b"/caf\xe9.png")
+    shutil.copy(photos / "one" / "001.png", photos / "one" / "\x1b[31mred.png")
+    result = tfpipe("check", photos)
+    assert result.code == 3 and "one/cut.gif" in result.out and "its name is not UTF-8" in result.out and "\x1b" not in result.out + result.err
+    assert tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "data.on_bad=skip", "data.size=28").code == 0
+    predicted = tfpipe("predict", "runs/latest", photos / "one")
+    failed(predicted, 3, "2 of 15 inputs", "caf", "not UTF-8")
+
+
+def test_24_reordered_rows_are_other_data(photos):
+    table = photos / "labels.csv"
+    rows = [f"{path.relative_to(photos)},{path.parent.name}" for path in sorted(photos.glob("*/*.png"))]
+    table.write_text("\n".join(["file,label", *rows]))
+
+    class Stop(Observer):
+        def step(self, epoch, done, total):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(tfpipelines.errors.Interrupted):
+        tfpipelines.run("image-cls", [f"data.path={table}", *SMALL, "data.validation=0", "data.test=0", "train.epochs=2"], observer=Stop())
+    table.write_text("\n".join(["file,label", *reversed(rows)]))
+    with pytest.raises(tfpipelines.ConfigError, match="the order of rows"):
+        tfpipelines.resume("runs/latest", observer=Observer())
+
+
+def test_predict_on_a_run_without_a_model(photos, tfpipe):
+    tfpipe("run", "image-cls", "data.path=absent")
+    failed(tfpipe("predict", "runs/latest", photos), 2, "has no model yet; the run is failed", "does not exist")
+
+
+def test_16_wrong_usage(finished, tfpipe):
+    assert tfpipe("predict", finished[0], finished[1], "--batch-size", "0").code == 2
+    result = tfpipe("check", "--json")
+    assert result.code == 2 and "PATH" in json.loads(result.out)["error"]["cause"]
+    failed(tfpipe("check", finished[1], "data.folds=1"), 2, "data.folds")
+    assert "train.batch_size=64 is larger" in tfpipe("check", finished[1]).out

@@ -84,3 +84,8 @@ def test_long_lists_are_cut_in_messages_and_whole_in_records():
         findings.raise_errors()
     assert "  9\n  ... and 15 more" in str(caught.value)
     assert len(findings.as_list()[0]["items"]) == findings.as_list()[0]["count"] == 25
+
+
+def test_balanced_weights_follow_the_rows_that_are_trained_on():
+    labels = np.array([0] * 90 + [1] * 10)
+    assert np.allclose(class_weights(labels[oversampled(labels)], ["a", "b"], "balanced"), 1.0)

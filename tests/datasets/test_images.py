@@ -147,3 +147,23 @@ def test_png_metadata_behind_the_pixels_turn_it_too(tmp_path):
     assert (read_header(turned).height, read_header(turned).width, read_header(turned).kind) == (9, 6, "other")
     assert np.array_equal(decode_image(turned, 1)[..., 0], np.rot90(pixels, -1))
     assert read_header(content).kind == "png"
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_damage_anywhere_is_a_data_error(picture, form):
+    frames = [picture.resize((40, 30)), picture.resize((40, 30)).rotate(90)]
+    try:
+        content = encode(frames[0], form, save_all=True, append_images=frames[1:]) if form == "GIF" else encode(frames[0], form)
+    except (KeyError, OSError):  # Pillow was built without it
+        return
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(content[: rng.integers(1, len(content) + 1)])
+        damaged[rng.integers(len(damaged))] ^= int(rng.integers(1, 256))
+        for read in (read_header, decode_image):
+            try:
+                read(bytes(damaged))
+            except DataError:
+                refused += 1
+    assert refused > 10

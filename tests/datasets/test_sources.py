@@ -291,3 +291,25 @@ def test_samples():
 def test_unknown_kind_of_file(tmp_path):
     with pytest.raises(DataError, match="no source of images"):
         read_image_source(write_table(tmp_path, "x", "x.xlsx"))
+
+
+def test_links_between_sibling_folders(photos):
+    (photos / "one" / "link").symlink_to(photos / "two")
+    (photos / "two" / "link").symlink_to(photos / "one")
+    for follow_links in (False, True):
+        table = read_image_source(str(photos), follow_links=follow_links)
+        assert len(table.frame) == 36 or follow_links
+        assert len({(photos / item).resolve() for item in table.frame["item"]}) == 36 <= len(table.frame) <= 60
+        assert any(finding.code == "links" for finding in table.findings.entries)
+
+
+def test_semicolons_are_pointed_out(photos):
+    (photos / "labels.csv").write_text("file;label\nzero/000.png;zero\n")
+    with pytest.raises(DataError, match="one column, 'file;label'") as caught:
+        read_image_source(str(photos / "labels.csv"))
+    assert "by commas" in caught.value.remedy
+
+
+def test_json_lines_may_hold_any_character(photos):
+    (photos / "labels.jsonl").write_text('{"file": "zero/000.png", "label": "a\u2028b"}\n', encoding="utf-8")
+    assert list(read_image_source(str(photos / "labels.jsonl")).frame["label"]) == ["a\u2028b"]

@@ -81,3 +81,15 @@ def test_limit_keeps_shares_and_every_class():
     assert kept.groupby(["split", "label"]).size().min() >= 1
     assert 13 <= (kept[kept["split"] == "train"]["label"] == "a").sum() <= 17
     assert limit_rows(table, None, 0).all()
+
+
+def test_limit_holds_before_a_cross_validation():
+    table = frame({"a": 50, "b": 50})
+    assert limit_rows(table, 10, 0).sum() == 10
+
+
+def test_groups_of_a_fold_column_stay_together_in_validation_too():
+    table = frame({"a": 20, "b": 20}).assign(fold=[str(number % 5) for number in range(40)])
+    for fold in range(5):
+        cut = assign_fold(table, "fold", fold, 0.15, 0)
+        assert cut.groupby("fold")["split"].nunique().max() == 1 and set(cut["split"]) == {"train", "validation", "test"}

@@ -86,3 +86,21 @@ def test_prediction_table_names_and_errors():
     assert table["predicted"].tolist() == ["dog", None] and np.isnan(table["dog"][1])
     assert evaluation.to_csv(table).splitlines()[1:] == ["a,dog,0.2,0.8,", "b,,,,unreadable"]
     assert "error" not in evaluation.prediction_table(["a"], np.array([[1.0, 0.0]]), ["x", "y"], errors=[""])
+
+
+def test_few_rows_without_mistakes_do_not_sharpen():
+    logits = np.eye(3)[[0, 1, 2, 0, 1, 2]] * 2.0
+    assert evaluation.fit_temperature(np.array([0, 1, 2, 0, 1, 2]), logits) == 1.0
+    many = np.tile(logits, (50, 1))
+    labels = many.argmax(1)
+    labels[0] = 2  # one mistake in 300
+    assert 0.3 < evaluation.fit_temperature(labels, many) < 1.0
+
+
+def test_ties_count_alike_in_figure_and_interval():
+    labels, probabilities = np.zeros(20, int), np.full((20, 8), 1 / 8)
+    figure = evaluation.classification_metrics(labels, probabilities)["top_5"]
+    assert bootstrap_intervals(labels, probabilities, 20, 0)["top_5"] == [figure, figure]
+    from sklearn.metrics import top_k_accuracy_score
+
+    assert figure == top_k_accuracy_score(labels, probabilities, k=5, labels=np.arange(8))

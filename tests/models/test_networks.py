@@ -158,3 +158,24 @@ def test_temperature_divides_logits(tmp_path):
         logits = artifact.core.predict(raw.astype(np.float32), verbose=0) / temperature
         expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         assert np.allclose(artifact.model.predict(raw, verbose=0), expected, atol=1e-5)
+
+
+def test_a_called_model_is_in_inference_mode(tmp_path):
+    core = IMAGE_NETWORKS["cnn"]((8, 8, 1), 3, (4,), (1,), dropout=0.5, seed=0)
+    artifact = ClassifierArtifact(ImageFront((8, 8), 1), core, ["a", "b", "c"])
+    artifact.save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
+    before = [variable.numpy() for variable in model.variables]
+    first, second = np.asarray(model(images)), np.asarray(model(images))
+    assert np.array_equal(first, second) and np.allclose(first, model.predict(images, verbose=0), atol=1e-6)
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, model.variables))
+
+
+@pytest.mark.parametrize("normalization", ["batch", "layer", "group", "instance", "rms"])
+@pytest.mark.parametrize("units", [(4,), (16,), (32, 16)])
+def test_narrow_layers_still_see_the_image(normalization, units):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype(np.float32)
+    settings = {"units": units, "normalization": normalization, "activation": "tanh", "seed": 0}
+    for model in (IMAGE_NETWORKS["mlp"]((8, 8, 1), 3, **settings), IMAGE_NETWORKS["cnn"]((8, 8, 1), 3, (4,), (1,), **settings)):
+        assert np.asarray(model(images)).std(0).max() > 1e-3

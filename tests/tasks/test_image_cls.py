@@ -186,3 +186,63 @@ def test_the_artifact_says_what_it_is(photos):
     with zipfile.ZipFile(finished.folder / "model.keras") as archive:
         facts = json.loads(archive.read("metadata.json"))["tfpipelines"]
     assert facts["classes"] == ["one", "two", "zero"] and facts["temperature"] == pytest.approx(finished.metrics["temperature"])
+
+
+def test_colour_and_grey_arrays_are_converted_as_files_are(photos):
+    finished = run(photos)
+    grey = np.stack([tfpipelines.decode_image(path, 1) for path in sorted(photos.glob("*/*.png"))])
+    scores = ["one", "two", "zero"]
+    assert np.allclose(finished.predict(np.repeat(grey, 3, -1))[scores], finished.predict(grey)[scores])
+
+
+def test_cross_validation_from_a_run_resumes_from_its_weights(photos):
+    start = run(photos, "train.epochs=2").folder
+    options = ["data.folds=3", "train.epochs=2", "train.learning_rate=1e-9"]
+    whole = run(photos, *options, start=start)
+
+    class StopInSecondFold(SignalAt):
+        folds = 0
+
+        def model(self, facts):
+            self.folds += 1
+
+        def step(self, epoch, done, total):
+            if self.folds == 2:
+                super().step(epoch, done, total)
+
+    with pytest.raises(Interrupted):
+        run(photos, *options, start=start, name="stopped", observer=StopInSecondFold(1, 1))
+    with pytest.raises(ConfigError, match="one fold of a cross-validation"):
+        tfpipelines.resume("runs/stopped/fold-1", observer=Observer())
+    resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    assert [fold["test"] for fold in resumed.metrics["folds"]] == [fold["test"] for fold in whole.metrics["folds"]]
+
+
+def test_evaluation_reads_what_the_run_has_read(photos):
+    rows = [f"{path.relative_to(photos)},{path.parent.name}" for path in sorted(photos.glob("*/*.png"))]
+    (photos / "own.csv").write_text("\n".join(["foto,klasse", *rows]))
+    finished = run(photos / "own.csv", "data.item_column=foto", "data.label_column=klasse")
+    assert finished.evaluate(photos / "own.csv")["samples"] == 36 == finished.evaluate(photos)["samples"]
+    assert len(finished.predict(photos / "own.csv")) == 36
+    (photos / "one" / "bad.png").write_bytes(b"")
+    with pytest.raises(tfpipelines.DataError):
+        finished.evaluate(photos)
+    assert finished.evaluate(photos, overrides=["data.on_bad=skip"])["samples"] == 36
+    with pytest.raises(ConfigError, match="cannot be changed"):
+        finished.evaluate(photos, overrides=["train.epochs=3"])
+    with pytest.raises(ConfigError, match="is a run folder"):
+        finished.evaluate(photos, out=finished.folder)
+
+
+@pytest.mark.parametrize("inputs", [None, 3, [3.5], {"a": 1}])
+def test_inputs_of_no_sense_are_refused(photos, inputs):
+    with pytest.raises(tfpipelines.DataError):
+        table = run(photos).predict(inputs)
+        if "error" in table:
+            raise tfpipelines.DataError(table["error"].iat[0])
+
+
+def test_uncached_files_that_only_pillow_reads_can_be_trained_on(photos):
+    path = photos / "one" / "000.png"
+    path.write_bytes(path.read_bytes()[:-12])  # without its end mark
+    assert run(photos, "data.cache=none").status["state"] == "done"

@@ -52,9 +52,7 @@ def raw_images(inputs: Any, **source) -> list[RawImage]:
         if isinstance(entry, bytes):
             images.append(RawImage(str(len(images)), entry))
         elif hasattr(entry, "__array__") or hasattr(entry, "__array_interface__"):
-            entry = np.asarray(entry)
-            array = to_uint8(entry[None] if entry.ndim == 2 or (entry.ndim == 3 and entry.shape[-1] in (1, 3)) else entry, "the array", Findings())
-            images += [RawImage(str(len(images) + number), image) for number, image in enumerate(array)]
+            images += _from_array(np.asarray(entry), len(images))
         elif isinstance(entry, (str, Path)):
             images += _from_path(str(entry), source)
         else:
@@ -88,6 +86,16 @@ def decoded(images: list[RawImage], resize, channels: int, batch_size: int, back
                 yield list(entries), np.zeros((0,), np.uint8)
             else:
                 yield list(entries), np.stack([np.zeros(shape, np.uint8) if array is None else array for array in arrays])
+
+
+def _from_array(array: np.ndarray, number: int) -> list[RawImage]:
+    """Images called by their number, the first of them `number`."""
+    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
+    try:
+        images = to_uint8(array[None] if single else array, "the array", Findings())
+    except DataError as error:
+        return [RawImage(str(number), error=error.cause)]
+    return [RawImage(str(number + place), image) for place, image in enumerate(images)]
 
 
 def _from_path(text: str, source: dict[str, Any]) -> list[RawImage]:
