@@ -25,7 +25,7 @@ from .conftest import ROOT, TINY, write_photos
 SMALL = [*TINY, "data.size=16"]
 
 
-def failed(result, code, *parts):
+def check_failed(result, code, *parts):
     """The command ended with `code` and said all `parts` on stderr, without a traceback."""
     assert result.code == code, result.err
     for part in parts:
@@ -55,7 +55,7 @@ def spoil(photos, count=3):
 def test_01_unreadable_images_stop_the_run(photos, tfpipe):
     names = spoil(photos, 12)
     result = tfpipe("run", "image-cls", f"data.path={photos}", *SMALL)
-    failed(result, 3, "12 of 48 files cannot be read as images", "data.on_bad=skip", "two/bad00.png", "... and 2 more")
+    check_failed(result, 3, "12 of 48 files cannot be read as images", "data.on_bad=skip", "two/bad00.png", "... and 2 more")
     assert sum(name in result.err for name in names) == 10
     listed = json.loads((left_behind() / "data.json").read_text())["findings"]
     assert [finding["count"] for finding in listed if finding["code"] == "unreadable"] == [12]
@@ -123,7 +123,7 @@ def test_05_huge_claims_are_refused_before_decoding(photos, tfpipe):
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
     (photos / "one" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
-    failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL), 3, "one/bomb.png", "header claims", "data.max_pixels")
+    check_failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL), 3, "one/bomb.png", "header claims", "data.max_pixels")
     left_behind()
 
 
@@ -183,7 +183,7 @@ def unseen(photos):
 def test_07_08_11_what_cannot_be_learned_stops_the_run(photos, tfpipe, make, parts):
     path = make(photos)
     for command in (["run", "image-cls", f"data.path={path}", *SMALL], ["check", path]):
-        failed(tfpipe(*command), 3)
+        check_failed(tfpipe(*command), 3)
         text = tfpipe(*command)
         assert all(part.lower() in (text.out + text.err).lower() for part in parts), text.out + text.err
     left_behind()
@@ -213,7 +213,7 @@ def test_10_the_same_image_in_two_splits(photos, tmp_path, tfpipe):
     shutil.copytree(photos, tmp_path / "parts" / "test")
     result = tfpipe("check", tmp_path / "parts")
     assert result.code == 0 and "36 samples" in result.out and "train/" in result.out and " = " in result.out
-    failed(tfpipe("run", "image-cls", f"data.path={tmp_path / 'parts'}", *SMALL, "data.on_leak=error"), 3, "test/one/000.png (test) = train/one/000.png (", "Remove the copies")
+    check_failed(tfpipe("run", "image-cls", f"data.path={tmp_path / 'parts'}", *SMALL, "data.on_leak=error"), 3, "test/one/000.png (test) = train/one/000.png (", "Remove the copies")
     left_behind()
 
 
@@ -233,7 +233,7 @@ def test_12_13_14_15_broken_tables_stop_the_run(photos, tfpipe, content, parts):
     columns = content.split(b"\n")[0].count(b",") + 1
     rows = [",".join([f"{path.parent.name}/{path.name}", *[path.parent.name] * (columns - 1)]) for path in sorted(photos.glob("*/*.png"))]
     (photos / "labels.csv").write_bytes(content + "\n".join(rows).encode())
-    failed(tfpipe("run", "image-cls", f"data.path={photos / 'labels.csv'}", *SMALL), 3, *parts)
+    check_failed(tfpipe("run", "image-cls", f"data.path={photos / 'labels.csv'}", *SMALL), 3, *parts)
     left_behind()
 
 
@@ -246,12 +246,12 @@ def test_12_15_byte_order_mark_and_names_without_ending_are_accepted(photos, tfp
 # --- 16, 18, 23: settings, memory, folders
 @pytest.mark.parametrize("override", ["train.learning_rat=1", "train.learning_rate=0", "train.learning_rate=-1", "train.epochs=many", "train.batch_size=0"])
 def test_16_wrong_settings_make_nothing_on_disk(tfpipe, override):
-    failed(tfpipe("run", "image-cls", override), 2, override.split("=")[0])
+    check_failed(tfpipe("run", "image-cls", override), 2, override.split("=")[0])
     assert os.listdir() == []
 
 
 def test_16_batch_larger_than_the_data(photos, tfpipe):
-    failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "train.batch_size=100"), 2, "train.batch_size: got 100", "only 24 training samples", "train.batch_size=4")
+    check_failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "train.batch_size=100"), 2, "train.batch_size: got 100", "only 24 training samples", "train.batch_size=4")
     left_behind()
 
 
@@ -281,7 +281,7 @@ cli.cli.main({words!r})
 def test_23_output_that_cannot_be_written_is_found_before_data_are_read(tmp_path, tfpipe):
     (tmp_path / "file").write_text("in the way")
     for parent in ("absent/parent/runs", "file", "file/runs", "/proc/runs"):
-        failed(tfpipe("run", "image-cls", "data.path=/no/such/data", "--out", parent), 4, str(parent).split("/")[0])
+        check_failed(tfpipe("run", "image-cls", "data.path=/no/such/data", "--out", parent), 4, str(parent).split("/")[0])
     assert os.listdir() == ["file"]
 
 
@@ -289,7 +289,7 @@ def test_23_existing_folder_is_never_overwritten(tmp_path, tfpipe):
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "precious.txt").write_text("mine")
     result = tfpipe("run", "image-cls", *TINY, "--name", "mine")
-    failed(result, 2, "mine")
+    check_failed(result, 2, "mine")
     assert os.listdir(tmp_path / "runs" / "mine") == ["precious.txt"]
 
 
@@ -313,17 +313,17 @@ def test_26_damaged_model_is_not_used(finished, tmp_path, tfpipe, damage):
     shutil.copytree(folder, tmp_path / "copy")
     model = tmp_path / "copy" / "model.keras"
     model.write_bytes(damage(model.read_bytes()))
-    failed(tfpipe("predict", tmp_path / "copy", photos), 7, "model.keras", "Restore it")
-    failed(tfpipe("evaluate", tmp_path / "copy", photos), 7, "model.keras")
+    check_failed(tfpipe("predict", tmp_path / "copy", photos), 7, "model.keras", "Restore it")
+    check_failed(tfpipe("evaluate", tmp_path / "copy", photos), 7, "model.keras")
 
 
 def test_26_missing_model_and_foreign_folder(finished, tmp_path, tfpipe):
     folder, photos = finished
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / "model.keras").unlink()
-    failed(tfpipe("predict", tmp_path / "copy", photos), 7, "model.keras")
-    failed(tfpipe("predict", photos, photos), 2, "is not a run folder")
-    failed(tfpipe("predict", "absent", photos), 2, "absent")
+    check_failed(tfpipe("predict", tmp_path / "copy", photos), 7, "model.keras")
+    check_failed(tfpipe("predict", photos, photos), 2, "is not a run folder")
+    check_failed(tfpipe("predict", "absent", photos), 2, "absent")
 
 
 def test_32_bad_inputs_are_reported_and_the_rest_predicted(finished, tmp_path, tfpipe):
@@ -332,20 +332,20 @@ def test_32_bad_inputs_are_reported_and_the_rest_predicted(finished, tmp_path, t
     good = photos / "one" / "000.png"
     words = ["predict", folder, good, "absent.png", "none*.png", tmp_path / "note.txt", photos / "two" / "001.png"]
     result = tfpipe(*words)
-    failed(result, 3, "3 of 5 inputs could not be read", "absent.png: no such file", "none*.png: no file matches", "note.txt")
+    check_failed(result, 3, "3 of 5 inputs could not be read", "absent.png: no such file", "none*.png: no file matches", "note.txt")
     lines = result.out.splitlines()
     assert lines[0] == "item,predicted,one,two,zero,error" and len(lines) == 6
     assert lines[1].startswith(str(good)) and float(lines[1].split(",")[2]) >= 0
     assert lines[2] == "absent.png,,,,,no such file"
     document = json.loads(tfpipe(*words, "--json").out)
     assert document["error"]["exit_code"] == 3 and [bool(row.get("error")) for row in document["result"]] == [False, True, True, True, False]
-    failed(tfpipe(*words, "--out", "predictions.json"), 3)
+    check_failed(tfpipe(*words, "--out", "predictions.json"), 3)
     assert json.loads((tmp_path / "predictions.json").read_text()) == document["result"]
 
 
 def test_32_every_input_bad(finished, tfpipe):
     result = tfpipe("predict", finished[0], "absent.png")
-    failed(result, 3, "1 of 1 inputs")
+    check_failed(result, 3, "1 of 1 inputs")
     assert result.out.splitlines() == ["item,predicted,one,two,zero,error", "absent.png,,,,,no such file"]
 
 
@@ -357,7 +357,7 @@ def test_32_wrong_kinds_of_array(finished):
 
 def test_evaluate_refuses_labels_that_the_model_does_not_know(finished, tmp_path, digits, tfpipe):
     others = write_photos(tmp_path / "others", digits, {"one": 1, "seven": 7}, 3)
-    failed(tfpipe("evaluate", finished[0], others), 3, "1 class of", "unknown to the model", "seven")
+    check_failed(tfpipe("evaluate", finished[0], others), 3, "1 class of", "unknown to the model", "seven")
 
 
 def test_a_bug_says_where_its_traceback_is(photos, tfpipe, monkeypatch):
@@ -368,7 +368,7 @@ def test_a_bug_says_where_its_traceback_is(photos, tfpipe, monkeypatch):
 
     monkeypatch.setattr(training, "fit", broken, raising=False)
     result = tfpipe("run", "image-cls", f"data.path={photos}", *SMALL)
-    failed(result, 1, "This is a bug in tfpipelines: ZeroDivisionError: our mistake", "run.log")
+    check_failed(result, 1, "This is a bug in tfpipelines: ZeroDivisionError: our mistake", "run.log")
     log = left_behind() / "logs" / "run.log"
     assert "Traceback" in log.read_text() and str(log) in result.err
     assert "Traceback" in tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "--debug").err
@@ -396,7 +396,7 @@ def test_01_damaged_gif_and_odd_names(photos, tfpipe):
     assert result.code == 3 and "one/cut.gif" in result.out and "its name is not UTF-8" in result.out and "\x1b" not in result.out + result.err
     assert tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "data.on_bad=skip", "data.size=28").code == 0
     predicted = tfpipe("predict", "runs/latest", photos / "one")
-    failed(predicted, 3, "2 of 15 inputs", "caf", "not UTF-8")
+    check_failed(predicted, 3, "2 of 15 inputs", "caf", "not UTF-8")
 
 
 def test_24_reordered_rows_are_other_data(photos):
@@ -417,12 +417,12 @@ def test_24_reordered_rows_are_other_data(photos):
 
 def test_predict_on_a_run_without_a_model(photos, tfpipe):
     tfpipe("run", "image-cls", "data.path=absent")
-    failed(tfpipe("predict", "runs/latest", photos), 2, "has no model yet; the run is failed", "does not exist")
+    check_failed(tfpipe("predict", "runs/latest", photos), 2, "has no model yet; the run is failed", "does not exist")
 
 
 def test_16_wrong_usage(finished, tfpipe):
     assert tfpipe("predict", finished[0], finished[1], "--batch-size", "0").code == 2
     result = tfpipe("check", "--json")
     assert result.code == 2 and "PATH" in json.loads(result.out)["error"]["cause"]
-    failed(tfpipe("check", finished[1], "data.folds=1"), 2, "data.folds")
+    check_failed(tfpipe("check", finished[1], "data.folds=1"), 2, "data.folds")
     assert "train.batch_size=64 is larger" in tfpipe("check", finished[1]).out

@@ -1,17 +1,17 @@
-"""The Python API. The command line is a thin skin over it."""
+"""The Python API: run, resume, load, check. The command line is a thin skin over it."""
 
 import shutil
 import sys
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from . import config
-from .errors import ArtifactError, ConfigError, DataError, ResourceError
+from .errors import ConfigError, DataError
 from .observer import Observer
-from .runs import RunFolder, atomic_write, file_hash, read_json
-from .tasks import SCHEMAS, task_class
+from .result import Run, verified_model
+from .runs import RunFolder, atomic_write, read_json
+from .tasks import SCHEMAS, new_task
 
 
 def run(
@@ -135,7 +135,7 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
 
     if "data.path" in config.parse_overrides(overrides):
         raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
-    task = _task(config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline)
+    task = new_task(config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline)
     findings = Findings()
     error = None
     try:
@@ -153,128 +153,10 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
     return CheckReport(task.describe(findings), error)
 
 
-class Run:
-    """A run folder and what came out of it.
-
-    Args:
-        folder: of the run.
-    """
-
-    def __init__(self, folder: RunFolder):
-        self._folder = folder
-
-    def __repr__(self) -> str:
-        return f"Run({str(self._folder)!r}, {self.status.get('state')})"
-
-    @property
-    def folder(self) -> Path:
-        """Where it is."""
-        return self._folder.path
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """The content of status.json."""
-        return self._folder.status
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json; {} before the run is done."""
-        return read_json(self.folder / "metrics.json")
-
-    @cached_property
-    def pipeline(self) -> config.Pipeline:
-        """The resolved pipeline."""
-        return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
-
-    @cached_property
-    def _artifact(self):
-        from .models import load_artifact
-
-        path = self.folder / "model.keras"
-        if not path.is_file() and (self.folder / "fold-0").is_dir():
-            raise ConfigError(f"{self._folder} is a cross-validation and has a model for each fold.", f"Name one of them, such as {self._folder}/fold-0.")
-        if not path.is_file() and self.status.get("state") != "done":
-            reason = f": {self.status['reason']}" if "reason" in self.status else ""
-            raise ConfigError(f"{self._folder} has no model yet; the run is {self.status.get('state')}{reason}", "Name a run that has finished an epoch.")
-        return load_artifact(_verified(self._folder))
-
-    @property
-    def model(self):
-        """The keras.Model: raw input -> the task's output. Loaded when first asked for.
-
-        Raises:
-            ArtifactError: if the file is missing, damaged or not to be trusted.
-        """
-        return self._artifact.model
-
-    @cached_property
-    def _task(self):
-        return self._task_with(())
-
-    def _task_with(self, overrides):
-        facts = read_json(self.folder / "data.json")
-        changes = config.parse_overrides(overrides)
-        foreign = [key for key in changes if not key.startswith("data.") or key == "data.path"]
-        if foreign:
-            raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", "Override fields of data that tell how to read, such as data.on_bad=skip.")
-        task = _task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
-        task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}})
-        return task
-
-    def predict(self, inputs: Any, batch_size: int = 128):
-        """Predicts for raw input.
-
-        Args:
-            inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), or a
-                list of such.
-            batch_size: inputs that go through the model at once.
-
-        Returns:
-            DataFrame: `item`, `predicted`, one score per class; `error` if some input could not be read.
-        """
-        from .training import memory_errors
-
-        if batch_size < 1:
-            raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
-        with memory_errors():
-            return self._task.predict(self.model, inputs, batch_size)
-
-    def evaluate(
-        self, path: str | Path, split: str | None = None, out: str | Path | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
-    ) -> dict[str, Any]:
-        """Measures the model on other labelled data, given in any form that the pipeline reads.
-
-        Args:
-            split: which part, where the data have splits: `train`, `validation`, `test` or `all`; default: test, else all.
-            out: a folder, made if missing, for metrics.json, predictions.csv and plots.
-            overrides: of fields of `data` that tell how to read, such as `data.on_bad=skip` or `data.label_column=kind`.
-
-        Returns:
-            `test` (figures), `intervals`, `per_class`, `samples`, `split`.
-        """
-        folder = None
-        if out is not None:
-            folder = Path(out)
-            if (folder / "status.json").exists():
-                raise ConfigError(f"{folder} is a run folder, whose figures are not overwritten.", "Name another folder with --out.")
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
-        from .training import memory_errors
-
-        with memory_errors():
-            return self._task_with(overrides).evaluate_new(self.model, self._artifact.facts.get("temperature", 1.0), str(path), split, folder)
-
-
-def _task(pipeline: config.Pipeline):
-    return task_class(pipeline.task)(pipeline)
-
-
 def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, resume: bool = False) -> None:
     from .route import run as route
 
-    route(_task(pipeline), folder, observer, command or " ".join(sys.argv), resume=resume)
+    route(new_task(pipeline), folder, observer, command or " ".join(sys.argv), resume=resume)
 
 
 def _start_model(start: str | Path | None) -> Path | None:
@@ -283,19 +165,7 @@ def _start_model(start: str | Path | None) -> Path | None:
     folder = RunFolder.open(start)
     if not (folder / "model.keras").is_file():
         raise ConfigError(f"--from {start}: the run has no model yet, or one for each fold.", "Name a run, or a fold of one, that has finished an epoch.")
-    return _verified(folder)
-
-
-def _verified(folder: RunFolder) -> Path:
-    """The folder's model file.
-
-    Raises:
-        ArtifactError: if it is not the one that the run has written.
-    """
-    path, recorded = folder / "model.keras", folder.status.get("model_sha256")
-    if recorded and path.is_file() and file_hash(path) not in recorded:
-        raise ArtifactError(f"{path} is not the file that the run has written: its hash differs.", "Restore it from a copy, or train again.")
-    return path
+    return verified_model(folder)
 
 
 def _lines() -> Observer:

@@ -38,7 +38,7 @@ def config(path):
         return json.loads(archive.read("config.json"))
 
 
-def assert_refused(path, message, before):
+def check_refused(path, message, before):
     with pytest.raises(ArtifactError, match=message) as caught:
         load_artifact(path)
     assert caught.value.exit_code == 7
@@ -50,20 +50,20 @@ def test_truncated_and_foreign_files(model_file):
     content = model_file.read_bytes()
     for damaged in (content[: len(content) // 2], b"", b"something else", content.replace(b"PK\x01\x02", b"XX\x01\x02")):
         model_file.write_bytes(damaged)
-        assert_refused(model_file, "not a Keras model file|damaged", before)
+        check_refused(model_file, "not a Keras model file|damaged", before)
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 0xFF
     model_file.write_bytes(bytes(flipped))
-    assert_refused(model_file, "damaged|not a Keras model file", before)
+    check_refused(model_file, "damaged|not a Keras model file", before)
     model_file.unlink()
-    assert_refused(model_file, "not a regular file", before)
+    check_refused(model_file, "not a regular file", before)
 
 
 def test_links_and_folders_are_not_loaded(model_file):
     link = model_file.with_name("link.keras")
     link.symlink_to(model_file)
     before = sorted(os.listdir(model_file.parent.parent))
-    assert_refused(link, "not a regular file", before)
+    check_refused(link, "not a regular file", before)
     with pytest.raises(ArtifactError, match="not a regular file"):
         load_artifact(model_file.parent)
 
@@ -76,7 +76,7 @@ def test_code_in_a_lambda_layer_is_not_run(tmp_path):
     (tmp_path / "executed").unlink(missing_ok=True)
     model.save(folder / "model.keras")
     before = sorted(os.listdir(tmp_path))
-    assert_refused(folder / "model.keras", "not to be trusted", before)
+    check_refused(folder / "model.keras", "not to be trusted", before)
     assert "executed" not in os.listdir()
 
 
@@ -94,7 +94,7 @@ def test_foreign_code_in_the_configuration_is_not_run(model_file, layer):
     content = config(model_file)
     content["config"]["layers"][1] = {**content["config"]["layers"][1], **layer}
     rewrite(model_file, **{"config.json": json.dumps(content)})
-    assert_refused(model_file, "not to be trusted|cannot be loaded", before)
+    check_refused(model_file, "not to be trusted|cannot be loaded", before)
     assert "executed" not in os.listdir()
 
 
@@ -102,7 +102,7 @@ def test_foreign_code_in_the_configuration_is_not_run(model_file, layer):
 def test_members_with_a_path_out_are_refused(model_file, name):
     before = sorted(os.listdir(model_file.parent.parent))
     rewrite(model_file, **{name: b"evil"})
-    assert_refused(model_file, "not to be trusted: it holds", before)
+    check_refused(model_file, "not to be trusted: it holds", before)
     assert not os.path.exists("/tmp/tfpipelines-evil")
 
 
@@ -110,7 +110,7 @@ def test_unpacking_trap_is_refused(model_file):
     before = sorted(os.listdir(model_file.parent.parent))
     with zipfile.ZipFile(model_file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("assets/zeros", b"\0" * 300_000_000)
-    assert_refused(model_file, "far more than its size", before)
+    check_refused(model_file, "far more than its size", before)
 
 
 def test_weights_that_refer_to_other_files_are_refused(model_file, tmp_path):
@@ -130,7 +130,7 @@ def test_weights_that_refer_to_other_files_are_refused(model_file, tmp_path):
         content = weights.read_bytes()
         weights.unlink()
         rewrite(model_file, **{"model.weights.h5": content})
-        assert_refused(model_file, "weights refer to other files", before)
+        check_refused(model_file, "weights refer to other files", before)
 
 
 def test_other_keras_version_is_tried_then_both_are_named(model_file):

@@ -20,6 +20,19 @@ def run(path, *overrides, **options):
     return tfpipelines.run("image-cls", [f"data.path={path}", *TINY, *overrides], **{"observer": Observer(), **options})
 
 
+class StopInSecondFold(SignalAt):
+    """Sends the signal in the second fold that is trained."""
+
+    folds = 0
+
+    def model(self, facts):
+        self.folds += 1
+
+    def step(self, epoch, done, total):
+        if self.folds == 2:
+            super().step(epoch, done, total)
+
+
 def history(finished):
     return pd.read_csv(finished.folder / "history.csv")
 
@@ -132,16 +145,6 @@ def test_folds_of_a_column_keep_groups_together(photos):
 def test_interrupted_folds_go_on_where_they_were(photos):
     whole = run(photos, "data.folds=3", "train.epochs=2")
 
-    class StopInSecondFold(SignalAt):
-        folds = 0
-
-        def model(self, facts):
-            self.folds += 1
-
-        def step(self, epoch, done, total):
-            if self.folds == 2:
-                super().step(epoch, done, total)
-
     with pytest.raises(Interrupted):
         run(photos, "data.folds=3", "train.epochs=2", name="stopped", observer=StopInSecondFold(2, 1))
     first = (tfpipelines.load("runs/stopped").folder / "fold-0" / "model.keras").stat().st_mtime_ns
@@ -199,16 +202,6 @@ def test_cross_validation_from_a_run_resumes_from_its_weights(photos):
     start = run(photos, "train.epochs=2").folder
     options = ["data.folds=3", "train.epochs=2", "train.learning_rate=1e-9"]
     whole = run(photos, *options, start=start)
-
-    class StopInSecondFold(SignalAt):
-        folds = 0
-
-        def model(self, facts):
-            self.folds += 1
-
-        def step(self, epoch, done, total):
-            if self.folds == 2:
-                super().step(epoch, done, total)
 
     with pytest.raises(Interrupted):
         run(photos, *options, start=start, name="stopped", observer=StopInSecondFold(1, 1))

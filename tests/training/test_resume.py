@@ -61,7 +61,7 @@ def final_state(run):
     return last.name, arrays, run.model.get_weights(), rows, metrics, (run.folder / "predictions.csv").read_text()
 
 
-def assert_equal(run, other):
+def check_equal(run, other):
     first, second = final_state(run), final_state(other)
     assert first[0] == second[0] and first[3:] == second[3:]
     assert first[1].keys() == second[1].keys() and all(np.array_equal(first[1][name], second[1][name]) for name in first[1])
@@ -77,7 +77,7 @@ def test_the_full_settings_are_at_work(whole):
 
 
 def test_same_seed_same_result(whole):
-    assert_equal(whole, tfpipelines.run("image-cls", FULL, observer=Observer()))
+    check_equal(whole, tfpipelines.run("image-cls", FULL, observer=Observer()))
 
 
 @pytest.mark.parametrize(("epoch", "step", "number", "code"), [(1, 6, signal.SIGTERM, 143), (2, 12, signal.SIGINT, 130), (3, 2, signal.SIGTERM, 143)])
@@ -92,7 +92,7 @@ def test_signal_then_resume(whole, epoch, step, number, code):
     expected = 12 * (epoch - 1) + step
     assert (run.folder / "checkpoints" / f"step-{expected:09d}.json").is_file()
     resumed = tfpipelines.resume("runs/latest", observer=Observer())
-    assert_equal(whole, resumed)
+    check_equal(whole, resumed)
     assert len(json.loads((run.folder / "environment.json").read_text())["resumed"]) == 1
 
 
@@ -101,7 +101,7 @@ def test_interrupted_twice(whole):
         tfpipelines.run("image-cls", FULL, observer=SignalAt(1, 4))
     with pytest.raises(Interrupted):
         tfpipelines.resume("runs/latest", observer=SignalAt(1, 10))
-    assert_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
+    check_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
 
 
 def test_second_signal_stops_at_once(whole):
@@ -115,7 +115,7 @@ def test_second_signal_stops_at_once(whole):
         tfpipelines.run("image-cls", FULL, observer=Twice(2, 6, signal.SIGINT))
     assert tfpipelines.load("runs/latest").status["state"] == "interrupted"
     assert not list(tfpipelines.load("runs/latest").folder.rglob(".tmp-*"))
-    assert_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
+    check_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
 
 
 def test_done_runs_are_left_alone(whole):
@@ -141,7 +141,7 @@ def test_kill_in_mid_epoch(whole, start, tmp_path):
     process = start("run", "image-cls", *WORDS, "--name", "killed")
     kill_when(process, tmp_path / "runs" / "killed", lambda folder: (folder / "checkpoints" / "step-000000016.json").exists())
     assert tfpipelines.load("runs/killed").status["state"] == "running"  # nobody was left to say otherwise
-    assert_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
+    check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
 
 
 def test_kill_in_mid_checkpoint(whole, tmp_path):
@@ -164,7 +164,7 @@ cli.cli.main({["run", "image-cls", *WORDS, "--name", "killed"]!r})
     process.communicate()
     folder = tmp_path / "runs" / "killed"
     assert list((folder / "checkpoints").glob(".tmp-*")) and not (folder / "checkpoints" / "step-000000020.npz").exists()
-    assert_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
+    check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
     assert not list(folder.rglob(".tmp-*"))
 
 
@@ -187,7 +187,7 @@ def test_damaged_checkpoint_is_passed_over(whole, interrupted, damage):
         def note(self, text):
             notes.append(text)
 
-    assert_equal(whole, tfpipelines.resume(interrupted, observer=Notes()))
+    check_equal(whole, tfpipelines.resume(interrupted, observer=Notes()))
     assert len(notes) == 1 and newest.name in notes[0]
 
 
@@ -203,7 +203,7 @@ def test_no_checkpoint_is_whole(interrupted):
 def test_no_checkpoint_yet_starts_again(whole, interrupted):
     shutil.rmtree(interrupted / "checkpoints")
     (interrupted / "checkpoints").mkdir()
-    assert_equal(whole, tfpipelines.resume(interrupted, observer=Observer()))
+    check_equal(whole, tfpipelines.resume(interrupted, observer=Observer()))
 
 
 def test_changed_pipeline_is_refused(interrupted):
@@ -290,4 +290,4 @@ def test_disk_that_fills_up_keeps_the_previous_checkpoint(whole):
     assert run.status["state"] == "failed" and "disk is full" in run.status["reason"]
     assert not list(run.folder.rglob(".tmp-*"))
     assert (run.folder / "checkpoints" / "step-000000020.json").is_file() and not (run.folder / "checkpoints" / "step-000000024.npz").exists()
-    assert_equal(whole, tfpipelines.resume(run.folder, observer=Observer()))
+    check_equal(whole, tfpipelines.resume(run.folder, observer=Observer()))

@@ -18,6 +18,11 @@ def task_class(name: str) -> type:
     return getattr(importlib.import_module(module), attribute)
 
 
+def new_task(pipeline):
+    """The task object that carries out a resolved pipeline."""
+    return task_class(pipeline.task)(pipeline)
+
+
 class _Schemas(Mapping):
     """Task name -> Pipeline class."""
 

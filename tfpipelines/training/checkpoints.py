@@ -49,9 +49,13 @@ class Checkpoints:
         atomic_write(file, lambda temporary: temporary.write_bytes(content))
         manifest = {"step": step, "file": file.name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "facts": facts}
         atomic_write(file.with_suffix(".json"), json.dumps(manifest, indent=1))
-        for old in sorted(self.folder.glob("step-*.json"))[:-KEPT]:
+        manifests = sorted(self.folder.glob("step-*.json"))
+        for old in manifests[:-KEPT]:
             old.unlink()
-            old.with_suffix(".npz").unlink(missing_ok=True)
+        kept = {manifest.stem for manifest in manifests[-KEPT:]}
+        for old in self.folder.glob("step-*.npz"):  # also those of a process that died before the manifest
+            if old.stem not in kept:
+                old.unlink()
 
     def last(self) -> Checkpoint | None:
         """The newest whole checkpoint; None if none was ever written. Damaged ones are named in `damaged`.
