@@ -7,7 +7,7 @@ from typing import Any
 from . import config
 from .errors import ArtifactError, ConfigError, ResourceError
 from .runs import RunFolder, file_hash, read_json
-from .tasks import SCHEMAS, new_task
+from .tasks import SCHEMAS, new_task, task_class
 
 
 class Run:
@@ -71,9 +71,12 @@ class Run:
     def _task_with(self, overrides):
         facts = read_json(self.folder / "data.json")
         changes = config.parse_overrides(overrides)
-        foreign = [key for key in changes if not key.startswith("data.") or key == "data.path"]
+        kind, fields = task_class(self.pipeline.task), type(self.pipeline.data).model_fields
+        allowed = [f"data.{name}" for name in kind.reading_fields]
+        foreign = [key for key in changes if key not in allowed]
         if foreign:
-            raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", "Override fields of data that tell how to read, such as data.on_bad=skip.")
+            raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}.")
+        changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
         task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}})
         return task
@@ -82,12 +85,17 @@ class Run:
         """Predicts for raw input.
 
         Args:
-            inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), or a
-                list of such.
+            inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), an
+                image file's bytes, or a list of such.
             batch_size: inputs that go through the model at once.
 
         Returns:
             DataFrame: `item`, `predicted`, one score per class; `error` if some input could not be read.
+
+        Raises:
+            ConfigError: if the run has no model.
+            ArtifactError: if its model is damaged or not to be trusted.
+            DataError: if the inputs are of no known kind.
         """
         from .training import memory_errors
 
@@ -108,6 +116,11 @@ class Run:
 
         Returns:
             `test` (figures), `intervals`, `per_class`, `samples`, `split`.
+
+        Raises:
+            ConfigError, ArtifactError: as `predict`; also for an override that would change the model's input.
+            DataError: if the data cannot be used, or hold classes that the model does not know.
+            ResourceError: if `out` cannot be written.
         """
         folder = None
         if out is not None:

@@ -1,6 +1,7 @@
 """Image classification end to end: options of data and training, cross-validation, evaluation, the Python API."""
 
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -221,8 +222,11 @@ def test_evaluation_reads_what_the_run_has_read(photos):
     with pytest.raises(tfpipelines.DataError):
         finished.evaluate(photos)
     assert finished.evaluate(photos, overrides=["data.on_bad=skip"])["samples"] == 36
-    with pytest.raises(ConfigError, match="cannot be changed"):
-        finished.evaluate(photos, overrides=["train.epochs=3"])
+    for override in ("train.epochs=3", "data.size=9", "data.path=elsewhere"):
+        with pytest.raises(ConfigError, match="cannot be changed"):
+            finished.evaluate(photos, overrides=[override])
+    shutil.copy(photos / "own.csv", "own.csv")
+    assert finished.evaluate("own.csv", overrides={"data.root": str(photos)})["samples"] == 36
     with pytest.raises(ConfigError, match="is a run folder"):
         finished.evaluate(photos, out=finished.folder)
 

@@ -43,7 +43,6 @@ class ImageSamples:
         numbers = {name: number for number, name in enumerate(classes)}
         return self.frame["label"][self.frame["split"] == split].map(numbers).to_numpy(np.int64)
 
-
     def split_table(self) -> pd.DataFrame:
         """The content of splits.csv."""
         return self.frame[["item", "label", "split"]].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))

@@ -16,6 +16,8 @@ class Task(ABC):
     """
 
     Pipeline: ClassVar[type[Pipeline]]
+    reading_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that tell how to read: may be others for new data than they were in training
+    place_fields: ClassVar[tuple[str, ...]] = ()  # those of them that speak of one place: for new data they start at their defaults
 
     def __init__(self, pipeline: Pipeline):
         self.pipeline = pipeline

@@ -16,8 +16,7 @@ from .base import Task
 
 _SHOWN_MISTAKES = 24
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
-_COLUMN_FIELDS = ("item_column", "label_column", "split_column")
-_SOURCE_FIELDS = ("layout", *_COLUMN_FIELDS, "root", "follow_links")
+_SOURCE_FIELDS = ("layout", "item_column", "label_column", "split_column", "root", "follow_links")
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _SPLIT_FIELDS = ("size", "channels", "validation", "test", "folds", "limit")
 
@@ -33,6 +32,9 @@ class ImageClassification(Task):
         task: Literal["image-cls"] = "image-cls"
         data: ImageData
         model: ImageNetwork = CNN()
+
+    reading_fields = (*_SOURCE_FIELDS, "on_bad", "max_pixels", "cache")
+    place_fields = ("layout", "root")
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
@@ -125,7 +127,7 @@ class ImageClassification(Task):
 
     def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         findings = datasets.Findings()
-        fields = self._data(*_PIXEL_FIELDS, *_COLUMN_FIELDS, "follow_links") | {"size": self.front.size, "channels": self.front.channels}
+        fields = self._data(*_PIXEL_FIELDS, *_SOURCE_FIELDS) | {"size": self.front.size, "channels": self.front.channels}
         samples = datasets.read_samples(findings, self._front, path=path, splitting=False, **fields)
         findings.raise_errors()
         frame = samples.frame
