@@ -149,12 +149,12 @@ def input(peers: Path, rounds: int) -> None:
         return models.ImageFront(size, channels, antialias=False)
 
     def read():
-        return datasets.read_samples(datasets.Findings(), front, path=folder, size=size, channels=3, validation=0, test=0)
+        return datasets.read_image_samples(datasets.Findings(), front, path=folder, size=size, channels=3, validation=0, test=0)
 
     def epochs(samples, first: int, last: int):
         rows, labels = samples.rows("train"), samples.labels("train", ["china", "flower"])
         span = {"first_step": first * steps, "last_step": last * steps}
-        return datasets.training_batches(samples.store, rows, labels, 2, batch_size=batch_size, seed=0, **span)
+        return datasets.training_batches(samples.store, rows, datasets.Targets(labels, 2), batch_size=batch_size, seed=0, **span)
 
     def keras_dataset():
         return keras.utils.image_dataset_from_directory(folder, image_size=size, batch_size=batch_size, interpolation="bilinear", verbose=False)

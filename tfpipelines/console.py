@@ -71,6 +71,8 @@ class Terminal(Observer):
 
     def data(self, facts: dict[str, Any]) -> None:
         self.messages.print(counts_table(facts["counts"]))
+        for line in facts.get("about", ()):
+            self.messages.print(_plain(line))
         for line in finding_lines(facts["findings"], ("warning", "note")):
             self.messages.print(line)
 
@@ -156,9 +158,8 @@ def print_check(facts: dict[str, Any]) -> None:
     out = _console(sys.stdout)
     if facts.get("counts"):
         out.print(counts_table(facts["counts"]))
-    if facts.get("size"):
-        formats = ", ".join(f"{count} {name}" for name, count in facts["formats"].items())
-        out.print(f"images: {formats}; used at {facts['size'][0]} x {facts['size'][1]}, {'grey' if facts['channels'] == 1 else 'RGB'}")
+    for line in facts.get("about", ()):
+        out.print(_plain(line))
     for line in finding_lines(facts["findings"], ("error", "warning", "note")):
         out.print(line)
 

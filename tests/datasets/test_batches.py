@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines.datasets.augment import Augmentation, beta, uniform
-from tfpipelines.datasets.batches import evaluation_batches, rows_at, training_batches
+from tfpipelines.datasets.batches import Targets, evaluation_batches, rows_at, training_batches
 from tfpipelines.datasets.store import store_array
 from tfpipelines.models import ImageFront
 
@@ -18,8 +18,8 @@ def store(digits):
 
 
 def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, **options):
-    labels = np.arange(100) % 10
-    return list(training_batches(store, np.arange(100), labels, 10, batch_size=batch_size, seed=seed, first_step=first, last_step=last, augmentation=augmentation, **options).as_numpy_iterator())
+    targets = Targets(np.arange(100) % 10, 10, **options)
+    return list(training_batches(store, np.arange(100), targets, batch_size=batch_size, seed=seed, first_step=first, last_step=last, augmentation=augmentation).as_numpy_iterator())
 
 
 def test_every_epoch_is_another_permutation():
@@ -56,7 +56,7 @@ def test_targets_fit_the_images(store):
 
 
 def test_smoothing_and_weights(store):
-    (_, targets, weights), *_ = batches(store, label_smoothing=0.1, weights=np.arange(10, dtype=np.float32))
+    (_, targets, weights), *_ = batches(store, smoothing=0.1, weights=np.arange(10, dtype=np.float32))
     assert np.allclose(np.sort(targets, 1)[:, [0, -1]], [0.01, 0.91])
     assert np.array_equal(weights, targets.argmax(1))
 
@@ -152,7 +152,7 @@ def test_nothing_switched_on_changes_nothing(store):
 
 def test_evaluation_keeps_the_order_and_every_row(store):
     rows = np.array([5, 3, 99, 0, 41])
-    parts = list(evaluation_batches(store, rows, np.arange(5), 10, batch_size=2).as_numpy_iterator())
+    parts = list(evaluation_batches(store, rows, Targets(np.arange(5), 10), batch_size=2).as_numpy_iterator())
     assert [len(images) for images, _ in parts] == [2, 2, 1]
     assert np.array_equal(np.concatenate([images for images, _ in parts]), store.array[rows])
     assert np.array_equal(np.concatenate([targets for _, targets in parts]).argmax(1), np.arange(5))

@@ -6,12 +6,14 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "augment": ("Augmentation",),
-        "batches": ("evaluation_batches", "training_batches"),
+        "batches": ("Targets", "evaluation_batches", "training_batches"),
         "checks": ("class_weights", "oversampled"),
         "findings": ("Finding", "Findings"),
         "images": ("decode_image",),
         "inputs": ("decoded", "raw_images"),
-        "prepare": ("ImageSamples", "check_samples", "count_folds", "describe", "read_samples", "split_fold"),
+        "image_samples": ("ImageSamples", "read_image_samples"),
+        "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "split_fold"),
         "sources": ("read_image_source",),
+        "table": ("is_multi_label", "label_names"),
     },
 )

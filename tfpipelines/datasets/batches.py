@@ -1,5 +1,7 @@
 """From rows to batches. The order of training samples is a pure function of (seed, epoch, position)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,69 +14,88 @@ def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf
     return tf.random.experimental.index_shuffle(positions, tf.stack([tf.constant(seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64))
 
 
+@dataclass(frozen=True)
+class Targets:
+    """What the network is to say of each sample.
+
+    Args:
+        labels: class numbers, int (samples,), or 1 for each class that a sample has, float32 (samples, classes).
+        classes: how many there are.
+        smoothing: share of the target spread over all classes; for multi-label, over yes and no of each.
+        weights: loss weight of each class, float32 (classes,), or None.
+    """
+
+    labels: np.ndarray
+    classes: int
+    smoothing: float = 0.0
+    weights: np.ndarray | None = None
+
+    def at(self, places: tf.Tensor) -> tf.Tensor:
+        """Targets of the samples at some places, float32 (places, classes), not smoothed."""
+        labels = tf.gather(tf.constant(self.labels), places)
+        return tf.one_hot(labels, self.classes) if self.labels.ndim == 1 else labels
+
+    def finish(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple:
+        """(inputs, smoothed targets[, weights (batch,)])."""
+        spread = self.smoothing / (self.classes if self.labels.ndim == 1 else 2)
+        smooth = targets * (1.0 - self.smoothing) + spread
+        return (inputs, smooth) if self.weights is None else (inputs, smooth, tf.linalg.matvec(targets, tf.constant(self.weights)))
+
+
 def training_batches(
     store: ImageStore,
     rows: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
+    targets: Targets,
     *,
     batch_size: int,
     seed: int,
     first_step: int,
     last_step: int,
     augmentation: Augmentation | None = None,
-    label_smoothing: float = 0.0,
-    weights: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) // batch_size steps.
 
     Args:
         store: of the images.
         rows: the training rows of the store, int64 (samples,).
-        labels: class number of each, (samples,).
-        classes: how many there are.
+        targets: of each of them.
         batch_size: at most len(rows).
         seed: of order and augmentation.
-        label_smoothing: share of the target spread over all classes.
-        weights: loss weight of each class, float32 (classes,).
 
     Returns:
         (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights (batch,)]).
         Images that are not augmented stay uint8.
     """
     steps_per_epoch = len(rows) // batch_size
-    rows_tensor, labels_tensor = tf.constant(rows, tf.int64), tf.constant(labels, tf.int64)
+    rows_tensor = tf.constant(rows, tf.int64)
 
     def place(step: tf.Tensor):
         epoch, start = step // steps_per_epoch, (step % steps_per_epoch) * batch_size
         order = rows_at(seed, epoch, start + tf.range(batch_size, dtype=tf.int64), len(rows))
-        return epoch, start, tf.gather(labels_tensor, order), tf.gather(rows_tensor, order)
+        return epoch, start, targets.at(order), tf.gather(rows_tensor, order)
 
-    def finish(epoch, start, labels, rows, images):
+    def finish(epoch, start, wanted, rows, images):
         images = tf.ensure_shape(images, [batch_size, *store.shape])
-        targets = tf.one_hot(labels, classes)
         if augmentation is not None and augmentation.active:
-            images, targets = augmentation(tf.cast(images, tf.float32), targets, seed, epoch, start)
-        smooth = targets * (1.0 - label_smoothing) + label_smoothing / classes
-        return (images, smooth) if weights is None else (images, smooth, tf.linalg.matvec(targets, tf.constant(weights)))
+            images, wanted = augmentation(tf.cast(images, tf.float32), wanted, seed, epoch, start)
+        return targets.finish(images, wanted)
 
     dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(place))
-    return _tuned(dataset.map(finish, num_parallel_calls=1))
+    return tuned(dataset.map(finish, num_parallel_calls=1))
 
 
-def evaluation_batches(store: ImageStore, rows: np.ndarray, labels: np.ndarray | None, classes: int, *, batch_size: int) -> tf.data.Dataset:
-    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where labels are given."""
-    starts = tf.data.Dataset.range(0, len(rows), batch_size)
+def evaluation_batches(store: ImageStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
+    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where they are given."""
     rows_tensor = tf.constant(rows, tf.int64)
-    dataset = starts.map(lambda start: (start, rows_tensor[start : start + batch_size]))
-    dataset = store.attach(dataset)
-    if labels is None:
-        return _tuned(dataset.map(lambda start, rows, images: images))
-    labels_tensor = tf.constant(labels, tf.int64)
-    return _tuned(dataset.map(lambda start, rows, images: (images, tf.one_hot(labels_tensor[start : start + batch_size], classes))))
+    places = tf.data.Dataset.range(0, len(rows), batch_size).map(lambda start: tf.range(start, tf.minimum(start + batch_size, len(rows))))
+    dataset = store.attach(places.map(lambda places: (places, tf.gather(rows_tensor, places))))
+    if targets is None:
+        return tuned(dataset.map(lambda places, rows, images: images))
+    return tuned(dataset.map(lambda places, rows, images: (images, targets.at(places))))
 
 
-def _tuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def tuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset read ahead by two batches, without autotuning."""
     options = tf.data.Options()
     options.autotune.enabled = False  # the work per batch is small and even: autotuning costs more than it finds
     return dataset.prefetch(2).with_options(options)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..errors import ConfigError, counted, nearest
 from .findings import Findings
-from .table import class_order
+from .table import SPLITS, class_order, is_multi_label, label_names
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
@@ -20,22 +20,22 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
     Returns:
         The classes: those of the training rows, in order.
     """
+    present = {split: class_order(name for names in label_names(frame[frame["split"] == split]) for name in names) for split in SPLITS}
+    classes = present["train"]
     train = frame[frame["split"] == "train"]
-    classes = class_order(train["label"])
     if not len(train):
         findings.add("no_samples", "error", "There are no training samples", "Check data.path, and that the files are images.")
-    elif len(classes) == 1:
-        findings.add("one_class", "error", f"The training samples are all of one class, {classes[0]!r}", "A classifier needs two classes at least.")
+    elif len(classes) < (1 if is_multi_label(frame) else 2):
+        findings.add("one_class", "error", f"The training samples are all of one class, {classes[0]!r}" if classes else "No training sample has any label", "A classifier needs two classes at least.")
     if len(train) and not (frame["split"] == "test").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of validation alone")
     for split in ("validation", "test"):
-        present = set(frame["label"][frame["split"] == split])
-        if not present:
+        if not present[split]:
             continue
-        strangers = [name for name in class_order(present) if name not in classes]
+        strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
             findings.add("unseen_class", "error", f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks", "Add training samples of them, or remove them.", strangers)
-        absent = [name for name in classes if name not in present]
+        absent = [name for name in classes if name not in present[split]]
         if absent:
             findings.add("absent_class", "warning", f"{counted(len(absent), 'class', 'classes')} missing from {split}, whose figures therefore say nothing about that", "", absent)
     return classes

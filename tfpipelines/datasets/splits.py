@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from ..errors import DataError, counted
-from .table import class_order
+from .table import class_order, strata
 
 
 def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
@@ -26,10 +26,10 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
     """
     frame = frame.copy()
     if frame["split"].isna().all():
-        frame["split"] = _cut(frame["label"], {"validation": validation, "test": test}, seed)
+        frame["split"] = _cut(strata(frame), {"validation": validation, "test": test}, seed)
     elif not (frame["split"] == "validation").any() and validation:
         train = frame["split"] == "train"
-        frame.loc[train, "split"] = _cut(frame.loc[train, "label"], {"validation": validation}, seed)
+        frame.loc[train, "split"] = _cut(strata(frame)[train], {"validation": validation}, seed)
     return frame
 
 
@@ -58,7 +58,7 @@ def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: fl
     if validation and isinstance(folds, str) and count > 2:
         frame.loc[numbers == (fold + 1) % count, "split"] = "validation"
     elif validation:
-        frame.loc[train, "split"] = _cut(frame.loc[train, "label"], {"validation": validation}, seed)
+        frame.loc[train, "split"] = _cut(strata(frame)[train], {"validation": validation}, seed)
     return frame
 
 
@@ -72,10 +72,11 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
         if len(names) < 2:
             raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")
         return frame["fold"].astype(str).map({name: number for number, name in enumerate(names)}).to_numpy()
-    _require(frame["label"], folds, f"data.folds={folds}")
+    labels = strata(frame)
+    _require(labels, folds, f"data.folds={folds}")
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     numbers = np.zeros(len(frame), int)
-    for number, (_, held_out) in enumerate(splitter.split(frame["label"], frame["label"])):
+    for number, (_, held_out) in enumerate(splitter.split(labels, labels)):
         numbers[held_out] = number
     return numbers
 
@@ -88,7 +89,7 @@ def limit_rows(frame: pd.DataFrame, limit: int | None, seed: int) -> np.ndarray:
     for split in frame["split"].unique():
         rows = np.flatnonzero(frame["split"].isna() if pd.isna(split) else frame["split"] == split)
         if len(rows) > limit:
-            chosen = _stratified(frame["label"].to_numpy()[rows], limit, seed)
+            chosen = _stratified(strata(frame).to_numpy()[rows], limit, seed)
             keep[np.delete(rows, chosen)] = False
     return keep
 

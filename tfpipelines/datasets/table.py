@@ -1,5 +1,6 @@
 """The sample table: one row per sample, whatever the source."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ..errors import DataError
 from .findings import Findings
 
 SPLITS = ("train", "validation", "test")
+SEPARATOR = "|"  # between the names of a multi-label row
 SYNONYMS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
@@ -22,8 +24,8 @@ class SampleTable:
     """Every source becomes one of these.
 
     Args:
-        frame: columns `item` (path below `root`, text, or row number), `label` (str or None), `split` (str or None), and
-            `fold` where the source names folds.
+        frame: columns `item` (path below `root`, or row number), `label` (str or None), `split` (str or None), `fold` where the
+            source names folds, `text` where samples are texts, and `stratum` where a row may have several labels.
         root: the folder that items are relative to; None where items are no files.
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
@@ -58,16 +60,44 @@ def class_order(labels) -> list[str]:
     return sorted(names, key=int) if numeric else names
 
 
+def make_multi_label(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with labels such as `a|b` read as several: each becomes its names in order, `""` where there is none.
+
+    A column `stratum` is added, by which rows are split: the rarest name of each row.
+    """
+    names = [[name.strip() for name in str(label).split(SEPARATOR) if name.strip()] for label in frame["label"]]
+    frequency = Counter(name for row in names for name in set(row))
+    labels = [SEPARATOR.join(sorted(set(row))) for row in names]
+    return frame.assign(label=labels, stratum=[min(row, key=lambda name: (frequency[name], name)) if row else "" for row in names])
+
+
+def is_multi_label(frame: pd.DataFrame) -> bool:
+    """Whether the frame has been through `make_multi_label`."""
+    return "stratum" in frame
+
+
+def label_names(frame: pd.DataFrame) -> list[list[str]]:
+    """The class names of each row; [] where it has none, or its label is missing."""
+    if is_multi_label(frame):
+        return [label.split(SEPARATOR) if label else [] for label in frame["label"]]
+    return [[] if label is None or label != label else [label] for label in frame["label"]]
+
+
+def strata(frame: pd.DataFrame) -> pd.Series:
+    """By what rows are split so that every part gets its share: the label, for multi-label data its rarest name."""
+    return frame["stratum"] if is_multi_label(frame) else frame["label"]
+
+
 def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]:
-    """Rows by split and class: {split: {class: count}}; `unlabelled` counts rows without a label."""
+    """Rows by split and class: {split: {class: count}}; `without label` counts rows without one."""
     result: dict[str, dict[str, int]] = {}
     for split in [name for name in SPLITS if (frame["split"] == name).any()] or [None]:
         rows = frame if split is None else frame[frame["split"] == split]
-        by_class = rows["label"].value_counts()
-        result[split or "all"] = {name: int(by_class.get(name, 0)) for name in classes}
-        missing = int(rows["label"].isna().sum())
+        by_class = Counter(name for names in label_names(rows) for name in names)
+        result[split or "all"] = {name: by_class[name] for name in classes}
+        missing = sum(not names for names in label_names(rows))
         if missing:
-            result[split or "all"]["unlabelled"] = missing
+            result[split or "all"]["without label"] = missing
     return result
 
 

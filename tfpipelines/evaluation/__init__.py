@@ -6,9 +6,10 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "calibration": ("fit_temperature",),
-        "classification": ("account", "write_account"),
+        "classification": ("account", "classifier_metrics", "write_account"),
         "folds": ("summarize_folds",),
         "metrics": ("classification_metrics",),
+        "multi_label": ("multi_label_metrics",),
         "plots": ("plot_curves", "plot_mistakes"),
         "predictions": ("prediction_table", "to_csv"),
     },

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_expit, log_softmax
 
 _PRIOR_DEVIATION = 0.5  # of the logarithm of the temperature
 
@@ -15,19 +15,23 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     mistaken there is nothing to learn overconfidence from, and nothing is changed.
 
     Args:
-        labels: class numbers, int (n,).
+        labels: class numbers, int (n,); or 1 for each label that a row has, (n, classes): then it is sigmoid for softmax.
         logits: float (n, classes).
 
     Returns:
         Between 0.05 and 20; 1 where no row is mistaken.
     """
-    if (logits.argmax(1) == labels).all():
+    single = labels.ndim == 1
+    if (logits.argmax(1) == labels).all() if single else ((logits > 0) == (labels > 0.5)).all():
         return 1.0
     rows = np.arange(len(labels))
     logits = logits.astype(np.float64)
+    if not single:
+        logits = np.where(labels > 0.5, logits, -logits)  # of the right answer
 
     def penalty(log_temperature: float) -> float:
-        losses = -log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels]
+        scaled = logits / np.exp(log_temperature)
+        losses = -log_softmax(scaled, axis=1)[rows, labels] if single else -log_expit(scaled)
         return losses.sum() + 0.5 * (log_temperature / _PRIOR_DEVIATION) ** 2
 
     return float(np.exp(minimize_scalar(penalty, bounds=(np.log(0.05), np.log(20.0)), method="bounded").x))

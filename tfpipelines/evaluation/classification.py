@@ -1,50 +1,77 @@
-"""The full account of a classifier on one set of samples: figures, tables and pictures."""
+"""The full account of a classifier on one set of samples: figures, tables and pictures.
 
-from collections.abc import Callable
+Labels come as class numbers, int (n,), or, where a row may have several, as 1 for each that it has, (n, classes).
+"""
+
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..runs import atomic_write
 from .metrics import bootstrap_intervals, classification_metrics, per_class
-from .plots import plot_confusion, plot_reliability
+from .multi_label import THRESHOLD, as_decisions, multi_label_intervals, multi_label_metrics, per_label
+from .plots import plot_confusion, plot_per_label, plot_reliability
 from .predictions import prediction_table, to_csv
+
+
+def classifier_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """`classification_metrics`, or `multi_label_metrics` by the shape of the labels."""
+    return (classification_metrics if labels.ndim == 1 else multi_label_metrics)(labels, probabilities)
 
 
 def account(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], resamples: int, seed: int) -> dict[str, Any]:
     """Figures, their 95% intervals and the table by class.
 
     Args:
-        labels: class numbers, int (n,).
+        labels: see above.
         probabilities: float (n, classes).
 
     Returns:
         {`test`: {figure: value}, `intervals`: {figure: [low, high]}, `per_class`: {class: ...}, `samples`: n}.
     """
+    single = labels.ndim == 1
     return {
-        "test": classification_metrics(labels, probabilities),
-        "intervals": bootstrap_intervals(labels, probabilities, resamples, seed),
-        "per_class": per_class(labels, probabilities, classes),
+        "test": classifier_metrics(labels, probabilities),
+        "intervals": (bootstrap_intervals if single else multi_label_intervals)(labels, probabilities, resamples, seed),
+        "per_class": (per_class if single else per_label)(labels, probabilities, classes),
         "samples": len(labels),
     }
 
 
 def write_account(
-    folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray, classes: list[str], items: list[str],
-    temperature: float, draw_mistakes: Callable[[Path, np.ndarray, int], None],
-) -> None:  # fmt: skip
-    """Writes predictions.csv into `folder`, and confusion_matrix.png, reliability.png and mistakes.png into `plots`.
+    folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray, classes: list[str], frame: pd.DataFrame,
+    temperature: float,
+) -> np.ndarray:  # fmt: skip
+    """Writes predictions.csv into `folder`, and confusion_matrix.png (or per_label.png) and reliability.png into `plots`.
 
     Args:
         figures: what `account` gave.
-        items: what each sample is called.
-        draw_mistakes: function of (path, positions of mistakes, the most confident first, their number).
+        frame: `item`, `label` and, where samples are texts, `text` of each row.
+
+    Returns:
+        Positions of the mistakes, the most confident first.
     """
-    table = prediction_table(items, probabilities, classes, [classes[number] for number in labels])
+    texts = {"text": frame["text"]} if "text" in frame else {}
+    single = labels.ndim == 1
+    table = prediction_table(frame["item"], probabilities, classes, list(frame["label"]), multi_label=not single, **texts)
     atomic_write(folder / "predictions.csv", to_csv(table))
-    plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
-    plot_reliability(plots / "reliability.png", labels, probabilities, figures["test"]["ece"], temperature)
-    mistakes = np.flatnonzero(probabilities.argmax(1) != labels)
-    mistakes = mistakes[np.argsort(-probabilities[mistakes].max(1), kind="stable")]
-    draw_mistakes(plots / "mistakes.png", mistakes, len(mistakes))
+    if single:
+        plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
+        plot_reliability(plots / "reliability.png", labels, probabilities, figures["test"]["ece"], temperature)
+    else:
+        plot_per_label(plots / "per_label.png", figures["per_class"])
+        plot_reliability(plots / "reliability.png", *as_decisions(labels, probabilities), figures["test"]["ece"], temperature)
+    return confident_mistakes(labels, probabilities)
+
+
+def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Positions of wrong rows: by the probability of the wrong class, or of a multi-label row's most wrong decision."""
+    if labels.ndim == 1:
+        wrong, confidence = probabilities.argmax(1) != labels, probabilities.max(1)
+    else:
+        decisions = np.where(labels > 0.5, 1 - probabilities, probabilities)  # of the opposite of what is true
+        wrong, confidence = ((probabilities >= THRESHOLD) != (labels > 0.5)).any(1), decisions.max(1)
+    mistakes = np.flatnonzero(wrong)
+    return mistakes[np.argsort(-confidence[mistakes], kind="stable")]

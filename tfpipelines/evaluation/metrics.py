@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics
 
 _BINS = 15
-_SMALLEST = 1e-7  # probabilities are kept from 0 by this much before the logarithm, as Keras does
+SMALLEST = 1e-7  # probabilities are kept from 0 by this much before the logarithm, as Keras does
 
 
 def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -114,7 +114,7 @@ def _in_top_5(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 def _log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return -np.log(np.clip(chosen, _SMALLEST, 1.0))
+    return -np.log(np.clip(chosen, SMALLEST, 1.0))
 
 
 def _bin(confidence: np.ndarray, bins: int) -> np.ndarray:

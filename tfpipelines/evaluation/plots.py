@@ -65,6 +65,27 @@ def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, cl
     _save(figure, path)
 
 
+def plot_per_label(path: Path, table: dict[str, dict[str, float]]) -> None:
+    """Precision, recall and f1 of each label of a multi-label classifier as bars, the worst f1 at the bottom.
+
+    Args:
+        table: what `per_label` gave; with many labels the worst and the best are shown.
+    """
+    rows = sorted(table.items(), key=lambda entry: entry[1]["f1"])
+    if len(rows) > _NAMED:
+        rows = rows[: _NAMED // 2] + rows[-(_NAMED // 2) :]
+    figure = Figure((6.4, 1.2 + 0.42 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    places = np.arange(len(rows))
+    for offset, (name, color) in zip((0.27, 0.0, -0.27), (("precision", _TRAIN), ("recall", _VALIDATION), ("f1", _MARK))):
+        axis.barh(places + offset, [row[name] for _, row in rows], height=0.25, color=color, label=name)
+    axis.set_yticks(places, [f"{_short(name, 24)} ({row['support']})" for name, row in rows])
+    axis.set(xlim=(0, 1), title="by label (number of rows that have it)")
+    axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, -0.12 - 0.6 / len(rows)), ncols=3)
+    axis.grid(alpha=0.25, axis="x")
+    _save(figure, path)
+
+
 def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, ece: float, temperature: float) -> None:
     """Reliability diagram: accuracy by confidence, over a histogram of confidence."""
     bins = reliability(labels, probabilities)

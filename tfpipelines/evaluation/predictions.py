@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 
-_COLUMNS = ("item", "label", "predicted", "error", "fold")
+from .multi_label import THRESHOLD
+
+_COLUMNS = ("item", "text", "label", "predicted", "explanation", "error", "fold")
 
 
-def prediction_table(items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None) -> pd.DataFrame:
+def prediction_table(items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None, text=None, multi_label: bool = False) -> pd.DataFrame:
     """One row per sample.
 
     Args:
@@ -15,17 +17,24 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
         classes: their names.
         labels: true class names where known.
         errors: for each sample why it could not be read, or "".
+        text: of each sample, where samples are texts.
+        multi_label: whether any number of classes may be predicted, those from 0.5 on, as `a|b`.
 
     Returns:
-        Columns `item`, `label` (where labels are given), `predicted`, and one of probabilities for each class, named
+        Columns `item`, `text` and `label` (where they are given), `predicted`, and one of probabilities for each class, named
         after it, with `p_` in front where the plain name is one of the others; `error` last, if there is any, and then
         nothing is predicted for its rows.
     """
     names = [f"p_{name}" if name in _COLUMNS else name for name in classes]
     scores = np.asarray(probabilities, np.float64).reshape(-1, len(classes))
-    predicted = [classes[number] for number in scores.argmax(1)]
+    if multi_label:
+        predicted = ["|".join(sorted(name for name, yes in zip(classes, row) if yes)) for row in scores >= THRESHOLD]
+    else:
+        predicted = [classes[number] for number in scores.argmax(1)]
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
-    columns = {"item": list(items)} | ({} if labels is None else {"label": list(labels)})
+    columns = {"item": list(items)}
+    columns |= {} if text is None else {"text": list(text)}
+    columns |= {} if labels is None else {"label": list(labels)}
     columns["predicted"] = [None if bad else name for bad, name in zip(failed, predicted)]
     scores = np.where(failed[:, None], np.nan, scores)
     table = pd.concat([pd.DataFrame(columns, dtype=object), pd.DataFrame(scores, columns=names)], axis=1)
@@ -38,8 +47,8 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def to_records(table: pd.DataFrame) -> list[dict]:
-    """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `label` or `error` where they are known."""
-    plain = [name for name in ("item", "label", "predicted") if name in table]
+    """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`, `explanation` or `error` where they are known."""
+    plain = [name for name in ("item", "text", "label", "predicted", "explanation") if name in table]
     scores = table.drop(columns=[*plain, "error"], errors="ignore")
     records = []
     for number, row in enumerate(table[plain].to_dict("records")):

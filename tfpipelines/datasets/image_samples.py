@@ -1,54 +1,30 @@
-"""From a source of images to samples that can be trained on: read, split, check, decode."""
+"""From a source of images to samples that can be trained on: read, split, decode."""
 
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
-from ..errors import DataError
-from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
 from .images import printable
+from .samples import Samples, split_and_limit
 from .sources import read_image_source
-from .splits import assign_fold, assign_splits, limit_rows
-from .store import ImageStore, common_size, scan_headers, store_array, store_files
-from .table import SampleTable, class_order, counts
+from .store import common_size, scan_headers, store_array, store_files
+from .table import SampleTable
 
 
 @dataclass
-class ImageSamples:
-    """Images that can be gathered by row, and what is known of each.
+class ImageSamples(Samples):
+    """Samples whose store holds decoded images.
 
     Args:
-        frame: `item`, `label`, `split` and `fingerprint` of the rows in use; its index is the row in the store.
-        store: of the decoded images.
         front: what they went through.
-        facts: for data.json.
     """
 
-    frame: pd.DataFrame
-    store: ImageStore
-    front: object
-    facts: dict
-
-    def rows(self, split: str) -> np.ndarray:
-        """Store rows of a split, int64, in the order of the table."""
-        return self.frame.index[self.frame["split"] == split].to_numpy(np.int64)
-
-    def labels(self, split: str, classes: list[str]) -> np.ndarray:
-        """Class number of each row of a split, int64."""
-        numbers = {name: number for number, name in enumerate(classes)}
-        return self.frame["label"][self.frame["split"] == split].map(numbers).to_numpy(np.int64)
-
-    def split_table(self) -> pd.DataFrame:
-        """The content of splits.csv."""
-        return self.frame[["item", "label", "split"]].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
+    front: object = None
 
 
-def read_samples(
+def read_image_samples(
     findings: Findings,
     make_front: Callable[[tuple[int, int], int], object],
     *,
@@ -85,62 +61,16 @@ def read_samples(
     fold_column = folds if isinstance(folds, str) else None
     table = read_image_source(path, fold_column=fold_column, on_bad=on_bad, training=splitting, **source)
     findings.entries += table.findings.entries
-    frame = table.frame
-    if len(frame):
-        if splitting and folds is None:
-            frame = _split(frame, validation, test, seed, findings)
-        table = SampleTable(frame, table.root, table.array).keep(limit_rows(frame, limit, seed))
+    table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
     store, front, facts = _decode(table, findings, make_front, size, channels, on_bad, max_pixels, background, cache)
     frame = table.frame.drop(index=sorted(store.bad)) if store is not None else table.frame
     if store is not None:
         frame = frame.assign(fingerprint=store.fingerprints[frame.index])
+    if facts:
+        formats = ", ".join(f"{count} {name}" for name, count in facts["formats"].items())
+        facts["about"] = [f"images: {formats}; used at {front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"]
     facts |= {"path": path, "read_seconds": round(time.perf_counter() - began, 3)}
-    return ImageSamples(frame, store, front, facts)
-
-
-def count_folds(samples: ImageSamples, folds: int | str) -> int:
-    """How many folds there are."""
-    return folds if isinstance(folds, int) else samples.frame["fold"].nunique()
-
-
-def split_fold(samples: ImageSamples, folds: int | str, fold: int, validation: float, seed: int) -> ImageSamples:
-    """The same samples with the splits of one fold."""
-    frame = samples.frame[samples.frame["split"] != "test"]
-    split = assign_fold(frame, folds, fold, validation, seed)
-    return ImageSamples(frame.assign(split=split["split"].to_numpy()), samples.store, samples.front, samples.facts)
-
-
-def check_samples(samples: ImageSamples, on_leak: str, findings: Findings) -> list[str]:
-    """The checks of labels, splits and contents; the classes, in order."""
-    if samples.frame["split"].isna().any():  # they could not be split, and a finding says why
-        return []
-    classes = check_classes(samples.frame, findings)
-    if "fingerprint" in samples.frame:
-        check_duplicates(samples.frame, samples.frame["fingerprint"], on_leak, findings)
-    return classes
-
-
-def describe(samples: ImageSamples, classes: list[str], findings: Findings) -> dict:
-    """The content of data.json."""
-    frame = samples.frame
-    known = classes or class_order(frame["label"])
-    extra = [name for name in class_order(frame["label"]) if name not in known]
-    return {
-        **samples.facts,
-        "classes": classes,
-        "counts": counts(frame, [*known, *extra]),
-        "content_hash": content_hash(frame, frame["fingerprint"]) if "fingerprint" in frame and frame["split"].notna().all() else None,
-        "findings": findings.as_list(),
-    }
-
-
-def _split(frame: pd.DataFrame, validation: float, test: float, seed: int, findings: Findings) -> pd.DataFrame:
-    """`assign_splits`; where it cannot, that joins the other findings and the rows stay as they are."""
-    try:
-        return assign_splits(frame, validation, test, seed)
-    except DataError as error:
-        findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
-        return frame
+    return ImageSamples(frame, store, facts, front)
 
 
 def _decode(table: SampleTable, findings: Findings, make_front, size, channels, on_bad: str, max_pixels: int, background: int, cache: str):

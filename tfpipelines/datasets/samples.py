@@ -1,0 +1,105 @@
+"""Samples that can be trained on, whatever they are: their splits, folds, checks and facts."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from .checks import check_classes, check_duplicates, content_hash
+from .findings import Findings
+from .splits import assign_fold, assign_splits, limit_rows
+from .table import class_order, counts, is_multi_label, label_names
+
+
+@dataclass
+class Samples:
+    """Samples that can be gathered by row, and what is known of each.
+
+    Args:
+        frame: `item`, `label`, `split` and `fingerprint` of the rows in use; its index is the row in the store.
+        store: of what the network gets to see.
+        facts: for data.json.
+    """
+
+    frame: pd.DataFrame
+    store: Any = None
+    facts: dict = field(default_factory=dict)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Store rows of a split, int64, in the order of the table."""
+        return self.frame.index[self.frame["split"] == split].to_numpy(np.int64)
+
+    def labels(self, split: str, classes: list[str]) -> np.ndarray:
+        """The labels of a split's rows, as `encode_labels` gives them."""
+        return encode_labels(self.frame[self.frame["split"] == split], classes)
+
+    def split_table(self) -> pd.DataFrame:
+        """The content of splits.csv."""
+        return self.frame[["item", "label", "split"]].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
+
+
+def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
+    """Class number of each row, int64 (rows,); for multi-label data 1 for each class that it has, float32 (rows, classes)."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    if not is_multi_label(frame):
+        return frame["label"].map(numbers).to_numpy(np.int64)
+    targets = np.zeros((len(frame), len(classes)), np.float32)
+    for row, names in enumerate(label_names(frame)):
+        targets[row, [numbers[name] for name in names if name in numbers]] = 1
+    return targets
+
+
+def split_rows(frame: pd.DataFrame, validation: float, test: float, seed: int, findings: Findings) -> pd.DataFrame:
+    """`assign_splits`; where it cannot, that joins the other findings and the rows stay as they are."""
+    try:
+        return assign_splits(frame, validation, test, seed)
+    except DataError as error:
+        findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
+        return frame
+
+
+def split_and_limit(table, *, validation: float, test: float, folds: int | str | None, limit: int | None, seed: int, splitting: bool, findings: Findings):
+    """The table with its splits assigned, unless there are folds or `splitting` is False, and at most `limit` rows of each."""
+    if not len(table.frame):
+        return table
+    if splitting and folds is None:
+        table = replace(table, frame=split_rows(table.frame, validation, test, seed, findings))
+    return table.keep(limit_rows(table.frame, limit, seed))
+
+
+def count_folds(samples: Samples, folds: int | str) -> int:
+    """How many folds there are."""
+    return folds if isinstance(folds, int) else samples.frame["fold"].nunique()
+
+
+def split_fold(samples: Samples, folds: int | str, fold: int, validation: float, seed: int) -> Samples:
+    """The same samples with the splits of one fold."""
+    frame = samples.frame[samples.frame["split"] != "test"]
+    split = assign_fold(frame, folds, fold, validation, seed)
+    return replace(samples, frame=frame.assign(split=split["split"].to_numpy()))
+
+
+def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:
+    """The checks of labels, splits and contents; the classes, in order."""
+    if samples.frame["split"].isna().any():  # they could not be split, and a finding says why
+        return []
+    classes = check_classes(samples.frame, findings)
+    if "fingerprint" in samples.frame:
+        check_duplicates(samples.frame, samples.frame["fingerprint"], on_leak, findings)
+    return classes
+
+
+def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
+    """The content of data.json."""
+    frame = samples.frame
+    seen = class_order(name for names in label_names(frame) for name in names)
+    known = classes or seen
+    return {
+        **samples.facts,
+        "classes": classes,
+        "counts": counts(frame, [*known, *(name for name in seen if name not in known)]),
+        "content_hash": content_hash(frame, frame["fingerprint"]) if "fingerprint" in frame and frame["split"].notna().all() else None,
+        "findings": findings.as_list(),
+    }

@@ -1,0 +1,166 @@
+"""What every classifier's task has in common: labels, splits, loss, and the account of the results."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation
+from tfpipelines.errors import ConfigError, DataError, counted
+from tfpipelines.runs import RunFolder, write_json
+
+from .base import Task
+
+
+class Classification(Task):
+    """A task whose samples have one class each, or several of them.
+
+    What differs by the kind of sample is in the methods that begin with an underscore and are abstract here.
+    """
+
+    source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
+    split_fields: ClassVar[tuple[str, ...]] = ("validation", "test", "folds", "limit")
+
+    def __init__(self, pipeline):
+        super().__init__(pipeline)
+        self.classes: list[str] = []
+        self.samples: datasets.Samples | None = None
+
+    @abstractmethod
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
+        """Reads a source of labelled samples; without `splitting` rows keep the splits they were given."""
+
+    @abstractmethod
+    def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
+        """tf.data of some rows, once: inputs, with targets where `labels` are given. The order may be another."""
+
+    @abstractmethod
+    def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
+        """What the core says of some rows, float (rows, classes)."""
+
+    @abstractmethod
+    def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
+        """What an artifact's model says of some rows, float (rows, classes)."""
+
+    @abstractmethod
+    def _draw_mistakes(self, model, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+        """Shows the most confident of the mistakes, which are positions in `rows`."""
+
+    def _prepare(self, findings) -> None:
+        """Makes what hangs on the training rows; splits and classes are known by then."""
+
+    # --- data
+    def load(self, findings) -> None:
+        self.samples = self._unfolded = self._read(findings, self.pipeline.data.path, splitting=True)
+
+    def folds(self) -> int:
+        if self.pipeline.data.folds is None:
+            return 0
+        return datasets.count_folds(self._unfolded, self.pipeline.data.folds)
+
+    def check(self, findings, fold: int | None = None) -> None:
+        data = self.pipeline.data
+        if fold is not None:
+            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, self.pipeline.seed)
+        self.classes = datasets.check_samples(self.samples, data.on_leak, findings)
+        if self.classes:
+            if self.multi_label and (data.class_weights or data.oversample):
+                raise ConfigError("data.class_weights and data.oversample go with one label a row, and these data have several.", "Leave them out.")
+            self._prepare(findings)
+
+    def describe(self, findings) -> dict[str, Any]:
+        return datasets.describe(self.samples, self.classes, findings) if self.samples else {"findings": findings.as_list()}
+
+    def split_table(self):
+        return self.samples.split_table()
+
+    def recall(self, facts: dict[str, Any]) -> None:
+        self.classes = list(facts["classes"])
+
+    def steps_per_epoch(self) -> int:
+        return len(self._training_rows()[0]) // self.pipeline.train.batch_size
+
+    def validation_batches(self):
+        rows = self.samples.rows("validation")
+        return self._batches(self.samples, rows, self.samples.labels("validation", self.classes)) if len(rows) else None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a row may have several classes, or none."""
+        return self.samples is not None and datasets.is_multi_label(self.samples.frame)
+
+    # --- model
+    def compile(self, core, optimizer, **settings) -> None:
+        import keras
+
+        if self.multi_label:
+            loss, accuracy = keras.losses.BinaryCrossentropy(from_logits=True), keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+        else:
+            loss, accuracy = keras.losses.CategoricalCrossentropy(from_logits=True), keras.metrics.CategoricalAccuracy(name="accuracy")
+        core.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], **settings)
+
+    # --- results
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        metrics: dict[str, Any] = {}
+        samples, rows = self.samples, self.samples.rows("validation")
+        if len(rows):
+            labels = samples.labels("validation", self.classes)
+            if self.pipeline.evaluation.calibrate:
+                artifact.temperature = evaluation.fit_temperature(labels, self._logits(artifact.core, samples, rows))
+            metrics["validation"] = evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, samples, rows))
+        metrics["temperature"] = artifact.temperature
+        evaluation.plot_curves(folder / "plots" / "curves.png", history, best_epoch)
+        rows = samples.rows("test")
+        if len(rows):
+            metrics |= self._account(artifact.model, artifact.temperature, samples, rows, folder.path, folder / "plots")
+        return metrics
+
+    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+        findings = datasets.Findings()
+        samples = self._read(findings, path, splitting=False)
+        findings.raise_errors()
+        frame = samples.frame
+        given = frame["split"].notna().any()
+        split = split or ("test" if (frame["split"] == "test").any() else "all")
+        if split != "all" and not given:
+            raise DataError(f"{path} has no splits, so there is no {split} part.", "Leave --split out to use all of it.")
+        samples.frame = frame = frame if split == "all" else frame[frame["split"] == split]
+        if frame.empty:
+            raise DataError(f"{path} has no samples in its {split} part.", "Name another part with --split.")
+        unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
+        if unknown:
+            raise DataError(f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.", f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
+        self.samples = samples
+        figures = self._account(model, temperature, samples, frame.index.to_numpy(np.int64), out, out)
+        figures |= {"split": split, "findings": findings.as_list()}
+        if out is not None:
+            write_json(out / "metrics.json", figures)
+        return figures
+
+    # --- details
+    def _data(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self.pipeline.data, name) for name in names}
+
+    def _training_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Store rows of the training part and their labels; those of rare classes repeated where asked."""
+        rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
+        if self.pipeline.data.oversample:
+            order = datasets.oversampled(labels)
+            return rows[order], labels[order]
+        return rows, labels
+
+    def _training_targets(self, labels: np.ndarray) -> "datasets.Targets":
+        weights = datasets.class_weights(labels, self.classes, self.pipeline.data.class_weights)
+        return datasets.Targets(labels, len(self.classes), self.pipeline.train.label_smoothing, weights)
+
+    def _account(self, model, temperature: float, samples, rows: np.ndarray, folder: Path | None, plots: Path | None) -> dict[str, Any]:
+        """Figures, and with `folder` the files, of some rows of the store."""
+        probabilities = self._probabilities(model, temperature, samples, rows)
+        frame = samples.frame.loc[rows]
+        labels = datasets.encode_labels(frame, self.classes)
+        figures = evaluation.account(labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed)
+        if folder is not None:
+            mistakes = evaluation.write_account(folder, plots, figures, labels, probabilities, self.classes, frame, temperature)
+            self._draw_mistakes(model, plots, samples, rows, probabilities, mistakes)
+        return figures
