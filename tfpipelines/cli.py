@@ -241,11 +241,16 @@ def evaluate(terminal, run, path, overrides, split, out):
 
 @_command
 @click.argument("run")
-@click.argument("inputs", nargs=-1, required=True, metavar="PATH...")
+@click.argument("inputs", nargs=-1, metavar="PATH...")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to predict, for text tasks; may be given several times.")
 @click.option("--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout.")
+@click.option("--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Inputs that go through the model at once.")
-def predict(terminal, run, inputs, out, batch_size):
-    """Predict for files, folders, globs or tables. What cannot be read is reported, the rest is predicted."""
+def predict(terminal, run, inputs, texts, out, explain, batch_size):
+    """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
+
+    What cannot be read is reported, the rest is predicted.
+    """
     from pathlib import Path
 
     from . import api
@@ -253,13 +258,18 @@ def predict(terminal, run, inputs, out, batch_size):
     from .evaluation.predictions import to_csv, to_records
     from .runs import atomic_write
 
+    entries = [entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])]
+    if not (entries or texts or "-" in inputs):
+        raise click.UsageError("Missing argument 'PATH...'.")
     loaded = api.load(run)
     terminal.send_chatter_aside()
-    table = loaded.predict(list(inputs), batch_size)
+    table = loaded.predict([*entries, *texts], batch_size, explain)
     records = to_records(table)
     if out:
         text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if Path(out).suffix.lower() == ".json" else to_csv(table)
         atomic_write(Path(out), text)
+        if explain:
+            loaded.draw_explanations(table, Path(out).with_suffix(".html"))
     elif terminal.results:
         click.echo(to_csv(table), nl=False)
     bad = [row for row in records if row.get("error")]
@@ -268,6 +278,10 @@ def predict(terminal, run, inputs, out, batch_size):
         error.result = records
         raise error
     return records
+
+
+def _lines_of_stdin() -> list[str]:
+    return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace") if line.strip()]
 
 
 def _summary(finished) -> dict:

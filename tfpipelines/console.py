@@ -77,7 +77,7 @@ class Terminal(Observer):
             self.messages.print(line)
 
     def model(self, facts: dict[str, Any]) -> None:
-        shape = " x ".join(map(str, facts["input_shape"]))
+        shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])
         self.messages.print(f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, {counted(facts['steps_per_epoch'], 'step')} an epoch")
         self._started, self._epochs_seen = time.monotonic(), 0
 

@@ -81,19 +81,22 @@ class Run:
         task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}})
         return task
 
-    def predict(self, inputs: Any, batch_size: int = 128):
+    def predict(self, inputs: Any, batch_size: int = 128, explain: bool = False):
         """Predicts for raw input.
 
         Args:
             inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), an
-                image file's bytes, or a list of such.
+                image file's bytes, or a list of such. For texts: a text, a `pathlib.Path` (file, folder, table, glob
+                pattern), or a list or Series of such; a string that names an existing file stands for that file.
             batch_size: inputs that go through the model at once.
+            explain: add a column `explanation`, of what moved each prediction; text-cls can.
 
         Returns:
-            DataFrame: `item`, `predicted`, one score per class; `error` if some input could not be read.
+            DataFrame: `item`, `text` where inputs are texts, `predicted`, one score per class; `error` if some input could
+            not be read.
 
         Raises:
-            ConfigError: if the run has no model.
+            ConfigError: if the run has no model, or its task cannot explain.
             ArtifactError: if its model is damaged or not to be trusted.
             DataError: if the inputs are of no known kind.
         """
@@ -101,8 +104,18 @@ class Run:
 
         if batch_size < 1:
             raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
+        if explain and not self._task.explains:
+            raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
         with memory_errors():
-            return self._task.predict(self.model, inputs, batch_size)
+            return self._task.predict(self.model, inputs, batch_size, self._artifact.facts.get("temperature", 1.0), explain)
+
+    def draw_explanations(self, table, path: str | Path) -> None:
+        """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.
+
+        Raises:
+            ResourceError: if it cannot be written.
+        """
+        self._task.draw_explanations(table, Path(path))
 
     def evaluate(
         self, path: str | Path, split: str | None = None, out: str | Path | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()

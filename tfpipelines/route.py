@@ -142,13 +142,13 @@ class _Route:
         if (self.folder / "start.keras").is_file():
             self.start_from(self.folder / "start.keras", core)
         steps, validation = task.steps_per_epoch(), task.validation_batches()
-        facts = {"name": core.name, "parameters": core.count_params(), "input_shape": list(core.input_shape[1:]), "steps_per_epoch": steps}
-        self.observer.model(facts)
-        values = settings.batch_size * math.prod(size or 1 for size in core.input_shape[1:])
+        shape = core.inputs[0].shape[1:]
+        self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": steps})
+        values = settings.batch_size * math.prod(size or 1 for size in shape)
         task.compile(
             core,
             _optimizer(settings, steps),
-            jit_compile=training.on_accelerator() if settings.jit_compile == "auto" else settings.jit_compile,
+            jit_compile=training.jit_compile(settings.jit_compile, core),
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
         averaged = training.AveragedWeights(settings.ema) if settings.ema else None

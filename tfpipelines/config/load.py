@@ -73,7 +73,7 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
 def anchored(pipeline: Pipeline) -> Pipeline:
     """The same pipeline with absolute data paths, so that its file means the same from any folder."""
     changes = {}
-    for field in ("path", "root"):
+    for field in ("path", "root", "vectors"):
         value = getattr(pipeline.data, field, None)
         if value and not value.startswith("sample:"):
             changes[field] = str(Path(value).expanduser().absolute())

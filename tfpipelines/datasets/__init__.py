@@ -14,6 +14,12 @@ __getattr__, __dir__, __all__ = attach(
         "image_samples": ("ImageSamples", "read_image_samples"),
         "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "split_fold"),
         "sources": ("read_image_source",),
+        "text_batches": ("TextStore", "evaluation_text_batches", "training_text_batches"),
+        "text_inputs": ("raw_texts",),
+        "text_samples": ("check_tokens", "has_content", "read_text_samples"),
+        "texts": ("unspaced_share",),
+        "tokens": ("Sequences", "Tokens", "log_count_ratios"),
+        "vectors": ("read_vectors",),
         "table": ("is_multi_label", "label_names"),
     },
 )

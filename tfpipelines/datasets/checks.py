@@ -24,7 +24,7 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
     classes = present["train"]
     train = frame[frame["split"] == "train"]
     if not len(train):
-        findings.add("no_samples", "error", "There are no training samples", "Check data.path, and that the files are images.")
+        findings.add("no_samples", "error", "There are no training samples", "Check data.path.")
     elif len(classes) < (1 if is_multi_label(frame) else 2):
         findings.add("one_class", "error", f"The training samples are all of one class, {classes[0]!r}" if classes else "No training sample has any label", "A classifier needs two classes at least.")
     if len(train) and not (frame["split"] == "test").any():

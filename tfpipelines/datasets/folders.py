@@ -1,4 +1,4 @@
-"""Folders of image files: one folder per class, with or without folders for the splits."""
+"""Folders of files: one folder per class, with or without folders for the splits."""
 
 import os
 import unicodedata
@@ -11,7 +11,7 @@ from .images import JUNK
 from .table import SampleTable, make_frame, split_of
 
 
-def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, training: bool = True) -> SampleTable:
+def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, training: bool = True, kind: str = "image") -> SampleTable:
     """Reads `root/<class>/...` or `root/<split>/<class>/...`; files in folders further down belong to the class above.
 
     Args:
@@ -19,6 +19,7 @@ def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, tr
         layout: `classes`, `splits`, or `auto`: splits if a folder for training is there, or nothing but split folders.
         follow_links: follow symbolic links, also out of `root`.
         training: whether split folders must hold one for training.
+        kind: what the files are, for messages.
 
     Raises:
         DataError: if there are no class folders, or split folders and class folders are mixed up.
@@ -28,13 +29,13 @@ def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, tr
     folders, loose = files.children(root)
     by_split = _split_folders(root, folders, layout, training)
     if by_split is None:
-        items, labels = _classes(root, folders, files, findings)
+        items, labels = _classes(root, folders, files, findings, kind)
         splits = None
     else:
         items, labels, splits = [], [], []
         for split, folder in by_split:
             classes, unlabelled = files.children(folder)
-            new_items, new_labels = _classes(root, classes, files, findings, unlabelled_split=None if split == "train" else split)
+            new_items, new_labels = _classes(root, classes, files, findings, kind, None if split == "train" else split)
             items += new_items
             labels += new_labels
             splits += [split] * len(new_items)
@@ -46,11 +47,11 @@ def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, tr
     _report_loose(root, loose, findings)
     files.report()
     if not items and not any(finding.severity == "error" for finding in findings.entries):
-        raise DataError(f"{root} holds no images in class folders.", "Give each class a folder of its own, or give a table (.csv) with a label column.")
+        raise DataError(f"{root} holds no {kind}s in class folders.", "Give each class a folder of its own, or give a table (.csv) with a label column.")
     return SampleTable(make_frame(items, labels, splits), root, findings=findings)
 
 
-def list_images(root: Path, follow_links: bool, findings: Findings) -> list[str]:
+def list_files(root: Path, follow_links: bool, findings: Findings) -> list[str]:
     """Every file below `root`, relative to it, in the order of names; links and junk are reported to `findings`."""
     files = Walk(root, follow_links, findings)
     found = [str(path.relative_to(root)) for path in files.below(root)]
@@ -148,7 +149,7 @@ def _split_folders(root: Path, folders: list[Path], layout: str, training: bool)
     return splits
 
 
-def _classes(root: Path, folders: list[Path], files: Walk, findings: Findings, unlabelled_split: str | None = None) -> tuple[list[str], list[str]]:
+def _classes(root: Path, folders: list[Path], files: Walk, findings: Findings, kind: str, unlabelled_split: str | None = None) -> tuple[list[str], list[str]]:
     """Items and labels of class folders. An empty class is an error in training and a warning elsewhere."""
     items: list[str] = []
     labels: list[str] = []
@@ -161,7 +162,7 @@ def _classes(root: Path, folders: list[Path], files: Walk, findings: Findings, u
             empty.append(f"{folder.relative_to(root)}/")
     if empty:
         severity = "error" if unlabelled_split is None else "warning"
-        findings.add("empty_class", severity, f"{counted(len(empty), 'class folder')} without any image", "Add images to them or remove them.", empty)
+        findings.add("empty_class", severity, f"{counted(len(empty), 'class folder')} without any {kind}", "Add some to them or remove them.", empty)
     return items, labels
 
 

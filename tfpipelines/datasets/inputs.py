@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DataError, TfpipelinesError
 from .arrays import read_npz, to_channels, to_uint8
 from .findings import Findings
-from .folders import list_images
+from .folders import list_files
 from .images import decode_image, printable
 from .sources import locate, read_image_source
 from .tables import TABLES
@@ -110,7 +110,7 @@ def _from_path(text: str, source: dict[str, Any]) -> list[RawImage]:
         if not isinstance(error, FileNotFoundError):
             return [RawImage(text, error=getattr(error, "strerror", "") or str(error))]
     if path.is_dir():
-        found = list_images(path, source.get("follow_links", False), Findings())
+        found = list_files(path, source.get("follow_links", False), Findings())
         return [RawImage(str(path / item), path / item) for item in found] or [RawImage(text, error="the folder holds no file")]
     if path.is_file():
         known = path.suffix.lower() in TABLES | {".npz"}

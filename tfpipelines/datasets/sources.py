@@ -8,9 +8,9 @@ from ..config.files import packaged, sample_names
 from ..errors import ConfigError, DataError, counted, nearest
 from .arrays import read_npz
 from .findings import Findings
-from .folders import list_images, read_folder
-from .table import SampleTable, make_frame, require_file
-from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
+from .folders import list_files, read_folder
+from .table import SampleTable, make_frame, places, require_file
+from .tables import LINE, TABLES, clean_label, parse_splits, read_columns
 
 
 def locate(path: str, key: str = "data.path") -> Path:
@@ -64,7 +64,7 @@ def read_image_source(
     if located.is_dir():
         if not labelled:
             findings = Findings()
-            items = list_images(located, follow_links, findings)
+            items = list_files(located, follow_links, findings)
             table = SampleTable(make_frame(items, [None] * len(items)), located, findings=findings)
         else:
             table = read_folder(located, layout, follow_links, training)
@@ -78,34 +78,33 @@ def read_image_source(
         raise DataError(f"{located} is no source of images that is known by its ending.", f"Give a folder, or a file that ends in {kinds}.")
     if fold_column and "fold" not in table.frame:
         raise DataError(f"{located} has no column {fold_column!r} for data.folds.", "Only tables can name folds; give data.folds a number instead.")
-    return _without_missing_labels(table, on_bad) if labelled else table
+    return without_missing_labels(table, on_bad) if labelled else table
 
 
-def _without_missing_labels(table: SampleTable, on_bad: str) -> SampleTable:
+def without_missing_labels(table: SampleTable, on_bad: str) -> SampleTable:
+    """The rows that have a label; the others are reported.
+
+    Raises:
+        DataError: if none has.
+    """
     missing = table.frame["label"].isna().to_numpy()
     if missing.all() and len(missing):
         raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
     if missing.any():
-        items = table.frame["item"][missing]
-        table.findings.bad("no_label", on_bad, f"{counted(missing.sum(), 'row')} without a label", "Label them.", items)
+        table.findings.bad("no_label", on_bad, f"{counted(missing.sum(), 'row')} without a label", "Label them.", places(table.frame[missing]))
     return table.keep(~missing)
 
 
 def _read_image_table(path: Path, columns: dict[str, str | None], root: Path, follow_links: bool, on_bad: str, labelled: bool, required: bool) -> SampleTable:
-    rows = read_table(path)
     findings = Findings()
     if not root.is_dir():
         raise DataError(f"The folder of images {root} does not exist.", "Set data.root to the folder that the table's paths start from.")
-    if not required:
-        columns = {role: name if name in rows else None for role, name in columns.items()}
-    image = find_column(rows, "image", columns["image"], "data.item_column")
-    label = find_column(rows, "label", columns["label"], "data.label_column", required=labelled)
-    split = find_column(rows, "split", columns["split"], "data.split_column", required=False)
-    fold = find_column(rows, "fold", columns["fold"], "data.folds") if columns["fold"] else None
-    items = _Resolver(root, follow_links, findings).resolve(rows[image], rows[LINE])
-    labels = [clean_label(value) for value in rows[label]] if label else [None] * len(rows)
-    splits = parse_splits(rows, split, findings)
-    frame = make_frame(items, labels, splits, rows[fold] if fold else None)
+    keys = {"image": "data.item_column", "label": "data.label_column", "split": "data.split_column", "fold": "data.folds"}
+    rows, column = read_columns(path, columns, keys, ("image", "label") if labelled else ("image",), required)
+    items = _Resolver(root, follow_links, findings).resolve(rows[column["image"]], rows[LINE])
+    labels = [clean_label(value) for value in rows[column["label"]]] if column["label"] else [None] * len(rows)
+    splits = parse_splits(rows, column["split"], findings)
+    frame = make_frame(items, labels, splits, rows[column["fold"]] if column["fold"] else None, rows[LINE])
     found = frame["item"].notna().to_numpy()
     return SampleTable(frame, root, findings=findings).keep(found)
 
@@ -169,7 +168,7 @@ class _Resolver:
         """Files below the root by their name and by their name without ending."""
         if self._by_name is None:
             self._by_name = defaultdict(list)
-            for item in list_images(self.root, self.follow_links, Findings()):
+            for item in list_files(self.root, self.follow_links, Findings()):
                 for key in {Path(item).name, Path(item).stem}:
                     self._by_name[key].append(item)
         return self._by_name

@@ -101,19 +101,26 @@ def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]
     return result
 
 
-def make_frame(items, labels, splits=None, folds=None) -> pd.DataFrame:
-    """The columns of a sample table from lists; missing labels and splits are None."""
+def make_frame(items, labels, splits=None, folds=None, lines=None) -> pd.DataFrame:
+    """The columns of a sample table from lists; missing labels and splits are None. `lines` are those of a table's file."""
     frame = pd.DataFrame({"item": pd.Series(list(items), dtype=object), "label": pd.Series(list(labels), dtype=object)})
     frame["split"] = pd.Series([None] * len(frame) if splits is None else list(splits), dtype=object)
     if folds is not None:
         frame["fold"] = pd.Series(list(folds), dtype=object)
+    if lines is not None:
+        frame["line"] = pd.Series(list(lines), dtype=object)
     return frame
+
+
+def places(frame: pd.DataFrame) -> list[str]:
+    """How messages name each row: by the line of its table, else by its item."""
+    return [f"line {line}" for line in frame["line"]] if "line" in frame else list(frame["item"])
 
 
 def require_file(path: Path, key: str) -> None:
     """Raises DataError unless `path` is there and is a regular file or a folder."""
     if not path.exists():
         guess = f" There is {path.parent.resolve()} beside it." if path.parent.is_dir() and path.parent != Path(".") else ""
-        raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table, an .npz file or sample:NAME.")
+        raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")
     if not (path.is_dir() or path.is_file()):
         raise DataError(f"{path} is neither a folder nor a regular file.", f"Set {key} to data on a local disk.")

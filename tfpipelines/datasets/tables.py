@@ -6,17 +6,19 @@ import json
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..errors import DataError, counted, nearest
 from .findings import Findings
-from .table import split_of
+from .table import SEPARATOR, split_of
 
 LINE = "line of the file"  # the column that says where a row begins
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 ALIASES = {
     "image": ("image", "path", "file", "filename", "file_name", "filepath", "file_path", "image_path", "image_id", "id", "img", "item"),
-    "label": ("label", "class", "target", "category", "class_name", "label_name", "y"),
+    "text": ("text", "sentence", "review", "content", "body", "message", "comment", "document", "tweet", "utterance", "question", "headline"),
+    "label": ("label", "labels", "class", "target", "category", "class_name", "label_name", "sentiment", "intent", "topic", "tags", "y"),
     "split": ("split", "subset", "set", "partition", "fold_type"),
 }
 
@@ -78,6 +80,26 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
     if unknown:
         findings.add("unknown_split", "error", f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}", "Use train, validation or test.", unknown)
     return splits
+
+
+def read_columns(path: Path, names: dict[str, str | None], keys: dict[str, str], required: tuple[str, ...], strict: bool = True) -> tuple[pd.DataFrame, dict[str, str | None]]:
+    """A table, and which of its columns plays each role.
+
+    Args:
+        names: role -> the column that the user has named, if any.
+        keys: role -> the config field to speak of.
+        required: the roles without which nothing goes.
+        strict: False takes a column that is named but absent as not named.
+    """
+    rows = read_table(path)
+    columns = {}
+    for role, name in names.items():
+        name = name if strict or name in rows else None
+        if role == "fold":
+            columns[role] = find_column(rows, role, name, keys[role]) if name else None
+        else:
+            columns[role] = find_column(rows, role, name, keys[role], required=role in required)
+    return rows, columns
 
 
 def clean_label(value: str | None) -> str | None:
@@ -168,6 +190,8 @@ def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) ->
 
 
 def _text(value) -> str | None:
+    if isinstance(value, (list, tuple, np.ndarray)):  # several labels; none of them is not the same as a missing one
+        return SEPARATOR.join(map(str, value)) or SEPARATOR
     if value is None or value == "":
         return None
     if isinstance(value, float) and value.is_integer():

@@ -5,12 +5,13 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "calibration": ("fit_temperature",),
+        "calibration": ("fit_temperature", "probabilities"),
         "classification": ("account", "classifier_metrics", "write_account"),
         "folds": ("summarize_folds",),
         "metrics": ("classification_metrics",),
         "multi_label": ("multi_label_metrics",),
         "plots": ("plot_curves", "plot_mistakes"),
         "predictions": ("prediction_table", "to_csv"),
+        "words": ("explain_texts", "strongest", "strongest_ngrams", "write_words"),
     },
 )

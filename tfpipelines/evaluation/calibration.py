@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 _PRIOR_DEVIATION = 0.5  # of the logarithm of the temperature
 
@@ -35,3 +35,9 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
         return losses.sum() + 0.5 * (log_temperature / _PRIOR_DEVIATION) ** 2
 
     return float(np.exp(minimize_scalar(penalty, bounds=(np.log(0.05), np.log(20.0)), method="bounded").x))
+
+
+def probabilities(logits: np.ndarray, temperature: float, multi_label: bool = False) -> np.ndarray:
+    """What an artifact makes of its core's logits: softmax, or sigmoid, of them over the temperature; float32 (n, classes)."""
+    scaled = logits.astype(np.float32) / np.float32(temperature)
+    return expit(scaled) if multi_label else softmax(scaled, axis=1)

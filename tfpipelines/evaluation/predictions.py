@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .multi_label import THRESHOLD
+from .words import strongest
 
 _COLUMNS = ("item", "text", "label", "predicted", "explanation", "error", "fold")
 
@@ -42,7 +43,9 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """The table as CSV text, probabilities with seven digits."""
+    """The table as CSV text, probabilities with seven digits, explanations as their strongest words."""
+    if "explanation" in table:
+        table = table.assign(explanation=[strongest(entry) if entry else "" for entry in table["explanation"]])
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
 
 

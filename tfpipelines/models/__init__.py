@@ -5,8 +5,9 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "networks": ("IMAGE_NETWORKS",),
+        "networks": ("IMAGE_NETWORKS", "TEXT_NETWORKS"),
         "preprocessing": ("ImageFront",),
+        "text_front": ("Cutter", "TextFront"),
         "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact"),
     },
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ArtifactError
 from .preprocessing import ImageFront
+from .text_front import TextFront
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MODULES = ("keras", "tfpipelines")
@@ -18,25 +19,26 @@ _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a 
 
 
 class ClassifierArtifact:
-    """Preprocessing + core + softmax as one model.
+    """Preprocessing + core + softmax as one model; with several labels a row, sigmoid.
 
     Args:
-        front: of the images.
-        core: levels -> logits, in float32 and of plain Keras layers.
+        front: an `ImageFront` or `TextFront`.
+        core: what the front gives -> logits, in float32 and of plain Keras layers.
         classes: names of the classes, in the order of the logits; they travel in the file's metadata.
+        multi_label: whether each class is told by itself.
 
     Attributes:
-        model: uint8 (batch, None, None, channels) -> float32 probabilities (batch, classes).
+        model: raw input -> float32 probabilities (batch, classes).
     """
 
-    def __init__(self, front: ImageFront, core: keras.Model, classes: list[str]):
+    def __init__(self, front: ImageFront | TextFront, core: keras.Model, classes: list[str], multi_label: bool = False):
         self.core = core
-        images = keras.Input((None, None, front.channels), dtype="uint8", name="image")
-        x = core(front.symbolic(images))
+        raw = front.input()
+        x = core(front.symbolic(raw))
         self._temperature = keras.layers.Rescaling(1.0, name="temperature", dtype="float32")
-        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(self._temperature(x))
-        self.model = keras.Model(images, probabilities, name="classifier")
-        self.classes = list(classes)
+        answer = keras.layers.Activation("sigmoid" if multi_label else "softmax", name="probabilities", dtype="float32")
+        self.model = keras.Model(raw, answer(self._temperature(x)), name="classifier")
+        self.classes, self.multi_label = list(classes), multi_label
 
     @property
     def temperature(self) -> float:
@@ -58,14 +60,14 @@ class ClassifierArtifact:
         self.model.save(path)
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
-        metadata = {**json.loads(members["metadata.json"]), "tfpipelines": {"classes": self.classes, "temperature": self.temperature}}
+        metadata = {**json.loads(members["metadata.json"]), "tfpipelines": {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label}}
         with zipfile.ZipFile(path, "w") as archive:  # a fourth member would make Keras unpack the file to disk at each load
             for name, content in {**members, "metadata.json": json.dumps(metadata)}.items():
                 archive.writestr(name, content)
 
 
 class LoadedArtifact(NamedTuple):
-    """A model file's model, and what the file says about it (`classes`, `temperature`; {} for a foreign one)."""
+    """A model file's model, and what the file says about it (`classes`, `temperature`, `multi_label`; {} for a foreign one)."""
 
     model: keras.Model
     facts: dict

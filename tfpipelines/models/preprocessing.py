@@ -51,6 +51,10 @@ class ImageFront:
         levels = tf.cast(levels, tf.uint8)
         return tf.ensure_shape(levels, [None, *self.shape][-images.shape.rank :])
 
+    def input(self) -> keras.KerasTensor:
+        """The symbolic input: uint8 (batch, None, None, channels)."""
+        return keras.Input((None, None, self.channels), dtype="uint8", name="image")
+
     def symbolic(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """uint8 (batch, None, None, channels) -> float32 whole levels 0 to 255 (batch, height, width, channels)."""
         # Resizing declares training=True by default, which would put every layer called after it into training mode.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 TASKS = {
     "image-cls": "tfpipelines.tasks.image_cls:ImageClassification",
+    "text-cls": "tfpipelines.tasks.text_cls:TextClassification",
 }
 
 

@@ -19,6 +19,8 @@ class Task(ABC):
     reading_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that tell how to read: may be others for new data than they were in training
     place_fields: ClassVar[tuple[str, ...]] = ()  # those of them that speak of one place: for new data they start at their defaults
 
+    explains: ClassVar[bool] = False  # whether `predict` can say why
+
     def __init__(self, pipeline: Pipeline):
         self.pipeline = pipeline
 
@@ -82,5 +84,15 @@ class Task(ABC):
         """Figures of a loaded model on other labelled data; with `out`, an existing folder, also its tables and plots."""
 
     @abstractmethod
-    def predict(self, model, inputs: Any, batch_size: int):
-        """A DataFrame of predictions for raw inputs, with a column `error` if some could not be read."""
+    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
+        """A DataFrame of predictions for raw inputs, with a column `error` if some could not be read.
+
+        Args:
+            model: the artifact's.
+            temperature: that is part of it.
+            explain: add a column `explanation`; only asked for where `explains` is True.
+        """
+
+    def draw_explanations(self, table, path: Path) -> None:
+        """Writes what `predict` has explained as a picture: an HTML page at `path`."""
+        raise NotImplementedError

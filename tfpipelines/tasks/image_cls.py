@@ -72,7 +72,7 @@ class ImageClassification(Classification):
         return models.ClassifierArtifact(self.front, core, self.classes)
 
     # --- results
-    def predict(self, model, inputs: Any, batch_size: int):
+    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
         import tensorflow as tf
 
         data = self.pipeline.data

@@ -21,6 +21,13 @@ def describe_device() -> str:
     return f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores"
 
 
+def jit_compile(setting: bool | str, model: keras.Model) -> bool:
+    """Whether XLA compiles the steps; `auto`: on accelerators, unless a layer has kernels of its own there, as recurrent ones do."""
+    if setting != "auto":
+        return setting
+    return on_accelerator() and all(getattr(layer, "supports_jit", True) for layer in model.layers)
+
+
 def threads() -> dict[str, int]:
     """TensorFlow's thread settings; 0: its own choice, by cores."""
     return {"intra_op": tf.config.threading.get_intra_op_parallelism_threads(), "inter_op": tf.config.threading.get_inter_op_parallelism_threads()}

@@ -1,0 +1,109 @@
+"""Batches of texts of similar length. Which texts come together is a pure function of (seed, epoch, position)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from .batches import Targets, rows_at, tuned
+from .tokens import Sequences
+
+WINDOW = 16  # batches that are sorted by length together
+_PADDED = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # lengths where every other one would be compiled anew
+
+
+@dataclass
+class TextStore:
+    """Texts as sequences of ids, by row of a sample table.
+
+    Args:
+        inputs: one or several sequences for each text, in the order of the network's inputs. The first one's length counts.
+        few_shapes: pad to one of a few lengths, for backends that compile every shape anew; else to the longest of a batch.
+    """
+
+    inputs: tuple[Sequences, ...]
+    few_shapes: bool = False
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Ids of each text in the first input, int64 (texts,)."""
+        return self.inputs[0].lengths
+
+    def gather(self, rows: tf.Tensor):
+        """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs."""
+        padded = tuple(self._pad(tf.gather(ragged, rows)) for ragged in self._ragged)
+        return padded if len(padded) > 1 else padded[0]
+
+    @property
+    def _ragged(self) -> list[tf.RaggedTensor]:
+        return [sequences.ragged() for sequences in self.inputs]
+
+    def _pad(self, ragged: tf.RaggedTensor) -> tf.Tensor:
+        length = tf.maximum(ragged.bounding_shape(1), 1)
+        if self.few_shapes:
+            steps = tf.constant(_PADDED, length.dtype)
+            above = tf.reduce_min(tf.where(steps >= length, steps, steps.dtype.max))
+            whole = -(-length // _PADDED[-1]) * _PADDED[-1]
+            length = tf.where(length > _PADDED[-1], whole, above)
+        return tf.ensure_shape(ragged.to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length])), [ragged.shape[0], None])
+
+
+def training_text_batches(store: TextStore, rows: np.ndarray, targets: Targets, *, batch_size: int, seed: int, first_step: int, last_step: int) -> tf.data.Dataset:
+    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) // batch_size steps.
+
+    The texts of an epoch are shuffled as a whole; each window of 16 batches is then sorted by length and cut into batches, and
+    these are shuffled. So a batch needs little padding, and still every text meets others in each epoch.
+
+    Args:
+        store: of the texts.
+        rows: the training rows of the store, int64 (samples,).
+        targets: of each of them.
+        batch_size: at most len(rows).
+        seed: of the order.
+
+    Returns:
+        (int32 (batch, length) or a tuple of such, targets float32 (batch, classes)[, weights (batch,)]).
+    """
+    steps_per_epoch = len(rows) // batch_size
+    windows_per_epoch = -(-steps_per_epoch // WINDOW)
+    rows_tensor, lengths = tf.constant(rows, tf.int64), tf.constant(store.lengths[rows], tf.int64)
+
+    def window_of(step: int) -> int:
+        return step // steps_per_epoch * windows_per_epoch + step % steps_per_epoch // WINDOW
+
+    def batches_of(window: tf.Tensor) -> tf.data.Dataset:
+        epoch, place = window // windows_per_epoch, window % windows_per_epoch
+        first = place * WINDOW
+        count = tf.minimum(tf.constant(WINDOW, tf.int64), steps_per_epoch - first)
+        positions = first * batch_size + tf.range(count * batch_size, dtype=tf.int64)
+        order = rows_at(seed, epoch, positions, len(rows))
+        order = tf.gather(order, tf.argsort(tf.gather(lengths, order), stable=True))
+        turns = tf.random.experimental.index_shuffle(tf.range(count), tf.stack([tf.constant(seed, tf.int64) + 2**31, window]), count - 1)
+        return tf.data.Dataset.from_tensor_slices(tf.gather(tf.reshape(order, [count, batch_size]), turns))
+
+    def finish(places: tf.Tensor):
+        return targets.finish(store.gather(tf.gather(rows_tensor, places)), targets.at(places))
+
+    first_window, last_window = window_of(first_step), window_of(max(last_step - 1, first_step)) + 1
+    before = first_step % steps_per_epoch % WINDOW
+    dataset = tf.data.Dataset.range(first_window, last_window).flat_map(batches_of).skip(before).take(last_step - first_step)
+    return tuned(dataset.map(lambda places: finish(tf.ensure_shape(places, [batch_size])), num_parallel_calls=1))
+
+
+def evaluation_text_batches(store: TextStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tuple[tf.data.Dataset, np.ndarray]:
+    """Batches of all rows once, the short ones first, so that little is padding.
+
+    Returns:
+        The dataset, of inputs or of (inputs, targets); and where in it each row stands, int64 (rows,).
+    """
+    order = np.argsort(store.lengths[rows], kind="stable")
+    rows_tensor = tf.constant(rows, tf.int64)
+
+    def finish(places: tf.Tensor):
+        inputs = store.gather(tf.gather(rows_tensor, places))
+        if targets is None:
+            return (inputs,) if isinstance(inputs, tuple) else inputs
+        return inputs, targets.at(places)
+
+    places = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
+    return tuned(places.map(finish, num_parallel_calls=1)), np.argsort(order)

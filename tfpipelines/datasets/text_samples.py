@@ -1,0 +1,111 @@
+"""From a source of texts to samples that can be trained on: read, checked, split."""
+
+import re
+import time
+
+import numpy as np
+import pandas as pd
+
+from .findings import Findings
+from .samples import Samples, split_and_limit
+from .table import places
+from .texts import drop_bad, has_foreign_capitals, read_text_source, text_fingerprints, unspaced_share
+from .tokens import Sequences
+
+_SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"
+_UNSPACED_SHARE = 0.3  # of letters, from which on words are no good tokens
+
+
+def read_text_samples(
+    findings: Findings,
+    *,
+    path: str,
+    seed: int = 0,
+    standardize: str = "lower_and_strip_punctuation",
+    level: str = "word",
+    validation: float = 0.15,
+    test: float = 0.15,
+    folds: int | str | None = None,
+    limit: int | None = None,
+    on_bad: str = "error",
+    splitting: bool = True,
+    **source,
+) -> Samples:
+    """Reads and splits a source of texts. The store is left to whoever knows how texts become ids.
+
+    Args:
+        findings: everything worth saying is added to it; errors among it are raised by the caller.
+        seed: of the splits.
+        folds: with it rows are left unsplit; `split_fold` does that.
+        splitting: with False rows keep the splits they were given, if any.
+        source: further fields of `TextData` that `read_text_source` takes.
+        (others): the fields of the same name in `TextData`.
+
+    Raises:
+        DataError, ConfigError: if it cannot go on.
+    """
+    began = time.perf_counter()
+    table = read_text_source(path, fold_column=folds if isinstance(folds, str) else None, on_bad=on_bad, training=splitting, **source)
+    empty = [not has_content(text, standardize) for text in table.frame["text"]]
+    table = drop_bad(table, empty, "empty_text", on_bad, "without any text", "Give them a text.")
+    findings.entries += table.findings.entries
+    table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
+    frame = table.frame.assign(fingerprint=pd.array(text_fingerprints(table.frame["text"]), "uint64"))
+    share = unspaced_share(frame["text"])
+    if level != "char" and share > _UNSPACED_SHARE:
+        message = f"{share:.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
+        findings.add("unspaced", "warning", message, "Set data.level=char")
+    if "lower" in standardize and has_foreign_capitals(frame["text"]):
+        findings.add("capitals", "note", "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone", "Lower them in the data where case does not matter")
+    return Samples(frame, None, {"path": path, "read_seconds": round(time.perf_counter() - began, 3)})
+
+
+def has_content(text: str, standardize: str = "lower_and_strip_punctuation") -> bool:
+    """Whether anything is left of a text that has been standardized."""
+    signs = _SIGNS if "strip" in standardize else ""
+    return re.search(f"[^{_SPACE}{signs}]", text) is not None
+
+
+def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabulary: int, max_length: int, on_bad: str, findings: Findings) -> Samples:
+    """Reports lengths and how much of each split the vocabulary covers, and names texts of unknown words alone.
+
+    Those are left out of training with `on_bad=skip`; in other splits they stay, or the figures would flatter.
+
+    Args:
+        samples: in their splits.
+        tokens: ids of every text.
+        known: the same without unknown ones.
+        vocabulary: number of known tokens.
+        max_length: tokens that are read of a text.
+
+    Returns:
+        The samples that are left.
+    """
+    frame = samples.frame
+    facts: dict = {"vocabulary": vocabulary, "max_length": max_length, "lengths": {}, "coverage": {}}
+    for split in ("train", "validation", "test"):
+        rows = samples.rows(split)
+        if len(rows):
+            lengths = tokens.lengths[rows]
+            low, middle, high = np.percentile(lengths, [5, 50, 95])
+            facts["lengths"][split] = {"5%": float(low), "median": float(middle), "95%": float(high), "longest": int(lengths.max())}
+            facts["coverage"][split] = round(float(known.lengths[rows].sum() / max(lengths.sum(), 1)), 4)
+    train = facts["lengths"]["train"]
+    covered = ", ".join(f"{share:.1%} of {split}" for split, share in facts["coverage"].items() if split != "train")
+    facts["about"] = [
+        f"texts: {train['5%']:.0f} to {train['95%']:.0f} tokens (5% to 95% of training), median {train['median']:.0f}, longest {train['longest']}; at most {max_length} are read",
+        f"vocabulary: {vocabulary:,} tokens, which cover {facts['coverage']['train']:.1%} of training" + (f", {covered}" if covered else ""),
+    ]
+    long = (tokens.lengths[frame.index] > max_length).sum()
+    if long:
+        findings.add("cut", "note", f"{long} of {len(frame)} texts are longer than {max_length} tokens, and cut", "data.max_length reads more")
+    unknown = known.lengths[frame.index] == 0
+    if unknown.any():
+        skipped = unknown & (frame["split"] == "train").to_numpy() & (on_bad == "skip")
+        kept = unknown & ~skipped
+        if skipped.any():
+            findings.add("unknown_text", "warning", f"{skipped.sum()} training texts of unknown words alone; skipped", "", places(frame[skipped]))
+        if kept.any():
+            findings.add("unknown_text", "warning", f"{kept.sum()} texts of unknown words alone: all the model can say of them is how frequent classes are", "", places(frame[kept]))
+        frame = frame[~skipped]
+    return Samples(frame, samples.store, {**samples.facts, **facts})

@@ -1,0 +1,135 @@
+"""Texts as numbers: the tokens of every text, the vocabularies counted from them, and the sequences of ids that batches are cut from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+FIRST = 2  # id of the first name of a vocabulary; 0 is padding, 1 any other token
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of a list of texts, each by the number of its name.
+
+    Args:
+        names: the distinct tokens, object (names,) of str.
+        codes: place in `names` of each token, one text after the other, int32 (tokens,).
+        splits: text i has the tokens splits[i] to splits[i + 1] - 1, int64 (texts + 1,).
+    """
+
+    names: np.ndarray
+    codes: np.ndarray
+    splits: np.ndarray
+
+    @classmethod
+    def of(cls, flat: np.ndarray, splits: np.ndarray) -> "Tokens":
+        """From the tokens themselves, UTF-8 bytes (tokens,)."""
+        codes, names = pd.factorize(flat)
+        return cls(np.array([name.decode("utf-8") for name in names], object), codes.astype(np.int32), splits.astype(np.int64))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, int64 (texts,)."""
+        return np.diff(self.splits)
+
+    def vocabulary(self, rows: np.ndarray, size: int | None = None, min_count: int = 1) -> list[str]:
+        """Names that occur in some texts, the most frequent first, ties by code point.
+
+        Args:
+            rows: numbers of the texts.
+            size: the most names.
+            min_count: names that occur less often are left out.
+        """
+        counts = np.bincount(self.codes[_mask(self.splits, rows)], minlength=len(self.names))
+        kept = [(-counts[place], self.names[place]) for place in np.flatnonzero(counts >= max(min_count, 1))]
+        return [name for _, name in sorted(kept)[:size] if name != "[UNK]"]  # what Keras calls an unknown token cannot be a known one
+
+    def sequences(self, vocabulary: list[str]) -> "Sequences":
+        """Every text as ids: 2 for the first name of the vocabulary, and so on, 1 for others."""
+        ids = {name: FIRST + place for place, name in enumerate(vocabulary)}
+        table = np.array([ids.get(name, 1) for name in self.names], np.int32)
+        return Sequences(table[self.codes] if len(self.codes) else np.zeros(0, np.int32), self.splits)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Ids of a list of texts: text i has flat[splits[i]:splits[i + 1]].
+
+    Args:
+        flat: int32 (ids,).
+        splits: int64 (texts + 1,).
+    """
+
+    flat: np.ndarray
+    splits: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Ids of each text, int64 (texts,)."""
+        return np.diff(self.splits)
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """The ids of some texts, one after the other."""
+        return self.flat[_mask(self.splits, rows)]
+
+    def known(self) -> "Sequences":
+        """Without ids of unknown tokens."""
+        keep = self.flat >= FIRST
+        return Sequences(self.flat[keep], np.concatenate([[0], np.cumsum(keep)])[self.splits])
+
+    def cut(self, length: int) -> "Sequences":
+        """The first ids of each text, at most `length`; a text without any gets one unknown token, so that no row is empty."""
+        lengths = np.minimum(self.lengths, length)
+        starts = self.splits[:-1]
+        splits = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))])
+        flat = np.ones(splits[-1], np.int32)
+        places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        flat[np.repeat(splits[:-1], lengths) + places] = self.flat[np.repeat(starts, lengths) + places]
+        return Sequences(flat, splits)
+
+    def shifted(self, by: int) -> "Sequences":
+        """Every id larger by `by`."""
+        return Sequences(self.flat + np.int32(by), self.splits)
+
+    def beside(self, other: "Sequences") -> "Sequences":
+        """Each text's ids followed by those in `other`."""
+        ragged = tf.concat([self.ragged(), other.ragged()], 1)
+        return Sequences(ragged.flat_values.numpy(), ragged.row_splits.numpy())
+
+    def ragged(self) -> tf.RaggedTensor:
+        """The same as a tensor, int32 (texts, None)."""
+        return tf.RaggedTensor.from_row_splits(tf.constant(self.flat), tf.constant(self.splits), validate=False)
+
+
+def log_count_ratios(sequences: Sequences, rows: np.ndarray, labels: np.ndarray, classes: int, features: int, smoothing: float = 1.0) -> np.ndarray:
+    """How much each feature speaks for each class: log of its share in the class over its share in the others (Wang & Manning 2012).
+
+    Args:
+        sequences: features of every text.
+        rows, labels: the training texts, and their class numbers or multi-label targets.
+        features: how many ids there are; those of padding and unknown tokens, 0 and 1, have no say.
+        smoothing: added to each count.
+
+    Returns:
+        float32 (features, classes).
+    """
+    targets = np.eye(classes, dtype=np.float32)[labels] if labels.ndim == 1 else labels
+    flat, lengths = sequences.at(rows), sequences.lengths[rows]
+    ratios = np.zeros((features, classes), np.float32)
+    for number in range(classes):
+        member = np.repeat(targets[:, number], lengths)
+        inside = np.bincount(flat, member, features) + smoothing
+        outside = np.bincount(flat, 1 - member, features) + smoothing
+        inside[:FIRST] = outside[:FIRST] = 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios[:, number] = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    ratios[:FIRST] = 0
+    return ratios
+
+
+def _mask(splits: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Places of the ids of some texts, in their order, int64."""
+    lengths = np.diff(splits)[rows]
+    return np.repeat(splits[rows] - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())

@@ -1,0 +1,75 @@
+"""Word vectors from local files."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from .tokens import FIRST
+
+
+def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarray, int]:
+    """The vectors of a vocabulary's tokens.
+
+    Args:
+        path: `.txt` (GloVe: a word and its numbers in each line), `.vec` (word2vec and fastText: the same below a line with two
+            counts) or `.npz` (arrays `words`, text, and `vectors`, (words, numbers)).
+        vocabulary: tokens, those with the ids from 2 on.
+        seed: of the vectors of tokens that the file lacks: normal, as wide as the others.
+
+    Returns:
+        float32 (ids, numbers), that of padding 0; and how many tokens were found.
+
+    Raises:
+        DataError: if the file cannot be read, or is not of that form; it names the line.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
+    places = {name: FIRST + place for place, name in enumerate(vocabulary)}
+    read = {".npz": _read_npz, ".txt": _read_text, ".vec": _read_text}.get(file.suffix.lower())
+    if read is None:
+        raise DataError(f"{path} is no file of word vectors that is known by its ending.", "Give a .txt, .vec or .npz file.")
+    found = read(file, places)
+    if not found:
+        raise DataError(f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary.", "Use vectors of the same language; data.standardize=lower keeps signs.")
+    known = np.array(list(found.values()), np.float32)
+    if not np.isfinite(known).all():
+        raise DataError(f"{path} holds vectors that are not finite.", "Repair the file.")
+    matrix = np.random.default_rng([seed, 3]).normal(known.mean(), known.std(), (len(vocabulary) + FIRST, known.shape[1])).astype(np.float32)
+    matrix[list(found)] = known
+    matrix[0] = 0
+    return matrix, len(found)
+
+
+def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
+    found: dict[int, np.ndarray] = {}
+    width = None
+    with open(file, encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            word, *numbers = line.rstrip("\r\n").rstrip(" ").split(" ")
+            if number == 1 and len(numbers) == 1 and word.isdecimal() and numbers[0].isdecimal():
+                continue  # the counts that .vec files begin with
+            if width is None:
+                width = len(numbers)
+            if len(numbers) != width or not width:
+                raise DataError(f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}.", "Each line is a word and its numbers, with one space between.")
+            if word in places:
+                try:
+                    found[places[word]] = np.array(numbers, np.float32)
+                except ValueError as error:
+                    raise DataError(f"{file}, line {number}: not a number: {error}.", "Each line is a word and its numbers, with one space between.") from error
+    return found
+
+
+def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            words, vectors = archive["words"], archive["vectors"]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{file} cannot be read as vectors: {error}.", "Save it with np.savez(file, words=words, vectors=vectors), text and numbers.") from error
+    if vectors.ndim != 2 or words.shape != vectors.shape[:1] or vectors.dtype.kind not in "iuf" or words.dtype.kind not in "US":
+        raise DataError(f"{file}: words have the shape {words.shape}, vectors {vectors.shape}.", "Expected: text (words,) and numbers (words, numbers).")
+    names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in words.tolist()]
+    return {places[name]: vector.astype(np.float32) for name, vector in zip(names, vectors) if name in places}

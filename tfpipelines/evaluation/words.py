@@ -1,0 +1,95 @@
+"""Which words moved a prediction: by how much its log-odds fall when a word is left out (occlusion; Li et al. 2016)."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from ..runs import atomic_write
+
+_MOST_WORDS = 400  # of a text that are looked at
+
+
+def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], classes: list[str], characters: bool = False, multi_label: bool = False) -> list[dict[str, Any]]:
+    """What each word says for or against the most probable class of its text.
+
+    Args:
+        texts: not empty.
+        score: function of raw texts to logits, float (texts, classes).
+        classes: their names.
+        characters: look at characters instead of words, for scripts without spaces.
+        multi_label: whether classes do not exclude each other.
+
+    Returns:
+        For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in the text,
+        weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
+    """
+    spans = [[match.span() for match in re.finditer(r"\S" if characters else r"\S+", text)][:_MOST_WORDS] for text in texts]
+    variants = [f"{text[:start]} {text[end:]}" for text, places in zip(texts, spans) for start, end in places]
+    logits = score([*texts, *variants]).astype(np.float64)
+    chosen = logits[: len(texts)].argmax(1)
+    owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
+    odds = _log_odds(logits, owners, multi_label)
+    without = iter(odds[len(texts) :])
+    results = []
+    for text, places, number, full in zip(texts, spans, chosen, odds):
+        words = [{"word": text[start:end], "start": start, "end": end, "weight": round(float(full - next(without)), 4)} for start, end in places]
+        results.append({"class": classes[number], "log_odds": round(float(full), 4), "words": words})
+    return results
+
+
+def strongest(explanation: dict[str, Any], count: int = 5) -> str:
+    """The words that moved a prediction most, in one line: `brilliant +1.20, dull -0.80`."""
+    words = sorted(explanation["words"], key=lambda word: -abs(word["weight"]))[:count]
+    return ", ".join(f"{word['word']} {word['weight']:+.2f}" for word in words)
+
+
+def strongest_ngrams(names: list[str], weights: np.ndarray, classes: list[str], count: int) -> pd.DataFrame:
+    """The n-grams that speak loudest for each class: `class`, `ngram`, `weight` (what one of them adds to the logit).
+
+    Args:
+        weights: float (n-grams, classes).
+        count: rows of each class.
+    """
+    rows = []
+    for number, name in enumerate(classes):
+        best = np.argsort(-weights[:, number], kind="stable")[:count]
+        rows += [(name, names[place], float(weights[place, number])) for place in best if weights[place, number] > 0]
+    return pd.DataFrame(rows, columns=["class", "ngram", "weight"])
+
+
+def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
+    """An HTML page of texts with their words shaded by weight; it needs no network.
+
+    Args:
+        entries: dicts of `item`, `text`, `predicted`, `confidence`, `explanation`, and `label` where it is known.
+    """
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+    pages = [{**entry, "pieces": _pieces(entry["text"], entry["explanation"])} for entry in entries]
+    atomic_write(path, environment.get_template("words.html.j2").render(title=title, entries=pages))
+
+
+def _log_odds(logits: np.ndarray, numbers: np.ndarray, multi_label: bool) -> np.ndarray:
+    rows = np.arange(len(logits))
+    own = logits[rows, numbers]
+    if multi_label or logits.shape[1] == 1:
+        return own
+    others = logits.copy()
+    others[rows, numbers] = -np.inf
+    return own - logsumexp(others, axis=1)
+
+
+def _pieces(text: str, explanation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The text in pieces, each with its weight and its share of the largest one; 0 for what lies between words."""
+    largest = max((abs(word["weight"]) for word in explanation["words"]), default=0.0) or 1.0
+    pieces, end = [], 0
+    for word in explanation["words"]:
+        pieces.append({"text": text[end : word["start"]], "weight": 0.0, "share": 0.0})
+        pieces.append({"text": word["word"], "weight": word["weight"], "share": abs(word["weight"]) / largest})
+        end = word["end"]
+    return [piece for piece in [*pieces, {"text": text[end:], "weight": 0.0, "share": 0.0}] if piece["text"]]

@@ -1,0 +1,106 @@
+"""What happens to raw texts before the network sees them: the same cuts in numpy for training and in layers inside the artifact."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_PUNCTUATION = r'[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']'  # what Keras strips
+_BATCH = 4096
+FIRST = 2  # id of the first name of a vocabulary
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """How a text is cut into tokens: the arguments that `keras.layers.TextVectorization` takes.
+
+    Args:
+        split: `whitespace` or `character`.
+        standardize: `lower_and_strip_punctuation`, `lower`, `strip_punctuation` or None; all concern ASCII alone.
+        ngrams: lengths of the n-grams that become tokens, such as (1, 2); None: the pieces themselves.
+    """
+
+    split: Literal["whitespace", "character"] = "whitespace"
+    standardize: str | None = "lower_and_strip_punctuation"
+    ngrams: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, layer: keras.layers.TextVectorization) -> "Cutter":
+        """How a layer cuts."""
+        config = layer.get_config()
+        ngrams = config["ngrams"]
+        return cls(config["split"], config["standardize"], tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else ngrams and tuple(ngrams))
+
+    def layer(self, vocabulary: list[str], name: str) -> keras.layers.TextVectorization:
+        """Strings (batch,) -> ids int64 (batch, longest), 0 padding, 1 unknown, the vocabulary from 2 on."""
+        return keras.layers.TextVectorization(standardize=self.standardize, split=self.split, ngrams=self.ngrams, vocabulary=vocabulary, name=name)
+
+    def cut(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens that the layer would look up: UTF-8 bytes (tokens,), and where each text begins, int64 (texts + 1,)."""
+        flat, lengths = [np.zeros(0, object)], [np.zeros(1, np.int64)]
+        for start in range(0, len(texts), _BATCH):
+            pieces = self._tokens(tf.constant(texts[start : start + _BATCH]))
+            flat.append(pieces.flat_values.numpy())
+            lengths.append(pieces.row_lengths().numpy())
+        return np.concatenate(flat), np.cumsum(np.concatenate(lengths))
+
+    def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        if self.standardize in ("lower", "lower_and_strip_punctuation"):
+            texts = tf.strings.lower(texts)
+        if self.standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
+            texts = tf.strings.regex_replace(texts, _PUNCTUATION, "")
+        pieces = tf.strings.split(texts) if self.split == "whitespace" else tf.strings.unicode_split(texts, "UTF-8")
+        return pieces if self.ngrams is None else tf.strings.ngrams(pieces, ngram_width=self.ngrams, separator=" ")
+
+
+class TextFront:
+    """Raw strings -> the ids that a text network takes.
+
+    Args:
+        cutter, vocabulary: of the tokens.
+        max_length: tokens beyond it are cut off.
+        wide: (cutter, vocabulary) of each kind of n-gram of the wide part; () for none. Their ids follow one another.
+    """
+
+    def __init__(self, cutter: Cutter, vocabulary: list[str], max_length: int, wide: tuple[tuple[Cutter, list[str]], ...] = ()):
+        self.cutter, self.vocabulary, self.max_length, self.wide = cutter, vocabulary, max_length, wide
+        self._tokens = cutter.layer(vocabulary, "tokens")
+        self._wide = [part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(wide, 1)]
+
+    @classmethod
+    def of(cls, model: keras.Model, max_length: int) -> "TextFront":
+        """The front inside an artifact's model, whose only part without a layer of its own is `max_length`."""
+        layers = [layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)]
+        parts = [(Cutter.of(layer), layer.get_vocabulary(include_special_tokens=False)) for layer in layers]
+        (cutter, vocabulary), *wide = parts
+        return cls(cutter, vocabulary, max_length, tuple(wide))
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Ids of the tokens, those of padding and of unknown tokens included."""
+        return len(self.vocabulary) + FIRST
+
+    @property
+    def wide_size(self) -> int:
+        """Ids of the n-grams, those of padding and of unknown ones included; 0 without a wide part."""
+        return sum(len(names) for _, names in self.wide) + FIRST if self.wide else 0
+
+    def input(self) -> keras.KerasTensor:
+        """The symbolic input: strings (batch,)."""
+        return keras.Input((), dtype="string", name="text")
+
+    def symbolic(self, texts: keras.KerasTensor) -> list[keras.KerasTensor]:
+        """Strings (batch,) -> int32 ids (batch, length) for each input of the network."""
+        ids = keras.ops.cast(self._tokens(texts), "int32")
+        ids = keras.ops.pad(ids, [[0, 0], [0, 1]])[:, : self.max_length]  # one column at least
+        ids = keras.ops.concatenate([keras.ops.maximum(ids[:, :1], 1), ids[:, 1:]], 1)  # no row without a token
+        if not self._wide:
+            return [ids]
+        parts, before = [], 0
+        for layer, (_, names) in zip(self._wide, self.wide):
+            grams = keras.ops.cast(layer(texts), "int32")
+            parts.append(keras.ops.where(grams >= FIRST, grams + before, 0))
+            before += len(names)
+        return [ids, keras.ops.pad(keras.ops.concatenate(parts, 1), [[0, 0], [0, 1]])]

@@ -1,0 +1,122 @@
+"""What text networks share: the embedding front, pooling that heeds lengths, the head, the wide part.
+
+Texts come as ids, 0 where there is none, and only at the end. No layer gets a Keras mask: masks keep recurrent layers from
+their fast kernels (on jax always, elsewhere when a row is empty). What is masked is the pooling, and what is read backwards
+is turned within its length; what recurrent layers make of the padding behind it is never looked at.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from .layers import Builder
+
+UNKNOWN = 1  # id of an unknown token
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A batch of texts as vectors.
+
+    Args:
+        ids: int32 (batch, length), after word dropout.
+        vectors: float (batch, length, channels), 0 behind the end.
+        mask: float32 (batch, length, 1): 1 for tokens.
+        positions: int32 (batch, length), from 0.
+        lengths: int32 (batch, 1).
+    """
+
+    ids: keras.KerasTensor
+    vectors: keras.KerasTensor
+    mask: keras.KerasTensor
+    positions: keras.KerasTensor
+    lengths: keras.KerasTensor
+
+    def backwards(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Turns a sequence (batch, length, channels) within each text's length; twice is as before."""
+        turned = keras.ops.where(self.positions < self.lengths, self.lengths - 1 - self.positions, self.positions)
+        return keras.ops.take_along_axis(x, keras.ops.expand_dims(turned, -1), 1)
+
+    def last(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """What stands at the last token: (batch, channels)."""
+        here = keras.ops.cast(keras.ops.equal(self.positions, self.lengths - 1), x.dtype)
+        return keras.ops.sum(x * keras.ops.expand_dims(here, -1), 1)
+
+
+def embed(
+    build: Builder, vocabulary: int, channels: int, *, word_dropout: float, spatial_dropout: float, freeze: bool, vectors: np.ndarray | None
+) -> tuple[keras.KerasTensor, Embedded]:
+    """The input of a text network, and its embedding.
+
+    Args:
+        vocabulary: number of ids.
+        channels: of the embedding.
+        word_dropout: share of tokens taken for unknown ones while training (Iyyer et al. 2015).
+        spatial_dropout: share of channels dropped for a whole text (Tompson et al. 2015).
+        freeze: do not train the embedding.
+        vectors: float (vocabulary, channels) to begin with; else uniform in [-0.05, 0.05].
+    """
+    inputs = keras.Input((None,), dtype="int32", name="ids")
+    ids = inputs
+    present = keras.ops.not_equal(inputs, 0)
+    if word_dropout:
+        kept = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")(keras.ops.ones_like(inputs, dtype="float32"))
+        ids = keras.ops.where(keras.ops.logical_and(present, keras.ops.equal(kept, 0.0)), UNKNOWN, ids)
+    initializer = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed())
+    layer = keras.layers.Embedding(vocabulary, channels, embeddings_initializer=initializer, trainable=not freeze, name="embedding")
+    x = layer(ids)
+    if vectors is not None:
+        layer.embeddings.assign(vectors)
+    mask = keras.ops.expand_dims(keras.ops.cast(present, x.dtype), -1)
+    if spatial_dropout:
+        x = keras.layers.SpatialDropout1D(spatial_dropout, seed=build.seed(), name="spatial_dropout")(x)
+    lengths = keras.ops.sum(keras.ops.cast(present, "int32"), 1, keepdims=True)
+    positions = keras.ops.cumsum(keras.ops.ones_like(inputs), 1) - 1
+    return inputs, Embedded(ids, x * mask, mask, positions, lengths)
+
+
+def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: str = "pool") -> keras.KerasTensor:
+    """A sequence (batch, length, channels) as a vector (batch, channels), its tokens alone.
+
+    Args:
+        kind: `last`, `max`, `mean`, or `attention`: a weighted mean, the weights a softmax of a learned score (Yang et al. 2016).
+    """
+    if kind == "last":
+        return text.last(x)
+    if kind == "mean":
+        return keras.ops.sum(x * text.mask, 1) / keras.ops.cast(text.lengths, x.dtype)
+    lowest = (text.mask - 1.0) * 1e4  # in range of float16
+    if kind == "max":
+        return keras.ops.max(x + lowest, 1)
+    score = keras.layers.Dense(1, use_bias=False, name=f"{name}_score", **build.kernel())(keras.layers.Dense(x.shape[-1], activation="tanh", name=f"{name}_hidden", **build.kernel())(x))
+    return keras.ops.sum(x * keras.ops.softmax(score + lowest, 1), 1)
+
+
+def classify(
+    build: Builder, name: str, inputs: keras.KerasTensor, x: keras.KerasTensor, classes: int, *, dense: tuple[int, ...], dropout: float,
+    wide: np.ndarray | None, wide_initial: float, wide_dropout: float,
+) -> keras.Model:  # fmt: skip
+    """The head: pooled vector (batch, channels) -> logits, with the wide part added where there is one.
+
+    Args:
+        dense: width of dense layers before the output.
+        wide: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of n-grams.
+        wide_initial: weight that each n-gram begins with.
+        wide_dropout: share of n-grams left out while training.
+    """
+    x = build.normalize(x, "norm_pool")
+    for number, width in enumerate(dense, 1):
+        x = build.dropout(x, dropout, f"dropout{number}")
+        x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
+    x = build.logits(classes)(build.dropout(x, dropout))
+    if wide is None:
+        return keras.Model(inputs, x, name=name)
+    grams = keras.Input((None,), dtype="int32", name="ngrams")
+    ratios = keras.layers.Embedding(len(wide), classes, trainable=False, name="ratios", dtype="float32")
+    weights = keras.layers.Embedding(len(wide), 1, embeddings_initializer=keras.initializers.Constant(wide_initial), name="ngram_weights", dtype="float32")
+    votes = ratios(grams) * weights(grams)  # (B, n-grams, classes); the ratio of padding is 0
+    ratios.embeddings.assign(wide)
+    if wide_dropout:
+        votes = keras.layers.Dropout(wide_dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32")(votes)
+    return keras.Model([inputs, grams], keras.layers.Add(name="wide_and_deep", dtype="float32")([x, keras.ops.sum(votes, 1)]), name=name)

@@ -1,0 +1,243 @@
+"""Text classification: a network of ours, trained from the start on labelled texts."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import config, datasets, evaluation, models
+from tfpipelines.config.text_networks import BiLSTM, TextNetworks
+from tfpipelines.config.texts import TextData
+from tfpipelines.errors import counted
+from tfpipelines.runs import RunFolder, atomic_write
+
+from .classification import Classification
+
+_SHOWN_MISTAKES = 24
+_SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
+_INFERENCE_BATCH = 256
+_CHARACTER_SHARE = 0.5  # of a word n-gram's say that a character n-gram has: they overlap
+_LONGEST = {"word": 512, "ngram": 512, "char": 2048}
+
+
+class TextClassification(Classification):
+    """The task `text-cls`."""
+
+    class Pipeline(config.Pipeline):
+        """A text-cls pipeline."""
+
+        default_network = "bilstm"
+
+        task: Literal["text-cls"] = "text-cls"
+        data: TextData
+        model: TextNetworks = BiLSTM()
+
+    source_fields = ("layout", "text_column", "label_column", "split_column", "follow_links", "multi_label")
+    reading_fields = (*(name for name in source_fields if name != "multi_label"), "on_bad")
+    place_fields = ("layout",)
+    explains = True
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
+        fields = self._data(*self.source_fields, "on_bad", "standardize", "level", *(self.split_fields if splitting else ()))
+        if not splitting:
+            fields["multi_label"] = self._several_labels
+        return datasets.read_text_samples(findings, path=path, seed=self.pipeline.seed, splitting=splitting, **fields)
+
+    def _prepare(self, findings) -> None:
+        data, wide = self.pipeline.data, self.pipeline.model.wide
+        texts, rows = self._texts(self.samples), self.samples.rows("train")
+        tokens, *grams = self._tokens(texts, (self._cutter, *_wide_cutters(wide, data.standardize)))
+        vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
+        longest = int(tokens.lengths[rows].max())
+        max_length = min(longest, _LONGEST[data.level]) if data.max_length == "auto" else data.max_length
+        parts = [(cutter, part.vocabulary(rows, wide.size, wide.min_count)) for cutter, part in zip(_wide_cutters(wide, data.standardize), grams)]
+        self.front = models.TextFront(self._cutter, vocabulary, max_length, tuple(parts))
+        sequences = tokens.sequences(vocabulary)
+        self.samples = datasets.check_tokens(self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings)
+        self.samples.facts["multi_label"] = self.multi_label
+        self.samples.store = self._store(tokens, *grams)
+        self.vectors = None
+        if data.vectors is not None:
+            self.vectors, found = datasets.read_vectors(data.vectors, vocabulary, self.pipeline.seed)
+            self.samples.facts["about"].append(f"word vectors: {self.vectors.shape[1]} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}")
+        self.ratios = self._log_count_ratios()
+
+    def recall(self, facts: dict[str, Any]) -> None:
+        super().recall(facts)
+        self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+
+    def training_batches(self, first_step: int, last_step: int):
+        rows, labels = self._training_rows()
+        return datasets.training_text_batches(
+            self.samples.store,
+            rows,
+            self._training_targets(labels),
+            batch_size=self.pipeline.train.batch_size,
+            seed=self.pipeline.seed,
+            first_step=first_step,
+            last_step=last_step,
+        )
+
+    # --- model
+    def build(self, fused: bool):
+        network = dict(self.pipeline.model)
+        builder, wide = models.TEXT_NETWORKS[network.pop("name")], network.pop("wide")
+        part = {"wide": self.ratios, "wide_initial": wide.initial, "wide_dropout": wide.dropout}
+        return builder(self.front.vocabulary_size, len(self.classes), **network, **part, vectors=self.vectors, seed=self.pipeline.seed, fused=fused)
+
+    def artifact(self, core):
+        return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
+
+    # --- results
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        atomic_write(folder / "vocabulary.txt", "".join(f"{_visible(name)}\n" for name in ["[PAD]", "[UNK]", *self.front.vocabulary]))
+        if self.ratios is not None:
+            weights = artifact.core.get_layer("ngram_weights").get_weights()[0]
+            names = [f"'{name[::2]}'" if cutter.split == "character" else name for cutter, part in self.front.wide for name in part]
+            atomic_write(folder / "ngrams.csv", evaluation.to_csv(evaluation.strongest_ngrams(names, (self.ratios * weights)[2:], self.classes, _SHOWN_NGRAMS)))
+        return super().evaluate(artifact, folder, history, best_epoch)
+
+    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+        self.front = models.TextFront.of(model, self._max_length)
+        return super().evaluate_new(model, temperature, path, split, out)
+
+    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
+        data = self.pipeline.data
+        self.front = models.TextFront.of(model, self._max_length)
+        entries = datasets.raw_texts(inputs, data.standardize, data.text_column, data.follow_links)
+        good = [number for number, entry in enumerate(entries) if not entry.error]
+        texts = [entries[number].text for number in good]
+        probabilities = np.zeros((len(entries), len(self.classes)))
+        if good:
+            probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), temperature)
+        table = evaluation.prediction_table(
+            [entry.item for entry in entries], probabilities, self.classes, errors=[entry.error for entry in entries],
+            text=[entry.text for entry in entries], multi_label=self._several_labels,
+        )  # fmt: skip
+        if explain:
+            explanations = iter(self._explain(model, texts, batch_size))
+            places = set(good)
+            table.insert(len(table.columns) - ("error" in table), "explanation", [next(explanations) if number in places else None for number in range(len(entries))])
+        return table
+
+    def draw_explanations(self, table, path: Path) -> None:
+        rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
+        names = [f"p_{name}" if f"p_{name}" in table else name for name in self.classes]
+        entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
+        evaluation.write_words(path, "Which words moved the predictions", entries)
+
+    # --- details
+    @property
+    def _cutter(self) -> "models.Cutter":
+        data = self.pipeline.data
+        standardize = None if data.standardize == "none" else data.standardize
+        ngrams = tuple(range(1, data.ngrams + 1)) if data.level == "ngram" else None
+        return models.Cutter("character" if data.level == "char" else "whitespace", standardize, ngrams)
+
+    @property
+    def multi_label(self) -> bool:
+        return getattr(self, "_several_labels", False) or super().multi_label
+
+    def _texts(self, samples) -> list[str]:
+        """The text of every row up to the last one in use; the row number is the place."""
+        texts = [""] * (int(samples.frame.index.max()) + 1)
+        for row, text in zip(samples.frame.index, samples.frame["text"]):
+            texts[row] = text
+        return texts
+
+    def _tokens(self, texts: list[str], cutters) -> list["datasets.Tokens"]:
+        return [datasets.Tokens.of(*cutter.cut(texts)) for cutter in cutters]
+
+    def _store(self, tokens, *grams) -> "datasets.TextStore":
+        """Texts as the front would give them to the network.
+
+        Args:
+            tokens, grams: of the texts, as the front's cutters give them.
+        """
+        front = self.front
+        inputs = [tokens.sequences(front.vocabulary).cut(front.max_length)]
+        wide, before = None, 0
+        for part, (_, names) in zip(grams, front.wide):
+            known = part.sequences(names).known().shifted(before)
+            wide, before = known if wide is None else wide.beside(known), before + len(names)
+        return datasets.TextStore((*inputs, wide) if front.wide else tuple(inputs), few_shapes=_compiles_every_shape())
+
+    def _store_of(self, texts: list[str]) -> "datasets.TextStore":
+        return self._store(*self._tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
+
+    def _log_count_ratios(self) -> np.ndarray | None:
+        """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
+        if not self.front.wide:
+            return None
+        rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
+        ratios = datasets.log_count_ratios(self.samples.store.inputs[1], rows, labels, len(self.classes), self.front.wide_size)
+        start = 2
+        for cutter, names in self.front.wide:
+            if cutter.split == "character":
+                ratios[start : start + len(names)] *= _CHARACTER_SHARE
+            start += len(names)
+        return ratios
+
+    def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
+        targets = None if labels is None else datasets.Targets(labels, len(self.classes))
+        return datasets.evaluation_text_batches(samples.store, rows, targets, batch_size=max(_INFERENCE_BATCH, self.pipeline.train.batch_size))[0]
+
+    def _logits(self, core, samples, rows: np.ndarray, batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+        if samples.store is None:
+            samples.store = self._store_of(self._texts(samples))
+        batches, places = datasets.evaluation_text_batches(samples.store, rows, None, batch_size=batch_size)
+        return core.predict(batches, verbose=0)[places]
+
+    def _scores(self, core, texts: list[str], batch_size: int) -> np.ndarray:
+        batches, places = datasets.evaluation_text_batches(self._store_of(texts), np.arange(len(texts)), None, batch_size=batch_size)
+        return core.predict(batches, verbose=0)[places]
+
+    def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
+        return evaluation.probabilities(logits, temperature, self.multi_label)
+
+    def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
+        return self._answer(self._logits(models.core_of(model), samples, rows), temperature)
+
+    def _explain(self, model, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict[str, Any]]:
+        if not texts:
+            return []
+        core = models.core_of(model)
+        characters = self.pipeline.data.level == "char" and datasets.unspaced_share(texts) > 0.3
+        return evaluation.explain_texts(texts, lambda some: self._scores(core, some, batch_size), self.classes, characters, self.multi_label)
+
+    def _draw_mistakes(self, model, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+        frame = samples.frame.loc[rows[mistakes]]
+        table = evaluation.prediction_table(frame["item"], probabilities[mistakes], self.classes, list(frame["label"]), text=list(frame["text"]), multi_label=self.multi_label)
+        atomic_write(plots.parent / "mistakes.csv" if plots.name == "plots" else plots / "mistakes.csv", evaluation.to_csv(table))
+        shown = table.head(_SHOWN_MISTAKES)
+        explanations = self._explain(model, list(shown["text"]))
+        entries = [
+            {"item": row["item"], "text": row["text"], "label": row["label"], "predicted": row["predicted"], "confidence": share, "explanation": explanation}
+            for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
+        ]
+        evaluation.write_words(plots / "mistakes.html", f"The {len(entries)} most confident of {len(mistakes)} mistakes", entries)
+
+
+def _wide_cutters(wide, standardize: str) -> list["models.Cutter"]:
+    """How the n-grams of the wide part are cut, word n-grams first."""
+    standardize = None if standardize == "none" else standardize
+    cutters = []
+    if wide.words:
+        cutters.append(models.Cutter("whitespace", standardize, tuple(range(1, wide.words + 1))))
+    if wide.characters:
+        low, high = wide.characters
+        cutters.append(models.Cutter("character", standardize, tuple(range(low, high + 1))))
+    return cutters
+
+
+def _compiles_every_shape() -> bool:
+    """Whether the backend would compile the network anew for every length of a batch."""
+    import keras
+
+    return keras.backend.backend() != "tensorflow"
+
+
+def _visible(name: str) -> str:
+    """A token in one line, whatever it holds."""
+    return name if name.isprintable() else repr(name)
