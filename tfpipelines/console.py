@@ -219,8 +219,14 @@ def _figure(metrics: dict[str, Any], part: str, name: str) -> str:
     return f"{text} ± {spread['std']:.4f} ({spread['min']:.4f} to {spread['max']:.4f})" if spread else text
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read our output has left: the command line knows what to do, rich would leave with 1."""
+        raise BrokenPipeError
+
+
 def _console(stream) -> Console:
-    console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     return console

@@ -27,8 +27,17 @@ def digit_images(items):
         return archive["x"][[int(item) for item in items]]
 
 
+def review_texts(items):
+    table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")
+    return table["text"].iloc[[int(item) for item in items]].tolist()
+
+
 # task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input)
-CASES = {"image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images)}
+SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=50", "data.limit=64"]
+CASES = {
+    "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
+    "text-cls": ("text-cls", SMALL_TEXT, review_texts),
+}
 
 
 @pytest.fixture(params=sorted(CASES))

@@ -9,7 +9,8 @@ from .batches import Targets, rows_at, tuned
 from .tokens import Sequences
 
 WINDOW = 16  # batches that are sorted by length together
-_PADDED = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # lengths where every other one would be compiled anew
+_PADDED = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # lengths, where every other one would be compiled anew
+_PADDED_MORE = (256, 1024, 4096, 16384)  # of further inputs, whose length costs less than a compilation
 
 
 @dataclass
@@ -31,20 +32,16 @@ class TextStore:
 
     def gather(self, rows: tf.Tensor):
         """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs."""
-        padded = tuple(self._pad(tf.gather(ragged, rows)) for ragged in self._ragged)
+        padded = tuple(self._pad(tf.gather(sequences.ragged(), rows), _PADDED_MORE if number else _PADDED) for number, sequences in enumerate(self.inputs))
         return padded if len(padded) > 1 else padded[0]
 
-    @property
-    def _ragged(self) -> list[tf.RaggedTensor]:
-        return [sequences.ragged() for sequences in self.inputs]
-
-    def _pad(self, ragged: tf.RaggedTensor) -> tf.Tensor:
+    def _pad(self, ragged: tf.RaggedTensor, sizes: tuple[int, ...]) -> tf.Tensor:
         length = tf.maximum(ragged.bounding_shape(1), 1)
         if self.few_shapes:
-            steps = tf.constant(_PADDED, length.dtype)
+            steps = tf.constant(sizes, length.dtype)
             above = tf.reduce_min(tf.where(steps >= length, steps, steps.dtype.max))
-            whole = -(-length // _PADDED[-1]) * _PADDED[-1]
-            length = tf.where(length > _PADDED[-1], whole, above)
+            whole = -(-length // sizes[-1]) * sizes[-1]
+            length = tf.where(length > sizes[-1], whole, above)
         return tf.ensure_shape(ragged.to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length])), [ragged.shape[0], None])
 
 

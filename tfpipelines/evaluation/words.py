@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from ..runs import atomic_write
 
 _MOST_WORDS = 400  # of a text that are looked at
+_GROUP = 64  # texts whose variants are scored together
 
 
 def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], classes: list[str], characters: bool = False, multi_label: bool = False) -> list[dict[str, Any]]:
@@ -29,17 +30,9 @@ def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], cl
         For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in the text,
         weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
     """
-    spans = [[match.span() for match in re.finditer(r"\S" if characters else r"\S+", text)][:_MOST_WORDS] for text in texts]
-    variants = [f"{text[:start]} {text[end:]}" for text, places in zip(texts, spans) for start, end in places]
-    logits = score([*texts, *variants]).astype(np.float64)
-    chosen = logits[: len(texts)].argmax(1)
-    owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
-    odds = _log_odds(logits, owners, multi_label)
-    without = iter(odds[len(texts) :])
-    results = []
-    for text, places, number, full in zip(texts, spans, chosen, odds):
-        words = [{"word": text[start:end], "start": start, "end": end, "weight": round(float(full - next(without)), 4)} for start, end in places]
-        results.append({"class": classes[number], "log_odds": round(float(full), 4), "words": words})
+    results: list[dict[str, Any]] = []
+    for start in range(0, len(texts), _GROUP):
+        results += _explain_group(texts[start : start + _GROUP], score, classes, r"\S" if characters else r"\S+", multi_label)
     return results
 
 
@@ -72,6 +65,21 @@ def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
     pages = [{**entry, "pieces": _pieces(entry["text"], entry["explanation"])} for entry in entries]
     atomic_write(path, environment.get_template("words.html.j2").render(title=title, entries=pages))
+
+
+def _explain_group(texts: list[str], score, classes: list[str], unit: str, multi_label: bool) -> list[dict[str, Any]]:
+    spans = [[match.span() for match in re.finditer(unit, text)][:_MOST_WORDS] for text in texts]
+    variants = [f"{text[:start]} {text[end:]}" for text, places in zip(texts, spans) for start, end in places]
+    logits = score([*texts, *variants]).astype(np.float64)
+    chosen = logits[: len(texts)].argmax(1)
+    owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
+    odds = _log_odds(logits, owners, multi_label)
+    without = iter(odds[len(texts) :])
+    results = []
+    for text, places, number, full in zip(texts, spans, chosen, odds):
+        words = [{"word": text[start:end], "start": start, "end": end, "weight": round(float(full - next(without)), 4)} for start, end in places]
+        results.append({"class": classes[number], "log_odds": round(float(full), 4), "words": words})
+    return results
 
 
 def _log_odds(logits: np.ndarray, numbers: np.ndarray, multi_label: bool) -> np.ndarray:

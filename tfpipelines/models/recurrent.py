@@ -58,7 +58,7 @@ def recurrent(
 
     def layer(width: int, name: str) -> keras.Layer:
         start = keras.initializers.Orthogonal(seed=build.seed())
-        return CELLS[cell](width, return_sequences=True, recurrent_initializer=start, name=name, **build.kernel())
+        return CELLS[cell](width, return_sequences=True, recurrent_initializer=start, seed=build.seed(), name=name, **build.kernel())
 
     # === Layers ===
     inputs, text = embed(build, vocabulary, channels, word_dropout=word_dropout, spatial_dropout=spatial_dropout, freeze=freeze_embedding, vectors=vectors)

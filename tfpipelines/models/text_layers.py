@@ -113,7 +113,7 @@ def classify(
     if wide is None:
         return keras.Model(inputs, x, name=name)
     grams = keras.Input((None,), dtype="int32", name="ngrams")
-    ratios = keras.layers.Embedding(len(wide), classes, trainable=False, name="ratios", dtype="float32")
+    ratios = keras.layers.Embedding(len(wide), classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32")
     weights = keras.layers.Embedding(len(wide), 1, embeddings_initializer=keras.initializers.Constant(wide_initial), name="ngram_weights", dtype="float32")
     votes = ratios(grams) * weights(grams)  # (B, n-grams, classes); the ratio of padding is 0
     ratios.embeddings.assign(wide)

@@ -68,7 +68,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def _assign(self, values: list) -> None:
         for weight, value in zip(self.model.weights, values):
-            weight.assign(value)
+            weight.assign(keras.ops.copy(value))  # jax gives the arrays of variables away to its compiled steps
 
 
 def _compiled(function):

@@ -22,9 +22,12 @@ def describe_device() -> str:
 
 
 def jit_compile(setting: bool | str, model: keras.Model) -> bool:
-    """Whether XLA compiles the steps; `auto`: on accelerators, unless a layer has kernels of its own there, as recurrent ones do."""
+    """Whether XLA compiles the steps. `auto`: on jax always, as there nothing else does; with tensorflow on accelerators,
+    unless a layer has kernels of its own there, as recurrent ones do."""
     if setting != "auto":
         return setting
+    if keras.backend.backend() == "jax":
+        return True
     return on_accelerator() and all(getattr(layer, "supports_jit", True) for layer in model.layers)
 
 
