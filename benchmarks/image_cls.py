@@ -10,54 +10,23 @@ machine is needed: nothing else should run.
 """
 
 import argparse
-import csv
-import json
 import os
 import platform
-import re
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from measure import epoch_seconds, figure, report, report_quality, test_accuracy, tfpipe_run, timed
 
 HERE = Path(__file__).resolve().parent
 DIGITS = HERE.parent / "data" / "digits" / "digits.npz"
-QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-
-
-def timed(command: list[str]) -> tuple[float, str]:
-    """Seconds and standard output of a command."""
-    began = time.perf_counter()
-    result = subprocess.run(command, capture_output=True, text=True, env=QUIET, check=True)
-    return time.perf_counter() - began, result.stdout
 
 
 def ours(folder: Path, *overrides: str) -> tuple[float, Path]:
     """Seconds of one `tfpipe run image-cls`, and its run folder."""
-    seconds, out = timed([sys.executable, "-m", "tfpipelines", "run", "image-cls", "--out", str(folder), "--json", *overrides])
-    return seconds, Path(json.loads(out)["run"])
-
-
-def epoch_seconds(run: Path) -> float:
-    """Median after the first epoch, as the peers report it."""
-    with open(run / "history.csv", newline="") as file:
-        return statistics.median([float(row["seconds"]) for row in csv.DictReader(file)][1:])
-
-
-def figure(text: str, name: str) -> float:
-    """A named figure of a peer's output."""
-    return float(re.search(rf"{name} ([\d.]+)", text)[1])
-
-
-def report(name: str, values: list[float], unit: str = "s") -> float:
-    """Prints and returns the median."""
-    median = statistics.median(values)
-    print(f"  {name:<44} {median:8.3f} {unit}   ({', '.join(f'{value:.3f}' for value in values)})", flush=True)
-    return median
+    return tfpipe_run("image-cls", folder, *overrides)
 
 
 def speed(peers: Path, rounds: int) -> None:
@@ -105,11 +74,11 @@ def quality(peers: Path, rounds: int) -> None:
         for seed in range(3):
             spent, run = ours(Path(name), f"seed={seed}")
             seconds.append(spent)
-            accuracies["tfpipe run image-cls"].append(json.loads((run / "metrics.json").read_text())["test"]["accuracy"])
+            accuracies["tfpipe run image-cls"].append(test_accuracy(run))
             accuracies["plain Keras script"].append(figure(timed([sys.executable, str(peers / "digits_keras.py"), str(seed)])[1], "test_accuracy"))
     print("test accuracy, seeds 0, 1, 2:")
     for name, values in accuracies.items():
-        print(f"  {name:<44} mean {statistics.mean(values):.4f}   range {min(values):.4f} to {max(values):.4f}   ({', '.join(map(str, values))})")
+        report_quality(name, values)
     report("whole command", seconds)
 
 

@@ -152,7 +152,7 @@ class _Route:
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
         averaged = training.AveragedWeights(settings.ema) if settings.ema else None
-        artifact, monitor = self.fresh_artifact(), "loss" if validation is None else "val_loss"
+        artifact, monitor = self.fresh_artifact(), task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
             artifact.set_weights(weights)

@@ -9,16 +9,28 @@ from pydantic import BaseModel
 from tfpipelines import config, datasets, models, training
 from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet
+from tfpipelines.config.text_networks import GRU, LSTM, RNN, BagOfWords, BiLSTM, TextCNN, Transformer
 from tfpipelines.config.train import Train
 from tfpipelines.tasks import SCHEMAS
 
 
-@pytest.mark.parametrize("section", [MLP, CNN, ResNet])
+IMAGE, TEXT = [MLP, CNN, ResNet], [RNN, LSTM, GRU, BiLSTM, TextCNN, Transformer, BagOfWords]
+
+
+@pytest.mark.parametrize("section", IMAGE + TEXT)
 def test_networks_have_the_builders_arguments_and_defaults(section):
     name = section.model_fields["name"].default
-    signature = inspect.signature(models.IMAGE_NETWORKS[name]).parameters
+    signature = inspect.signature((models.IMAGE_NETWORKS if section in IMAGE else models.TEXT_NETWORKS)[name]).parameters
     plain = {key: parameter.default for key, parameter in signature.items() if parameter.kind is parameter.POSITIONAL_OR_KEYWORD}
-    assert {key: value for key, value in plain.items() if key not in ("input_shape", "classes")} == {key: field.default for key, field in section.model_fields.items() if key != "name"}
+    # `wide` is a section of its own, which the task turns into the builder's keyword arguments
+    fields = {key: field.default for key, field in section.model_fields.items() if key not in ("name", "wide")}
+    assert {key: value for key, value in plain.items() if key not in ("input_shape", "vocabulary", "classes")} == fields
+
+
+def test_wide_part_has_the_builders_defaults():
+    signature, fields = inspect.signature(models.TEXT_NETWORKS["cnn"]).parameters, BiLSTM.model_fields["wide"].annotation.model_fields
+    assert {name: signature[f"wide_{name}"].default for name in ("initial", "dropout")} == {name: fields[name].default for name in ("initial", "dropout")}
+    assert signature["deep_weight"].default == fields["deep_weight"].default
 
 
 def test_optimizer_has_the_schemas_defaults():
@@ -37,6 +49,7 @@ def test_json_schema_describes_every_field():
     assert set(schema["properties"]) == {"name", "seed", "task", "data", "model", "train", "evaluation", "search"}
     assert schema["$defs"]["Train"]["properties"]["learning_rate"]["exclusiveMinimum"] == 0
     assert set(schema["properties"]["model"]["discriminator"]["mapping"]) == set(models.IMAGE_NETWORKS)
+    assert set(SCHEMAS["text-cls"].model_json_schema()["properties"]["model"]["discriminator"]["mapping"]) == set(models.TEXT_NETWORKS)
 
 
 def choices(annotation):
@@ -58,14 +71,15 @@ def fields(section, path=""):
             yield from ((f"{path}{name}", value) for value in choices(Annotated[(inner, *field.metadata)] if field.metadata else inner))
 
 
-@pytest.mark.parametrize("section", [MLP, CNN, ResNet])
+@pytest.mark.parametrize("section", IMAGE + TEXT)
 def test_every_choice_can_be_written_on_the_command_line(section):
     name = section.model_fields["name"].default
-    schema = SCHEMAS["image-cls"]
+    task = "image-cls" if section in IMAGE else "text-cls"
+    schema = SCHEMAS[task]
     found = [pair for part in ("data", "train", "evaluation") for pair in fields(schema.model_fields[part].annotation, f"{part}.")] + list(fields(section, "model."))
     assert len(found) > 50
     for key, value in found:
-        pipeline = config.load("image-cls", [f"model.name={name}", f"{key}={value}", "train.warmup_epochs=0"], schemas=SCHEMAS).pipeline
+        pipeline = config.load(task, [f"model.name={name}", f"{key}={value}", "train.warmup_epochs=0"], schemas=SCHEMAS).pipeline
         for part in key.split("."):
             pipeline = getattr(pipeline, part)
         assert pipeline == value, key

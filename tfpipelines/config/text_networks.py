@@ -11,14 +11,18 @@ Pooling = Literal["last", "max", "mean", "attention"]
 
 
 class Wide(Section):
-    """The wide part: n-grams that speak for the classes directly, weighed by their log-count ratios (Wang & Manning 2012)."""
+    """The wide part: n-grams that speak for the classes directly, weighed by their log-count ratios (Wang & Manning 2012).
+
+    It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own.
+    """
 
     words: Annotated[int, Field(ge=0, le=5)] = Field(0, description="longest word n-gram; 0: none")
     characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = Field((), description="shortest and longest character n-gram, such as [3, 5]; []: none")
     min_count: Count = Field(2, description="n-grams that occur less often in training are left out")
     size: Count = Field(200_000, description="most n-grams of each kind")
-    initial: Positive = Field(0.03, description="weight that every n-gram begins with")
+    initial: Positive = Field(0.05, description="weight that every n-gram begins with")
     dropout: Fraction = Field(0.0, description="share of n-grams left out while training")
+    deep_weight: Positive = Field(0.3, description="what the network's logits count beside those of the n-grams")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Wide":

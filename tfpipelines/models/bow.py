@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from .layers import Builder
-from .text_layers import classify, embed
+from .text_layers import classify, embed, masked
 
 _FACTOR = 7919  # prime; with at most 2**18 buckets no product leaves int32
 
@@ -27,8 +27,10 @@ def bow(
     weight_decay: float = 0.0,
     *,
     wide: np.ndarray | None = None,
-    wide_initial: float = 0.03,
+    wide_initial: float = 0.05,
     wide_dropout: float = 0.0,
+    deep_weight: float = 0.3,
+    parts: bool = False,
     vectors: np.ndarray | None = None,
     seed: int | None = None,
     fused: bool = False,
@@ -42,18 +44,19 @@ def bow(
         buckets: rows that n-grams are hashed into, at most 2**18.
         pooling: `mean` or `max`, over words and n-grams together.
         embedding, freeze_embedding, word_dropout, spatial_dropout, vectors: see `text_layers.embed`.
-        dense, dropout, wide, wide_initial, wide_dropout: see `text_layers.classify`.
+        dense, dropout, wide, wide_initial, wide_dropout, deep_weight, parts: see `text_layers.classify`.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
 
     Returns:
-        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes).
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with `parts` of
+            three times as many.
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     channels = embedding if vectors is None else vectors.shape[1]
 
     # === Layers ===
     inputs, text = embed(build, vocabulary, channels, word_dropout=word_dropout, spatial_dropout=spatial_dropout, freeze=freeze_embedding, vectors=vectors)
-    parts, masks = [text.vectors], [text.mask]
+    pieces, masks = [text.vectors], [text.mask]
     if ngrams > 1:
         table = keras.layers.Embedding(buckets, channels, embeddings_initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed()), name="ngram_embedding")
         hashed = text.ids % buckets
@@ -61,10 +64,11 @@ def bow(
             following = keras.ops.pad(text.ids, [[0, 0], [0, size - 1]])[:, size - 1 :]  # the id `size` - 1 places on, 0 behind the end
             hashed = (hashed * _FACTOR + following) % buckets
             mask = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(following, 0), text.mask.dtype), -1)
-            parts.append(table(hashed) * mask)  # (B, T, channels)
+            pieces.append(table(hashed) * mask)  # (B, T, channels)
             masks.append(mask)
-    x, mask = keras.ops.concatenate(parts, 1), keras.ops.concatenate(masks, 1)
-    x = keras.ops.sum(x, 1) / keras.ops.sum(mask, 1) if pooling == "mean" else keras.ops.max(x + (mask - 1.0) * 1e4, 1)
+    x, mask = keras.ops.concatenate(pieces, 1), keras.ops.concatenate(masks, 1)
+    x = keras.ops.sum(x, 1) / keras.ops.sum(mask, 1) if pooling == "mean" else keras.ops.max(masked(x, mask), 1)
 
     # === Functional model ===
-    return classify(build, "bow", inputs, x, classes, dense=dense, dropout=dropout, wide=wide, wide_initial=wide_initial, wide_dropout=wide_dropout)
+    head = {"dense": dense, "dropout": dropout, "wide": wide, "wide_initial": wide_initial, "wide_dropout": wide_dropout, "deep_weight": deep_weight, "parts": parts}
+    return classify(build, "bow", inputs, x, classes, **head)

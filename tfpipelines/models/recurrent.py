@@ -28,8 +28,10 @@ def recurrent(
     *,
     cell: str,
     wide: np.ndarray | None = None,
-    wide_initial: float = 0.03,
+    wide_initial: float = 0.05,
     wide_dropout: float = 0.0,
+    deep_weight: float = 0.3,
+    parts: bool = False,
     vectors: np.ndarray | None = None,
     seed: int | None = None,
     fused: bool = False,
@@ -47,11 +49,12 @@ def recurrent(
         bidirectional: read backwards, too; both directions' outputs stand side by side.
         cell: `rnn`, `lstm` or `gru`.
         embedding, freeze_embedding, word_dropout, spatial_dropout, vectors: see `text_layers.embed`.
-        dense, dropout, wide, wide_initial, wide_dropout: see `text_layers.classify`.
+        dense, dropout, wide, wide_initial, wide_dropout, deep_weight, parts: see `text_layers.classify`.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
 
     Returns:
-        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes).
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with `parts` of
+            three times as many.
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     channels = embedding if vectors is None else vectors.shape[1]
@@ -77,4 +80,5 @@ def recurrent(
 
     # === Functional model ===
     name = f"bi{cell}" if bidirectional else cell
-    return classify(build, name, inputs, x, classes, dense=dense, dropout=dropout, wide=wide, wide_initial=wide_initial, wide_dropout=wide_dropout)
+    head = {"dense": dense, "dropout": dropout, "wide": wide, "wide_initial": wide_initial, "wide_dropout": wide_dropout, "deep_weight": deep_weight, "parts": parts}
+    return classify(build, name, inputs, x, classes, **head)

@@ -25,8 +25,10 @@ def text_cnn(
     weight_decay: float = 0.0,
     *,
     wide: np.ndarray | None = None,
-    wide_initial: float = 0.03,
+    wide_initial: float = 0.05,
     wide_dropout: float = 0.0,
+    deep_weight: float = 0.3,
+    parts: bool = False,
     vectors: np.ndarray | None = None,
     seed: int | None = None,
     fused: bool = False,
@@ -40,11 +42,12 @@ def text_cnn(
         kernel_sizes: widths, in tokens.
         pooling: `max`, `mean` or `attention`.
         embedding, freeze_embedding, word_dropout, spatial_dropout, vectors: see `text_layers.embed`.
-        dense, dropout, wide, wide_initial, wide_dropout: see `text_layers.classify`.
+        dense, dropout, wide, wide_initial, wide_dropout, deep_weight, parts: see `text_layers.classify`.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
 
     Returns:
-        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes).
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with `parts` of
+            three times as many.
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     channels = embedding if vectors is None else vectors.shape[1]
@@ -58,4 +61,5 @@ def text_cnn(
     x = keras.ops.concatenate(pooled, -1) if len(pooled) > 1 else pooled[0]
 
     # === Functional model ===
-    return classify(build, "cnn", inputs, x, classes, dense=dense, dropout=dropout, wide=wide, wide_initial=wide_initial, wide_dropout=wide_dropout)
+    head = {"dense": dense, "dropout": dropout, "wide": wide, "wide_initial": wide_initial, "wide_dropout": wide_dropout, "deep_weight": deep_weight, "parts": parts}
+    return classify(build, "cnn", inputs, x, classes, **head)

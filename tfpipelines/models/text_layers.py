@@ -76,6 +76,15 @@ def embed(
     return inputs, Embedded(ids, x * mask, mask, positions, lengths)
 
 
+def masked(x: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
+    """x where the mask is 1, else a number below all others, in range of float16.
+
+    Not by adding a mask of (batch, length, 1): `keras.ops.add` on tensorflow (3.15) takes that for a bias of the channels
+    where the batch is 1 and there are as many tokens as channels.
+    """
+    return keras.ops.where(keras.ops.greater(mask, 0.5), x, -1e4)
+
+
 def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: str = "pool") -> keras.KerasTensor:
     """A sequence (batch, length, channels) as a vector (batch, channels), its tokens alone.
 
@@ -86,24 +95,26 @@ def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: 
         return text.last(x)
     if kind == "mean":
         return keras.ops.sum(x * text.mask, 1) / keras.ops.cast(text.lengths, x.dtype)
-    lowest = (text.mask - 1.0) * 1e4  # in range of float16
     if kind == "max":
-        return keras.ops.max(x + lowest, 1)
+        return keras.ops.max(masked(x, text.mask), 1)
     score = keras.layers.Dense(1, use_bias=False, name=f"{name}_score", **build.kernel())(keras.layers.Dense(x.shape[-1], activation="tanh", name=f"{name}_hidden", **build.kernel())(x))
-    return keras.ops.sum(x * keras.ops.softmax(score + lowest, 1), 1)
+    return keras.ops.sum(x * keras.ops.softmax(masked(score, text.mask), 1), 1)
 
 
 def classify(
     build: Builder, name: str, inputs: keras.KerasTensor, x: keras.KerasTensor, classes: int, *, dense: tuple[int, ...], dropout: float,
-    wide: np.ndarray | None, wide_initial: float, wide_dropout: float,
+    wide: np.ndarray | None, wide_initial: float, wide_dropout: float, deep_weight: float, parts: bool,
 ) -> keras.Model:  # fmt: skip
-    """The head: pooled vector (batch, channels) -> logits, with the wide part added where there is one.
+    """The head: pooled vector (batch, channels) -> logits, with those of the wide part where there is one.
 
     Args:
         dense: width of dense layers before the output.
         wide: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of n-grams.
         wide_initial: weight that each n-gram begins with.
         wide_dropout: share of n-grams left out while training.
+        deep_weight: what the network's logits count beside those of the n-grams.
+        parts: with a wide part, the logits of the n-grams and of the network follow those of the whole, so that each can be
+            trained by a loss of its own: (batch, 3 * classes).
     """
     x = build.normalize(x, "norm_pool")
     for number, width in enumerate(dense, 1):
@@ -119,4 +130,6 @@ def classify(
     ratios.embeddings.assign(wide)
     if wide_dropout:
         votes = keras.layers.Dropout(wide_dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32")(votes)
-    return keras.Model([inputs, grams], keras.layers.Add(name="wide_and_deep", dtype="float32")([x, keras.ops.sum(votes, 1)]), name=name)
+    votes = keras.ops.sum(votes, 1)
+    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, keras.layers.Rescaling(deep_weight, name="deep_weight", dtype="float32")(x)])
+    return keras.Model([inputs, grams], keras.ops.concatenate([whole, votes, x], -1) if parts else whole, name=name)

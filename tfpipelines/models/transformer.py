@@ -29,8 +29,10 @@ def transformer(
     weight_decay: float = 0.0,
     *,
     wide: np.ndarray | None = None,
-    wide_initial: float = 0.03,
+    wide_initial: float = 0.05,
     wide_dropout: float = 0.0,
+    deep_weight: float = 0.3,
+    parts: bool = False,
     vectors: np.ndarray | None = None,
     seed: int | None = None,
     fused: bool = False,
@@ -47,12 +49,13 @@ def transformer(
         attention_dropout: share dropped of attention weights and behind each part of a block.
         pooling: `max`, `mean` or `attention`.
         embedding, freeze_embedding, word_dropout, spatial_dropout, vectors: see `text_layers.embed`.
-        dense, dropout, wide, wide_initial, wide_dropout: see `text_layers.classify`.
+        dense, dropout, wide, wide_initial, wide_dropout, deep_weight, parts: see `text_layers.classify`.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; normalization is that of the
             head, blocks have layer normalization.
 
     Returns:
-        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes).
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with `parts` of
+            three times as many.
 
     Raises:
         ValueError: if the embedding is odd, or no multiple of `heads`.
@@ -77,11 +80,12 @@ def transformer(
     x = pool(build, pooling, keras.layers.LayerNormalization(name="norm_last")(x), text)
 
     # === Functional model ===
-    return classify(build, "transformer", inputs, x, classes, dense=dense, dropout=dropout, wide=wide, wide_initial=wide_initial, wide_dropout=wide_dropout)
+    head = {"dense": dense, "dropout": dropout, "wide": wide, "wide_initial": wide_initial, "wide_dropout": wide_dropout, "deep_weight": deep_weight, "parts": parts}
+    return classify(build, "transformer", inputs, x, classes, **head)
 
 
 def _sinusoids(positions: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     """Positions as sines and cosines of wavelengths from 2 pi to 20,000 pi tokens, float32 (batch, length, channels)."""
     rates = np.exp(-math.log(10_000.0) * np.arange(0, channels, 2) / channels).tolist()
-    angles = keras.ops.expand_dims(keras.ops.cast(positions, "float32"), -1) * rates  # (B, T, channels / 2)
+    angles = keras.ops.expand_dims(keras.ops.cast(positions, "float32"), -1) * keras.ops.convert_to_tensor(rates, "float32")  # (B, T, channels / 2)
     return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], -1)

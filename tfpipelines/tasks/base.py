@@ -70,6 +70,11 @@ class Task(ABC):
     def compile(self, core, optimizer, **settings) -> None:
         """Compiles the core with the task's loss and metrics; `settings` go to `compile` as they are."""
 
+    @property
+    def monitored(self) -> str:
+        """The figure by which the best epoch is chosen, as the logs name it; that of the validation part where there is one."""
+        return "loss"
+
     @abstractmethod
     def artifact(self, core):
         """Wraps a core into an object with `model` (raw input -> the task's output), `core`, `set_weights` and `save`."""

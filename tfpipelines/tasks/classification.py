@@ -92,13 +92,22 @@ class Classification(Task):
 
     # --- model
     def compile(self, core, optimizer, **settings) -> None:
+        core.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
+
+    def _loss(self):
         import keras
 
-        if self.multi_label:
-            loss, accuracy = keras.losses.BinaryCrossentropy(from_logits=True), keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-        else:
-            loss, accuracy = keras.losses.CategoricalCrossentropy(from_logits=True), keras.metrics.CategoricalAccuracy(name="accuracy")
-        core.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], **settings)
+        return (keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy)(from_logits=True)
+
+    def _accuracy(self):
+        import keras
+
+        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0) if self.multi_label else keras.metrics.CategoricalAccuracy(name="accuracy")
+
+    def _log_loss(self):
+        import keras
+
+        return (keras.metrics.BinaryCrossentropy if self.multi_label else keras.metrics.CategoricalCrossentropy)(name="log_loss", from_logits=True)
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:

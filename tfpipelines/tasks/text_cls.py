@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfpipelines import config, datasets, evaluation, models
+from tfpipelines import config, datasets, evaluation, models, training
 from tfpipelines.config.text_networks import BiLSTM, TextNetworks
 from tfpipelines.config.texts import TextData
-from tfpipelines.errors import counted
+from tfpipelines.errors import DataError, counted
 from tfpipelines.runs import RunFolder, atomic_write
 
 from .classification import Classification
@@ -16,7 +16,7 @@ from .classification import Classification
 _SHOWN_MISTAKES = 24
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _INFERENCE_BATCH = 256
-_CHARACTER_SHARE = 0.5  # of a word n-gram's say that a character n-gram has: they overlap
+_CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
 _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
 
 
@@ -49,10 +49,16 @@ class TextClassification(Classification):
         texts, rows = self._texts(self.samples), self.samples.rows("train")
         tokens, *grams = self._tokens(texts, (self._cutter, *_wide_cutters(wide, data.standardize)))
         vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
+        if not vocabulary:
+            raise DataError(f"No token occurs {counted(data.min_count, 'time')} in the training texts.", "Lower data.min_count.")
         longest = int(tokens.lengths[rows].max())
         max_length = min(longest, _LONGEST[data.level]) if data.max_length == "auto" else data.max_length
-        parts = [(cutter, part.vocabulary(rows, wide.size, wide.min_count)) for cutter, part in zip(_wide_cutters(wide, data.standardize), grams)]
-        self.front = models.TextFront(self._cutter, vocabulary, max_length, tuple(parts))
+        parts = [(cutter, part, part.vocabulary(rows, wide.size, wide.min_count)) for cutter, part in zip(_wide_cutters(wide, data.standardize), grams)]
+        if not all(names for _, _, names in parts):
+            findings.add("no_ngrams", "note", f"No n-gram of a kind occurs {counted(wide.min_count, 'time')} in training: the wide part goes without", "Lower model.wide.min_count")
+        parts = [part for part in parts if part[2]]
+        grams = [part for _, part, _ in parts]
+        self.front = models.TextFront(self._cutter, vocabulary, max_length, tuple((cutter, names) for cutter, _, names in parts))
         sequences = tokens.sequences(vocabulary)
         self.samples = datasets.check_tokens(self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings)
         self.samples.facts["multi_label"] = self.multi_label
@@ -83,8 +89,19 @@ class TextClassification(Classification):
     def build(self, fused: bool):
         network = dict(self.pipeline.model)
         builder, wide = models.TEXT_NETWORKS[network.pop("name")], network.pop("wide")
-        part = {"wide": self.ratios, "wide_initial": wide.initial, "wide_dropout": wide.dropout}
+        part = {"wide": self.ratios, "wide_initial": wide.initial, "wide_dropout": wide.dropout, "deep_weight": wide.deep_weight, "parts": fused}
         return builder(self.front.vocabulary_size, len(self.classes), **network, **part, vectors=self.vectors, seed=self.pipeline.seed, fused=fused)
+
+    def compile(self, core, optimizer, **settings) -> None:
+        if self.ratios is None:
+            super().compile(core, optimizer, **settings)
+            return
+        loss, metrics = self._loss(), [training.OfWhole(metric, len(self.classes)) for metric in (self._accuracy(), self._log_loss())]
+        core.compile(optimizer=optimizer, loss=training.LossOfParts(loss, len(self.classes)), metrics=metrics, **settings)
+
+    @property
+    def monitored(self) -> str:
+        return "loss" if self.ratios is None else "log_loss"
 
     def artifact(self, core):
         return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "environment": ("environment_facts",),
         "loop": ("fit",),
         "optimizers": ("build_optimizer",),
+        "parts": ("LossOfParts", "OfWhole"),
         "process": ("jit_compile", "make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
         "signals": ("StopSignals",),
     },

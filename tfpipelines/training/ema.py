@@ -42,7 +42,7 @@ class AveragedWeights(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self.averages is None:
             self.averages = [keras.ops.copy(weight) for weight in self.model.weights]
-        self._blend = self._blend or _compiled(lambda averages, weights, keep: [keep * a + (1.0 - keep) * w for a, w in zip(averages, weights)])
+        self._blend = self._blend or _compiled(lambda averages, weights, keep: [a + (1.0 - keep) * (w - a) for a, w in zip(averages, weights)])
 
     def on_epoch_begin(self, epoch, logs=None):
         self._last_batch = -1

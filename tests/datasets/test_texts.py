@@ -1,0 +1,159 @@
+"""Sources of texts: every form gives the same table, and what is wrong is named."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from tfpipelines import DataError
+from tfpipelines.datasets.findings import Findings
+from tfpipelines.datasets.table import label_names, strata
+from tfpipelines.datasets.text_inputs import raw_texts
+from tfpipelines.datasets.text_samples import has_content, read_text_samples
+from tfpipelines.datasets.texts import has_foreign_capitals, read_text_source, text_fingerprints, unspaced_share
+
+ROWS = [("A fine, moving film", "good"), ('Dull "and" long', "bad"), ("Line one\nline two", "good")]
+
+
+def write(path, rows=ROWS, header=("text", "label")):
+    if path.suffix in (".csv", ".tsv"):
+        pd.DataFrame(rows, columns=header).to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(dict(zip(header, row)), ensure_ascii=False) + "\n" for row in rows))
+    else:
+        pd.DataFrame(rows, columns=header).to_parquet(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_every_kind_of_table_gives_the_same(tmp_path, name):
+    frame = read_text_source(write(tmp_path / name)).frame
+    assert list(zip(frame["text"], frame["label"])) == ROWS
+    assert list(frame["item"]) == ["0", "1", "2"]
+
+
+def test_folders_of_text_files(tmp_path):
+    for name, text in {"good/1.txt": "fine", "good/2.txt": "\ufeffgreat", "bad/3.txt": "dull"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    frame = read_text_source(str(tmp_path)).frame
+    assert dict(zip(frame["item"], zip(frame["text"], frame["label"]))) == {"bad/3.txt": ("dull", "bad"), "good/1.txt": ("fine", "good"), "good/2.txt": ("great", "good")}
+    (tmp_path / "good" / "4.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "good" / "5.png").write_bytes(b"\x89PNG\0")
+    table = read_text_source(str(tmp_path))
+    (finding,) = table.findings.of("error")
+    assert "2 of 5 files cannot be read as UTF-8 text" in finding.message
+    assert finding.items == ("good/4.txt: byte 3 (0xe9) is not UTF-8", "good/5.png: a NUL byte at byte 4: no text")
+    assert not read_text_source(str(tmp_path), on_bad="skip").findings.of("error")
+
+
+def test_split_folders(tmp_path):
+    for split in ("train", "val", "test"):
+        for label in ("a", "b"):
+            (tmp_path / split / label).mkdir(parents=True)
+            (tmp_path / split / label / "1.txt").write_text(f"{split} {label}")
+    frame = read_text_source(str(tmp_path)).frame
+    assert set(zip(frame["split"], frame["label"])) == {(split, label) for split in ("train", "validation", "test") for label in ("a", "b")}
+
+
+@pytest.mark.parametrize("text", ["text", "sentence", "Review", "content", "tweet"])
+@pytest.mark.parametrize("label", ["label", "sentiment", "Class", "target"])
+def test_usual_names_are_found(tmp_path, text, label):
+    frame = read_text_source(write(tmp_path / "a.csv", header=(text, label))).frame
+    assert list(frame["label"]) == ["good", "bad", "good"]
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        (("text", "review", "label"), ["Several columns could be the text: text, review", "data.text_column="]),
+        (("text", "label", "class"), ["Several columns could be the label: label, class", "data.label_column="]),
+        (("words", "label", "x"), ["No column of the table is known as text", "words, label, x", "data.text_column=COLUMN"]),
+        (("text", "x", "z"), ["No column of the table is known as label", "data.label_column=COLUMN"]),
+    ],
+)
+def test_missing_and_ambiguous_columns_name_the_key_to_set(tmp_path, header, parts):
+    path = write(tmp_path / "a.csv", [("a", "b", "c")], header)
+    with pytest.raises(DataError) as error:
+        read_text_source(path)
+    assert all(part in str(error.value) for part in parts)
+    read_text_source(path, text_column=header[0], label_column=header[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [(b"text,label\ncaf\xe9,a\n", ["line 2", "byte 14", "UTF-8"]), (b"text,label\na\0b,a\n", ["line 2", "NUL"]), (b"text,label\na,b,c\n", ["line 2", "3 fields"])],
+)
+def test_broken_tables(tmp_path, content, parts):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        read_text_source(str(tmp_path / "a.csv"))
+    assert all(part in str(error.value) for part in parts)
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbftext,label\nfine,a\n")
+    assert list(read_text_source(str(tmp_path / "a.csv")).frame["text"]) == ["fine"]
+
+
+def test_missing_labels_and_empty_texts_are_named_by_line(tmp_path):
+    path = write(tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("!?", "b"), ("dull", "b")])
+    findings = Findings()
+    read_text_samples(findings, path=path, splitting=False)
+    assert [(entry.code, entry.items) for entry in findings.of("error")] == [("no_label", ("line 3",)), ("empty_text", ("line 4", "line 5"))]
+    findings = Findings()
+    samples = read_text_samples(findings, path=path, splitting=False, on_bad="skip")
+    assert list(samples.frame["text"]) == ["fine", "dull"] and not findings.of("error")
+
+
+def test_what_is_left_of_a_text_hangs_on_the_standardizer():
+    assert not has_content(" .,!'\"\n") and not has_content(" \t", "lower")
+    assert has_content(".", "lower") and has_content("日本") and has_content("…")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_several_labels(tmp_path, name):
+    lists = name != "a.csv"
+    labels = [["x", "y"], ["y"], [], ["y", "x", "y"]] if lists else ["x|y", "y", "|", "y| x|y"]
+    table = read_text_source(write(tmp_path / name, [(f"text {number}", label) for number, label in enumerate(labels)]))
+    assert label_names(table.frame) == [["x", "y"], ["y"], [], ["x", "y"]]
+    assert list(table.frame["label"]) == ["x|y", "y", "", "x|y"]
+    assert list(strata(table.frame)) == ["x", "y", "", "x"]  # the rarest
+    with pytest.raises(DataError, match="no labels|without"):
+        read_text_source(write(tmp_path / "b.csv", [("a", "")])).findings.raise_errors()
+
+
+def test_a_bar_may_be_part_of_a_class_name(tmp_path):
+    path = write(tmp_path / "a.csv", [("a", "x|y"), ("b", "z")])
+    assert list(read_text_source(path, multi_label=False).frame["label"]) == ["x|y", "z"]
+    assert label_names(read_text_source(write(tmp_path / "b.csv", [("a", "x"), ("b", "z")]), multi_label=True).frame) == [["x"], ["z"]]
+
+
+def test_fingerprints_pass_over_case_spaces_and_unicode_form():
+    a, b, c, d = text_fingerprints(["Café  noir\n", "cafe\u0301 NOIR", "cafe noir", "\ud800"])
+    assert a == b != c and d
+
+
+def test_scripts_without_spaces():
+    assert unspaced_share(["这部电影很好看", "とても良い映画"]) == 1 and unspaced_share(["ภาพยนตร์ที่ดี"]) > 0.9
+    assert unspaced_share(["A fine film", "Ein guter Film"]) == 0 == unspaced_share([])
+
+
+def test_capitals_that_stay():
+    assert has_foreign_capitals(["Ärger"]) and has_foreign_capitals(["Хорошо"])
+    assert not has_foreign_capitals(["Anger", "ärger", "хорошо", "日本"])
+
+
+def test_raw_texts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "one.txt").write_text("from a file")
+    (tmp_path / "more" / "two.txt").write_text("from a folder")
+    write(tmp_path / "table.csv", [("from a table", "x")])
+    from pathlib import Path
+
+    entries = raw_texts(["a text", "", "one.txt", Path("more"), Path("table.csv"), Path("none.txt"), Path("*.pdf"), "!!", None, b"bytes"], "lower_and_strip_punctuation")
+    assert [entry.text for entry in entries if not entry.error] == ["a text", "from a file", "from a folder", "from a table", "bytes"]
+    assert [entry.error for entry in entries if entry.error] == ["there is no text in it", "no such file", "no file matches", "there is no text in it", "no text"]
+    with pytest.raises(DataError, match="type int"):
+        raw_texts([3], "lower")

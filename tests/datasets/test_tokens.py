@@ -1,0 +1,82 @@
+"""Tokens, vocabularies, ids, log-count ratios, word vectors."""
+
+import numpy as np
+import pytest
+
+from tfpipelines import DataError
+from tfpipelines.datasets.tokens import Sequences, Tokens, log_count_ratios
+from tfpipelines.datasets.vectors import read_vectors
+
+TEXTS = [["a", "b", "a"], [], ["c"], ["b", "[UNK]", "a", "é"]]
+FLAT = np.array([word.encode() for text in TEXTS for word in text], object)
+SPLITS = np.cumsum([0, *map(len, TEXTS)])
+
+
+@pytest.fixture
+def tokens():
+    return Tokens.of(FLAT, SPLITS)
+
+
+def test_vocabulary_is_that_of_the_rows_asked_for(tokens):
+    everything = np.arange(4)
+    assert tokens.vocabulary(everything) == ["a", "b", "c", "é"]  # by frequency, then code point; never Keras' own token
+    assert tokens.vocabulary(np.array([2])) == ["c"]
+    assert tokens.vocabulary(everything, size=2) == ["a", "b"] == tokens.vocabulary(everything, min_count=2)
+    assert list(tokens.lengths) == [3, 0, 1, 4]
+
+
+def test_sequences(tokens):
+    ids = tokens.sequences(["b", "a"])
+    assert ids.at(np.array([3, 0])).tolist() == [2, 1, 3, 1, 3, 2, 3]
+    known = ids.known()
+    assert known.lengths.tolist() == [3, 0, 0, 2] and known.at(np.array([3])).tolist() == [2, 3]
+    short = ids.cut(2)
+    assert short.ragged().to_list() == [[3, 2], [1], [1], [2, 1]]  # no row is empty
+    assert ids.cut(9).ragged().to_list() == [[3, 2, 3], [1], [1], [2, 1, 3, 1]]
+    both = known.beside(short.shifted(10))
+    assert both.ragged().to_list() == [[3, 2, 3, 13, 12], [11], [11], [2, 3, 12, 11]]
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_log_count_ratios(tokens, multi_label):
+    ids, rows, labels = tokens.sequences(["a", "b", "c"]).known(), np.array([0, 2, 3]), np.array([0, 1, 1])
+    targets = np.eye(2, dtype=np.float32)[labels] if multi_label else labels
+    ratios = log_count_ratios(ids, rows, targets, 2, 5)
+    inside, outside = np.array([2, 1, 0]) + 1.0, np.array([1, 1, 1]) + 1.0
+    expected = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    assert np.allclose(ratios[2:, 0], expected) and np.allclose(ratios[2:, 1], -expected) and not ratios[:2].any()
+
+
+def test_word_vectors(tmp_path):
+    (tmp_path / "a.txt").write_text("a 1 2 3\nzzz 9 9 9\né 4 5 6\n")
+    (tmp_path / "a.vec").write_text("3 3\na 1 2 3 \nzzz 9 9 9 \né 4 5 6 \n")
+    np.savez(tmp_path / "a.npz", words=np.array(["a", "zzz", "é"]), vectors=np.array([[1, 2, 3], [9, 9, 9], [4, 5, 6]]))
+    read = [read_vectors(str(tmp_path / f"a.{kind}"), ["é", "b", "a"], 0) for kind in ("txt", "vec", "npz")]
+    for matrix, found in read:
+        assert found == 2 and matrix.shape == (5, 3) and matrix.dtype == np.float32
+        assert matrix[2].tolist() == [4, 5, 6] and matrix[4].tolist() == [1, 2, 3] and not matrix[0].any()
+        assert np.array_equal(matrix, read[0][0])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("a.txt", "a 1 2\nb 1\n", "line 2: 1 numbers"),
+        ("a.txt", "a 1 x\n", "line 1: not a number"),
+        ("a.txt", "zz 1 2\n", "a vector for none of the 1 tokens"),
+        ("a.vec", "a nan 1\n", "not finite"),
+        ("a.npz", "no archive", "cannot be read as vectors"),
+        ("a.bin", "", "known by its ending"),
+    ],
+)
+def test_broken_word_vectors(tmp_path, name, content, part):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=part):
+        read_vectors(str(tmp_path / name), ["a"], 0)
+    with pytest.raises(DataError, match="does not exist"):
+        read_vectors(str(tmp_path / "none.txt"), ["a"], 0)
+
+
+def test_nothing_is_a_list_of_texts_too():
+    empty = Sequences(np.zeros(0, np.int32), np.zeros(1, np.int64))
+    assert empty.cut(3).lengths.tolist() == [] and empty.known().lengths.tolist() == []

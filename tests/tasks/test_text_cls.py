@@ -1,0 +1,272 @@
+"""Text classification, end to end, on small real and on troublesome data."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfpipelines
+from tfpipelines import ConfigError, DataError, Observer
+
+from ..conftest import ROOT
+
+SMALL = ["model.units=8", "model.embedding=8", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=20", "model.wide.words=1", "model.wide.characters=[]"]
+
+
+@pytest.fixture(scope="session")
+def reviews():
+    return pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")
+
+
+def run(path, *overrides, **options):
+    """One epoch of a small network, of `model.name` where that is among the overrides."""
+    small = [override for override in SMALL if not (override.startswith("model.units") and any("model.name" in word for word in overrides))]
+    return tfpipelines.run("text-cls", [f"data.path={path}", *small, "train.epochs=1", *overrides], observer=Observer(), **options)
+
+
+@pytest.fixture
+def table(tmp_path, reviews):
+    """A CSV of 90 reviews without splits."""
+    reviews[["text", "label"]].iloc[:90].to_csv(tmp_path / "reviews.csv", index=False)
+    return tmp_path / "reviews.csv"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, reviews):
+    """A run whose model knows good from bad."""
+    folder = tmp_path_factory.mktemp("trained")
+    reviews[["text", "label", "split"]].to_csv(folder / "reviews.csv", index=False)
+    overrides = [f"data.path={folder / 'reviews.csv'}", "data.limit=1500", "model.units=16", "model.embedding=16", "train.epochs=2", "evaluation.bootstrap=20"]
+    return tfpipelines.run("text-cls", overrides, out=folder / "runs", observer=Observer())
+
+
+def test_learns_and_leaves_its_files(trained):
+    assert trained.metrics["test"]["accuracy"] > 0.7
+    left = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*")}
+    assert left >= {"vocabulary.txt", "ngrams.csv", "mistakes.csv", "plots/mistakes.html", "plots/confusion_matrix.png", "plots/reliability.png"}
+    vocabulary = (trained.folder / "vocabulary.txt").read_text().splitlines()
+    assert vocabulary[:2] == ["[PAD]", "[UNK]"] and "film" in vocabulary
+    grams = pd.read_csv(trained.folder / "ngrams.csv")
+    assert "dull" in set(grams[grams["class"] == "negative"]["ngram"]) and (grams["weight"] > 0).all()
+    mistakes = pd.read_csv(trained.folder / "mistakes.csv")
+    assert (mistakes["label"] != mistakes["predicted"]).all() and (mistakes[["negative", "positive"]].max(axis=1).diff().dropna() <= 1e-6).all()
+
+
+def test_vocabulary_is_of_the_training_rows_alone(trained):
+    splits = pd.read_csv(trained.folder / "splits.csv")
+    texts = pd.read_csv(trained.pipeline.data.path)["text"]
+    words = set(" ".join(texts[splits["item"][splits["split"] == "train"]]).lower().split())
+    assert set((trained.folder / "vocabulary.txt").read_text().splitlines()[2:]) <= {word.translate(str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")) for word in words}
+
+
+def test_model_on_strings_says_what_predict_says(trained):
+    import tensorflow as tf
+
+    texts = ["A gripping, moving film.", "Dull and far too long", "Хорошо 日本 !", "Zzyzx"] + [" ".join(["fine"] * 300)]
+    expected = trained.predict(texts)[["negative", "positive"]].to_numpy()
+    assert np.allclose(trained.model(tf.constant(texts)), expected, atol=1e-5)
+    assert np.allclose(trained.model.predict(np.array(texts, object), verbose=0), expected, atol=1e-5)
+    for text, row in zip(texts, expected):  # one by one: neighbours change nothing
+        assert np.allclose(trained.model(tf.constant([text])), row, atol=1e-5)
+    assert trained.model(tf.constant(["", "?!"])).shape == (2, 2)
+    assert expected[0, 1] > 0.5 > expected[1, 1]
+
+
+def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
+    (tmp_path / "one.txt").write_text("A gripping, moving film")
+    pd.DataFrame({"review": ["dull", "moving"], "other": [1, 2]}).to_csv(tmp_path / "new.csv", index=False)
+    result = tfpipe("predict", trained.folder, "one.txt", "new.csv", "none.txt", "--text", "dull and boring", "--text", "...")
+    assert result.code == 3 and "none.txt: no such file" in result.err and "there is no text in it" in result.err
+    lines = result.out.splitlines()
+    assert lines[0] == "item,text,predicted,negative,positive,error" and len(lines) == 7
+    assert lines[1].startswith('one.txt,"A gripping, moving film",positive') and lines[5].startswith("4,dull and boring,negative")
+    assert tfpipe("predict", trained.folder).code == 2
+
+
+def test_predict_reads_lines_from_stdin(trained, monkeypatch):
+    from click.testing import CliRunner
+
+    from tfpipelines.cli import cli
+
+    result = CliRunner().invoke(cli, ["predict", str(trained.folder), "-", "--json"], input="a dull film\n\nmoving\n")
+    assert result.exit_code == 0
+    assert [row["text"] for row in json.loads(result.stdout)] == ["a dull film", "moving"]
+
+
+def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
+    result = tfpipe("predict", trained.folder, "--text", "A dull, dull film", "--text", "!", "--explain", "--out", tmp_path / "out.json")
+    assert result.code == 3
+    good, bad = json.loads((tmp_path / "out.json").read_text())
+    words = good["explanation"]["words"]
+    assert [word["word"] for word in words] == ["A", "dull,", "dull", "film"] and good["explanation"]["class"] == good["predicted"] == "negative"
+    assert max(words, key=lambda word: word["weight"])["word"].startswith("dull")
+    assert bad["explanation"] is None and bad["error"]
+    assert "<mark" in (tmp_path / "out.html").read_text()
+    assert "dull" in tfpipe("predict", trained.folder, "--text", "A dull film", "--explain").out.splitlines()[1].split('"')[1]
+
+
+def test_images_are_not_explained_yet(photos):
+    from ..conftest import TINY
+
+    finished = tfpipelines.run("image-cls", [f"data.path={photos}", *TINY], observer=Observer())
+    with pytest.raises(ConfigError, match="cannot explain"):
+        finished.predict([str(photos)], explain=True)
+
+
+def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
+    part = reviews[reviews["split"] == "validation"].head(40).rename(columns={"text": "quote", "label": "verdict"})
+    part[["quote", "verdict"]].to_csv(tmp_path / "new.csv", index=False)
+    result = tfpipe("evaluate", trained.folder, "new.csv", "data.text_column=quote", "data.label_column=verdict", "--out", "there", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["samples"] == 40 and (tmp_path / "there" / "mistakes.html").is_file() and (tmp_path / "there" / "mistakes.csv").is_file()
+    assert tfpipe("evaluate", trained.folder, "new.csv", "data.vocabulary=5").code == 2
+    part.assign(verdict="other")[["quote", "verdict"]].to_csv(tmp_path / "odd.csv", index=False)
+    result = tfpipe("evaluate", trained.folder, "odd.csv", "data.text_column=quote", "data.label_column=verdict")
+    assert result.code == 3 and "unknown to the model" in result.err
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "bilstm", "cnn", "transformer", "bow"])
+def test_every_network_trains_and_comes_back(table, name):
+    small = {"cnn": ["model.filters=4"], "transformer": ["model.heads=2", "model.layers=1"], "bow": ["model.buckets=64"]}.get(name, ["model.units=4"])
+    finished = run(table, *small, f"model.name={name}")
+    assert finished.status["state"] == "done" and finished.model.get_layer("temperature")
+    written = pd.read_csv(finished.folder / "predictions.csv")
+    predicted = tfpipelines.load(finished.folder).predict(written["text"])
+    assert np.allclose(predicted[["negative", "positive"]], written[["negative", "positive"]], atol=1e-5)
+
+
+def test_several_labels_end_to_end(tmp_path, reviews):
+    rows = [(text, ["long"] * (len(text) > 110) + ["film"] * ("film" in text)) for text in reviews["text"].iloc[:300]]
+    (tmp_path / "tags.jsonl").write_text("".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows))
+    finished = run("tags.jsonl", "train.epochs=3")
+    assert finished.metrics["test"].keys() >= {"accuracy", "hamming_loss", "f1_macro", "average_precision"}
+    assert set(finished.metrics["per_class"]) == {"film", "long"} and (finished.folder / "plots" / "per_label.png").is_file()
+    written = pd.read_csv(finished.folder / "predictions.csv", keep_default_na=False)
+    predicted = tfpipelines.load(finished.folder).predict(list(written["text"]))
+    assert list(predicted["predicted"]) == list(written["predicted"]) and set(written["label"]) <= {"", "film", "long", "film|long"}
+    assert np.allclose(predicted[["film", "long"]], written[["film", "long"]], atol=1e-5)
+    figures = tfpipelines.load(finished.folder).evaluate("tags.jsonl", split="all")
+    assert figures["samples"] == 300 and "f1_micro" in figures["test"]
+    with pytest.raises(ConfigError, match="one label a row"):
+        run("tags.jsonl", "data.class_weights=balanced")
+
+
+def test_characters_of_a_script_without_spaces(tmp_path):
+    good, bad = ["这部电影很好看", "非常精彩的故事", "演员都很出色"], ["这部电影很无聊", "故事太长没意思", "演员都很糟糕"]
+    pd.DataFrame({"text": [f"{text}{number}" for number in range(8) for text in (*good, *bad)], "label": ["good"] * 3 + ["bad"] * 3 + (["good"] * 3 + ["bad"] * 3) * 7}).to_csv(tmp_path / "zh.csv", index=False)
+    findings = json.loads((run("zh.csv").folder / "data.json").read_text())["findings"]
+    (warning,) = [finding for finding in findings if finding["code"] == "unspaced"]
+    assert warning["severity"] == "warning" and "data.level=char" in warning["remedy"]
+    finished = run("zh.csv", "data.level=char", "train.epochs=8", "train.learning_rate=0.02", "train.ema=null")
+    assert "好" in (finished.folder / "vocabulary.txt").read_text().splitlines()
+    assert not [finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] == "unspaced"]
+    explained = finished.predict(["演员都很出色"], explain=True)["explanation"].iloc[0]
+    assert [word["word"] for word in explained["words"]] == list("演员都很出色")
+
+
+def test_level_ngram_and_other_ways_to_cut(table):
+    finished = run(table, "data.level=ngram", "data.standardize=none", "data.vocabulary=50", "model.name=bow", "model.buckets=32", "data.max_length=20")
+    vocabulary = (finished.folder / "vocabulary.txt").read_text().splitlines()
+    assert len(vocabulary) == 52 and any(" " in name for name in vocabulary) and any(name != name.lower() for name in vocabulary)
+    facts = json.loads((finished.folder / "data.json").read_text())
+    assert facts["max_length"] == 20 and any(finding["code"] == "cut" for finding in facts["findings"])
+
+
+def test_a_vocabulary_without_words_is_an_error(table):
+    with pytest.raises(DataError, match="No token occurs 9999 times"):
+        run(table, "data.min_count=9999")
+
+
+def test_word_vectors_are_read_and_may_stay(table, tmp_path):
+    (tmp_path / "v.txt").write_text("the 1 2 3 4\nfilm 5 6 7 8\n")
+    finished = run(table, "data.vectors=v.txt", "model.freeze_embedding=true", "model.name=gru", "model.units=4")
+    embedding = finished.model.get_layer("gru").get_layer("embedding").get_weights()[0]
+    vocabulary = (finished.folder / "vocabulary.txt").read_text().splitlines()
+    assert embedding[vocabulary.index("film")].tolist() == [5, 6, 7, 8]
+    assert any("word vectors: 4 numbers each, for 2" in line for line in json.loads((finished.folder / "data.json").read_text())["about"])
+    assert tfpipelines.load(finished.folder).pipeline.data.vectors == str(tmp_path / "v.txt")
+    with pytest.raises(DataError, match="does not exist"):
+        run(table, "data.vectors=none.txt")
+
+
+def test_folds(table):
+    finished = run(table, "data.folds=2", "data.validation=0.2")
+    assert len(finished.metrics["folds"]) == 2 and (finished.folder / "fold-1" / "vocabulary.txt").is_file()
+    assert len(pd.read_csv(finished.folder / "predictions.csv")) == 90
+
+
+def test_start_from_an_earlier_run(table):
+    first = run(table)
+    again = run(table, "train.learning_rate=1e-9", start=first.folder)
+    for mine, theirs in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
+        assert np.allclose(mine, theirs, atol=1e-5)
+
+
+def test_imbalance(table):
+    for override in ("data.class_weights=balanced", "data.oversample=true"):
+        assert run(table, override).status["state"] == "done"
+
+
+# --- FAULTS.md
+
+
+def test_10_leaks_and_conflicts_between_texts(table, tmp_path, tfpipe, reviews):
+    part = reviews[["text", "label", "split"]].iloc[:200]
+    train, test = part[part["split"] == "train"].iloc[0], part[part["split"] == "test"].iloc[[0]]
+    leaked = pd.concat([part, test.assign(text=f"  {train['text'].upper()} ", label=train["label"])])
+    leaked.to_csv(tmp_path / "leak.csv", index=False)
+    result = tfpipe("check", "leak.csv", "--pipeline", "text-cls")
+    assert result.code == 0 and "1 sample in more than one split" in result.out
+    assert tfpipe("check", "leak.csv", "--pipeline", "text-cls", "data.on_leak=error").code == 3
+
+
+def test_11_too_few_texts_of_a_class(tmp_path, tfpipe):
+    pd.DataFrame({"text": ["a b", "c d", "e f", "g h"], "label": ["x", "x", "x", "y"]}).to_csv(tmp_path / "few.csv", index=False)
+    result = tfpipe("run", "text-cls", "data.path=few.csv")
+    assert result.code == 3 and "Class 'y' has 1 sample" in result.err and "at least 3" in result.err
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "parts"),
+    [
+        (lambda rows: rows.assign(label=[""] + rows["label"].tolist()[1:]), 3, ["1 row without a label", "line 2"]),
+        (lambda rows: rows.assign(text=["", " .", *rows["text"].tolist()[2:]]), 3, ["2 rows without any text", "line 2", "line 3", "data.on_bad=skip"]),
+        (lambda rows: rows.rename(columns={"text": "words"}), 3, ["words, label", "data.text_column"]),
+        (lambda rows: rows.assign(review=rows["text"]), 3, ["text, review", "data.text_column"]),
+        (lambda rows: rows.assign(label="one"), 3, ["all of one class, 'one'"]),
+    ],
+)
+def test_12_13_14_wrong_tables(table, tfpipe, change, code, parts):
+    change(pd.read_csv(table)).to_csv(table, index=False)
+    result = tfpipe("run", "text-cls", f"data.path={table}", *SMALL)
+    assert result.code == code and all(part in result.err for part in parts), result.err
+
+
+def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
+    part = reviews[["text", "label", "split"]].iloc[:300].reset_index(drop=True)
+    tests = part.index[part["split"] == "test"]
+    part.loc[tests[0], "text"] = "Zzyzx qwrtz"
+    part.loc[tests[1], "text"] = "!!!"
+    part.loc[part.index[part["split"] == "train"][0], "text"] = "Hapax legomenon"
+    part.to_csv(tmp_path / "odd.csv", index=False)
+    finished = run("odd.csv", "data.on_bad=skip", "data.min_count=2")
+    findings = {finding["code"]: finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] != "unknown_text"}
+    unknown = [finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] == "unknown_text"]
+    assert findings["empty_text"]["items"] == [f"line {tests[1] + 2}"]
+    assert any("skipped" in finding["message"] for finding in unknown) and any(f"line {tests[0] + 2}" in finding["items"] for finding in unknown)
+    assert len(pd.read_csv(finished.folder / "predictions.csv")) == len(tests) - 1
+
+
+def test_24_resume_after_a_text_has_changed(table, tfpipe):
+    run(table, name="changed")
+    folder = table.parent / "runs" / "changed"
+    status = json.loads((folder / "status.json").read_text())
+    (folder / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
+    rows = pd.read_csv(table)
+    rows.loc[5, "text"] = "another text"
+    rows.to_csv(table, index=False)
+    result = tfpipe("resume", folder)
+    assert result.code == 2 and "not those that" in result.err
+    shutil.rmtree(folder)
