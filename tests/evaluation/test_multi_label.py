@@ -10,7 +10,7 @@ from tfpipelines.evaluation.classification import confident_mistakes
 
 RNG = np.random.default_rng(0)
 TARGETS = (RNG.random((200, 4)) < [0.5, 0.3, 0.1, 0.05]).astype(np.float32)
-SCORES = np.clip(0.6 * TARGETS + 0.5 * RNG.random((200, 4)), 0, 1)
+SCORES = 0.3 * TARGETS + 0.7 * RNG.random((200, 4))
 NAMES = ["a", "b", "c", "d"]
 
 

@@ -81,7 +81,8 @@ def plot_per_label(path: Path, table: dict[str, dict[str, float]]) -> None:
         axis.barh(places + offset, [row[name] for _, row in rows], height=0.25, color=color, label=name)
     axis.set_yticks(places, [f"{_short(name, 24)} ({row['support']})" for name, row in rows])
     axis.set(xlim=(0, 1), title="by label (number of rows that have it)")
-    axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, -0.12 - 0.6 / len(rows)), ncols=3)
+    axis.set_ylim(-0.7, len(rows) - 0.3)
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     axis.grid(alpha=0.25, axis="x")
     _save(figure, path)
 
