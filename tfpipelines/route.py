@@ -210,10 +210,12 @@ class _Route:
 
     def start_from(self, model: Path, core) -> None:
         """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree."""
-        earlier = {layer.name: layer for layer in models.core_of(models.load_artifact(model).model).layers}
+        earlier = models.load_artifact(model)
+        layers = {layer.name: layer for layer in models.core_of(earlier.model).layers}
         taken, left = 0, []
         for layer in core.layers:
-            weights = earlier[layer.name].get_weights() if layer.name in earlier else []
+            weights = layers[layer.name].get_weights() if layer.name in layers else []
+            weights = self.task.carry_over(layer, weights, earlier)
             if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
                 layer.set_weights(weights)
                 taken += len(weights)
@@ -222,7 +224,7 @@ class _Route:
         if not taken:
             raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
         if left:
-            self.observer.note(f"Layers that start anew, being of another shape: {', '.join(left)}")
+            self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
 
 
 def _optimizer(settings, steps_per_epoch: int):

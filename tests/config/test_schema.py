@@ -13,7 +13,6 @@ from tfpipelines.config.text_networks import GRU, LSTM, RNN, BagOfWords, BiLSTM,
 from tfpipelines.config.train import Train
 from tfpipelines.tasks import SCHEMAS
 
-
 IMAGE, TEXT = [MLP, CNN, ResNet], [RNN, LSTM, GRU, BiLSTM, TextCNN, Transformer, BagOfWords]
 
 

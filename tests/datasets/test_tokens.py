@@ -8,13 +8,12 @@ from tfpipelines.datasets.tokens import Sequences, Tokens, log_count_ratios
 from tfpipelines.datasets.vectors import read_vectors
 
 TEXTS = [["a", "b", "a"], [], ["c"], ["b", "[UNK]", "a", "é"]]
-FLAT = np.array([word.encode() for text in TEXTS for word in text], object)
-SPLITS = np.cumsum([0, *map(len, TEXTS)])
+PIECES = [(np.array([word.encode() for text in part for word in text], object), np.array([len(text) for text in part])) for part in (TEXTS[:2], TEXTS[2:])]
 
 
 @pytest.fixture
 def tokens():
-    return Tokens.of(FLAT, SPLITS)
+    return Tokens.of(PIECES)
 
 
 def test_vocabulary_is_that_of_the_rows_asked_for(tokens):

@@ -135,7 +135,7 @@ def test_artifacts_load_in_plain_keras(tmp_path):
         artifact.temperature = 2.0
         artifact.save(tmp_path / f"{name}.keras")
         expected[name] = artifact.model.predict(raw, verbose=0)
-        assert load_artifact(tmp_path / f"{name}.keras").facts == {"classes": ["a", "b", "c", "d"], "temperature": 2.0}
+        assert load_artifact(tmp_path / f"{name}.keras").facts == {"classes": ["a", "b", "c", "d"], "temperature": 2.0, "multi_label": False}
     code = """
 import glob, json, sys, keras, numpy
 raw = numpy.load("raw.npy")

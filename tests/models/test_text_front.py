@@ -21,7 +21,7 @@ CUTTERS = [
 
 @pytest.mark.parametrize("cutter", CUTTERS, ids=str)
 def test_cutter_cuts_as_the_layer_does(cutter):
-    tokens = Tokens.of(*cutter.cut(TEXTS))
+    tokens = Tokens.of(cutter.cut(TEXTS))
     vocabulary = tokens.vocabulary(np.arange(10))
     layer = cutter.layer(vocabulary, "tokens")
     ids = tokens.sequences(vocabulary).ragged().to_tensor().numpy()
@@ -33,17 +33,17 @@ def test_cutter_cuts_as_the_layer_does(cutter):
 @pytest.fixture(scope="module")
 def front():
     parts = (Cutter(ngrams=(1, 2)), Cutter("character", ngrams=(3, 4)))
-    return TextFront(Cutter(), Tokens.of(*Cutter().cut(TEXTS)).vocabulary(np.arange(8)), 5, tuple((part, Tokens.of(*part.cut(TEXTS)).vocabulary(np.arange(8), min_count=1)) for part in parts))
+    return TextFront(Cutter(), Tokens.of(Cutter().cut(TEXTS)).vocabulary(np.arange(8)), 5, tuple((part, Tokens.of(part.cut(TEXTS)).vocabulary(np.arange(8), min_count=1)) for part in parts))
 
 
 def test_layers_give_what_sequences_give(front):
     raw = front.input()
     ids, grams = keras.Model(raw, front.symbolic(raw))(tf.constant(TEXTS))
-    expected = Tokens.of(*front.cutter.cut(TEXTS)).sequences(front.vocabulary).cut(5).ragged().to_tensor().numpy()
+    expected = Tokens.of(front.cutter.cut(TEXTS)).sequences(front.vocabulary).cut(5).ragged().to_tensor().numpy()
     assert np.array_equal(ids, expected) and ids.dtype == "int32" and np.asarray(ids).shape[1] == 5
     wide, before = None, 0
     for cutter, names in front.wide:
-        part = Tokens.of(*cutter.cut(TEXTS)).sequences(names).known().shifted(before)
+        part = Tokens.of(cutter.cut(TEXTS)).sequences(names).known().shifted(before)
         wide, before = part if wide is None else wide.beside(part), before + len(names)
     for row, mine in zip(np.asarray(grams), wide.ragged().to_list()):
         assert row[row > 0].tolist() == mine

@@ -204,6 +204,28 @@ def test_start_from_an_earlier_run(table):
         assert np.allclose(mine, theirs, atol=1e-5)
 
 
+def test_start_from_other_words_and_classes(table, tmp_path, reviews):
+    first = run(table, "model.name=bow", "model.buckets=32", "data.vocabulary=100")
+    other = reviews.sample(90, random_state=0).assign(label=lambda rows: rows["label"].replace({"positive": "up", "negative": "down"}))
+    other[["text", "label"]].to_csv(tmp_path / "other.csv", index=False)
+    notes = []
+
+    class Notes(Observer):
+        def note(self, text):
+            notes.append(text)
+
+    small = [word for word in SMALL if not word.startswith("model.units")]
+    again = tfpipelines.run("text-cls", ["data.path=other.csv", *small, "model.name=bow", "model.buckets=32", "data.vocabulary=100", "train.epochs=1", "train.learning_rate=1e-9"], start=first.folder, observer=Notes())
+    words = [(finished.folder / "vocabulary.txt").read_text().splitlines() for finished in (first, again)]
+    tables = [finished.model.get_layer("bow").get_layer("embedding").get_weights()[0] for finished in (first, again)]
+    shared = set(words[0]) & set(words[1])
+    assert words[0] != words[1] and len(shared) > 20
+    for word in shared:
+        assert np.allclose(tables[0][words[0].index(word)], tables[1][words[1].index(word)], atol=1e-5)
+    (note,) = [note for note in notes if "start anew" in note]
+    assert "logits" in note and "ngram_embedding" in note and " embedding" not in note
+
+
 def test_imbalance(table):
     for override in ("data.class_weights=balanced", "data.oversample=true"):
         assert run(table, override).status["state"] == "done"

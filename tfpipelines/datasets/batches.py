@@ -1,6 +1,7 @@
 """From rows to batches. The order of training samples is a pure function of (seed, epoch, position)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -30,9 +31,14 @@ class Targets:
     smoothing: float = 0.0
     weights: np.ndarray | None = None
 
+    @cached_property
+    def _tensor(self) -> tf.Tensor:
+        with tf.init_scope():  # outside of the graph that asks for it, which would hold a copy
+            return tf.constant(self.labels)
+
     def at(self, places: tf.Tensor) -> tf.Tensor:
         """Targets of the samples at some places, float32 (places, classes), not smoothed."""
-        labels = tf.gather(tf.constant(self.labels), places)
+        labels = tf.gather(self._tensor, places)
         return tf.one_hot(labels, self.classes) if self.labels.ndim == 1 else labels
 
     def finish(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple:

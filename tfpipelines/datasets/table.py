@@ -113,8 +113,10 @@ def make_frame(items, labels, splits=None, folds=None, lines=None) -> pd.DataFra
 
 
 def places(frame: pd.DataFrame) -> list[str]:
-    """How messages name each row: by the line of its table, else by its item."""
-    return [f"line {line}" for line in frame["line"]] if "line" in frame else list(frame["item"])
+    """How messages name each row: by the line of its table, and by its item unless that is but a row number."""
+    if "line" not in frame:
+        return list(frame["item"])
+    return [f"line {line}" if "text" in frame else f"line {line}: {item}" for line, item in zip(frame["line"], frame["item"])]
 
 
 def require_file(path: Path, key: str) -> None:

@@ -1,6 +1,7 @@
 """Batches of texts of similar length. Which texts come together is a pure function of (seed, epoch, position)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -32,8 +33,13 @@ class TextStore:
 
     def gather(self, rows: tf.Tensor):
         """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs."""
-        padded = tuple(self._pad(tf.gather(sequences.ragged(), rows), _PADDED_MORE if number else _PADDED) for number, sequences in enumerate(self.inputs))
+        padded = tuple(self._pad(tf.gather(ragged, rows), _PADDED_MORE if number else _PADDED) for number, ragged in enumerate(self._ragged))
         return padded if len(padded) > 1 else padded[0]
+
+    @cached_property
+    def _ragged(self) -> list[tf.RaggedTensor]:
+        with tf.init_scope():  # outside of the graph that asks for them, which would hold a copy
+            return [sequences.ragged() for sequences in self.inputs]
 
     def _pad(self, ragged: tf.RaggedTensor, sizes: tuple[int, ...]) -> tf.Tensor:
         length = tf.maximum(ragged.bounding_shape(1), 1)

@@ -1,5 +1,6 @@
 """Texts as numbers: the tokens of every text, the vocabularies counted from them, and the sequences of ids that batches are cut from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +25,16 @@ class Tokens:
     splits: np.ndarray
 
     @classmethod
-    def of(cls, flat: np.ndarray, splits: np.ndarray) -> "Tokens":
-        """From the tokens themselves, UTF-8 bytes (tokens,)."""
-        codes, names = pd.factorize(flat)
-        return cls(np.array([name.decode("utf-8") for name in names], object), codes.astype(np.int32), splits.astype(np.int64))
+    def of(cls, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> "Tokens":
+        """From the tokens themselves, some texts at a time: UTF-8 bytes (tokens,), and how many each text has, (texts,)."""
+        numbers: dict[bytes, int] = {}
+        codes, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
+        for flat, some in pieces:
+            places, names = pd.factorize(flat)
+            table = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
+            codes.append(table[places] if len(flat) else np.zeros(0, np.int32))
+            lengths.append(some)
+        return cls(np.array([name.decode("utf-8") for name in numbers], object), np.concatenate(codes), np.cumsum(np.concatenate(lengths)))
 
     @property
     def lengths(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.special import logsumexp
 from ..runs import atomic_write
 
 _MOST_WORDS = 400  # of a text that are looked at
-_GROUP = 64  # texts whose variants are scored together
+_GROUP = 2048  # variants of texts that are scored together, or those of one text
 
 
 def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], classes: list[str], characters: bool = False, multi_label: bool = False) -> list[dict[str, Any]]:
@@ -30,9 +31,13 @@ def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], cl
         For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in the text,
         weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
     """
+    unit = re.compile(r"\S" if characters else r"\S+")
+    spans = [[match.span() for match in islice(unit.finditer(text), _MOST_WORDS)] for text in texts]
+    groups = np.cumsum([len(places) for places in spans]) // _GROUP
     results: list[dict[str, Any]] = []
-    for start in range(0, len(texts), _GROUP):
-        results += _explain_group(texts[start : start + _GROUP], score, classes, r"\S" if characters else r"\S+", multi_label)
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        results += _explain_group([texts[row] for row in rows], [spans[row] for row in rows], score, classes, multi_label)
     return results
 
 
@@ -67,8 +72,7 @@ def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
     atomic_write(path, environment.get_template("words.html.j2").render(title=title, entries=pages))
 
 
-def _explain_group(texts: list[str], score, classes: list[str], unit: str, multi_label: bool) -> list[dict[str, Any]]:
-    spans = [[match.span() for match in re.finditer(unit, text)][:_MOST_WORDS] for text in texts]
+def _explain_group(texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool) -> list[dict[str, Any]]:
     variants = [f"{text[:start]} {text[end:]}" for text, places in zip(texts, spans) for start, end in places]
     logits = score([*texts, *variants]).astype(np.float64)
     chosen = logits[: len(texts)].argmax(1)

@@ -1,5 +1,6 @@
 """What happens to raw texts before the network sees them: the same cuts in numpy for training and in layers inside the artifact."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,14 +38,11 @@ class Cutter:
         """Strings (batch,) -> ids int64 (batch, longest), 0 padding, 1 unknown, the vocabulary from 2 on."""
         return keras.layers.TextVectorization(standardize=self.standardize, split=self.split, ngrams=self.ngrams, vocabulary=vocabulary, name=name)
 
-    def cut(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """The tokens that the layer would look up: UTF-8 bytes (tokens,), and where each text begins, int64 (texts + 1,)."""
-        flat, lengths = [np.zeros(0, object)], [np.zeros(1, np.int64)]
+    def cut(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The tokens that the layer would look up, some texts at a time: UTF-8 bytes (tokens,), and how many each text has, int64 (texts,)."""
         for start in range(0, len(texts), _BATCH):
             pieces = self._tokens(tf.constant(texts[start : start + _BATCH]))
-            flat.append(pieces.flat_values.numpy())
-            lengths.append(pieces.row_lengths().numpy())
-        return np.concatenate(flat), np.cumsum(np.concatenate(lengths))
+            yield pieces.flat_values.numpy(), pieces.row_lengths().numpy()
 
     def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
         if self.standardize in ("lower", "lower_and_strip_punctuation"):
@@ -81,6 +79,11 @@ class TextFront:
     def vocabulary_size(self) -> int:
         """Ids of the tokens, those of padding and of unknown tokens included."""
         return len(self.vocabulary) + FIRST
+
+    @property
+    def ngrams(self) -> list[str]:
+        """The n-grams of the wide part in the order of their ids, which begin at 2; those of characters in quotes."""
+        return [f"'{name[::2]}'" if cutter.split == "character" else name for cutter, names in self.wide for name in names]
 
     @property
     def wide_size(self) -> int:

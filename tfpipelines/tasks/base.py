@@ -70,6 +70,19 @@ class Task(ABC):
     def compile(self, core, optimizer, **settings) -> None:
         """Compiles the core with the task's loss and metrics; `settings` go to `compile` as they are."""
 
+    def carry_over(self, layer, weights: list, earlier) -> list:
+        """What a layer of the core begins with when a run starts from another one's model.
+
+        Args:
+            layer: of the new core.
+            weights: of the layer of that name in the earlier core; [] without one.
+            earlier: `models.LoadedArtifact` of that run.
+
+        Returns:
+            Arrays for `layer.set_weights`; [] to let it start anew.
+        """
+        return weights
+
     @property
     def monitored(self) -> str:
         """The figure by which the best epoch is chosen, as the logs name it; that of the validation part where there is one."""

@@ -99,6 +99,16 @@ class TextClassification(Classification):
         loss, metrics = self._loss(), [training.OfWhole(metric, len(self.classes)) for metric in (self._accuracy(), self._log_loss())]
         core.compile(optimizer=optimizer, loss=training.LossOfParts(loss, len(self.classes)), metrics=metrics, **settings)
 
+    def carry_over(self, layer, weights: list, earlier) -> list:
+        before = models.TextFront.of(earlier.model, self.front.max_length)
+        if layer.name == "embedding" and weights and before.vocabulary != self.front.vocabulary:
+            return _by_name(layer.get_weights(), self.front.vocabulary, weights, before.vocabulary)
+        if layer.name == "ngram_weights" and weights and before.wide != self.front.wide:
+            return _by_name(layer.get_weights(), self.front.ngrams, weights, before.ngrams)
+        if layer.name == "ngram_embedding" and before.vocabulary != self.front.vocabulary:
+            return []  # its rows hang on the ids of words
+        return layer.get_weights() if layer.name == "ratios" else super().carry_over(layer, weights, earlier)
+
     @property
     def monitored(self) -> str:
         return "loss" if self.ratios is None else "log_loss"
@@ -111,8 +121,7 @@ class TextClassification(Classification):
         atomic_write(folder / "vocabulary.txt", "".join(f"{_visible(name)}\n" for name in ["[PAD]", "[UNK]", *self.front.vocabulary]))
         if self.ratios is not None:
             weights = artifact.core.get_layer("ngram_weights").get_weights()[0]
-            names = [f"'{name[::2]}'" if cutter.split == "character" else name for cutter, part in self.front.wide for name in part]
-            atomic_write(folder / "ngrams.csv", evaluation.to_csv(evaluation.strongest_ngrams(names, (self.ratios * weights)[2:], self.classes, _SHOWN_NGRAMS)))
+            atomic_write(folder / "ngrams.csv", evaluation.to_csv(evaluation.strongest_ngrams(self.front.ngrams, (self.ratios * weights)[2:], self.classes, _SHOWN_NGRAMS)))
         return super().evaluate(artifact, folder, history, best_epoch)
 
     def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
@@ -164,7 +173,7 @@ class TextClassification(Classification):
         return texts
 
     def _tokens(self, texts: list[str], cutters) -> list["datasets.Tokens"]:
-        return [datasets.Tokens.of(*cutter.cut(texts)) for cutter in cutters]
+        return [datasets.Tokens.of(cutter.cut(texts)) for cutter in cutters]
 
     def _store(self, tokens, *grams) -> "datasets.TextStore":
         """Texts as the front would give them to the network.
@@ -234,6 +243,20 @@ class TextClassification(Classification):
             for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
         ]
         evaluation.write_words(plots / "mistakes.html", f"The {len(entries)} most confident of {len(mistakes)} mistakes", entries)
+
+
+def _by_name(fresh: list, names: list[str], weights: list, earlier_names: list[str]) -> list:
+    """The rows of an embedding that belong to the same names, in their new places; fresh ones for other names."""
+    (table,), (earlier,) = fresh, weights
+    if table.shape[1] != earlier.shape[1]:
+        return []
+    places = {name: place for place, name in enumerate(earlier_names, 2)}
+    shared = [(new, places[name]) for new, name in enumerate(names, 2) if name in places]
+    table[:2] = earlier[:2]
+    if shared:
+        new, old = np.array(shared).T
+        table[new] = earlier[old]
+    return [table]
 
 
 def _wide_cutters(wide, standardize: str) -> list["models.Cutter"]:
