@@ -229,6 +229,7 @@ def evaluate(terminal, run, path, overrides, split, out):
     from .console import finding_lines, print_metrics
 
     loaded = api.load(run)
+    _mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     figures = loaded.evaluate(path, split, out, overrides)
     for line in finding_lines(figures["findings"], ("warning",)):
@@ -249,7 +250,7 @@ def evaluate(terminal, run, path, overrides, split, out):
 def predict(terminal, run, inputs, texts, out, explain, batch_size):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
 
-    What cannot be read is reported, the rest is predicted.
+    What cannot be read is reported, the rest is predicted. Words such as data.text_column=quote tell how to read.
     """
     from pathlib import Path
 
@@ -258,12 +259,15 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     from .evaluation.predictions import to_csv, to_records
     from .runs import atomic_write
 
+    overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
+    inputs = [word for word in inputs if word not in overrides]
     entries = [entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])]
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
     loaded = api.load(run)
+    _mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
-    table = loaded.predict([*entries, *texts], batch_size, explain)
+    table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
     records = to_records(table)
     if out:
         text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if Path(out).suffix.lower() == ".json" else to_csv(table)
@@ -274,14 +278,20 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
         click.echo(to_csv(table), nl=False)
     bad = [row for row in records if row.get("error")]
     if bad:
-        error = DataError(f"{len(bad)} of {len(records)} inputs could not be read.", "The others are predicted.", [f"{row['item']}: {row['error']}" for row in bad[:10]])
+        error = DataError(f"{len(bad)} of {len(records)} inputs could not be read.", "The others are predicted." if len(bad) < len(records) else "", [f"{row['item']}: {row['error']}" for row in bad[:10]])
         error.result = records
         raise error
     return records
 
 
 def _lines_of_stdin() -> list[str]:
-    return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace") if line.strip()]
+    return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace")]
+
+
+def _mention_unfinished(terminal, loaded) -> None:
+    state = loaded.status.get("state")
+    if state != "done" and "fold" not in loaded.status:
+        terminal.note(f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on")
 
 
 def _summary(finished) -> dict:

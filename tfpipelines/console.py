@@ -70,7 +70,7 @@ class Terminal(Observer):
         self.messages.print(f"device      {facts['device']}, {versions['backend']} backend")
 
     def data(self, facts: dict[str, Any]) -> None:
-        self.messages.print(counts_table(facts["counts"]))
+        self.messages.print(counts_table(facts["counts"], facts.get("rows", {})))
         for line in facts.get("about", ()):
             self.messages.print(_plain(line))
         for line in finding_lines(facts["findings"], ("warning", "note")):
@@ -157,7 +157,7 @@ def print_check(facts: dict[str, Any]) -> None:
     """What a check found, on stdout."""
     out = _console(sys.stdout)
     if facts.get("counts"):
-        out.print(counts_table(facts["counts"]))
+        out.print(counts_table(facts["counts"], facts.get("rows", {})))
     for line in facts.get("about", ()):
         out.print(_plain(line))
     for line in finding_lines(facts["findings"], ("error", "warning", "note")):
@@ -172,8 +172,8 @@ def print_table(columns: list[str], rows: list[list[str]]) -> None:
     _console(sys.stdout).print(table)
 
 
-def counts_table(counts: dict[str, dict[str, int]]) -> Table:
-    """Split x class; with many classes only their number and extremes."""
+def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> Table:
+    """Split x class; with many classes only their number and extremes. `rows` are those of each split, where they may have several classes."""
     splits = list(counts)
     classes = list(dict.fromkeys(name for row in counts.values() for name in row))
     table = Table("class", *splits, title=None)
@@ -184,7 +184,7 @@ def counts_table(counts: dict[str, dict[str, int]]) -> Table:
         rest = [[counts[split].get(name, 0) for name in classes[len(shown) :]] for split in splits]
         table.add_row(f"{len(classes) - len(shown)} more", *(f"{min(row)} to {max(row)} each" for row in rest))
     table.add_section()
-    table.add_row("all", *(str(sum(counts[split].values())) for split in splits))
+    table.add_row("all", *(str(rows.get(split, sum(counts[split].values()))) for split in splits))
     return table
 
 

@@ -78,18 +78,29 @@ class Run:
             raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}.")
         changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
-        task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}})
+        task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}, "trained_on": self._trained_on()})
         return task
 
-    def predict(self, inputs: Any, batch_size: int = 128, explain: bool = False):
+    def _trained_on(self) -> frozenset[str]:
+        """Fingerprints of the training samples."""
+        import pandas as pd
+
+        path = self.folder / "splits.csv"
+        if not path.is_file():
+            return frozenset()
+        table = pd.read_csv(path, usecols=["split", "fingerprint"], dtype=str, keep_default_na=False)
+        return frozenset(table["fingerprint"][table["split"] == "train"])
+
+    def predict(self, inputs: Any, batch_size: int = 128, explain: bool = False, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()):
         """Predicts for raw input.
 
         Args:
             inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), an
                 image file's bytes, or a list of such. For texts: a text, a `pathlib.Path` (file, folder, table, glob
-                pattern), or a list or Series of such; a string that names an existing file stands for that file.
+                pattern), or a list or Series of such.
             batch_size: inputs that go through the model at once.
             explain: add a column `explanation`, of what moved each prediction; text-cls can.
+            overrides: of fields of `data` that tell how to read, as for `evaluate`.
 
         Returns:
             DataFrame: `item`, `text` where inputs are texts, `predicted`, one score per class; `error` if some input could
@@ -107,7 +118,8 @@ class Run:
         if explain and not self._task.explains:
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
         with memory_errors():
-            return self._task.predict(self.model, inputs, batch_size, self._artifact.facts.get("temperature", 1.0), explain)
+            task = self._task_with(overrides) if overrides else self._task
+            return task.predict(self.model, inputs, batch_size, self._artifact.facts.get("temperature", 1.0), explain)
 
     def draw_explanations(self, table, path: str | Path) -> None:
         """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.

@@ -96,7 +96,7 @@ class _Route:
                 metrics = self.single(inner, findings, fold)
                 inner.set_status("done")
             results.append(metrics)
-            tables.append(pd.read_csv(inner / "predictions.csv", dtype={"item": str, "label": str, "predicted": str}, keep_default_na=False).assign(fold=fold))
+            tables.append(pd.read_csv(inner / "predictions.csv", dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False).assign(fold=fold))
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
         return evaluation.summarize_folds(results)
 

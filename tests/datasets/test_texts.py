@@ -10,7 +10,7 @@ from tfpipelines.datasets.findings import Findings
 from tfpipelines.datasets.table import label_names, strata
 from tfpipelines.datasets.text_inputs import raw_texts
 from tfpipelines.datasets.text_samples import has_content, read_text_samples
-from tfpipelines.datasets.texts import has_foreign_capitals, read_text_source, text_fingerprints, unspaced_share
+from tfpipelines.datasets.texts import clean_text, has_foreign_capitals, read_text_source, text_fingerprints, unspaced_share, without_form
 
 ROWS = [("A fine, moving film", "good"), ('Dull "and" long', "bad"), ("Line one\nline two", "good")]
 
@@ -118,9 +118,20 @@ def test_several_labels(tmp_path, name):
     table = read_text_source(write(tmp_path / name, [(f"text {number}", label) for number, label in enumerate(labels)]))
     assert label_names(table.frame) == [["x", "y"], ["y"], [], ["x", "y"]]
     assert list(table.frame["label"]) == ["x|y", "y", "", "x|y"]
-    assert list(strata(table.frame)) == ["x", "y", "", "x"]  # the rarest
+    assert list(strata(table.frame, 1)) == ["x", "y", "", "x"]  # the rarest
+    assert list(strata(table.frame, 2)) == ["x", "", "", "x"] and list(strata(table.frame, 3)) == [""] * 4
     with pytest.raises(DataError, match="no labels|without"):
         read_text_source(write(tmp_path / "b.csv", [("a", "")])).findings.raise_errors()
+
+
+def test_rare_strata_hinder_no_split(tmp_path):
+    rows = [(f"text {number}", ["common", *(["other"] if number % 2 else [])]) for number in range(40)] + [("none", []), ("once common alone", ["common"])]
+    findings = Findings()
+    samples = read_text_samples(findings, path=write(tmp_path / "a.jsonl", rows))
+    assert not findings.of("error") and set(samples.frame["split"]) == {"train", "validation", "test"}
+    rows += [("rare", ["rare"])] * 2
+    read_text_samples(findings, path=write(tmp_path / "a.jsonl", rows))
+    assert "Class 'rare' has 2 samples" in findings.of("error")[0].message
 
 
 def test_a_bar_may_be_part_of_a_class_name(tmp_path):
@@ -129,9 +140,25 @@ def test_a_bar_may_be_part_of_a_class_name(tmp_path):
     assert label_names(read_text_source(write(tmp_path / "b.csv", [("a", "x"), ("b", "z")]), multi_label=True).frame) == [["x"], ["z"]]
 
 
-def test_fingerprints_pass_over_case_spaces_and_unicode_form():
-    a, b, c, d = text_fingerprints(["Café  noir\n", "cafe\u0301 NOIR", "cafe noir", "\ud800"])
-    assert a == b != c and d
+def test_copies_are_found_whatever_their_form_and_changes_too():
+    texts = ["Café  noir\n", "cafe\u0301 NOIR", "cafe noir"]
+    a, b, c = map(without_form, texts)
+    assert a == b != c and len(set(text_fingerprints(texts))) == 3
+
+
+def test_half_a_surrogate_pair_is_no_text_that_stops_a_run(tmp_path):
+    assert clean_text("a\ud83d\0b 😀") == "a\ufffdb 😀"
+    (tmp_path / "a.jsonl").write_text('{"text": "half \\ud83d", "label": "x"}\n')
+    assert list(read_text_source(str(tmp_path / "a.jsonl")).frame["text"]) == ["half \ufffd"]
+    assert raw_texts(["half \ud83d"], "lower")[0].text == "half \ufffd"
+
+
+def test_long_fields(tmp_path):
+    path = write(tmp_path / "a.csv", [("long " * 100_000, "x")])
+    assert len(read_text_source(path).frame["text"][0]) == 500_000
+    import csv
+
+    assert csv.field_size_limit() == 131_072  # as it was
 
 
 def test_scripts_without_spaces():
@@ -152,8 +179,8 @@ def test_raw_texts(tmp_path, monkeypatch):
     write(tmp_path / "table.csv", [("from a table", "x")])
     from pathlib import Path
 
-    entries = raw_texts(["a text", "", "one.txt", Path("more"), Path("table.csv"), Path("none.txt"), Path("*.pdf"), "!!", None, b"bytes"], "lower_and_strip_punctuation")
-    assert [entry.text for entry in entries if not entry.error] == ["a text", "from a file", "from a folder", "from a table", "bytes"]
+    entries = raw_texts(["a text", "", Path("one.txt"), "one.txt", Path("more"), Path("table.csv"), Path("none.txt"), Path("*.pdf"), "!!", None, b"bytes"], "lower_and_strip_punctuation")
+    assert [entry.text for entry in entries if not entry.error] == ["a text", "from a file", "one.txt", "from a folder", "from a table", "bytes"]
     assert [entry.error for entry in entries if entry.error] == ["there is no text in it", "no such file", "no file matches", "there is no text in it", "no text"]
     with pytest.raises(DataError, match="type int"):
         raw_texts([3], "lower")

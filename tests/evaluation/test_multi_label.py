@@ -40,6 +40,17 @@ def test_labels_that_never_occur_spoil_nothing():
     assert all(np.isfinite(value) for value in figures["test"].values()) and "average_precision" not in figures["per_class"]["d"]
 
 
+def test_a_single_label_has_its_own_figures():
+    row = evaluation.account(TARGETS[:, 2:3], SCORES[:, 2:3], ["c"], 0, 0)["per_class"]["c"]
+    decided = SCORES[:, 2] >= 0.5
+    assert row["support"] == TARGETS[:, 2].sum() and row["precision"] == pytest.approx(metrics.precision_score(TARGETS[:, 2], decided))
+    assert row["recall"] == pytest.approx(metrics.recall_score(TARGETS[:, 2], decided)) and row["f1"] == pytest.approx(metrics.f1_score(TARGETS[:, 2], decided))
+
+
+def test_columns_of_scores_never_meet():
+    assert evaluation.score_columns(["text", "p_text", "a"]) == ["p_p_text", "p_text", "a"]
+
+
 def test_temperature_of_sigmoids():
     logits = RNG.normal(size=(2000, 3)) * 2
     targets = (RNG.random((2000, 3)) < 1 / (1 + np.exp(-logits))).astype(np.float32)

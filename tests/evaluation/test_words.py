@@ -30,13 +30,28 @@ def test_many_texts_and_characters_and_labels():
     assert several["class"] == "no" and several["log_odds"] == 5.0 and several["words"][0]["weight"] == 0
 
 
+def test_effort_is_bounded_in_long_texts():
+    seen = []
+
+    def counting(texts):
+        seen.append(sum(map(len, texts)))
+        return score(texts)
+
+    long = " ".join(["plain"] * 3000 + ["good"] + ["plain"] * 3000)
+    first, _, last = explain_texts([long, "bad", "x" * 200_000], counting, ["no", "yes"])
+    assert sum(seen) < 3_000_000 and len(last["words"]) == 1
+    best = max(first["words"], key=lambda word: word["weight"])
+    assert "good" in best["word"] and best["weight"] == pytest.approx(2) and len(first["words"]) < 50
+    assert long[best["start"] : best["end"]] == best["word"]
+
+
 def test_page_shows_texts_as_data(tmp_path):
     texts = ["a good <script>alert(1)</script> film", "bad\nجميل"]
     entries = [{"item": "0", "text": text, "label": "no", "predicted": entry["class"], "confidence": 0.9, "explanation": entry} for text, entry in zip(texts, explain_texts(texts, score, ["no", "yes"]))]
     write_words(tmp_path / "words.html", "A <title>", entries)
     page = (tmp_path / "words.html").read_text()
     assert "<script>" not in page and "&lt;script&gt;" in page and "A &lt;title&gt;" in page and "جميل" in page
-    assert '<mark title="+2.00"' in page and "http" not in page and page.count("<article>") == 2
+    assert '<mark title="+2.000"' in page and "http" not in page and page.count("<article>") == 2
     write_words(tmp_path / "none.html", "None", [])
     assert "There are none" in (tmp_path / "none.html").read_text()
 

@@ -64,7 +64,7 @@ def test_vocabulary_is_of_the_training_rows_alone(trained):
 def test_model_on_strings_says_what_predict_says(trained):
     import tensorflow as tf
 
-    texts = ["A gripping, moving film.", "Dull and far too long", "Хорошо 日本 !", "Zzyzx"] + [" ".join(["fine"] * 300)]
+    texts = ["A gripping, moving film.", "Dull and far too long", "Хорошо 日本 !", "Zzyzx"] + [" ".join(["fine"] * 3000)]
     expected = trained.predict(texts)[["negative", "positive"]].to_numpy()
     assert np.allclose(trained.model(tf.constant(texts)), expected, atol=1e-5)
     assert np.allclose(trained.model.predict(np.array(texts, object), verbose=0), expected, atol=1e-5)
@@ -83,6 +83,10 @@ def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
     assert lines[0] == "item,text,predicted,negative,positive,error" and len(lines) == 7
     assert lines[1].startswith('one.txt,"A gripping, moving film",positive') and lines[5].startswith("4,dull and boring,negative")
     assert tfpipe("predict", trained.folder).code == 2
+    result = tfpipe("predict", trained.folder, "new.csv", "data.text_column=other")
+    assert result.code == 0 and [line.split(",")[1] for line in result.out.splitlines()[1:]] == ["1", "2"]
+    result = tfpipe("predict", trained.folder, "new.csv", "data.text_column=none")
+    assert result.code == 0  # named for other tables: the usual names count
 
 
 def test_predict_reads_lines_from_stdin(trained, monkeypatch):
@@ -91,8 +95,8 @@ def test_predict_reads_lines_from_stdin(trained, monkeypatch):
     from tfpipelines.cli import cli
 
     result = CliRunner().invoke(cli, ["predict", str(trained.folder), "-", "--json"], input="a dull film\n\nmoving\n")
-    assert result.exit_code == 0
-    assert [row["text"] for row in json.loads(result.stdout)] == ["a dull film", "moving"]
+    assert result.exit_code == 3  # every line has its row
+    assert [row["text"] for row in json.loads(result.stdout)["result"]] == ["a dull film", "", "moving"]
 
 
 def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
@@ -118,10 +122,13 @@ def test_images_are_not_explained_yet(photos):
 def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
     part = reviews[reviews["split"] == "validation"].head(40).rename(columns={"text": "quote", "label": "verdict"})
     part[["quote", "verdict"]].to_csv(tmp_path / "new.csv", index=False)
-    result = tfpipe("evaluate", trained.folder, "new.csv", "data.text_column=quote", "data.label_column=verdict", "--out", "there", "--json")
+    result = tfpipe("evaluate", trained.folder, "new.csv", "data.text_column=quote", "data.label_column=verdict", "--out", "plots", "--json")
     assert result.code == 0, result.err
-    assert json.loads(result.out)["samples"] == 40 and (tmp_path / "there" / "mistakes.html").is_file() and (tmp_path / "there" / "mistakes.csv").is_file()
+    assert json.loads(result.out)["samples"] == 40 and {"mistakes.html", "mistakes.csv", "metrics.json"} <= {path.name for path in (tmp_path / "plots").iterdir()}
+    assert not (tmp_path / "mistakes.csv").exists()
     assert tfpipe("evaluate", trained.folder, "new.csv", "data.vocabulary=5").code == 2
+    result = tfpipe("evaluate", trained.folder, trained.pipeline.data.path, "--split", "train")
+    assert "1500 of 7606 samples have been trained on" in result.err
     part.assign(verdict="other")[["quote", "verdict"]].to_csv(tmp_path / "odd.csv", index=False)
     result = tfpipe("evaluate", trained.folder, "odd.csv", "data.text_column=quote", "data.label_column=verdict")
     assert result.code == 3 and "unknown to the model" in result.err
@@ -141,6 +148,8 @@ def test_several_labels_end_to_end(tmp_path, reviews):
     rows = [(text, ["long"] * (len(text) > 110) + ["film"] * ("film" in text)) for text in reviews["text"].iloc[:300]]
     (tmp_path / "tags.jsonl").write_text("".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows))
     finished = run("tags.jsonl", "train.epochs=3")
+    history = pd.read_csv(finished.folder / "history.csv")
+    assert (history["accuracy"] > 0.3).all()  # of whole rows, though targets are smoothed
     assert finished.metrics["test"].keys() >= {"accuracy", "hamming_loss", "f1_macro", "average_precision"}
     assert set(finished.metrics["per_class"]) == {"film", "long"} and (finished.folder / "plots" / "per_label.png").is_file()
     written = pd.read_csv(finished.folder / "predictions.csv", keep_default_na=False)
@@ -151,6 +160,17 @@ def test_several_labels_end_to_end(tmp_path, reviews):
     assert figures["samples"] == 300 and "f1_micro" in figures["test"]
     with pytest.raises(ConfigError, match="one label a row"):
         run("tags.jsonl", "data.class_weights=balanced")
+
+
+def test_explanations_add_up_to_the_probabilities(trained):
+    row = trained.predict(["A dull film"], explain=True).iloc[0]
+    share = row[row["predicted"]]
+    assert np.isclose(row["explanation"]["log_odds"], np.log(share / (1 - share)), atol=1e-3)
+
+
+def test_the_wide_part_can_be_left_out(table):
+    finished = run(table, "model.wide=null")
+    assert not (finished.folder / "ngrams.csv").exists() and len(finished.model.get_layer("bilstm").inputs) == 1
 
 
 def test_characters_of_a_script_without_spaces(tmp_path):
@@ -189,6 +209,8 @@ def test_word_vectors_are_read_and_may_stay(table, tmp_path):
     assert tfpipelines.load(finished.folder).pipeline.data.vectors == str(tmp_path / "v.txt")
     with pytest.raises(DataError, match="does not exist"):
         run(table, "data.vectors=none.txt")
+    with pytest.raises(ConfigError, match="model.heads=3"):
+        run(table, "data.vectors=v.txt", "model.name=transformer", "model.heads=3", "model.embedding=6")
 
 
 def test_folds(table):
@@ -287,7 +309,7 @@ def test_24_resume_after_a_text_has_changed(table, tfpipe):
     status = json.loads((folder / "status.json").read_text())
     (folder / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
     rows = pd.read_csv(table)
-    rows.loc[5, "text"] = "another text"
+    rows["text"] = rows["text"].str.upper()  # what no copy is told by
     rows.to_csv(table, index=False)
     result = tfpipe("resume", folder)
     assert result.code == 2 and "not those that" in result.err

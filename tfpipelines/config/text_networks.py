@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from .networks import Activation, Initializer, Normalization
 from .section import Count, Counts, Fraction, NonNegative, Positive, Section
@@ -50,7 +50,7 @@ class TextNetwork(Section):
     normalization: Normalization = Field("none", description="of the pooled vector and of dense layers")
     dropout: Fraction = Field(0.5, description="share of units dropped before the output and between dense layers")
     weight_decay: NonNegative = Field(0.0, description="L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)")
-    wide: Wide = Wide()
+    wide: Annotated[Wide, BeforeValidator(lambda value: {} if value is None else value)] = Wide()
 
 
 class Recurrent(TextNetwork):

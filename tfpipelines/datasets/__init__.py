@@ -17,9 +17,9 @@ __getattr__, __dir__, __all__ = attach(
         "text_batches": ("TextStore", "evaluation_text_batches", "training_text_batches"),
         "text_inputs": ("raw_texts",),
         "text_samples": ("check_tokens", "has_content", "read_text_samples"),
-        "texts": ("unspaced_share",),
+        "texts": ("is_unspaced",),
         "tokens": ("Sequences", "Tokens", "log_count_ratios"),
-        "vectors": ("read_vectors",),
+        "vectors": ("read_vectors", "require_vectors"),
         "table": ("is_multi_label", "label_names"),
     },
 )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..errors import ConfigError, counted, nearest
 from .findings import Findings
-from .table import SPLITS, class_order, is_multi_label, label_names
+from .table import SPLITS, class_order, is_multi_label, label_names, places
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
@@ -53,15 +53,16 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
     repeated = frame[fingerprints.duplicated(keep=False)]
     if repeated.empty:
         return
+    names = dict(zip(repeated.index, places(repeated)))
     leaks, conflicts, copies = [], [], 0
     for _, group in repeated.groupby(fingerprints[repeated.index], sort=False):
         copies += len(group) - 1
         first = group.iloc[0]
-        for _, other in group.iloc[1:].iterrows():
+        for row, other in group.iloc[1:].iterrows():
             if other["split"] != first["split"]:
-                leaks.append(f"{first['item']} ({first['split']}) = {other['item']} ({other['split']})")
+                leaks.append(f"{names[group.index[0]]} ({first['split']}) = {names[row]} ({other['split']})")
             if other["label"] != first["label"]:
-                conflicts.append(f"{first['item']} ({first['label']}) = {other['item']} ({other['label']})")
+                conflicts.append(f"{names[group.index[0]]} ({first['label']}) = {names[row]} ({other['label']})")
     if leaks:
         severity = "error" if on_leak == "error" else "warning"
         findings.add("leak", severity, f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter", "Remove the copies.", leaks)

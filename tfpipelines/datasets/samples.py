@@ -10,7 +10,7 @@ from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
 from .splits import assign_fold, assign_splits, limit_rows
-from .table import class_order, counts, is_multi_label, label_names
+from .table import SPLITS, class_order, counts, is_multi_label, label_names
 
 
 @dataclass
@@ -18,7 +18,8 @@ class Samples:
     """Samples that can be gathered by row, and what is known of each.
 
     Args:
-        frame: `item`, `label`, `split` and `fingerprint` of the rows in use; its index is the row in the store.
+        frame: `item`, `label`, `split` and `fingerprint` of the rows in use, and `content` where samples that differ in form
+            alone are to count as copies; its index is the row in the store.
         store: of what the network gets to see.
         facts: for data.json.
     """
@@ -87,7 +88,7 @@ def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[st
         return []
     classes = check_classes(samples.frame, findings)
     if "fingerprint" in samples.frame:
-        check_duplicates(samples.frame, samples.frame["fingerprint"], on_leak, findings)
+        check_duplicates(samples.frame, samples.frame.get("content", samples.frame["fingerprint"]), on_leak, findings)
     return classes
 
 
@@ -100,6 +101,7 @@ def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
         **samples.facts,
         "classes": classes,
         "counts": counts(frame, [*known, *(name for name in seen if name not in known)]),
+        "rows": {split: int((frame["split"] == split).sum()) for split in SPLITS if (frame["split"] == split).any()},
         "content_hash": content_hash(frame, frame["fingerprint"]) if "fingerprint" in frame and frame["split"].notna().all() else None,
         "findings": findings.as_list(),
     }

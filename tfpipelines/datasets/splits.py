@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from ..errors import DataError, counted
-from .table import class_order, strata
+from .table import class_order, label_names, strata
 
 
 def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
@@ -26,10 +26,10 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
     """
     frame = frame.copy()
     if frame["split"].isna().all():
-        frame["split"] = _cut(strata(frame), {"validation": validation, "test": test}, seed)
+        frame["split"] = _cut(frame, {"validation": validation, "test": test}, seed)
     elif not (frame["split"] == "validation").any() and validation:
         train = frame["split"] == "train"
-        frame.loc[train, "split"] = _cut(strata(frame)[train], {"validation": validation}, seed)
+        frame.loc[train, "split"] = _cut(frame[train], {"validation": validation}, seed)
     return frame
 
 
@@ -58,7 +58,7 @@ def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: fl
     if validation and isinstance(folds, str) and count > 2:
         frame.loc[numbers == (fold + 1) % count, "split"] = "validation"
     elif validation:
-        frame.loc[train, "split"] = _cut(strata(frame)[train], {"validation": validation}, seed)
+        frame.loc[train, "split"] = _cut(frame[train], {"validation": validation}, seed)
     return frame
 
 
@@ -72,8 +72,8 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
         if len(names) < 2:
             raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")
         return frame["fold"].astype(str).map({name: number for number, name in enumerate(names)}).to_numpy()
-    labels = strata(frame)
-    _require(labels, folds, f"data.folds={folds}")
+    _require(frame, folds, f"data.folds={folds}")
+    labels = strata(frame, folds)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     numbers = np.zeros(len(frame), int)
     for number, (_, held_out) in enumerate(splitter.split(labels, labels)):
@@ -89,19 +89,19 @@ def limit_rows(frame: pd.DataFrame, limit: int | None, seed: int) -> np.ndarray:
     for split in frame["split"].unique():
         rows = np.flatnonzero(frame["split"].isna() if pd.isna(split) else frame["split"] == split)
         if len(rows) > limit:
-            chosen = _stratified(strata(frame).to_numpy()[rows], limit, seed)
+            chosen = _stratified(strata(frame, 1).to_numpy()[rows], limit, seed)
             keep[np.delete(rows, chosen)] = False
     return keep
 
 
-def _cut(labels: pd.Series, shares: dict[str, float], seed: int) -> np.ndarray:
+def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:
     """`train` or the name of a part, for each row; every class is cut by itself."""
     parts = {name: share for name, share in shares.items() if share}
-    _require(labels, 1 + len(parts), f"a split into train, {', '.join(parts)}" if parts else "training")
+    _require(frame, 1 + len(parts), f"a split into train, {', '.join(parts)}" if parts else "training")
     if sum(parts.values()) >= 1:
         raise DataError("data.validation and data.test leave nothing to train on.", "Let them add up to less than 1.")
-    result = np.full(len(labels), "train", object)
-    values = labels.to_numpy()
+    result = np.full(len(frame), "train", object)
+    values = strata(frame, 1 + len(parts)).to_numpy()
     for number, name in enumerate(class_order(values)):
         rows = np.flatnonzero(values == name)
         order = np.random.default_rng([seed, number]).permutation(rows)
@@ -114,8 +114,8 @@ def _cut(labels: pd.Series, shares: dict[str, float], seed: int) -> np.ndarray:
     return result
 
 
-def _require(labels: pd.Series, least: int, purpose: str) -> None:
-    few = labels.value_counts()
+def _require(frame: pd.DataFrame, least: int, purpose: str) -> None:
+    few = pd.Series([name for names in label_names(frame) for name in names], dtype=object).value_counts()
     few = few[few < least]
     if len(few):
         names = [f"{name}: {count}" for name, count in few.items()]

@@ -83,9 +83,14 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
     return [[] if label is None or label != label else [label] for label in frame["label"]]
 
 
-def strata(frame: pd.DataFrame) -> pd.Series:
-    """By what rows are split so that every part gets its share: the label, for multi-label data its rarest name."""
-    return frame["stratum"] if is_multi_label(frame) else frame["label"]
+def strata(frame: pd.DataFrame, least: int) -> pd.Series:
+    """By what rows are split so that every part gets its share: the label, for multi-label data its rarest name, where at
+    least `least` rows have that one; rows of other names stand together."""
+    if not is_multi_label(frame):
+        return frame["label"]
+    sizes = frame["stratum"].map(frame["stratum"].value_counts())
+    merged = frame["stratum"].where(sizes >= least, "")
+    return merged if (merged == "").sum() not in range(1, least) else merged.replace("", merged.mode()[0])
 
 
 def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]:

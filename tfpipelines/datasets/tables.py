@@ -18,7 +18,7 @@ TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 ALIASES = {
     "image": ("image", "path", "file", "filename", "file_name", "filepath", "file_path", "image_path", "image_id", "id", "img", "item"),
     "text": ("text", "sentence", "review", "content", "body", "message", "comment", "document", "tweet", "utterance", "question", "headline"),
-    "label": ("label", "labels", "class", "target", "category", "class_name", "label_name", "sentiment", "intent", "topic", "tags", "y"),
+    "label": ("label", "class", "target", "category", "class_name", "label_name", "y"),
     "split": ("split", "subset", "set", "partition", "fold_type"),
 }
 
@@ -38,7 +38,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
 
 
-def find_column(frame: pd.DataFrame, role: str, given: str | None, key: str, required: bool = True) -> str | None:
+def find_column(frame: pd.DataFrame, role: str, given: str | None, key: str, required: bool = True, aliases: tuple[str, ...] | None = None) -> str | None:
     """The column that plays a role: the one given, or the only one with a usual name for it.
 
     Args:
@@ -47,6 +47,7 @@ def find_column(frame: pd.DataFrame, role: str, given: str | None, key: str, req
         given: what the user has set, if anything.
         key: the config field to speak of.
         required: whether its absence is an error.
+        aliases: usual names for it, where they are not those in `ALIASES`.
 
     Raises:
         DataError: if it is missing, or several columns could be meant; it lists the columns seen and the key to set.
@@ -58,13 +59,14 @@ def find_column(frame: pd.DataFrame, role: str, given: str | None, key: str, req
             guess = nearest(given, columns)
             raise DataError(f"The table has no column {given!r}. {seen}", f"Set {key}={guess or 'COLUMN'}.")
         return given
-    candidates = [column for alias in ALIASES[role] for column in columns if column.strip().lower() == alias]
+    candidates = [column for alias in aliases or ALIASES[role] for column in columns if column.strip().lower() == alias]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         raise DataError(f"Several columns could be the {role}: {', '.join(candidates)}. {seen}", f"Set {key}={candidates[0]} or another.")
     if required:
-        raise DataError(f"No column of the table is known as {role}. {seen}", f"Set {key}=COLUMN.")
+        texts = role == "image" and any(column.lower() in ALIASES["text"] for column in columns)
+        raise DataError(f"No column of the table is known as {role}. {seen}", f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""))
     return None
 
 
@@ -82,7 +84,7 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
     return splits
 
 
-def read_columns(path: Path, names: dict[str, str | None], keys: dict[str, str], required: tuple[str, ...], strict: bool = True) -> tuple[pd.DataFrame, dict[str, str | None]]:
+def read_columns(path: Path, names: dict[str, str | None], keys: dict[str, str], required: tuple[str, ...], strict: bool = True, aliases: dict[str, tuple[str, ...]] | None = None) -> tuple[pd.DataFrame, dict[str, str | None]]:
     """A table, and which of its columns plays each role.
 
     Args:
@@ -90,6 +92,7 @@ def read_columns(path: Path, names: dict[str, str | None], keys: dict[str, str],
         keys: role -> the config field to speak of.
         required: the roles without which nothing goes.
         strict: False takes a column that is named but absent as not named.
+        aliases: role -> usual names for it, where they are not those in `ALIASES`.
     """
     rows = read_table(path)
     columns = {}
@@ -98,7 +101,7 @@ def read_columns(path: Path, names: dict[str, str | None], keys: dict[str, str],
         if role == "fold":
             columns[role] = find_column(rows, role, name, keys[role]) if name else None
         else:
-            columns[role] = find_column(rows, role, name, keys[role], required=role in required)
+            columns[role] = find_column(rows, role, name, keys[role], role in required, (aliases or {}).get(role))
     return rows, columns
 
 
@@ -128,6 +131,14 @@ def _read_text(path: Path) -> str:
 
 
 def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
+    longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
+    try:
+        return _read_csv_rows(path, text, delimiter)
+    finally:
+        csv.field_size_limit(longest)
+
+
+def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, lines = [], []
     header: list[str] = []

@@ -15,7 +15,7 @@ from .images import printable
 from .sources import locate
 from .tables import TABLES
 from .text_samples import has_content
-from .texts import read_text_file, read_text_source
+from .texts import clean_text, read_text_file, read_text_source
 
 _EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, or a list of such."
 
@@ -39,9 +39,8 @@ def raw_texts(inputs: Any, standardize: str, text_column: str | None = None, fol
     """The texts that `inputs` mean.
 
     Args:
-        inputs: a text, a `Path` (file, folder, table or glob pattern), or a list, array or Series of such. A string that is the
-            name of a file, a folder or `sample:NAME` stands for it; every other string is a text. A folder stands for all
-            files in it, a table for its rows.
+        inputs: a text, a `Path` (file, folder, table or glob pattern, `sample:NAME`), or a list, array or Series of such. A
+            string is always a text, never the name of a file. A folder stands for all files in it, a table for its rows.
         standardize, text_column, follow_links: the fields of the same name in `TextData`.
     """
     if isinstance(inputs, (str, Path, bytes)):
@@ -55,21 +54,12 @@ def raw_texts(inputs: Any, standardize: str, text_column: str | None = None, fol
         if isinstance(entry, Path):
             texts += _from_path(str(entry), text_column, follow_links)
         elif isinstance(entry, str):
-            texts += _from_path(entry, text_column, follow_links) if _names_a_source(entry) else [RawText(str(len(texts)), entry)]
+            texts.append(RawText(str(len(texts)), clean_text(entry)))
         elif entry is None or entry != entry:
             texts.append(RawText(str(len(texts)), error="no text"))
         else:
             raise DataError(f"One of the inputs is of type {type(entry).__name__}.", _EXPECTED)
     return [entry if entry.error or has_content(entry.text, standardize) else RawText(entry.item, entry.text, "there is no text in it") for entry in texts]
-
-
-def _names_a_source(entry: str) -> bool:
-    if entry.startswith("sample:"):
-        return True
-    try:
-        return bool(entry) and Path(entry).exists()
-    except (OSError, ValueError):  # far too long for a name, or with a NUL
-        return False
 
 
 def _from_path(name: str, text_column: str | None, follow_links: bool) -> list[RawText]:

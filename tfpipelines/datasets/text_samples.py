@@ -9,11 +9,10 @@ import pandas as pd
 from .findings import Findings
 from .samples import Samples, split_and_limit
 from .table import places
-from .texts import drop_bad, has_foreign_capitals, read_text_source, text_fingerprints, unspaced_share
+from .texts import drop_bad, has_foreign_capitals, is_unspaced, read_text_source, text_fingerprints, unspaced_share, without_form
 from .tokens import Sequences
 
 _SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"
-_UNSPACED_SHARE = 0.3  # of letters, from which on words are no good tokens
 
 
 def read_text_samples(
@@ -50,10 +49,10 @@ def read_text_samples(
     table = drop_bad(table, empty, "empty_text", on_bad, "without any text", "Give them a text.")
     findings.entries += table.findings.entries
     table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
-    frame = table.frame.assign(fingerprint=pd.array(text_fingerprints(table.frame["text"]), "uint64"))
-    share = unspaced_share(frame["text"])
-    if level != "char" and share > _UNSPACED_SHARE:
-        message = f"{share:.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
+    texts = table.frame["text"]
+    frame = table.frame.assign(fingerprint=pd.array(text_fingerprints(texts), "uint64"), content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"))
+    if level != "char" and is_unspaced(frame["text"]):
+        message = f"{unspaced_share(frame['text']):.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(frame["text"]):
         findings.add("capitals", "note", "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone", "Lower them in the data where case does not matter")

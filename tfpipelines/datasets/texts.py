@@ -13,9 +13,10 @@ from .findings import Findings
 from .folders import list_files, read_folder
 from .sources import locate, without_missing_labels
 from .table import SEPARATOR, SampleTable, make_frame, make_multi_label, places
-from .tables import LINE, TABLES, clean_label, parse_splits, read_columns
+from .tables import ALIASES, LINE, TABLES, clean_label, parse_splits, read_columns
 
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
+_ALIASES = {"label": (*ALIASES["label"], "labels", "sentiment", "intent", "topic", "tags")}
 _CASED = re.compile("[^\x00-\x7f]")
 
 
@@ -85,8 +86,18 @@ def read_text_file(path: Path) -> str:
 
 
 def text_fingerprints(texts: Iterable[str]) -> list[int]:
-    """64-bit hash of each text, the same for texts that differ in case, spaces or Unicode form alone."""
-    return [int.from_bytes(hashlib.blake2b(" ".join(unicodedata.normalize("NFC", text).casefold().split()).encode("utf-8", "replace"), digest_size=8).digest()) for text in texts]
+    """64-bit hash of each text as it is."""
+    return [int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) for text in texts]
+
+
+def without_form(text: str) -> str:
+    """The text in one case, with single spaces, in Unicode's composed form: the same for texts that say the same."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def clean_text(text: str) -> str:
+    """The text without NUL, and with U+FFFD for halves of surrogate pairs, which no UTF-8 can hold."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def unspaced_share(texts: Iterable[str]) -> float:
@@ -96,6 +107,11 @@ def unspaced_share(texts: Iterable[str]) -> float:
         letters += sum(map(str.isalpha, text))
         unspaced += len(_UNSPACED.findall(text))
     return unspaced / max(letters, 1)
+
+
+def is_unspaced(texts: Iterable[str]) -> bool:
+    """Whether so many letters are of scripts without spaces that words are no good tokens."""
+    return unspaced_share(texts) > 0.3
 
 
 def has_foreign_capitals(texts: Iterable[str]) -> bool:
@@ -125,11 +141,11 @@ def _read_text_folder(root: Path, layout: str, follow_links: bool, on_bad: str, 
 
 def _read_text_table(path: Path, names: dict[str, str | None], labelled: bool, training: bool) -> SampleTable:
     keys = {"text": "data.text_column", "label": "data.label_column", "split": "data.split_column", "fold": "data.folds"}
-    rows, column = read_columns(path, names, keys, ("text", "label") if labelled else ("text",), training)
+    rows, column = read_columns(path, names, keys, ("text", "label") if labelled else ("text",), training, _ALIASES)
     findings = Findings()
     labels = [clean_label(value) for value in rows[column["label"]]] if column["label"] else [None] * len(rows)
     frame = make_frame(map(str, range(len(rows))), labels, parse_splits(rows, column["split"], findings), rows[column["fold"]] if column["fold"] else None, rows[LINE])
-    frame["text"] = pd.Series([(text or "").replace("\0", "") for text in rows[column["text"]]], dtype=object)
+    frame["text"] = pd.Series([clean_text(text or "") for text in rows[column["text"]]], dtype=object)
     return SampleTable(frame, None, findings=findings)
 
 

@@ -86,11 +86,17 @@ class Sequences:
         keep = self.flat >= FIRST
         return Sequences(self.flat[keep], np.concatenate([[0], np.cumsum(keep)])[self.splits])
 
-    def cut(self, length: int) -> "Sequences":
-        """The first ids of each text, at most `length`; a text without any gets one unknown token, so that no row is empty."""
+    def first(self, length: int) -> "Sequences":
+        """The first ids of each text, at most `length`."""
+        if not len(self.flat) or self.lengths.max() <= length:
+            return self
+        return self.cut(length, least=0)
+
+    def cut(self, length: int, least: int = 1) -> "Sequences":
+        """The first ids of each text, at most `length`; a text with fewer than `least` gets unknown tokens, so that no row is empty."""
         lengths = np.minimum(self.lengths, length)
         starts = self.splits[:-1]
-        splits = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))])
+        splits = np.concatenate([[0], np.cumsum(np.maximum(lengths, least))])
         flat = np.ones(splits[-1], np.int32)
         places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         flat[np.repeat(splits[:-1], lengths) + places] = self.flat[np.repeat(starts, lengths) + places]

@@ -24,14 +24,9 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     Raises:
         DataError: if the file cannot be read, or is not of that form; it names the line.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
+    file = require_vectors(path)
     places = {name: FIRST + place for place, name in enumerate(vocabulary)}
-    read = {".npz": _read_npz, ".txt": _read_text, ".vec": _read_text}.get(file.suffix.lower())
-    if read is None:
-        raise DataError(f"{path} is no file of word vectors that is known by its ending.", "Give a .txt, .vec or .npz file.")
-    found = read(file, places)
+    found = _READERS[file.suffix.lower()](file, places)
     if not found:
         raise DataError(f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary.", "Use vectors of the same language; data.standardize=lower keeps signs.")
     known = np.array(list(found.values()), np.float32)
@@ -41,6 +36,22 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     matrix[list(found)] = known
     matrix[0] = 0
     return matrix, len(found)
+
+
+def require_vectors(path: str) -> Path:
+    """The file of word vectors.
+
+    Raises:
+        DataError: if it is not there, is empty, or of no known kind.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
+    if file.suffix.lower() not in _READERS:
+        raise DataError(f"{path} is no file of word vectors that is known by its ending.", "Give a .txt, .vec or .npz file.")
+    if not file.stat().st_size:
+        raise DataError(f"{path} is empty.", "Give a file of word vectors.")
+    return file
 
 
 def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
@@ -73,3 +84,6 @@ def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
         raise DataError(f"{file}: words have the shape {words.shape}, vectors {vectors.shape}.", "Expected: text (words,) and numbers (words, numbers).")
     names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in words.tolist()]
     return {places[name]: vector.astype(np.float32) for name, vector in zip(names, vectors) if name in places}
+
+
+_READERS = {".npz": _read_npz, ".txt": _read_text, ".vec": _read_text}

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "metrics": ("classification_metrics",),
         "multi_label": ("multi_label_metrics",),
         "plots": ("plot_curves", "plot_mistakes"),
-        "predictions": ("prediction_table", "to_csv"),
+        "predictions": ("prediction_table", "score_columns", "to_csv"),
         "words": ("explain_texts", "strongest", "strongest_ngrams", "write_words"),
     },
 )

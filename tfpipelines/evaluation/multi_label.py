@@ -43,12 +43,14 @@ def multi_label_intervals(targets: np.ndarray, probabilities: np.ndarray, resamp
 
 def per_label(targets: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> dict[str, dict[str, float]]:
     """{label: {precision, recall, f1, support, average_precision}}; the last only where both answers occur."""
-    decided = probabilities >= THRESHOLD
-    columns = metrics.precision_recall_fscore_support(targets.astype(int), decided.astype(int), average=None, zero_division=0)
+    actual, decided = targets > 0.5, probabilities >= THRESHOLD
+    hits, claimed, support = (actual & decided).sum(0), decided.sum(0), actual.sum(0)
     table = {}
-    for number, (name, precision, recall, f1, support) in enumerate(zip(labels, *columns)):
-        table[name] = {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
-        if 0 < support < len(targets):
+    for number, name in enumerate(labels):
+        precision, recall = hits[number] / max(claimed[number], 1), hits[number] / max(support[number], 1)
+        f1 = 2 * hits[number] / max(claimed[number] + support[number], 1)
+        table[name] = {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support[number])}
+        if 0 < support[number] < len(targets):
             table[name]["average_precision"] = float(metrics.average_precision_score(targets[:, number], probabilities[:, number]))
     return table
 

@@ -26,7 +26,7 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
         after it, with `p_` in front where the plain name is one of the others; `error` last, if there is any, and then
         nothing is predicted for its rows.
     """
-    names = [f"p_{name}" if name in _COLUMNS else name for name in classes]
+    names = score_columns(classes)
     scores = np.asarray(probabilities, np.float64).reshape(-1, len(classes))
     if multi_label:
         predicted = ["|".join(sorted(name for name, yes in zip(classes, row) if yes)) for row in scores >= THRESHOLD]
@@ -40,6 +40,16 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
     scores = np.where(failed[:, None], np.nan, scores)
     table = pd.concat([pd.DataFrame(columns, dtype=object), pd.DataFrame(scores, columns=names)], axis=1)
     return table.assign(error=list(errors)) if failed.any() else table
+
+
+def score_columns(classes: list[str]) -> list[str]:
+    """The column of each class: its name, with `p_` in front where that is the name of another column."""
+    names: list[str] = []
+    for name in classes:
+        while name in _COLUMNS or name in names or (name.startswith("p_") and name != classes[len(names)] and name in classes):
+            name = f"p_{name}"
+        names.append(name)
+    return names
 
 
 def to_csv(table: pd.DataFrame) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,16 @@ from scipy.special import logsumexp
 
 from ..runs import atomic_write
 
-_MOST_WORDS = 400  # of a text that are looked at
-_GROUP = 2048  # variants of texts that are scored together, or those of one text
+_LONGEST = 50_000  # characters of a text that are looked at
+_EFFORT = 500_000  # characters of all variants of one text
+_GROUP = 2_000_000  # characters of variants that are scored together
 
 
 def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], classes: list[str], characters: bool = False, multi_label: bool = False) -> list[dict[str, Any]]:
     """What each word says for or against the most probable class of its text.
+
+    In a long text neighbouring words are left out together, so that the effort does not grow with the square of its length;
+    of a text beyond 50,000 characters the first ones are looked at.
 
     Args:
         texts: not empty.
@@ -31,13 +34,13 @@ def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], cl
         For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in the text,
         weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
     """
-    unit = re.compile(r"\S" if characters else r"\S+")
-    spans = [[match.span() for match in islice(unit.finditer(text), _MOST_WORDS)] for text in texts]
-    groups = np.cumsum([len(places) for places in spans]) // _GROUP
+    texts = [text[:_LONGEST] for text in texts]
+    spans = [_spans(text, r"\S" if characters else r"\S+") for text in texts]
+    groups = np.cumsum([len(text) * len(places) for text, places in zip(texts, spans)]) // _GROUP
     results: list[dict[str, Any]] = []
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        results += _explain_group([texts[row] for row in rows], [spans[row] for row in rows], score, classes, multi_label)
+        results += _explain_group([texts[row] for row in rows], [spans[row] for row in rows], score, classes, multi_label, "" if characters else " ")
     return results
 
 
@@ -72,8 +75,15 @@ def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
     atomic_write(path, environment.get_template("words.html.j2").render(title=title, entries=pages))
 
 
-def _explain_group(texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool) -> list[dict[str, Any]]:
-    variants = [f"{text[:start]} {text[end:]}" for text, places in zip(texts, spans) for start, end in places]
+def _spans(text: str, unit: str) -> list[tuple[int, int]]:
+    """Where the words are, or runs of them in a long text."""
+    words = [match.span() for match in re.finditer(unit, text)]
+    run = -(-len(words) // max(10, _EFFORT // max(len(text), 1)))
+    return [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run)] if run > 1 else words
+
+
+def _explain_group(texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool, gap: str) -> list[dict[str, Any]]:
+    variants = [f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}" for text, places in zip(texts, spans) for start, end in places]
     logits = score([*texts, *variants]).astype(np.float64)
     chosen = logits[: len(texts)].argmax(1)
     owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])

@@ -58,7 +58,8 @@ class TextFront:
 
     Args:
         cutter, vocabulary: of the tokens.
-        max_length: tokens beyond it are cut off.
+        max_length: tokens beyond it are cut off, and n-grams of a kind beyond 40 times as many: more than a text of that
+            length has, but those of a text that is far longer would fill the memory.
         wide: (cutter, vocabulary) of each kind of n-gram of the wide part; () for none. Their ids follow one another.
     """
 
@@ -70,7 +71,7 @@ class TextFront:
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextFront":
         """The front inside an artifact's model, whose only part without a layer of its own is `max_length`."""
-        layers = [layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)]
+        layers = sorted((layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)), key=lambda layer: (layer.name != "tokens", layer.name))
         parts = [(Cutter.of(layer), layer.get_vocabulary(include_special_tokens=False)) for layer in layers]
         (cutter, vocabulary), *wide = parts
         return cls(cutter, vocabulary, max_length, tuple(wide))
@@ -79,6 +80,11 @@ class TextFront:
     def vocabulary_size(self) -> int:
         """Ids of the tokens, those of padding and of unknown tokens included."""
         return len(self.vocabulary) + FIRST
+
+    @property
+    def max_ngrams(self) -> int:
+        """N-grams of each kind that are read of a text."""
+        return 40 * self.max_length
 
     @property
     def ngrams(self) -> list[str]:
@@ -103,7 +109,7 @@ class TextFront:
             return [ids]
         parts, before = [], 0
         for layer, (_, names) in zip(self._wide, self.wide):
-            grams = keras.ops.cast(layer(texts), "int32")
+            grams = keras.ops.cast(layer(texts), "int32")[:, : self.max_ngrams]
             parts.append(keras.ops.where(grams >= FIRST, grams + before, 0))
             before += len(names)
         return [ids, keras.ops.pad(keras.ops.concatenate(parts, 1), [[0, 0], [0, 1]])]

@@ -47,7 +47,8 @@ class Task(ABC):
 
     @abstractmethod
     def recall(self, facts: dict[str, Any]) -> None:
-        """Takes from an earlier run's data.json what `predict` and `evaluate_new` need, instead of `load` and `check`."""
+        """Takes from an earlier run's data.json what `predict` and `evaluate_new` need, instead of `load` and `check`; and
+        from its splits.csv, as `trained_on`, the fingerprints of the training samples."""
 
     @abstractmethod
     def steps_per_epoch(self) -> int:

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation
+from tfpipelines import datasets, evaluation, training
 from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder, write_json
 
 from .base import Task
+
+SHOWN_MISTAKES = 24
 
 
 class Classification(Task):
@@ -44,8 +46,8 @@ class Classification(Task):
         """What an artifact's model says of some rows, float (rows, classes)."""
 
     @abstractmethod
-    def _draw_mistakes(self, model, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
-        """Shows the most confident of the mistakes, which are positions in `rows`."""
+    def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+        """Shows the most confident of the mistakes, which are positions in `rows`: pictures in `plots`, tables in `folder`."""
 
     def _prepare(self, findings) -> None:
         """Makes what hangs on the training rows; splits and classes are known by then."""
@@ -77,6 +79,7 @@ class Classification(Task):
 
     def recall(self, facts: dict[str, Any]) -> None:
         self.classes = list(facts["classes"])
+        self._trained_on = facts.get("trained_on", frozenset())
 
     def steps_per_epoch(self) -> int:
         return len(self._training_rows()[0]) // self.pipeline.train.batch_size
@@ -105,7 +108,7 @@ class Classification(Task):
     def _accuracy(self):
         import keras
 
-        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0) if self.multi_label else keras.metrics.CategoricalAccuracy(name="accuracy")
+        return training.RowAccuracy() if self.multi_label else keras.metrics.CategoricalAccuracy(name="accuracy")
 
     def _log_loss(self):
         import keras
@@ -144,6 +147,9 @@ class Classification(Task):
         if unknown:
             raise DataError(f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.", f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
         self.samples = samples
+        seen = frame["fingerprint"].map("{:016x}".format).isin(self._trained_on).sum()
+        if seen:
+            findings.add("trained_on", "warning", f"{seen} of {counted(len(frame), 'sample')} have been trained on: the figures flatter", "Measure on others")
         figures = self._account(model, temperature, samples, frame.index.to_numpy(np.int64), out, out)
         figures |= {"split": split, "findings": findings.as_list()}
         if out is not None:
@@ -174,5 +180,5 @@ class Classification(Task):
         figures = evaluation.account(labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed)
         if folder is not None:
             mistakes = evaluation.write_account(folder, plots, figures, labels, probabilities, self.classes, frame, temperature)
-            self._draw_mistakes(model, plots, samples, rows, probabilities, mistakes)
+            self._draw_mistakes(model, temperature, folder, plots, samples, rows, probabilities, mistakes)
         return figures

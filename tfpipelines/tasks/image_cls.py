@@ -10,9 +10,8 @@ from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.images import ImageData
 from tfpipelines.config.networks import CNN, ImageNetwork
 
-from .classification import Classification
+from .classification import SHOWN_MISTAKES, Classification
 
-_SHOWN_MISTAKES = 24
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
@@ -108,8 +107,8 @@ class ImageClassification(Classification):
     def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
         return model.predict(self._batches(samples, rows), verbose=0)
 
-    def _draw_mistakes(self, model, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
-        shown = mistakes[:_SHOWN_MISTAKES]
+    def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+        shown = mistakes[:SHOWN_MISTAKES]
         frame = samples.frame.loc[rows[shown]]
         guesses = [self.classes[number] for number in probabilities[shown].argmax(1)]
         images = samples.store.images(rows[shown])

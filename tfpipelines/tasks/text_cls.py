@@ -8,12 +8,11 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models, training
 from tfpipelines.config.text_networks import BiLSTM, TextNetworks
 from tfpipelines.config.texts import TextData
-from tfpipelines.errors import DataError, counted
+from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder, atomic_write
 
-from .classification import Classification
+from .classification import SHOWN_MISTAKES, Classification
 
-_SHOWN_MISTAKES = 24
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _INFERENCE_BATCH = 256
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
@@ -37,12 +36,21 @@ class TextClassification(Classification):
     place_fields = ("layout",)
     explains = True
 
+    def __init__(self, pipeline: config.Pipeline):
+        super().__init__(pipeline)
+        self._front_of = None
+
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         fields = self._data(*self.source_fields, "on_bad", "standardize", "level", *(self.split_fields if splitting else ()))
         if not splitting:
             fields["multi_label"] = self._several_labels
         return datasets.read_text_samples(findings, path=path, seed=self.pipeline.seed, splitting=splitting, **fields)
+
+    def load(self, findings) -> None:
+        if self.pipeline.data.vectors is not None:
+            datasets.require_vectors(self.pipeline.data.vectors)
+        super().load(findings)
 
     def _prepare(self, findings) -> None:
         data, wide = self.pipeline.data, self.pipeline.model.wide
@@ -66,6 +74,9 @@ class TextClassification(Classification):
         self.vectors = None
         if data.vectors is not None:
             self.vectors, found = datasets.read_vectors(data.vectors, vocabulary, self.pipeline.seed)
+            width, heads = self.vectors.shape[1], getattr(self.pipeline.model, "heads", None)
+            if heads and (width % heads or width % 2):
+                raise ConfigError(f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}.", "Set model.heads to a divisor of it, or use other vectors.")
             self.samples.facts["about"].append(f"word vectors: {self.vectors.shape[1]} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}")
         self.ratios = self._log_count_ratios()
 
@@ -125,12 +136,12 @@ class TextClassification(Classification):
         return super().evaluate(artifact, folder, history, best_epoch)
 
     def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        self.front = models.TextFront.of(model, self._max_length)
+        self._take_front(model)
         return super().evaluate_new(model, temperature, path, split, out)
 
     def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
         data = self.pipeline.data
-        self.front = models.TextFront.of(model, self._max_length)
+        self._take_front(model)
         entries = datasets.raw_texts(inputs, data.standardize, data.text_column, data.follow_links)
         good = [number for number, entry in enumerate(entries) if not entry.error]
         texts = [entries[number].text for number in good]
@@ -142,24 +153,28 @@ class TextClassification(Classification):
             text=[entry.text for entry in entries], multi_label=self._several_labels,
         )  # fmt: skip
         if explain:
-            explanations = iter(self._explain(model, texts, batch_size))
+            explanations = iter(self._explain(model, temperature, texts, batch_size))
             places = set(good)
             table.insert(len(table.columns) - ("error" in table), "explanation", [next(explanations) if number in places else None for number in range(len(entries))])
         return table
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
-        names = [f"p_{name}" if f"p_{name}" in table else name for name in self.classes]
+        names = evaluation.score_columns(self.classes)
         entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
         evaluation.write_words(path, "Which words moved the predictions", entries)
 
     # --- details
+    def _take_front(self, model) -> None:
+        """The front inside of a loaded model, made once."""
+        if self._front_of is not model:
+            self.front, self._front_of = models.TextFront.of(model, self._max_length), model
+
     @property
     def _cutter(self) -> "models.Cutter":
         data = self.pipeline.data
-        standardize = None if data.standardize == "none" else data.standardize
         ngrams = tuple(range(1, data.ngrams + 1)) if data.level == "ngram" else None
-        return models.Cutter("character" if data.level == "char" else "whitespace", standardize, ngrams)
+        return models.Cutter("character" if data.level == "char" else "whitespace", _standardizer(data.standardize), ngrams)
 
     @property
     def multi_label(self) -> bool:
@@ -185,9 +200,9 @@ class TextClassification(Classification):
         inputs = [tokens.sequences(front.vocabulary).cut(front.max_length)]
         wide, before = None, 0
         for part, (_, names) in zip(grams, front.wide):
-            known = part.sequences(names).known().shifted(before)
+            known = part.sequences(names).first(front.max_ngrams).known().shifted(before)
             wide, before = known if wide is None else wide.beside(known), before + len(names)
-        return datasets.TextStore((*inputs, wide) if front.wide else tuple(inputs), few_shapes=_compiles_every_shape())
+        return datasets.TextStore((*inputs, wide) if front.wide else tuple(inputs), few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile))
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         return self._store(*self._tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
@@ -209,15 +224,13 @@ class TextClassification(Classification):
         targets = None if labels is None else datasets.Targets(labels, len(self.classes))
         return datasets.evaluation_text_batches(samples.store, rows, targets, batch_size=max(_INFERENCE_BATCH, self.pipeline.train.batch_size))[0]
 
-    def _logits(self, core, samples, rows: np.ndarray, batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+    def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
         if samples.store is None:
             samples.store = self._store_of(self._texts(samples))
-        batches, places = datasets.evaluation_text_batches(samples.store, rows, None, batch_size=batch_size)
-        return core.predict(batches, verbose=0)[places]
+        return _logits(core, samples.store, rows, _INFERENCE_BATCH)
 
-    def _scores(self, core, texts: list[str], batch_size: int) -> np.ndarray:
-        batches, places = datasets.evaluation_text_batches(self._store_of(texts), np.arange(len(texts)), None, batch_size=batch_size)
-        return core.predict(batches, verbose=0)[places]
+    def _scores(self, core, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+        return _logits(core, self._store_of(texts), np.arange(len(texts)), batch_size)
 
     def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
         return evaluation.probabilities(logits, temperature, self.multi_label)
@@ -225,24 +238,29 @@ class TextClassification(Classification):
     def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
         return self._answer(self._logits(models.core_of(model), samples, rows), temperature)
 
-    def _explain(self, model, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict[str, Any]]:
+    def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict[str, Any]]:
         if not texts:
             return []
         core = models.core_of(model)
-        characters = self.pipeline.data.level == "char" and datasets.unspaced_share(texts) > 0.3
-        return evaluation.explain_texts(texts, lambda some: self._scores(core, some, batch_size), self.classes, characters, self.multi_label)
+        characters = self.pipeline.data.level == "char" and datasets.is_unspaced(texts)
+        return evaluation.explain_texts(texts, lambda some: self._scores(core, some, batch_size) / temperature, self.classes, characters, self.multi_label)
 
-    def _draw_mistakes(self, model, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+    def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
         frame = samples.frame.loc[rows[mistakes]]
         table = evaluation.prediction_table(frame["item"], probabilities[mistakes], self.classes, list(frame["label"]), text=list(frame["text"]), multi_label=self.multi_label)
-        atomic_write(plots.parent / "mistakes.csv" if plots.name == "plots" else plots / "mistakes.csv", evaluation.to_csv(table))
-        shown = table.head(_SHOWN_MISTAKES)
-        explanations = self._explain(model, list(shown["text"]))
+        atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
+        shown = table.head(SHOWN_MISTAKES)
+        explanations = self._explain(model, temperature, list(shown["text"]))
         entries = [
             {"item": row["item"], "text": row["text"], "label": row["label"], "predicted": row["predicted"], "confidence": share, "explanation": explanation}
             for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
         ]
         evaluation.write_words(plots / "mistakes.html", f"The {len(entries)} most confident of {len(mistakes)} mistakes", entries)
+
+
+def _logits(core, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    batches, places = datasets.evaluation_text_batches(store, rows, None, batch_size=batch_size)
+    return core.predict(batches, verbose=0)[places]
 
 
 def _by_name(fresh: list, names: list[str], weights: list, earlier_names: list[str]) -> list:
@@ -261,21 +279,18 @@ def _by_name(fresh: list, names: list[str], weights: list, earlier_names: list[s
 
 def _wide_cutters(wide, standardize: str) -> list["models.Cutter"]:
     """How the n-grams of the wide part are cut, word n-grams first."""
-    standardize = None if standardize == "none" else standardize
     cutters = []
     if wide.words:
-        cutters.append(models.Cutter("whitespace", standardize, tuple(range(1, wide.words + 1))))
+        cutters.append(models.Cutter("whitespace", _standardizer(standardize), tuple(range(1, wide.words + 1))))
     if wide.characters:
         low, high = wide.characters
-        cutters.append(models.Cutter("character", standardize, tuple(range(low, high + 1))))
+        cutters.append(models.Cutter("character", _standardizer(standardize), tuple(range(low, high + 1))))
     return cutters
 
 
-def _compiles_every_shape() -> bool:
-    """Whether the backend would compile the network anew for every length of a batch."""
-    import keras
-
-    return keras.backend.backend() != "tensorflow"
+def _standardizer(setting: str) -> str | None:
+    """What Keras calls it."""
+    return None if setting == "none" else setting
 
 
 def _visible(name: str) -> str:

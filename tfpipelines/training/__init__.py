@@ -11,8 +11,8 @@ __getattr__, __dir__, __all__ = attach(
         "environment": ("environment_facts",),
         "loop": ("fit",),
         "optimizers": ("build_optimizer",),
-        "parts": ("LossOfParts", "OfWhole"),
-        "process": ("jit_compile", "make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
+        "losses": ("RowAccuracy", "LossOfParts", "OfWhole"),
+        "process": ("compiles_every_shape", "jit_compile", "make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
         "signals": ("StopSignals",),
     },
 )

@@ -31,6 +31,11 @@ def jit_compile(setting: bool | str, model: keras.Model) -> bool:
     return on_accelerator() and all(getattr(layer, "supports_jit", True) for layer in model.layers)
 
 
+def compiles_every_shape(setting: bool | str) -> bool:
+    """Whether a batch of another shape may be compiled anew, which takes seconds: where XLA is, or may be, at work."""
+    return keras.backend.backend() != "tensorflow" or (on_accelerator() if setting == "auto" else setting)
+
+
 def threads() -> dict[str, int]:
     """TensorFlow's thread settings; 0: its own choice, by cores."""
     return {"intra_op": tf.config.threading.get_intra_op_parallelism_threads(), "inter_op": tf.config.threading.get_inter_op_parallelism_threads()}

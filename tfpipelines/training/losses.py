@@ -1,6 +1,7 @@
-"""Training a network and the n-grams beside it apart: each by a loss of its own, in one model.
+"""Losses and metrics that Keras lacks.
 
-The model's output is then three pieces of `classes` logits: of the whole, of the n-grams, of the network.
+A network and the n-grams beside it are trained apart, each by a loss of its own, in one model. Its output is then three
+pieces of `classes` logits: of the whole, of the n-grams, of the network.
 """
 
 import keras
@@ -43,3 +44,15 @@ class OfWhole(keras.metrics.Metric):
 
     def reset_state(self):
         self.metric.reset_state()
+
+
+class RowAccuracy(keras.metrics.MeanMetricWrapper):
+    """Share of rows whose every label is told right: logits above 0 where targets, smoothed or not, are above one half."""
+
+    def __init__(self):
+        super().__init__(_right_rows, name="accuracy")
+
+
+def _right_rows(y_true, y_pred):
+    right = keras.ops.equal(keras.ops.greater(y_true, 0.5), keras.ops.greater(y_pred, 0.0))
+    return keras.ops.cast(keras.ops.all(right, -1), "float32")
