@@ -38,7 +38,7 @@ class TextClassification(Classification):
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
-        self._front_of = None
+        self._front_of = self._earlier = None
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
@@ -71,13 +71,7 @@ class TextClassification(Classification):
         self.samples = datasets.check_tokens(self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings)
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(tokens, *grams)
-        self.vectors = None
-        if data.vectors is not None:
-            self.vectors, found = datasets.read_vectors(data.vectors, vocabulary, self.pipeline.seed)
-            width, heads = self.vectors.shape[1], getattr(self.pipeline.model, "heads", None)
-            if heads and (width % heads or width % 2):
-                raise ConfigError(f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}.", "Set model.heads to a divisor of it, or use other vectors.")
-            self.samples.facts["about"].append(f"word vectors: {self.vectors.shape[1]} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}")
+        self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
         self.ratios = self._log_count_ratios()
 
     def recall(self, facts: dict[str, Any]) -> None:
@@ -111,7 +105,9 @@ class TextClassification(Classification):
         core.compile(optimizer=optimizer, loss=training.LossOfParts(loss, len(self.classes)), metrics=metrics, **settings)
 
     def carry_over(self, layer, weights: list, earlier) -> list:
-        before = models.TextFront.of(earlier.model, self.front.max_length)
+        if self._earlier is None or self._earlier[0] is not earlier:
+            self._earlier = earlier, models.TextFront.of(earlier.model, self.front.max_length)
+        before = self._earlier[1]
         if layer.name == "embedding" and weights and before.vocabulary != self.front.vocabulary:
             return _by_name(layer.get_weights(), self.front.vocabulary, weights, before.vocabulary)
         if layer.name == "ngram_weights" and weights and before.wide != self.front.wide:
@@ -206,6 +202,15 @@ class TextClassification(Classification):
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         return self._store(*self._tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
+
+    def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
+        """What the embedding begins with, from `data.vectors`."""
+        vectors, found = datasets.read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
+        width, heads = vectors.shape[1], getattr(self.pipeline.model, "heads", None)
+        if heads and (width % heads or width % 2):
+            raise ConfigError(f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}.", "Set model.heads to a divisor of it, or use other vectors.")
+        self.samples.facts["about"].append(f"word vectors: {width} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}")
+        return vectors
 
     def _log_count_ratios(self) -> np.ndarray | None:
         """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
