@@ -94,7 +94,8 @@ class Terminal(Observer):
         self._stop_bar()
         self._epochs_seen += 1
         left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
-        names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
+        loss = "log_loss" if "log_loss" in row else "loss"  # where the loss is a sum of parts, that of the whole says more
+        names = [name for name in (loss, "accuracy", f"val_{loss}", "val_accuracy") if name in row]
         figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
         rate = samples / max(row["seconds"], 1e-9)
         eta = f"  ETA {duration(left)}" if left else ""

@@ -17,21 +17,21 @@ _NAMED = 30  # classes up to which a confusion matrix names rows and writes coun
 
 
 def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
-    """Loss, accuracy and learning rate by epoch, the best epoch marked.
+    """Loss (of the whole, where it is a sum of parts), accuracy and learning rate by epoch, the best epoch marked.
 
     Args:
         rows: of history.csv.
         best_epoch: from 1; 0 for none.
     """
     epochs = [row["epoch"] for row in rows]
-    names = [name for name in ("loss", "accuracy") if name in rows[0]]
+    names = [name for name in ("log_loss" if "log_loss" in rows[0] else "loss", "accuracy") if name in rows[0]]
     figure = Figure((4.2 * (len(names) + 1), 3.4), layout="constrained")
     axes = figure.subplots(1, len(names) + 1, squeeze=False)[0]
     for axis, name in zip(axes, names):
         axis.plot(epochs, [row.get(name) for row in rows], color=_TRAIN, label="training", marker="o", markersize=3)
         if f"val_{name}" in rows[0]:
             axis.plot(epochs, [row.get(f"val_{name}") for row in rows], color=_VALIDATION, label="validation", marker="o", markersize=3)
-        axis.set_title(name)
+        axis.set_title(name.replace("_", " "))
         if best_epoch:
             axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"best epoch ({best_epoch})")
         axis.legend(frameon=False)
