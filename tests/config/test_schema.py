@@ -11,6 +11,7 @@ from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet
 from tfpipelines.config.text_networks import GRU, LSTM, RNN, BagOfWords, BiLSTM, TextCNN, Transformer
 from tfpipelines.config.train import Train
+from tfpipelines.models.text_layers import text_network
 from tfpipelines.tasks import SCHEMAS
 
 IMAGE, TEXT = [MLP, CNN, ResNet], [RNN, LSTM, GRU, BiLSTM, TextCNN, Transformer, BagOfWords]
@@ -19,15 +20,16 @@ IMAGE, TEXT = [MLP, CNN, ResNet], [RNN, LSTM, GRU, BiLSTM, TextCNN, Transformer,
 @pytest.mark.parametrize("section", IMAGE + TEXT)
 def test_networks_have_the_builders_arguments_and_defaults(section):
     name = section.model_fields["name"].default
-    signature = inspect.signature((models.IMAGE_NETWORKS if section in IMAGE else models.TEXT_NETWORKS)[name]).parameters
-    plain = {key: parameter.default for key, parameter in signature.items() if parameter.kind is parameter.POSITIONAL_OR_KEYWORD}
+    builders = [models.IMAGE_NETWORKS[name]] if section in IMAGE else [models.TEXT_NETWORKS[name], text_network]
+    signatures = [parameter for builder in builders for parameter in inspect.signature(builder).parameters.items()]
+    plain = {key: parameter.default for key, parameter in signatures if parameter.kind is parameter.POSITIONAL_OR_KEYWORD}
     # `wide` is a section of its own, which the task turns into the builder's keyword arguments
     fields = {key: field.default for key, field in section.model_fields.items() if key not in ("name", "wide")}
-    assert {key: value for key, value in plain.items() if key not in ("input_shape", "vocabulary", "classes")} == fields
+    assert {key: value for key, value in plain.items() if key not in ("input_shape", "vocabulary", "classes", "name", "body")} == fields
 
 
 def test_wide_part_has_the_builders_defaults():
-    signature, fields = inspect.signature(models.TEXT_NETWORKS["cnn"]).parameters, BiLSTM.model_fields["wide"].annotation.model_fields
+    signature, fields = inspect.signature(text_network).parameters, BiLSTM.model_fields["wide"].annotation.model_fields
     assert {name: signature[f"wide_{name}"].default for name in ("initial", "dropout")} == {name: fields[name].default for name in ("initial", "dropout")}
     assert signature["deep_weight"].default == fields["deep_weight"].default
 

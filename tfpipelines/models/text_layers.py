@@ -1,10 +1,11 @@
-"""What text networks share: the embedding front, pooling that heeds lengths, the head, the wide part.
+"""What text networks share: arguments, the embedding front, pooling that heeds lengths, the head, the wide part.
 
 Texts come as ids, 0 where there is none, and only at the end. No layer gets a Keras mask: masks keep recurrent layers from
 their fast kernels (on jax always, elsewhere when a row is empty). What is masked is the pooling, and what is read backwards
 is turned within its length; what recurrent layers make of the padding behind it is never looked at.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -22,7 +23,7 @@ class Embedded:
     Args:
         ids: int32 (batch, length), after word dropout.
         vectors: float (batch, length, channels), 0 behind the end.
-        mask: float32 (batch, length, 1): 1 for tokens.
+        mask: float (batch, length, 1): 1 for tokens.
         positions: int32 (batch, length), from 0.
         lengths: int32 (batch, 1).
     """
@@ -45,18 +46,10 @@ class Embedded:
 
 
 def embed(
-    build: Builder, vocabulary: int, channels: int, *, word_dropout: float, spatial_dropout: float, freeze: bool, vectors: np.ndarray | None
+    build: Builder, vocabulary: int, channels: int, word_dropout: float, spatial_dropout: float, freeze: bool, vectors: np.ndarray | None
 ) -> tuple[keras.KerasTensor, Embedded]:
-    """The input of a text network, and its embedding.
-
-    Args:
-        vocabulary: number of ids.
-        channels: of the embedding.
-        word_dropout: share of tokens taken for unknown ones while training (Iyyer et al. 2015).
-        spatial_dropout: share of channels dropped for a whole text (Tompson et al. 2015).
-        freeze: do not train the embedding.
-        vectors: float (vocabulary, channels) to begin with; else uniform in [-0.05, 0.05].
-    """
+    """The input of a text network, and its embedding; the arguments are those of `text_network`."""
+    channels = channels if vectors is None else vectors.shape[1]
     inputs = keras.Input((None,), dtype="int32", name="ids")
     ids = inputs
     present = keras.ops.not_equal(inputs, 0)
@@ -101,35 +94,89 @@ def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: 
     return keras.ops.sum(x * keras.ops.softmax(masked(score, text.mask), 1), 1)
 
 
-def classify(
-    build: Builder, name: str, inputs: keras.KerasTensor, x: keras.KerasTensor, classes: int, *, dense: tuple[int, ...], dropout: float,
-    wide: np.ndarray | None, wide_initial: float, wide_dropout: float, deep_weight: float, parts: bool,
-) -> keras.Model:  # fmt: skip
-    """The head: pooled vector (batch, channels) -> logits, with those of the wide part where there is one.
+def text_network(
+    name: str,
+    body: Callable[[Builder, "Embedded"], keras.KerasTensor],
+    vocabulary: int,
+    classes: int,
+    embedding: int = 64,
+    freeze_embedding: bool = False,
+    word_dropout: float = 0.1,
+    spatial_dropout: float = 0.2,
+    dense: tuple[int, ...] = (),
+    activation: str = "relu",
+    initializer: str = "glorot_uniform",
+    normalization: str = "none",
+    dropout: float = 0.5,
+    weight_decay: float = 0.0,
+    *,
+    wide: np.ndarray | None = None,
+    wide_initial: float = 0.05,
+    wide_dropout: float = 0.0,
+    deep_weight: float = 0.3,
+    parts: bool = False,
+    vectors: np.ndarray | None = None,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is one.
 
     Args:
+        name: of the model.
+        body: function of a builder and the embedded texts to vectors (batch, channels).
+        vocabulary: number of ids, those of padding (0) and of unknown tokens (1) included.
+        classes: number of classes.
+        embedding: numbers for each token; those of `vectors` where they are given.
+        freeze_embedding: do not train the embedding.
+        word_dropout: share of tokens taken for unknown ones while training (Iyyer et al. 2015).
+        spatial_dropout: share of channels dropped for a whole text (Tompson et al. 2015).
         dense: width of dense layers before the output.
+        dropout: share of units dropped before the output and between dense layers.
+        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
         wide: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of n-grams.
         wide_initial: weight that each n-gram begins with.
         wide_dropout: share of n-grams left out while training.
         deep_weight: what the network's logits count beside those of the n-grams.
         parts: with a wide part, the logits of the n-grams and of the network follow those of the whole, so that each can be
-            trained by a loss of its own: (batch, 3 * classes).
+            trained by a loss of its own.
+        vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
+
+    Returns:
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with `parts`
+            of three times as many.
     """
-    x = build.normalize(x, "norm_pool")
+    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+
+    # === Layers ===
+    inputs, text = embed(build, vocabulary, embedding, word_dropout, spatial_dropout, freeze_embedding, vectors)
+    x = build.normalize(body(build, text), "norm_pool")
     for number, width in enumerate(dense, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
         x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
-    x = build.logits(classes)(build.dropout(x, dropout))
+    logits = build.logits(classes)(build.dropout(x, dropout))
+
+    # === Functional model ===
     if wide is None:
-        return keras.Model(inputs, x, name=name)
+        return keras.Model(inputs, logits, name=name)
+    grams, votes = vote(build, wide, wide_initial, wide_dropout)
+    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, keras.layers.Rescaling(deep_weight, name="deep_weight", dtype="float32")(logits)])
+    return keras.Model([inputs, grams], keras.ops.concatenate([whole, votes, logits], -1) if parts else whole, name=name)
+
+
+def vote(build: Builder, ratios: np.ndarray, initial: float, dropout: float) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The wide part: the input of n-gram ids, int32 (batch, n-grams), and the logits that they add up to, float32 (batch, classes).
+
+    Args:
+        ratios: of each n-gram for each class, (n-grams, classes); not trained. Those of padding are 0.
+        initial: weight that each n-gram begins with.
+        dropout: share of n-grams left out while training.
+    """
+    count, classes = ratios.shape
     grams = keras.Input((None,), dtype="int32", name="ngrams")
-    ratios = keras.layers.Embedding(len(wide), classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32")
-    weights = keras.layers.Embedding(len(wide), 1, embeddings_initializer=keras.initializers.Constant(wide_initial), name="ngram_weights", dtype="float32")
-    votes = ratios(grams) * weights(grams)  # (B, n-grams, classes); the ratio of padding is 0
-    ratios.embeddings.assign(wide)
-    if wide_dropout:
-        votes = keras.layers.Dropout(wide_dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32")(votes)
-    votes = keras.ops.sum(votes, 1)
-    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, keras.layers.Rescaling(deep_weight, name="deep_weight", dtype="float32")(x)])
-    return keras.Model([inputs, grams], keras.ops.concatenate([whole, votes, x], -1) if parts else whole, name=name)
+    table = keras.layers.Embedding(count, classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32")
+    weights = keras.layers.Embedding(count, 1, embeddings_initializer=keras.initializers.Constant(initial), name="ngram_weights", dtype="float32")
+    votes = table(grams) * weights(grams)  # (B, n-grams, classes)
+    table.embeddings.assign(ratios)
+    if dropout:
+        votes = keras.layers.Dropout(dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32")(votes)
+    return grams, keras.ops.sum(votes, 1)
