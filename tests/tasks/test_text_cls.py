@@ -303,6 +303,14 @@ def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
     assert len(pd.read_csv(finished.folder / "predictions.csv")) == len(tests) - 1
 
 
+def test_14_a_class_of_unknown_words_alone_is_an_error(tmp_path, reviews):
+    part = reviews[["text", "label", "split"]].iloc[:200]
+    odd = [{"text": f"zz{number} qq{number}", "label": "odd", "split": split} for number, split in enumerate(("train", "train", "test"))]
+    pd.concat([part, pd.DataFrame(odd)]).to_csv(tmp_path / "odd.csv", index=False)
+    with pytest.raises(DataError, match="class 'odd' are of unknown words"):
+        run("odd.csv", "data.on_bad=skip", "data.min_count=2")
+
+
 def test_24_resume_after_a_text_has_changed(table, tfpipe):
     run(table, name="changed")
     folder = table.parent / "runs" / "changed"

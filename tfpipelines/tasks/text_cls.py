@@ -69,6 +69,11 @@ class TextClassification(Classification):
         self.front = models.TextFront(self._cutter, vocabulary, max_length, tuple((cutter, names) for cutter, _, names in parts))
         sequences = tokens.sequences(vocabulary)
         self.samples = datasets.check_tokens(self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings)
+        frame = self.samples.frame
+        left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
+        lost = [name for name in self.classes if name not in left]
+        if lost:
+            raise DataError(f"All training texts of class {lost[0]!r} are of unknown words alone, and skipped.", "Lower data.min_count.", lost[1:10])
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(tokens, *grams)
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
