@@ -9,16 +9,13 @@
 machine is needed: nothing else should run.
 """
 
-import argparse
-import os
-import platform
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from measure import epoch_seconds, figure, report, report_quality, test_accuracy, tfpipe_run, timed
+from measure import epoch_seconds, figure, main, report, report_quality, test_accuracy, tfpipe_run, timed
 
 HERE = Path(__file__).resolve().parent
 DIGITS = HERE.parent / "data" / "digits" / "digits.npz"
@@ -168,16 +165,5 @@ def memory(peers: Path, rounds: int) -> None:
     print(f"  slope after the first ten: {slope:+.3f} MiB an epoch")
 
 
-def main() -> None:
-    """Runs the part that was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["speed", "quality", "input", "memory"])
-    parser.add_argument("--peers", type=Path, default=HERE / "peers")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    globals()[arguments.part](arguments.peers, arguments.rounds)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, {"speed": speed, "quality": quality, "input": input, "memory": memory})

@@ -1,13 +1,16 @@
 """What the benchmarks share: commands in processes of their own, and medians in print."""
 
+import argparse
 import csv
 import json
 import os
+import platform
 import re
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -52,3 +55,14 @@ def report(name: str, values: list[float], unit: str = "s") -> float:
 def report_quality(name: str, values: list[float]) -> None:
     """Prints mean and range over seeds."""
     print(f"  {name:<44} mean {statistics.mean(values):.4f}   range {min(values):.4f} to {max(values):.4f}   ({', '.join(map(str, values))})", flush=True)
+
+
+def main(description: str, parts: dict[str, Callable[[Path, int], None]]) -> None:
+    """Runs the part that the command line asks for, with the folder of peers and the number of rounds."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=list(parts))
+    parser.add_argument("--peers", type=Path, default=Path(__file__).resolve().parent / "peers")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    parts[arguments.part](arguments.peers, arguments.rounds)

@@ -187,7 +187,7 @@ def test_characters_of_a_script_without_spaces(tmp_path):
 
 
 def test_level_ngram_and_other_ways_to_cut(table):
-    finished = run(table, "data.level=ngram", "data.standardize=none", "data.vocabulary=50", "model.name=bow", "model.buckets=32", "data.max_length=20")
+    finished = run(table, "data.level=ngram", "data.standardize=none", "data.vocabulary=50", "model.name=bow", "model.buckets=32", "data.max_length=20", "data.on_bad=skip")
     vocabulary = (finished.folder / "vocabulary.txt").read_text().splitlines()
     assert len(vocabulary) == 52 and any(" " in name for name in vocabulary) and any(name != name.lower() for name in vocabulary)
     facts = json.loads((finished.folder / "data.json").read_text())
@@ -295,6 +295,10 @@ def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
     part.loc[tests[1], "text"] = "!!!"
     part.loc[part.index[part["split"] == "train"][0], "text"] = "Hapax legomenon"
     part.to_csv(tmp_path / "odd.csv", index=False)
+    part.drop(index=tests[1]).to_csv(tmp_path / "unknown.csv", index=False)
+    with pytest.raises(DataError) as error:
+        run("unknown.csv", "data.min_count=2")
+    assert "training text" in str(error.value) and "line " in str(error.value) and "data.on_bad=skip" in str(error.value)
     finished = run("odd.csv", "data.on_bad=skip", "data.min_count=2")
     findings = {finding["code"]: finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] != "unknown_text"}
     unknown = [finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] == "unknown_text"]

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "text_inputs": ("raw_texts",),
         "text_samples": ("check_tokens", "has_content", "read_text_samples"),
         "texts": ("is_unspaced",),
-        "tokens": ("Sequences", "Tokens", "log_count_ratios"),
+        "tokens": ("Sequences", "Tokens", "log_count_ratios", "wide_sequences"),
         "vectors": ("read_vectors", "require_vectors"),
         "table": ("is_multi_label", "label_names"),
     },

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from ..errors import counted
 from .findings import Findings
 from .samples import Samples, split_and_limit
 from .table import places
@@ -51,10 +52,10 @@ def read_text_samples(
     table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
     texts = table.frame["text"]
     frame = table.frame.assign(fingerprint=pd.array(text_fingerprints(texts), "uint64"), content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"))
-    if level != "char" and is_unspaced(frame["text"]):
-        message = f"{unspaced_share(frame['text']):.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
+    if level != "char" and is_unspaced(texts):
+        message = f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
-    if "lower" in standardize and has_foreign_capitals(frame["text"]):
+    if "lower" in standardize and has_foreign_capitals(texts):
         findings.add("capitals", "note", "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone", "Lower them in the data where case does not matter")
     return Samples(frame, None, {"path": path, "read_seconds": round(time.perf_counter() - began, 3)})
 
@@ -68,7 +69,7 @@ def has_content(text: str, standardize: str = "lower_and_strip_punctuation") -> 
 def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabulary: int, max_length: int, on_bad: str, findings: Findings) -> Samples:
     """Reports lengths and how much of each split the vocabulary covers, and names texts of unknown words alone.
 
-    Those are left out of training with `on_bad=skip`; in other splits they stay, or the figures would flatter.
+    Those of training are bad rows, by `on_bad`; in other splits they stay, or the figures would flatter.
 
     Args:
         samples: in their splits.
@@ -100,11 +101,14 @@ def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabula
         findings.add("cut", "note", f"{long} of {len(frame)} texts are longer than {max_length} tokens, and cut", "data.max_length reads more")
     unknown = known.lengths[frame.index] == 0
     if unknown.any():
-        skipped = unknown & (frame["split"] == "train").to_numpy() & (on_bad == "skip")
-        kept = unknown & ~skipped
-        if skipped.any():
-            findings.add("unknown_text", "warning", f"{skipped.sum()} training texts of unknown words alone; skipped", "", places(frame[skipped]))
+        training = unknown & (frame["split"] == "train").to_numpy()
+        kept = unknown & ~training
+        if training.any():
+            message = f"{counted(int(training.sum()), 'training text')} of unknown words alone"
+            findings.bad("unknown_text", on_bad, message, "Lower data.min_count, or raise data.vocabulary.", places(frame[training]))
         if kept.any():
-            findings.add("unknown_text", "warning", f"{kept.sum()} texts of unknown words alone: all the model can say of them is how frequent classes are", "", places(frame[kept]))
-        frame = frame[~skipped]
+            message = f"{counted(int(kept.sum()), 'text')} of unknown words alone: all the model can say of them is how frequent classes are"
+            findings.add("unknown_text", "warning", message, "", places(frame[kept]))
+        if on_bad == "skip":
+            frame = frame[~training]
     return Samples(frame, samples.store, {**samples.facts, **facts})

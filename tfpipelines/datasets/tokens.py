@@ -116,6 +116,20 @@ class Sequences:
         return tf.RaggedTensor.from_row_splits(tf.constant(self.flat), tf.constant(self.splits), validate=False)
 
 
+def wide_sequences(parts: list[tuple[Tokens, list[str]]], longest: int) -> Sequences:
+    """The known n-grams of every text, one kind after the other, the ids of each kind beginning where those of the last end.
+
+    Args:
+        parts: n-grams of the texts, and their vocabulary, of each kind.
+        longest: n-grams of each kind that are read of a text.
+    """
+    result, before = None, 0
+    for tokens, names in parts:
+        known = tokens.sequences(names).first(longest).known().shifted(before)
+        result, before = known if result is None else result.beside(known), before + len(names)
+    return result
+
+
 def log_count_ratios(sequences: Sequences, rows: np.ndarray, labels: np.ndarray, classes: int, features: int, smoothing: float = 1.0) -> np.ndarray:
     """How much each feature speaks for each class: log of its share in the class over its share in the others (Wang & Manning 2012).
 

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "networks": ("IMAGE_NETWORKS", "TEXT_NETWORKS"),
         "preprocessing": ("ImageFront",),
-        "text_front": ("Cutter", "TextFront"),
+        "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),
         "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact"),
     },
 )

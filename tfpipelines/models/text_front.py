@@ -53,6 +53,45 @@ class Cutter:
         return pieces if self.ngrams is None else tf.strings.ngrams(pieces, ngram_width=self.ngrams, separator=" ")
 
 
+def token_cutter(level: str, ngrams: int, standardize: str) -> Cutter:
+    """How texts become tokens; the arguments are the fields of the same name in `config.texts.TextData`."""
+    return Cutter("character" if level == "char" else "whitespace", _standardizer(standardize), tuple(range(1, ngrams + 1)) if level == "ngram" else None)
+
+
+def wide_cutters(words: int, characters: tuple[int, ...], standardize: str) -> list[Cutter]:
+    """How the n-grams of the wide part are cut, word n-grams first; `words` and `characters` are the fields of
+    `config.text_networks.Wide`."""
+    cutters = [Cutter("whitespace", _standardizer(standardize), tuple(range(1, words + 1)))] if words else []
+    if characters:
+        cutters.append(Cutter("character", _standardizer(standardize), tuple(range(characters[0], characters[1] + 1))))
+    return cutters
+
+
+def _standardizer(setting: str) -> str | None:
+    return None if setting == "none" else setting
+
+
+def rows_by_name(table: np.ndarray, names: list[str], earlier: np.ndarray, earlier_names: list[str]) -> np.ndarray | None:
+    """An embedding that takes over from an earlier one the rows of padding, of unknown tokens and of the names both have.
+
+    Args:
+        table: float (ids, numbers), whose rows other names keep.
+        names, earlier_names: those with the ids from 2 on.
+        earlier: float (earlier ids, numbers).
+
+    Returns:
+        float (ids, numbers); None if the rows are of another width.
+    """
+    if table.shape[1] != earlier.shape[1]:
+        return None
+    places = {name: place for place, name in enumerate(earlier_names, FIRST)}
+    shared = [(new, places[name]) for new, name in enumerate(names, FIRST) if name in places]
+    new, old = np.array([(0, 0), (1, 1), *shared]).T
+    result = table.copy()
+    result[new] = earlier[old]
+    return result
+
+
 class TextFront:
     """Raw strings -> the ids that a text network takes.
 

@@ -55,18 +55,20 @@ class TextClassification(Classification):
     def _prepare(self, findings) -> None:
         data, wide = self.pipeline.data, self.pipeline.model.wide
         texts, rows = self._texts(self.samples), self.samples.rows("train")
-        tokens, *grams = self._tokens(texts, (self._cutter, *_wide_cutters(wide, data.standardize)))
+        cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
+        wide_cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)
+        tokens, *grams = _tokens(texts, (cutter, *wide_cutters))
         vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
         if not vocabulary:
             raise DataError(f"No token occurs {counted(data.min_count, 'time')} in the training texts.", "Lower data.min_count.")
         longest = int(tokens.lengths[rows].max())
         max_length = min(longest, _LONGEST[data.level]) if data.max_length == "auto" else data.max_length
-        parts = [(cutter, part, part.vocabulary(rows, wide.size, wide.min_count)) for cutter, part in zip(_wide_cutters(wide, data.standardize), grams)]
+        parts = [(kind, part, part.vocabulary(rows, wide.size, wide.min_count)) for kind, part in zip(wide_cutters, grams)]
         if not all(names for _, _, names in parts):
             findings.add("no_ngrams", "note", f"No n-gram of a kind occurs {counted(wide.min_count, 'time')} in training: the wide part goes without", "Lower model.wide.min_count")
         parts = [part for part in parts if part[2]]
         grams = [part for _, part, _ in parts]
-        self.front = models.TextFront(self._cutter, vocabulary, max_length, tuple((cutter, names) for cutter, _, names in parts))
+        self.front = models.TextFront(cutter, vocabulary, max_length, tuple((kind, names) for kind, _, names in parts))
         sequences = tokens.sequences(vocabulary)
         self.samples = datasets.check_tokens(self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings)
         frame = self.samples.frame
@@ -113,10 +115,11 @@ class TextClassification(Classification):
         if self._earlier is None or self._earlier[0] is not earlier:
             self._earlier = earlier, models.TextFront.of(earlier.model, self.front.max_length)
         before = self._earlier[1]
-        if layer.name == "embedding" and weights and before.vocabulary != self.front.vocabulary:
-            return _by_name(layer.get_weights(), self.front.vocabulary, weights, before.vocabulary)
-        if layer.name == "ngram_weights" and weights and before.wide != self.front.wide:
-            return _by_name(layer.get_weights(), self.front.ngrams, weights, before.ngrams)
+        named = {"embedding": (self.front.vocabulary, before.vocabulary), "ngram_weights": (self.front.ngrams, before.ngrams)}
+        if weights and layer.name in named:
+            names, earlier_names = named[layer.name]
+            table = models.rows_by_name(layer.get_weights()[0], names, weights[0], earlier_names)
+            return [] if table is None else [table]
         if layer.name == "ngram_embedding" and before.vocabulary != self.front.vocabulary:
             return []  # its rows hang on the ids of words
         return layer.get_weights() if layer.name == "ratios" else super().carry_over(layer, weights, earlier)
@@ -172,12 +175,6 @@ class TextClassification(Classification):
             self.front, self._front_of = models.TextFront.of(model, self._max_length), model
 
     @property
-    def _cutter(self) -> "models.Cutter":
-        data = self.pipeline.data
-        ngrams = tuple(range(1, data.ngrams + 1)) if data.level == "ngram" else None
-        return models.Cutter("character" if data.level == "char" else "whitespace", _standardizer(data.standardize), ngrams)
-
-    @property
     def multi_label(self) -> bool:
         return getattr(self, "_several_labels", False) or super().multi_label
 
@@ -188,9 +185,6 @@ class TextClassification(Classification):
             texts[row] = text
         return texts
 
-    def _tokens(self, texts: list[str], cutters) -> list["datasets.Tokens"]:
-        return [datasets.Tokens.of(cutter.cut(texts)) for cutter in cutters]
-
     def _store(self, tokens, *grams) -> "datasets.TextStore":
         """Texts as the front would give them to the network.
 
@@ -198,15 +192,13 @@ class TextClassification(Classification):
             tokens, grams: of the texts, as the front's cutters give them.
         """
         front = self.front
-        inputs = [tokens.sequences(front.vocabulary).cut(front.max_length)]
-        wide, before = None, 0
-        for part, (_, names) in zip(grams, front.wide):
-            known = part.sequences(names).first(front.max_ngrams).known().shifted(before)
-            wide, before = known if wide is None else wide.beside(known), before + len(names)
-        return datasets.TextStore((*inputs, wide) if front.wide else tuple(inputs), few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile))
+        inputs = (tokens.sequences(front.vocabulary).cut(front.max_length),)
+        if front.wide:
+            inputs += (datasets.wide_sequences([(part, names) for part, (_, names) in zip(grams, front.wide)], front.max_ngrams),)
+        return datasets.TextStore(inputs, few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile))
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
-        return self._store(*self._tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
+        return self._store(*_tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
 
     def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
         """What the embedding begins with, from `data.vectors`."""
@@ -268,39 +260,13 @@ class TextClassification(Classification):
         evaluation.write_words(plots / "mistakes.html", f"The {len(entries)} most confident of {len(mistakes)} mistakes", entries)
 
 
+def _tokens(texts: list[str], cutters) -> list["datasets.Tokens"]:
+    return [datasets.Tokens.of(cutter.cut(texts)) for cutter in cutters]
+
+
 def _logits(core, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
     batches, places = datasets.evaluation_text_batches(store, rows, None, batch_size=batch_size)
     return core.predict(batches, verbose=0)[places]
-
-
-def _by_name(fresh: list, names: list[str], weights: list, earlier_names: list[str]) -> list:
-    """The rows of an embedding that belong to the same names, in their new places; fresh ones for other names."""
-    (table,), (earlier,) = fresh, weights
-    if table.shape[1] != earlier.shape[1]:
-        return []
-    places = {name: place for place, name in enumerate(earlier_names, 2)}
-    shared = [(new, places[name]) for new, name in enumerate(names, 2) if name in places]
-    table[:2] = earlier[:2]
-    if shared:
-        new, old = np.array(shared).T
-        table[new] = earlier[old]
-    return [table]
-
-
-def _wide_cutters(wide, standardize: str) -> list["models.Cutter"]:
-    """How the n-grams of the wide part are cut, word n-grams first."""
-    cutters = []
-    if wide.words:
-        cutters.append(models.Cutter("whitespace", _standardizer(standardize), tuple(range(1, wide.words + 1))))
-    if wide.characters:
-        low, high = wide.characters
-        cutters.append(models.Cutter("character", _standardizer(standardize), tuple(range(low, high + 1))))
-    return cutters
-
-
-def _standardizer(setting: str) -> str | None:
-    """What Keras calls it."""
-    return None if setting == "none" else setting
 
 
 def _visible(name: str) -> str:
