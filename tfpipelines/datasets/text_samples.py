@@ -52,7 +52,7 @@ def read_text_samples(
     table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
     texts = table.frame["text"]
     frame = table.frame.assign(fingerprint=pd.array(text_fingerprints(texts), "uint64"), content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"))
-    if level != "char" and is_unspaced(texts):
+    if level in ("word", "ngram") and is_unspaced(texts):
         message = f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):

@@ -1,11 +1,47 @@
 """What a task has to say. The route that every run takes (tfpipelines/route.py) asks for it, station by station."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tfpipelines.config import Pipeline
 from tfpipelines.runs import RunFolder
+
+
+class Phase:
+    """A stretch of training with a fit call, an optimizer and checkpoints of its own. By default a task has one.
+
+    Args:
+        task: whose methods say what the phase does not.
+        model: that is trained: the core, or a model made of some of its layers.
+
+    Attributes:
+        name: of the phase in history.csv and of the folder of its checkpoints; "" for a task with one phase.
+        last: whether none follows.
+    """
+
+    name, last = "", True
+
+    def __init__(self, task: "Task", model):
+        self.task, self.model = task, model
+
+    @property
+    def settings(self):
+        """Length, rates and all else of the phase: a `config.train.Train`."""
+        return self.task.pipeline.train
+
+    def training_batches(self, first_step: int, last_step: int):
+        """As `Task.training_batches`."""
+        return self.task.training_batches(first_step, last_step)
+
+    def validation_batches(self):
+        """As `Task.validation_batches`."""
+        return self.task.validation_batches()
+
+    def rates(self) -> list[float] | None:
+        """What the learning rate is multiplied by for each of the model's trainable variables; None: by 1."""
+        return None
 
 
 class Task(ABC):
@@ -23,6 +59,14 @@ class Task(ABC):
 
     def __init__(self, pipeline: Pipeline):
         self.pipeline = pipeline
+
+    def preflight(self) -> list[str]:
+        """Refuses what can be told before anything is made on disk or trained; what the user should know before the run.
+
+        Raises:
+            ConfigError, DataError: if the run could not begin.
+        """
+        return []
 
     # --- data
     @abstractmethod
@@ -67,9 +111,18 @@ class Task(ABC):
     def build(self, fused: bool):
         """The core, a keras.Model; `fused` allows layers that plain Keras cannot load."""
 
+    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
+        """The phases of training in their order; each is asked for when the one before it has ended.
+
+        Args:
+            core: to be trained.
+            note: tells the user something.
+        """
+        yield Phase(self, core)
+
     @abstractmethod
-    def compile(self, core, optimizer, **settings) -> None:
-        """Compiles the core with the task's loss and metrics; `settings` go to `compile` as they are."""
+    def compile(self, model, optimizer, **settings) -> None:
+        """Compiles a phase's model with the task's loss and metrics; `settings` go to `compile` as they are."""
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         """What a layer of the core begins with when a run starts from another one's model.

@@ -94,8 +94,8 @@ class Classification(Task):
         return self.samples is not None and datasets.is_multi_label(self.samples.frame)
 
     # --- model
-    def compile(self, core, optimizer, **settings) -> None:
-        core.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
+    def compile(self, model, optimizer, **settings) -> None:
+        model.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         return [] if layer.name == "logits" and earlier.facts.get("classes") != self.classes else weights

@@ -1,0 +1,149 @@
+"""What every classifier of texts has in common, whichever network it trains and however it cuts texts into ids."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, models
+from tfpipelines.runs import atomic_write
+
+from .classification import SHOWN_MISTAKES, Classification
+
+_INFERENCE_BATCH = 256
+
+
+class TextClassifier(Classification):
+    """Reads texts, predicts from them and tells which words moved a prediction.
+
+    What is left to say is how texts become ids, and the network.
+    """
+
+    source_fields = ("layout", "text_column", "label_column", "split_column", "follow_links", "multi_label")
+    reading_fields = (*(name for name in source_fields if name != "multi_label"), "on_bad")
+    place_fields = ("layout",)
+    explains = True
+
+    @abstractmethod
+    def _store_of(self, texts: list[str]) -> "datasets.TextStore":
+        """Texts as the front would give them to the network."""
+
+    def _take_front(self, model) -> None:
+        """Makes the front anew from a loaded model, where nothing else has made it."""
+
+    @property
+    def _standardize(self) -> str:
+        """What happens to texts before they are cut; `none` where that is the tokenizer's affair."""
+        return getattr(self.pipeline.data, "standardize", "none")
+
+    @property
+    def _level(self) -> str:
+        return getattr(self.pipeline.data, "level", "piece")
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
+        fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
+        if not splitting:
+            fields["multi_label"] = self._several_labels
+        return datasets.read_text_samples(findings, path=path, seed=self.pipeline.seed, splitting=splitting, standardize=self._standardize, level=self._level, **fields)
+
+    def recall(self, facts: dict[str, Any]) -> None:
+        super().recall(facts)
+        self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+
+    def training_batches(self, first_step: int, last_step: int):
+        rows, labels = self._training_rows()
+        return datasets.training_text_batches(
+            self.samples.store,
+            rows,
+            self._training_targets(labels),
+            batch_size=self.pipeline.train.batch_size,
+            seed=self.pipeline.seed,
+            first_step=first_step,
+            last_step=last_step,
+        )
+
+    # --- results
+    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+        self._take_front(model)
+        return super().evaluate_new(model, temperature, path, split, out)
+
+    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
+        data = self.pipeline.data
+        self._take_front(model)
+        entries = datasets.raw_texts(inputs, self._standardize, data.text_column, data.follow_links)
+        good = [number for number, entry in enumerate(entries) if not entry.error]
+        texts = [entries[number].text for number in good]
+        probabilities = np.zeros((len(entries), len(self.classes)))
+        if good:
+            probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), temperature)
+        table = evaluation.prediction_table(
+            [entry.item for entry in entries], probabilities, self.classes, errors=[entry.error for entry in entries],
+            text=[entry.text for entry in entries], multi_label=self._several_labels,
+        )  # fmt: skip
+        if explain:
+            explanations = iter(self._explain(model, temperature, texts, batch_size))
+            places = set(good)
+            table.insert(len(table.columns) - ("error" in table), "explanation", [next(explanations) if number in places else None for number in range(len(entries))])
+        return table
+
+    def draw_explanations(self, table, path: Path) -> None:
+        rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
+        names = evaluation.score_columns(self.classes)
+        entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
+        evaluation.write_words(path, "Which words moved the predictions", entries)
+
+    # --- details
+    @property
+    def multi_label(self) -> bool:
+        return getattr(self, "_several_labels", False) or super().multi_label
+
+    def _texts(self, samples) -> list[str]:
+        """The text of every row up to the last one in use; the row number is the place."""
+        texts = [""] * (int(samples.frame.index.max()) + 1)
+        for row, text in zip(samples.frame.index, samples.frame["text"]):
+            texts[row] = text
+        return texts
+
+    def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
+        targets = None if labels is None else datasets.Targets(labels, len(self.classes))
+        return datasets.evaluation_text_batches(samples.store, rows, targets, batch_size=max(_INFERENCE_BATCH, self.pipeline.train.batch_size))[0]
+
+    def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
+        if samples.store is None:
+            samples.store = self._store_of(self._texts(samples))
+        return _logits(core, samples.store, rows, _INFERENCE_BATCH)
+
+    def _scores(self, core, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+        return _logits(core, self._store_of(texts), np.arange(len(texts)), batch_size)
+
+    def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
+        return evaluation.probabilities(logits, temperature, self.multi_label)
+
+    def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
+        return self._answer(self._logits(models.core_of(model), samples, rows), temperature)
+
+    def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict[str, Any]]:
+        if not texts:
+            return []
+        core = models.core_of(model)
+        characters = self._level in ("char", "piece") and datasets.is_unspaced(texts)
+        return evaluation.explain_texts(texts, lambda some: self._scores(core, some, batch_size) / temperature, self.classes, characters, self.multi_label)
+
+    def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+        frame = samples.frame.loc[rows[mistakes]]
+        table = evaluation.prediction_table(frame["item"], probabilities[mistakes], self.classes, list(frame["label"]), text=list(frame["text"]), multi_label=self.multi_label)
+        atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
+        shown = table.head(SHOWN_MISTAKES)
+        explanations = self._explain(model, temperature, list(shown["text"]))
+        entries = [
+            {"item": row["item"], "text": row["text"], "label": row["label"], "predicted": row["predicted"], "confidence": share, "explanation": explanation}
+            for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
+        ]
+        evaluation.write_words(plots / "mistakes.html", f"The {len(entries)} most confident of {len(mistakes)} mistakes", entries)
+
+
+def _logits(core, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    batches, places = datasets.evaluation_text_batches(store, rows, None, batch_size=batch_size)
+    return core.predict(batches, verbose=0)[places]
