@@ -81,6 +81,10 @@ class Terminal(Observer):
         self.messages.print(f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, {counted(facts['steps_per_epoch'], 'step')} an epoch")
         self._started, self._epochs_seen = time.monotonic(), 0
 
+    def phase(self, facts: dict[str, Any]) -> None:
+        self.messages.print(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {counted(facts['epochs'], 'epoch')} at most")
+        self._started, self._epochs_seen = time.monotonic(), 0
+
     def step(self, epoch: int, done: int, total: int) -> None:
         if not self.messages.is_terminal:
             return

@@ -23,6 +23,9 @@ class Observer:
     def model(self, facts: dict[str, Any]) -> None:
         """The network is built: name, parameters, input shape."""
 
+    def phase(self, facts: dict[str, Any]) -> None:
+        """A phase of a training that has several begins: name, number of weights that are trained, most epochs."""
+
     def step(self, epoch: int, done: int, total: int) -> None:
         """So many steps of the epoch are done; epochs count from 1."""
 

@@ -14,7 +14,7 @@ from .datasets import Findings
 from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError, counted
 from .observer import Observer
 from .runs import RunFolder, atomic_write, file_hash, read_json, write_json
-from .tasks.base import Task
+from .tasks.base import Phase, Task
 
 
 def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", resume: bool = False) -> dict[str, Any]:
@@ -107,9 +107,9 @@ class _Route:
         began = time.perf_counter()
         artifact = self.fresh_artifact()
         artifact.set_weights(best.best_weights)
-        metrics = self.task.evaluate(artifact, folder, history.rows, best.best_epoch)
+        metrics = self.task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
-        times = [row["seconds"] for row in history.rows]
+        times = [row["seconds"] for row in history]
         metrics["time"] = {"data": self.data_seconds, "training": round(sum(times), 3), "epoch": round(statistics.median(times), 3)}
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         write_json(folder / "metrics.json", metrics)
@@ -132,8 +132,12 @@ class _Route:
                 f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.", f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example."
             )
 
-    def train(self, folder: RunFolder) -> tuple[training.History, training.BestModel]:
-        """Builds the core, gives it the weights to start from, and fits it."""
+    def train(self, folder: RunFolder) -> tuple[list[dict], training.BestModel]:
+        """Builds the core, gives it the weights to start from, and fits it, phase by phase.
+
+        Returns:
+            The rows of history.csv, and the best weights of the core.
+        """
         task, settings = self.task, self.task.pipeline.train
         if settings.deterministic:
             training.make_deterministic()
@@ -141,29 +145,56 @@ class _Route:
             core = task.build(fused=True)
         if (self.folder / "start.keras").is_file():
             self.start_from(self.folder / "start.keras", core)
-        steps, validation = task.steps_per_epoch(), task.validation_batches()
         shape = core.inputs[0].shape[1:]
-        self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": steps})
-        values = settings.batch_size * math.prod(size or 1 for size in shape)
+        self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": task.steps_per_epoch()})
+        history, best = [], None
+        for phase in task.phases(core, self.observer.note):
+            history, best = self.fit(phase, core, folder, history, best)
+            best.best_weights = _whole(core, phase.model, best.best_weights)
+            if not phase.last:
+                core.set_weights(best.best_weights)
+        return history, best
+
+    def fit(self, phase: Phase, core, folder: RunFolder, before: list[dict], earlier: training.BestModel | None) -> tuple[list[dict], training.BestModel]:
+        """One phase of the training.
+
+        Args:
+            core: the model of the phase, or what its layers are part of.
+            before, earlier: history and best weights of the core from the phases before.
+
+        Returns:
+            The history with the phase's epochs, and its best weights.
+        """
+        task, settings, model, steps, validation = self.task, phase.settings, phase.model, self.task.steps_per_epoch(), phase.validation_batches()
+        done, checkpoints = len(before), folder / "checkpoints"
+        if not phase.last:
+            checkpoints = checkpoints / phase.name
+            checkpoints.mkdir(exist_ok=True)
+        if phase.name:
+            trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+            self.observer.phase({"name": phase.name, "trained": trained, "epochs": settings.epochs})
+        values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
         task.compile(
-            core,
-            _optimizer(settings, steps),
-            jit_compile=training.jit_compile(settings.jit_compile, core),
+            model,
+            _optimizer(settings, steps, phase.rates()),
+            jit_compile=training.jit_compile(settings.jit_compile, model),
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
         averaged = training.AveragedWeights(settings.ema) if settings.ema else None
         artifact, monitor = self.fresh_artifact(), task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
-            artifact.set_weights(weights)
+            artifact.set_weights(_whole(core, model, weights))
             self.save_model(artifact, folder)
 
         def after_epoch(row: dict) -> None:
             folder.set_status("running", epoch=row["epoch"])
-            self.observer.epoch(row, settings.epochs, steps * settings.batch_size)
+            self.observer.epoch(row, done + settings.epochs, steps * settings.batch_size)
 
-        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else core.get_weights)
-        history = training.History(folder / "history.csv", after_epoch)
+        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else model.get_weights, done)
+        if earlier is not None:
+            best.go_on_from(earlier, earlier.best_weights)
+        history = training.History(folder / "history.csv", after_epoch, before, phase.name)
         callbacks = [
             training.StopOnNaN(settings.learning_rate),
             averaged,
@@ -171,17 +202,17 @@ class _Route:
             training.EarlyStopping(monitor, patience=settings.early_stopping) if settings.early_stopping else None,
             best,
             history,
-            training.TensorBoardScalars(folder / "logs" / "tensorboard"),
-            training.Progress(self.observer.step, steps),
+            training.TensorBoardScalars(folder / "logs" / "tensorboard", done),
+            training.Progress(self.observer.step, steps, done),
         ]
         try:
             training.fit(
-                core,
-                task.training_batches,
+                model,
+                phase.training_batches,
                 validation,
                 epochs=settings.epochs,
                 steps_per_epoch=steps,
-                checkpoints=training.Checkpoints(folder / "checkpoints"),
+                checkpoints=training.Checkpoints(checkpoints),
                 callbacks=[callback for callback in callbacks if callback is not None],
                 stop=self.stop,
                 checkpoint_steps=settings.checkpoint_steps,
@@ -191,8 +222,9 @@ class _Route:
             with suppress(ResourceError):  # the error that led here is the one to tell
                 best.flush()
             raise
-        best.flush()
-        return history, best
+        if phase.last:
+            best.flush()
+        return history.rows, best
 
     def save_model(self, artifact, folder: RunFolder) -> None:
         """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""
@@ -227,12 +259,20 @@ class _Route:
             self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
 
 
-def _optimizer(settings, steps_per_epoch: int):
+def _whole(core, part, weights: list) -> list:
+    """Weights of the core, in its order, of which those that `part` shares have the given values."""
+    if part is core:
+        return weights
+    given = {id(variable): value for variable, value in zip(part.weights, weights, strict=True)}
+    return [given.get(id(variable), variable.numpy()) for variable in core.weights]
+
+
+def _optimizer(settings, steps_per_epoch: int, rates: list[float] | None):
     names = (
         "epochs", "learning_rate", "momentum", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
         "clip_norm", "clip_value",
     )  # fmt: skip
-    return training.build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, **{name: getattr(settings, name) for name in names})
+    return training.build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, rates=rates, **{name: getattr(settings, name) for name in names})
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:

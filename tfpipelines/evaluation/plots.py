@@ -20,10 +20,11 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
     """Loss (of the whole, where it is a sum of parts), accuracy and learning rate by epoch, the best epoch marked.
 
     Args:
-        rows: of history.csv.
+        rows: of history.csv; where they name phases, the beginning of each is marked.
         best_epoch: from 1; 0 for none.
     """
     epochs = [row["epoch"] for row in rows]
+    begins = [row["epoch"] - 0.5 for before, row in zip(rows, rows[1:]) if row.get("phase") != before.get("phase")]
     names = [name for name in ("log_loss" if "log_loss" in rows[0] else "loss", "accuracy") if name in rows[0]]
     figure = Figure((4.2 * (len(names) + 1), 3.4), layout="constrained")
     axes = figure.subplots(1, len(names) + 1, squeeze=False)[0]
@@ -38,6 +39,8 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
     axes[-1].plot(epochs, [row["learning_rate"] for row in rows], color=_TRAIN, marker="o", markersize=3)
     axes[-1].set_title("learning rate")
     for axis in axes:
+        for place in begins:
+            axis.axvline(place, color="black", linewidth=0.8, linestyle="--")
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.25)

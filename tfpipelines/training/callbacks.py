@@ -80,14 +80,27 @@ class BestModel(keras.callbacks.Callback):
         monitor: name in the logs.
         save: function that writes the model file with a list of weights, in the order of `model.weights`.
         weights: function that gives the present weights: raw or averaged.
+        epochs_before: epochs of earlier phases; counted in `best_epoch`.
     """
 
-    def __init__(self, monitor: str, save: Callable, weights: Callable):
+    def __init__(self, monitor: str, save: Callable, weights: Callable, epochs_before: int = 0):
         super().__init__()
-        self.monitor, self.save, self.weights = monitor, save, weights
+        self.monitor, self.save, self.weights, self.epochs_before = monitor, save, weights, epochs_before
         self.best, self.best_epoch = math.inf, 0
         self.best_weights: list = []
         self._unsaved, self._saved_at = False, -math.inf
+
+    def go_on_from(self, earlier: "BestModel", weights: list) -> None:
+        """Begins with what an earlier phase has found.
+
+        Args:
+            earlier: that phase's.
+            weights: its best, of this phase's model.
+        """
+        self.best_epoch, self.best_weights = earlier.best_epoch, weights
+        if self.monitor.startswith("val_"):  # training losses of phases cannot be compared: they see other inputs
+            self.best = earlier.best
+        self._unsaved, self._saved_at = earlier._unsaved, earlier._saved_at
 
     def get_state(self) -> dict:
         """What a checkpoint must hold beside the arrays."""
@@ -107,10 +120,10 @@ class BestModel(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if logs[self.monitor] < self.best:
-            self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
+            self.best, self.best_epoch = float(logs[self.monitor]), self.epochs_before + epoch + 1
             self.best_weights, self._unsaved = self.weights(), True
-            if time.monotonic() - self._saved_at > _SAVE_INTERVAL:
-                self.flush()
+        if time.monotonic() - self._saved_at > _SAVE_INTERVAL:
+            self.flush()
 
     def flush(self) -> None:
         """Writes the model file if it does not hold the best weights yet."""
@@ -125,12 +138,15 @@ class History(keras.callbacks.Callback):
     Args:
         path: of the CSV file.
         on_row: called with each row, a dict.
+        rows: of earlier phases.
+        phase: name of this one, for a column of its own; "": none.
     """
 
-    def __init__(self, path: Path, on_row: Callable[[dict], None] = lambda row: None):
+    def __init__(self, path: Path, on_row: Callable[[dict], None] = lambda row: None, rows: list[dict] | None = None, phase: str = ""):
         super().__init__()
-        self.path, self.on_row = path, on_row
-        self.rows: list[dict] = []
+        self.path, self.on_row, self.phase = path, on_row, phase
+        self.rows = list(rows or ())
+        self.epochs_before = len(self.rows)
         self._began = 0.0
 
     def get_state(self) -> dict:
@@ -147,7 +163,8 @@ class History(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         values = {name: float(value) for name, value in logs.items()}
         values.setdefault("learning_rate", float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
-        row = {"epoch": epoch + 1, **values, "seconds": round(time.perf_counter() - self._began, 3)}
+        row = {"epoch": self.epochs_before + epoch + 1} | ({"phase": self.phase} if self.phase else {})
+        row |= {**values, "seconds": round(time.perf_counter() - self._began, 3)}
         self.rows.append(row)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)), lineterminator="\n")
@@ -162,11 +179,12 @@ class TensorBoardScalars(keras.callbacks.Callback):
 
     Args:
         folder: of the event files.
+        epochs_before: epochs of earlier phases.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, epochs_before: int = 0):
         super().__init__()
-        self.folder = folder
+        self.folder, self.epochs_before = folder, epochs_before
         self._writers: dict = {}
 
     def on_epoch_end(self, epoch, logs=None):
@@ -183,7 +201,7 @@ class TensorBoardScalars(keras.callbacks.Callback):
             if part not in self._writers:
                 self._writers[part] = tf.summary.create_file_writer(str(self.folder / part))
             with self._writers[part].as_default():
-                tf.summary.scalar(f"epoch/{name.removeprefix('val_')}", value, step=epoch + 1)
+                tf.summary.scalar(f"epoch/{name.removeprefix('val_')}", value, step=self.epochs_before + epoch + 1)
         for writer in self._writers.values():
             writer.flush()
 
@@ -199,11 +217,12 @@ class Progress(keras.callbacks.Callback):
     Args:
         on_step: function of (epoch from 1, steps done, steps per epoch).
         steps_per_epoch: of a whole epoch.
+        epochs_before: epochs of earlier phases.
     """
 
-    def __init__(self, on_step: Callable[[int, int, int], None], steps_per_epoch: int):
+    def __init__(self, on_step: Callable[[int, int, int], None], steps_per_epoch: int, epochs_before: int = 0):
         super().__init__()
-        self.on_step, self.steps_per_epoch = on_step, steps_per_epoch
+        self.on_step, self.steps_per_epoch, self.epochs_before = on_step, steps_per_epoch, epochs_before
         self.skipped = 0  # steps of the first epoch that an earlier process has done
         self._epoch = 0
 
@@ -211,7 +230,7 @@ class Progress(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self.on_step(self._epoch + 1, self.skipped + batch + 1, self.steps_per_epoch)
+        self.on_step(self.epochs_before + self._epoch + 1, self.skipped + batch + 1, self.steps_per_epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.skipped = 0

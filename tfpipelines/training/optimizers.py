@@ -5,6 +5,7 @@ import math
 import keras
 
 OPTIMIZERS = ("adamw", "adam", "sgd", "rmsprop")
+_NOT_DECAYED = ["bias", "gamma", "beta", "scale"]
 
 
 def build_optimizer(
@@ -22,12 +23,14 @@ def build_optimizer(
     decay_factor: float = 0.1,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    rates: list[float] | None = None,
 ) -> keras.optimizers.Optimizer:
     """A Keras optimizer with its schedule. Decay touches kernels only, neither biases nor normalization.
 
     Args:
         name: `adamw` (Loshchilov & Hutter 2019), `adam`, `sgd` (with Nesterov momentum) or `rmsprop`.
         steps_per_epoch, epochs: the length of the run, which schedules need.
+        rates: what the rate, and with it the decay, is multiplied by for each trainable variable; None: by 1.
         (others): the fields of the same name in `config.train.Train`.
 
     Raises:
@@ -46,16 +49,34 @@ def build_optimizer(
         "clipvalue": clip_value,
     }  # fmt: skip
     if name == "adamw":
-        optimizer = keras.optimizers.AdamW(**{**common, "weight_decay": decay})
+        kind, more = keras.optimizers.AdamW, {"weight_decay": decay}
     elif name == "adam":
-        optimizer = keras.optimizers.Adam(**common)
+        kind, more = keras.optimizers.Adam, {}
     elif name == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=momentum, nesterov=momentum > 0, **common)
+        kind, more = keras.optimizers.SGD, {"momentum": momentum, "nesterov": momentum > 0}
     else:
-        optimizer = keras.optimizers.RMSprop(momentum=momentum, **common)
+        kind, more = keras.optimizers.RMSprop, {"momentum": momentum}
+    if rates is not None:
+        kind = _with_rates(keras.optimizers.Adam if name == "adamw" else kind, rates, decay)
+        more["weight_decay"] = None
+    optimizer = kind(**{**common, **more})
     if decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale"])
+        optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer
+
+
+def _with_rates(kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float) -> type[keras.optimizers.Optimizer]:
+    """The optimizer with a rate of its own for each variable, and decoupled decay at that rate, which Keras' would not heed."""
+
+    class WithRates(kind):
+        def update_step(self, gradient, variable, learning_rate):
+            rate = learning_rate * keras.ops.cast(rates[self._get_variable_index(variable)], learning_rate.dtype)
+            if decay and self._use_weight_decay(variable):
+                self.assign_sub(variable, keras.ops.cast(rate * decay, variable.dtype) * variable)
+            super().update_step(gradient, variable, rate)
+
+    WithRates.__name__ = kind.__name__
+    return WithRates
 
 
 def build_schedule(
