@@ -81,6 +81,24 @@ def photos(tmp_path, digits) -> Path:
     return write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
 
 
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory) -> Path:
+    """The folder of a KerasHub preset: a BERT of two small layers with random weights, whose vocabulary are words of the reviews."""
+    keras_hub = pytest.importorskip("keras_hub")
+    import keras
+    import pandas as pd
+
+    words = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")["text"].str.lower().str.findall(r"[a-z]+").explode().value_counts()
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words.index[:500], *"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    folder = tmp_path_factory.mktemp("presets") / "tiny-bert"
+    keras.utils.set_random_seed(0)
+    backbone = keras_hub.models.BertBackbone(vocabulary_size=len(vocabulary), num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=32, max_sequence_length=64)
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(keras_hub.models.BertTokenizer(vocabulary, lowercase=True), sequence_length=64)
+    backbone.save_to_preset(str(folder))
+    preprocessor.save_to_preset(str(folder))
+    return folder
+
+
 def write_photos(root: Path, digits, classes: dict[str, int], count: int, skip: int = 0) -> Path:
     """Writes `count` digits of each class, {folder: digit}, as PNG files below `root`."""
     from PIL import Image

@@ -46,6 +46,7 @@ def run(
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
+    notes = [*loaded.notes, *new_task(resolved).preflight()]
     folder = RunFolder.create(Path(out), resolved.name, name)
     with folder.locked():
         folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=resolved.train.epochs)
@@ -53,10 +54,22 @@ def run(
         if origin is not None:
             atomic_write(folder / "start.keras", lambda temporary: shutil.copyfile(origin, temporary))
         observer.started(folder, resolved)
-        for note in loaded.notes:
+        for note in notes:
             observer.note(note)
         _route(resolved, folder, observer, command)
     return Run(folder)
+
+
+def require_finetuning(pipeline: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()) -> None:
+    """Refuses pipelines that do not fine-tune a backbone.
+
+    Raises:
+        ConfigError: naming those that do.
+    """
+    loaded = config.load(pipeline, overrides, schemas=SCHEMAS).pipeline
+    if not hasattr(loaded.model, "backbone"):
+        names = [entry["name"] for entry in list_pipelines() if "finetune" in entry["task"]]
+        raise ConfigError(f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune.", f"`tfpipe run {pipeline}`, or fine-tune by: {', '.join(names)}.")
 
 
 def resume(path: str | Path, *, observer: Observer | None = None, command: str = "") -> "Run":
@@ -109,6 +122,21 @@ def list_pipelines() -> list[dict[str, str]]:
     for name in config.pipeline_names():
         path = config.find_pipeline(name)
         entries.append({"name": name, "task": str(config.read_yaml(path).get("task")), "description": config.description(path)})
+    return entries
+
+
+def list_backbones() -> list[dict[str, Any]]:
+    """Name, number of parameters, input size in pixels and origin of the weights of every backbone that has a name.
+
+    Where KerasHub is installed, its presets are among them; their input size is not known before they are loaded.
+    """
+    import importlib.util
+
+    entries = [{"name": entry.name, "parameters": entry.parameters, "size": entry.size, "origin": entry.origin} for entry in config.known_backbones()]
+    if importlib.util.find_spec("keras_hub") is not None:
+        from .models import hub_presets
+
+        entries += hub_presets()
     return entries
 
 

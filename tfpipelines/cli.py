@@ -1,13 +1,11 @@
 """The command `tfpipe`: reads words, calls the API, prints. Nothing heavy is imported before a command needs it."""
 
-import functools
 import json
-import os
-import traceback
 
 import click
 
 from . import __version__
+from .command import Group, command
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -26,21 +24,7 @@ def _print_completion(context, parameter, shell):
         context.exit()
 
 
-class _Group(click.Group):
-    """Commands whose wrong usage is JSON, too, where that was asked for."""
-
-    def invoke(self, context):
-        words = [*context._protected_args, *context.args]
-        try:
-            return super().invoke(context)
-        except click.UsageError as error:
-            if "--json" in words:
-                facts = {"exit_code": error.exit_code, "cause": error.format_message(), "remedy": "", "details": []}
-                click.echo(json.dumps({"error": facts}, indent=1, ensure_ascii=False))
-            raise
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tfpipe", message="%(prog)s %(version)s")
 @click.option("--completion", type=click.Choice(_SHELLS), expose_value=False, is_eager=True, callback=_print_completion, help="Print the completion script of a shell: eval \"$(tfpipe --completion bash)\".")
 def cli():
@@ -49,6 +33,7 @@ def cli():
     \b
     tfpipe run image-cls                        sample data, no network needed
     tfpipe run image-cls data.path=photos/      your own folder
+    tfpipe finetune backbone data.path=photos/  the same, by a pretrained network
     tfpipe predict runs/latest some.jpg         what came out of it
 
     OVERRIDES are KEY=VALUE words such as train.epochs=5; `tfpipe show NAME` lists the keys.
@@ -59,77 +44,35 @@ def cli():
     """
 
 
-def _command(function):
-    """A command with --json and --debug. It gets a Terminal as first argument and returns what --json prints."""
-
-    @cli.command(name=function.__name__.strip("_"))
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there.")
-    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-    @functools.wraps(function)
-    def wrapped(*args, as_json: bool, debug: bool, **options):
-        from .console import Terminal
-
-        terminal = Terminal(results=not as_json, redirect=True)
-        code = 0
-        try:
-            document = function(terminal, *args, **options)
-        except click.ClickException:
-            raise
-        except BaseException as error:
-            code, document = _report(error, terminal, debug)
-        if as_json:
-            from .runs import plain
-
-            click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
-        terminal.close(keep_log=code == 1)
-        click.get_current_context().exit(code)
-
-    return wrapped
-
-
-def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
-    """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
-    from .errors import Interrupted, TfpipelinesError
-
-    if isinstance(error, BrokenPipeError):  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0, {}
-    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
-        error = Interrupted("Stopped by Ctrl-C.")
-    if not isinstance(error, (TfpipelinesError, Interrupted)):
-        if terminal.log is None:
-            terminal.send_chatter_aside()
-        with open(terminal.log, "a", encoding="utf-8") as log:
-            traceback.print_exception(error, file=log)
-        error = TfpipelinesError(f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {terminal.log}.").with_traceback(error.__traceback__)
-    terminal.error(error)
-    if debug:
-        terminal.messages.print("".join(traceback.format_exception(error)))
-    facts = {"exit_code": error.exit_code, "cause": error.cause, "remedy": error.remedy, "details": list(error.details)}
-    result = getattr(error, "result", None)
-    return error.exit_code, {"error": facts} if result is None else {"error": facts, "result": result}
-
-
 _overrides = click.argument("overrides", nargs=-1)
 _pipeline = click.argument("pipeline", shell_complete=_complete_pipelines)
 
 
-@_command
-def _list(terminal):
-    """Show the pipelines and sample data that come with the package."""
-    from . import list_pipelines
+@command(cli)
+@click.argument("what", type=click.Choice(["pipelines", "backbones"]), default="pipelines")
+def _list(terminal, what):
+    """Show the pipelines and sample data that come with the package, or the backbones that have a name."""
+    from . import api
+    from .console import print_table
+
+    if what == "backbones":
+        terminal.send_chatter_aside()
+        found = api.list_backbones()
+        if terminal.results:
+            rows = [[entry["name"], f"{entry['parameters']:,}" if entry["parameters"] else "", str(entry["size"] or ""), entry["origin"]] for entry in found]
+            print_table(["backbone", "parameters", "input size", "weights"], rows)
+            click.echo("also: a .keras file, a run folder, the folder of a KerasHub preset, package:NAME/FOLDER, hf://USER/NAME, kaggle://HANDLE")
+        return {"backbones": found}
     from .config import sample_names
 
-    entries, samples = list_pipelines(), sample_names()
+    entries, samples = api.list_pipelines(), sample_names()
     if terminal.results:
-        from .console import print_table
-
         print_table(["pipeline", "task", "what it is"], [[entry["name"], entry["task"], entry["description"]] for entry in entries])
         click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
     return {"pipelines": entries, "samples": samples}
 
 
-@_command
+@command(cli)
 @_pipeline
 @_overrides
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the pipeline's task instead.")
@@ -151,7 +94,7 @@ def show(terminal, pipeline, overrides, schema):
     return content
 
 
-@_command
+@command(cli)
 @_pipeline
 @click.argument("file", required=False)
 def init(terminal, pipeline, file):
@@ -172,7 +115,7 @@ def init(terminal, pipeline, file):
     return {"file": str(target)}
 
 
-@_command
+@command(cli)
 @click.argument("path")
 @_overrides
 @click.option("--pipeline", default="image-cls", show_default=True, shell_complete=_complete_pipelines, help="Whose data settings and rules apply.")
@@ -195,12 +138,21 @@ def check(terminal, path, overrides, pipeline):
     return report.facts
 
 
-@_command
+def _running(function):
+    """The options of commands that make a run."""
+    for option in (
+        click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run."),
+        click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>."),
+        click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in."),
+    ):
+        function = option(function)
+    return function
+
+
+@command(cli)
 @_pipeline
 @_overrides
-@click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in.")
-@click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")
-@click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run.")
+@_running
 def run(terminal, pipeline, overrides, out, name, start):
     """Train, evaluate and save a model by a pipeline."""
     from . import api
@@ -208,7 +160,22 @@ def run(terminal, pipeline, overrides, out, name, start):
     return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
 
 
-@_command
+@command(cli)
+@_pipeline
+@_overrides
+@_running
+@click.option("--backbone", metavar="NAME", help="Short for model.backbone=NAME; `tfpipe list backbones` names some.")
+def finetune(terminal, pipeline, overrides, out, name, start, backbone):
+    """Fine-tune a pretrained backbone by a pipeline: the same as run, for the pipelines of that kind."""
+    from . import api
+
+    if backbone is not None:
+        overrides = (*overrides, f"model.backbone={backbone}")
+    api.require_finetuning(pipeline, overrides)
+    return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
+
+
+@command(cli)
 @click.argument("run")
 def resume(terminal, run):
     """Go on with an interrupted or crashed run."""
@@ -217,7 +184,7 @@ def resume(terminal, run):
     return _summary(api.resume(run, observer=terminal))
 
 
-@_command
+@command(cli)
 @click.argument("run")
 @click.argument("path")
 @_overrides
@@ -240,7 +207,7 @@ def evaluate(terminal, run, path, overrides, split, out):
     return figures
 
 
-@_command
+@command(cli)
 @click.argument("run")
 @click.argument("inputs", nargs=-1, metavar="PATH...")
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to predict, for text tasks; may be given several times.")

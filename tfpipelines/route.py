@@ -57,6 +57,7 @@ class _Route:
         began = time.perf_counter()
         self.environment(command)
         findings = Findings()
+        self.task.begin()
         try:
             self.task.load(findings)
         finally:
@@ -103,14 +104,14 @@ class _Route:
     def single(self, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
         """Splits, training and evaluation in one folder."""
         self.splits(folder, Findings(list(findings.entries)), fold)
-        history, best = self.train(folder)
-        began = time.perf_counter()
         artifact = self.fresh_artifact()
+        history, best = self.train(folder, artifact)
+        began = time.perf_counter()
         artifact.set_weights(best.best_weights)
         metrics = self.task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
         times = [row["seconds"] for row in history]
-        metrics["time"] = {"data": self.data_seconds, "training": round(sum(times), 3), "epoch": round(statistics.median(times), 3)}
+        metrics["time"] = {"data": self.data_seconds, **self.task.times, "training": round(sum(times), 3), "epoch": round(statistics.median(times), 3)}
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         write_json(folder / "metrics.json", metrics)
         return metrics
@@ -121,7 +122,7 @@ class _Route:
         facts, table = self.task.describe(findings), self.task.split_table()
         text = table.to_csv(index=False, lineterminator="\n")
         if self.resume and (folder / "splits.csv").is_file():
-            _require_same_data(folder, text)
+            _require_same_data(folder, text, facts)
         write_json(folder / "data.json", facts)
         findings.raise_errors()
         atomic_write(folder / "splits.csv", text)
@@ -132,8 +133,11 @@ class _Route:
                 f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.", f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example."
             )
 
-    def train(self, folder: RunFolder) -> tuple[list[dict], training.BestModel]:
+    def train(self, folder: RunFolder, artifact) -> tuple[list[dict], training.BestModel]:
         """Builds the core, gives it the weights to start from, and fits it, phase by phase.
+
+        Args:
+            artifact: in which the best weights so far are saved.
 
         Returns:
             The rows of history.csv, and the best weights of the core.
@@ -149,17 +153,18 @@ class _Route:
         self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": task.steps_per_epoch()})
         history, best = [], None
         for phase in task.phases(core, self.observer.note):
-            history, best = self.fit(phase, core, folder, history, best)
+            history, best = self.fit(phase, core, artifact, folder, history, best)
             best.best_weights = _whole(core, phase.model, best.best_weights)
             if not phase.last:
                 core.set_weights(best.best_weights)
         return history, best
 
-    def fit(self, phase: Phase, core, folder: RunFolder, before: list[dict], earlier: training.BestModel | None) -> tuple[list[dict], training.BestModel]:
+    def fit(self, phase: Phase, core, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None) -> tuple[list[dict], training.BestModel]:
         """One phase of the training.
 
         Args:
             core: the model of the phase, or what its layers are part of.
+            artifact: in which the best weights so far are saved.
             before, earlier: history and best weights of the core from the phases before.
 
         Returns:
@@ -181,7 +186,7 @@ class _Route:
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
         averaged = training.AveragedWeights(settings.ema) if settings.ema else None
-        artifact, monitor = self.fresh_artifact(), task.monitored if validation is None else f"val_{task.monitored}"
+        monitor = task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
             artifact.set_weights(_whole(core, model, weights))
@@ -191,7 +196,7 @@ class _Route:
             folder.set_status("running", epoch=row["epoch"])
             self.observer.epoch(row, done + settings.epochs, steps * settings.batch_size)
 
-        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else model.get_weights, done)
+        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else model.get_weights, done, settings.keep)
         if earlier is not None:
             best.go_on_from(earlier, earlier.best_weights)
         history = training.History(folder / "history.csv", after_epoch, before, phase.name)
@@ -287,8 +292,11 @@ def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
     return f"Free memory and `tfpipe resume {folder}`, or try: {folder.as_new_run()} train.batch_size={half}"
 
 
-def _require_same_data(folder: RunFolder, text: str) -> None:
-    """Raises ConfigError with the rows in which splits.csv and `text` differ."""
+def _require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:
+    """Raises ConfigError with the rows in which splits.csv and `text` differ, or if the backbone of data.json is another."""
+    before, now = (content.get("backbone", {}) for content in (read_json(folder / "data.json"), facts))
+    if before != now:
+        raise ConfigError(f"The backbone is not the one that {folder} began with.", f"Bring it back, or train as a new run: {folder.as_new_run()}", config.difference(before, now, "backbone."))
     written = (folder / "splits.csv").read_text(encoding="utf-8")
     if written == text:
         return

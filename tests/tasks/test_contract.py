@@ -32,17 +32,29 @@ def review_texts(items):
     return table["text"].iloc[[int(item) for item in items]].tolist()
 
 
+def emoji_files(items):
+    return [ROOT / "data" / "emoji" / item for item in items]
+
+
 # task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input)
 SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=50", "data.limit=64"]
+SMALL_FINETUNE = ["train.head_epochs=1", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "model.unfreeze=2", "evaluation.bootstrap=50", "data.limit=32"]
 CASES = {
     "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
+    "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
+    "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
 }
+# pipeline -> what makes its header's command small, besides what is the same for all
+SMALL = {"backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8"], "text-backbone": ["train.head_epochs=1"]}
 
 
 @pytest.fixture(params=sorted(CASES))
 def case(request):
-    return CASES[request.param]
+    pipeline, overrides, raw = CASES[request.param]
+    if request.param == "finetune-text":
+        overrides = [*overrides, f"model.backbone={request.getfixturevalue('tiny_bert')}"]
+    return pipeline, overrides, raw
 
 
 def test_every_task_has_a_case():
@@ -124,10 +136,13 @@ def test_jax_runs_the_same_pipeline(case, tmp_path):
 
 
 @pytest.mark.parametrize("name", config.pipeline_names())
-def test_command_in_the_header_of_every_pipeline_runs(name, tfpipe):
+def test_command_in_the_header_of_every_pipeline_runs(name, tfpipe, request):
+    more = list(SMALL.get(name, ()))
+    if name == "text-backbone":  # its own backbone is fetched by the slow test alone
+        more.append(f"model.backbone={request.getfixturevalue('tiny_bert')}")
     header = [line[1:].strip() for line in config.find_pipeline(name).read_text().splitlines() if line.startswith("#")]
     commands = [shlex.split(line) for line in header if line.startswith("tfpipe ")]
     assert commands, "the header must name the command that the pipeline is for"
     for words in commands:
-        result = tfpipe(*words[1:], "train.epochs=1", "data.limit=64", "train.warmup_epochs=0", "evaluation.bootstrap=20")
+        result = tfpipe(*words[1:], "train.epochs=1", "data.limit=64", "train.warmup_epochs=0", "evaluation.bootstrap=20", *more)
         assert result.code == 0, result.err

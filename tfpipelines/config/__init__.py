@@ -1,11 +1,12 @@
 """Pipeline files: schema, YAML, overrides, search space. Nothing here loads TensorFlow."""
 
+from .backbones import BackboneSource, backbone_source, known_backbones, require_weights
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
 from .load import Loaded, anchored, as_dict, difference, load, parse_overrides, to_yaml, validate
 from .pipeline import Pipeline
 from .section import Section
 
 __all__ = [
-    "Loaded", "Pipeline", "Section", "anchored", "as_dict", "description", "difference", "find_pipeline", "load", "packaged",
-    "parse_overrides", "pipeline_names", "read_yaml", "sample_names", "to_yaml", "validate",
+    "BackboneSource", "Loaded", "Pipeline", "Section", "anchored", "as_dict", "backbone_source", "description", "difference", "find_pipeline",
+    "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml", "validate",
 ]  # fmt: skip

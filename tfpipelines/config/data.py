@@ -16,7 +16,9 @@ class LabelledData(Section):
     layout: first_of(Auto, Literal["classes", "splits"]) = Field("auto", description="folders: whether the first level names classes or splits", json_schema_extra=FIXED)
     label_column: str | None = Field(None, description="table: the column of classes", json_schema_extra=FIXED)
     split_column: str | None = Field(None, description="table: the column of splits", json_schema_extra=FIXED)
-    validation: Fraction = Field(0.15, description="share cut off for validation where none is given", json_schema_extra=FIXED)
+    validation: first_of(Auto, Fraction) = Field(
+        "auto", description="share cut off for validation where none is given; auto: 0.15, or the next fold where a column names three folds or more", json_schema_extra=FIXED
+    )
     test: Fraction = Field(0.15, description="share cut off for the test where no split is given at all; 0: no test", json_schema_extra=FIXED)
     folds: first_of(Annotated[int, Field(ge=2)], ColumnName, None) = Field(None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED)
     limit: Count | None = Field(None, description="use at most so many rows of each split", json_schema_extra=FIXED)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from ..errors import ConfigError, nearest
+from .backbones import is_path
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
@@ -71,13 +72,15 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
 
 
 def anchored(pipeline: Pipeline) -> Pipeline:
-    """The same pipeline with absolute data paths, so that its file means the same from any folder."""
+    """The same pipeline with absolute paths, so that its file means the same from any folder."""
     changes = {}
     for field in ("path", "root", "vectors"):
         value = getattr(pipeline.data, field, None)
         if value and not value.startswith("sample:"):
             changes[field] = str(Path(value).expanduser().absolute())
-    return pipeline.model_copy(update={"data": pipeline.data.model_copy(update=changes)})
+    named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
+    files = {field: str(Path(value).expanduser().absolute()) for field, value in named.items() if value and is_path(value)}
+    return pipeline.model_copy(update={"data": pipeline.data.model_copy(update=changes), "model": pipeline.model.model_copy(update=files)})
 
 
 def to_yaml(pipeline: Pipeline) -> str:
@@ -92,7 +95,8 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
         path: {key: value for key, value in dimension.items() if value not in (None, {})}
         for path, dimension in content["search"]["space"].items()
     }
-    content["model"] = {"name": content["model"].pop("name"), **content["model"]}
+    if "name" in content["model"]:
+        content["model"] = {"name": content["model"].pop("name"), **content["model"]}
     order = ("task", "name", "seed", "data", "model", "train")
     return {**{key: content[key] for key in order}, **content}
 

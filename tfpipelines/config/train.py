@@ -24,6 +24,7 @@ class Train(Section):
     clip_norm: Positive | None = Field(None, description="largest norm of all gradients together")
     clip_value: Positive | None = Field(None, description="largest absolute value of one gradient element")
     label_smoothing: Fraction = 0.0
+    keep: Literal["best", "last"] = Field("best", description="which epoch becomes the model: that of the best monitored value, or the last one")
     early_stopping: Count | None = Field(None, description="stop after so many epochs without a better monitored value")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="decay per step of the averaged weights that become the model")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"

@@ -32,7 +32,7 @@ def read_image_samples(
     seed: int = 0,
     size: int | tuple[int, int] | str = "auto",
     channels: int | str = "auto",
-    validation: float = 0.15,
+    validation: float | str = "auto",
     test: float = 0.15,
     folds: int | str | None = None,
     limit: int | None = None,

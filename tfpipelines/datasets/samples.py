@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
-from .splits import assign_fold, assign_splits, limit_rows
+from .splits import assign_fold, assign_splits, limit_rows, validation_share
 from .table import SPLITS, class_order, counts, is_multi_label, label_names
 
 
@@ -61,12 +61,12 @@ def split_rows(frame: pd.DataFrame, validation: float, test: float, seed: int, f
         return frame
 
 
-def split_and_limit(table, *, validation: float, test: float, folds: int | str | None, limit: int | None, seed: int, splitting: bool, findings: Findings):
+def split_and_limit(table, *, validation: float | str, test: float, folds: int | str | None, limit: int | None, seed: int, splitting: bool, findings: Findings):
     """The table with its splits assigned, unless there are folds or `splitting` is False, and at most `limit` rows of each."""
     if not len(table.frame):
         return table
     if splitting and folds is None:
-        table = replace(table, frame=split_rows(table.frame, validation, test, seed, findings))
+        table = replace(table, frame=split_rows(table.frame, validation_share(validation), test, seed, findings))
     return table.keep(limit_rows(table.frame, limit, seed))
 
 
@@ -75,7 +75,7 @@ def count_folds(samples: Samples, folds: int | str) -> int:
     return folds if isinstance(folds, int) else samples.frame["fold"].nunique()
 
 
-def split_fold(samples: Samples, folds: int | str, fold: int, validation: float, seed: int) -> Samples:
+def split_fold(samples: Samples, folds: int | str, fold: int, validation: float | str, seed: int) -> Samples:
     """The same samples with the splits of one fold."""
     frame = samples.frame[samples.frame["split"] != "test"]
     split = assign_fold(frame, folds, fold, validation, seed)

@@ -26,8 +26,9 @@ def locate(path: str, key: str = "data.path") -> Path:
             guess = nearest(name, sample_names())
             raise ConfigError(f"{key}: there is no sample {name!r}.", f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.")
         folder = packaged("samples") / name
-        files = [file for file in sorted(folder.glob(f"{name}.*")) if file.suffix in TABLES | {".npz"}]
-        return files[0] if files else folder
+        tables = [file for file in sorted(folder.iterdir()) if file.suffix in TABLES | {".npz"}]
+        named = [file for file in tables if file.stem == name]
+        return named[0] if named else tables[0] if len(tables) == 1 else folder
     located = Path(path).expanduser()
     require_file(located, key)
     return located

@@ -7,6 +7,8 @@ from sklearn.model_selection import StratifiedKFold
 from ..errors import DataError, counted
 from .table import class_order, label_names, strata
 
+_VALIDATION = 0.15  # share of rows, where none is stated
+
 
 def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
     """Fills the `split` column where it is not given.
@@ -33,10 +35,11 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
     return frame
 
 
-def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: float, seed: int) -> pd.DataFrame:
+def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: float | str, seed: int) -> pd.DataFrame:
     """The splits of one fold of a cross-validation: the fold is the test part, validation is cut from the rest.
 
-    Where a column names three folds or more, the next of them is the validation part, so that what it keeps together stays so.
+    With `validation="auto"`, where a column names three folds or more, the next of them is the validation part, so that what it
+    keeps together stays so.
 
     Rows of a given test split take no part: they stay unopened.
 
@@ -55,11 +58,16 @@ def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: fl
     count = numbers.max() + 1
     frame["split"] = np.where(numbers == fold, "test", "train")
     train = frame["split"] == "train"
-    if validation and isinstance(folds, str) and count > 2:
+    if validation == "auto" and isinstance(folds, str) and count > 2:
         frame.loc[numbers == (fold + 1) % count, "split"] = "validation"
     elif validation:
-        frame.loc[train, "split"] = _cut(frame[train], {"validation": validation}, seed)
+        frame.loc[train, "split"] = _cut(frame[train], {"validation": validation_share(validation)}, seed)
     return frame
+
+
+def validation_share(setting: float | str) -> float:
+    """The share that `data.validation` stands for."""
+    return _VALIDATION if setting == "auto" else setting
 
 
 def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import counted
 from .findings import Findings
 from .samples import Samples, split_and_limit
-from .table import places
+from .table import SPLITS, places
 from .texts import drop_bad, has_foreign_capitals, is_unspaced, read_text_source, text_fingerprints, unspaced_share, without_form
 from .tokens import Sequences
 
@@ -23,7 +23,7 @@ def read_text_samples(
     seed: int = 0,
     standardize: str = "lower_and_strip_punctuation",
     level: str = "word",
-    validation: float = 0.15,
+    validation: float | str = "auto",
     test: float = 0.15,
     folds: int | str | None = None,
     limit: int | None = None,
@@ -82,23 +82,13 @@ def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabula
         The samples that are left.
     """
     frame = samples.frame
-    facts: dict = {"vocabulary": vocabulary, "max_length": max_length, "lengths": {}, "coverage": {}}
-    for split in ("train", "validation", "test"):
-        rows = samples.rows(split)
-        if len(rows):
-            lengths = tokens.lengths[rows]
-            low, middle, high = np.percentile(lengths, [5, 50, 95])
-            facts["lengths"][split] = {"5%": float(low), "median": float(middle), "95%": float(high), "longest": int(lengths.max())}
-            facts["coverage"][split] = round(float(known.lengths[rows].sum() / max(lengths.sum(), 1)), 4)
-    train = facts["lengths"]["train"]
+    rows = {split: samples.rows(split) for split in SPLITS if len(samples.rows(split))}
+    facts = _lengths(samples, tokens, vocabulary, max_length)
+    facts["coverage"] = {split: round(float(known.lengths[some].sum() / max(tokens.lengths[some].sum(), 1)), 4) for split, some in rows.items()}
     covered = ", ".join(f"{share:.1%} of {split}" for split, share in facts["coverage"].items() if split != "train")
-    facts["about"] = [
-        f"texts: {train['5%']:.0f} to {train['95%']:.0f} tokens (5% to 95% of training), median {train['median']:.0f}, longest {train['longest']}; at most {max_length} are read",
-        f"vocabulary: {vocabulary:,} tokens, which cover {facts['coverage']['train']:.1%} of training" + (f", {covered}" if covered else ""),
-    ]
+    facts["about"].append(f"vocabulary: {vocabulary:,} tokens, which cover {facts['coverage']['train']:.1%} of training" + (f", {covered}" if covered else ""))
     long = (tokens.lengths[frame.index] > max_length).sum()
-    if long:
-        findings.add("cut", "note", f"{long} of {len(frame)} texts are longer than {max_length} tokens, and cut", "data.max_length reads more")
+    _tell_cut(long, len(frame), max_length, findings)
     unknown = known.lengths[frame.index] == 0
     if unknown.any():
         training = unknown & (frame["split"] == "train").to_numpy()
@@ -112,3 +102,38 @@ def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabula
         if on_bad == "skip":
             frame = frame[~training]
     return Samples(frame, samples.store, {**samples.facts, **facts})
+
+
+def check_pieces(samples: Samples, pieces: Sequences, vocabulary: int, max_length: int, findings: Findings) -> Samples:
+    """Reports lengths of texts cut by a tokenizer that knows all of them, at most `max_length` pieces of each.
+
+    Args:
+        samples: in their splits.
+        pieces: ids of every text.
+        vocabulary: how many pieces the tokenizer tells apart.
+    """
+    full = (pieces.lengths[samples.frame.index] >= max_length).sum()
+    if full > 1:
+        _tell_cut(full, len(samples.frame), max_length - 1, findings)
+    facts = _lengths(samples, pieces, vocabulary, max_length)
+    return Samples(samples.frame, samples.store, {**samples.facts, **facts})
+
+
+def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: int) -> dict:
+    """Facts of how long the texts of each split are."""
+    facts: dict = {"vocabulary": vocabulary, "max_length": max_length, "lengths": {}}
+    for split in SPLITS:
+        lengths = tokens.lengths[samples.rows(split)]
+        if len(lengths):
+            low, middle, high = np.percentile(lengths, [5, 50, 95])
+            facts["lengths"][split] = {"5%": float(low), "median": float(middle), "95%": float(high), "longest": int(lengths.max())}
+    train = facts["lengths"]["train"]
+    facts["about"] = [
+        f"texts: {train['5%']:.0f} to {train['95%']:.0f} tokens (5% to 95% of training), median {train['median']:.0f}, longest {train['longest']}; at most {max_length} are read"
+    ]
+    return facts
+
+
+def _tell_cut(count: int, of: int, max_length: int, findings: Findings) -> None:
+    if count:
+        findings.add("cut", "note", f"{count} of {of} texts are longer than {max_length} tokens, and cut", "data.max_length reads more")

@@ -72,6 +72,11 @@ class Sequences:
     flat: np.ndarray
     splits: np.ndarray
 
+    @classmethod
+    def of(cls, flat: np.ndarray, lengths: np.ndarray) -> "Sequences":
+        """From the ids of all texts, one text after the other, and how many each has."""
+        return cls(flat, np.concatenate([[0], np.cumsum(lengths)]))
+
     @property
     def lengths(self) -> np.ndarray:
         """Ids of each text, int64 (texts,)."""

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "calibration": ("fit_temperature", "probabilities"),
         "classification": ("account", "classifier_metrics", "write_account"),
         "folds": ("summarize_folds",),
+        "heat": ("Pictures", "plot_heat", "write_heat"),
         "metrics": ("classification_metrics",),
         "multi_label": ("multi_label_metrics",),
         "plots": ("plot_curves", "plot_mistakes"),

@@ -44,7 +44,7 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.25)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> None:
@@ -58,14 +58,14 @@ def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, cl
     figure.colorbar(image, ax=axis, fraction=0.045, label="share of the true class")
     axis.set(xlabel="predicted", ylabel="true", title=f"{counts.trace()} of {counts.sum()} right")
     if len(classes) <= _NAMED:
-        shown = [_short(name, 18) for name in classes]
+        shown = [short(name, 18) for name in classes]
         turned = max(map(len, shown)) > 3
         axis.set_xticks(range(len(classes)), shown, rotation=60 if turned else 0, ha="right" if turned else "center", rotation_mode="anchor")
         axis.set_yticks(range(len(classes)), shown)
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 axis.text(column, row, count, ha="center", va="center", fontsize=8, color="white" if shares[row, column] > 0.5 else "black")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_per_label(path: Path, table: dict[str, dict[str, float]]) -> None:
@@ -82,12 +82,12 @@ def plot_per_label(path: Path, table: dict[str, dict[str, float]]) -> None:
     places = np.arange(len(rows))
     for offset, (name, color) in zip((0.27, 0.0, -0.27), (("precision", _TRAIN), ("recall", _VALIDATION), ("f1", _MARK))):
         axis.barh(places + offset, [row[name] for _, row in rows], height=0.25, color=color, label=name)
-    axis.set_yticks(places, [f"{_short(name, 24)} ({row['support']})" for name, row in rows])
+    axis.set_yticks(places, [f"{short(name, 24)} ({row['support']})" for name, row in rows])
     axis.set(xlim=(0, 1), title="by label (number of rows that have it)")
     axis.set_ylim(-0.7, len(rows) - 0.3)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
     axis.grid(alpha=0.25, axis="x")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, ece: float, temperature: float) -> None:
@@ -107,7 +107,7 @@ def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, 
     bottom.set(xlabel="confidence", ylabel="samples", yscale="symlog")
     for axis in (top, bottom):
         axis.grid(alpha=0.25)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_mistakes(path: Path, images: np.ndarray, items: list[str], labels: list[str], predicted: list[str], confidence: np.ndarray, total: int) -> None:
@@ -128,12 +128,12 @@ def plot_mistakes(path: Path, images: np.ndarray, items: list[str], labels: list
         axis.axis("off")
     for axis, image, item, label, guess, share in zip(axes, images, items, labels, predicted, confidence):
         axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{_short(label, 20)} taken for\n{_short(guess, 14)} ({share:.2f})\n{_short(item, 22, end=True)}", fontsize=7)
+        axis.set_title(f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})\n{short(item, 22, end=True)}", fontsize=7)
     figure.suptitle(f"the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _short(text: str, length: int, end: bool = False) -> str:
+def short(text: str, length: int, end: bool = False) -> str:
     """The text cut to a length, without what matplotlib would take for mathematics."""
     text = str(text).replace("$", r"\$")
     if len(text) <= length:
@@ -141,7 +141,7 @@ def _short(text: str, length: int, end: bool = False) -> str:
     return "…" + text[-length + 1 :] if end else text[: length - 1] + "…"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     figure.set_dpi(_DPI)
     canvas = FigureCanvasAgg(figure)
     atomic_write(path, lambda temporary: canvas.print_png(str(temporary)))

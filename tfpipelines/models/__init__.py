@@ -5,6 +5,10 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "backbones": ("Backbone", "layer_blocks", "load_backbone", "weights_hash"),
+        "finetuned": ("backbone_of", "features_model", "finetuned_images", "finetuned_texts", "head_model", "map_and_rest", "rates_by_depth", "unfreeze"),
+        "grad_cam": ("GradCam",),
+        "hub": ("HubFront", "HubTokens", "hub_presets", "load_text_preset"),
         "networks": ("IMAGE_NETWORKS", "TEXT_NETWORKS"),
         "preprocessing": ("ImageFront",),
         "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),

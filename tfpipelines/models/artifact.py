@@ -14,7 +14,7 @@ from .preprocessing import ImageFront
 from .text_front import TextFront
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
-_MODULES = ("keras", "tfpipelines")
+_MODULES = ("keras", "keras_hub", "tfpipelines")
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 
 
@@ -146,11 +146,23 @@ def _inspect_config(path: Path, node) -> None:
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
         if foreign or name in ("Lambda", "__lambda__"):
             raise ArtifactError(f"{path} is not to be trusted: it asks for {module or 'code'} ({name}).", "Load models only from sources you know.")
+        if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
+            _import_hub(path)
         for value in node.values():
             _inspect_config(path, value)
     elif isinstance(node, list):
         for value in node:
             _inspect_config(path, value)
+
+
+def _import_hub(path: Path) -> None:
+    """Makes known the layers of KerasHub, and ours that hold some, which the file asks for."""
+    try:
+        import keras_hub  # noqa: F401
+
+        from . import hub  # noqa: F401
+    except ImportError as error:
+        raise ArtifactError(f"{path} has layers of KerasHub, which cannot be imported: {error}.", "pip install 'tfpipelines[hub]'") from error
 
 
 def _inspect_weights(path: Path, group: h5py.Group) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 TASKS = {
     "image-cls": "tfpipelines.tasks.image_cls:ImageClassification",
     "text-cls": "tfpipelines.tasks.text_cls:TextClassification",
+    "finetune": "tfpipelines.tasks.finetune:ImageFinetuning",
+    "finetune-text": "tfpipelines.tasks.finetune_text:TextFinetuning",
 }
 
 

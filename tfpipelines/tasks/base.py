@@ -59,6 +59,7 @@ class Task(ABC):
 
     def __init__(self, pipeline: Pipeline):
         self.pipeline = pipeline
+        self.times: dict[str, float] = {}  # seconds of work between data and training, for metrics.json
 
     def preflight(self) -> list[str]:
         """Refuses what can be told before anything is made on disk or trained; what the user should know before the run.
@@ -67,6 +68,10 @@ class Task(ABC):
             ConfigError, DataError: if the run could not begin.
         """
         return []
+
+    def begin(self) -> None:
+        """Fetches and loads what a run needs besides data, so that it fails before they are read."""
+        return
 
     # --- data
     @abstractmethod

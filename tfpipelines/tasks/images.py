@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models
+from tfpipelines.errors import ConfigError
 
 from .classification import SHOWN_MISTAKES, Classification
 
+_SHOWN_HEAT = 12
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
@@ -20,17 +22,22 @@ class ImageClassifier(Classification):
     source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links")
     reading_fields = (*source_fields, "on_bad", "max_pixels", "cache")
     place_fields = ("layout", "root")
+    explains = True
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
         fields = self._data(*self.source_fields, *_PIXEL_FIELDS)
         if splitting:
-            fields |= self._data("size", "channels", *self.split_fields)
+            fields |= self._input_fields() | self._data(*self.split_fields)
         else:
             fields |= {"size": self.front.size, "channels": self.front.channels}
         samples = datasets.read_image_samples(findings, self._front, path=path, seed=self.pipeline.seed, splitting=splitting, **fields)
         self.front = samples.front
         return samples
+
+    def _input_fields(self) -> dict[str, Any]:
+        """`size` and `channels` of what the network gets to see."""
+        return self._data("size", "channels")
 
     def recall(self, facts: dict[str, Any]) -> None:
         super().recall(facts)
@@ -58,18 +65,42 @@ class ImageClassifier(Classification):
     def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
         import tensorflow as tf
 
-        data = self.pipeline.data
+        data, where = self.pipeline.data, self._grad_cam(model) if explain else None
         shape = [None, None, self.front.channels]
         resize = tf.function(self.front.in_tf_data, input_signature=[tf.TensorSpec(shape, tf.uint8)])
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
-        read, rows = [], []
+        read, rows, pictures, heats = [], [], [], []
         for some, images in datasets.decoded(
             entries, lambda image: resize(tf.constant(image)).numpy(), self.front.channels, batch_size, data.background, data.max_pixels
         ):
             read += some
             rows.append(model.predict_on_batch(images) if len(images) else np.zeros((len(some), len(self.classes)), np.float32))
+            if explain:
+                pictures.append(images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8))
+                heats += list(where(pictures[-1], rows[-1].argmax(1)))
         probabilities = np.concatenate(rows) if rows else np.zeros((0, len(self.classes)), np.float32)
-        return evaluation.prediction_table([entry.item for entry in read], probabilities, self.classes, errors=[entry.error for entry in read])
+        table = evaluation.prediction_table([entry.item for entry in read], probabilities, self.classes, errors=[entry.error for entry in read])
+        if explain:
+            names = [self.classes[number] for number in probabilities.argmax(1)]
+            explanations = [
+                None if entry.error else {"class": name, "heat": heat.round(3).tolist()} for entry, name, heat in zip(read, names, heats)
+            ]
+            table.insert(len(table.columns) - ("error" in table), "explanation", explanations)
+            table.attrs["pictures"] = evaluation.Pictures(np.concatenate(pictures) if pictures else np.zeros((0, *self.front.shape), np.uint8))
+        return table
+
+    def draw_explanations(self, table, path: Path) -> None:
+        names, images = evaluation.score_columns(self.classes), table.attrs["pictures"].images
+        rows = [(number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None]
+        entries = [{"item": row["item"], "predicted": row["predicted"], "confidence": max(row[name] for name in names)} for _, row in rows]
+        heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
+        evaluation.write_heat(path, "Where in the pictures the predictions come from", entries, images[[number for number, _ in rows]], heats)
+
+    def _grad_cam(self, model) -> "models.GradCam":
+        try:
+            return models.GradCam(models.core_of(model))
+        except ValueError as error:
+            raise ConfigError(f"This run cannot explain its predictions: {error}.", "Leave --explain out, or train a network of convolutions.") from error
 
     # --- details
     @property
@@ -98,3 +129,20 @@ class ImageClassifier(Classification):
         images = samples.store.images(rows[shown])
         path = plots / "mistakes.png"
         evaluation.plot_mistakes(path, images, list(frame["item"]), list(frame["label"]), guesses, probabilities[shown].max(1), len(mistakes))
+        self._draw_heat(model, plots / "grad_cam.png", frame, images, probabilities[shown], len(mistakes))
+
+    def _draw_heat(self, model, path: Path, frame, images: np.ndarray, probabilities: np.ndarray, mistakes: int) -> None:
+        """What spoke for the wrong class, and what for the right one, where the network can tell."""
+        try:
+            where = models.GradCam(models.core_of(model))
+        except ValueError:  # a network of dense layers
+            return
+        count = min(_SHOWN_HEAT, len(images))
+        if not count:
+            return
+        guesses, labels = probabilities[:count].argmax(1), datasets.encode_labels(frame.iloc[:count], self.classes)
+        rows = [
+            {"item": item, "label": label, "predicted": self.classes[guess], "confidence": share}
+            for item, label, guess, share in zip(frame["item"], frame["label"], guesses, probabilities[:count].max(1))
+        ]
+        evaluation.plot_heat(path, images[:count], rows, where(images[:count], guesses), where(images[:count], labels), mistakes)

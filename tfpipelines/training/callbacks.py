@@ -71,7 +71,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest monitored value, and sees that they get into the model file.
+    """Keeps the weights of the epoch with the lowest monitored value, or of the last one, and sees that they get into the model file.
 
     The file is written at once where the last writing is half a minute ago, else by `flush`, which whoever calls `fit`
     must call in the end; a checkpoint holds the weights in any case.
@@ -81,11 +81,12 @@ class BestModel(keras.callbacks.Callback):
         save: function that writes the model file with a list of weights, in the order of `model.weights`.
         weights: function that gives the present weights: raw or averaged.
         epochs_before: epochs of earlier phases; counted in `best_epoch`.
+        keep: `best` or `last`.
     """
 
-    def __init__(self, monitor: str, save: Callable, weights: Callable, epochs_before: int = 0):
+    def __init__(self, monitor: str, save: Callable, weights: Callable, epochs_before: int = 0, keep: str = "best"):
         super().__init__()
-        self.monitor, self.save, self.weights, self.epochs_before = monitor, save, weights, epochs_before
+        self.monitor, self.save, self.weights, self.epochs_before, self.keep = monitor, save, weights, epochs_before, keep
         self.best, self.best_epoch = math.inf, 0
         self.best_weights: list = []
         self._unsaved, self._saved_at = False, -math.inf
@@ -119,7 +120,7 @@ class BestModel(keras.callbacks.Callback):
         self.best_weights, self._unsaved = arrays, bool(arrays)
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs[self.monitor] < self.best:
+        if logs[self.monitor] < self.best or self.keep == "last":
             self.best, self.best_epoch = float(logs[self.monitor]), self.epochs_before + epoch + 1
             self.best_weights, self._unsaved = self.weights(), True
         if time.monotonic() - self._saved_at > _SAVE_INTERVAL:

@@ -1,0 +1,76 @@
+"""What every command of the command line has in common: --json, --debug, errors and exit codes."""
+
+import functools
+import json
+import os
+import traceback
+
+import click
+
+
+class Group(click.Group):
+    """Commands whose wrong usage is JSON, too, where that was asked for."""
+
+    def invoke(self, context):
+        words = [*context._protected_args, *context.args]
+        try:
+            return super().invoke(context)
+        except click.UsageError as error:
+            if "--json" in words:
+                facts = {"exit_code": error.exit_code, "cause": error.format_message(), "remedy": "", "details": []}
+                click.echo(json.dumps({"error": facts}, indent=1, ensure_ascii=False))
+            raise
+
+
+def command(group: click.Group):
+    """Decorator: a command of the group, with --json and --debug. It gets a Terminal as first argument and returns what --json prints."""
+
+    def decorate(function):
+        @group.command(name=function.__name__.strip("_"))
+        @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there.")
+        @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+        @functools.wraps(function)
+        def wrapped(*args, as_json: bool, debug: bool, **options):
+            from .console import Terminal
+
+            terminal = Terminal(results=not as_json, redirect=True)
+            code = 0
+            try:
+                document = function(terminal, *args, **options)
+            except click.ClickException:
+                raise
+            except BaseException as error:
+                code, document = _report(error, terminal, debug)
+            if as_json:
+                from .runs import plain
+
+                click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
+            terminal.close(keep_log=code == 1)
+            click.get_current_context().exit(code)
+
+        return wrapped
+
+    return decorate
+
+
+def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
+    """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
+    from .errors import Interrupted, TfpipelinesError
+
+    if isinstance(error, BrokenPipeError):  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0, {}
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        error = Interrupted("Stopped by Ctrl-C.")
+    if not isinstance(error, (TfpipelinesError, Interrupted)):
+        if terminal.log is None:
+            terminal.send_chatter_aside()
+        with open(terminal.log, "a", encoding="utf-8") as log:
+            traceback.print_exception(error, file=log)
+        error = TfpipelinesError(f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {terminal.log}.").with_traceback(error.__traceback__)
+    terminal.error(error)
+    if debug:
+        terminal.messages.print("".join(traceback.format_exception(error)))
+    facts = {"exit_code": error.exit_code, "cause": error.cause, "remedy": error.remedy, "details": list(error.details)}
+    result = getattr(error, "result", None)
+    return error.exit_code, {"error": facts} if result is None else {"error": facts, "result": result}

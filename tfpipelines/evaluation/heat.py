@@ -1,0 +1,100 @@
+"""Pictures with the places that moved a prediction: sheets for the run folder, and a page for `predict --explain`."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ..runs import atomic_write
+from .plots import save_figure, short
+
+_SHARE = 0.55  # of the heat's colour where it is strongest
+_LEAST_SIDE = 160  # pixels; smaller pictures are enlarged on the page
+_MOST_SHOWN = 200
+
+
+class Pictures:
+    """Images that a table of predictions is of, carried in its `attrs`: without copies, and equal to themselves alone.
+
+    Args:
+        images: uint8 (rows, height, width, channels).
+    """
+
+    def __init__(self, images: np.ndarray):
+        self.images = images
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """An image in grey with a heat map over it.
+
+    Args:
+        image: uint8 (height, width, channels).
+        heat: float (rows, columns), 0 to 1.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    height, width = image.shape[:2]
+    heat = np.asarray(Image.fromarray((heat * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
+    grey = np.asarray(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L"), np.float32)[..., None] / 255
+    colour = colormaps["inferno"](heat)[..., :3]
+    share = _SHARE * heat[..., None] ** 0.5
+    return (255 * (grey * (1 - share) + colour * share)).round().astype(np.uint8)
+
+
+def plot_heat(path: Path, images: np.ndarray, rows: list[dict[str, Any]], predicted: np.ndarray, labelled: np.ndarray, total: int) -> None:
+    """A sheet of mistakes, each with what spoke for the predicted class and what for the true one.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        rows: of each, {`item`, `label`, `predicted`, `confidence`}.
+        predicted, labelled: heat maps for the two classes, float (n, rows, columns).
+        total: mistakes there are in all.
+    """
+    count = len(images)
+    columns = 2 if count > 1 else 1
+    lines = max(1, -(-count // columns))
+    figure = Figure((5.2 * columns + 0.3, 2.1 * lines + 0.6), layout="constrained")
+    axes = figure.subplots(lines, 3 * columns, squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for place, (image, row) in enumerate(zip(images, rows)):
+        line, start = place // columns, 3 * (place % columns)
+        shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
+        titles = (short(row["item"], 22, end=True), f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})", f"for {short(row['label'], 16)} (true)")
+        for axis, picture, title in zip(axes[line, start : start + 3], shown, titles):
+            axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
+            axis.set_title(title, fontsize=7)
+    figure.suptitle(f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
+    save_figure(figure, path)
+
+
+def write_heat(path: Path, title: str, rows: list[dict[str, Any]], images: np.ndarray, heats: list[np.ndarray]) -> None:
+    """A page of pictures beside the same with what moved their prediction; it needs no network.
+
+    Args:
+        rows: {`item`, `predicted`, `confidence`} of each picture.
+        images: uint8 (n, height, width, channels).
+        heats: float (rows, columns) of each.
+    """
+    entries = [{**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))} for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)]
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+    atomic_write(path, environment.get_template("heat.html.j2").render(title=title, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)))
+
+
+def _uri(image: np.ndarray) -> str:
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    factor = max(1, -(-_LEAST_SIDE // max(picture.size)))
+    picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST) if factor > 1 else picture
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

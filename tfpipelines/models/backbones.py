@@ -1,0 +1,245 @@
+"""Pretrained networks as backbones: loaded from wherever they are, with what they expect of pixels, and cut into blocks."""
+
+import hashlib
+import random
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from ..config import BackboneSource
+from ..errors import ArtifactError, ConfigError, ResourceError
+from .artifact import core_of, load_artifact
+from .efficientnet_lite import efficientnet_lite0
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+# What a network expects of RGB levels 0 to 255: (scale, offset, whether the channels are turned to BGR first).
+SCALINGS = {
+    "levels": (1.0, 0.0, False),
+    "unit": (1 / 255, 0.0, False),
+    "tf": (1 / 127.5, -1.0, False),
+    "lite": (1 / 128, -127 / 128, False),
+    "torch": ([1 / (255 * std) for std in _IMAGENET_STD], [-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)], False),
+    "caffe": (1.0, [-103.939, -116.779, -123.68], True),
+}
+Scaling = tuple[float | list[float], float | list[float], bool]
+
+
+class Backbone(NamedTuple):
+    """A network without its classifier.
+
+    Args:
+        model: what `scaling` makes of images (batch, height, width, channels), or token ids -> features: a map (batch, rows,
+            columns, channels), a sequence (batch, length, width) or a vector (batch, width).
+        scaling: (scale, offset, to BGR) of levels 0 to 255; None for texts.
+        name: in words.
+        max_length: most tokens of a text; None without a bound, and for images.
+    """
+
+    model: keras.Model
+    scaling: Scaling | None
+    name: str
+    max_length: int | None = None
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """(height, width) that the network is fixed to, or None."""
+        size = self.model.inputs[0].shape[1:3]
+        return tuple(size) if None not in size else None
+
+    @property
+    def channels(self) -> int:
+        """Channels of its images."""
+        return self.model.inputs[0].shape[-1]
+
+    @property
+    def freezes_statistics(self) -> bool:
+        """Whether it has batch statistics, which fine-tuning leaves as they are: then it always runs in inference mode."""
+        return any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers())
+
+
+def load_backbone(source: BackboneSource, weights: str = "auto", scaling: str = "auto", size: tuple[int, int] | None = None, seed: int = 0) -> Backbone:
+    """Loads an image backbone.
+
+    Args:
+        source: what to load.
+        weights: `auto`, `none` (random, drawn from `seed`) or a weight file.
+        scaling: a name of `SCALINGS`, or `auto`: what the source says of itself, else levels.
+        size: (height, width) of the images; None: as it comes.
+
+    Raises:
+        ConfigError: if it cannot work with such images.
+        ResourceError: if its weights cannot be fetched.
+        ArtifactError: if a file is damaged, foreign or not to be trusted.
+    """
+    with random_state(seed):
+        if source.kind in ("bundled", "application"):
+            model, given = _named(source, weights, size or (source.known.size,) * 2), source.known.scaling
+        elif source.kind == "run":
+            model, given = _features_of(core_of(load_artifact(Path(source.location) / "model.keras").model)), "levels"
+        elif source.kind == "file":
+            model, given = _from_file(Path(source.location)), "levels"
+        else:
+            from .hub import load_image_preset
+
+            model, given = load_image_preset(source.location, size)
+            given = given if scaling == "auto" else scaling
+            return Backbone(model, given if isinstance(given, tuple) else SCALINGS[given], source.name)
+    if scaling != "auto" and source.kind != "file":
+        raise ConfigError(f"model.scaling: {source.name} says itself what it expects of pixels.", "Leave model.scaling out; it is for .keras files.")
+    return Backbone(model, SCALINGS[given if scaling == "auto" else scaling], source.name)
+
+
+def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras.Model:
+    shape, wanted = (*size, 3), {"auto": "imagenet"}.get(weights)
+    build = efficientnet_lite0 if source.kind == "bundled" else lambda shape, weights: getattr(keras.applications, source.known.name)(include_top=False, input_shape=shape, weights=weights)
+    try:
+        model = build(shape, weights=wanted)
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        if "fetch" in str(error).lower() or isinstance(error, OSError):
+            raise ResourceError(
+                f"The weights of {source.name} could not be fetched: {_first_sentence(error)}.",
+                "Connect to the network once, give a file with model.weights=FILE.weights.h5, or use model.backbone=efficientnet-lite0, which needs none.",
+            ) from error
+        if isinstance(error, ValueError):
+            raise ConfigError(f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: {_first_sentence(error)}.", f"Set data.size={source.known.size}, for example.") from error
+        raise
+    if weights not in ("auto", "none"):
+        _load_weights(model, Path(weights), source, shape)
+    return model
+
+
+def _load_weights(model: keras.Model, path: Path, source: BackboneSource, shape: tuple[int, int, int]) -> None:
+    """Takes the weights of a file, which may be of the network with or without its classifier."""
+    try:
+        model.load_weights(path)
+        return
+    except Exception as error:  # h5py and Keras raise nearly every kind for a file they cannot make sense of
+        reason = error
+    try:
+        whole = getattr(keras.applications, source.known.name)(weights=None, input_shape=shape) if source.kind == "application" else None
+        whole.load_weights(path)
+        for layer in model.layers:
+            layer.set_weights(whole.get_layer(layer.name).get_weights())
+    except Exception:
+        raise ArtifactError(f"{path} does not hold weights of {source.name}: {_first_sentence(reason)}.", "Give the file that Keras' save_weights wrote for this network, or leave model.weights out.") from reason
+
+
+def _from_file(path: Path) -> keras.Model:
+    artifact = load_artifact(path)
+    model = core_of(artifact.model) if artifact.facts else artifact.model
+    if not hasattr(model, "inputs") or len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
+        raise ConfigError(f"model.backbone: {path} does not take images.", "Its one input must be of shape (batch, height, width, channels).")
+    return _features_of(model)
+
+
+def _features_of(model: keras.Model) -> keras.Model:
+    """The network up to its last feature map; where it has none, up to the input of its last dense layer."""
+    layer = head_layer(model)
+    tensor = model.output if layer is None else layer.input
+    return model if tensor is model.output else keras.Model(model.inputs, tensor, name=f"{model.name}_features")
+
+
+def head_layer(model: keras.Model) -> keras.Layer | None:
+    """The layer that turns the last feature map into something else, such as its mean; where there is no map, the last
+    dense layer; None if the output is a map itself."""
+    if len(model.output.shape) == 4:
+        return None
+    single = [layer for layer in model.layers if layer._inbound_nodes and isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)]
+    after_maps = [layer for layer in single if len(layer.input.shape) == 4 and len(layer.output.shape) != 4]
+    dense = [layer for layer in single if isinstance(layer, keras.layers.Dense)]
+    return (after_maps or dense or [None])[-1]
+
+
+def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
+    """The layers with weights, in blocks from the input to the output.
+
+    A block lies between two places where all of the signal is in one tensor: a residual block or an inception module is
+    one. Neighbours whose names say so (`block3_`, `conv2_block1_`) are one block, too; a layer that holds nearly all
+    weights by itself, such as a whole encoder, counts as its parts.
+    """
+    segments, current, live = [], [], {}
+    consumers: dict[int, int] = {}
+    operations = model.operations
+    for operation in operations:
+        for tensor in keras.tree.flatten(operation.input if operation._inbound_nodes else []):
+            consumers[id(tensor)] = consumers.get(id(tensor), 0) + 1
+    for operation in operations:
+        inputs = [] if isinstance(operation, keras.layers.InputLayer) else keras.tree.flatten(operation.input)
+        weighted = bool(getattr(operation, "trainable_weights", ())) or any(id(tensor) in live for tensor in inputs)
+        for tensor in inputs:
+            if id(tensor) in live:
+                live[id(tensor)] -= 1
+                if not live[id(tensor)]:
+                    del live[id(tensor)]
+        if getattr(operation, "trainable_weights", ()):
+            current.append(operation)
+        if weighted:
+            live |= {id(tensor): consumers.get(id(tensor), 0) or 1 for tensor in keras.tree.flatten(operation.output)}
+        if len(live) == 1 and current:
+            segments.append(current)
+            current = []
+    if current:
+        segments.append(current)
+    return _with_parts(_merged(segments))
+
+
+def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
+    """Segments of the same name put together; what normalizes joins what it normalizes."""
+    blocks: list[list[keras.Layer]] = []
+    before = ""
+    for segment in segments:
+        name = _block_name(segment[0].name)
+        joins = all(isinstance(layer, (keras.layers.BatchNormalization, keras.layers.LayerNormalization)) for layer in segment)
+        if blocks and ((name and name == before) or (joins and not name)):
+            blocks[-1] += segment
+        else:
+            blocks.append(list(segment))
+        before = name or before
+    return blocks
+
+
+def _block_name(name: str) -> str:
+    """`conv2_block1` of `conv2_block1_0_bn`, `block2a` of `block2a_expand_conv`; "" of a name without a block's number."""
+    match = re.match(r"(.*?(?:block|expanded_conv)_?\d+[a-z]?)(?:_|$)", name)
+    return match[1] if match else ""
+
+
+def _with_parts(blocks: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
+    """A layer that holds more than half of all weights is replaced by its parts, where it has some."""
+    total = sum(layer.count_params() for block in blocks for layer in block)
+    result = []
+    for block in blocks:
+        parts = [part for part in block[0]._flatten_layers(include_self=False, recursive=False) if part.weights] if len(block) == 1 else []
+        if len(parts) > 1 and block[0].count_params() > total / 2:
+            result += [[part] for part in parts]
+        else:
+            result.append(block)
+    return result
+
+
+@contextmanager
+def random_state(seed: int):
+    """Layers without a seed of their own take theirs from Python's random numbers, which are as before afterwards."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _first_sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()).split(". ")[0].rstrip(".")[:300] or type(error).__name__
+
+
+def weights_hash(model: keras.Model) -> str:
+    """SHA-256 over the values of all weights, in hexadecimal."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,187 @@
+"""A pretrained backbone with a new head, and the models that its two phases of training take out of it."""
+
+import keras
+
+from .backbones import Backbone, Scaling, head_layer, layer_blocks
+from .layers import Builder
+
+FEATURES = "features"  # name of the layer that turns what the backbone gives into a vector
+
+
+def finetuned_images(
+    backbone: Backbone,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    pooling: str = "average",
+    units: tuple[int, ...] = (),
+    activation: str = "relu",
+    initializer: str = "he_normal",
+    normalization: str = "none",
+    dropout: float = 0.2,
+    weight_decay: float = 0.0,
+    *,
+    seed: int | None = None,
+    training: bool = True,
+) -> keras.Model:
+    """Scaling, backbone, pooling over all positions, and a head.
+
+    A backbone with batch normalization always runs in inference mode: its statistics stay those it was trained with.
+
+    Args:
+        backbone: of images.
+        input_shape: (height, width, channels), as the backbone takes them.
+        classes: number of classes.
+        pooling: `average` or `max` over the feature map.
+        units: width of dense layers between features and output.
+        normalization: `none`, `batch` or `layer`, of the features and of the dense layers.
+        dropout: share of features dropped, and of units after each dense layer.
+        activation, initializer, weight_decay, seed: of the head; see `layers.Builder`.
+        training: whether it is to be trained; else it is made of layers that plain Keras can load.
+
+    Returns:
+        Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
+    """
+    inputs = keras.Input(input_shape, name="levels")
+    run = InferenceMode(backbone.model) if training and backbone.freezes_statistics else backbone.model
+    x = run(scale(inputs, backbone.scaling))
+    if len(x.shape) == 4:
+        x = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling](name=FEATURES)(x)
+    elif len(x.shape) == 3:  # patches
+        x = {"average": keras.layers.GlobalAveragePooling1D, "max": keras.layers.GlobalMaxPooling1D}[pooling](name=FEATURES)(x)
+    else:
+        x = keras.layers.Identity(name=FEATURES)(x)
+    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=False)
+    return keras.Model(inputs, _head(build, x, classes, units, dropout), name="finetuned")
+
+
+def finetuned_texts(
+    backbone: Backbone,
+    classes: int,
+    pooling: str = "mean",
+    units: tuple[int, ...] = (),
+    activation: str = "relu",
+    initializer: str = "he_normal",
+    normalization: str = "none",
+    dropout: float = 0.2,
+    weight_decay: float = 0.0,
+    *,
+    seed: int | None = None,
+    pad: int = 0,
+) -> keras.Model:
+    """A text backbone of KerasHub, pooling over the tokens, and a head.
+
+    Args:
+        backbone: of token ids.
+        pooling: `mean` of all tokens, or the `first` one.
+        pad: the tokenizer's id of padding.
+        (others): as for `finetuned_images`.
+
+    Returns:
+        Model: token ids + 1, int32 (batch, length), 0 where there is none -> logits float32 (batch, classes).
+    """
+    inputs = keras.Input((None,), dtype="int32", name="tokens")
+    there = keras.ops.greater(inputs, 0)  # (B, T)
+    ids = keras.ops.where(there, inputs - 1, pad)
+    names = {tensor.name for tensor in backbone.model.inputs}
+    fed = {"token_ids": ids, "padding_mask": keras.ops.cast(there, "int32"), "segment_ids": keras.ops.zeros_like(ids)}
+    x = backbone.model({name: tensor for name, tensor in fed.items() if name in names})  # (B, T, D)
+    if pooling == "mean":
+        weights = keras.ops.cast(there, x.dtype)[..., None]
+        x = keras.ops.sum(keras.ops.where(weights > 0, x, 0.0), 1) / keras.ops.maximum(keras.ops.sum(weights, 1), 1.0)
+    else:
+        x = x[:, 0]
+    x = keras.layers.Identity(name=FEATURES)(x)
+    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=False)
+    return keras.Model(inputs, _head(build, x, classes, units, dropout), name="finetuned")
+
+
+def scale(levels: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
+    """Levels 0 to 255 -> what a backbone expects of them."""
+    factor, offset, reverse = scaling
+    x = levels[..., ::-1] if reverse else levels
+    return x if (factor, offset) == (1.0, 0.0) else keras.layers.Rescaling(factor, offset, name="scale")(x)
+
+
+def features_model(core: keras.Model) -> keras.Model:
+    """The part of a fine-tuned network before its head: inputs -> features (batch, width)."""
+    return keras.Model(core.inputs, core.get_layer(FEATURES).output, name="features_model")
+
+
+def head_model(core: keras.Model) -> keras.Model:
+    """The head of a fine-tuned network: features (batch, width) -> logits. It shares its layers."""
+    return keras.Model(core.get_layer(FEATURES).output, core.output, name="head")
+
+
+def map_and_rest(core: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None if it has no map."""
+    layer = core.get_layer(FEATURES) if any(layer.name == FEATURES for layer in core.layers) else head_layer(core)
+    if layer is None or len(layer.input.shape) != 4:
+        return None
+    return keras.Model(core.inputs, layer.input), keras.Model(layer.input, core.output)
+
+
+def unfreeze(core: keras.Model, blocks: int | str) -> int:
+    """Makes the last blocks of the backbone trainable, and its other layers not.
+
+    Args:
+        blocks: how many, or `all`.
+
+    Returns:
+        How many blocks there are.
+    """
+    backbone = backbone_of(core)
+    parts = layer_blocks(backbone)
+    backbone.trainable = True
+    if blocks != "all":
+        for block in parts[: max(len(parts) - blocks, 0)]:
+            for layer in block:
+                layer.trainable = False
+    return len(parts)
+
+
+def rates_by_depth(core: keras.Model, decay: float) -> list[float]:
+    """What the learning rate of each trainable variable is multiplied by: 1 in the head, and in each block of the backbone
+    `decay` times that of the block after it (Howard & Ruder 2018; Clark et al. 2020)."""
+    factors = {}
+    for depth, block in enumerate(reversed(layer_blocks(backbone_of(core))), 1):
+        factors |= {id(weight): decay**depth for layer in block for weight in layer.weights}
+    return [factors.get(id(variable), 1.0) for variable in core.trainable_variables]
+
+
+def backbone_of(core: keras.Model) -> keras.Model:
+    """The pretrained network inside a fine-tuned one."""
+    layer = next(layer for layer in core.layers if isinstance(layer, (keras.Model, InferenceMode)))
+    return layer.model if isinstance(layer, InferenceMode) else layer
+
+
+@keras.saving.register_keras_serializable("tfpipelines")
+class InferenceMode(keras.layers.Layer):
+    """A network inside of another one that runs in inference mode while that one is trained; its weights train nevertheless.
+
+    `network(x, training=False)` in a Functional model does not do: Keras 3.15 overrides it when that model is trained.
+
+    Args:
+        model: the network; the layer has its name.
+    """
+
+    def __init__(self, model: keras.Model, **options):
+        super().__init__(**{"name": model.name, **options})
+        self.model = model
+
+    def call(self, inputs):
+        return self.model(inputs, training=False)
+
+    def get_config(self):
+        return {**super().get_config(), "model": keras.saving.serialize_keras_object(self.model)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("model")), **config)
+
+
+def _head(build: Builder, x: keras.KerasTensor, classes: int, units: tuple[int, ...], dropout: float) -> keras.KerasTensor:
+    x = build.normalize(x, "norm_features")
+    for number, width in enumerate(units, 1):
+        x = build.dropout(x, dropout, f"dropout{number}")
+        x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
+    return build.logits(classes)(build.dropout(x, dropout))

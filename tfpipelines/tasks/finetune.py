@@ -1,0 +1,58 @@
+"""Fine-tuning for images: a pretrained backbone, bundled or named, becomes a classifier of one's own classes."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import models
+from tfpipelines.config.finetune import FinetunedImages, FinetunePipeline
+from tfpipelines.config.images import ImageData
+from tfpipelines.errors import ConfigError
+
+from .finetuning import Finetuning
+from .images import ImageClassifier
+
+_SIZE = 224  # side in pixels of images for a backbone that does not say
+_OF_BACKBONE = ("backbone", "weights", "freeze", "unfreeze", "scaling")  # fields of `model` that do not concern the head
+
+
+class ImageFinetuning(Finetuning, ImageClassifier):
+    """The task `finetune`."""
+
+    class Pipeline(FinetunePipeline):
+        """A finetune pipeline."""
+
+        task: Literal["finetune"] = "finetune"
+        data: ImageData
+        model: FinetunedImages = FinetunedImages()
+
+    # --- data
+    def _input_fields(self) -> dict[str, Any]:
+        """Size and channels are the backbone's, where they are left open."""
+        data, known = self.pipeline.data, self.source.known
+        size, channels = (known.size, 3) if known else (None, None)
+        if known is None:
+            backbone = self._loaded = self._loaded or self._load_backbone()
+            size, channels = backbone.input_size, backbone.channels
+            if size is not None and data.size not in ("auto", size, size[0] if size[0] == size[1] else None):
+                raise ConfigError(f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone.", "Leave data.size out.")
+        if data.channels not in ("auto", channels):
+            raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", "Leave data.channels out: grey images become RGB by themselves.")
+        return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
+
+    # --- model
+    def _load_backbone(self):
+        data, model = self.pipeline.data, self.pipeline.model
+        size = None if data.size == "auto" else (data.size,) * 2 if isinstance(data.size, int) else tuple(data.size)
+        return models.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
+
+    def build(self, fused: bool):
+        head = {name: value for name, value in dict(self.pipeline.model).items() if name not in _OF_BACKBONE}
+        return models.finetuned_images(self.take_backbone(), self.front.shape, len(self.classes), **head, seed=self.pipeline.seed, training=fused)
+
+    def _feature_inputs(self, rows: np.ndarray):
+        return self._batches(self.samples, rows), None
+
+    def _feature_key(self) -> dict[str, Any]:
+        data, model = self.pipeline.data, self.pipeline.model
+        return {"path": data.path, "front": self.front.settings(), "background": data.background, "backbone": self.source.name, "pooling": model.pooling, "scaling": model.scaling}

@@ -1,0 +1,84 @@
+"""Fine-tuning for texts: a pretrained text backbone of KerasHub becomes a classifier of one's own classes."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import datasets, models, training
+from tfpipelines.config.finetune import FinetunedTexts, FinetunePipeline
+from tfpipelines.config.texts import TextSource
+from tfpipelines.errors import ConfigError
+
+from .finetuning import Finetuning
+from .texts import TextClassifier
+
+_LONGEST = 512  # tokens, unless data.max_length says more
+_INFERENCE_BATCH = 64
+
+
+class TextFinetuning(Finetuning, TextClassifier):
+    """The task `finetune-text`."""
+
+    class Pipeline(FinetunePipeline):
+        """A finetune-text pipeline."""
+
+        task: Literal["finetune-text"] = "finetune-text"
+        data: TextSource
+        model: FinetunedTexts = FinetunedTexts()
+
+    def __init__(self, pipeline):
+        super().__init__(pipeline)
+        self._preprocessor = self._front_of = None
+
+    def preflight(self) -> list[str]:
+        if self.source.kind != "hub":
+            raise ConfigError(f"model.backbone: {self.source.name} is no text backbone.", "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER.")
+        return super().preflight()
+
+    # --- data
+    def _prepare(self, findings) -> None:
+        data = self.pipeline.data
+        backbone = self._loaded = self._loaded or self._load_backbone()
+        bound = min(_LONGEST, backbone.max_length) if data.max_length == "auto" else data.max_length
+        if bound > backbone.max_length:
+            raise ConfigError(f"data.max_length: got {bound}, but {self.source.name} reads {backbone.max_length} tokens at most.")
+        texts, train = self._texts(self.samples), self.samples.rows("train")
+        self.front = models.HubFront(models.HubTokens(self._preprocessor, bound, name="tokens"))
+        sequences = datasets.Sequences.of(*self.front.cut(texts))
+        longest = int(sequences.lengths[train].max())
+        if data.max_length == "auto" and longest < bound:
+            self.front.tokens.max_length = self.front.tokens.preprocessor.sequence_length = bound = longest
+            sequences = datasets.Sequences.of(*self.front.cut(texts))
+        self.samples = datasets.check_pieces(self.samples, sequences, self.front.vocabulary_size, bound, findings)
+        self.samples.facts["multi_label"] = self.multi_label
+        self.samples.store = self._store(sequences)
+
+    def _store(self, sequences) -> "datasets.TextStore":
+        return datasets.TextStore((sequences,), few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile))
+
+    def _store_of(self, texts: list[str]) -> "datasets.TextStore":
+        return self._store(datasets.Sequences.of(*self.front.cut(texts)))
+
+    def _take_front(self, model) -> None:
+        if self._front_of is not model:
+            self.front, self._front_of = models.HubFront.of(model), model
+
+    # --- model
+    def _load_backbone(self):
+        preset = models.load_text_preset(self.source.location, self.source.name, self.pipeline.model.weights != "none", self.pipeline.seed)
+        self._preprocessor = self._preprocessor or preset.preprocessor
+        return preset.backbone
+
+    def build(self, fused: bool):
+        model = self.pipeline.model
+        head = {name: value for name, value in dict(model).items() if name not in ("backbone", "weights", "freeze", "unfreeze")}
+        return models.finetuned_texts(self.take_backbone(), len(self.classes), **head, seed=self.pipeline.seed, pad=self.front.pad)
+
+    def artifact(self, core):
+        return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
+
+    def _feature_inputs(self, rows: np.ndarray):
+        return datasets.evaluation_text_batches(self.samples.store, rows, None, batch_size=_INFERENCE_BATCH)
+
+    def _feature_key(self) -> dict[str, Any]:
+        return {"path": self.pipeline.data.path, "front": self.front.settings(), "backbone": self.source.name, "pooling": self.pipeline.model.pooling}

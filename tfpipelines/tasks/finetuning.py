@@ -1,0 +1,156 @@
+"""What fine-tuning has in common, whatever the samples are: a head on cached features first, then backbone and head."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tfpipelines import config, datasets, models
+from tfpipelines.errors import ConfigError, counted, nearest
+
+from .base import Phase
+from .classification import Classification
+
+_FEATURES_BATCH = 4096  # feature vectors of a validation batch
+
+
+class HeadPhase(Phase):
+    """Phase 1: the head alone, on features that the frozen backbone gives of each sample once."""
+
+    name = "head"
+
+    def __init__(self, task: "Finetuning", core, last: bool, note: Callable[[str], None]):
+        super().__init__(task, models.head_model(core))
+        self.last = last
+        self.rows, self.labels = task._training_rows()
+        self.validation = task.samples.rows("validation")
+        self.numbers, features = task.features(core, np.concatenate([self.rows, self.validation]), note)
+        self.store = datasets.FeatureStore(features)
+
+    @property
+    def settings(self):
+        train = self.task.pipeline.train
+        return train.model_copy(update={"epochs": train.head_epochs, "learning_rate": train.head_learning_rate, "warmup_epochs": 0.0, "checkpoint_steps": None})
+
+    def training_batches(self, first_step: int, last_step: int):
+        targets, seed = self.task._training_targets(self.labels), self.task.pipeline.seed
+        return datasets.training_batches(
+            self.store, self.numbers[: len(self.rows)], targets, batch_size=self.settings.batch_size, seed=seed, first_step=first_step, last_step=last_step
+        )
+
+    def validation_batches(self):
+        if not len(self.validation):
+            return None
+        targets = datasets.Targets(self.task.samples.labels("validation", self.task.classes), len(self.task.classes))
+        return datasets.evaluation_batches(self.store, self.numbers[len(self.rows) :], targets, batch_size=_FEATURES_BATCH)
+
+
+class BackbonePhase(Phase):
+    """Phase 2: the backbone, or its last blocks, and the head."""
+
+    name = "backbone"
+
+    def rates(self) -> list[float] | None:
+        decay = self.task.pipeline.train.layer_decay
+        return None if decay == 1.0 else models.rates_by_depth(self.model, decay)
+
+
+class Finetuning(Classification):
+    """A classifier whose network is a pretrained backbone with a new head."""
+
+    def __init__(self, pipeline: config.Pipeline):
+        super().__init__(pipeline)
+        self._loaded: models.Backbone | None = None
+        self._facts: dict[str, Any] = {}
+
+    @cached_property
+    def source(self) -> config.BackboneSource:
+        """What `model.backbone` means."""
+        return config.backbone_source(self.pipeline.model.backbone)
+
+    @abstractmethod
+    def _load_backbone(self) -> "models.Backbone":
+        """Loads it, with layers of its own each time."""
+
+    @abstractmethod
+    def _feature_inputs(self, rows: np.ndarray):
+        """tf.data of some rows, as the core takes them; and where in it each row stands, None for their order."""
+
+    @abstractmethod
+    def _feature_key(self) -> dict[str, Any]:
+        """All that inputs depend on besides the samples themselves, JSON values."""
+
+    def preflight(self) -> list[str]:
+        source = self.source
+        config.require_weights(self.pipeline.model.weights, source)
+        notes = super().preflight()
+        if self.pipeline.model.weights == "auto" and source.kind == "application":
+            notes.append(f"the weights of {source.name} ({source.known.parameters / 250_000:.0f} MB) are taken from Keras' folder ~/.keras, or fetched from Keras' public storage if they are not there")
+        elif source.kind == "hub" and not source.location.startswith("/"):
+            self._require_preset(source.location)
+            notes.append(f"{source.location} is taken from the cache of its hub, or fetched over the network if it is not there")
+        return notes
+
+    def _require_preset(self, name: str) -> None:
+        """Refuses the name of a preset that KerasHub does not know; handles are for their hub to know."""
+        if "://" in name or name in (names := [preset["name"] for preset in models.hub_presets()]):
+            return
+        guess = nearest(name, [*names, *(entry.name for entry in config.known_backbones())])
+        raise ConfigError(f"model.backbone: there is no backbone {name!r}.", f"Did you mean {guess}?" if guess else "`tfpipe list backbones` names them.")
+
+    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
+        model, train = self.pipeline.model, self.pipeline.train
+        probe = model.freeze == "all"
+        if train.head_epochs:
+            yield HeadPhase(self, core, probe, note)
+        if not probe:
+            blocks = models.unfreeze(core, model.unfreeze)
+            if model.unfreeze != "all" and model.unfreeze > blocks:
+                raise ConfigError(f"model.unfreeze: got {model.unfreeze}, but {model.backbone} has {counted(blocks, 'block')}.", "Give fewer, or all.")
+            yield BackbonePhase(self, core)
+
+    def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
+        """Features of the different ones among some rows, each computed once and for all.
+
+        Returns:
+            The number of each row's features, int64 (rows,), and the features, float32 (numbers, width).
+        """
+        began = time.perf_counter()
+        unique, numbers = np.unique(rows, return_inverse=True)
+        network = models.features_model(core)
+        key = {"weights": models.weights_hash(network), "policy": core.compute_dtype, **self._feature_key()}
+        fingerprints = self.samples.frame.loc[unique, "fingerprint"].to_numpy(np.uint64)
+
+        def compute(places: np.ndarray) -> np.ndarray:
+            batches, order = self._feature_inputs(unique[places])
+            features = network.predict(batches, verbose=0)
+            return features if order is None else features[order]
+
+        features, computed = datasets.FeatureCache(key).get(fingerprints, compute)
+        seconds = time.perf_counter() - began
+        self.times["features"] = round(self.times.get("features", 0.0) + seconds, 3)
+        found = f", {len(features) - computed:,} of them found in the cache" if computed < len(features) else ""
+        note(f"features of {counted(len(features), 'sample')} by the frozen backbone: {seconds:.1f} s{found}")
+        return numbers, features
+
+    def begin(self) -> None:
+        backbone = self._loaded = self._load_backbone()
+        blocks, parameters = len(models.layer_blocks(backbone.model)), backbone.model.count_params()
+        self._facts = {"name": backbone.name, "parameters": parameters, "weights_sha256": models.weights_hash(backbone.model), "blocks": blocks}
+
+    def take_backbone(self) -> "models.Backbone":
+        """A backbone for one network: the first time the one that is loaded already, if it is of the present precision."""
+        import keras
+
+        loaded, self._loaded = self._loaded, None
+        return loaded if loaded is not None and keras.config.dtype_policy().name == "float32" else self._load_backbone()
+
+    def describe(self, findings) -> dict[str, Any]:
+        facts = super().describe(findings)
+        if self._facts:
+            facts["backbone"] = self._facts
+            facts["about"] = [*facts.get("about", ()), "backbone: {name}, {parameters:,} parameters in {blocks} blocks".format(**self._facts)]
+        return facts
