@@ -82,6 +82,21 @@ def photos(tmp_path, digits) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory) -> Path:
+    """A .keras file with a network of three blocks with batch normalization, random weights, for images of any size."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = x = keras.Input((None, None, 3))
+    for number, filters in enumerate((8, 16, 24), 1):
+        x = keras.layers.Conv2D(filters, 3, 2, "same", use_bias=False, name=f"block{number}_conv")(x)
+        x = keras.layers.ReLU(name=f"block{number}_act")(keras.layers.BatchNormalization(name=f"block{number}_bn")(x))
+    path = tmp_path_factory.mktemp("backbones") / "tiny.keras"
+    keras.Model(inputs, x, name="tiny").save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> Path:
     """The folder of a KerasHub preset: a BERT of two small layers with random weights, whose vocabulary are words of the reviews."""
     keras_hub = pytest.importorskip("keras_hub")
@@ -89,7 +104,8 @@ def tiny_bert(tmp_path_factory) -> Path:
     import pandas as pd
 
     words = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")["text"].str.lower().str.findall(r"[a-z]+").explode().value_counts()
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words.index[:500], *"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*words.index[:500], *letters, *(f"##{letter}" for letter in letters)])]
     folder = tmp_path_factory.mktemp("presets") / "tiny-bert"
     keras.utils.set_random_seed(0)
     backbone = keras_hub.models.BertBackbone(vocabulary_size=len(vocabulary), num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=32, max_sequence_length=64)

@@ -72,7 +72,7 @@ def test_pipelines_are_frozen():
         (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),
         (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
         (["data.size=huge"], "data.size: got 'huge'; allowed: auto or a whole number from 4 or a list of values."),
-        (["data.validation=1"], "data.validation: got '1'; allowed: a number from 0 below 1."),
+        (["data.validation=1"], "data.validation: got '1'; allowed: auto or a number from 0 below 1."),
         (["model.filters=[4]"], "model.convolutions has 3 numbers for the 1 stages of model.filters"),
         (["train.clip_norm=1", "train.clip_value=1"], "exclude each other"),
         (["train.schedule=plateau"], "warmup_epochs goes with"),

@@ -91,5 +91,7 @@ def test_limit_holds_before_a_cross_validation():
 def test_groups_of_a_fold_column_stay_together_in_validation_too():
     table = frame({"a": 20, "b": 20}).assign(fold=[str(number % 5) for number in range(40)])
     for fold in range(5):
-        cut = assign_fold(table, "fold", fold, 0.15, 0)
+        cut = assign_fold(table, "fold", fold, "auto", 0)
         assert cut.groupby("fold")["split"].nunique().max() == 1 and set(cut["split"]) == {"train", "validation", "test"}
+        cut = assign_fold(table, "fold", fold, 0.25, 0)  # a stated share is cut from all the others
+        assert (cut["split"] == "validation").sum() == 8 and set(cut["fold"][cut["split"] == "test"]) == {str(fold)}

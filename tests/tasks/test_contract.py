@@ -38,7 +38,7 @@ def emoji_files(items):
 
 # task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input)
 SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=50", "data.limit=64"]
-SMALL_FINETUNE = ["train.head_epochs=1", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "model.unfreeze=2", "evaluation.bootstrap=50", "data.limit=32"]
+SMALL_FINETUNE = ["train.head_epochs=1", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "model.unfreeze=2", "evaluation.bootstrap=50", "data.limit=48"]
 CASES = {
     "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
@@ -46,14 +46,15 @@ CASES = {
     "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
 }
 # pipeline -> what makes its header's command small, besides what is the same for all
-SMALL = {"backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8"], "text-backbone": ["train.head_epochs=1"]}
+SMALL = {"backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"], "text-backbone": ["train.head_epochs=1"]}
 
 
 @pytest.fixture(params=sorted(CASES))
 def case(request):
     pipeline, overrides, raw = CASES[request.param]
-    if request.param == "finetune-text":
-        overrides = [*overrides, f"model.backbone={request.getfixturevalue('tiny_bert')}"]
+    tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert"}.get(request.param)
+    if tiny:
+        overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
     return pipeline, overrides, raw
 
 

@@ -16,7 +16,7 @@ class Finetuned(Section):
     backbone: str = Field("efficientnet-lite0", description="one of `tfpipe list backbones`, a .keras file, a run folder, a preset's folder, package:NAME/FOLDER, hf://... or kaggle://...", min_length=1)
     weights: str = Field("auto", description="auto: the backbone's own; none: random; or a .weights.h5 file", min_length=1, json_schema_extra=FIXED)
     freeze: Literal["none", "all"] = Field("none", description="all: a linear probe, the backbone is never trained; none: phase 2 trains it")
-    unfreeze: first_of(Literal["all"], Count) = Field("all", description="what phase 2 trains of the backbone: all of it, or the last so many blocks")
+    unfreeze: first_of(Literal["all"], Count) = Field("all", description="what phase 2, where there is one, trains of the backbone: all of it, or the last so many blocks")
     units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
     activation: Activation = Field("relu", description="of the dense layers")
     initializer: Initializer = Field("he_normal", description="of the dense layers")
@@ -59,6 +59,4 @@ class FinetunePipeline(Pipeline):
     def _something_to_train(self) -> "FinetunePipeline":
         if self.model.freeze == "all" and not self.train.head_epochs:
             raise ValueError("model.freeze=all leaves phase 1 alone, and train.head_epochs is 0: nothing would be trained")
-        if self.model.freeze == "all" and self.model.unfreeze != "all":
-            raise ValueError(f"model.freeze=all trains nothing of the backbone, and model.unfreeze={self.model.unfreeze} would: set one of them")
         return self

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import re
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -116,17 +117,24 @@ def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras
 def _load_weights(model: keras.Model, path: Path, source: BackboneSource, shape: tuple[int, int, int]) -> None:
     """Takes the weights of a file, which may be of the network with or without its classifier."""
     try:
-        model.load_weights(path)
+        _load_all(model, path)
         return
     except Exception as error:  # h5py and Keras raise nearly every kind for a file they cannot make sense of
         reason = error
     try:
         whole = getattr(keras.applications, source.known.name)(weights=None, input_shape=shape) if source.kind == "application" else None
-        whole.load_weights(path)
+        _load_all(whole, path)
         for layer in model.layers:
             layer.set_weights(whole.get_layer(layer.name).get_weights())
     except Exception:
         raise ArtifactError(f"{path} does not hold weights of {source.name}: {_first_sentence(reason)}.", "Give the file that Keras' save_weights wrote for this network, or leave model.weights out.") from reason
+
+
+def _load_all(model: keras.Model, path: Path) -> None:
+    """Takes all weights from a file; that Keras found none for some part, which it only warns of, is an error here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.load_weights(path)
 
 
 def _from_file(path: Path) -> keras.Model:

@@ -109,7 +109,7 @@ class Finetuning(Classification):
         if not probe:
             blocks = models.unfreeze(core, model.unfreeze)
             if model.unfreeze != "all" and model.unfreeze > blocks:
-                raise ConfigError(f"model.unfreeze: got {model.unfreeze}, but {model.backbone} has {counted(blocks, 'block')}.", "Give fewer, or all.")
+                note(f"{self.source.name} has {counted(blocks, 'block')}, not {model.unfreeze}: all of them are trained")
             yield BackbonePhase(self, core)
 
     def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
