@@ -149,7 +149,8 @@ def test_wheel_works_in_an_empty_folder(source, tmp_path):
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"tfpipelines"}  # no pipelines, data or tests beside it
-    assert {"tfpipelines/py.typed", "tfpipelines/pipelines/image-cls.yaml", "tfpipelines/samples/digits/digits.npz", "tfpipelines/samples/digits/README.md"} <= set(names)
+    assert {"tfpipelines/py.typed", "tfpipelines/pipelines/image-cls.yaml", "tfpipelines/samples/digits/digits.npz", "tfpipelines/samples/digits/README.md", "tfpipelines/samples/emoji/folds.csv"} <= set(names)
+    assert {"tfpipelines/config/applications.csv", "tfpipelines/models/weights/efficientnet_lite0.npz", "tfpipelines/models/weights/README.md"} <= set(names)
     subprocess.run([*PIP, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True)
     empty = tmp_path / "empty"
     empty.mkdir()
