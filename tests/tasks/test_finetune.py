@@ -186,7 +186,7 @@ def test_without_a_network_one_sentence_says_so(pictures, monkeypatch, tmp_path)
 
     monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", fetch)
     seen = Notes()
-    with pytest.raises(ResourceError, match="The weights of MobileNet could not be fetched: URL fetch failure") as error:
+    with pytest.raises(ResourceError, match="The weights of MobileNet could not be fetched: there is no network") as error:
         finetune(f"data.path={pictures}", "model.backbone=MobileNet", observer=seen)
     assert "model.weights=FILE.weights.h5" in error.value.remedy
     assert any("the weights of MobileNet (13 MB)" in note and "fetched" in note for note in seen.notes)

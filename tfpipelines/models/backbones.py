@@ -3,8 +3,9 @@
 import hashlib
 import random
 import re
+import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ SCALINGS = {
     "torch": ([1 / (255 * std) for std in _IMAGENET_STD], [-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)], False),
     "caffe": (1.0, [-103.939, -116.779, -123.68], True),
 }
+_NO_NETWORK = ("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded", "Connection refused", "Network is unreachable", "couldn't connect", "LocalEntryNotFound")
 Scaling = tuple[float | list[float], float | list[float], bool]
 
 
@@ -99,11 +101,12 @@ def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras
     shape, wanted = (*size, 3), {"auto": "imagenet"}.get(weights)
     build = efficientnet_lite0 if source.kind == "bundled" else lambda shape, weights: getattr(keras.applications, source.known.name)(include_top=False, input_shape=shape, weights=weights)
     try:
-        model = build(shape, weights=wanted)
+        with redirect_stdout(sys.stderr):  # what Keras prints while it fetches does not belong among results
+            model = build(shape, weights=wanted)
     except Exception as error:  # Keras raises a bare Exception where a download fails
         if "fetch" in str(error).lower() or isinstance(error, OSError):
             raise ResourceError(
-                f"The weights of {source.name} could not be fetched: {_first_sentence(error)}.",
+                f"The weights of {source.name} could not be fetched: {fetch_reason(error)}.",
                 "Connect to the network once, give a file with model.weights=FILE.weights.h5, or use model.backbone=efficientnet-lite0, which needs none.",
             ) from error
         if isinstance(error, ValueError):
@@ -158,7 +161,8 @@ def head_layer(model: keras.Model) -> keras.Layer | None:
     if len(model.output.shape) == 4:
         return None
     single = [layer for layer in model.layers if layer._inbound_nodes and isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)]
-    after_maps = [layer for layer in single if len(layer.input.shape) == 4 and len(layer.output.shape) != 4]
+    has_maps = any(layer.weights and len(layer.output.shape) == 4 for layer in single)  # else what is flattened is the image itself
+    after_maps = [layer for layer in single if has_maps and len(layer.input.shape) == 4 and len(layer.output.shape) != 4]
     dense = [layer for layer in single if isinstance(layer, keras.layers.Dense)]
     return (after_maps or dense or [None])[-1]
 
@@ -243,6 +247,16 @@ def random_state(seed: int):
 
 def _first_sentence(error: BaseException) -> str:
     return " ".join(str(error).split()).split(". ")[0].rstrip(".")[:300] or type(error).__name__
+
+
+def fetch_reason(error: BaseException) -> str:
+    """Why something did not come from a hub, in few words."""
+    text = str(error)
+    if any(sign in text for sign in _NO_NETWORK):
+        return "there is no network, or the host does not answer"
+    if "has no config.json" in text:  # KerasHub's words for a handle that it did not get an answer for
+        return "nothing was found there, or there is no network"
+    return _first_sentence(error)
 
 
 def weights_hash(model: keras.Model) -> str:

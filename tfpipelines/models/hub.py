@@ -1,5 +1,7 @@
 """What KerasHub brings: image and text backbones by preset, and the tokenizers of the latter (extra `hub`)."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import ArtifactError, ConfigError, ResourceError
-from .backbones import Backbone, Scaling, random_state
+from .backbones import Backbone, Scaling, fetch_reason, random_state
 
 _LONGEST = 512  # tokens, for backbones without a bound of their own
 
@@ -75,16 +77,14 @@ def load_image_preset(location: str, size: tuple[int, int] | None) -> tuple[kera
 def _from_preset(kind, location: str, **options):
     remote = not Path(location).exists()
     try:
-        return kind.from_preset(location, **options)
+        with redirect_stdout(sys.stderr):  # what hubs print does not belong among results
+            return kind.from_preset(location, **options)
     except ImportError as error:
         raise ConfigError(f"model.backbone: {location} needs a package that is not installed: {error}.", "pip install 'tfpipelines[hub]'") from error
     except Exception as error:  # hubs and file formats raise nearly every kind
-        reason = " ".join(str(error).split()).split(". ")[0][:300]
         if not remote:
-            raise ArtifactError(f"The preset in {location} cannot be loaded: {reason}.", "The folder is damaged, or of a kind that KerasHub does not know.") from error
-        if isinstance(error, ValueError) and "preset" in str(error).lower():
-            raise ConfigError(f"model.backbone: KerasHub knows no preset {location!r}.", "`tfpipe list backbones` names some; a folder or a handle hf://... or kaggle://... will do, too.") from error
-        raise ResourceError(f"The preset {location} could not be fetched: {reason}.", "Connect to the network once, or name the folder of a preset.") from error
+            raise ArtifactError(f"The preset in {location} cannot be loaded: {fetch_reason(error)}.", "The folder is damaged, or of a kind that KerasHub does not know.") from error
+        raise ResourceError(f"The preset {location} could not be fetched: {fetch_reason(error)}.", "Connect to the network once, or name the folder of a preset.") from error
 
 
 def hub_presets() -> list[dict]:

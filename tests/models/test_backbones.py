@@ -1,0 +1,105 @@
+"""Backbones: what the table says, what they expect of pixels, their blocks, and where a network looked."""
+
+import inspect
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tfpipelines import config, models
+from tfpipelines.models.backbones import SCALINGS, Backbone, head_layer, layer_blocks, load_backbone
+from tfpipelines.models.finetuned import finetuned_images, scale
+
+NETWORKS = {name: function for name, function in vars(keras.applications).items() if inspect.isfunction(function)}
+
+
+def test_the_table_has_every_network_of_keras_applications():
+    assert {entry.name for entry in config.known_backbones()} == {*NETWORKS, "efficientnet-lite0"}
+
+
+@pytest.mark.parametrize("entry", config.known_backbones()[1:], ids=lambda entry: entry.name)
+def test_pixels_are_scaled_as_keras_does_it(entry):
+    images = np.random.default_rng(0).uniform(0, 255, (1, 4, 4, 3)).astype(np.float32)
+    inputs = keras.Input((4, 4, 3))
+    ours = keras.Model(inputs, scale(inputs, SCALINGS[entry.scaling]))(images)
+    theirs = sys.modules[NETWORKS[entry.name].__module__].preprocess_input(images.copy())
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours), theirs, atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("MobileNetV2", 20), ("VGG16", 5), ("DenseNet121", 62)])
+def test_parameters_and_blocks(name, blocks):
+    source = config.backbone_source(name)
+    backbone = load_backbone(source, "none", size=(64, 64), seed=3)
+    assert backbone.model.count_params() == source.known.parameters
+    parts = layer_blocks(backbone.model)
+    assert len(parts) == blocks
+    assert sum(len(part) for part in parts) == sum(bool(layer.trainable_weights) for layer in backbone.model.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", config.known_backbones()[1:], ids=lambda entry: entry.name)
+def test_every_network_has_the_parameters_of_the_table(entry):
+    if entry.parameters > 100_000_000:
+        pytest.skip("too large for a test")
+    backbone = load_backbone(config.backbone_source(entry.name), "none", size=(entry.size, entry.size))
+    assert backbone.model.count_params() == entry.parameters and len(layer_blocks(backbone.model)) > 1
+
+
+def test_random_weights_are_a_function_of_the_seed():
+    def weights(seed):
+        return load_backbone(config.backbone_source("MobileNet"), "none", size=(64, 64), seed=seed).model.get_weights()[0]
+
+    assert np.array_equal(weights(1), weights(1)) and not np.array_equal(weights(1), weights(2))
+
+
+def test_names_are_found_whatever_their_case():
+    assert config.backbone_source("mobilenet_v2").name == "MobileNetV2" and config.backbone_source("EfficientNet-Lite0").kind == "bundled"
+
+
+def test_statistics_stay_while_the_rest_trains():
+    backbone = load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
+    core = finetuned_images(backbone, (64, 64, 3), 2, dropout=0.0, seed=0)
+    images = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype(np.float32)
+    training, inference = (keras.ops.convert_to_numpy(core(images, training=mode)) for mode in (True, False))
+    np.testing.assert_allclose(training, inference, atol=1e-5)
+    before = {layer.name: [weight.numpy().copy() for weight in layer.weights] for layer in backbone.model.layers}
+    core.compile(optimizer="sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    core.fit(images, np.array([0, 1, 0, 1]), verbose=0)
+    moved = lambda name: [not np.array_equal(old, new.numpy()) for old, new in zip(before[name], backbone.model.get_layer(name).weights)]
+    assert moved("block15_dw_bn") == [True, True, False, False]  # gamma and beta, but neither mean nor variance
+
+
+def test_heat_is_where_the_network_looks():
+    """A network that counts bright pixels in the left half for class 0, and in the right half for class 1."""
+    inputs = keras.Input((8, 8, 1))
+    halves = np.zeros((1, 1, 1, 2), np.float32) + 1
+    maps = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(inputs)
+    mask = np.zeros((1, 8, 8, 2), np.float32)
+    mask[:, :, :4, 0] = mask[:, :, 4:, 1] = 1
+    x = keras.layers.GlobalAveragePooling2D()(maps * mask)
+    core = keras.Model(inputs, keras.layers.Dense(2, use_bias=False, name="logits")(x))
+    core.get_layer("maps").set_weights([halves])
+    core.get_layer("logits").set_weights([np.eye(2, dtype=np.float32)])
+    heat = models.GradCam(core)(np.full((2, 8, 8, 1), 255, np.float32), np.array([0, 1]))
+    assert heat.shape == (2, 8, 8)
+    assert heat[0, :, :4].min() == 1.0 and heat[0, :, 4:].max() == 0.0 and heat[1, :, :4].max() == 0.0
+
+
+def test_a_network_of_dense_layers_has_no_heat():
+    core = models.IMAGE_NETWORKS["mlp"]((8, 8, 1), 2)
+    with pytest.raises(ValueError, match="no feature map"):
+        models.GradCam(core)
+    assert head_layer(core).name == "logits"
+
+
+@pytest.mark.parametrize("name", ["cnn", "resnet"])
+def test_networks_of_ours_have_heat(name):
+    heat = models.GradCam(models.IMAGE_NETWORKS[name]((16, 16, 1), 3, seed=0))(np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 1)), np.array([0, 2]))
+    assert heat.shape[0] == 2 and heat.ndim == 3 and 0.0 <= heat.min() <= heat.max() <= 1.0
+
+
+def test_what_is_frozen_is_said():
+    inputs = keras.Input((8, 8, 3))
+    plain = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
+    assert not Backbone(plain, SCALINGS["levels"], "plain").freezes_statistics
