@@ -46,10 +46,11 @@ def run(
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
-    notes = [*loaded.notes, *new_task(resolved).preflight()]
+    task = new_task(resolved)
+    notes = [*loaded.notes, *task.preflight()]
     folder = RunFolder.create(Path(out), resolved.name, name)
     with folder.locked():
-        folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=resolved.train.epochs)
+        folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
         atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
         if origin is not None:
             atomic_write(folder / "start.keras", lambda temporary: shutil.copyfile(origin, temporary))

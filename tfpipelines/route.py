@@ -111,7 +111,8 @@ class _Route:
         metrics = self.task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
         times = [row["seconds"] for row in history]
-        metrics["time"] = {"data": self.data_seconds, **self.task.times, "training": round(sum(times), 3), "epoch": round(statistics.median(times), 3)}
+        of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
+        metrics["time"] = {"data": self.data_seconds, **self.task.times, "training": round(sum(times), 3), "epoch": round(statistics.median(of_last_phase), 3)}
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         write_json(folder / "metrics.json", metrics)
         return metrics
@@ -154,7 +155,7 @@ class _Route:
         history, best = [], None
         for phase in task.phases(core, self.observer.note):
             history, best = self.fit(phase, core, artifact, folder, history, best)
-            best.best_weights = _whole(core, phase.model, best.best_weights)
+            best.best_weights = training.whole_weights(core, phase.model, best.best_weights)
             if not phase.last:
                 core.set_weights(best.best_weights)
         return history, best
@@ -189,7 +190,7 @@ class _Route:
         monitor = task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
-            artifact.set_weights(_whole(core, model, weights))
+            artifact.set_weights(training.whole_weights(core, model, weights))
             self.save_model(artifact, folder)
 
         def after_epoch(row: dict) -> None:
@@ -262,14 +263,6 @@ class _Route:
             raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
         if left:
             self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
-
-
-def _whole(core, part, weights: list) -> list:
-    """Weights of the core, in its order, of which those that `part` shares have the given values."""
-    if part is core:
-        return weights
-    given = {id(variable): value for variable, value in zip(part.weights, weights, strict=True)}
-    return [given.get(id(variable), variable.numpy()) for variable in core.weights]
 
 
 def _optimizer(settings, steps_per_epoch: int, rates: list[float] | None):

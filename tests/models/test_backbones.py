@@ -103,3 +103,36 @@ def test_what_is_frozen_is_said():
     inputs = keras.Input((8, 8, 3))
     plain = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
     assert not Backbone(plain, SCALINGS["levels"], "plain").freezes_statistics
+
+
+def test_rates_do_not_hang_on_what_is_frozen():
+    backbone = load_backbone(config.backbone_source("InceptionV3"), "none", size=(96, 96))
+    core = finetuned_images(backbone, (96, 96, 3), 2, seed=0)
+    models.unfreeze(core, 3)
+    assert set(models.rates_by_depth(core, 0.5)) == {1.0, 0.5, 0.25, 0.125}
+
+
+def test_efficientnet_from_a_file_is_that_with_imagenet_weights(tmp_path, monkeypatch):
+    """Keras builds another graph where it loads the weights itself; a file of weights must give the same features."""
+    import keras.src.applications.efficientnet as module
+
+    plain = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(64, 64, 3))
+    means = np.array([0.485, 0.456, 0.406], np.float32)
+    plain.get_layer("normalization").set_weights([means, np.array([0.229, 0.224, 0.225], np.float32) ** 1, np.array(0)])
+    plain.save_weights(tmp_path / "b0.weights.h5")
+    monkeypatch.setattr(module.file_utils, "get_file", lambda *arguments, **options: str(tmp_path / "b0.weights.h5"))
+    theirs = keras.applications.EfficientNetB0(weights="imagenet", include_top=False, input_shape=(64, 64, 3))
+    backbone = load_backbone(config.backbone_source("EfficientNetB0"), str(tmp_path / "b0.weights.h5"), size=(64, 64))
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    inputs = keras.Input((64, 64, 3))
+    ours = keras.Model(inputs, backbone.model(scale(inputs, backbone.scaling)))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours(images)), keras.ops.convert_to_numpy(theirs(images)), atol=1e-3)
+
+
+def test_patches_are_no_feature_map(tmp_path):
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Reshape((16, 8))(keras.layers.Conv2D(8, 8, 8)(inputs))
+    x = keras.layers.LayerNormalization()(x + keras.layers.MultiHeadAttention(2, 4)(x, x))
+    keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(x))).save(tmp_path / "vit.keras")
+    backbone = load_backbone(config.backbone_source(str(tmp_path / "vit.keras")))
+    assert backbone.model.output.shape == (None, 8) and any("attention" in layer.name for layer in backbone.model.layers)

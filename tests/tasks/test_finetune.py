@@ -136,6 +136,8 @@ def test_features_are_computed_once_and_a_changed_image_is_noticed(pictures, tin
 def test_a_run_is_a_backbone_for_the_next(pictures, tiny_backbone):
     first = finetune(f"data.path={pictures}", "model.unfreeze=1", f"model.backbone={tiny_backbone}")
     second = finetune(f"data.path={pictures}", "model.freeze=all", f"model.backbone={first.folder}", "data.size=auto")
+    blocks = [json.loads((run.folder / "data.json").read_text())["backbone"]["blocks"] for run in (first, second)]
+    assert blocks == [3, 3]
     np.testing.assert_array_equal(backbone_weights(second).get_weights()[0], backbone_weights(first).get_weights()[0])
     with pytest.raises(ConfigError, match="takes images of 64 x 64 pixels alone"):
         finetune(f"data.path={pictures}", f"model.backbone={first.folder}", "data.size=96")
@@ -172,9 +174,38 @@ def test_a_keras_file_with_a_stated_scaling(pictures, mobilenet):
     np.testing.assert_array_equal(backbone_weights(run).get_weights()[5], body.get_weights()[5])
 
 
+def test_a_file_saved_with_a_frozen_base_is_trained_nevertheless(pictures, mobilenet, tmp_path):
+    """The usual file of transfer learning: Rescaling, a frozen network, pooling, dense."""
+    body = keras.saving.load_model(mobilenet[0] / "body.keras")
+    body.trainable = False
+    inputs = keras.Input((64, 64, 3))
+    x = keras.layers.GlobalAveragePooling2D()(body(keras.layers.Rescaling(1 / 127.5, -1)(inputs)))
+    keras.Model(inputs, keras.layers.Dense(4)(x)).save(tmp_path / "mine.keras")
+    seen = Notes()
+    finetune(f"data.path={pictures}", "model.backbone=mine.keras", "data.size=auto", "model.unfreeze=1", observer=seen)
+    assert seen.phases[1]["trained"] > 1_000_000 and not any("blocks" in note for note in seen.notes)
+    facts = json.loads(open("runs/backbone-1/data.json").read())
+    assert facts["backbone"]["blocks"] == 27
+
+
+def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
+    inner = keras.applications.MobileNet(weights=None, include_top=False, pooling="avg", input_shape=(64, 64, 3))
+    inputs = keras.Input((64, 64, 3))
+    keras.Model(inputs, keras.layers.Dense(4)(inner(inputs))).save(tmp_path / "mine.keras")
+    run = finetune(f"data.path={pictures}", "model.backbone=mine.keras", "data.size=auto", "model.freeze=all")
+    assert models.backbone_of(models.core_of(run.model)).count_params() == inner.count_params()
+
+
+def test_a_run_on_texts_is_no_backbone_for_images(pictures):
+    texts = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "data.limit=64", "evaluation.bootstrap=20"]
+    run = tfpipelines.run("text-cls", texts, observer=Observer())
+    with pytest.raises(ConfigError, match="does not take images"):
+        finetune(f"data.path={pictures}", f"model.backbone={run.folder}")
+
+
 def test_wrong_weights_are_told(pictures, mobilenet, tmp_path):
     (tmp_path / "bad.weights.h5").write_bytes(b"no weights")
-    with pytest.raises(ArtifactError, match="does not hold weights of MobileNet"):
+    with pytest.raises(ArtifactError, match="is not a file of Keras weights"):
         finetune(f"data.path={pictures}", "model.backbone=MobileNet", "model.weights=bad.weights.h5")
     with pytest.raises(ArtifactError, match="does not hold weights of efficientnet-lite0"):
         finetune(f"data.path={pictures}", f"model.weights={mobilenet[0] / 'body.weights.h5'}")
@@ -202,18 +233,15 @@ def test_without_a_network_one_sentence_says_so(pictures, monkeypatch, tmp_path)
         (["model.backbone=x.weights.h5"], "there is no file or folder"),
         (["model.freeze=all", "train.head_epochs=0"], "nothing would be trained"),
         (["data.path=missing"], "missing"),
+        (["data.size=32"], "takes images from 64 pixels up"),
+        (["data.channels=1"], "takes images of 3 channels"),
+        (["model.scaling=torch"], "says itself what it expects"),
     ],
 )
 def test_mistakes_leave_nothing_on_disk(overrides, message):
     with pytest.raises((ConfigError, tfpipelines.errors.DataError), match=message):
         tfpipelines.run("backbone", overrides, observer=Observer())
     assert not os.path.exists("runs")
-
-
-@pytest.mark.parametrize(("overrides", "message"), [(["data.size=32"], "cannot take images of 32 x 32"), (["data.channels=1"], "takes images of 3 channels")])
-def test_what_the_backbone_cannot_do_is_told(pictures, overrides, message):
-    with pytest.raises(ConfigError, match=message):
-        finetune(f"data.path={pictures}", *overrides)
 
 
 def test_a_resumed_run_wants_the_backbone_that_it_began_with(pictures, tiny_backbone, tmp_path):
@@ -251,6 +279,8 @@ def test_explanations_show_where(pictures, tfpipe):
     (row,) = json.loads(open("why.json").read())
     heat = np.array(row["explanation"]["heat"])
     assert heat.shape == (2, 2) and heat.max() in (0.0, 1.0) and row["explanation"]["class"] == row["predicted"]
+    shown = tfpipe("predict", run.folder, file, "--explain").out
+    assert "row " in shown and "column " in shown
     page = open("why.html").read()
     assert page.count("data:image/png;base64") == 2 and "http" not in page.split("<body>")[1]
 

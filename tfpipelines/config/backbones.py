@@ -99,6 +99,8 @@ def require_weights(weights: str, source: BackboneSource) -> None:
     Raises:
         ConfigError: if `weights` is neither auto, none nor a weight file, or the backbone brings its own.
     """
+    if weights == "none" and source.kind in ("file", "run"):
+        raise ConfigError(f"model.weights: none, but {source.name} brings its own.", "Leave model.weights out, or name a network of keras.applications.")
     if weights in ("auto", "none"):
         return
     if not weights.endswith(WEIGHT_FILES):

@@ -16,6 +16,8 @@ from ..errors import ResourceError
 from ..runs import atomic_write
 from .store import cache_folder
 
+_SLICE = 16_384  # samples whose features are computed before they are written
+
 
 @dataclass(frozen=True)
 class FeatureStore:
@@ -76,10 +78,11 @@ class FeatureCache:
         with self._locked():
             known, table = self._read()
             missing = np.flatnonzero(~np.isin(unique, known))
-            if len(missing):
-                fresh = np.asarray(compute(first[missing].astype(np.int64)), np.float32)
-                known, table = np.concatenate([known, unique[missing]]), np.concatenate([table.reshape(-1, fresh.shape[1]), fresh])
-                atomic_write(self.file, lambda temporary: _save(temporary, known, table))
+            for start in range(0, len(missing), _SLICE):  # what is done survives a kill
+                some = missing[start : start + _SLICE]
+                fresh = np.asarray(compute(first[some].astype(np.int64)), np.float32)
+                known, table = np.concatenate([known, unique[some]]), np.concatenate([table.reshape(-1, fresh.shape[1]), fresh])
+                _write(self.file, known, table)
         order = np.argsort(known)
         return table[order[np.searchsorted(known[order], unique)]][inverse], len(missing)
 
@@ -103,6 +106,9 @@ class FeatureCache:
             yield
 
 
-def _save(path: Path, fingerprints: np.ndarray, features: np.ndarray) -> None:
-    with open(path, "wb") as stream:  # np.savez would add an ending to the name
-        np.savez(stream, fingerprints=fingerprints, features=features)
+def _write(path: Path, fingerprints: np.ndarray, features: np.ndarray) -> None:
+    def save(temporary: Path) -> None:
+        with open(temporary, "wb") as stream:  # np.savez would add an ending to the name
+            np.savez(stream, fingerprints=fingerprints, features=features)
+
+    atomic_write(path, save)

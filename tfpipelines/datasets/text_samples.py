@@ -104,17 +104,16 @@ def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabula
     return Samples(frame, samples.store, {**samples.facts, **facts})
 
 
-def check_pieces(samples: Samples, pieces: Sequences, vocabulary: int, max_length: int, findings: Findings) -> Samples:
+def check_pieces(samples: Samples, pieces: Sequences, vocabulary: int, max_length: int, long: int, findings: Findings) -> Samples:
     """Reports lengths of texts cut by a tokenizer that knows all of them, at most `max_length` pieces of each.
 
     Args:
         samples: in their splits.
         pieces: ids of every text.
         vocabulary: how many pieces the tokenizer tells apart.
+        long: how many texts are cut.
     """
-    full = (pieces.lengths[samples.frame.index] >= max_length).sum()
-    if full > 1:
-        _tell_cut(full, len(samples.frame), max_length - 1, findings)
+    _tell_cut(long, len(samples.frame), max_length, findings)
     facts = _lengths(samples, pieces, vocabulary, max_length)
     return Samples(samples.frame, samples.store, {**samples.facts, **facts})
 

@@ -74,7 +74,7 @@ def plot_heat(path: Path, images: np.ndarray, rows: list[dict[str, Any]], predic
         for axis, picture, title in zip(axes[line, start : start + 3], shown, titles):
             axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=7)
-    figure.suptitle(f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
+    figure.suptitle(f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes", fontsize=10)
     save_figure(figure, path)
 
 

@@ -53,10 +53,19 @@ def score_columns(classes: list[str]) -> list[str]:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """The table as CSV text, probabilities with seven digits, explanations as their strongest words."""
+    """The table as CSV text, probabilities with seven digits, explanations as their strongest words or places."""
     if "explanation" in table:
-        table = table.assign(explanation=[strongest(entry) if entry else "" for entry in table["explanation"]])
+        table = table.assign(explanation=["" if not entry else strongest(entry) if "words" in entry else _brightest(entry["heat"]) for entry in table["explanation"]])
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+
+
+def _brightest(heat: list[list[float]]) -> str:
+    """Where in the picture a heat map is highest."""
+    values = np.array(heat)
+    if not values.any():
+        return "nowhere"
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    return f"row {row + 1} of {values.shape[0]}, column {column + 1} of {values.shape[1]}"
 
 
 def to_records(table: pd.DataFrame) -> list[dict]:

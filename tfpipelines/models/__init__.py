@@ -5,6 +5,7 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "efficientnet_lite": ("SMALLEST",),
         "backbones": ("Backbone", "layer_blocks", "load_backbone", "weights_hash"),
         "finetuned": ("backbone_of", "features_model", "finetuned_images", "finetuned_texts", "head_model", "map_and_rest", "rates_by_depth", "unfreeze"),
         "grad_cam": ("GradCam",),

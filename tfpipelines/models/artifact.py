@@ -14,6 +14,7 @@ from .preprocessing import ImageFront
 from .text_front import TextFront
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+_HUB_FILES = ("vocabulary", "merges", "proto")  # of tokenizers: in a model file they are among its assets
 _MODULES = ("keras", "keras_hub", "tfpipelines")
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 
@@ -89,7 +90,7 @@ def load_artifact(path: Path) -> LoadedArtifact:
     """Loads a model file after looking at what is in it; nothing in it is executed.
 
     Only a local regular file is opened. The archive may hold a configuration, metadata, weights and assets, nothing with
-    a path out of it; the configuration may name layers of Keras and of this package, no Python code; the weights may not
+    a path out of it; the configuration may name layers of Keras, of KerasHub and of this package, no Python code; the weights may not
     refer to other files.
 
     Raises:
@@ -110,6 +111,21 @@ def load_artifact(path: Path) -> LoadedArtifact:
                 f"Install Keras {version} beside it, or train again.",
             ) from error
         raise ArtifactError(f"{path} cannot be loaded: {reason}.", "The file is damaged or foreign; restore it, or train again.") from error
+
+
+def require_plain_weights(path: Path) -> None:
+    """Refuses a file of weights that is no HDF5 file on its own.
+
+    Raises:
+        ArtifactError: if it is a link, damaged, or refers to other files.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise ArtifactError(f"{path} is not a regular file.", "Name a file of weights on a local disk.")
+    try:
+        with h5py.File(path, "r") as file:
+            _inspect_weights(path, file)
+    except OSError as error:
+        raise ArtifactError(f"{path} is not a file of Keras weights: {' '.join(str(error).split())}.", "The file is damaged or foreign; restore it.") from error
 
 
 def _inspect(path: Path) -> dict:
@@ -148,6 +164,9 @@ def _inspect_config(path: Path, node) -> None:
             raise ArtifactError(f"{path} is not to be trusted: it asks for {module or 'code'} ({name}).", "Load models only from sources you know.")
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)
+            named = [key for key in _HUB_FILES if isinstance((node.get("config") or {}).get(key), str)]
+            if named:
+                raise ArtifactError(f"{path} is not to be trusted: its tokenizer refers to a file ({named[0]}).", "Load models only from sources you know.")
         for value in node.values():
             _inspect_config(path, value)
     elif isinstance(node, list):

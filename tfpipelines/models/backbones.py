@@ -14,7 +14,7 @@ import numpy as np
 
 from ..config import BackboneSource
 from ..errors import ArtifactError, ConfigError, ResourceError
-from .artifact import core_of, load_artifact
+from .artifact import core_of, load_artifact, require_plain_weights
 from .efficientnet_lite import efficientnet_lite0
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -30,6 +30,11 @@ SCALINGS = {
 }
 _NO_NETWORK = ("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded", "Connection refused", "Network is unreachable", "couldn't connect", "LocalEntryNotFound")
 Scaling = tuple[float | list[float], float | list[float], bool]
+
+
+# Keras puts a scaling into EfficientNetB0 to B7 where it loads the ImageNet weights itself, and only there: after
+# the normalization, so that in front of the network it is this.
+_EFFICIENTNET_FILE = ([std**-0.5 for std in _IMAGENET_STD], [255 * mean * (1 - std**-0.5) for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)], False)
 
 
 class Backbone(NamedTuple):
@@ -82,18 +87,18 @@ def load_backbone(source: BackboneSource, weights: str = "auto", scaling: str = 
     with random_state(seed):
         if source.kind in ("bundled", "application"):
             model, given = _named(source, weights, size or (source.known.size,) * 2), source.known.scaling
+            if weights not in ("auto", "none") and re.fullmatch(r"EfficientNetB\d", source.name):
+                return Backbone(model, _EFFICIENTNET_FILE, source.name)
         elif source.kind == "run":
-            model, given = _features_of(core_of(load_artifact(Path(source.location) / "model.keras").model)), "levels"
+            path = Path(source.location) / "model.keras"
+            model, given = _features_of(core_of(load_artifact(path).model), path), "levels"
         elif source.kind == "file":
             model, given = _from_file(Path(source.location)), "levels"
         else:
             from .hub import load_image_preset
 
-            model, given = load_image_preset(source.location, size)
-            given = given if scaling == "auto" else scaling
+            model, given = load_image_preset(source.location, weights != "none")
             return Backbone(model, given if isinstance(given, tuple) else SCALINGS[given], source.name)
-    if scaling != "auto" and source.kind != "file":
-        raise ConfigError(f"model.scaling: {source.name} says itself what it expects of pixels.", "Leave model.scaling out; it is for .keras files.")
     return Backbone(model, SCALINGS[given if scaling == "auto" else scaling], source.name)
 
 
@@ -113,19 +118,20 @@ def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras
             raise ConfigError(f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: {_first_sentence(error)}.", f"Set data.size={source.known.size}, for example.") from error
         raise
     if weights not in ("auto", "none"):
-        _load_weights(model, Path(weights), source, shape)
+        _load_weights(model, Path(weights), source)
     return model
 
 
-def _load_weights(model: keras.Model, path: Path, source: BackboneSource, shape: tuple[int, int, int]) -> None:
+def _load_weights(model: keras.Model, path: Path, source: BackboneSource) -> None:
     """Takes the weights of a file, which may be of the network with or without its classifier."""
+    require_plain_weights(path)
     try:
         _load_all(model, path)
         return
     except Exception as error:  # h5py and Keras raise nearly every kind for a file they cannot make sense of
         reason = error
     try:
-        whole = getattr(keras.applications, source.known.name)(weights=None, input_shape=shape) if source.kind == "application" else None
+        whole = getattr(keras.applications, source.known.name)(weights=None) if source.kind == "application" else None
         _load_all(whole, path)
         for layer in model.layers:
             layer.set_weights(whole.get_layer(layer.name).get_weights())
@@ -142,14 +148,13 @@ def _load_all(model: keras.Model, path: Path) -> None:
 
 def _from_file(path: Path) -> keras.Model:
     artifact = load_artifact(path)
-    model = core_of(artifact.model) if artifact.facts else artifact.model
-    if not hasattr(model, "inputs") or len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise ConfigError(f"model.backbone: {path} does not take images.", "Its one input must be of shape (batch, height, width, channels).")
-    return _features_of(model)
+    return _features_of(core_of(artifact.model) if artifact.facts else artifact.model, path)
 
 
-def _features_of(model: keras.Model) -> keras.Model:
+def _features_of(model: keras.Model, path: Path) -> keras.Model:
     """The network up to its last feature map; where it has none, up to the input of its last dense layer."""
+    if len(getattr(model, "inputs", None) or ()) != 1 or len(model.inputs[0].shape) != 4:
+        raise ConfigError(f"model.backbone: {path} does not take images.", "Its one input must be of shape (batch, height, width, channels).")
     layer = head_layer(model)
     tensor = model.output if layer is None else layer.input
     return model if tensor is model.output else keras.Model(model.inputs, tensor, name=f"{model.name}_features")
@@ -160,9 +165,11 @@ def head_layer(model: keras.Model) -> keras.Layer | None:
     dense layer; None if the output is a map itself."""
     if len(model.output.shape) == 4:
         return None
-    single = [layer for layer in model.layers if layer._inbound_nodes and isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)]
-    has_maps = any(layer.weights and len(layer.output.shape) == 4 for layer in single)  # else what is flattened is the image itself
-    after_maps = [layer for layer in single if has_maps and len(layer.input.shape) == 4 and len(layer.output.shape) != 4]
+    layers = [layer for layer in model.layers if layer._inbound_nodes and not isinstance(layer, keras.Model)]  # the tensors of a nested model are of its own graph
+    single = [layer for layer in layers if isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)]
+    has_maps = any(isinstance(layer, keras.Model) for layer in model.layers) or any(layer.weights and len(layer.output.shape) == 4 for layer in single)
+    # Without maps what is flattened is the image itself; and patches on their way to a transformer become sequences, not vectors.
+    after_maps = [layer for layer in single if has_maps and len(layer.input.shape) == 4 and len(layer.output.shape) == 2]
     dense = [layer for layer in single if isinstance(layer, keras.layers.Dense)]
     return (after_maps or dense or [None])[-1]
 
@@ -182,13 +189,14 @@ def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
             consumers[id(tensor)] = consumers.get(id(tensor), 0) + 1
     for operation in operations:
         inputs = [] if isinstance(operation, keras.layers.InputLayer) else keras.tree.flatten(operation.input)
-        weighted = bool(getattr(operation, "trainable_weights", ())) or any(id(tensor) in live for tensor in inputs)
+        learns = _learns(operation)
+        weighted = learns or any(id(tensor) in live for tensor in inputs)
         for tensor in inputs:
             if id(tensor) in live:
                 live[id(tensor)] -= 1
                 if not live[id(tensor)]:
                     del live[id(tensor)]
-        if getattr(operation, "trainable_weights", ()):
+        if learns:
             current.append(operation)
         if weighted:
             live |= {id(tensor): consumers.get(id(tensor), 0) or 1 for tensor in keras.tree.flatten(operation.output)}
@@ -198,6 +206,11 @@ def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
     if current:
         segments.append(current)
     return _with_parts(_merged(segments))
+
+
+def _learns(operation) -> bool:
+    """Whether it has weights that can be trained, be they frozen now or not."""
+    return isinstance(operation, keras.Layer) and any(layer._trainable_variables for layer in operation._flatten_layers())
 
 
 def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
@@ -226,8 +239,11 @@ def _with_parts(blocks: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
     total = sum(layer.count_params() for block in blocks for layer in block)
     result = []
     for block in blocks:
-        parts = [part for part in block[0]._flatten_layers(include_self=False, recursive=False) if part.weights] if len(block) == 1 else []
-        if len(parts) > 1 and block[0].count_params() > total / 2:
+        large = len(block) == 1 and block[0].count_params() > total / 2
+        parts = [part for part in block[0]._flatten_layers(include_self=False, recursive=False) if _learns(part)] if large else []
+        if large and isinstance(block[0], keras.Model):
+            result += layer_blocks(block[0])
+        elif len(parts) > 1:
             result += [[part] for part in parts]
         else:
             result.append(block)

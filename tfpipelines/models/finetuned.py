@@ -131,7 +131,8 @@ def unfreeze(core: keras.Model, blocks: int | str) -> int:
     """
     backbone = backbone_of(core)
     parts = layer_blocks(backbone)
-    backbone.trainable = True
+    for layer in backbone._flatten_layers():  # each by itself: a file may have been saved with some of them frozen
+        layer.trainable = True
     if blocks != "all":
         for block in parts[: max(len(parts) - blocks, 0)]:
             for layer in block:
@@ -154,7 +155,6 @@ def backbone_of(core: keras.Model) -> keras.Model:
     return layer.model if isinstance(layer, InferenceMode) else layer
 
 
-@keras.saving.register_keras_serializable("tfpipelines")
 class InferenceMode(keras.layers.Layer):
     """A network inside of another one that runs in inference mode while that one is trained; its weights train nevertheless.
 
@@ -164,19 +164,12 @@ class InferenceMode(keras.layers.Layer):
         model: the network; the layer has its name.
     """
 
-    def __init__(self, model: keras.Model, **options):
-        super().__init__(**{"name": model.name, **options})
+    def __init__(self, model: keras.Model):
+        super().__init__(name=model.name)
         self.model = model
 
     def call(self, inputs):
         return self.model(inputs, training=False)
-
-    def get_config(self):
-        return {**super().get_config(), "model": keras.saving.serialize_keras_object(self.model)}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(keras.saving.deserialize_keras_object(config.pop("model")), **config)
 
 
 def _head(build: Builder, x: keras.KerasTensor, classes: int, units: tuple[int, ...], dropout: float) -> keras.KerasTensor:

@@ -1,5 +1,6 @@
 """What KerasHub brings: image and text backbones by preset, and the tokenizers of the latter (extra `hub`)."""
 
+import hashlib
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -55,7 +56,7 @@ def load_text_preset(location: str, name: str, weights: bool = True, seed: int =
     return TextPreset(Backbone(model, None, name, longest), preprocessor)
 
 
-def load_image_preset(location: str, size: tuple[int, int] | None) -> tuple[keras.Model, Scaling | str]:
+def load_image_preset(location: str, weights: bool = True) -> tuple[keras.Model, Scaling | str]:
     """Loads an image backbone of KerasHub, and what it expects of pixels.
 
     Raises:
@@ -63,7 +64,7 @@ def load_image_preset(location: str, size: tuple[int, int] | None) -> tuple[kera
     """
     import keras_hub
 
-    model = _from_preset(keras_hub.models.Backbone, location)
+    model = _from_preset(keras_hub.models.Backbone, location, load_weights=weights)
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         raise ConfigError(f"model.backbone: {location} is no backbone for images.", "Texts are fine-tuned by `tfpipe finetune text-backbone`.")
     try:
@@ -159,9 +160,14 @@ class HubFront:
         """How many tokens it tells apart."""
         return self.tokens.preprocessor.tokenizer.vocabulary_size()
 
+    @property
+    def vocabulary_hash(self) -> str:
+        """SHA-256 of its vocabulary, in hexadecimal."""
+        return hashlib.sha256("\n".join(map(str, self.tokens.preprocessor.tokenizer.get_vocabulary())).encode()).hexdigest()
+
     def settings(self) -> dict:
         """All that the ids depend on, as JSON values."""
-        return {"preprocessor": keras.saving.serialize_keras_object(self.tokens.preprocessor), "max_length": self.tokens.max_length}
+        return {"preprocessor": keras.saving.serialize_keras_object(self.tokens.preprocessor), "vocabulary": self.vocabulary_hash, "max_length": self.tokens.max_length}
 
     def cut(self, texts: list[str], batch_size: int = 1024) -> tuple[np.ndarray, np.ndarray]:
         """The ids of texts, one after the other, int32 (ids,), and how many each text has, int64 (texts,)."""

@@ -61,6 +61,11 @@ class Task(ABC):
         self.pipeline = pipeline
         self.times: dict[str, float] = {}  # seconds of work between data and training, for metrics.json
 
+    @property
+    def epochs(self) -> int:
+        """Most epochs of all phases together."""
+        return self.pipeline.train.epochs
+
     def preflight(self) -> list[str]:
         """Refuses what can be told before anything is made on disk or trained; what the user should know before the run.
 

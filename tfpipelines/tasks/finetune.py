@@ -12,6 +12,7 @@ from tfpipelines.errors import ConfigError
 from .finetuning import Finetuning
 from .images import ImageClassifier
 
+_GREY = "Leave data.channels out: grey images become RGB by themselves."
 _SIZE = 224  # side in pixels of images for a backbone that does not say
 _OF_BACKBONE = ("backbone", "weights", "freeze", "unfreeze", "scaling")  # fields of `model` that do not concern the head
 
@@ -26,6 +27,16 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         data: ImageData
         model: FinetunedImages = FinetunedImages()
 
+    def preflight(self) -> list[str]:
+        data, model, known = self.pipeline.data, self.pipeline.model, self.source.known
+        if known is not None and data.channels not in ("auto", 3):
+            raise ConfigError(f"data.channels: {known.name} takes images of 3 channels.", _GREY)
+        if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
+            raise ConfigError(f"data.size: {known.name} takes images from {models.SMALLEST} pixels up.", "Enlarge small images: data.size=128, for example.")
+        if model.scaling != "auto" and self.source.kind != "file":
+            raise ConfigError(f"model.scaling: {self.source.name} says itself what it expects of pixels.", "Leave model.scaling out; it is for .keras files.")
+        return super().preflight()
+
     # --- data
     def _input_fields(self) -> dict[str, Any]:
         """Size and channels are the backbone's, where they are left open."""
@@ -37,7 +48,7 @@ class ImageFinetuning(Finetuning, ImageClassifier):
             if size is not None and data.size not in ("auto", size, size[0] if size[0] == size[1] else None):
                 raise ConfigError(f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone.", "Leave data.size out.")
         if data.channels not in ("auto", channels):
-            raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", "Leave data.channels out: grey images become RGB by themselves.")
+            raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", _GREY)
         return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
 
     # --- model

@@ -45,11 +45,13 @@ class TextFinetuning(Finetuning, TextClassifier):
         texts, train = self._texts(self.samples), self.samples.rows("train")
         self.front = models.HubFront(models.HubTokens(self._preprocessor, bound, name="tokens"))
         sequences = datasets.Sequences.of(*self.front.cut(texts))
-        longest = int(sequences.lengths[train].max())
+        lengths, longest = sequences.lengths[self.samples.frame.index], int(sequences.lengths[train].max())
+        long = (lengths >= bound).sum()
         if data.max_length == "auto" and longest < bound:
+            long = (lengths > longest).sum()
             self.front.tokens.max_length = self.front.tokens.preprocessor.sequence_length = bound = longest
             sequences = datasets.Sequences.of(*self.front.cut(texts))
-        self.samples = datasets.check_pieces(self.samples, sequences, self.front.vocabulary_size, bound, findings)
+        self.samples = datasets.check_pieces(self.samples, sequences, self.front.vocabulary_size, bound, int(long), findings)
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(sequences)
 

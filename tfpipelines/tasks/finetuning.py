@@ -83,6 +83,11 @@ class Finetuning(Classification):
     def _feature_key(self) -> dict[str, Any]:
         """All that inputs depend on besides the samples themselves, JSON values."""
 
+    @property
+    def epochs(self) -> int:
+        train = self.pipeline.train
+        return train.head_epochs + (0 if self.pipeline.model.freeze == "all" else train.epochs)
+
     def preflight(self) -> list[str]:
         source = self.source
         config.require_weights(self.pipeline.model.weights, source)

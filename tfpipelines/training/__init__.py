@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "callbacks": ("BestModel", "EarlyStopping", "History", "Progress", "ReduceLROnPlateau", "StopOnNaN", "TensorBoardScalars"),
-        "checkpoints": ("Checkpoint", "Checkpoints"),
+        "checkpoints": ("Checkpoint", "Checkpoints", "whole_weights"),
         "ema": ("AveragedWeights",),
         "environment": ("environment_facts",),
         "loop": ("fit",),

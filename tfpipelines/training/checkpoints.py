@@ -99,3 +99,11 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], groups: tuple[str
             raise ArtifactError("The checkpoint does not fit the model.", "Start again with `tfpipe run`.")
         for variable, array in zip(variables, saved):
             variable.assign(array)
+
+
+def whole_weights(model: keras.Model, part: keras.Model, weights: list) -> list:
+    """Weights of a model, in its order, of which those that `part` shares have the given values, in the part's order."""
+    if part is model:
+        return weights
+    given = {id(variable): value for variable, value in zip(part.weights, weights, strict=True)}
+    return [given.get(id(variable), variable.numpy()) for variable in model.weights]
