@@ -45,6 +45,9 @@ def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", re
     return metrics
 
 
+_QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
+
+
 class _Route:
     """The stations of a run. With folds, those from the splits on are passed once for each fold."""
 
@@ -182,7 +185,7 @@ class _Route:
         values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
         task.compile(
             model,
-            _optimizer(settings, steps, phase.rates()),
+            training.optimizer_of(settings, steps, phase.rates()),
             jit_compile=training.jit_compile(settings.jit_compile, model),
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
@@ -197,7 +200,7 @@ class _Route:
             folder.set_status("running", epoch=row["epoch"])
             self.observer.epoch(row, done + settings.epochs, steps * settings.batch_size)
 
-        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else model.get_weights, done, settings.keep)
+        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else model.get_weights, done, settings.keep, phase.quick)
         if earlier is not None:
             best.go_on_from(earlier, earlier.best_weights)
         history = training.History(folder / "history.csv", after_epoch, before, phase.name)
@@ -222,6 +225,7 @@ class _Route:
                 callbacks=[callback for callback in callbacks if callback is not None],
                 stop=self.stop,
                 checkpoint_steps=settings.checkpoint_steps,
+                checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick else 0.0,
                 on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
             )
         except BaseException:
@@ -263,14 +267,6 @@ class _Route:
             raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
         if left:
             self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
-
-
-def _optimizer(settings, steps_per_epoch: int, rates: list[float] | None):
-    names = (
-        "epochs", "learning_rate", "momentum", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
-        "clip_norm", "clip_value",
-    )  # fmt: skip
-    return training.build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, rates=rates, **{name: getattr(settings, name) for name in names})
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:

@@ -19,9 +19,10 @@ class Phase:
     Attributes:
         name: of the phase in history.csv and of the folder of its checkpoints; "" for a task with one phase.
         last: whether none follows.
+        quick: whether its epochs take a moment each: then not every one of them is worth a checkpoint.
     """
 
-    name, last = "", True
+    name, last, quick = "", True, False
 
     def __init__(self, task: "Task", model):
         self.task, self.model = task, model

@@ -20,7 +20,7 @@ _FEATURES_BATCH = 4096  # feature vectors of a validation batch
 class HeadPhase(Phase):
     """Phase 1: the head alone, on features that the frozen backbone gives of each sample once."""
 
-    name = "head"
+    name, quick = "head", True
 
     def __init__(self, task: "Finetuning", core, last: bool, note: Callable[[str], None]):
         super().__init__(task, models.head_model(core))

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "ema": ("AveragedWeights",),
         "environment": ("environment_facts",),
         "loop": ("fit",),
-        "optimizers": ("build_optimizer",),
+        "optimizers": ("build_optimizer", "optimizer_of"),
         "losses": ("RowAccuracy", "LossOfParts", "OfWhole"),
         "process": ("compiles_every_shape", "jit_compile", "make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
         "signals": ("StopSignals",),

@@ -82,14 +82,15 @@ class BestModel(keras.callbacks.Callback):
         weights: function that gives the present weights: raw or averaged.
         epochs_before: epochs of earlier phases; counted in `best_epoch`.
         keep: `best` or `last`.
+        quick: do not write the file at the first epoch either, only after half a minute.
     """
 
-    def __init__(self, monitor: str, save: Callable, weights: Callable, epochs_before: int = 0, keep: str = "best"):
+    def __init__(self, monitor: str, save: Callable, weights: Callable, epochs_before: int = 0, keep: str = "best", quick: bool = False):
         super().__init__()
         self.monitor, self.save, self.weights, self.epochs_before, self.keep = monitor, save, weights, epochs_before, keep
         self.best, self.best_epoch = math.inf, 0
         self.best_weights: list = []
-        self._unsaved, self._saved_at = False, -math.inf
+        self._unsaved, self._saved_at = False, time.monotonic() if quick else -math.inf
 
     def go_on_from(self, earlier: "BestModel", weights: list) -> None:
         """Begins with what an earlier phase has found.

@@ -1,5 +1,6 @@
 """The fit call: starts, or goes on from the last checkpoint, and leaves checkpoints behind."""
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ def fit(
     callbacks: Iterable[keras.callbacks.Callback],
     stop: StopSignals,
     checkpoint_steps: int | None = None,
+    checkpoint_seconds: float = 0.0,
     on_damage: Callable[[list[str]], None] = lambda names: None,
 ) -> None:
     """Trains a compiled model, from the last checkpoint on if there is one.
@@ -35,13 +37,14 @@ def fit(
         batches: function of (first step, end step), counted over all epochs, to the dataset of those steps.
         validation: dataset, or None.
         checkpoint_steps: a checkpoint every so many steps besides that of each epoch.
+        checkpoint_seconds: none at the end of an epoch unless the last one is so old; the last epoch has one in any case.
         on_damage: called with the damaged checkpoints that were passed over.
 
     Raises:
         DivergedError, Interrupted, ResourceError.
     """
     model.optimizer.build(model.trainable_variables)
-    keeper = _Keeper(checkpoints, list(callbacks), stop, epochs, steps_per_epoch, checkpoint_steps)
+    keeper = _Keeper(checkpoints, list(callbacks), stop, epochs, steps_per_epoch, checkpoint_steps, checkpoint_seconds)
     last = checkpoints.last()
     if checkpoints.damaged:
         on_damage(checkpoints.damaged)
@@ -81,15 +84,16 @@ def fit(
 class _Keeper(keras.callbacks.Callback):
     """Last in the list: gives the callbacks their state back, and writes checkpoints."""
 
-    def __init__(self, checkpoints: Checkpoints, callbacks: list, stop: StopSignals, epochs: int, steps_per_epoch: int, checkpoint_steps: int | None):
+    def __init__(self, checkpoints: Checkpoints, callbacks: list, stop: StopSignals, epochs: int, steps_per_epoch: int, checkpoint_steps: int | None, checkpoint_seconds: float):
         super().__init__()
         self.checkpoints, self.callbacks, self.stop = checkpoints, callbacks, stop
-        self.epochs, self.steps_per_epoch, self.checkpoint_steps = epochs, steps_per_epoch, checkpoint_steps
+        self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
+        self.checkpoint_steps, self.checkpoint_seconds = checkpoint_steps, checkpoint_seconds
         self.step = 0
         self.pending: dict | None = None
         self._metrics: dict[str, np.ndarray] | None = None
         self._before_epoch = 0
-        self._saved = 0
+        self._saved, self._saved_at = 0, time.monotonic()
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Makes the next fit call begin where the checkpoint ends."""
@@ -132,7 +136,9 @@ class _Keeper(keras.callbacks.Callback):
             self._leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save(finished=self.model.stop_training or epoch + 1 == self.epochs)
+        finished = self.model.stop_training or epoch + 1 == self.epochs
+        if finished or self.stop.received is not None or time.monotonic() - self._saved_at >= self.checkpoint_seconds:
+            self._save(finished)
         self._leave_if_asked()
 
     def _leave_if_asked(self) -> None:
@@ -149,7 +155,7 @@ class _Keeper(keras.callbacks.Callback):
             if hasattr(callback, "get_arrays"):
                 arrays |= {f"callback{number}/{place:05d}": array for place, array in enumerate(callback.get_arrays())}
         self.checkpoints.save(self.step, arrays, {"finished": bool(finished), "callbacks": self.states()})
-        self._saved = self.step
+        self._saved, self._saved_at = self.step, time.monotonic()
 
 
 def _build_metrics(model: keras.Model, data: tf.data.Dataset) -> None:

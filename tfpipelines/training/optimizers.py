@@ -65,6 +65,15 @@ def build_optimizer(
     return optimizer
 
 
+def optimizer_of(settings, steps_per_epoch: int, rates: list[float] | None = None) -> keras.optimizers.Optimizer:
+    """The optimizer that a `config.train.Train` describes."""
+    names = (
+        "epochs", "learning_rate", "momentum", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
+        "clip_norm", "clip_value",
+    )  # fmt: skip
+    return build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, rates=rates, **{name: getattr(settings, name) for name in names})
+
+
 def _with_rates(kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float) -> type[keras.optimizers.Optimizer]:
     """The optimizer with a rate of its own for each variable, and decoupled decay at that rate, which Keras' would not heed."""
 
