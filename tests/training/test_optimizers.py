@@ -71,3 +71,24 @@ def test_precision_comes_back():
     with training.precision("mixed_bfloat16"):
         assert keras.layers.Dense(1).compute_dtype == "bfloat16"
     assert keras.config.dtype_policy() == before
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "rmsprop"])
+def test_rates_of_single_variables(name):
+    """Rate 0 stands still, decay included; rates of 1 are as without any."""
+
+    def trained(rates, rate=0.05):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="one"), keras.layers.Dense(2, name="two")])
+        model.set_weights([np.full(weight.shape, 0.1 * (place + 1), np.float32) for place, weight in enumerate(model.get_weights())])
+        optimizer = training.build_optimizer(name, steps_per_epoch=2, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant", rates=rates)
+        model.compile(optimizer=optimizer, loss="mse")
+        model.fit(np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4), np.ones((4, 2), np.float32), batch_size=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    start = [np.full((4, 3), 0.1, np.float32), np.full(3, 0.2, np.float32)]
+    frozen, plain = trained([0.0, 0.0, 1.0, 1.0]), trained(None)
+    assert all(np.array_equal(before, after) for before, after in zip(start, frozen[:2])) and not np.allclose(frozen[2], 0.3)
+    for one, other in zip(trained([1.0] * 4), plain):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    for one, other in zip(trained([0.5] * 4), trained(None, 0.025)):  # half of the rate, and of the decay that goes with it
+        np.testing.assert_allclose(one, other, rtol=1e-6)

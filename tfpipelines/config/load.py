@@ -35,7 +35,7 @@ def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
     content = read_yaml(path)
     changes = parse_overrides(overrides)
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
-    notes = _drop_foreign_fields(content, changes, schema_class)
+    notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes)
     for key, value in changes.items():
         _put(content, key.split("."), value)
     content.setdefault("name", path.stem)
@@ -135,6 +135,18 @@ def _put(content: dict[str, Any], keys: list[str], value: Any) -> None:
             content[key] = {}
         content = content[key]
     content[keys[-1]] = value
+
+
+def _drop_fold_column(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
+    """Where an override names other data: removes the file's column of folds, which those have not, and says so."""
+    data = content.get("data")
+    if not isinstance(data, dict) or changes.get("data.path", data.get("path")) == data.get("path"):
+        return []
+    folds = data.get("folds")
+    if not isinstance(folds, str) or folds.isdigit() or "data.folds" in changes:
+        return []
+    del data["folds"]
+    return [f"data.path: left out data.folds={folds} of the file, a column of {data.get('path')}"]
 
 
 def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:

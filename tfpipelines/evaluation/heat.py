@@ -71,6 +71,7 @@ def plot_heat(path: Path, images: np.ndarray, rows: list[dict[str, Any]], predic
         line, start = place // columns, 3 * (place % columns)
         shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
         titles = (short(row["item"], 22, end=True), f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})", f"for {short(row['label'], 16)} (true)")
+        titles = [title if heat.any() else f"nothing {title}" for title, heat in zip(titles, (np.ones(1), predicted[place], labelled[place]))]
         for axis, picture, title in zip(axes[line, start : start + 3], shown, titles):
             axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=7)

@@ -17,7 +17,7 @@ _NAMED = 30  # classes up to which a confusion matrix names rows and writes coun
 
 
 def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
-    """Loss (of the whole, where it is a sum of parts), accuracy and learning rate by epoch, the best epoch marked.
+    """Loss (of the whole, where it is a sum of parts), accuracy and learning rate by epoch, that of the model marked.
 
     Args:
         rows: of history.csv; where they name phases, the beginning of each is marked.
@@ -34,7 +34,7 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
             axis.plot(epochs, [row.get(f"val_{name}") for row in rows], color=_VALIDATION, label="validation", marker="o", markersize=3)
         axis.set_title(name.replace("_", " "))
         if best_epoch:
-            axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"best epoch ({best_epoch})")
+            axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
         axis.legend(frameon=False)
     axes[-1].plot(epochs, [row["learning_rate"] for row in rows], color=_TRAIN, marker="o", markersize=3)
     axes[-1].set_title("learning rate")

@@ -83,7 +83,7 @@ class ImageClassifier(Classification):
         if explain:
             names = [self.classes[number] for number in probabilities.argmax(1)]
             explanations = [
-                None if entry.error else {"class": name, "heat": heat.round(3).tolist()} for entry, name, heat in zip(read, names, heats)
+                None if entry.error else {"class": name, "heat": heat.astype(np.float64).round(3).tolist()} for entry, name, heat in zip(read, names, heats)
             ]
             table.insert(len(table.columns) - ("error" in table), "explanation", explanations)
             table.attrs["pictures"] = evaluation.Pictures(np.concatenate(pictures) if pictures else np.zeros((0, *self.front.shape), np.uint8))
