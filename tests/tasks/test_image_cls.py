@@ -243,3 +243,14 @@ def test_uncached_files_that_only_pillow_reads_can_be_trained_on(photos):
     path = photos / "one" / "000.png"
     path.write_bytes(path.read_bytes()[:-12])  # without its end mark
     assert run(photos, "data.cache=none").status["state"] == "done"
+
+
+def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(photos, tmp_path):
+    table = run(photos).predict([photos / "one", photos / "none.png"], explain=True)
+    assert table["explanation"].iat[-1] is None and table["explanation"].iat[0]["class"] == table["predicted"].iat[0]
+    tfpipelines.load("runs/image-cls-1").draw_explanations(table, tmp_path / "why.html")
+    assert (tmp_path / "why.html").read_text().count("<figure>") == 12
+    dense = tfpipelines.run("image-cls", [f"data.path={photos}", "model.name=mlp", "model.units=[8]", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0"], observer=Observer())
+    with pytest.raises(ConfigError, match="cannot explain its predictions: the network has no feature map"):
+        dense.predict([photos], explain=True)
+    assert not (dense.folder / "plots" / "grad_cam.png").exists()

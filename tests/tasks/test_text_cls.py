@@ -111,14 +111,6 @@ def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
     assert "dull" in tfpipe("predict", trained.folder, "--text", "A dull film", "--explain").out.splitlines()[1].split('"')[1]
 
 
-def test_images_are_not_explained_yet(photos):
-    from ..conftest import TINY
-
-    finished = tfpipelines.run("image-cls", [f"data.path={photos}", *TINY], observer=Observer())
-    with pytest.raises(ConfigError, match="cannot explain"):
-        finished.predict([str(photos)], explain=True)
-
-
 def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
     part = reviews[reviews["split"] == "validation"].head(40).rename(columns={"text": "quote", "label": "verdict"})
     part[["quote", "verdict"]].to_csv(tmp_path / "new.csv", index=False)
