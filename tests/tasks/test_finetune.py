@@ -232,7 +232,6 @@ def test_without_a_network_one_sentence_says_so(pictures, monkeypatch, tmp_path)
         (["model.weights=missing.weights.h5"], "there is no file .*missing.weights.h5"),
         (["model.backbone=x.weights.h5"], "there is no file or folder"),
         (["model.freeze=all", "train.head_epochs=0"], "nothing would be trained"),
-        (["data.path=missing"], "missing"),
         (["data.size=32"], "takes images from 64 pixels up"),
         (["data.channels=1"], "takes images of 3 channels"),
         (["model.scaling=torch"], "says itself what it expects"),

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "inputs": ("decoded", "raw_images"),
         "image_samples": ("ImageSamples", "read_image_samples"),
         "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "split_fold"),
-        "sources": ("locate", "read_image_source"),
+        "sources": ("read_image_source",),
         "text_batches": ("TextStore", "evaluation_text_batches", "training_text_batches"),
         "text_inputs": ("raw_texts",),
         "text_samples": ("check_pieces", "check_tokens", "has_content", "read_text_samples"),

@@ -53,10 +53,6 @@ class Classification(Task):
         """Makes what hangs on the training rows; splits and classes are known by then."""
 
     # --- data
-    def preflight(self) -> list[str]:
-        datasets.locate(self.pipeline.data.path)
-        return []
-
     def load(self, findings) -> None:
         self.samples = self._unfolded = self._read(findings, self.pipeline.data.path, splitting=True)
 
