@@ -7,10 +7,12 @@ import pytest
 from pydantic import BaseModel
 
 from tfpipelines import config, datasets, models, training
+from tfpipelines.config.finetune import FinetunedImages, FinetunedTexts
 from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet
 from tfpipelines.config.text_networks import GRU, LSTM, RNN, BagOfWords, BiLSTM, TextCNN, Transformer
 from tfpipelines.config.train import Train
+from tfpipelines.models.finetuned import finetuned_images, finetuned_texts, head_logits
 from tfpipelines.models.text_layers import text_network
 from tfpipelines.tasks import SCHEMAS
 
@@ -26,6 +28,14 @@ def test_networks_have_the_builders_arguments_and_defaults(section):
     # `wide` is a section of its own, which the task turns into the builder's keyword arguments
     fields = {key: field.default for key, field in section.model_fields.items() if key not in ("name", "wide")}
     assert {key: value for key, value in plain.items() if key not in ("input_shape", "vocabulary", "classes", "name", "body")} == fields
+
+
+@pytest.mark.parametrize(("section", "builder"), [(FinetunedImages, finetuned_images), (FinetunedTexts, finetuned_texts)])
+def test_fine_tuned_networks_have_the_builders_arguments_and_defaults(section, builder):
+    parameters = [*inspect.signature(builder).parameters.items(), *inspect.signature(head_logits).parameters.items()]
+    plain = {key: parameter.default for key, parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty}
+    of_the_backbone = ("backbone", "weights", "freeze", "unfreeze", "scaling")
+    assert plain == {key: field.default for key, field in section.model_fields.items() if key not in of_the_backbone}
 
 
 def test_wide_part_has_the_builders_defaults():
@@ -84,3 +94,16 @@ def test_every_choice_can_be_written_on_the_command_line(section):
         for part in key.split("."):
             pipeline = getattr(pipeline, part)
         assert pipeline == value, key
+
+
+@pytest.mark.parametrize("task", ["finetune", "finetune-text"])
+def test_every_choice_of_fine_tuning_can_be_written_on_the_command_line(task):
+    schema = SCHEMAS[task]
+    pipeline = {"finetune": "backbone", "finetune-text": "text-backbone"}[task]
+    found = [pair for part in ("data", "model", "train", "evaluation") for pair in fields(schema.model_fields[part].annotation, f"{part}.")]
+    assert ("model.freeze", "all") in found and ("train.keep", "last") in found
+    for key, value in found:
+        loaded = config.load(pipeline, [f"{key}={value}", "train.warmup_epochs=0"], schemas=SCHEMAS).pipeline
+        for part in key.split("."):
+            loaded = getattr(loaded, part)
+        assert loaded == value, key

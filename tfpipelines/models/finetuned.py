@@ -8,21 +8,7 @@ from .layers import Builder
 FEATURES = "features"  # name of the layer that turns what the backbone gives into a vector
 
 
-def finetuned_images(
-    backbone: Backbone,
-    input_shape: tuple[int, int, int],
-    classes: int,
-    pooling: str = "average",
-    units: tuple[int, ...] = (),
-    activation: str = "relu",
-    initializer: str = "he_normal",
-    normalization: str = "none",
-    dropout: float = 0.2,
-    weight_decay: float = 0.0,
-    *,
-    seed: int | None = None,
-    training: bool = True,
-) -> keras.Model:
+def finetuned_images(backbone: Backbone, input_shape: tuple[int, int, int], classes: int, pooling: str = "average", *, training: bool = True, **head) -> keras.Model:
     """Scaling, backbone, pooling over all positions, and a head.
 
     A backbone with batch normalization always runs in inference mode: its statistics stay those it was trained with.
@@ -32,11 +18,8 @@ def finetuned_images(
         input_shape: (height, width, channels), as the backbone takes them.
         classes: number of classes.
         pooling: `average` or `max` over the feature map.
-        units: width of dense layers between features and output.
-        normalization: `none`, `batch` or `layer`, of the features and of the dense layers.
-        dropout: share of features dropped, and of units after each dense layer.
-        activation, initializer, weight_decay, seed: of the head; see `layers.Builder`.
         training: whether it is to be trained; else it is made of layers that plain Keras can load.
+        head: further arguments of `head_logits`.
 
     Returns:
         Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
@@ -50,31 +33,18 @@ def finetuned_images(
         x = {"average": keras.layers.GlobalAveragePooling1D, "max": keras.layers.GlobalMaxPooling1D}[pooling](name=FEATURES)(x)
     else:
         x = keras.layers.Identity(name=FEATURES)(x)
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=False)
-    return keras.Model(inputs, _head(build, x, classes, units, dropout), name="finetuned")
+    return keras.Model(inputs, head_logits(x, classes, **head), name="finetuned")
 
 
-def finetuned_texts(
-    backbone: Backbone,
-    classes: int,
-    pooling: str = "mean",
-    units: tuple[int, ...] = (),
-    activation: str = "relu",
-    initializer: str = "he_normal",
-    normalization: str = "none",
-    dropout: float = 0.2,
-    weight_decay: float = 0.0,
-    *,
-    seed: int | None = None,
-    pad: int = 0,
-) -> keras.Model:
+def finetuned_texts(backbone: Backbone, classes: int, pooling: str = "mean", *, pad: int = 0, **head) -> keras.Model:
     """A text backbone of KerasHub, pooling over the tokens, and a head.
 
     Args:
         backbone: of token ids.
+        classes: number of classes.
         pooling: `mean` of all tokens, or the `first` one.
         pad: the tokenizer's id of padding.
-        (others): as for `finetuned_images`.
+        head: further arguments of `head_logits`.
 
     Returns:
         Model: token ids + 1, int32 (batch, length), 0 where there is none -> logits float32 (batch, classes).
@@ -91,8 +61,40 @@ def finetuned_texts(
     else:
         x = x[:, 0]
     x = keras.layers.Identity(name=FEATURES)(x)
+    return keras.Model(inputs, head_logits(x, classes, **head), name="finetuned")
+
+
+def head_logits(
+    features: keras.KerasTensor,
+    classes: int,
+    units: tuple[int, ...] = (),
+    activation: str = "relu",
+    initializer: str = "he_normal",
+    normalization: str = "none",
+    dropout: float = 0.2,
+    weight_decay: float = 0.0,
+    *,
+    seed: int | None = None,
+) -> keras.KerasTensor:
+    """The head: normalization of the features, dense layers, dropout, and the output.
+
+    Args:
+        features: (batch, width).
+        classes: number of classes.
+        units: width of dense layers between features and output.
+        normalization: `none`, `batch` or `layer`, of the features and of the dense layers.
+        dropout: share of features dropped, and of units after each dense layer.
+        activation, initializer, weight_decay, seed: see `layers.Builder`.
+
+    Returns:
+        Logits float32 (batch, classes).
+    """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=False)
-    return keras.Model(inputs, _head(build, x, classes, units, dropout), name="finetuned")
+    x = build.normalize(features, "norm_features")
+    for number, width in enumerate(units, 1):
+        x = build.dropout(x, dropout, f"dropout{number}")
+        x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
+    return build.logits(classes)(build.dropout(x, dropout))
 
 
 def scale(levels: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
@@ -170,11 +172,3 @@ class InferenceMode(keras.layers.Layer):
 
     def call(self, inputs):
         return self.model(inputs, training=False)
-
-
-def _head(build: Builder, x: keras.KerasTensor, classes: int, units: tuple[int, ...], dropout: float) -> keras.KerasTensor:
-    x = build.normalize(x, "norm_features")
-    for number, width in enumerate(units, 1):
-        x = build.dropout(x, dropout, f"dropout{number}")
-        x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
-    return build.logits(classes)(build.dropout(x, dropout))
