@@ -209,6 +209,27 @@ def evaluate(terminal, run, path, overrides, split, out):
 
 @command(cli)
 @click.argument("run")
+@click.argument("path")
+@_overrides
+@click.option("--false-alarm-rate", type=float, metavar="RATE", help="Share of normal samples that are to give an alarm; default: as before.")
+def recalibrate(terminal, run, path, overrides, false_alarm_rate):
+    """Fit an anomaly detector's threshold to new normal data, without training."""
+    from . import api
+    from .console import finding_lines
+
+    loaded = api.load(run)
+    _mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    result = loaded.recalibrate(path, false_alarm_rate, overrides)
+    for line in finding_lines(result["findings"], ("warning", "note")):
+        terminal.messages.print(line)
+    if terminal.results:
+        click.echo(f"{result['sentence']}\nbefore: {result['before']['threshold']:.6g} at a rate of {result['before']['false_alarm_rate']:g}")
+    return result
+
+
+@command(cli)
+@click.argument("run")
 @click.argument("inputs", nargs=-1, metavar="PATH...")
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to predict, for text tasks; may be given several times.")
 @click.option("--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout.")

@@ -17,6 +17,8 @@ from .observer import Observer
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
+_BY_CLASS = ("precision", "recall", "f1")  # of a classifier
+_BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
 
 class Terminal(Observer):
@@ -140,22 +142,27 @@ def print_metrics(metrics: dict[str, Any]) -> None:
     """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
     out = _console(sys.stdout)
     parts = [part for part in ("validation", "test") if part in metrics]
-    table = Table("metric", *parts, *(["95% interval (test)"] if metrics.get("intervals") else []))
+    beside = metrics.get("baselines", {})
+    table = Table("metric", *parts, *(["95% interval (test)"] if metrics.get("intervals") else []), *beside)
     for name in dict.fromkeys(name for part in parts for name in metrics[part]):
         cells = [_figure(metrics, part, name) for part in parts]
         if metrics.get("intervals"):
             cells.append("{:.4f} to {:.4f}".format(*metrics["intervals"][name]) if name in metrics["intervals"] else "")
+        cells += [f"{figures[name]:.4f}" if name in figures else "" for figures in beside.values()]
         table.add_row(name, *cells)
     out.print(table)
     classes = metrics.get("per_class", {})
     if classes:
-        shown = sorted(classes.items(), key=lambda entry: entry[1]["f1"])[:_CLASSES_SHOWN]
-        table = Table("class", "precision", "recall", "f1", "samples")
-        for name, row in shown if len(classes) > _CLASSES_SHOWN else classes.items():
-            table.add_row(_plain(name), *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["support"]))
+        columns = _BY_CLASS if all("f1" in row for row in classes.values()) else _BY_LABEL
+        worst = sorted(classes.items(), key=lambda entry: entry[1].get(columns[-1], 2.0))[:_CLASSES_SHOWN]
+        table = Table("class", *(name.replace("_", " ") for name in columns), "samples")
+        for name, row in worst if len(classes) > _CLASSES_SHOWN else classes.items():
+            table.add_row(_plain(name), *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"]))
         out.print(table)
         if len(classes) > _CLASSES_SHOWN:
-            out.print(f"the {_CLASSES_SHOWN} classes of lowest f1 out of {len(classes)}; all are in metrics.json")
+            out.print(f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} out of {len(classes)}; all are in metrics.json")
+    for line in metrics.get("about", ()):
+        out.print(_plain(line))
 
 
 def print_check(facts: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ class Run:
             raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}.")
         changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
-        task.recall({**facts, **{key: value for key, value in self._artifact.facts.items() if key == "classes"}, "trained_on": self._trained_on()})
+        task.recall({**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder})
         return task
 
     def _trained_on(self) -> frozenset[str]:
@@ -119,7 +119,37 @@ class Run:
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
         with memory_errors():
             task = self._task_with(overrides) if overrides else self._task
-            return task.predict(self.model, inputs, batch_size, self._artifact.facts.get("temperature", 1.0), explain)
+            return task.predict(self.model, inputs, batch_size, explain)
+
+    def recalibrate(self, path: str | Path, false_alarm_rate: float | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
+        """Fits an anomaly detector's threshold to new normal data, and keeps it beside the model, which stays as it is.
+
+        Args:
+            path: normal data in any form that the pipeline reads; samples with another label are left out.
+            false_alarm_rate: share of normal samples that are to give an alarm; None: as before.
+            overrides: of fields of `data` that tell how to read, as for `evaluate`.
+
+        Returns:
+            `threshold` (its facts), `before` (those of the one it replaces), `sentence`, `findings`.
+
+        Raises:
+            ConfigError: if the run is no detector, or the rate is not above 0 and at most 0.5.
+            ArtifactError: as `predict`.
+            DataError: if the data cannot be used, or are too few for the rate.
+            RunInUseError: if another process works on the run.
+        """
+        from .training import memory_errors
+
+        if not hasattr(task_class(self.pipeline.task), "recalibrate"):
+            raise ConfigError(f"{self.pipeline.task} has no threshold to calibrate.", "Name a run of an anomaly pipeline.")
+        if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
+            raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
+        with self._folder.locked(), memory_errors():
+            task = self._task_with(overrides)
+            before = task.threshold.facts()
+            threshold = task.recalibrate(self.model, str(path), false_alarm_rate, self.folder)
+        vars(self).pop("_task", None)
+        return {"threshold": threshold.facts(), "before": before, "sentence": threshold.sentence(), "findings": threshold.findings}
 
     def draw_explanations(self, table, path: str | Path) -> None:
         """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.
@@ -159,7 +189,7 @@ class Run:
         from .training import memory_errors
 
         with memory_errors():
-            return self._task_with(overrides).evaluate_new(self.model, self._artifact.facts.get("temperature", 1.0), str(path), split, folder)
+            return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
 
 
 def verified_model(folder: RunFolder) -> Path:

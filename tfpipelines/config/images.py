@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from .data import LabelledData
+from .data import FileData, LabelledData
 from .section import FIXED, Auto, Count, Fraction, NonNegative, Section, first_of
 
 Level = Annotated[int, Field(ge=0, le=255)]
 Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]  # files give text
 
 
-class Augment(Section):
+class Distortion(Section):
     """Random changes to training images, drawn for each sample from (seed, epoch, position). All off by default."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
@@ -22,12 +22,17 @@ class Augment(Section):
     brightness: Fraction = Field(0.0, description="largest shift, as a share of the full range")
     contrast: Fraction = Field(0.0, description="largest change of the distance from the image's mean")
     fill: Literal["constant", "nearest", "reflect", "wrap"] = Field("constant", description="what lies beyond the border; constant: black")
+
+
+class Augment(Distortion):
+    """The same, with what mixes samples and their labels."""
+
     mixup: NonNegative = Field(0.0, description="alpha of Beta(alpha, alpha), Zhang et al. 2018; 0: off")
     cutmix: NonNegative = Field(0.0, description="alpha of Beta(alpha, alpha), Yun et al. 2019; 0: off")
 
 
-class ImageData(LabelledData):
-    """Where the images are, how they are split and what the network gets to see."""
+class PixelData(FileData):
+    """Where images are, and what the network gets to see of them."""
 
     path: str = Field(description="a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME", min_length=1, json_schema_extra=FIXED)
     item_column: str | None = Field(None, description="table: the column of image files", json_schema_extra=FIXED)
@@ -42,4 +47,9 @@ class ImageData(LabelledData):
     antialias: bool = Field(True, description="widen the filter when shrinking")
     background: Level = Field(255, description="grey level that transparent pixels are laid on")
     cache: first_of(Auto, Literal["memory", "disk", "none"]) = Field("auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED)
+
+
+class ImageData(PixelData, LabelledData):
+    """Images of classes."""
+
     augment: Augment = Augment()

@@ -12,6 +12,8 @@ from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
 
+_OF_ONE_SOURCE = ("test_path", "normal", "masks", "intervals", "columns", "time_column", "series_column")  # fields of `data` that other data cannot share
+
 
 class Loaded(NamedTuple):
     """A pipeline ready to run, and what loading it had to say."""
@@ -35,7 +37,7 @@ def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
     content = read_yaml(path)
     changes = parse_overrides(overrides)
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
-    notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes)
+    notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes) + _drop_other_data(content, changes)
     for key, value in changes.items():
         _put(content, key.split("."), value)
     content.setdefault("name", path.stem)
@@ -74,7 +76,7 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
 def anchored(pipeline: Pipeline) -> Pipeline:
     """The same pipeline with absolute paths, so that its file means the same from any folder."""
     changes = {}
-    for field in ("path", "root", "vectors"):
+    for field in ("path", "root", "vectors", "test_path", "masks", "intervals"):
         value = getattr(pipeline.data, field, None)
         if value and not value.startswith("sample:"):
             changes[field] = str(Path(value).expanduser().absolute())
@@ -147,6 +149,17 @@ def _drop_fold_column(content: dict[str, Any], changes: dict[str, Any]) -> list[
         return []
     del data["folds"]
     return [f"data.path: left out data.folds={folds} of the file, a column of {data.get('path')}"]
+
+
+def _drop_other_data(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
+    """Where an override names other data: removes what the file says of its own alone, and says so."""
+    data = content.get("data")
+    if not isinstance(data, dict) or changes.get("data.path", data.get("path")) == data.get("path"):
+        return []
+    dropped = [field for field in _OF_ONE_SOURCE if field in data and f"data.{field}" not in changes]
+    for field in dropped:
+        del data[field]
+    return [f"data.path: left out {', '.join(f'data.{field}' for field in dropped)} of the file, which {'is' if len(dropped) == 1 else 'are'} of {data.get('path')}"] if dropped else []
 
 
 def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:

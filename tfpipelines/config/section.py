@@ -29,5 +29,6 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
 Counts = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]  # one number stands for a list of one
 Auto = Literal["auto"]

@@ -1,4 +1,4 @@
-"""The `train` and `evaluation` sections, shared by every task."""
+"""The `train` and `evaluation` sections."""
 
 from typing import Annotated, Literal
 
@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Section, first_of
 
 
-class Train(Section):
-    """How the weights are found. Lengths are in epochs, rates per step."""
+class Training(Section):
+    """How the weights of any network are found. Lengths are in epochs, rates per step."""
 
     epochs: Count = 20
     batch_size: Count = 64
@@ -23,7 +23,6 @@ class Train(Section):
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="step, exponential and plateau: the rate is multiplied by this")
     clip_norm: Positive | None = Field(None, description="largest norm of all gradients together")
     clip_value: Positive | None = Field(None, description="largest absolute value of one gradient element")
-    label_smoothing: Fraction = 0.0
     keep: Literal["best", "last"] = Field("best", description="which epoch becomes the model: that of the best monitored value, or the last one")
     early_stopping: Count | None = Field(None, description="stop after so many epochs without a better monitored value")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="decay per step of the averaged weights that become the model")
@@ -34,7 +33,7 @@ class Train(Section):
     checkpoint_steps: Count | None = Field(None, description="a checkpoint every so many steps, besides one each epoch", json_schema_extra=FIXED)
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Train":
+    def _consistent(self) -> "Training":
         if self.schedule == "plateau" and self.warmup_epochs:
             raise ValueError("train.warmup_epochs goes with the schedules constant, cosine, step and exponential, not with plateau")
         if self.warmup_epochs > self.epochs:
@@ -42,6 +41,12 @@ class Train(Section):
         if self.clip_norm and self.clip_value:
             raise ValueError("train.clip_norm and train.clip_value exclude each other: set one")
         return self
+
+
+class Train(Training):
+    """How the weights of a classifier are found."""
+
+    label_smoothing: Fraction = 0.0
 
 
 class Evaluation(Section):

@@ -22,18 +22,34 @@ def read_npz(path: Path) -> SampleTable:
     Raises:
         DataError: if it is damaged, holds Python objects, or its arrays do not fit together.
     """
-    arrays = _load(path)
     findings = Findings()
-    pieces = _pieces(path, arrays)
+    pieces = read_archive(path)
     images = to_uint8(pieces[0][0] if len(pieces) == 1 else np.concatenate([piece[0] for piece in pieces]), str(path), findings)
     labels = [label for piece in pieces for label in piece[1]]
     splits = [split for piece in pieces for split in piece[2]]
+    return SampleTable(make_frame(map(str, range(len(images))), labels, named_splits(path, splits)), None, images, findings)
+
+
+def read_archive(path: Path) -> list[tuple[np.ndarray, list[str | None], list[str | None]]]:
+    """(samples, labels, splits) of each part of an .npz file.
+
+    Raises:
+        DataError: if it is damaged, holds Python objects, or its arrays do not fit together.
+    """
+    return _pieces(path, _load(path))
+
+
+def named_splits(path: Path, splits: list[str | None]) -> list[str] | None:
+    """The splits of all rows; None where none has one.
+
+    Raises:
+        DataError: if only some have.
+    """
     if all(split is None for split in splits):
-        splits = None
-    elif None in splits:
-        row = splits.index(None)
-        raise DataError(f"{path}: row {row} names no split.", "Use train, validation or test.")
-    return SampleTable(make_frame(map(str, range(len(images))), labels, splits), None, images, findings)
+        return None
+    if None in splits:
+        raise DataError(f"{path}: row {splits.index(None)} names no split.", "Use train, validation or test.")
+    return splits
 
 
 def to_uint8(images: np.ndarray, origin: str, findings: Findings) -> np.ndarray:
@@ -113,12 +129,12 @@ def _fit(path: Path, images: np.ndarray, labels: np.ndarray | None, split) -> tu
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.shape != (count,) or labels.dtype.kind not in "iubUS":
             raise DataError(
-                f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} images.",
-                "Expected: one whole number or word for each image.",
+                f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} samples.",
+                "Expected: one whole number or word for each sample.",
             )
         names = [(value.decode() if isinstance(value, bytes) else str(value)) or None for value in labels.tolist()]
     if split is None or isinstance(split, str):
         return images, names, [split] * count
     if split.shape != (count,):
-        raise DataError(f"{path}: split has the shape {split.shape} for {count} images.", "Expected: one word for each image.")
+        raise DataError(f"{path}: split has the shape {split.shape} for {count} samples.", "Expected: one word for each sample.")
     return images, names, [split_of(value.decode() if isinstance(value, bytes) else value) for value in split.tolist()]

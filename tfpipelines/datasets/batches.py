@@ -51,7 +51,7 @@ class Targets:
 def training_batches(
     store: ImageStore,
     rows: np.ndarray,
-    targets: Targets,
+    targets: Targets | None,
     *,
     batch_size: int,
     seed: int,
@@ -62,15 +62,15 @@ def training_batches(
     """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) // batch_size steps.
 
     Args:
-        store: of the images.
+        store: of the images, or of other samples that can be gathered by row.
         rows: the training rows of the store, int64 (samples,).
-        targets: of each of them.
+        targets: of each of them; None where there is nothing to tell but the samples themselves.
         batch_size: at most len(rows).
         seed: of order and augmentation.
 
     Returns:
-        (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights (batch,)]).
-        Images that are not augmented stay uint8.
+        (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights (batch,)]),
+        or the images alone. Images that are not augmented stay uint8.
     """
     steps_per_epoch = len(rows) // batch_size
     rows_tensor = tf.constant(rows, tf.int64)
@@ -78,13 +78,14 @@ def training_batches(
     def place(step: tf.Tensor):
         epoch, start = step // steps_per_epoch, (step % steps_per_epoch) * batch_size
         order = rows_at(seed, epoch, start + tf.range(batch_size, dtype=tf.int64), len(rows))
-        return epoch, start, targets.at(order), tf.gather(rows_tensor, order)
+        wanted = tf.zeros([batch_size, 0]) if targets is None else targets.at(order)
+        return epoch, start, wanted, tf.gather(rows_tensor, order)
 
     def finish(epoch, start, wanted, rows, images):
         images = tf.ensure_shape(images, [batch_size, *store.shape])
         if augmentation is not None and augmentation.active:
             images, wanted = augmentation(tf.cast(images, tf.float32), wanted, seed, epoch, start)
-        return targets.finish(images, wanted)
+        return images if targets is None else targets.finish(images, wanted)
 
     dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(place))
     return tuned(dataset.map(finish, num_parallel_calls=1))

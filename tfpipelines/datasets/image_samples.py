@@ -29,39 +29,28 @@ def read_image_samples(
     make_front: Callable[[tuple[int, int], int], object],
     *,
     path: str,
-    seed: int = 0,
+    read: Callable[[str, Findings], SampleTable],
     size: int | tuple[int, int] | str = "auto",
     channels: int | str = "auto",
-    validation: float | str = "auto",
-    test: float = 0.15,
-    folds: int | str | None = None,
-    limit: int | None = None,
     on_bad: str = "error",
     max_pixels: int = 100_000_000,
     background: int = 255,
     cache: str = "auto",
-    splitting: bool = True,
-    **source,
 ) -> ImageSamples:
-    """Reads, splits and decodes a source of images.
+    """Reads and decodes a source of images.
 
     Args:
         findings: everything worth saying is added to it; errors among it are raised by the caller.
         make_front: function of ((height, width), channels) to the front that resizes.
-        seed: of the splits.
-        folds: with it rows are left unsplit; `split_fold` does that.
-        splitting: with False rows keep the splits they were given, if any.
-        source: further fields of `ImageData` that `read_image_source` takes.
-        (others): the fields of the same name in `ImageData`.
+        path: of the source.
+        read: function of (path, findings) to the table of the images in it, split where they are to be.
+        (others): the fields of the same name in `PixelData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
     began = time.perf_counter()
-    fold_column = folds if isinstance(folds, str) else None
-    table = read_image_source(path, fold_column=fold_column, on_bad=on_bad, training=splitting, **source)
-    findings.entries += table.findings.entries
-    table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
+    table = read(path, findings)
     store, front, facts = _decode(table, findings, make_front, size, channels, on_bad, max_pixels, background, cache)
     frame = table.frame.drop(index=sorted(store.bad)) if store is not None else table.frame
     if store is not None:
@@ -102,3 +91,33 @@ def _decode(table: SampleTable, findings: Findings, make_front, size, channels, 
 
 def _pair(size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def read_labelled_images(
+    path: str,
+    findings: Findings,
+    *,
+    seed: int = 0,
+    validation: float | str = "auto",
+    test: float = 0.15,
+    folds: int | str | None = None,
+    limit: int | None = None,
+    splitting: bool = True,
+    **source,
+) -> SampleTable:
+    """The table of a classifier's images, with their splits.
+
+    Args:
+        seed: of the splits.
+        folds: with it rows are left unsplit; `split_fold` does that.
+        splitting: with False rows keep the splits they were given, if any.
+        source: further fields of `ImageData` that `read_image_source` takes.
+        (others): the fields of the same name in `ImageData`.
+
+    Raises:
+        DataError, ConfigError: if it cannot go on.
+    """
+    fold_column = folds if isinstance(folds, str) else None
+    table = read_image_source(path, fold_column=fold_column, training=splitting, **source)
+    findings.entries += table.findings.entries
+    return split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)

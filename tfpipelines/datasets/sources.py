@@ -14,18 +14,22 @@ from .tables import LINE, TABLES, clean_label, parse_splits, read_columns
 
 
 def locate(path: str, key: str = "data.path") -> Path:
-    """The local file or folder that `path` means; `sample:NAME` is data that come with the package.
+    """The local file or folder that `path` means; `sample:NAME` is data that come with the package, `sample:NAME/FILE` a file of them.
 
     Raises:
         ConfigError: for an unknown sample.
         DataError: if nothing is there.
     """
     if path.startswith("sample:"):
-        name = path.removeprefix("sample:")
+        name, _, file = path.removeprefix("sample:").partition("/")
         if name not in sample_names():
             guess = nearest(name, sample_names())
             raise ConfigError(f"{key}: there is no sample {name!r}.", f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.")
         folder = packaged("samples") / name
+        if file:
+            located = folder / os.path.normpath(f"/{file}")[1:]
+            require_file(located, key)
+            return located
         tables = [file for file in sorted(folder.iterdir()) if file.suffix in TABLES | {".npz"}]
         named = [file for file in tables if file.stem == name]
         return named[0] if named else tables[0] if len(tables) == 1 else folder

@@ -5,8 +5,13 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "baselines": ("Forest", "Neighbours", "Reconstruction", "some_rows"),
         "calibration": ("fit_temperature", "probabilities"),
         "classification": ("account", "classifier_metrics", "write_account"),
+        "conformal": ("Threshold", "usual_distances"),
+        "detection": ("ANOMALY", "MOST_MAPS", "NORMAL", "by_label", "detection_intervals", "detection_metrics", "detection_table", "place_metrics", "ranking_metrics", "series_metrics"),
+        "detection_plots": ("heat_of", "plot_columns", "plot_maps", "plot_ranking", "plot_scores", "plot_series"),
+        "columns": ("guilty_columns", "write_columns"),
         "folds": ("summarize_folds",),
         "heat": ("Pictures", "plot_heat", "write_heat"),
         "metrics": ("classification_metrics",),

@@ -79,17 +79,18 @@ def plot_heat(path: Path, images: np.ndarray, rows: list[dict[str, Any]], predic
     save_figure(figure, path)
 
 
-def write_heat(path: Path, title: str, rows: list[dict[str, Any]], images: np.ndarray, heats: list[np.ndarray]) -> None:
+def write_heat(path: Path, title: str, note: str, rows: list[dict[str, Any]], images: np.ndarray, heats: list[np.ndarray]) -> None:
     """A page of pictures beside the same with what moved their prediction; it needs no network.
 
     Args:
-        rows: {`item`, `predicted`, `confidence`} of each picture.
+        note: what left and right show.
+        rows: {`item`, `answer`, `figure`} of each picture: what it is called, what was said of it, how surely.
         images: uint8 (n, height, width, channels).
         heats: float (rows, columns) of each.
     """
     entries = [{**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))} for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    atomic_write(path, environment.get_template("heat.html.j2").render(title=title, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)))
+    atomic_write(path, environment.get_template("heat.html.j2").render(title=title, note=note, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)))
 
 
 def _uri(image: np.ndarray) -> str:

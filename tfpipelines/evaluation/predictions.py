@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from .columns import strongest_columns
+from .detection import detection_records
 from .multi_label import THRESHOLD
 from .words import strongest
 
@@ -55,8 +57,14 @@ def score_columns(classes: list[str]) -> list[str]:
 def to_csv(table: pd.DataFrame) -> str:
     """The table as CSV text, probabilities with seven digits, explanations as their strongest words or places."""
     if "explanation" in table:
-        table = table.assign(explanation=["" if not entry else strongest(entry) if "words" in entry else _brightest(entry["heat"]) for entry in table["explanation"]])
+        table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+
+
+def _in_short(explanation: dict) -> str:
+    if "words" in explanation:
+        return strongest(explanation)
+    return strongest_columns(explanation["columns"]) if "columns" in explanation else _brightest(explanation["heat"])
 
 
 def _brightest(heat: list[list[float]]) -> str:
@@ -69,7 +77,9 @@ def _brightest(heat: list[list[float]]) -> str:
 
 
 def to_records(table: pd.DataFrame) -> list[dict]:
-    """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`, `explanation` or `error` where they are known."""
+    """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`, `explanation` or `error` where they are known; of a detector what its table has."""
+    if "verdict" in table:
+        return detection_records(table)
     plain = [name for name in ("item", "text", "label", "predicted", "explanation") if name in table]
     scores = table.drop(columns=[*plain, "error"], errors="ignore")
     records = []

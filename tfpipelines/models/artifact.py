@@ -58,13 +58,18 @@ class ClassifierArtifact:
 
     def save(self, path: Path) -> None:
         """Writes a .keras file without optimizer; the classes stand in its metadata.json under `tfpipelines`."""
-        self.model.save(path)
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        metadata = {**json.loads(members["metadata.json"]), "tfpipelines": {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label}}
-        with zipfile.ZipFile(path, "w") as archive:  # a fourth member would make Keras unpack the file to disk at each load
-            for name, content in {**members, "metadata.json": json.dumps(metadata)}.items():
-                archive.writestr(name, content)
+        save_model(self.model, path, {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label})
+
+
+def save_model(model: keras.Model, path: Path, facts: dict) -> None:
+    """Writes a .keras file whose metadata.json holds `facts` under `tfpipelines`."""
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    metadata = {**json.loads(members["metadata.json"]), "tfpipelines": facts}
+    with zipfile.ZipFile(path, "w") as archive:  # a fourth member would make Keras unpack the file to disk at each load
+        for name, content in {**members, "metadata.json": json.dumps(metadata)}.items():
+            archive.writestr(name, content)
 
 
 class LoadedArtifact(NamedTuple):

@@ -8,6 +8,9 @@ TASKS = {
     "text-cls": "tfpipelines.tasks.text_cls:TextClassification",
     "finetune": "tfpipelines.tasks.finetune:ImageFinetuning",
     "finetune-text": "tfpipelines.tasks.finetune_text:TextFinetuning",
+    "anomaly": "tfpipelines.tasks.anomaly:ImageAnomalies",
+    "anomaly-table": "tfpipelines.tasks.anomaly_table:RowAnomalies",
+    "anomaly-series": "tfpipelines.tasks.anomaly_series:SeriesAnomalies",
 }
 
 

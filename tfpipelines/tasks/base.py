@@ -102,8 +102,12 @@ class Task(ABC):
 
     @abstractmethod
     def recall(self, facts: dict[str, Any]) -> None:
-        """Takes from an earlier run's data.json what `predict` and `evaluate_new` need, instead of `load` and `check`; and
-        from its splits.csv, as `trained_on`, the fingerprints of the training samples."""
+        """Takes what `predict` and `evaluate_new` need from an earlier run, instead of `load` and `check`.
+
+        Args:
+            facts: the run's data.json, what its model file says of itself, `trained_on` (the fingerprints of the training
+                samples, frozenset) and `folder` (the run's, a Path).
+        """
 
     @abstractmethod
     def steps_per_epoch(self) -> int:
@@ -163,16 +167,15 @@ class Task(ABC):
         """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of metrics.json."""
 
     @abstractmethod
-    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         """Figures of a loaded model on other labelled data; with `out`, an existing folder, also its tables and plots."""
 
     @abstractmethod
-    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         """A DataFrame of predictions for raw inputs, with a column `error` if some could not be read.
 
         Args:
             model: the artifact's.
-            temperature: that is part of it.
             explain: add a column `explanation`; only asked for where `explains` is True.
         """
 

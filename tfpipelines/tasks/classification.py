@@ -78,7 +78,7 @@ class Classification(Task):
         return self.samples.split_table()
 
     def recall(self, facts: dict[str, Any]) -> None:
-        self.classes = list(facts["classes"])
+        self.classes, self.temperature = list(facts["classes"]), facts.get("temperature", 1.0)
         self._trained_on = facts.get("trained_on", frozenset())
 
     def steps_per_epoch(self) -> int:
@@ -131,7 +131,7 @@ class Classification(Task):
             metrics |= self._account(artifact.model, artifact.temperature, samples, rows, folder.path, folder / "plots")
         return metrics
 
-    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
         findings.raise_errors()
@@ -150,7 +150,7 @@ class Classification(Task):
         seen = frame["fingerprint"].map("{:016x}".format).isin(self._trained_on).sum()
         if seen:
             findings.add("trained_on", "warning", f"{seen} of {counted(len(frame), 'sample')} have been trained on: the figures flatter", "Measure on others")
-        figures = self._account(model, temperature, samples, frame.index.to_numpy(np.int64), out, out)
+        figures = self._account(model, self.temperature, samples, frame.index.to_numpy(np.int64), out, out)
         figures |= {"split": split, "findings": findings.as_list()}
         if out is not None:
             write_json(out / "metrics.json", figures)

@@ -1,6 +1,7 @@
 """What every classifier of images has in common, whichever network it trains."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from tfpipelines.errors import ConfigError
 from .classification import SHOWN_MISTAKES, Classification
 
 _SHOWN_HEAT = 12
+_HEAT_NOTE = (
+    "Left the picture as the network sees it, right the same in grey: the brighter a place, the more it speaks for the predicted class "
+    "(Grad-CAM, Selvaraju et al. 2017). The map is coarse: it has the resolution of the last feature map."
+)
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
@@ -26,12 +31,10 @@ class ImageClassifier(Classification):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        fields = self._data(*self.source_fields, *_PIXEL_FIELDS)
-        if splitting:
-            fields |= self._input_fields() | self._data(*self.split_fields)
-        else:
-            fields |= {"size": self.front.size, "channels": self.front.channels}
-        samples = datasets.read_image_samples(findings, self._front, path=path, seed=self.pipeline.seed, splitting=splitting, **fields)
+        pixels = self._data(*_PIXEL_FIELDS) | (self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels})
+        fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
+        read = partial(datasets.read_labelled_images, seed=self.pipeline.seed, splitting=splitting, **fields)
+        samples = datasets.read_image_samples(findings, self._front, path=path, read=read, **pixels)
         self.front = samples.front
         return samples
 
@@ -62,7 +65,7 @@ class ImageClassifier(Classification):
         return models.ClassifierArtifact(self.front, core, self.classes)
 
     # --- results
-    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         import tensorflow as tf
 
         data, where = self.pipeline.data, self._grad_cam(model) if explain else None
@@ -92,9 +95,9 @@ class ImageClassifier(Classification):
     def draw_explanations(self, table, path: Path) -> None:
         names, images = evaluation.score_columns(self.classes), table.attrs["pictures"].images
         rows = [(number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None]
-        entries = [{"item": row["item"], "predicted": row["predicted"], "confidence": max(row[name] for name in names)} for _, row in rows]
+        entries = [{"item": row["item"], "answer": f"predicted {row['predicted']}", "figure": f"{max(row[name] for name in names):.2f}"} for _, row in rows]
         heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
-        evaluation.write_heat(path, "Where in the pictures the predictions come from", entries, images[[number for number, _ in rows]], heats)
+        evaluation.write_heat(path, "Where in the pictures the predictions come from", _HEAT_NOTE, entries, images[[number for number, _ in rows]], heats)
 
     def _grad_cam(self, model) -> "models.GradCam":
         try:

@@ -65,11 +65,11 @@ class TextClassifier(Classification):
         )
 
     # --- results
-    def evaluate_new(self, model, temperature: float, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         self._take_front(model)
-        return super().evaluate_new(model, temperature, path, split, out)
+        return super().evaluate_new(model, path, split, out)
 
-    def predict(self, model, inputs: Any, batch_size: int, temperature: float, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         data = self.pipeline.data
         self._take_front(model)
         entries = datasets.raw_texts(inputs, self._standardize, data.text_column, data.follow_links)
@@ -77,13 +77,13 @@ class TextClassifier(Classification):
         texts = [entries[number].text for number in good]
         probabilities = np.zeros((len(entries), len(self.classes)))
         if good:
-            probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), temperature)
+            probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), self.temperature)
         table = evaluation.prediction_table(
             [entry.item for entry in entries], probabilities, self.classes, errors=[entry.error for entry in entries],
             text=[entry.text for entry in entries], multi_label=self._several_labels,
         )  # fmt: skip
         if explain:
-            explanations = iter(self._explain(model, temperature, texts, batch_size))
+            explanations = iter(self._explain(model, self.temperature, texts, batch_size))
             places = set(good)
             table.insert(len(table.columns) - ("error" in table), "explanation", [next(explanations) if number in places else None for number in range(len(entries))])
         return table

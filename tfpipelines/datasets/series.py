@@ -1,0 +1,218 @@
+"""The windows that are cut from time series: for training, for the threshold, for the test."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from ..errors import DataError, counted
+from .findings import Findings
+from .normals import NORMAL
+from .points import Points, read_points
+from .rows import fingerprints_of
+from .samples import Samples
+from .table import make_frame
+
+_MOST_WINDOWS = 20_000
+_ANOMALY = "anomaly"
+
+
+@dataclass(frozen=True)
+class WindowStore:
+    """Windows by number.
+
+    Args:
+        values: float32 (points, channels).
+        starts: the first point of each window, int64 (windows,).
+        length: points of a window.
+    """
+
+    values: np.ndarray
+    starts: np.ndarray
+    length: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(length, channels)."""
+        return self.length, self.values.shape[1]
+
+    def windows(self, rows: np.ndarray) -> np.ndarray:
+        """float32 (len(rows), length, channels)."""
+        return self.values[self.starts[rows][:, None] + np.arange(self.length)]
+
+    def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
+        """Appends windows to a dataset of (..., rows), rows being int64 (batch,): float32 (batch, length, channels)."""
+
+        def gather(*parts):
+            windows = tf.numpy_function(self.windows, [parts[-1]], tf.float32, stateful=False)
+            return *parts, tf.ensure_shape(windows, [None, *self.shape])
+
+        return samples.map(gather, num_parallel_calls=1)
+
+
+@dataclass
+class WindowSamples(Samples):
+    """Samples whose store holds windows.
+
+    Args:
+        test: the points that test windows are cut from; None without a test.
+        columns: names of the channels.
+    """
+
+    test: Points | None = None
+    columns: list[str] = field(default_factory=list)
+
+
+def read_series(
+    path: str,
+    findings: Findings,
+    *,
+    window: int,
+    test_path: str | None = None,
+    time_column: str | None = None,
+    series_column: str | None = None,
+    columns: tuple[str, ...] | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    normal: tuple[str, ...] | None = None,
+    intervals: str | None = None,
+    stride: int | str = "auto",
+    validation: float = 0.4,
+    test: float | str = "auto",
+    limit: int | None = None,
+    on_bad: str = "error",
+    on_leak: str = "warn",
+    splitting: bool = True,
+    usual: tuple[str, ...] = (),
+) -> WindowSamples:
+    """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
+
+    Training and threshold windows hold no known anomaly. Without `splitting` all of it is one part, to be scored.
+
+    Args:
+        usual: see `normal_labels`.
+        (others): the fields of the same name in `AnomalySeriesData`.
+
+    Raises:
+        DataError, ConfigError: if it cannot go on.
+    """
+    began = time.perf_counter()
+    fields = {"time_column": time_column, "series_column": series_column, "columns": columns, "label_column": label_column, "normal": normal, "usual": usual, "on_bad": on_bad}
+    points = read_points(path, findings, intervals=None if test_path and splitting else intervals, split_column=split_column, strict=splitting, **fields)
+    tested = points
+    if splitting and test_path is not None:
+        tested = read_points(test_path, findings, intervals=intervals, split_column=None, strict=False, **{**fields, "columns": tuple(points.columns)}, key="data.test_path")
+        tested.split[:] = "test"
+    if splitting:
+        _split_points(points, validation, test, test_path is not None)
+    values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(np.float32)
+    offset = len(points.values) if tested is not points else 0
+    cut: dict[str | None, list[int]] = {"train": [], "validation": [], "test": [], None: []}
+    if splitting:
+        training = [segment for segment in points.segments if points.split[segment[0]] == "train"]
+        step = _stride(training, window) if stride == "auto" else stride
+        cut["train"] = _normal_windows(points, training, window, step)
+        cut["validation"] = _normal_windows(points, [segment for segment in points.segments if points.split[segment[0]] == "validation"], window, window)
+        cut["test"] = [offset + start for start in windows_of([segment for segment in tested.segments if tested.split[segment[0]] == "test"], window)]
+    else:
+        cut[None] = windows_of(points.segments, window)
+    if not any(cut.values()):
+        raise DataError(f"{path} has no {window} points in a row.", "Set a shorter data.window, or give more points.")
+    parts = {name: starts[:limit] if limit else starts for name, starts in cut.items()}
+    starts = np.array([start for some in parts.values() for start in some], np.int64)
+    store = WindowStore(values, starts, window)
+    frame = _window_frame(points, tested, starts, [name for name, some in parts.items() for _ in some], window, offset)
+    frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))])
+    if splitting:
+        frame = _without_leaks(frame, values, training, window, on_leak, findings)
+    facts = {"path": path, "columns": points.columns, "window": window, "points": len(values), "read_seconds": round(time.perf_counter() - began, 3)}
+    facts["about"] = [f"channels: {', '.join(points.columns[:10])}{' ...' if len(points.columns) > 10 else ''}; windows of {window} points" + (f", training windows begin every {counted(step, 'point')}" if splitting else "")]
+    return WindowSamples(frame, store, facts, tested if "test" in set(frame["split"]) or not splitting else None, points.columns)
+
+
+def windows_of(segments: list[tuple[int, int]], window: int, tail: bool = True) -> list[int]:
+    """Where windows begin that lie side by side; with `tail` the last one of a stretch overlaps the one before it if need be."""
+    starts = []
+    for first, end in segments:
+        starts += range(first, end - window + 1, window)
+        if tail and end - first > window and (end - first) % window:
+            starts.append(end - window)
+    return starts
+
+
+def _normal_windows(points: Points, segments: list[tuple[int, int]], window: int, step: int) -> list[int]:
+    """Windows without a known anomaly, `step` points apart."""
+    starts = [start for first, end in segments for start in range(first, end - window + 1, step)]
+    if points.anomalous is None:
+        return starts
+    before = np.concatenate([[0], np.cumsum(points.anomalous)])
+    return [start for start in starts if before[start + window] == before[start]]
+
+
+def _stride(segments: list[tuple[int, int]], window: int) -> int:
+    total = sum(max(end - first - window + 1, 0) for first, end in segments)
+    return max(1, -(-total // _MOST_WINDOWS))
+
+
+def _split_points(points: Points, validation: float, test: float | str, tested_elsewhere: bool) -> None:
+    """Parts each stretch by time where no split is given: training first, then what makes the threshold, then the test."""
+    known = points.anomalous is not None and points.anomalous.any()
+    given = points.split.copy()
+    share = 0.0 if tested_elsewhere or any(given == "test") else (0.3 if known else 0.0) if test == "auto" else test
+    segments = []
+    for first, end in points.segments:
+        if given[first] is None:
+            points.split[first:end] = "train"
+            tested = end - round(share * (end - first))
+            points.split[tested:end] = "test"
+            segments += [edges for edges in ((first, tested), (tested, end)) if edges[0] < edges[1]]
+        else:
+            segments.append((first, end))
+    if not any(points.split == "validation"):
+        pieces = []
+        for first, end in segments:
+            middle = end - round(validation * (end - first)) if points.split[first] == "train" else end
+            if middle < end:
+                points.split[middle:end] = "validation"
+            pieces += [edges for edges in ((first, middle), (middle, end)) if edges[0] < edges[1]]
+        segments = pieces
+    points.segments[:] = segments
+
+
+def _window_frame(points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int) -> pd.DataFrame:
+    items, labels = [], []
+    for start, split in zip(starts, splits):
+        source, place = (tested, start - offset) if split == "test" else (points, start)
+        items.append(f"{source.times[place]} to {source.times[place + window - 1]}")
+        known = source.anomalous
+        labels.append(None if known is None else _ANOMALY if known[place : place + window].any() else NORMAL)
+    frame = make_frame(items, labels, splits)
+    frame["start"] = starts - np.where(frame["split"] == "test", offset, 0)
+    frame["anomalous"] = [label == _ANOMALY for label in labels]
+    frame["label"] = [NORMAL if label is None else label for label in labels]
+    return frame
+
+
+def _without_leaks(frame: pd.DataFrame, values: np.ndarray, training: list[tuple[int, int]], window: int, on_leak: str, findings: Findings) -> pd.DataFrame:
+    """Finds test windows that stand, point by point, anywhere in the training part."""
+    tested = frame["split"] == "test"
+    if not tested.any():
+        return frame
+    wanted = set(frame["fingerprint"][tested])
+    seen: set[int] = set()
+    for first, end in training:
+        for block in range(first, end - window + 1, 4096):
+            starts = np.arange(block, min(block + 4096, end - window + 1))
+            seen |= wanted & set(fingerprints_of(values[starts[:, None] + np.arange(window)]).tolist())
+    seen |= wanted & set(frame["fingerprint"][frame["split"] == "validation"])
+    leaked = tested & frame["fingerprint"].isin(seen)
+    if not leaked.any():
+        return frame
+    message, items = f"{counted(leaked.sum(), 'test window')} are part of the training series", list(frame["item"][leaked])
+    if on_leak == "drop":
+        findings.add("leak", "note", f"{message}: left out", "", items)
+        return frame[~leaked]
+    findings.add("leak", "error" if on_leak == "error" else "warning", f"{message}: test figures will flatter", "Leave them out with data.on_leak=drop", items)
+    return frame

@@ -1,0 +1,48 @@
+"""Which columns of a row, or channels of a window, are guilty of its score; and a page of them."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from ..runs import atomic_write
+
+_SHOWN = 5
+_MOST_ROWS = 500
+
+
+def guilty_columns(columns: list[str], distances: np.ndarray, values: np.ndarray, expected: np.ndarray) -> list[dict[str, Any]]:
+    """The columns that add most to a distance.
+
+    Args:
+        columns: their names.
+        distances: of each, float (columns,); what is negative counts as 0.
+        values: of the sample, in the units of its table.
+        expected: what the model makes of it.
+
+    Returns:
+        {`column`, `share` of the distance, `value`, `expected`} of at most five, the guiltiest first.
+    """
+    distances = np.maximum(distances, 0.0)
+    total = float(distances.sum()) or 1.0
+    return [
+        {"column": columns[place], "share": round(float(distances[place]) / total, 4), "value": float(values[place]), "expected": float(expected[place])}
+        for place in np.argsort(-distances, kind="stable")[:_SHOWN]
+    ]
+
+
+def strongest_columns(columns: list[dict[str, Any]]) -> str:
+    """The same in one line, for CSV."""
+    return "; ".join(f"{entry['column']} {entry['share']:.0%} (is {entry['value']:.4g}, expected {entry['expected']:.4g})" for entry in columns[:3])
+
+
+def write_columns(path: Path, title: str, rows: list[dict[str, Any]]) -> None:
+    """A page of samples with their guilty columns; it needs no network.
+
+    Args:
+        rows: {`item`, `verdict`, `score`, `p_value`, `explanation`} of each, the last as `predict` gives it.
+    """
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+    ordered = sorted(rows, key=lambda row: -row["score"])
+    atomic_write(path, environment.get_template("columns.html.j2").render(title=title, rows=ordered[:_MOST_ROWS], left=max(0, len(rows) - _MOST_ROWS)))

@@ -1,0 +1,107 @@
+"""A threshold that keeps a stated false-alarm rate, made from normal samples alone."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta, betabinom
+
+from ..errors import ArtifactError, DataError, counted
+from ..runs import read_json, write_json
+
+FILE = "threshold.json"
+
+
+@dataclass
+class Threshold:
+    """Where alarms begin: a score above it is an anomaly.
+
+    The split conformal quantile (Vovk et al. 2005; Laxhammar & Falkman 2010): the k-th smallest of n held-out normal scores,
+    k = ceil((n + 1) (1 - rate)). A new normal sample like them is then above it with a probability of at most `rate`; and
+    over all new samples, given these n, the rate of alarms is a Beta(n + 1 - k, k) variable, which `interval` is the 95% of.
+
+    Args:
+        threshold: the score.
+        false_alarm_rate: asked for.
+        scores: of the held-out samples, ascending.
+        unit: what has one score: image, row or window.
+        source: where the held-out samples came from, in words.
+        interval: see above.
+        places: two distances of single places: what is usual among the held-out samples, and more than any of them has.
+        findings: on the data that it was made from.
+    """
+
+    threshold: float
+    false_alarm_rate: float
+    scores: np.ndarray
+    unit: str
+    source: str
+    interval: list[float] = field(default_factory=list)
+    places: tuple[float, float] = (0.0, 1.0)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def fit(cls, scores: np.ndarray, rate: float, unit: str, source: str) -> "Threshold":
+        """The threshold by held-out normal scores, float (n,).
+
+        Raises:
+            DataError: if they are too few for the rate.
+        """
+        count = len(scores)
+        alarms = int((count + 1) * rate + 1e-9)  # n + 1 - k
+        if alarms < 1:
+            least = int(np.ceil(1 / rate - 1e-9)) - 1
+            raise DataError(f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s, and there {'is' if count == 1 else 'are'} {count}.", "Add some, or ask for a higher rate.")
+        scores = np.sort(np.asarray(scores, np.float64))
+        interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
+        return cls(float(scores[count - alarms]), rate, scores, unit, source, interval)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Threshold":
+        """That of a run.
+
+        Raises:
+            ArtifactError: if its file is missing or damaged.
+        """
+        facts = read_json(folder / FILE)
+        try:
+            return cls(float(facts["threshold"]), float(facts["false_alarm_rate"]), np.sort(np.array(facts["scores"], np.float64)), str(facts["unit"]), str(facts["source"]), list(facts["interval"]), tuple(facts["places"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{folder / FILE} is missing or damaged.", f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.") from error
+
+    def write(self, folder: Path) -> None:
+        """Writes threshold.json, in which `threshold` may be edited by hand."""
+        write_json(folder / FILE, {**self.facts(), "places": list(self.places), "scores": self.scores.tolist()})
+
+    def alarms(self, scores: np.ndarray) -> np.ndarray:
+        """Which scores are anomalies, bool."""
+        return scores > self.threshold
+
+    def p_values(self, scores: np.ndarray) -> np.ndarray:
+        """The share of normal samples that would look as odd or odder: (1 + number of held-out scores as high) / (n + 1)."""
+        return (1.0 + len(self.scores) - np.searchsorted(self.scores, scores, "left")) / (len(self.scores) + 1.0)
+
+    def expected(self, count: int) -> list[float]:
+        """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial interval."""
+        alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
+        if not count or not alarms:
+            return []
+        return [float(edge) / count for edge in betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)]
+
+    def facts(self) -> dict[str, Any]:
+        """For metrics.json: all but the scores."""
+        return {"threshold": self.threshold, "false_alarm_rate": self.false_alarm_rate, "interval": self.interval, "samples": len(self.scores), "unit": self.unit, "source": self.source}
+
+    def sentence(self) -> str:
+        """What it promises, in words."""
+        low, high = self.interval
+        return (
+            f"threshold {self.threshold:.6g}: {self.false_alarm_rate:g} of normal {self.unit}s give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
+            f"the true rate lies between {low:.3f} and {high:.3f} (95%)"
+        )
+
+
+def usual_distances(maps: np.ndarray) -> tuple[float, float]:
+    """What is usual among the distances of normal samples' places (their 90% quantile), and 1.5 times the largest."""
+    return (float(np.quantile(maps, 0.9)), 1.5 * float(maps.max())) if maps.size else (0.0, 1.0)

@@ -1,0 +1,143 @@
+"""Figures of an anomaly detector, and its table of predictions. A score is the higher the odder; `anomalous` is what is true."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+from sklearn import metrics
+
+from .conformal import Threshold
+
+ANOMALY, NORMAL = "anomaly", "normal"
+MOST_MAPS = 2_000  # samples whose places are looked at
+_MOST_FALSE = 0.3  # false-positive rate up to which per-region overlap counts (Bergmann et al. 2020)
+_STEPS = 300
+
+
+def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold | float) -> dict[str, float]:
+    """The figures that the labels allow.
+
+    Args:
+        anomalous: bool (n,).
+        scores: float (n,).
+
+    Returns:
+        roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there are
+        anomalies; false_alarm_rate where there are normal samples.
+    """
+    alarms = scores > (threshold.threshold if isinstance(threshold, Threshold) else threshold)
+    values = ranking_metrics(anomalous, scores)
+    if anomalous.any():
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
+        values |= {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
+    if not anomalous.all():
+        values["false_alarm_rate"] = float(alarms[~anomalous].mean())
+    return values
+
+
+def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """roc_auc and average_precision; {} unless both kinds are there."""
+    if anomalous.all() or not anomalous.any():
+        return {}
+    return {"roc_auc": float(metrics.roc_auc_score(anomalous, scores)), "average_precision": float(metrics.average_precision_score(anomalous, scores))}
+
+
+def detection_intervals(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int) -> dict[str, list[float]]:
+    """Percentile intervals (95%) of every figure of `detection_metrics`, by resampling normal samples and anomalies apart."""
+    kinds = [rows for rows in (np.flatnonzero(~anomalous), np.flatnonzero(anomalous)) if len(rows)]
+    generator = np.random.default_rng([seed, 2])
+    draws: dict[str, list[float]] = {}
+    for _ in range(resamples):
+        rows = np.concatenate([generator.choice(rows, len(rows)) for rows in kinds])
+        for name, value in detection_metrics(anomalous[rows], scores[rows], threshold).items():
+            draws.setdefault(name, []).append(value)
+    return {name: [float(edge) for edge in np.percentile(values, [2.5, 97.5])] for name, values in draws.items()}
+
+
+def by_label(labels: np.ndarray, anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, dict[str, float]]:
+    """Of each label: how many give an alarm, and for anomalies how well they are told from the normal samples."""
+    alarms, table = threshold.alarms(scores), {}
+    normal = ~anomalous
+    for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[anomalous]))]:
+        rows = labels == label
+        table[label] = {"alarms": float(alarms[rows].mean()), "median_score": float(np.median(scores[rows])), "support": int(rows.sum())}
+        if anomalous[rows].all() and normal.any():
+            some = rows | normal
+            table[label]["roc_auc"] = float(metrics.roc_auc_score(anomalous[some], scores[some]))
+    return table
+
+
+def place_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
+    """How well the places of anomalies are found.
+
+    Args:
+        masks: bool (images, height, width); all False for normal images.
+        maps: the distances, float (images, height, width).
+
+    Returns:
+        pixel_roc_auc, and per_region_overlap: the mean share of each connected anomaly that is found, integrated over
+        false-positive rates of pixels up to 0.3, and divided by that (Bergmann et al. 2020); {} without any anomalous pixel.
+    """
+    if not masks.any() or masks.all():
+        return {}
+    return {"pixel_roc_auc": float(metrics.roc_auc_score(masks.ravel(), maps.ravel())), "per_region_overlap": _region_overlap(masks, maps)}
+
+
+def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:
+    normal = np.sort(maps[~masks])
+    rates = np.linspace(0, _MOST_FALSE, _STEPS + 1)
+    # the threshold that a share of the normal pixels lies above
+    thresholds = normal[np.clip(np.ceil((1 - rates) * len(normal)).astype(int) - 1, 0, len(normal) - 1)]
+    overlaps = []
+    for mask, distances in zip(masks, maps):
+        regions, count = ndimage.label(mask, np.ones((3, 3)))
+        for number in range(1, count + 1):
+            inside = np.sort(distances[regions == number])
+            overlaps.append(1 - np.searchsorted(inside, thresholds, "right") / len(inside))
+    return float(np.trapezoid(np.mean(overlaps, 0), rates) / _MOST_FALSE)
+
+
+def series_metrics(anomalous: np.ndarray, alarms: np.ndarray) -> dict[str, float]:
+    """Figures by point and by event of a series.
+
+    Args:
+        anomalous, alarms: bool (points,).
+
+    Returns:
+        point_f1; event_f1, event_precision (share of the alarms, runs of points, that touch an anomaly) and event_recall
+        (share of the anomalies that an alarm touches); {} where no point is an anomaly.
+    """
+    if not anomalous.any():
+        return {}
+    true, told = _runs(anomalous), _runs(alarms)
+    recall = float(np.mean([alarms[first:end].any() for first, end in true]))
+    precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"point_f1": float(metrics.f1_score(anomalous, alarms, zero_division=0)), "event_f1": f1, "event_precision": precision, "event_recall": recall}
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
+
+
+def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None) -> pd.DataFrame:
+    """One row per sample: `item`, `score`, `p_value`, `verdict`, `label` where it is known, `error` if some could not be read."""
+    failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
+    verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
+    table = pd.DataFrame({"item": list(items), "score": np.where(failed, math.nan, scores), "p_value": np.where(failed, math.nan, threshold.p_values(scores)), "verdict": verdicts})
+    if labels is not None:
+        table["label"] = list(labels)
+    return table.assign(error=list(errors)) if failed.any() else table
+
+
+def detection_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table as one dict per row."""
+    records = []
+    for row in table.to_dict("records"):
+        if not row.get("error"):
+            row.pop("error", None)
+        records.append({name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()})
+    return records

@@ -1,0 +1,174 @@
+"""Pictures of an anomaly detector: scores, curves, heat maps, a series with its alarms."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn import metrics
+
+from .heat import overlay
+from .plots import save_figure, short
+
+_NORMAL, _ODD, _MARK = "#0b6e99", "#c0392b", "#222222"
+_BINS = 40
+_MOST_POINTS = 20_000  # drawn of a series
+
+
+def plot_scores(path: Path, scores: np.ndarray, anomalous: np.ndarray, held_out: np.ndarray, threshold: float) -> None:
+    """Histogram of scores with the threshold.
+
+    Args:
+        scores, anomalous: of the test, float and bool (n,).
+        held_out: scores that the threshold was made from.
+    """
+    figure = Figure((7.2, 4.2), layout="constrained")
+    axis = figure.subplots()
+    everything = np.concatenate([scores, held_out, [threshold]])
+    wide = everything.min() > 0 and np.quantile(everything, 0.99) > 20 * np.median(everything)
+    low, high = everything.min(), everything.max()
+    edges = np.geomspace(low, high, _BINS + 1) if wide and high > low else np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    groups = [(held_out, f"normal, held out for the threshold ({len(held_out)})", _NORMAL, "step"), (scores[~anomalous], f"normal, test ({(~anomalous).sum()})", _NORMAL, "bar"), (scores[anomalous], f"anomalies, test ({anomalous.sum()})", _ODD, "bar")]
+    for values, label, color, kind in groups:
+        if len(values):
+            style = {"histtype": "step", "linewidth": 1.5} if kind == "step" else {"alpha": 0.45}
+            axis.hist(values, edges, weights=np.full(len(values), 1 / len(values)), color=color, label=label, **style)
+    axis.axvline(threshold, color=_MARK, linestyle="--", linewidth=1.2, label=f"threshold {threshold:.4g}")
+    axis.set(xlabel="score", ylabel="share of the group", title="scores")
+    if wide:
+        axis.set_xscale("log")
+    axis.legend(frameon=False, fontsize=8)
+    axis.grid(alpha=0.25)
+    save_figure(figure, path)
+
+
+def plot_ranking(path: Path, anomalous: np.ndarray, scores: dict[str, np.ndarray], threshold: float) -> None:
+    """ROC and precision-recall curves of the model, which comes first, and of what stands beside it.
+
+    Args:
+        scores: {name: float (n,)}.
+        threshold: of the model; marked on its curves.
+    """
+    figure = Figure((9.2, 4.3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for number, (name, values) in enumerate(scores.items()):
+        color, width = (_NORMAL, 2.0) if number == 0 else (f"C{number + 6}", 1.1)
+        false, true, _ = metrics.roc_curve(anomalous, values)
+        precision, recall, _ = metrics.precision_recall_curve(anomalous, values)
+        left.plot(false, true, color=color, linewidth=width, label=f"{name}: area {metrics.auc(false, true):.3f}")
+        right.plot(recall, precision, color=color, linewidth=width, label=f"{name}: {metrics.average_precision_score(anomalous, values):.3f}")
+    alarms = next(iter(scores.values())) > threshold
+    left.plot(alarms[~anomalous].mean(), alarms[anomalous].mean(), "o", color=_MARK, label="threshold")
+    if alarms.any():
+        right.plot(alarms[anomalous].mean(), anomalous[alarms].mean(), "o", color=_MARK, label="threshold")
+    left.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--")
+    left.set(xlabel="false-alarm rate", ylabel="share of anomalies found", title="ROC", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    right.set(xlabel="share of anomalies found (recall)", ylabel="share of alarms that are right (precision)", title="precision and recall, average precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    for axis in (left, right):
+        axis.grid(alpha=0.25)
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    right.legend(frameon=False, fontsize=8, loc="lower left")
+    save_figure(figure, path)
+
+
+def plot_maps(path: Path, images: np.ndarray, rows: list[dict[str, Any]], maps: np.ndarray, scale: tuple[float, float], masks: list, reconstructions: np.ndarray | None) -> None:
+    """A sheet of pictures, each beside its mask, its reconstruction and its heat map.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        rows: of each, {`item`, `label`, `score`, `verdict`}.
+        maps: the distances, float (n, height, width).
+        scale: distances where the heat begins and where it is full.
+        masks: bool (height, width), or None where there is none.
+        reconstructions: levels 0 to 255, as `images`; None where there are none.
+    """
+    masked = any(mask is not None for mask in masks)
+    names = ["picture", *(["mask"] if masked else []), *(["reconstruction"] if reconstructions is not None else []), "distance"]
+    blocks = 2 if len(images) > 1 else 1
+    lines = max(1, -(-len(images) // blocks))
+    figure = Figure((1.75 * len(names) * blocks + 0.3, 2.0 * lines + 0.7), layout="constrained")
+    axes = figure.subplots(lines, len(names) * blocks, squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for place, (image, row, distances) in enumerate(zip(images, rows, maps)):
+        line, start = place // blocks, len(names) * (place % blocks)
+        shown = {"picture": image, "distance": overlay(image, heat_of(distances, scale))}
+        if masks[place] is not None:
+            shown["mask"] = masks[place].astype(np.uint8)[..., None] * 255
+        if reconstructions is not None:
+            shown["reconstruction"] = reconstructions[place].round().astype(np.uint8)
+        titles = {"picture": f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}", "distance": f"{row['verdict']}\n{row['score']:.4g}", "mask": "mask", "reconstruction": "reconstruction"}
+        for axis, name in zip(axes[line, start : start + len(names)], names):
+            if name in shown:
+                picture = shown[name]
+                axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
+                axis.set_title(titles[name], fontsize=7)
+    figure.suptitle("where they differ from what is normal: mistakes first, then the highest scores", fontsize=10)
+    save_figure(figure, path)
+
+
+def heat_of(distances: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """Distances as heat, 0 to 1: 0 where normal samples usually are, 1 where hardly any is."""
+    low, high = scale
+    return np.clip((distances - low) / max(high - low, 1e-12), 0, 1)
+
+
+def plot_series(path: Path, values: np.ndarray, columns: list[str], scores: np.ndarray, threshold: float, alarms: np.ndarray, anomalous: np.ndarray | None, title: str) -> None:
+    """A series with the score of each point below it; alarms and known anomalies are shaded.
+
+    Args:
+        values: float (points, channels).
+        scores: of the window that each point lies in, float (points,); NaN where there is none.
+        alarms: bool (points,).
+        anomalous: bool (points,), or None.
+    """
+    shown = slice(0, _MOST_POINTS)
+    values, scores, alarms = values[shown], scores[shown], alarms[shown]
+    channels = min(values.shape[1], 4)
+    figure = Figure((11, 1.5 * channels + 2.6), layout="constrained")
+    axes = figure.subplots(channels + 1, 1, sharex=True, squeeze=False)[:, 0]
+    for number in range(channels):
+        axes[number].plot(values[:, number], color=_NORMAL, linewidth=0.7)
+        axes[number].set_ylabel(short(columns[number], 16))
+    axes[-1].step(np.arange(len(scores)), scores, color=_MARK, linewidth=0.9, where="mid")
+    axes[-1].axhline(threshold, color=_ODD, linestyle="--", linewidth=1, label=f"threshold {threshold:.4g}")
+    finite = scores[np.isfinite(scores)]
+    if len(finite) and finite.min() > 0 and finite.max() > 50 * np.median(finite):
+        axes[-1].set_yscale("log")
+    axes[-1].set(ylabel="score", xlabel="point")
+    for axis in axes:
+        _shade(axis, alarms, _ODD, 0.25, "alarm")
+        if anomalous is not None:
+            _shade(axis, anomalous[shown], "#e8a800", 0.45, "known anomaly")
+        axis.margins(x=0)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
+    axes[-1].legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper left")
+    figure.suptitle(title, fontsize=10)
+    save_figure(figure, path)
+
+
+def _shade(axis, flags: np.ndarray, color: str, alpha: float, label: str) -> None:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
+    for number, (first, end) in enumerate(zip(edges[::2], edges[1::2])):
+        axis.axvspan(first - 0.5, end - 0.5, color=color, alpha=alpha, linewidth=0, label=label if number == 0 else None)
+
+
+def plot_columns(path: Path, columns: list[str], normal: np.ndarray, odd: np.ndarray, title: str) -> None:
+    """How much each column adds to the distance, of normal samples and of alarms, the most telling first.
+
+    Args:
+        normal, odd: mean distance by column, float (columns,).
+    """
+    order = np.argsort(-(odd / np.maximum(normal, 1e-12)))[:20][::-1]
+    figure = Figure((7, 1.2 + 0.34 * len(order)), layout="constrained")
+    axis = figure.subplots()
+    places = np.arange(len(order))
+    axis.barh(places + 0.2, np.maximum(odd[order], 1e-12), height=0.38, color=_ODD, alpha=0.7, label="alarms")
+    axis.barh(places - 0.2, np.maximum(normal[order], 1e-12), height=0.38, color=_NORMAL, alpha=0.7, label="held-out normal")
+    axis.set_yticks(places, [short(columns[column], 28) for column in order])
+    axis.set(xlabel="mean distance from the reconstruction", xscale="log", title=title)
+    axis.grid(alpha=0.25, axis="x")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    save_figure(figure, path)

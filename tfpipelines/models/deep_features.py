@@ -1,0 +1,155 @@
+"""An autoencoder of what a pretrained backbone says of each place of an image."""
+
+import math
+
+import keras
+import numpy as np
+
+from ..config.backbones import BUNDLED, backbone_source
+from ..errors import ConfigError, nearest
+from .backbones import Backbone, load_backbone
+from .efficientnet_lite import SMALLEST
+from .finetuned import InferenceMode, scale
+from .image_autoencoders import dense_stack
+from .layers import Builder
+from .reconstruction import Reconstructor, reconstructor, standardize
+
+FEATURES = "features"  # name of the layer that gives the features to be reconstructed
+_STRIDES = (8, 16, 32)  # input pixels to a place of the layers that `auto` stands for
+
+
+def feature_autoencoder(
+    backbone: Backbone,
+    input_shape: tuple[int, int, int],
+    layers: tuple[str, ...] | str = "auto",
+    grid: int | str = "auto",
+    neighbours: int = 3,
+    bottleneck: str = "place",
+    units: tuple[int, ...] = (128,),
+    latent: int = 32,
+    activation: str = "relu",
+    initializer: str = "he_normal",
+    normalization: str = "batch",
+    dropout: float = 0.0,
+    weight_decay: float = 0.0,
+    noise: float = 0.0,
+    loss: str = "l2",
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Layers of several depths of a frozen backbone, brought to one grid, pass through a bottleneck.
+
+    After Shi et al. 2021 (DFR: deep feature reconstruction), with the neighbourhoods of Roth et al. 2022 (PatchCore).
+
+    Args:
+        backbone: of images.
+        input_shape: (height, width, channels), as the backbone takes them.
+        layers: names of the backbone's layers; `auto`: see `default_layers`.
+        grid: places a side; `auto`: as in the finest layer.
+        neighbours: side of the mean filter over each layer's output; 1: none.
+        bottleneck: `place`: every place by itself, wherever it is, which suits textures; `image`: all places together, which
+            suits objects that are seen in one pose.
+        units: width of the encoder's dense layers, at each place or over all of them; the decoder mirrors them.
+        latent: numbers that each place, or the image, has to pass through.
+        dropout: share of channels dropped after each convolution.
+        noise: deviation of Gaussian noise on the standardized features while training.
+        loss: `l2`, `l1` or `cosine`.
+        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the model
+            one that can be trained.
+
+    Returns:
+        Model: levels 0 to 255 (batch, height, width, channels) -> `target` and `reconstruction`, standardized features
+        (batch, rows, columns, channels).
+
+    Raises:
+        ConfigError: if the backbone has no such layers.
+    """
+    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    inputs = keras.Input(input_shape, name="levels")
+    names = default_layers(backbone, input_shape) if layers == "auto" else layers
+    maps = backbone_maps(backbone, names)
+    maps.trainable = False
+    outputs = (InferenceMode(maps) if fused else maps)(scale(inputs, backbone.scaling))
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    features = keras.layers.Identity(name=FEATURES)(join_maps(outputs, grid, neighbours))  # (B, rows, columns, D)
+    target = standardize(features)
+    x = keras.layers.GaussianNoise(noise, seed=build.seed(), name="noise")(target) if noise else target
+    whole, shape = bottleneck == "image", features.shape[1:]
+    x = dense_stack(build, keras.layers.Flatten(name="flatten")(x) if whole else x, units, dropout, "encoder")
+    x = keras.layers.Dense(latent, name="latent", **build.kernel("glorot_uniform"))(x)
+    x = dense_stack(build, x, units[::-1], dropout, "decoder")
+    x = keras.layers.Dense(math.prod(shape) if whole else shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
+    reconstruction = keras.layers.Reshape(shape, name="map")(x) if whole else x
+    return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, fused)
+
+
+def join_maps(maps: list, grid: int | str = "auto", neighbours: int = 3):
+    """Feature maps of several sizes side by side on one grid, (batch, rows, columns, channels of all)."""
+    rows, columns = max(map(lambda x: x.shape[1], maps)), max(map(lambda x: x.shape[2], maps))
+    if grid != "auto":
+        rows, columns = max(1, round(grid * rows / max(rows, columns))), max(1, round(grid * columns / max(rows, columns)))
+    joined = []
+    for x in maps:
+        if neighbours > 1:
+            x = keras.ops.average_pool(x, min(neighbours, *x.shape[1:3]), 1, "same")
+        joined.append(x if tuple(x.shape[1:3]) == (rows, columns) else keras.ops.image.resize(x, (rows, columns), "bilinear"))
+    return keras.ops.concatenate(joined, -1) if len(joined) > 1 else joined[0]
+
+
+def backbone_maps(backbone: Backbone, names: tuple[str, ...] | list[str]) -> keras.Model:
+    """The part of a backbone that leads to some of its layers: images, scaled -> their outputs."""
+    known = [layer.name for layer in backbone.model.layers]
+    for name in names:
+        if name not in known:
+            guess = nearest(name, known)
+            raise ConfigError(f"model.layers: {backbone.name} has no layer {name!r}.", f"Did you mean {guess}?" if guess else f"Its last ones: {', '.join(known[-10:])}.")
+        if len(backbone.model.get_layer(name).output.shape) != 4:
+            raise ConfigError(f"model.layers: the output of {name} is no feature map.", "Name layers whose output is (batch, rows, columns, channels).")
+    return keras.Model(backbone.model.input, [backbone.model.get_layer(name).output for name in names], name=f"{backbone.model.name}_maps")
+
+
+def default_layers(backbone: Backbone, input_shape: tuple[int, int, int], strides: tuple[int, ...] = _STRIDES) -> list[str]:
+    """The last layer, an addition where there are some, before the map shrinks further than by each of `strides`.
+
+    Raises:
+        ConfigError: if it has no such layer.
+    """
+    layers = [layer for layer in backbone.model.layers if isinstance(layer.output, keras.KerasTensor) and len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer)]
+    outputs = keras.Model(backbone.model.input, [layer.output for layer in layers])(np.zeros((1, *input_shape), np.float32), training=False)
+    found = []
+    for stride in strides:
+        there = [layer for layer, output in zip(layers, outputs) if -(-input_shape[0] // output.shape[1]) == stride and output.shape[1] > 1]
+        additions = [layer for layer in there if isinstance(layer, keras.layers.Add)]
+        found += [(additions or there)[-1].name] if there else []
+    if not found:
+        raise ConfigError(f"{backbone.name} has no layer whose map is 1/{strides[0]} to 1/{strides[-1]} as high as images of {input_shape[0]} pixels.", "Name some with model.layers, or enlarge the images: data.size=128.")
+    return found
+
+
+def feature_network(core: keras.Model) -> keras.Model:
+    """The part of a feature autoencoder that stands still: levels -> features."""
+    return keras.Model(core.input, core.get_layer(FEATURES).output, name="features_model")
+
+
+def reconstructing_part(core: Reconstructor) -> Reconstructor:
+    """The part that is trained: features -> what the core gives. It shares its layers."""
+    part = Reconstructor(core.get_layer(FEATURES).output, core.output, name="reconstruction")
+    part.loss_name = core.loss_name
+    return part
+
+
+def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:
+    """Two middle stages of the bundled backbone: levels 0 to 255, grey or RGB -> features (batch, rows, columns, channels).
+
+    Images smaller than the backbone takes are enlarged.
+    """
+    size = tuple(max(side, SMALLEST) for side in input_shape[:2])
+    backbone = load_backbone(backbone_source(BUNDLED), size=size, seed=seed)
+    inputs = x = keras.Input(input_shape, name="levels")
+    if size != tuple(input_shape[:2]):
+        x = keras.ops.image.resize(x, size, "bilinear")
+    if input_shape[-1] == 1:
+        x = keras.ops.repeat(x, 3, -1)
+    outputs = backbone_maps(backbone, default_layers(backbone, (*size, 3), (8, 16)))(scale(x, backbone.scaling))
+    return keras.Model(inputs, join_maps(outputs), name="extractor")

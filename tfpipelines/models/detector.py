@@ -1,0 +1,97 @@
+"""The model file of an anomaly detector: raw input -> score, map of distances and reconstruction."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .artifact import save_model
+from .reconstruction import distances
+
+
+class NumbersFront:
+    """Stands where images have their `ImageFront`: numbers come as they are.
+
+    Args:
+        shape: of one sample: (columns,) or (length, channels).
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = tuple(shape)
+
+    def input(self) -> keras.KerasTensor:
+        """The symbolic input: float32 (batch, *shape)."""
+        return keras.Input(self.shape, dtype="float32", name="numbers")
+
+    def symbolic(self, numbers: keras.KerasTensor) -> keras.KerasTensor:
+        """The same."""
+        return numbers
+
+
+class DetectorArtifact:
+    """Preprocessing + core + score as one model.
+
+    Args:
+        front: an `ImageFront` or `NumbersFront`.
+        core: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
+        facts: JSON values that travel in the file's metadata.
+        distance: `l2`, `l1`, `ssim` or `cosine`, see `reconstruction.distances`; not used where the core says `surprise`.
+        pooling: of the distances of all places: `max`, `mean`, or `top`, the mean of the largest.
+        top: share of places that counts with `top`.
+        smoothing: images: side in pixels of the mean filter that goes twice over the distances; 0: none.
+
+    Attributes:
+        model: raw input -> {`score` float32 (batch,), `map` float32 (the distances: (batch, height, width) of images, the shape
+            of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
+    """
+
+    def __init__(self, front, core: keras.Model, facts: dict, *, distance: str = "l2", pooling: str = "top", top: float = 0.05, smoothing: int = 0):
+        self.core, self.facts = core, facts
+        raw = front.input()
+        outputs = core(front.symbolic(raw))
+        places = outputs["surprise"] if "surprise" in outputs else distances(outputs["target"], outputs["reconstruction"], distance)
+        images = len(front.shape) == 3
+        if images:
+            places = _as_large(keras.ops.mean(places, -1, keepdims=True), front.shape[:2])  # (B, H, W, 1)
+            for _ in range(2 if smoothing > 1 else 0):
+                places = keras.ops.average_pool(places, min(smoothing, *front.shape[:2]), 1, "same")
+            places = places[..., 0]
+        by_place = keras.ops.mean(places, -1) if len(front.shape) == 2 else places  # of all channels of a window
+        answer = {"score": pool(by_place, pooling, top), "map": places}
+        if "restored" in outputs:
+            answer["reconstruction"] = outputs["restored"]
+        self.model = keras.Model(raw, answer, name="detector")
+
+    def set_weights(self, values: list[np.ndarray]) -> None:
+        """Assigns the core's weights, in the order of `core.weights`."""
+        for variable, value in zip(self.core.weights, values, strict=True):
+            variable.assign(value)
+
+    def save(self, path: Path) -> None:
+        """Writes a .keras file without optimizer; the facts stand in its metadata.json under `tfpipelines`."""
+        save_model(self.model, path, self.facts)
+
+
+def pool(places, pooling: str, top: float):
+    """One number of each sample from the distances of its places, (batch, ...) -> (batch,)."""
+    size = int(np.prod(places.shape[1:]))
+    flat = keras.ops.reshape(places, (-1, size))
+    if pooling == "mean":
+        return keras.ops.mean(flat, -1)
+    if pooling == "max":
+        return keras.ops.max(flat, -1)
+    return keras.ops.mean(keras.ops.top_k(flat, max(1, round(top * size)))[0], -1)
+
+
+def scores_only(model: keras.Model) -> keras.Model:
+    """The part of a detector that gives nothing but scores, (batch,)."""
+    return part_of(model, "score")
+
+
+def part_of(model: keras.Model, *names: str) -> keras.Model:
+    """The part of a detector that gives some of its outputs: the one, or a dict of several."""
+    return keras.Model(model.input, model.output[names[0]] if len(names) == 1 else {name: model.output[name] for name in names})
+
+
+def _as_large(places, size: tuple[int, int]):
+    return places if tuple(places.shape[1:3]) == tuple(size) else keras.ops.image.resize(places, size, "bilinear")

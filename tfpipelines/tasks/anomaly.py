@@ -1,0 +1,211 @@
+"""Anomaly detection in images: an autoencoder of normal ones, or of what a pretrained backbone says of them."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import config, datasets, evaluation, models
+from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
+from tfpipelines.config.autoencoders import Features, ImageAutoencoder
+from tfpipelines.errors import ConfigError, counted
+
+from .base import Phase
+from .detection import Detection
+
+_SHOWN = 12
+_INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
+_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
+
+
+class FeaturePhase(Phase):
+    """Trains what reconstructs the features, which the frozen backbone gives of each image once."""
+
+    name, quick = "reconstruction", True
+
+    def __init__(self, task: "ImageAnomalies", core, features: np.ndarray, rows: np.ndarray):
+        super().__init__(task, models.reconstructing_part(core))
+        self.store = datasets.FeatureStore(features)
+        split = task.samples.frame["split"].loc[rows].to_numpy()
+        self.train, self.held_out = (np.flatnonzero(split == name) for name in ("train", "validation"))
+
+    def training_batches(self, first_step: int, last_step: int):
+        return self.task._training_batches(self.store, self.train, first_step, last_step)
+
+    def validation_batches(self):
+        return datasets.evaluation_batches(self.store, self.held_out, None, batch_size=self.settings.batch_size)
+
+
+class ImageAnomalies(Detection):
+    """The task `anomaly`."""
+
+    class Pipeline(AnomalyPipeline):
+        """An anomaly pipeline."""
+
+        default_network = "feature"
+
+        task: Literal["anomaly"] = "anomaly"
+        data: AnomalyImageData
+        model: ImageAutoencoder = Features()
+
+    unit = "image"
+    source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad", "masks")
+    reading_fields = (*source_fields, "normal", "max_pixels", "cache")
+    place_fields = ("layout", "root", "masks", "normal")
+
+    @cached_property
+    def source(self) -> "config.BackboneSource | None":
+        """What `model.backbone` means; None for networks without one."""
+        return config.backbone_source(self.pipeline.model.backbone) if self.pipeline.model.name == "feature" else None
+
+    def preflight(self) -> list[str]:
+        if self.source is None:
+            return []
+        data = self.pipeline.data
+        config.require_weights(self.pipeline.model.weights, self.source)
+        if data.channels == 1 and self.source.known:
+            raise ConfigError(f"data.channels: {self.source.name} takes images of 3 channels.", "Leave data.channels out: grey images become RGB by themselves.")
+        if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
+            raise ConfigError(f"data.size: {self.source.name} takes images from {models.SMALLEST} pixels up.", "Enlarge small images: data.size=128, for example.")
+        return []
+
+    def begin(self) -> None:
+        if self.source is not None:
+            self._load_backbone()
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
+        data = self.pipeline.data
+        fields = self._data(*self.source_fields)
+        if splitting:
+            fields |= self._data("normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
+            size, channels = data.size, 3 if self.source and self.source.known else self._load_backbone().channels if self.source else data.channels
+        else:
+            fields |= {"normal": data.normal, "usual": self._normal}
+            size, channels = self.front.size, self.front.channels
+        read = partial(datasets.read_normal_images, seed=self.pipeline.seed, splitting=splitting, **fields)
+        samples = datasets.read_image_samples(findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS))
+        self.front = samples.front
+        return samples
+
+    def recall(self, facts: dict[str, Any]) -> None:
+        super().recall(facts)
+        self.front = self._front(tuple(facts["size"]), facts["channels"])
+
+    def training_batches(self, first_step: int, last_step: int):
+        return self._training_batches(self.samples.store, self.samples.rows("train"), first_step, last_step, augmentation=self._augmentation)
+
+    # --- model
+    def build(self, fused: bool):
+        if self.source is None:
+            return self._network(models.IMAGE_AUTOENCODERS, fused)
+        return self._network({"feature": models.feature_autoencoder}, fused, self._load_backbone())
+
+    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
+        if self.source is None:
+            yield Phase(self, core)
+            return
+        rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
+        network = models.feature_network(core)
+        shape = network.output.shape[1:]
+        size = 4 * len(rows) * math.prod(shape)
+        if self._augmentation.active or size > datasets.MEMORY_SHARE * datasets.free_memory():
+            some = evaluation.some_rows(self.samples.rows("train"), self.pipeline.seed)[:512]
+            self._standardize(core, network.predict(self._batches(self.samples, some), verbose=0))
+            yield Phase(self, core)
+            return
+        with self._timed("features"):
+            features = network.predict(self._batches(self.samples, rows), verbose=0).astype(np.float32)
+        note(f"features of {counted(len(rows), 'image')} by the frozen backbone: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
+        self._standardize(core, features[: len(self.samples.rows("train"))])
+        yield FeaturePhase(self, core, features, rows)
+
+    def _standardize(self, core, features: np.ndarray) -> None:
+        axes = (0, 1, 2)
+        models.set_statistics(core, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        import tensorflow as tf
+
+        data = self.pipeline.data
+        resize = tf.function(self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])
+        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
+        part = models.part_of(model, "score", "map") if explain else models.scores_only(model)
+        read, scores, pictures, explanations = [], [np.zeros(0)], [np.zeros((0, *self.front.shape), np.uint8)], []
+        for some, images in datasets.decoded(entries, lambda image: resize(tf.constant(image)).numpy(), self.front.channels, batch_size, data.background, data.max_pixels):
+            read += some
+            images = images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
+            answer = part.predict_on_batch(images)
+            scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
+            if explain:
+                pictures.append(images)
+                explanations += [{"heat": evaluation.heat_of(np.asarray(place, np.float64), self.threshold.places).round(3).tolist()} for place in answer["map"]]
+        table = self._table([entry.item for entry in read], np.concatenate(scores), [entry.error for entry in read], explanations if explain else None)
+        if explain:
+            table.attrs["pictures"] = evaluation.Pictures(np.concatenate(pictures))
+        return table
+
+    def draw_explanations(self, table, path: Path) -> None:
+        images = table.attrs["pictures"].images
+        rows = [(number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None]
+        entries = [{"item": row["item"], "answer": row["verdict"], "figure": f"score {row['score']:.4g}, p = {row['p_value']:.3f}"} for _, row in rows]
+        heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
+        note = "Left the picture as the network sees it, right the same in grey: the brighter a place, the farther it is from what is normal; where nothing shines, it is as normal pictures are."
+        evaluation.write_heat(path, "Where the pictures differ from what is normal", note, entries, images[[number for number, _ in rows]], heats)
+
+    def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        frame = samples.frame.loc[rows]
+        figures: dict[str, float] = {}
+        masks: dict[int, np.ndarray] = {}
+        if frame["mask"].notna().any():
+            masks = datasets.read_masks(frame, models.ImageFront(self.front.size, 1, self.pipeline.data.resize, "nearest", False), self.pipeline.data.max_pixels)
+            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[: evaluation.MOST_MAPS]
+            figures = evaluation.place_metrics(np.stack([masks[row] for row in known]), self._maps(model, samples, known))
+        if plots is not None:
+            self._draw(model, threshold, samples, rows, scores, masks, plots)
+        return figures
+
+    def _draw(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path) -> None:
+        frame, alarms = samples.frame.loc[rows], threshold.alarms(scores)
+        wrong = alarms != frame["anomalous"].to_numpy(bool)
+        order = np.concatenate([np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2], np.argsort(-scores)])
+        shown = np.array(list(dict.fromkeys(order.tolist()))[:_SHOWN], np.int64)
+        answer = model.predict(self._batches(samples, rows[shown]), verbose=0)
+        entries = [{"item": row["item"], "label": row["label"], "score": scores[place], "verdict": evaluation.ANOMALY if alarms[place] else evaluation.NORMAL} for place, row in zip(shown, frame.iloc[shown].to_dict("records"))]
+        pictures = samples.store.images(rows[shown])
+        evaluation.plot_maps(plots / "heat.png", pictures, entries, answer["map"], threshold.places, [masks.get(row) for row in rows[shown]], answer.get("reconstruction"))
+
+    # --- details
+    def _load_backbone(self):
+        data, model = self.pipeline.data, self.pipeline.model
+        size = self.front.size if self.front is not None else None if data.size == "auto" else (data.size,) * 2 if isinstance(data.size, int) else tuple(data.size)
+        return models.load_backbone(self.source, model.weights, "auto", size, self.pipeline.seed)
+
+    @property
+    def _augmentation(self) -> "datasets.Augmentation":
+        return datasets.Augmentation(**dict(self.pipeline.data.augment))
+
+    def _front(self, size: tuple[int, int], channels: int):
+        data = self.pipeline.data
+        if self.source is not None and self.source.kind == "bundled":
+            size = tuple(max(side, models.SMALLEST) for side in size)
+        return models.ImageFront(size, channels, data.resize, data.filter, data.antialias)
+
+    def _batches(self, samples, rows: np.ndarray):
+        batch = max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
+        return datasets.evaluation_batches(samples.store, rows, None, batch_size=batch)
+
+    def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
+        return samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0
+
+    def _features(self, samples, rows: np.ndarray) -> np.ndarray:
+        features = self._extractor.predict(self._batches(samples, rows), verbose=0)
+        return features.reshape(len(rows), -1, features.shape[-1])
+
+    @cached_property
+    def _extractor(self):
+        return models.feature_extractor(self.front.shape, self.pipeline.seed)

@@ -1,0 +1,124 @@
+"""Anomaly detection in time series, window by window."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, models
+from tfpipelines.config.anomaly import AnomalyPipeline, AnomalySeriesData
+from tfpipelines.config.autoencoders import Conv1DSeries, SeriesAutoencoder
+
+from .detection import Detection
+
+_INFERENCE_BATCH = 256
+
+
+class SeriesAnomalies(Detection):
+    """The task `anomaly-series`."""
+
+    class Pipeline(AnomalyPipeline):
+        """An anomaly-series pipeline."""
+
+        default_network = "conv1d"
+
+        task: Literal["anomaly-series"] = "anomaly-series"
+        data: AnomalySeriesData
+        model: SeriesAutoencoder = Conv1DSeries()
+
+    unit = "window"
+    source_fields = ("time_column", "series_column", "label_column", "split_column", "on_bad")
+    reading_fields = (*source_fields, "intervals", "normal")
+    place_fields = ("intervals", "normal")
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.WindowSamples":
+        fields = self._data(*self.source_fields, "window", "intervals", "normal")
+        if splitting:
+            fields |= self._data("test_path", "columns", "stride", "validation", "test", "limit", "on_leak")
+        else:
+            fields |= {"columns": tuple(self.columns), "usual": self._normal}
+        samples = datasets.read_series(path, findings, splitting=splitting, **fields)
+        self.columns = samples.columns
+        self.front = models.NumbersFront(samples.store.shape)
+        return samples
+
+    def recall(self, facts: dict[str, Any]) -> None:
+        super().recall(facts)
+        self.columns = list(facts["columns"])
+        self.front = models.NumbersFront((facts["window"], len(self.columns)))
+
+    # --- model
+    def build(self, fused: bool):
+        core = self._network(models.SERIES_AUTOENCODERS, fused)
+        models.set_statistics(core, *self._statistics)
+        return core
+
+    @property
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Center and spread of each channel over the training windows."""
+        windows = self.samples.store.windows(self.samples.rows("train"))
+        return datasets.column_statistics(windows.reshape(-1, windows.shape[-1]), self.pipeline.data.scaling)
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        items, errors, scores, explanations = [], [], [np.zeros(0)], []
+        part = model if explain else models.part_of(model, "score", "map")
+        for name, points, error in datasets.raw_series(inputs, self.front.shape[0], self.columns, **self._data("time_column", "series_column", "label_column", "on_bad")):
+            if points is None:
+                items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]
+                scores.append(np.zeros(1))
+                continue
+            store = datasets.WindowStore(points.values.astype(np.float32), np.array(datasets.windows_of(points.segments, self.front.shape[0]), np.int64), self.front.shape[0])
+            windows = store.windows(np.arange(len(store.starts)))
+            answer = part.predict(windows, batch_size=batch_size, verbose=0)
+            scores.append(answer["score"].astype(np.float64))
+            items += [f"{points.times[start]} to {points.times[start + store.length - 1]}" for start in store.starts]
+            errors += [""] * len(store.starts)
+            if explain:
+                explanations += [self._explain(points, start, windows[row], answer["map"][row], answer["reconstruction"][row]) for row, start in enumerate(store.starts)]
+        return self._table(items, np.concatenate(scores), errors, explanations if explain else None)
+
+    def _explain(self, points, start: int, window: np.ndarray, distances: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
+        """The guilty channels, with what they are and were expected to be at the point that is farthest off."""
+        worst = int(distances.mean(-1).argmax())
+        return {"columns": evaluation.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst]), "at": str(points.times[start + worst])}
+
+    def draw_explanations(self, table, path: Path) -> None:
+        evaluation.write_columns(path, "Which channels differ from what is normal, and when", [row for row in table.to_dict("records") if row["explanation"] is not None])
+
+    def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        points, frame, window = samples.test, samples.frame.loc[rows], self.front.shape[0]
+        by_window, alarms = np.full(len(points.values), np.nan), np.zeros(len(points.values), bool)
+        seen = np.zeros(len(points.values), bool)
+        alarmed = threshold.alarms(scores)
+        if len(rows):
+            for start, score in zip(frame["start"], scores):
+                by_window[start : start + window] = np.fmax(by_window[start : start + window], score)
+                seen[start : start + window] = True
+            odd = rows[alarmed]
+            for start, distances in zip(frame["start"][alarmed], self._maps(model, samples, odd).mean(-1) if len(odd) else ()):
+                alarms[start : start + window] |= distances > min(threshold.threshold, distances.max() / 2)
+        figures = evaluation.series_metrics(points.anomalous[seen], alarms[seen]) if points.anomalous is not None else {}
+        if plots is not None:
+            self._draw(points, by_window, threshold.threshold, alarms, plots)
+        return figures
+
+    def _draw(self, points, scores: np.ndarray, threshold: float, alarms: np.ndarray, plots: Path) -> None:
+        """The whole series, and a closer look at the highest score."""
+        evaluation.plot_series(plots / "series.png", points.values, points.columns, scores, threshold, alarms, points.anomalous, f"the test series with the score of each window; {int(alarms.sum())} points give an alarm")
+        if np.isfinite(scores).any():
+            middle = int(np.nanargmax(scores)) + self.front.shape[0] // 2
+            near = slice(max(0, middle - 8 * self.front.shape[0]), middle + 8 * self.front.shape[0])
+            known = None if points.anomalous is None else points.anomalous[near]
+            evaluation.plot_series(plots / "highest.png", points.values[near], points.columns, scores[near], threshold, alarms[near], known, f"around the highest score, from {points.times[near.start]} on")
+
+    # --- details
+    def _batches(self, samples, rows: np.ndarray):
+        return datasets.evaluation_batches(samples.store, rows, None, batch_size=_INFERENCE_BATCH)
+
+    def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
+        mean, deviation = self._statistics
+        return ((samples.store.windows(rows) - mean) / np.where(deviation > 0, deviation, 1.0)).reshape(len(rows), -1)
+
+    _features = _numbers

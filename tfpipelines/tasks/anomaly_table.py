@@ -1,0 +1,86 @@
+"""Anomaly detection in rows of numbers."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, models
+from tfpipelines.config.anomaly import AnomalyPipeline, AnomalyTableData
+from tfpipelines.config.autoencoders import DenseRows, RowAutoencoder
+
+from .detection import Detection
+
+_INFERENCE_BATCH = 1024
+
+
+class RowAnomalies(Detection):
+    """The task `anomaly-table`."""
+
+    class Pipeline(AnomalyPipeline):
+        """An anomaly-table pipeline."""
+
+        default_network = "dense"
+
+        task: Literal["anomaly-table"] = "anomaly-table"
+        data: AnomalyTableData
+        model: RowAutoencoder = DenseRows()
+
+    unit = "row"
+    reading_fields = ("label_column", "split_column", "normal", "on_bad")
+    place_fields = ("normal",)
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.RowSamples":
+        fields = self._data("label_column", "split_column", "on_bad")
+        if splitting:
+            fields |= self._data("test_path", "columns", "normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
+        else:
+            fields |= {"columns": tuple(self.columns), "normal": self.pipeline.data.normal, "usual": self._normal}
+        samples = datasets.read_rows(path, findings, seed=self.pipeline.seed, splitting=splitting, **fields)
+        self.columns = samples.columns
+        self.front = models.NumbersFront((len(self.columns),))
+        return samples
+
+    def recall(self, facts: dict[str, Any]) -> None:
+        super().recall(facts)
+        self.columns = list(facts["columns"])
+        self.front = models.NumbersFront((len(self.columns),))
+
+    # --- model
+    def build(self, fused: bool):
+        core = self._network(models.ROW_AUTOENCODERS, fused)
+        models.set_statistics(core, *datasets.column_statistics(self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling))
+        return core
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        items, values, errors = datasets.raw_rows(inputs, self.columns)
+        answer = {name: array for name, array in (model if explain else models.part_of(model, "score", "map")).predict(values, batch_size=batch_size, verbose=0).items()} if len(values) else None
+        scores = answer["score"].astype(np.float64) if answer else np.zeros(0)
+        explanations = None
+        if explain:
+            explanations = [{"columns": evaluation.guilty_columns(self.columns, answer["map"][row], values[row], answer["reconstruction"][row])} for row in range(len(values))]
+        return self._table(items, scores, errors, explanations)
+
+    def draw_explanations(self, table, path: Path) -> None:
+        evaluation.write_columns(path, "Which columns differ from what is normal", [row for row in table.to_dict("records") if row["explanation"] is not None])
+
+    def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        alarms = rows[threshold.alarms(scores)]
+        held_out = samples.rows("validation")
+        normal = held_out if len(held_out) else rows[~threshold.alarms(scores)]
+        if plots is not None and len(alarms) and len(normal):
+            mean = lambda some: np.maximum(self._maps(model, samples, some[: evaluation.MOST_MAPS]), 0).mean(0)
+            evaluation.plot_columns(plots / "columns.png", self.columns, mean(normal), mean(alarms), f"what the {len(alarms)} alarms differ in")
+        return {}
+
+    # --- details
+    def _batches(self, samples, rows: np.ndarray):
+        return datasets.evaluation_batches(samples.store, rows, None, batch_size=_INFERENCE_BATCH)
+
+    def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
+        mean, deviation = datasets.column_statistics(self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling)
+        return (samples.store.features[rows] - mean) / np.where(deviation > 0, deviation, 1.0)
+
+    _features = _numbers
