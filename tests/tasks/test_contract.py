@@ -36,14 +36,32 @@ def emoji_files(items):
     return [ROOT / "data" / "emoji" / item for item in items]
 
 
+def brick_files(items):
+    return [ROOT / "data" / "bricks" / item for item in items]
+
+
+def cell_rows(items):
+    return pd.read_csv(ROOT / "data" / "cells" / "cells.csv").iloc[[int(item) for item in items]]
+
+
+def pressure_windows(items):
+    values = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv")["value"].to_numpy()
+    first_and_last = [item.split(" to ") for item in items]
+    return [values[int(first) : int(last) + 1] for first, last in first_and_last]
+
+
 # task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input)
 SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=50", "data.limit=64"]
 SMALL_FINETUNE = ["train.head_epochs=1", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "model.unfreeze=2", "evaluation.bootstrap=50", "data.limit=48"]
+SMALL_ANOMALY = ["model.latent=4", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=50", "data.limit=64"]
 CASES = {
     "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
     "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
     "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
+    "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
+    "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, "model.units=16"], cell_rows),
+    "anomaly-series": ("anomaly-series", SMALL_ANOMALY, pressure_windows),
 }
 # pipeline -> what makes its header's command small, besides what is the same for all
 SMALL = {"backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"], "text-backbone": ["train.head_epochs=1"]}
@@ -52,7 +70,7 @@ SMALL = {"backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", 
 @pytest.fixture(params=sorted(CASES))
 def case(request):
     pipeline, overrides, raw = CASES[request.param]
-    tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert"}.get(request.param)
+    tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert", "anomaly": "tiny_backbone"}.get(request.param)
     if tiny:
         overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
     return pipeline, overrides, raw
@@ -74,7 +92,7 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(case):
     predicted = tfpipelines.load(run.folder).predict(raw(written["item"]))
     scores = predicted.select_dtypes("number").columns
     assert len(scores) and len(predicted) == len(written) > 0
-    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), atol=1e-5)
+    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), rtol=1e-5, atol=1e-5)
     json.loads((run.folder / "metrics.json").read_text())
 
 
@@ -133,7 +151,7 @@ def test_jax_runs_the_same_pipeline(case, tmp_path):
     written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
     predicted = run.predict(raw(written["item"]))  # here, on this process' backend
     scores = predicted.select_dtypes("number").columns
-    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), atol=1e-5)
+    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", config.pipeline_names())

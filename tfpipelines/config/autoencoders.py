@@ -77,13 +77,15 @@ class Features(Autoencoder):
     name: Literal["feature"] = "feature"
     backbone: str = Field("efficientnet-lite0", description="one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1)
     weights: str = Field("auto", description="auto: the backbone's own; none: random; or a .weights.h5 file", min_length=1, json_schema_extra=FIXED)
-    layers: first_of(Auto, Names) = Field("auto", description="of the backbone, whose outputs are looked at; auto: the last ones before its map shrinks to 1/8, 1/16 and 1/32")
-    grid: first_of(Auto, Count) = Field("auto", description="places a side that the outputs are brought to; auto: as in the finest layer")
-    neighbours: Annotated[int, Field(ge=1)] = Field(3, description="side of the mean filter over each layer's output (Roth et al. 2022); 1: none")
+    layers: first_of(Auto, Names) = Field("auto", description="of the backbone, whose outputs are looked at; auto: the last ones whose map is 1/4, 1/8 and 1/16 as high as the image")
+    grid: first_of(Auto, Count) = Field("auto", description="places of the longer side that the outputs are brought to; auto: one for every 8 pixels")
+    neighbours: Count = Field(1, description="side of the mean filter over each layer's output (Roth et al. 2022); 1: none")
     bottleneck: Literal["place", "image"] = Field("place", description="what passes through it: every place by itself (textures), or all places together (objects in one pose)")
-    units: Counts = Field((128,), description="width of the encoder's dense layers, at each place or over all of them; the decoder mirrors them")
-    latent: Count = Field(32, description="numbers that each place, or the image, has to pass through")
-    normalization: Normalization = "batch"
+    kernel_size: Count = Field(3, description="bottleneck place: side of the convolutions, in places: how far a place looks to its neighbours")
+    units: Counts = Field((256,), description="width of the encoder's layers, convolutions or dense; the decoder mirrors them")
+    latent: Count = Field(96, description="numbers that each place, or the image, has to pass through")
+    normalization: Normalization = "none"
+    noise: NonNegative = Field(0.3, description="deviation of Gaussian noise on the standardized features while training, whose removal is learned")
     distance: Literal["l2", "l1", "cosine"] = Field("l2", description="of a place's features from their reconstruction")
     loss: Literal["l2", "l1", "cosine"] = Field("l2", description="what training makes small")
     smoothing: Annotated[int, Field(ge=0)] = Field(0, description="side in pixels of the mean filter that goes twice over the distances, once they are as large as the image; 0: none")
@@ -109,7 +111,11 @@ class VariationalRows(Autoencoder, _Variational):
     top: Share = Field(0.2, description="pooling top: the share of columns that counts")
 
 
-class DenseSeries(Autoencoder, _Numbers):
+class _Windows(Section):
+    centered: bool = Field(False, description="take from each window its own mean, so that its shape counts and not its level; for signals whose level drifts")
+
+
+class DenseSeries(Autoencoder, _Numbers, _Windows):
     """Dense layers over all points of a window."""
 
     name: Literal["dense"] = "dense"
@@ -118,7 +124,7 @@ class DenseSeries(Autoencoder, _Numbers):
     normalization: Normalization = "none"
 
 
-class Conv1DSeries(Autoencoder, _Numbers):
+class Conv1DSeries(Autoencoder, _Numbers, _Windows):
     """Strided convolutions in time."""
 
     name: Literal["conv1d"] = "conv1d"
@@ -128,7 +134,7 @@ class Conv1DSeries(Autoencoder, _Numbers):
     normalization: Normalization = "none"
 
 
-class _Recurrent(Autoencoder, _Numbers):
+class _Recurrent(Autoencoder, _Numbers, _Windows):
     units: Counts = Field((32,), description="width of each stacked layer of the encoder; the decoder mirrors them")
     latent: Count = Field(8, description="numbers that a window has to pass through")
     normalization: Normalization = "none"

@@ -12,10 +12,12 @@ from .efficientnet_lite import SMALLEST
 from .finetuned import InferenceMode, scale
 from .image_autoencoders import dense_stack
 from .layers import Builder
+from .preprocessing import resized
 from .reconstruction import Reconstructor, reconstructor, standardize
 
 FEATURES = "features"  # name of the layer that gives the features to be reconstructed
-_STRIDES = (8, 16, 32)  # input pixels to a place of the layers that `auto` stands for
+_STRIDES = (4, 8, 16)  # input pixels to a place of the layers that `auto` stands for
+_GRID = 8  # input pixels to a place of the grid that `auto` stands for
 
 
 def feature_autoencoder(
@@ -23,16 +25,17 @@ def feature_autoencoder(
     input_shape: tuple[int, int, int],
     layers: tuple[str, ...] | str = "auto",
     grid: int | str = "auto",
-    neighbours: int = 3,
+    neighbours: int = 1,
     bottleneck: str = "place",
-    units: tuple[int, ...] = (128,),
-    latent: int = 32,
+    kernel_size: int = 3,
+    units: tuple[int, ...] = (256,),
+    latent: int = 96,
     activation: str = "relu",
     initializer: str = "he_normal",
-    normalization: str = "batch",
+    normalization: str = "none",
     dropout: float = 0.0,
     weight_decay: float = 0.0,
-    noise: float = 0.0,
+    noise: float = 0.3,
     loss: str = "l2",
     *,
     seed: int | None = None,
@@ -46,11 +49,12 @@ def feature_autoencoder(
         backbone: of images.
         input_shape: (height, width, channels), as the backbone takes them.
         layers: names of the backbone's layers; `auto`: see `default_layers`.
-        grid: places a side; `auto`: as in the finest layer.
+        grid: places of the longer side; `auto`: one for every 8 pixels.
         neighbours: side of the mean filter over each layer's output; 1: none.
         bottleneck: `place`: every place by itself, wherever it is, which suits textures; `image`: all places together, which
             suits objects that are seen in one pose.
-        units: width of the encoder's dense layers, at each place or over all of them; the decoder mirrors them.
+        kernel_size: bottleneck `place`: side of the convolutions, in places: how far a place looks to its neighbours.
+        units: width of the encoder's layers, convolutions or dense; the decoder mirrors them.
         latent: numbers that each place, or the image, has to pass through.
         dropout: share of channels dropped after each convolution.
         noise: deviation of Gaussian noise on the standardized features while training.
@@ -72,29 +76,45 @@ def feature_autoencoder(
     maps.trainable = False
     outputs = (InferenceMode(maps) if fused else maps)(scale(inputs, backbone.scaling))
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    features = keras.layers.Identity(name=FEATURES)(join_maps(outputs, grid, neighbours))  # (B, rows, columns, D)
+    grid = -(-max(input_shape[:2]) // _GRID) if grid == "auto" else grid
+    features = keras.layers.Identity(name=FEATURES)(join_maps(outputs, input_shape, grid, neighbours))  # (B, rows, columns, D)
     target = standardize(features)
     x = keras.layers.GaussianNoise(noise, seed=build.seed(), name="noise")(target) if noise else target
     whole, shape = bottleneck == "image", features.shape[1:]
-    x = dense_stack(build, keras.layers.Flatten(name="flatten")(x) if whole else x, units, dropout, "encoder")
+    reach = None if whole else kernel_size
+    x = dense_stack(build, keras.layers.Flatten(name="flatten")(x) if whole else x, units, dropout, "encoder", reach)
     x = keras.layers.Dense(latent, name="latent", **build.kernel("glorot_uniform"))(x)
-    x = dense_stack(build, x, units[::-1], dropout, "decoder")
+    x = dense_stack(build, x, units[::-1], dropout, "decoder", reach)
     x = keras.layers.Dense(math.prod(shape) if whole else shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
     reconstruction = keras.layers.Reshape(shape, name="map")(x) if whole else x
     return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, fused)
 
 
-def join_maps(maps: list, grid: int | str = "auto", neighbours: int = 3):
-    """Feature maps of several sizes side by side on one grid, (batch, rows, columns, channels of all)."""
-    rows, columns = max(map(lambda x: x.shape[1], maps)), max(map(lambda x: x.shape[2], maps))
-    if grid != "auto":
-        rows, columns = max(1, round(grid * rows / max(rows, columns))), max(1, round(grid * columns / max(rows, columns)))
+def join_maps(maps: list, shape: tuple[int, ...], grid: int, neighbours: int = 1):
+    """Feature maps of several sizes side by side on one grid, (batch, rows, columns, channels of all).
+
+    Args:
+        maps: symbolic, of images of `shape` (height, width, ...).
+        grid: places of the longer side.
+        neighbours: side of the mean filter over each of them; 1: none.
+    """
+    size = tuple(max(1, round(grid * side / max(shape[:2]))) for side in shape[:2])
     joined = []
-    for x in maps:
+    for number, x in enumerate(maps, 1):
         if neighbours > 1:
             x = keras.ops.average_pool(x, min(neighbours, *x.shape[1:3]), 1, "same")
-        joined.append(x if tuple(x.shape[1:3]) == (rows, columns) else keras.ops.image.resize(x, (rows, columns), "bilinear"))
+        joined.append(on_grid(x, size, f"grid{number}"))
     return keras.ops.concatenate(joined, -1) if len(joined) > 1 else joined[0]
+
+
+def on_grid(x, size: tuple[int, int], name: str):
+    """A map (batch, rows, columns, channels) on another grid: means where its places can be put together, else bilinear."""
+    rows, columns = x.shape[1:3]
+    if (rows, columns) == size:
+        return x
+    if rows % size[0] == 0 and columns % size[1] == 0:
+        return keras.layers.AveragePooling2D((rows // size[0], columns // size[1]), name=name)(x)
+    return resized(x, size, name)
 
 
 def backbone_maps(backbone: Backbone, names: tuple[str, ...] | list[str]) -> keras.Model:
@@ -148,8 +168,8 @@ def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras
     backbone = load_backbone(backbone_source(BUNDLED), size=size, seed=seed)
     inputs = x = keras.Input(input_shape, name="levels")
     if size != tuple(input_shape[:2]):
-        x = keras.ops.image.resize(x, size, "bilinear")
+        x = resized(x, size, "enlarge")
     if input_shape[-1] == 1:
         x = keras.ops.repeat(x, 3, -1)
     outputs = backbone_maps(backbone, default_layers(backbone, (*size, 3), (8, 16)))(scale(x, backbone.scaling))
-    return keras.Model(inputs, join_maps(outputs), name="extractor")
+    return keras.Model(inputs, join_maps(outputs, size, -(-max(size) // _GRID), 3), name="extractor")

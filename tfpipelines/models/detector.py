@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from .artifact import save_model
+from .preprocessing import resized
 from .reconstruction import distances
 
 
@@ -94,4 +95,4 @@ def part_of(model: keras.Model, *names: str) -> keras.Model:
 
 
 def _as_large(places, size: tuple[int, int]):
-    return places if tuple(places.shape[1:3]) == tuple(size) else keras.ops.image.resize(places, size, "bilinear")
+    return places if tuple(places.shape[1:3]) == tuple(size) else resized(places, size, "enlarge")

@@ -131,10 +131,11 @@ def image_vae(
     return reconstructor(inputs, outputs, "vae", "probability", fused)
 
 
-def dense_stack(build: Builder, x, units: tuple[int, ...], dropout: float, name: str):
-    """Dense layers with normalization, activation and dropout, (batch, ..., width)."""
+def dense_stack(build: Builder, x, units: tuple[int, ...], dropout: float, name: str, kernel_size: int | None = None):
+    """Dense layers, or convolutions of that size, with normalization, activation and dropout, (batch, ..., width)."""
     for number, width in enumerate(units, 1):
-        x = build.activate(build.normalize(build.dense(width, f"{name}{number}")(x), f"{name}{number}_norm"), f"{name}{number}_act")
+        layer = build.dense(width, f"{name}{number}") if kernel_size is None else build.conv(width, kernel_size, f"{name}{number}")
+        x = build.activate(build.normalize(layer(x), f"{name}{number}_norm"), f"{name}{number}_act")
         x = build.dropout(x, dropout, f"{name}{number}_dropout")
     return x
 

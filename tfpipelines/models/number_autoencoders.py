@@ -18,6 +18,7 @@ def dense_autoencoder(
     weight_decay: float = 0.0,
     noise: float = 0.0,
     loss: str = "l2",
+    centered: bool = False,
     *,
     seed: int | None = None,
     fused: bool = False,
@@ -31,6 +32,7 @@ def dense_autoencoder(
         dropout: share of units dropped after each layer.
         noise: deviation of Gaussian noise on the input while training (Vincent et al. 2008), in deviations of a column.
         loss: see `reconstruction.Reconstructor`.
+        centered: windows: their own mean is taken away first, channel by channel, and given back to `restored`.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the model
             one that can be trained.
 
@@ -39,11 +41,11 @@ def dense_autoencoder(
         `reconstruction.set_statistics` gives it) and `restored` (in the units of the input).
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
-    inputs, target, x = _begin(input_shape, noise, build)
+    inputs, target, x, level = _begin(input_shape, noise, build, centered)
     x = dense_stack(build, _flat(x), units, dropout, "encoder")
     x = keras.layers.Dense(latent, name="latent", **build.kernel())(x)
     x = dense_stack(build, x, units[::-1], dropout, "decoder")
-    return reconstructor(inputs, _end(target, _output(build, x, input_shape)), "dense", loss, fused)
+    return reconstructor(inputs, _end(target, _output(build, x, input_shape), level), "dense", loss, fused)
 
 
 def dense_vae(
@@ -74,7 +76,7 @@ def dense_vae(
         Model: as `dense_autoencoder`, with `log_variance` where it is to be trained, else with `surprise`.
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
-    inputs, target, _ = _begin(input_shape, 0.0, build)
+    inputs, target, *_ = _begin(input_shape, 0.0, build)
     row = keras.Input(input_shape, name="row")
     x = dense_stack(build, _flat(_noisy(row, noise, build)), units, dropout, "encoder")
     encode = keras.Model(row, [keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")], name="encoder")
@@ -97,6 +99,7 @@ def conv1d_autoencoder(
     weight_decay: float = 0.0,
     noise: float = 0.0,
     loss: str = "l2",
+    centered: bool = False,
     *,
     seed: int | None = None,
     fused: bool = False,
@@ -112,7 +115,7 @@ def conv1d_autoencoder(
         (others): see `dense_autoencoder`, which says what comes back.
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
-    inputs, target, x = _begin(input_shape, noise, build)
+    inputs, target, x, level = _begin(input_shape, noise, build, centered)
     bias, lengths = normalization == "none", []
     for number, width in enumerate(filters, 1):
         lengths.append(x.shape[1])
@@ -134,7 +137,7 @@ def conv1d_autoencoder(
             x = keras.layers.Cropping1D((0, x.shape[1] - lengths[number - 1]), name=f"up{number}_crop")(x)
         if not last:
             x = build.activate(build.normalize(x, f"up{number}_norm"), f"up{number}_act")
-    return reconstructor(inputs, _end(target, x), "conv1d", loss, fused)
+    return reconstructor(inputs, _end(target, x, level), "conv1d", loss, fused)
 
 
 def recurrent_autoencoder(
@@ -148,6 +151,7 @@ def recurrent_autoencoder(
     weight_decay: float = 0.0,
     noise: float = 0.0,
     loss: str = "l2",
+    centered: bool = False,
     *,
     cell: str,
     seed: int | None = None,
@@ -168,7 +172,7 @@ def recurrent_autoencoder(
         (others): see `dense_autoencoder`, which says what comes back.
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
-    inputs, target, x = _begin(input_shape, noise, build)
+    inputs, target, x, level = _begin(input_shape, noise, build, centered)
 
     def layer(width: int, sequences: bool, name: str, **settings) -> keras.Layer:
         kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[cell]
@@ -184,14 +188,17 @@ def recurrent_autoencoder(
     for number, width in enumerate(units[::-1], 1):
         x = layer(width, True, f"decoder{number}")(x)
     x = keras.layers.Dense(input_shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
-    return reconstructor(inputs, _end(target, x), cell, loss, fused)
+    return reconstructor(inputs, _end(target, x, level), cell, loss, fused)
 
 
-def _begin(input_shape: tuple[int, ...], noise: float, build: Builder):
-    """The input, what is to be reconstructed, and what the encoder sees of it."""
+def _begin(input_shape: tuple[int, ...], noise: float, build: Builder, centered: bool = False):
+    """The input, what is to be reconstructed, what the encoder sees of it, and the level of each window that was taken away."""
     inputs = keras.Input(input_shape, name="numbers")
-    target = standardize(inputs)
-    return inputs, target, _noisy(target, noise, build)
+    target, level = standardize(inputs), None
+    if centered:
+        level = keras.ops.mean(target, 1, keepdims=True)
+        target = target - level
+    return inputs, target, _noisy(target, noise, build), level
 
 
 def _noisy(x, noise: float, build: Builder):
@@ -210,5 +217,5 @@ def _output(build: Builder, x, shape: tuple[int, ...], name: str = "output"):
     return keras.layers.Reshape(shape, name=f"{name}_window")(x) if len(shape) > 1 else x
 
 
-def _end(target, reconstruction) -> dict:
-    return {"target": target, "reconstruction": reconstruction, "restored": restore(reconstruction)}
+def _end(target, reconstruction, level) -> dict:
+    return {"target": target, "reconstruction": reconstruction, "restored": restore(reconstruction if level is None else reconstruction + level)}

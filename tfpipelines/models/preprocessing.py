@@ -61,3 +61,9 @@ class ImageFront:
         levels = self._layer(keras.ops.cast(images, "float32"), training=False)
         levels = keras.ops.round(levels)
         return levels if self._stays_in_range else keras.ops.clip(levels, 0.0, 255.0)
+
+
+def resized(x: keras.KerasTensor, size: tuple[int, int], name: str) -> keras.KerasTensor:
+    """Maps (batch, height, width, channels) in another size, bilinear."""
+    # A layer, since the names of Keras' operations collide; for training=False see above.
+    return keras.layers.Resizing(*size, interpolation="bilinear", name=name)(x, training=False)

@@ -48,6 +48,7 @@ def distances(target, reconstruction, kind: str):
             of 7 pixels (Wang et al. 2004), of images in [0, 1]; `cosine`, 1 - cosine over the channels, (batch, ..., 1).
     """
     ops = keras.ops
+    target, reconstruction = _precise(target), _precise(reconstruction)
     if kind == "l2":
         return ops.square(target - reconstruction)
     if kind == "l1":
@@ -67,7 +68,12 @@ def distances(target, reconstruction, kind: str):
 
 def surprise(target, mean, log_variance):
     """Negative log likelihood of each number under a normal distribution, without its constant; the shape of `target`."""
+    target, mean, log_variance = _precise(target), _precise(mean), _precise(log_variance)
     return 0.5 * (log_variance + keras.ops.square(target - mean) * keras.ops.exp(-log_variance))
+
+
+def _precise(x):
+    return x if keras.backend.standardize_dtype(x.dtype) == "float32" else keras.ops.cast(x, "float32")
 
 
 def bounded(log_variance):
