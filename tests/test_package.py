@@ -61,7 +61,7 @@ def test_imports_point_down():
     assert not wrong
 
 
-BASES = {"base", "classification", "finetuning", "images", "texts"}  # of tasks, in tfpipelines/tasks
+BASES = {"base", "classification", "detection", "finetuning", "images", "texts"}  # of tasks, in tfpipelines/tasks
 
 
 def test_tasks_import_only_their_bases_among_tasks():
@@ -73,7 +73,7 @@ def test_tasks_import_only_their_bases_among_tasks():
         assert {node.module for node in relative} <= BASES, path
 
 
-@pytest.mark.parametrize("words", [[], ["list"], ["show"], ["init"], ["check"], ["run"], ["finetune"], ["resume"], ["evaluate"], ["predict"]])
+@pytest.mark.parametrize("words", [[], ["list"], ["show"], ["init"], ["check"], ["run"], ["finetune"], ["resume"], ["evaluate"], ["recalibrate"], ["predict"]])
 def test_help_loads_nothing_heavy(words):
     code = f"""
 import sys

@@ -224,7 +224,8 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     for line in finding_lines(result["findings"], ("warning", "note")):
         terminal.messages.print(line)
     if terminal.results:
-        click.echo(f"{result['sentence']}\nbefore: {result['before']['threshold']:.6g} at a rate of {result['before']['false_alarm_rate']:g}")
+        before = result["before"]
+        click.echo(result["sentence"] + (f"\nbefore: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}" if before else ""))
     return result
 
 

@@ -130,7 +130,7 @@ class Run:
             overrides: of fields of `data` that tell how to read, as for `evaluate`.
 
         Returns:
-            `threshold` (its facts), `before` (those of the one it replaces), `sentence`, `findings`.
+            `threshold` (its facts), `before` (those of the one it replaces, {} where there was none), `sentence`, `findings`.
 
         Raises:
             ConfigError: if the run is no detector, or the rate is not above 0 and at most 0.5.
@@ -146,7 +146,10 @@ class Run:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
         with self._folder.locked(), memory_errors():
             task = self._task_with(overrides)
-            before = task.threshold.facts()
+            try:
+                before = task.threshold.facts()
+            except ArtifactError:  # missing or damaged: this makes it anew
+                before, false_alarm_rate = {}, false_alarm_rate or self.pipeline.evaluation.false_alarm_rate
             threshold = task.recalibrate(self.model, str(path), false_alarm_rate, self.folder)
         vars(self).pop("_task", None)
         return {"threshold": threshold.facts(), "before": before, "sentence": threshold.sentence(), "findings": threshold.findings}

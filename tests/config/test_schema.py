@@ -7,11 +7,14 @@ import pytest
 from pydantic import BaseModel
 
 from tfpipelines import config, datasets, models, training
+from tfpipelines.config.anomaly import AnomalyEvaluation, least_normals
+from tfpipelines.config.autoencoders import Conv1DSeries, ConvImages, DenseImages, DenseRows, DenseSeries, Features, GRUSeries, LSTMSeries, Scored, VariationalImages, VariationalRows
 from tfpipelines.config.finetune import FinetunedImages, FinetunedTexts
 from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet
 from tfpipelines.config.text_networks import GRU, LSTM, RNN, BagOfWords, BiLSTM, TextCNN, Transformer
 from tfpipelines.config.train import Train
+from tfpipelines.models.detector import DetectorArtifact
 from tfpipelines.models.finetuned import finetuned_images, finetuned_texts, head_logits
 from tfpipelines.models.text_layers import text_network
 from tfpipelines.tasks import SCHEMAS
@@ -36,6 +39,38 @@ def test_fine_tuned_networks_have_the_builders_arguments_and_defaults(section, b
     plain = {key: parameter.default for key, parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty}
     of_the_backbone = ("backbone", "weights", "freeze", "unfreeze", "scaling")
     assert plain == {key: field.default for key, field in section.model_fields.items() if key not in of_the_backbone}
+
+
+AUTOENCODERS = {
+    **dict.fromkeys((DenseImages, ConvImages, VariationalImages), models.IMAGE_AUTOENCODERS),
+    **dict.fromkeys((DenseRows, VariationalRows), models.ROW_AUTOENCODERS),
+    **dict.fromkeys((DenseSeries, Conv1DSeries, LSTMSeries, GRUSeries), models.SERIES_AUTOENCODERS),
+    Features: {"feature": models.feature_autoencoder},
+}
+DENSE_OF_WINDOWS = {"units": (64,), "normalization": "none"}  # where the builder serves rows and windows, the schema of windows has defaults of its own
+
+
+@pytest.mark.parametrize("section", AUTOENCODERS)
+def test_autoencoders_have_the_builders_arguments_and_defaults(section):
+    scoring = {"distance", "pooling", "top", "smoothing"}
+    fields = {key: field.default for key, field in section.model_fields.items() if key not in {"name", "backbone", "weights", *scoring}}
+    plain = {key: parameter.default for key, parameter in inspect.signature(AUTOENCODERS[section][section.model_fields["name"].default]).parameters.items() if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty}
+    if section is DenseSeries:
+        plain |= DENSE_OF_WINDOWS
+    if section is DenseRows:
+        assert plain.pop("centered") is False  # of windows alone
+    assert plain == fields
+    assert scoring >= set(section.model_fields) & set(inspect.signature(DetectorArtifact).parameters)
+
+
+def test_scoring_has_the_artifacts_defaults():
+    signature = inspect.signature(DetectorArtifact).parameters
+    assert {name: signature[name].default for name in ("pooling", "top")} == {name: Scored.model_fields[name].default for name in ("pooling", "top")}
+
+
+@pytest.mark.parametrize(("rate", "least"), [(0.01, 99), (0.05, 19), (0.1, 9), (0.3, 3), (0.5, 1), (0.015, 66), (1 / 3, 2)])
+def test_normal_samples_that_a_rate_needs(rate, least):
+    assert least_normals(rate) == AnomalyEvaluation(false_alarm_rate=rate).least == least
 
 
 def test_wide_part_has_the_builders_defaults():

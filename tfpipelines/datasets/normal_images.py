@@ -51,7 +51,7 @@ def read_normal_images(
     """
     located = locate(path)
     if located.is_dir():
-        table = _read_folder(located, layout, follow_links, normal or usual, findings)
+        table = _read_folder(located, layout, follow_links, normal or usual or None, findings)
     else:
         fields = {"item_column": item_column, "label_column": label_column, "split_column": split_column, "root": root, "follow_links": follow_links, "on_bad": on_bad}
         table = read_image_source(path, labelled=False, training=splitting, **fields)
@@ -61,7 +61,7 @@ def read_normal_images(
             table = without_missing_labels(table, on_bad)
             findings.entries += table.findings.entries
     frame = mark(table.frame, normal, usual)
-    frame["mask"] = _find_masks(located, frame, masks, follow_links, findings)
+    frame["mask"] = pd.Series(_find_masks(located, frame, masks, follow_links, findings), frame.index, dtype=object)
     table = SampleTable(frame, table.root, table.array, findings)
     if not splitting or not len(frame):
         return table
@@ -103,9 +103,9 @@ def _has_known_name(names: list[str]) -> bool:
 
 
 def _labelled(walk: Walk, root: Path, folder: Path, split: str | None) -> list[tuple[str, str | None, str | None]]:
-    """(item, label, split) of the files of a folder whose own folders are labels; files beside them have the label `normal`."""
+    """(item, label, split) of the files of a folder whose own folders are labels; files beside them have none."""
     inner, loose = walk.children(folder)
-    rows = [(str(file.relative_to(root)), "normal", split) for file in loose] if not inner or split else []
+    rows = [(str(file.relative_to(root)), None, split) for file in loose] if not inner or split else []
     for label in inner:
         if label.name.casefold() != _MASKS:
             rows += [(item, label.name, split) for item in _files(walk, root, label)]
@@ -156,7 +156,7 @@ def read_masks(frame: pd.DataFrame, front, max_pixels: int) -> dict[int, np.ndar
 
     masks = {}
     for row, (path, anomalous) in zip(frame.index, zip(frame["mask"], frame["anomalous"])):
-        if path is not None and anomalous:
+        if isinstance(path, str) and anomalous:
             mask = decode_image(path, 1, 0, max_pixels)
             masks[row] = front.in_tf_data(tf.constant(np.where(mask > 127, 255, 0).astype(np.uint8) if mask.max() > 1 else mask * 255)).numpy()[..., 0] > 127
         elif not anomalous:

@@ -47,12 +47,13 @@ def normal_labels(labels, given: tuple[str, ...] | None, training=(), usual: tup
 
 
 def mark(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The frame with a column `anomalous`, bool. Where no sample has a label, all are normal."""
-    if frame["label"].isna().all():
-        return frame.assign(label=NORMAL, anomalous=False)
+    """The frame with a column `anomalous`, bool. What has no label is normal, and is labelled so."""
     labels = frame["label"].dropna()
+    if not len(labels):
+        return frame.assign(label=NORMAL, anomalous=False)
     training = labels[frame.loc[labels.index, "split"] == "train"]
-    return frame.assign(anomalous=~frame["label"].isin(normal_labels(labels, normal, training, usual)))
+    anomalous = labels.index[~labels.isin(normal_labels(labels, normal, training, usual))]
+    return frame.assign(label=frame["label"].where(frame["label"].notna(), NORMAL), anomalous=frame.index.isin(anomalous))
 
 
 def split_normals(frame: pd.DataFrame, *, validation: float | str, test: float | str, least: int, limit: int | None, seed: int, findings: Findings) -> np.ndarray:
@@ -90,7 +91,7 @@ def split_normals(frame: pd.DataFrame, *, validation: float | str, test: float |
         order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~anomalous))
         share = (_SHARE if anomalous.any() else 0.0) if test == "auto" else test
         tested = round(share * len(order))
-        held_out = _held_out(len(order) - tested, validation, least)
+        held_out = _held_out(len(order) - tested, validation, least) if validation == "auto" else min(round(validation * len(order)), len(order) - tested)
         split[order[tested : tested + held_out]] = "validation"
         split[order[tested + held_out :]] = "train"
     frame["split"] = split
@@ -123,7 +124,8 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
         findings.add("no_samples", "error", f"There is no normal {unit} to train on", "Check data.path and data.normal.")
     if held_out < least:
         possible = np.ceil(100 / (held_out + 1)) / 100
-        remedy = f"Add some, raise data.validation, or set evaluation.false_alarm_rate={possible:g}." if held_out and possible <= 0.5 else "Add some, or raise data.validation."
+        ways = ["Add some", "raise data.validation", *(["shorten data.window"] if unit == "window" else []), *([f"set evaluation.false_alarm_rate={possible:g}"] if held_out and possible <= 0.5 else [])]
+        remedy = f"{', '.join(ways[:-1])}, or {ways[-1]}."
         findings.add("too_few_normals", "error", f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the threshold, and there {'is' if held_out == 1 else 'are'} {held_out}", remedy)
     test = part == "test"
     if train and not test.any():

@@ -43,8 +43,9 @@ class Points:
 
 
 def read_points(
-    path: str, findings: Findings, *, time_column: str | None, series_column: str | None, columns: tuple[str, ...] | None, label_column: str | None, normal: tuple[str, ...] | None,
-    intervals: str | None, split_column: str | None, on_bad: str, strict: bool, labelled: bool = True, usual: tuple[str, ...] = (), key: str = "data.path",
+    path: str, findings: Findings, *, time_column: str | None = None, series_column: str | None = None, columns: tuple[str, ...] | None = None, label_column: str | None = None,
+    normal: tuple[str, ...] | None = None, intervals: str | None = None, split_column: str | None = None, on_bad: str = "error", strict: bool = True, labelled: bool = True,
+    usual: tuple[str, ...] = (), key: str = "data.path",
 ) -> Points:  # fmt: skip
     """Reads a table with a row for each point in time.
 
@@ -161,7 +162,7 @@ def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[t
             continue
         try:
             findings = Findings()
-            points = read_points(str(entry), findings, columns=tuple(columns), intervals=None, split_column=None, strict=False, labelled=False, normal=None, key="the input", **fields)
+            points = read_points(str(entry), findings, columns=tuple(columns), strict=False, labelled=False, key="the input", **fields)
             findings.raise_errors()
             short = "" if any(end - first >= window for first, end in points.segments) else f"no {window} points in a row"
             found.append((str(entry), None if short else points, short))

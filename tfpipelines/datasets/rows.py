@@ -14,7 +14,7 @@ from ..errors import DataError, TfpipelinesError, counted, nearest
 from .arrays import named_splits, read_archive
 from .features import FeatureStore
 from .findings import Findings
-from .normals import mark, split_normals
+from .normals import NORMAL, mark, split_normals
 from .samples import Samples
 from .sources import locate, without_missing_labels
 from .table import SampleTable, make_frame
@@ -38,6 +38,11 @@ class NumberTable:
     values: np.ndarray
     columns: list[str]
     frame: pd.DataFrame
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any row has a label."""
+        return bool(self.frame["label"].notna().any())
 
 
 @dataclass
@@ -84,13 +89,16 @@ def read_rows(
     if test_path is not None and splitting:
         second = read_numbers(test_path, findings, tuple(table.columns), label_column, None, strict=False)
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
+        for part in (table, second):
+            if part.frame["label"].isna().all():
+                part.frame["label"] = NORMAL
         table = NumberTable(np.concatenate([table.values, second.values]), table.columns, pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True))
     whole = np.isfinite(table.values).all(1)
     if not whole.all():
         lines = [f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}" for line, row in zip(table.frame["line"][~whole], table.values[~whole])]
         findings.bad("missing_value", on_bad, f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite", "Fill them.", lines)
     samples = SampleTable(table.frame, None, table.values, Findings()).keep(whole)
-    if samples.frame["label"].notna().any():
+    if table.labelled and len(samples.frame):
         samples = without_missing_labels(samples, on_bad)
     findings.entries += samples.findings.entries
     frame = mark(samples.frame, normal, usual)

@@ -127,7 +127,7 @@ def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None
     """One row per sample: `item`, `score`, `p_value`, `verdict`, `label` where it is known, `error` if some could not be read."""
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
     verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
-    table = pd.DataFrame({"item": list(items), "score": np.where(failed, math.nan, scores), "p_value": np.where(failed, math.nan, threshold.p_values(scores)), "verdict": verdicts})
+    table = pd.DataFrame({"item": list(items), "score": np.where(failed, math.nan, scores), "p_value": np.where(failed, math.nan, threshold.p_values(scores)), "verdict": pd.Series(verdicts, dtype=object)})
     if labels is not None:
         table["label"] = list(labels)
     return table.assign(error=list(errors)) if failed.any() else table

@@ -3,6 +3,7 @@
 import time
 from abc import abstractmethod
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -70,7 +71,12 @@ class Detection(Task):
 
     def recall(self, facts: dict[str, Any]) -> None:
         self._normal, self._trained_on = tuple(facts["normal"]), facts.get("trained_on", frozenset())
-        self.threshold = evaluation.Threshold.read(facts["folder"])
+        self._folder = facts["folder"]
+
+    @cached_property
+    def threshold(self) -> "evaluation.Threshold":
+        """That of the run whose model this is."""
+        return evaluation.Threshold.read(self._folder)
 
     def steps_per_epoch(self) -> int:
         return len(self.samples.rows("train")) // self.pipeline.train.batch_size
@@ -142,7 +148,7 @@ class Detection(Task):
             out: the run folder.
 
         Returns:
-            The new threshold; `findings` of the data are in its attribute `findings`.
+            The new threshold; what there is to say of the data is in its attribute `findings`.
         """
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)

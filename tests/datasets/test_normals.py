@@ -1,0 +1,161 @@
+"""What is normal, and where it goes; images of all layouts, and their masks."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tfpipelines import models
+from tfpipelines.datasets import Findings, read_masks, read_normal_images
+from tfpipelines.datasets.normals import mark, normal_labels, split_normals
+from tfpipelines.errors import ConfigError, DataError
+
+from ..conftest import ROOT
+
+BRICKS = ROOT / "data" / "bricks"
+
+
+def read(path, **fields):
+    findings = Findings()
+    return read_normal_images(str(path), findings, **fields).frame, findings
+
+
+def codes(findings):
+    return [finding.code for finding in findings.entries]
+
+
+def test_normal_labels():
+    assert normal_labels(["bad", "Good", "odd"], None) == ["Good"]
+    assert normal_labels(["0", "1"], None) == ["0"]
+    assert normal_labels(["3", "5", "7"], ("5", "3")) == ["5", "3"]
+    assert normal_labels(["a", "b"], None, training=["b", "b"]) == ["b"]
+    assert normal_labels(["a", "b", "ok"], None, usual=("a",)) == ["a"]
+    with pytest.raises(ConfigError, match="'gud'.*\n?.*'good'"):
+        normal_labels(["good", "bad"], ("gud",))
+    with pytest.raises(DataError, match="Nothing tells which"):
+        normal_labels(["a", "b"], None)
+
+
+def table(labels, splits=None):
+    frame = pd.DataFrame({"item": [str(row) for row in range(len(labels))], "label": labels, "split": splits or [None] * len(labels)}, dtype=object)
+    return mark(frame, ("good",)) if any(labels) else mark(frame, None)
+
+
+def parts(frame, keep, **fields):
+    return {name: sorted(rows["label"]) for name, rows in frame[keep].groupby("split")}
+
+
+def split(frame, **fields):
+    findings = Findings()
+    keep = split_normals(frame, **{"validation": "auto", "test": "auto", "least": 19, "limit": None, "seed": 0, **fields}, findings=findings)
+    return frame[keep], findings
+
+
+def test_anomalies_go_to_the_test_alone():
+    frame, _ = split(table(["good"] * 200 + ["bad"] * 30))
+    counts = frame.groupby("split")["label"].value_counts().to_dict()
+    assert counts == {("train", "good"): 128, ("validation", "good"): 32, ("test", "good"): 40, ("test", "bad"): 30}
+
+
+def test_without_labels_all_are_normal_and_the_threshold_gets_what_it_needs():
+    frame, _ = split(table([None] * 60))
+    assert frame["split"].value_counts().to_dict() == {"train": 41, "validation": 19}
+    frame, _ = split(table([None] * 60), least=99)
+    assert frame["split"].value_counts().to_dict() == {"train": 30, "validation": 30}  # never more than half
+    frame, _ = split(table([None] * 60), validation=0.5, test=0.25)
+    assert frame["split"].value_counts().to_dict() == {"train": 15, "validation": 30, "test": 15}
+
+
+def test_given_splits_stay_and_lose_their_anomalies():
+    frame, findings = split(table(["good", "bad"] * 60, ["train"] * 80 + ["test"] * 40))
+    counts = frame.groupby("split")["label"].value_counts().to_dict()
+    assert counts == {("train", "good"): 21, ("validation", "good"): 19, ("test", "good"): 20, ("test", "bad"): 20}
+    assert codes(findings) == ["left_out"] and "40 of train" in findings.entries[0].message
+
+
+def test_splits_are_seeded_and_limited():
+    first, again, other = (split(table(["good"] * 100), seed=seed)[0]["split"].tolist() for seed in (0, 0, 1))
+    assert first == again != other
+    frame, _ = split(table(["good"] * 200 + ["bad"] * 90), limit=20)
+    assert frame["split"].value_counts().to_dict() == {"train": 20, "validation": 20, "test": 20} and {"good", "bad"} == set(frame["label"][frame["split"] == "test"])
+
+
+def test_the_layout_of_mvtec():
+    frame, findings = read(BRICKS)
+    counts = frame.groupby(["split", "label"]).size().to_dict()
+    assert counts == {("train", "good"): 240, ("validation", "good"): 60, ("test", "good"): 60, **{("test", kind): 20 for kind in ("patch", "scratch", "stain")}}
+    assert frame["anomalous"].sum() == frame["mask"].notna().sum() == 60 and not codes(findings)
+    row = frame[frame["item"] == "test/stain/004.png"].iloc[0]
+    assert row["mask"].endswith("ground_truth/stain/004.png")
+
+
+def copy(kind, count, target, names="{:03d}.png"):
+    target.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        shutil.copy(BRICKS / kind / f"{number:03d}.png", target / names.format(number))
+
+
+def test_a_folder_of_normal_pictures_only(tmp_path):
+    copy("train/good", 30, tmp_path / "wall")
+    frame, findings = read(tmp_path / "wall", least=5)
+    assert set(frame["label"]) == {"normal"} and not frame["anomalous"].any() and set(frame["split"]) == {"train", "validation"} and not codes(findings)
+    copy("train/good", 5, tmp_path / "wall" / "north")
+    frame, findings = read(tmp_path / "wall")
+    assert len(frame) == 35 and codes(findings) == ["all_normal"] and "data.normal" in findings.entries[0].remedy
+
+
+def test_good_and_bad_folders(tmp_path):
+    copy("train/good", 30, tmp_path / "good")
+    copy("test/stain", 8, tmp_path / "stained")
+    copy("ground_truth/stain", 7, tmp_path / "ground_truth" / "stained", "{:03d}_mask.png")
+    frame, findings = read(tmp_path)
+    assert frame["anomalous"].sum() == 8 and set(frame["split"][frame["anomalous"]]) == {"test"}
+    assert frame["mask"].notna().sum() == 7 and codes(findings) == ["no_mask"] and findings.entries[0].items == ("stained/007.png",)
+    frame, _ = read(tmp_path, normal=("stained",))
+    assert frame["anomalous"].sum() == 30
+
+
+def test_a_train_folder_without_labels(tmp_path):
+    copy("train/good", 20, tmp_path / "train")
+    copy("test/good", 4, tmp_path / "test" / "good")
+    copy("test/patch", 4, tmp_path / "test" / "torn")
+    frame, _ = read(tmp_path)
+    assert frame["anomalous"].sum() == 4 and set(frame["label"]) == {"normal", "good", "torn"} and set(frame["split"]) == {"train", "validation", "test"}
+
+
+def test_a_labelled_source(digits):
+    frame, findings = read("sample:digits", normal=("3",))
+    counts = frame.groupby(["split", "anomalous"]).size().to_dict()
+    assert counts == {("train", False): 350, ("validation", False): 50, ("test", False): 100, ("test", True): 900}
+    assert codes(findings) == ["left_out"]
+
+
+def test_a_table_of_images(tmp_path):
+    copy("train/good", 12, tmp_path / "files")
+    rows = [f"files/{number:03d}.png,{'ok' if number % 3 else 'cracked'}" for number in range(12)]
+    (tmp_path / "table.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
+    frame, _ = read(tmp_path / "table.csv", least=2)
+    assert frame["anomalous"].sum() == 4 and frame["split"][frame["anomalous"]].eq("test").all()
+    (tmp_path / "plain.csv").write_text("image\n" + "\n".join(row.split(",")[0] for row in rows) + "\n")
+    frame, _ = read(tmp_path / "plain.csv", least=2)
+    assert not frame["anomalous"].any()
+
+
+def test_missing_places():
+    with pytest.raises(ConfigError, match="data.masks"):
+        read(BRICKS, masks="nowhere")
+    with pytest.raises(DataError, match="does not exist"):
+        read("nowhere")
+
+
+def test_masks_take_the_size_of_the_images(tmp_path):
+    frame = pd.DataFrame({"mask": [str(tmp_path / "a.png"), None, None], "anomalous": [True, False, True]}, index=[4, 7, 9])
+    mask = np.zeros((40, 20), np.uint8)
+    mask[:20] = 1  # some tools write 1 for 255
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    masks = read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)
+    assert set(masks) == {4, 7} and masks[4][:5].all() and not masks[4][5:].any() and not masks[7].any()
+    padded = read_masks(frame, models.ImageFront((10, 10), 1, "pad", "nearest", False), 10**6)[4]
+    assert padded[:5, 3:7].all() and not padded[:, :2].any() and padded.sum() == 25

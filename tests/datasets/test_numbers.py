@@ -1,0 +1,184 @@
+"""Tables of numbers, and time series."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfpipelines.datasets import Findings, raw_rows, raw_series, read_rows, read_series, windows_of
+from tfpipelines.datasets.rows import column_statistics
+from tfpipelines.errors import DataError
+
+RANDOM = np.random.default_rng(0)
+
+
+def codes(findings):
+    return [finding.code for finding in findings.entries]
+
+
+def rows(path, **fields):
+    findings = Findings()
+    return read_rows(str(path), findings, **{"least": 3, **fields}), findings
+
+
+def series(path, window=5, **fields):
+    findings = Findings()
+    return read_series(str(path), findings, window=window, **fields), findings
+
+
+def write(path, **columns):
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+# --- rows
+def test_columns_of_numbers_are_found(tmp_path):
+    path = write(tmp_path / "a.csv", id=range(40), speed=RANDOM.random(40), name=["x"] * 40, heat=RANDOM.random(40), label=["ok"] * 30 + ["hot"] * 10)
+    samples, findings = rows(path)
+    assert samples.columns == ["speed", "heat"] and samples.store.features.shape == (40, 2) and codes(findings) == ["columns_left_out"]
+    assert samples.frame["anomalous"].sum() == 10 and (samples.frame["split"][samples.frame["anomalous"]] == "test").all()
+    chosen, _ = rows(path, columns=("heat",))
+    assert chosen.columns == ["heat"]
+    with pytest.raises(DataError, match="data.columns=heat"):
+        rows(path, columns=("heet",))
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "npz"])
+def test_every_format_gives_the_same_rows(tmp_path, kind):
+    x, y = RANDOM.random((30, 3)).round(4), ["ok"] * 24 + ["odd"] * 6
+    frame = pd.DataFrame(x, columns=["x0", "x1", "x2"]).assign(label=y)
+    path = tmp_path / f"t.{kind}"
+    if kind == "npz":
+        np.savez(path, x=x, y=np.array(y))
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if kind == "tsv" else ",")
+    samples, _ = rows(path)
+    np.testing.assert_allclose(samples.store.features, x, atol=1e-6)
+    assert samples.columns == ["x0", "x1", "x2"] and samples.frame["anomalous"].tolist() == [False] * 24 + [True] * 6
+
+
+def test_empty_cells_and_words_are_named(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n" + "1,2\n" * 10 + "3,\n" + "nan,4\n" + "5,inf\n")
+    _, findings = rows(tmp_path / "a.csv")
+    assert "missing_value" in codes(findings)
+    finding = next(entry for entry in findings.entries if entry.code == "missing_value")
+    assert finding.severity == "error" and finding.items == ("line 12: b", "line 13: a", "line 14: b")
+    samples, _ = rows(tmp_path / "a.csv", on_bad="skip")
+    assert len(samples.frame) == 10 and np.isfinite(samples.store.features).all()
+    (tmp_path / "b.csv").write_text("a,b\n" + "1,2\n" * 10 + "3,x\n")
+    with pytest.raises(DataError, match="'b' holds 1 cell") as caught:
+        rows(tmp_path / "b.csv")
+    assert caught.value.details == ("line 12: 'x'",) or list(caught.value.details) == ["line 12: 'x'"]
+
+
+def test_a_second_table_is_the_test(tmp_path):
+    train = write(tmp_path / "train.csv", a=RANDOM.random(40), b=RANDOM.random(40))
+    test = write(tmp_path / "test.csv", b=RANDOM.random(9), a=RANDOM.random(9), label=["normal"] * 5 + ["fault"] * 4)
+    samples, _ = rows(train, test_path=str(test))
+    assert samples.frame["split"].value_counts().to_dict() == {"train": 32, "validation": 8, "test": 9}
+    assert samples.frame["anomalous"].sum() == 4
+    np.testing.assert_allclose(samples.store.features[40], pd.read_csv(test)[["a", "b"]].to_numpy()[0], atol=1e-6)
+
+
+def test_a_constant_column_is_mentioned_and_harmless(tmp_path):
+    _, findings = rows(write(tmp_path / "a.csv", a=RANDOM.random(30), b=[7] * 30))
+    assert codes(findings) == ["constant"] and findings.entries[0].items == ("b",)
+
+
+def test_statistics():
+    values = np.concatenate([RANDOM.standard_normal((500, 1)), np.full((1, 1), 1e6)])
+    assert column_statistics(values, "standard")[1][0] > 1e4 and column_statistics(values, "robust")[1][0] == pytest.approx(1, abs=0.1)
+    assert column_statistics(values, "none") == (0, 1)
+    assert column_statistics(np.full((5, 1), 3.0), "robust")[1][0] == 0
+
+
+def test_raw_rows(tmp_path):
+    path = write(tmp_path / "a.csv", b=[1.0, 2.0, np.nan], a=[3, 4, 5], label=["x", "y", "z"])
+    items, values, errors = raw_rows([path, np.array([7.0, 8.0]), pd.DataFrame({"a": [9], "b": [10]})], ["a", "b"])
+    assert items == ["0", "1", "2", "3", "4"] and values.tolist() == [[3, 1], [4, 2], [5, 0], [7, 8], [9, 10]]
+    assert errors == ["", "", "empty or infinite: b", "", ""]
+    _, values, errors = raw_rows(["nowhere.csv", path], ["a", "b"])
+    assert "does not exist" in errors[0] and len(values) == 4
+    with pytest.raises(DataError, match=r"Expected: \(n, 2\)"):
+        raw_rows(np.zeros((2, 3)), ["a", "b"])
+
+
+# --- series
+def test_windows_lie_side_by_side():
+    assert windows_of([(0, 12), (20, 24), (30, 40)], 5) == [0, 5, 7, 30, 35]
+    assert windows_of([(0, 12)], 5, tail=False) == [0, 5]
+
+
+def test_parts_follow_each_other_in_time(tmp_path):
+    values = RANDOM.random(100)
+    samples, _ = series(write(tmp_path / "a.csv", time=range(100), value=values), validation=0.4, test=0.2)
+    starts = {name: list(rows["start"]) for name, rows in samples.frame.groupby("split")}
+    assert starts["train"] == list(range(0, 44)) and starts["validation"] == [48, 53, 58, 63, 68, 73] + ([75] if 75 in starts["validation"] else []) and starts["test"] == [80, 85, 90, 95]
+    np.testing.assert_allclose(samples.store.windows(samples.rows("test"))[1, :, 0], values[85:90], atol=1e-6)
+
+
+def test_no_window_crosses_a_gap_an_empty_cell_another_series_or_the_end(tmp_path):
+    time = [*range(30), *range(40, 60), *range(0, 20)]
+    value = RANDOM.random(70)
+    value[10] = np.nan
+    path = write(tmp_path / "a.csv", t=time, machine=["a"] * 50 + ["b"] * 20, value=value)
+    samples, findings = series(path, series_column="machine", on_bad="skip", validation=0.5)
+    assert {"gap", "missing_value"} <= set(codes(findings))
+    spans = [(start, start + 5) for start in samples.frame["start"]]
+    assert spans and all(not (first < edge < end) for first, end in spans for edge in (10, 11, 30, 50)) and all(not first <= 10 < end for first, end in spans)
+    assert any(item.startswith("b ") for item in samples.frame["item"])
+
+
+def test_known_anomalies_never_train(tmp_path):
+    label = np.zeros(100, int)
+    label[[20, 21, 60]] = 1
+    path = write(tmp_path / "a.csv", timestamp=range(100), value=RANDOM.random(100), label=label)
+    samples, _ = series(path, validation=0.5, test=0.0)
+    for start in samples.frame["start"]:
+        assert not label[start : start + 5].any()
+    samples, _ = series(path)  # with known anomalies a test is cut off
+    assert (samples.frame["split"] == "test").sum() == 6
+
+
+def test_intervals_and_dates(tmp_path):
+    dates = pd.date_range("2026-01-01", periods=100, freq="h")
+    path = write(tmp_path / "a.csv", date=dates, value=RANDOM.random(100))
+    intervals = write(tmp_path / "odd.csv", start=[dates[80]], end=[dates[83]])
+    samples, _ = series(path, intervals=str(intervals), test=0.3)
+    assert samples.test.anomalous[80:84].all() and samples.test.anomalous.sum() == 4
+    assert samples.frame["anomalous"].sum() == 1
+    assert samples.frame["item"].iloc[0].startswith("2026-01-01")
+
+
+def test_what_is_wrong_with_times_is_named(tmp_path):
+    with pytest.raises(DataError, match="do not rise") as caught:
+        series(write(tmp_path / "a.csv", time=[0, 1, 2, 2, 3], value=range(5)))
+    assert "line 5" in caught.value.details[0]
+    with pytest.raises(DataError, match="neither numbers nor dates"):
+        series(write(tmp_path / "b.csv", time=["now", "then", "2026-01-01"], value=range(3)))
+    with pytest.raises(DataError, match="no 5 points in a row"):
+        series(write(tmp_path / "c.csv", time=range(4), value=range(4)))
+
+
+def test_windows_of_the_training_series_in_the_test(tmp_path):
+    values = RANDOM.random(60)
+    train = write(tmp_path / "train.csv", time=range(60), value=values)
+    test = write(tmp_path / "test.csv", time=range(100), value=np.concatenate([values, RANDOM.random(40)]))
+    samples, findings = series(train, test_path=str(test))
+    assert (samples.frame["split"] == "test").sum() == 20 and codes(findings) == ["leak"] and findings.entries[0].severity == "warning"
+    samples, findings = series(train, test_path=str(test), on_leak="drop")
+    left = samples.frame["start"][samples.frame["split"] == "test"].tolist()
+    assert set(left) >= {60, 65, 70, 75, 80, 85, 90, 95} and not set(left) & set(range(0, 30)) and findings.entries[0].severity == "note"
+    assert series(train, test_path=str(test), on_leak="error")[1].entries[0].severity == "error"
+
+
+def test_raw_series(tmp_path):
+    path = write(tmp_path / "a.csv", time=range(12), value=range(12), label=["?"] * 12)
+    (name, points, error), (other, nothing, reason), (_, array, _) = raw_series([path, tmp_path / "no.csv", np.arange(7.0)], 5, ["value"])
+    assert name == str(path) and error == "" and points.anomalous is None and points.segments == [(0, 12)]
+    assert nothing is None and "does not exist" in reason and array.values.shape == (7, 1)
+    short = raw_series(np.arange(3.0), 5, ["value"])
+    assert windows_of(short[0][1].segments, 5) == []

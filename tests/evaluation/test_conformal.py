@@ -1,0 +1,66 @@
+"""The threshold: its rate, its interval, its p-values."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tfpipelines.errors import ArtifactError, DataError
+from tfpipelines.evaluation import Threshold
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("count", "rate"), [(19, 0.05), (60, 0.05), (99, 0.01), (200, 0.1)])
+def test_the_rate_of_false_alarms_is_kept_and_lies_in_its_interval(count, rate):
+    rates, inside = [], 0
+    for _ in range(2000):
+        threshold = Threshold.fit(RANDOM.standard_normal(count), rate, "row", "here")
+        true = stats.norm.sf(threshold.threshold)
+        rates.append(true)
+        inside += threshold.interval[0] <= true <= threshold.interval[1]
+    promised = int((count + 1) * rate + 1e-9) / (count + 1)
+    assert np.mean(rates) == pytest.approx(promised, rel=0.1) and promised <= rate + 1e-12
+    assert 0.93 < inside / 2000 < 0.97
+
+
+def test_the_measured_share_lies_in_what_so_many_samples_may_show():
+    inside = 0
+    for _ in range(2000):
+        threshold = Threshold.fit(RANDOM.standard_normal(50), 0.05, "row", "here")
+        low, high = threshold.expected(40)
+        inside += low <= threshold.alarms(RANDOM.standard_normal(40)).mean() <= high
+    assert inside / 2000 > 0.94
+
+
+@pytest.mark.parametrize(("rate", "least"), [(0.01, 99), (0.05, 19), (0.1, 9), (0.5, 1)])
+def test_too_few_are_refused(rate, least):
+    Threshold.fit(np.arange(float(least)), rate, "image", "here")
+    with pytest.raises(DataError, match=f"at least {least} normal images"):
+        Threshold.fit(np.arange(float(least - 1)), rate, "image", "here")
+
+
+def test_p_values_and_verdicts_agree():
+    scores = np.sort(RANDOM.integers(0, 30, 59).astype(float))  # with ties
+    threshold = Threshold.fit(scores, 0.05, "row", "here")
+    new = np.concatenate([scores, RANDOM.uniform(-5, 40, 500)])
+    p_values = threshold.p_values(new)
+    assert np.array_equal(threshold.alarms(new), p_values <= 0.05)
+    assert p_values.min() == 1 / 60 and p_values.max() == 1.0
+    assert np.array_equal(p_values, [(1 + (scores >= score).sum()) / 60 for score in new])
+
+
+def test_it_is_written_read_and_may_be_edited(tmp_path):
+    threshold = Threshold.fit(RANDOM.standard_normal(40), 0.1, "window", "the held-out part")
+    threshold.places = (0.5, 2.0)
+    threshold.write(tmp_path)
+    again = Threshold.read(tmp_path)
+    assert again.facts() == threshold.facts() and np.array_equal(again.scores, threshold.scores) and again.places == (0.5, 2.0)
+    file = tmp_path / "threshold.json"
+    file.write_text(file.read_text().replace(f'"threshold": {threshold.threshold}', '"threshold": 0.25'))
+    assert Threshold.read(tmp_path).alarms(np.array([0.2, 0.3])).tolist() == [False, True]
+    file.write_text('{"threshold": "none"}')
+    with pytest.raises(ArtifactError, match="tfpipe recalibrate"):
+        Threshold.read(tmp_path)
+    file.unlink()
+    with pytest.raises(ArtifactError):
+        Threshold.read(tmp_path)

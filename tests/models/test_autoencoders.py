@@ -1,0 +1,211 @@
+"""Autoencoders: every argument does something, what is saved is plain Keras and says the same, scores are what they claim."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from scipy.ndimage import uniform_filter
+
+from tfpipelines import config, models
+from tfpipelines.models import DetectorArtifact, ImageFront, NumbersFront, detector, reconstruction
+from tfpipelines.models.deep_features import default_layers, join_maps
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (6, 19, 16, 1)).astype(np.uint8)
+ROWS = (RANDOM.standard_normal((6, 5)) * [1, 10, 100, 1, 0] + [0, 5, -300, 2, 7]).astype(np.float32)
+WINDOWS = (20 + 4 * np.sin(np.arange(13)[:, None] * [0.4, 0.8] + RANDOM.uniform(0, 6, (6, 1, 2)))).astype(np.float32)
+SMALL = {"dense": {"units": (8,), "latent": 3}, "conv": {"filters": (4, 6), "latent": 3}, "vae": {"latent": 3}, "conv1d": {"filters": (4, 6), "latent": 3}, "lstm": {"units": (4,), "latent": 3}, "gru": {"units": (4,), "latent": 3}}
+
+
+def _builds():
+    for name, builder in models.IMAGE_AUTOENCODERS.items():
+        yield f"image-{name}", partial(builder, (19, 16, 1), **SMALL[name]), ImageFront((19, 16), 1), IMAGES
+    for name, builder in models.ROW_AUTOENCODERS.items():
+        yield f"row-{name}", partial(builder, (5,), **SMALL[name]), NumbersFront((5,)), ROWS
+    for name, builder in models.SERIES_AUTOENCODERS.items():
+        yield f"series-{name}", partial(builder, (13, 2), **SMALL[name]), NumbersFront((13, 2)), WINDOWS
+
+
+BUILDS = {name: rest for name, *rest in _builds()}
+
+
+@pytest.fixture(params=BUILDS)
+def network(request):
+    return BUILDS[request.param]
+
+
+def statistics(core, inputs):
+    flat = inputs.reshape(-1, inputs.shape[-1])
+    reconstruction.set_statistics(core, flat.mean(0), flat.std(0))
+
+
+def trained(build, inputs, epochs=2, **arguments):
+    core = build(fused=True, seed=0, **arguments)
+    statistics(core, inputs)
+    core.compile(optimizer="adam")
+    history = core.fit(inputs, batch_size=3, epochs=epochs, verbose=0).history["loss"]
+    return core, history
+
+
+def test_what_is_trained_and_what_is_saved_have_the_same_weights_and_say_the_same(network):
+    build, front, inputs = network
+    core, _ = trained(build, inputs)
+    plain = build(fused=False, seed=0)
+    assert [(weight.path, weight.shape) for weight in core.weights] == [(weight.path, weight.shape) for weight in plain.weights]
+    plain.set_weights(core.get_weights())
+    for name in ("target", "reconstruction"):
+        np.testing.assert_allclose(np.asarray(plain(inputs)[name]), np.asarray(core(inputs)[name]), atol=1e-5)
+
+
+def test_training_makes_the_loss_smaller(network):
+    build, _, inputs = network
+    many = np.concatenate([inputs] * 8)
+    _, history = trained(build, many, epochs=20)
+    assert history[-1] < 0.95 * history[0]
+
+
+def test_seeds_repeat_and_noise_and_dropout_act_in_training_alone(network):
+    build, _, inputs = network
+    first, again, other = (build(fused=True, seed=seed).get_weights() for seed in (0, 0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again)) and not all(np.array_equal(a, b) for a, b in zip(first, other))
+    for change in ({"noise": 0.5}, {"dropout": 0.5}):
+        model = build(fused=True, seed=0, normalization="none", **change)
+        statistics(model, inputs)
+        still, moving = (np.asarray(model(inputs, training=training)["reconstruction"]) for training in (False, True))
+        assert not np.allclose(still, moving) and np.array_equal(still, np.asarray(model(inputs)["reconstruction"]))
+
+
+LOAD = """
+import json, sys
+import keras, numpy as np
+assert "tfpipelines" not in sys.modules
+for name in json.loads(sys.argv[1]):
+    model = keras.saving.load_model(f"{name}.keras")
+    np.savez(f"{name}.out.npz", **model.predict(np.load(f"{name}.npy"), verbose=0))
+assert "tfpipelines" not in sys.modules
+"""
+
+
+def test_every_detector_loads_in_plain_keras(tmp_path):
+    expected = {}
+    for name, (build, front, inputs) in BUILDS.items():
+        core, _ = trained(build, inputs)
+        artifact = DetectorArtifact(front, build(fused=False, seed=0), {"normal": ["good"]})
+        artifact.set_weights(core.get_weights())
+        artifact.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.npy", inputs)
+        expected[name] = artifact.model.predict(inputs, verbose=0)
+        assert models.load_artifact(tmp_path / f"{name}.keras").facts == {"normal": ["good"]}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-c", LOAD, json.dumps(list(BUILDS))], cwd=tmp_path, env=environment, check=True)
+    for name, outputs in expected.items():
+        with np.load(tmp_path / f"{name}.out.npz") as loaded:
+            assert set(loaded.files) == {"score", "map", "reconstruction"} and loaded["score"].shape == (6,)
+            for output, values in outputs.items():
+                np.testing.assert_allclose(loaded[output], values, rtol=1e-5, atol=1e-5)
+
+
+def test_numbers_are_standardized_and_brought_back():
+    model = models.ROW_AUTOENCODERS["dense"]((5,), units=(), latent=5, seed=0, fused=False)
+    statistics(model, ROWS)
+    outputs = model(ROWS)
+    target = np.asarray(outputs["target"])
+    np.testing.assert_allclose(target[:, :4], ((ROWS - ROWS.mean(0)) / ROWS.std(0).clip(1e-9))[:, :4], atol=1e-4)
+    assert not target[:, 4].any()  # a constant column stays finite
+    expected = np.asarray(outputs["reconstruction"]) * np.where(ROWS.std(0) > 0, ROWS.std(0), 1) + ROWS.mean(0)
+    np.testing.assert_allclose(np.asarray(outputs["restored"]), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_centered_windows_do_not_see_the_level():
+    model = models.SERIES_AUTOENCODERS["conv1d"]((13, 2), **SMALL["conv1d"], centered=True, seed=0)
+    statistics(model, WINDOWS)
+    low, high = model(WINDOWS), model(WINDOWS + 50)
+    np.testing.assert_allclose(np.asarray(low["target"]), np.asarray(high["target"]), atol=1e-3)
+    np.testing.assert_allclose(np.asarray(low["restored"]) + 50, np.asarray(high["restored"]), rtol=1e-4, atol=1e-2)
+
+
+def test_structural_similarity_is_that_of_mean_filters():
+    a, b = RANDOM.random((2, 20, 18)).astype(np.float32)
+    got = np.asarray(reconstruction.distances(a[None, ..., None], b[None, ..., None], "ssim"))[0, 3:-3, 3:-3, 0]  # edges: other rules
+    mean = partial(uniform_filter, size=7)
+    covariance = mean(a * b) - mean(a) * mean(b)
+    variances = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2
+    similarity = (2 * mean(a) * mean(b) + 1e-4) * (2 * covariance + 9e-4) / ((mean(a) ** 2 + mean(b) ** 2 + 1e-4) * (variances + 9e-4))
+    np.testing.assert_allclose(got, (1 - similarity)[3:-3, 3:-3], atol=1e-4)
+    assert np.abs(np.asarray(reconstruction.distances(a[None, ..., None], a[None, ..., None], "ssim"))).max() < 1e-5
+
+
+def test_other_distances():
+    a, b = RANDOM.standard_normal((2, 3, 4, 5)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(reconstruction.distances(a, b, "l2")), (a - b) ** 2, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(reconstruction.distances(a, b, "l1")), np.abs(a - b), atol=1e-6)
+    cosine = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True) / np.linalg.norm(b, axis=-1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(reconstruction.distances(a, b, "cosine")), 1 - cosine, atol=1e-5)
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [("max", 9.0), ("mean", 4.5), ("top", 8.5)])
+def test_pooling(pooling, expected):
+    places = np.arange(10, dtype=np.float32).reshape(1, 5, 2)
+    assert float(detector.pool(places, pooling, 0.2)[0]) == expected
+
+
+def test_reconstruction_probability_is_the_mean_over_draws():
+    model = models.ROW_AUTOENCODERS["vae"]((5,), units=(8,), latent=2, samples=6, seed=0)
+    statistics(model, ROWS)
+    outputs = model(ROWS)
+    encode, decode = model.get_layer("encoder"), model.get_layer("decoder")
+    mean, log_variance = (np.asarray(part) for part in encode(outputs["target"]))
+    draws = [layer.scale for layer in model.layers if isinstance(layer, keras.layers.Rescaling)]
+    assert len(draws) == 6 and np.allclose(np.sum(draws, 0), 0)
+    expected = 0
+    for draw in draws:
+        center, spread = (np.asarray(part) for part in decode(mean + np.exp(0.5 * log_variance) * np.array(draw)))
+        spread = spread.clip(-6, 4)
+        expected = expected + 0.5 * (spread + (np.asarray(outputs["target"]) - center) ** 2 * np.exp(-spread))
+    np.testing.assert_allclose(np.asarray(outputs["surprise"]), expected / 6, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
+
+
+@pytest.mark.parametrize("bottleneck", ["place", "image"])
+def test_a_feature_autoencoder_leaves_its_backbone_alone(backbone, bottleneck):
+    images = RANDOM.integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
+    build = partial(models.feature_autoencoder, backbone, (64, 64, 3), units=(8,), latent=4, bottleneck=bottleneck)
+    core = build(fused=True, seed=0)
+    assert default_layers(backbone, (64, 64, 3)) == ["block2_add", "block4_add", "block10_add"]
+    assert core.output["target"].shape == (None, 8, 8, 24 + 40 + 112)
+    before = [weight.numpy() for weight in backbone.model.weights]
+    features = models.feature_network(core).predict(images, verbose=0)
+    models.set_statistics(core, features.mean((0, 1, 2)), features.std((0, 1, 2)))
+    target = np.asarray(core(images)["target"])
+    assert abs(target.mean()) < 1e-3 and abs(target.std() - 1) < 1e-2
+    part = models.reconstructing_part(core)
+    part.compile(optimizer="adam")
+    part.fit(features, epochs=1, verbose=0)
+    assert all(np.array_equal(old, new.numpy()) for old, new in zip(before, backbone.model.weights))
+    np.testing.assert_allclose(np.asarray(core(images)["reconstruction"]), np.asarray(part(features)["reconstruction"]), atol=1e-4)
+
+
+def test_maps_are_joined_on_one_grid():
+    fine, coarse = keras.Input((16, 16, 2)), keras.Input((4, 4, 3))
+    model = keras.Model([fine, coarse], join_maps([fine, coarse], (64, 64), 8))
+    x, y = RANDOM.standard_normal((1, 16, 16, 2)).astype(np.float32), RANDOM.standard_normal((1, 4, 4, 3)).astype(np.float32)
+    joined = np.asarray(model([x, y]))
+    assert joined.shape == (1, 8, 8, 5)
+    np.testing.assert_allclose(joined[..., :2], x.reshape(1, 8, 2, 8, 2, 2).mean((2, 4)), atol=1e-5)
+    assert joined[..., 2:].max() <= y.max() and joined[..., 2:].min() >= y.min()
+
+
+def test_smoothing_and_size_of_the_map(backbone):
+    core = models.feature_autoencoder(backbone, (64, 64, 3), units=(8,), latent=4, seed=0)
+    rough, smooth = (DetectorArtifact(ImageFront((64, 64), 3), core, {}, smoothing=side).model.predict(np.repeat(IMAGES[:2], 3, -1), verbose=0)["map"] for side in (0, 5))
+    assert rough.shape == smooth.shape == (2, 64, 64)
+    assert np.abs(np.diff(smooth, axis=1)).max() < np.abs(np.diff(rough, axis=1)).max()
