@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure import figure, main, report, report_quality, timed, tfpipe_run
+from measure import figure, main, report, report_quality, tfpipe_run, timed
 
 import tfpipelines
 

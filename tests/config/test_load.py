@@ -146,3 +146,17 @@ def test_a_fold_column_of_the_sample_is_left_out_for_other_data():
     assert loaded.pipeline.data.folds is None and loaded.notes == ["data.path: left out data.folds=fold of the file, a column of sample:emoji"]
     assert config.load("backbone", ["data.path=photos", "data.folds=group"], schemas=SCHEMAS).pipeline.data.folds == "group"
     assert config.load("backbone", ["data.path=sample:emoji"], schemas=SCHEMAS).pipeline.data.folds == "fold"
+
+
+def test_another_backbone_has_other_layers():
+    loaded = config.load("anomaly", ["model.backbone=ResNet50"], schemas=SCHEMAS)
+    assert loaded.pipeline.model.layers == "auto" and "left out model.layers" in loaded.notes[0]
+    assert config.load("anomaly", ["model.backbone=ResNet50", "model.layers=[conv2_block3_out]"], schemas=SCHEMAS).pipeline.model.layers == ("conv2_block3_out",)
+    assert config.load("anomaly", ["model.backbone=efficientnet-lite0"], schemas=SCHEMAS).pipeline.model.layers[0] == "block2_add"
+
+
+def test_other_data_do_not_share_what_is_of_the_samples(tmp_path):
+    loaded = config.load("anomaly-series", ["data.path=log.csv", "data.time_column=when"], schemas=SCHEMAS)
+    assert loaded.pipeline.data.test_path is None and loaded.pipeline.data.time_column == "when" and "data.test_path" in loaded.notes[0]
+    assert config.load("anomaly-digits", ["data.path=photos"], schemas=SCHEMAS).pipeline.data.normal is None
+    assert config.load("anomaly-digits", ["data.path=photos", "data.normal=cat"], schemas=SCHEMAS).pipeline.data.normal == ("cat",)

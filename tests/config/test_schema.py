@@ -8,7 +8,19 @@ from pydantic import BaseModel
 
 from tfpipelines import config, datasets, models, training
 from tfpipelines.config.anomaly import AnomalyEvaluation, least_normals
-from tfpipelines.config.autoencoders import Conv1DSeries, ConvImages, DenseImages, DenseRows, DenseSeries, Features, GRUSeries, LSTMSeries, Scored, VariationalImages, VariationalRows
+from tfpipelines.config.autoencoders import (
+    Conv1DSeries,
+    ConvImages,
+    DenseImages,
+    DenseRows,
+    DenseSeries,
+    Features,
+    GRUSeries,
+    LSTMSeries,
+    Scored,
+    VariationalImages,
+    VariationalRows,
+)
 from tfpipelines.config.finetune import FinetunedImages, FinetunedTexts
 from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet

@@ -140,7 +140,7 @@ def test_every_network_of_images(network, digits):
 
 def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
     seen = Notes()
-    run = tfpipelines.run("anomaly", [*QUICK, f"data.path={BRICKS / 'train' / 'good'}", f"model.backbone={tiny_backbone}", "model.layers=auto"], observer=seen)
+    run = tfpipelines.run("anomaly", [*QUICK, f"data.path={BRICKS / 'train' / 'good'}", f"model.backbone={tiny_backbone}"], observer=seen)
     assert set(run.metrics) >= {"threshold", "validation"} and "test" not in run.metrics and not (run.folder / "predictions.csv").exists()
     assert seen.facts["counts"] == {"train": {"normal": 192}, "validation": {"normal": 48}}
     assert {finding["code"] for finding in seen.facts["findings"]} == {"no_test"}
@@ -148,7 +148,7 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
 
 
 def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkeypatch):
-    small = [*QUICK, f"model.backbone={tiny_backbone}", "model.layers=auto", "data.limit=48", "model.units=8", "model.latent=4", "evaluation.baselines=false"]
+    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4", "evaluation.baselines=false"]
     seen = Notes()
     cached = tfpipelines.run("anomaly", small, observer=seen)
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any("features of 96 images" in note for note in seen.notes)
@@ -168,7 +168,7 @@ def test_a_run_goes_on_from_another_and_through_a_kill_on_whole_pictures(tiny_ba
             if (epoch, done) == (2, 1):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    small = [*QUICK, f"model.backbone={tiny_backbone}", "model.layers=auto", "data.limit=48", "model.units=8", "model.latent=4", "evaluation.baselines=false", "data.augment.flip=horizontal", "train.steps_per_execution=1"]
+    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4", "evaluation.baselines=false", "data.augment.flip=horizontal", "train.steps_per_execution=1"]
     whole = tfpipelines.run("anomaly", small, observer=Observer())
     with pytest.raises(Interrupted):
         tfpipelines.run("anomaly", small, observer=Stop(), name="stopped")
@@ -259,7 +259,7 @@ def test_24_changed_data(bricks, own, tiny_backbone, tmp_path):
         def step(self, epoch, done, total):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    small = [*QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}", "model.layers=auto"]
+    small = [*QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}"]
     with pytest.raises(Interrupted):
         tfpipelines.run("anomaly", small, observer=Stop(), name="stopped")
     shutil.copy(data / "test" / "patch" / "000.png", data / "train" / "good" / "000.png")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from ..errors import ConfigError, nearest
-from .backbones import is_path
+from .backbones import BUNDLED, is_path
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
@@ -37,7 +37,7 @@ def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
     content = read_yaml(path)
     changes = parse_overrides(overrides)
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
-    notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes) + _drop_other_data(content, changes)
+    notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes) + _drop_other_data(content, changes) + _drop_layers(content, changes)
     for key, value in changes.items():
         _put(content, key.split("."), value)
     content.setdefault("name", path.stem)
@@ -149,6 +149,15 @@ def _drop_fold_column(content: dict[str, Any], changes: dict[str, Any]) -> list[
         return []
     del data["folds"]
     return [f"data.path: left out data.folds={folds} of the file, a column of {data.get('path')}"]
+
+
+def _drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
+    """Where an override names another backbone: removes the file's names of layers, which that one has not, and says so."""
+    model = content.get("model")
+    if not isinstance(model, dict) or "layers" not in model or "model.layers" in changes or changes.get("model.backbone", model.get("backbone", BUNDLED)) == model.get("backbone", BUNDLED):
+        return []
+    del model["layers"]
+    return ["model.backbone: left out model.layers of the file, which are of another one"]
 
 
 def _drop_other_data(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "normals": ("check_normals", "describe_normals"),
         "points": ("Points", "raw_series"),
         "rows": ("column_statistics", "raw_rows", "read_rows"),
-        "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "split_fold"),
+        "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "known_from", "split_fold", "take_part"),
         "sources": ("read_image_source",),
         "series": ("WindowStore", "read_series", "windows_of"),
         "store": ("MEMORY_SHARE", "free_memory"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
@@ -80,6 +80,36 @@ def split_fold(samples: Samples, folds: int | str, fold: int, validation: float 
     frame = samples.frame[samples.frame["split"] != "test"]
     split = assign_fold(frame, folds, fold, validation, seed)
     return replace(samples, frame=frame.assign(split=split["split"].to_numpy()))
+
+
+def take_part(samples: Samples, path: str, split: str | None) -> str:
+    """Leaves the samples of one part of new data alone.
+
+    Args:
+        path: of the data, for messages.
+        split: `train`, `validation`, `test` or `all`; None: test where there is one, else all.
+
+    Returns:
+        Which part it is.
+
+    Raises:
+        DataError: if there is no such part.
+    """
+    frame = samples.frame
+    split = split or ("test" if (frame["split"] == "test").any() else "all")
+    if split != "all" and not frame["split"].notna().any():
+        raise DataError(f"{path} has no splits, so there is no {split} part.", "Leave --split out to use all of it.")
+    samples.frame = frame if split == "all" else frame[frame["split"] == split]
+    if samples.frame.empty:
+        raise DataError(f"{path} has no samples in its {split} part.", "Name another part with --split.")
+    return split
+
+
+def known_from(frame: pd.DataFrame, fingerprints: frozenset[str], unit: str, findings: Findings) -> None:
+    """Warns of samples whose content is among the fingerprints of what a model was trained on."""
+    seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
+    if seen:
+        findings.add("trained_on", "warning", f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter", "Measure on others")
 
 
 def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:

@@ -98,7 +98,7 @@ class SeriesAnomalies(Detection):
                 seen[start : start + window] = True
             odd = rows[alarmed]
             for start, distances in zip(frame["start"][alarmed], self._maps(model, samples, odd).mean(-1) if len(odd) else ()):
-                alarms[start : start + window] |= distances > min(threshold.threshold, distances.max() / 2)
+                alarms[start : start + window] |= distances > threshold.threshold  # some are, as the score is no more than the largest
         figures = evaluation.series_metrics(points.anomalous[seen], alarms[seen]) if points.anomalous is not None else {}
         if plots is not None:
             self._draw(points, by_window, threshold.threshold, alarms, plots)

@@ -135,21 +135,12 @@ class Classification(Task):
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
         findings.raise_errors()
-        frame = samples.frame
-        given = frame["split"].notna().any()
-        split = split or ("test" if (frame["split"] == "test").any() else "all")
-        if split != "all" and not given:
-            raise DataError(f"{path} has no splits, so there is no {split} part.", "Leave --split out to use all of it.")
-        samples.frame = frame = frame if split == "all" else frame[frame["split"] == split]
-        if frame.empty:
-            raise DataError(f"{path} has no samples in its {split} part.", "Name another part with --split.")
+        split, frame = datasets.take_part(samples, path, split), samples.frame
         unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
         if unknown:
             raise DataError(f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.", f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
         self.samples = samples
-        seen = frame["fingerprint"].map("{:016x}".format).isin(self._trained_on).sum()
-        if seen:
-            findings.add("trained_on", "warning", f"{seen} of {counted(len(frame), 'sample')} have been trained on: the figures flatter", "Measure on others")
+        datasets.known_from(frame, self._trained_on, "sample", findings)
         figures = self._account(model, self.temperature, samples, frame.index.to_numpy(np.int64), out, out)
         figures |= {"split": split, "findings": findings.as_list()}
         if out is not None:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models
-from tfpipelines.errors import DataError
 from tfpipelines.runs import RunFolder, atomic_write, write_json
 
 from .base import Task
@@ -122,16 +121,9 @@ class Detection(Task):
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
         findings.raise_errors()
-        frame = samples.frame
-        given = frame["split"].notna().any()
-        split = split or ("test" if (frame["split"] == "test").any() else "all")
-        if split != "all" and not given:
-            raise DataError(f"{path} has no splits, so there is no {split} part.", "Leave --split out to use all of it.")
-        samples.frame = frame = frame if split == "all" else frame[frame["split"] == split]
-        if frame.empty:
-            raise DataError(f"{path} has no samples in its {split} part.", "Name another part with --split.")
+        split, frame = datasets.take_part(samples, path, split), samples.frame
         self.samples = samples
-        self._mention_trained_on(frame, findings)
+        datasets.known_from(frame, self._trained_on, self.unit, findings)
         if not frame["anomalous"].any():
             findings.add("no_anomalies", "warning", f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured")
         figures = self._account(model, self.threshold, samples, frame.index.to_numpy(np.int64), out, out, None)
@@ -158,7 +150,7 @@ class Detection(Task):
         if odd:
             findings.add("left_out", "note", f"{odd} of {len(frame)} {self.unit}s are not normal by their labels: left out")
         samples.frame = frame = frame[~frame["anomalous"]]
-        self._mention_trained_on(frame, findings)
+        datasets.known_from(frame, self._trained_on, self.unit, findings)
         self.samples = samples
         threshold = self._fit(model, samples, frame.index.to_numpy(np.int64), rate or self.threshold.false_alarm_rate, str(path))
         threshold.write(out)
@@ -180,11 +172,6 @@ class Detection(Task):
 
     def _data(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.pipeline.data, name) for name in names}
-
-    def _mention_trained_on(self, frame, findings) -> None:
-        seen = int(frame["fingerprint"].map("{:016x}".format).isin(self._trained_on).sum())
-        if seen:
-            findings.add("trained_on", "warning", f"{seen} of {len(frame)} {self.unit}s have been trained on: their scores flatter", "Use others")
 
     def _scores(self, model, samples, rows: np.ndarray) -> np.ndarray:
         return models.scores_only(model).predict(self._batches(samples, rows), verbose=0).astype(np.float64) if len(rows) else np.zeros(0)
