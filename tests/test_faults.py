@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
 
 import numpy as np
@@ -378,7 +379,7 @@ def test_21_ctrl_c_before_training(start, tmp_path, digits):
     write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1}, 12)
     process = start("run", "image-cls", "data.path=photos", *SMALL)
     while not (tmp_path / "runs" / "image-cls-1" / "logs" / "run.log").exists() and process.poll() is None:
-        pass
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in errors

@@ -183,9 +183,14 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
 
 
 def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, resume: bool = False) -> None:
-    from .route import run as route
+    from .training import StopSignals
 
-    route(new_task(pipeline), folder, observer, command or " ".join(sys.argv), resume=resume)
+    with StopSignals() as stop:
+        with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
+            from .route import run as route
+
+            task = new_task(pipeline)
+        route(task, folder, observer, stop, command or " ".join(sys.argv), resume=resume)
 
 
 def _start_model(start: str | Path | None) -> Path | None:

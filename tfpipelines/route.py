@@ -17,30 +17,32 @@ from .runs import RunFolder, atomic_write, file_hash, read_json, write_json
 from .tasks.base import Phase, Task
 
 
-def run(task: Task, folder: RunFolder, observer: Observer, command: str = "", resume: bool = False) -> dict[str, Any]:
+def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, command: str = "", resume: bool = False) -> dict[str, Any]:
     """Carries a task out in a folder that the caller holds locked, from the first byte read to the last one written.
 
     Args:
+        stop: entered already; it may have received a signal.
         command: to be recorded.
         resume: go on from the folder's checkpoints.
 
     Returns:
         The content of metrics.json.
     """
-    with training.StopSignals() as stop:
-        try:
-            with training.memory_errors():
-                metrics = _Route(task, folder, observer, stop, resume).all(command)
-            folder.set_status("done")
-        except Interrupted as signal:
-            signal.remedy = f"Go on with: tfpipe resume {folder}"
-            _record_end(folder, "interrupted", signal.cause)
-            raise
-        except BaseException as error:
-            if isinstance(error, MemoryExhaustedError):
-                error.remedy = _smaller_batch(task.pipeline, folder)
-            _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
-            raise
+    try:
+        if stop.received is not None:
+            raise stop.error()
+        with training.memory_errors():
+            metrics = _Route(task, folder, observer, stop, resume).all(command)
+        folder.set_status("done")
+    except Interrupted as signal:
+        signal.remedy = f"Go on with: tfpipe resume {folder}"
+        _record_end(folder, "interrupted", signal.cause)
+        raise
+    except BaseException as error:
+        if isinstance(error, MemoryExhaustedError):
+            error.remedy = _smaller_batch(task.pipeline, folder)
+        _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
+        raise
     observer.finished(folder, metrics)
     return metrics
 
@@ -109,6 +111,8 @@ class _Route:
         self.splits(folder, Findings(list(findings.entries)), fold)
         artifact = self.fresh_artifact()
         history, best = self.train(folder, artifact)
+        if self.stop.received is not None:  # and swallowed by whatever ran just then
+            raise self.stop.error()
         began = time.perf_counter()
         artifact.set_weights(best.best_weights)
         metrics = self.task.evaluate(artifact, folder, history, best.best_epoch)

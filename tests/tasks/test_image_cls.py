@@ -143,6 +143,7 @@ def test_folds_of_a_column_keep_groups_together(photos):
     assert (together["item"].str[-5].astype(int) % 2 == together["fold"]).all()
 
 
+@pytest.mark.slow
 def test_interrupted_folds_go_on_where_they_were(photos):
     whole = run(photos, "data.folds=3", "train.epochs=2")
 
@@ -199,6 +200,7 @@ def test_colour_and_grey_arrays_are_converted_as_files_are(photos):
     assert np.allclose(finished.predict(np.repeat(grey, 3, -1))[scores], finished.predict(grey)[scores])
 
 
+@pytest.mark.slow
 def test_cross_validation_from_a_run_resumes_from_its_weights(photos):
     start = run(photos, "train.epochs=2").folder
     options = ["data.folds=3", "train.epochs=2", "train.learning_rate=1e-9"]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -65,7 +64,7 @@ def fit(
         data = batches(start, min(start + (end - first) * steps, total))
         if begun and first == epoch:
             _build_metrics(model, data)
-        with _deferred(stop):
+        with stop.hold():
             model.fit(
                 data,
                 validation_data=validation,
@@ -163,12 +162,3 @@ def _build_metrics(model: keras.Model, data: tf.data.Dataset) -> None:
     x, y, weights = keras.utils.unpack_x_y_sample_weight(next(iter(data.take(1))))
     model.compute_metrics(x, y, model(x, training=False), weights)
     model.reset_metrics()
-
-
-@contextmanager
-def _deferred(stop: StopSignals):
-    stop.deferred = True
-    try:
-        yield
-    finally:
-        stop.deferred = False

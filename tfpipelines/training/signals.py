@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from contextlib import contextmanager
 
 from ..errors import Interrupted
 
@@ -29,6 +30,15 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+    @contextmanager
+    def hold(self):
+        """Lets no signal raise inside: what runs there would swallow it, or be left half done. It is told by `received`."""
+        before, self.deferred = self.deferred, True
+        try:
+            yield
+        finally:
+            self.deferred = before
 
     def error(self) -> Interrupted:
         """What to raise once the work in hand is saved."""
