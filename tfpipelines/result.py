@@ -181,6 +181,8 @@ class Run:
             ResourceError: if `out` cannot be written.
         """
         folder = None
+        if not isinstance(path, (str, Path)):
+            raise ConfigError(f"The data to measure on are of type {type(path).__name__}.", "Give the path of a file or folder.")
         if out is not None:
             folder = Path(out)
             if (folder / "status.json").exists():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tfpipelines import models
 from tfpipelines.datasets import Findings, read_masks, read_normal_images
-from tfpipelines.datasets.normals import mark, normal_labels, split_normals
+from tfpipelines.datasets.normals import mark, normal_labels, settle_missing, split_normals
 from tfpipelines.errors import ConfigError, DataError
 
 from ..conftest import ROOT
@@ -36,6 +36,29 @@ def test_normal_labels():
         normal_labels(["good", "bad"], ("gud",))
     with pytest.raises(DataError, match="Nothing tells which"):
         normal_labels(["a", "b"], None)
+
+
+def test_unlabelled_samples():
+    def marked(labels, splits=None, normal=None, **more):
+        frame = pd.DataFrame({"label": labels, "split": splits or [None] * len(labels)}, dtype=object)
+        return mark(frame, normal, **more)
+
+    frame = marked([None, None, "bad"], ["train", "test", "test"])
+    assert frame["anomalous"].tolist() == [False, False, True] and frame["known"].tolist() == [True, False, True] and frame["label"].tolist() == ["normal", "unlabelled", "bad"]
+    assert not marked([None, None], trusted=False)["known"].any() and marked([None, None])["known"].all()
+    assert marked(["7", "3", "0"], usual=("3",), trusted=False)["anomalous"].tolist() == [True, False, True]
+    assert marked(["7", "0"], usual=("3",), trusted=False)["anomalous"].all()  # strangers to what the model knows
+    assert marked(["ok", "torn"], usual=("good",), trusted=False)["anomalous"].tolist() == [False, True]
+    with pytest.raises(ConfigError, match="have no labels"):
+        marked([None], normal=("good",))
+    assert normal_labels(["0.0", "1.0"], ("0",)) == ["0.0"]
+
+
+@pytest.mark.parametrize(("labels", "kept", "code"), [(["bad", None, None], 3, "unlabelled"), (["good", "bad", None], 2, "no_label"), ([None, None], 2, None)])
+def test_missing_labels(labels, kept, code):
+    frame, findings = pd.DataFrame({"item": ["a", "b", "c"][: len(labels)], "label": labels, "split": None}, dtype=object), Findings()
+    assert settle_missing(frame, None, (), "skip", findings).sum() == kept
+    assert codes(findings) == ([code] if code else [])
 
 
 def table(labels, splits=None):
@@ -113,6 +136,8 @@ def test_good_and_bad_folders(tmp_path):
     frame, findings = read(tmp_path)
     assert frame["anomalous"].sum() == 8 and set(frame["split"][frame["anomalous"]]) == {"test"}
     assert frame["mask"].notna().sum() == 7 and codes(findings) == ["no_mask"] and findings.entries[0].items == ("stained/007.png",)
+    copy("test/patch", 1, tmp_path)
+    assert "loose" in codes(read(tmp_path)[1])
     frame, _ = read(tmp_path, normal=("stained",))
     assert frame["anomalous"].sum() == 30
 
@@ -122,7 +147,10 @@ def test_a_train_folder_without_labels(tmp_path):
     copy("test/good", 4, tmp_path / "test" / "good")
     copy("test/patch", 4, tmp_path / "test" / "torn")
     frame, _ = read(tmp_path)
-    assert frame["anomalous"].sum() == 4 and set(frame["label"]) == {"normal", "good", "torn"} and set(frame["split"]) == {"train", "validation", "test"}
+    assert frame["anomalous"].sum() == 4 and set(frame["label"]) == {"normal", "good", "torn"} and set(frame["split"]) == {"train", "validation", "test"} and frame["known"].all()
+    copy("test/stain", 3, tmp_path / "test")
+    frame, _ = read(tmp_path, normal=("good",))
+    assert frame["label"].value_counts()["unlabelled"] == 3 and frame["anomalous"].sum() == 4 and (~frame["known"]).sum() == 3
 
 
 def test_a_labelled_source(digits):
@@ -151,11 +179,16 @@ def test_missing_places():
 
 
 def test_masks_take_the_size_of_the_images(tmp_path):
-    frame = pd.DataFrame({"mask": [str(tmp_path / "a.png"), None, None], "anomalous": [True, False, True]}, index=[4, 7, 9])
+    frame = pd.DataFrame({"mask": [str(tmp_path / "a.png"), None, None], "anomalous": [True, False, True], "known": True}, index=[4, 7, 9])
     mask = np.zeros((40, 20), np.uint8)
     mask[:20] = 1  # some tools write 1 for 255
     Image.fromarray(mask).save(tmp_path / "a.png")
     masks = read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)
     assert set(masks) == {4, 7} and masks[4][:5].all() and not masks[4][5:].any() and not masks[7].any()
+    Image.fromarray(mask * 3).save(tmp_path / "a.png")  # the number of a defect
+    assert read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)[4].sum() == 50
+    Image.fromarray(mask * 0).save(tmp_path / "a.png")
+    assert 4 not in read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)
+    Image.fromarray(mask).save(tmp_path / "a.png")
     padded = read_masks(frame, models.ImageFront((10, 10), 1, "pad", "nearest", False), 10**6)[4]
     assert padded[:5, 3:7].all() and not padded[:, :2].any() and padded.sum() == 25

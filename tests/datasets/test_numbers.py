@@ -6,7 +6,7 @@ import pytest
 
 from tfpipelines.datasets import Findings, raw_rows, raw_series, read_rows, read_series, windows_of
 from tfpipelines.datasets.rows import column_statistics
-from tfpipelines.errors import DataError
+from tfpipelines.errors import ConfigError, DataError
 
 RANDOM = np.random.default_rng(0)
 
@@ -69,7 +69,7 @@ def test_empty_cells_and_words_are_named(tmp_path):
     samples, _ = rows(tmp_path / "a.csv", on_bad="skip")
     assert len(samples.frame) == 10 and np.isfinite(samples.store.features).all()
     (tmp_path / "b.csv").write_text("a,b\n" + "1,2\n" * 10 + "3,x\n")
-    with pytest.raises(DataError, match="'b' holds 1 cell") as caught:
+    with pytest.raises(DataError, match="'b' holds words") as caught:
         rows(tmp_path / "b.csv")
     assert caught.value.details == ("line 12: 'x'",) or list(caught.value.details) == ["line 12: 'x'"]
 
@@ -77,6 +77,8 @@ def test_empty_cells_and_words_are_named(tmp_path):
 def test_a_second_table_is_the_test(tmp_path):
     train = write(tmp_path / "train.csv", a=RANDOM.random(40), b=RANDOM.random(40))
     test = write(tmp_path / "test.csv", b=RANDOM.random(9), a=RANDOM.random(9), label=["normal"] * 5 + ["fault"] * 4)
+    unlabelled, findings = rows(train, test_path=str(write(tmp_path / "plain.csv", a=RANDOM.random(9), b=RANDOM.random(9))))
+    assert unlabelled.frame["known"].sum() == 40 and not unlabelled.frame["anomalous"].any()
     samples, _ = rows(train, test_path=str(test))
     assert samples.frame["split"].value_counts().to_dict() == {"train": 32, "validation": 8, "test": 9}
     assert samples.frame["anomalous"].sum() == 4
@@ -86,6 +88,41 @@ def test_a_second_table_is_the_test(tmp_path):
 def test_a_constant_column_is_mentioned_and_harmless(tmp_path):
     _, findings = rows(write(tmp_path / "a.csv", a=RANDOM.random(30), b=[7] * 30))
     assert codes(findings) == ["constant"] and findings.entries[0].items == ("b",)
+
+
+def test_columns_that_are_not_what_they_seem(tmp_path):
+    x = RANDOM.random(60)
+    path = write(tmp_path / "a.csv", y=RANDOM.integers(-3, 4, 60), status=x, sample_no=range(60), far=1.7e9 + x)
+    samples, findings = rows(path)
+    assert samples.columns == ["y", "status", "sample_no", "far"] and not samples.frame["anomalous"].any()
+    assert {finding.code: finding.items for finding in findings.entries if finding.code != "columns_left_out"} == {"counting": ("sample_no",), "coarse": ("far",)}
+    with pytest.raises(ConfigError, match="data.normal=ok"):
+        rows(path, normal=("ok",))
+
+
+def test_a_column_of_marks_for_anomalies_alone(tmp_path):
+    samples, findings = rows(write(tmp_path / "a.csv", a=RANDOM.random(40), label=["fault"] * 4 + [None] * 36))
+    assert samples.frame["anomalous"].sum() == 4 and "unlabelled" in codes(findings)
+    points, _ = series(write(tmp_path / "b.csv", time=range(100), value=RANDOM.random(100), label=[None] * 90 + ["fault"] * 4 + [None] * 6))
+    assert points.test.anomalous.sum() == 4
+
+
+def test_series_of_other_rates_and_short_stretches(tmp_path):
+    time = [*range(60), *range(0, 600, 10)]
+    path = write(tmp_path / "a.csv", time=time, value=RANDOM.random(120), sensor=["a"] * 60 + ["b"] * 60)
+    samples, findings = series(path, series_column="sensor", validation=0.5)
+    starts = {part: frame["start"].tolist() for part, frame in samples.frame.groupby("split")}
+    assert not codes(findings) and min(starts["train"]) < 30 and any(60 <= start < 90 for start in starts["train"]) and any(90 <= start for start in starts["validation"])
+    stretches = write(tmp_path / "b.csv", time=[10 * (row // 8) * 8 + row for row in range(160)], value=RANDOM.random(160))
+    samples, _ = series(stretches, validation=0.25, test=0.25)
+    last = samples.frame.groupby("split")["start"].agg(["min", "max"])
+    assert last.loc["train", "max"] < last.loc["validation", "min"] and last.loc["validation", "max"] < last.loc["test", "min"] == 120
+
+
+def test_given_splits_of_a_series_are_evaluated(tmp_path):
+    path = write(tmp_path / "a.csv", time=range(100), value=RANDOM.random(100), split=["train"] * 60 + ["test"] * 40)
+    samples, _ = series(path, splitting=False)
+    assert samples.frame["split"].value_counts().to_dict() == {"train": 12, "test": 8} and not samples.frame["known"].any()
 
 
 def test_statistics():
@@ -98,8 +135,8 @@ def test_statistics():
 def test_raw_rows(tmp_path):
     path = write(tmp_path / "a.csv", b=[1.0, 2.0, np.nan], a=[3, 4, 5], label=["x", "y", "z"])
     items, values, errors = raw_rows([path, np.array([7.0, 8.0]), pd.DataFrame({"a": [9], "b": [10]})], ["a", "b"])
-    assert items == ["0", "1", "2", "3", "4"] and values.tolist() == [[3, 1], [4, 2], [5, 0], [7, 8], [9, 10]]
-    assert errors == ["", "", "empty or infinite: b", "", ""]
+    assert items == [f"{path}:0", f"{path}:1", f"{path}:2", "3", "4"] and values.tolist() == [[3, 1], [4, 2], [5, 0], [7, 8], [9, 10]]
+    assert errors == ["", "", "no number: b", "", ""]
     _, values, errors = raw_rows(["nowhere.csv", path], ["a", "b"])
     assert "does not exist" in errors[0] and len(values) == 4
     with pytest.raises(DataError, match=r"Expected: \(n, 2\)"):
@@ -180,5 +217,40 @@ def test_raw_series(tmp_path):
     (name, points, error), (other, nothing, reason), (_, array, _) = raw_series([path, tmp_path / "no.csv", np.arange(7.0)], 5, ["value"])
     assert name == str(path) and error == "" and points.anomalous is None and points.segments == [(0, 12)]
     assert nothing is None and "does not exist" in reason and array.values.shape == (7, 1)
-    short = raw_series(np.arange(3.0), 5, ["value"])
-    assert windows_of(short[0][1].segments, 5) == []
+    assert raw_series(np.arange(3.0), 5, ["value"]) == [("0", None, "no 5 points in a row")]
+    (tmp_path / "hole.csv").write_text("time,value\n" + "".join(f"{row},{'' if row == 7 else 'oops' if row == 8 else row}\n" for row in range(20)))
+    ((_, points, error),) = raw_series(tmp_path / "hole.csv", 5, ["value"])
+    assert points.segments == [(0, 7), (9, 20)] and "line 9, line 10" in error
+    with pytest.raises(DataError, match="no array of numbers"):
+        raw_series([np.array(["a", "b"])], 5, ["value"])
+
+
+def test_times_are_found_and_intervals_belong_to_their_series(tmp_path):
+    dates = pd.date_range("2026-03-01", periods=60, freq="min")
+    path = write(tmp_path / "a.csv", when=[*dates, *dates], machine=["a"] * 60 + ["b"] * 60, value=RANDOM.random(120))
+    odd = write(tmp_path / "odd.csv", machine=["b"], start=[dates[50]], end=[dates[52]])
+    samples, findings = series(path, series_column="machine", intervals=str(odd), test=0.3)
+    assert "time_column" in codes(findings) and np.flatnonzero(samples.test.anomalous).tolist() == [110, 111, 112]
+    with pytest.raises(DataError, match="which series"):
+        series(path, series_column="machine", intervals=str(write(tmp_path / "b.csv", start=[dates[50]], end=[dates[52]])))
+    with pytest.raises(DataError, match="end before they begin"):
+        series(path, series_column="machine", intervals=str(write(tmp_path / "c.csv", machine=["a"], start=[dates[9]], end=[dates[2]])))
+    _, findings = series(path, series_column="machine", intervals=str(write(tmp_path / "d.csv", machine=["a", "a"], start=[dates[2], "2031-01-01"], end=[dates[3], "2031-01-02"])), test=0.3)
+    assert {"early_anomalies", "empty_intervals"} <= set(codes(findings))
+    by_file, by_frame = (raw_series(source, 5, ["value"], series_column="machine")[0][1] for source in (path, pd.read_csv(path)))
+    assert by_file.segments == by_frame.segments == [(0, 60), (60, 120)] and by_file.times.tolist() == by_frame.times.tolist()
+
+
+def test_labels_in_the_second_file_alone(tmp_path):
+    train = write(tmp_path / "train.csv", time=range(60), value=RANDOM.random(60))
+    test = write(tmp_path / "test.csv", time=range(60), value=RANDOM.random(60), alarm=["no"] * 55 + ["yes"] * 5)
+    assert series(train, test_path=str(test), label_column="alarm", normal=("no",))[0].frame["anomalous"].sum() == 1
+    assert rows(train, test_path=str(test), label_column="alarm", normal=("no",))[0].frame["anomalous"].sum() == 5
+    for read in (series, rows):
+        with pytest.raises(DataError, match="Neither"):
+            read(train, test_path=str(test), label_column="alert")
+
+
+def test_a_column_that_may_be_labels_is_mentioned(tmp_path):
+    _, findings = rows(write(tmp_path / "a.csv", a=RANDOM.random(40), quality=["Pass"] * 30 + ["REJECT"] * 10))
+    assert "data.label_column=quality" in next(finding.remedy for finding in findings.entries if finding.code == "perhaps_labels")

@@ -6,6 +6,7 @@ from scipy import ndimage
 from sklearn import metrics
 
 from tfpipelines import evaluation
+from tfpipelines.errors import DataError
 from tfpipelines.evaluation import Threshold
 from tfpipelines.evaluation.predictions import to_records
 
@@ -24,7 +25,7 @@ def test_figures_are_those_of_scikit_learn():
     assert figures["false_alarm_rate"] == pytest.approx(alarms[~anomalous].mean())
     intervals = evaluation.detection_intervals(anomalous, scores, THRESHOLD, 200, 0)
     assert all(low <= figures[name] <= high for name, (low, high) in intervals.items()) and set(intervals) == set(figures)
-    table = evaluation.by_label(np.where(anomalous, "bad", "good"), anomalous, scores, THRESHOLD)
+    table = evaluation.by_label(np.where(anomalous, "bad", "good"), anomalous, np.ones(200, bool), scores, THRESHOLD)
     assert list(table) == ["good", "bad"] and table["bad"]["roc_auc"] == pytest.approx(figures["roc_auc"]) and "roc_auc" not in table["good"]
     assert table["bad"]["support"] + table["good"]["support"] == 200
 
@@ -66,12 +67,22 @@ def test_events_of_a_series():
     anomalous, alarms = np.zeros(100, bool), np.zeros(100, bool)
     anomalous[10:20] = anomalous[50:60] = anomalous[80:82] = True
     alarms[18:25] = alarms[30:33] = alarms[55:57] = alarms[59:60] = True  # finds two of three; one of four is false
-    figures = evaluation.series_metrics(anomalous, alarms)
+    guilty = alarms & (RANDOM.random(100) < 0.5)
+    figures = evaluation.series_metrics(anomalous, guilty, alarms)
     assert figures["event_recall"] == pytest.approx(2 / 3) and figures["event_precision"] == pytest.approx(3 / 4)
     assert figures["event_f1"] == pytest.approx(2 * (2 / 3) * (3 / 4) / (2 / 3 + 3 / 4))
-    assert figures["point_f1"] == pytest.approx(metrics.f1_score(anomalous, alarms))
-    assert evaluation.series_metrics(anomalous, np.zeros(100, bool))["event_f1"] == 0.0
-    assert evaluation.series_metrics(np.zeros(10, bool), alarms[:10]) == {}
+    assert figures["point_f1"] == pytest.approx(metrics.f1_score(anomalous, guilty))
+    none = np.zeros(100, bool)
+    assert evaluation.series_metrics(anomalous, none, none)["event_f1"] == 0.0
+    assert evaluation.series_metrics(none, guilty, alarms) == {}
+
+
+def test_scores_that_are_not_finite_are_alarms():
+    scores = evaluation.finite(np.array([0.1, np.nan, np.inf]))
+    assert THRESHOLD.alarms(scores).tolist() == [False, True, True] and THRESHOLD.alarms(np.array([np.nan])).all()
+    assert evaluation.detection_metrics(np.array([False, True, True]), scores, THRESHOLD)["roc_auc"] == 1.0
+    with pytest.raises(DataError, match="not finite"):
+        Threshold.fit(np.append(np.zeros(30), np.nan), 0.05, "row", "here")
 
 
 def test_baselines_tell_what_is_far_from_the_normal_ones():

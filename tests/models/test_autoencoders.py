@@ -121,6 +121,17 @@ def test_numbers_are_standardized_and_brought_back():
     np.testing.assert_allclose(np.asarray(outputs["restored"]), expected, rtol=1e-4, atol=1e-3)
 
 
+def test_small_units_and_far_values_stay_finite_and_odd():
+    rows = (RANDOM.standard_normal((50, 3)) * [1e-9, 1.0, 1e6]).astype(np.float32)
+    for name, builder in models.ROW_AUTOENCODERS.items():
+        model = builder((3,), units=(8,), latent=2, seed=0)
+        statistics(model, rows)
+        assert np.abs(np.asarray(model(rows)["target"]).std(0) - 1).max() < 0.05
+        scores = detector.scores_only(DetectorArtifact(NumbersFront((3,)), model, {}).model)
+        odd = np.zeros((3, 3), np.float32) + np.diag(rows.std(0) * 1000).astype(np.float32)
+        assert np.isfinite(scores.predict(odd, verbose=0)).all() and scores.predict(odd, verbose=0).min() > scores.predict(rows, verbose=0).max(), name
+
+
 def test_centered_windows_do_not_see_the_level():
     model = models.SERIES_AUTOENCODERS["conv1d"]((13, 2), **SMALL["conv1d"], centered=True, seed=0)
     statistics(model, WINDOWS)

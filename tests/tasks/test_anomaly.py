@@ -93,7 +93,7 @@ def test_evaluate_on_other_data(bricks, tfpipe, tmp_path):
     assert figures["test"]["roc_auc"] == pytest.approx(bricks.metrics["test"]["roc_auc"]) and figures["samples"] == 120
     assert {"scores.png", "curves_roc_pr.png", "heat.png", "predictions.csv", "metrics.json"} <= {path.name for path in (tmp_path / "there").iterdir()}
     result = tfpipe("evaluate", bricks.folder, BRICKS / "train" / "good")
-    assert result.code == 0 and "240 of 240 images have been trained on" in result.err and "only the false-alarm rate" in result.err and "false_alarm_rate" in result.out
+    assert result.code == 0 and "240 of 240 images have been trained on" in result.err and "only the share of alarms" in result.err and "alarm_rate" in result.out and "false_alarm_rate" not in result.out
 
 
 def test_recalibration_moves_the_threshold_and_leaves_the_model(own, tfpipe):
@@ -108,7 +108,9 @@ def test_recalibration_moves_the_threshold_and_leaves_the_model(own, tfpipe):
     result = tfpipe("recalibrate", own.folder, BRICKS / "test" / "good", "--false-alarm-rate", "0.01")
     assert result.code == 3 and "at least 99 normal images, and there are 60" in result.err
     result = tfpipe("recalibrate", own.folder, BRICKS / "test")
-    assert result.code == 0 and "left out" in result.err  # the defects among them, by their folders
+    assert result.code == 0 and "60 of 120 images are not normal by their labels: left out" in result.err
+    result = tfpipe("recalibrate", own.folder, BRICKS / "train" / "good")
+    assert result.code == 3 and "240 of 240 images have been trained on" not in result.out and "there are 0" in result.err
     assert tfpipe("recalibrate", own.folder, BRICKS, "--false-alarm-rate", "0.9").code == 2
 
 
@@ -152,7 +154,7 @@ def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkey
     seen = Notes()
     cached = tfpipelines.run("anomaly", small, observer=seen)
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any("features of 96 images" in note for note in seen.notes)
-    monkeypatch.setattr("tfpipelines.datasets.MEMORY_SHARE", 0.0)  # as if they did not fit
+    monkeypatch.setattr("tfpipelines.tasks.anomaly._MOST_FEATURES", 0)  # as if they were too many
     whole = tfpipelines.run("anomaly", [*small, "model.noise=0"], observer=seen)
     assert len(seen.phases) == 1
     monkeypatch.undo()
@@ -275,3 +277,49 @@ def test_01_damaged_pictures(tmp_path, tfpipe):
     (data / "ground_truth" / "patch" / "000.png").write_bytes(b"neither")
     result = tfpipe("run", "anomaly", f"data.path={data}", "data.on_bad=skip", "train.epochs=1", "evaluation.bootstrap=0")
     assert result.code == 3 and "ground_truth/patch/000.png" in result.err
+
+
+def test_normal_stays_what_it_was_in_training(tfpipe, tmp_path):
+    run = tfpipelines.run("anomaly-digits", [*QUICK, "model.name=dense", "data.limit=60", "evaluation.baselines=false"], observer=Observer())
+    result = tfpipe("evaluate", run.folder, "sample:digits", "--json")
+    classes = json.loads(result.out)["per_class"]
+    assert list(classes)[0] == "3" and "roc_auc" not in classes["3"] and all("roc_auc" in row for name, row in classes.items() if name != "3")
+    result = tfpipe("recalibrate", run.folder, "sample:digits")
+    assert result.code == 0 and "4500 of 5000 images are not normal" in result.err
+
+
+def test_far_rows_are_anomalies_and_bad_cells_cost_their_row_alone(cells, tfpipe, tmp_path):
+    table = pd.read_csv(ROOT / "data" / "cells" / "cells.csv").drop(columns=["label", "split"])
+    far = table.iloc[:4].astype(object)
+    far.iloc[0, 3], far.iloc[1, 3], far.iloc[2, 3] = 1e9, 1e39, "none of it"
+    far.to_csv("far.csv", index=False)
+    result = tfpipe("predict", cells.folder, "far.csv", "--json")
+    rows = json.loads(result.out)["result"]
+    assert result.code == 3 and rows[0]["verdict"] == "anomaly" and rows[0]["score"] > 1e3
+    assert [bool(row.get("error")) for row in rows] == [False, True, True, False] and "mean_area" in rows[2]["error"] and rows[3]["verdict"]
+
+
+def test_a_series_with_holes_and_arrays_that_are_too_short(pressure, tfpipe, tmp_path):
+    values = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv")[["timestamp", "value"]][:100].astype(object)
+    values.iloc[40, 1] = None
+    values.to_csv("hole.csv", index=False)
+    result = tfpipe("predict", pressure.folder, "hole.csv", "no.csv")
+    assert result.code == 3 and "line 42" in result.err and "no.csv" in result.err and "hole.csv: 0 to 15" in result.out and "hole.csv: 41 to 56" in result.out
+    table = pressure.predict([np.zeros(5), np.zeros(20)])
+    assert table["error"][0] == "no 16 points in a row" and table["verdict"].notna().sum() == 2
+    with pytest.raises(DataError, match=r"Expected: \(points, 1\)"):
+        pressure.predict(np.zeros((20, 2)))
+
+
+def test_24_changed_masks_and_labels(tiny_backbone, tmp_path):
+    data = shutil.copytree(BRICKS, tmp_path / "wall")
+
+    class Stop(Observer):
+        def step(self, epoch, done, total):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        tfpipelines.run("anomaly", [*QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}"], observer=Stop(), name="stopped")
+    shutil.copy(data / "ground_truth" / "patch" / "001.png", data / "ground_truth" / "patch" / "000.png")
+    with pytest.raises(ConfigError, match="1 rows are gone or changed"):
+        tfpipelines.resume("runs/stopped", observer=Observer())

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "inputs": ("decoded", "raw_images"),
         "image_samples": ("ImageSamples", "read_image_samples", "read_labelled_images"),
         "normal_images": ("read_masks", "read_normal_images"),
-        "normals": ("check_normals", "describe_normals"),
+        "normals": ("check_normals", "describe_normals", "normal_of"),
         "points": ("Points", "raw_series"),
         "rows": ("column_statistics", "raw_rows", "read_rows"),
         "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "known_from", "split_fold", "take_part"),

@@ -1,17 +1,19 @@
 """From a source of images, most or all of them normal, to the table of them; and the masks of the others."""
 
+import zlib
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from ..errors import ConfigError, DataError, counted
 from .findings import Findings
 from .folders import Walk, list_files
 from .images import decode_image
-from .normals import mark, normal_labels, split_normals
-from .sources import locate, read_image_source, without_missing_labels
+from .normals import mark, normal_labels, settle_missing, split_normals
+from .sources import locate, read_image_source
 from .table import SampleTable, make_frame, split_of
 
 _MASKS = "ground_truth"  # the folder of masks beside the splits, as MVTec has it
@@ -51,43 +53,44 @@ def read_normal_images(
     """
     located = locate(path)
     if located.is_dir():
-        table = _read_folder(located, layout, follow_links, normal or usual or None, findings)
+        table = _read_folder(located, layout, follow_links, normal, usual, Path(masks).expanduser() if masks else located / _MASKS, findings)
     else:
         fields = {"item_column": item_column, "label_column": label_column, "split_column": split_column, "root": root, "follow_links": follow_links, "on_bad": on_bad}
         table = read_image_source(path, labelled=False, training=splitting, **fields)
         findings.entries += table.findings.entries
-        if table.frame["label"].notna().any():
-            table.findings = Findings()
-            table = without_missing_labels(table, on_bad)
-            findings.entries += table.findings.entries
-    frame = mark(table.frame, normal, usual)
+        table = table.keep(settle_missing(table.frame, normal, usual, on_bad, findings))
+    frame = mark(table.frame, normal, usual, trusted=splitting)
     frame["mask"] = pd.Series(_find_masks(located, frame, masks, follow_links, findings), frame.index, dtype=object)
+    frame["truth"] = [f"{zlib.crc32(Path(mask).read_bytes()):08x}" if mask else "" for mask in frame["mask"]]
     table = SampleTable(frame, table.root, table.array, findings)
     if not splitting or not len(frame):
         return table
     return table.keep(split_normals(frame, validation=validation, test=test, least=least, limit=limit, seed=seed, findings=findings))
 
 
-def _read_folder(root: Path, layout: str, follow_links: bool, normal: tuple[str, ...] | None, findings: Findings) -> SampleTable:
+def _read_folder(root: Path, layout: str, follow_links: bool, normal: tuple[str, ...] | None, usual: tuple[str, ...], masks: Path, findings: Findings) -> SampleTable:
     """`train/LABEL/...`, `LABEL/...`, or all files below the folder without a label."""
-    walk = Walk(root, follow_links, findings)
+    walk = _Images(root, follow_links, findings, masks)
     folders, loose = walk.children(root)
-    folders = [folder for folder in folders if folder.name.casefold() != _MASKS]
     by_split = {folder: split_of(folder.name) for folder in folders}
     splits = layout == "splits" or (layout == "auto" and "train" in by_split.values() and not any(folder.name in (normal or ()) for folder in folders))
     names = [folder.name for folder in folders]
-    classes = layout == "classes" or (layout == "auto" and not splits and (normal is not None or _has_known_name(names)))
+    tells = bool(names) and (normal is not None or bool(normal_labels(names, None, usual=usual, unlabelled=True)))
+    classes = layout == "classes" or (layout == "auto" and not splits and tells)
     if splits:
-        rows = [row for folder, split in by_split.items() if split for row in _labelled(walk, root, folder, split)]
+        rows = [row for folder, split in by_split.items() if split for row in _labelled(walk, folder, split)]
         strangers = [f"{folder.name}/" for folder, split in by_split.items() if split is None]
         if strangers:
             findings.add("beside_splits", "warning", "Folders beside the split folders are not used", "Name the folder of masks by data.masks, if it is among them", strangers)
     elif classes:
-        rows = _labelled(walk, root, root, None)
+        rows = _labelled(walk, root, None)
     else:
-        rows = [(item, None, None) for item in _files(walk, root, root)]
+        rows, loose = [(item, None, None) for item in walk.items(root)], []
         if folders:
             findings.add("all_normal", "warning", f"All images below {root} count as normal, in {counted(len(folders), 'folder')}", "If the folders are labels, name the normal ones by data.normal", [f"{name}/" for name in names])
+    loose = [file for file in loose if file.suffix.lower() in Image.registered_extensions()]
+    if loose:
+        findings.add("loose", "warning", f"{counted(len(loose), 'image')} in {root} beside its folders, not used", "Put them into a folder if they are samples", [file.name for file in loose])
     walk.report()
     if not rows:
         raise DataError(f"{root} holds no image.", "Check data.path and data.layout.")
@@ -95,25 +98,27 @@ def _read_folder(root: Path, layout: str, follow_links: bool, normal: tuple[str,
     return SampleTable(make_frame(items, labels, parts), root, findings=findings)
 
 
-def _has_known_name(names: list[str]) -> bool:
-    try:
-        return bool(names) and bool(normal_labels(names, None))
-    except DataError:
-        return False
+class _Images(Walk):
+    """A walk that passes by the folder of masks."""
+
+    def __init__(self, root: Path, follow_links: bool, findings: Findings, masks: Path):
+        super().__init__(root, follow_links, findings)
+        self.masks = masks.resolve()
+
+    def children(self, folder: Path) -> tuple[list[Path], list[Path]]:
+        folders, files = super().children(folder)
+        return [inner for inner in folders if inner.resolve() != self.masks], files
+
+    def items(self, folder: Path) -> list[str]:
+        """All files below a folder, relative to the root."""
+        return [str(path.relative_to(self.root)) for path in self.below(folder)]
 
 
-def _labelled(walk: Walk, root: Path, folder: Path, split: str | None) -> list[tuple[str, str | None, str | None]]:
-    """(item, label, split) of the files of a folder whose own folders are labels; files beside them have none."""
+def _labelled(walk: _Images, folder: Path, split: str | None) -> list[tuple[str, str | None, str | None]]:
+    """(item, label, split) of the files of a folder whose own folders are labels; in a split folder those beside them have none."""
     inner, loose = walk.children(folder)
-    rows = [(str(file.relative_to(root)), None, split) for file in loose] if not inner or split else []
-    for label in inner:
-        if label.name.casefold() != _MASKS:
-            rows += [(item, label.name, split) for item in _files(walk, root, label)]
-    return rows
-
-
-def _files(walk: Walk, root: Path, folder: Path) -> list[str]:
-    return [str(path.relative_to(root)) for path in walk.below(folder) if _MASKS not in (part.casefold() for part in path.relative_to(root).parts[:-1])]
+    rows = [(str(file.relative_to(walk.root)), None, split) for file in loose] if split else []
+    return rows + [(item, label.name, split) for label in inner for item in walk.items(label)]
 
 
 def _find_masks(root: Path, frame: pd.DataFrame, given: str | None, follow_links: bool, findings: Findings) -> list[str | None]:
@@ -134,7 +139,7 @@ def _find_masks(root: Path, frame: pd.DataFrame, given: str | None, follow_links
         masks.append(str(folder / found[0]) if len(found) == 1 else None)
         if anomalous and len(found) != 1:
             absent.append(f"{item} ({len(found)} masks)" if found else item)
-    if absent and len(absent) < sum(frame["anomalous"]):
+    if absent:
         findings.add("no_mask", "warning", f"{counted(len(absent), 'anomaly', 'anomalies')} without a mask of its own: figures of places leave them out", "", absent)
     return masks
 
@@ -143,11 +148,11 @@ def read_masks(frame: pd.DataFrame, front, max_pixels: int) -> dict[int, np.ndar
     """The masks of some images as large as these are to the network.
 
     Args:
-        frame: with `mask`; its index is the row.
+        frame: with `mask`, `anomalous` and `known`; its index is the row.
         front: of masks: 1 channel, filter `nearest`.
 
     Returns:
-        {row: bool (height, width)}; rows without anomaly have no place that is one.
+        {row: bool (height, width)}; normal rows have no place that is odd, anomalies without a mask, or an empty one, are left out.
 
     Raises:
         DataError: if a mask cannot be read.
@@ -155,10 +160,13 @@ def read_masks(frame: pd.DataFrame, front, max_pixels: int) -> dict[int, np.ndar
     import tensorflow as tf
 
     masks = {}
-    for row, (path, anomalous) in zip(frame.index, zip(frame["mask"], frame["anomalous"])):
+    for row, path, anomalous, known in zip(frame.index, frame["mask"], frame["anomalous"], frame["known"]):
         if isinstance(path, str) and anomalous:
             mask = decode_image(path, 1, 0, max_pixels)
-            masks[row] = front.in_tf_data(tf.constant(np.where(mask > 127, 255, 0).astype(np.uint8) if mask.max() > 1 else mask * 255)).numpy()[..., 0] > 127
-        elif not anomalous:
+            mask = np.where(mask > (127 if mask.max() > 127 else 0), 255, 0).astype(np.uint8)  # some tools write 1, or the number of a defect, for 255
+            mask = front.in_tf_data(tf.constant(mask)).numpy()[..., 0] > 127
+            if mask.any():
+                masks[row] = mask
+        elif known and not anomalous:
             masks[row] = np.zeros(front.size, bool)
     return masks

@@ -3,26 +3,27 @@
 import numpy as np
 import pandas as pd
 
-from ..errors import ConfigError, DataError, nearest
+from ..errors import ConfigError, DataError, counted, nearest
 from .checks import check_duplicates
 from .findings import Findings
 from .samples import Samples, describe
 from .splits import limit_rows
-from .table import class_order
+from .table import class_order, places
 
-NORMAL = "normal"  # the label of samples without one, where none has one
-_KNOWN = {"good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0", "none", "inlier"}
+NORMAL, UNKNOWN = "normal", "unlabelled"  # what samples without a label are called
+_KNOWN = {"good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0", "inlier", "pass", "passed", "accepted"}
 _SHARE = 0.2
 
 
-def normal_labels(labels, given: tuple[str, ...] | None, training=(), usual: tuple[str, ...] = ()) -> list[str]:
+def normal_labels(labels, given: tuple[str, ...] | None, training=(), usual: tuple[str, ...] = (), unlabelled: bool = False) -> list[str]:
     """The labels that mean normal.
 
     Args:
         labels: of all samples, without missing ones.
         given: what the user says.
         training: labels of a given training part.
-        usual: the normal labels of other data, which mean the same here where they occur.
+        usual: the normal labels of the data that a model was trained on: here they mean the same, and others are anomalies.
+        unlabelled: whether there are samples without a label: labels may then mark the anomalies alone.
 
     Raises:
         ConfigError: if a label that the user names does not occur.
@@ -30,30 +31,90 @@ def normal_labels(labels, given: tuple[str, ...] | None, training=(), usual: tup
     """
     names = class_order(labels)
     if given is not None:
-        for name in given:
-            if name not in names:
-                guess = nearest(name, names)
-                raise ConfigError(f"data.normal: no sample has the label {name!r}.", f"Did you mean {guess!r}?" if guess else f"Labels: {', '.join(names[:20])}.")
-        return list(given)
-    if set(usual) & set(names):
-        return [name for name in names if name in usual]
-    known = [name for name in names if name.strip().casefold() in _KNOWN]
+        return [_same_label(name, names) for name in given]
+    known = [name for name in names if _means_normal(name)]
+    if usual:
+        return [name for name in names if name in usual] or (known if all(map(_means_normal, usual)) else [])
     if known:
         return known
     taught = class_order(training)
-    if taught:
+    if taught and len(taught) < len(names):
         return taught
-    raise DataError(f"Nothing tells which of the labels means normal: {', '.join(names[:20])}.", f"Set data.normal={names[0]}, or [{', '.join(names[:2])}].")
+    if unlabelled:
+        return []
+    shown = ", ".join(names[:20])
+    raise DataError(f"Nothing tells which of the labels means normal: {shown}.", "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label.")
 
 
-def mark(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The frame with a column `anomalous`, bool. What has no label is normal, and is labelled so."""
+def _means_normal(name: str) -> bool:
+    return name.strip().casefold() in _KNOWN
+
+
+def means_normal_in(cells: pd.Series) -> bool:
+    """Whether a column holds few different words, and one of them means normal."""
+    names = cells.dropna().unique()
+    return len(names) <= 10 and any(_means_normal(str(name)) for name in names)
+
+
+def _same_label(name: str, names: list[str]) -> str:
+    """The label that occurs and is written so, or is the same number."""
+    if name in names:
+        return name
+    try:
+        return next(other for other in names if float(other) == float(name))
+    except (ValueError, StopIteration):
+        guess = nearest(name, names)
+        raise ConfigError(f"data.normal: no sample has the label {name!r}.", f"Did you mean {guess!r}?" if guess else f"Labels: {', '.join(names[:20])}.") from None
+
+
+def mark(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...] = (), trusted: bool = True) -> pd.DataFrame:
+    """The frame with columns `anomalous` and `known`, bool: what is odd, and of what that is known at all.
+
+    Args:
+        frame: with `label` (None where there is none) and `split`.
+        normal: the labels that the user calls normal.
+        usual: see `normal_labels`.
+        trusted: samples without a label are normal, but for those of a given test part, of which nothing is known; False:
+            nothing is known of any of them.
+
+    Raises:
+        ConfigError: if the user names normal labels, and there are no labels.
+    """
     labels = frame["label"].dropna()
-    if not len(labels):
-        return frame.assign(label=NORMAL, anomalous=False)
+    if not len(labels) and normal is not None:
+        raise ConfigError(f"data.normal={','.join(normal)}: but the samples have no labels.", "Name the column of labels by data.label_column, or put images into a folder for each label.")
     training = labels[frame.loc[labels.index, "split"] == "train"]
-    anomalous = labels.index[~labels.isin(normal_labels(labels, normal, training, usual))]
-    return frame.assign(label=frame["label"].where(frame["label"].notna(), NORMAL), anomalous=frame.index.isin(anomalous))
+    unlabelled = frame["label"].isna()
+    odd = labels.index[~labels.isin(normal_labels(labels, normal, training, usual, bool(unlabelled.any())))] if len(labels) else []
+    known = ~unlabelled | (trusted & (frame["split"] != "test"))
+    label = frame["label"].where(~unlabelled, np.where(known, NORMAL, UNKNOWN))
+    return frame.assign(label=label, anomalous=frame.index.isin(odd), known=known.to_numpy(bool))
+
+
+def settle_missing(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings) -> np.ndarray:
+    """What becomes of samples without a label where others of their part, test or not, have one.
+
+    Where labels tell normal samples too, one that is missing is bad. Where they mark anomalies alone, it means normal: `label`
+    is then changed in place.
+
+    Args:
+        frame: with `label` and `split`.
+        normal, usual: see `normal_labels`.
+
+    Returns:
+        Mask of the samples that can be used, bool (samples,).
+    """
+    test = (frame["split"] == "test").to_numpy()
+    missing = frame["label"].isna().to_numpy()
+    partly = missing & np.where(test, not missing[test].all(), not missing[~test].all())
+    if not partly.any():
+        return ~partly
+    if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
+        findings.bad("no_label", on_bad, f"{counted(partly.sum(), 'sample')} without a label", "Label them.", places(frame[partly]))
+        return ~partly
+    findings.add("unlabelled", "note", f"{counted(partly.sum(), 'sample')} without a label count as normal, as the labels there are mark anomalies alone")
+    frame.loc[partly, "label"] = NORMAL
+    return np.ones(len(frame), bool)
 
 
 def split_normals(frame: pd.DataFrame, *, validation: float | str, test: float | str, least: int, limit: int | None, seed: int, findings: Findings) -> np.ndarray:
@@ -130,9 +191,11 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
     test = part == "test"
     if train and not test.any():
         findings.add("no_test", "note", "There is no test part, so nothing is measured; the threshold keeps its rate nevertheless, on data like the normal ones")
+    elif train and not frame["known"].to_numpy()[test].any():
+        findings.add("unlabelled_test", "note", f"Of no {unit} of the test it is known what it is: only the share of alarms is measured")
     elif train and not anomalous[test].any():
         findings.add("no_anomalies", "note", f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured")
-    elif train and anomalous[test].all():
+    elif train and anomalous[test & frame["known"].to_numpy()].all():
         findings.add("no_normal_test", "warning", f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured", f"Add normal {unit}s to the test")
     if train and "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
@@ -141,8 +204,13 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
 
 def ordered_labels(frame: pd.DataFrame) -> list[str]:
     """The labels that occur, the normal ones first."""
-    normal = class_order(frame["label"][~frame["anomalous"]])
-    return [*normal, *(name for name in class_order(frame["label"][frame["anomalous"]]) if name not in normal)]
+    normal = normal_of(frame)
+    return [*normal, *(name for name in class_order(frame["label"]) if name not in normal)]
+
+
+def normal_of(frame: pd.DataFrame) -> list[str]:
+    """The labels that occur and are normal."""
+    return class_order(frame["label"][frame["known"] & ~frame["anomalous"]])
 
 
 def describe_normals(samples: Samples, labels: list[str], findings: Findings) -> dict:
@@ -150,4 +218,4 @@ def describe_normals(samples: Samples, labels: list[str], findings: Findings) ->
     frame = samples.frame
     if "anomalous" not in frame:
         return {"findings": findings.as_list()}
-    return describe(samples, labels, findings) | {"normal": class_order(frame["label"][~frame["anomalous"]])}
+    return describe(samples, labels, findings) | {"normal": normal_of(frame)}

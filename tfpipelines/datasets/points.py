@@ -1,6 +1,6 @@
 """Time series as points: read from a table, in order of time, and cut where they break off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import pandas as pd
 from ..errors import DataError, counted
 from .findings import Findings
 from .normals import normal_labels
-from .rows import choose_columns, to_numbers
+from .rows import as_numbers, choose_columns, to_numbers
 from .sources import locate
-from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
+from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table, table_of
 
 _LABELS = ("label", "class", "anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
 _TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
+_PERHAPS_TIMES = {"ts", "t"}  # if they rise
 _GAP = 1.5  # times the usual step: beyond it windows do not reach
 
 
@@ -31,6 +32,10 @@ class Points:
         split: str or None for each, (points,).
         segments: (first, end) of the stretches without a gap, an empty cell, or another series or split.
         path: of the table.
+        series: which one each point belongs to, (points,), str.
+        label: the column of labels.
+        empty: the places of points with an empty cell, in words.
+        about: what there is to say of the columns.
     """
 
     values: np.ndarray
@@ -40,17 +45,22 @@ class Points:
     split: np.ndarray
     segments: list[tuple[int, int]]
     path: str
+    series: np.ndarray
+    label: str | None = None
+    empty: list[str] = field(default_factory=list)
+    about: list[str] = field(default_factory=list)
 
 
 def read_points(
-    path: str, findings: Findings, *, time_column: str | None = None, series_column: str | None = None, columns: tuple[str, ...] | None = None, label_column: str | None = None,
+    path: str | pd.DataFrame, findings: Findings, *, time_column: str | None = None, series_column: str | None = None, columns: tuple[str, ...] | None = None, label_column: str | None = None,
     normal: tuple[str, ...] | None = None, intervals: str | None = None, split_column: str | None = None, on_bad: str = "error", strict: bool = True, labelled: bool = True,
     usual: tuple[str, ...] = (), key: str = "data.path",
 ) -> Points:  # fmt: skip
     """Reads a table with a row for each point in time.
 
     Args:
-        strict: False takes a label column that is named but absent as not named.
+        path: of the table, or the table itself.
+        strict: False takes a label, split or series column that is named but absent as not named.
         labelled: whether labels are looked at; their column is no channel in any case.
         usual: see `normal_labels`.
         key: the config field to speak of.
@@ -59,32 +69,55 @@ def read_points(
     Raises:
         DataError: if a column is missing, times do not rise, or cells are no numbers.
     """
-    located = locate(path, key)
-    if located.suffix.lower() not in TABLES:
-        raise DataError(f"{located} is no table that is known by its ending.", f"Give a file that ends in {', '.join(sorted(TABLES))}.")
-    rows = read_table(located)
+    rows, name = _table(path, key)
     stamp = find_column(rows, "time", time_column, "data.time_column", False, _TIMES)
-    group = find_column(rows, "series", series_column, "data.series_column", False, ()) if series_column else None
+    group = series_column if strict or series_column in rows else None
+    group = find_column(rows, "series", group, "data.series_column", False, ()) if group else None
+    if stamp is None:
+        stamp = _only_dates(rows, {group, label_column, split_column}, findings)
+    elif not time_column and stamp.strip().lower() in _PERHAPS_TIMES and not (_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9):
+        stamp = None  # a measurement by that name
     label = find_column(rows, "label", label_column if strict or label_column in rows else None, "data.label_column", False, _LABELS)
     split = find_column(rows, "split", split_column if strict or split_column in rows else None, "data.split_column", False)
-    taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, "data.columns")
-    values = to_numbers(rows, taken)
+    taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, "data.columns" if key else "")
+    values = to_numbers(rows, taken, strict=labelled)
     times = _times(rows, stamp)
     groups = rows[group].fillna("").to_numpy(str) if group else np.zeros(len(rows), "U1")
     order = np.argsort(groups, kind="stable") if group else np.arange(len(rows))
     rows, values, times, groups = rows.iloc[order], values[order], times[order], groups[order]
     parts = np.array(parse_splits(rows, split, findings) or [None] * len(rows), object)
-    empty = ~np.isfinite(values).all(1)
-    if empty.any():
+    empty = ~np.isfinite(values.astype(np.float32)).all(1)
+    if empty.any() and labelled:
         findings.bad("missing_value", on_bad, f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite", "Fill them.", [f"line {line}" for line in rows[LINE][empty]])
     segments = _segments(rows, times, groups, parts, empty, stamp, findings)
     written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
     written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
-    anomalous = _known_anomalies(rows, label, normal, usual) if labelled else None
+    anomalous, about = _known_anomalies(rows, label, normal, usual, on_bad, findings) if labelled else (None, [])
     if intervals is not None:
-        inside = _inside(intervals, times, stamp is not None and not _numeric(rows[stamp]))
+        inside = _inside(intervals, times, groups, stamp is not None and not _numeric(rows[stamp]), series_column, findings)
         anomalous = inside if anomalous is None else anomalous | inside
-    return Points(values, written, taken, anomalous, parts, segments, str(path))
+    return Points(values, written, taken, anomalous, parts, segments, name, groups, label, [f"line {line}" for line in rows[LINE][empty]], about)
+
+
+def _table(path: str | pd.DataFrame, key: str) -> tuple[pd.DataFrame, str]:
+    """The table, and what it is called; a DataFrame is called nothing."""
+    if isinstance(path, pd.DataFrame):
+        return table_of(path, Path("the DataFrame")), ""
+    located = locate(path, key or "the input")
+    if located.suffix.lower() not in TABLES:
+        raise DataError(f"{located} is no table that is known by its ending.", f"Give a file that ends in {', '.join(sorted(TABLES))}.")
+    return read_table(located), str(path)
+
+
+def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> str | None:
+    """The only column of dates, where none is known by its name."""
+    words = [column for column in rows if column not in {LINE, *others} and not _numeric(rows[column])]
+    dates = [column for column in words if rows[column].str.contains(r"\d", na=False).mean() > 0.9 and _dates(rows[column]).notna().mean() > 0.9]
+    if len(dates) == 1:
+        findings.add("time_column", "note", f"Column {dates[0]} holds dates: it is taken for the time", "Name another by data.time_column")
+        return dates[0]
+    findings.add("no_time", "note", "No column is known as time: the rows count as evenly spaced and unbroken", "Name it by data.time_column")
+    return None
 
 
 def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
@@ -97,7 +130,11 @@ def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
     if dates.isna().any():
         lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][dates.isna()], rows[column][dates.isna()])]
         raise DataError(f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates.", "Mend them, or name another column by data.time_column.", lines[:10])
-    return dates.to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+    return _seconds(dates)
+
+
+def _seconds(dates: pd.Series) -> np.ndarray:
+    return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
 
 
 def _numeric(cells: pd.Series) -> bool:
@@ -111,37 +148,57 @@ def _dates(cells: pd.Series) -> pd.Series:
 def _segments(rows: pd.DataFrame, times: np.ndarray, groups: np.ndarray, parts: np.ndarray, empty: np.ndarray, stamp: str | None, findings: Findings) -> list[tuple[int, int]]:
     """Stretches of points whose times rise evenly, of one series and split, without empty cells."""
     steps, same = np.diff(times), groups[1:] == groups[:-1]
+    usual = np.ones(len(steps))
+    for name in np.unique(groups):  # series may tick at different rates
+        inside = same & (groups[1:] == name)
+        usual[groups[1:] == name] = np.median(steps[inside]) if inside.any() else 1.0
     back = np.flatnonzero(same & ~(steps > 0))
     if len(back):
         lines = [f"line {rows[LINE].iloc[place + 1]}: {rows[stamp].iloc[place + 1]} after {rows[stamp].iloc[place]}" for place in back]
         raise DataError(f"The times in column {stamp!r} do not rise: {counted(len(back), 'point')} not later than the one before.", "Sort the rows; where there are several series, name their column by data.series_column.", lines[:10])
-    usual = np.median(steps[same]) if same.any() else 1.0
     gap = same & (steps > _GAP * usual)
     if gap.any():
-        items = [f"line {rows[LINE].iloc[place + 1]}: {steps[place] / usual:.1f} steps" for place in np.flatnonzero(gap)]
+        items = [f"line {rows[LINE].iloc[place + 1]}: {steps[place] / usual[place]:.1f} steps" for place in np.flatnonzero(gap)]
         findings.add("gap", "note", f"{counted(gap.sum(), 'gap')} in time: no window reaches across one", "", items)
     breaks = np.flatnonzero(~same | gap | (parts[1:] != parts[:-1]) | empty[1:] | empty[:-1]) + 1
     edges = [0, *breaks.tolist(), len(times)]
     return [(first, end) for first, end in zip(edges, edges[1:]) if end > first and not empty[first]]
 
 
-def _known_anomalies(rows: pd.DataFrame, label: str | None, normal: tuple[str, ...] | None, usual: tuple[str, ...]) -> np.ndarray | None:
-    if label is None:
-        return None
-    labels = pd.Series([clean_label(value) for value in rows[label]], dtype=object)
+def _known_anomalies(rows: pd.DataFrame, label: str | None, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings) -> tuple[np.ndarray | None, list[str]]:
+    """Which points are anomalies by their labels, None where nothing is known; and what there is to say of it."""
+    labels = pd.Series([clean_label(value) for value in rows[label]], dtype=object) if label else pd.Series(dtype=object)
     if labels.isna().all():
-        return None
-    return (labels.notna() & ~labels.isin(normal_labels(labels.dropna(), normal, usual=usual))).to_numpy()
+        return None, []
+    missing = labels.isna()
+    names = normal_labels(labels.dropna(), normal, usual=usual, unlabelled=bool(missing.any()))
+    if missing.any() and names:
+        findings.bad("no_label", on_bad, f"{counted(missing.sum(), 'point')} without a label", "Label them.", [f"line {line}" for line in rows[LINE][missing.to_numpy()]])
+    return (~missing & ~labels.isin(names)).to_numpy(), [f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"]
 
 
-def _inside(path: str, times: np.ndarray, dates: bool) -> np.ndarray:
-    """Which points lie in one of the intervals of a table with the columns start and end."""
+def _inside(path: str, times: np.ndarray, groups: np.ndarray, dates: bool, series_column: str | None, findings: Findings) -> np.ndarray:
+    """Which points lie in one of the intervals of a table with the columns start and end, and that of the series where there are several."""
     rows = read_table(locate(path, "data.intervals"))
-    ends = [find_column(rows, role, None, f"the column {role} of data.intervals", True, (role,)) for role in ("start", "end")]
-    first, last = ((_dates(rows[column]).to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6) if dates else to_numbers(rows, [column])[:, 0] for column in ends)
-    inside = np.zeros(len(times), bool)
-    for low, high in zip(first, last):
-        inside |= (times >= low) & (times <= high)
+    columns = [find_column(rows, role, None, f"the column {role} of data.intervals", True, (role,)) for role in ("start", "end")]
+    ends = []
+    for column in columns:
+        if _numeric(rows[column]) == dates:
+            raise DataError(f"{path}: its column {column} holds {'numbers' if dates else 'no numbers'}, unlike the times of the series.", "Write them alike; name the column of times by data.time_column.")
+        ends.append(_seconds(_dates(rows[column])) if dates else to_numbers(rows, [column])[:, 0])
+    turned = np.flatnonzero(~(ends[1] >= ends[0]))
+    if len(turned):
+        raise DataError(f"{path}: {counted(len(turned), 'interval')} that end before they begin.", "Mend them.", [f"line {rows[LINE].iloc[row]}" for row in turned[:10]])
+    names = rows[series_column].fillna("").to_numpy(str) if series_column in rows else None
+    if names is None and len(set(groups)) > 1:
+        raise DataError(f"{path} does not say which series an interval is of.", f"Add the column {series_column}.")
+    inside, empty = np.zeros(len(times), bool), 0
+    for row, (low, high) in enumerate(zip(*ends)):
+        here = (times >= low) & (times <= high) & (True if names is None or len(set(groups)) == 1 and "" in set(groups) else groups == names[row])
+        empty += not here.any()
+        inside |= here
+    if empty:
+        findings.add("empty_intervals", "warning", f"{empty} of {counted(len(rows), 'interval')} hold no point of the series")
     return inside
 
 
@@ -152,36 +209,36 @@ def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[t
         fields: of `AnomalySeriesData`, that tell how to read.
 
     Returns:
-        Of each its name, its points (None if it cannot be read), and why not, or "".
+        Of each its name, its points (None if it cannot be read), and what could not be read, or "".
     """
     alone = isinstance(inputs, (str, Path, pd.DataFrame)) or hasattr(inputs, "__array__")
     found: list[tuple[str, Points | None, str]] = []
     for number, entry in enumerate([inputs] if alone else inputs):
-        if not isinstance(entry, (str, Path)):
-            found.append((str(number), _from_memory(entry, columns), ""))
-            continue
         try:
-            findings = Findings()
-            points = read_points(str(entry), findings, columns=tuple(columns), strict=False, labelled=False, key="the input", **fields)
-            findings.raise_errors()
-            short = "" if any(end - first >= window for first, end in points.segments) else f"no {window} points in a row"
-            found.append((str(entry), None if short else points, short))
+            if isinstance(entry, (str, Path, pd.DataFrame)):
+                name = str(number) if isinstance(entry, pd.DataFrame) else str(entry)
+                points = read_points(entry if isinstance(entry, pd.DataFrame) else name, Findings(), columns=tuple(columns), strict=False, labelled=False, key="", **fields)
+            else:
+                name, points = str(number), _from_memory(entry, columns)
         except DataError as error:
+            if not isinstance(entry, (str, Path)):
+                raise
             found.append((str(entry), None, " ".join(str(error).split())))
+            continue
+        if not any(end - first >= window for first, end in points.segments):
+            found.append((name, None, f"no {window} points in a row"))
+        else:
+            more = f" and {len(points.empty) - 5} more" if len(points.empty) > 5 else ""
+            found.append((name, points, f"empty cells, no window holds them: {', '.join(points.empty[:5])}{more}" if points.empty else ""))
     return found
 
 
 def _from_memory(entry: Any, columns: list[str]) -> Points:
-    if isinstance(entry, pd.DataFrame):
-        missing = [name for name in columns if name not in entry]
-        if missing:
-            raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {', '.join(columns)}.")
-        entry = entry[columns].to_numpy()
-    values = np.asarray(entry, np.float64)
+    values = as_numbers(entry)
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] != len(columns):
         raise DataError(f"One of the inputs has the shape {np.shape(entry)}.", f"Expected: (points, {len(columns)}).")
-    whole = np.isfinite(values).all(1)
+    whole = np.isfinite(values.astype(np.float32)).all(1)
     edges = [0, *(np.flatnonzero(~whole[1:] | ~whole[:-1]) + 1).tolist(), len(values)]
     segments = [(first, end) for first, end in zip(edges, edges[1:]) if end > first and whole[first]]
-    return Points(values, np.arange(len(values)).astype(str), columns, None, np.full(len(values), None, object), segments, "")
+    return Points(values, np.arange(len(values)).astype(str), columns, None, np.full(len(values), None, object), segments, "", np.zeros(len(values), "U1"), None, [f"point {row}" for row in np.flatnonzero(~whole)])

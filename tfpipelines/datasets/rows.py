@@ -14,13 +14,14 @@ from ..errors import DataError, TfpipelinesError, counted, nearest
 from .arrays import named_splits, read_archive
 from .features import FeatureStore
 from .findings import Findings
-from .normals import NORMAL, mark, split_normals
+from .normals import mark, means_normal_in, normal_of, settle_missing, split_normals
 from .samples import Samples
-from .sources import locate, without_missing_labels
+from .sources import locate
 from .table import SampleTable, make_frame
 from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
 
-LABELS = ("label", "class", "target", "category", "y", "anomaly", "is_anomaly", "outlier", "is_outlier", "fault", "status")
+LABELS = ("label", "class", "target", "anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
+_MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels
 _NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
 _SHOWN = 10
 
@@ -33,16 +34,13 @@ class NumberTable:
         values: float64 (rows, columns), NaN where a cell is empty.
         columns: their names.
         frame: item, label, split, line of each row.
+        label: the column of labels.
     """
 
     values: np.ndarray
     columns: list[str]
     frame: pd.DataFrame
-
-    @property
-    def labelled(self) -> bool:
-        """Whether any row has a label."""
-        return bool(self.frame["label"].notna().any())
+    label: str | None = None
 
 
 @dataclass
@@ -85,62 +83,94 @@ def read_rows(
         DataError, ConfigError: if it cannot go on.
     """
     began = time.perf_counter()
-    table = read_numbers(path, findings, columns, label_column, split_column, strict=splitting)
-    if test_path is not None and splitting:
-        second = read_numbers(test_path, findings, tuple(table.columns), label_column, None, strict=False)
+    alone = test_path is None or not splitting
+    table = read_numbers(path, findings, columns, label_column, split_column, strict=splitting, labelled=alone)
+    if not alone:
+        second = read_numbers(test_path, findings, tuple(table.columns), label_column, None, strict=False, key="data.test_path")
+        if label_column and table.label is None and second.label is None:
+            raise DataError(f"Neither {path} nor {test_path} has a column {label_column!r}.", "Set data.label_column to one that is there.")
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
-        for part in (table, second):
-            if part.frame["label"].isna().all():
-                part.frame["label"] = NORMAL
-        table = NumberTable(np.concatenate([table.values, second.values]), table.columns, pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True))
-    whole = np.isfinite(table.values).all(1)
+        table = NumberTable(np.concatenate([table.values, second.values]), table.columns, pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True), table.label or second.label)
+    with np.errstate(over="ignore"):
+        whole = np.isfinite(table.values.astype(np.float32)).all(1)  # what the network gets to see
     if not whole.all():
         lines = [f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}" for line, row in zip(table.frame["line"][~whole], table.values[~whole])]
         findings.bad("missing_value", on_bad, f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite", "Fill them.", lines)
     samples = SampleTable(table.frame, None, table.values, Findings()).keep(whole)
-    if table.labelled and len(samples.frame):
-        samples = without_missing_labels(samples, on_bad)
-    findings.entries += samples.findings.entries
-    frame = mark(samples.frame, normal, usual)
+    if len(samples.frame):
+        samples = samples.keep(settle_missing(samples.frame, normal, usual, on_bad, findings))
+    frame = mark(samples.frame, normal, usual, trusted=splitting)
     values = samples.array.astype(np.float32)
     if splitting and len(frame):
         keep = split_normals(frame, validation=validation, test=test, least=least, limit=limit, seed=seed, findings=findings)
         frame, values = frame[keep].reset_index(drop=True), values[keep]
-        constant = [name for name, spread in zip(table.columns, np.ptp(values[(frame["split"] == "train").to_numpy()], axis=0) if (frame["split"] == "train").any() else []) if spread == 0]
-        if constant:
-            findings.add("constant", "warning", f"{counted(len(constant), 'column')} with one value only among the training rows: any other value there will be an anomaly", "Leave them out by data.columns if that is not meant", constant)
+        _look_at_columns(samples.array[keep][(frame["split"] == "train").to_numpy()], table.columns, findings)
     frame["fingerprint"] = fingerprints_of(values)
-    facts = {"path": path, "columns": table.columns, "about": [f"columns: {_few(table.columns)}"], "read_seconds": round(time.perf_counter() - began, 3)}
+    facts = {"path": path, "columns": table.columns, "about": [f"columns: {_few(table.columns)}", *about_labels(table.label, frame)], "read_seconds": round(time.perf_counter() - began, 3)}
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
 
-def read_numbers(path: str, findings: Findings, columns: tuple[str, ...] | None, label_column: str | None, split_column: str | None, strict: bool = True, key: str = "data.path") -> NumberTable:
+def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings) -> None:
+    """Says which columns of the training rows may not be what they seem.
+
+    Args:
+        values: float64 (rows, columns).
+    """
+    if not len(values):
+        return
+    spread, steps = values.std(0), np.diff(values, axis=0)
+    constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
+    if constant:
+        findings.add("constant", "warning", f"{counted(len(constant), 'column')} with one value only among the training rows: any other value there will be an anomaly", "Leave them out by data.columns if that is not meant", constant)
+    counting = [name for name, column, step in zip(columns, values.T, steps.T) if len(values) > 20 and (step > 0).all() and (column == np.round(column)).all()]
+    if counting:
+        findings.add("counting", "warning", f"{counted(len(counting), 'column')} of whole numbers that rise from row to row, as a count or an identifier does: new rows will be anomalies by it", "Leave them out by data.columns", counting)
+    coarse = [name for name, column, wide in zip(columns, values.T, spread) if wide and np.spacing(np.float32(np.abs(column).max())) > 0.05 * wide]
+    if coarse:
+        findings.add("coarse", "warning", f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart", "Take a constant away from them", coarse)
+
+
+def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
+    """Which column was taken for that of labels, and which of them mean normal."""
+    return [f"labels: column {column}; normal: {', '.join(normal_of(frame)) or 'none of them'}"] if column else []
+
+
+def read_numbers(path: str, findings: Findings, columns: tuple[str, ...] | None, label_column: str | None, split_column: str | None, strict: bool = True, labelled: bool = True, key: str = "data.path") -> NumberTable:
     """Reads a table, and takes the columns of numbers out of it.
 
     Args:
         columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates rows.
-        strict: False takes a label or split column that is named but absent as not named.
+        strict: False takes a label or split column that is named but absent as not named, and cells that are no numbers as empty.
+        labelled: False takes a label column that is named but absent as not named.
+        key: the config field to speak of; "": none, the columns are those of a model.
 
     Raises:
         DataError: if a column is missing, or holds anything but numbers though it is named.
     """
-    located = locate(path, key)
+    located = locate(path, key or "the input")
     if located.suffix.lower() == ".npz":
         return _from_archive(located, columns)
     if located.suffix.lower() not in TABLES:
         raise DataError(f"{located} is no table that is known by its ending.", f"Give a file that ends in {', '.join(sorted(TABLES | {'.npz'}))}. For folders of images there is the pipeline anomaly.")
     rows = read_table(located)
     named = {name: name if strict or name in rows else None for name in (label_column, split_column) if name}
+    if not labelled and label_column not in rows:
+        named.pop(label_column, None)
     label = find_column(rows, "label", named.get(label_column), "data.label_column", False, LABELS)
+    if label and not label_column and rows[label].nunique() > _MOST_LABELS:
+        label = None  # a measurement by that name
     split = find_column(rows, "split", named.get(split_column), "data.split_column", False)
-    taken = choose_columns(rows, columns, {label, split}, findings, "data.columns")
+    taken = choose_columns(rows, columns, {label, split}, findings, "data.columns" if key else "")
     labels = [clean_label(value) for value in rows[label]] if label else [None] * len(rows)
     frame = make_frame(map(str, range(len(rows))), labels, parse_splits(rows, split, findings), lines=rows[LINE])
-    return NumberTable(to_numbers(rows, taken), taken, frame)
+    return NumberTable(to_numbers(rows, taken, strict), taken, frame, label)
 
 
 def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: set[str | None], findings: Findings, key: str) -> list[str]:
     """The columns of numbers: those wanted, or all but `others` and those that count or date rows.
+
+    Args:
+        key: the config field to speak of; "": none, the columns are those of a model.
 
     Raises:
         DataError: if one is missing or there is none.
@@ -149,7 +179,8 @@ def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: s
     if wanted is not None:
         for name in wanted:
             if name not in there:
-                raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", f"Set {key}={nearest(name, there) or 'COLUMN'}.")
+                remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}." if key else f"The model was trained on: {_few(list(wanted))}."
+                raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
         return list(wanted)
     free = [column for column in there if column not in others]
     counting = [column for column in free if column.strip().lower() in _NO_MEASUREMENT]
@@ -160,13 +191,16 @@ def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: s
             (numbers if len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5 else words).append(column)
     if counting or words:
         findings.add("columns_left_out", "note", f"Columns left out: {_few([*counting, *words])}", f"Name others by {key}")
+    perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
+    if perhaps:
+        findings.add("perhaps_labels", "warning", f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, anomalies are being trained on", f"Set data.label_column={perhaps[0]}")
     if not numbers:
         raise DataError(f"No column holds numbers. Columns seen: {', '.join(there[:30])}.", f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
     return numbers
 
 
-def to_numbers(rows: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """The cells of some columns, float64 (rows, columns), NaN where they are empty.
+def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> np.ndarray:
+    """The cells of some columns, float64 (rows, columns), NaN where they are empty; or where they are no numbers, unless `strict`.
 
     Raises:
         DataError: naming line and column of a cell that is no number.
@@ -175,9 +209,9 @@ def to_numbers(rows: pd.DataFrame, columns: list[str]) -> np.ndarray:
     for place, column in enumerate(columns):
         numbers = pd.to_numeric(rows[column], errors="coerce").to_numpy(np.float64)
         words = rows[column].notna().to_numpy() & np.isnan(numbers) & ~rows[column].astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
-        if words.any():
+        if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], rows[column][words])]
-            raise DataError(f"Column {column!r} holds {counted(len(lines), 'cell')} that are no numbers.", "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
+            raise DataError(f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}.", "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
         values[:, place] = numbers
     return values
 
@@ -212,39 +246,61 @@ def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, li
     """The rows that `inputs` mean: a table's path, a DataFrame with such columns, an array (n, columns) or (columns,), or a list of such.
 
     Returns:
-        Items, float32 (n, columns) with 0 where there is nothing, and for each row why it cannot be read, or "".
+        Items (the number of the row, with the table's path where there are several inputs), float32 (n, columns) with 0 where
+        there is nothing, and for each row why it cannot be read, or "".
     """
     inputs = [inputs] if isinstance(inputs, (str, Path, pd.DataFrame)) or hasattr(inputs, "__array__") else inputs
     if not isinstance(inputs, Iterable):
         raise DataError(f"The inputs are of type {type(inputs).__name__}.", "Give paths of tables, DataFrames, or arrays (n, columns).")
-    pieces, errors = [], []
+    inputs = list(inputs)
+    items, pieces, errors = [], [np.zeros((0, len(columns)), np.float32)], []
     for entry in inputs:
+        path = str(entry) if isinstance(entry, (str, Path)) else ""
         try:
-            values = _raw(entry, columns)
-            reasons = ["" if np.isfinite(row).all() else "empty or infinite: " + ", ".join(columns[place] for place in np.flatnonzero(~np.isfinite(row))[:5]) for row in values]
-            pieces.append(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0))
-            errors += reasons
+            with np.errstate(over="ignore"):
+                values = _raw(entry, columns).astype(np.float32)
         except TfpipelinesError as error:
-            if not isinstance(entry, (str, Path)):
+            if not path:
                 raise
-            pieces.append(np.zeros((1, len(columns))))
-            errors.append(f"{entry}: {' '.join(str(error).split())}")
-    values = np.concatenate(pieces) if pieces else np.zeros((0, len(columns)))
-    return list(map(str, range(len(values)))), values.astype(np.float32), errors
+            items, errors = [*items, path], [*errors, " ".join(str(error).split())]
+            pieces.append(np.zeros((1, len(columns)), np.float32))
+            continue
+        good = np.isfinite(values)
+        items += [f"{path}:{row}" if path and len(inputs) > 1 else str(len(items) + row) for row in range(len(values))]
+        errors += ["" if row.all() else "no number: " + ", ".join(columns[place] for place in np.flatnonzero(~row)[:5]) for row in good]
+        pieces.append(np.where(good, values, np.float32(0)))
+    return items, np.concatenate(pieces), errors
 
 
 def _raw(entry: Any, columns: list[str]) -> np.ndarray:
     if isinstance(entry, (str, Path)):
-        return read_numbers(str(entry), Findings(), tuple(columns), None, None, strict=False, key="the input").values
+        return read_numbers(str(entry), Findings(), tuple(columns), None, None, strict=False, key="").values
     if isinstance(entry, pd.DataFrame):
-        missing = [name for name in columns if name not in entry]
-        if missing:
-            raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {_few(columns)}.")
-        return entry[columns].to_numpy(np.float64)
-    values = np.atleast_2d(np.asarray(entry, np.float64))
+        return numbers_of(entry, columns)
+    values = np.atleast_2d(as_numbers(entry))
     if values.ndim != 2 or values.shape[1] != len(columns):
         raise DataError(f"One of the inputs has the shape {np.shape(entry)}.", f"Expected: (n, {len(columns)}).")
     return values
+
+
+def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """The columns of a DataFrame, float64 (rows, columns), NaN where a cell is no number."""
+    missing = [name for name in columns if name not in frame]
+    if missing:
+        raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {_few(columns)}.")
+    return np.stack([pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in columns], 1)
+
+
+def as_numbers(array: Any) -> np.ndarray:
+    """An array as float64.
+
+    Raises:
+        DataError: if it holds anything else.
+    """
+    try:
+        return np.asarray(array, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"One of the inputs is no array of numbers: {error}.", "Give paths of tables, DataFrames, or arrays of numbers.") from error
 
 
 def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:

@@ -37,8 +37,8 @@ class Samples:
         return encode_labels(self.frame[self.frame["split"] == split], classes)
 
     def split_table(self) -> pd.DataFrame:
-        """The content of splits.csv."""
-        return self.frame[["item", "label", "split"]].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
+        """The content of splits.csv; `truth` stands there where more than the label is known of a sample."""
+        return self.frame[["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
 
 
 def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:

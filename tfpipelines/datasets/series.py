@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ..errors import DataError, counted
+from ..errors import ConfigError, DataError, counted
 from .findings import Findings
-from .normals import NORMAL
+from .normals import NORMAL, UNKNOWN
 from .points import Points, read_points
 from .rows import fingerprints_of
 from .samples import Samples
@@ -100,35 +100,48 @@ def read_series(
     """
     began = time.perf_counter()
     fields = {"time_column": time_column, "series_column": series_column, "columns": columns, "label_column": label_column, "normal": normal, "usual": usual, "on_bad": on_bad}
-    points = read_points(path, findings, intervals=None if test_path and splitting else intervals, split_column=split_column, strict=splitting, **fields)
+    alone = test_path is None or not splitting
+    points = read_points(path, findings, intervals=intervals if alone else None, split_column=split_column, strict=splitting and alone, **fields)
     tested = points
-    if splitting and test_path is not None:
+    if not alone:
         tested = read_points(test_path, findings, intervals=intervals, split_column=None, strict=False, **{**fields, "columns": tuple(points.columns)}, key="data.test_path")
         tested.split[:] = "test"
+        if label_column and points.label is None and tested.label is None:
+            raise DataError(f"Neither {path} nor {test_path} has a column {label_column!r}.", "Set data.label_column to one that is there.")
+    if normal is not None and points.anomalous is None and tested.anomalous is None:
+        raise ConfigError(f"data.normal={','.join(normal)}: but the points have no labels.", "Name the column of labels by data.label_column.")
+    whole = list(points.segments)
     if splitting:
         _split_points(points, validation, test, test_path is not None)
     values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(np.float32)
     offset = len(points.values) if tested is not points else 0
-    cut: dict[str | None, list[int]] = {"train": [], "validation": [], "test": [], None: []}
+    of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
+    step = 0
     if splitting:
-        training = [segment for segment in points.segments if points.split[segment[0]] == "train"]
-        step = _stride(training, window) if stride == "auto" else stride
-        cut["train"] = _normal_windows(points, training, window, step)
-        cut["validation"] = _normal_windows(points, [segment for segment in points.segments if points.split[segment[0]] == "validation"], window, window)
-        cut["test"] = [offset + start for start in windows_of([segment for segment in tested.segments if tested.split[segment[0]] == "test"], window)]
+        step = _stride(of(points, "train"), window) if stride == "auto" else stride
+        cut = {"train": _normal_windows(points, of(points, "train"), window, step), "validation": _normal_windows(points, of(points, "validation"), window, window)}
+        cut["test"] = [offset + start for start in windows_of(of(tested, "test"), window)]
     else:
-        cut[None] = windows_of(points.segments, window)
+        cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
     if not any(cut.values()):
-        raise DataError(f"{path} has no {window} points in a row.", "Set a shorter data.window, or give more points.")
+        raise DataError(f"{path} has no {window} points in a row{' in any of its parts' if splitting else ''}.", "Set a shorter data.window, or give more points.")
     parts = {name: starts[:limit] if limit else starts for name, starts in cut.items()}
     starts = np.array([start for some in parts.values() for start in some], np.int64)
     store = WindowStore(values, starts, window)
-    frame = _window_frame(points, tested, starts, [name for name, some in parts.items() for _ in some], window, offset)
+    frame = _window_frame(points, tested, starts, [name for name, some in parts.items() for _ in some], window, offset, splitting)
     frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))])
     if splitting:
-        frame = _without_leaks(frame, values, training, window, on_leak, findings)
+        used = of(points, "train") + of(points, "validation")
+        frame = _without_leaks(frame, values, used if tested is points else whole, window, on_leak, findings)
+        early = sum(int(points.anomalous[first:end].sum()) for first, end in used) if points.anomalous is not None else 0
+        if early:
+            findings.add("early_anomalies", "note", f"{counted(early, 'point')} known as anomalies lie before the test: their windows are left out, and not measured")
+        silent = sorted({str(points.series[first]) for first, _ in points.segments} - {str(points.series[start]) for start in cut["train"] + cut["validation"]} - {""})
+        if silent:
+            findings.add("no_windows", "warning", f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from", "", silent)
     facts = {"path": path, "columns": points.columns, "window": window, "points": len(values), "read_seconds": round(time.perf_counter() - began, 3)}
-    facts["about"] = [f"channels: {', '.join(points.columns[:10])}{' ...' if len(points.columns) > 10 else ''}; windows of {window} points" + (f", training windows begin every {counted(step, 'point')}" if splitting else "")]
+    stated = f", training windows begin {'at every point' if step == 1 else f'every {step} points'}" if splitting else ""
+    facts["about"] = [f"channels: {', '.join(points.columns[:10])}{' ...' if len(points.columns) > 10 else ''}; windows of {window} points{stated}", *(tested.about or points.about)]
     return WindowSamples(frame, store, facts, tested if "test" in set(frame["split"]) or not splitting else None, points.columns)
 
 
@@ -157,62 +170,71 @@ def _stride(segments: list[tuple[int, int]], window: int) -> int:
 
 
 def _split_points(points: Points, validation: float, test: float | str, tested_elsewhere: bool) -> None:
-    """Parts each stretch by time where no split is given: training first, then what makes the threshold, then the test."""
+    """Parts each series by time where no split is given: training first, then what makes the threshold, then the test."""
     known = points.anomalous is not None and points.anomalous.any()
-    given = points.split.copy()
-    share = 0.0 if tested_elsewhere or any(given == "test") else (0.3 if known else 0.0) if test == "auto" else test
-    segments = []
-    for first, end in points.segments:
-        if given[first] is None:
-            points.split[first:end] = "train"
-            tested = end - round(share * (end - first))
-            points.split[tested:end] = "test"
-            segments += [edges for edges in ((first, tested), (tested, end)) if edges[0] < edges[1]]
-        else:
-            segments.append((first, end))
+    if test == "auto":
+        test = 0.3 if known else 0.0
+    if tested_elsewhere or any(points.split == "test"):
+        test = 0.0
+    if any(part is None for part in points.split):
+        _cut_tail(points, None, test, "test", "train")
     if not any(points.split == "validation"):
-        pieces = []
-        for first, end in segments:
-            middle = end - round(validation * (end - first)) if points.split[first] == "train" else end
-            if middle < end:
-                points.split[middle:end] = "validation"
-            pieces += [edges for edges in ((first, middle), (middle, end)) if edges[0] < edges[1]]
-        segments = pieces
+        _cut_tail(points, "train", validation, "validation", "train")
+
+
+def _cut_tail(points: Points, part: str | None, share: float, tail: str, rest: str) -> None:
+    """Makes the last share of each series' points of a part another part; segments are cut where it begins."""
+    segments, sizes, seen = [], {}, {}
+    for first, end in points.segments:
+        if points.split[first] == part:
+            sizes[points.series[first]] = sizes.get(points.series[first], 0) + end - first
+    for first, end in points.segments:
+        if points.split[first] != part:
+            segments.append((first, end))
+            continue
+        name = points.series[first]
+        before, seen[name] = seen.get(name, 0), seen.get(name, 0) + end - first
+        middle = min(max(first + sizes[name] - round(share * sizes[name]) - before, first), end)
+        points.split[first:middle], points.split[middle:end] = rest, tail
+        segments += [edges for edges in ((first, middle), (middle, end)) if edges[0] < edges[1]]
     points.segments[:] = segments
 
 
-def _window_frame(points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int) -> pd.DataFrame:
-    items, labels = [], []
+def _window_frame(points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int, splitting: bool) -> pd.DataFrame:
+    """One row for each window; `truth` counts its odd points, `tail` says that it overlaps the one before it."""
+    items, labels, truth = [], [], []
     for start, split in zip(starts, splits):
         source, place = (tested, start - offset) if split == "test" else (points, start)
         items.append(f"{source.times[place]} to {source.times[place + window - 1]}")
-        known = source.anomalous
-        labels.append(None if known is None else _ANOMALY if known[place : place + window].any() else NORMAL)
+        odd = None if source.anomalous is None else source.anomalous[place : place + window]
+        assumed = splitting and split != "test"
+        labels.append(_ANOMALY if odd is not None and odd.any() else NORMAL if odd is not None or assumed else UNKNOWN)
+        truth.append("" if odd is None else str(np.flatnonzero(odd).tolist()) if odd.any() else "")
     frame = make_frame(items, labels, splits)
     frame["start"] = starts - np.where(frame["split"] == "test", offset, 0)
-    frame["anomalous"] = [label == _ANOMALY for label in labels]
-    frame["label"] = [NORMAL if label is None else label for label in labels]
+    frame["anomalous"], frame["known"], frame["truth"] = frame["label"] == _ANOMALY, frame["label"] != UNKNOWN, truth
+    part, distance = frame["split"].fillna(""), frame["start"].diff()
+    frame["tail"] = (part == part.shift()) & part.isin(["test", ""]) & (distance > 0) & (distance < window)
     return frame
 
 
-def _without_leaks(frame: pd.DataFrame, values: np.ndarray, training: list[tuple[int, int]], window: int, on_leak: str, findings: Findings) -> pd.DataFrame:
-    """Finds test windows that stand, point by point, anywhere in the training part."""
+def _without_leaks(frame: pd.DataFrame, values: np.ndarray, used: list[tuple[int, int]], window: int, on_leak: str, findings: Findings) -> pd.DataFrame:
+    """Finds test windows that stand, point by point, anywhere in what training and threshold use."""
     tested = frame["split"] == "test"
     if not tested.any():
         return frame
     wanted = set(frame["fingerprint"][tested])
     seen: set[int] = set()
-    for first, end in training:
+    for first, end in used:
         for block in range(first, end - window + 1, 4096):
             starts = np.arange(block, min(block + 4096, end - window + 1))
             seen |= wanted & set(fingerprints_of(values[starts[:, None] + np.arange(window)]).tolist())
-    seen |= wanted & set(frame["fingerprint"][frame["split"] == "validation"])
     leaked = tested & frame["fingerprint"].isin(seen)
     if not leaked.any():
         return frame
-    message, items = f"{counted(leaked.sum(), 'test window')} are part of the training series", list(frame["item"][leaked])
+    message, items = f"{counted(leaked.sum(), 'test window')} are part of the series that training or threshold use", list(frame["item"][leaked])
     if on_leak == "drop":
-        findings.add("leak", "note", f"{message}: left out", "", items)
+        findings.add("leak", "note", f"{message}: left out")
         return frame[~leaked]
     findings.add("leak", "error" if on_leak == "error" else "warning", f"{message}: test figures will flatter", "Leave them out with data.on_leak=drop", items)
     return frame

@@ -186,6 +186,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except Exception as error:  # pyarrow has many kinds of errors for a damaged file
         raise DataError(f"{path} is not a readable Parquet file: {error}.", "Write it again.") from error
+    return table_of(frame, path)
+
+
+def table_of(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A DataFrame as `read_table` gives it; `path` is what messages call it."""
     frame = frame.astype(object).where(frame.notna(), None)
     return _frame(path, [str(name) for name in frame.columns], frame.values.tolist(), list(range(1, len(frame) + 1)))
 

@@ -10,7 +10,8 @@ from scipy.stats import beta, betabinom
 from ..errors import ArtifactError, DataError, counted
 from ..runs import read_json, write_json
 
-FILE = "threshold.json"
+FILE, BEFORE = "threshold.json", "threshold.before.json"
+LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Threshold:
         unit: what has one score: image, row or window.
         source: where the held-out samples came from, in words.
         interval: see above.
+        edited: whether the value was set by hand.
         places: two distances of single places: what is usual among the held-out samples, and more than any of them has.
         findings: on the data that it was made from.
     """
@@ -40,6 +42,7 @@ class Threshold:
     interval: list[float] = field(default_factory=list)
     places: tuple[float, float] = (0.0, 1.0)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    edited: bool = False
 
     @classmethod
     def fit(cls, scores: np.ndarray, rate: float, unit: str, source: str) -> "Threshold":
@@ -54,6 +57,8 @@ class Threshold:
             least = int(np.ceil(1 / rate - 1e-9)) - 1
             raise DataError(f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s, and there {'is' if count == 1 else 'are'} {count}.", "Add some, or ask for a higher rate.")
         scores = np.sort(np.asarray(scores, np.float64))
+        if not np.isfinite(scores).all() or scores[-1] >= LARGEST:
+            raise DataError(f"The scores of {int((~np.isfinite(scores) | (scores >= LARGEST)).sum())} held-out {unit}s are not finite.", "The model has not learned these data; look at its loss, or scale the data.")
         interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
         return cls(float(scores[count - alarms]), rate, scores, unit, source, interval)
 
@@ -66,17 +71,32 @@ class Threshold:
         """
         facts = read_json(folder / FILE)
         try:
-            return cls(float(facts["threshold"]), float(facts["false_alarm_rate"]), np.sort(np.array(facts["scores"], np.float64)), str(facts["unit"]), str(facts["source"]), list(facts["interval"]), tuple(facts["places"]))
-        except (KeyError, TypeError, ValueError) as error:
+            value, places = float(facts["threshold"]), tuple(map(float, facts["places"]))
+            threshold = cls.fit(np.array(facts["scores"], np.float64), float(facts["false_alarm_rate"]), str(facts["unit"]), str(facts["source"]))
+            if not 0 < threshold.false_alarm_rate < 1 or not np.isfinite(value):
+                raise ValueError
+        except (KeyError, TypeError, ValueError, DataError) as error:
             raise ArtifactError(f"{folder / FILE} is missing or damaged.", f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.") from error
 
-    def write(self, folder: Path) -> None:
+        threshold.places = places
+        if value != threshold.threshold:
+            threshold.edit(value)
+        return threshold
+
+    def edit(self, value: float) -> None:
+        """Takes another value; the rate and its interval become those that the held-out samples say it has."""
+        count, self.threshold, self.edited = len(self.scores), value, True
+        alarms = min(int((self.scores > value).sum()) + 1, count)
+        self.false_alarm_rate = alarms / (count + 1)
+        self.interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
+
+    def write(self, folder: Path, name: str = FILE) -> None:
         """Writes threshold.json, in which `threshold` may be edited by hand."""
-        write_json(folder / FILE, {**self.facts(), "places": list(self.places), "scores": self.scores.tolist()})
+        write_json(folder / name, {**self.facts(), "places": list(self.places), "scores": self.scores.tolist()})
 
     def alarms(self, scores: np.ndarray) -> np.ndarray:
-        """Which scores are anomalies, bool."""
-        return scores > self.threshold
+        """Which scores are anomalies, bool; one that is no number is."""
+        return ~(scores <= self.threshold)
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """The share of normal samples that would look as odd or odder: (1 + number of held-out scores as high) / (n + 1)."""
@@ -97,7 +117,7 @@ class Threshold:
         """What it promises, in words."""
         low, high = self.interval
         return (
-            f"threshold {self.threshold:.6g}: {self.false_alarm_rate:g} of normal {self.unit}s give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
+            f"threshold {self.threshold:.6g}{' (edited by hand)' if self.edited else ''}: {'about' if self.edited else 'at most'} {self.false_alarm_rate:.3g} of normal {self.unit}s give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
             f"the true rate lies between {low:.3f} and {high:.3f} (95%)"
         )
 

@@ -8,15 +8,21 @@ import pandas as pd
 from scipy import ndimage
 from sklearn import metrics
 
-from .conformal import Threshold
+from .conformal import LARGEST, Threshold
 
 ANOMALY, NORMAL = "anomaly", "normal"
 MOST_MAPS = 2_000  # samples whose places are looked at
 _MOST_FALSE = 0.3  # false-positive rate up to which per-region overlap counts (Bergmann et al. 2020)
 _STEPS = 300
+_MOST_DRAWN = 2 * 10**7  # rows in all resamples together
 
 
-def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold | float) -> dict[str, float]:
+def finite(scores: np.ndarray) -> np.ndarray:
+    """Scores, float64, of which those that are not finite are as large as can be: so odd that the network overflows."""
+    return np.nan_to_num(np.asarray(scores, np.float64), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
+
+
+def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
     """The figures that the labels allow.
 
     Args:
@@ -27,7 +33,7 @@ def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Thre
         roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there are
         anomalies; false_alarm_rate where there are normal samples.
     """
-    alarms = scores > (threshold.threshold if isinstance(threshold, Threshold) else threshold)
+    alarms = threshold.alarms(scores)
     values = ranking_metrics(anomalous, scores)
     if anomalous.any():
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
@@ -49,18 +55,23 @@ def detection_intervals(anomalous: np.ndarray, scores: np.ndarray, threshold: Th
     kinds = [rows for rows in (np.flatnonzero(~anomalous), np.flatnonzero(anomalous)) if len(rows)]
     generator = np.random.default_rng([seed, 2])
     draws: dict[str, list[float]] = {}
-    for _ in range(resamples):
+    for _ in range(min(resamples, max(100, _MOST_DRAWN // len(scores))) if resamples else 0):
         rows = np.concatenate([generator.choice(rows, len(rows)) for rows in kinds])
         for name, value in detection_metrics(anomalous[rows], scores[rows], threshold).items():
             draws.setdefault(name, []).append(value)
     return {name: [float(edge) for edge in np.percentile(values, [2.5, 97.5])] for name, values in draws.items()}
 
 
-def by_label(labels: np.ndarray, anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, dict[str, float]]:
-    """Of each label: how many give an alarm, and for anomalies how well they are told from the normal samples."""
+def by_label(labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, dict[str, float]]:
+    """Of each label: the share of alarms, and for anomalies how well they are told from the normal samples.
+
+    Args:
+        labels: of each sample.
+        known: of which it is known what they are, bool.
+    """
     alarms, table = threshold.alarms(scores), {}
-    normal = ~anomalous
-    for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[anomalous]))]:
+    normal = ~anomalous & known
+    for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[~normal]))]:
         rows = labels == label
         table[label] = {"alarms": float(alarms[rows].mean()), "median_score": float(np.median(scores[rows])), "support": int(rows.sum())}
         if anomalous[rows].all() and normal.any():
@@ -99,26 +110,29 @@ def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:
     return float(np.trapezoid(np.mean(overlaps, 0), rates) / _MOST_FALSE)
 
 
-def series_metrics(anomalous: np.ndarray, alarms: np.ndarray) -> dict[str, float]:
+def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray) -> dict[str, float]:
     """Figures by point and by event of a series.
 
     Args:
-        anomalous, alarms: bool (points,).
+        anomalous: bool (points,).
+        guilty: points of alarmed windows that are themselves beyond the threshold, bool (points,).
+        alarms: points of alarmed windows, bool (points,): neighbouring windows are one alarm.
 
     Returns:
-        point_f1; event_f1, event_precision (share of the alarms, runs of points, that touch an anomaly) and event_recall
+        point_f1 (of the guilty points); event_f1, event_precision (share of the alarms that touch an anomaly) and event_recall
         (share of the anomalies that an alarm touches); {} where no point is an anomaly.
     """
     if not anomalous.any():
         return {}
-    true, told = _runs(anomalous), _runs(alarms)
+    true, told = runs(anomalous), runs(alarms)
     recall = float(np.mean([alarms[first:end].any() for first, end in true]))
     precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return {"point_f1": float(metrics.f1_score(anomalous, alarms, zero_division=0)), "event_f1": f1, "event_precision": precision, "event_recall": recall}
+    return {"point_f1": float(metrics.f1_score(anomalous, guilty, zero_division=0)), "event_f1": f1, "event_precision": precision, "event_recall": recall}
 
 
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+def runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """(first, end) of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
+from .detection import runs
 from .heat import overlay
 from .plots import save_figure, short
 
@@ -16,11 +17,11 @@ _BINS = 40
 _MOST_POINTS = 20_000  # drawn of a series
 
 
-def plot_scores(path: Path, scores: np.ndarray, anomalous: np.ndarray, held_out: np.ndarray, threshold: float) -> None:
+def plot_scores(path: Path, scores: np.ndarray, anomalous: np.ndarray, known: np.ndarray, held_out: np.ndarray, threshold: float) -> None:
     """Histogram of scores with the threshold.
 
     Args:
-        scores, anomalous: of the test, float and bool (n,).
+        scores, anomalous, known: of the test, float and bool (n,).
         held_out: scores that the threshold was made from.
     """
     figure = Figure((7.2, 4.2), layout="constrained")
@@ -28,14 +29,18 @@ def plot_scores(path: Path, scores: np.ndarray, anomalous: np.ndarray, held_out:
     everything = np.concatenate([scores, held_out, [threshold]])
     wide = everything.min() > 0 and np.quantile(everything, 0.99) > 20 * np.median(everything)
     low, high = everything.min(), everything.max()
+    usual = held_out if len(held_out) else scores
+    edge = threshold + 4 * max(threshold - float(np.median(usual)), 1e-12)
+    beyond = not wide and high > edge
+    high = edge if beyond else high
     edges = np.geomspace(low, high, _BINS + 1) if wide and high > low else np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    groups = [(held_out, f"normal, held out for the threshold ({len(held_out)})", _NORMAL, "step"), (scores[~anomalous], f"normal, test ({(~anomalous).sum()})", _NORMAL, "bar"), (scores[anomalous], f"anomalies, test ({anomalous.sum()})", _ODD, "bar")]
+    groups = [(held_out, f"normal, held out for the threshold ({len(held_out)})", _NORMAL, "step"), (scores[~anomalous & known], f"normal, test ({(~anomalous & known).sum()})", _NORMAL, "bar"), (scores[anomalous], f"anomalies, test ({anomalous.sum()})", _ODD, "bar"), (scores[~known], f"unlabelled, test ({(~known).sum()})", _MARK, "bar")]
     for values, label, color, kind in groups:
         if len(values):
             style = {"histtype": "step", "linewidth": 1.5} if kind == "step" else {"alpha": 0.45}
-            axis.hist(values, edges, weights=np.full(len(values), 1 / len(values)), color=color, label=label, **style)
+            axis.hist(np.clip(values, low, high), edges, weights=np.full(len(values), 1 / len(values)), color=color, label=label, **style)
     axis.axvline(threshold, color=_MARK, linestyle="--", linewidth=1.2, label=f"threshold {threshold:.4g}")
-    axis.set(xlabel="score", ylabel="share of the group", title="scores")
+    axis.set(xlabel="score" + (" (the last bar: all beyond it)" if beyond else ""), ylabel="share of the group", title="scores")
     if wide:
         axis.set_xscale("log")
     axis.legend(frameon=False, fontsize=8)
@@ -104,7 +109,7 @@ def plot_maps(path: Path, images: np.ndarray, rows: list[dict[str, Any]], maps: 
                 picture = shown[name]
                 axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
                 axis.set_title(titles[name], fontsize=7)
-    figure.suptitle("where they differ from what is normal: mistakes first, then the highest scores", fontsize=10)
+    figure.suptitle("where they differ from what is normal: mistakes first, then the highest scores of each label", fontsize=10)
     save_figure(figure, path)
 
 
@@ -114,61 +119,66 @@ def heat_of(distances: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     return np.clip((distances - low) / max(high - low, 1e-12), 0, 1)
 
 
-def plot_series(path: Path, values: np.ndarray, columns: list[str], scores: np.ndarray, threshold: float, alarms: np.ndarray, anomalous: np.ndarray | None, title: str) -> None:
-    """A series with the score of each point below it; alarms and known anomalies are shaded.
+def plot_series(path: Path, points, part: slice, scores: np.ndarray, threshold: float, alarms: np.ndarray, title: str) -> None:
+    """A series with the score of the window that each point lies in; alarms and known anomalies are shaded.
 
     Args:
-        values: float (points, channels).
-        scores: of the window that each point lies in, float (points,); NaN where there is none.
-        alarms: bool (points,).
-        anomalous: bool (points,), or None.
+        points: with `values` (points, channels), `columns`, `times`, `series` and `anomalous` (or None).
+        part: of the points, that is shown: 20,000 of them at most.
+        scores: float (points,); NaN where there is none.
+        alarms: points of alarmed windows, bool (points,).
     """
-    shown = slice(0, _MOST_POINTS)
-    values, scores, alarms = values[shown], scores[shown], alarms[shown]
+    first = part.start or 0
+    part = slice(first, min(first + _MOST_POINTS, len(scores) if part.stop is None else part.stop))
+    values, scores, alarms = points.values[part], scores[part], alarms[part]
+    places = np.arange(first, first + len(values))
     channels = min(values.shape[1], 4)
     figure = Figure((11, 1.5 * channels + 2.6), layout="constrained")
     axes = figure.subplots(channels + 1, 1, sharex=True, squeeze=False)[:, 0]
     for number in range(channels):
-        axes[number].plot(values[:, number], color=_NORMAL, linewidth=0.7)
-        axes[number].set_ylabel(short(columns[number], 16))
-    axes[-1].step(np.arange(len(scores)), scores, color=_MARK, linewidth=0.9, where="mid")
+        axes[number].plot(places, values[:, number], color=_NORMAL, linewidth=0.7)
+        axes[number].set_ylabel(short(points.columns[number], 16))
+    axes[-1].step(places, scores, color=_MARK, linewidth=0.9, where="mid")
     axes[-1].axhline(threshold, color=_ODD, linestyle="--", linewidth=1, label=f"threshold {threshold:.4g}")
     finite = scores[np.isfinite(scores)]
-    if len(finite) and finite.min() > 0 and finite.max() > 50 * np.median(finite):
+    if len(finite) and finite.min() > 0 and finite.max() > 20 * np.median(finite):
         axes[-1].set_yscale("log")
-    axes[-1].set(ylabel="score", xlabel="point")
+    axes[-1].set(ylabel="score", xlabel="time")
+    edges = np.flatnonzero(points.series[part][1:] != points.series[part][:-1]) + first + 0.5
     for axis in axes:
-        _shade(axis, alarms, _ODD, 0.25, "alarm")
-        if anomalous is not None:
-            _shade(axis, anomalous[shown], "#e8a800", 0.45, "known anomaly")
+        _shade(axis, alarms, first, _ODD, 0.25, "alarm")
+        if points.anomalous is not None:
+            _shade(axis, points.anomalous[part], first, "#e8a800", 0.45, "known anomaly")
+        for edge in edges:
+            axis.axvline(edge, color="black", linewidth=0.8)
         axis.margins(x=0)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    axes[-1].xaxis.set_major_formatter(lambda place, _: points.times[int(place)] if 0 <= place < len(points.times) else "")
     handles = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
     axes[-1].legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper left")
     figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
 
 
-def _shade(axis, flags: np.ndarray, color: str, alpha: float, label: str) -> None:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
-    for number, (first, end) in enumerate(zip(edges[::2], edges[1::2])):
-        axis.axvspan(first - 0.5, end - 0.5, color=color, alpha=alpha, linewidth=0, label=label if number == 0 else None)
+def _shade(axis, flags: np.ndarray, offset: int, color: str, alpha: float, label: str) -> None:
+    for number, (first, end) in enumerate(runs(flags)):
+        axis.axvspan(offset + first - 0.5, offset + end - 0.5, color=color, alpha=alpha, linewidth=0, label=label if number == 0 else None)
 
 
 def plot_columns(path: Path, columns: list[str], normal: np.ndarray, odd: np.ndarray, title: str) -> None:
-    """How much each column adds to the distance, of normal samples and of alarms, the most telling first.
+    """How much more each column adds to the score of alarms than to that of normal samples, the most telling first.
 
     Args:
         normal, odd: mean distance by column, float (columns,).
     """
-    order = np.argsort(-(odd / np.maximum(normal, 1e-12)))[:20][::-1]
-    figure = Figure((7, 1.2 + 0.34 * len(order)), layout="constrained")
+    more = odd - normal
+    order = np.argsort(-more)[:20][::-1]
+    figure = Figure((7, 1.2 + 0.32 * len(order)), layout="constrained")
     axis = figure.subplots()
-    places = np.arange(len(order))
-    axis.barh(places + 0.2, np.maximum(odd[order], 1e-12), height=0.38, color=_ODD, alpha=0.7, label="alarms")
-    axis.barh(places - 0.2, np.maximum(normal[order], 1e-12), height=0.38, color=_NORMAL, alpha=0.7, label="held-out normal")
-    axis.set_yticks(places, [short(columns[column], 28) for column in order])
-    axis.set(xlabel="mean distance from the reconstruction", xscale="log", title=title)
+    axis.barh(np.arange(len(order)), more[order], height=0.7, color=_ODD, alpha=0.7)
+    axis.set_yticks(np.arange(len(order)), [short(columns[column], 28) for column in order])
+    axis.set(xlabel="mean distance of alarms, above that of held-out normal samples", title=title)
+    if more[order].min() > 0 and more[order].max() > 50 * np.median(more[order]):
+        axis.set_xscale("log")
     axis.grid(alpha=0.25, axis="x")
-    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     save_figure(figure, path)

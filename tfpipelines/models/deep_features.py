@@ -79,7 +79,7 @@ def feature_autoencoder(
     grid = -(-max(input_shape[:2]) // _GRID) if grid == "auto" else grid
     features = keras.layers.Identity(name=FEATURES)(join_maps(outputs, input_shape, grid, neighbours))  # (B, rows, columns, D)
     target = standardize(features)
-    x = keras.layers.GaussianNoise(noise, seed=build.seed(), name="noise")(target) if noise else target
+    x = build.noise(target, noise)
     whole, shape = bottleneck == "image", features.shape[1:]
     reach = None if whole else kernel_size
     x = dense_stack(build, keras.layers.Flatten(name="flatten")(x) if whole else x, units, dropout, "encoder", reach)

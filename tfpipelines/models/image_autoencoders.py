@@ -38,7 +38,7 @@ def dense_image_autoencoder(
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     inputs, target = scaled_input(input_shape)
-    x = keras.layers.Flatten(name="flatten")(_noisy(target, noise, build))
+    x = keras.layers.Flatten(name="flatten")(build.noise(target, noise))
     x = dense_stack(build, x, units, dropout, "encoder")
     x = keras.layers.Dense(latent, name="latent", **build.kernel())(x)
     x = dense_stack(build, x, units[::-1], dropout, "decoder")
@@ -74,7 +74,7 @@ def conv_autoencoder(
     """
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     inputs, target = scaled_input(input_shape)
-    x, sides = _down(build, _noisy(target, noise, build), filters, kernel_size)
+    x, sides = _down(build, build.noise(target, noise), filters, kernel_size)
     if latent:
         shape = x.shape[1:]
         x = build.dropout(keras.layers.Flatten(name="flatten")(x), dropout, "dropout1")
@@ -118,7 +118,7 @@ def image_vae(
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     inputs, target = scaled_input(input_shape)
     image = keras.Input(input_shape, name="image")
-    x, sides = _down(build, _noisy(image, noise, build), filters, kernel_size)
+    x, sides = _down(build, build.noise(image, noise), filters, kernel_size)
     shape = x.shape[1:]
     x = build.dropout(keras.layers.Flatten(name="flatten")(x), dropout)
     encode = keras.Model(image, [keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")], name="encoder")
@@ -138,10 +138,6 @@ def dense_stack(build: Builder, x, units: tuple[int, ...], dropout: float, name:
         x = build.activate(build.normalize(layer(x), f"{name}{number}_norm"), f"{name}{number}_act")
         x = build.dropout(x, dropout, f"{name}{number}_dropout")
     return x
-
-
-def _noisy(x, noise: float, build: Builder):
-    return keras.layers.GaussianNoise(noise, seed=build.seed(), name="noise")(x) if noise else x
 
 
 def _with_levels(target, reconstruction) -> dict:

@@ -76,6 +76,10 @@ class Builder:
         """Applies the activation."""
         return keras.layers.Activation(self.activation_name, name=name)(x)
 
+    def noise(self, x: keras.KerasTensor, deviation: float) -> keras.KerasTensor:
+        """Applies Gaussian noise, in training alone, where `deviation` is above 0."""
+        return keras.layers.GaussianNoise(deviation, seed=self.seed(), name="noise")(x) if deviation else x
+
     def dropout(self, x: keras.KerasTensor, rate: float, name: str = "dropout") -> keras.KerasTensor:
         """Applies dropout where `rate` is above 0."""
         return keras.layers.Dropout(rate, seed=self.seed(), name=name)(x) if rate else x

@@ -78,7 +78,7 @@ def dense_vae(
     build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
     inputs, target, *_ = _begin(input_shape, 0.0, build)
     row = keras.Input(input_shape, name="row")
-    x = dense_stack(build, _flat(_noisy(row, noise, build)), units, dropout, "encoder")
+    x = dense_stack(build, _flat(build.noise(row, noise)), units, dropout, "encoder")
     encode = keras.Model(row, [keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")], name="encoder")
     variable = keras.Input((latent,), name="variable")
     x = dense_stack(build, variable, units[::-1], dropout, "decoder")
@@ -198,11 +198,7 @@ def _begin(input_shape: tuple[int, ...], noise: float, build: Builder, centered:
     if centered:
         level = keras.ops.mean(target, 1, keepdims=True)
         target = target - level
-    return inputs, target, _noisy(target, noise, build), level
-
-
-def _noisy(x, noise: float, build: Builder):
-    return keras.layers.GaussianNoise(noise, seed=build.seed(), name="noise")(x) if noise else x
+    return inputs, target, build.noise(target, noise), level
 
 
 def _flat(x):

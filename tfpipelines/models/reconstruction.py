@@ -27,7 +27,7 @@ class Reconstructor(keras.Model):
             loss = surprise(y_pred["target"], y_pred["reconstruction"], y_pred["log_variance"])
         else:
             loss = distances(y_pred["target"], y_pred["reconstruction"], self.loss_name)
-        return sum(self.losses, keras.ops.mean(loss))
+        return sum(map(_precise, self.losses), keras.ops.mean(loss))
 
 
 def reconstructor(inputs, outputs: dict, name: str, loss: str, trained: bool) -> keras.Model:
@@ -92,7 +92,7 @@ def restore(standardized):
 
 
 def _frozen(name: str) -> keras.Layer:
-    # A batch normalization that is not trained is just this, in layers of Keras' own; its epsilon must not show.
+    # A batch normalization that is not trained is just this, in layers of Keras' own: its variance stays 1, so that its epsilon does not show.
     return keras.layers.BatchNormalization(epsilon=1e-12, trainable=False, dtype="float32", name=name)
 
 
@@ -106,7 +106,7 @@ def set_statistics(model: keras.Model, mean: np.ndarray, deviation: np.ndarray) 
     for layer in model._flatten_layers():
         if layer.name == STANDARDIZE:
             layer.moving_mean.assign(mean.astype(np.float32))
-            layer.moving_variance.assign((deviation**2).astype(np.float32))
+            layer.gamma.assign((1.0 / deviation).astype(np.float32))
         elif layer.name == RESTORE:
             layer.gamma.assign(deviation.astype(np.float32))
             layer.beta.assign(mean.astype(np.float32))
@@ -151,6 +151,7 @@ def variational(target, encode: keras.Model, decode: keras.Model, beta: float, s
         trained: whether it is to be trained; else it is made of layers that plain Keras can load.
     """
     mean, log_variance = encode(target)
+    log_variance = bounded(log_variance)  # of what is far from all that was seen it may be anything
     if trained:
         size = int(np.prod(target.shape[1:]))
         reconstruction, spread = decode(Sampling(beta, size, seed, name="sampling")([mean, log_variance]))
@@ -158,7 +159,7 @@ def variational(target, encode: keras.Model, decode: keras.Model, beta: float, s
     deviation = keras.ops.exp(0.5 * log_variance)
     draws = np.random.default_rng(seed).standard_normal((samples, mean.shape[-1])).round(6)
     total = None
-    for draw in np.concatenate([draws[: samples // 2], -draws[: (samples + 1) // 2]]):  # antithetic: their mean is 0
+    for draw in np.concatenate([draws[: samples // 2], -draws[: (samples + 1) // 2]]):  # antithetic: of an even number the mean is 0
         drawn = keras.layers.Rescaling(draw.tolist())(deviation)
         reconstruction, spread = decode(mean + drawn)
         one = surprise(target, reconstruction, bounded(spread))

@@ -17,6 +17,9 @@ from .base import Phase
 from .detection import Detection
 
 _SHOWN = 12
+_MOST_FEATURES = 2**31  # bytes of features that are kept
+_STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
+_MOST_PIXELS = 2 * 10**7  # whose distances are ranked
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
@@ -111,9 +114,10 @@ class ImageAnomalies(Detection):
         rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
         network = models.feature_network(core)
         shape = network.output.shape[1:]
-        size = 4 * len(rows) * math.prod(shape)
-        if self._augmentation.active or size > datasets.MEMORY_SHARE * datasets.free_memory():
-            some = evaluation.some_rows(self.samples.rows("train"), self.pipeline.seed)[:512]
+        # The choice must be the same when the run is resumed, so it does not hang on the memory that is free.
+        if self._augmentation.active or 4 * len(rows) * math.prod(shape) > _MOST_FEATURES:
+            train = self.samples.rows("train")
+            some = np.sort(np.random.default_rng([self.pipeline.seed, 4]).permutation(train)[:_STATISTICS])
             self._standardize(core, network.predict(self._batches(self.samples, some), verbose=0))
             yield Phase(self, core)
             return
@@ -134,7 +138,7 @@ class ImageAnomalies(Detection):
         data = self.pipeline.data
         resize = tf.function(self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
-        part = models.part_of(model, "score", "map") if explain else models.scores_only(model)
+        part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read, scores, pictures, explanations = [], [np.zeros(0)], [np.zeros((0, *self.front.shape), np.uint8)], []
         for some, images in datasets.decoded(entries, lambda image: resize(tf.constant(image)).numpy(), self.front.channels, batch_size, data.background, data.max_pixels):
             read += some
@@ -151,7 +155,7 @@ class ImageAnomalies(Detection):
 
     def draw_explanations(self, table, path: Path) -> None:
         images = table.attrs["pictures"].images
-        rows = [(number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None]
+        rows = sorted(((number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None), key=lambda entry: -entry[1]["score"])
         entries = [{"item": row["item"], "answer": row["verdict"], "figure": f"score {row['score']:.4g}, p = {row['p_value']:.3f}"} for _, row in rows]
         heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
         note = "Left the picture as the network sees it, right the same in grey: the brighter a place, the farther it is from what is normal; where nothing shines, it is as normal pictures are."
@@ -163,21 +167,30 @@ class ImageAnomalies(Detection):
         masks: dict[int, np.ndarray] = {}
         if frame["mask"].notna().any():
             masks = datasets.read_masks(frame, models.ImageFront(self.front.size, 1, self.pipeline.data.resize, "nearest", False), self.pipeline.data.max_pixels)
-            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[: evaluation.MOST_MAPS]
-            figures = evaluation.place_metrics(np.stack([masks[row] for row in known]), self._maps(model, samples, known))
+            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[: max(1, min(evaluation.MOST_MAPS, _MOST_PIXELS // math.prod(self.front.size)))]
+            if len(known):
+                figures = evaluation.place_metrics(np.stack([masks[row] for row in known]), self._maps(model, samples, known))
         if plots is not None:
             self._draw(model, threshold, samples, rows, scores, masks, plots)
         return figures
 
+    def _show_held_out(self, model, threshold, plots: Path) -> None:
+        super()._show_held_out(model, threshold, plots)
+        rows = self.samples.rows("validation")
+        self._draw(model, threshold, self.samples, rows, self._scores(model, self.samples, rows), {}, plots)
+
     def _draw(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path) -> None:
         frame, alarms = samples.frame.loc[rows], threshold.alarms(scores)
-        wrong = alarms != frame["anomalous"].to_numpy(bool)
-        order = np.concatenate([np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2], np.argsort(-scores)])
+        wrong = (alarms != frame["anomalous"].to_numpy(bool)) & frame["known"].to_numpy(bool)
+        in_turn = frame.assign(score=scores, place=np.arange(len(rows))).sort_values("score", ascending=False)
+        in_turn["turn"] = in_turn.groupby("label").cumcount()  # the highest of each label, then the second ones, ...
+        order = np.concatenate([np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2], in_turn.sort_values(["turn", "score"], ascending=[True, False])["place"]])
         shown = np.array(list(dict.fromkeys(order.tolist()))[:_SHOWN], np.int64)
         answer = model.predict(self._batches(samples, rows[shown]), verbose=0)
         entries = [{"item": row["item"], "label": row["label"], "score": scores[place], "verdict": evaluation.ANOMALY if alarms[place] else evaluation.NORMAL} for place, row in zip(shown, frame.iloc[shown].to_dict("records"))]
         pictures = samples.store.images(rows[shown])
-        evaluation.plot_maps(plots / "heat.png", pictures, entries, answer["map"], threshold.places, [masks.get(row) for row in rows[shown]], answer.get("reconstruction"))
+        low, high = threshold.places
+        evaluation.plot_maps(plots / "heat.png", pictures, entries, answer["map"], (low, max(high, float(np.quantile(answer["map"], 0.995)))), [masks.get(row) for row in rows[shown]], answer.get("reconstruction"))
 
     # --- details
     def _load_backbone(self):

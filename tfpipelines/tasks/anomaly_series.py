@@ -11,8 +11,6 @@ from tfpipelines.config.autoencoders import Conv1DSeries, SeriesAutoencoder
 
 from .detection import Detection
 
-_INFERENCE_BATCH = 256
-
 
 class SeriesAnomalies(Detection):
     """The task `anomaly-series`."""
@@ -63,17 +61,19 @@ class SeriesAnomalies(Detection):
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, errors, scores, explanations = [], [], [np.zeros(0)], []
-        part = model if explain else models.part_of(model, "score", "map")
-        for name, points, error in datasets.raw_series(inputs, self.front.shape[0], self.columns, **self._data("time_column", "series_column", "label_column", "on_bad")):
-            if points is None:
+        part = self._part(model, *(("score", "map", "reconstruction") if explain else ("score", "map")))
+        found = datasets.raw_series(inputs, self.front.shape[0], self.columns, **self._data("time_column", "series_column", "label_column"))
+        for name, points, error in found:
+            if error:
                 items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]
                 scores.append(np.zeros(1))
+            if points is None:
                 continue
             store = datasets.WindowStore(points.values.astype(np.float32), np.array(datasets.windows_of(points.segments, self.front.shape[0]), np.int64), self.front.shape[0])
             windows = store.windows(np.arange(len(store.starts)))
             answer = part.predict(windows, batch_size=batch_size, verbose=0)
-            scores.append(answer["score"].astype(np.float64))
-            items += [f"{points.times[start]} to {points.times[start + store.length - 1]}" for start in store.starts]
+            scores.append(answer["score"])
+            items += [f"{f'{name}: ' if len(found) > 1 and points.path else ''}{points.times[start]} to {points.times[start + store.length - 1]}" for start in store.starts]
             errors += [""] * len(store.starts)
             if explain:
                 explanations += [self._explain(points, start, windows[row], answer["map"][row], answer["reconstruction"][row]) for row, start in enumerate(store.starts)]
@@ -84,39 +84,28 @@ class SeriesAnomalies(Detection):
         worst = int(distances.mean(-1).argmax())
         return {"columns": evaluation.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst]), "at": str(points.times[start + worst])}
 
-    def draw_explanations(self, table, path: Path) -> None:
-        evaluation.write_columns(path, "Which channels differ from what is normal, and when", [row for row in table.to_dict("records") if row["explanation"] is not None])
-
     def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         points, frame, window = samples.test, samples.frame.loc[rows], self.front.shape[0]
-        by_window, alarms = np.full(len(points.values), np.nan), np.zeros(len(points.values), bool)
-        seen = np.zeros(len(points.values), bool)
+        by_window, alarms, guilty, seen = np.full(len(points.values), np.nan), *np.zeros((3, len(points.values)), bool)
         alarmed = threshold.alarms(scores)
-        if len(rows):
-            for start, score in zip(frame["start"], scores):
-                by_window[start : start + window] = np.fmax(by_window[start : start + window], score)
-                seen[start : start + window] = True
-            odd = rows[alarmed]
-            for start, distances in zip(frame["start"][alarmed], self._maps(model, samples, odd).mean(-1) if len(odd) else ()):
-                alarms[start : start + window] |= distances > threshold.threshold  # some are, as the score is no more than the largest
-        figures = evaluation.series_metrics(points.anomalous[seen], alarms[seen]) if points.anomalous is not None else {}
+        for start, score, alarm in zip(frame["start"], scores, alarmed):
+            by_window[start : start + window] = np.fmax(by_window[start : start + window], score)
+            alarms[start : start + window] |= alarm
+            seen[start : start + window] = True
+        odd = rows[alarmed]
+        for start, distances in zip(frame["start"][alarmed], self._maps(model, samples, odd).mean(-1) if len(odd) else ()):
+            guilty[start : start + window] |= distances > threshold.threshold  # some are, as the score is no more than the largest
+        figures = evaluation.series_metrics(points.anomalous[seen], guilty[seen], alarms[seen]) if points.anomalous is not None else {}
         if plots is not None:
-            self._draw(points, by_window, threshold.threshold, alarms, plots)
+            told = f"the test series with the score of each window: {int(alarmed.sum())} of {len(rows)} give an alarm"
+            evaluation.plot_series(plots / "series.png", points, slice(0, None), by_window, threshold.threshold, alarms, told)
+            if len(rows):
+                middle = int(np.nanargmax(by_window)) + window // 2
+                near = slice(max(0, middle - 8 * window), middle + 8 * window)
+                evaluation.plot_series(plots / "highest.png", points, near, by_window, threshold.threshold, alarms, "around the highest score")
         return figures
 
-    def _draw(self, points, scores: np.ndarray, threshold: float, alarms: np.ndarray, plots: Path) -> None:
-        """The whole series, and a closer look at the highest score."""
-        evaluation.plot_series(plots / "series.png", points.values, points.columns, scores, threshold, alarms, points.anomalous, f"the test series with the score of each window; {int(alarms.sum())} points give an alarm")
-        if np.isfinite(scores).any():
-            middle = int(np.nanargmax(scores)) + self.front.shape[0] // 2
-            near = slice(max(0, middle - 8 * self.front.shape[0]), middle + 8 * self.front.shape[0])
-            known = None if points.anomalous is None else points.anomalous[near]
-            evaluation.plot_series(plots / "highest.png", points.values[near], points.columns, scores[near], threshold, alarms[near], known, f"around the highest score, from {points.times[near.start]} on")
-
     # --- details
-    def _batches(self, samples, rows: np.ndarray):
-        return datasets.evaluation_batches(samples.store, rows, None, batch_size=_INFERENCE_BATCH)
-
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
         mean, deviation = self._statistics
         return ((samples.store.windows(rows) - mean) / np.where(deviation > 0, deviation, 1.0)).reshape(len(rows), -1)

@@ -11,8 +11,6 @@ from tfpipelines.config.autoencoders import DenseRows, RowAutoencoder
 
 from .detection import Detection
 
-_INFERENCE_BATCH = 1024
-
 
 class RowAnomalies(Detection):
     """The task `anomaly-table`."""
@@ -56,15 +54,11 @@ class RowAnomalies(Detection):
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, values, errors = datasets.raw_rows(inputs, self.columns)
-        answer = {name: array for name, array in (model if explain else models.part_of(model, "score", "map")).predict(values, batch_size=batch_size, verbose=0).items()} if len(values) else None
-        scores = answer["score"].astype(np.float64) if answer else np.zeros(0)
-        explanations = None
+        answer = self._part(model, *(("score", "map", "reconstruction") if explain else ("score", "map"))).predict(values, batch_size=batch_size, verbose=0) if len(values) else {}
+        scores, explanations = answer.get("score", np.zeros(0)), None
         if explain:
             explanations = [{"columns": evaluation.guilty_columns(self.columns, answer["map"][row], values[row], answer["reconstruction"][row])} for row in range(len(values))]
         return self._table(items, scores, errors, explanations)
-
-    def draw_explanations(self, table, path: Path) -> None:
-        evaluation.write_columns(path, "Which columns differ from what is normal", [row for row in table.to_dict("records") if row["explanation"] is not None])
 
     def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         alarms = rows[threshold.alarms(scores)]
@@ -76,9 +70,6 @@ class RowAnomalies(Detection):
         return {}
 
     # --- details
-    def _batches(self, samples, rows: np.ndarray):
-        return datasets.evaluation_batches(samples.store, rows, None, batch_size=_INFERENCE_BATCH)
-
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
         mean, deviation = datasets.column_statistics(self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling)
         return (samples.store.features[rows] - mean) / np.where(deviation > 0, deviation, 1.0)

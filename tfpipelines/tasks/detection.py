@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models
+from tfpipelines.errors import ArtifactError
 from tfpipelines.runs import RunFolder, atomic_write, write_json
 
 from .base import Task
 
 _CALIBRATION = "the held-out part"
+_INFERENCE_BATCH = 256
+_BLOCK = 512  # samples that a baseline scores at once
 _SCORING = ("distance", "pooling", "top", "smoothing")  # fields of `model` that the network does not see
 
 
@@ -32,14 +35,15 @@ class Detection(Task):
         self.labels: list[str] = []
         self.samples: datasets.Samples | None = None
         self.front: Any = None
+        self._parts: dict[Any, Any] = {}
 
     @abstractmethod
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         """Reads a source; its frame has `anomalous`. Without `splitting` rows keep the splits they were given."""
 
-    @abstractmethod
     def _batches(self, samples, rows: np.ndarray):
         """tf.data of some rows, once, in their order, as the artifact takes them."""
+        return datasets.evaluation_batches(samples.store, rows, None, batch_size=_INFERENCE_BATCH)
 
     @abstractmethod
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
@@ -98,12 +102,12 @@ class Detection(Task):
     def artifact(self, core):
         model = self.pipeline.model
         scoring = {name: getattr(model, name) for name in _SCORING if hasattr(model, name)}
-        return models.DetectorArtifact(self.front, core, {"normal": self.samples.facts.get("normal", [])}, **scoring)
+        return models.DetectorArtifact(self.front, core, {"normal": datasets.normal_of(self.samples.frame)}, **scoring)
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         settings, train = self.pipeline.evaluation, self.pipeline.train
-        metrics: dict[str, Any] = {"validation": {"reconstruction_loss": history[best_epoch - 1]["val_loss"]}}
+        metrics: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
         threshold = self._fit(artifact.model, self.samples, self.samples.rows("validation"), settings.false_alarm_rate, _CALIBRATION)
         threshold.write(folder.path)
         evaluation.plot_curves(folder / "plots" / "curves.png", history, best_epoch)
@@ -111,11 +115,18 @@ class Detection(Task):
         if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
             about.append("the held-out samples also chose the epoch, so they are not quite unseen: the threshold may be a little low")
         rows = self.samples.rows("test")
-        if len(rows):
+        if not len(rows):
+            self._show_held_out(artifact.model, threshold, folder / "plots")
+        else:
             figures = self._account(artifact.model, threshold, self.samples, rows, folder.path, folder / "plots", self.samples.rows("train"))
             about += figures.pop("about")
             metrics |= figures
         return {**metrics, "threshold": threshold.facts(), "about": about}
+
+    def _show_held_out(self, model, threshold, plots: Path) -> None:
+        """Without a test, the pictures are of the samples that made the threshold: they show whether the normal ones are clean."""
+        none = np.zeros(0, bool)
+        evaluation.plot_scores(plots / "scores.png", np.zeros(0), none, none, threshold.scores, threshold.threshold)
 
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         findings = datasets.Findings()
@@ -124,7 +135,9 @@ class Detection(Task):
         split, frame = datasets.take_part(samples, path, split), samples.frame
         self.samples = samples
         datasets.known_from(frame, self._trained_on, self.unit, findings)
-        if not frame["anomalous"].any():
+        if not frame["known"].any():
+            findings.add("unlabelled", "warning", f"Of no {self.unit} it is known what it is: only the share of alarms is measured", "Give labels, as columns or folders")
+        elif not frame["anomalous"].any():
             findings.add("no_anomalies", "warning", f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured")
         figures = self._account(model, self.threshold, samples, frame.index.to_numpy(np.int64), out, out, None)
         figures |= {"split": split, "findings": findings.as_list(), "threshold": self.threshold.facts()}
@@ -145,17 +158,26 @@ class Detection(Task):
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
         findings.raise_errors()
-        frame = samples.frame
-        odd = int(frame["anomalous"].sum())
-        if odd:
-            findings.add("left_out", "note", f"{odd} of {len(frame)} {self.unit}s are not normal by their labels: left out")
-        samples.frame = frame = frame[~frame["anomalous"]]
-        datasets.known_from(frame, self._trained_on, self.unit, findings)
-        self.samples = samples
+        self.samples, frame = samples, samples.frame
+        trained = frame["fingerprint"].map("{:016x}".format).isin(self._trained_on) | (frame["split"] == "train")
+        tail = frame["tail"] if "tail" in frame else np.zeros(len(frame), bool)
+        for code, rows, reason in (("not_normal", frame["anomalous"], "are not normal by their labels"), ("trained_on", trained, "have been trained on, or are of a training part"), ("overlap", tail, "overlap others")):
+            if rows.any():
+                findings.add(code, "note", f"{int(rows.sum())} of {len(frame)} {self.unit}s {reason}: left out")
+        samples.frame = frame = frame[~(frame["anomalous"] | trained | tail)]
         threshold = self._fit(model, samples, frame.index.to_numpy(np.int64), rate or self.threshold.false_alarm_rate, str(path))
+        with suppress(ArtifactError):  # none, or a damaged one
+            before = self.threshold
+            alarms = int(before.alarms(threshold.scores).sum())
+            if alarms > len(threshold.scores) / 2:
+                findings.add("mostly_alarms", "warning", f"{alarms} of {len(threshold.scores)} {self.unit}s were above the threshold so far: are they normal?", f"The threshold so far is kept in {out / evaluation.BEFORE}")
+            before.write(out, evaluation.BEFORE)
         threshold.write(out)
         threshold.findings = findings.as_list()
         return threshold
+
+    def draw_explanations(self, table, path: Path) -> None:
+        evaluation.write_columns(path, f"Where the {self.unit}s differ from what is normal", [row for row in table.to_dict("records") if row["explanation"] is not None])
 
     # --- details
     def _network(self, builders: dict[str, Any], fused: bool, *backbone):
@@ -173,12 +195,20 @@ class Detection(Task):
     def _data(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.pipeline.data, name) for name in names}
 
+    def _part(self, model, *names: str):
+        """The part of a model that gives some of its outputs, made once so that it is traced once."""
+        if self._parts.get("of") is not model:
+            self._parts = {"of": model}
+        if names not in self._parts:
+            self._parts[names] = models.part_of(model, *names)
+        return self._parts[names]
+
     def _scores(self, model, samples, rows: np.ndarray) -> np.ndarray:
-        return models.scores_only(model).predict(self._batches(samples, rows), verbose=0).astype(np.float64) if len(rows) else np.zeros(0)
+        return evaluation.finite(self._part(model, "score").predict(self._batches(samples, rows), verbose=0)) if len(rows) else np.zeros(0)
 
     def _maps(self, model, samples, rows: np.ndarray) -> np.ndarray:
         """The distances of all places of some rows, float32 (rows, ...)."""
-        return models.part_of(model, "map").predict(self._batches(samples, rows), verbose=0)
+        return self._part(model, "map").predict(self._batches(samples, rows), verbose=0)
 
     def _fit(self, model, samples, rows: np.ndarray, rate: float, source: str) -> "evaluation.Threshold":
         threshold = evaluation.Threshold.fit(self._scores(model, samples, rows), rate, self.unit, source)
@@ -189,42 +219,55 @@ class Detection(Task):
         """Figures, and with `folder` the files, of some rows; with `training`, rows of the same store, also what stands beside them."""
         settings, seed = self.pipeline.evaluation, self.pipeline.seed
         frame, scores = samples.frame.loc[rows], self._scores(model, samples, rows)
-        anomalous = frame["anomalous"].to_numpy(bool)
-        figures: dict[str, Any] = {"test": evaluation.detection_metrics(anomalous, scores, threshold)}
-        figures["intervals"] = evaluation.detection_intervals(anomalous, scores, threshold, settings.bootstrap, seed)
-        figures["per_class"] = evaluation.by_label(frame["label"].to_numpy(object), anomalous, scores, threshold)
+        known, all_anomalous = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
+        anomalous, told = all_anomalous[known], scores[known]
+        figures: dict[str, Any] = {"test": evaluation.detection_metrics(anomalous, told, threshold) if known.any() else {}}
+        figures["intervals"] = evaluation.detection_intervals(anomalous, told, threshold, settings.bootstrap, seed) if known.any() else {}
+        figures["per_class"] = evaluation.by_label(frame["label"].to_numpy(object), all_anomalous, known, scores, threshold)
         figures["samples"], figures["about"] = len(rows), []
         normal = int((~anomalous).sum())
         if normal:
-            low, high = figures["test_interval"] = threshold.expected(normal) or [0.0, 1.0]
-            rate = figures["test"]["false_alarm_rate"]
-            where = "inside of" if low <= rate <= high else "OUTSIDE of"
-            figures["about"].append(f"measured: {round(rate * normal)} of {normal} normal {self.unit}s gave an alarm ({rate:.3f}), {where} the {low:.3f} to {high:.3f} that so many may show (95%)")
+            figures["about"].append(self._beside_the_promise(figures, threshold, normal))
+        if not known.all():
+            alarms = threshold.alarms(scores[~known])
+            figures["test"]["alarm_rate"] = float(alarms.mean())
+            figures["about"].append(f"{int(alarms.sum())} of {len(alarms)} {self.unit}s of which nothing is known gave an alarm ({alarms.mean():.3f})")
         beside = {}
         if training is not None and settings.baselines and anomalous.any() and normal:
             with self._timed("baselines"):
-                beside = self._beside(samples, training, rows)
+                beside = self._beside(samples, training, rows[known])
             figures["baselines"] = {name: evaluation.ranking_metrics(anomalous, values) for name, values in beside.items()}
+            best, area = max(((name, values["roc_auc"]) for name, values in figures["baselines"].items()), key=lambda entry: entry[1])
+            if area > figures["test"]["roc_auc"]:
+                figures["about"].append(f"{best} tells them apart better here: {area:.4f} against {figures['test']['roc_auc']:.4f} of {self.pipeline.model.name}")
         if folder is not None:
             labels = frame["label"] if anomalous.any() else None
             atomic_write(folder / "predictions.csv", evaluation.to_csv(evaluation.detection_table(frame["item"], scores, threshold, labels)))
-            evaluation.plot_scores(plots / "scores.png", scores, anomalous, threshold.scores, threshold.threshold)
+            evaluation.plot_scores(plots / "scores.png", scores, all_anomalous, known, threshold.scores, threshold.threshold)
             if anomalous.any() and normal:
-                evaluation.plot_ranking(plots / "curves_roc_pr.png", anomalous, {self.pipeline.model.name: scores, **beside}, threshold.threshold)
+                evaluation.plot_ranking(plots / "curves_roc_pr.png", anomalous, {self.pipeline.model.name: told, **beside}, threshold.threshold)
         figures["test"] |= self._more(model, threshold, samples, rows, scores, plots)
         return figures
 
+    def _beside_the_promise(self, figures: dict[str, Any], threshold, normal: int) -> str:
+        """Whether the measured rate of false alarms is what the threshold promises, in words and as `test_interval`."""
+        low, high = figures["test_interval"] = threshold.expected(normal)
+        rate = figures["test"]["false_alarm_rate"]
+        where = "inside of" if low <= rate <= high else "OUTSIDE of"
+        return f"measured: {round(rate * normal)} of {normal} normal {self.unit}s gave an alarm ({rate:.3f}), {where} the {low:.3f} to {high:.3f} that so many may show (95%)" + ("" if low <= rate <= high else ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others")
+
     def _beside(self, samples, training: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Scores of the rows by methods that need no training, {name: float (rows,)}."""
-        training = evaluation.some_rows(training, self.pipeline.seed)
-        known, new = self._numbers(samples, training), self._numbers(samples, rows)
-        scores = {"PCA": evaluation.Reconstruction().fit(known).score(new), "isolation forest": evaluation.Forest().fit(known).score(new)}
-        known, new = self._features(samples, training), self._features(samples, rows)
-        scores["nearest neighbour"] = evaluation.Neighbours().fit(known, len(rows)).score(new)
-        return scores
+        training, blocks = evaluation.some_rows(training, self.pipeline.seed), np.array_split(rows, max(1, len(rows) // _BLOCK))
+        known = self._numbers(samples, training)
+        methods = {"PCA": evaluation.Reconstruction().fit(known), "isolation forest": evaluation.Forest().fit(known)}
+        scores = {name: np.concatenate([method.score(self._numbers(samples, block)) for block in blocks]) for name, method in methods.items()}
+        method = evaluation.Neighbours().fit(self._features(samples, training), len(rows))
+        return scores | {"nearest neighbour": np.concatenate([method.score(self._features(samples, block)) for block in blocks])}
 
     def _table(self, items: list[str], scores: np.ndarray, errors: list[str], explanations: list | None):
         """What `predict` gives."""
+        scores = evaluation.finite(scores)
         table = evaluation.detection_table(items, scores, self.threshold, errors=errors)
         if explanations is not None:
             table.insert(len(table.columns) - ("error" in table), "explanation", [None if error else entry for entry, error in zip(explanations, errors)])
