@@ -53,7 +53,7 @@ class AnomalySeriesData(SampleData):
     columns: Names | None = Field(None, description="channels; default: all columns that hold nothing but numbers", json_schema_extra=FIXED)
     normal: Names | None = Field(None, description="labels that mean normal; default: 0, normal, false and the like", json_schema_extra=FIXED)
     intervals: str | None = Field(None, description="a table of the anomalies: columns start and end, both within, in the units of the time column", json_schema_extra=FIXED)
-    window: Annotated[int, Field(ge=4)] = Field(32, description="points of a window; windows are scored without overlap")
+    window: Annotated[int, Field(ge=4)] = Field(32, description="points of a window; windows are scored side by side, the last one of a stretch may overlap the one before it")
     stride: first_of(Auto, Count) = Field("auto", description="points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000")
     validation: Fraction = Field(0.4, gt=0, description="share of the training points, the last ones, held out for the threshold where no such part is given", json_schema_extra=FIXED)
     test: first_of(Auto, Fraction) = Field("auto", description="share of the points, the last ones, for the test where no split is given; auto: 0.3 where anomalies are known, else 0", json_schema_extra=FIXED)
