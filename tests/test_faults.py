@@ -256,6 +256,7 @@ def test_16_batch_larger_than_the_data(photos, tfpipe):
     left_behind()
 
 
+@pytest.mark.slow
 def test_18_exhausted_memory_can_be_resumed():
     words = ["run", "image-cls", "data.limit=32", "model.name=mlp", "model.units=[20000]", "train.batch_size=16", "train.epochs=2", "evaluation.bootstrap=0", "data.cache=memory"]
     code = f"""

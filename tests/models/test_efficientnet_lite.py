@@ -50,6 +50,7 @@ def test_weights_are_the_bundled_ones_in_their_places():
     np.testing.assert_allclose([features.mean(), features.std(), features.max()], EXPECTED["moments"], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_jax_gives_the_same_features(tmp_path):
     pytest.importorskip("jax")
     images = (picture(64) - 127) / 128

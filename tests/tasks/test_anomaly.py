@@ -17,7 +17,7 @@ from tfpipelines.errors import ArtifactError, ConfigError, DataError, Interrupte
 from ..conftest import ROOT
 
 BRICKS = ROOT / "data" / "bricks"
-QUICK = ["train.epochs=3", "train.batch_size=16", "evaluation.bootstrap=20"]
+QUICK = ["train.epochs=3", "train.batch_size=16", "evaluation.bootstrap=20", "evaluation.baselines=false"]
 
 
 class Notes(Observer):
@@ -133,7 +133,7 @@ def test_too_few_normal_samples_are_refused_before_training(tfpipe):
 
 @pytest.mark.parametrize("network", ["dense", "conv", "vae"])
 def test_every_network_of_images(network, digits):
-    run = tfpipelines.run("anomaly-digits", [*QUICK, f"model.name={network}", "train.epochs=8", "data.normal=[1]", "evaluation.baselines=false", *(["model.distance=ssim"] if network != "vae" else [])], observer=Observer())
+    run = tfpipelines.run("anomaly-digits", [*QUICK, f"model.name={network}", "train.epochs=8", "data.normal=[1]", *(["model.distance=ssim"] if network != "vae" else [])], observer=Observer())
     assert run.metrics["test"]["roc_auc"] > 0.85 and "baselines" not in run.metrics
     answer = run.model.predict(digits["x"][:3][..., None], verbose=0)
     assert answer["map"].shape == (3, 28, 28) and answer["reconstruction"].shape == (3, 28, 28, 1) and 0 <= answer["reconstruction"].min() <= answer["reconstruction"].max() <= 255
@@ -150,7 +150,7 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
 
 
 def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkeypatch):
-    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4", "evaluation.baselines=false"]
+    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4"]
     seen = Notes()
     cached = tfpipelines.run("anomaly", small, observer=seen)
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any("features of 96 images" in note for note in seen.notes)
@@ -164,13 +164,14 @@ def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkey
     assert moved.metrics["test"]["roc_auc"] != cached.metrics["test"]["roc_auc"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another_and_through_a_kill_on_whole_pictures(tiny_backbone):
     class Stop(Observer):
         def step(self, epoch, done, total):
             if (epoch, done) == (2, 1):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4", "evaluation.baselines=false", "data.augment.flip=horizontal", "train.steps_per_execution=1"]
+    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4", "data.augment.flip=horizontal", "train.steps_per_execution=1"]
     whole = tfpipelines.run("anomaly", small, observer=Observer())
     with pytest.raises(Interrupted):
         tfpipelines.run("anomaly", small, observer=Stop(), name="stopped")
@@ -240,7 +241,7 @@ def test_every_network_of_series(network, tmp_path):
     values = np.stack([np.sin(time / 5), np.cos(time / 7)], 1) + 0.05 * generator.standard_normal((900, 2))
     values[800:806, 1] += 3
     pd.DataFrame({"time": time, "a": values[:, 0], "b": values[:, 1], "label": ((time >= 800) & (time < 806)).astype(int)}).to_csv("log.csv", index=False)
-    run = tfpipelines.run("anomaly-series", ["data.path=log.csv", "data.window=12", "train.epochs=10", "train.batch_size=16", f"model.name={network}", "evaluation.bootstrap=20"], observer=Observer())
+    run = tfpipelines.run("anomaly-series", ["data.path=log.csv", "data.window=12", "train.epochs=10", "train.batch_size=16", f"model.name={network}", "evaluation.bootstrap=20", "evaluation.baselines=false"], observer=Observer())
     assert run.metrics["test"]["roc_auc"] > 0.9 and run.metrics["test"]["event_recall"] == 1.0
     worst = run.predict("log.csv", explain=True).sort_values("score").iloc[-1]
     assert worst["explanation"]["columns"][0]["column"] == "b" and 789 <= int(worst["explanation"]["at"]) < 818  # windows of 12 that touch it
@@ -280,7 +281,7 @@ def test_01_damaged_pictures(tmp_path, tfpipe):
 
 
 def test_normal_stays_what_it_was_in_training(tfpipe, tmp_path):
-    run = tfpipelines.run("anomaly-digits", [*QUICK, "model.name=dense", "data.limit=60", "evaluation.baselines=false"], observer=Observer())
+    run = tfpipelines.run("anomaly-digits", [*QUICK, "model.name=dense", "data.limit=60"], observer=Observer())
     result = tfpipe("evaluate", run.folder, "sample:digits", "--json")
     classes = json.loads(result.out)["per_class"]
     assert list(classes)[0] == "3" and "roc_auc" not in classes["3"] and all("roc_auc" in row for name, row in classes.items() if name != "3")

@@ -91,12 +91,14 @@ def test_deeper_blocks_have_lower_rates():
     assert of("logits") == {1.0} and of("head_conv") == {0.5} and of("block15_") == {0.25} and of("stem_conv") == {0.5**18}
 
 
+@pytest.mark.slow
 def test_more_blocks_than_there_are_means_all(pictures, tiny_backbone):
     seen = Notes()
     finetune(f"data.path={pictures}", f"model.backbone={tiny_backbone}", "model.unfreeze=40", observer=seen)
     assert f"{tiny_backbone} has 3 blocks, not 40: all of them are trained" in seen.notes
 
 
+@pytest.mark.slow
 def test_a_killed_second_phase_goes_on_to_the_same_end(pictures, tiny_backbone):
     class Stop(Observer):
         def step(self, epoch, done, total):
@@ -114,6 +116,7 @@ def test_a_killed_second_phase_goes_on_to_the_same_end(pictures, tiny_backbone):
     pd.testing.assert_frame_equal(strip(whole), strip(resumed))
 
 
+@pytest.mark.slow
 def test_features_are_computed_once_and_a_changed_image_is_noticed(pictures, tiny_backbone):
     runs = []
 

@@ -40,6 +40,7 @@ def test_predict_and_the_saved_model_on_strings_say_the_same(tiny_bert, table):
     assert any(line.startswith("backbone: ") for line in facts["about"])
 
 
+@pytest.mark.slow
 def test_pooling_changes_the_features_and_a_probe_leaves_the_backbone_alone(tiny_bert, table):
     before = models.load_text_preset(str(tiny_bert), "tiny").backbone.model.get_weights()
     runs = [finetune(tiny_bert, f"data.path={table}", "model.freeze=all", f"model.pooling={pooling}") for pooling in ("mean", "first")]

@@ -91,6 +91,7 @@ def test_nothing_is_decoded_twice(photos, monkeypatch):
     assert len(calls) == 36
 
 
+@pytest.mark.slow
 def test_imbalance(tmp_path, digits):
     """Class weights and oversampling each make a rare class more likely."""
     write_photos(tmp_path / "few", digits, {"three": 3}, 12)

@@ -165,6 +165,7 @@ def test_the_wide_part_can_be_left_out(table):
     assert not (finished.folder / "ngrams.csv").exists() and len(finished.model.get_layer("bilstm").inputs) == 1
 
 
+@pytest.mark.slow
 def test_characters_of_a_script_without_spaces(tmp_path):
     good, bad = ["这部电影很好看", "非常精彩的故事", "演员都很出色"], ["这部电影很无聊", "故事太长没意思", "演员都很糟糕"]
     pd.DataFrame({"text": [f"{text}{number}" for number in range(8) for text in (*good, *bad)], "label": ["good"] * 3 + ["bad"] * 3 + (["good"] * 3 + ["bad"] * 3) * 7}).to_csv(tmp_path / "zh.csv", index=False)
@@ -211,6 +212,7 @@ def test_folds(table):
     assert len(pd.read_csv(finished.folder / "predictions.csv")) == 90
 
 
+@pytest.mark.slow
 def test_start_from_an_earlier_run(table):
     first = run(table)
     again = run(table, "train.learning_rate=1e-9", start=first.folder)
@@ -240,6 +242,7 @@ def test_start_from_other_words_and_classes(table, tmp_path, reviews):
     assert "logits" in note and "ngram_embedding" in note and " embedding" not in note
 
 
+@pytest.mark.slow
 def test_imbalance(table):
     for override in ("data.class_weights=balanced", "data.oversample=true"):
         assert run(table, override).status["state"] == "done"

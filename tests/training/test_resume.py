@@ -96,6 +96,7 @@ def test_signal_then_resume(whole, epoch, step, number, code):
     assert len(json.loads((run.folder / "environment.json").read_text())["resumed"]) == 1
 
 
+@pytest.mark.slow
 def test_interrupted_twice(whole):
     with pytest.raises(Interrupted):
         tfpipelines.run("image-cls", FULL, observer=SignalAt(1, 4))

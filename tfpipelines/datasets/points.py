@@ -10,7 +10,8 @@ import pandas as pd
 from ..errors import DataError, counted
 from .findings import Findings
 from .normals import normal_labels
-from .rows import as_numbers, choose_columns, to_numbers
+from .row_inputs import as_numbers
+from .rows import choose_columns, to_numbers
 from .sources import locate
 from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table, table_of
 

@@ -1,16 +1,14 @@
 """Tables of numbers: which columns are looked at, and the rows as samples."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ..errors import DataError, TfpipelinesError, counted, nearest
+from ..errors import DataError, counted, nearest
 from .arrays import named_splits, read_archive
 from .features import FeatureStore
 from .findings import Findings
@@ -106,7 +104,7 @@ def read_rows(
         frame, values = frame[keep].reset_index(drop=True), values[keep]
         _look_at_columns(samples.array[keep][(frame["split"] == "train").to_numpy()], table.columns, findings)
     frame["fingerprint"] = fingerprints_of(values)
-    facts = {"path": path, "columns": table.columns, "about": [f"columns: {_few(table.columns)}", *about_labels(table.label, frame)], "read_seconds": round(time.perf_counter() - began, 3)}
+    facts = {"path": path, "columns": table.columns, "about": [f"columns: {few(table.columns)}", *about_labels(table.label, frame)], "read_seconds": round(time.perf_counter() - began, 3)}
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
 
@@ -179,7 +177,7 @@ def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: s
     if wanted is not None:
         for name in wanted:
             if name not in there:
-                remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}." if key else f"The model was trained on: {_few(list(wanted))}."
+                remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}." if key else f"The model was trained on: {few(list(wanted))}."
                 raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
         return list(wanted)
     free = [column for column in there if column not in others]
@@ -190,7 +188,7 @@ def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: s
             cells = rows[column].dropna()
             (numbers if len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5 else words).append(column)
     if counting or words:
-        findings.add("columns_left_out", "note", f"Columns left out: {_few([*counting, *words])}", f"Name others by {key}")
+        findings.add("columns_left_out", "note", f"Columns left out: {few([*counting, *words])}", f"Name others by {key}")
     perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
     if perhaps:
         findings.add("perhaps_labels", "warning", f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, anomalies are being trained on", f"Set data.label_column={perhaps[0]}")
@@ -242,67 +240,6 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 
-def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, list[str]]:
-    """The rows that `inputs` mean: a table's path, a DataFrame with such columns, an array (n, columns) or (columns,), or a list of such.
-
-    Returns:
-        Items (the number of the row, with the table's path where there are several inputs), float32 (n, columns) with 0 where
-        there is nothing, and for each row why it cannot be read, or "".
-    """
-    inputs = [inputs] if isinstance(inputs, (str, Path, pd.DataFrame)) or hasattr(inputs, "__array__") else inputs
-    if not isinstance(inputs, Iterable):
-        raise DataError(f"The inputs are of type {type(inputs).__name__}.", "Give paths of tables, DataFrames, or arrays (n, columns).")
-    inputs = list(inputs)
-    items, pieces, errors = [], [np.zeros((0, len(columns)), np.float32)], []
-    for entry in inputs:
-        path = str(entry) if isinstance(entry, (str, Path)) else ""
-        try:
-            with np.errstate(over="ignore"):
-                values = _raw(entry, columns).astype(np.float32)
-        except TfpipelinesError as error:
-            if not path:
-                raise
-            items, errors = [*items, path], [*errors, " ".join(str(error).split())]
-            pieces.append(np.zeros((1, len(columns)), np.float32))
-            continue
-        good = np.isfinite(values)
-        items += [f"{path}:{row}" if path and len(inputs) > 1 else str(len(items) + row) for row in range(len(values))]
-        errors += ["" if row.all() else "no number: " + ", ".join(columns[place] for place in np.flatnonzero(~row)[:5]) for row in good]
-        pieces.append(np.where(good, values, np.float32(0)))
-    return items, np.concatenate(pieces), errors
-
-
-def _raw(entry: Any, columns: list[str]) -> np.ndarray:
-    if isinstance(entry, (str, Path)):
-        return read_numbers(str(entry), Findings(), tuple(columns), None, None, strict=False, key="").values
-    if isinstance(entry, pd.DataFrame):
-        return numbers_of(entry, columns)
-    values = np.atleast_2d(as_numbers(entry))
-    if values.ndim != 2 or values.shape[1] != len(columns):
-        raise DataError(f"One of the inputs has the shape {np.shape(entry)}.", f"Expected: (n, {len(columns)}).")
-    return values
-
-
-def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """The columns of a DataFrame, float64 (rows, columns), NaN where a cell is no number."""
-    missing = [name for name in columns if name not in frame]
-    if missing:
-        raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {_few(columns)}.")
-    return np.stack([pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in columns], 1)
-
-
-def as_numbers(array: Any) -> np.ndarray:
-    """An array as float64.
-
-    Raises:
-        DataError: if it holds anything else.
-    """
-    try:
-        return np.asarray(array, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"One of the inputs is no array of numbers: {error}.", "Give paths of tables, DataFrames, or arrays of numbers.") from error
-
-
 def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:
     pieces = read_archive(path)
     values, labels, splits = (np.concatenate([piece[place] for piece in pieces]) if place == 0 else [entry for piece in pieces for entry in piece[place]] for place in range(3))
@@ -310,11 +247,12 @@ def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:
         raise DataError(f"{path}: x is {values.dtype} of the shape {values.shape}.", "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
     names = [f"x{number}" for number in range(values.shape[1])]
     if columns is not None and (strangers := [name for name in columns if name not in names]):
-        raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {_few(names)}.")
+        raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")
     taken = list(columns or names)
     frame = make_frame(map(str, range(len(values))), labels, named_splits(path, splits), lines=range(len(values)))
     return NumberTable(values[:, [names.index(name) for name in taken]].astype(np.float64), taken, frame)
 
 
-def _few(names: list[str]) -> str:
+def few(names: list[str]) -> str:
+    """The first ten names, and how many there are beyond them."""
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
