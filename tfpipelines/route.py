@@ -29,8 +29,7 @@ def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSi
         The content of metrics.json.
     """
     try:
-        if stop.received is not None:
-            raise stop.error()
+        stop.heed()
         with training.memory_errors():
             metrics = _Route(task, folder, observer, stop, resume).all(command)
         folder.set_status("done")
@@ -111,8 +110,7 @@ class _Route:
         self.splits(folder, Findings(list(findings.entries)), fold)
         artifact = self.fresh_artifact()
         history, best = self.train(folder, artifact)
-        if self.stop.received is not None:  # and swallowed by whatever ran just then
-            raise self.stop.error()
+        self.stop.heed()
         began = time.perf_counter()
         artifact.set_weights(best.best_weights)
         metrics = self.task.evaluate(artifact, folder, history, best.best_epoch)

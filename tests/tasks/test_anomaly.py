@@ -149,6 +149,7 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
     assert run.predict(BRICKS / "test" / "patch" / "000.png")["verdict"].iloc[0] in ("normal", "anomaly")
 
 
+@pytest.mark.slow
 def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkeypatch):
     small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4"]
     seen = Notes()

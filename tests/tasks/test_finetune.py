@@ -67,6 +67,7 @@ def test_a_linear_probe_learns_and_leaves_the_backbone_alone(pictures):
     assert run.metrics["test"]["accuracy"] > 0.5  # a third by chance
 
 
+@pytest.mark.slow
 def test_phase_two_trains_the_last_blocks_and_no_statistics(pictures):
     seen = Notes()
     run = finetune(f"data.path={pictures}", "model.unfreeze=2", observer=seen)
@@ -272,6 +273,7 @@ def test_transparent_pixels_lie_on_the_stated_background(pictures, tiny_backbone
     np.testing.assert_allclose(scores(file), scores(np.asarray(opaque)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_explanations_show_where(pictures, tfpipe):
     run = finetune(f"data.path={pictures}", "model.freeze=all")
     assert (run.folder / "plots" / "mistakes.png").is_file()

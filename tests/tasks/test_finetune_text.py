@@ -51,12 +51,14 @@ def test_pooling_changes_the_features_and_a_probe_leaves_the_backbone_alone(tiny
     assert np.abs(scores[0] - scores[1]).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_padding_does_not_change_what_is_said_of_a_text(tiny_bert, table):
     run = finetune(tiny_bert, f"data.path={table}")
     scores = lambda texts: run.predict(texts).select_dtypes("number").to_numpy()
     np.testing.assert_allclose(scores(["short", "a far longer text than the other one " * 3])[0], scores(["short"])[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_several_labels_and_explanations(tiny_bert, tmp_path):
     rows = [{"text": f"{word} number {number}", "label": label} for number in range(12) for word, label in (("good", "a"), ("bad", "b"), ("good bad", "a|b"))]
     pd.DataFrame(rows).to_csv(tmp_path / "several.csv", index=False)

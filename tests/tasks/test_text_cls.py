@@ -206,6 +206,7 @@ def test_word_vectors_are_read_and_may_stay(table, tmp_path):
         run(table, "data.vectors=v.txt", "model.name=transformer", "model.heads=3", "model.embedding=6")
 
 
+@pytest.mark.slow
 def test_folds(table):
     finished = run(table, "data.folds=2", "data.validation=0.2")
     assert len(finished.metrics["folds"]) == 2 and (finished.folder / "fold-1" / "vocabulary.txt").is_file()

@@ -132,17 +132,13 @@ class _Keeper(keras.callbacks.Callback):
         due = self.checkpoint_steps and self.step - self._saved >= self.checkpoint_steps
         if not last_of_epoch and (due or self.stop.received is not None):
             self._save(finished=False)
-            self._leave_if_asked()
+            self.stop.heed()
 
     def on_epoch_end(self, epoch, logs=None):
         finished = self.model.stop_training or epoch + 1 == self.epochs
         if finished or self.stop.received is not None or time.monotonic() - self._saved_at >= self.checkpoint_seconds:
             self._save(finished)
-        self._leave_if_asked()
-
-    def _leave_if_asked(self) -> None:
-        if self.stop.received is not None:
-            raise self.stop.error()
+        self.stop.heed()
 
     def _save(self, finished: bool) -> None:
         if keras.backend.backend() == "jax":

@@ -40,6 +40,11 @@ class StopSignals:
         finally:
             self.deferred = before
 
+    def heed(self) -> None:
+        """Raises Interrupted if a signal was received, held back or swallowed by whatever ran just then."""
+        if self.received is not None:
+            raise self.error()
+
     def error(self) -> Interrupted:
         """What to raise once the work in hand is saved."""
         name = signal.Signals(self.received).name
