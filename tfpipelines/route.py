@@ -255,8 +255,7 @@ class _Route:
     def start_from(self, model: Path, core) -> None:
         """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree."""
         earlier = models.load_artifact(model)
-        layers = {layer.name: layer for layer in models.core_of(earlier.model).layers}
-        taken, left = 0, []
+        layers, taken, left = {layer.name: layer for layer in models.core_of(earlier.model).layers}, 0, []
         for layer in core.layers:
             weights = layers[layer.name].get_weights() if layer.name in layers else []
             weights = self.task.carry_over(layer, weights, earlier)

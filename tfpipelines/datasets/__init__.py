@@ -21,7 +21,6 @@ __getattr__, __dir__, __all__ = attach(
         "samples": ("Samples", "check_samples", "count_folds", "describe", "encode_labels", "known_from", "split_fold", "take_part"),
         "sources": ("read_image_source",),
         "series": ("WindowStore", "read_series", "windows_of"),
-        "store": ("MEMORY_SHARE", "free_memory"),
         "text_batches": ("TextStore", "evaluation_text_batches", "training_text_batches"),
         "text_inputs": ("raw_texts",),
         "text_samples": ("check_pieces", "check_tokens", "has_content", "read_text_samples"),
