@@ -273,6 +273,41 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     return records
 
 
+@command(cli)
+@click.argument("run")
+@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images to draw.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise: the same seed gives the same images.")
+@click.option("--class", "label", metavar="NAME", help="Draw images of this class alone; default: all, as frequent as in training.")
+@click.option("--truncation", type=float, metavar="LIMIT", help="Keep the noise within +-LIMIT: below about 1 images get more alike and often better.")
+@click.option("--out", metavar="DIR", help="Write a PNG file for each image there, and samples.csv.")
+@click.option("--grid", metavar="FILE", help="Write all images as one PNG picture.")
+def generate(terminal, run, count, seed, label, truncation, out, grid):
+    """Draw images by a trained generator."""
+    from pathlib import Path
+
+    from . import api
+    from .errors import ConfigError
+
+    if not (out or grid):
+        raise click.UsageError("Say where to: --out DIR, --grid FILE.png, or both.")
+    if grid and Path(grid).suffix.lower() != ".png":
+        raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
+    loaded = api.load(run)
+    _mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    images, labels = loaded.generate(count, seed, label, truncation)
+    if grid:
+        from .evaluation import sheet, write_picture
+
+        write_picture(Path(grid), sheet(images))
+    if out:
+        loaded.save_generated(out, images, labels)
+    places = [place for place in (out, grid) if place]
+    if terminal.results:
+        click.echo(f"{count} images of {images.shape[1]} x {images.shape[2]} pixels in {' and '.join(places)}")
+    return {"count": count, "size": list(images.shape[1:]), "classes": labels, "written": places}
+
+
 def _lines_of_stdin() -> list[str]:
     return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace")]
 

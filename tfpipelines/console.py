@@ -17,6 +17,7 @@ from .observer import Observer
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
+_ADVERSARIAL = ("discriminator_loss", "generator_loss", "kid", "val_kid", "val_diversity")
 _BY_CLASS = ("precision", "recall", "f1")  # of a classifier
 _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
@@ -63,7 +64,7 @@ class Terminal(Observer):
         if self.redirect:
             self.send_chatter_to(folder / "logs" / "run.log")
         self.messages.print(f"run folder  {folder}")
-        self._folder = folder
+        self._use = pipeline.use
 
     def environment(self, facts: dict[str, Any]) -> None:
         versions = facts["versions"]
@@ -101,7 +102,7 @@ class Terminal(Observer):
         self._epochs_seen += 1
         left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
         loss = "log_loss" if "log_loss" in row else "loss"  # where the loss is a sum of parts, that of the whole says more
-        names = [name for name in (loss, "accuracy", f"val_{loss}", "val_accuracy") if name in row]
+        names = [name for name in (loss, "accuracy", f"val_{loss}", "val_accuracy", *_ADVERSARIAL) if name in row]
         figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
         rate = samples / max(row["seconds"], 1e-9)
         eta = f"  ETA {duration(left)}" if left else ""
@@ -120,7 +121,7 @@ class Terminal(Observer):
         out.print(f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}")
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
         logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
-        out.print(f"next: tfpipe predict {model} FILE...    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
+        out.print(f"next: tfpipe {self._use.format(model)}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
 
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""

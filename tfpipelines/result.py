@@ -122,6 +122,55 @@ class Run:
             task = self._task_with(overrides) if overrides else self._task
             return task.predict(self.model, inputs, batch_size, explain)
 
+    def generate(self, count: int = 64, seed: int = 0, label: str | None = None, truncation: float | None = None):
+        """Draws images by a generator.
+
+        Args:
+            count: images; the first ones are the same for every count.
+            seed: of the noise, and of the classes where there are some.
+            label: the class of all of them; None: as frequent as in training.
+            truncation: noise lies within +-truncation: below about 1 images get more alike and often better; None: anywhere.
+
+        Returns:
+            uint8 (count, height, width, channels), and the class of each, a list of str, or None for a generator without classes.
+
+        Raises:
+            ConfigError: if the run is of no generator, or has no model or no such class; or for a count below 1 or a truncation not above 0.
+            ArtifactError: as `predict`.
+        """
+        self._require_generator()
+        for name, value, least in (("count", count, 1), ("seed", seed, 0)):
+            if value < least:
+                raise ConfigError(f"{name}: got {value}; allowed: a whole number from {least}.")
+        if truncation is not None and not truncation > 0:
+            raise ConfigError(f"truncation: got {truncation:g}; allowed: above 0.")
+        from .training import memory_errors
+
+        with memory_errors():
+            return self._task.generate(self.model, count, seed, label, truncation)
+
+    def save_generated(self, folder: str | Path, images, labels) -> None:
+        """Writes what `generate` gave as PNG files 00000.png, ..., and samples.csv, which names them and their classes.
+
+        Raises:
+            ConfigError: if the folder holds anything.
+            ResourceError: if it cannot be written.
+        """
+        self._require_generator()
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            taken = any(folder.iterdir())
+        except OSError as error:
+            raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
+        if taken:
+            raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
+        self._task.write(folder, images, labels)
+
+    def _require_generator(self) -> None:
+        if not hasattr(task_class(self.pipeline.task), "generate"):
+            raise ConfigError(f"{self.pipeline.task} generates nothing.", "Name a run of a dcgan pipeline; of this one: tfpipe predict RUN FILE...")
+
     def recalibrate(self, path: str | Path, false_alarm_rate: float | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
         """Fits an anomaly detector's threshold to new normal data, and keeps it beside the model, which stays as it is.
 

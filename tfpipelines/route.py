@@ -191,7 +191,8 @@ class _Route:
             jit_compile=training.jit_compile(settings.jit_compile, model),
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
-        averaged = training.AveragedWeights(settings.ema) if settings.ema else None
+        averaged = training.AveragedWeights(settings.ema, phase.averaged) if settings.ema else None
+        weights = averaged.model_weights if averaged else model.get_weights
         monitor = task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
@@ -202,13 +203,14 @@ class _Route:
             folder.set_status("running", epoch=row["epoch"])
             self.observer.epoch(row, done + settings.epochs, steps * settings.batch_size)
 
-        best = training.BestModel(monitor, save, averaged.get_arrays if averaged else model.get_weights, done, settings.keep, phase.quick)
+        best = training.BestModel(monitor, save, weights, done, settings.keep, phase.quick)
         if earlier is not None:
             best.go_on_from(earlier, earlier.best_weights)
         history = training.History(folder / "history.csv", after_epoch, before, phase.name)
         callbacks = [
             training.StopOnNaN(settings.learning_rate),
             averaged,
+            *phase.callbacks(folder, artifact, weights, self.observer.note),
             training.ReduceLROnPlateau(monitor, factor=settings.decay_factor, patience=settings.decay_epochs) if settings.schedule == "plateau" else None,
             training.EarlyStopping(monitor, patience=settings.early_stopping) if settings.early_stopping else None,
             best,
@@ -283,10 +285,12 @@ def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
 
 
 def _require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:
-    """Raises ConfigError with the rows in which splits.csv and `text` differ, or if the backbone of data.json is another."""
-    before, now = (content.get("backbone", {}) for content in (read_json(folder / "data.json"), facts))
-    if before != now:
-        raise ConfigError(f"The backbone is not the one that {folder} began with.", f"Bring it back, or train as a new run: {folder.as_new_run()}", config.difference(before, now, "backbone."))
+    """Raises ConfigError with the rows in which splits.csv and `text` differ, or if the networks that data.json names are others."""
+    began = read_json(folder / "data.json")
+    for key, name in (("backbone", "backbone"), ("features", "network of evaluation.features")):
+        before, now = began.get(key, {}), facts.get(key, {})
+        if before != now:
+            raise ConfigError(f"The {name} is not the one that {folder} began with.", f"Bring it back, or train as a new run: {folder.as_new_run()}", config.difference(before, now, f"{key}."))
     written = (folder / "splits.csv").read_text(encoding="utf-8")
     if written == text:
         return

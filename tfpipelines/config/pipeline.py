@@ -13,6 +13,7 @@ class Pipeline(Section):
     """A resolved pipeline file: immutable, complete, valid. Each task adds its `task`, `data` and `model` fields."""
 
     default_network: ClassVar[str | None] = None
+    use: ClassVar[str] = "predict {} FILE..."  # what a run of it is for, as a command with a place for the run folder
 
     name: str = Field("", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$")
     seed: Annotated[int, Field(ge=0, lt=2**31, description="of splits, initial weights, order, augmentation and dropout")] = 0

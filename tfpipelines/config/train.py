@@ -15,6 +15,8 @@ class Training(Section):
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     learning_rate: Positive = Field(1e-3, description="the highest rate of the schedule")
     momentum: Fraction = Field(0.9, description="of sgd (Nesterov) and rmsprop")
+    beta_1: Fraction = Field(0.9, description="adamw and adam: decay of the mean of gradients")
+    beta_2: Fraction = Field(0.999, description="adamw and adam: decay of the mean of their squares")
     weight_decay: first_of(Auto, NonNegative) = Field("auto", description="decoupled decay of kernels, times the rate; auto: 0.01 for adamw, else 0")
     schedule: Literal["constant", "cosine", "step", "exponential", "plateau"] = "cosine"
     warmup_epochs: NonNegative = Field(0.0, description="linear rise of the rate from 0")

@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = attach(
         "detection_plots": ("heat_of", "plot_columns", "plot_maps", "plot_ranking", "plot_scores", "plot_series"),
         "columns": ("guilty_columns", "write_columns"),
         "folds": ("summarize_folds",),
+        "generation": ("COLLAPSE", "copies", "diversity", "generation_metrics", "kernel_interval", "nearest"),
+        "generation_plots": ("as_picture", "plot_interpolation", "plot_neighbours", "plot_progress", "plot_samples", "sheet", "write_animation", "write_picture"),
         "heat": ("Pictures", "plot_heat", "write_heat"),
         "metrics": ("classification_metrics",),
         "multi_label": ("multi_label_metrics",),

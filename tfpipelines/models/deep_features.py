@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from ..config.backbones import BUNDLED, backbone_source
-from ..errors import ConfigError, nearest
+from ..errors import ArtifactError, ConfigError, nearest
+from .artifact import core_of
 from .backbones import Backbone, load_backbone
 from .efficientnet_lite import SMALLEST
 from .finetuned import InferenceMode, scale
@@ -173,3 +174,33 @@ def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras
         x = keras.ops.repeat(x, 3, -1)
     outputs = backbone_maps(backbone, default_layers(backbone, (*size, 3), (8, 16)))(scale(x, backbone.scaling))
     return keras.Model(inputs, join_maps(outputs, size, -(-max(size) // _GRID), 3), name="extractor")
+
+
+def pooled_features(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:
+    """What the bundled backbone says of whole images: levels 0 to 255, grey or RGB -> the means of `feature_extractor`'s maps (batch, features)."""
+    extractor = feature_extractor(input_shape, seed)
+    return keras.Model(extractor.input, keras.layers.GlobalAveragePooling2D(name="pooled")(extractor.output), name="pooled_features")
+
+
+def classifier_features(classifier: keras.Model, size: tuple[int, int], channels: int, input_shape: tuple[int, int, int]) -> keras.Model:
+    """What a classifier's last layer gets to see: levels 0 to 255 (batch, *input_shape) -> (batch, features).
+
+    Args:
+        classifier: the model of an image classifier's artifact.
+        size, channels: of the images that it takes.
+
+    Raises:
+        ArtifactError: if it is not built like one of ours.
+    """
+    core = core_of(classifier)
+    if "logits" not in [layer.name for layer in core.layers]:
+        raise ArtifactError(f"The model {classifier.name!r} has no layer of logits.", "Name the run of an image classifier.")
+    inputs = x = keras.Input(input_shape, name="levels")
+    if tuple(size) != tuple(input_shape[:2]):
+        x = resized(x, tuple(size), "resize")
+    if channels > input_shape[-1]:
+        x = keras.ops.repeat(x, channels, -1)
+    elif channels < input_shape[-1]:
+        x = keras.ops.mean(x, -1, keepdims=True)
+    features = keras.Model(core.input, core.get_layer("logits").input, name="before_logits")
+    return keras.Model(inputs, keras.layers.Flatten(name="flat")(features(x)), name="classifier_features")

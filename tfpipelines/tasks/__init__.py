@@ -11,6 +11,7 @@ TASKS = {
     "anomaly": "tfpipelines.tasks.anomaly:ImageAnomalies",
     "anomaly-table": "tfpipelines.tasks.anomaly_table:RowAnomalies",
     "anomaly-series": "tfpipelines.tasks.anomaly_series:SeriesAnomalies",
+    "dcgan": "tfpipelines.tasks.dcgan:ImageGeneration",
 }
 
 

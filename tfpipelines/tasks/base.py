@@ -40,6 +40,21 @@ class Phase:
         """As `Task.validation_batches`."""
         return self.task.validation_batches()
 
+    @property
+    def averaged(self) -> list | None:
+        """The weights that `train.ema` averages; None: all of the model's."""
+        return None
+
+    def callbacks(self, folder: RunFolder, artifact, weights: Callable[[], list], note: Callable[[str], None]) -> list:
+        """Further callbacks, which come before those that look at the monitored figure.
+
+        Args:
+            artifact: to try the model with.
+            weights: gives the present weights as they would be saved: raw or averaged.
+            note: tells the user something.
+        """
+        return []
+
     def rates(self) -> list[float] | None:
         """What the learning rate is multiplied by for each of the model's trainable variables; None: by 1."""
         return None

@@ -61,9 +61,8 @@ class StopOnNaN(keras.callbacks.Callback):
         self._check(logs, f"epoch {epoch + 1}")
 
     def _check(self, logs, where: str) -> None:
-        for name in ("loss", "val_loss"):
-            value = (logs or {}).get(name, 0.0)
-            if not math.isfinite(value):
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not math.isfinite(value):
                 raise DivergedError(
                     f"Training diverged: {name} is {value} at {where}.",
                     f"Lower train.learning_rate (it is {self.learning_rate:g}), or set train.clip_norm=1.0 or train.warmup_epochs=1.",

@@ -12,11 +12,13 @@ class AveragedWeights(keras.callbacks.Callback):
 
     Args:
         decay: share of the old average kept at each step.
+        weights: of the model, that are averaged; None: all.
     """
 
-    def __init__(self, decay: float):
+    def __init__(self, decay: float, weights: list | None = None):
         super().__init__()
         self.decay = decay
+        self._some = weights
         self.steps = 0
         self.averages: list | None = None
         self._raw: list | None = None
@@ -31,8 +33,19 @@ class AveragedWeights(keras.callbacks.Callback):
         """Takes back what `get_state` gave."""
         self.steps = state["steps"]
 
+    @property
+    def _weights(self) -> list:
+        return self.model.weights if self._some is None else self._some
+
+    def model_weights(self) -> list[np.ndarray]:
+        """The model's weights, in its order, the averaged ones in place of those they are of."""
+        if self._some is None:
+            return self.get_arrays()
+        given = dict(zip(map(id, self._some), self.get_arrays()))
+        return [given[id(weight)] if id(weight) in given else weight.numpy() for weight in self.model.weights]
+
     def get_arrays(self) -> list[np.ndarray]:
-        """The averages, in the order of `model.weights`."""
+        """The averages, in the order of the weights they are of."""
         return [np.asarray(keras.ops.convert_to_numpy(value)) for value in self.averages]
 
     def set_arrays(self, arrays: list[np.ndarray]) -> None:
@@ -41,9 +54,9 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self.averages is None:
-            self.averages = [keras.ops.copy(weight) for weight in self.model.weights]
+            self.averages = [keras.ops.copy(weight) for weight in self._weights]
         if self._blend is None:
-            self._blend, self.averages = _blend_in_place(self.model, self.averages) if keras.backend.backend() == "tensorflow" else (_blend_arrays(self), self.averages)
+            self._blend, self.averages = _blend_in_place(self._weights, self.averages) if keras.backend.backend() == "tensorflow" else (_blend_arrays(self), self.averages)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._last_batch = -1
@@ -57,7 +70,7 @@ class AveragedWeights(keras.callbacks.Callback):
         self._blend(keep)
 
     def on_test_begin(self, logs=None):
-        self._raw = [keras.ops.copy(weight) for weight in self.model.weights]
+        self._raw = [keras.ops.copy(weight) for weight in self._weights]
         self._assign(self.averages)
 
     def on_test_end(self, logs=None):
@@ -65,19 +78,19 @@ class AveragedWeights(keras.callbacks.Callback):
         self._raw = None
 
     def _assign(self, values: list) -> None:
-        for weight, value in zip(self.model.weights, values):
+        for weight, value in zip(self._weights, values):
             weight.assign(keras.ops.copy(value))  # jax gives the arrays of variables away to its compiled steps
 
 
-def _blend_in_place(model: keras.Model, averages: list):
-    """A function of the share to keep that moves averages towards the model's weights; and the averages, now variables.
+def _blend_in_place(weights: list, averages: list):
+    """A function of the share to keep that moves averages towards the weights; and the averages, now variables.
 
     The graph holds them all: handing hundreds of tensors to it at each step took a quarter of the step.
     """
     import tensorflow as tf
 
     averages = [tf.Variable(value, trainable=False) for value in averages]
-    pairs = list(zip(averages, [weight.value for weight in model.weights]))
+    pairs = list(zip(averages, [weight.value for weight in weights]))
 
     @tf.function(input_signature=[tf.TensorSpec((), tf.float32)])
     def blend(keep):
@@ -98,7 +111,7 @@ def _blend_arrays(callback: AveragedWeights):
     def blend(keep: float) -> None:
         if keras.backend.backend() == "jax":
             callback.model.jax_state_sync()
-        weights = [keras.ops.convert_to_tensor(weight) for weight in callback.model.weights]
+        weights = [keras.ops.convert_to_tensor(weight) for weight in callback._weights]
         callback.averages = function(callback.averages, weights, keras.ops.convert_to_tensor(keep, "float32"))
 
     return blend

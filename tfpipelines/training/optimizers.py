@@ -15,6 +15,8 @@ def build_optimizer(
     epochs: int,
     learning_rate: float = 1e-3,
     momentum: float = 0.9,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
     weight_decay: float | str = "auto",
     schedule: str = "cosine",
     warmup_epochs: float = 0.0,
@@ -49,9 +51,9 @@ def build_optimizer(
         "clipvalue": clip_value,
     }  # fmt: skip
     if name == "adamw":
-        kind, more = keras.optimizers.AdamW, {"weight_decay": decay}
+        kind, more = keras.optimizers.AdamW, {"weight_decay": decay, "beta_1": beta_1, "beta_2": beta_2}
     elif name == "adam":
-        kind, more = keras.optimizers.Adam, {}
+        kind, more = keras.optimizers.Adam, {"beta_1": beta_1, "beta_2": beta_2}
     elif name == "sgd":
         kind, more = keras.optimizers.SGD, {"momentum": momentum, "nesterov": momentum > 0}
     else:
@@ -68,7 +70,7 @@ def build_optimizer(
 def optimizer_of(settings, steps_per_epoch: int, rates: list[float] | None = None) -> keras.optimizers.Optimizer:
     """The optimizer that a `config.train.Train` describes."""
     names = (
-        "epochs", "learning_rate", "momentum", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
+        "epochs", "learning_rate", "momentum", "beta_1", "beta_2", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
         "clip_norm", "clip_value",
     )  # fmt: skip
     return build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, rates=rates, **{name: getattr(settings, name) for name in names})

@@ -1,0 +1,141 @@
+"""Images to be learned by a generator, with or without labels, and the batches it is trained by."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ..errors import DataError, counted
+from .augment import Augmentation
+from .batches import Targets, training_batches, tuned
+from .checks import check_classes, check_duplicates
+from .findings import Findings
+from .samples import Samples, split_and_limit
+from .sources import locate, read_image_source
+from .table import SampleTable, split_of
+
+_ANY = "image"  # what stands for a label where there are none
+_LEAST = 16  # images of a part below which no figure means anything
+_NOISE, _DRAWS = 1, 2  # streams of random numbers
+
+
+def read_pictures(
+    path: str,
+    findings: Findings,
+    *,
+    labelled: bool,
+    layout: str = "auto",
+    item_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    root: str | None = None,
+    follow_links: bool = False,
+    on_bad: str = "error",
+    validation: float | str = "auto",
+    test: float = 0.15,
+    limit: int | None = None,
+    seed: int = 0,
+    splitting: bool = True,
+) -> SampleTable:
+    """The table of images, with their splits unless `splitting` is False.
+
+    Args:
+        labelled: whether labels are asked for; without, those there are do not count.
+        (others): the fields of the same name in `GeneratedImageData`.
+
+    Raises:
+        DataError, ConfigError: if it cannot go on.
+    """
+    source = {"item_column": item_column, "label_column": label_column if labelled else None, "split_column": split_column, "root": root, "follow_links": follow_links, "on_bad": on_bad}
+    try:
+        table = read_image_source(path, layout=layout, labelled=labelled, training=splitting, **source)
+    except DataError as error:
+        if labelled:
+            error.remedy = f"{error.remedy} Or learn without labels: model.conditional=false."
+        raise
+    if not labelled:
+        frame = table.frame.assign(label=_ANY)
+        if locate(path).is_dir() and layout != "classes":
+            frame["split"] = _by_first_folder(frame["item"], layout)
+            table.findings.entries += _strangers(frame)
+        table = replace(table, frame=frame)
+        table = table.keep(~((frame["split"].isna() & frame["split"].notna().any()).to_numpy()))
+    findings.entries += table.findings.entries
+    return split_and_limit(table, validation=validation, test=test, folds=None, limit=limit, seed=seed, splitting=splitting, findings=findings)
+
+
+def _by_first_folder(items, layout: str) -> list[str | None]:
+    """The split of each file below a folder whose own folders are named after splits; None for all where they are not."""
+    splits = [split_of(Path(item).parts[0]) if len(Path(item).parts) > 1 else None for item in items]
+    return splits if layout == "splits" or "train" in splits else [None] * len(splits)
+
+
+def _strangers(frame) -> list:
+    """A finding of the files that lie in no split folder, where there are such folders."""
+    found = Findings()
+    lost = frame["item"][frame["split"].isna()] if frame["split"].notna().any() else []
+    if len(lost):
+        found.add("beside_splits", "warning", f"{counted(len(lost), 'file')} beside the split folders, not used", "Move them into a split folder", list(lost[:10]))
+    return found.entries
+
+
+def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Findings) -> list[str]:
+    """The checks of labels, splits and contents; the classes in order, [] without labels."""
+    frame = samples.frame
+    if frame["split"].isna().any():  # they could not be split, and a finding says why
+        return []
+    classes = check_classes(frame, findings)
+    if not labelled:
+        findings.entries[:] = [entry for entry in findings.entries if entry.code != "one_class"]
+    for split in ("train", "validation", "test"):
+        count = int((frame["split"] == split).sum())
+        if split == "train" and 0 < count < _LEAST:
+            findings.add("few", "error", f"There are only {counted(count, 'training image')}", f"A generator needs {_LEAST} at least, and hundreds to be any good.")
+        elif 0 < count < _LEAST:
+            findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part, by which generated ones are to be measured", f"Give {_LEAST} at least, or leave the part out: data.{split}=0.")
+        elif split != "train" and 0 < count < 100:
+            findings.add("few_to_measure", "warning", f"Figures by {counted(count, 'image')} in the {split} part are rough", "Compare them with real against real alone")
+    if "fingerprint" in frame:
+        check_duplicates(frame, frame["fingerprint"], on_leak, findings)
+    return classes if labelled else []
+
+
+def adversarial_batches(
+    store,
+    rows: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    latent: int,
+    augmentation: Augmentation | None = None,
+    draws: bool = False,
+) -> tf.data.Dataset:
+    """The batches of `training_batches` with the noise and draws of each step, functions of (seed, step) as they are.
+
+    Args:
+        labels: class numbers of the rows, int (rows,); None without.
+        latent: numbers of noise for each image.
+        draws: whether to add `draws`.
+        (others): see `training_batches`.
+
+    Returns:
+        Dicts of what `models.gan.GAN` says of a batch.
+    """
+    targets = None if labels is None else Targets(labels, int(labels.max()) + 1)
+    batches = training_batches(store, rows, targets, batch_size=batch_size, seed=seed, first_step=first_step, last_step=last_step, augmentation=augmentation)
+
+    def finish(step, batch):
+        images, wanted = (batch, None) if labels is None else batch
+        key = lambda stream: tf.stack([tf.constant(4 * seed + stream, tf.int64), step])
+        x = {"images": images, "noise": tf.random.stateless_normal([batch_size, latent], key(_NOISE))}
+        if wanted is not None:
+            x["labels"] = tf.argmax(wanted, -1, tf.int32)
+        if draws:
+            x["draws"] = tf.random.stateless_uniform([batch_size, 16], key(_DRAWS))
+        return x
+
+    return tuned(tf.data.Dataset.zip(tf.data.Dataset.range(first_step, last_step), batches).map(finish, num_parallel_calls=1))

@@ -1,0 +1,118 @@
+"""How good generated images are: distances between sets of features, all against the same of real images."""
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.spatial.distance import cdist
+from scipy.stats import norm
+
+COLLAPSE = 0.5  # diversity below which the alarm goes
+_BLOCK = 1000  # rows compared at once
+_NEAR = 0.01  # quantile of real images' distances to the nearest training image, below half of which a generated one is a copy
+
+
+def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
+    """Fréchet distance of two normal distributions fitted to features, (rows, numbers) each (FID, Heusel et al. 2017).
+
+    It grows as rows get fewer: compare values of equal counts only.
+    """
+    features, others = np.asarray(features, np.float64), np.asarray(others, np.float64)
+    mean, other = features.mean(0), others.mean(0)
+    one, two = np.cov(features, rowvar=False), np.cov(others, rowvar=False)
+    # The trace of the root of a product is that of the symmetric product root(one) two root(one), whose eigenvalues are real.
+    values, vectors = eigh(one)
+    root = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
+    overlap = np.sqrt(np.clip(eigh(root @ two @ root, eigvals_only=True), 0.0, None)).sum()
+    return float(np.square(mean - other).sum() + np.trace(one) + np.trace(two) - 2.0 * overlap)
+
+
+def kernel_distance(features: np.ndarray, others: np.ndarray) -> tuple[float, float]:
+    """Squared maximum mean discrepancy under the kernel (x y / d + 1)^3, unbiased (KID, Binkowski et al. 2018).
+
+    Returns:
+        The distance, which may be a little below 0, and its standard error by the jackknife over rows of both sets.
+    """
+    features, others = np.asarray(features, np.float64), np.asarray(others, np.float64)
+    kernel = lambda a, b: (a @ b.T / a.shape[1] + 1.0) ** 3
+    n, m = len(features), len(others)
+    within, without, across = kernel(features, features), kernel(others, others), kernel(features, others)
+    np.fill_diagonal(within, 0.0)
+    np.fill_diagonal(without, 0.0)
+    sums = within.sum(1), without.sum(1), across.sum(1), across.sum(0)
+    one, two, three = sums[0].sum(), sums[1].sum(), sums[2].sum()
+    value = one / (n * (n - 1)) + two / (m * (m - 1)) - 2.0 * three / (n * m)
+    if min(n, m) < 3:
+        return float(value), float("nan")
+    left_out = (one - 2.0 * sums[0]) / ((n - 1) * (n - 2)) + two / (m * (m - 1)) - 2.0 * (three - sums[2]) / ((n - 1) * m)
+    or_there = one / (n * (n - 1)) + (two - 2.0 * sums[1]) / ((m - 1) * (m - 2)) - 2.0 * (three - sums[3]) / (n * (m - 1))
+    variance = (n - 1) / n * np.square(left_out - left_out.mean()).sum() + (m - 1) / m * np.square(or_there - or_there.mean()).sum()
+    return float(value), float(np.sqrt(variance))
+
+
+def precision_recall(features: np.ndarray, real: np.ndarray, neighbours: int = 3) -> tuple[float, float]:
+    """Share of generated images within the manifold of real ones, and the other way round (Kynkäänniemi et al. 2019).
+
+    Args:
+        features, real: float (rows, numbers).
+        neighbours: a manifold is the balls about its points that reach to their neighbour of this number.
+    """
+    return _inside(features, real, neighbours), _inside(real, features, neighbours)
+
+
+def _inside(points: np.ndarray, manifold: np.ndarray, neighbours: int) -> float:
+    neighbours = min(neighbours, len(manifold) - 1)
+    radii = np.concatenate([np.partition(cdist(part, manifold), neighbours, 1)[:, neighbours] for part in _parts(manifold)])  # 0 is the point itself
+    return float(np.mean(np.concatenate([(cdist(part, manifold) <= radii).any(1) for part in _parts(points)])))
+
+
+def nearest(features: np.ndarray, training: np.ndarray, own: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the nearest training image and its row, for each row of `features`; `own`: they are those, so not to itself."""
+    distances, places = [], []
+    for number, part in enumerate(_parts(features)):
+        table = cdist(part, training)
+        if own:
+            table[np.arange(len(part)), number * _BLOCK + np.arange(len(part))] = np.inf
+        places.append(table.argmin(1))
+        distances.append(table.min(1))
+    return np.concatenate(distances), np.concatenate(places)
+
+
+def copies(distances: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Which images are copies of training images: less than half as far from one as all but 1 % of unseen real images are.
+
+    Args:
+        distances: of generated images to the nearest training image, (images,).
+        usual: the same of real images that were not trained on.
+    """
+    return distances < 0.5 * np.quantile(usual, _NEAR)
+
+
+def diversity(features: np.ndarray, real: np.ndarray, classes: np.ndarray | None = None, real_classes: np.ndarray | None = None) -> float:
+    """Mean distance of two generated images, as a share of that of two real ones; with classes, of two of one class."""
+    if classes is None or real_classes is None:
+        return _spread(features) / max(_spread(real), 1e-12)
+    shared = [number for number in np.unique(real_classes) if (real_classes == number).sum() > 1 and (classes == number).sum() > 1]
+    if not shared:
+        return diversity(features, real)
+    return float(np.mean([_spread(features[classes == number]) for number in shared]) / max(np.mean([_spread(real[real_classes == number]) for number in shared]), 1e-12))
+
+
+def _spread(features: np.ndarray) -> float:
+    sums = np.concatenate([cdist(part, features).sum(1) for part in _parts(features)])
+    return float(sums.mean() / max(len(features) - 1, 1))
+
+
+def generation_metrics(features: np.ndarray, real: np.ndarray, neighbours: int = 3) -> dict[str, float]:
+    """`kid`, `fid`, `precision` and `recall` of generated images, by features (rows, numbers) of them and of real ones."""
+    precision, recall = precision_recall(features, real, neighbours)
+    return {"kid": kernel_distance(features, real)[0], "fid": frechet_distance(features, real), "precision": precision, "recall": recall}
+
+
+def kernel_interval(features: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    """95% interval of `kid`."""
+    value, error = kernel_distance(features, real)
+    reach = norm.ppf(0.975) * error
+    return value - reach, value + reach
+
+
+def _parts(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
