@@ -97,6 +97,22 @@ def tiny_backbone(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory) -> Path:
+    """What an image-cls run leaves of its model: a network of random weights, for grey images of 16 x 16 pixels."""
+    import json
+
+    from tfpipelines.models import IMAGE_NETWORKS, ClassifierArtifact, ImageFront
+
+    folder = tmp_path_factory.mktemp("classifiers") / "tiny"
+    folder.mkdir()
+    core = IMAGE_NETWORKS["cnn"]((16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
+    ClassifierArtifact(ImageFront((16, 16), 1), core, ["a", "b", "c"]).save(folder / "model.keras")
+    (folder / "status.json").write_text(json.dumps({"task": "image-cls", "state": "done"}))
+    (folder / "data.json").write_text(json.dumps({"size": [16, 16], "channels": 1}))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> Path:
     """The folder of a KerasHub preset: a BERT of two small layers with random weights, whose vocabulary are words of the reviews."""
     keras_hub = pytest.importorskip("keras_hub")

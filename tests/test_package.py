@@ -61,7 +61,7 @@ def test_imports_point_down():
     assert not wrong
 
 
-BASES = {"base", "classification", "detection", "finetuning", "images", "texts"}  # of tasks, in tfpipelines/tasks
+BASES = {"base", "classification", "detection", "finetuning", "generation", "images", "texts"}  # of tasks, in tfpipelines/tasks
 
 
 def test_tasks_import_only_their_bases_among_tasks():

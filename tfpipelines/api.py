@@ -3,6 +3,7 @@
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from . import config
 from .errors import ConfigError, DataError
 from .observer import Observer
 from .result import Run, verified_model
-from .runs import RunFolder, atomic_write, read_json
+from .runs import START, RunFolder, atomic_write, read_json
 from .tasks import SCHEMAS, new_task
 
 
@@ -52,8 +53,9 @@ def run(
     with folder.locked():
         folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
         atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
-        if origin is not None:
-            atomic_write(folder / "start.keras", lambda temporary: shutil.copyfile(origin, temporary))
+        for path in origin.parent.glob("*.keras") if origin else ():
+            if not path.name.startswith(START):
+                atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
         observer.started(folder, resolved)
         for note in notes:
             observer.note(note)

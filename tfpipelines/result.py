@@ -165,7 +165,9 @@ class Run:
             raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
         if taken:
             raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
-        self._task.write(folder, images, labels)
+        from .evaluation import write_samples
+
+        write_samples(folder, images, labels)
 
     def _require_generator(self) -> None:
         if not hasattr(task_class(self.pipeline.task), "generate"):

@@ -13,7 +13,7 @@ from . import config, evaluation, models, training
 from .datasets import Findings
 from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError, counted
 from .observer import Observer
-from .runs import RunFolder, atomic_write, file_hash, read_json, write_json
+from .runs import START, RunFolder, atomic_write, file_hash, read_json, write_json
 from .tasks.base import Phase, Task
 
 
@@ -153,8 +153,8 @@ class _Route:
             training.make_deterministic()
         with training.precision(settings.precision):
             core = task.build(fused=True)
-        if (self.folder / "start.keras").is_file():
-            self.start_from(self.folder / "start.keras", core)
+        if (self.folder / f"{START}model.keras").is_file():
+            self.start_from(self.folder / f"{START}model.keras", core)
         shape = core.inputs[0].shape[1:]
         self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": task.steps_per_epoch()})
         history, best = [], None
@@ -243,6 +243,9 @@ class _Route:
     def save_model(self, artifact, folder: RunFolder) -> None:
         """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""
 
+        for name, write in getattr(artifact, "beside", {}).items():
+            atomic_write(folder / name, write)
+
         def write(temporary: Path) -> None:
             artifact.save(temporary)
             folder.set_status("running", model_sha256=[file_hash(temporary), *folder.status.get("model_sha256", [])[:1]])
@@ -257,15 +260,18 @@ class _Route:
     def start_from(self, model: Path, core) -> None:
         """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree."""
         earlier = models.load_artifact(model)
-        layers, taken, left = {layer.name: layer for layer in models.core_of(earlier.model).layers}, 0, []
-        for layer in core.layers:
-            weights = layers[layer.name].get_weights() if layer.name in layers else []
-            weights = self.task.carry_over(layer, weights, earlier)
-            if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
-                layer.set_weights(weights)
-                taken += len(weights)
-            else:
-                left.append(layer.name)
+        beside = {path.name.removeprefix(START): path for path in model.parent.glob(f"{START}*")}
+        taken, left = 0, []
+        for part, other in self.task.parts(core, earlier, beside):
+            layers = {layer.name: layer for layer in other.layers}
+            for layer in part.layers:
+                weights = layers[layer.name].get_weights() if layer.name in layers else []
+                weights = self.task.carry_over(layer, weights, earlier)
+                if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
+                    layer.set_weights(weights)
+                    taken += len(weights)
+                else:
+                    left.append(layer.name)
         if not taken:
             raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
         if left:

@@ -18,6 +18,7 @@ from .errors import ConfigError, ResourceError, RunInUseError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TEMPORARY = ".tmp-"
+START = "start-"  # prefix of files of an earlier run that this one starts from
 
 
 def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer, config
@@ -19,7 +20,7 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import ROOT, TINY
 
-FILES = {"pipeline.yaml", "environment.json", "data.json", "splits.csv", "status.json", "history.csv", "model.keras", "metrics.json", "predictions.csv"}
+FILES = {"pipeline.yaml", "environment.json", "data.json", "splits.csv", "status.json", "history.csv", "model.keras", "metrics.json"}
 
 
 def digit_images(items):
@@ -50,10 +51,11 @@ def pressure_windows(items):
     return [values[int(first) : int(last) + 1] for first, last in first_and_last]
 
 
-# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input)
+# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input; None for what generates instead)
 SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=50", "data.limit=64"]
 SMALL_FINETUNE = ["train.head_epochs=1", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "model.unfreeze=2", "evaluation.bootstrap=50", "data.limit=48"]
 SMALL_ANOMALY = ["evaluation.baselines=false", "model.latent=4", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=50", "data.limit=64"]
+SMALL_GAN = ["model.generator_filters=4", "model.discriminator_filters=4", "train.epochs=1", "train.steps_per_epoch=4", "train.batch_size=16", "evaluation.samples=32", "evaluation.epoch_samples=32", "data.limit=64"]
 CASES = {
     "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
@@ -62,9 +64,10 @@ CASES = {
     "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
     "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, "model.units=16"], cell_rows),
     "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, "data.on_leak=warn"], pressure_windows),
+    "dcgan": ("dcgan", SMALL_GAN, None),
 }
 # pipeline -> what makes its header's command small, besides what is the same for all
-SMALL = {**dict.fromkeys(("anomaly", "anomaly-digits", "anomaly-series", "anomaly-table"), ["evaluation.baselines=false"]), "backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"], "text-backbone": ["train.head_epochs=1"]}
+SMALL = {**dict.fromkeys(("anomaly", "anomaly-digits", "anomaly-series", "anomaly-table"), ["evaluation.baselines=false"]), "backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"], "text-backbone": ["train.head_epochs=1"], **dict.fromkeys(("dcgan", "dcgan-emoji"), SMALL_GAN)}
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -73,7 +76,29 @@ def case(request):
     tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert", "anomaly": "tiny_backbone"}.get(request.param)
     if tiny:
         overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
+    if request.param == "dcgan":
+        overrides = [*overrides, f"evaluation.features={request.getfixturevalue('tiny_classifier')}"]
     return pipeline, overrides, raw
+
+
+def answers(run, raw):
+    """What a run has written of its test samples, or drawn, and what it says of them now."""
+    if raw is None:
+        drawn, labels = run.generate(64, run.pipeline.seed)
+        table = pd.read_csv(run.folder / "samples" / "samples.csv", dtype=str)
+        assert labels is None or labels == table["label"].tolist()
+        return np.stack([np.asarray(Image.open(run.folder / "samples" / name)) for name in table["image"]]).reshape(drawn.shape), drawn
+    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
+    predicted = run.predict(raw(written["item"]))
+    scores = predicted.select_dtypes("number").columns
+    assert len(scores) and len(predicted) == len(written) > 0
+    return written[scores].to_numpy(), predicted[scores].to_numpy()
+
+
+def same_answers(run, other, raw):
+    if raw is None:
+        return np.array_equal(run.generate(16)[0], other.generate(16)[0])
+    return (run.folder / "predictions.csv").read_text() == (other.folder / "predictions.csv").read_text()
 
 
 def test_every_task_has_a_case():
@@ -88,18 +113,15 @@ def test_one_epoch_leaves_everything_a_reloaded_model_says_the_same_and_its_pipe
     assert left >= FILES and "plots/curves.png" in left
     assert [path for path in left if path.startswith("logs/tensorboard/")] and not [path for path in left if ".tmp-" in path]
     assert len(list((run.folder / "checkpoints").glob("*.npz"))) == len(list((run.folder / "checkpoints").glob("*.json"))) == 1
-    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
-    predicted = tfpipelines.load(run.folder).predict(raw(written["item"]))
-    scores = predicted.select_dtypes("number").columns
-    assert len(scores) and len(predicted) == len(written) > 0
-    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), rtol=1e-5, atol=1e-5)
+    written, predicted = answers(tfpipelines.load(run.folder), raw)
+    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
     json.loads((run.folder / "metrics.json").read_text())
     again = tfpipelines.run(str(run.folder / "pipeline.yaml"), observer=Observer())
-    assert (run.folder / "predictions.csv").read_text() == (again.folder / "predictions.csv").read_text()
+    assert same_answers(run, again, raw)
 
 
 def test_interrupted_and_resumed_equals_whole(case):
-    pipeline, overrides, _ = case
+    pipeline, overrides, raw = case
     overrides = [*overrides, "train.epochs=2", "train.steps_per_execution=1"]
 
     class Stop(Observer):
@@ -112,7 +134,7 @@ def test_interrupted_and_resumed_equals_whole(case):
         tfpipelines.run(pipeline, overrides, observer=Stop(), name="stopped")
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
     assert all(np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True))
-    assert (whole.folder / "predictions.csv").read_text() == (resumed.folder / "predictions.csv").read_text()
+    assert same_answers(whole, resumed, raw)
 
 
 def test_the_process_is_left_as_it_was_found(case):
@@ -145,10 +167,8 @@ def test_jax_runs_the_same_pipeline(case, tmp_path):
     assert result.returncode == 0, result.stderr
     run = tfpipelines.load(json.loads(result.stdout)["run"])
     assert json.loads((run.folder / "environment.json").read_text())["versions"]["backend"] == "jax"
-    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
-    predicted = run.predict(raw(written["item"]))  # here, on this process' backend
-    scores = predicted.select_dtypes("number").columns
-    np.testing.assert_allclose(predicted[scores].to_numpy(), written[scores].to_numpy(), rtol=1e-5, atol=1e-5)
+    written, predicted = answers(run, raw)  # the latter here, on this process' backend
+    np.testing.assert_allclose(predicted.astype(float), written.astype(float), rtol=1e-5, atol=1e-5 if raw else 1)  # images are whole levels
 
 
 @pytest.mark.parametrize("name", config.pipeline_names())
@@ -156,9 +176,11 @@ def test_command_in_the_header_of_every_pipeline_runs(name, tfpipe, request):
     more = list(SMALL.get(name, ()))
     if name == "text-backbone":  # its own backbone is fetched by the slow test alone
         more.append(f"model.backbone={request.getfixturevalue('tiny_bert')}")
+    if "gan" in name:
+        more.append(f"evaluation.features={request.getfixturevalue('tiny_classifier')}")
     header = [line[1:].strip() for line in config.find_pipeline(name).read_text().splitlines() if line.startswith("#")]
     commands = [shlex.split(line) for line in header if line.startswith("tfpipe ")]
     assert commands, "the header must name the command that the pipeline is for"
     for words in commands:
-        result = tfpipe(*words[1:], "train.epochs=1", "data.limit=64", "train.warmup_epochs=0", "evaluation.bootstrap=20", *more)
+        result = tfpipe(*words[1:], "train.epochs=1", "data.limit=64", "train.warmup_epochs=0", *(["evaluation.bootstrap=20"] if "gan" not in name else []), *more)
         assert result.code == 0, result.err

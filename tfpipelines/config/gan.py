@@ -36,24 +36,27 @@ class Adversarial(Section):
     """What generators and discriminators of every kind have."""
 
     conditional: bool = Field(False, description="draw images of a class that is asked for; the data must have labels", json_schema_extra=FIXED)
+    clusters: Count = Field(1, description="groups of each class, or without conditional of all images, found by k-means, that both networks are told of (Liu et al. 2020); 1: no division", json_schema_extra=FIXED)
     latent: Count = Field(64, description="numbers of noise that an image is made from")
-    embedding: Count = Field(32, description="conditional: numbers that stand for a class beside the noise")
+    embedding: Count = Field(16, description="conditional: numbers that stand for a class beside the noise")
     generator_activation: Activation = "relu"
     discriminator_activation: Activation = Field("leaky_relu", description="leaky_relu has the slope 0.2 here")
     generator_normalization: Normalization = "batch"
     discriminator_normalization: Normalization = "none"
     spectral_normalization: bool = Field(False, description="divide the discriminator's kernels by their largest singular value (Miyato et al. 2018)")
+    minibatch_deviation: Annotated[int, Field(ge=0)] = Field(4, description="samples of a group by whose deviation the discriminator sees that images are too much alike (Karras et al. 2018); 0: it does not")
 
 
 class DCGAN(Adversarial):
     """Transposed convolutions against strided ones (Radford et al. 2015)."""
 
     name: Literal["dcgan"] = "dcgan"
-    generator_filters: Count = Field(64, description="channels of the generator's largest map, doubled at each smaller one, at most 512")
-    discriminator_filters: Count = Field(64, description="the same of the discriminator")
+    generator_filters: Counts = Field((64,), description="channels of the generator's maps, from the largest to the smallest; one number is doubled at each smaller map, 512 at most")
+    discriminator_filters: Counts = Field((64,), description="the same of the discriminator")
+    discriminator_units: Annotated[Counts, Field(description="width of dense layers between the discriminator's last map and its answer")] = (256,)
     kernel_size: Count = 4
-    dropout: Fraction = Field(0.2, description="share of the discriminator's last map dropped")
-    initializer: PlayerInitializer = Field("normal", description="normal: N(0, 0.02)")
+    dropout: Fraction = Field(0.3, description="share of the discriminator's last map dropped")
+    initializer: PlayerInitializer = Field("normal", description="normal: N(0, 0.02) of convolutions, glorot_uniform of dense layers")
 
 
 class DenseGAN(Adversarial):
@@ -63,7 +66,7 @@ class DenseGAN(Adversarial):
     generator_units: Counts = Field((256, 512), description="width of the generator's hidden layers")
     discriminator_units: Counts = Field((512, 256), description="width of the discriminator's hidden layers")
     dropout: Fraction = Field(0.3, description="share of the discriminator's units dropped after each layer")
-    initializer: PlayerInitializer = Field("glorot_uniform", description="normal: N(0, 0.02)")
+    initializer: PlayerInitializer = "glorot_uniform"
 
 
 GenerativeNetwork = Annotated[DCGAN | DenseGAN, Field(discriminator="name")]
@@ -76,22 +79,16 @@ class AdversarialTrain(Training):
     epochs: Count = 30
     steps_per_epoch: first_of(Auto, Count) = Field("auto", description="steps between two looks at the images; auto: once through the data, but 500 at least")
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adam"
-    learning_rate: Positive = Field(2e-4, description="the highest rate of the generator's schedule")
+    learning_rate: Positive = Field(5e-4, description="the highest rate of the generator's schedule")
     discriminator_learning_rate: Positive | None = Field(None, description="of the discriminator's; null: the same")
     beta_1: Fraction = Field(0.5, description="adam and adamw: decay of the mean of gradients")
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(0.999, description="decay per step of the generator's averaged weights, which become the model")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(0.998, description="decay per step of the generator's averaged weights, which become the model")
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     loss: Literal["non-saturating", "hinge"] = "non-saturating"
-    label_smoothing: Fraction = Field(0.0, description="non-saturating: 1 minus the target of real images (one-sided)")
-    r1: NonNegative = Field(0.0, description="weight of the gradient penalty at real images (Mescheder et al. 2018); 0: none")
+    label_smoothing: Fraction = Field(0.1, description="with non-saturating: 1 minus the target of real images (one-sided)")
+    r1: NonNegative = Field(0.1, description="weight of the gradient penalty at real images (Mescheder et al. 2018); 0: none")
     r1_interval: Count = Field(16, description="steps from one penalty to the next")
     diff_augment: Augmentations = Field((), description="differentiable augmentation of real and generated images: color, translation, cutout (Zhao et al. 2020)")
-
-    @model_validator(mode="after")
-    def _loss_has_targets(self) -> "AdversarialTrain":
-        if self.label_smoothing and self.loss == "hinge":
-            raise ValueError("train.label_smoothing goes with train.loss=non-saturating: hinge has no targets")
-        return self
 
 
 class GenerationEvaluation(Section):

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 
 from ..errors import DataError, counted
 from .augment import Augmentation
@@ -17,6 +21,7 @@ from .table import SampleTable, split_of
 
 _ANY = "image"  # what stands for a label where there are none
 _LEAST = 16  # images of a part below which no figure means anything
+_MOST_TO_GROUP, _COMPONENTS = 10_000, 40
 _NOISE, _DRAWS = 1, 2  # streams of random numbers
 
 
@@ -55,29 +60,27 @@ def read_pictures(
             error.remedy = f"{error.remedy} Or learn without labels: model.conditional=false."
         raise
     if not labelled:
-        frame = table.frame.assign(label=_ANY)
-        if locate(path).is_dir() and layout != "classes":
-            frame["split"] = _by_first_folder(frame["item"], layout)
-            table.findings.entries += _strangers(frame)
-        table = replace(table, frame=frame)
-        table = table.keep(~((frame["split"].isna() & frame["split"].notna().any()).to_numpy()))
+        table = replace(table, frame=table.frame.assign(label=_ANY))
+        if locate(path).is_dir():
+            table = _files(table, layout)
     findings.entries += table.findings.entries
     return split_and_limit(table, validation=validation, test=test, folds=None, limit=limit, seed=seed, splitting=splitting, findings=findings)
 
 
-def _by_first_folder(items, layout: str) -> list[str | None]:
-    """The split of each file below a folder whose own folders are named after splits; None for all where they are not."""
-    splits = [split_of(Path(item).parts[0]) if len(Path(item).parts) > 1 else None for item in items]
-    return splits if layout == "splits" or "train" in splits else [None] * len(splits)
-
-
-def _strangers(frame) -> list:
-    """A finding of the files that lie in no split folder, where there are such folders."""
-    found = Findings()
-    lost = frame["item"][frame["split"].isna()] if frame["split"].notna().any() else []
-    if len(lost):
-        found.add("beside_splits", "warning", f"{counted(len(lost), 'file')} beside the split folders, not used", "Move them into a split folder", list(lost[:10]))
-    return found.entries
+def _files(table: SampleTable, layout: str) -> SampleTable:
+    """The images among the files of a folder, with the splits that its own folders are named after; the others are reported."""
+    paths = [Path(item) for item in table.frame["item"]]
+    splits = [split_of(path.parts[0]) if len(path.parts) > 1 else None for path in paths]
+    if layout == "classes" or (layout == "auto" and "train" not in splits):
+        splits = [None] * len(paths)
+    outside = np.array([split is None for split in splits]) & any(splits)
+    foreign = np.array([bool(path.suffix) and path.suffix.lower() not in Image.registered_extensions() for path in paths])
+    items = table.frame["item"]
+    if foreign.any():
+        table.findings.add("no_image", "warning", f"{counted(foreign.sum(), 'file')} that by their names are no images, not used", "", items[foreign])
+    if (outside & ~foreign).any():
+        table.findings.add("beside_splits", "warning", f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used", "Move them into a split folder", items[outside & ~foreign])
+    return replace(table, frame=table.frame.assign(split=splits)).keep(~(outside | foreign))
 
 
 def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Findings) -> list[str]:
@@ -99,6 +102,21 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
     if "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return classes if labelled else []
+
+
+def image_groups(pixels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Groups of images that look alike, by k-means of their first principal components, int64 (images,).
+
+    Args:
+        pixels: float (images, numbers).
+        count: groups; at least one image is in each.
+    """
+    rng = np.random.default_rng([seed, 4])
+    some = np.sort(rng.choice(len(pixels), min(len(pixels), _MOST_TO_GROUP), replace=False))
+    with threadpool_limits(1):  # so that sums are made in one order
+        projection = PCA(min(_COMPONENTS, pixels.shape[1], len(some)), svd_solver="full").fit(pixels[some])
+        groups = KMeans(count, n_init=4, random_state=seed).fit(projection.transform(pixels[some]))
+        return groups.predict(projection.transform(pixels)).astype(np.int64)
 
 
 def adversarial_batches(

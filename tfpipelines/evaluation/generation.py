@@ -1,13 +1,55 @@
 """How good generated images are: distances between sets of features, all against the same of real images."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import eigh
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
+_COMPARED = 32  # largest side in pixels of images whose nearest training image is sought
 COLLAPSE = 0.5  # diversity below which the alarm goes
 _BLOCK = 1000  # rows compared at once
 _NEAR = 0.01  # quantile of real images' distances to the nearest training image, below half of which a generated one is a copy
+
+
+class Judge:
+    """Turns images into features that can be compared: those of a network, standardized by real images.
+
+    Args:
+        network: levels 0 to 255 (batch, height, width, channels) -> features (batch, numbers).
+        real: uint8 images to train on, whose features are to have mean 0 and deviation 1.
+    """
+
+    def __init__(self, network, real: np.ndarray):
+        self._network = network
+        raw = self._raw(real)
+        self._mean, deviation = raw.mean(0), raw.std(0)
+        self._deviation = np.where(deviation > 1e-6 * max(deviation.max(), 1e-30), deviation, 1.0)
+        self.real = self._standard(raw)
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Features of uint8 images, float64 (images, numbers)."""
+        return self._standard(self._raw(images))
+
+    def _standard(self, features: np.ndarray) -> np.ndarray:
+        return (features - self._mean) / self._deviation
+
+    def _raw(self, images: np.ndarray) -> np.ndarray:
+        batches = [images[start : start + 128] for start in range(0, len(images), 128)]
+        return np.concatenate([self._network.predict_on_batch(batch) for batch in batches]).astype(np.float64)
+
+
+class Held(NamedTuple):
+    """Real images that generated ones are compared with.
+
+    Args:
+        features: float (images, numbers).
+        classes: class numbers (images,), or None.
+    """
+
+    features: np.ndarray
+    classes: np.ndarray | None
 
 
 def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
@@ -112,6 +154,18 @@ def kernel_interval(features: np.ndarray, real: np.ndarray) -> tuple[float, floa
     value, error = kernel_distance(features, real)
     reach = norm.ppf(0.975) * error
     return value - reach, value + reach
+
+
+def small_pixels(images: np.ndarray) -> np.ndarray:
+    """Pixels by which nearest images are sought, in [0, 1], (images, numbers): means over squares, so that no side is above 32.
+
+    Args:
+        images: uint8 (images, side, side, channels).
+    """
+    side = images.shape[1]
+    factor = next(factor for factor in range(1, side + 1) if side % factor == 0 and side // factor <= _COMPARED)
+    small = images.reshape(len(images), side // factor, factor, side // factor, factor, -1).mean((2, 4))
+    return small.reshape(len(images), -1) / 255.0
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
@@ -47,6 +48,19 @@ def write_picture(path: Path, pixels: np.ndarray) -> None:
     atomic_write(path, content.getvalue())
 
 
+def write_samples(folder: Path, images: np.ndarray, labels: list[str] | None) -> None:
+    """Writes each image as PNG into an existing folder, and samples.csv, a table of them that pipelines can read.
+
+    Args:
+        labels: of each image; None: without.
+    """
+    names = [f"{number:05d}.png" for number in range(len(images))]
+    for name, image in zip(names, images):
+        write_picture(folder / name, image)
+    table = pd.DataFrame({"image": names} if labels is None else {"image": names, "label": labels})
+    atomic_write(folder / "samples.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
 def write_animation(path: Path, frames: list[tuple[str, Path]], most: int) -> None:
     """Writes pictures as an animated GIF, each with its title, the last one staying longer.
 
@@ -74,18 +88,21 @@ def plot_samples(path: Path, images: np.ndarray, names: list[str] | None = None)
         images: uint8 (count, height, width, channels); with `names`, as many for each of them in turn.
         names: of the classes.
     """
-    if not names:
+    if names:
+        _plot_rows(path, images, len(images) // len(names), names, "generated images of each class")
+    else:
         write_picture(path, sheet(images))
-        return
-    columns = len(images) // len(names)
-    figure = Figure((1.2 + 0.62 * columns, 0.4 + 0.66 * len(names)), layout="constrained")
-    axes = figure.subplots(len(names), columns, squeeze=False)
-    for axis, image in zip(axes.ravel(), images):
-        _show(axis, image)
-    for row, name in zip(axes, names):
-        row[0].set_ylabel(short(name, 18), rotation=0, ha="right", va="center", fontsize=9)
-    figure.suptitle("generated images of each class", fontsize=10)
-    save_figure(figure, path)
+
+
+def plot_interpolation(path: Path, images: np.ndarray, names: list[str] | None = None) -> None:
+    """Rows of images on the way from one noise to another.
+
+    Args:
+        images: uint8 (rows, steps, height, width, channels).
+        names: the class of each row.
+    """
+    rows, steps = images.shape[:2]
+    _plot_rows(path, images.reshape(rows * steps, *images.shape[2:]), steps, names or [""] * rows, "from one noise to another, on the sphere")
 
 
 def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares: np.ndarray, copied: int, total: int) -> None:
@@ -98,38 +115,13 @@ def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares
         total: generated images there are in all.
     """
     columns = min(12, len(images))
-    rows = -(-len(images) // columns)
-    figure = Figure((1.0 * columns + 0.8, 2.3 * rows + 0.6), layout="constrained")
-    axes = figure.subplots(2 * rows, columns, squeeze=False)
-    for axis in axes.ravel():
-        axis.axis("off")
-    for number, (image, neighbour, share) in enumerate(zip(images, training, shares)):
-        above, below = axes[2 * (number // columns)][number % columns], axes[2 * (number // columns) + 1][number % columns]
-        _show(above, image)
-        _show(below, neighbour)
-        above.set_title("generated", fontsize=7)
-        below.set_title(f"training, {share:.2f}", fontsize=7)
-    title = f"the generated images that are nearest to a training image; {copied} of {total} are copies\nnumbers: distance, where 1 is the usual one of unseen real images"
-    figure.suptitle(title, fontsize=9)
-    save_figure(figure, path)
-
-
-def plot_interpolation(path: Path, images: np.ndarray, names: list[str] | None = None) -> None:
-    """Rows of images on the way from one noise to another.
-
-    Args:
-        images: uint8 (rows, steps, height, width, channels).
-        names: the class of each row.
-    """
-    rows, steps = images.shape[:2]
-    figure = Figure((1.0 + 0.75 * steps, 0.5 + 0.78 * rows), layout="constrained")
-    axes = figure.subplots(rows, steps, squeeze=False)
-    for axis, image in zip(axes.ravel(), images.reshape(-1, *images.shape[2:])):
-        _show(axis, image)
-    for row, name in zip(axes, names or []):
-        row[0].set_ylabel(short(name, 18), rotation=0, ha="right", va="center", fontsize=9)
-    figure.suptitle("from one noise to another, on the sphere", fontsize=10)
-    save_figure(figure, path)
+    starts = range(0, len(images), columns)
+    blank = lambda block: np.concatenate([block, np.full((columns - len(block), *block.shape[1:]), _PAPER, np.uint8)])
+    pairs = np.concatenate([blank(part[start : start + columns]) for start in starts for part in (images, training)])
+    names = ["generated", "nearest\ntraining"] * len(starts)
+    title = f"the generated images that are nearest to a training image; {copied} of {total} are copies\nnumbers: distance of pixels, 1 being the usual one of unseen real images"
+    notes = ["" if row % 2 == 0 or number >= len(shares) else f"{shares[number]:.2f}" for row in range(2 * len(starts)) for number in range((row // 2) * columns, (row // 2 + 1) * columns)]
+    _plot_rows(path, pairs, columns, names, title, notes)
 
 
 def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict[str, float]) -> None:
@@ -167,8 +159,22 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
     save_figure(figure, path)
 
 
-def _show(axis, image: np.ndarray) -> None:
-    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-    axis.set(xticks=[], yticks=[])
+def _plot_rows(path: Path, images: np.ndarray, columns: int, names: list[str], title: str, notes: list[str] | None = None) -> None:
+    """A sheet whose rows have names, and whose images may have notes."""
+    pixels = sheet(images, columns)
+    rows = len(names)
+    step_x, step_y = pixels.shape[1] / columns, pixels.shape[0] / rows
+    figure = Figure((1.4 + 0.66 * columns, 0.8 + 0.66 * rows), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
+    axis.set_yticks([(row + 0.5) * step_y for row in range(rows)], [short(name, 18) for name in names], fontsize=9)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    for number, note in enumerate(notes or []):
+        if note:
+            place = ((number % columns + 0.96) * step_x, (number // columns + 0.95) * step_y)
+            axis.text(*place, note, ha="right", va="bottom", fontsize=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     for side in axis.spines.values():
         side.set_visible(False)
+    axis.set_title(title, fontsize=9)
+    save_figure(figure, path)

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "deep_features": ("classifier_features", "feature_autoencoder", "feature_extractor", "feature_network", "pooled_features", "reconstructing_part"),
         "finetuned": ("backbone_of", "features_model", "finetuned_images", "finetuned_texts", "head_model", "map_and_rest", "rates_by_depth", "unfreeze"),
         "dcgan": ("GANS", "IMAGE_STEP", "LARGEST_IMAGE", "SMALLEST_IMAGE"),
-        "generator": ("GeneratorArtifact", "draw_classes", "draw_noise", "generate_images"),
+        "generator": ("GeneratorArtifact", "draw_classes", "draw_noise", "generate_images", "noise_between"),
         "grad_cam": ("GradCam",),
         "hub": ("HubFront", "HubTokens", "hub_presets", "load_text_preset"),
         "networks": ("IMAGE_AUTOENCODERS", "IMAGE_NETWORKS", "ROW_AUTOENCODERS", "SERIES_AUTOENCODERS", "TEXT_NETWORKS"),

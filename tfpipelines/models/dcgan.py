@@ -5,27 +5,31 @@ import math
 import keras
 
 from .gan import GAN
-from .layers import BATCH_MOMENTUM, Builder
+from .layers import Builder
+from .minibatch import MinibatchDeviation
 from .spectral import SpectralConv2D, SpectralDense
 
 SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 _SMALLEST_MAP, _MOST_FILTERS = 4, 512
+_CLASS_DEVIATION = 0.05  # of the initial embedding: with that of the noise, 1, a generator learned to heed the class alone
 
 
 def dcgan(
     image_shape: tuple[int, int, int],
     classes: int = 0,
     latent: int = 64,
-    embedding: int = 32,
-    generator_filters: int = 64,
-    discriminator_filters: int = 64,
+    embedding: int = 16,
+    generator_filters: tuple[int, ...] = (64,),
+    discriminator_filters: tuple[int, ...] = (64,),
+    discriminator_units: tuple[int, ...] = (256,),
     kernel_size: int = 4,
     generator_activation: str = "relu",
     discriminator_activation: str = "leaky_relu",
     generator_normalization: str = "batch",
     discriminator_normalization: str = "none",
     spectral_normalization: bool = False,
-    dropout: float = 0.2,
+    minibatch_deviation: int = 4,
+    dropout: float = 0.3,
     initializer: str = "normal",
     *,
     seed: int | None = None,
@@ -42,23 +46,26 @@ def dcgan(
         classes: on which both are conditional; 0: on none.
         latent: numbers of noise.
         embedding: numbers that stand for a class beside the noise.
-        generator_filters, discriminator_filters: channels of the largest map, doubled at each smaller one, 512 at most.
+        generator_filters, discriminator_filters: channels of the maps, from the largest to the smallest; one number is doubled at
+            each smaller map, 512 at most.
+        discriminator_units: width of dense layers between the discriminator's last map and its answer.
         kernel_size: of all convolutions, in pixels.
         generator_activation, discriminator_activation: see `layers.Builder`; `leaky_relu` has the slope 0.2.
         generator_normalization, discriminator_normalization: see `layers.Builder`.
         spectral_normalization: of the discriminator's kernels (Miyato et al. 2018).
+        minibatch_deviation: samples of a group by whose deviation the discriminator sees that images are too much alike; 0: it does not.
         dropout: share of the discriminator's last map dropped.
-        initializer: of all kernels; `normal`: N(0, 0.02) as in the paper.
+        initializer: of all kernels; `normal`: N(0, 0.02) of convolutions, as in the paper, and glorot_uniform of dense layers.
         seed, fused: see `layers.Builder`.
         training: loss and all else that `gan.GAN` takes.
 
     Raises:
-        ValueError: for a side that is no multiple of 4, or not square.
+        ValueError: for a side that is no multiple of 4, or not square, or if the filters are not one number for each map.
     """
     side, channels, stages = image_shape[0], image_shape[-1], _stages(image_shape)
     common = {"initializer": initializer, "weight_decay": 0.0, "seed": seed, "fused": fused}
     build = _Players(activation=generator_activation, normalization=generator_normalization, **common)
-    widths = [min(generator_filters * 2**stage, _MOST_FILTERS) for stage in reversed(range(stages))]  # from the smallest map to the largest
+    widths = _widths("generator_filters", generator_filters, stages)[::-1]
     small = side // 2**stages
     noise, label = _inputs(latent, classes)
     x = build.condition(noise, label, classes, embedding)
@@ -75,12 +82,15 @@ def dcgan(
     build = _Players(activation=discriminator_activation, normalization=discriminator_normalization, spectral=spectral_normalization, **{**common, "seed": None if seed is None else seed + 1})
     image, label = _image(image_shape, classes)
     x = image
-    for number in range(1, stages + 1):
+    for number, width in enumerate(_widths("discriminator_filters", discriminator_filters, stages), 1):
         bare = number == 1 or discriminator_normalization == "none"
-        x = build.down(min(discriminator_filters * 2 ** (number - 1), _MOST_FILTERS), kernel_size, f"down{number}", bare)(x)
+        x = build.down(width, kernel_size, f"down{number}", bare)(x)
         x = x if number == 1 else build.normalize(x, f"down{number}_norm")  # not on the image's own statistics: Radford et al.
         x = build.activate(x, f"down{number}_act")
+    x = build.deviation(x, minibatch_deviation)
     x = build.dropout(keras.layers.Flatten(name="flatten")(x), dropout)
+    for number, width in enumerate(discriminator_units, 1):
+        x = build.activate(build.dense(width, f"dense{number}", bias=True)(x), f"dense{number}_act")
     return GAN(generator, build.discriminator(image, label, x, classes), **training)
 
 
@@ -88,7 +98,7 @@ def dense_gan(
     image_shape: tuple[int, int, int],
     classes: int = 0,
     latent: int = 64,
-    embedding: int = 32,
+    embedding: int = 16,
     generator_units: tuple[int, ...] = (256, 512),
     discriminator_units: tuple[int, ...] = (512, 256),
     generator_activation: str = "relu",
@@ -96,6 +106,7 @@ def dense_gan(
     generator_normalization: str = "batch",
     discriminator_normalization: str = "none",
     spectral_normalization: bool = False,
+    minibatch_deviation: int = 4,
     dropout: float = 0.3,
     initializer: str = "glorot_uniform",
     *,
@@ -127,7 +138,7 @@ def dense_gan(
         x = build.dense(width, f"dense{number}")(x)
         x = build.activate(build.normalize(x, f"dense{number}_norm"), f"dense{number}_act")
         x = build.dropout(x, dropout, f"dense{number}_dropout")
-    return GAN(generator, build.discriminator(image, label, x, classes), **training)
+    return GAN(generator, build.discriminator(image, label, build.deviation(x, minibatch_deviation), classes), **training)
 
 
 GANS = {"dcgan": dcgan, "gan": dense_gan}
@@ -145,9 +156,13 @@ class _Players(Builder):
             return super().kernel(name)
         return {**super().kernel("random_normal"), "kernel_initializer": keras.initializers.RandomNormal(stddev=0.02, seed=self.seed())}
 
+    def dense_kernel(self) -> dict:
+        """Of a dense layer: N(0, 0.02) is made for convolutions."""
+        return self.kernel("glorot_uniform" if self.initializer_name == "normal" else None)
+
     def dense(self, units: int, name: str, bias: bool | None = None) -> keras.Layer:
         kind = SpectralDense if self.spectral else keras.layers.Dense
-        return kind(units, use_bias=self.normalization_name == "none" if bias is None else bias, name=name, **self.kernel())
+        return kind(units, use_bias=self.normalization_name == "none" if bias is None else bias, name=name, **self.dense_kernel())
 
     def down(self, filters: int, size: int, name: str, bias: bool) -> keras.Layer:
         """A convolution that halves the side."""
@@ -163,17 +178,21 @@ class _Players(Builder):
         """The noise, with numbers beside it that stand for the class where there is one."""
         if label is None:
             return noise
-        embedding = keras.layers.Embedding(classes, size, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed()), name="class_embedding")
+        embedding = keras.layers.Embedding(classes, size, embeddings_initializer=keras.initializers.RandomNormal(stddev=_CLASS_DEVIATION, seed=self.seed()), name="class_embedding")
         return keras.layers.Concatenate(name="condition")([noise, embedding(label)])
+
+    def deviation(self, x, group: int):
+        """With a group, what the batch is like beside each sample."""
+        return MinibatchDeviation(group, name="minibatch_deviation")(x) if group else x
 
     def discriminator(self, image, label, x, classes: int) -> keras.Model:
         """What the last features say: a logit, and how they agree with the class."""
         kind = SpectralDense if self.spectral else keras.layers.Dense
-        logit = kind(1, name="logit", **self.kernel())(x)
+        logit = kind(1, name="logit", **self.dense_kernel())(x)
         if label is None:
             return keras.Model(image, logit, name="discriminator")
         one_hot = keras.layers.CategoryEncoding(classes, output_mode="one_hot", name="one_hot")(label)
-        direction = kind(x.shape[-1], use_bias=False, name="projection", **self.kernel())(one_hot)
+        direction = kind(x.shape[-1], use_bias=False, name="projection", **self.dense_kernel())(one_hot)
         agreement = keras.layers.Dot(-1, name="agreement")([direction, x])
         return keras.Model([image, label], keras.layers.Add(name="answer")([logit, agreement]), name="discriminator")
 
@@ -189,6 +208,15 @@ def _stages(shape: tuple[int, int, int]) -> int:
     while side % 2 == 0 and side // 2 >= _SMALLEST_MAP:
         side, stages = side // 2, stages + 1
     return stages
+
+
+def _widths(name: str, filters: tuple[int, ...], stages: int) -> list[int]:
+    """The channels of each map, from the largest to the smallest."""
+    if len(filters) == 1:
+        return [min(filters[0] * 2**stage, _MOST_FILTERS) for stage in range(stages)]
+    if len(filters) != stages:
+        raise ValueError(f"{name} has {len(filters)} numbers for {stages} maps; give one number, or one for each map")
+    return list(filters)
 
 
 def _inputs(latent: int, classes: int):

@@ -17,7 +17,7 @@ class GAN(keras.Model):
         generator: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> images in [-1, 1] (batch, height, width, channels).
         discriminator: images in [-1, 1], or [images, class] -> logits (batch, 1), high for real images.
         loss: `non-saturating` (Goodfellow et al. 2014) or `hinge` (Lim & Ye 2017).
-        label_smoothing: non-saturating: 1 minus the target of real images (one-sided, Salimans et al. 2016).
+        label_smoothing: with non-saturating, 1 minus the target of real images (one-sided, Salimans et al. 2016).
         r1: weight of the penalty r1 / 2 * |gradient of the logit by the real image|^2 (Mescheder et al. 2018); 0: none.
         r1_interval: steps from one penalty to the next, whose weight is multiplied by it (lazy, Karras et al. 2020).
         augment: of `color`, `translation`, `cutout`: see `diff_augment`.
@@ -29,7 +29,7 @@ class GAN(keras.Model):
     (batch,) where the networks take them, `draws` float32 (batch, 16), uniform in [0, 1), where there is augmentation.
 
     Raises:
-        ValueError: for an unknown loss, or label smoothing with `hinge`.
+        ValueError: for an unknown loss.
     """
 
     def __init__(
@@ -46,8 +46,6 @@ class GAN(keras.Model):
         super().__init__(name=name)
         if loss not in LOSSES:
             raise ValueError(f"loss is {loss!r}; it must be one of {', '.join(LOSSES)}")
-        if label_smoothing and loss == "hinge":
-            raise ValueError("label_smoothing goes with the loss non-saturating: hinge has no targets")
         self.generator, self.discriminator = generator, discriminator
         self.loss_name, self.label_smoothing, self.r1, self.r1_interval, self.augment = loss, label_smoothing, r1, r1_interval, tuple(augment)
         self.conditional = len(generator.inputs) > 1
@@ -112,7 +110,7 @@ class GAN(keras.Model):
     def _tensorflow_step(self, data):
         import tensorflow as tf
 
-        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        x = _tensors(data)
         own, others = self.generator.trainable_variables, self.discriminator.trainable_variables
         real_images = self._real(x)
         with tf.GradientTape(persistent=True) as tape:
@@ -139,7 +137,7 @@ class GAN(keras.Model):
         import jax
 
         trainable, others, optimizer, means = state
-        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        x = _tensors(data)
         count = len(self.generator.trainable_variables)
         of_generator, of_discriminator = trainable[:count], trainable[count:]
         real_images = self._real(x)
@@ -180,3 +178,8 @@ class GAN(keras.Model):
         with keras.StatelessScope(state_mapping=mapping) as scope:
             answer = function()
         return answer, [scope.get_current_value(variable) for variable in self.non_trainable_variables]
+
+
+def _tensors(data) -> dict:
+    """The batch, as tensors of the backend: without compilation jax is given arrays of NumPy."""
+    return {name: keras.ops.convert_to_tensor(value) for name, value in keras.utils.unpack_x_y_sample_weight(data)[0].items()}

@@ -20,11 +20,13 @@ class GeneratorArtifact:
         facts: JSON values that travel in the file's metadata.
 
     Attributes:
+        beside: {name: function that writes it} of a file that only further training needs.
         model: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> float32 (batch, height, width, channels), levels 0 to 255.
     """
 
     def __init__(self, core: GAN, facts: dict):
         self.core, self.facts = core, facts
+        self.beside = {"discriminator.keras": lambda path: save_model(core.discriminator, path, {})}
         inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.generator.inputs]
         images = core.generator(inputs if core.conditional else inputs[0])
         levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(images)
@@ -50,6 +52,16 @@ def draw_noise(count: int, latent: int, seed: int, truncation: float | None = No
     draws = np.random.default_rng([seed, 0]).random((count, latent))
     lowest = 0.0 if truncation is None else ndtr(-truncation)
     return ndtri(np.clip(lowest + draws * (1.0 - 2.0 * lowest), 1e-12, 1.0 - 1e-12)).astype(np.float32)
+
+
+def noise_between(rows: int, steps: int, latent: int, seed: int) -> np.ndarray:
+    """Noise on the way from one to another, on the sphere (White 2016), float32 (rows, steps, latent)."""
+    one, two = np.split(draw_noise(2 * rows, latent, seed).astype(np.float64), 2)
+    cosine = np.sum(one * two, -1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1), 1e-12)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]
+    share = np.linspace(0.0, 1.0, steps)[None, :, None]
+    mixed = np.sin((1.0 - share) * angle) * one[:, None] + np.sin(share * angle) * two[:, None]
+    return (mixed / np.maximum(np.sin(angle), 1e-6)).astype(np.float32)
 
 
 def draw_classes(count: int, shares: np.ndarray, seed: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tfpipelines import models
 from tfpipelines.config import Pipeline
 from tfpipelines.runs import RunFolder
 
@@ -153,6 +154,16 @@ class Task(ABC):
     @abstractmethod
     def compile(self, model, optimizer, **settings) -> None:
         """Compiles a phase's model with the task's loss and metrics; `settings` go to `compile` as they are."""
+
+    def parts(self, core, earlier, beside: dict[str, Path]) -> list[tuple]:
+        """(network of the core, earlier one whose layers it may start from), by the names of layers.
+
+        Args:
+            core: to be trained.
+            earlier: `models.LoadedArtifact` of the run to start from.
+            beside: {name: path} of what that run left beside its model.
+        """
+        return [(core, models.core_of(earlier.model))]
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         """What a layer of the core begins with when a run starts from another one's model.

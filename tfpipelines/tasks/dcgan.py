@@ -11,16 +11,15 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models, training
 from tfpipelines.config.gan import DCGAN, AdversarialTrain, GeneratedImageData, GenerationEvaluation, GenerativeNetwork
 from tfpipelines.errors import ConfigError, DataError, nearest
-from tfpipelines.runs import RunFolder, atomic_write, file_hash, read_json, write_json
+from tfpipelines.runs import RunFolder, file_hash, write_json
 
 from .base import Phase, Task
-from .generation import PROGRESS, Held, Judge, Watch, noise_between
+from .generation import features_name, features_network, features_run
 
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
 _SAMPLES = 64  # images that a run leaves
 _SHOWN = 24  # images beside their nearest training images
-_COMPARED = 32  # largest side in pixels of images whose nearest training image is sought
 _ROWS, _STEPS = 8, 11  # of the ways from one noise to another
 _PER_CLASS = 10
 
@@ -58,12 +57,12 @@ class ImageGeneration(Task):
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.classes: list[str] = []
+        self.groups: dict[str, list] = {"shares": [], "classes": []}  # what the networks are told of: share of the training images, number of the class
         self.samples: datasets.ImageSamples | None = None
         self.front: Any = None
-        self._watch: Watch | None = None
 
     def preflight(self) -> list[str]:
-        self._features_run()
+        features_run(self.pipeline.evaluation.features)
         return []
 
     # --- data
@@ -88,11 +87,31 @@ class ImageGeneration(Task):
 
     def check(self, findings, fold: int | None = None) -> None:
         self.classes = datasets.check_pictures(self.samples, self.pipeline.model.conditional, self.pipeline.data.on_leak, findings)
+        if findings.of("error"):
+            return
+        self._told, self.groups = self._group(self.samples.rows("train"))
+
+    def _group(self, rows: np.ndarray) -> tuple[np.ndarray | None, dict[str, list]]:
+        """The group of each training image, None without any; and their facts: groups of one class follow each other."""
+        clusters, seed = self.pipeline.model.clusters, self.pipeline.seed
+        labels = self.samples.labels("train", self.classes) if self.classes else np.zeros(len(rows), np.int64)
+        if clusters == 1 and not self.classes:
+            return None, self.groups
+        smallest = int(np.bincount(labels).min())
+        if clusters > 1 and clusters * 4 > smallest:
+            raise ConfigError(f"model.clusters: got {clusters}, but there are only {smallest} training images{' of one class' if self.classes else ''}.", f"Set model.clusters={max(1, smallest // 50)}.")
+        told = labels * clusters
+        if clusters > 1:
+            pixels = evaluation.small_pixels(self.samples.store.images(rows))
+            for number in range(len(self.classes) or 1):
+                told[labels == number] += datasets.image_groups(pixels[labels == number], clusters, seed)
+        count = clusters * (len(self.classes) or 1)
+        return told, {"shares": (np.bincount(told, minlength=count) / len(rows)).tolist(), "classes": np.repeat(np.arange(count // clusters), clusters).tolist()}
 
     def describe(self, findings) -> dict[str, Any]:
         if not self.samples:
             return {"findings": findings.as_list()}
-        run = self._features_run()
+        run = features_run(self.pipeline.evaluation.features)
         features = {"name": self.pipeline.evaluation.features, **({"sha256": file_hash(run / "model.keras")} if run else {})}
         return {**datasets.describe(self.samples, self.classes, findings), "features": features}
 
@@ -100,7 +119,7 @@ class ImageGeneration(Task):
         return self.samples.split_table()
 
     def recall(self, facts: dict[str, Any]) -> None:
-        self.classes, self._shares = list(facts["classes"]), np.array(facts["shares"])
+        self.classes, self.groups = list(facts["classes"]), facts["groups"]
         self.front = self._front(tuple(facts["size"]), facts["channels"])
         self._trained_on = facts.get("trained_on", frozenset())
 
@@ -116,7 +135,7 @@ class ImageGeneration(Task):
         return datasets.adversarial_batches(
             self.samples.store,
             self.samples.rows("train"),
-            self._labels("train"),
+            self._told,
             batch_size=train.batch_size,
             seed=self.pipeline.seed,
             first_step=first_step,
@@ -129,16 +148,16 @@ class ImageGeneration(Task):
     def validation_batches(self):
         return None  # what is generated is measured by `Watch`
 
-    def _labels(self, split: str) -> np.ndarray | None:
-        return self.samples.labels(split, self.classes) if self.classes else None
-
     # --- model
     def build(self, fused: bool):
         train, settings = self.pipeline.train, dict(self.pipeline.model)
         build = models.GANS[settings.pop("name")]
-        del settings["conditional"]
+        del settings["conditional"], settings["clusters"]
         fields = {name: getattr(train, name) for name in ("loss", "label_smoothing", "r1", "r1_interval")}
-        return build(self.front.shape, len(self.classes), **settings, **fields, augment=train.diff_augment, seed=self.pipeline.seed, fused=fused)
+        try:
+            return build(self.front.shape, len(self.groups["shares"]), **settings, **fields, augment=train.diff_augment, seed=self.pipeline.seed, fused=fused)
+        except ValueError as error:
+            raise ConfigError(f"model.{error} (images are of {self.front.size[0]} pixels).", "Or set another data.size.") from error
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         yield AdversarialPhase(self, core)
@@ -149,6 +168,15 @@ class ImageGeneration(Task):
         both = training.TwoOptimizers(optimizer, training.optimizer_of(others, self.steps_per_epoch()), len(model.generator.trainable_variables))
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 
+    def parts(self, core, earlier, beside: dict[str, Path]) -> list[tuple]:
+        found = [(core.generator, models.core_of(earlier.model))]
+        if "discriminator.keras" in beside:
+            found.append((core.discriminator, models.load_artifact(beside["discriminator.keras"]).model))
+        return found
+
+    def carry_over(self, layer, weights: list, earlier) -> list:
+        return [] if layer.name in ("class_embedding", "projection") and earlier.facts.get("classes") != self.classes else weights
+
     @property
     def monitored(self) -> str:
         return f"{self._prefix}kid"
@@ -158,22 +186,20 @@ class ImageGeneration(Task):
         return "val_" if len(self.samples.rows("validation")) else ""
 
     def artifact(self, core):
-        frequencies = np.bincount(self._labels("train"), minlength=len(self.classes)) if self.classes else np.ones(1)
-        facts = {"classes": self.classes, "shares": (frequencies / frequencies.sum()).tolist(), "latent": self.pipeline.model.latent}
-        return models.GeneratorArtifact(core, facts)
+        return models.GeneratorArtifact(core, {"classes": self.classes, "groups": self.groups})
 
     # --- results
-    def watch(self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]) -> Watch:
+    def watch(self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]) -> "training.Watch":
         """The callback that looks at the images of each epoch."""
         settings = self.pipeline.evaluation
         part = "validation" if self._prefix else "train"
         rows = self._some(self.samples.rows(part), settings.epoch_samples)
         began = time.perf_counter()
-        self._watch = Watch(
+        watch = training.Watch(
             draw=partial(self._draw, artifact.model),
             sheet=lambda: evaluation.sheet(self._grid(artifact.model)[0]),
             judge=self._judge,
-            held=Held(self._judge(self.samples.store.images(rows)), self._classes_of(rows)),
+            held=evaluation.Held(self._judge(self.samples.store.images(rows)), self._classes_of(rows)),
             count=min(settings.epoch_samples, len(self.samples.rows("train"))),
             neighbours=settings.neighbours,
             prefix=self._prefix,
@@ -183,10 +209,10 @@ class ImageGeneration(Task):
             seed=self.pipeline.seed,
         )
         self.times["measuring"] = time.perf_counter() - began
-        return self._watch
+        return watch
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        prefix, settings = self._prefix, self.pipeline.evaluation
+        prefix = self._prefix
         kept = history[best_epoch - 1]
         metrics: dict[str, Any] = {"validation": {name.removeprefix("val_"): kept[name] for name in kept if name.startswith("val_")}} if prefix else {}
         part = "test" if len(self.samples.rows("test")) else "validation" if prefix else "train"
@@ -211,9 +237,9 @@ class ImageGeneration(Task):
         figures = evaluation.generation_metrics(generated, features, settings.neighbours)
         figures["diversity"] = evaluation.diversity(generated, features, classes, self._classes_of(held))
         real = evaluation.generation_metrics(self._judge.real, features, settings.neighbours) | {"diversity": 1.0}
-        compared = self._compared(store.images(train))
-        usual, _ = evaluation.nearest(self._compared(store.images(held)), compared, own=part == "train")
-        distances, places = evaluation.nearest(self._compared(images), compared)
+        compared = evaluation.small_pixels(store.images(train))
+        usual, _ = evaluation.nearest(evaluation.small_pixels(store.images(held)), compared, own=part == "train")
+        distances, places = evaluation.nearest(evaluation.small_pixels(images), compared)
         copied = evaluation.copies(distances, usual)
         figures |= {"nearest": float(np.median(distances) / np.median(usual)), "copies": float(copied.mean())}
         real |= {"nearest": 1.0, "copies": float(evaluation.copies(usual, usual).mean())}
@@ -222,7 +248,7 @@ class ImageGeneration(Task):
         evaluation.plot_neighbours(plots / "nearest.png", images[order], store.images(train[places[order]]), shares, int(copied.sum()), len(images))
         about = [
             f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(held):,} of the {part} part; real images: as many of the training part against the same",
-            f"kid, fid, precision, recall, diversity by {features.shape[1]} features of {self._features_name()}, standardized by training images; kid and fid are comparable for the same features and counts only",
+            f"kid, fid, precision, recall, diversity by {features.shape[1]} features of {features_name(self.pipeline.evaluation.features)}, standardized by training images; kid and fid are comparable for the same features and counts only",
             f"nearest: median distance of pixels to the nearest training image, 1 being that of unseen real images; copies: share less than half as far as all but 1 % of those ({int(copied.sum())} of {len(images):,})",
         ]
         return {part: figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(generated, features))} if part == "test" else {}, "about": about}
@@ -232,15 +258,19 @@ class ImageGeneration(Task):
         plots, latent, seed = folder / "plots", self.pipeline.model.latent, self.pipeline.seed
         images, names = self._grid(model)
         evaluation.plot_samples(plots / "samples.png", images, names)
-        rows = min(_ROWS, len(self.classes)) if self.classes else _ROWS
-        noise = noise_between(rows, _STEPS, latent, seed)
-        classes = np.repeat(np.arange(rows, dtype=np.int32), _STEPS) if self.classes else None
-        between = models.generate_images(model, noise.reshape(-1, latent), classes)
+        rows = min(_ROWS, len(self.classes) or _ROWS)
+        noise = models.noise_between(rows, _STEPS, latent, seed)
+        if self.classes:
+            groups = np.concatenate([self._draw_groups(1, seed, number) for number in range(rows)])
+        else:
+            groups = self._draw_groups(rows, seed) if self.groups["shares"] else None
+        told = None if groups is None else np.repeat(groups, _STEPS)
+        between = models.generate_images(model, noise.reshape(-1, latent), told)
         evaluation.plot_interpolation(plots / "interpolation.png", between.reshape(rows, _STEPS, *self.front.shape), self.classes[:rows])
-        frames = [(f"epoch {row['epoch']}, kid {row[f'{self._prefix}kid']:.3g}", folder / PROGRESS / f"epoch-{row['epoch']:04d}.png") for row in history]
+        frames = [(f"epoch {row['epoch']}, kid {row[f'{self._prefix}kid']:.3g}", folder / training.PROGRESS / f"epoch-{row['epoch']:04d}.png") for row in history]
         evaluation.write_animation(plots / "progress.gif", [frame for frame in frames if frame[1].is_file()], self.pipeline.evaluation.frames)
         (folder / "samples").mkdir(exist_ok=True)
-        self.write(folder / "samples", *self._draw(model, _SAMPLES, seed))
+        evaluation.write_samples(folder / "samples", *self.generate(model, _SAMPLES, seed))
 
     def generate(self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None) -> tuple[np.ndarray, list[str] | None]:
         """Images and their classes, None without; the first ones are the same for every `count`.
@@ -261,18 +291,6 @@ class ImageGeneration(Task):
         images, classes = self._draw(model, count, seed, only, truncation)
         return images, None if classes is None else [self.classes[number] for number in classes]
 
-    def write(self, folder: Path, images: np.ndarray, classes) -> None:
-        """Writes each image as PNG into a folder, and a table of them, which is a source of data for other pipelines."""
-        names = [f"{number:05d}.png" for number in range(len(images))]
-        for name, image in zip(names, images):
-            evaluation.write_picture(folder / name, image)
-        import pandas as pd
-
-        table = pd.DataFrame({"image": names})
-        if classes is not None:
-            table["label"] = [self.classes[name] if isinstance(name, (int, np.integer)) else name for name in classes]
-        atomic_write(folder / "samples.csv", table.to_csv(index=False, lineterminator="\n"))
-
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
@@ -284,12 +302,12 @@ class ImageGeneration(Task):
             raise DataError(f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand.")
         rows = self._some(rows, 2 * settings.samples)
         half, other = (samples.store.images(np.sort(part)) for part in (rows[::2], rows[1::2]))
-        judge = Judge(self._network(), half)
+        judge = evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), half)
         features = judge(other)
         images, _ = self._draw(model, len(half), self.pipeline.seed + 1)
         figures = evaluation.generation_metrics(judge(images), features, settings.neighbours) | {"diversity": evaluation.diversity(judge(images), features)}
         real = evaluation.generation_metrics(judge.real, features, settings.neighbours) | {"diversity": evaluation.diversity(judge.real, features)}
-        about = [f"{len(images):,} generated images against one half of the real ones; real images: the other half against the same", f"by {features.shape[1]} features of {self._features_name()}"]
+        about = [f"{len(images):,} generated images against one half of the real ones; real images: the other half against the same", f"by {features.shape[1]} features of {features_name(self.pipeline.evaluation.features)}"]
         result = {"test": figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(judge(images), features))}, "about": about}
         result |= {"samples": len(samples.frame), "split": split, "findings": findings.as_list()}
         if out is not None:
@@ -312,52 +330,30 @@ class ImageGeneration(Task):
     def _classes_of(self, rows: np.ndarray) -> np.ndarray | None:
         return datasets.encode_labels(self.samples.frame.loc[rows], self.classes) if self.classes else None
 
-    def _class_shares(self) -> np.ndarray:
-        return np.bincount(self._labels("train"), minlength=len(self.classes)) / len(self.samples.rows("train")) if self.samples is not None else self._shares
-
     def _draw(self, model, count: int, seed: int, only: int | None = None, truncation: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Images, and the number of the class of each, None without classes; `only` is that of all."""
         noise = models.draw_noise(count, self.pipeline.model.latent, seed, truncation)
-        classes = None
-        if self.classes:
-            classes = np.full(count, only, np.int32) if only is not None else models.draw_classes(count, self._class_shares(), seed)
-        return models.generate_images(model, noise, classes), classes
+        if not self.groups["shares"]:
+            return models.generate_images(model, noise), None
+        groups = self._draw_groups(count, seed, only)
+        return models.generate_images(model, noise, groups), np.array(self.groups["classes"])[groups] if self.classes else None
+
+    def _draw_groups(self, count: int, seed: int, only: int | None = None) -> np.ndarray:
+        """Groups as frequent as in training; with `only` those of one class."""
+        shares, classes = np.array(self.groups["shares"]), np.array(self.groups["classes"])
+        shares = shares if only is None else np.where(classes == only, shares, 0.0)
+        return models.draw_classes(count, shares / shares.sum(), seed)
 
     def _grid(self, model) -> tuple[np.ndarray, list[str] | None]:
         """Images of noise that is always the same; with classes, as many of each of the first ones, and their names."""
-        names = self.classes[:_PER_CLASS]
-        count = _PER_CLASS * len(names) if names else _SAMPLES
-        noise = models.draw_noise(count, self.pipeline.model.latent, self.pipeline.seed)
-        return models.generate_images(model, noise, np.repeat(np.arange(len(names), dtype=np.int32), _PER_CLASS) if names else None), names or None
-
-    def _compared(self, images: np.ndarray) -> np.ndarray:
-        """Pixels of images as the nearest ones are sought by, (images, numbers): means of squares, so that no side is above 32."""
-        factor = -(-images.shape[1] // _COMPARED)
-        while images.shape[1] % factor:
-            factor += 1
-        side = images.shape[1] // factor
-        return images.reshape(len(images), side, factor, side, factor, -1).mean((2, 4)).reshape(len(images), -1) / 255.0
+        names, seed = self.classes[:_PER_CLASS], self.pipeline.seed
+        if not names:
+            return self._draw(model, _SAMPLES, seed)[0], None
+        noise = models.draw_noise(_PER_CLASS * len(names), self.pipeline.model.latent, seed)
+        groups = [self._draw_groups(_PER_CLASS, seed, number) for number in range(len(names))]
+        return models.generate_images(model, noise, np.concatenate(groups)), names
 
     @cached_property
-    def _judge(self) -> Judge:
+    def _judge(self) -> "evaluation.Judge":
         rows = self._some(self.samples.rows("train"), self.pipeline.evaluation.samples)
-        return Judge(self._network(), self.samples.store.images(rows))
-
-    def _network(self):
-        run = self._features_run()
-        if run is None:
-            return models.pooled_features(self.front.shape)
-        facts = read_json(run / "data.json")
-        return models.classifier_features(models.load_artifact(run / "model.keras").model, facts["size"], facts["channels"], self.front.shape)
-
-    def _features_run(self) -> Path | None:
-        """The run folder that `evaluation.features` names; None for the bundled backbone."""
-        named = self.pipeline.evaluation.features
-        if named == "backbone":
-            return None
-        folder = Path(named).expanduser()
-        if not (folder / "model.keras").is_file() or read_json(folder / "status.json").get("task") != "image-cls":
-            raise ConfigError(f"evaluation.features: {named} is no finished run of image-cls.", "Give backbone, or the folder of such a run.")
-        return folder
-
-    def _features_name(self) -> str:
-        return "the bundled backbone (EfficientNet-Lite0, means over the maps at 1/8 and 1/16)" if self._features_run() is None else f"the classifier {self.pipeline.evaluation.features} (what its last layer sees)"
+        return evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), self.samples.store.images(rows))

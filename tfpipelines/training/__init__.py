@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "losses": ("RowAccuracy", "LossOfParts", "OfWhole"),
         "process": ("compiles_every_shape", "jit_compile", "make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
         "two_optimizers": ("TwoOptimizers",),
+        "watch": ("PROGRESS", "Watch"),
         "signals": ("StopSignals",),
     },
 )
