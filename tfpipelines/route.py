@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import config, evaluation, models, training
+from . import config, evaluation, training
 from .datasets import Findings
 from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError, counted
 from .observer import Observer
@@ -154,7 +154,9 @@ class _Route:
         with training.precision(settings.precision):
             core = task.build(fused=True)
         if (self.folder / f"{START}model.keras").is_file():
-            self.start_from(self.folder / f"{START}model.keras", core)
+            left = task.start_from(core, {path.name.removeprefix(START): path for path in self.folder.path.glob(f"{START}*")})
+            if left:
+                self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
         shape = core.inputs[0].shape[1:]
         self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": task.steps_per_epoch()})
         history, best = [], None
@@ -211,8 +213,8 @@ class _Route:
             training.StopOnNaN(settings.learning_rate),
             averaged,
             *phase.callbacks(folder, artifact, weights, self.observer.note),
-            training.ReduceLROnPlateau(monitor, factor=settings.decay_factor, patience=settings.decay_epochs) if settings.schedule == "plateau" else None,
-            training.EarlyStopping(monitor, patience=settings.early_stopping) if settings.early_stopping else None,
+            training.ReduceLROnPlateau(monitor, mode="min", factor=settings.decay_factor, patience=settings.decay_epochs) if settings.schedule == "plateau" else None,
+            training.EarlyStopping(monitor, mode="min", patience=settings.early_stopping) if settings.early_stopping else None,
             best,
             history,
             training.TensorBoardScalars(folder / "logs" / "tensorboard", done),
@@ -256,26 +258,6 @@ class _Route:
         """The artifact around a new core, of plain layers and in float32."""
         with training.precision("float32"):
             return self.task.artifact(self.task.build(fused=False))
-
-    def start_from(self, model: Path, core) -> None:
-        """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree."""
-        earlier = models.load_artifact(model)
-        beside = {path.name.removeprefix(START): path for path in model.parent.glob(f"{START}*")}
-        taken, left = 0, []
-        for part, other in self.task.parts(core, earlier, beside):
-            layers = {layer.name: layer for layer in other.layers}
-            for layer in part.layers:
-                weights = layers[layer.name].get_weights() if layer.name in layers else []
-                weights = self.task.carry_over(layer, weights, earlier)
-                if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
-                    layer.set_weights(weights)
-                    taken += len(weights)
-                else:
-                    left.append(layer.name)
-        if not taken:
-            raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
-        if left:
-            self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:

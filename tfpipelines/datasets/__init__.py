@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "image_samples": ("ImageSamples", "read_image_samples", "read_labelled_images"),
         "normal_images": ("read_masks", "read_normal_images"),
         "normals": ("check_normals", "describe_normals", "normal_of"),
-        "pictures": ("adversarial_batches", "check_pictures", "image_groups", "read_pictures"),
+        "pictures": ("adversarial_batches", "check_pictures", "read_pictures", "told_groups"),
         "points": ("Points", "raw_series"),
         "row_inputs": ("raw_rows",),
         "rows": ("column_statistics", "read_rows"),

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from ..errors import DataError, counted
+from ..errors import ConfigError, DataError, counted
 from .augment import Augmentation
 from .batches import Targets, training_batches, tuned
 from .checks import check_classes, check_duplicates
@@ -22,6 +22,7 @@ from .table import SampleTable, split_of
 _ANY = "image"  # what stands for a label where there are none
 _LEAST = 16  # images of a part below which no figure means anything
 _MOST_TO_GROUP, _COMPONENTS = 10_000, 40
+_LEAST_OF_GROUP = 4  # images, on the average
 _NOISE, _DRAWS = 1, 2  # streams of random numbers
 
 
@@ -117,6 +118,37 @@ def image_groups(pixels: np.ndarray, count: int, seed: int) -> np.ndarray:
         projection = PCA(min(_COMPONENTS, pixels.shape[1], len(some)), svd_solver="full").fit(pixels[some])
         groups = KMeans(count, n_init=4, random_state=seed).fit(projection.transform(pixels[some]))
         return groups.predict(projection.transform(pixels)).astype(np.int64)
+
+
+def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: np.ndarray | None, seed: int) -> tuple[np.ndarray | None, dict[str, list]]:
+    """What a generator is told of each training image.
+
+    Args:
+        labels: class number of each, int (count,); None without classes.
+        count: of images.
+        clusters: groups of each class, or of all images without classes; 1: no division.
+        pixels: of the images, float (count, numbers), by which they are divided.
+
+    Returns:
+        The group of each image, int64 (count,), None where nothing is told; and of the groups, those of one class in
+        succession, their `shares` of the images and their `classes` (0 without any).
+
+    Raises:
+        ConfigError: if there are too few images for so many groups.
+    """
+    if labels is None and clusters == 1:
+        return None, {"shares": [], "classes": []}
+    of_class = np.zeros(count, np.int64) if labels is None else labels
+    sizes = np.bincount(of_class)
+    if clusters > 1 and clusters * _LEAST_OF_GROUP > sizes.min():
+        of_one = "" if labels is None else " of one class"
+        raise ConfigError(f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.", f"Set model.clusters={max(1, int(sizes.min()) // 50)}.")
+    told = of_class * clusters
+    if clusters > 1:
+        for number in range(len(sizes)):
+            told[of_class == number] += image_groups(pixels[of_class == number], clusters, seed)
+    shares = np.bincount(told, minlength=len(sizes) * clusters) / count
+    return told, {"shares": shares.tolist(), "classes": np.repeat(np.arange(len(sizes)), clusters).tolist()}
 
 
 def adversarial_batches(

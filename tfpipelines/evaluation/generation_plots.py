@@ -150,7 +150,9 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
                 axis.axhline(real, color=color, linestyle="--", linewidth=0.8, label=f"real images: {name.removeprefix('val_')}")
         axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
         if title.startswith("kernel"):
-            axis.set_yscale("symlog", linthresh=max(1e-4, abs(reference.get("kid", 0.0)), min(abs(row.get(f"{prefix}kid", 1.0)) for row in rows)))
+            smallest = min((value for value in (row[f"{prefix}kid"] for row in rows) if value > 0), default=1e-3)
+            axis.set_yscale("symlog", linthresh=smallest, linscale=0.4)
+            axis.set_ylim(bottom=-0.5 * smallest)
         axis.set(title=title, xlabel="epoch")
         axis.title.set_fontsize(10)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from tfpipelines import models
 from tfpipelines.config import Pipeline
+from tfpipelines.errors import ConfigError
 from tfpipelines.runs import RunFolder
 
 
@@ -155,14 +156,37 @@ class Task(ABC):
     def compile(self, model, optimizer, **settings) -> None:
         """Compiles a phase's model with the task's loss and metrics; `settings` go to `compile` as they are."""
 
-    def parts(self, core, earlier, beside: dict[str, Path]) -> list[tuple]:
-        """(network of the core, earlier one whose layers it may start from), by the names of layers.
+    def start_from(self, core, files: dict[str, Path]) -> list[str]:
+        """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree.
 
         Args:
             core: to be trained.
-            earlier: `models.LoadedArtifact` of the run to start from.
-            beside: {name: path} of what that run left beside its model.
+            files: {name: path} of that run: `model.keras`, and what it left beside it.
+
+        Returns:
+            The names of the layers that start anew.
+
+        Raises:
+            ConfigError: if no layer fits.
         """
+        earlier = models.load_artifact(files["model.keras"])
+        taken, left = 0, []
+        for part, other in self.parts(core, earlier, files):
+            layers = {layer.name: layer for layer in other.layers} if other else {}
+            for layer in part.layers:
+                weights = layers[layer.name].get_weights() if layer.name in layers else []
+                weights = self.carry_over(layer, weights, earlier)
+                if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
+                    layer.set_weights(weights)
+                    taken += len(weights)
+                else:
+                    left.append(layer.name)
+        if not taken:
+            raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
+        return left
+
+    def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
+        """(network of the core, earlier one whose layers of the same names it starts from, or None); arguments as in `start_from`."""
         return [(core, models.core_of(earlier.model))]
 
     def carry_over(self, layer, weights: list, earlier) -> list:

@@ -14,14 +14,11 @@ from tfpipelines.errors import ConfigError, DataError, nearest
 from tfpipelines.runs import RunFolder, file_hash, write_json
 
 from .base import Phase, Task
-from .generation import features_name, features_network, features_run
+from .generation import Painter, features_name, features_network, features_run
 
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
-_SAMPLES = 64  # images that a run leaves
 _SHOWN = 24  # images beside their nearest training images
-_ROWS, _STEPS = 8, 11  # of the ways from one noise to another
-_PER_CLASS = 10
 
 
 class AdversarialPhase(Phase):
@@ -89,24 +86,10 @@ class ImageGeneration(Task):
         self.classes = datasets.check_pictures(self.samples, self.pipeline.model.conditional, self.pipeline.data.on_leak, findings)
         if findings.of("error"):
             return
-        self._told, self.groups = self._group(self.samples.rows("train"))
-
-    def _group(self, rows: np.ndarray) -> tuple[np.ndarray | None, dict[str, list]]:
-        """The group of each training image, None without any; and their facts: groups of one class follow each other."""
-        clusters, seed = self.pipeline.model.clusters, self.pipeline.seed
-        labels = self.samples.labels("train", self.classes) if self.classes else np.zeros(len(rows), np.int64)
-        if clusters == 1 and not self.classes:
-            return None, self.groups
-        smallest = int(np.bincount(labels).min())
-        if clusters > 1 and clusters * 4 > smallest:
-            raise ConfigError(f"model.clusters: got {clusters}, but there are only {smallest} training images{' of one class' if self.classes else ''}.", f"Set model.clusters={max(1, smallest // 50)}.")
-        told = labels * clusters
-        if clusters > 1:
-            pixels = evaluation.small_pixels(self.samples.store.images(rows))
-            for number in range(len(self.classes) or 1):
-                told[labels == number] += datasets.image_groups(pixels[labels == number], clusters, seed)
-        count = clusters * (len(self.classes) or 1)
-        return told, {"shares": (np.bincount(told, minlength=count) / len(rows)).tolist(), "classes": np.repeat(np.arange(count // clusters), clusters).tolist()}
+        clusters, rows = self.pipeline.model.clusters, self.samples.rows("train")
+        labels = self.samples.labels("train", self.classes) if self.classes else None
+        pixels = evaluation.small_pixels(self.samples.store.images(rows)) if clusters > 1 else None
+        self._told, self.groups = datasets.told_groups(labels, len(rows), clusters, pixels, self.pipeline.seed)
 
     def describe(self, findings) -> dict[str, Any]:
         if not self.samples:
@@ -168,11 +151,9 @@ class ImageGeneration(Task):
         both = training.TwoOptimizers(optimizer, training.optimizer_of(others, self.steps_per_epoch()), len(model.generator.trainable_variables))
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 
-    def parts(self, core, earlier, beside: dict[str, Path]) -> list[tuple]:
-        found = [(core.generator, models.core_of(earlier.model))]
-        if "discriminator.keras" in beside:
-            found.append((core.discriminator, models.load_artifact(beside["discriminator.keras"]).model))
-        return found
+    def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
+        beside = files.get("discriminator.keras")
+        return [(core.generator, models.core_of(earlier.model)), (core.discriminator, models.load_artifact(beside).model if beside else None)]
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         return [] if layer.name in ("class_embedding", "projection") and earlier.facts.get("classes") != self.classes else weights
@@ -194,10 +175,10 @@ class ImageGeneration(Task):
         settings = self.pipeline.evaluation
         part = "validation" if self._prefix else "train"
         rows = self._some(self.samples.rows(part), settings.epoch_samples)
-        began = time.perf_counter()
+        began, painter = time.perf_counter(), self._painter(artifact.model)
         watch = training.Watch(
-            draw=partial(self._draw, artifact.model),
-            sheet=lambda: evaluation.sheet(self._grid(artifact.model)[0]),
+            draw=painter.draw,
+            sheet=lambda: evaluation.sheet(painter.grid(self.pipeline.seed)[0]),
             judge=self._judge,
             held=evaluation.Held(self._judge(self.samples.store.images(rows)), self._classes_of(rows)),
             count=min(settings.epoch_samples, len(self.samples.rows("train"))),
@@ -218,8 +199,8 @@ class ImageGeneration(Task):
         part = "test" if len(self.samples.rows("test")) else "validation" if prefix else "train"
         began = time.perf_counter()
         metrics |= self._account(artifact.model, part, folder / "plots")
-        self._show(artifact.model, folder, history)
-        evaluation.plot_progress(folder / "plots" / "curves.png", history, best_epoch, metrics["baselines"]["real images"])
+        self._painter(artifact.model).show(folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed)
+        evaluation.plot_progress(folder / "plots" / "curves.png", history, best_epoch, metrics["baselines"].get("real images", {}))
         collapsed = [row["epoch"] for row in history if row[f"{prefix}diversity"] < evaluation.COLLAPSE]
         if collapsed:
             metrics["about"].append(f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below {evaluation.COLLAPSE:g} of that of real images)")
@@ -232,17 +213,18 @@ class ImageGeneration(Task):
         train = self.samples.rows("train")
         held = self._some(self.samples.rows(part), settings.samples)
         features = self._judge(store.images(held))
-        images, classes = self._draw(model, len(self._judge.real), self.pipeline.seed + 1)
+        images, classes = self._painter(model).draw(len(self._judge.real), self.pipeline.seed + 1)
         generated = self._judge(images)
         figures = evaluation.generation_metrics(generated, features, settings.neighbours)
         figures["diversity"] = evaluation.diversity(generated, features, classes, self._classes_of(held))
-        real = evaluation.generation_metrics(self._judge.real, features, settings.neighbours) | {"diversity": 1.0}
+        unseen = part != "train"  # else there are no real images to compare with
+        real = evaluation.generation_metrics(self._judge.real, features, settings.neighbours) | {"diversity": 1.0} if unseen else {}
         compared = evaluation.small_pixels(store.images(train))
-        usual, _ = evaluation.nearest(evaluation.small_pixels(store.images(held)), compared, own=part == "train")
+        usual, _ = evaluation.nearest(evaluation.small_pixels(store.images(held)), compared, own=not unseen)
         distances, places = evaluation.nearest(evaluation.small_pixels(images), compared)
         copied = evaluation.copies(distances, usual)
         figures |= {"nearest": float(np.median(distances) / np.median(usual)), "copies": float(copied.mean())}
-        real |= {"nearest": 1.0, "copies": float(evaluation.copies(usual, usual).mean())}
+        real |= {"nearest": 1.0, "copies": float(evaluation.copies(usual, usual).mean())} if unseen else {}
         order = np.argsort(distances)[:_SHOWN]
         shares = distances[order] / np.median(usual)
         evaluation.plot_neighbours(plots / "nearest.png", images[order], store.images(train[places[order]]), shares, int(copied.sum()), len(images))
@@ -251,26 +233,7 @@ class ImageGeneration(Task):
             f"kid, fid, precision, recall, diversity by {features.shape[1]} features of {features_name(self.pipeline.evaluation.features)}, standardized by training images; kid and fid are comparable for the same features and counts only",
             f"nearest: median distance of pixels to the nearest training image, 1 being that of unseen real images; copies: share less than half as far as all but 1 % of those ({int(copied.sum())} of {len(images):,})",
         ]
-        return {part: figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(generated, features))} if part == "test" else {}, "about": about}
-
-    def _show(self, model, folder: RunFolder, history: list[dict]) -> None:
-        """The pictures of the model that is kept."""
-        plots, latent, seed = folder / "plots", self.pipeline.model.latent, self.pipeline.seed
-        images, names = self._grid(model)
-        evaluation.plot_samples(plots / "samples.png", images, names)
-        rows = min(_ROWS, len(self.classes) or _ROWS)
-        noise = models.noise_between(rows, _STEPS, latent, seed)
-        if self.classes:
-            groups = np.concatenate([self._draw_groups(1, seed, number) for number in range(rows)])
-        else:
-            groups = self._draw_groups(rows, seed) if self.groups["shares"] else None
-        told = None if groups is None else np.repeat(groups, _STEPS)
-        between = models.generate_images(model, noise.reshape(-1, latent), told)
-        evaluation.plot_interpolation(plots / "interpolation.png", between.reshape(rows, _STEPS, *self.front.shape), self.classes[:rows])
-        frames = [(f"epoch {row['epoch']}, kid {row[f'{self._prefix}kid']:.3g}", folder / training.PROGRESS / f"epoch-{row['epoch']:04d}.png") for row in history]
-        evaluation.write_animation(plots / "progress.gif", [frame for frame in frames if frame[1].is_file()], self.pipeline.evaluation.frames)
-        (folder / "samples").mkdir(exist_ok=True)
-        evaluation.write_samples(folder / "samples", *self.generate(model, _SAMPLES, seed))
+        return {part: figures, "baselines": {"real images": real} if unseen else {}, "intervals": {"kid": list(evaluation.kernel_interval(generated, features))} if part == "test" else {}, "about": about}
 
     def generate(self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None) -> tuple[np.ndarray, list[str] | None]:
         """Images and their classes, None without; the first ones are the same for every `count`.
@@ -288,7 +251,7 @@ class ImageGeneration(Task):
             remedy = f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(self.classes[:20])}." if self.classes else "Leave --class out, or train with model.conditional=true."
             raise ConfigError(f"The class {label!r}: this generator knows {'no such class' if self.classes else 'no classes'}.", remedy)
         only = None if label is None else self.classes.index(label)
-        images, classes = self._draw(model, count, seed, only, truncation)
+        images, classes = self._painter(model).draw(count, seed, only, truncation)
         return images, None if classes is None else [self.classes[number] for number in classes]
 
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
@@ -304,7 +267,7 @@ class ImageGeneration(Task):
         half, other = (samples.store.images(np.sort(part)) for part in (rows[::2], rows[1::2]))
         judge = evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), half)
         features = judge(other)
-        images, _ = self._draw(model, len(half), self.pipeline.seed + 1)
+        images, _ = self._painter(model).draw(len(half), self.pipeline.seed + 1)
         figures = evaluation.generation_metrics(judge(images), features, settings.neighbours) | {"diversity": evaluation.diversity(judge(images), features)}
         real = evaluation.generation_metrics(judge.real, features, settings.neighbours) | {"diversity": evaluation.diversity(judge.real, features)}
         about = [f"{len(images):,} generated images against one half of the real ones; real images: the other half against the same", f"by {features.shape[1]} features of {features_name(self.pipeline.evaluation.features)}"]
@@ -330,28 +293,8 @@ class ImageGeneration(Task):
     def _classes_of(self, rows: np.ndarray) -> np.ndarray | None:
         return datasets.encode_labels(self.samples.frame.loc[rows], self.classes) if self.classes else None
 
-    def _draw(self, model, count: int, seed: int, only: int | None = None, truncation: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Images, and the number of the class of each, None without classes; `only` is that of all."""
-        noise = models.draw_noise(count, self.pipeline.model.latent, seed, truncation)
-        if not self.groups["shares"]:
-            return models.generate_images(model, noise), None
-        groups = self._draw_groups(count, seed, only)
-        return models.generate_images(model, noise, groups), np.array(self.groups["classes"])[groups] if self.classes else None
-
-    def _draw_groups(self, count: int, seed: int, only: int | None = None) -> np.ndarray:
-        """Groups as frequent as in training; with `only` those of one class."""
-        shares, classes = np.array(self.groups["shares"]), np.array(self.groups["classes"])
-        shares = shares if only is None else np.where(classes == only, shares, 0.0)
-        return models.draw_classes(count, shares / shares.sum(), seed)
-
-    def _grid(self, model) -> tuple[np.ndarray, list[str] | None]:
-        """Images of noise that is always the same; with classes, as many of each of the first ones, and their names."""
-        names, seed = self.classes[:_PER_CLASS], self.pipeline.seed
-        if not names:
-            return self._draw(model, _SAMPLES, seed)[0], None
-        noise = models.draw_noise(_PER_CLASS * len(names), self.pipeline.model.latent, seed)
-        groups = [self._draw_groups(_PER_CLASS, seed, number) for number in range(len(names))]
-        return models.generate_images(model, noise, np.concatenate(groups)), names
+    def _painter(self, model) -> Painter:
+        return Painter(model, self.pipeline.model.latent, self.classes, self.groups)
 
     @cached_property
     def _judge(self) -> "evaluation.Judge":

@@ -1,10 +1,86 @@
-"""What generated images are compared by: the bundled backbone, or the classifier of an earlier run."""
+"""What draws images by a trained generator, and what generated images are compared by."""
 
 from pathlib import Path
 
-from tfpipelines import models
+import numpy as np
+
+from tfpipelines import evaluation, models, training
 from tfpipelines.errors import ConfigError
 from tfpipelines.runs import read_json
+
+SAMPLES = 64  # images that a run leaves, and of a sheet without classes
+_ROWS, _STEPS = 8, 11  # of the ways from one noise to another
+_PER_CLASS = 10  # images of a sheet with classes, and classes
+
+
+class Painter:
+    """Draws by a generator that is told of groups, or of nothing.
+
+    Args:
+        model: of a `models.GeneratorArtifact`.
+        latent: numbers of noise.
+        classes: names of the classes; [] without.
+        groups: what the generator is told of: `shares` of the training images, and the number of the class of each (0 without
+            classes); empty lists where it is told nothing.
+    """
+
+    def __init__(self, model, latent: int, classes: list[str], groups: dict[str, list]):
+        self.model, self.latent, self.classes = model, latent, classes
+        self._shares, self._classes = np.array(groups["shares"]), np.array(groups["classes"], np.int64)
+
+    def draw(self, count: int, seed: int, only: int | None = None, truncation: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Images, uint8, and the number of the class of each, None without classes; the first ones are the same for every count.
+
+        Args:
+            only: the number of the class of all; None: as frequent as in training.
+            truncation: see `models.draw_noise`.
+        """
+        noise, groups = models.draw_noise(count, self.latent, seed, truncation), self._groups(count, seed, only)
+        return models.generate_images(self.model, noise, groups), self._classes[groups] if self.classes else None
+
+    def grid(self, seed: int) -> tuple[np.ndarray, list[str] | None]:
+        """Images of noise that is always the same; with classes, as many of each of the first ones, and their names."""
+        names = self.classes[:_PER_CLASS]
+        if not names:
+            return self.draw(SAMPLES, seed)[0], None
+        groups = [self._groups(_PER_CLASS, seed, number) for number in range(len(names))]
+        return models.generate_images(self.model, models.draw_noise(_PER_CLASS * len(names), self.latent, seed), np.concatenate(groups)), names
+
+    def between(self, seed: int) -> tuple[np.ndarray, list[str]]:
+        """Images on the way from one noise to another, uint8 (rows, steps, height, width, channels), and the class of each row."""
+        rows = min(_ROWS, len(self.classes) or _ROWS)
+        noise = models.noise_between(rows, _STEPS, self.latent, seed).reshape(rows * _STEPS, self.latent)
+        groups = [self._groups(1, seed, number) for number in range(rows)] if self.classes else [self._groups(rows, seed)]
+        told = None if groups[0] is None else np.repeat(np.concatenate(groups), _STEPS)
+        images = models.generate_images(self.model, noise, told)
+        return images.reshape(rows, _STEPS, *images.shape[1:]), self.classes[:rows]
+
+    def show(self, folder: Path, history: list[dict], kid: str, frames: int, seed: int) -> None:
+        """Writes what a run shows of its model, and how it came about.
+
+        Args:
+            folder: of the run.
+            history: rows of history.csv.
+            kid: name of the distance in them.
+            frames: most pictures of the animation.
+        """
+        plots, progress = folder / "plots", folder / training.PROGRESS
+        evaluation.plot_samples(plots / "samples.png", *self.grid(seed))
+        evaluation.plot_interpolation(plots / "interpolation.png", *self.between(seed))
+        pictures = [(f"epoch {row['epoch']}, kid {row[kid]:.3g}", progress / f"epoch-{row['epoch']:04d}.png") for row in history]
+        pictures = [(title, file) for title, file in pictures if file.is_file()]
+        if pictures:
+            evaluation.write_animation(plots / "progress.gif", pictures, frames)
+        (folder / "samples").mkdir(exist_ok=True)
+        images, classes = self.draw(SAMPLES, seed)
+        evaluation.write_samples(folder / "samples", images, None if classes is None else [self.classes[number] for number in classes])
+
+    def _groups(self, count: int, seed: int, only: int | None = None) -> np.ndarray | None:
+        """Groups as frequent as in training, with `only` those of one class; None where the generator is told nothing."""
+        if not len(self._shares):
+            return None
+        shares = self._shares if only is None else np.where(self._classes == only, self._shares, 0.0)
+        return models.draw_classes(count, shares / shares.sum(), seed)
 
 
 def features_run(named: str) -> Path | None:

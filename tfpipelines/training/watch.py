@@ -34,12 +34,12 @@ class Watch(keras.callbacks.Callback):
         super().__init__()
         self.draw, self.sheet, self.judge, self.held, self.count, self.neighbours = draw, sheet, judge, held, count, neighbours
         self.prefix, self.load, self.folder, self.note, self.seed = prefix, load, folder, note, seed
-        self.collapsed, self.seconds = False, 0.0
+        self.collapsed = False
         (folder / PROGRESS).mkdir(exist_ok=True)
 
     def get_state(self) -> dict:
         """What a checkpoint must hold."""
-        return {"collapsed": self.collapsed, "seconds": self.seconds}
+        return {"collapsed": self.collapsed}
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
@@ -61,7 +61,6 @@ class Watch(keras.callbacks.Callback):
             logs[f"{self.prefix}{name}"] = value
         self._alarm(epoch + 1, figures["diversity"])
         logs["measuring"] = time.perf_counter() - began
-        self.seconds += logs["measuring"]
 
     def _alarm(self, epoch: int, diversity: float) -> None:
         collapsed = diversity < evaluation.COLLAPSE
