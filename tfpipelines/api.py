@@ -14,6 +14,8 @@ from .result import Run, verified_model
 from .runs import START, RunFolder, atomic_write, read_json
 from .tasks import SCHEMAS, new_task
 
+_WEIGHTS = ("model.keras", "discriminator.keras")  # files of a run that another one may start from
+
 
 def run(
     pipeline: str,
@@ -53,8 +55,8 @@ def run(
     with folder.locked():
         folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
         atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
-        for path in origin.parent.glob("*.keras") if origin else ():
-            if not path.name.startswith(START):
+        for path in [origin.parent / name for name in _WEIGHTS] if origin else ():
+            if path.is_file() and not path.is_symlink():
                 atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
         observer.started(folder, resolved)
         for note in notes:

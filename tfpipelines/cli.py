@@ -287,12 +287,15 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
 
     from . import api
     from .errors import ConfigError
+    from .result import empty_folder
 
     if not (out or grid):
         raise click.UsageError("Say where to: --out DIR, --grid FILE.png, or both.")
     if grid and Path(grid).suffix.lower() != ".png":
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
     loaded = api.load(run)
+    if out:
+        empty_folder(out)
     _mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     images, labels = loaded.generate(count, seed, label, truncation)

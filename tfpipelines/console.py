@@ -17,7 +17,7 @@ from .observer import Observer
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
-_ADVERSARIAL = ("discriminator_loss", "generator_loss", "kid", "val_kid", "val_diversity")
+_ADVERSARIAL = ("discriminator_loss", "generator_loss", "kid", "val_kid", "diversity", "val_diversity")
 _BY_CLASS = ("precision", "recall", "f1")  # of a classifier
 _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
@@ -142,7 +142,7 @@ class Terminal(Observer):
 def print_metrics(metrics: dict[str, Any]) -> None:
     """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
     out = _console(sys.stdout)
-    parts = [part for part in ("validation", "test") if part in metrics]
+    parts = [part for part in ("train", "validation", "test") if part in metrics]
     beside = metrics.get("baselines", {})
     table = Table("metric", *parts, *(["95% interval (test)"] if metrics.get("intervals") else []), *beside)
     for name in dict.fromkeys(name for part in parts for name in metrics[part]):

@@ -152,22 +152,16 @@ class Run:
     def save_generated(self, folder: str | Path, images, labels) -> None:
         """Writes what `generate` gave as PNG files 00000.png, ..., and samples.csv, which names them and their classes.
 
+        Args:
+            folder: made if missing.
+
         Raises:
             ConfigError: if the folder holds anything.
             ResourceError: if it cannot be written.
         """
-        self._require_generator()
-        folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            taken = any(folder.iterdir())
-        except OSError as error:
-            raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
-        if taken:
-            raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
         from .evaluation import write_samples
 
-        write_samples(folder, images, labels)
+        write_samples(empty_folder(folder), images, labels)
 
     def _require_generator(self) -> None:
         if not hasattr(task_class(self.pipeline.task), "generate"):
@@ -247,6 +241,24 @@ class Run:
 
         with memory_errors():
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
+
+
+def empty_folder(path: str | Path) -> Path:
+    """The folder, made if it is missing.
+
+    Raises:
+        ConfigError: if it holds anything.
+        ResourceError: if it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
+    if taken:
+        raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
+    return folder
 
 
 def verified_model(folder: RunFolder) -> Path:

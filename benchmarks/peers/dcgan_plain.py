@@ -1,7 +1,10 @@
 """A plain DCGAN on digits for a given time, judged by a digit classifier trained here: inception score and Frechet distance
 in the classifier's 128 features, 2,000 samples against 2,000 real ones. dcgan_plain.py SECONDS [SEED]
 judge(images): images float32 (n, 28, 28, 1) in [-1, 1] -> (inception score, Frechet distance)."""
-import pathlib, sys, time
+import pathlib
+import sys
+import time
+
 import keras
 import numpy as np
 import tensorflow as tf

@@ -22,6 +22,7 @@ from tfpipelines.config.autoencoders import (
     VariationalRows,
 )
 from tfpipelines.config.finetune import FinetunedImages, FinetunedTexts
+from tfpipelines.config.gan import DCGAN, DenseGAN
 from tfpipelines.config.images import Augment
 from tfpipelines.config.networks import CNN, MLP, ResNet
 from tfpipelines.config.text_networks import GRU, LSTM, RNN, BagOfWords, BiLSTM, TextCNN, Transformer
@@ -73,6 +74,27 @@ def test_autoencoders_have_the_builders_arguments_and_defaults(section):
         assert plain.pop("centered") is False  # of windows alone
     assert plain == fields
     assert scoring >= set(section.model_fields) & set(inspect.signature(DetectorArtifact).parameters)
+
+
+@pytest.mark.parametrize("section", [DCGAN, DenseGAN])
+def test_gans_have_the_builders_arguments_and_defaults(section):
+    parameters = inspect.signature(models.GANS[section.model_fields["name"].default]).parameters.items()
+    plain = {key: parameter.default for key, parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and key not in ("image_shape", "classes")}
+    of_the_task = ("name", "conditional", "clusters")
+    assert plain == {key: field.default for key, field in section.model_fields.items() if key not in of_the_task}
+
+
+@pytest.mark.parametrize("network", ["dcgan", "gan"])
+def test_every_choice_of_generation_can_be_written_on_the_command_line(network):
+    schema = SCHEMAS["dcgan"]
+    section = {"dcgan": DCGAN, "gan": DenseGAN}[network]
+    found = [pair for part in ("data", "train", "evaluation") for pair in fields(schema.model_fields[part].annotation, f"{part}.")] + list(fields(section, "model."))
+    assert ("train.loss", "hinge") in found and ("train.diff_augment", "cutout") in found and ("model.initializer", "normal") in found
+    for key, value in found:
+        loaded = config.load("dcgan", [f"model.name={network}", f"{key}={value}"], schemas=SCHEMAS).pipeline
+        for part in key.split("."):
+            loaded = getattr(loaded, part)
+        assert loaded == ((value,) if key == "train.diff_augment" else value), key
 
 
 def test_scoring_has_the_artifacts_defaults():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tfpipelines import datasets
-from tfpipelines.datasets.pictures import image_groups
+from tfpipelines.datasets.pictures import image_groups, told_groups
 from tfpipelines.datasets.store import store_array
-from tfpipelines.errors import DataError
+from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.models import ImageFront
 
 from ..conftest import write_photos
@@ -45,11 +45,13 @@ def test_labels_that_are_asked_for_must_be_there(tmp_path, digits):
 
 
 def test_too_few_images_are_told(tmp_path, digits):
-    root = write_photos(tmp_path / "few", digits, {"zero": 0}, 15)
+    root = write_photos(tmp_path / "few", digits, {"zero": 0}, 30)
+    with pytest.raises(DataError, match="only 2 images"):
+        read(write_photos(tmp_path / "two", digits, {"zero": 0}, 2))
     findings = datasets.Findings()
     frame, _ = read(root)
     datasets.check_pictures(datasets.Samples(frame), False, "warn", findings)
-    assert [finding.code for finding in findings.of("error")] == ["few", "few", "few"]
+    assert [finding.code for finding in findings.of("error")] == ["few", "few"]
     frame, _ = read("sample:digits", labelled=True)
     findings = datasets.Findings()
     assert datasets.check_pictures(datasets.Samples(frame), True, "warn", findings) == [str(number) for number in range(10)] and not findings.entries
@@ -77,10 +79,27 @@ def test_batches_are_a_function_of_seed_and_step(digits):
     assert set(batches(digits, 0, 1)[0]) == {"images", "noise"}
 
 
+def test_what_a_generator_is_told_of():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [60, 30, 30])
+    pixels = rng.standard_normal((120, 20)).__getitem__
+    assert told_groups(None, 120, 1, pixels, 0) == (None, {"shares": [], "classes": []})
+    told, groups = told_groups(labels, 120, 1, pixels, 0)
+    assert np.array_equal(told, labels) and groups == {"shares": [0.5, 0.25, 0.25], "classes": [0, 1, 2]}
+    told, groups = told_groups(labels, 120, 2, pixels, 0)
+    assert np.array_equal(told // 2, labels) and len(set(told)) == 6 and groups["classes"] == [0, 0, 1, 1, 2, 2]
+    assert sum(groups["shares"][:2]) == pytest.approx(0.5) and groups["shares"] == (np.bincount(told) / 120).tolist()
+    told, groups = told_groups(None, 120, 4, pixels, 0)
+    assert set(told) == {0, 1, 2, 3} and groups["classes"] == [0, 0, 0, 0]
+    with pytest.raises(ConfigError, match="only 30 training images of one class"):
+        told_groups(labels, 120, 8, pixels, 0)
+
+
 def test_groups_are_images_that_look_alike():
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1, 2], 30)
     pixels = rng.standard_normal((90, 50)) * 0.1 + 3.0 * rng.standard_normal((3, 50))[truth]
-    groups = image_groups(pixels, 3, 0)
+    groups = image_groups(pixels.__getitem__, np.arange(90), 3, 0)
     assert len({(one, other) for one, other in zip(truth, groups)}) == 3
-    assert np.array_equal(groups, image_groups(pixels, 3, 0))
+    assert np.array_equal(groups, image_groups(pixels.__getitem__, np.arange(90), 3, 0))
+    assert set(image_groups(np.ones((90, 5)).__getitem__, np.arange(90), 3, 0)) == {0}  # all alike

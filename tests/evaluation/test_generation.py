@@ -48,13 +48,18 @@ def test_precision_and_recall_tell_bad_images_from_missing_ones(rng):
 
 def test_nearest_and_copies(rng):
     training = rng.standard_normal((1200, 20))
-    distances, places = nearest(training[:5] + 0.001, training)
-    assert list(places) == [0, 1, 2, 3, 4] and distances.max() < 0.01
-    own, places = nearest(training, training, own=True)
-    assert own.min() > 0.1 and not (places == np.arange(1200)).any()
-    unseen = nearest(rng.standard_normal((300, 20)), training)[0]
+    blocks = [training[:700], training[700:]]
+    distances, places = nearest(training[698:703] + 0.001, blocks)
+    assert list(places) == [698, 699, 700, 701, 702] and distances.max() < 0.01
+    some = np.array([3, 699, 700, 1100])
+    own, places = nearest(training[some], blocks, own=some)
+    assert own.min() > 0.1 and not (places == some).any()
+    unseen = nearest(rng.standard_normal((300, 20)), blocks)[0]
     made = np.concatenate([rng.standard_normal((50, 20)), training[:10] + 0.01])
-    assert list(np.flatnonzero(evaluation.copies(nearest(made, training)[0], unseen))) == list(range(50, 60))
+    for usual in (unseen, np.concatenate([unseen, np.zeros(30)])):  # also where some of the unseen ones have been trained on after all
+        assert list(np.flatnonzero(evaluation.copies(nearest(made, blocks)[0], usual))) == list(range(50, 60))
+        assert evaluation.usual_distance(usual) == np.median(unseen)
+    assert evaluation.copies(np.array([0.0, 0.1]), np.zeros(5)).tolist() == [True, False]
 
 
 def test_diversity_sees_a_collapse_within_classes(rng):

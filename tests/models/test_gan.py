@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines import models
+from tfpipelines.errors import DivergedError
 from tfpipelines.models.dcgan import dcgan, dense_gan
 from tfpipelines.models.diff_augment import diff_augment
 from tfpipelines.models.gan import GAN
@@ -56,10 +57,22 @@ def test_sides_that_cannot_be_are_refused(shape):
         dcgan(shape)
 
 
-def test_filters_are_one_number_or_one_for_each_map():
-    assert [layer.filters for layer in dcgan((28, 28, 1), generator_filters=(5, 7)).generator.layers if isinstance(layer, keras.layers.Conv2DTranspose)] == [5, 1]
-    with pytest.raises(ValueError, match="2 numbers for 4 maps"):
-        dcgan((64, 64, 1), generator_filters=(5, 7))
+@pytest.mark.parametrize(("side", "filters", "widths"), [(28, (5, 7), [5, 7]), (64, (5, 7), [5, 7, 14, 28]), (128, (200,), [200, 400, 512, 512, 512]), (12, (5, 7), [5]), (64, (600, 3), [600, 3, 6, 12])])
+def test_filters_go_on_by_doubling(side, filters, widths):
+    gan = dcgan((side, side, 1), generator_filters=filters, discriminator_filters=filters)
+    assert [layer.filters for layer in gan.discriminator.layers if isinstance(layer, keras.layers.Conv2D)] == widths
+    assert [layer.filters for layer in gan.generator.layers if isinstance(layer, keras.layers.Conv2DTranspose)] == [*widths[::-1][1:], 1]
+
+
+def test_a_saved_gan_comes_back(tmp_path):
+    gan = dcgan((8, 8, 1), 3, r1=0.3, augment=("color",), spectral_normalization=True, **SMALL)
+    gan.save(tmp_path / "gan.keras")
+    again = keras.saving.load_model(tmp_path / "gan.keras")
+    assert (again.r1, again.augment, again.loss_name, again.name) == (0.3, ("color",), "non-saturating", "dcgan")
+    assert all(np.array_equal(one, other) for one, other in zip(gan.get_weights(), again.get_weights(), strict=True))
+    x = batch(classes=3)
+    x["labels"] = keras.ops.convert_to_tensor(x["labels"])
+    np.testing.assert_allclose(gan(x), again(x), atol=1e-6)
 
 
 def test_the_papers_details():
@@ -161,6 +174,8 @@ def test_diff_augment_moves_cuts_and_lets_gradients_pass():
         x = tf.Variable(images)
         loss = tf.reduce_sum(diff_augment(x, draws, ("color", "translation", "cutout")))
     assert float(tf.norm(tape.gradient(loss, x))) > 0
+    half = diff_augment(keras.ops.cast(images, "bfloat16"), np.full((4, 8), 0.9999, "float32"), ("translation", "cutout"))
+    assert keras.backend.standardize_dtype(half.dtype) == "bfloat16" and np.isfinite(np.asarray(keras.ops.cast(half, "float32"))).all()
     with pytest.raises(ValueError, match="color, translation, cutout"):
         diff_augment(images, draws, ("rotation",))
 
@@ -210,6 +225,24 @@ def test_the_artifact_is_plain_keras_and_draws_the_same(tmp_path):
     assert drawn.dtype == np.uint8 and np.array_equal(drawn, np.rint(levels).astype(np.uint8))
 
 
+def test_images_that_are_no_numbers_are_refused():
+    gan = dcgan((8, 8, 1), **SMALL)
+    gan.generator.layers[-1].bias.assign([np.nan])
+    with pytest.raises(DivergedError):
+        generate_images(GeneratorArtifact(gan, {}).model, draw_noise(3, 6, 0))
+
+
+def test_the_penalty_passes_through_fused_normalization():
+    """Gradients of gradients: of the kernel, and of Keras' own normalization."""
+    weights = []
+    for fused in (False, True):
+        gan = compiled(dcgan((8, 8, 1), dropout=0.0, r1=1.0, r1_interval=1, discriminator_normalization="batch", fused=fused, generator_filters=(4, 4), discriminator_filters=(4, 4), latent=6, seed=0))
+        gan.train_step(batch())
+        weights.append(gan.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
 def test_what_is_drawn_hangs_on_the_seed_and_not_on_the_count():
     noise = draw_noise(2000, 8, 3)
     assert np.array_equal(noise[:10], draw_noise(10, 8, 3)) and not np.array_equal(noise[:10], draw_noise(10, 8, 4))
@@ -229,5 +262,7 @@ def test_the_way_between_two_noises_keeps_their_length():
     ends = draw_noise(8, 64, 0)
     np.testing.assert_allclose(way[:, 0], ends[:4], atol=1e-5)
     np.testing.assert_allclose(way[:, -1], ends[4:], atol=1e-5)
+    straight = noise_between(6, 5, 1, 0)  # of one number: the same direction, or the opposite one
+    assert abs(straight).max() <= abs(draw_noise(12, 1, 0)).max() and np.allclose(straight[:, 0], draw_noise(12, 1, 0)[:6], atol=1e-5)
     lengths = np.linalg.norm(way, axis=-1)
     assert lengths.min() > 0.8 * np.linalg.norm(ends, axis=-1).min()

@@ -1,6 +1,8 @@
 """The task dcgan, on real data and small networks."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer
-from tfpipelines.errors import ConfigError, DataError, DivergedError
+from tfpipelines.errors import ConfigError, DataError, DivergedError, Interrupted
 
 from ..conftest import write_photos
 from .test_contract import SMALL_GAN
@@ -38,8 +40,8 @@ def test_a_run_is_measured_seen_and_used(small, tfpipe):
     assert all({"val_fid", "val_precision", "val_recall", "val_diversity", "generator_loss", "discriminator_loss", "measuring"} <= set(row) for row in watcher.rows)
     metrics = run.metrics
     assert metrics["validation"]["kid"] == pytest.approx(min(kids))  # the best epoch by the kernel distance of validation images
-    assert set(metrics["test"]) == {"kid", "fid", "precision", "recall", "diversity", "nearest", "copies"} == set(metrics["baselines"]["real images"])
-    assert metrics["baselines"]["real images"]["kid"] < metrics["test"]["kid"]  # four steps are no digits yet
+    assert set(metrics["test"]) == {"kid", "fid", "precision", "recall", "diversity", "nearest", "copies"} == set(metrics["baselines"]["real images (test)"])
+    assert metrics["baselines"]["real images (test)"]["kid"] < metrics["test"]["kid"]  # four steps are no digits yet
     assert metrics["intervals"]["kid"][0] < metrics["test"]["kid"] < metrics["intervals"]["kid"][1]
     assert "32 generated images (seed 1) against 32 of the test part" in metrics["about"][0]
     sheets = sorted(path.name for path in (run.folder / "progress").iterdir())
@@ -74,7 +76,7 @@ def test_a_run_is_measured_seen_and_used(small, tfpipe):
     assert result.code == 2 and "tfpipe generate" in result.err
     result = tfpipe("evaluate", run.folder, "sample:digits", "--json")
     figures = json.loads(result.out)
-    assert figures["samples"] == 1000 and figures["test"]["kid"] > figures["baselines"]["real images"]["kid"]
+    assert figures["samples"] == 64 and figures["test"]["kid"] > figures["baselines"]["real images"]["kid"]
 
 
 def test_another_task_generates_nothing(tiny_classifier):
@@ -91,6 +93,32 @@ def test_a_run_goes_on_from_both_networks_of_another(small):
     for name in ("model.keras", "discriminator.keras"):
         before, after = (tfpipelines.models.load_artifact(run.folder / name).model.trainable_weights for run in (first, second))
         assert all(np.allclose(one, other, atol=1e-5) for one, other in zip(before, after, strict=True)), name
+
+
+def test_both_networks_optimizers_and_averages_survive_an_interruption(small):
+    """In the middle of an epoch, with everything that has a state: the last checkpoint holds the same bits, and all figures and pictures are the same."""
+    overrides = [*small, "train.epochs=3", "train.steps_per_epoch=6", "train.diff_augment=[color,translation]", "train.r1_interval=4", "train.ema=0.9", "train.clip_norm=1", "train.discriminator_learning_rate=2e-3", "train.schedule=plateau", "train.decay_epochs=1", "model.spectral_normalization=true", "data.augment.translate=0.1", "train.steps_per_execution=1"]
+
+    class Stop(Observer):
+        def step(self, epoch, done, total):
+            if (epoch, done) == (2, 3):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    whole = tfpipelines.run("dcgan", overrides, observer=Observer())
+    with pytest.raises(Interrupted):
+        tfpipelines.run("dcgan", overrides, observer=Stop(), name="stopped")
+    stopped = tfpipelines.resume("runs/stopped", observer=Observer())
+    for one, other in zip(*(sorted((run.folder / "checkpoints").glob("*.npz")) for run in (whole, stopped)), strict=True):
+        with np.load(one) as first, np.load(other) as second:
+            names = {name.split("/")[0] for name in first.files}
+            assert {"model", "optimizer", "metric"} < names and any(name.startswith("callback") for name in names)
+            assert all(np.array_equal(first[name], second[name]) for name in first.files) and first.files == second.files
+    history = [pd.read_csv(run.folder / "history.csv").drop(columns=["seconds", "measuring"]) for run in (whole, stopped)]
+    pd.testing.assert_frame_equal(*history, check_exact=True)
+    assert whole.metrics["test"] == stopped.metrics["test"]
+    for path in ("progress/epoch-0003.png", "plots/progress.gif", "plots/nearest.png", "samples/00007.png", "discriminator.keras"):
+        one, other = (run.folder / path for run in (whole, stopped))
+        assert one.is_file() and (path.endswith(".keras") or one.read_bytes() == other.read_bytes()), path
 
 
 def test_colour_without_labels_on_what_is_not_square(tmp_path, small):
@@ -115,7 +143,6 @@ def test_colour_without_labels_on_what_is_not_square(tmp_path, small):
         (["data.size=256"], "from 8 to 128"),
         (["train.loss=wasserstein"], "non-saturating"),
         (["train.precision=mixed_float16"], "mixed_bfloat16"),
-        (["model.generator_filters=[4,8,16]"], "3 numbers for 2 maps"),
         (["model.clusters=500"], "model.clusters"),
         (["evaluation.features=nowhere"], "no run of an image classifier"),
     ],
@@ -142,6 +169,20 @@ def test_a_collapse_is_told_when_it_begins(tmp_path, small):
     assert all(row["val_diversity"] < 0.5 for row in watcher.rows)
     assert len([note for note in watcher.notes if "collapse" in note]) == 1  # once, though it lasts
     assert any("collapsed in 2 of 2 epochs" in line for line in run.metrics["about"])
+
+
+def test_without_held_out_images_training_ones_are_compared_and_nothing_is_claimed(tmp_path, digits, small):
+    np.savez(tmp_path / "all.npz", x=digits["x"][:80])
+    watcher = Notes()
+    run = tfpipelines.run("dcgan", [*small, f"data.path={tmp_path / 'all.npz'}", "model.conditional=false", "data.validation=0", "data.test=0", "data.limit=null", "train.schedule=plateau", "train.decay_epochs=1", "train.early_stopping=1", "train.learning_rate=1e-7", "train.epochs=9", "train.ema=null"], observer=watcher)
+    assert "kid" in watcher.rows[0] and "val_kid" not in watcher.rows[0]
+    assert len(watcher.rows) < 9  # stopped early by the distance, which such a rate cannot lower for long
+    assert set(run.metrics) >= {"train"} and "test" not in run.metrics and not run.metrics["baselines"]
+
+
+def test_clusters_within_classes_are_drawn_for_the_class(small):
+    run = tfpipelines.run("dcgan", [*small, "model.clusters=2", "data.limit=200"], observer=Observer())
+    assert run.model.input_shape[0] == (None, 64) and run.generate(6, label="4")[1] == ["4"] * 6
 
 
 def test_divergence_is_told(small):

@@ -44,14 +44,14 @@ class Adversarial(Section):
     generator_normalization: Normalization = "batch"
     discriminator_normalization: Normalization = "none"
     spectral_normalization: bool = Field(False, description="divide the discriminator's kernels by their largest singular value (Miyato et al. 2018)")
-    minibatch_deviation: Annotated[int, Field(ge=0)] = Field(4, description="samples of a group by whose deviation the discriminator sees that images are too much alike (Karras et al. 2018); 0: it does not")
+    minibatch_deviation: Annotated[int, Field(ge=0)] = Field(4, description="samples of a group by whose deviation the discriminator sees that images are too much alike (Karras et al. 2018); a batch that is no multiple is one group; 0: it does not")
 
 
 class DCGAN(Adversarial):
     """Transposed convolutions against strided ones (Radford et al. 2015)."""
 
     name: Literal["dcgan"] = "dcgan"
-    generator_filters: Counts = Field((64,), description="channels of the generator's maps, from the largest to the smallest; one number is doubled at each smaller map, 512 at most")
+    generator_filters: Counts = Field((64,), description="channels of the generator's maps, from the largest to the smallest; the last number is doubled at each further map, up to 512")
     discriminator_filters: Counts = Field((64,), description="the same of the discriminator")
     discriminator_units: Annotated[Counts, Field(description="width of dense layers between the discriminator's last map and its answer")] = (256,)
     kernel_size: Count = 4
@@ -77,7 +77,7 @@ class AdversarialTrain(Training):
     """How the two networks are trained against each other, one step each by the same batch."""
 
     epochs: Count = 30
-    steps_per_epoch: first_of(Auto, Count) = Field("auto", description="steps between two looks at the images; auto: once through the data, but 500 at least")
+    steps_per_epoch: first_of(Auto, Count) = Field("auto", description="steps of an epoch, from one look at the images to the next; auto: once through the data, but 500 at least")
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adam"
     learning_rate: Positive = Field(5e-4, description="the highest rate of the generator's schedule")
     discriminator_learning_rate: Positive | None = Field(None, description="of the discriminator's; null: the same")
@@ -86,7 +86,7 @@ class AdversarialTrain(Training):
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     loss: Literal["non-saturating", "hinge"] = "non-saturating"
     label_smoothing: Fraction = Field(0.1, description="with non-saturating: 1 minus the target of real images (one-sided)")
-    r1: NonNegative = Field(0.1, description="weight of the gradient penalty at real images (Mescheder et al. 2018); 0: none")
+    r1: NonNegative = Field(0.1, description="weight of the gradient penalty at real images, as the discriminator sees them (Mescheder et al. 2018); 0: none")
     r1_interval: Count = Field(16, description="steps from one penalty to the next")
     diff_augment: Augmentations = Field((), description="differentiable augmentation of real and generated images: color, translation, cutout (Zhao et al. 2020)")
 
@@ -98,4 +98,4 @@ class GenerationEvaluation(Section):
     samples: Annotated[int, Field(ge=16)] = Field(1000, description="images generated for the figures of the end, at most as many as there are to train on")
     epoch_samples: Annotated[int, Field(ge=16)] = Field(500, description="the same for those of each epoch")
     neighbours: Count = Field(3, description="which nearest neighbour bounds the manifold of precision and recall")
-    frames: Count = Field(60, description="most pictures of the animation")
+    frames: Annotated[int, Field(ge=2)] = Field(60, description="most pictures of the animation")

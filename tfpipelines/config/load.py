@@ -83,7 +83,7 @@ def anchored(pipeline: Pipeline) -> Pipeline:
     named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
     files = {field: str(Path(value).expanduser().absolute()) for field, value in named.items() if value and is_path(value)}
     features = getattr(pipeline.evaluation, "features", "")
-    runs = {"features": str(Path(features).expanduser().absolute())} if features not in ("", "backbone") else {}
+    runs = {"features": str(Path(features).expanduser().resolve())} if features not in ("", "backbone") else {}
     parts = {"data": changes, "model": files, "evaluation": runs}
     return pipeline.model_copy(update={part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()})
 

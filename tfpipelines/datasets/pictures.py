@@ -1,5 +1,7 @@
 """Images to be learned by a generator, with or without labels, and the batches it is trained by."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from ..errors import ConfigError, DataError, counted
@@ -65,6 +68,8 @@ def read_pictures(
         if locate(path).is_dir():
             table = _files(table, layout)
     findings.entries += table.findings.entries
+    if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
+        raise DataError(f"{path} has only {counted(len(table.frame), 'image')}.", "A generator needs hundreds to be any good.")
     return split_and_limit(table, validation=validation, test=test, folds=None, limit=limit, seed=seed, splitting=splitting, findings=findings)
 
 
@@ -89,45 +94,55 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
     frame = samples.frame
     if frame["split"].isna().any():  # they could not be split, and a finding says why
         return []
-    classes = check_classes(frame, findings)
-    if not labelled:
-        findings.entries[:] = [entry for entry in findings.entries if entry.code != "one_class"]
+    if labelled:
+        classes = check_classes(frame, found := Findings())
+        findings.entries += [entry for entry in found.entries if entry.code != "one_class"]
+        if len(classes) == 1:
+            findings.add("one_class", "error", f"The training images are all of one class, {classes[0]!r}", "Learn without labels: model.conditional=false.")
+    elif not (frame["split"] == "test").any():
+        findings.add("no_test", "note", "There is no test part, so the figures will be of the validation part")
     for split in ("train", "validation", "test"):
         count = int((frame["split"] == split).sum())
-        if split == "train" and 0 < count < _LEAST:
-            findings.add("few", "error", f"There are only {counted(count, 'training image')}", f"A generator needs {_LEAST} at least, and hundreds to be any good.")
-        elif 0 < count < _LEAST:
-            findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part, by which generated ones are to be measured", f"Give {_LEAST} at least, or leave the part out: data.{split}=0.")
+        if count < _LEAST and (count or split == "train"):
+            remedy = "A generator needs hundreds to be any good." if split == "train" else f"Give {_LEAST} at least, or leave the part out: data.{split}=0 where it was cut off here, else move its images into the training part."
+            findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
         elif split != "train" and 0 < count < 100:
-            findings.add("few_to_measure", "warning", f"Figures by {counted(count, 'image')} in the {split} part are rough", "Compare them with real against real alone")
+            findings.add("few_to_measure", "warning", f"Figures by {counted(count, 'image')} in the {split} part are rough", "Compare them with those of real images alone")
+        elif split == "validation" and not count:
+            findings.add("no_validation", "warning", "There is no validation part: the epoch is chosen by images that were trained on, so copies look best", "Set data.validation=0.15")
     if "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return classes if labelled else []
 
 
-def image_groups(pixels: np.ndarray, count: int, seed: int) -> np.ndarray:
+def image_groups(pixels: Callable[[np.ndarray], np.ndarray], places: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Groups of images that look alike, by k-means of their first principal components, int64 (images,).
 
     Args:
-        pixels: float (images, numbers).
-        count: groups; at least one image is in each.
+        pixels: function of positions to float (positions, numbers).
+        places: positions of the images.
+        count: groups; where fewer images differ, some stay empty.
     """
     rng = np.random.default_rng([seed, 4])
-    some = np.sort(rng.choice(len(pixels), min(len(pixels), _MOST_TO_GROUP), replace=False))
+    some = np.sort(rng.choice(places, min(len(places), _MOST_TO_GROUP), replace=False))
     with threadpool_limits(1):  # so that sums are made in one order
-        projection = PCA(min(_COMPONENTS, pixels.shape[1], len(some)), svd_solver="full").fit(pixels[some])
-        groups = KMeans(count, n_init=4, random_state=seed).fit(projection.transform(pixels[some]))
-        return groups.predict(projection.transform(pixels)).astype(np.int64)
+        content = pixels(some)
+        projection = PCA(min(_COMPONENTS, *content.shape), svd_solver="covariance_eigh").fit(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of images that are all alike
+            groups = KMeans(count, n_init=4, random_state=seed).fit(projection.transform(content))
+        blocks = [places[start : start + _MOST_TO_GROUP] for start in range(0, len(places), _MOST_TO_GROUP)]
+        return np.concatenate([groups.predict(projection.transform(pixels(block))) for block in blocks]).astype(np.int64)
 
 
-def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: np.ndarray | None, seed: int) -> tuple[np.ndarray | None, dict[str, list]]:
+def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: Callable[[np.ndarray], np.ndarray], seed: int) -> tuple[np.ndarray | None, dict[str, list]]:
     """What a generator is told of each training image.
 
     Args:
         labels: class number of each, int (count,); None without classes.
         count: of images.
         clusters: groups of each class, or of all images without classes; 1: no division.
-        pixels: of the images, float (count, numbers), by which they are divided.
+        pixels: function of positions among the images to float (positions, numbers), by which they are divided.
 
     Returns:
         The group of each image, int64 (count,), None where nothing is told; and of the groups, those of one class in
@@ -146,7 +161,7 @@ def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: np
     told = of_class * clusters
     if clusters > 1:
         for number in range(len(sizes)):
-            told[of_class == number] += image_groups(pixels[of_class == number], clusters, seed)
+            told[of_class == number] += image_groups(pixels, np.flatnonzero(of_class == number), clusters, seed)
     shares = np.bincount(told, minlength=len(sizes) * clusters) / count
     return told, {"shares": shares.tolist(), "classes": np.repeat(np.arange(len(sizes)), clusters).tolist()}
 

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "detection_plots": ("heat_of", "plot_columns", "plot_maps", "plot_ranking", "plot_scores", "plot_series"),
         "columns": ("guilty_columns", "write_columns"),
         "folds": ("summarize_folds",),
-        "generation": ("COLLAPSE", "Held", "Judge", "copies", "diversity", "generation_metrics", "kernel_interval", "nearest", "small_pixels"),
+        "generation": ("COLLAPSE", "Held", "Judge", "copies", "diversity", "generation_metrics", "kernel_interval", "nearest", "small_pixels", "usual_distance"),
         "generation_plots": ("as_picture", "plot_interpolation", "plot_neighbours", "plot_progress", "plot_samples", "sheet", "write_animation", "write_picture", "write_samples"),
         "heat": ("Pictures", "plot_heat", "write_heat"),
         "metrics": ("classification_metrics",),

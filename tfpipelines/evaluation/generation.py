@@ -1,5 +1,6 @@
 """How good generated images are: distances between sets of features, all against the same of real images."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -106,26 +107,42 @@ def _inside(points: np.ndarray, manifold: np.ndarray, neighbours: int) -> float:
     return float(np.mean(np.concatenate([(cdist(part, manifold) <= radii).any(1) for part in _parts(points)])))
 
 
-def nearest(features: np.ndarray, training: np.ndarray, own: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest training image and its row, for each row of `features`; `own`: they are those, so not to itself."""
-    distances, places = [], []
-    for number, part in enumerate(_parts(features)):
-        table = cdist(part, training)
-        if own:
-            table[np.arange(len(part)), number * _BLOCK + np.arange(len(part))] = np.inf
-        places.append(table.argmin(1))
-        distances.append(table.min(1))
-    return np.concatenate(distances), np.concatenate(places)
+def nearest(features: np.ndarray, blocks: Iterable[np.ndarray], own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the nearest training image and its row, for each row of `features`.
+
+    Args:
+        features: float (rows, numbers).
+        blocks: of the training images, one after another, float (some, numbers) each.
+        own: where the features are training images, their rows: not compared with themselves.
+    """
+    distances, places, start = np.full(len(features), np.inf), np.zeros(len(features), np.int64), 0
+    for block in blocks:
+        table = cdist(features, block)
+        if own is not None:
+            here = np.flatnonzero((own >= start) & (own < start + len(block)))
+            table[here, own[here] - start] = np.inf
+        closest = table.argmin(1)
+        values = table[np.arange(len(features)), closest]
+        better = values < distances
+        distances[better], places[better] = values[better], start + closest[better]
+        start += len(block)
+    return distances, places
+
+
+def usual_distance(distances: np.ndarray) -> float:
+    """The median distance of unseen real images to training images; those that are among them do not count."""
+    return float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0
 
 
 def copies(distances: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Which images are copies of training images: less than half as far from one as all but 1 % of unseen real images are.
+    """Which images are copies of training images: at most half as far from one as all but 1 % of unseen real images are.
 
     Args:
         distances: of generated images to the nearest training image, (images,).
-        usual: the same of real images that were not trained on.
+        usual: the same of real images that were not trained on; those that are among the training images do not count.
     """
-    return distances < 0.5 * np.quantile(usual, _NEAR)
+    unseen = usual[usual > 0]
+    return distances <= (0.5 * np.quantile(unseen, _NEAR) if len(unseen) else 0.0)
 
 
 def diversity(features: np.ndarray, real: np.ndarray, classes: np.ndarray | None = None, real_classes: np.ndarray | None = None) -> float:
@@ -165,7 +182,7 @@ def small_pixels(images: np.ndarray) -> np.ndarray:
     side = images.shape[1]
     factor = next(factor for factor in range(1, side + 1) if side % factor == 0 and side // factor <= _COMPARED)
     small = images.reshape(len(images), side // factor, factor, side // factor, factor, -1).mean((2, 4))
-    return small.reshape(len(images), -1) / 255.0
+    return (small.reshape(len(images), -1) / 255.0).astype(np.float32)
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:

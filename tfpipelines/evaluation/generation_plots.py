@@ -152,7 +152,8 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
         if title.startswith("kernel"):
             smallest = min((value for value in (row[f"{prefix}kid"] for row in rows) if value > 0), default=1e-3)
             axis.set_yscale("symlog", linthresh=smallest, linscale=0.4)
-            axis.set_ylim(bottom=-0.5 * smallest)
+            lowest = min(reference.get("kid", 0.0), *(row[f"{prefix}kid"] for row in rows))
+            axis.set_ylim(bottom=min(-0.5 * smallest, 1.3 * lowest))
         axis.set(title=title, xlabel="epoch")
         axis.title.set_fontsize(10)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -46,26 +46,27 @@ def dcgan(
         classes: on which both are conditional; 0: on none.
         latent: numbers of noise.
         embedding: numbers that stand for a class beside the noise.
-        generator_filters, discriminator_filters: channels of the maps, from the largest to the smallest; one number is doubled at
-            each smaller map, 512 at most.
+        generator_filters, discriminator_filters: channels of the maps, from the largest to the smallest; where there are more maps
+            than numbers, the last one is doubled at each further map, up to 512; where there are fewer, the last numbers do not count.
         discriminator_units: width of dense layers between the discriminator's last map and its answer.
         kernel_size: of all convolutions, in pixels.
         generator_activation, discriminator_activation: see `layers.Builder`; `leaky_relu` has the slope 0.2.
         generator_normalization, discriminator_normalization: see `layers.Builder`.
         spectral_normalization: of the discriminator's kernels (Miyato et al. 2018).
-        minibatch_deviation: samples of a group by whose deviation the discriminator sees that images are too much alike; 0: it does not.
+        minibatch_deviation: samples of a group by whose deviation the discriminator sees that images are too much alike; a batch that
+            is no multiple is one group; 0: it does not.
         dropout: share of the discriminator's last map dropped.
         initializer: of all kernels; `normal`: N(0, 0.02) of convolutions, as in the paper, and glorot_uniform of dense layers.
         seed, fused: see `layers.Builder`.
         training: loss and all else that `gan.GAN` takes.
 
     Raises:
-        ValueError: for a side that is no multiple of 4, or not square, or if the filters are not one number for each map.
+        ValueError: for a side that is no multiple of 4, or not square.
     """
     side, channels, stages = image_shape[0], image_shape[-1], _stages(image_shape)
     common = {"initializer": initializer, "weight_decay": 0.0, "seed": seed, "fused": fused}
     build = _Players(activation=generator_activation, normalization=generator_normalization, **common)
-    widths = _widths("generator_filters", generator_filters, stages)[::-1]
+    widths = _widths(generator_filters, stages)[::-1]
     small = side // 2**stages
     noise, label = _inputs(latent, classes)
     x = build.condition(noise, label, classes, embedding)
@@ -82,7 +83,7 @@ def dcgan(
     build = _Players(activation=discriminator_activation, normalization=discriminator_normalization, spectral=spectral_normalization, **{**common, "seed": None if seed is None else seed + 1})
     image, label = _image(image_shape, classes)
     x = image
-    for number, width in enumerate(_widths("discriminator_filters", discriminator_filters, stages), 1):
+    for number, width in enumerate(_widths(discriminator_filters, stages), 1):
         bare = number == 1 or discriminator_normalization == "none"
         x = build.down(width, kernel_size, f"down{number}", bare)(x)
         x = x if number == 1 else build.normalize(x, f"down{number}_norm")  # not on the image's own statistics: Radford et al.
@@ -91,7 +92,7 @@ def dcgan(
     x = build.dropout(keras.layers.Flatten(name="flatten")(x), dropout)
     for number, width in enumerate(discriminator_units, 1):
         x = build.activate(build.dense(width, f"dense{number}", bias=True)(x), f"dense{number}_act")
-    return GAN(generator, build.discriminator(image, label, x, classes), **training)
+    return GAN(generator, build.discriminator(image, label, x, classes), name="dcgan", **training)
 
 
 def dense_gan(
@@ -210,13 +211,12 @@ def _stages(shape: tuple[int, int, int]) -> int:
     return stages
 
 
-def _widths(name: str, filters: tuple[int, ...], stages: int) -> list[int]:
+def _widths(filters: tuple[int, ...], stages: int) -> list[int]:
     """The channels of each map, from the largest to the smallest."""
-    if len(filters) == 1:
-        return [min(filters[0] * 2**stage, _MOST_FILTERS) for stage in range(stages)]
-    if len(filters) != stages:
-        raise ValueError(f"{name} has {len(filters)} numbers for {stages} maps; give one number, or one for each map")
-    return list(filters)
+    widths = list(filters[:stages])
+    while len(widths) < stages:
+        widths.append(max(widths[-1], min(2 * widths[-1], _MOST_FILTERS)))
+    return widths
 
 
 def _inputs(latent: int, classes: int):

@@ -18,6 +18,7 @@ from .reconstruction import Reconstructor, reconstructor, standardize
 
 FEATURES = "features"  # name of the layer that gives the features to be reconstructed
 _STRIDES = (4, 8, 16)  # input pixels to a place of the layers that `auto` stands for
+_LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as grey images are made when files are read
 _GRID = 8  # input pixels to a place of the grid that `auto` stands for
 
 
@@ -197,10 +198,10 @@ def classifier_features(classifier: keras.Model, size: tuple[int, int], channels
         raise ArtifactError(f"The model {classifier.name!r} has no layer of logits.", "Name the run of an image classifier.")
     inputs = x = keras.Input(input_shape, name="levels")
     if tuple(size) != tuple(input_shape[:2]):
-        x = resized(x, tuple(size), "resize")
+        x = keras.layers.Resizing(*size, interpolation="bilinear", antialias=True, name="resize")(x, training=False)
     if channels > input_shape[-1]:
         x = keras.ops.repeat(x, channels, -1)
     elif channels < input_shape[-1]:
-        x = keras.ops.mean(x, -1, keepdims=True)
+        x = keras.ops.sum(x * np.array(_LUMINANCE, np.float32), -1, keepdims=True)
     features = keras.Model(core.input, core.get_layer("logits").input, name="before_logits")
     return keras.Model(inputs, keras.layers.Flatten(name="flat")(features(x)), name="classifier_features")

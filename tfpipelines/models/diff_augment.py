@@ -24,7 +24,7 @@ def diff_augment(images, draws, kinds: tuple[str, ...]):
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise ValueError(f"augment has {unknown[0]!r}; it must be of {', '.join(KINDS)}")
-    draws = keras.ops.cast(draws, images.dtype)
+    draws = keras.ops.cast(draws, "float32")  # in half precision the largest would be 1
     if "color" in kinds:
         images = _color(images, draws[:, :3])
     if "translation" in kinds:
@@ -36,7 +36,7 @@ def diff_augment(images, draws, kinds: tuple[str, ...]):
 
 def _color(images, draws):
     ops = keras.ops
-    brightness, saturation, contrast = (draws[:, number][:, None, None, None] for number in range(3))
+    brightness, saturation, contrast = (ops.cast(draws[:, number][:, None, None, None], images.dtype) for number in range(3))
     images = images + (brightness - 0.5)
     if images.shape[-1] > 1:
         grey = ops.mean(images, -1, keepdims=True)
@@ -56,14 +56,13 @@ def _translation(images, draws):
 def _shift(draws, side: int, dtype):
     """Matrices (batch, side, side) that shift by up to an eighth of the side."""
     most = round(side * _SHIFT)
-    offsets = keras.ops.floor(keras.ops.cast(draws, "float32") * (2 * most + 1)) - most
+    offsets = keras.ops.floor(draws * (2 * most + 1)) - most
     places = keras.ops.arange(side, dtype="float32")
     return keras.ops.cast(keras.ops.equal(places[None, None, :] - places[None, :, None], offsets[:, None, None]), dtype)
 
 
 def _cutout(images, draws):
     ops = keras.ops
-    draws = ops.cast(draws, "float32")
     inside = []
     for number, side in enumerate(images.shape[1:3]):
         hole = round(side * _HOLE)

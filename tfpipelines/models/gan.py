@@ -18,12 +18,13 @@ class GAN(keras.Model):
         discriminator: images in [-1, 1], or [images, class] -> logits (batch, 1), high for real images.
         loss: `non-saturating` (Goodfellow et al. 2014) or `hinge` (Lim & Ye 2017).
         label_smoothing: with non-saturating, 1 minus the target of real images (one-sided, Salimans et al. 2016).
-        r1: weight of the penalty r1 / 2 * |gradient of the logit by the real image|^2 (Mescheder et al. 2018); 0: none.
+        r1: weight of the penalty r1 / 2 * |gradient of the logit by the real image|^2 (Mescheder et al. 2018), the image as the
+            discriminator sees it, augmented; 0: none.
         r1_interval: steps from one penalty to the next, whose weight is multiplied by it (lazy, Karras et al. 2020).
         augment: of `color`, `translation`, `cutout`: see `diff_augment`.
 
     Attributes:
-        inputs: symbolic, of the generator.
+        inputs: symbolic, of the discriminator: what a step sees of the data.
 
     A batch is a dict: `images` (batch, height, width, channels) levels 0 to 255, `noise` float32 (batch, latent), `labels` int32
     (batch,) where the networks take them, `draws` float32 (batch, 16), uniform in [0, 1), where there is augmentation.
@@ -54,7 +55,7 @@ class GAN(keras.Model):
 
     @property
     def inputs(self):
-        return self.generator.inputs
+        return self.discriminator.inputs
 
     @property
     def metrics(self):
@@ -72,6 +73,15 @@ class GAN(keras.Model):
         if backend == "jax":
             return self._jax_step(*arguments)
         raise NotImplementedError(f"A GAN trains on the backends tensorflow and jax, not on {backend}.")
+
+    def get_config(self):
+        settings = {"loss": self.loss_name, **{name: getattr(self, name) for name in ("label_smoothing", "r1", "r1_interval", "augment", "name")}}
+        return settings | {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("generator", "discriminator")}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        networks = {name: keras.saving.deserialize_keras_object(config[name], custom_objects) for name in ("generator", "discriminator")}
+        return cls(**{**config, **networks})
 
     # --- what both backends share
     def _real(self, x):
@@ -151,13 +161,16 @@ class GAN(keras.Model):
             def logits():
                 return self._logits(fake_images, x), self._logits(real_images, x)
 
-            def slope(images):
-                return self._stateless(lambda: keras.ops.sum(self._logits(images, x)), self.discriminator.trainable_variables, weights, others)[0]
-
             (fake, real), kept = self._stateless(logits, self.discriminator.trainable_variables, weights, others)
             penalty = 0.0
             if self.r1:
-                penalty = jax.lax.cond(due, lambda: self._penalty(jax.grad(slope)(real_images)), lambda: 0.0)
+
+                def penalize():
+                    slope = lambda images: self._stateless(lambda: keras.ops.sum(self._logits(images, x)), self.discriminator.trainable_variables, weights, kept)
+                    gradients, after = jax.grad(slope, has_aux=True)(real_images)
+                    return self._penalty(gradients), after
+
+                penalty, kept = jax.lax.cond(due, penalize, lambda: (0.0, kept))
             return (fake, real, penalty), kept
 
         fake_images, back_to_generator, others = jax.vjp(generate, of_generator, has_aux=True)

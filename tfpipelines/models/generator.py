@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from ..errors import DivergedError
 from .artifact import save_model
 from .gan import GAN
 
@@ -60,8 +61,10 @@ def noise_between(rows: int, steps: int, latent: int, seed: int) -> np.ndarray:
     cosine = np.sum(one * two, -1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1), 1e-12)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]
     share = np.linspace(0.0, 1.0, steps)[None, :, None]
-    mixed = np.sin((1.0 - share) * angle) * one[:, None] + np.sin(share * angle) * two[:, None]
-    return (mixed / np.maximum(np.sin(angle), 1e-6)).astype(np.float32)
+    weights = np.stack([np.broadcast_to(1.0 - share, (rows, steps, 1)), np.broadcast_to(share, (rows, steps, 1))])  # along the line, where the angle tells no way
+    bent = np.sin(angle)[:, 0, 0] > 1e-3
+    weights[:, bent] = (np.stack([np.sin((1.0 - share) * angle), np.sin(share * angle)]) / np.sin(np.where(np.sin(angle) > 1e-3, angle, 1.0)))[:, bent]
+    return (weights[0] * one[:, None] + weights[1] * two[:, None]).astype(np.float32)
 
 
 def draw_classes(count: int, shares: np.ndarray, seed: int) -> np.ndarray:
@@ -76,6 +79,9 @@ def generate_images(model: keras.Model, noise: np.ndarray, classes: np.ndarray |
     Args:
         model: of a `GeneratorArtifact`.
         classes: int32 (count,), where it is conditional.
+
+    Raises:
+        DivergedError: if what comes out is not finite.
     """
     rows = []
     for start in range(0, len(noise), _BATCH):
@@ -83,4 +89,7 @@ def generate_images(model: keras.Model, noise: np.ndarray, classes: np.ndarray |
         count = len(inputs[0])
         inputs = [np.concatenate([array, np.repeat(array[-1:], _BATCH - count, 0)]) for array in inputs]
         rows.append(model.predict_on_batch(inputs if classes is not None else inputs[0])[:count])
-    return np.clip(np.rint(np.concatenate(rows)), 0, 255).astype(np.uint8)
+    levels = np.concatenate(rows)
+    if not np.isfinite(levels).all():
+        raise DivergedError("Training diverged: the generated images are NaN or infinite.", "Lower train.learning_rate, or set train.clip_norm=1.0.")
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

@@ -41,6 +41,13 @@ class _Spectral:
             self._divided = None
 
 
+    def save_own_variables(self, store):
+        keras.layers.Layer.save_own_variables(self, store)  # those of the base classes know kernel and bias alone
+
+    def load_own_variables(self, store):
+        keras.layers.Layer.load_own_variables(self, store)
+
+
 def _unit(vector):
     return vector / (keras.ops.sqrt(keras.ops.sum(keras.ops.square(vector))) + _TINY)
 

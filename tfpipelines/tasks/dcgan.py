@@ -14,22 +14,11 @@ from tfpipelines.errors import ConfigError, DataError, nearest
 from tfpipelines.runs import RunFolder, file_hash, write_json
 
 from .base import Phase, Task
-from .generation import Painter, features_name, features_network, features_run
+from .generation import AdversarialPhase, Painter, features_name, features_network, features_run, nearest_training
 
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
 _SHOWN = 24  # images beside their nearest training images
-
-
-class AdversarialPhase(Phase):
-    """The training of both networks, watched."""
-
-    @property
-    def averaged(self) -> list:
-        return self.model.generator.weights
-
-    def callbacks(self, folder: RunFolder, artifact, weights: Callable[[], list], note: Callable[[str], None]) -> list:
-        return [self.task.watch(folder, artifact, lambda: artifact.set_weights(weights()), note)]
 
 
 class ImageGeneration(Task):
@@ -57,6 +46,7 @@ class ImageGeneration(Task):
         self.groups: dict[str, list] = {"shares": [], "classes": []}  # what the networks are told of: share of the training images, number of the class
         self.samples: datasets.ImageSamples | None = None
         self.front: Any = None
+        self._told: np.ndarray | None = None  # the group of each training image
 
     def preflight(self) -> list[str]:
         features_run(self.pipeline.evaluation.features)
@@ -88,7 +78,7 @@ class ImageGeneration(Task):
             return
         clusters, rows = self.pipeline.model.clusters, self.samples.rows("train")
         labels = self.samples.labels("train", self.classes) if self.classes else None
-        pixels = evaluation.small_pixels(self.samples.store.images(rows)) if clusters > 1 else None
+        pixels = lambda places: evaluation.small_pixels(self.samples.store.images(rows[places]))
         self._told, self.groups = datasets.told_groups(labels, len(rows), clusters, pixels, self.pipeline.seed)
 
     def describe(self, findings) -> dict[str, Any]:
@@ -137,10 +127,7 @@ class ImageGeneration(Task):
         build = models.GANS[settings.pop("name")]
         del settings["conditional"], settings["clusters"]
         fields = {name: getattr(train, name) for name in ("loss", "label_smoothing", "r1", "r1_interval")}
-        try:
-            return build(self.front.shape, len(self.groups["shares"]), **settings, **fields, augment=train.diff_augment, seed=self.pipeline.seed, fused=fused)
-        except ValueError as error:
-            raise ConfigError(f"model.{error} (images are of {self.front.size[0]} pixels).", "Or set another data.size.") from error
+        return build(self.front.shape, len(self.groups["shares"]), **settings, **fields, augment=train.diff_augment, seed=self.pipeline.seed, fused=fused)
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         yield AdversarialPhase(self, core)
@@ -156,7 +143,9 @@ class ImageGeneration(Task):
         return [(core.generator, models.core_of(earlier.model)), (core.discriminator, models.load_artifact(beside).model if beside else None)]
 
     def carry_over(self, layer, weights: list, earlier) -> list:
-        return [] if layer.name in ("class_embedding", "projection") and earlier.facts.get("classes") != self.classes else weights
+        before = earlier.facts.get("groups", {})
+        same = earlier.facts.get("classes") == self.classes and (before == self.groups or (self.pipeline.model.clusters == 1 and len(before.get("classes", [])) == len(self.classes)))
+        return [] if layer.name in ("class_embedding", "projection") and not same else weights
 
     @property
     def monitored(self) -> str:
@@ -175,13 +164,14 @@ class ImageGeneration(Task):
         settings = self.pipeline.evaluation
         part = "validation" if self._prefix else "train"
         rows = self._some(self.samples.rows(part), settings.epoch_samples)
+        count = min(settings.epoch_samples, len(self.samples.rows("train")))
         began, painter = time.perf_counter(), self._painter(artifact.model)
         watch = training.Watch(
             draw=painter.draw,
             sheet=lambda: evaluation.sheet(painter.grid(self.pipeline.seed)[0]),
             judge=self._judge,
-            held=evaluation.Held(self._judge(self.samples.store.images(rows)), self._classes_of(rows)),
-            count=min(settings.epoch_samples, len(self.samples.rows("train"))),
+            held=(held := evaluation.Held(self._judge(self.samples.store.images(rows)), self._classes_of(rows))),
+            count=count,
             neighbours=settings.neighbours,
             prefix=self._prefix,
             load=load,
@@ -189,8 +179,16 @@ class ImageGeneration(Task):
             note=note,
             seed=self.pipeline.seed,
         )
+        self._usual = self._real_figures(held, count) if self._prefix else {}
         self.times["measuring"] = time.perf_counter() - began
         return watch
+
+    def _real_figures(self, held, count: int) -> dict[str, float]:
+        """What so many real training images get."""
+        rows = self._judged[:: max(1, len(self._judged) // count)][:count]
+        chosen = np.searchsorted(self._judged, rows)
+        features = self._judge.real[chosen]
+        return evaluation.generation_metrics(features, held.features, self.pipeline.evaluation.neighbours) | {"diversity": evaluation.diversity(features, held.features, self._classes_of(rows), held.classes)}
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         prefix = self._prefix
@@ -200,7 +198,7 @@ class ImageGeneration(Task):
         began = time.perf_counter()
         metrics |= self._account(artifact.model, part, folder / "plots")
         self._painter(artifact.model).show(folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed)
-        evaluation.plot_progress(folder / "plots" / "curves.png", history, best_epoch, metrics["baselines"].get("real images", {}))
+        evaluation.plot_progress(folder / "plots" / "curves.png", history, best_epoch, self._usual)
         collapsed = [row["epoch"] for row in history if row[f"{prefix}diversity"] < evaluation.COLLAPSE]
         if collapsed:
             metrics["about"].append(f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below {evaluation.COLLAPSE:g} of that of real images)")
@@ -211,29 +209,32 @@ class ImageGeneration(Task):
         """Figures of generated images against a part of the data, with those of real training images beside them."""
         settings, store = self.pipeline.evaluation, self.samples.store
         train = self.samples.rows("train")
-        held = self._some(self.samples.rows(part), settings.samples)
-        features = self._judge(store.images(held))
-        images, classes = self._painter(model).draw(len(self._judge.real), self.pipeline.seed + 1)
-        generated = self._judge(images)
-        figures = evaluation.generation_metrics(generated, features, settings.neighbours)
-        figures["diversity"] = evaluation.diversity(generated, features, classes, self._classes_of(held))
+        rows = self._some(self.samples.rows(part), settings.samples)
         unseen = part != "train"  # else there are no real images to compare with
-        real = evaluation.generation_metrics(self._judge.real, features, settings.neighbours) | {"diversity": 1.0} if unseen else {}
-        compared = evaluation.small_pixels(store.images(train))
-        usual, _ = evaluation.nearest(evaluation.small_pixels(store.images(held)), compared, own=not unseen)
-        distances, places = evaluation.nearest(evaluation.small_pixels(images), compared)
-        copied = evaluation.copies(distances, usual)
-        figures |= {"nearest": float(np.median(distances) / np.median(usual)), "copies": float(copied.mean())}
-        real |= {"nearest": 1.0, "copies": float(evaluation.copies(usual, usual).mean())} if unseen else {}
+        held = evaluation.Held(self._judge(store.images(rows)), self._classes_of(rows))
+        images, classes = self._painter(model).draw(len(self._judged), self.pipeline.seed + 1)
+        generated = self._judge(images)
+        figures = evaluation.generation_metrics(generated, held.features, settings.neighbours)
+        figures["diversity"] = evaluation.diversity(generated, held.features, classes, held.classes)
+        usual, _ = nearest_training(store, train, store.images(rows), None if unseen else np.searchsorted(train, rows))
+        distances, places = nearest_training(store, train, images)
+        copied, typical = evaluation.copies(distances, usual), evaluation.usual_distance(usual)
+        figures |= {"nearest": float(np.median(distances) / typical), "copies": float(copied.mean())}
         order = np.argsort(distances)[:_SHOWN]
-        shares = distances[order] / np.median(usual)
-        evaluation.plot_neighbours(plots / "nearest.png", images[order], store.images(train[places[order]]), shares, int(copied.sum()), len(images))
-        about = [
-            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(held):,} of the {part} part; real images: as many of the training part against the same",
-            f"kid, fid, precision, recall, diversity by {features.shape[1]} features of {features_name(self.pipeline.evaluation.features)}, standardized by training images; kid and fid are comparable for the same features and counts only",
-            f"nearest: median distance of pixels to the nearest training image, 1 being that of unseen real images; copies: share less than half as far as all but 1 % of those ({int(copied.sum())} of {len(images):,})",
+        evaluation.plot_neighbours(plots / "nearest.png", images[order], store.images(train[places[order]]), distances[order] / typical, int(copied.sum()), len(images))
+        result: dict[str, Any] = {part: figures, "baselines": {}, "intervals": {}}
+        if unseen:
+            real = self._real_figures(held, len(images)) | {"nearest": float(np.median(usual) / typical), "copies": float(evaluation.copies(usual, usual).mean())}
+            result["baselines"] = {f"real images ({part})": real}
+        if part == "test":
+            result["intervals"] = {"kid": list(evaluation.kernel_interval(generated, held.features))}
+        others = "real images: as many of the training part against the same" if unseen else "there is no held-out part, so good figures may be those of copies"
+        result["about"] = [
+            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(rows):,} of the {part} part; {others}",
+            f"kid, fid, precision, recall, diversity by {generated.shape[1]} features of {features_name(settings.features)}, standardized by training images; kid and fid are comparable for the same features and counts only",
+            f"nearest: median distance of pixels to the nearest training image, 1 being that of {'unseen real' if unseen else 'other training'} images; copies: share at most half as far as all but 1 % of those ({int(copied.sum())} of {len(images):,})",
         ]
-        return {part: figures, "baselines": {"real images": real} if unseen else {}, "intervals": {"kid": list(evaluation.kernel_interval(generated, features))} if part == "test" else {}, "about": about}
+        return result
 
     def generate(self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None) -> tuple[np.ndarray, list[str] | None]:
         """Images and their classes, None without; the first ones are the same for every `count`.
@@ -264,15 +265,16 @@ class ImageGeneration(Task):
         if len(rows) < 2 * 16:
             raise DataError(f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand.")
         rows = self._some(rows, 2 * settings.samples)
-        half, other = (samples.store.images(np.sort(part)) for part in (rows[::2], rows[1::2]))
-        judge = evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), half)
-        features = judge(other)
-        images, _ = self._painter(model).draw(len(half), self.pipeline.seed + 1)
-        figures = evaluation.generation_metrics(judge(images), features, settings.neighbours) | {"diversity": evaluation.diversity(judge(images), features)}
-        real = evaluation.generation_metrics(judge.real, features, settings.neighbours) | {"diversity": evaluation.diversity(judge.real, features)}
-        about = [f"{len(images):,} generated images against one half of the real ones; real images: the other half against the same", f"by {features.shape[1]} features of {features_name(self.pipeline.evaluation.features)}"]
-        result = {"test": figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(judge(images), features))}, "about": about}
-        result |= {"samples": len(samples.frame), "split": split, "findings": findings.as_list()}
+        half, other = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
+        judge = evaluation.Judge(features_network(settings.features, self.front.shape), half)
+        held, generated = judge(other), judge(self._painter(model).draw(len(half), self.pipeline.seed + 1)[0])
+        figures, real = (evaluation.generation_metrics(features, held, settings.neighbours) for features in (generated, judge.real))
+        about = [
+            f"{len(half):,} generated images (seed {self.pipeline.seed + 1}) against {len(other):,} of {path}; real images: {len(half):,} others of them against the same",
+            f"by {held.shape[1]} features of {features_name(settings.features)}, standardized by those others, so not comparable with the run's own figures",
+        ]
+        result = {"test": figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(generated, held))}, "about": about}
+        result |= {"samples": len(rows), "split": split, "findings": findings.as_list()}
         if out is not None:
             write_json(out / "metrics.json", result)
         return result
@@ -297,6 +299,10 @@ class ImageGeneration(Task):
         return Painter(model, self.pipeline.model.latent, self.classes, self.groups)
 
     @cached_property
+    def _judged(self) -> np.ndarray:
+        """The training images that stand for all of them."""
+        return self._some(self.samples.rows("train"), self.pipeline.evaluation.samples)
+
+    @cached_property
     def _judge(self) -> "evaluation.Judge":
-        rows = self._some(self.samples.rows("train"), self.pipeline.evaluation.samples)
-        return evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), self.samples.store.images(rows))
+        return evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), self.samples.store.images(self._judged))

@@ -1,16 +1,31 @@
 """What draws images by a trained generator, and what generated images are compared by."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from tfpipelines import evaluation, models, training
 from tfpipelines.errors import ConfigError
-from tfpipelines.runs import read_json
+from tfpipelines.runs import RunFolder, read_json
+
+from .base import Phase
 
 SAMPLES = 64  # images that a run leaves, and of a sheet without classes
 _ROWS, _STEPS = 8, 11  # of the ways from one noise to another
+_BLOCK = 4096  # training images that are looked at together
 _PER_CLASS = 10  # images of a sheet with classes, and classes
+
+
+class AdversarialPhase(Phase):
+    """The training of both networks, which the task watches."""
+
+    @property
+    def averaged(self) -> list:
+        return self.model.generator.weights
+
+    def callbacks(self, folder: RunFolder, artifact, weights: Callable[[], list], note: Callable[[str], None]) -> list:
+        return [self.task.watch(folder, artifact, lambda: artifact.set_weights(weights()), note)]
 
 
 class Painter:
@@ -81,6 +96,19 @@ class Painter:
             return None
         shares = self._shares if only is None else np.where(self._classes == only, self._shares, 0.0)
         return models.draw_classes(count, shares / shares.sum(), seed)
+
+
+def nearest_training(store, train: np.ndarray, images: np.ndarray, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Distance in pixels to the nearest training image, and its position, for each image; a block of them at a time is in memory.
+
+    Args:
+        store: of images.
+        train: its rows of training images.
+        images: uint8 (count, side, side, channels).
+        own: where they are training images, their positions among `train`.
+    """
+    blocks = (evaluation.small_pixels(store.images(train[start : start + _BLOCK])) for start in range(0, len(train), _BLOCK))
+    return evaluation.nearest(evaluation.small_pixels(images), blocks, own)
 
 
 def features_run(named: str) -> Path | None:

@@ -5,6 +5,7 @@ import io
 import math
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -175,6 +176,17 @@ class History(keras.callbacks.Callback):
         self.on_row(row)
 
 
+@contextmanager
+def event_errors(folder: Path):
+    """What TensorFlow raises while events are written is a ResourceError."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:  # of the disk, though it may be called ResourceExhausted
+        raise ResourceError(f"{folder} cannot be written: {error.message}.", "Free some space, then `tfpipe resume` the run.") from error
+
+
 class TensorBoardScalars(keras.callbacks.Callback):
     """Every number of the epoch as a TensorBoard scalar, training and validation in the same chart.
 
@@ -191,10 +203,8 @@ class TensorBoardScalars(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
-        try:
+        with event_errors(self.folder):
             self._write(tf, epoch, logs)
-        except tf.errors.OpError as error:  # of the disk, though it may be called ResourceExhausted
-            raise ResourceError(f"{self.folder} cannot be written: {error.message}.", "Free some space, then `tfpipe resume` the run.") from error
 
     def _write(self, tf, epoch, logs):
         for name, value in logs.items():

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from .. import evaluation
+from .callbacks import event_errors
 
 PROGRESS = "progress"  # folder of the sheets of all epochs
 
@@ -35,6 +35,7 @@ class Watch(keras.callbacks.Callback):
         self.draw, self.sheet, self.judge, self.held, self.count, self.neighbours = draw, sheet, judge, held, count, neighbours
         self.prefix, self.load, self.folder, self.note, self.seed = prefix, load, folder, note, seed
         self.collapsed = False
+        self._writer: _Images | None = None
         (folder / PROGRESS).mkdir(exist_ok=True)
 
     def get_state(self) -> dict:
@@ -52,7 +53,9 @@ class Watch(keras.callbacks.Callback):
         self.load()
         sheet = self.sheet()
         evaluation.write_picture(self.folder / PROGRESS / f"epoch-{epoch + 1:04d}.png", sheet)
-        self._writer.show(sheet, epoch + 1)
+        with event_errors(self.folder / "logs" / "tensorboard"):
+            self._writer = self._writer or _Images(self.folder / "logs" / "tensorboard")
+            self._writer.show(sheet, epoch + 1)
         images, classes = self.draw(self.count, self.seed)
         features = self.judge(images)
         figures = evaluation.generation_metrics(features, self.held.features, self.neighbours)
@@ -70,12 +73,10 @@ class Watch(keras.callbacks.Callback):
             self.note(f"epoch {epoch}: the images differ from each other again, {diversity:.2f} times as much as real ones do")
         self.collapsed = collapsed
 
-    @cached_property
-    def _writer(self) -> "_Images":
-        return _Images(self.folder / "logs" / "tensorboard")
-
     def on_train_end(self, logs=None):
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None  # after the rest of an interrupted epoch there is another fit call
 
 
 class _Images:
