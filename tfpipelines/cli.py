@@ -293,6 +293,8 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
         raise click.UsageError("Say where to: --out DIR, --grid FILE.png, or both.")
     if grid and Path(grid).suffix.lower() != ".png":
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
+    if grid and not Path(grid).parent.is_dir():
+        raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
     loaded = api.load(run)
     if out:
         empty_folder(out)
@@ -317,7 +319,7 @@ def _lines_of_stdin() -> list[str]:
 
 def _mention_unfinished(terminal, loaded) -> None:
     state = loaded.status.get("state")
-    if state != "done" and "fold" not in loaded.status:
+    if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
         terminal.note(f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on")
 
 

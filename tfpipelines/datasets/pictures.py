@@ -61,7 +61,7 @@ def read_pictures(
         table = read_image_source(path, layout=layout, labelled=labelled, training=splitting, **source)
     except DataError as error:
         if labelled:
-            error.remedy = f"{error.remedy} Or learn without labels: model.conditional=false."
+            error.remedy = f"Learn without labels: model.conditional=false. Or: {error.remedy}"
         raise
     if not labelled:
         table = replace(table, frame=table.frame.assign(label=_ANY))
@@ -69,7 +69,7 @@ def read_pictures(
             table = _files(table, layout)
     findings.entries += table.findings.entries
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
-        raise DataError(f"{path} has only {counted(len(table.frame), 'image')}.", "A generator needs hundreds to be any good.")
+        raise DataError(f"{path} has only {counted(len(table.frame), 'image')}.", f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.")
     return split_and_limit(table, validation=validation, test=test, folds=None, limit=limit, seed=seed, splitting=splitting, findings=findings)
 
 
@@ -83,7 +83,7 @@ def _files(table: SampleTable, layout: str) -> SampleTable:
     foreign = np.array([bool(path.suffix) and path.suffix.lower() not in Image.registered_extensions() for path in paths])
     items = table.frame["item"]
     if foreign.any():
-        table.findings.add("no_image", "warning", f"{counted(foreign.sum(), 'file')} that by their names are no images, not used", "", items[foreign])
+        table.findings.add("no_image", "warning", f"{counted(foreign.sum(), 'file')} without the name of an image, not used", "", items[foreign])
     if (outside & ~foreign).any():
         table.findings.add("beside_splits", "warning", f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used", "Move them into a split folder", items[outside & ~foreign])
     return replace(table, frame=table.frame.assign(split=splits)).keep(~(outside | foreign))
@@ -99,17 +99,17 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
         findings.entries += [entry for entry in found.entries if entry.code != "one_class"]
         if len(classes) == 1:
             findings.add("one_class", "error", f"The training images are all of one class, {classes[0]!r}", "Learn without labels: model.conditional=false.")
-    elif not (frame["split"] == "test").any():
+    elif not (frame["split"] == "test").any() and (frame["split"] == "validation").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of the validation part")
     for split in ("train", "validation", "test"):
         count = int((frame["split"] == split).sum())
         if count < _LEAST and (count or split == "train"):
-            remedy = "A generator needs hundreds to be any good." if split == "train" else f"Give {_LEAST} at least, or leave the part out: data.{split}=0 where it was cut off here, else move its images into the training part."
+            remedy = f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good." if split == "train" else f"Give {_LEAST} at least, or leave the part out: data.{split}=0 where it was cut off here, else move its images into the training part."
             findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
         elif split != "train" and 0 < count < 100:
             findings.add("few_to_measure", "warning", f"Figures by {counted(count, 'image')} in the {split} part are rough", "Compare them with those of real images alone")
         elif split == "validation" and not count:
-            findings.add("no_validation", "warning", "There is no validation part: the epoch is chosen by images that were trained on, so copies look best", "Set data.validation=0.15")
+            findings.add("no_validation", "warning", "There is no validation part: the epoch is chosen by images that were trained on, so copies look best", f"Set data.validation={max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100):g}" if len(frame) > 2 * _LEAST else "")
     if "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return classes if labelled else []
@@ -157,7 +157,7 @@ def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: Ca
     sizes = np.bincount(of_class)
     if clusters > 1 and clusters * _LEAST_OF_GROUP > sizes.min():
         of_one = "" if labels is None else " of one class"
-        raise ConfigError(f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.", f"Set model.clusters={max(1, int(sizes.min()) // 50)}.")
+        raise ConfigError(f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.", f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.")
     told = of_class * clusters
     if clusters > 1:
         for number in range(len(sizes)):

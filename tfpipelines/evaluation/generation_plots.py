@@ -102,7 +102,7 @@ def plot_interpolation(path: Path, images: np.ndarray, names: list[str] | None =
         names: the class of each row.
     """
     rows, steps = images.shape[:2]
-    _plot_rows(path, images.reshape(rows * steps, *images.shape[2:]), steps, names or [""] * rows, "from one noise to another, on the sphere")
+    _plot_rows(path, images.reshape(rows * steps, *images.shape[2:]), steps, names or [""] * rows, "on the way from one noise (left) to another (right)")
 
 
 def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares: np.ndarray, copied: int, total: int) -> None:
@@ -119,7 +119,7 @@ def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares
     blank = lambda block: np.concatenate([block, np.full((columns - len(block), *block.shape[1:]), _PAPER, np.uint8)])
     pairs = np.concatenate([blank(part[start : start + columns]) for start in starts for part in (images, training)])
     names = ["generated", "nearest\ntraining"] * len(starts)
-    title = f"the generated images that are nearest to a training image; {copied} of {total} are copies\nnumbers: distance of pixels, 1 being the usual one of unseen real images"
+    title = f"the generated images that are nearest to a training image; {copied} of {total} are copies\nnumbers: distance of pixels, 1 being the usual one of real images"
     notes = ["" if row % 2 == 0 or number >= len(shares) else f"{shares[number]:.2f}" for row in range(2 * len(starts)) for number in range((row // 2) * columns, (row // 2 + 1) * columns)]
     _plot_rows(path, pairs, columns, names, title, notes)
 
@@ -144,16 +144,15 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
     figure = Figure((3.5 * len(panels), 3.3), layout="constrained")
     for axis, (title, lines) in zip(figure.subplots(1, len(panels)), panels):
         for name, color in lines.items():
-            axis.plot(epochs, [row.get(name) for row in rows], color=color, label=name.removeprefix("val_").replace("_", " "), marker="o", markersize=3)
+            values = [row[name] if title[0] != "k" or row[name] > 0 else np.nan for row in rows]  # below 0 there is no logarithm
+            axis.plot(epochs, values, color=color, label=name.removeprefix("val_").replace("_", " "), marker="o", markersize=3)
             real = reference.get(name.removeprefix("val_"))
             if real is not None:
-                axis.axhline(real, color=color, linestyle="--", linewidth=0.8, label=f"real images: {name.removeprefix('val_')}")
+                drawn = real if title[0] != "k" or real > 0 else np.nan
+                axis.axhline(drawn, color=color, linestyle="--", linewidth=0.8, label=f"real images: {real:.3g}")
         axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
         if title.startswith("kernel"):
-            smallest = min((value for value in (row[f"{prefix}kid"] for row in rows) if value > 0), default=1e-3)
-            axis.set_yscale("symlog", linthresh=smallest, linscale=0.4)
-            lowest = min(reference.get("kid", 0.0), *(row[f"{prefix}kid"] for row in rows))
-            axis.set_ylim(bottom=min(-0.5 * smallest, 1.3 * lowest))
+            axis.set_yscale("log")
         axis.set(title=title, xlabel="epoch")
         axis.title.set_fontsize(10)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -19,6 +19,7 @@ from .reconstruction import Reconstructor, reconstructor, standardize
 FEATURES = "features"  # name of the layer that gives the features to be reconstructed
 _STRIDES = (4, 8, 16)  # input pixels to a place of the layers that `auto` stands for
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as grey images are made when files are read
+_WHOLE = 16  # pixels that have one place on the smallest of the maps
 _GRID = 8  # input pixels to a place of the grid that `auto` stands for
 
 
@@ -164,9 +165,9 @@ def reconstructing_part(core: Reconstructor) -> Reconstructor:
 def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:
     """Two middle stages of the bundled backbone: levels 0 to 255, grey or RGB -> features (batch, rows, columns, channels).
 
-    Images smaller than the backbone takes are enlarged.
+    Images smaller than the backbone takes are enlarged, and others to the next multiple of 16 pixels, so that both maps fit.
     """
-    size = tuple(max(side, SMALLEST) for side in input_shape[:2])
+    size = tuple(max(-(-side // _WHOLE) * _WHOLE, SMALLEST) for side in input_shape[:2])
     backbone = load_backbone(backbone_source(BUNDLED), size=size, seed=seed)
     inputs = x = keras.Input(input_shape, name="levels")
     if size != tuple(input_shape[:2]):

@@ -86,7 +86,11 @@ class ImageGeneration(Task):
             return {"findings": findings.as_list()}
         run = features_run(self.pipeline.evaluation.features)
         features = {"name": self.pipeline.evaluation.features, **({"sha256": file_hash(run / "model.keras")} if run else {})}
-        return {**datasets.describe(self.samples, self.classes, findings), "features": features}
+        facts = datasets.describe(self.samples, self.classes, findings) | {"features": features}
+        if self.pipeline.model.clusters > 1 and self.groups["shares"]:
+            sizes = np.rint(np.array(self.groups["shares"]) * len(self.samples.rows("train"))).astype(int)
+            facts["about"] = [*facts.get("about", ()), f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks"]
+        return facts
 
     def split_table(self):
         return self.samples.split_table()
@@ -94,7 +98,7 @@ class ImageGeneration(Task):
     def recall(self, facts: dict[str, Any]) -> None:
         self.classes, self.groups = list(facts["classes"]), facts["groups"]
         self.front = self._front(tuple(facts["size"]), facts["channels"])
-        self._trained_on = facts.get("trained_on", frozenset())
+        self._trained_on, self._folder = facts.get("trained_on", frozenset()), facts["folder"]
 
     def steps_per_epoch(self) -> int:
         train = self.pipeline.train
@@ -220,7 +224,8 @@ class ImageGeneration(Task):
         distances, places = nearest_training(store, train, images)
         copied, typical = evaluation.copies(distances, usual), evaluation.usual_distance(usual)
         figures |= {"nearest": float(np.median(distances) / typical), "copies": float(copied.mean())}
-        order = np.argsort(distances)[:_SHOWN]
+        order = np.argsort(distances)
+        order = order[np.sort(np.unique(places[order], return_index=True)[1])[:_SHOWN]]  # each training image once
         evaluation.plot_neighbours(plots / "nearest.png", images[order], store.images(train[places[order]]), distances[order] / typical, int(copied.sum()), len(images))
         result: dict[str, Any] = {part: figures, "baselines": {}, "intervals": {}}
         if unseen:
@@ -228,12 +233,15 @@ class ImageGeneration(Task):
             result["baselines"] = {f"real images ({part})": real}
         if part == "test":
             result["intervals"] = {"kid": list(evaluation.kernel_interval(generated, held.features))}
-        others = "real images: as many of the training part against the same" if unseen else "there is no held-out part, so good figures may be those of copies"
+        beside = "beside them as many real training images against the same" if unseen else "no part was held out, so good figures may be those of copies"
         result["about"] = [
-            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(rows):,} of the {part} part; {others}",
-            f"kid, fid, precision, recall, diversity by {generated.shape[1]} features of {features_name(settings.features)}, standardized by training images; kid and fid are comparable for the same features and counts only",
-            f"nearest: median distance of pixels to the nearest training image, 1 being that of {'unseen real' if unseen else 'other training'} images; copies: share at most half as far as all but 1 % of those ({int(copied.sum())} of {len(images):,})",
+            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(rows):,} of the {part} part; {beside}",
+            "lower is better for kid, fid and copies, higher for precision and recall; diversity and nearest are about 1 for real images",
+            f"compared by {generated.shape[1]} features of {features_name(settings.features)}, standardized by training images; kid and fid mean something beside others of the same features and counts only",
+            f"nearest: median distance of pixels to the closest training image, 1 being that of {'unseen real' if unseen else 'other training'} images; copies are closer than half of what 99 % of those keep: {int(copied.sum())} of {len(images):,}",
         ]
+        if figures["diversity"] < evaluation.COLLAPSE:
+            result["about"].append("the kept images have collapsed: nearest and copies say nothing of them")
         return result
 
     def generate(self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None) -> tuple[np.ndarray, list[str] | None]:
@@ -247,6 +255,7 @@ class ImageGeneration(Task):
         Raises:
             ConfigError: for an unknown class, or any without labels.
         """
+        label = None if label is None else str(label)
         if label is not None and label not in self.classes:
             guess = nearest(label, self.classes)
             remedy = f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(self.classes[:20])}." if self.classes else "Leave --class out, or train with model.conditional=true."
@@ -264,7 +273,7 @@ class ImageGeneration(Task):
         settings, rows = self.pipeline.evaluation, samples.frame.index.to_numpy(np.int64)
         if len(rows) < 2 * 16:
             raise DataError(f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand.")
-        rows = self._some(rows, 2 * settings.samples)
+        rows = np.random.default_rng([self.pipeline.seed, 3]).permutation(rows)[: 2 * settings.samples]
         half, other = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
         judge = evaluation.Judge(features_network(settings.features, self.front.shape), half)
         held, generated = judge(other), judge(self._painter(model).draw(len(half), self.pipeline.seed + 1)[0])
@@ -280,7 +289,7 @@ class ImageGeneration(Task):
         return result
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        raise ConfigError("A generator draws images of noise: there is nothing to predict.", "tfpipe generate RUN --out DIR, or --grid FILE.png")
+        raise ConfigError("A generator draws images of noise: there is nothing to predict.", f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png")
 
     # --- details
     def _data(self, *names: str) -> dict[str, Any]:

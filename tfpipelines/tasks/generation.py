@@ -12,7 +12,7 @@ from tfpipelines.runs import RunFolder, read_json
 from .base import Phase
 
 SAMPLES = 64  # images that a run leaves, and of a sheet without classes
-_ROWS, _STEPS = 8, 11  # of the ways from one noise to another
+_ROWS, _STEPS = 10, 11  # of the ways from one noise to another
 _BLOCK = 4096  # training images that are looked at together
 _PER_CLASS = 10  # images of a sheet with classes, and classes
 

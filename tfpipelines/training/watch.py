@@ -68,7 +68,7 @@ class Watch(keras.callbacks.Callback):
     def _alarm(self, epoch: int, diversity: float) -> None:
         collapsed = diversity < evaluation.COLLAPSE
         if collapsed and not self.collapsed:
-            self.note(f"epoch {epoch}: the images collapse: they differ from each other {diversity:.2f} times as much as real ones do. If it lasts: lower train.discriminator_learning_rate, or set train.r1=1 or train.diff_augment=[translation]")
+            self.note(f"epoch {epoch}: the images collapse: they differ from each other {diversity:.2f} times as much as real ones do. If it lasts: lower train.discriminator_learning_rate, or set train.r1=1 or train.diff_augment=[color,translation,cutout]")
         elif self.collapsed and not collapsed:
             self.note(f"epoch {epoch}: the images differ from each other again, {diversity:.2f} times as much as real ones do")
         self.collapsed = collapsed
