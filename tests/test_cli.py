@@ -186,6 +186,7 @@ def test_completion_names_pipelines():
     assert result.stdout.strip() == "plain,image-cls"
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal_is_one_line_per_epoch(photos):
     """On a real terminal the line of the epoch updates itself, and leaves one plain line behind."""
     words = [sys.executable, "-m", "tfpipelines", "run", "image-cls", f"data.path={photos}", *TINY, "train.epochs=2", "train.steps_per_execution=1"]

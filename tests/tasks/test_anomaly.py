@@ -271,6 +271,7 @@ def test_24_changed_data(bricks, own, tiny_backbone, tmp_path):
         tfpipelines.resume("runs/stopped", observer=Observer())
 
 
+@pytest.mark.slow
 def test_01_damaged_pictures(tmp_path, tfpipe):
     data = shutil.copytree(BRICKS, tmp_path / "wall")
     (data / "train" / "good" / "000.png").write_bytes(b"not a picture")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -77,6 +78,15 @@ def test_a_run_is_measured_seen_and_used(small, tfpipe):
     result = tfpipe("evaluate", run.folder, "sample:digits", "--json")
     figures = json.loads(result.out)
     assert figures["samples"] == 64 and figures["test"]["kid"] > figures["baselines"]["real images"]["kid"]
+
+
+def test_figures_are_by_the_classifier_of_training_alone(small, tiny_classifier, tmp_path):
+    shutil.copytree(tiny_classifier, tmp_path / "classifier")
+    run = tfpipelines.run("dcgan", [*small, f"evaluation.features={tmp_path / 'classifier'}"], observer=Observer())
+    with open(tmp_path / "classifier" / "model.keras", "ab") as file:
+        file.write(b"other")
+    with pytest.raises(ConfigError, match="no longer the one"):
+        run.evaluate("sample:digits")
 
 
 def test_another_task_generates_nothing(tiny_classifier):
@@ -180,6 +190,7 @@ def test_without_held_out_images_training_ones_are_compared_and_nothing_is_claim
     assert set(run.metrics) >= {"train"} and "test" not in run.metrics and not run.metrics["baselines"]
 
 
+@pytest.mark.slow
 def test_clusters_within_classes_are_drawn_for_the_class(small):
     run = tfpipelines.run("dcgan", [*small, "model.clusters=2", "data.limit=200"], observer=Observer())
     assert run.model.input_shape[0] == (None, 64) and run.generate(6, label="4")[1] == ["4"] * 6

@@ -137,6 +137,7 @@ def test_features_are_computed_once_and_a_changed_image_is_noticed(pictures, tin
     assert "42 of them" in found()
 
 
+@pytest.mark.slow
 def test_a_run_is_a_backbone_for_the_next(pictures, tiny_backbone):
     first = finetune(f"data.path={pictures}", "model.unfreeze=1", f"model.backbone={tiny_backbone}")
     second = finetune(f"data.path={pictures}", "model.freeze=all", f"model.backbone={first.folder}", "data.size=auto")
@@ -178,6 +179,7 @@ def test_a_keras_file_with_a_stated_scaling(pictures, mobilenet):
     np.testing.assert_array_equal(backbone_weights(run).get_weights()[5], body.get_weights()[5])
 
 
+@pytest.mark.slow
 def test_a_file_saved_with_a_frozen_base_is_trained_nevertheless(pictures, mobilenet, tmp_path):
     """The usual file of transfer learning: Rescaling, a frozen network, pooling, dense."""
     body = keras.saving.load_model(mobilenet[0] / "body.keras")

@@ -99,6 +99,7 @@ def test_too_long_for_the_backbone(tiny_bert, table):
         finetune(tiny_bert, f"data.path={table}", "data.max_length=65")
 
 
+@pytest.mark.slow
 def test_an_image_preset_in_a_folder(tmp_path):
     backbone = keras_hub.models.ResNetBackbone(
         input_conv_filters=[64], input_conv_kernel_sizes=[3], stackwise_num_filters=[64, 64], stackwise_num_blocks=[1, 1], stackwise_num_strides=[1, 2], block_type="basic_block", use_pre_activation=False

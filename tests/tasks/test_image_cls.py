@@ -72,6 +72,7 @@ def test_options_run_to_the_end(photos, overrides):
     assert ("validation" in finished.metrics) == ("data.validation=0" not in overrides)
 
 
+@pytest.mark.slow
 def test_caches_give_the_same_model(photos):
     weights = [run(photos, f"data.cache={cache}", "data.size=16", "data.augment={rotate: 0.1}").model.get_weights() for cache in ("memory", "disk", "none")]
     assert all(np.array_equal(a, b) for other in weights[1:] for a, b in zip(weights[0], other, strict=True))
@@ -136,6 +137,7 @@ def test_folds_give_mean_and_spread(photos):
     assert len(tfpipelines.load(finished.folder / "fold-1").predict(photos)) == 36
 
 
+@pytest.mark.slow
 def test_folds_of_a_column_keep_groups_together(photos):
     rows = [f"{path.relative_to(photos)},{path.parent.name},{int(path.stem) % 2}" for path in sorted(photos.glob("*/*.png"))]
     (photos / "labels.csv").write_text("\n".join(["file,label,patient", *rows]))

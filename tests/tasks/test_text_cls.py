@@ -136,6 +136,7 @@ def test_every_network_trains_and_comes_back(table, name):
     assert np.allclose(predicted[["negative", "positive"]], written[["negative", "positive"]], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_several_labels_end_to_end(tmp_path, reviews):
     rows = [(text, ["long"] * (len(text) > 110) + ["film"] * ("film" in text)) for text in reviews["text"].iloc[:300]]
     (tmp_path / "tags.jsonl").write_text("".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows))

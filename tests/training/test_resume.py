@@ -105,6 +105,7 @@ def test_interrupted_twice(whole):
     check_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
 
 
+@pytest.mark.slow
 def test_second_signal_stops_at_once(whole):
     class Twice(SignalAt):
         def step(self, epoch, done, total):
@@ -145,6 +146,7 @@ def test_kill_in_mid_epoch(whole, start, tmp_path):
     check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
 
 
+@pytest.mark.slow
 def test_kill_in_mid_checkpoint(whole, tmp_path):
     code = f"""
 import sys

@@ -11,10 +11,10 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models, training
 from tfpipelines.config.gan import DCGAN, AdversarialTrain, GeneratedImageData, GenerationEvaluation, GenerativeNetwork
 from tfpipelines.errors import ConfigError, DataError, nearest
-from tfpipelines.runs import RunFolder, file_hash, write_json
+from tfpipelines.runs import RunFolder, write_json
 
 from .base import Phase, Task
-from .generation import AdversarialPhase, Painter, features_name, features_network, features_run, nearest_training
+from .generation import AdversarialPhase, Painter, features_facts, features_name, features_network, features_run, nearest_training
 
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
@@ -84,9 +84,7 @@ class ImageGeneration(Task):
     def describe(self, findings) -> dict[str, Any]:
         if not self.samples:
             return {"findings": findings.as_list()}
-        run = features_run(self.pipeline.evaluation.features)
-        features = {"name": self.pipeline.evaluation.features, **({"sha256": file_hash(run / "model.keras")} if run else {})}
-        facts = datasets.describe(self.samples, self.classes, findings) | {"features": features}
+        facts = datasets.describe(self.samples, self.classes, findings) | {"features": features_facts(self.pipeline.evaluation.features)}
         if self.pipeline.model.clusters > 1 and self.groups["shares"]:
             sizes = np.rint(np.array(self.groups["shares"]) * len(self.samples.rows("train"))).astype(int)
             facts["about"] = [*facts.get("about", ()), f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks"]
@@ -98,7 +96,7 @@ class ImageGeneration(Task):
     def recall(self, facts: dict[str, Any]) -> None:
         self.classes, self.groups = list(facts["classes"]), facts["groups"]
         self.front = self._front(tuple(facts["size"]), facts["channels"])
-        self._trained_on, self._folder = facts.get("trained_on", frozenset()), facts["folder"]
+        self._trained_on, self._folder, self._features = facts.get("trained_on", frozenset()), facts["folder"], facts.get("features")
 
     def steps_per_epoch(self) -> int:
         train = self.pipeline.train
@@ -265,6 +263,8 @@ class ImageGeneration(Task):
         return images, None if classes is None else [self.classes[number] for number in classes]
 
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+        if features_facts(self.pipeline.evaluation.features) != self._features:
+            raise ConfigError(f"The classifier {self.pipeline.evaluation.features} is no longer the one that this run was measured by.", "Bring it back.")
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
         findings.raise_errors()

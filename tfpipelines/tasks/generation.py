@@ -7,7 +7,7 @@ import numpy as np
 
 from tfpipelines import evaluation, models, training
 from tfpipelines.errors import ConfigError
-from tfpipelines.runs import RunFolder, read_json
+from tfpipelines.runs import RunFolder, file_hash, read_json
 
 from .base import Phase
 
@@ -123,6 +123,12 @@ def features_run(named: str) -> Path | None:
     if not (folder / "model.keras").is_file() or read_json(folder / "status.json").get("task") not in ("image-cls", "finetune"):
         raise ConfigError(f"evaluation.features: {named} is no run of an image classifier that has a model.", "Give backbone, or the folder of such a run.")
     return folder
+
+
+def features_facts(named: str) -> dict[str, str]:
+    """What data.json says of them: the name, and the hash of a classifier."""
+    run = features_run(named)
+    return {"name": named, **({"sha256": file_hash(run / "model.keras")} if run else {})}
 
 
 def features_name(named: str) -> str:
