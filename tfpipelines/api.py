@@ -51,17 +51,21 @@ def run(
     resolved = config.anchored(loaded.pipeline)
     task = new_task(resolved)
     notes = [*loaded.notes, *task.preflight()]
-    folder = RunFolder.create(Path(out), resolved.name, name)
-    with folder.locked():
-        folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
-        atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
-        for path in [origin.parent / name for name in _WEIGHTS] if origin else ():
-            if path.is_file() and not path.is_symlink():
-                atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
-        observer.started(folder, resolved)
-        for note in notes:
-            observer.note(note)
-        _route(resolved, folder, observer, command)
+    from .training import StopSignals
+
+    with StopSignals() as stop:
+        folder = RunFolder.create(Path(out), resolved.name, name)
+        with folder.locked():
+            with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
+                folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
+                atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
+                for path in [origin.parent / name for name in _WEIGHTS] if origin else ():
+                    if path.is_file() and not path.is_symlink():
+                        atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
+                observer.started(folder, resolved)
+                for note in notes:
+                    observer.note(note)
+            _route(resolved, folder, observer, command, stop)
     return Run(folder)
 
 
@@ -89,6 +93,8 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
         ArtifactError: if there are checkpoints, and all are damaged.
         RunInUseError: if another process works on it.
     """
+    from .training import StopSignals
+
     observer = observer if observer is not None else _lines()
     folder = RunFolder.open(path)
     if "fold" in folder.status:
@@ -106,9 +112,11 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
                 f"Undo it, or make it a new run: {folder.as_new_run()}",
                 changed,
             )
-        folder.set_status("running")
-        observer.started(folder, pipeline)
-        _route(pipeline, folder, observer, command, resume=True)
+        with StopSignals() as stop:
+            with stop.hold():
+                folder.set_status("running")
+                observer.started(folder, pipeline)
+            _route(pipeline, folder, observer, command, stop, resume=True)
     return Run(folder)
 
 
@@ -186,15 +194,12 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
     return CheckReport(task.describe(findings), error)
 
 
-def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, resume: bool = False) -> None:
-    from .training import StopSignals
+def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop, resume: bool = False) -> None:
+    with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
+        from .route import run as route
 
-    with StopSignals() as stop:
-        with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
-            from .route import run as route
-
-            task = new_task(pipeline)
-        route(task, folder, observer, stop, command or " ".join(sys.argv), resume=resume)
+        task = new_task(pipeline)
+    route(task, folder, observer, stop, command or " ".join(sys.argv), resume=resume)
 
 
 def _start_model(start: str | Path | None) -> Path | None:
