@@ -119,7 +119,7 @@ def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares
     blank = lambda block: np.concatenate([block, np.full((columns - len(block), *block.shape[1:]), _PAPER, np.uint8)])
     pairs = np.concatenate([blank(part[start : start + columns]) for start in starts for part in (images, training)])
     names = ["generated", "nearest\ntraining"] * len(starts)
-    title = f"the generated images that are nearest to a training image; {copied} of {total} are copies\nnumbers: distance of pixels, 1 being the usual one of real images"
+    title = f"the generated images nearest to training ones\n{copied} of {total} are copies; numbers: distance of pixels,\n1 being the usual one of real images"
     notes = ["" if row % 2 == 0 or number >= len(shares) else f"{shares[number]:.2f}" for row in range(2 * len(starts)) for number in range((row // 2) * columns, (row // 2 + 1) * columns)]
     _plot_rows(path, pairs, columns, names, title, notes)
 
