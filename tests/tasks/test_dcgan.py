@@ -89,6 +89,17 @@ def test_figures_are_by_the_classifier_of_training_alone(small, tiny_classifier,
         run.evaluate("sample:digits")
 
 
+def test_a_classifier_called_latest_stays_the_one_that_was_meant_and_halves_are_random(small, tiny_classifier, tmp_path):
+    shutil.copytree(tiny_classifier, tmp_path / "runs" / "classifier")
+    (tmp_path / "runs" / "latest").symlink_to("classifier")
+    run = tfpipelines.run("dcgan", [*small, "evaluation.features=runs/latest"], observer=Observer())  # which makes itself the latest
+    assert run.pipeline.evaluation.features == str((tmp_path / "runs" / "classifier").resolve())
+    levels = np.resize([40, 200], 80)[:, None, None] + np.random.default_rng(0).integers(-20, 20, (80, 28, 28))
+    np.savez(tmp_path / "in_turn.npz", x=levels.astype(np.uint8))  # every other image is of another kind
+    real = run.evaluate(tmp_path / "in_turn.npz")["baselines"]["real images"]
+    assert real["precision"] > 0.7 and real["recall"] > 0.7
+
+
 def test_another_task_generates_nothing(tiny_classifier):
     (tiny_classifier / "pipeline.yaml").write_text("task: image-cls\ndata: {path: sample:digits}\n")
     with pytest.raises(ConfigError, match="generates nothing"):

@@ -14,7 +14,7 @@ from tfpipelines.errors import ConfigError, DataError, nearest
 from tfpipelines.runs import RunFolder, write_json
 
 from .base import Phase, Task
-from .generation import AdversarialPhase, Painter, features_facts, features_name, features_network, features_run, nearest_training
+from .generation import AdversarialPhase, Painter, features_facts, features_name, features_network, features_run, measure_elsewhere, nearest_training
 
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
@@ -274,15 +274,8 @@ class ImageGeneration(Task):
         if len(rows) < 2 * 16:
             raise DataError(f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand.")
         rows = np.random.default_rng([self.pipeline.seed, 3]).permutation(rows)[: 2 * settings.samples]
-        half, other = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
-        judge = evaluation.Judge(features_network(settings.features, self.front.shape), half)
-        held, generated = judge(other), judge(self._painter(model).draw(len(half), self.pipeline.seed + 1)[0])
-        figures, real = (evaluation.generation_metrics(features, held, settings.neighbours) for features in (generated, judge.real))
-        about = [
-            f"{len(half):,} generated images (seed {self.pipeline.seed + 1}) against {len(other):,} of {path}; real images: {len(half):,} others of them against the same",
-            f"by {held.shape[1]} features of {features_name(settings.features)}, standardized by those others, so not comparable with the run's own figures",
-        ]
-        result = {"test": figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(generated, held))}, "about": about}
+        halves = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
+        result = measure_elsewhere(self._painter(model), *halves, settings.features, settings.neighbours, self.pipeline.seed + 1)
         result |= {"samples": len(rows), "split": split, "findings": findings.as_list()}
         if out is not None:
             write_json(out / "metrics.json", result)

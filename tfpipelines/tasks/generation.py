@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -143,3 +144,25 @@ def features_network(named: str, shape: tuple[int, int, int]):
         return models.pooled_features(shape)
     facts = read_json(run / "data.json")
     return models.classifier_features(models.load_artifact(run / "model.keras").model, facts["size"], facts["channels"], shape)
+
+
+def measure_elsewhere(painter: Painter, half: np.ndarray, other: np.ndarray, named: str, neighbours: int, seed: int) -> dict[str, Any]:
+    """Figures against images that have nothing to do with the run, one half of them being the reference for the other.
+
+    Args:
+        half, other: uint8 (count, side, side, channels), of the generator's size.
+        named: what they are compared by, `evaluation.features`.
+        neighbours: see `evaluation.generation_metrics`.
+        seed: of the generated images.
+
+    Returns:
+        `test` (figures), `baselines` (those of `half`), `intervals`, `about`.
+    """
+    judge = evaluation.Judge(features_network(named, half.shape[1:]), half)
+    held, generated = judge(other), judge(painter.draw(len(half), seed)[0])
+    figures, real = (evaluation.generation_metrics(features, held, neighbours) for features in (generated, judge.real))
+    about = [
+        f"{len(half):,} generated images (seed {seed}) against {len(other):,} of these; real images: {len(half):,} others of them against the same",
+        f"by {held.shape[1]} features of {features_name(named)}, standardized by those others, so not comparable with the run's own figures",
+    ]
+    return {"test": figures, "baselines": {"real images": real}, "intervals": {"kid": list(evaluation.kernel_interval(generated, held))}, "about": about}
