@@ -16,9 +16,10 @@ __version__ = "0.1.0"
 __getattr__, __dir__, _names = attach(
     __name__,
     {
-        "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run"),
+        "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run", "tune"),
+        "tuning": ("SearchResult",),
         "datasets.images": ("decode_image",),
-        "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "Interrupted", "ResourceError", "RunInUseError", "TfpipelinesError"),
+        "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "Interrupted", "ResourceError", "RunInUseError", "SearchError", "TfpipelinesError"),
         "observer": ("Observer",),
     },
 )

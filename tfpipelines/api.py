@@ -1,11 +1,11 @@
-"""The Python API: run, resume, load, check. The command line is a thin skin over it."""
+"""The Python API: run, tune, resume, load, check. The command line is a thin skin over it."""
 
 import shutil
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config
 from .errors import ConfigError, DataError
@@ -13,6 +13,9 @@ from .observer import Observer
 from .result import Run, verified_model
 from .runs import START, RunFolder, atomic_write, read_json
 from .tasks import SCHEMAS, new_task
+
+if TYPE_CHECKING:
+    from . import tuning
 
 _WEIGHTS = ("model.keras", "discriminator.keras")  # files of a run that another one may start from
 
@@ -81,15 +84,65 @@ def require_finetuning(pipeline: str, overrides: dict[str, Any] | list[str] | tu
         raise ConfigError(f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune.", f"`tfpipe run {pipeline}`, or fine-tune by: {', '.join(names)}.")
 
 
-def resume(path: str | Path, *, observer: Observer | None = None, command: str = "") -> "Run":
-    """Goes on with an interrupted or crashed run; a finished one is returned as it is.
+def tune(
+    pipeline: str = "image-cls",
+    overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    *,
+    workers: int = 1,
+    out: str | Path = "runs",
+    name: str | None = None,
+    observer: Observer | None = None,
+    command: str = "",
+) -> "tuning.SearchResult":
+    """Searches for better values of a pipeline's fields, in a new folder; the test set plays no part before the end.
+
+    Args:
+        pipeline, overrides, out, observer, command: as in `run`. A field that is given a value is not searched. The search
+            itself is set by the fields of `search`.
+        workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
+        name: of the folder; default: `tune-<pipeline>-<n>`.
+
+    Returns:
+        The finished search.
+
+    Raises:
+        ConfigError: before anything is made on disk, if the pipeline, an override or the space is wrong.
+        SearchError: if the first trials fail in the same way, or no trial has finished.
+        DataError, ResourceError, Interrupted: as in `run`; `resume` goes on.
+    """
+    from . import tuning
+
+    observer = observer if observer is not None else _lines()
+    if workers < 1:
+        raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
+    plan = tuning.Plan.of(pipeline, overrides, SCHEMAS)
+    notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
+    from .training import StopSignals
+
+    with StopSignals() as stop:
+        folder = RunFolder.create(Path(out), f"tune-{plan.pipeline.name}", name)
+        with folder.locked(), stop.hold():
+            folder.set_status("running", kind="search", pipeline=plan.pipeline.name, task=plan.pipeline.task, trials=0)
+            atomic_write(folder / "pipeline.yaml", config.to_yaml(plan.pipeline))
+            state = plan.state(workers)
+            state.save(folder.path)
+            observer.started(folder, plan.pipeline)
+            for note in notes:
+                observer.note(note)
+            tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
+    return tuning.SearchResult(folder)
+
+
+def resume(path: str | Path, *, observer: Observer | None = None, command: str = "") -> "Run | tuning.SearchResult":
+    """Goes on with an interrupted or crashed run or search; a finished one is returned as it is.
 
     Args:
         path: run folder.
         observer, command: as in `run`.
 
     Raises:
-        ConfigError: if the pipeline file or the data have changed since, with the difference; or if it is one fold of a run.
+        ConfigError: if the pipeline file or the data have changed since, with the difference; or if it is one fold of a run
+            or one run of a search. For a search also if the versions have changed.
         ArtifactError: if there are checkpoints, and all are damaged.
         RunInUseError: if another process works on it.
     """
@@ -99,10 +152,15 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
     folder = RunFolder.open(path)
     if "fold" in folder.status:
         raise ConfigError(f"{folder} is one fold of a cross-validation.", f"Resume the whole: tfpipe resume {folder.path.parent}")
+    if "part_of" in folder.status:
+        raise ConfigError(f"{folder} is one run of a search.", f"Resume the whole: tfpipe resume {folder.path.parents[1]}")
+    is_search = folder.status.get("kind") == "search"
     with folder.locked():
         if folder.status.get("state") == "done":
             observer.note(f"{folder} is done already")
-            return Run(folder)
+            return load(path)
+        if is_search:
+            return _resume_search(folder, observer, command)
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
         began_with = read_json(folder / "environment.json").get("pipeline")
         changed = config.difference(began_with, config.as_dict(pipeline)) if began_with else []
@@ -120,13 +178,31 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
     return Run(folder)
 
 
-def load(path: str | Path) -> "Run":
-    """Brings an earlier run back.
+def _resume_search(folder: RunFolder, observer: Observer, command: str) -> "tuning.SearchResult":
+    from . import tuning
+    from .training import StopSignals
+
+    pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
+    state = tuning.unchanged_state(folder, pipeline)
+    with StopSignals() as stop, stop.hold():
+        folder.set_status("running")
+        observer.started(folder, pipeline)
+        tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
+    return tuning.SearchResult(folder)
+
+
+def load(path: str | Path) -> "Run | tuning.SearchResult":
+    """Brings an earlier run or search back.
 
     Raises:
         ConfigError: if the folder is no run folder.
     """
-    return Run(RunFolder.open(path))
+    folder = RunFolder.open(path)
+    if folder.status.get("kind") == "search":
+        from . import tuning
+
+        return tuning.SearchResult(folder)
+    return Run(folder)
 
 
 def list_pipelines() -> list[dict[str, str]]:

@@ -34,6 +34,7 @@ def cli():
     tfpipe run image-cls                        sample data, no network needed
     tfpipe run image-cls data.path=photos/      your own folder
     tfpipe finetune backbone data.path=photos/  the same, by a pretrained network
+    tfpipe tune image-cls search.trials=30      better values for its fields
     tfpipe predict runs/latest some.jpg         what came out of it
 
     OVERRIDES are KEY=VALUE words such as train.epochs=5; `tfpipe show NAME` lists the keys.
@@ -176,9 +177,27 @@ def finetune(terminal, pipeline, overrides, out, name, start, backbone):
 
 
 @command(cli)
+@click.argument("pipeline", default="image-cls", shell_complete=_complete_pipelines)
+@_overrides
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trials at a time, each in a process of its own.")
+@click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
+@click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
+def tune(terminal, pipeline, overrides, workers, out, name):
+    """Search for better values of a pipeline's fields.
+
+    What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not searched.
+    """
+    from . import api
+
+    if "=" in pipeline:
+        pipeline, overrides = "image-cls", (pipeline, *overrides)
+    return _summary(api.tune(pipeline, overrides, workers=workers, out=out, name=name, observer=terminal))
+
+
+@command(cli)
 @click.argument("run")
 def resume(terminal, run):
-    """Go on with an interrupted or crashed run."""
+    """Go on with an interrupted or crashed run or search."""
     from . import api
 
     return _summary(api.resume(run, observer=terminal))

@@ -112,6 +112,37 @@ class Terminal(Observer):
         self._stop_bar()
         self.messages.print(f"note: {_plain(text)}")
 
+    def search(self, facts: dict[str, Any]) -> None:
+        over, workers = ", ".join(facts["fields"]), counted(facts["workers"], "worker")
+        self.messages.print(f"search      {facts['algorithm']} for the {'highest' if facts['direction'] == 'max' else 'lowest'} {facts['metric']} over {over}")
+        self.messages.print(f"            at most {counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each, {workers}" + (f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""))
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
+        self.step(number, epoch, epochs)
+
+    def trial(self, facts: dict[str, Any]) -> None:
+        self._stop_bar()
+        self.messages.print(_plain(trial_line(facts)))
+
+    def final(self, seed: int, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        part = "test" if metrics.get("test") else "validation"
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in list(metrics.get(part, {}).items())[:3])
+        self.messages.print(f"final run, seed {seed}: {part} {figures}")
+
+    def searched(self, folder, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        if not self.results:
+            return
+        print_search(metrics)
+        out = _console(sys.stdout)
+        seeds = metrics["seeds"]
+        out.print(f"\ntime {duration(metrics['time']['search'])} for the search, {duration(metrics['time']['final'])} for the final runs; everything is in {folder}")
+        best = shlex.quote(f"{folder}/best.yaml")
+        use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
+        logs = shlex.quote(f"{folder}/logs/tensorboard")
+        out.print("    ".join(["next: " + (use[0] if use else f"tfpipe run {best}"), *([f"tfpipe run {best}"] if use else []), f"tensorboard --logdir {logs}"]))
+
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()
         if not self.results:
@@ -164,6 +195,40 @@ def print_metrics(metrics: dict[str, Any]) -> None:
             out.print(f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} out of {len(classes)}; all are in metrics.json")
     for line in metrics.get("about", ()):
         out.print(_plain(line))
+
+
+def trial_line(facts: dict[str, Any]) -> str:
+    """One trial in one line."""
+    values = "  ".join(f"{path}={_value(value)}" for path, value in facts["values"].items())
+    ends = {"failed": "failed: {}", "pruned": "pruned: {}", "cut": "cut short: {}"}
+    end = ends[facts["status"]].format(facts["reason"]) if facts["status"] in ends else ""
+    score = f"{facts['metric']} {facts['score']:.4f}" if facts["score"] is not None else ""
+    best = f"best {facts['best']:.4f} (trial {facts['best_trial']})" if facts["best"] is not None else ""
+    left = f"about {duration(facts['left'])} left" if facts["left"] else ""
+    work = f"{counted(facts['epochs'], 'epoch')} {facts['seconds']:.1f} s" if facts["seconds"] else ""
+    return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(part for part in (score, work, values, end, best, left) if part)
+
+
+def print_search(metrics: dict[str, Any]) -> None:
+    """What a search has found, on stdout: its best trial beside the mean and range of the final runs over seeds."""
+    out, found = _console(sys.stdout), metrics["search"]
+    seeds = ", ".join(map(str, metrics["seeds"]))
+    parts = [part for part in ("validation", "test") if part in metrics]
+    table = Table("metric", f"search: trial {found['trial']}, validation", *(f"{part}, seeds {seeds}" for part in parts))
+    for name in dict.fromkeys(name for part in (metrics["best_trial"], *(metrics[part] for part in parts)) for name in part):
+        cells = [f"{metrics['best_trial'][name]:.4f}" if name in metrics["best_trial"] else ""]
+        for part in parts:
+            spread = metrics[part].get(name)
+            cells.append("{mean:.4f} ({min:.4f} to {max:.4f})".format(**spread) if spread else "")
+        table.add_row(name, *cells)
+    out.print(table)
+    counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
+    out.print(f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), {counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}")
+    out.print("best: " + _plain("  ".join(f"{path}={_value(value)}" for path, value in found["values"].items())))
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "[" + ",".join(map(_value, value)) + "]" if isinstance(value, (list, tuple)) else "null" if value is None else str(value)
 
 
 def print_check(facts: dict[str, Any]) -> None:

@@ -48,6 +48,12 @@ class DivergedError(TfpipelinesError, ArithmeticError):
     exit_code = 5
 
 
+class SearchError(TfpipelinesError, RuntimeError):
+    """A search has found nothing: its trials fail."""
+
+    exit_code = 5
+
+
 class RunInUseError(TfpipelinesError, RuntimeError):
     """Another process works on the run folder."""
 

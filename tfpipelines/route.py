@@ -17,13 +17,14 @@ from .runs import START, RunFolder, atomic_write, file_hash, read_json, write_js
 from .tasks.base import Phase, Task
 
 
-def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, command: str = "", resume: bool = False) -> dict[str, Any]:
+def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, command: str = "", resume: bool = False, fold: int | None = None) -> dict[str, Any]:
     """Carries a task out in a folder that the caller holds locked, from the first byte read to the last one written.
 
     Args:
         stop: entered already; it may have received a signal.
         command: to be recorded.
         resume: go on from the folder's checkpoints.
+        fold: of a cross-validation, run this one alone.
 
     Returns:
         The content of metrics.json.
@@ -31,7 +32,7 @@ def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSi
     try:
         stop.heed()
         with training.memory_errors():
-            metrics = _Route(task, folder, observer, stop, resume).all(command)
+            metrics = Route(task, folder, observer, stop, resume).all(command, fold)
         folder.set_status("done")
     except Interrupted as signal:
         signal.remedy = f"Go on with: tfpipe resume {folder}"
@@ -49,14 +50,19 @@ def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSi
 _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
 
 
-class _Route:
-    """The stations of a run. With folds, those from the splits on are passed once for each fold."""
+class Route:
+    """The stations of a run. With folds, those from the splits on are passed once for each fold.
 
-    def __init__(self, task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool):
-        self.task, self.folder, self.observer, self.stop, self.resume = task, folder, observer, stop, resume
+    Args:
+        trial: train as a trial of a search does: the model file is left to the caller, and fewer checkpoints and no events are written.
+        (others): as in `run`.
+    """
+
+    def __init__(self, task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool, trial: bool = False):
+        self.task, self.folder, self.observer, self.stop, self.resume, self.trial = task, folder, observer, stop, resume, trial
         self.data_seconds = 0.0
 
-    def all(self, command: str) -> dict[str, Any]:
+    def all(self, command: str, fold: int | None = None) -> dict[str, Any]:
         """Every station in order; the content of metrics.json."""
         began = time.perf_counter()
         self.environment(command)
@@ -69,7 +75,7 @@ class _Route:
                 write_json(self.folder / "data.json", {"findings": findings.as_list()})
         findings.raise_errors()
         self.data_seconds = round(time.perf_counter() - began, 3)
-        metrics = self.every_fold(findings) if self.task.folds() else self.single(self.folder, findings)
+        metrics = self.every_fold(findings) if self.task.folds() and fold is None else self.single(self.folder, findings, fold if self.task.folds() else None)
         metrics["time"]["total"] = round(time.perf_counter() - began, 3)
         write_json(self.folder / "metrics.json", metrics)
         return metrics
@@ -199,7 +205,8 @@ class _Route:
 
         def save(weights) -> None:
             artifact.set_weights(training.whole_weights(core, model, weights))
-            self.save_model(artifact, folder)
+            if not self.trial:
+                self.save_model(artifact, folder)
 
         def after_epoch(row: dict) -> None:
             folder.set_status("running", epoch=row["epoch"])
@@ -217,7 +224,7 @@ class _Route:
             training.EarlyStopping(monitor, mode="min", patience=settings.early_stopping) if settings.early_stopping else None,
             best,
             history,
-            training.TensorBoardScalars(folder / "logs" / "tensorboard", done),
+            None if self.trial else training.TensorBoardScalars(folder / "logs" / "tensorboard", done),
             training.Progress(self.observer.step, steps, done),
         ]
         try:
@@ -231,7 +238,7 @@ class _Route:
                 callbacks=[callback for callback in callbacks if callback is not None],
                 stop=self.stop,
                 checkpoint_steps=settings.checkpoint_steps,
-                checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick else 0.0,
+                checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick or self.trial else 0.0,
                 on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
             )
         except BaseException:

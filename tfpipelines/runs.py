@@ -205,6 +205,8 @@ class RunFolder:
 
     def as_new_run(self) -> str:
         """The command that repeats this run in a new folder, from its weights where it has any."""
+        if self.status.get("kind") == "search":
+            return f"tfpipe tune {shlex.quote(f'{self}/pipeline.yaml')}"
         start = f" --from {shlex.quote(str(self))}" if (self / "model.keras").is_file() else ""
         return f"tfpipe run {shlex.quote(f'{self}/pipeline.yaml')}{start}"
 

@@ -128,7 +128,7 @@ def test_search_values_take_the_type_of_their_field():
     space = load(overrides=["search.space={model.filters: [[8, 16], [32]], train.batch_size: {min: 8, max: 64, scale: log}, model.depth: {values: [8], when: {model.name: resnet}}, model.name: [cnn, resnet]}"]).pipeline.search.space
     assert space["model.filters"].values == ((8, 16), (32,))
     assert (space["train.batch_size"].min, space["train.batch_size"].max) == (8, 64)
-    assert space["model.depth"].when == {"model.name": "resnet"}
+    assert space["model.depth"].when == {"model.name": ["resnet"]}
 
 
 def test_difference_names_leaves():

@@ -2,11 +2,12 @@
 
 from .backbones import BackboneSource, backbone_source, known_backbones, require_weights
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
-from .load import Loaded, anchored, as_dict, difference, load, parse_overrides, to_yaml, validate
+from .load import Loaded, anchored, as_dict, difference, load, parse_overrides, to_yaml, validate, with_values
 from .pipeline import Pipeline
+from .search import Dimension, Search
 from .section import Section
 
 __all__ = [
-    "BackboneSource", "Loaded", "Pipeline", "Section", "anchored", "as_dict", "backbone_source", "description", "difference", "find_pipeline",
-    "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml", "validate",
+    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source", "description", "difference", "find_pipeline",
+    "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml", "validate", "with_values",
 ]  # fmt: skip

@@ -53,6 +53,8 @@ class FinetuneTrain(Train):
 class FinetunePipeline(Pipeline):
     """What every fine-tuning pipeline has; a task adds its `task`, `data` and `model`."""
 
+    objective = "val_accuracy"
+
     train: FinetuneTrain = FinetuneTrain()
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """From a name and overrides to a frozen pipeline: schema < file < overrides."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,15 +12,17 @@ from .backbones import BUNDLED, is_path
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
+from .search import Dimension
 
 _OF_ONE_SOURCE = ("test_path", "normal", "masks", "intervals", "columns", "time_column", "series_column")  # fields of `data` that other data cannot share
 
 
 class Loaded(NamedTuple):
-    """A pipeline ready to run, and what loading it had to say."""
+    """A pipeline ready to run, what loading it had to say, and the nested dicts that it came from, without defaults."""
 
     pipeline: Pipeline
     notes: list[str]
+    content: dict[str, Any]
 
 
 def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, schemas: Mapping[str, type[Pipeline]]) -> Loaded:
@@ -39,9 +42,27 @@ def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
     notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes) + _drop_other_data(content, changes) + _drop_layers(content, changes)
     for key, value in changes.items():
-        _put(content, key.split("."), value)
+        _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
-    return Loaded(validate(content, schema_class, name), notes)
+    return Loaded(validate(content, schema_class, name), notes, content)
+
+
+def with_values(content: dict[str, Any], values: dict[str, Any], schemas: Mapping[str, type[Pipeline]], origin: str) -> Pipeline:
+    """A pipeline in which some fields have other values, as if they had been given as overrides.
+
+    Args:
+        content: as in `Loaded`; stays as it is.
+        values: by dotted key.
+        origin: what to call it in errors.
+
+    Raises:
+        ConfigError: listing all that is wrong.
+    """
+    content, schema_class = deepcopy(content), schemas[content["task"]]
+    _drop_foreign_fields(content, values, schema_class)
+    for key, value in values.items():
+        _put(content, _keys(key), value)
+    return validate(content, schema_class, origin)
 
 
 def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str) -> Pipeline:
@@ -102,7 +123,7 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
     }
     if "name" in content["model"]:
         content["model"] = {"name": content["model"].pop("name"), **content["model"]}
-    order = ("task", "name", "seed", "data", "model", "train")
+    order = ("task", "name", "seed", "split_seed", "data", "model", "train")
     return {**{key: content[key] for key in order}, **content}
 
 
@@ -132,6 +153,15 @@ def _value(text: str, word: str) -> Any:
     if text[:1] in ("[", "{"):
         return parse_yaml(text, f"The override {word}")
     return None if text in ("null", "~", "") else text
+
+
+def _keys(path: str) -> list[str]:
+    """The keys on the way to a value; that of a field to be searched has dots in it."""
+    keys = path.split(".")
+    if keys[:2] != ["search", "space"] or len(keys) < 4:
+        return keys
+    inner = keys[-1:] if len(keys) > 4 and keys[-1] in Dimension.model_fields else []
+    return ["search", "space", ".".join(keys[2 : len(keys) - len(inner)]), *inner]
 
 
 def _put(content: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from .search import Search, typed_space
+from .search import Objective, Search, typed_space
 from .section import Section
 from .train import Evaluation, Train
 
@@ -13,10 +13,12 @@ class Pipeline(Section):
     """A resolved pipeline file: immutable, complete, valid. Each task adds its `task`, `data` and `model` fields."""
 
     default_network: ClassVar[str | None] = None
+    objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise
     use: ClassVar[str] = "predict {} FILE..."  # what a run of it is for, as a command with a place for the run folder
 
     name: str = Field("", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$")
     seed: Annotated[int, Field(ge=0, lt=2**31, description="of splits, initial weights, order, augmentation and dropout")] = 0
+    split_seed: Annotated[int | None, Field(ge=0, lt=2**31, description="of splits alone, so that other seeds keep them; null: seed")] = None
     train: Train = Train()
     evaluation: Evaluation = Evaluation()
     search: Search = Search()
@@ -32,4 +34,11 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _typed_search(self) -> "Pipeline":
-        return self.model_copy(update={"search": self.search.model_copy(update={"space": typed_space(self.search, type(self))})})
+        objective = self.search.objective or Objective.model_validate(self.objective)
+        search = self.search.model_copy(update={"space": typed_space(self.search, type(self)), "objective": objective})
+        return self.model_copy(update={"search": search})
+
+    @property
+    def seed_of_splits(self) -> int:
+        """By which samples are split."""
+        return self.seed if self.split_seed is None else self.split_seed

@@ -1,11 +1,57 @@
 """The `search` section: which fields of a pipeline may vary, and how."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from ..errors import nearest
 from .section import Count, Section
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_HIGHER = ("accuracy", "auc", "precision", "recall", "f1", "f1_macro", "top_5", "average_precision", "diversity")  # names, or their ends, of figures that are to be high
+_LOWER = ("loss", "kid", "fid", "ece", "error", "mae", "mse")
+
+
+def _amount(units: dict[str, int], example: str):
+    """What turns `2 h` or a plain number into a number of the smallest unit."""
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"([0-9.eE+-]+)\s*([A-Za-z]*)", value.strip())
+        if match is None or match[2].lower() not in {"", *units}:
+            raise ValueError(f"give a number and a unit ({', '.join(units)}), such as {example}")
+        try:
+            return float(match[1]) * units.get(match[2].lower(), 1)
+        except ValueError:
+            raise ValueError(f"give a number and a unit ({', '.join(units)}), such as {example}") from None
+
+    return convert
+
+
+Duration = Annotated[float, Field(gt=0), BeforeValidator(_amount(_SECONDS, "90 min"))]
+Size = Annotated[float, Field(gt=0), BeforeValidator(_amount(_BYTES, "10 GB"))]
+
+
+class Objective(Section):
+    """What a search looks for."""
+
+    metric: str = Field(description="a figure of the validation part: val_ and its name in history.csv, or else in metrics.json", pattern=r"^val_\w+$")
+    direction: Literal["max", "min"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_direction(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"metric": value}
+        if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
+            for direction, names in (("max", _HIGHER), ("min", _LOWER)):
+                if any(name.removeprefix("val_") == known or name.endswith(f"_{known}") for known in names):
+                    return {**value, "direction": direction}
+            raise ValueError(f"is {name} to be high or low? Give both: {{metric: {name}, direction: max}}")
+        return value
 
 
 class Dimension(Section):
@@ -14,9 +60,9 @@ class Dimension(Section):
     values: Annotated[tuple[Any, ...] | None, Field(description="to choose from")] = None
     min: int | float | None = None
     max: int | float | None = None
-    step: float | None = Field(None, gt=0, description="between the values of an interval; whole-number fields: 1")
+    step: float | None = Field(None, gt=0, description="between the values of an interval, with scale: log their ratio; whole numbers: 1")
     scale: Literal["linear", "log"] = "linear"
-    when: dict[str, Any] = Field({}, description="other field: value that it must have for this one to vary")
+    when: dict[str, Any] = Field({}, description="other field: value, or list of values, that it must have for this one to vary")
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Dimension":
@@ -27,7 +73,14 @@ class Dimension(Section):
             raise ValueError("give values (a list), or min and max with min below max")
         if self.scale == "log" and self.min is not None and self.min <= 0:
             raise ValueError("scale: log needs min above 0")
+        if self.scale == "log" and self.step is not None and self.step <= 1:
+            raise ValueError("with scale: log the step is a factor, above 1")
         return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is an interval of whole numbers."""
+        return self.values is None and isinstance(self.min, int) and isinstance(self.max, int)
 
     def samples(self) -> tuple[Any, ...]:
         """Values that stand for all: every choice, or both ends."""
@@ -38,14 +91,25 @@ class Search(Section):
     """How `tfpipe tune` looks for better values. The test set plays no part in it."""
 
     algorithm: Literal["random", "bayesian", "hyperband", "grid"] = "bayesian"
-    trials: Count = 20
+    objective: Objective | None = Field(None, description="validation figure and whether it is to be high (max) or low (min); null: that of the task")
+    trials: Count = Field(20, description="most trials")
+    epochs: Count | None = Field(None, description="most epochs of all trials together")
+    time: Duration | None = Field(None, description="longest time, in seconds or such as 90 min; the final runs come on top")
+    disk: Size | None = Field(None, description="most bytes of the search's folder, or such as 10 GB")
+    pruning: Literal["median", "none"] = Field("median", description="random and bayesian: stop a trial whose best figure so far is worse than the median of the others' means up to that epoch")
+    pruning_trials: Count = Field(5, description="finished trials that pruning waits for")
+    pruning_epochs: Count = Field(3, description="epochs of a trial that pruning waits for")
+    factor: Annotated[int, Field(ge=2)] = Field(3, description="hyperband: one of so many trials goes on, for so many times the epochs")
+    start: bool = Field(True, description="the first trial is the pipeline as it stands, where the space holds it; not with grid")
+    keep: Count = Field(3, description="best trials that keep their weights")
+    final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field((0, 1, 2), description="the best values are trained again with each of these seeds, and tested; []: not at all")
     space: dict[str, Dimension] = {}
 
     @field_validator("space", mode="before")
     @classmethod
     def _lists_are_values(cls, space: Any) -> Any:
         if isinstance(space, dict):
-            return {path: {"values": spec} if isinstance(spec, (list, tuple)) else spec for path, spec in space.items()}
+            return {path: {"values": spec} if isinstance(spec, (list, tuple)) else spec for path, spec in space.items() if spec is not None}
         return space
 
 
@@ -58,20 +122,42 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
     fields = searchable_fields(pipeline)
     space = {}
     for path, dimension in search.space.items():
+        if dimension.when.keys() & {path}:
+            raise ValueError(f"search.space: {path} depends on itself")
         if path == "train.epochs" and search.algorithm == "hyperband":
             raise ValueError("search.space: train.epochs belongs to hyperband itself")
         values = tuple(_typed(path, value, fields) for value in dimension.samples())
-        when = {other: _typed(other, value, fields) for other, value in dimension.when.items()}
+        when = {other: _conditions(other, value, search.space, fields) for other, value in dimension.when.items()}
         change = {"values": values} if dimension.values is not None else dict(zip(("min", "max"), values))
         space[path] = dimension.model_copy(update={**change, "when": when})
+        if space[path].whole and dimension.step is not None and dimension.step != int(dimension.step):
+            raise ValueError(f"search.space: {path} takes whole numbers, its step is {dimension.step:g}")
     for path, dimension in space.items():
-        for other, value in dimension.when.items():
+        for other, values in dimension.when.items():
             if other not in space:
                 raise ValueError(f"search.space: {path} depends on {other}, which is not searched")
-            choices = space[other].values
-            if choices is not None and value not in choices:
-                raise ValueError(f"search.space: {path} asks for {other}={value}, which is not among its values")
-    return space
+            if space[other].values is None:
+                raise ValueError(f"search.space: {path} depends on {other}, which has no list of values")
+            for value in values:
+                if value not in space[other].values:
+                    raise ValueError(f"search.space: {path} asks for {other}={value}, which is not among its values")
+    ordered: dict[str, Dimension] = {}
+    while len(ordered) < len(space):  # what others depend on comes first
+        ready = [path for path, dimension in space.items() if path not in ordered and dimension.when.keys() <= ordered.keys()]
+        if not ready:
+            raise ValueError(f"search.space: {', '.join(path for path in space if path not in ordered)} depend on each other")
+        ordered |= {path: space[path] for path in ready}
+    return ordered
+
+
+def _conditions(path: str, value: Any, space: dict[str, Dimension], fields: dict[str, list[TypeAdapter]]) -> list[Any]:
+    """The values that a condition names: one, or a list of them where the field itself takes no lists."""
+    try:
+        return [_typed(path, value, fields)]
+    except ValueError:
+        if not isinstance(value, (list, tuple)) or not value or path not in space:
+            raise
+        return [_typed(path, entry, fields) for entry in value]
 
 
 def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]]) -> Any:

@@ -89,7 +89,7 @@ class ImageAnomalies(Detection):
         else:
             fields |= {"normal": data.normal, "usual": self._normal}
             size, channels = self.front.size, self.front.channels
-        read = partial(datasets.read_normal_images, seed=self.pipeline.seed, splitting=splitting, **fields)
+        read = partial(datasets.read_normal_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
         samples = datasets.read_image_samples(findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS))
         self.front = samples.front
         return samples

@@ -35,7 +35,7 @@ class RowAnomalies(Detection):
             fields |= self._data("test_path", "columns", "normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
         else:
             fields |= {"columns": tuple(self.columns), "normal": self.pipeline.data.normal, "usual": self._normal}
-        samples = datasets.read_rows(path, findings, seed=self.pipeline.seed, splitting=splitting, **fields)
+        samples = datasets.read_rows(path, findings, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
         self.columns = samples.columns
         self.front = models.NumbersFront((len(self.columns),))
         return samples

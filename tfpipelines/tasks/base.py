@@ -73,11 +73,25 @@ class Task(ABC):
     reading_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that tell how to read: may be others for new data than they were in training
     place_fields: ClassVar[tuple[str, ...]] = ()  # those of them that speak of one place: for new data they start at their defaults
 
+    loading_fields: ClassVar[tuple[str, ...] | None] = None  # of `model`, on which what `load` and `check` make depends; None: all of them
+
     explains: ClassVar[bool] = False  # whether `predict` can say why
 
     def __init__(self, pipeline: Pipeline):
         self.pipeline = pipeline
         self.times: dict[str, float] = {}  # seconds of work between data and training, for metrics.json
+
+    def take_over(self, pipeline: Pipeline) -> bool:
+        """Makes another pipeline the task's own, if what was loaded and checked serves it as well; whether it did."""
+        named = type(pipeline.model).model_fields if self.loading_fields is None else self.loading_fields
+        before, after = self.pipeline, pipeline
+        same = (before.data, before.seed, before.split_seed) == (after.data, after.seed, after.split_seed)
+        if self.loading_fields is None:
+            same = same and type(before.model) is type(after.model)
+        if not same or any(getattr(before.model, name, None) != getattr(after.model, name, None) for name in named):
+            return False
+        self.pipeline = pipeline
+        return True
 
     @property
     def epochs(self) -> int:
@@ -212,6 +226,10 @@ class Task(ABC):
         """Wraps a core into an object with `model` (raw input -> the task's output), `core`, `set_weights` and `save`."""
 
     # --- results
+    @abstractmethod
+    def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
+        """Fits to the validation part what belongs to the artifact; figures of that part which training has not told."""
+
     @abstractmethod
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of metrics.json."""

@@ -64,7 +64,7 @@ class Classification(Task):
     def check(self, findings, fold: int | None = None) -> None:
         data = self.pipeline.data
         if fold is not None:
-            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, self.pipeline.seed)
+            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, self.pipeline.seed_of_splits)
         self.classes = datasets.check_samples(self.samples, data.on_leak, findings)
         if self.classes:
             if self.multi_label and (data.class_weights or data.oversample):
@@ -116,14 +116,18 @@ class Classification(Task):
         return (keras.metrics.BinaryCrossentropy if self.multi_label else keras.metrics.CategoricalCrossentropy)(name="log_loss", from_logits=True)
 
     # --- results
-    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        metrics: dict[str, Any] = {}
+    def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
         samples, rows = self.samples, self.samples.rows("validation")
-        if len(rows):
-            labels = samples.labels("validation", self.classes)
-            if self.pipeline.evaluation.calibrate:
-                artifact.temperature = evaluation.fit_temperature(labels, self._logits(artifact.core, samples, rows))
-            metrics["validation"] = evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, samples, rows))
+        if not len(rows):
+            return {}
+        labels = samples.labels("validation", self.classes)
+        if self.pipeline.evaluation.calibrate:
+            artifact.temperature = evaluation.fit_temperature(labels, self._logits(artifact.core, samples, rows))
+        return evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, samples, rows))
+
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        samples, figures = self.samples, self.validate(artifact, folder)
+        metrics: dict[str, Any] = {"validation": figures} if figures else {}
         metrics["temperature"] = artifact.temperature
         evaluation.plot_curves(folder / "plots" / "curves.png", history, best_epoch)
         rows = samples.rows("test")

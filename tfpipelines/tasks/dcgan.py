@@ -24,10 +24,13 @@ _SHOWN = 24  # images beside their nearest training images
 class ImageGeneration(Task):
     """The task `dcgan`."""
 
+    loading_fields = ("conditional", "clusters")
+
     class Pipeline(config.Pipeline):
         """A dcgan pipeline."""
 
         default_network = "dcgan"
+        objective = "val_kid"
         use = "generate {} --grid FILE.png"
 
         task: Literal["dcgan"] = "dcgan"
@@ -61,7 +64,7 @@ class ImageGeneration(Task):
         if splitting:
             fields |= self._data("validation", "test", "limit")
         size, channels = (data.size, data.channels) if splitting else (self.front.size, self.front.channels)
-        read = partial(datasets.read_pictures, labelled=self.pipeline.model.conditional and splitting, seed=self.pipeline.seed, splitting=splitting, **fields)
+        read = partial(datasets.read_pictures, labelled=self.pipeline.model.conditional and splitting, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
         samples = datasets.read_image_samples(findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS))
         self.front = samples.front
         return samples
@@ -191,6 +194,9 @@ class ImageGeneration(Task):
         chosen = np.searchsorted(self._judged, rows)
         features = self._judge.real[chosen]
         return evaluation.generation_metrics(features, held.features, self.pipeline.evaluation.neighbours) | {"diversity": evaluation.diversity(features, held.features, self._classes_of(rows), held.classes)}
+
+    def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
+        return {}  # the watch has told all
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         prefix = self._prefix

@@ -105,11 +105,14 @@ class Detection(Task):
         return models.DetectorArtifact(self.front, core, {"normal": datasets.normal_of(self.samples.frame)}, **scoring)
 
     # --- results
+    def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
+        self._calibrate(artifact, folder)
+        return {}
+
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        settings, train = self.pipeline.evaluation, self.pipeline.train
+        train = self.pipeline.train
         metrics: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
-        threshold = self._fit(artifact.model, self.samples, self.samples.rows("validation"), settings.false_alarm_rate, _CALIBRATION)
-        threshold.write(folder.path)
+        threshold = self._calibrate(artifact, folder)
         evaluation.plot_curves(folder / "plots" / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
         if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
@@ -213,6 +216,12 @@ class Detection(Task):
     def _fit(self, model, samples, rows: np.ndarray, rate: float, source: str) -> "evaluation.Threshold":
         threshold = evaluation.Threshold.fit(self._scores(model, samples, rows), rate, self.unit, source)
         threshold.places = evaluation.usual_distances(self._maps(model, samples, rows[: evaluation.MOST_MAPS]))
+        return threshold
+
+    def _calibrate(self, artifact, folder: RunFolder) -> "evaluation.Threshold":
+        """The threshold by the held-out part, written beside the model."""
+        threshold = self._fit(artifact.model, self.samples, self.samples.rows("validation"), self.pipeline.evaluation.false_alarm_rate, _CALIBRATION)
+        threshold.write(folder.path)
         return threshold
 
     def _account(self, model, threshold, samples, rows: np.ndarray, folder: Path | None, plots: Path | None, training: np.ndarray | None) -> dict[str, Any]:

@@ -20,6 +20,8 @@ _OF_BACKBONE = ("backbone", "weights", "freeze", "unfreeze", "scaling")  # field
 class ImageFinetuning(Finetuning, ImageClassifier):
     """The task `finetune`."""
 
+    loading_fields = ("backbone", "weights", "scaling")
+
     class Pipeline(FinetunePipeline):
         """A finetune pipeline."""
 

@@ -19,6 +19,8 @@ _INFERENCE_BATCH = 64
 class TextFinetuning(Finetuning, TextClassifier):
     """The task `finetune-text`."""
 
+    loading_fields = ("backbone", "weights")
+
     class Pipeline(FinetunePipeline):
         """A finetune-text pipeline."""
 

@@ -12,10 +12,13 @@ from .images import ImageClassifier
 class ImageClassification(ImageClassifier):
     """The task `image-cls`."""
 
+    loading_fields = ()
+
     class Pipeline(config.Pipeline):
         """An image-cls pipeline."""
 
         default_network = "cnn"
+        objective = "val_accuracy"
 
         task: Literal["image-cls"] = "image-cls"
         data: ImageData

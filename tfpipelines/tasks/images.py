@@ -33,7 +33,7 @@ class ImageClassifier(Classification):
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
         pixels = self._data(*_PIXEL_FIELDS) | (self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels})
         fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
-        read = partial(datasets.read_labelled_images, seed=self.pipeline.seed, splitting=splitting, **fields)
+        read = partial(datasets.read_labelled_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
         samples = datasets.read_image_samples(findings, self._front, path=path, read=read, **pixels)
         self.front = samples.front
         return samples

@@ -20,10 +20,13 @@ _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
 class TextClassification(TextClassifier):
     """The task `text-cls`."""
 
+    loading_fields = ("wide", "heads")
+
     class Pipeline(config.Pipeline):
         """A text-cls pipeline."""
 
         default_network = "bilstm"
+        objective = "val_accuracy"
 
         task: Literal["text-cls"] = "text-cls"
         data: TextData

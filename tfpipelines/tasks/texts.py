@@ -46,7 +46,7 @@ class TextClassifier(Classification):
         fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
         if not splitting:
             fields["multi_label"] = self._several_labels
-        return datasets.read_text_samples(findings, path=path, seed=self.pipeline.seed, splitting=splitting, standardize=self._standardize, level=self._level, **fields)
+        return datasets.read_text_samples(findings, path=path, seed=self.pipeline.seed_of_splits, splitting=splitting, standardize=self._standardize, level=self._level, **fields)
 
     def recall(self, facts: dict[str, Any]) -> None:
         super().recall(facts)

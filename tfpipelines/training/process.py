@@ -41,6 +41,12 @@ def threads() -> dict[str, int]:
     return {"intra_op": tf.config.threading.get_intra_op_parallelism_threads(), "inter_op": tf.config.threading.get_inter_op_parallelism_threads()}
 
 
+def limit_threads(count: int) -> None:
+    """TensorFlow takes so many threads for one operation and for several at a time. Only before its first operation."""
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
 def make_deterministic() -> None:
     """Deterministic kernels on accelerators, for the rest of the process: TensorFlow knows no way back."""
     if keras.backend.backend() == "tensorflow" and on_accelerator():

@@ -1,0 +1,63 @@
+"""Trials as TensorBoard's HParams page shows them, written without TensorFlow's runtime: the supervisor has none."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from .space import Space
+from .state import Trial
+
+
+def write_hparams(folder: Path, space: Space, trials: list[Trial], metric: str) -> None:
+    """Writes the fields and the metric, and for each trial its values and its objective by epoch.
+
+    Args:
+        folder: of the event files; those of trials that have some are left as they are.
+        trials: with or without a score.
+    """
+    from tensorboard.plugins.hparams import api, summary_v2
+
+    fields = [api.HParam(path, _domain(api, space, path)) for path in space.dimensions]
+    if not folder.exists():
+        _write(folder, [(summary_v2.hparams_config_pb(fields, [api.Metric(metric)]), 0)])
+    for trial in trials:
+        place = folder / f"trial-{trial.name}"
+        if place.exists():
+            continue
+        values = {path: _plain(value) for path, value in trial.values.items()}
+        series = trial.series or ([trial.score] if trial.score is not None else [])
+        entries = [(summary_v2.hparams_pb(values, trial_id=trial.name), 0)]
+        entries += [(_scalar(f"{metric}_by_epoch", value), epoch) for epoch, value in enumerate(series, 1)]
+        if trial.score is not None:
+            entries.append((_scalar(metric, trial.score), max(1, trial.best_epoch)))
+        _write(place, entries)
+
+
+def _write(folder: Path, entries: list[tuple[Any, int]]) -> None:
+    """(summary, step) as an event file."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = EventFileWriter(str(folder))
+    for summary, step in entries:
+        writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary.FromString(summary.SerializeToString())))
+    writer.close()
+
+
+def _scalar(tag: str, value: float):
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+
+
+def _domain(api, space: Space, path: str):
+    choices, dimension = space.choices(path), space.dimensions[path]
+    if choices is not None:
+        return api.Discrete([_plain(value) for value in choices], dtype=type(_plain(choices[0])) if len({type(_plain(value)) for value in choices}) == 1 else str)
+    return (api.IntInterval if dimension.whole else api.RealInterval)(dimension.min, dimension.max)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float, str)) else " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,47 @@
+"""The table of a search's trials, and its best pipeline; both are there as soon as one trial has ended."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from .. import config
+from ..runs import atomic_write
+from ..tasks import SCHEMAS
+from .space import Space
+from .state import State, Trial
+
+
+def write_leaderboard(folder: Path, state: State, space: Space, objective) -> None:
+    """leaderboard.csv, the best trial first, those without a score last; and best.yaml.
+
+    Args:
+        folder: of the search.
+        objective: `config.search.Objective`.
+    """
+    ranked = state.ranked(objective.direction)
+    stream = io.StringIO()
+    names = ["rank", "trial", "status", objective.metric, "best_epoch", "epochs", "seconds", *space.dimensions, "reason", "by_epoch"]
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    for rank, trial in enumerate(ranked, 1):
+        writer.writerow({"rank": rank, **_row(trial, objective.metric)})
+    writer.writerows(_row(trial, objective.metric) for trial in state.trials if trial.score is None or not trial.ended)
+    atomic_write(folder / "leaderboard.csv", stream.getvalue())
+    if ranked:
+        atomic_write(folder / "best.yaml", _best_yaml(state, ranked[0], objective))
+
+
+def _row(trial: Trial, metric: str) -> dict[str, Any]:
+    facts = {"trial": trial.number, "status": trial.status, metric: trial.score, "best_epoch": trial.best_epoch or None, "epochs": trial.epochs, "seconds": trial.seconds}
+    values = {path: json.dumps(value) if isinstance(value, (list, tuple, bool, type(None))) else value for path, value in trial.values.items()}
+    return {**facts, **values, "reason": trial.reason, "by_epoch": json.dumps(trial.series)}
+
+
+def _best_yaml(state: State, best: Trial, objective) -> str:
+    pipeline = config.with_values(state.content, best.values, SCHEMAS, "the best pipeline")
+    pipeline = pipeline.model_copy(update={"split_seed": pipeline.seed_of_splits})
+    extreme = "highest" if objective.direction == "max" else "lowest"
+    head = f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme} of {len(state.trials)} trials, and so a little flattered.\n"
+    return head + config.to_yaml(pipeline)

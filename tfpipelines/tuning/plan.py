@@ -1,0 +1,134 @@
+"""What a search is to do, refused before anything is made where it cannot be done. Nothing here loads TensorFlow."""
+
+import os
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from .. import __version__, config
+from ..errors import ConfigError
+from ..runs import RunFolder
+from .space import field_values
+from .state import State
+
+_PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scikit-learn", "jax")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pipeline and its space.
+
+    Args:
+        pipeline: resolved, with absolute paths.
+        content: what it came from, as `config.Loaded` has it, with absolute paths.
+        notes: what there is to say of it.
+    """
+
+    pipeline: config.Pipeline
+    content: dict[str, Any]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...], schemas: Mapping[str, type[config.Pipeline]]) -> "Plan":
+        """The search of a pipeline; arguments as in `config.load`.
+
+        Raises:
+            ConfigError: if the pipeline, an override or the space is wrong, or nothing is left to be searched.
+        """
+        changes = config.parse_overrides(overrides)
+        loaded = config.load(name, changes, schemas=schemas)
+        content, notes = deepcopy(loaded.content), list(loaded.notes)
+        notes += _take_out_given(content, loaded.pipeline, changes)
+        pipeline = config.validate(content, schemas[content["task"]], name)
+        anchored = config.anchored(pipeline)
+        for part in ("data", "model", "evaluation"):
+            section = content.get(part, {})
+            for key in section:
+                before, after = getattr(getattr(pipeline, part), key), getattr(getattr(anchored, part), key)
+                if before != after:
+                    section[key] = after
+        _require_sense(anchored, content, schemas)
+        return cls(anchored, content, notes)
+
+    def state(self, workers: int) -> State:
+        """That of a search that has not begun."""
+        return State(self.content, {"pipeline": config.as_dict(self.pipeline), "versions": versions()}, workers)
+
+
+def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
+    """The state of a search that is to go on.
+
+    Args:
+        pipeline: as its pipeline.yaml has it now.
+
+    Raises:
+        ConfigError: with the difference, if the file or the versions are others than when it began.
+        ArtifactError: if its state is damaged.
+    """
+    state = State.load(folder.path)
+    for what, before, now in (
+        (f"{folder / 'pipeline.yaml'} has changed since the search began.", state.fingerprint["pipeline"], config.as_dict(pipeline)),
+        ("The versions are not those that the search began with, so its trials could not be compared.", state.fingerprint["versions"], versions()),
+    ):
+        changed = config.difference(before, now)
+        if changed:
+            raise ConfigError(what, f"Undo it, or make it a new search: {folder.as_new_run()}", changed)
+    return state
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures of a trial hang on."""
+    found = {"tfpipelines": __version__, "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes: dict[str, Any]) -> list[str]:
+    """Takes fields out of the file's space that overrides give a value, and those whose condition can then not be met."""
+    if "search.space" in changes:
+        return []
+    space, notes = pipeline.search.space, []
+    asked = [path for path in space if any(key.startswith(f"search.space.{path}") for key in changes)]
+    given = [path for path in changes if path in space and path not in asked]
+    raw = content["search"]["space"] if given else {}
+    values = field_values(pipeline, space)
+    gone = set(given)
+    for path, dimension in space.items():  # those that others depend on come first
+        if path in given:
+            continue
+        met = [other for other in dimension.when if other in given and values.get(other) in dimension.when[other]]
+        if any(other in gone and other not in met for other in dimension.when):
+            gone.add(path)
+        elif met:
+            raw[path]["when"] = {other: value for other, value in raw[path]["when"].items() if other not in met}
+    for path in gone:
+        del raw[path]
+    if given:
+        notes.append(f"given, so not searched: {', '.join(given)}" + (f"; without it there is no {', '.join(sorted(gone - set(given)))}" if gone - set(given) else ""))
+    return notes
+
+
+def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: Mapping[str, type[config.Pipeline]]) -> None:
+    """Raises ConfigError for a space without fields, and for fields that a network in it does not have."""
+    space = pipeline.search.space
+    if not space:
+        raise ConfigError("search.space is empty: there is nothing to search.", "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'.")
+    if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
+        raise ConfigError("search.keep: hyperband goes on from weights.")
+    names = space["model.name"].values if "model.name" in space else [getattr(pipeline.model, "name", None)]
+    for name in names:
+        try:
+            network = config.with_values(content, {"model.name": name}, schemas, f"search.space with model.name={name}") if "model.name" in space else pipeline
+        except ConfigError as error:
+            raise ConfigError(f"search.space: model.name={name} does not go with the other fields of the pipeline.", "Leave it out, or change them.", str(error).splitlines()) from error
+        known = field_values(network, space)
+        for path, dimension in space.items():
+            if name in dimension.when.get("model.name", [name]) and path not in known:
+                have = [other for other in names if other != name] or ["NAME"]
+                raise ConfigError(f"search.space: {path} is no field of {name}.", f"Say which network has it, as in when: {{model.name: {have[0]}}}, or leave it out.")

@@ -1,0 +1,146 @@
+"""Pictures of a search."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..evaluation.plots import save_figure, short
+from .importance import Importance, places_of
+from .space import Space
+from .state import Trial
+
+_LINE, _STOPPED, _BEST = "#0b6e99", "#7f8fa6", "#c0392b"
+_MARKS = {"completed": ("o", _LINE, "completed"), "pruned": ("v", _STOPPED, "pruned by the median rule"), "cut": ("s", _STOPPED, "cut short by a budget")}
+_PER_LINE = 4  # slices
+
+
+def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> None:
+    """Objective by trial, and, for the better half, by epochs spent, with the best so far as a line.
+
+    Args:
+        trials: in the order of their numbers; those without a score only count their epochs.
+    """
+    better = max if direction == "max" else min
+    spent, best, rows = 0, None, []
+    for trial in trials:
+        spent += trial.spent
+        if trial.score is not None:
+            best = trial.score if best is None else better(best, trial.score)
+            rows.append((trial, spent, best))
+    figure = Figure((9.5, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for axis, name, places in ((axes[0], "trial", [trial.number for trial, _, _ in rows]), (axes[1], "epochs of all trials so far", [count for _, count, _ in rows])):
+        axis.step(places, [best for _, _, best in rows], where="post", color=_BEST, label="best so far")
+        for status, (mark, color, label) in _MARKS.items():
+            some = [(place, trial.score) for place, (trial, _, _) in zip(places, rows) if trial.status == status]
+            if some:
+                axis.plot(*zip(*some), mark, color=color, markersize=5, label=label)
+        axis.set(xlabel=name, ylabel=metric)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.25)
+    scores = sorted((trial.score for trial, _, _ in rows), reverse=direction == "max")
+    low, high = sorted((scores[0], scores[(len(scores) - 1) // 2]))
+    margin = 0.06 * (high - low) or 0.01 * abs(high) or 0.01
+    axes[1].set_ylim(low - margin, high + margin)
+    axes[1].set_title("the better half", fontsize=10)
+    axes[0].set_title("all trials", fontsize=10)
+    axes[0].legend(frameon=False, fontsize=8)
+    save_figure(figure, path)
+
+
+def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
+    """A line for each trial through its values, coloured by its rank; fields that a trial does not have are passed below the axis."""
+    paths = list(space.dimensions)
+    ranks = {trial.number: rank for rank, trial in enumerate(sorted(trials, key=lambda trial: trial.score, reverse=direction == "min"))}
+    scores = [trial.score for trial in trials]
+    low, high = min(scores), max(scores)
+    figure = Figure((2.0 * (len(paths) + 1) + 1.2, 4.2), layout="constrained")
+    axis = figure.subplots()
+    colors, norm = colormaps["viridis"], Normalize(0, max(1, len(trials) - 1))
+    for trial in sorted(trials, key=lambda trial: ranks[trial.number]):
+        heights = [*places_of(space, trial), (trial.score - low) / (high - low) if high > low else 0.5]
+        heights = [max(height, -0.12) for height in heights]
+        best = ranks[trial.number] == len(trials) - 1
+        axis.plot(range(len(heights)), heights, color=_BEST if best else colors(norm(ranks[trial.number])), linewidth=2.4 if best else 1.1, alpha=1.0 if best else 0.75)
+    for place, name in enumerate(paths):
+        axis.axvline(place, color="black", linewidth=0.8)
+        for height, label in _ticks(space, name):
+            axis.text(place + 0.03, height, label, fontsize=8, va="center", bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})
+    axis.axvline(len(paths), color="black", linewidth=0.8)
+    for height in (0.0, 0.5, 1.0):
+        axis.text(len(paths) + 0.03, height, f"{low + height * (high - low):.4g}", fontsize=8, va="center")
+    axis.set_xticks(range(len(paths) + 1), [*(short(name, 24, end=True) for name in paths), metric], fontsize=8)
+    axis.set_yticks([])
+    axis.set_xlim(-0.1, len(paths) + 0.45)
+    for side in axis.spines.values():
+        side.set_visible(False)
+    axis.set_title(f"{len(trials)} trials; the better, the brighter; red: the best", fontsize=10)
+    save_figure(figure, path)
+
+
+def plot_importance(path: Path, found: Importance, metric: str, count: int) -> None:
+    """A bar for each field, with the spread over shuffles."""
+    names = list(found.fields)[::-1]
+    figure = Figure((6.4, 1.4 + 0.4 * len(names)), layout="constrained")
+    axis = figure.subplots()
+    axis.barh([short(name, 30, end=True) for name in names], [found.fields[name][0] for name in names], xerr=[found.fields[name][1] for name in names], color=_LINE)
+    axis.set(xlabel=f"mean error of a forest's guess of {metric}, more without the field")
+    if found.score > 0:
+        title = f"{count} trials; guesses of unseen trials: R² {found.score:.2f}"
+    else:
+        title = f"{count} trials are too few to tell: R² of unseen trials {found.score:.2f}"
+    axis.set_title(title, fontsize=10)
+    axis.grid(alpha=0.25, axis="x")
+    save_figure(figure, path)
+
+
+def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
+    """Objective over each field by itself."""
+    paths = list(space.dimensions)
+    columns = min(_PER_LINE, len(paths))
+    lines = math.ceil(len(paths) / columns)
+    best = (max if direction == "max" else min)(trials, key=lambda trial: trial.score)
+    figure = Figure((3.1 * columns + 0.6, 3.0 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
+    for axis, name in zip(axes, paths):
+        choices = space.choices(name)
+        for status, (mark, color, _) in _MARKS.items():
+            some = [trial for trial in trials if trial.status == status and name in trial.values]
+            axis.plot([_place(choices, trial.values[name]) for trial in some], [trial.score for trial in some], mark, color=color, markersize=4.5, alpha=0.8)
+        if name in best.values:
+            axis.plot(_place(choices, best.values[name]), best.score, "*", color=_BEST, markersize=13)
+        if choices is not None:
+            axis.set_xticks(range(len(choices)), [short(_said(value), 16) for value in choices], rotation=35 if len(choices) > 3 else 0, ha="right" if len(choices) > 3 else "center", fontsize=8)
+            axis.set_xlim(-0.5, len(choices) - 0.5)
+        elif space.dimensions[name].scale == "log":
+            axis.set_xscale("log")
+        axis.set_title(short(name, 30, end=True), fontsize=9)
+        axis.grid(alpha=0.25)
+    for axis in axes[len(paths) :]:
+        axis.axis("off")
+    for axis in axes[::columns]:
+        axis.set_ylabel(metric)
+    save_figure(figure, path)
+
+
+def _place(choices: list | None, value) -> float:
+    return value if choices is None else choices.index(value)
+
+
+def _ticks(space: Space, path: str) -> list[tuple[float, str]]:
+    """(height, label) along one axis of the parallel coordinates."""
+    choices = space.choices(path)
+    if choices is not None:
+        return [(space.place(path, value), short(_said(value), 16)) for value in choices]
+    dimension = space.dimensions[path]
+    middle = math.sqrt(dimension.min * dimension.max) if dimension.scale == "log" else (dimension.min + dimension.max) / 2
+    return [(height, f"{value:.3g}") for height, value in ((0.0, dimension.min), (0.5, middle), (1.0, dimension.max))]
+
+
+def _said(value) -> str:
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else "null" if value is None else str(np.round(value, 6) if isinstance(value, float) else value)

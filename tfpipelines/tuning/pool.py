@@ -1,0 +1,139 @@
+"""The worker processes of a search: each is forked from a server that has TensorFlow loaded, and serves one trial."""
+
+import multiprocessing
+import os
+import sys
+import types
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from .child import begin
+
+_PRELOADED = ["tensorflow", "keras", "tfpipelines.tuning.preload", "tfpipelines.tuning.worker"]
+
+
+class Worker:
+    """A process and what it is at.
+
+    Args:
+        process: a started `multiprocessing.Process`.
+        connection: to it.
+        slot: number of its GPU, or None.
+
+    Attributes:
+        state: preparing, ready, running or saving.
+        trial: what it runs: any object of the caller's.
+    """
+
+    def __init__(self, process, connection, slot: int | None):
+        self.process, self.connection, self.slot = process, connection, slot
+        self.state, self.trial = "preparing", None
+
+    def send(self, kind: str, content: Any = None) -> None:
+        """Tells the process something; one that is dead hears nothing, which its end will tell."""
+        try:
+            self.connection.send((kind, content))
+        except OSError:
+            return
+
+
+class Pool:
+    """All worker processes of a search.
+
+    Args:
+        count: of those that train at a time.
+    """
+
+    def __init__(self, count: int):
+        self.count, self.workers = count, []
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(_PRELOADED)
+        self._gpus = visible_gpus()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self._threads = 0 if count == 1 else max(1, cores // count)
+
+    def start(self, setup: dict[str, Any], log: Path) -> Worker:
+        """A new process.
+
+        Args:
+            setup: for `worker.main`.
+            log: where it prints to.
+        """
+        slot = self._free_gpu()
+        here, there = self._context.Pipe()
+        setup = {**setup, "log": str(log), "gpu": None if slot is None else self._gpus[slot], "threads": self._threads}
+        process = self._context.Process(target=begin, args=(there, setup), daemon=True)
+        with _no_main():
+            process.start()
+        there.close()
+        worker = Worker(process, here, slot)
+        self.workers.append(worker)
+        return worker
+
+    def _free_gpu(self) -> int | None:
+        """The GPU that fewest workers have."""
+        taken = [worker.slot for worker in self.workers]
+        return min(range(len(self._gpus)), key=taken.count) if self._gpus else None
+
+    def among(self, *states: str) -> list[Worker]:
+        """The workers in these states."""
+        return [worker for worker in self.workers if worker.state in states]
+
+    def messages(self, seconds: float) -> list[tuple[Worker, str, Any]]:
+        """What workers have sent, waiting for the first message at most so long; `dead` for a process that has ended, with how."""
+        sources = {source: worker for worker in self.workers for source in (worker.connection, worker.process.sentinel)}
+        found: list[tuple[Worker, str, Any]] = []
+        for worker in dict.fromkeys(sources[source] for source in wait(list(sources), seconds)):
+            found += self._read(worker)
+        return found
+
+    def _read(self, worker: Worker) -> list[tuple[Worker, str, Any]]:
+        messages: list[tuple[Worker, str, Any]] = []
+        try:
+            while worker.connection.poll():
+                messages.append((worker, *worker.connection.recv()))
+        except (EOFError, OSError):
+            worker.process.join(5)
+        if not worker.process.is_alive():
+            code = worker.process.exitcode
+            messages.append((worker, "dead", f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}"))
+            self.remove(worker)
+        return messages
+
+    def remove(self, worker: Worker) -> None:
+        """Ends a process that is still there, and forgets it."""
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        worker.connection.close()
+        worker.process.close()
+        self.workers.remove(worker)
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for worker in list(self.workers):
+            self.remove(worker)
+
+
+def visible_gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES may be set to, one for each NVIDIA GPU; the devices themselves are not touched."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name for name in given.split(",") if name not in ("", "-1", "NoDevFiles")]
+    try:
+        return [str(number) for number in range(len(os.listdir("/proc/driver/nvidia/gpus")))]
+    except OSError:
+        return []
+
+
+@contextmanager
+def _no_main():
+    """Keeps multiprocessing from running the caller's main script again in the new process: ours need nothing of it."""
+    main_module = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main_module

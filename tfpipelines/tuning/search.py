@@ -1,0 +1,378 @@
+"""The supervisor of a search: it owns the oracle, hands trials to workers, and survives whatever happens to them."""
+
+import re
+import shutil
+import statistics
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from .. import config
+from ..errors import ResourceError, SearchError, TfpipelinesError
+from ..observer import Observer
+from ..runs import RunFolder, read_json, write_json
+from ..tasks import SCHEMAS, new_task
+from .leaderboard import write_leaderboard
+from .pool import Pool, Worker
+from .pruning import medians
+from .space import Space, field_values
+from .state import RESULT, WAIT, State, Trial
+
+_MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
+_SAME_FAILURES = 3  # first trials that fail in the same way
+_TURN = 0.5  # seconds after which budgets and signals are looked at again
+
+
+class Search:
+    """The trials of a search, from its state on.
+
+    Args:
+        folder: of the search, locked.
+        state: of it; what has ended is not repeated.
+        observer: is told of every trial.
+        stop: a `training.StopSignals`, entered and held.
+        command: for environment.json.
+    """
+
+    def __init__(self, folder: RunFolder, state: State, observer: Observer, stop, command: str):
+        self.folder, self.state, self.observer, self.stop, self.command = folder, state, observer, stop, command
+        self.pipeline = config.with_values(state.content, {}, SCHEMAS, "the pipeline")
+        self.settings = self.pipeline.search
+        self.space = Space(self.settings.space)
+        self._began, self._before = time.monotonic(), state.elapsed
+        self._first, self._deaths, self._largest = True, 0, 0
+        self._epochs: Counter = Counter()  # done by running trials, those of parents included
+
+    def run(self, pool: Pool) -> None:
+        """Runs trials until a budget or the space is used up.
+
+        Raises:
+            SearchError: if the first trials fail in the same way, or none of all has finished.
+            ConfigError, DataError: if the data cannot be used, or have changed since.
+            Interrupted: after a signal; trials under way have written checkpoints.
+        """
+        self._prepare_worker(pool)  # while KerasTuner is imported
+        self.oracle = self._informed_oracle()
+        self._collect_lost_results()
+        self._require_variety()
+        while True:
+            self._hand_out(pool)
+            if not pool.among("running", "saving") and not self._waiting() and self.state.stopped:
+                break
+            for worker, kind, content in pool.messages(_TURN):
+                self._handle(worker, kind, content)
+            self._look_at_budgets(pool)
+            if self.stop.received is not None:
+                self._pause(pool)
+                self.stop.heed()
+        for worker in pool.among("preparing", "ready"):
+            pool.remove(worker)
+        self._save()
+        if not self.state.ranked(self.settings.objective.direction):
+            reasons = Counter(trial.reason for trial in self.state.trials)
+            raise SearchError("No trial has finished: there is no best.", "Change search.space, or what its fields are combined with.", [f"{count} times: {reason}" for reason, count in reasons.most_common(3)])
+
+    @property
+    def best(self) -> Trial:
+        """The best trial so far."""
+        return self.state.ranked(self.settings.objective.direction)[0]
+
+    # --- the oracle
+    def _informed_oracle(self):
+        """An oracle that knows what has happened so far."""
+        from .oracle import Oracle  # KerasTuner, and with it TensorFlow, takes seconds
+
+        start = self.space.encode(field_values(self.pipeline, self.space.dimensions)) if self.settings.start else None
+        oracle = Oracle(self.space, self.settings, self.pipeline.seed, new_task(self.pipeline).epochs, start)
+        for event, number in self.state.events:
+            trial = self.state.trials[number - 1]
+            if event == "start":
+                oracle.repeat(trial.proposal)
+            else:
+                oracle.end(trial.proposal.identity, trial.score)
+        return oracle
+
+    def _collect_lost_results(self) -> None:
+        """Takes results that a worker has written and no supervisor has read."""
+        for trial in self._waiting():
+            self._take_lost_result(trial)
+
+    def _take_lost_result(self, trial: Trial) -> bool:
+        result = read_json(self._path(trial) / RESULT)
+        if result:
+            self._end(trial, result)
+        return bool(result)
+
+    def _next(self) -> Trial | None:
+        """The trial to be run next: one that lost its worker, or a new one; None if there is none now."""
+        waiting = self._waiting()
+        if waiting or self.state.stopped:
+            return waiting[0] if waiting else None
+        proposal = self.oracle.propose()
+        if proposal is None:
+            self.state.stopped = "every combination of values has been tried"
+        if proposal is None or proposal == WAIT:
+            return None
+        trial = Trial(len(self.state.trials) + 1, self.space.decode(proposal.encoded), proposal, self._limits())
+        self.state.trials.append(trial)
+        self.state.events.append(["start", trial.number])
+        self._save()
+        return trial
+
+    def _limits(self) -> list[float]:
+        """What a new trial is held against by the median rule."""
+        if self.settings.pruning == "none" or self.settings.algorithm not in ("random", "bayesian"):
+            return []
+        return medians((trial.series for trial in self.state.trials if trial.status == "completed"), self.settings.pruning_trials)
+
+    def _waiting(self) -> list[Trial]:
+        """Trials that have begun, have not ended, and no worker has."""
+        return [trial for trial in self.state.trials if not trial.ended and trial.number not in self._epochs]
+
+    # --- budgets
+    def _used_up(self) -> str:
+        """The budget that forbids another trial; "" if none does."""
+        settings, count = self.settings, len(self.state.trials)
+        if count >= settings.trials:
+            return f"search.trials={settings.trials}"
+        if settings.epochs is not None and self._epochs_spent() >= settings.epochs:
+            return f"search.epochs={settings.epochs}"
+        if settings.time is not None and self.elapsed >= settings.time:
+            return f"search.time={settings.time:g} s"
+        if settings.disk is not None and _size(self.folder.path) + self._largest > settings.disk:
+            return f"search.disk={settings.disk / 1e9:g} GB"
+        return ""
+
+    def _epochs_spent(self) -> int:
+        running = [trial for trial in self.state.trials if trial.number in self._epochs]
+        return self.state.epochs + sum(max(0, self._epochs[trial.number] - self._epochs_before(trial)) for trial in running)
+
+    def _epochs_before(self, trial: Trial) -> int:
+        parent = self._parent(trial)
+        return parent.epochs if parent else 0
+
+    def _look_at_budgets(self, pool: Pool) -> None:
+        """Cuts running trials short where their time or their epochs are used up."""
+        settings = self.settings
+        over = "search.time" if settings.time is not None and self.elapsed >= settings.time else ""
+        if settings.epochs is not None and self._epochs_spent() >= settings.epochs and len(pool.among("running")) > 1:
+            over = "search.epochs"
+        if over:
+            self.state.stopped = self.state.stopped or self._used_up()
+            for worker in pool.among("running"):
+                worker.send("halt", f"cut: {over} is used up")
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the trials have taken, waits between processes not counted."""
+        return self._before + time.monotonic() - self._began
+
+    # --- workers
+    def _hand_out(self, pool: Pool) -> None:
+        """Gives trials to workers that are ready, and keeps as many in preparation as will be needed."""
+        self.state.stopped = self.state.stopped or self._used_up()
+        while (ready := pool.among("ready")) and len(pool.among("running")) < pool.count and self.stop.received is None:
+            trial = self._next()
+            if trial is None:
+                break
+            self._give(ready[0], trial)
+        free = pool.count - len(pool.among("running"))
+        left = len(self._waiting()) + (0 if self.state.stopped else self.settings.trials - len(self.state.trials))
+        while len(pool.among("preparing", "ready")) < min(max(free, 1), left):
+            self._prepare_worker(pool)
+
+    def _prepare_worker(self, pool: Pool) -> None:
+        setup = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path), "first": self._first, "command": self.command}
+        pool.start(setup, self.folder / "logs" / "workers.log")
+        self._first = False
+
+    def _give(self, worker: Worker, trial: Trial) -> None:
+        parent = self._parent(trial)
+        before = parent.epochs if parent else 0
+        job = {
+            "number": trial.number,
+            "values": trial.values,
+            "folder": str(self.folder.child(f"trials/{trial.name}").path),
+            "parent": str(self._path(parent)) if parent else None,
+            "before": before,
+            "epochs": trial.proposal.epochs,
+            "budget": None if self.settings.epochs is None else before + max(1, self.settings.epochs - self._epochs_spent()),
+            "limits": trial.limits,
+            "patience": self.settings.pruning_epochs,
+        }
+        worker.state, worker.trial = "running", trial
+        self._epochs[trial.number] = before
+        worker.send("job", job)
+
+    def _handle(self, worker: Worker, kind: str, content: Any) -> None:
+        trial = worker.trial
+        if kind == "ready":
+            worker.state, self._deaths = "ready", 0
+            if content:
+                write_json(self.folder / "environment.json", {**content["environment"], "pipeline": self.state.fingerprint["pipeline"]})
+                self.observer.environment(content["environment"])
+                self.observer.data(content["data"])
+                self.observer.search(self._facts(content["epochs"]))
+        elif kind == "epoch":
+            self._epochs[trial.number] = max(self._epochs[trial.number], content["epoch"])
+            self.observer.trial_epoch(trial.number, content["epoch"], content["epochs"], content["value"])
+        elif kind == "result":
+            worker.state = "saving"
+            self._end(trial, content)
+            worker.send("keep", trial in self._kept())
+        elif kind == "fatal":
+            raise content
+        elif kind == "dead":
+            self._buried(worker, content)
+        if kind in ("saved", "dead"):
+            self._drop_weights()
+
+    def _buried(self, worker: Worker, how: str) -> None:
+        """A process has ended, whether it was to or not."""
+        trial = worker.trial
+        if worker.state == "preparing":
+            self._deaths += 1
+            if self._deaths >= _MOST_DEATHS:
+                raise ResourceError(f"The worker processes die while they prepare the data: {how}.", f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}.")
+        if worker.state != "running":
+            return
+        del self._epochs[trial.number]
+        if self.stop.received is not None or self._take_lost_result(trial):
+            return
+        trial.deaths += 1
+        if trial.deaths >= _MOST_DEATHS:
+            self._end(trial, {"status": "failed", "reason": f"its worker died {trial.deaths} times: {how}"})
+        else:
+            self.observer.note(f"trial {trial.number}: its worker was {how}; it is tried again")
+            self._save()
+
+    def _end(self, trial: Trial, result: dict[str, Any]) -> None:
+        """Records a result, tells the oracle, and stops a search that cannot succeed."""
+        trial.take(result)
+        self._epochs.pop(trial.number, None)
+        self.state.events.append(["end", trial.number])
+        self.oracle.end(trial.proposal.identity, trial.score)
+        self._largest = max(self._largest, _size(self._path(trial)))
+        self._save()
+        write_leaderboard(self.folder.path, self.state, self.space, self.settings.objective)
+        self.observer.trial(self._told(trial))
+        ended = [self.state.trials[number - 1] for event, number in self.state.events if event == "end"]
+        first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
+        if len(ended) == _SAME_FAILURES and len(first) == 1 and all(some.status == "failed" for some in ended):
+            raise SearchError(f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}", "Mend the pipeline or search.space: what helps one run helps the search.")
+
+    def _pause(self, pool: Pool) -> None:
+        """Lets every trial write a checkpoint and end."""
+        for worker in pool.among("preparing", "ready"):
+            pool.remove(worker)
+        for worker in pool.among("running"):
+            worker.send("halt", "paused")
+        while pool.among("running", "saving"):
+            for message in pool.messages(_TURN):
+                self._handle(*message)
+        self._save()
+
+    # --- files
+    def _path(self, trial: Trial) -> Path:
+        return self.folder / "trials" / trial.name
+
+    def _parent(self, trial: Trial) -> Trial | None:
+        """The trial from whose checkpoint this one goes on."""
+        identity = trial.proposal.parent
+        return next((other for other in self.state.trials if other.proposal.identity == identity), None) if identity is not None else None
+
+    def _kept(self) -> list[Trial]:
+        return self.state.ranked(self.settings.objective.direction)[: self.settings.keep]
+
+    def _drop_weights(self) -> None:
+        """Removes the weights of trials that are neither among the best nor parents of others."""
+        kept, parents = {trial.number for trial in self._kept()}, self.oracle.parents()
+        parents |= {trial.proposal.parent for trial in self.state.trials if not trial.ended}
+        for trial in self.state.trials:
+            if trial.ended and trial.number not in kept:
+                path = self._path(trial)
+                (path / "model.keras").unlink(missing_ok=True)
+                if trial.proposal.identity not in parents:
+                    shutil.rmtree(path / "checkpoints", ignore_errors=True)
+
+    def _save(self) -> None:
+        self.state.elapsed = round(self.elapsed, 3)
+        self.state.save(self.folder.path)
+        ended = [trial for trial in self.state.trials if trial.ended]
+        self.folder.set_status("running", trials=len(ended), best=max((trial.score for trial in self._kept()[:1]), default=None))
+
+    # --- what is told
+    def _facts(self, epochs: int) -> dict[str, Any]:
+        settings = self.settings
+        return {"algorithm": settings.algorithm, "metric": settings.objective.metric, "direction": settings.objective.direction, "fields": list(self.space.dimensions), "trials": settings.trials, "epochs": epochs, "workers": self.state.workers, "done": sum(trial.ended for trial in self.state.trials)}
+
+    def _told(self, trial: Trial) -> dict[str, Any]:
+        ended, ranked = [some for some in self.state.trials if some.ended], self.state.ranked(self.settings.objective.direction)
+        seconds = [some.seconds for some in ended if some.seconds]
+        left = (self.settings.trials - len(ended)) * (statistics.fmean(seconds) if seconds else 0.0) / self.state.workers
+        if self.settings.time is not None:
+            left = max(0.0, min(left, self.settings.time - self.elapsed))
+        return {"number": trial.number, "trials": self.settings.trials, "metric": self.settings.objective.metric, "status": trial.status, "score": trial.score, "epochs": trial.epochs, "seconds": trial.seconds, "reason": trial.reason, "values": trial.values, "best": ranked[0].score if ranked else None, "best_trial": ranked[0].number if ranked else None, "left": left}
+
+    def _require_variety(self) -> None:
+        """What the oracle cannot know: a first trial that the space does not hold."""
+        if self.settings.start and self.settings.algorithm != "grid" and not self.state.trials and self.space.encode(field_values(self.pipeline, self.space.dimensions)) is None:
+            self.observer.note("the pipeline as it stands is not in the space, so it is not the first trial")
+
+
+def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
+    """Trains the best values again with each of `search.final_seeds`, each in a run folder of its own, and tests them.
+
+    Returns:
+        By seed: the content of metrics.json, or why there is none.
+    """
+    results: dict[int, dict[str, Any] | str] = {}
+    deaths: Counter = Counter()
+    queue = list(search.settings.final_seeds)
+    for seed in list(queue):
+        folder = search.folder.child(f"final/seed-{seed}")
+        if folder.status.get("state") == "done":
+            results[seed] = read_json(folder / "metrics.json")
+            queue.remove(seed)
+    while queue or pool.workers:
+        while queue and len(pool.workers) < pool.count and search.stop.received is None:
+            seed = queue.pop(0)
+            folder = search.folder.child(f"final/seed-{seed}")
+            setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed, "folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
+            pool.start(setup, folder / "logs" / "run.log").trial = seed
+        for worker, kind, content in pool.messages(_TURN):
+            seed = worker.trial
+            if kind == "done":
+                results[seed] = content
+                search.observer.final(seed, content)
+            elif kind == "fatal" and isinstance(content, ResourceError):
+                raise content
+            elif kind == "fatal":
+                results[seed] = content.cause if isinstance(content, TfpipelinesError) else str(content)
+                search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
+            elif kind == "dead" and seed not in results and search.stop.received is None:
+                deaths[seed] += 1
+                if deaths[seed] < _MOST_DEATHS:
+                    queue.append(seed)
+                else:
+                    results[seed] = f"its worker died {deaths[seed]} times: {content}"
+                    search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
+        if search.stop.received is not None:
+            for worker in pool.workers:
+                worker.send("halt", "paused")
+            if not pool.workers:
+                search.stop.heed()
+    search.stop.heed()
+    return dict(sorted(results.items()))
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+        except OSError:  # just removed
+            continue
+    return total

@@ -1,0 +1,118 @@
+"""The space of a search, as KerasTuner's oracles know it, and values of theirs as those of fields."""
+
+from typing import Any
+
+from ..config import Dimension
+
+_DIGITS = 4  # significant ones of a number from an interval
+
+
+class Space:
+    """The fields that a search varies.
+
+    A choice is known to the oracle by the number of its value, since KerasTuner takes no lists, no null and no mixed types.
+
+    Args:
+        dimensions: {path: dimension}, those that others depend on first.
+    """
+
+    def __init__(self, dimensions: dict[str, Dimension]):
+        self.dimensions = dimensions
+        self._choices = {path: _ordered(dimension.values) for path, dimension in dimensions.items() if dimension.values is not None}
+
+    def hyperparameters(self):
+        """The same as a `keras_tuner.HyperParameters`."""
+        import keras_tuner
+
+        space = keras_tuner.HyperParameters()
+        for path, dimension in self.dimensions.items():
+            self._add(space, path, dimension, list(dimension.when.items()))
+        return space
+
+    def _add(self, space, path: str, dimension: Dimension, conditions: list[tuple[str, list]]) -> None:
+        if conditions:
+            (other, values), *rest = conditions
+            with space.conditional_scope(other, [self._choices[other].index(value) for value in values]):
+                self._add(space, path, dimension, rest)
+        elif path in self._choices:
+            space.Choice(path, list(range(len(self._choices[path]))))
+        elif dimension.whole:
+            space.Int(path, dimension.min, dimension.max, step=None if dimension.step is None else int(dimension.step), sampling=dimension.scale)
+        else:
+            space.Float(path, dimension.min, dimension.max, step=dimension.step, sampling=dimension.scale)
+
+    def decode(self, encoded: dict[str, Any]) -> dict[str, Any]:
+        """Values of the fields, from what an oracle proposes; numbers from intervals are rounded to four digits."""
+        return {path: self._decoded(path, encoded[path]) for path in self.dimensions if path in encoded}
+
+    def _decoded(self, path: str, value: Any) -> Any:
+        if path in self._choices:
+            return self._choices[path][int(value)]
+        dimension = self.dimensions[path]
+        if dimension.whole:
+            return int(value)
+        return min(max(float(f"{value:.{_DIGITS}g}"), dimension.min), dimension.max)
+
+    def encode(self, fields: dict[str, Any]) -> dict[str, Any] | None:
+        """What an oracle calls these values; None if the space does not hold them.
+
+        Args:
+            fields: {path: value} of at least those fields that vary with these values.
+        """
+        encoded: dict[str, Any] = {}
+        for path, dimension in self.dimensions.items():
+            if not all(other in encoded and fields[other] in values for other, values in dimension.when.items()):
+                continue
+            if path not in fields or not self._holds(path, fields[path]):
+                return None
+            encoded[path] = self._choices[path].index(fields[path]) if path in self._choices else fields[path]
+        return encoded
+
+    def _holds(self, path: str, value: Any) -> bool:
+        if path in self._choices:
+            return value in self._choices[path]
+        dimension = self.dimensions[path]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not dimension.min <= value <= dimension.max:
+            return False
+        return dimension.step is None or (dimension.scale == "linear" and (value - dimension.min) % dimension.step == 0)
+
+    def place(self, path: str, value: Any) -> float:
+        """Where a value lies between the lowest, 0, and the highest, 1, as the scale has it; choices lie evenly."""
+        import math
+
+        dimension = self.dimensions[path]
+        if path in self._choices:
+            return self._choices[path].index(value) / max(1, len(self._choices[path]) - 1)
+        low, high, value = (math.log(number) if dimension.scale == "log" else number for number in (dimension.min, dimension.max, value))
+        return (value - low) / (high - low)
+
+    def choices(self, path: str) -> list[Any] | None:
+        """The values of a choice in their order; None for an interval."""
+        return self._choices.get(path)
+
+
+def _ordered(values: tuple[Any, ...]) -> list[Any]:
+    """Each value once; numbers, and lists of numbers, by size, so that neighbours are alike."""
+    distinct = []
+    for value in values:
+        if not any(value == other and type(value) is type(other) for other in distinct):
+            distinct.append(value)
+    try:
+        return sorted(distinct) if not any(isinstance(value, (str, bool)) for value in distinct) else distinct
+    except TypeError:  # values of several kinds
+        return distinct
+
+
+def field_values(pipeline, paths) -> dict[str, Any]:
+    """{path: value} of those fields that a pipeline has."""
+    found = {}
+    for path in paths:
+        value = pipeline
+        for name in path.split("."):
+            value = getattr(value, name, _ABSENT)
+        if value is not _ABSENT:
+            found[path] = value
+    return found
+
+
+_ABSENT = object()

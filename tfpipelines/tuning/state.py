@@ -1,0 +1,131 @@
+"""What is known of a search and its trials; search.json holds it, whole at any instant."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArtifactError
+from ..runs import plain, read_json, write_json
+
+FILE = "search.json"
+RESULT = "result.json"  # in the folder of a trial: what its worker found
+WAIT = "wait"  # said by an oracle that must hear of a trial under way first
+ENDED = ("completed", "pruned", "cut", "failed")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to try.
+
+    Args:
+        identity: the oracle's name for it.
+        encoded: values, as `Space` encodes them.
+        epochs: after which to stop, None for all; Hyperband's.
+        parent: identity of the trial to go on from, or None.
+    """
+
+    identity: str
+    encoded: dict[str, Any]
+    epochs: int | None = None
+    parent: str | None = None
+
+
+@dataclass
+class Trial:
+    """One evaluation of a search.
+
+    Args:
+        number: from 1.
+        values: {path: value} of the fields searched.
+        proposal: where it comes from.
+        limits: medians by epoch that it is held against; [] for none.
+        status: running; completed, pruned (by the median rule), cut (by a budget) or failed.
+        score: objective at the epoch whose weights are kept; None if it failed.
+        series: objective by epoch; [] where it is not measured in each.
+        figures: of the validation part at the kept epoch.
+        best_epoch, epochs: the kept epoch, and epochs done, those of a parent included.
+        spent: epochs of its own.
+        seconds: of its own work, from its values to its result; dead attempts are not counted.
+        reason: of a failure or an early end.
+        deaths: of workers that had it.
+    """
+
+    number: int
+    values: dict[str, Any]
+    proposal: Proposal
+    limits: list[float] = field(default_factory=list)
+    status: str = "running"
+    score: float | None = None
+    series: list[float] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    epochs: int = 0
+    spent: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    deaths: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is a result, or never will be."""
+        return self.status in ENDED
+
+    @property
+    def name(self) -> str:
+        """Of its folder in `trials/`."""
+        return f"{self.number:04d}"
+
+    def take(self, result: dict[str, Any]) -> None:
+        """Takes over the fields that a worker reports."""
+        vars(self).update(result)
+
+
+@dataclass
+class State:
+    """A search so far.
+
+    Args:
+        content: of the pipeline, as `config.Loaded` has it.
+        fingerprint: what must not change: `pipeline` (resolved), `versions`.
+        workers: trials at a time.
+        trials: by number.
+        events: (`start` or `end`, number) in the order in which the oracle was told.
+        elapsed: seconds of all processes that have worked on the trials.
+        stopped: why there are no more trials; "" while there are.
+    """
+
+    content: dict[str, Any]
+    fingerprint: dict[str, Any]
+    workers: int = 1
+    trials: list[Trial] = field(default_factory=list)
+    events: list[list] = field(default_factory=list)
+    elapsed: float = 0.0
+    stopped: str = ""
+
+    def save(self, folder: Path) -> None:
+        """Writes search.json."""
+        write_json(folder / FILE, plain(asdict(self)))
+
+    @classmethod
+    def load(cls, folder: Path) -> "State":
+        """Reads search.json.
+
+        Raises:
+            ArtifactError: if it is missing or damaged.
+        """
+        content = read_json(folder / FILE)
+        try:
+            trials = [Trial(**{**entry, "proposal": Proposal(**entry["proposal"])}) for entry in content["trials"]]
+            return cls(**{**{item.name: content[item.name] for item in fields(cls)}, "trials": trials})
+        except (KeyError, TypeError) as error:
+            raise ArtifactError(f"{folder / FILE} is missing or damaged.", "Begin a new search with `tfpipe tune`.") from error
+
+    def ranked(self, direction: str) -> list[Trial]:
+        """Trials that have a score, the best first, the earlier of equal ones first."""
+        sign = -1 if direction == "max" else 1
+        return sorted((trial for trial in self.trials if trial.ended and trial.score is not None), key=lambda trial: (sign * trial.score, trial.number))
+
+    @property
+    def epochs(self) -> int:
+        """Spent by all trials that have ended."""
+        return sum(trial.spent for trial in self.trials)
