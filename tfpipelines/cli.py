@@ -214,7 +214,7 @@ def evaluate(terminal, run, path, overrides, split, out):
     from . import api
     from .console import finding_lines, print_metrics
 
-    loaded = api.load(run)
+    loaded = api.load_run(run)
     _mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     figures = loaded.evaluate(path, split, out, overrides)
@@ -236,7 +236,7 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     from . import api
     from .console import finding_lines
 
-    loaded = api.load(run)
+    loaded = api.load_run(run)
     _mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     result = loaded.recalibrate(path, false_alarm_rate, overrides)
@@ -272,7 +272,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     entries = [entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])]
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
-    loaded = api.load(run)
+    loaded = api.load_run(run)
     _mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
@@ -314,7 +314,7 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
     if grid and not Path(grid).parent.is_dir():
         raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
-    loaded = api.load(run)
+    loaded = api.load_run(run)
     if out:
         empty_folder(out)
     _mention_unfinished(terminal, loaded)

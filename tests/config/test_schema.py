@@ -126,7 +126,7 @@ def test_augmentation_has_the_schemas_defaults():
 
 def test_json_schema_describes_every_field():
     schema = SCHEMAS["image-cls"].model_json_schema()
-    assert set(schema["properties"]) == {"name", "seed", "task", "data", "model", "train", "evaluation", "search"}
+    assert set(schema["properties"]) == {"name", "seed", "split_seed", "task", "data", "model", "train", "evaluation", "search"}
     assert schema["$defs"]["Train"]["properties"]["learning_rate"]["exclusiveMinimum"] == 0
     assert set(schema["properties"]["model"]["discriminator"]["mapping"]) == set(models.IMAGE_NETWORKS)
     assert set(SCHEMAS["text-cls"].model_json_schema()["properties"]["model"]["discriminator"]["mapping"]) == set(models.TEXT_NETWORKS)

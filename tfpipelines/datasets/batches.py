@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from .augment import Augmentation
+from .graphs import as_it_is
 from .store import ImageStore
 
 
@@ -87,18 +88,18 @@ def training_batches(
             images, wanted = augmentation(tf.cast(images, tf.float32), wanted, seed, epoch, start)
         return images if targets is None else targets.finish(images, wanted)
 
-    dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(place))
-    return tuned(dataset.map(finish, num_parallel_calls=1))
+    dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(as_it_is(place)))
+    return tuned(dataset.map(as_it_is(finish), num_parallel_calls=1))
 
 
 def evaluation_batches(store: ImageStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
     """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where they are given."""
     rows_tensor = tf.constant(rows, tf.int64)
-    places = tf.data.Dataset.range(0, len(rows), batch_size).map(lambda start: tf.range(start, tf.minimum(start + batch_size, len(rows))))
-    dataset = store.attach(places.map(lambda places: (places, tf.gather(rows_tensor, places))))
+    places = tf.data.Dataset.range(0, len(rows), batch_size).map(as_it_is(lambda start: tf.range(start, tf.minimum(start + batch_size, len(rows)))))
+    dataset = store.attach(places.map(as_it_is(lambda places: (places, tf.gather(rows_tensor, places)))))
     if targets is None:
-        return tuned(dataset.map(lambda places, rows, images: images))
-    return tuned(dataset.map(lambda places, rows, images: (images, targets.at(places))))
+        return tuned(dataset.map(as_it_is(lambda places, rows, images: images)))
+    return tuned(dataset.map(as_it_is(lambda places, rows, images: (images, targets.at(places)))))
 
 
 def tuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

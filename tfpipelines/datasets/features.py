@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ..errors import ResourceError
 from ..runs import atomic_write
+from .graphs import as_it_is
 from .store import cache_folder
 
 _SLICE = 16_384  # samples whose features are computed before they are written
@@ -41,7 +42,7 @@ class FeatureStore:
             features = tf.numpy_function(lambda numbers: self.features[numbers], [parts[-1]], tf.float32, stateful=False)
             return *parts, tf.ensure_shape(features, [None, *self.shape])
 
-        return samples.map(gather, num_parallel_calls=1)
+        return samples.map(as_it_is(gather), num_parallel_calls=1)
 
 
 class FeatureCache:

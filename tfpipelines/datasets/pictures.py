@@ -18,6 +18,7 @@ from .augment import Augmentation
 from .batches import Targets, training_batches, tuned
 from .checks import check_classes, check_duplicates
 from .findings import Findings
+from .graphs import as_it_is
 from .samples import Samples, split_and_limit
 from .sources import locate, read_image_source
 from .table import SampleTable, split_of
@@ -203,4 +204,4 @@ def adversarial_batches(
             x["draws"] = tf.random.stateless_uniform([batch_size, 16], key(_DRAWS))
         return x
 
-    return tuned(tf.data.Dataset.zip(tf.data.Dataset.range(first_step, last_step), batches).map(finish, num_parallel_calls=1))
+    return tuned(tf.data.Dataset.zip(tf.data.Dataset.range(first_step, last_step), batches).map(as_it_is(finish), num_parallel_calls=1))

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ..errors import ConfigError, DataError, counted
 from .findings import Findings
+from .graphs import as_it_is
 from .normals import NORMAL, UNKNOWN
 from .points import Points, read_points
 from .rows import fingerprints_of
@@ -49,7 +50,7 @@ class WindowStore:
             windows = tf.numpy_function(self.windows, [parts[-1]], tf.float32, stateful=False)
             return *parts, tf.ensure_shape(windows, [None, *self.shape])
 
-        return samples.map(gather, num_parallel_calls=1)
+        return samples.map(as_it_is(gather), num_parallel_calls=1)
 
 
 @dataclass

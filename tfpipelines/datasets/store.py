@@ -19,6 +19,7 @@ from .. import __version__
 from ..errors import DataError, ResourceError
 from ..runs import atomic_write, read_json, write_json
 from .arrays import to_channels
+from .graphs import as_it_is
 from .images import Header, decode_image, printable, read_header
 from .table import SampleTable
 
@@ -53,8 +54,8 @@ class ImageStore:
         """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width, channels)."""
         if self.mode == "none":
             decode = lambda *parts: (*parts, tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()))
-            return samples.map(decode, num_parallel_calls=os.cpu_count(), deterministic=True)
-        return samples.map(lambda *parts: (*parts, self._gather(parts[-1])), num_parallel_calls=1)
+            return samples.map(as_it_is(decode), num_parallel_calls=os.cpu_count(), deterministic=True)
+        return samples.map(as_it_is(lambda *parts: (*parts, self._gather(parts[-1]))), num_parallel_calls=1)
 
     def images(self, rows: np.ndarray) -> np.ndarray:
         """The images of some rows, uint8 (len(rows), height, width, channels)."""
@@ -174,7 +175,7 @@ class _Decoder:
                 continue
             dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
             one = functools.partial(self._with_row, kind)
-            dataset = dataset.map(one, num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
+            dataset = dataset.map(as_it_is(one), num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
             for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
                 put(*batch)
         finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])

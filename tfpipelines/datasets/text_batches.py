@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from .batches import Targets, rows_at, tuned
+from .graphs import as_it_is
 from .tokens import Sequences
 
 WINDOW = 16  # batches that are sorted by length together
@@ -89,8 +90,8 @@ def training_text_batches(store: TextStore, rows: np.ndarray, targets: Targets, 
 
     first_window, last_window = window_of(first_step), window_of(max(last_step - 1, first_step)) + 1
     before = first_step % steps_per_epoch % WINDOW
-    dataset = tf.data.Dataset.range(first_window, last_window).flat_map(batches_of).skip(before).take(last_step - first_step)
-    return tuned(dataset.map(lambda places: finish(tf.ensure_shape(places, [batch_size])), num_parallel_calls=1))
+    dataset = tf.data.Dataset.range(first_window, last_window).flat_map(as_it_is(batches_of)).skip(before).take(last_step - first_step)
+    return tuned(dataset.map(as_it_is(lambda places: finish(tf.ensure_shape(places, [batch_size]))), num_parallel_calls=1))
 
 
 def evaluation_text_batches(store: TextStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tuple[tf.data.Dataset, np.ndarray]:
@@ -109,4 +110,4 @@ def evaluation_text_batches(store: TextStore, rows: np.ndarray, targets: Targets
         return inputs, targets.at(places)
 
     places = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
-    return tuned(places.map(finish, num_parallel_calls=1)), np.argsort(order)
+    return tuned(places.map(as_it_is(finish), num_parallel_calls=1)), np.argsort(order)

@@ -24,7 +24,7 @@ def write_hparams(folder: Path, space: Space, trials: list[Trial], metric: str) 
         place = folder / f"trial-{trial.name}"
         if place.exists():
             continue
-        values = {path: _plain(value) for path, value in trial.values.items()}
+        values = {path: _plain(value) if field.domain.dtype is not str else str(_plain(value)) for path, value in trial.values.items() for field in fields if field.name == path}
         series = trial.series or ([trial.score] if trial.score is not None else [])
         entries = [(summary_v2.hparams_pb(values, trial_id=trial.name), 0)]
         entries += [(_scalar(f"{metric}_by_epoch", value), epoch) for epoch, value in enumerate(series, 1)]
@@ -55,7 +55,8 @@ def _scalar(tag: str, value: float):
 def _domain(api, space: Space, path: str):
     choices, dimension = space.choices(path), space.dimensions[path]
     if choices is not None:
-        return api.Discrete([_plain(value) for value in choices], dtype=type(_plain(choices[0])) if len({type(_plain(value)) for value in choices}) == 1 else str)
+        plain = [_plain(value) for value in choices]
+        return api.Discrete(plain if len({type(value) for value in plain}) == 1 else [str(value) for value in plain])
     return (api.IntInterval if dimension.whole else api.RealInterval)(dimension.min, dimension.max)
 
 

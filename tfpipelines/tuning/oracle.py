@@ -8,9 +8,10 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.oracles import BayesianOptimizationOracle, GridSearchOracle, HyperbandOracle, RandomSearchOracle
+from keras_tuner.oracles import GridSearchOracle, HyperbandOracle, RandomSearchOracle
 
 from ..errors import ConfigError
+from .bayesian import GaussianProcessOracle
 from .space import Space
 from .state import WAIT, Proposal
 
@@ -49,12 +50,8 @@ class _Random(_Steady, RandomSearchOracle):
     pass
 
 
-class _Bayesian(_Steady, BayesianOptimizationOracle):
-    def populate_space(self, trial_id):
-        answer = super().populate_space(trial_id)
-        if self.told is None and answer["status"] == "RUNNING" and self._duplicate(answer["values"]):  # the model may like again what it knows already
-            return self._random_populate_space()
-        return answer
+class _Bayesian(_Steady, GaussianProcessOracle):
+    pass
 
 
 class _Hyperband(_Steady, HyperbandOracle):

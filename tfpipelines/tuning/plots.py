@@ -59,7 +59,7 @@ def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, di
     ranks = {trial.number: rank for rank, trial in enumerate(sorted(trials, key=lambda trial: trial.score, reverse=direction == "min"))}
     scores = [trial.score for trial in trials]
     low, high = min(scores), max(scores)
-    figure = Figure((2.0 * (len(paths) + 1) + 1.2, 4.2), layout="constrained")
+    figure = Figure((max(6.0, 2.0 * (len(paths) + 1) + 1.2), 4.2), layout="constrained")
     axis = figure.subplots()
     colors, norm = colormaps["viridis"], Normalize(0, max(1, len(trials) - 1))
     for trial in sorted(trials, key=lambda trial: ranks[trial.number]):
@@ -105,7 +105,7 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
     columns = min(_PER_LINE, len(paths))
     lines = math.ceil(len(paths) / columns)
     best = (max if direction == "max" else min)(trials, key=lambda trial: trial.score)
-    figure = Figure((3.1 * columns + 0.6, 3.0 * lines), layout="constrained")
+    figure = Figure((max(4.5, 3.1 * columns + 0.6), 3.0 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     for axis, name in zip(axes, paths):
         choices = space.choices(name)

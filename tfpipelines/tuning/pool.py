@@ -63,7 +63,7 @@ class Pool:
         """
         slot = self._free_gpu()
         here, there = self._context.Pipe()
-        setup = {**setup, "log": str(log), "gpu": None if slot is None else self._gpus[slot], "threads": self._threads}
+        setup = {**setup, "log": str(log), "gpu": None if slot is None else self._gpus[slot], "threads": self._threads, "environment": dict(os.environ)}
         process = self._context.Process(target=begin, args=(there, setup), daemon=True)
         with _no_main():
             process.start()

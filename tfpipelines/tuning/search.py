@@ -40,6 +40,8 @@ class Search:
         self.pipeline = config.with_values(state.content, {}, SCHEMAS, "the pipeline")
         self.settings = self.pipeline.search
         self.space = Space(self.settings.space)
+        for trial in state.trials:  # JSON has no tuples
+            trial.values = self.space.decode(trial.proposal.encoded)
         self._began, self._before = time.monotonic(), state.elapsed
         self._first, self._deaths, self._largest = True, 0, 0
         self._epochs: Counter = Counter()  # done by running trials, those of parents included

@@ -105,7 +105,9 @@ def main(connection, setup: dict[str, Any]) -> None:
 
     Args:
         connection: to the supervisor.
-        setup: `content` of the pipeline; `folder` of the search; `threads` to take, 0 for all; `gpu` to see, None for all.
+        setup: `kind` (trial or final), `content` of the pipeline, `folder` of the search, `command`, `log`, `environment`;
+            `threads` to take, 0 for all; `gpu` to see, None for all. A trial: `first` (whether to tell of the data). A final
+            run: `values`, `seed`, `run` (its folder).
     """
     _settle(setup)
     halt = Halt()
@@ -130,6 +132,7 @@ def _settle(setup: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to all; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _write_to(Path(setup["log"]))
+    os.environ.update(setup["environment"])  # the server has that of the moment it was started
     if setup["gpu"] is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = setup["gpu"]
     if setup["threads"]:
