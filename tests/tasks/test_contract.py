@@ -167,6 +167,21 @@ def test_the_process_is_left_as_it_was_found(case_of_few):
     assert draws() == expected
 
 
+def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(case_of_few):
+    pipeline, overrides, raw = case_of_few
+    search = tfpipelines.tune(pipeline, [*overrides, "search.trials=2", "search.algorithm=random", "search.keep=1", "search.final_seeds=[0]"], observer=Observer())
+    board, run = search.leaderboard, search.runs[0]
+    assert len(board) == 2 and set(board["status"]) == {"completed"} and run.metrics["test"]
+    written, predicted = answers(run, raw)
+    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
+    trial = tfpipelines.load(search.folder / "trials" / f"{board['trial'][0]:04d}")
+    if raw is None:
+        assert len(trial.generate(4)[0]) == 4
+    else:
+        items = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})["item"]
+        assert len(trial.predict(raw(items))) == len(items)
+
+
 @pytest.fixture(scope="session")
 def jax_environment(tmp_path_factory):
     """For processes that compute with jax; what one of them has compiled the others find, which halves their time."""

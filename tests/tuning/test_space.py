@@ -64,7 +64,7 @@ def test_a_field_that_is_given_is_not_searched():
     resnet = plan("model.name=resnet")
     assert "model.name" not in resnet.pipeline.search.space and resnet.pipeline.search.space["model.depth"].when == {}
     mlp = plan("model.name=mlp")
-    assert list(mlp.pipeline.search.space) == ["train.learning_rate"]
+    assert "model.depth" not in mlp.pipeline.search.space and "train.learning_rate" in mlp.pipeline.search.space
     assert mlp.notes[-1] == "given, so not searched: model.name; without it there is no model.depth"
     both = plan("train.learning_rate=1e-3", "search.space.train.learning_rate={min: 1e-4, max: 1e-2, scale: log}")
     assert "train.learning_rate" in both.pipeline.search.space  # asked for as well: the value is where it starts
@@ -113,4 +113,5 @@ def test_budgets_have_units_and_objectives_a_direction():
 @pytest.mark.parametrize("name", config.pipeline_names())
 def test_every_pipeline_has_a_space_and_an_objective(name):
     pipeline = plan(pipeline=name).pipeline
-    assert pipeline.search.space and pipeline.search.objective.metric in ("val_accuracy", "val_loss", "val_kid")
+    assert len(pipeline.search.space) >= 3 and pipeline.search.objective.metric in ("val_accuracy", "val_loss", "val_kid")
+    assert Space(pipeline.search.space).encode(field_values(pipeline, pipeline.search.space)) is not None  # the first trial

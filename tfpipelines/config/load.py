@@ -118,7 +118,7 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
     """The resolved pipeline as nested dicts of JSON values, `task` first."""
     content = pipeline.model_dump(mode="json")
     content["search"]["space"] = {
-        path: {key: value for key, value in dimension.items() if value not in (None, {})}
+        path: {key: value for key, value in dimension.items() if value not in (None, {}, "linear")}
         for path, dimension in content["search"]["space"].items()
     }
     if "name" in content["model"]:
