@@ -204,6 +204,13 @@ def test_an_expensive_field_of_data_may_be_searched():
     assert len(search.leaderboard) == 2 and set(search.leaderboard["status"]) == {"completed"}
 
 
+def test_files_are_decoded_once_for_all_trials(photos, tmp_path):
+    search = tune(data__path=str(photos), data__limit=None, train__batch_size=4, search__trials=2, train__epochs=1)
+    (cache,) = (tmp_path / "cache" / "images").glob("*.npy")
+    assert cache.stat().st_mtime < min(path.stat().st_mtime for path in search.folder.glob("trials/*/result.json"))
+    assert yaml.safe_load(search.best.read_text())["data"]["cache"] == "disk"
+
+
 def test_the_first_trial_is_the_pipeline_as_it_stands():
     search = tune(search__start=True, search__trials=1, train__learning_rate=2e-3, model__units=[32])
     assert (search.leaderboard["train.learning_rate"][0], search.leaderboard["model.units"][0]) == (2e-3, "[32]")

@@ -13,6 +13,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
+from .clipping import clipped
+
 _ANYWHERE, _NEAR, _WIDTH = 2000, 1000, 0.1  # candidates; those near the best trials, and how near
 _BEST = 3  # trials near which is looked
 
@@ -21,8 +23,7 @@ class GaussianProcessOracle(BayesianOptimizationOracle):
     """The next trial is where the expected improvement is highest (Jones et al. 1998), by a Gaussian process with a Matern 5/2
     kernel, a length scale for each field and noise (Snoek et al. 2012).
 
-    Scores that are far worse than the median are cut off there, or one diverged trial would hide all differences among good
-    ones. Trials under way count as if they had given what the model expects of them (Ginsbourger et al. 2010).
+    Scores far worse than the median are clipped. Trials under way count as if they had given what the model expects of them (Ginsbourger et al. 2010).
     """
 
     def populate_space(self, trial_id):
@@ -36,7 +37,7 @@ class GaussianProcessOracle(BayesianOptimizationOracle):
         places = np.array([self._place(trial) for trial in finished])
         sign = -1.0 if self.objective.direction == "max" else 1.0
         scores = sign * np.array([trial.score for trial in finished])  # low is good from here on
-        scores = np.minimum(scores, 3 * np.median(scores) - 2 * scores.min())
+        scores = clipped(scores, "min")
         under_way = [self._place(trial) for trial in self.ongoing_trials.values()]
         process = self._fitted(places, scores)
         if under_way:

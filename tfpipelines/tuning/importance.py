@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
+from .clipping import clipped
 from .space import Space
 from .state import Trial
 
@@ -28,15 +29,18 @@ class Importance:
     score: float
 
 
-def importance(space: Space, trials: list[Trial], seed: int) -> Importance | None:
+def importance(space: Space, trials: list[Trial], direction: str, seed: int) -> Importance | None:
     """Importance of each field by permutation (Breiman 2001); None with fewer than eight trials or without any difference.
 
     Args:
-        trials: that have a score.
+        trials: that have a score; far worse ones than the median are clipped.
+        direction: of the objective.
         seed: of the forest and of the shuffles.
     """
-    scores = np.array([trial.score for trial in trials])
-    if len(trials) < LEAST or np.ptp(scores) == 0:
+    if len(trials) < LEAST:
+        return None
+    scores = clipped([trial.score for trial in trials], direction)
+    if np.ptp(scores) == 0:
         return None
     places = np.array([places_of(space, trial) for trial in trials])
     forest = RandomForestRegressor(_TREES, oob_score=True, random_state=seed).fit(places, scores)

@@ -41,6 +41,8 @@ class Plan:
         loaded = config.load(name, changes, schemas=schemas)
         content, notes = deepcopy(loaded.content), list(loaded.notes)
         notes += _take_out_given(content, loaded.pipeline, changes)
+        if getattr(loaded.pipeline.data, "cache", None) == "auto":
+            content["data"]["cache"] = "disk"  # decoded once, shared by all trials
         pipeline = config.validate(content, schemas[content["task"]], name)
         anchored = config.anchored(pipeline)
         for part in ("data", "model", "evaluation"):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluation.plots import save_figure, short
+from .clipping import clipped
 from .importance import Importance, places_of
 from .space import Space
 from .state import Trial
@@ -56,24 +57,25 @@ def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> N
 def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
     """A line for each trial through its values, coloured by its rank; fields that a trial does not have are passed below the axis."""
     paths = list(space.dimensions)
-    ranks = {trial.number: rank for rank, trial in enumerate(sorted(trials, key=lambda trial: trial.score, reverse=direction == "min"))}
-    scores = [trial.score for trial in trials]
-    low, high = min(scores), max(scores)
+    ranked = sorted(trials, key=lambda trial: trial.score, reverse=direction == "min")  # the best last, so that it lies on top
+    scores = clipped([trial.score for trial in ranked], direction)
+    low, high = scores.min(), scores.max()
     figure = Figure((max(6.0, 2.0 * (len(paths) + 1) + 1.2), 4.2), layout="constrained")
     axis = figure.subplots()
     colors, norm = colormaps["viridis"], Normalize(0, max(1, len(trials) - 1))
-    for trial in sorted(trials, key=lambda trial: ranks[trial.number]):
-        heights = [*places_of(space, trial), (trial.score - low) / (high - low) if high > low else 0.5]
+    for rank, (trial, score) in enumerate(zip(ranked, scores)):
+        heights = [*places_of(space, trial), (score - low) / (high - low) if high > low else 0.5]
         heights = [max(height, -0.12) for height in heights]
-        best = ranks[trial.number] == len(trials) - 1
-        axis.plot(range(len(heights)), heights, color=_BEST if best else colors(norm(ranks[trial.number])), linewidth=2.4 if best else 1.1, alpha=1.0 if best else 0.75)
+        best = trial is ranked[-1]
+        axis.plot(range(len(heights)), heights, color=_BEST if best else colors(norm(rank)), linewidth=2.4 if best else 1.1, alpha=1.0 if best else 0.75)
     for place, name in enumerate(paths):
         axis.axvline(place, color="black", linewidth=0.8)
         for height, label in _ticks(space, name):
             axis.text(place + 0.03, height, label, fontsize=8, va="center", bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})
     axis.axvline(len(paths), color="black", linewidth=0.8)
-    for height in (0.0, 0.5, 1.0):
-        axis.text(len(paths) + 0.03, height, f"{low + height * (high - low):.4g}", fontsize=8, va="center")
+    beyond = ranked[0].score < low, ranked[0].score > high
+    for height, sign in ((0.0, "≤ " if beyond[0] else ""), (0.5, ""), (1.0, "≥ " if beyond[1] else "")):
+        axis.text(len(paths) + 0.03, height, f"{sign}{low + height * (high - low):.4g}", fontsize=8, va="center")
     axis.set_xticks(range(len(paths) + 1), [*(short(name, 24, end=True) for name in paths), metric], fontsize=8)
     axis.set_yticks([])
     axis.set_xlim(-0.1, len(paths) + 0.45)
@@ -100,18 +102,20 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
 
 
 def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
-    """Objective over each field by itself."""
+    """Objective over each field by itself; trials far worse than the median stand at the edge, as crosses."""
     paths = list(space.dimensions)
     columns = min(_PER_LINE, len(paths))
     lines = math.ceil(len(paths) / columns)
     best = (max if direction == "max" else min)(trials, key=lambda trial: trial.score)
+    scores = dict(zip((trial.number for trial in trials), clipped([trial.score for trial in trials], direction)))
     figure = Figure((max(4.5, 3.1 * columns + 0.6), 3.0 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     for axis, name in zip(axes, paths):
         choices = space.choices(name)
         for status, (mark, color, _) in _MARKS.items():
-            some = [trial for trial in trials if trial.status == status and name in trial.values]
-            axis.plot([_place(choices, trial.values[name]) for trial in some], [trial.score for trial in some], mark, color=color, markersize=4.5, alpha=0.8)
+            for far in (False, True):
+                some = [trial for trial in trials if trial.status == status and name in trial.values and (scores[trial.number] != trial.score) == far]
+                axis.plot([_place(choices, trial.values[name]) for trial in some], [scores[trial.number] for trial in some], "x" if far else mark, color=color, markersize=4.5, alpha=0.8)
         if name in best.values:
             axis.plot(_place(choices, best.values[name]), best.score, "*", color=_BEST, markersize=13)
         if choices is not None:

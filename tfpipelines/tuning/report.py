@@ -17,7 +17,7 @@ def write_pictures(search: Search) -> None:
     plot_best(plots / "best_so_far.png", search.state.trials, objective.metric, objective.direction)
     plot_parallel(plots / "parallel_coordinates.png", search.space, trials, objective.metric, objective.direction)
     plot_slices(plots / "slices.png", search.space, trials, objective.metric, objective.direction)
-    found = importance(search.space, trials, search.pipeline.seed)
+    found = importance(search.space, trials, objective.direction, search.pipeline.seed)
     if found is not None:
         plot_importance(plots / "importance.png", found, objective.metric, len(trials))
     write_hparams(search.folder / "logs" / "tensorboard", search.space, [trial for trial in search.state.trials if trial.ended], objective.metric)
