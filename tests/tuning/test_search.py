@@ -102,6 +102,7 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
         assert result.code == 2 and message in result.err
 
 
+@pytest.mark.slow
 def test_the_test_set_plays_no_part_in_the_search(tmp_path, digits):
     import numpy as np
 
@@ -192,6 +193,7 @@ def test_a_grid_ends_by_itself_and_lists_are_values():
     assert len(values) == 4
 
 
+@pytest.mark.slow
 def test_an_objective_may_be_any_figure_of_the_validation_part():
     search = tune(search__objective="val_f1_macro", search__trials=2)
     assert list(search.leaderboard["by_epoch"]) == ["[]", "[]"] and 0 < search.leaderboard["val_f1_macro"][0] < 1
@@ -199,6 +201,7 @@ def test_an_objective_may_be_any_figure_of_the_validation_part():
     assert lowest.leaderboard["val_loss"].is_monotonic_increasing
 
 
+@pytest.mark.slow
 def test_an_expensive_field_of_data_may_be_searched():
     search = tune(search__space={"data.size": [14, 28]}, search__algorithm="grid")
     assert len(search.leaderboard) == 2 and set(search.leaderboard["status"]) == {"completed"}
@@ -211,6 +214,7 @@ def test_files_are_decoded_once_for_all_trials(photos, tmp_path):
     assert yaml.safe_load(search.best.read_text())["data"]["cache"] == "disk"
 
 
+@pytest.mark.slow
 def test_the_first_trial_is_the_pipeline_as_it_stands():
     search = tune(search__start=True, search__trials=1, train__learning_rate=2e-3, model__units=[32])
     assert (search.leaderboard["train.learning_rate"][0], search.leaderboard["model.units"][0]) == (2e-3, "[32]")
@@ -219,6 +223,7 @@ def test_the_first_trial_is_the_pipeline_as_it_stands():
     assert "is not in the space" in " ".join(seen.notes)
 
 
+@pytest.mark.slow
 def test_a_cross_validated_pipeline_is_searched_on_its_first_fold(tmp_path, digits):
     import numpy as np
 
@@ -244,6 +249,7 @@ def write_rows(count):
     return os.path.abspath("rows.csv")
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_may_tune(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(f"""

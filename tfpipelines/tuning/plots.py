@@ -124,6 +124,7 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
         elif space.dimensions[name].scale == "log":
             axis.set_xscale("log")
         axis.set_title(short(name, 30, end=True), fontsize=9)
+        axis.margins(y=0.08)
         axis.grid(alpha=0.25)
     for axis in axes[len(paths) :]:
         axis.axis("off")

@@ -73,11 +73,11 @@ class _Line:
 class _TrialObserver(Observer):
     """Reports each epoch, and ends the trial where its time has come."""
 
-    def __init__(self, line: _Line, halt: Halt, job: dict[str, Any], objective):
-        self.line, self.halt, self.job, self.objective = line, halt, job, objective
+    def __init__(self, line: _Line, halt: Halt, job: dict[str, Any], objective, epochs: int):
+        self.line, self.halt, self.job, self.objective, self.epochs = line, halt, job, objective, epochs
 
     def epoch(self, row, epochs, samples):
-        job, done, value = self.job, row["epoch"], row.get(self.objective.metric)
+        job, done, value, epochs = self.job, row["epoch"], row.get(self.objective.metric), self.epochs  # of all phases
         self.line.send("epoch", {"epoch": done, "epochs": epochs, "value": value})
         if done >= epochs:
             return
@@ -213,11 +213,11 @@ def _attempt(line: _Line, halt: Halt, setup: dict[str, Any], job: dict[str, Any]
         folder.set_status("running", pipeline=pipeline.name, task=pipeline.task, part_of=setup["folder"], epoch=0, epochs=task.epochs)
         atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
         if job["parent"] and not any((folder / "checkpoints").iterdir()):
-            shutil.copytree(Path(job["parent"]) / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
+            _take_checkpoints(Path(job["parent"]), folder)
         if task.steps_per_epoch() < 1:
             raise ConfigError(f"train.batch_size: got {pipeline.train.batch_size}, but there are fewer training samples.")
         objective, status, reason = pipeline.search.objective, "completed", ""
-        route = Route(task, folder, _TrialObserver(line, halt, job, objective), halt, resume=True, trial=True)
+        route = Route(task, folder, _TrialObserver(line, halt, job, objective, task.epochs), halt, resume=True, trial=True)
         artifact = route.fresh_artifact()
         try:
             _, best = route.train(folder, artifact)
@@ -241,6 +241,14 @@ def _attempt(line: _Line, halt: Halt, setup: dict[str, Any], job: dict[str, Any]
     except Exception as error:
         with_memory = _memory_cause(error)
         return _failure(folder, with_memory or f"{type(error).__name__}: {error}"), None
+
+
+def _take_checkpoints(parent: Path, folder: RunFolder) -> None:
+    """Copies those of another trial, all or none."""
+    copy = folder / "checkpoints-copied"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(parent / "checkpoints", copy)
+    copy.rename(folder / "checkpoints")  # over the empty folder
 
 
 def _memory_cause(error: Exception) -> str:
