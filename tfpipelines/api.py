@@ -102,6 +102,8 @@ def tune(
         workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
         name: of the folder; default: `tune-<pipeline>-<n>`.
 
+    The server process from which workers are forked stays for further searches until the caller ends.
+
     Returns:
         The finished search.
 

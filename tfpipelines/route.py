@@ -54,7 +54,7 @@ class Route:
     """The stations of a run. With folds, those from the splits on are passed once for each fold.
 
     Args:
-        trial: train as a trial of a search does: the model file is left to the caller, and fewer checkpoints and no events are written.
+        trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written, and no scalars for TensorBoard.
         (others): as in `run`.
     """
 

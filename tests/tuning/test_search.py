@@ -188,7 +188,7 @@ def test_two_workers_share_the_trials():
 
 def test_a_grid_ends_by_itself_and_lists_are_values():
     search = tune(search__algorithm="grid", search__trials=50, search__space={"model.units": [[8], [16, 16]], "train.clip_norm": [None, 1.0]}, train__epochs=1)
-    assert search.metrics["search"]["ended_by"] == "every combination of values has been tried"
+    assert search.metrics["search"]["ended_by"] == "no further combination of values"
     values = {(row["model.units"], str(row["train.clip_norm"])) for row in search.leaderboard.to_dict("records")}
     assert len(values) == 4
 

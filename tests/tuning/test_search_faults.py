@@ -14,7 +14,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines import Observer
-from tfpipelines.errors import ConfigError, Interrupted, ResourceError, SearchError
+from tfpipelines.errors import Interrupted, ResourceError, SearchError
 
 from .test_search import SMALL, Seen, events, tune
 

@@ -1,6 +1,6 @@
 """Pipeline files: schema, YAML, overrides, search space. Nothing here loads TensorFlow."""
 
-from .backbones import BackboneSource, backbone_source, known_backbones, require_weights
+from .backbones import BackboneSource, backbone_source, is_path, known_backbones, require_weights
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
 from .load import Loaded, anchored, as_dict, difference, load, parse_overrides, to_yaml, validate, with_values
 from .pipeline import Pipeline
@@ -8,6 +8,6 @@ from .search import Dimension, Search
 from .section import Section
 
 __all__ = [
-    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source", "description", "difference", "find_pipeline",
+    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source", "description", "difference", "find_pipeline", "is_path",
     "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml", "validate", "with_values",
 ]  # fmt: skip

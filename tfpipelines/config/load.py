@@ -60,6 +60,7 @@ def with_values(content: dict[str, Any], values: dict[str, Any], schemas: Mappin
     """
     content, schema_class = deepcopy(content), schemas[content["task"]]
     _drop_foreign_fields(content, values, schema_class)
+    _drop_layers(content, values)
     for key, value in values.items():
         _put(content, _keys(key), value)
     return validate(content, schema_class, origin)

@@ -95,7 +95,7 @@ class Search(Section):
     trials: Count = Field(20, description="most trials")
     epochs: Count | None = Field(None, description="most epochs of all trials together")
     time: Duration | None = Field(None, description="longest time, in seconds or such as 90 min; the final runs come on top")
-    disk: Size | None = Field(None, description="most bytes of the search's folder, or such as 10 GB")
+    disk: Size | None = Field(None, description="most bytes of the search's folder, or such as 10 GB; the final runs come on top")
     pruning: Literal["median", "none"] = Field("median", description="random and bayesian: stop a trial whose best figure so far is worse than the median of the others' means up to that epoch")
     pruning_trials: Count = Field(5, description="finished trials that pruning waits for")
     pruning_epochs: Count = Field(3, description="epochs of a trial that pruning waits for")

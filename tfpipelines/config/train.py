@@ -29,8 +29,8 @@ class Training(Section):
     early_stopping: Count | None = Field(None, description="stop after so many epochs without a better monitored value")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="decay per step of the averaged weights that become the model")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    steps_per_execution: first_of(Auto, Count) = Field("auto", description="steps per call into the backend; auto: by device and image size")
-    jit_compile: first_of(Auto, bool) = Field("auto", description="XLA; auto: on accelerators, and always with jax")
+    steps_per_execution: first_of(Auto, Count) = Field("auto", description="steps per call into the backend; auto: by device and image size", json_schema_extra=FIXED)
+    jit_compile: first_of(Auto, bool) = Field("auto", description="XLA; auto: on accelerators, and always with jax", json_schema_extra=FIXED)
     deterministic: bool = Field(False, description="deterministic kernels on accelerators (CPU runs are so without it)", json_schema_extra=FIXED)
     checkpoint_steps: Count | None = Field(None, description="a checkpoint every so many steps, besides one each epoch", json_schema_extra=FIXED)
 

@@ -5,8 +5,9 @@ from typing import Any
 from ..errors import Interrupted, ResourceError, TfpipelinesError
 from ..observer import Observer
 from ..runs import RunFolder
+from .finals import run_finals
 from .pool import Pool
-from .search import Search, run_finals
+from .search import Search
 from .state import State
 
 
@@ -31,6 +32,7 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
         search = Search(folder, state, observer, stop, command)
         if not state.stopped or any(not trial.ended for trial in state.trials):
             search.run(pool)
+        search.require_best()
         from .report import write_metrics, write_pictures  # sklearn and matplotlib take seconds
 
         write_pictures(search)

@@ -43,5 +43,5 @@ def _best_yaml(state: State, best: Trial, objective) -> str:
     pipeline = config.with_values(state.content, best.values, SCHEMAS, "the best pipeline")
     pipeline = pipeline.model_copy(update={"split_seed": pipeline.seed_of_splits})
     extreme = "highest" if objective.direction == "max" else "lowest"
-    head = f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme} of {len(state.trials)} trials, and so a little flattered.\n"
+    head = f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme} of {len(state.ranked(objective.direction))} trials with one, and so a little flattered.\n"
     return head + config.to_yaml(pipeline)

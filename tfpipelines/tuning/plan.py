@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from .. import __version__, config
@@ -51,6 +52,7 @@ class Plan:
                 before, after = getattr(getattr(pipeline, part), key), getattr(getattr(anchored, part), key)
                 if before != after:
                     section[key] = after
+        _anchor_choices(content)
         _require_sense(anchored, content, schemas)
         return cls(anchored, content, notes)
 
@@ -91,13 +93,23 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _anchor_choices(content: dict[str, Any]) -> None:
+    """Backbones that are searched and named by relative paths get absolute ones."""
+    space = content.get("search", {}).get("space", {})
+    for path in ("model.backbone", "model.weights"):
+        if path in space:
+            choice = space[path] if isinstance(space[path], dict) else {"values": space[path]}
+            values = [str(Path(value).expanduser().absolute()) if isinstance(value, str) and config.is_path(value) else value for value in choice["values"]]
+            space[path] = {**choice, "values": values}
+
+
 def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes: dict[str, Any]) -> list[str]:
     """Takes fields out of the file's space that overrides give a value, and those whose condition can then not be met."""
     if "search.space" in changes:
         return []
     space, notes = pipeline.search.space, []
-    asked = [path for path in space if any(key.startswith(f"search.space.{path}") for key in changes)]
-    given = [path for path in changes if path in space and path not in asked]
+    asked = [path for path in space if any(f"{key}.".startswith(f"search.space.{path}.") for key in changes)]
+    given = [path for path in space if path not in asked and any(f"{path}.".startswith(f"{key}.") for key in changes)]
     raw = content["search"]["space"] if given else {}
     values = field_values(pipeline, space)
     gone = set(given)

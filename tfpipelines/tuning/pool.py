@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import types
 from contextlib import contextmanager
@@ -44,13 +45,16 @@ class Pool:
 
     Args:
         count: of those that train at a time.
+
+    Attributes:
+        gpus: names of the visible ones.
     """
 
     def __init__(self, count: int):
         self.count, self.workers = count, []
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
-        self._gpus = visible_gpus()
+        self.gpus = visible_gpus()
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         self._threads = 0 if count == 1 else max(1, cores // count)
 
@@ -63,9 +67,9 @@ class Pool:
         """
         slot = self._free_gpu()
         here, there = self._context.Pipe()
-        setup = {**setup, "log": str(log), "gpu": None if slot is None else self._gpus[slot], "threads": self._threads, "environment": dict(os.environ)}
+        setup = {**setup, "log": str(log), "gpu": None if slot is None else self.gpus[slot], "threads": self._threads, "environment": dict(os.environ)}
         process = self._context.Process(target=begin, args=(there, setup), daemon=True)
-        with _no_main():
+        with _no_main(), _no_interrupt():
             process.start()
         there.close()
         worker = Worker(process, here, slot)
@@ -75,7 +79,7 @@ class Pool:
     def _free_gpu(self) -> int | None:
         """The GPU that fewest workers have."""
         taken = [worker.slot for worker in self.workers]
-        return min(range(len(self._gpus)), key=taken.count) if self._gpus else None
+        return min(range(len(self.gpus)), key=taken.count) if self.gpus else None
 
     def among(self, *states: str) -> list[Worker]:
         """The workers in these states."""
@@ -91,12 +95,14 @@ class Pool:
 
     def _read(self, worker: Worker) -> list[tuple[Worker, str, Any]]:
         messages: list[tuple[Worker, str, Any]] = []
+        alive = worker.process.is_alive()  # asked first, so that nothing it has said is lost
         try:
             while worker.connection.poll():
                 messages.append((worker, *worker.connection.recv()))
         except (EOFError, OSError):
             worker.process.join(5)
-        if not worker.process.is_alive():
+            alive = worker.process.is_alive()
+        if not alive:
             code = worker.process.exitcode
             messages.append((worker, "dead", f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}"))
             self.remove(worker)
@@ -126,6 +132,16 @@ def visible_gpus() -> list[str]:
         return [str(number) for number in range(len(os.listdir("/proc/driver/nvidia/gpus")))]
     except OSError:
         return []
+
+
+@contextmanager
+def _no_interrupt():
+    """Keeps Ctrl-C, which the terminal sends to all processes, from the server and the new process: the supervisor decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import config
-from ..errors import ResourceError, SearchError, TfpipelinesError
+from ..errors import ResourceError, SearchError
 from ..observer import Observer
 from ..runs import RunFolder, read_json, write_json
 from ..tasks import SCHEMAS, new_task
@@ -19,9 +19,10 @@ from .pruning import medians
 from .space import Space, field_values
 from .state import RESULT, WAIT, State, Trial
 
-_MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
+MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
-_TURN = 0.5  # seconds after which budgets and signals are looked at again
+_SAVED_EVERY = 30.0  # seconds, so that a kill gives no more back to search.time
+TURN = 0.5  # seconds after which budgets and signals are looked at again
 
 
 class Search:
@@ -43,37 +44,46 @@ class Search:
         for trial in state.trials:  # JSON has no tuples
             trial.values = self.space.decode(trial.proposal.encoded)
         self._began, self._before = time.monotonic(), state.elapsed
-        self._first, self._deaths, self._largest = True, 0, 0
+        self._told, self._deaths, self._saved = False, 0, self._began
+        self._largest = max((_size(self._path(trial)) for trial in state.trials), default=0)
         self._epochs: Counter = Counter()  # done by running trials, those of parents included
 
     def run(self, pool: Pool) -> None:
         """Runs trials until a budget or the space is used up.
 
         Raises:
-            SearchError: if the first trials fail in the same way, or none of all has finished.
+            SearchError: if the first trials fail in the same way.
             ConfigError, DataError: if the data cannot be used, or have changed since.
             Interrupted: after a signal; trials under way have written checkpoints.
         """
         self._prepare_worker(pool)  # while KerasTuner is imported
         self.oracle = self._informed_oracle()
         self._collect_lost_results()
-        self._require_variety()
+        self._note_start()
         while True:
             self._hand_out(pool)
             if not pool.among("running", "saving") and not self._waiting() and self.state.stopped:
                 break
-            for worker, kind, content in pool.messages(_TURN):
+            for worker, kind, content in pool.messages(TURN):
                 self._handle(worker, kind, content)
             self._look_at_budgets(pool)
+            if time.monotonic() - self._saved > _SAVED_EVERY:
+                self._save()
             if self.stop.received is not None:
                 self._pause(pool)
                 self.stop.heed()
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
         self._save()
-        if not self.state.ranked(self.settings.objective.direction):
-            reasons = Counter(trial.reason for trial in self.state.trials)
-            raise SearchError("No trial has finished: there is no best.", "Change search.space, or what its fields are combined with.", [f"{count} times: {reason}" for reason, count in reasons.most_common(3)])
+        self._drop_weights(ended=True)
+
+    def require_best(self) -> None:
+        """Raises SearchError if no trial has a score."""
+        if self.state.ranked(self.settings.objective.direction):
+            return
+        reasons = Counter(trial.reason for trial in self.state.trials)
+        remedy = "Change search.space, or what its fields are combined with." if reasons else f"Raise the budget: the search ended by {self.state.stopped}."
+        raise SearchError("No trial has finished: there is no best.", remedy, [f"{count} times: {reason}" for reason, count in reasons.most_common(3)])
 
     @property
     def best(self) -> Trial:
@@ -113,7 +123,7 @@ class Search:
             return waiting[0] if waiting else None
         proposal = self.oracle.propose()
         if proposal is None:
-            self.state.stopped = "every combination of values has been tried"
+            self.state.stopped = "no further combination of values"
         if proposal is None or proposal == WAIT:
             return None
         trial = Trial(len(self.state.trials) + 1, self.space.decode(proposal.encoded), proposal, self._limits())
@@ -142,7 +152,7 @@ class Search:
             return f"search.epochs={settings.epochs}"
         if settings.time is not None and self.elapsed >= settings.time:
             return f"search.time={settings.time:g} s"
-        if settings.disk is not None and _size(self.folder.path) + self._largest > settings.disk:
+        if settings.disk is not None and _size(self.folder.path) + self._largest * (1 + len(self._epochs)) > settings.disk:
             return f"search.disk={settings.disk / 1e9:g} GB"
         return ""
 
@@ -158,7 +168,7 @@ class Search:
         """Cuts running trials short where their time or their epochs are used up."""
         settings = self.settings
         over = "search.time" if settings.time is not None and self.elapsed >= settings.time else ""
-        if settings.epochs is not None and self._epochs_spent() >= settings.epochs and len(pool.among("running")) > 1:
+        if settings.epochs is not None and self._epochs_spent() >= settings.epochs:
             over = "search.epochs"
         if over:
             self.state.stopped = self.state.stopped or self._used_up()
@@ -181,13 +191,13 @@ class Search:
             self._give(ready[0], trial)
         free = pool.count - len(pool.among("running"))
         left = len(self._waiting()) + (0 if self.state.stopped else self.settings.trials - len(self.state.trials))
-        while len(pool.among("preparing", "ready")) < min(max(free, 1), left):
+        spare = 0 if pool.gpus else 1  # with GPUs there is one for each trial, and none for a process that waits
+        while len(pool.among("preparing", "ready")) < min(max(free, spare), left):
             self._prepare_worker(pool)
 
     def _prepare_worker(self, pool: Pool) -> None:
-        setup = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path), "first": self._first, "command": self.command}
+        setup = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path), "first": not self._told, "command": self.command}
         pool.start(setup, self.folder / "logs" / "workers.log")
-        self._first = False
 
     def _give(self, worker: Worker, trial: Trial) -> None:
         parent = self._parent(trial)
@@ -211,8 +221,9 @@ class Search:
         trial = worker.trial
         if kind == "ready":
             worker.state, self._deaths = "ready", 0
-            if content:
-                write_json(self.folder / "environment.json", {**content["environment"], "pipeline": self.state.fingerprint["pipeline"]})
+            if content and not self._told:
+                self._told = True
+                self._record_environment(content["environment"])
                 self.observer.environment(content["environment"])
                 self.observer.data(content["data"])
                 self.observer.search(self._facts(content["epochs"]))
@@ -225,26 +236,37 @@ class Search:
             worker.send("keep", trial in self._kept())
         elif kind == "fatal":
             raise content
+        elif kind == "saved" and content:
+            self.observer.note(f"trial {trial.number}: its model could not be written: {content}")
         elif kind == "dead":
             self._buried(worker, content)
         if kind in ("saved", "dead"):
+            self._largest = max(self._largest, _size(self._path(trial)) if trial else 0)
             self._drop_weights()
+
+    def _record_environment(self, facts: dict[str, Any]) -> None:
+        """Writes environment.json; a search that goes on adds to it."""
+        before = read_json(self.folder / "environment.json")
+        if before:
+            facts = {**before, "resumed": [*before.get("resumed", []), {key: facts[key] for key in ("command", "started", "versions")}]}
+        write_json(self.folder / "environment.json", {**facts, "pipeline": self.state.fingerprint["pipeline"]})
 
     def _buried(self, worker: Worker, how: str) -> None:
         """A process has ended, whether it was to or not."""
         trial = worker.trial
-        if worker.state == "preparing":
+        if worker.state == "preparing" and self.stop.received is None:
             self._deaths += 1
-            if self._deaths >= _MOST_DEATHS:
+            if self._deaths >= MOST_DEATHS:
                 raise ResourceError(f"The worker processes die while they prepare the data: {how}.", f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}.")
         if worker.state != "running":
             return
-        del self._epochs[trial.number]
+        epochs = self._epochs.pop(trial.number)
         if self.stop.received is not None or self._take_lost_result(trial):
             return
         trial.deaths += 1
-        if trial.deaths >= _MOST_DEATHS:
-            self._end(trial, {"status": "failed", "reason": f"its worker died {trial.deaths} times: {how}"})
+        if trial.deaths >= MOST_DEATHS:
+            spent = max(0, epochs - self._epochs_before(trial))
+            self._end(trial, {"status": "failed", "reason": f"its worker died {trial.deaths} times: {how}", "epochs": epochs, "spent": spent})
         else:
             self.observer.note(f"trial {trial.number}: its worker was {how}; it is tried again")
             self._save()
@@ -258,7 +280,7 @@ class Search:
         self._largest = max(self._largest, _size(self._path(trial)))
         self._save()
         write_leaderboard(self.folder.path, self.state, self.space, self.settings.objective)
-        self.observer.trial(self._told(trial))
+        self.observer.trial(self._as_told(trial))
         ended = [self.state.trials[number - 1] for event, number in self.state.events if event == "end"]
         first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
         if len(ended) == _SAME_FAILURES and len(first) == 1 and all(some.status == "failed" for some in ended):
@@ -271,7 +293,7 @@ class Search:
         for worker in pool.among("running"):
             worker.send("halt", "paused")
         while pool.among("running", "saving"):
-            for message in pool.messages(_TURN):
+            for message in pool.messages(TURN):
                 self._handle(*message)
         self._save()
 
@@ -287,18 +309,20 @@ class Search:
     def _kept(self) -> list[Trial]:
         return self.state.ranked(self.settings.objective.direction)[: self.settings.keep]
 
-    def _drop_weights(self) -> None:
-        """Removes the weights of trials that are neither among the best nor parents of others."""
-        kept, parents = {trial.number for trial in self._kept()}, self.oracle.parents()
+    def _drop_weights(self, ended: bool = False) -> None:
+        """Removes the weights of trials that are neither among the best nor, unless all has ended, parents of others."""
+        kept, parents = {trial.number for trial in self._kept()}, set() if ended else self.oracle.parents()
         parents |= {trial.proposal.parent for trial in self.state.trials if not trial.ended}
         for trial in self.state.trials:
             if trial.ended and trial.number not in kept:
                 path = self._path(trial)
-                (path / "model.keras").unlink(missing_ok=True)
+                for model in path.glob("*.keras"):
+                    model.unlink()
                 if trial.proposal.identity not in parents:
                     shutil.rmtree(path / "checkpoints", ignore_errors=True)
 
     def _save(self) -> None:
+        self._saved = time.monotonic()
         self.state.elapsed = round(self.elapsed, 3)
         self.state.save(self.folder.path)
         ended = [trial for trial in self.state.trials if trial.ended]
@@ -309,7 +333,7 @@ class Search:
         settings = self.settings
         return {"algorithm": settings.algorithm, "metric": settings.objective.metric, "direction": settings.objective.direction, "fields": list(self.space.dimensions), "trials": settings.trials, "epochs": epochs, "workers": self.state.workers, "done": sum(trial.ended for trial in self.state.trials)}
 
-    def _told(self, trial: Trial) -> dict[str, Any]:
+    def _as_told(self, trial: Trial) -> dict[str, Any]:
         ended, ranked = [some for some in self.state.trials if some.ended], self.state.ranked(self.settings.objective.direction)
         seconds = [some.seconds for some in ended if some.seconds]
         left = (self.settings.trials - len(ended)) * (statistics.fmean(seconds) if seconds else 0.0) / self.state.workers
@@ -317,56 +341,10 @@ class Search:
             left = max(0.0, min(left, self.settings.time - self.elapsed))
         return {"number": trial.number, "trials": self.settings.trials, "metric": self.settings.objective.metric, "status": trial.status, "score": trial.score, "epochs": trial.epochs, "seconds": trial.seconds, "reason": trial.reason, "values": trial.values, "best": ranked[0].score if ranked else None, "best_trial": ranked[0].number if ranked else None, "left": left}
 
-    def _require_variety(self) -> None:
+    def _note_start(self) -> None:
         """What the oracle cannot know: a first trial that the space does not hold."""
         if self.settings.start and self.settings.algorithm != "grid" and not self.state.trials and self.space.encode(field_values(self.pipeline, self.space.dimensions)) is None:
             self.observer.note("the pipeline as it stands is not in the space, so it is not the first trial")
-
-
-def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
-    """Trains the best values again with each of `search.final_seeds`, each in a run folder of its own, and tests them.
-
-    Returns:
-        By seed: the content of metrics.json, or why there is none.
-    """
-    results: dict[int, dict[str, Any] | str] = {}
-    deaths: Counter = Counter()
-    queue = list(search.settings.final_seeds)
-    for seed in list(queue):
-        folder = search.folder.child(f"final/seed-{seed}")
-        if folder.status.get("state") == "done":
-            results[seed] = read_json(folder / "metrics.json")
-            queue.remove(seed)
-    while queue or pool.workers:
-        while queue and len(pool.workers) < pool.count and search.stop.received is None:
-            seed = queue.pop(0)
-            folder = search.folder.child(f"final/seed-{seed}")
-            setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed, "folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
-            pool.start(setup, folder / "logs" / "run.log").trial = seed
-        for worker, kind, content in pool.messages(_TURN):
-            seed = worker.trial
-            if kind == "done":
-                results[seed] = content
-                search.observer.final(seed, content)
-            elif kind == "fatal" and isinstance(content, ResourceError):
-                raise content
-            elif kind == "fatal":
-                results[seed] = content.cause if isinstance(content, TfpipelinesError) else str(content)
-                search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
-            elif kind == "dead" and seed not in results and search.stop.received is None:
-                deaths[seed] += 1
-                if deaths[seed] < _MOST_DEATHS:
-                    queue.append(seed)
-                else:
-                    results[seed] = f"its worker died {deaths[seed]} times: {content}"
-                    search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
-        if search.stop.received is not None:
-            for worker in pool.workers:
-                worker.send("halt", "paused")
-            if not pool.workers:
-                search.stop.heed()
-    search.stop.heed()
-    return dict(sorted(results.items()))
 
 
 def _size(folder: Path) -> int:

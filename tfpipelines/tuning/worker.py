@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import config, training
 from ..datasets import Findings
-from ..errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, RunInUseError, TfpipelinesError
+from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, RunInUseError, TfpipelinesError
 from ..observer import Observer
 from ..route import Route
 from ..route import run as whole_route
@@ -25,6 +25,7 @@ from ..tasks import SCHEMAS, new_task
 from .pruning import hopeless
 from .state import RESULT
 
+_PAUSED = "paused"
 _PATIENCE = 30.0  # seconds that a trial's folder may still be held by a process that is about to die
 
 
@@ -36,8 +37,9 @@ class Halt(training.StopSignals):
     """Asks for the end of a trial at its next step, as a signal does for a run."""
 
     def ask(self, reason: str) -> None:
-        """The first reason counts."""
-        self.received = self.received or reason
+        """The first reason counts, unless it was a mere pause."""
+        if self.received in (None, _PAUSED):
+            self.received = reason
 
     def error(self) -> Interrupted:
         return Halted(self.received)
@@ -77,18 +79,20 @@ class _TrialObserver(Observer):
         self.line, self.halt, self.job, self.objective, self.epochs = line, halt, job, objective, epochs
 
     def epoch(self, row, epochs, samples):
-        job, done, value, epochs = self.job, row["epoch"], row.get(self.objective.metric), self.epochs  # of all phases
-        self.line.send("epoch", {"epoch": done, "epochs": epochs, "value": value})
-        if done >= epochs:
+        self.line.send("epoch", {"epoch": row["epoch"], "epochs": self.epochs, "value": row.get(self.objective.metric)})
+        self.decide(_rows(Path(self.job["folder"])))
+
+    def decide(self, rows: list[dict]) -> None:
+        """Asks for the end if these rows are all that the trial shall have."""
+        job, done, metric = self.job, len(rows), self.objective.metric
+        if not 0 < done < self.epochs:
             return
         if job["epochs"] is not None and done >= job["epochs"]:
             self.halt.ask("rung")
         if job["budget"] is not None and done >= job["budget"]:
             self.halt.ask("cut: search.epochs is used up")
-        if value is not None:
-            rows = _rows(Path(job["folder"]))
-            if hopeless([entry[self.objective.metric] for entry in rows], job["limits"], self.objective.direction, job["patience"]):
-                self.halt.ask(f"pruned: worse than the median at epoch {done}")
+        if all(metric in row for row in rows) and hopeless([row[metric] for row in rows], job["limits"], self.objective.direction, job["patience"]):
+            self.halt.ask(f"pruned: worse than the median at epoch {done}")
 
 
 class _DataObserver(Observer):
@@ -132,7 +136,8 @@ def _settle(setup: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to all; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _write_to(Path(setup["log"]))
-    os.environ.update(setup["environment"])  # the server has that of the moment it was started
+    os.environ.clear()  # the server has that of the moment it was started
+    os.environ.update({"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **setup["environment"]})
     if setup["gpu"] is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = setup["gpu"]
     if setup["threads"]:
@@ -164,10 +169,23 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
         result["seconds"] = round(time.perf_counter() - began, 3)
         write_json(folder / RESULT, result)
         line.send("result", result)
-        if line.receive() and keep is not None:
-            keep()
+        trouble = _kept(keep) if line.receive() and keep is not None else ""
         folder.set_status("failed" if result["status"] == "failed" else "done", reason=result["reason"])
-        line.send("saved")
+        line.send("saved", trouble)
+
+
+def _kept(keep) -> str:
+    """Writes a model file; why that was not possible, "" if it was."""
+    try:
+        keep()
+    except ResourceError as error:
+        if not isinstance(error, MemoryExhaustedError):
+            raise
+        return error.cause
+    except Exception as error:
+        traceback.print_exc()
+        return _memory_cause(error) or f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _prepare(task, observer: Observer, halt: Halt, search: RunFolder) -> int | None:
@@ -217,37 +235,40 @@ def _attempt(line: _Line, halt: Halt, setup: dict[str, Any], job: dict[str, Any]
         if task.steps_per_epoch() < 1:
             raise ConfigError(f"train.batch_size: got {pipeline.train.batch_size}, but there are fewer training samples.")
         objective, status, reason = pipeline.search.objective, "completed", ""
-        route = Route(task, folder, _TrialObserver(line, halt, job, objective, task.epochs), halt, resume=True, trial=True)
+        observer = _TrialObserver(line, halt, job, objective, task.epochs)
+        observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
+        route = Route(task, folder, observer, halt, resume=True, trial=True)
         artifact = route.fresh_artifact()
         try:
             _, best = route.train(folder, artifact)
             artifact.set_weights(best.best_weights)
         except Halted as end:
             status, _, reason = str(end).partition(": ")
-            if status == "paused":
+            if status == _PAUSED:
                 raise
-            status = "completed" if status == "rung" else status
+            if status == "rung" or len(_rows(folder.path)) >= task.epochs:
+                status, reason = "completed", ""
         result, validated = _account(task, artifact, folder, objective, status, reason)
-        return {**result, "spent": result["epochs"] - job["before"]}, lambda: _save(task, artifact, folder, route, validated)
+        return {**result, "spent": max(0, result["epochs"] - job["before"])}, lambda: _save(task, artifact, folder, route, validated)
     except Halted:
-        line.send("halted", "paused")
+        line.send("halted", _PAUSED)
         return None, None
     except ResourceError as error:
         if not isinstance(error, MemoryExhaustedError):
             raise
-        return _failure(folder, error.cause), None
+        return _failure(folder, job, error.cause), None
     except TfpipelinesError as error:
-        return _failure(folder, error.cause, error.details), None
+        return _failure(folder, job, error.cause, error.details), None
     except Exception as error:
-        with_memory = _memory_cause(error)
-        return _failure(folder, with_memory or f"{type(error).__name__}: {error}"), None
+        return _failure(folder, job, _memory_cause(error) or f"{type(error).__name__}: {error}"), None
 
 
 def _take_checkpoints(parent: Path, folder: RunFolder) -> None:
-    """Copies those of another trial, all or none."""
+    """Copies those of another trial, all or none, and the rows of its history."""
     copy = folder / "checkpoints-copied"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(parent / "checkpoints", copy)
+    shutil.copyfile(parent / "history.csv", folder / "history.csv")
     copy.rename(folder / "checkpoints")  # over the empty folder
 
 
@@ -277,16 +298,16 @@ def _account(task, artifact, folder: RunFolder, objective, status: str, reason: 
         raise ConfigError(f"search.objective: {objective.metric} is not measured here.", "", [f"there are: {', '.join(figures)}"])
     score = figures[objective.metric]
     if not math.isfinite(score):
-        return _failure(folder, f"{objective.metric} is {score}"), validated
+        raise DivergedError(f"{objective.metric} is {score}.")
     series = [row[objective.metric] for row in rows] if all(objective.metric in row for row in rows) else []
     result = {"status": status, "reason": reason, "score": score, "series": series, "figures": figures, "best_epoch": int(kept["epoch"]), "epochs": len(rows)}
     return result, validated
 
 
-def _failure(folder: RunFolder, cause: str, details=()) -> dict[str, Any]:
+def _failure(folder: RunFolder, job: dict[str, Any], cause: str, details=()) -> dict[str, Any]:
     traceback.print_exc()
     epochs = len(_rows(folder.path))
-    return {"status": "failed", "reason": " ".join([cause, *details]), "score": None, "epochs": epochs, "spent": epochs}
+    return {"status": "failed", "reason": " ".join([cause, *details]), "score": None, "epochs": epochs, "spent": max(0, epochs - job["before"])}
 
 
 def _save(task, artifact, folder: RunFolder, route: Route, validated: bool) -> None:
@@ -296,6 +317,16 @@ def _save(task, artifact, folder: RunFolder, route: Route, validated: bool) -> N
     write_json(folder / "data.json", task.describe(Findings()))
     atomic_write(folder / "splits.csv", task.split_table().to_csv(index=False, lineterminator="\n"))
     route.save_model(artifact, folder)
+
+
+def _regained(folder: Path) -> list[dict]:
+    """The rows of history.csv that the newest checkpoint knows of; the file itself may be ahead of it."""
+    rows: list[dict] = []
+    for place in (folder / "checkpoints", *(folder / "checkpoints").glob("*/")):
+        last = training.Checkpoints(place).last()
+        for state in last.facts["callbacks"].values() if last else ():
+            rows = max(rows, state.get("rows", []), key=len)
+    return rows
 
 
 def _rows(folder: Path) -> list[dict[str, float]]:
@@ -322,5 +353,8 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     with _held(folder):
         folder.set_status("running", pipeline=pipeline.name, task=pipeline.task, part_of=setup["folder"], epoch=0, epochs=task.epochs)
         atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+        for name in ("splits.csv", "data.json"):  # the route compares them with what it reads
+            if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
+                atomic_write(folder / name, (Path(setup["folder"]) / name).read_bytes())
         metrics = whole_route(task, folder, Observer(), halt, setup["command"], resume=True, fold=0)
     line.send("done", metrics)

@@ -1,0 +1,55 @@
+"""The best values of a search, trained again with several seeds and tested."""
+
+from collections import Counter
+from typing import Any
+
+from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, TfpipelinesError
+from ..runs import read_json
+from .pool import Pool
+from .search import MOST_DEATHS, TURN, Search
+
+
+def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
+    """Trains the best values again with each of `search.final_seeds`, each in a run folder of its own, and tests them.
+
+    Returns:
+        By seed: the content of metrics.json, or why there is none.
+    """
+    results: dict[int, dict[str, Any] | str] = {}
+    deaths: Counter = Counter()
+    queue = list(search.settings.final_seeds)
+    for seed in list(queue):
+        folder = search.folder.child(f"final/seed-{seed}")
+        if folder.status.get("state") == "done":
+            results[seed] = read_json(folder / "metrics.json")
+            queue.remove(seed)
+    while queue or pool.workers:
+        while queue and len(pool.workers) < pool.count and search.stop.received is None:
+            seed = queue.pop(0)
+            folder = search.folder.child(f"final/seed-{seed}")
+            setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed, "folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
+            pool.start(setup, folder / "logs" / "run.log").trial = seed
+        for worker, kind, content in pool.messages(TURN):
+            seed = worker.trial
+            if kind == "done":
+                results[seed] = content
+                search.observer.final(seed, content)
+            elif kind == "fatal" and isinstance(content, (ConfigError, DataError, ResourceError)) and not isinstance(content, MemoryExhaustedError):
+                raise content  # the same would happen with every seed
+            elif kind == "fatal":
+                results[seed] = content.cause if isinstance(content, TfpipelinesError) else str(content)
+                search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
+            elif kind == "dead" and seed not in results and search.stop.received is None:
+                deaths[seed] += 1
+                if deaths[seed] < MOST_DEATHS:
+                    queue.append(seed)
+                else:
+                    results[seed] = f"its worker died {deaths[seed]} times: {content}"
+                    search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
+        if search.stop.received is not None:
+            for worker in pool.workers:
+                worker.send("halt", "paused")
+            if not pool.workers:
+                search.stop.heed()
+    search.stop.heed()
+    return dict(sorted(results.items()))
