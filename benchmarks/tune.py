@@ -4,7 +4,7 @@
     python benchmarks/tune.py workers    trials a minute with one worker and with two, small networks
     python benchmarks/tune.py memory     growth of the supervising process over 50 trials
     python benchmarks/tune.py kills      SIGKILL to a worker, the supervisor or all at a random moment, then `tfpipe resume`; 20 times
-    python benchmarks/tune.py peers      best validation accuracy by epochs spent, seeds 0 to 4, beside plain KerasTuner and Optuna (needs optuna); tune_peers.png
+    python benchmarks/tune.py peers      best validation accuracy by epochs spent, seeds 0 to 4, beside plain KerasTuner and Optuna (needs optuna); tune_peers.png and .json
 
 `--rounds N` is the number of turns of `workers`. A quiet machine is needed for `poor` and `workers`: nothing else should run.
 """
@@ -180,6 +180,7 @@ def peers_beside(peers: Path, rounds: int) -> None:
             for title, peer in (("KerasTuner, Bayesian", "keras_tuner"), ("Optuna, TPE and median pruning", "optuna")):
                 _, out = timed([sys.executable, str(Path(__file__).resolve().parent / "peers" / "tune_peers.py"), peer, str(seed), "20", *SAME])
                 curves[title].append([tuple(pair) for pair in json.loads(out.splitlines()[-1])])
+            Path("tune_peers.json").write_text(json.dumps(curves))
             print(f"  seed {seed}: " + "; ".join(f"{title} {curve[-1][-1][1]:.4f} in {curve[-1][-1][0]} epochs" for title, curve in curves.items()), flush=True)
     budgets = (20, 40, 60, 80, 120, 160)
     print(f"best validation accuracy by epochs spent, mean of seeds 0 to 4 (range): {budgets}")

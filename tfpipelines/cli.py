@@ -183,7 +183,7 @@ def finetune(terminal, pipeline, overrides, out, name, start, backbone):
 @click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
 @click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
 def tune(terminal, pipeline, overrides, workers, out, name):
-    """Search for better values of a pipeline's fields.
+    """Search for better values of a pipeline's fields (of image-cls unless another is named).
 
     What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not searched.
     """

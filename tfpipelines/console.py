@@ -205,21 +205,23 @@ def trial_line(facts: dict[str, Any]) -> str:
     score = f"{facts['metric']} {facts['score']:.4f}" if facts["score"] is not None else ""
     best = f"best {facts['best']:.4f} (trial {facts['best_trial']})" if facts["best"] is not None else ""
     left = f"about {duration(facts['left'])} left" if facts["left"] else ""
+    parent = f"goes on from trial {facts['parent']}" if facts["parent"] else ""
     work = f"{counted(facts['epochs'], 'epoch')} {facts['seconds']:.1f} s" if facts["seconds"] else ""
-    return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(part for part in (score, work, values, end, best, left) if part)
+    return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(part for part in (score, work, parent, values, end, best, left) if part)
 
 
 def print_search(metrics: dict[str, Any]) -> None:
     """What a search has found, on stdout: its best trial beside the mean and range of the final runs over seeds."""
     out, found = _console(sys.stdout), metrics["search"]
-    seeds = ", ".join(map(str, metrics["seeds"]))
+    seeds = f"{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}"
+    figures = "{mean:.4f}" if len(metrics["seeds"]) == 1 else "{mean:.4f} ({min:.4f} to {max:.4f})"
     parts = [part for part in ("validation", "test") if part in metrics]
-    table = Table("metric", f"search: trial {found['trial']}, validation", *(f"{part}, seeds {seeds}" for part in parts))
+    table = Table("metric", f"search: trial {found['trial']}, validation", *(f"{part}, {seeds}" for part in parts))
     for name in dict.fromkeys(name for part in (metrics["best_trial"], *(metrics[part] for part in parts)) for name in part):
         cells = [f"{metrics['best_trial'][name]:.4f}" if name in metrics["best_trial"] else ""]
         for part in parts:
             spread = metrics[part].get(name)
-            cells.append("{mean:.4f} ({min:.4f} to {max:.4f})".format(**spread) if spread else "")
+            cells.append(figures.format(**spread) if spread else "")
         table.add_row(name, *cells)
     out.print(table)
     counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())

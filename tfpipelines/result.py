@@ -50,6 +50,8 @@ class Run:
         path = self.folder / "model.keras"
         if not path.is_file() and (self.folder / "fold-0").is_dir():
             raise ConfigError(f"{self._folder} is a cross-validation and has a model for each fold.", f"Name one of them, such as {self._folder}/fold-0.")
+        if not path.is_file() and "part_of" in self.status:
+            raise ConfigError(f"{self._folder} has no model: only the best trials of a search (search.keep) keep theirs.", f"Name one of {Path(self.status['part_of']) / 'final'}.")
         if not path.is_file() and self.status.get("state") != "done":
             reason = f": {self.status['reason']}" if "reason" in self.status else ""
             raise ConfigError(f"{self._folder} has no model yet; the run is {self.status.get('state')}{reason}", "Name a run that has finished an epoch.")

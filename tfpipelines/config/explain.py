@@ -81,7 +81,23 @@ def _config_path(detail: ErrorDetails, raw: Any) -> str:
     return ".".join(path)
 
 
+def _dimension_sentence(detail: ErrorDetails, schema: dict[str, Any]) -> str:
+    """What is wrong with a field of search.space, whose key has dots in it."""
+    path, known = ".".join(map(str, detail["loc"])), schema["$defs"]["Dimension"]["properties"]
+    if detail["type"] == "extra_forbidden":
+        guess = nearest(str(detail["loc"][-1]), known)
+        return f"unknown key {path}. " + (f"Did you mean {guess}?" if guess else f"Allowed here: {', '.join(known)}.")
+    if detail["type"] == "value_error":
+        return f"{path}: {detail['ctx']['error']}."
+    if len(detail["loc"]) == 3:
+        return f"{path}: got {detail['input']!r}; allowed: a list of values, or {{min: NUMBER, max: NUMBER}} with step or scale."
+    name = str(detail["loc"][3])
+    return f"{path}: got {detail['input']!r}; allowed: {allowed(known[name], schema)}."
+
+
 def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict[str, Any]) -> str:
+    if detail["loc"][:2] == ("search", "space") and len(detail["loc"]) > 2:
+        return _dimension_sentence(detail, schema)
     *parents, key = path.split(".") if path else [""]
     siblings = properties_at(parents, schema, raw)
     if detail["type"] == "extra_forbidden":
@@ -97,7 +113,9 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         guess = nearest(str(detail["ctx"]["tag"]), names)
         return f"{path}.name: got {detail['ctx']['tag']!r}; allowed: {', '.join(names)}." + (f" Did you mean {guess}?" if guess else "")
     if detail["type"] == "value_error":
-        return f"{detail['ctx']['error']}."  # our own words, which name the key
+        text = str(detail["ctx"]["error"])  # our own words, which mostly name the key
+        text = f"{path}: {text}" if path.startswith("search.") and path not in text else text
+        return text if text.endswith("?") else f"{text}."
     value = raw
     for part in path.split("."):
         value = value[int(part) if isinstance(value, (list, tuple)) else part] if part else value

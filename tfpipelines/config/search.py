@@ -46,6 +46,8 @@ class Objective(Section):
     def _known_direction(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = {"metric": value}
+        if isinstance(value, dict) and not str(value.get("metric", "val_")).startswith("val_"):
+            raise ValueError(f"what is searched for is a figure of the validation part: val_{value['metric']}, not {value['metric']}")
         if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
             for direction, names in (("max", _HIGHER), ("min", _LOWER)):
                 if any(name.removeprefix("val_") == known or name.endswith(f"_{known}") for known in names):
@@ -126,8 +128,8 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
             raise ValueError(f"search.space: {path} depends on itself")
         if path == "train.epochs" and search.algorithm == "hyperband":
             raise ValueError("search.space: train.epochs belongs to hyperband itself")
-        values = tuple(_typed(path, value, fields) for value in dimension.samples())
-        when = {other: _conditions(other, value, search.space, fields) for other, value in dimension.when.items()}
+        values = tuple(_typed(path, value, fields, pipeline) for value in dimension.samples())
+        when = {other: _conditions(other, value, search.space, fields, pipeline) for other, value in dimension.when.items()}
         change = {"values": values} if dimension.values is not None else dict(zip(("min", "max"), values))
         space[path] = dimension.model_copy(update={**change, "when": when})
         if space[path].whole and dimension.step is not None and dimension.step != int(dimension.step):
@@ -150,19 +152,27 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
     return ordered
 
 
-def _conditions(path: str, value: Any, space: dict[str, Dimension], fields: dict[str, list[TypeAdapter]]) -> list[Any]:
+def _conditions(path: str, value: Any, space: dict[str, Dimension], fields: dict[str, list[TypeAdapter]], pipeline: type[BaseModel]) -> list[Any]:
     """The values that a condition names: one, or a list of them where the field itself takes no lists."""
     try:
-        return [_typed(path, value, fields)]
+        return [_typed(path, value, fields, pipeline)]
     except ValueError:
         if not isinstance(value, (list, tuple)) or not value or path not in space:
             raise
-        return [_typed(path, entry, fields) for entry in value]
+        return [_typed(path, entry, fields, pipeline) for entry in value]
 
 
-def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]]) -> Any:
+def _exists(section: str, name: str, pipeline: type[BaseModel]) -> bool:
+    """Whether there is such a field, searchable or not."""
+    annotation = pipeline.model_fields[section].annotation if section in pipeline.model_fields else None
+    members = getattr(annotation, "__args__", (annotation,))
+    return any(name in getattr(member, "model_fields", ()) for member in members)
+
+
+def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline: type[BaseModel]) -> Any:
     if path not in fields:
-        guess = nearest(path, fields)
+        section, _, name = path.partition(".")
+        guess = "" if _exists(section, name, pipeline) else nearest(path, fields)
         raise ValueError(f"search.space: {path} is no field that can be searched" + (f". Did you mean {guess}?" if guess else ""))
     for adapter in fields[path]:
         try:

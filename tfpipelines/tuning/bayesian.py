@@ -20,7 +20,7 @@ _BEST = 3  # trials near which is looked
 
 
 class GaussianProcessOracle(BayesianOptimizationOracle):
-    """The next trial is where the expected improvement is highest (Jones et al. 1998), by a Gaussian process with a Matern 5/2
+    """After trials spread over the space, the next one is where the expected improvement is highest (Jones et al. 1998), by a Gaussian process with a Matern 5/2
     kernel, a length scale for each field and noise (Snoek et al. 2012).
 
     Scores far worse than the median are clipped. Trials under way count as if they had given what the model expects of them (Ginsbourger et al. 2010).
@@ -29,9 +29,20 @@ class GaussianProcessOracle(BayesianOptimizationOracle):
     def populate_space(self, trial_id):
         finished = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
         if len(finished) < self.num_initial_points:
-            return self._random_populate_space()
+            return self._spread()
         with threadpool_limits(1):  # the matrices are small
             return self._improve(finished)
+
+    def _spread(self) -> dict:
+        """One of the first trials: together they are spread over the space, a Latin hypercube (McKay et al. 1979)."""
+        number, count = len(self.trials), self.num_initial_points
+        if number < count:
+            rng, shape = np.random.RandomState([self.seed]), (count, len(self._nonfixed_space()))
+            places = (np.argsort(rng.uniform(size=shape), 0) + rng.uniform(size=shape)) / count
+            values = self._vector_to_values(places[number])
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        return self._random_populate_space()
 
     def _improve(self, finished: list) -> dict:
         places = np.array([self._place(trial) for trial in finished])

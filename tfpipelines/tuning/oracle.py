@@ -35,15 +35,12 @@ class _Steady:
         if self.told is not None:
             return {"status": "RUNNING", "values": dict(self.told)}
         number = len(self.trials)
+        if number == 0 and self.first is not None:
+            return {"status": "RUNNING", "values": dict(self.first)}
         self._seed_state = self.seed + number * _DRAWS
         if hasattr(self, "_random_state"):
             self._random_state = np.random.RandomState([self.seed, number])
         return super().populate_space(trial_id)
-
-    def _random_values(self):
-        if self.first is not None and not self.trials:
-            return dict(self.first)
-        return super()._random_values()
 
 
 class _Random(_Steady, RandomSearchOracle):
@@ -55,7 +52,12 @@ class _Bayesian(_Steady, GaussianProcessOracle):
 
 
 class _Hyperband(_Steady, HyperbandOracle):
-    pass
+    def _random_values(self):
+        return dict(self.first) if self.first is not None and not self.trials else super()._random_values()
+
+    def populate_space(self, trial_id):
+        self._seed_state = self.seed + len(self.trials) * _DRAWS
+        return HyperbandOracle.populate_space(self, trial_id)  # its rounds must know the first trial, too
 
 
 class _Grid(_Steady, GridSearchOracle):
@@ -150,5 +152,5 @@ class Oracle:
 
 
 def _initial(dimensions: int) -> int:
-    """Random trials before the Gaussian process takes over."""
+    """Trials before the Gaussian process takes over."""
     return max(4, dimensions + 2)

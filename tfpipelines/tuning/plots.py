@@ -7,13 +7,14 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
+from ..errors import counted
 from ..evaluation.plots import save_figure, short
 from .clipping import clipped
 from .importance import Importance, places_of
 from .space import Space
-from .state import Trial
+from .state import Trial, ranked
 
 _LINE, _STOPPED, _BEST = "#0b6e99", "#7f8fa6", "#c0392b"
 _MARKS = {"completed": ("o", _LINE, "completed"), "pruned": ("v", _STOPPED, "pruned by the median rule"), "cut": ("s", _STOPPED, "cut short by a budget")}
@@ -57,31 +58,32 @@ def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> N
 def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
     """A line for each trial through its values, coloured by its rank; fields that a trial does not have are passed below the axis."""
     paths = list(space.dimensions)
-    ranked = sorted(trials, key=lambda trial: trial.score, reverse=direction == "min")  # the best last, so that it lies on top
-    scores = clipped([trial.score for trial in ranked], direction)
+    order = ranked(trials, direction)[::-1]  # the best last, so that it lies on top
+    scores = clipped([trial.score for trial in order], direction)
     low, high = scores.min(), scores.max()
     figure = Figure((max(6.0, 2.0 * (len(paths) + 1) + 1.2), 4.2), layout="constrained")
     axis = figure.subplots()
     colors, norm = colormaps["viridis"], Normalize(0, max(1, len(trials) - 1))
-    for rank, (trial, score) in enumerate(zip(ranked, scores)):
+    for rank, (trial, score) in enumerate(zip(order, scores)):
         heights = [*places_of(space, trial), (score - low) / (high - low) if high > low else 0.5]
         heights = [max(height, -0.12) for height in heights]
-        best = trial is ranked[-1]
+        best = trial is order[-1]
         axis.plot(range(len(heights)), heights, color=_BEST if best else colors(norm(rank)), linewidth=2.4 if best else 1.1, alpha=1.0 if best else 0.75)
     for place, name in enumerate(paths):
         axis.axvline(place, color="black", linewidth=0.8)
         for height, label in _ticks(space, name):
             axis.text(place + 0.03, height, label, fontsize=8, va="center", bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})
     axis.axvline(len(paths), color="black", linewidth=0.8)
-    beyond = ranked[0].score < low, ranked[0].score > high
-    for height, sign in ((0.0, "≤ " if beyond[0] else ""), (0.5, ""), (1.0, "≥ " if beyond[1] else "")):
+    beyond = order[0].score < low, order[0].score > high
+    for height, sign in ((0.5, ""),) if low == high else ((0.0, "≤ " if beyond[0] else ""), (0.5, ""), (1.0, "≥ " if beyond[1] else "")):
         axis.text(len(paths) + 0.03, height, f"{sign}{low + height * (high - low):.4g}", fontsize=8, va="center")
     axis.set_xticks(range(len(paths) + 1), [*(short(name, 24, end=True) for name in paths), metric], fontsize=8)
     axis.set_yticks([])
+    axis.set_ylim(-0.18, 1.06)
     axis.set_xlim(-0.1, len(paths) + 0.45)
     for side in axis.spines.values():
         side.set_visible(False)
-    axis.set_title(f"{len(trials)} trials; the better, the brighter; red: the best", fontsize=10)
+    axis.set_title(f"{counted(len(trials), 'trial')}; the better, the brighter; red: the best", fontsize=10)
     save_figure(figure, path)
 
 
@@ -102,12 +104,18 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
 
 
 def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
-    """Objective over each field by itself; trials far worse than the median stand at the edge, as crosses."""
+    """Objective over each field by itself; trials that failed, or are far worse than the median, stand at the edge as crosses.
+
+    Args:
+        trials: that have ended, with or without a score.
+    """
+    failed, trials = [trial for trial in trials if trial.score is None], [trial for trial in trials if trial.score is not None]
     paths = list(space.dimensions)
     columns = min(_PER_LINE, len(paths))
     lines = math.ceil(len(paths) / columns)
-    best = (max if direction == "max" else min)(trials, key=lambda trial: trial.score)
+    best = ranked(trials, direction)[0]
     scores = dict(zip((trial.number for trial in trials), clipped([trial.score for trial in trials], direction)))
+    edge = (min if direction == "max" else max)(scores.values())
     figure = Figure((max(4.5, 3.1 * columns + 0.6), 3.0 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     for axis, name in zip(axes, paths):
@@ -116,13 +124,15 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
             for far in (False, True):
                 some = [trial for trial in trials if trial.status == status and name in trial.values and (scores[trial.number] != trial.score) == far]
                 axis.plot([_place(choices, trial.values[name]) for trial in some], [scores[trial.number] for trial in some], "x" if far else mark, color=color, markersize=4.5, alpha=0.8)
+        some = [trial for trial in failed if name in trial.values]
+        axis.plot([_place(choices, trial.values[name]) for trial in some], [edge] * len(some), "x", color=_BEST, markersize=6)
         if name in best.values:
             axis.plot(_place(choices, best.values[name]), best.score, "*", color=_BEST, markersize=13)
         if choices is not None:
             axis.set_xticks(range(len(choices)), [short(_said(value), 16) for value in choices], rotation=35 if len(choices) > 3 else 0, ha="right" if len(choices) > 3 else "center", fontsize=8)
             axis.set_xlim(-0.5, len(choices) - 0.5)
-        elif space.dimensions[name].scale == "log":
-            axis.set_xscale("log")
+        else:
+            _show_interval(axis, space, name)
         axis.set_title(short(name, 30, end=True), fontsize=9)
         axis.margins(y=0.08)
         axis.grid(alpha=0.25)
@@ -130,7 +140,29 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
         axis.axis("off")
     for axis in axes[::columns]:
         axis.set_ylabel(metric)
+    figure.suptitle("star: the best; round: completed; other grey marks: stopped early; cross: failed (red), or far worse than shown", fontsize=8)
     save_figure(figure, path)
+
+
+def _show_interval(axis, space: Space, path: str) -> None:
+    """The whole interval, with its ends and its middle named."""
+    dimension = space.dimensions[path]
+    if dimension.scale == "log":
+        axis.set_xscale("log")
+        axis.xaxis.set_minor_locator(NullLocator())
+        margin = (dimension.max / dimension.min) ** 0.06
+        axis.set_xlim(dimension.min / margin, dimension.max * margin)
+    else:
+        margin = 0.06 * (dimension.max - dimension.min)
+        axis.set_xlim(dimension.min - margin, dimension.max + margin)
+    axis.set_xticks([_middle(dimension, share) for share in (0.0, 0.5, 1.0)], [f"{_middle(dimension, share):.3g}" for share in (0.0, 0.5, 1.0)])
+
+
+def _middle(dimension, share: float) -> float:
+    """A value of an interval by its share of the way, as the scale has it."""
+    if dimension.scale == "log":
+        return dimension.min * (dimension.max / dimension.min) ** share
+    return dimension.min + share * (dimension.max - dimension.min)
 
 
 def _place(choices: list | None, value) -> float:
@@ -142,9 +174,7 @@ def _ticks(space: Space, path: str) -> list[tuple[float, str]]:
     choices = space.choices(path)
     if choices is not None:
         return [(space.place(path, value), short(_said(value), 16)) for value in choices]
-    dimension = space.dimensions[path]
-    middle = math.sqrt(dimension.min * dimension.max) if dimension.scale == "log" else (dimension.min + dimension.max) / 2
-    return [(height, f"{value:.3g}") for height, value in ((0.0, dimension.min), (0.5, middle), (1.0, dimension.max))]
+    return [(height, f"{_middle(space.dimensions[path], height):.3g}") for height in (0.0, 0.5, 1.0)]
 
 
 def _said(value) -> str:

@@ -16,7 +16,7 @@ def write_pictures(search: Search) -> None:
     trials = [trial for trial in search.state.trials if trial.score is not None]
     plot_best(plots / "best_so_far.png", search.state.trials, objective.metric, objective.direction)
     plot_parallel(plots / "parallel_coordinates.png", search.space, trials, objective.metric, objective.direction)
-    plot_slices(plots / "slices.png", search.space, trials, objective.metric, objective.direction)
+    plot_slices(plots / "slices.png", search.space, [trial for trial in search.state.trials if trial.ended], objective.metric, objective.direction)
     found = importance(search.space, trials, objective.direction, search.pipeline.seed)
     if found is not None:
         plot_importance(plots / "importance.png", found, objective.metric, len(trials))

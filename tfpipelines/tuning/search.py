@@ -95,7 +95,7 @@ class Search:
         """An oracle that knows what has happened so far."""
         from .oracle import Oracle  # KerasTuner, and with it TensorFlow, takes seconds
 
-        start = self.space.encode(field_values(self.pipeline, self.space.dimensions)) if self.settings.start else None
+        start = self.space.encode(field_values(self.pipeline, self.space.dimensions)) if self.settings.start and self.settings.algorithm != "grid" else None
         oracle = Oracle(self.space, self.settings, self.pipeline.seed, new_task(self.pipeline).epochs, start)
         for event, number in self.state.events:
             trial = self.state.trials[number - 1]
@@ -288,6 +288,7 @@ class Search:
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""
+        self.observer.note("stopping: trials under way write their checkpoints")
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
         for worker in pool.among("running"):
@@ -337,9 +338,11 @@ class Search:
         ended, ranked = [some for some in self.state.trials if some.ended], self.state.ranked(self.settings.objective.direction)
         seconds = [some.seconds for some in ended if some.seconds]
         left = (self.settings.trials - len(ended)) * (statistics.fmean(seconds) if seconds else 0.0) / self.state.workers
-        if self.settings.time is not None:
+        if self.state.stopped:
+            left = 0.0
+        elif self.settings.time is not None:
             left = max(0.0, min(left, self.settings.time - self.elapsed))
-        return {"number": trial.number, "trials": self.settings.trials, "metric": self.settings.objective.metric, "status": trial.status, "score": trial.score, "epochs": trial.epochs, "seconds": trial.seconds, "reason": trial.reason, "values": trial.values, "best": ranked[0].score if ranked else None, "best_trial": ranked[0].number if ranked else None, "left": left}
+        return {"number": trial.number, "trials": self.settings.trials, "metric": self.settings.objective.metric, "status": trial.status, "score": trial.score, "epochs": trial.epochs, "seconds": trial.seconds, "reason": trial.reason, "values": trial.values, "parent": parent.number if (parent := self._parent(trial)) else None, "best": ranked[0].score if ranked else None, "best_trial": ranked[0].number if ranked else None, "left": left}
 
     def _note_start(self) -> None:
         """What the oracle cannot know: a first trial that the space does not hold."""

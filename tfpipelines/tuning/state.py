@@ -1,5 +1,6 @@
 """What is known of a search and its trials; search.json holds it, whole at any instant."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,13 @@ class Trial:
         vars(self).update(result)
 
 
+def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
+    """Those of the trials that have a score, in the order of `State.ranked`."""
+    sign = -1 if direction == "max" else 1
+    loss = lambda trial: trial.figures.get("val_log_loss", trial.figures.get("val_loss", 0.0))
+    return sorted((trial for trial in trials if trial.score is not None), key=lambda trial: (sign * trial.score, loss(trial), trial.number))
+
+
 @dataclass
 class State:
     """A search so far.
@@ -121,9 +129,8 @@ class State:
             raise ArtifactError(f"{folder / FILE} is missing or damaged.", "Begin a new search with `tfpipe tune`.") from error
 
     def ranked(self, direction: str) -> list[Trial]:
-        """Trials that have a score, the best first, the earlier of equal ones first."""
-        sign = -1 if direction == "max" else 1
-        return sorted((trial for trial in self.trials if trial.ended and trial.score is not None), key=lambda trial: (sign * trial.score, trial.number))
+        """Trials that have a score, the best first; of equal ones that of the lower validation loss, then the earlier one."""
+        return ranked((trial for trial in self.trials if trial.ended), direction)
 
     @property
     def epochs(self) -> int:

@@ -233,7 +233,7 @@ def _attempt(line: _Line, halt: Halt, setup: dict[str, Any], job: dict[str, Any]
         if job["parent"] and not any((folder / "checkpoints").iterdir()):
             _take_checkpoints(Path(job["parent"]), folder)
         if task.steps_per_epoch() < 1:
-            raise ConfigError(f"train.batch_size: got {pipeline.train.batch_size}, but there are fewer training samples.")
+            raise ConfigError(f"train.batch_size: got {pipeline.train.batch_size}, but there are {int((task.split_table()['split'] == 'train').sum())} training samples.")
         objective, status, reason = pipeline.search.objective, "completed", ""
         observer = _TrialObserver(line, halt, job, objective, task.epochs)
         observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
