@@ -212,3 +212,74 @@ def test_workers_that_die_while_they_prepare_end_the_search(monkeypatch):
     monkeypatch.setattr(pool.Pool, "start", stillborn)
     with pytest.raises(ResourceError, match="die while they prepare"):
         tune()
+
+
+def test_a_search_without_a_best_says_so_again_when_it_is_resumed(tfpipe):
+    with pytest.raises(SearchError, match="there is no best"):
+        tune(name="none", search__trials=1, search__space={"train.learning_rate": [_TOO_HIGH], "train.optimizer": ["sgd"]})
+    result = tfpipe("resume", "runs/none")
+    assert result.code == 5 and "there is no best" in result.err
+
+
+@pytest.mark.parametrize("seconds", [1.0, pytest.param(4.0, marks=pytest.mark.slow), pytest.param(8.0, marks=pytest.mark.slow)])
+def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds, start):
+    words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in SMALL.items()]
+    process = start("tune", "image-cls", *words, "--name", "search", start_new_session=True)
+    while not os.path.exists("runs/search/search.json"):
+        time.sleep(0.05)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "tfpipe resume runs/search" in said
+    assert tfpipelines.load("runs/search").status["state"] == "interrupted"
+
+
+@pytest.mark.slow
+def test_data_that_change_before_the_final_runs_are_noticed(photos, tfpipe):
+    with pytest.raises(Interrupted):
+        tune(Stop(), name="stopped", data__path=str(photos), data__limit=None, train__batch_size=4, train__epochs=1, search__trials=1, search__final_seeds=[0])
+    next(photos.glob("one/*.png")).unlink()
+    result = tfpipe("resume", "runs/stopped")
+    assert result.code == 2 and "The data are not those that" in result.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_final_run_is_resumed():
+    class Late(Seen):
+        def final(self, seed, metrics):
+            super().final(seed, metrics)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    late = Late()
+    with pytest.raises(Interrupted):
+        tune(late, name="late", search__trials=1, search__final_seeds=[0, 1])
+    seen = Seen()
+    search = tfpipelines.resume("runs/late", observer=seen)
+    assert late.finals == [0] and seen.finals == [1] and search.metrics["seeds"] == [0, 1] and not seen.trials
+
+
+@pytest.mark.slow
+def test_hyperband_goes_on_from_a_parent_that_has_stopped_early():
+    search = tune(search__algorithm="hyperband", search__trials=10, train__epochs=4, train__early_stopping=1, search__space={"train.learning_rate": {"min": 0.05, "max": 0.5, "scale": "log"}})
+    trials = json.loads((search.folder / "search.json").read_text())["trials"]
+    assert any(trial["proposal"]["parent"] for trial in trials)
+    assert all(trial["score"] is not None and trial["spent"] >= 0 for trial in trials if trial["status"] == "completed")
+    assert len(list(search.folder.glob("trials/*/checkpoints"))) <= 2  # search.keep
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_budget_of_epochs():
+    search = tune(workers=2, search__epochs=30, train__epochs=25)
+    assert search.metrics["search"]["epochs"] <= 36 and "search.epochs" in search.metrics["search"]["ended_by"]
+
+
+def test_a_worker_gets_the_gpu_that_no_other_has(monkeypatch):
+    from types import SimpleNamespace
+
+    from tfpipelines.tuning.pool import Pool
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    pool = Pool(3)
+    assert pool.gpus == ["4", "5", "6"]
+    pool.workers = [SimpleNamespace(slot=0), SimpleNamespace(slot=2)]
+    assert pool._free_gpu() == 1

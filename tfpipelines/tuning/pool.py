@@ -6,6 +6,7 @@ import signal
 import sys
 import types
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ def visible_gpus() -> list[str]:
 @contextmanager
 def _no_interrupt():
     """Keeps Ctrl-C, which the terminal sends to all processes, from the server and the new process: the supervisor decides."""
+    resource_tracker.ensure_running()  # where it is started, it lets the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
