@@ -10,18 +10,18 @@ from .runs import RunFolder, file_hash, read_json
 from .tasks import SCHEMAS, new_task, task_class
 
 
-class Run:
-    """A run folder and what came out of it.
+class Result:
+    """A folder and what is in it.
 
     Args:
-        folder: of the run.
+        folder: of a run or a search.
     """
 
     def __init__(self, folder: RunFolder):
         self._folder = folder
 
     def __repr__(self) -> str:
-        return f"Run({str(self._folder)!r}, {self.status.get('state')})"
+        return f"{type(self).__name__}({str(self._folder)!r}, {self.status.get('state')})"
 
     @property
     def folder(self) -> Path:
@@ -35,8 +35,12 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json; {} before the run is done."""
+        """The content of metrics.json; {} before all is done."""
         return read_json(self.folder / "metrics.json")
+
+
+class Run(Result):
+    """A run folder and what came out of it."""
 
     @cached_property
     def pipeline(self) -> config.Pipeline:

@@ -13,7 +13,7 @@ from . import config, evaluation, training
 from .datasets import Findings
 from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError, counted
 from .observer import Observer
-from .runs import START, RunFolder, atomic_write, file_hash, read_json, write_json
+from .runs import START, RunFolder, atomic_write, file_hash, read_json, record_end, write_json
 from .tasks.base import Phase, Task
 
 
@@ -36,12 +36,12 @@ def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSi
         folder.set_status("done")
     except Interrupted as signal:
         signal.remedy = f"Go on with: tfpipe resume {folder}"
-        _record_end(folder, "interrupted", signal.cause)
+        record_end(folder, "interrupted", signal.cause)
         raise
     except BaseException as error:
         if isinstance(error, MemoryExhaustedError):
             error.remedy = _smaller_batch(task.pipeline, folder)
-        _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
+        record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
         raise
     observer.finished(folder, metrics)
     return metrics
@@ -265,13 +265,6 @@ class Route:
         """The artifact around a new core, of plain layers and in float32."""
         with training.precision("float32"):
             return self.task.artifact(self.task.build(fused=False))
-
-
-def _record_end(folder: RunFolder, state: str, reason: str) -> None:
-    try:
-        folder.set_status(state, reason=reason)
-    except ResourceError:  # the disk that is full has no room for this either; the error itself is on its way to the user
-        return
 
 
 def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:

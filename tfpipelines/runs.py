@@ -225,6 +225,12 @@ class RunFolder:
         write_json(self.path / "status.json", content)
 
 
+def record_end(folder: RunFolder, state: str, reason: str) -> None:
+    """Says in status.json how a run ended; a disk that is full has no room for this either, and the error itself is on its way to the user."""
+    with suppress(ResourceError):
+        folder.set_status(state, reason=reason)
+
+
 def _make_folder(parent: Path, stem: str, name: str | None) -> Path:
     if name is not None:
         try:

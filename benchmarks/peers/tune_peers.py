@@ -18,9 +18,9 @@ from tfpipelines.observer import Observer
 from tfpipelines.route import Route
 from tfpipelines.runs import RunFolder
 from tfpipelines.tasks import SCHEMAS, new_task
+from tfpipelines.tuning.attempt import Halt, Halted
 from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.space import Space
-from tfpipelines.tuning.worker import Halt, Halted
 
 
 class Told(Observer):

@@ -2,23 +2,23 @@
 
 import pytest
 
+from tfpipelines.tuning.attempt import history_rows, memory_cause
 from tfpipelines.tuning.clipping import clipped
 from tfpipelines.tuning.pool import visible_gpus
-from tfpipelines.tuning.worker import _memory_cause, _rows
 
 
 def test_an_exhausted_memory_is_called_by_its_name():
     import tensorflow as tf
 
     for error in (MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), RuntimeError("RESOURCE_EXHAUSTED: out of memory")):
-        assert _memory_cause(error) == "The device ran out of memory."
-    assert _memory_cause(ValueError("shapes")) == ""
+        assert memory_cause(error) == "The device ran out of memory."
+    assert memory_cause(ValueError("shapes")) == ""
 
 
 def test_rows_of_a_history_are_numbers_and_phases_are_names(tmp_path):
-    assert _rows(tmp_path) == []
+    assert history_rows(tmp_path) == []
     (tmp_path / "history.csv").write_text("epoch,phase,val_loss\n1,head,0.1\n2,backbone,\n")
-    assert _rows(tmp_path) == [{"epoch": 1.0, "phase": "head", "val_loss": 0.1}, {"epoch": 2.0, "phase": "backbone"}]
+    assert history_rows(tmp_path) == [{"epoch": 1.0, "phase": "head", "val_loss": 0.1}, {"epoch": 2.0, "phase": "backbone"}]
 
 
 def test_each_worker_sees_the_gpus_that_the_user_lets_it_see(monkeypatch):

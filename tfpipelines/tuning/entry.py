@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..errors import Interrupted, ResourceError, TfpipelinesError
+from ..errors import Interrupted, TfpipelinesError
 from ..observer import Observer
-from ..runs import RunFolder
+from ..runs import RunFolder, record_end
 from .finals import run_finals
 from .pool import Pool
 from .search import Search
@@ -40,19 +40,12 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
         folder.set_status("done")
     except Interrupted as signal:
         signal.remedy = f"Go on with: tfpipe resume {folder}"
-        _record_end(folder, "interrupted", signal.cause)
+        record_end(folder, "interrupted", signal.cause)
         raise
     except BaseException as error:
-        _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
+        record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
         raise
     finally:
         pool.close()
     observer.searched(folder, metrics)
     return metrics
-
-
-def _record_end(folder: RunFolder, state: str, reason: str) -> None:
-    try:
-        folder.set_status(state, reason=reason)
-    except ResourceError:  # the disk that is full has no room for this either
-        return

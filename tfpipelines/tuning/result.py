@@ -1,39 +1,13 @@
 """What a search has left."""
 
 from pathlib import Path
-from typing import Any
 
-from ..result import Run
-from ..runs import RunFolder, read_json
+from ..result import Result, Run
+from ..runs import RunFolder
 
 
-class SearchResult:
-    """The folder of a search and what is in it.
-
-    Args:
-        folder: of the search.
-    """
-
-    def __init__(self, folder: RunFolder):
-        self._folder = folder
-
-    def __repr__(self) -> str:
-        return f"SearchResult({str(self._folder)!r}, {self.status.get('state')})"
-
-    @property
-    def folder(self) -> Path:
-        """Where it is."""
-        return self._folder.path
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """The content of status.json."""
-        return self._folder.status
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json; {} before the search is done."""
-        return read_json(self.folder / "metrics.json")
+class SearchResult(Result):
+    """The folder of a search and what is in it."""
 
     @property
     def leaderboard(self):

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import statistics
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..runs import RunFolder, read_json, write_json
 from ..tasks import SCHEMAS, new_task
 from .leaderboard import write_leaderboard
 from .pool import Pool, Worker
+from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
 from .state import RESULT, WAIT, State, Trial
@@ -226,7 +226,7 @@ class Search:
                 self._record_environment(content["environment"])
                 self.observer.environment(content["environment"])
                 self.observer.data(content["data"])
-                self.observer.search(self._facts(content["epochs"]))
+                self.observer.search(search_facts(self.settings, self.space, self.state, content["epochs"]))
         elif kind == "epoch":
             self._epochs[trial.number] = max(self._epochs[trial.number], content["epoch"])
             self.observer.trial_epoch(trial.number, content["epoch"], content["epochs"], content["value"])
@@ -280,7 +280,7 @@ class Search:
         self._largest = max(self._largest, _size(self._path(trial)))
         self._save()
         write_leaderboard(self.folder.path, self.state, self.space, self.settings.objective)
-        self.observer.trial(self._as_told(trial))
+        self.observer.trial(trial_facts(trial, self._parent(trial), self.settings, self.state, self.elapsed))
         ended = [self.state.trials[number - 1] for event, number in self.state.events if event == "end"]
         first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
         if len(ended) == _SAME_FAILURES and len(first) == 1 and all(some.status == "failed" for some in ended):
@@ -328,21 +328,6 @@ class Search:
         self.state.save(self.folder.path)
         ended = [trial for trial in self.state.trials if trial.ended]
         self.folder.set_status("running", trials=len(ended), best=max((trial.score for trial in self._kept()[:1]), default=None))
-
-    # --- what is told
-    def _facts(self, epochs: int) -> dict[str, Any]:
-        settings = self.settings
-        return {"algorithm": settings.algorithm, "metric": settings.objective.metric, "direction": settings.objective.direction, "fields": list(self.space.dimensions), "trials": settings.trials, "epochs": epochs, "workers": self.state.workers, "done": sum(trial.ended for trial in self.state.trials)}
-
-    def _as_told(self, trial: Trial) -> dict[str, Any]:
-        ended, ranked = [some for some in self.state.trials if some.ended], self.state.ranked(self.settings.objective.direction)
-        seconds = [some.seconds for some in ended if some.seconds]
-        left = (self.settings.trials - len(ended)) * (statistics.fmean(seconds) if seconds else 0.0) / self.state.workers
-        if self.state.stopped:
-            left = 0.0
-        elif self.settings.time is not None:
-            left = max(0.0, min(left, self.settings.time - self.elapsed))
-        return {"number": trial.number, "trials": self.settings.trials, "metric": self.settings.objective.metric, "status": trial.status, "score": trial.score, "epochs": trial.epochs, "seconds": trial.seconds, "reason": trial.reason, "values": trial.values, "parent": parent.number if (parent := self._parent(trial)) else None, "best": ranked[0].score if ranked else None, "best_trial": ranked[0].number if ranked else None, "left": left}
 
     def _note_start(self) -> None:
         """What the oracle cannot know: a first trial that the space does not hold."""

@@ -1,0 +1,201 @@
+"""One trial: trained until it is finished or told to end, and accounted for."""
+
+import csv
+import math
+import shutil
+import traceback
+from pathlib import Path
+from typing import Any
+
+from .. import config, training
+from ..datasets import Findings
+from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
+from ..observer import Observer
+from ..route import Route
+from ..runs import RunFolder, atomic_write, write_json
+from ..tasks import SCHEMAS, new_task
+from .pruning import hopeless
+
+PAUSED = "paused"
+
+
+class Halted(Interrupted):
+    """The trial is to end here; its checkpoint is written."""
+
+
+class Halt(training.StopSignals):
+    """Asks for the end of a trial at its next step, as a signal does for a run."""
+
+    def ask(self, reason: str) -> None:
+        """The first reason counts, unless it was a mere pause."""
+        if self.received in (None, PAUSED):
+            self.received = reason
+
+    def error(self) -> Interrupted:
+        return Halted(self.received)
+
+
+class TrialObserver(Observer):
+    """Reports each epoch, and ends the trial where its time has come."""
+
+    def __init__(self, line, halt: Halt, job: dict[str, Any], objective, epochs: int):
+        self.line, self.halt, self.job, self.objective, self.epochs = line, halt, job, objective, epochs
+
+    def epoch(self, row, epochs, samples):
+        self.line.send("epoch", {"epoch": row["epoch"], "epochs": self.epochs, "value": row.get(self.objective.metric)})
+        self.decide(history_rows(Path(self.job["folder"])))
+
+    def decide(self, rows: list[dict]) -> None:
+        """Asks for the end if these rows are all that the trial shall have."""
+        job, done, metric = self.job, len(rows), self.objective.metric
+        if not 0 < done < self.epochs:
+            return
+        if job["epochs"] is not None and done >= job["epochs"]:
+            self.halt.ask("rung")
+        if job["budget"] is not None and done >= job["budget"]:
+            self.halt.ask("cut: search.epochs is used up")
+        if all(metric in row for row in rows) and hopeless([row[metric] for row in rows], job["limits"], self.objective.direction, job["patience"]):
+            self.halt.ask(f"pruned: worse than the median at epoch {done}")
+
+
+def attempt(line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task, fold: int | None, folder: RunFolder):
+    """Trains a trial; its result, and what writes its model file. None if it is to go on another time."""
+    try:
+        pipeline = config.with_values(content, job["values"], SCHEMAS, f"trial {job['number']}")
+        if not task.take_over(pipeline):
+            task = new_task(pipeline)
+            findings = Findings()
+            task.begin()
+            task.load(findings)
+            findings.raise_errors()
+            task.check(findings, fold)
+            findings.raise_errors()
+        folder.set_status("running", pipeline=pipeline.name, task=pipeline.task, part_of=str(folder.path.parents[1]), epoch=0, epochs=task.epochs)
+        atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+        if job["parent"] and not any((folder / "checkpoints").iterdir()):
+            _take_checkpoints(Path(job["parent"]), folder)
+        if task.steps_per_epoch() < 1:
+            raise ConfigError(f"train.batch_size: got {pipeline.train.batch_size}, but there are {int((task.split_table()['split'] == 'train').sum())} training samples.")
+        objective, status, reason = pipeline.search.objective, "completed", ""
+        observer = TrialObserver(line, halt, job, objective, task.epochs)
+        observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
+        route = Route(task, folder, observer, halt, resume=True, trial=True)
+        artifact = route.fresh_artifact()
+        try:
+            _, best = route.train(folder, artifact)
+            artifact.set_weights(best.best_weights)
+        except Halted as end:
+            status, _, reason = str(end).partition(": ")
+            if status == PAUSED:
+                raise
+            if status == "rung" or len(history_rows(folder.path)) >= task.epochs:
+                status, reason = "completed", ""
+        result, validated = _account(task, artifact, folder, objective, status, reason)
+        return {**result, "spent": max(0, result["epochs"] - job["before"])}, lambda: _save(task, artifact, folder, route, validated)
+    except Halted:
+        line.send("halted", PAUSED)
+        return None, None
+    except ResourceError as error:
+        if not isinstance(error, MemoryExhaustedError):
+            raise
+        return _failure(folder, job, error.cause), None
+    except TfpipelinesError as error:
+        return _failure(folder, job, error.cause, error.details), None
+    except Exception as error:
+        return _failure(folder, job, memory_cause(error) or f"{type(error).__name__}: {error}"), None
+
+
+def _take_checkpoints(parent: Path, folder: RunFolder) -> None:
+    """Copies those of another trial, all or none, and the rows of its history."""
+    copy = folder / "checkpoints-copied"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(parent / "checkpoints", copy)
+    shutil.copyfile(parent / "history.csv", folder / "history.csv")
+    copy.rename(folder / "checkpoints")  # over the empty folder
+
+
+def memory_cause(error: Exception) -> str:
+    """What to call an error of an exhausted memory; "" for others."""
+    try:
+        with training.memory_errors():
+            raise error
+    except MemoryExhaustedError as exhausted:
+        return exhausted.cause
+    except Exception:
+        return ""
+
+
+def _account(task, artifact, folder: RunFolder, objective, status: str, reason: str) -> tuple[dict[str, Any], bool]:
+    """The result of a trial whose artifact has the kept weights, and whether the artifact is validated."""
+    rows = history_rows(folder.path)
+    if not rows:
+        return {"status": status, "reason": f"{reason}, within the first epoch", "score": None, "epochs": 0}, True
+    monitor = f"val_{task.monitored}" if f"val_{task.monitored}" in rows[-1] else task.monitored
+    kept = rows[-1] if task.pipeline.train.keep == "last" else min(rows, key=lambda row: row[monitor])
+    figures = {name: value for name, value in kept.items() if name.startswith("val_")}
+    validated = objective.metric not in figures
+    if validated:
+        figures |= {f"val_{name}": float(value) for name, value in task.validate(artifact, folder).items()}
+    if objective.metric not in figures:
+        raise ConfigError(f"search.objective: {objective.metric} is not measured here.", "", [f"there are: {', '.join(figures)}"])
+    score = figures[objective.metric]
+    if not math.isfinite(score):
+        raise DivergedError(f"{objective.metric} is {score}.")
+    series = [row[objective.metric] for row in rows] if all(objective.metric in row for row in rows) else []
+    result = {"status": status, "reason": reason, "score": score, "series": series, "figures": figures, "best_epoch": int(kept["epoch"]), "epochs": len(rows)}
+    return result, validated
+
+
+def _failure(folder: RunFolder, job: dict[str, Any], cause: str, details=()) -> dict[str, Any]:
+    traceback.print_exc()
+    epochs = len(history_rows(folder.path))
+    return {"status": "failed", "reason": " ".join([cause, *details]), "score": None, "epochs": epochs, "spent": max(0, epochs - job["before"])}
+
+
+def _save(task, artifact, folder: RunFolder, route: Route, validated: bool) -> None:
+    """Writes the model file of a trial, and what `tfpipe predict` needs beside it."""
+    if not validated:
+        task.validate(artifact, folder)
+    write_json(folder / "data.json", task.describe(Findings()))
+    atomic_write(folder / "splits.csv", task.split_table().to_csv(index=False, lineterminator="\n"))
+    route.save_model(artifact, folder)
+
+
+def _regained(folder: Path) -> list[dict]:
+    """The rows of history.csv that the newest checkpoint knows of; the file itself may be ahead of it."""
+    rows: list[dict] = []
+    for place in (folder / "checkpoints", *(folder / "checkpoints").glob("*/")):
+        last = training.Checkpoints(place).last()
+        for state in last.facts["callbacks"].values() if last else ():
+            rows = max(rows, state.get("rows", []), key=len)
+    return rows
+
+
+def history_rows(folder: Path) -> list[dict[str, float]]:
+    """The rows of history.csv; [] before the first epoch."""
+    try:
+        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+            return [{name: _number(value) for name, value in row.items() if value not in ("", None)} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:  # the name of a phase
+        return text
+
+
+def kept(keep) -> str:
+    """Writes a model file; why that was not possible, "" if it was."""
+    try:
+        keep()
+    except ResourceError as error:
+        if not isinstance(error, MemoryExhaustedError):
+            raise
+        return error.cause
+    except Exception as error:
+        traceback.print_exc()
+        return memory_cause(error) or f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,57 @@
+"""What an observer is told of a search."""
+
+import statistics
+from typing import Any
+
+from .space import Space
+from .state import State, Trial
+
+
+def search_facts(settings, space: Space, state: State, epochs: int) -> dict[str, Any]:
+    """For `Observer.search`.
+
+    Args:
+        settings: `config.Search`.
+        epochs: of a whole trial.
+    """
+    done = sum(trial.ended for trial in state.trials)
+    return {
+        "algorithm": settings.algorithm,
+        "metric": settings.objective.metric,
+        "direction": settings.objective.direction,
+        "fields": list(space.dimensions),
+        "trials": settings.trials,
+        "epochs": epochs,
+        "workers": state.workers,
+        "done": done,
+    }
+
+
+def trial_facts(trial: Trial, parent: Trial | None, settings, state: State, elapsed: float) -> dict[str, Any]:
+    """For `Observer.trial`.
+
+    Args:
+        parent: that it has gone on from.
+        settings: `config.Search`.
+        elapsed: seconds of the search so far.
+    """
+    best = next(iter(state.ranked(settings.objective.direction)), None)
+    return {
+        **{name: getattr(trial, name) for name in ("number", "status", "score", "epochs", "seconds", "reason", "values")},
+        "trials": settings.trials,
+        "metric": settings.objective.metric,
+        "parent": parent.number if parent else None,
+        "best": best.score if best else None,
+        "best_trial": best.number if best else None,
+        "left": _seconds_left(settings, state, elapsed),
+    }
+
+
+def _seconds_left(settings, state: State, elapsed: float) -> float:
+    """By the mean of the trials so far, and the budget of time."""
+    if state.stopped:
+        return 0.0
+    ended = [trial for trial in state.trials if trial.ended]
+    seconds = [trial.seconds for trial in ended if trial.seconds]
+    left = (settings.trials - len(ended)) * (statistics.fmean(seconds) if seconds else 0.0) / state.workers
+    return left if settings.time is None else max(0.0, min(left, settings.time - elapsed))
