@@ -55,6 +55,16 @@ def test_choices_of_numbers_are_in_order_and_places_follow_the_scale():
     assert [searched.place("model.name", value) for value in ("cnn", "resnet")] == [0, 1]
 
 
+def test_a_field_that_is_a_number_for_one_network_and_a_list_for_another_may_be_an_interval():
+    changes = ["search.space={model.units: {min: 4, max: 128, scale: log}, model.embedding: [16, 32]}"]
+    text = Plan.of("text-cls", changes, SCHEMAS)
+    searched = Space(text.pipeline.search.space)
+    assert searched.dimensions["model.units"].whole and searched.choices("model.embedding") == [16, 32]
+    assert config.with_values(text.content, {"model.units": 9, "model.embedding": 16}, SCHEMAS, "a trial").model.units == (9,)
+    image = Plan.of("image-cls", ["model.name=mlp", "search.space={model.units: {min: 4, max: 128, scale: log}}"], SCHEMAS)
+    assert config.with_values(image.content, {"model.units": 9}, SCHEMAS, "a trial").model.units == (9,)
+
+
 def test_a_condition_may_name_several_values():
     dimension = plan("search.space={model.dropout: {min: 0, max: 0.5, when: {train.optimizer: [adam, sgd]}}, train.optimizer: [adamw, adam, sgd]}").pipeline.search.space["model.dropout"]
     assert dimension.when == {"train.optimizer": ["adam", "sgd"]}
@@ -85,6 +95,7 @@ def test_overrides_reach_into_the_space():
         (["search.space={train.optimizer: {values: [adam], when: {train.schedule: cosine}}, train.schedule: {values: [cosine], when: {train.optimizer: adam}}}"], "depend on each other"),
         (["search.space={train.batch_size: {min: 8, max: 64, step: 0.5}}"], "takes whole numbers"),
         (["search.space={train.learning_rate: {min: 1e-3, max: 1, scale: log, step: 0.5}}"], "a factor, above 1"),
+        (["search.space={train.optimizer: {min: 1, max: 2}}"], "train.optimizer cannot be 1"),
         (["search.space={seed: [0, 1]}"], "seed is no field that can be searched"),
         (["search.space={data.validation: [0.1, 0.2]}"], "data.validation is no field that can be searched"),
         (["search.objective=val_shine"], "is val_shine to be high or low?"),

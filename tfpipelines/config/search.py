@@ -130,6 +130,10 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
             raise ValueError("search.space: train.epochs belongs to hyperband itself")
         values = tuple(_typed(path, value, fields, pipeline) for value in dimension.samples())
         when = {other: _conditions(other, value, search.space, fields, pipeline) for other, value in dimension.when.items()}
+        if dimension.values is None:
+            values = tuple(value[0] if isinstance(value, tuple) and len(value) == 1 else value for value in values)  # a list of one number
+            if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+                raise ValueError(f"search.space: {path} is no number: give a list of values")
         change = {"values": values} if dimension.values is not None else dict(zip(("min", "max"), values))
         space[path] = dimension.model_copy(update={**change, "when": when})
         if space[path].whole and dimension.step is not None and dimension.step != int(dimension.step):
@@ -174,11 +178,14 @@ def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline
         section, _, name = path.partition(".")
         guess = "" if _exists(section, name, pipeline) else nearest(path, fields)
         raise ValueError(f"search.space: {path} is no field that can be searched" + (f". Did you mean {guess}?" if guess else ""))
-    for adapter in fields[path]:
+    found = []
+    for adapter in fields[path]:  # networks may have fields of one name and of several types
         try:
-            return adapter.validate_python(value)
+            found.append(adapter.validate_python(value))
         except ValidationError as error:
             reason = error.errors()[0]["msg"].lower().removeprefix("value error, ")
+    if found:
+        return next((entry for entry in found if isinstance(value, (list, tuple)) or not isinstance(entry, tuple)), found[0])
     raise ValueError(f"search.space: {path} cannot be {value!r}: {reason}")
 
 
