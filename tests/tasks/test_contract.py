@@ -167,8 +167,9 @@ def test_the_process_is_left_as_it_was_found(case_of_few):
     assert draws() == expected
 
 
-def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(case_of_few):
-    pipeline, overrides, raw = case_of_few
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "image-cls" else pytest.mark.slow) for name in sorted(CASES)])
+def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, request):
+    pipeline, overrides, raw = case_of(name, request)
     search = tfpipelines.tune(pipeline, [*overrides, "search.trials=2", "search.algorithm=random", "search.keep=1", "search.final_seeds=[0]"], observer=Observer())
     board, run = search.leaderboard, search.runs[0]
     assert len(board) == 2 and set(board["status"]) == {"completed"} and run.metrics["test"]

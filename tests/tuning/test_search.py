@@ -171,6 +171,7 @@ def test_budgets_end_a_search_with_the_best_so_far():
     assert set(by_time.leaderboard["status"]) <= {"cut", "completed"} and by_time.best.is_file()
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_trials():
     class Together(Seen):
         most = 0
