@@ -200,8 +200,7 @@ class Search:
         pool.start(setup, self.folder / "logs" / "workers.log")
 
     def _give(self, worker: Worker, trial: Trial) -> None:
-        parent = self._parent(trial)
-        before = parent.epochs if parent else 0
+        parent, before = self._parent(trial), self._epochs_before(trial)
         job = {
             "number": trial.number,
             "values": trial.values,
@@ -326,8 +325,8 @@ class Search:
         self._saved = time.monotonic()
         self.state.elapsed = round(self.elapsed, 3)
         self.state.save(self.folder.path)
-        ended = [trial for trial in self.state.trials if trial.ended]
-        self.folder.set_status("running", trials=len(ended), best=max((trial.score for trial in self._kept()[:1]), default=None))
+        ranked = self.state.ranked(self.settings.objective.direction)
+        self.folder.set_status("running", trials=sum(trial.ended for trial in self.state.trials), best=ranked[0].score if ranked else None)
 
     def _note_start(self) -> None:
         """What the oracle cannot know: a first trial that the space does not hold."""
