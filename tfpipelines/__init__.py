@@ -19,7 +19,7 @@ __getattr__, __dir__, _names = attach(
         "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run", "tune"),
         "tuning": ("SearchResult",),
         "datasets.images": ("decode_image",),
-        "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "Interrupted", "ResourceError", "RunInUseError", "SearchError", "TfpipelinesError"),
+        "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "ExportError", "Interrupted", "ResourceError", "RunInUseError", "SearchError", "TfpipelinesError", "WorseError"),
         "observer": ("Observer",),
     },
 )

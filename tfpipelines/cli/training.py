@@ -1,0 +1,74 @@
+"""Commands that train: run, finetune, tune, resume."""
+
+import click
+
+from .command import command
+from .group import cli, complete_pipelines, overrides_argument, pipeline_argument
+
+
+def _running(function):
+    """The options of commands that make a run."""
+    for option in (
+        click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run."),
+        click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>."),
+        click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in."),
+    ):
+        function = option(function)
+    return function
+
+
+@command(cli)
+@pipeline_argument
+@overrides_argument
+@_running
+def run(terminal, pipeline, overrides, out, name, start):
+    """Train, evaluate and save a model by a pipeline."""
+    from .. import api
+
+    return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
+
+
+@command(cli)
+@pipeline_argument
+@overrides_argument
+@_running
+@click.option("--backbone", metavar="NAME", help="Short for model.backbone=NAME; `tfpipe list backbones` names some.")
+def finetune(terminal, pipeline, overrides, out, name, start, backbone):
+    """Fine-tune a pretrained backbone by a pipeline: the same as run, for the pipelines of that kind."""
+    from .. import api
+
+    if backbone is not None:
+        overrides = (*overrides, f"model.backbone={backbone}")
+    api.require_finetuning(pipeline, overrides)
+    return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
+
+
+@command(cli)
+@click.argument("pipeline", default="image-cls", shell_complete=complete_pipelines)
+@overrides_argument
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trials at a time, each in a process of its own.")
+@click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
+@click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
+def tune(terminal, pipeline, overrides, workers, out, name):
+    """Search for better values of a pipeline's fields (of image-cls unless another is named).
+
+    What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not searched.
+    """
+    from .. import api
+
+    if "=" in pipeline:
+        pipeline, overrides = "image-cls", (pipeline, *overrides)
+    return _summary(api.tune(pipeline, overrides, workers=workers, out=out, name=name, observer=terminal))
+
+
+@command(cli)
+@click.argument("run")
+def resume(terminal, run):
+    """Go on with an interrupted or crashed run or search."""
+    from .. import api
+
+    return _summary(api.resume(run, observer=terminal))
+
+
+def _summary(finished) -> dict:
+    return {"run": str(finished.folder), "status": finished.status, "metrics": finished.metrics}
