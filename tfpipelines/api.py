@@ -207,18 +207,6 @@ def load(path: str | Path) -> "Run | tuning.SearchResult":
     return Run(folder)
 
 
-def load_run(path: str | Path) -> "Run":
-    """As `load`, for what needs one model.
-
-    Raises:
-        ConfigError: if the folder is no run folder, or that of a search, which has several.
-    """
-    found = load(path)
-    if not isinstance(found, Run):
-        raise ConfigError(f"{path} is a search, with the models of several runs in it.", f"Name one of them, such as {path}/final/seed-0.")
-    return found
-
-
 def list_pipelines() -> list[dict[str, str]]:
     """Name, task and description of every packaged pipeline."""
     entries = []

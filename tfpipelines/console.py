@@ -229,6 +229,31 @@ def print_search(metrics: dict[str, Any]) -> None:
     out.print("best: " + _plain("  ".join(f"{path}={_value(value)}" for path, value in found["values"].items())))
 
 
+def print_export(folder: Path, manifest: dict[str, Any]) -> None:
+    """What has been exported and how it was proven, on stdout."""
+    out, proof = _console(sys.stdout), manifest["proof"]
+    table = Table("", manifest["format"] + (f", {manifest['quantize']}" if manifest["quantize"] else ""), show_header=True)
+    for tensor in manifest["signature"]["inputs"]:
+        shape = ", ".join("any" if size is None else str(size) for size in tensor["shape"])
+        table.add_row(f"input {tensor['name']}", f"{tensor['dtype']} ({shape})")
+    for tensor in manifest["signature"]["outputs"]:
+        table.add_row(f"output {tensor['name']}", _plain(tensor["meaning"]))
+    table.add_section()
+    table.add_row("replayed", f"{counted(proof['samples'], 'held-out sample')}, one at a time: {proof['milliseconds_per_sample']:.3g} ms each")
+    table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
+    if "flips" in proof:
+        ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
+        table.add_row("flipped answers", f"{proof['flips']}{ties}")
+    if manifest["quantize"] and "accuracy" in proof:
+        low, high = proof["accuracy_loss_interval"]
+        table.add_row("accuracy", f"{proof['accuracy_before']:.4f} before, {proof['accuracy']:.4f} now: a loss of {proof['accuracy_loss']:.4f} (95%: {low:.4f} to {high:.4f}), by {counted(proof['labelled'], 'label')}")
+    table.add_row("size", f"{proof['bytes'] / 1e6:.2f} MB")
+    out.print(table)
+    for line in manifest["preprocessing"]:
+        out.print(_plain(line))
+    out.print(f"{folder}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
+
+
 def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "[" + ",".join(map(_value, value)) + "]" if isinstance(value, (list, tuple)) else "null" if value is None else str(value)
 

@@ -74,15 +74,27 @@ class Run(Result):
     def _task(self):
         return self._task_with(())
 
-    def _task_with(self, overrides):
+    def own_task(self, overrides=()):
+        """The run's task as it has learned, to read the run's own data.
+
+        Args:
+            overrides: of `data.path`, `data.test_path` and what else tells where they are and how to read them.
+
+        Raises:
+            ConfigError: for an override of anything else.
+        """
+        return self._task_with(overrides, ("path", "test_path"), own=True)
+
+    def _task_with(self, overrides, more: tuple[str, ...] = (), own: bool = False):
         facts = read_json(self.folder / "data.json")
         changes = config.parse_overrides(overrides)
         kind, fields = task_class(self.pipeline.task), type(self.pipeline.data).model_fields
-        allowed = [f"data.{name}" for name in kind.reading_fields]
+        allowed = [f"data.{name}" for name in (*more, *kind.reading_fields) if name in fields]
         foreign = [key for key in changes if key not in allowed]
         if foreign:
             raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}.")
-        changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
+        if not own:
+            changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
         task.recall({**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder})
         return task
@@ -247,6 +259,18 @@ class Run(Result):
 
         with memory_errors():
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
+
+
+def open_run(path: str | Path) -> Run:
+    """A run, for what needs one model.
+
+    Raises:
+        ConfigError: if the folder is no run folder, or that of a search, which has several.
+    """
+    folder = RunFolder.open(path)
+    if folder.status.get("kind") == "search":
+        raise ConfigError(f"{path} is a search, with the models of several runs in it.", f"Name one of them, such as {path}/final/seed-0.")
+    return Run(folder)
 
 
 def empty_folder(path: str | Path) -> Path:

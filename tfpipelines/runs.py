@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shlex
+import shutil
 import socket
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from typing import Any
 from .errors import ConfigError, ResourceError, RunInUseError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"  # prefix of what is being written
 START = "start-"  # prefix of files of an earlier run that this one starts from
 
 
@@ -31,7 +32,7 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
     Raises:
         ResourceError: if the disk is full or the folder cannot be written; the old file stays.
     """
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         if callable(content):
             content(temporary)
@@ -40,15 +41,16 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _fsync_folder(path.parent)
+        fsync_folder(path.parent)
     except OSError as error:
-        raise _resource_error(error, path) from error
+        raise resource_error(error, path) from error
     finally:
         with suppress(OSError):  # the error that led here is the one to tell
             temporary.unlink(missing_ok=True)
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Makes sure that what has been renamed in a folder is so on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -56,7 +58,8 @@ def _fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _resource_error(error: OSError, path: Path) -> ResourceError:
+def resource_error(error: OSError, path: Path) -> ResourceError:
+    """The error to be told of one that came up while writing `path`."""
     text = str(error)
     full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)  # h5py puts it into the text
     if full:
@@ -167,7 +170,7 @@ class RunFolder:
         try:
             file = open(lock, "a+", encoding="utf-8")
         except OSError as error:
-            raise _resource_error(error, lock) from error
+            raise resource_error(error, lock) from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,7 +194,7 @@ class RunFolder:
                 file.write(json.dumps({"pid": os.getpid(), "host": here}))
                 file.flush()
             except OSError as error:
-                raise _resource_error(error, lock) from error
+                raise resource_error(error, lock) from error
             self._remove_leftovers()
             try:
                 yield self
@@ -200,8 +203,8 @@ class RunFolder:
 
     def _remove_leftovers(self) -> None:
         """Temporary files of a process that died while writing."""
-        for leftover in self.path.rglob(f"{_TEMPORARY}*"):
-            leftover.unlink(missing_ok=True)
+        for leftover in self.path.rglob(f"{TEMPORARY}*"):
+            shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
     def as_new_run(self) -> str:
         """The command that repeats this run in a new folder, from its weights where it has any."""
@@ -253,7 +256,7 @@ def _point(link: Path, target: str) -> None:
     """Makes `link` a symbolic link to `target`, unless something else of the user's bears its name."""
     if link.exists() and not link.is_symlink():
         return
-    temporary = link.with_name(f"{_TEMPORARY}{os.getpid()}-{link.name}")
+    temporary = link.with_name(f"{TEMPORARY}{os.getpid()}-{link.name}")
     try:
         temporary.symlink_to(target)
         os.replace(temporary, link)

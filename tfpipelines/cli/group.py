@@ -45,3 +45,10 @@ def complete_pipelines(context, parameter, incomplete):
 
 overrides_argument = click.argument("overrides", nargs=-1)
 pipeline_argument = click.argument("pipeline", shell_complete=complete_pipelines)
+
+
+def mention_unfinished(terminal, loaded) -> None:
+    """Says so where a run's model is not its last word."""
+    state = loaded.status.get("state")
+    if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
+        terminal.note(f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on")

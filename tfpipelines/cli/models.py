@@ -5,7 +5,7 @@ import json
 import click
 
 from .command import command
-from .group import cli, overrides_argument
+from .group import cli, mention_unfinished, overrides_argument
 
 
 @command(cli)
@@ -16,11 +16,11 @@ from .group import cli, overrides_argument
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
 def evaluate(terminal, run, path, overrides, split, out):
     """Measure a run's model on new labelled data."""
-    from .. import api
     from ..console import finding_lines, print_metrics
+    from ..result import open_run
 
-    loaded = api.load_run(run)
-    _mention_unfinished(terminal, loaded)
+    loaded = open_run(run)
+    mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     figures = loaded.evaluate(path, split, out, overrides)
     for line in finding_lines(figures["findings"], ("warning",)):
@@ -38,11 +38,11 @@ def evaluate(terminal, run, path, overrides, split, out):
 @click.option("--false-alarm-rate", type=float, metavar="RATE", help="Share of normal samples that are to give an alarm; default: as before.")
 def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     """Fit an anomaly detector's threshold to new normal data, without training."""
-    from .. import api
     from ..console import finding_lines
+    from ..result import open_run
 
-    loaded = api.load_run(run)
-    _mention_unfinished(terminal, loaded)
+    loaded = open_run(run)
+    mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     result = loaded.recalibrate(path, false_alarm_rate, overrides)
     for line in finding_lines(result["findings"], ("warning", "note")):
@@ -67,9 +67,9 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     """
     from pathlib import Path
 
-    from .. import api
     from ..errors import DataError
     from ..evaluation.predictions import to_csv, to_records
+    from ..result import open_run
     from ..runs import atomic_write
 
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
@@ -77,8 +77,8 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     entries = [entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])]
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
-    loaded = api.load_run(run)
-    _mention_unfinished(terminal, loaded)
+    loaded = open_run(run)
+    mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
     records = to_records(table)
@@ -109,9 +109,8 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     """Draw images by a trained generator."""
     from pathlib import Path
 
-    from .. import api
     from ..errors import ConfigError
-    from ..result import empty_folder
+    from ..result import empty_folder, open_run
 
     if not (out or grid):
         raise click.UsageError("Say where to: --out DIR, --grid FILE.png, or both.")
@@ -119,10 +118,10 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
     if grid and not Path(grid).parent.is_dir():
         raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
-    loaded = api.load_run(run)
+    loaded = open_run(run)
     if out:
         empty_folder(out)
-    _mention_unfinished(terminal, loaded)
+    mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     images, labels = loaded.generate(count, seed, label, truncation)
     if grid:
@@ -139,9 +138,3 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
 
 def _lines_of_stdin() -> list[str]:
     return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace")]
-
-
-def _mention_unfinished(terminal, loaded) -> None:
-    state = loaded.status.get("state")
-    if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
-        terminal.note(f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on")

@@ -4,6 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from .findings import Findings
 from .images import printable
@@ -19,9 +22,11 @@ class ImageSamples(Samples):
 
     Args:
         front: what they went through.
+        source: row -> its file, or its pixels before the front.
     """
 
     front: object = None
+    source: Callable[[int], Path | np.ndarray] | None = None
 
 
 def read_image_samples(
@@ -59,7 +64,7 @@ def read_image_samples(
         formats = ", ".join(f"{count} {name}" for name, count in facts["formats"].items())
         facts["about"] = [f"images: {formats}; used at {front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"]
     facts |= {"path": path, "read_seconds": round(time.perf_counter() - began, 3)}
-    return ImageSamples(frame, store, facts, front)
+    return ImageSamples(frame, store, facts, front, table.path if table.array is None else table.array.__getitem__)
 
 
 def _decode(table: SampleTable, findings: Findings, make_front, size, channels, on_bad: str, max_pixels: int, background: int, cache: str):

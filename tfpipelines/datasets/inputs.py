@@ -71,9 +71,7 @@ def decoded(images: list[RawImage], resize, channels: int, batch_size: int, back
         try:
             if entry.error:
                 return entry, None
-            if isinstance(entry.source, np.ndarray):
-                return entry, resize(to_channels(entry.source[None], channels)[0])
-            return entry, resize(decode_image(entry.source, channels, background, max_pixels))
+            return entry, resize(pixels(entry.source, channels, background, max_pixels))
         except DataError as error:
             name = printable(entry.source) if isinstance(entry.source, Path) else ""
             return RawImage(printable(entry.item), error=error.cause.removeprefix(f"{name}: ")), None
@@ -86,6 +84,15 @@ def decoded(images: list[RawImage], resize, channels: int, batch_size: int, back
                 yield list(entries), np.zeros((0,), np.uint8)
             else:
                 yield list(entries), np.stack([np.zeros(shape, np.uint8) if array is None else array for array in arrays])
+
+
+def pixels(source: Path | bytes | np.ndarray, channels: int, background: int, max_pixels: int) -> np.ndarray:
+    """What is in a file, in the bytes of one, or in an array (height, width, 1 or 3): uint8 (height, width, channels).
+
+    Raises:
+        DataError: as `decode_image`.
+    """
+    return to_channels(source[None], channels)[0] if isinstance(source, np.ndarray) else decode_image(source, channels, background, max_pixels)
 
 
 def _from_array(array: np.ndarray, number: int) -> list[RawImage]:

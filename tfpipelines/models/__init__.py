@@ -16,6 +16,8 @@ __getattr__, __dir__, __all__ = attach(
         "hub": ("HubFront", "HubTokens", "hub_presets", "load_text_preset"),
         "networks": ("IMAGE_AUTOENCODERS", "IMAGE_NETWORKS", "ROW_AUTOENCODERS", "SERIES_AUTOENCODERS", "TEXT_NETWORKS"),
         "preprocessing": ("ImageFront",),
+        "answers": ("ServedAnswer", "ServedClasses", "ServedPictures", "ServedScores"),
+        "serving": ("Served", "ServedImages", "ServedInput", "ServedNoise", "ServedNumbers", "ServedTexts"),
         "reconstruction": ("set_statistics",),
         "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),
         "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact"),

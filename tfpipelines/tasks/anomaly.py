@@ -192,6 +192,13 @@ class ImageAnomalies(Detection):
         low, high = threshold.places
         evaluation.plot_maps(plots / "heat.png", pictures, entries, answer["map"], (low, max(high, float(np.quantile(answer["map"], 0.995)))), [masks.get(row) for row in rows[shown]], answer.get("reconstruction"))
 
+    # --- export
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedImages(model, self.front, self.pipeline.data.background)
+
+    def _raw(self, row: int) -> np.ndarray:
+        return datasets.pixels(self.samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
+
     # --- details
     def _load_backbone(self):
         data, model = self.pipeline.data, self.pipeline.model

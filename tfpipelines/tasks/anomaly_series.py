@@ -105,6 +105,10 @@ class SeriesAnomalies(Detection):
                 evaluation.plot_series(plots / "highest.png", points, near, by_window, threshold.threshold, alarms, "around the highest score")
         return figures
 
+    # --- export
+    def _raw(self, row: int) -> np.ndarray:
+        return self.samples.store.windows(np.array([row]))[0]
+
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
         mean, deviation = self._statistics

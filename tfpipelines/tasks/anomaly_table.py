@@ -69,6 +69,10 @@ class RowAnomalies(Detection):
             evaluation.plot_columns(plots / "columns.png", self.columns, mean(normal), mean(alarms), f"what the {len(alarms)} alarms differ in")
         return {}
 
+    # --- export
+    def _raw(self, row: int) -> np.ndarray:
+        return self.samples.store.features[row]
+
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
         mean, deviation = datasets.column_statistics(self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling)

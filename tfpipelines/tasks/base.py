@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tfpipelines import models
+from tfpipelines import datasets, models
 from tfpipelines.config import Pipeline
 from tfpipelines.errors import ConfigError
 from tfpipelines.runs import RunFolder
@@ -245,6 +245,21 @@ class Task(ABC):
         Args:
             model: the artifact's.
             explain: add a column `explanation`; only asked for where `explains` is True.
+        """
+
+    # --- export
+    @abstractmethod
+    def served(self, model) -> "models.Served":
+        """What is exported of a loaded model. Asked for after `recall`."""
+
+    @abstractmethod
+    def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
+        """Samples of the run's own data as raw input. Asked for after `recall`.
+
+        Args:
+            splits: the run's splits.csv, a DataFrame of strings.
+            parts: names of splits; the first ones come first.
+            count: most samples.
         """
 
     def draw_explanations(self, table, path: Path) -> None:

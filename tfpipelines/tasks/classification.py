@@ -1,6 +1,7 @@
 """What every classifier's task has in common: labels, splits, loss, and the account of the results."""
 
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,6 +49,10 @@ class Classification(Task):
     @abstractmethod
     def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
         """Shows the most confident of the mistakes, which are positions in `rows`: pictures in `plots`, tables in `folder`."""
+
+    @abstractmethod
+    def _raw(self, samples, row: int) -> Any:
+        """A row as the artifact's model takes it."""
 
     def _prepare(self, findings) -> None:
         """Makes what hangs on the training rows; splits and classes are known by then."""
@@ -150,6 +155,14 @@ class Classification(Task):
         if out is not None:
             write_json(out / "metrics.json", figures)
         return figures
+
+    # --- export
+    def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
+        findings = datasets.Findings()
+        samples = self._read(findings, self.pipeline.data.path, splitting=False)
+        findings.raise_errors()
+        truth = lambda frame: ["|".join(sorted(names)) for names in datasets.label_names(frame)]
+        return datasets.replay(samples.frame, splits, parts, count, self.pipeline.seed, truth, partial(self._raw, samples))
 
     # --- details
     def _data(self, *names: str) -> dict[str, Any]:

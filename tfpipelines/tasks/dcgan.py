@@ -290,6 +290,16 @@ class ImageGeneration(Task):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         raise ConfigError("A generator draws images of noise: there is nothing to predict.", f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png")
 
+    # --- export
+    def served(self, model) -> "models.Served":
+        names = [self.classes[number] for number in self.groups["classes"]] if self.classes else [f"cluster {number + 1}" for number in range(len(self.groups["shares"]))]
+        return models.Served(models.ServedNoise(model, names), models.ServedPictures())
+
+    def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
+        noise, groups = self._painter(None).inputs(count, self.pipeline.seed + (2 if "train" in parts else 0))
+        read = lambda place: (noise[place],) if groups is None else (noise[place], groups[place])
+        return datasets.Replay([str(number) for number in range(count)], [None] * count, read)
+
     # --- details
     def _data(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.pipeline.data, name) for name in names}

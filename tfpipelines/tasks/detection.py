@@ -182,6 +182,25 @@ class Detection(Task):
     def draw_explanations(self, table, path: Path) -> None:
         evaluation.write_columns(path, f"Where the {self.unit}s differ from what is normal", [row for row in table.to_dict("records") if row["explanation"] is not None])
 
+    # --- export
+    def served(self, model) -> "models.Served":
+        parts = list(model.output)
+        return models.Served(self._served_input(model), models.ServedScores(self.threshold.threshold, self.threshold.scores, self.unit, parts))
+
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedNumbers(model, self.columns)
+
+    def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
+        findings = datasets.Findings()
+        self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
+        findings.raise_errors()
+        truth = lambda frame: [("anomaly" if odd else "normal") if known else None for odd, known in zip(frame["anomalous"], frame["known"])]
+        return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, self._raw)
+
+    @abstractmethod
+    def _raw(self, row: int) -> np.ndarray:
+        """A row of the samples as the artifact's model takes it."""
+
     # --- details
     def _network(self, builders: dict[str, Any], fused: bool, *backbone):
         """The pipeline's network for samples of the front's shape; where it has a backbone, its builder takes that first."""

@@ -51,8 +51,12 @@ class Painter:
             only: the number of the class of all; None: as frequent as in training.
             truncation: see `models.draw_noise`.
         """
-        noise, groups = models.draw_noise(count, self.latent, seed, truncation), self._groups(count, seed, only)
+        noise, groups = self.inputs(count, seed, only, truncation)
         return models.generate_images(self.model, noise, groups), self._classes[groups] if self.classes else None
+
+    def inputs(self, count: int, seed: int, only: int | None = None, truncation: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """What `draw` gives the generator: noise float32 (count, latent), and groups int32 (count,), None where it is told nothing."""
+        return models.draw_noise(count, self.latent, seed, truncation), self._groups(count, seed, only)
 
     def grid(self, seed: int) -> tuple[np.ndarray, list[str] | None]:
         """Images of noise that is always the same; with classes, as many of each of the first ones, and their names."""

@@ -105,6 +105,14 @@ class ImageClassifier(Classification):
         except ValueError as error:
             raise ConfigError(f"This run cannot explain its predictions: {error}.", "Leave --explain out, or train a network of convolutions.") from error
 
+    # --- export
+    def served(self, model) -> "models.Served":
+        answer = models.ServedClasses(self.classes, False, self.temperature)
+        return models.Served(models.ServedImages(model, self.front, self.pipeline.data.background), answer)
+
+    def _raw(self, samples, row: int) -> np.ndarray:
+        return datasets.pixels(samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
+
     # --- details
     @property
     def _inference_batch(self) -> int:

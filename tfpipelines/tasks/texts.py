@@ -94,6 +94,14 @@ class TextClassifier(Classification):
         entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
         evaluation.write_words(path, "Which words moved the predictions", entries)
 
+    # --- export
+    def served(self, model) -> "models.Served":
+        self._take_front(model)
+        return models.Served(models.ServedTexts(model, self.front), models.ServedClasses(self.classes, self.multi_label, self.temperature))
+
+    def _raw(self, samples, row: int) -> str:
+        return samples.frame.at[row, "text"]
+
     # --- details
     @property
     def multi_label(self) -> bool:

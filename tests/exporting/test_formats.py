@@ -1,0 +1,88 @@
+"""Every task in every format answers as its run does, in the format's own runtime, on 500 samples that were held out."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfpipelines
+from tfpipelines import Observer
+from tfpipelines.exporting.entry import FORMATS
+from tfpipelines.tasks import TASKS
+
+from ..conftest import TINY
+from ..tasks.test_contract import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TEXT
+
+SAMPLES = 500
+LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
+# task -> pipeline, overrides beside those that make it small
+CASES = {
+    "image-cls": ("image-cls", [*TINY, LIMIT]),
+    "text-cls": ("text-cls", [*SMALL_TEXT, LIMIT]),
+    "finetune": ("backbone", [*SMALL_FINETUNE, LIMIT, "data.path=sample:digits", "data.size=32", "data.folds=null", "train.batch_size=64"]),
+    "finetune-text": ("text-backbone", [*SMALL_FINETUNE, LIMIT, "train.batch_size=64"]),
+    "anomaly": ("anomaly", [*SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"]),
+    "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, LIMIT, "model.units=16"]),
+    "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8"]),
+    "dcgan": ("dcgan", SMALL_GAN),
+}
+SLOW = ("finetune", "finetune-text")  # as image-cls and text-cls, around another core
+
+
+def write_rows(path, digits):
+    """A table of 2,000 digits, each as 49 means of 4 x 4 pixels; a zero is normal."""
+    means = digits["x"][:2000].reshape(-1, 7, 4, 7, 4).mean((2, 4)).reshape(-1, 49)
+    table = pd.DataFrame(means, columns=[f"mean{number}" for number in range(49)])
+    table.assign(label=np.where(digits["y"][:2000] == 0, "normal", "other")).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in sorted(CASES)])
+def run(request, tmp_path_factory, digits):
+    """A run of each task, made once."""
+    pipeline, overrides = CASES[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert", "anomaly": "tiny_backbone"}.get(request.param)
+    if tiny:
+        overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
+    if request.param == "dcgan":
+        overrides = [*overrides, f"evaluation.features={request.getfixturevalue('tiny_classifier')}"]
+    if request.param == "anomaly-table":
+        overrides = [*overrides, f"data.path={write_rows(folder / 'rows.csv', digits)}"]
+    return tfpipelines.run(pipeline, overrides, out=folder, observer=Observer())
+
+
+def test_every_task_has_a_case():
+    assert set(CASES) == set(TASKS)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_answers_are_those_of_the_run(run, format):
+    folder, manifest = tfpipelines.export(run, format, samples=SAMPLES)
+    proof = manifest["proof"]
+    assert proof["samples"] == SAMPLES and proof["largest_difference"] <= 1e-4 and proof["tolerance"] == 1e-4
+    assert max(proof.get("largest_difference_of_others", {"none": 0.0}).values()) <= 1e-4
+    assert proof.get("flips", 0) == 0 and proof.get("ties", 0) <= 1  # a detector's threshold is the score of one sample
+    assert (folder.parent, folder.name) == (run.folder / "export" / format, "1")
+    assert json.loads((folder / "manifest.json").read_text()) == json.loads(json.dumps(manifest))
+    assert set(manifest["files"]) == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"manifest.json"}
+    assert manifest["file"] in manifest["files"] and proof["milliseconds_per_sample"] > 0 and proof["bytes"] > 1000
+
+
+@pytest.mark.slow
+def test_half_sized_numbers_in_every_task(run):
+    proof = tfpipelines.export(run, "litert", "float16", samples=100).manifest["proof"]
+    assert 0 < proof["largest_difference"] < 0.02 and abs(proof.get("accuracy_loss", 0.0)) <= 0.01
+
+
+@pytest.mark.parametrize("quantize", ["float16", "int8"])
+def test_smaller_numbers_state_what_they_cost(quantize, tmp_path):
+    run = tfpipelines.run("image-cls", [LIMIT, "model.filters=[16,32,64]", "train.epochs=1", "data.augment={}", "evaluation.bootstrap=50"], observer=Observer())
+    full = tfpipelines.export(run, "litert", samples=8).manifest["proof"]
+    folder, manifest = tfpipelines.export(run, "litert", quantize, samples=200)
+    proof = manifest["proof"]
+    assert manifest["quantize"] == quantize and folder.parent.name == f"litert-{quantize}" and proof["bytes"] < {"float16": 0.6, "int8": 0.4}[quantize] * full["bytes"]
+    assert 0 < proof["largest_difference"] < 0.5 and proof["labelled"] == 200
+    low, high = proof["accuracy_loss_interval"]
+    assert low <= proof["accuracy_loss"] <= high and proof["accuracy_loss"] == pytest.approx(proof["accuracy_before"] - proof["accuracy"])

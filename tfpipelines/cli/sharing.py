@@ -1,0 +1,33 @@
+"""Commands that carry results elsewhere: export."""
+
+import click
+
+from .command import command
+from .group import cli, mention_unfinished, overrides_argument
+
+
+@command(cli)
+@click.argument("run")
+@overrides_argument
+@click.option("--format", "format_", type=click.Choice(["saved_model", "litert", "onnx"]), default="saved_model", show_default=True, help="What it is to run in: TensorFlow Serving, LiteRT, or ONNX Runtime.")
+@click.option("--quantize", type=click.Choice(["int8", "float16"]), help="Smaller numbers, with litert: whole ones, or those of half size.")
+@click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
+@click.option("--samples", type=click.IntRange(min=1), default=500, show_default=True, help="Held-out samples to replay.")
+@click.option("--tolerance", type=click.FloatRange(min=0), metavar="X", help="Largest difference allowed; default: 1e-4. With --quantize the loss of accuracy; default: 0.02, or 0.01 with float16.")
+def export(terminal, run, overrides, format_, quantize, out, samples, tolerance):
+    """Write a run's model for others to run, proven by its own held-out samples.
+
+    They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind and
+    the exit code is 5. data.path=PLACE says where the run's data are now.
+    """
+    from .. import exporting
+    from ..console import print_export
+    from ..result import open_run
+
+    loaded = open_run(run)
+    mention_unfinished(terminal, loaded)
+    terminal.send_chatter_aside()
+    exported = exporting.export(loaded, format_, quantize, out=out, samples=samples, tolerance=tolerance, overrides=overrides, note=terminal.messages.print)
+    if terminal.results:
+        print_export(exported.folder, exported.manifest)
+    return {"folder": str(exported.folder), **exported.manifest}

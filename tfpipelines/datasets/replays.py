@@ -1,0 +1,63 @@
+"""A run's own samples as raw input, found again to be replayed through an exported model."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Some samples.
+
+    Args:
+        items: what they are called in splits.csv and predictions.csv.
+        truth: of each what it is (its class, its classes joined by |, normal or anomaly), None where that is not known.
+        read: position -> the sample as the model file takes it, without the batch.
+        missing: how many samples of these parts were not found.
+    """
+
+    items: list[str]
+    truth: list[str | None]
+    read: Callable[[int], Any]
+    missing: int = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.read, range(len(self.items)))
+
+
+def replay(frame: pd.DataFrame, splits: pd.DataFrame, parts: tuple[str, ...], count: int, seed: int, truth: Callable[[pd.DataFrame], list], read: Callable[[int], Any]) -> Replay:
+    """At most `count` samples of some parts, a seeded choice, those of the first part first.
+
+    Args:
+        frame: samples as they are read now: `item`, and `fingerprint` where contents have one.
+        splits: the run's splits.csv, as strings.
+        truth: of rows of the frame, see `Replay`.
+        read: row -> raw sample.
+
+    Raises:
+        DataError: if none of them is there any more, or some have another content.
+    """
+    now = frame.drop_duplicates("item").set_index("item")
+    rows, lost, changed = [], 0, []
+    for part in parts:
+        wanted = splits[splits["split"] == part]
+        there = wanted["item"].isin(now.index).to_numpy()
+        found = wanted[there]
+        rows_of_part = frame.index.to_numpy()[frame["item"].map({item: place for place, item in enumerate(found["item"])}).notna().to_numpy()]
+        lost += int((~there).sum())
+        if "fingerprint" in now and "fingerprint" in found:
+            before = found.set_index("item")["fingerprint"]
+            after = now.loc[before.index, "fingerprint"].map("{:016x}".format)
+            changed += list(before.index[(before != after).to_numpy()])
+        rows += list(np.random.default_rng([seed, 5]).permutation(rows_of_part))
+    if changed:
+        raise DataError(f"{len(changed)} of the samples that are to be replayed are no longer what they were.", "Bring the run's data back, or name where they are: data.path=PLACE.", changed[:10])
+    if not rows and lost:
+        raise DataError(f"None of the {lost} samples that are to be replayed is there any more.", "Bring the run's data back, or name where they are: data.path=PLACE.")
+    chosen = frame.loc[rows[:count]]
+    return Replay(list(chosen["item"]), truth(chosen), lambda place: read(chosen.index[place]), lost)

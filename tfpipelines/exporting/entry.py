@@ -1,0 +1,178 @@
+"""From a run to a folder with the exported model, its manifest and its proof."""
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from .. import __version__
+from ..errors import ArtifactError, ConfigError, ExportError
+from ..result import Run, open_run
+from ..runs import file_hash, now, write_json
+from ..versions import NewVersion
+from .proof import LIMITS, expected_of, judge, prove
+
+FORMATS = ("saved_model", "litert", "onnx")
+QUANTIZED = {"litert": ("float16", "int8")}
+_CALIBRATION = 200  # training samples that int8 ranges are made of
+MANIFEST = "manifest.json"
+
+
+class Exported(NamedTuple):
+    """What has been exported.
+
+    Args:
+        folder: with the model's files and manifest.json.
+        manifest: the content of that file.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+
+
+def export(
+    run: Run | str | Path,
+    format: str = "saved_model",
+    quantize: str | None = None,
+    *,
+    out: str | Path | None = None,
+    samples: int = 500,
+    tolerance: float | None = None,
+    overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    note: Callable[[str], None] = lambda text: None,
+) -> Exported:
+    """Writes a run's model in a format that others run, having replayed held-out samples through it.
+
+    Args:
+        run: or its folder; finished, or with a model at least.
+        format: `saved_model` (TensorFlow Serving's layout; takes raw samples), `litert` or `onnx` (extra `onnx`).
+        quantize: `float16` or `int8`, with litert; None: float32.
+        out: folder of the numbered folders that exports are; default: `export/FORMAT[-QUANTIZE]` in the run folder.
+        samples: at most so many are replayed, those of the test part first, then those of the validation part.
+        tolerance: of the proof: for the largest difference, default 1e-4, no flipped answer being allowed; with `quantize` for
+            the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share of flipped answers).
+        overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
+        note: is told what is being done.
+
+    Raises:
+        ConfigError: for what cannot be exported so.
+        DataError: if the run's data cannot be read any more.
+        ExportError: if the exported model answers differently, or cannot be made; nothing is left behind.
+        ResourceError: if it cannot be written.
+    """
+    _require(format, quantize, samples)
+    run = run if isinstance(run, Run) else open_run(run)
+    way = importlib.import_module(f".{format}", __package__)
+    if hasattr(way, "require"):
+        way.require()
+    model, task = run.model, run.own_task(overrides)
+    served, splits = task.served(model), _splits(run)
+    note(f"replaying held-out samples through {run.folder.name}'s own model")
+    replay = task.replayed(splits, ("test", "validation"), samples)
+    if not replay.items:
+        raise ExportError("The run has held out no samples, so nothing can be proven.", "Train with data.validation or data.test above 0.")
+    said = expected_of(served, replay, _written(run, served))
+    calibration = _calibration(task, splits, served, way.WHOLE) if quantize == "int8" else None
+    limit = LIMITS[quantize] if tolerance is None else tolerance
+    parent = Path(out) if out is not None else run.folder / "export" / "-".join([format, *([quantize] if quantize else [])])
+    with NewVersion(parent) as version:
+        folder = version.path
+        note(f"converting to {format}{f', {quantize}' if quantize else ''}")
+        try:
+            way.write(served, folder, quantize, calibration)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # converters raise nearly every kind
+            raise ExportError(f"{run.pipeline.task} with {_network(run)} cannot be written as {format}: {' '.join(str(error).split())[-300:]}.", "Try another format.") from error
+        if not way.WHOLE:
+            for name, content in served.input.files().items():
+                (folder / name).write_text(content, encoding="utf-8")
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        note(f"proving it by {len(replay.items)} samples")
+        proof = prove(served, way.open_runtime(folder), way.WHOLE, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
+        judge(proof, quantize, limit)
+        manifest = _manifest(run, way, served, format, quantize, proof | {"bytes": size}, folder)
+        write_json(folder / MANIFEST, manifest)
+    return Exported(version.final, manifest)
+
+
+def _require(format: str, quantize: str | None, samples: int) -> None:
+    import keras
+
+    if format not in FORMATS:
+        raise ConfigError(f"format: got {format!r}; allowed: {', '.join(FORMATS)}.")
+    if quantize is not None and quantize not in QUANTIZED.get(format, ()):
+        raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {'; '.join(f'{names} with {name}' for name, names in ((name, ' or '.join(names)) for name, names in QUANTIZED.items()))}.")
+    if samples < 1:
+        raise ConfigError(f"samples: got {samples}; allowed: a whole number from 1.")
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here.", "Set KERAS_BACKEND=tensorflow: the model file is the same for both.")
+
+
+def _splits(run: Run) -> pd.DataFrame:
+    try:
+        return pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{run.folder / 'splits.csv'} is missing or damaged.", "Restore it: it tells which samples were held out.") from error
+
+
+def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
+    """Item -> answer and decision, of predictions.csv; {} where a run has none."""
+    path = run.folder / "predictions.csv"
+    if not path.is_file():
+        return {}
+    from ..evaluation.predictions import score_columns
+
+    classes = getattr(served.answer, "classes", None)
+    columns = ["score"] if classes is None else score_columns(classes)
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(("item", "text", "label", "predicted", "verdict"), str), keep_default_na=False)
+        values = table[columns].to_numpy("float64")
+        decisions = table["verdict" if classes is None else "predicted"]
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(f"{path} is damaged.", "Restore it, or train again.") from error
+    return {item: (row if classes is not None else row[0], decision) for item, row, decision in zip(table["item"], values, decisions)}
+
+
+def _calibration(task, splits: pd.DataFrame, served, whole: bool):
+    replay = task.replayed(splits, ("train",), _CALIBRATION)
+    if not replay.items:
+        raise ExportError("The run's training samples are not there, and int8 is calibrated by them.", "Bring the run's data back, or export without --quantize int8.")
+    feeds = [served.input.feed(sample, whole) for sample in replay]
+    return lambda: iter(feeds)
+
+
+def _manifest(run: Run, way, served, format: str, quantize: str | None, proof: dict[str, Any], folder: Path) -> dict[str, Any]:
+    words, strings = served.answer.words(), way.WHOLE
+    inputs = [{"name": name, "dtype": spec.dtype.name, "shape": [way.BATCH, *spec.shape[1:]]} for name, spec in served.input.specs(way.WHOLE).items()]
+    outputs = [{"name": name, "meaning": text} for name, text in words.items() if strings or not text.startswith("string") and name != "p_value"]
+    facts: dict[str, Any] = {"format": format, "quantize": quantize, "file": way.FILE, "task": run.pipeline.task, "network": _network(run), "created": now(), "tfpipelines": __version__}
+    facts["run"] = {"name": run.folder.name, "model_sha256": file_hash(run.folder / "model.keras")}
+    facts["signature"] = {"inputs": inputs, "outputs": outputs}
+    facts["preprocessing"] = served.input.words(way.WHOLE)
+    if hasattr(served.answer, "classes"):
+        facts["classes"], facts["multi_label"], facts["temperature"] = served.answer.classes, served.answer.multi_label, served.answer.temperature
+    if hasattr(served.answer, "threshold"):
+        facts["threshold"] = served.answer.threshold
+    facts["versions"] = {name: found for name in way.versions() if (found := _installed(name))}
+    return {**facts, "proof": proof, "files": _files(folder)}
+
+
+def _network(run: Run) -> str:
+    return run.pipeline.model.name if hasattr(run.pipeline.model, "name") else run.pipeline.model.backbone
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version_of(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {str(path.relative_to(folder)): {"sha256": file_hash(path), "bytes": path.stat().st_size} for path in paths}

@@ -1,0 +1,39 @@
+"""What all formats begin with: a TensorFlow function with named inputs and outputs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..models import Served
+
+Runtime = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # inputs of one sample, as a batch of one -> outputs
+
+
+def function_of(served: Served, whole: bool, batch: int | None = None, words: bool = False):
+    """The model as a tf.function.
+
+    Args:
+        whole: take raw samples; else what formats without strings and resizing take, see `models.ServedInput`.
+        batch: samples of a call; None: any number.
+        words: add outputs that are strings, and what follows from the others.
+    """
+    model, answer = served.input.model if whole else served.input.part, served.answer
+    specs = {name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, name) for name, spec in served.input.specs(whole).items()}
+
+    @tf.autograph.experimental.do_not_convert
+    def serve(*tensors):
+        outputs = answer.outputs(model(list(tensors) if len(tensors) > 1 else tensors[0], training=False))
+        return answer.with_words(outputs) if words else {name: tf.identity(value, name=name) for name, value in outputs.items()}
+
+    return tf.function(serve, input_signature=list(specs.values()))
+
+
+def write_graph(function, model: keras.Model, folder: Path) -> None:
+    """Writes a SavedModel into a folder, whose one signature is `serving_default`."""
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serving_default", function)
+    archive.write_out(str(folder), verbose=False)

@@ -1,0 +1,146 @@
+"""The proof: held-out raw samples go through the exported model in its own runtime, and what comes out is compared with the run."""
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ExportError, counted
+from ..models import Served
+from .graphs import Runtime, function_of
+
+# What is allowed: of float32 the largest difference. Of smaller numbers the loss of accuracy; where no labels are known the
+# share of flipped answers, and where nothing follows from answers their mean difference.
+LIMITS = {None: 1e-4, "float16": 0.01, "int8": 0.02}
+_RESAMPLES = 2000
+
+
+@dataclass
+class Expected:
+    """What the run says of the samples that are replayed.
+
+    Args:
+        items: what they are called.
+        answers: of each the answer and all other outputs, {name: array}.
+        decisions: what follows from each; None where nothing does.
+        truth: what each is; None where that is not known.
+    """
+
+    items: list[str] = field(default_factory=list)
+    answers: list[dict[str, np.ndarray]] = field(default_factory=list)
+    decisions: list[str | None] = field(default_factory=list)
+    truth: list[str | None] = field(default_factory=list)
+
+
+def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str | None]]) -> Expected:
+    """What the run's own model says of the samples, and what the run has written of them where it has.
+
+    Args:
+        replay: a `datasets.Replay`.
+        written: item -> answer and decision, from predictions.csv.
+
+    Raises:
+        ExportError: if the model no longer says what the run has written.
+    """
+    said, function = Expected(list(replay.items), truth=list(replay.truth)), function_of(served, whole=True)
+    name, worst = served.answer.name, (0.0, "")
+    for item, sample in zip(replay.items, replay):
+        feeds = served.input.feed(sample, True)
+        outputs = {key: value.numpy()[0] for key, value in function(*feeds.values()).items()}
+        decision = served.answer.decide(outputs[name])
+        if item in written:
+            answer, decision = written[item]
+            difference = float(np.abs(answer - outputs[name]).max() / served.answer.unit(answer))
+            worst = max(worst, (difference, item))
+            outputs[name] = answer
+        said.answers.append(outputs)
+        said.decisions.append(decision)
+    if worst[0] > LIMITS[None]:
+        raise ExportError(f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}.", "Were the data, the model or the threshold changed since? Train again, or bring them back.")
+    return said
+
+
+def prove(served: Served, runtime: Runtime, whole: bool, replay, said: Expected, ties: float, seed: int) -> dict[str, Any]:
+    """Replays the samples one by one; the facts for the manifest.
+
+    Args:
+        ties: decisions that hang on less than this are none: a detector's threshold is itself the score of a sample.
+        runtime: of the exported model.
+        whole: whether it takes raw samples.
+        seed: of the resamples for the interval.
+    """
+    name, seconds, differences, decisions = served.answer.name, [], [], []
+    others: dict[str, float] = {}
+    for sample, before in zip(replay, said.answers):
+        feeds = served.input.feed(sample, whole)
+        began = time.perf_counter()
+        try:
+            outputs = runtime(feeds)
+        except Exception as error:  # runtimes raise nearly every kind
+            raise ExportError(f"The exported model does not run: {' '.join(str(error).split())[:200]}.", "Nothing was left behind. Try another format, or leave --quantize out.") from error
+        seconds.append(time.perf_counter() - began)
+        apart = {key: _difference(served, outputs[key][0], value) for key, value in before.items()}
+        differences.append(apart.pop(name))
+        others = {key: max(others.get(key, 0.0), value) for key, value in apart.items()}
+        told = outputs["predicted" if "predicted" in outputs else "verdict"][0].decode() if {"predicted", "verdict"} & set(outputs) else None
+        decisions.append(told if told is not None else served.answer.decide(outputs[name][0]))
+    facts: dict[str, Any] = {"samples": len(said.items), "largest_difference": max(differences), "mean_difference": statistics.fmean(differences)}
+    facts["worst_item"] = said.items[int(np.argmax(differences))]
+    if others:
+        facts["largest_difference_of_others"] = others
+    changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
+    flips = [said.items[number] for number in changed if served.answer.margin(said.answers[number][name]) > ties]
+    if said.decisions[0] is not None:
+        facts |= {"flips": len(flips), "flipped_items": flips[:20], "ties": len(changed) - len(flips)}
+        facts |= _accuracy(decisions, said, seed)
+    return {**facts, "milliseconds_per_sample": round(1000 * statistics.median(seconds), 4)}
+
+
+def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
+    """Refuses an export that is not what the run is.
+
+    Args:
+        facts: of `prove`; the limit is added to them.
+        limit: see `LIMITS`.
+
+    Raises:
+        ExportError: with what differs.
+    """
+    facts["tolerance"] = limit
+    count, flips = counted(facts["samples"], "sample"), facts.get("flips", 0)
+    details = [f"largest difference {facts['largest_difference']:.2g} ({facts['worst_item']}), mean {facts['mean_difference']:.2g}"]
+    if flips:
+        details.append(f"flipped: {', '.join(facts['flipped_items'])}{' ...' if flips > len(facts['flipped_items']) else ''}")
+    if quantize is None:
+        largest = max(facts["largest_difference"], *facts.get("largest_difference_of_others", {}).values(), 0.0)
+        good, told = largest <= limit and not flips, f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}"
+        remedy = "Another format may do."
+    else:
+        remedy = "Export without --quantize, or allow more by --tolerance."
+        if "accuracy" in facts:
+            good, told = facts["accuracy_loss"] <= limit, f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over {count} (allowed: {limit:g})"
+        elif "flips" in facts:
+            good, told = flips / facts["samples"] <= limit, f"{flips} of {count} flip (allowed: {limit:.1%})"
+        else:
+            good, told = facts["mean_difference"] <= limit, f"by {facts['mean_difference']:.2g} on average (allowed: {limit:g})"
+    if not good:
+        raise ExportError(f"The exported model answers differently: {told}.", f"Nothing was left behind. {remedy}", details)
+
+
+def _difference(served: Served, now: np.ndarray, before: np.ndarray) -> float:
+    """The largest difference of an output, in the answer's unit; infinite where something is no number."""
+    largest = float(np.abs(np.asarray(now, np.float64) - before).max(initial=0.0) / served.answer.unit(np.asarray(before)))
+    return largest if np.isfinite(largest) else float("inf")
+
+
+def _accuracy(decisions: list[str], said: Expected, seed: int) -> dict[str, Any]:
+    """The share of right answers before and after, and the 95 % interval of the loss by a paired bootstrap (Efron & Tibshirani 1993)."""
+    known = [number for number, truth in enumerate(said.truth) if truth is not None]
+    if not known:
+        return {}
+    before, after = (np.array([told[number] == said.truth[number] for number in known], float) for told in (said.decisions, decisions))
+    loss, random = before - after, np.random.default_rng([seed, 6])
+    means = [loss[random.integers(0, len(loss), len(loss))].mean() for _ in range(_RESAMPLES)] if loss.any() else [0.0]
+    return {"accuracy_before": float(before.mean()), "accuracy": float(after.mean()), "accuracy_loss": float(loss.mean()), "accuracy_loss_interval": [float(edge) for edge in np.quantile(means, [0.025, 0.975])], "labelled": len(known)}

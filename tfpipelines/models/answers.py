@@ -1,0 +1,142 @@
+"""What a model says, as others get it: named outputs, and what they mean."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+class ServedAnswer(ABC):
+    """The outputs of a graph.
+
+    Attributes:
+        name: of the output that counts.
+    """
+
+    name: str
+
+    def outputs(self, answer: Any) -> dict[str, Any]:
+        """What the model returns, as named tensors."""
+        return dict(answer) if isinstance(answer, dict) else {self.name: answer}
+
+    def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The outputs and what follows from them, strings among it, for formats that have those."""
+        return outputs
+
+    @abstractmethod
+    def unit(self, values: np.ndarray) -> np.ndarray | float:
+        """What differences of values of one sample are told in."""
+
+    def decide(self, values: np.ndarray) -> str | None:
+        """What follows from the answer to one sample: class, classes or verdict; None where nothing does."""
+        return None
+
+    def margin(self, values: np.ndarray) -> float:
+        """How far an answer is, in its unit, from one that another decision follows from; infinite where none does."""
+        return float("inf")
+
+    @abstractmethod
+    def words(self) -> dict[str, str]:
+        """What each output means."""
+
+
+class ServedClasses(ServedAnswer):
+    """Probabilities of classes.
+
+    Args:
+        classes: their names, in the order of the probabilities.
+        multi_label: whether each class is told by itself, from 0.5 on.
+        temperature: that the logits have been divided by.
+    """
+
+    name = "probabilities"
+
+    def __init__(self, classes: list[str], multi_label: bool, temperature: float):
+        self.classes, self.multi_label, self.temperature = list(classes), multi_label, temperature
+
+    def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        names, values = tf.constant(self.classes), outputs["probabilities"]
+        if self.multi_label:
+            order = np.argsort(self.classes)  # as predictions.csv has them
+            told = tf.ragged.boolean_mask(tf.broadcast_to(tf.gather(names, order), tf.shape(values)), tf.gather(values, order, axis=1) >= 0.5)
+            predicted = tf.strings.reduce_join(told, axis=1, separator="|")
+        else:
+            predicted = tf.gather(names, tf.argmax(values, 1))
+        return {**outputs, "predicted": predicted, "classes": tf.broadcast_to(names, tf.shape(values))}
+
+    def unit(self, values: np.ndarray) -> float:
+        return 1.0
+
+    def decide(self, values: np.ndarray) -> str:
+        if self.multi_label:
+            return "|".join(sorted(name for name, yes in zip(self.classes, values >= 0.5) if yes))
+        return self.classes[int(values.argmax())]
+
+    def margin(self, values: np.ndarray) -> float:
+        if self.multi_label:
+            return float(np.abs(values - 0.5).min())
+        first, second = np.sort(values)[::-1][:2]
+        return float(first - second) / 2
+
+    def words(self) -> dict[str, str]:
+        kind = "each for itself, from 0.5 on it is predicted" if self.multi_label else "that add up to 1; the largest is predicted"
+        return {
+            "probabilities": f"float32 (batch, {len(self.classes)}): probabilities of the classes in their order, {kind}; temperature {self.temperature:.4g} is in them",
+            "predicted": "string (batch,): " + ("the predicted classes, joined by |" if self.multi_label else "the predicted class"),
+            "classes": "string (batch, classes): their names, beside the probabilities",
+        }
+
+
+class ServedScores(ServedAnswer):
+    """What a detector says.
+
+    Args:
+        threshold: above it a score is an anomaly.
+        calibration: scores of held-out normal samples, ascending.
+        unit: what has one score: image, row or window.
+        parts: names of the model's outputs.
+    """
+
+    name = "score"
+
+    def __init__(self, threshold: float, calibration: np.ndarray, unit: str, parts: list[str]):
+        self.threshold, self.calibration, self.sample, self.parts = threshold, np.asarray(calibration, np.float64), unit, list(parts)
+
+    def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        scores = tf.cast(outputs["score"], tf.float64)
+        below = tf.searchsorted(tf.constant(self.calibration), scores)
+        count = len(self.calibration)
+        p_value = tf.cast((1.0 + count - tf.cast(below, tf.float64)) / (count + 1.0), tf.float32)
+        return {**outputs, "p_value": p_value, "verdict": tf.where(scores <= self.threshold, "normal", "anomaly")}
+
+    def unit(self, values: np.ndarray) -> np.ndarray | float:
+        return max(1.0, float(np.abs(values).max(initial=0.0)))
+
+    def decide(self, values: np.ndarray) -> str:
+        return "normal" if float(values) <= self.threshold else "anomaly"
+
+    def margin(self, values: np.ndarray) -> float:
+        return float(abs(float(values) - self.threshold) / self.unit(values))
+
+    def words(self) -> dict[str, str]:
+        told = {
+            "score": f"float32 (batch,): how far the {self.sample} is from what is normal; above {self.threshold:.9g} it is an anomaly",
+            "map": "float32: the distance at each place",
+            "reconstruction": "float32: what the model takes for normal in its stead, in the units of the input",
+            "p_value": f"float32 (batch,): share of normal {self.sample}s that look as odd or odder, by {len(self.calibration)} held-out ones",
+            "verdict": "string (batch,): normal or anomaly, by the threshold of the time of export",
+        }
+        return {name: text for name, text in told.items() if name in (*self.parts, "p_value", "verdict")}
+
+
+class ServedPictures(ServedAnswer):
+    """Images that a generator draws."""
+
+    name = "image"
+
+    def unit(self, values: np.ndarray) -> float:
+        return 127.5  # of levels: half their range, which is 1 for the network
+
+    def words(self) -> dict[str, str]:
+        return {"image": "float32 (batch, height, width, channels): levels 0 to 255"}

@@ -1,0 +1,203 @@
+"""A model as others run it: a graph with named inputs and outputs, which needs neither Keras nor this package."""
+
+import json
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .answers import ServedAnswer
+from .artifact import core_of
+from .text_front import TextFront
+
+
+class ServedInput(ABC):
+    """How raw samples get into a model.
+
+    Two graphs are made of a model: the `whole` one takes raw samples; the other is for formats without strings and without
+    images of any size.
+
+    Args:
+        model: the artifact's.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+
+    @property
+    def part(self) -> keras.Model:
+        """What is left of the model without what some formats have no operations for; by default all of it."""
+        return self.model
+
+    def specs(self, whole: bool) -> dict[str, tf.TensorSpec]:
+        """Name -> shape and dtype of each input, the first size being that of the batch; the names are those of Python arguments."""
+        inputs = (self.model if whole else self.part).inputs
+        return {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in zip(self.names, inputs)}
+
+    names: tuple[str, ...] = ()  # of the inputs
+
+    def feed(self, sample: Any, whole: bool) -> dict[str, np.ndarray]:
+        """One raw sample as a batch of one for each input."""
+        return {self.names[0]: np.asarray(sample)[None]}
+
+    @abstractmethod
+    def words(self, whole: bool) -> list[str]:
+        """What has to be given to the graph, and what has to happen to raw samples before that, in sentences."""
+
+    def files(self) -> dict[str, str]:
+        """{name: content} of what the other graph cannot do without."""
+        return {}
+
+
+class ServedImages(ServedInput):
+    """Images: decoded pixels, of any size where the format allows it.
+
+    Args:
+        front: the `ImageFront` that the model begins with.
+        background: level that transparent pixels are laid on.
+    """
+
+    names = ("image",)
+
+    def __init__(self, model: keras.Model, front, background: int):
+        super().__init__(model)
+        self.front, self.background = front, background
+        self._resize = tf.function(front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)])
+
+    @cached_property
+    def part(self) -> keras.Model:
+        """The model without its first layer, which resizes: antialiasing is an operation that few formats have."""
+        skip = lambda layer, *values, **options: values[0] if layer.name == "resize" else layer(*values, **options)
+        image = keras.Input(self.front.shape, dtype="uint8", name="image")
+        return keras.models.clone_model(self.model, image, clone_function=lambda layer: layer, call_function=skip)
+
+    def feed(self, sample: np.ndarray, whole: bool) -> dict[str, np.ndarray]:
+        return {"image": (sample if whole else self._resize(tf.constant(sample)).numpy())[None]}
+
+    def words(self, whole: bool) -> list[str]:
+        height, width, channels = self.front.shape
+        settings = self.front.settings()
+        colours = "grey (0.299 R + 0.587 G + 0.114 B)" if channels == 1 else "RGB"
+        resize = f"{settings['filter']}{', antialiased' if settings['antialias'] else ''}, {settings['resize']}"
+        return [
+            f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF orientation, palette expanded, transparent pixels on level {self.background}, no colour profile.",
+            f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels." if whole else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and round to whole levels: this the graph does not do.",
+            "Scaling of levels is part of the graph.",
+        ]
+
+
+class ServedTexts(ServedInput):
+    """Texts: strings, or the ids of their tokens where the format has no strings.
+
+    Args:
+        front: the `TextFront` or `HubFront` that the model begins with.
+    """
+
+    def __init__(self, model: keras.Model, front):
+        super().__init__(model)
+        self.front = front
+        self._ids = tf.function(lambda texts: front.symbolic(texts), input_signature=[tf.TensorSpec([None], tf.string)])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("text", *(tensor.name for tensor in core_of(self.model).inputs))
+
+    @cached_property
+    def part(self) -> keras.Model:
+        """From the ids on."""
+        core = core_of(self.model)
+        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.inputs]
+        x = core(inputs if len(inputs) > 1 else inputs[0])
+        for layer in self.model.layers[self.model.layers.index(core) + 1 :]:
+            x = layer(x)
+        return keras.Model(inputs, x)
+
+    def specs(self, whole: bool) -> dict[str, tf.TensorSpec]:
+        if whole:
+            return {"text": tf.TensorSpec([None], tf.string, "text")}
+        return {tensor.name: tf.TensorSpec([None, None], tf.int32, tensor.name) for tensor in self.part.inputs}
+
+    def feed(self, sample: str, whole: bool) -> dict[str, np.ndarray]:
+        if whole:
+            return {"text": np.array([sample], object)}
+        ids = self._ids(tf.constant([sample]))
+        return {tensor.name: value.numpy().astype(np.int32) for tensor, value in zip(self.part.inputs, ids if isinstance(ids, (list, tuple)) else [ids])}
+
+    def words(self, whole: bool) -> list[str]:
+        if whole:
+            text = [] if isinstance(self.front, TextFront) else ["Cutting is by operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text before loading."]
+            return ["A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are part of the graph.", *text]
+        return ["The format has no strings: a text is given as int32 ids of its tokens, which the vocabulary file tells (vocabulary.json, where it also says how texts are cut).", "0 fills up behind a text's end; a text has one id at least."]
+
+    def files(self) -> dict[str, str]:
+        return {"vocabulary.json": json.dumps(self._vocabulary(), indent=1, ensure_ascii=False) + "\n"}
+
+    def _vocabulary(self) -> dict[str, Any]:
+        front = self.front
+        if not isinstance(front, TextFront):
+            tokenizer = front.tokens.preprocessor.tokenizer
+            rule = "The id of a token is its place in `tokens` plus 1; 0 is padding. The tokenizer puts its own marks about a text."
+            return {"ids": {"rule": rule, "tokenizer": type(tokenizer).__name__, "settings": {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}, "max_length": front.tokens.max_length, "tokens": list(map(str, tokenizer.get_vocabulary()))}}
+        cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
+        rule = "Standardize (ASCII alone), split, join neighbours with a space to n-grams where `ngrams` names lengths, shorter ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; keep the first max_length."
+        tables: dict[str, Any] = {"ids": {"rule": rule, **cut(front.cutter), "max_length": front.max_length, "tokens": ["[PAD]", "[UNK]", *front.vocabulary]}}
+        if front.wide:
+            rule = "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's `tokens` plus the part's `first`, that of an unknown one 0; keep the first max_length of each part; end with a 0."
+            parts, first = [], 2
+            for cutter, names in front.wide:
+                parts.append({**cut(cutter), "first": first, "max_length": front.max_ngrams, "tokens": names})
+                first += len(names)
+            tables["ngrams"] = {"rule": rule, "parts": parts}
+        return tables
+
+
+class ServedNumbers(ServedInput):
+    """Rows or windows of numbers.
+
+    Args:
+        columns: names of the columns or channels.
+    """
+
+    names = ("numbers",)
+
+    def __init__(self, model: keras.Model, columns: list[str]):
+        super().__init__(model)
+        self.columns = columns
+
+    def words(self, whole: bool) -> list[str]:
+        shape = tuple(self.model.inputs[0].shape[1:])
+        order = f"{'columns' if len(shape) == 1 else 'channels'} in this order: {', '.join(self.columns)}"
+        return [f"Numbers are float32 {shape}, raw, in their own units; {order}.", "Scaling by center and spread of the training part is part of the graph. Missing values are not allowed."]
+
+
+class ServedNoise(ServedInput):
+    """Noise, and what a generator is told of.
+
+    Args:
+        groups: class of each number that `class_index` may be; [] where the generator is told nothing.
+    """
+
+    def __init__(self, model: keras.Model, groups: list[str]):
+        super().__init__(model)
+        self.groups = groups
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("noise", "class_index")[: len(self.model.inputs)]
+
+    def feed(self, sample: tuple, whole: bool) -> dict[str, np.ndarray]:
+        return {name: np.asarray(value)[None] for name, value in zip(self.names, sample)}
+
+    def words(self, whole: bool) -> list[str]:
+        told = [f"class_index says what to draw: {', '.join(f'{number}: {name}' for number, name in enumerate(self.groups))}."] if len(self.names) > 1 else []
+        return ["noise are float32 numbers from N(0, 1), drawn anew for each image.", *told, "Levels come as float32 0 to 255: round them to whole ones."]
+
+
+class Served(NamedTuple):
+    """What is exported of an artifact."""
+
+    input: ServedInput
+    answer: ServedAnswer
