@@ -17,9 +17,10 @@ def test_ranking_is_that_of_scikit_learn(digits):
     for _ in range(20):
         rows = generator.integers(0, 70, 70)
         counts = np.bincount(rows, minlength=70)
-        assert ranking.positives(counts) == positive[rows].sum()
-        assert ranking.roc_auc(counts) == pytest.approx(metrics.roc_auc_score(positive[rows], scores[rows]))
-        assert ranking.average_precision(counts) == pytest.approx(metrics.average_precision_score(positive[rows], scores[rows]))
+        expected = {"roc_auc": metrics.roc_auc_score(positive[rows], scores[rows]), "average_precision": metrics.average_precision_score(positive[rows], scores[rows])}
+        assert ranking.figures(counts) == pytest.approx(expected)
+        assert ranking.average_precision(counts) == pytest.approx(expected["average_precision"])
+    assert ranking.figures(positive * 1) == ranking.figures(~positive * 1) == {} and ranking.average_precision(~positive * 1) is None
 
 
 def test_row_figures_are_the_figures_of_the_rows():

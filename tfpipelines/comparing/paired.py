@@ -7,7 +7,7 @@ from .rows import Answers
 
 RESAMPLES = 2_000
 LEVEL = 0.05  # p-values below it are called more than chance
-_MOST_DRAWN = 4 * 10**8  # rows in all resamples together
+_MOST_DRAWN = 10**8  # rows in all resamples together
 _LEAST = 200
 
 

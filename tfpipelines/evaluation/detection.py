@@ -81,10 +81,7 @@ def detection_row_figures(anomalous: np.ndarray, alarms: np.ndarray, scores: np.
     def figures(rows: np.ndarray) -> dict[str, float]:
         odd, told = anomalous[rows], alarms[rows]
         hits, positives, claimed = int((odd & told).sum()), int(odd.sum()), int(told.sum())
-        values = {}
-        if 0 < positives < len(rows):
-            counts = np.bincount(rows, minlength=len(anomalous))
-            values = {"roc_auc": ranking.roc_auc(counts), "average_precision": ranking.average_precision(counts)}
+        values = ranking.figures(np.bincount(rows, minlength=len(anomalous)))
         if positives:
             values |= {"f1": 2 * hits / (positives + claimed), "precision": hits / max(claimed, 1), "recall": hits / positives}
         if positives < len(rows):

@@ -41,6 +41,15 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return _ece(_bin(confidence, bins), confidence, right, bins)
 
 
+def grouped_calibration_error(labels: np.ndarray, probabilities: np.ndarray, group: int) -> Callable[[np.ndarray], float]:
+    """`expected_calibration_error` as a function of the numbers of groups of so many neighbouring rows."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = _bin(confidence, _BINS)
+    cells = bins + _BINS * np.repeat(np.arange(len(bins) // group), group)
+    gaps = np.bincount(cells, right.astype(float) - confidence, len(bins) // group * _BINS).reshape(-1, _BINS)  # of each group in each bin
+    return lambda groups: float(np.abs(gaps[groups].sum(0)).sum() / (len(groups) * group))
+
+
 def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> dict[str, list[float]]:
     """Percentile intervals of every figure of `classification_metrics`, by resampling rows (Efron & Tibshirani 1993).
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn import metrics
 
-from .metrics import SMALLEST, expected_calibration_error
+from .metrics import SMALLEST, expected_calibration_error, grouped_calibration_error
 from .ranking import Ranking
 
 THRESHOLD = 0.5
@@ -53,15 +53,16 @@ def multi_label_row_figures(targets: np.ndarray, probabilities: np.ndarray) -> C
         targets, probabilities: as there.
     """
     parts = _figures(targets, probabilities)
+    calibration_error = grouped_calibration_error(*as_decisions(targets, probabilities), targets.shape[1])
     rankings = [Ranking(column > 0.5, scores) for column, scores in zip(targets.T, probabilities.T) if (column > 0.5).any()]
 
     def figures(rows: np.ndarray) -> dict[str, float]:
         values = {name: draw(rows) for name, draw in parts.items()}
         counts = np.bincount(rows, minlength=len(targets))
-        present = [ranking.average_precision(counts) for ranking in rankings if ranking.positives(counts)]
+        present = [value for ranking in rankings if (value := ranking.average_precision(counts)) is not None]
         if present:
             values["average_precision"] = np.mean(present)
-        values["ece"] = expected_calibration_error(*as_decisions(targets[rows], probabilities[rows]))
+        values["ece"] = calibration_error(rows)
         return {name: float(value) for name, value in values.items()}
 
     return figures

@@ -16,22 +16,28 @@ class Ranking:
         self._positive = positive[self._order]
         self._ends = np.flatnonzero(np.append(np.diff(scores[self._order]) != 0, True))  # the last row of each run of equal scores
 
-    def positives(self, counts: np.ndarray) -> int:
-        """How many drawn rows are positive; `counts` says how often each row was drawn, int (rows,)."""
-        return int(counts[self._order][self._positive].sum())
+    def figures(self, counts: np.ndarray) -> dict[str, float]:
+        """`roc_auc` and `average_precision` (mean precision over the steps of recall) of the rows drawn; {} unless rows of both kinds are.
 
-    def average_precision(self, counts: np.ndarray) -> float:
-        """Mean precision over the steps of recall; one positive row must be drawn."""
-        found, all_of_them = self._so_far(counts)
-        return float((np.diff(found, prepend=0) * found / np.maximum(all_of_them, 1)).sum() / found[-1])
+        Args:
+            counts: how often each row was drawn, int (rows,).
+        """
+        found, drawn = self._so_far(counts)
+        false = drawn - found
+        if not found[-1] or not false[-1]:
+            return {}
+        return {"roc_auc": float(np.trapezoid(np.append(0, found), np.append(0, false)) / (found[-1] * false[-1])), "average_precision": _average_precision(found, drawn)}
 
-    def roc_auc(self, counts: np.ndarray) -> float:
-        """The area under the ROC curve; a row of each kind must be drawn."""
-        found, all_of_them = self._so_far(counts)
-        false = all_of_them - found
-        return float(np.trapezoid(np.append(0, found), np.append(0, false)) / (found[-1] * false[-1]))
+    def average_precision(self, counts: np.ndarray) -> float | None:
+        """That alone; None unless a positive row is drawn."""
+        found, drawn = self._so_far(counts)
+        return _average_precision(found, drawn) if found[-1] else None
 
     def _so_far(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positive rows, and all rows, down to each distinct score."""
         drawn = counts[self._order]
         return np.cumsum(drawn * self._positive)[self._ends], np.cumsum(drawn)[self._ends]
+
+
+def _average_precision(found: np.ndarray, drawn: np.ndarray) -> float:
+    return float((np.diff(found, prepend=0) * found / np.maximum(drawn, 1)).sum() / found[-1])
