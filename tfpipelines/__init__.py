@@ -17,6 +17,8 @@ __getattr__, __dir__, _names = attach(
     __name__,
     {
         "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run", "tune"),
+        "comparing": ("compare",),
+        "listing": ("list_runs",),
         "exporting": ("Exported", "export"),
         "tuning": ("SearchResult",),
         "datasets.images": ("decode_image",),

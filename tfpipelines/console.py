@@ -271,10 +271,17 @@ def print_check(facts: dict[str, Any]) -> None:
 
 def print_table(columns: list[str], rows: list[list[str]]) -> None:
     """A plain table on stdout."""
-    table = Table(*columns)
+    table = Table(*map(_plain, columns))
     for row in rows:
         table.add_row(*map(_plain, row))
     _console(sys.stdout).print(table)
+
+
+def print_lines(lines: list[str]) -> None:
+    """Lines of text on stdout."""
+    out = _console(sys.stdout)
+    for line in lines:
+        out.print(_plain(line))
 
 
 def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> Table:

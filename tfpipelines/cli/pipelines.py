@@ -9,9 +9,14 @@ from .group import cli, complete_pipelines, overrides_argument, pipeline_argumen
 
 
 @command(cli)
-@click.argument("what", type=click.Choice(["pipelines", "backbones"]), default="pipelines")
-def _list(terminal, what):
-    """Show the pipelines and sample data that come with the package, or the backbones that have a name."""
+@click.argument("what", type=click.Choice(["pipelines", "backbones", "runs"]), default="pipelines")
+@click.option("--in", "folder", metavar="DIR", help="Of runs: the folder they were made in; default: runs.")
+def _list(terminal, what, folder):
+    """Show the pipelines and sample data that come with the package, the backbones that have a name, or the runs of a folder."""
+    if folder is not None and what != "runs":
+        raise click.UsageError("--in goes with `list runs`.")
+    if what == "runs":
+        return _list_runs(terminal, "runs" if folder is None else folder)
     from .. import api
     from ..console import print_table
 
@@ -30,6 +35,31 @@ def _list(terminal, what):
         print_table(["pipeline", "task", "what it is"], [[entry["name"], entry["task"], entry["description"]] for entry in entries])
         click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
     return {"pipelines": entries, "samples": samples}
+
+
+def _list_runs(terminal, folder):
+    from ..console import duration, print_table
+    from ..listing import list_runs
+
+    runs = list_runs(folder)
+    if terminal.results and runs:
+        rows = []
+        for run in runs:
+            metric = run["metric"]
+            shown = [f"{metric['name']} {metric['value']:.4f}", metric["part"]] if metric else ["", ""]
+            rows.append([run["name"], run["task"] if run["kind"] == "run" else f"search ({run['task']})", run["state"], *shown, "" if run["seconds"] is None else duration(run["seconds"]), _age(run["age"])])
+        print_table(["run", "task", "state", "main metric", "part", "duration", "age"], rows)
+    elif terminal.results:
+        click.echo(f"There are no runs in {folder}.")
+    return {"runs": runs}
+
+
+def _age(seconds: float) -> str:
+    """The largest unit alone: 5 min, 3 h, 12 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
 
 
 @command(cli)

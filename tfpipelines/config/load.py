@@ -130,14 +130,19 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
 
 def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
     """One line, `key: before -> after`, for each leaf in which two resolved pipelines differ."""
-    lines = []
-    for key in dict.fromkeys([*before, *after]):
-        here, old, new = f"{path}{key}", before.get(key), after.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += difference(old, new, f"{here}.")
-        elif old != new:
-            lines.append(f"{here}: {old} -> {new}")
-    return lines
+    return [f"{key}: {old} -> {new}" for key, (old, new) in differing([before, after], path)]
+
+
+def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = None) -> list[tuple[str, list[Any]]]:
+    """(dotted key, value in each) of every leaf in which nested dicts are not all equal; `missing` stands where one has no such key."""
+    rows = []
+    for key in dict.fromkeys(key for content in contents for key in content):
+        here, values = f"{path}{key}", [content.get(key, missing) for content in contents]
+        if all(isinstance(value, dict) for value in values):
+            rows += differing(values, f"{here}.", missing)
+        elif any(value != values[0] for value in values):
+            rows.append((here, values))
+    return rows
 
 
 def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> type[Pipeline]:

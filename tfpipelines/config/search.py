@@ -10,8 +10,8 @@ from .section import Count, Section
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_HIGHER = ("accuracy", "auc", "precision", "recall", "f1", "f1_macro", "top_5", "average_precision", "diversity")  # names, or their ends, of figures that are to be high
-_LOWER = ("loss", "kid", "fid", "ece", "error", "mae", "mse")
+_HIGHER = ("accuracy", "auc", "precision", "recall", "f1", "f1_macro", "f1_micro", "top_5", "average_precision", "per_region_overlap", "diversity")  # names, or their ends, of figures that are to be high
+_LOWER = ("loss", "kid", "fid", "ece", "error", "mae", "mse", "false_alarm_rate", "copies")
 
 
 def _amount(units: dict[str, int], example: str):
@@ -35,6 +35,14 @@ Duration = Annotated[float, Field(gt=0), BeforeValidator(_amount(_SECONDS, "90 m
 Size = Annotated[float, Field(gt=0), BeforeValidator(_amount(_BYTES, "10 GB"))]
 
 
+def direction_of(figure: str) -> Literal["max", "min"] | None:
+    """Whether a figure is to be high (max) or low (min), by its name; None where that is not known."""
+    for direction, names in (("max", _HIGHER), ("min", _LOWER)):
+        if any(figure == known or figure.endswith(f"_{known}") for known in names):
+            return direction
+    return None
+
+
 class Objective(Section):
     """What a search looks for."""
 
@@ -49,9 +57,8 @@ class Objective(Section):
         if isinstance(value, dict) and not str(value.get("metric", "val_")).startswith("val_"):
             raise ValueError(f"what is searched for is a figure of the validation part: val_{value['metric']}, not {value['metric']}")
         if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
-            for direction, names in (("max", _HIGHER), ("min", _LOWER)):
-                if any(name.removeprefix("val_") == known or name.endswith(f"_{known}") for known in names):
-                    return {**value, "direction": direction}
+            if direction := direction_of(name.removeprefix("val_")):
+                return {**value, "direction": direction}
             raise ValueError(f"is {name} to be high or low? Give both: {{metric: {name}, direction: max}}")
         return value
 

@@ -1,6 +1,7 @@
 """Figures of an anomaly detector, and its table of predictions. A score is the higher the odder; `anomalous` is what is true."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import ndimage
 from sklearn import metrics
 
 from .conformal import LARGEST, Threshold
+from .ranking import Ranking
 
 ANOMALY, NORMAL = "anomaly", "normal"
 MOST_MAPS = 2_000  # samples whose places are looked at
@@ -52,14 +54,41 @@ def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, floa
 
 def detection_intervals(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int) -> dict[str, list[float]]:
     """Percentile intervals (95%) of every figure of `detection_metrics`, by resampling normal samples and anomalies apart."""
-    kinds = [rows for rows in (np.flatnonzero(~anomalous), np.flatnonzero(anomalous)) if len(rows)]
+    kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
     generator = np.random.default_rng([seed, 2])
     draws: dict[str, list[float]] = {}
     for _ in range(min(resamples, max(100, _MOST_DRAWN // len(scores))) if resamples else 0):
         rows = np.concatenate([generator.choice(rows, len(rows)) for rows in kinds])
-        for name, value in detection_metrics(anomalous[rows], scores[rows], threshold).items():
+        for name, value in figures(rows).items():
             draws.setdefault(name, []).append(value)
     return {name: [float(edge) for edge in np.percentile(values, [2.5, 97.5])] for name, values in draws.items()}
+
+
+def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of the normal samples and those of the anomalies, which are resampled apart; those that there are."""
+    return [rows for rows in (np.flatnonzero(~anomalous), np.flatnonzero(anomalous)) if len(rows)]
+
+
+def detection_row_figures(anomalous: np.ndarray, alarms: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
+    """The figures of `detection_metrics` as a function of row numbers, in which a row may occur several times.
+
+    Args:
+        anomalous, scores: as there.
+        alarms: which samples are said to be anomalies, bool (n,).
+    """
+    ranking = Ranking(anomalous, scores)
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        odd, told = anomalous[rows], alarms[rows]
+        hits, positives, claimed = int((odd & told).sum()), int(odd.sum()), int(told.sum())
+        values = ranking.figures(np.bincount(rows, minlength=len(anomalous)))
+        if positives:
+            values |= {"f1": 2 * hits / (positives + claimed), "precision": hits / max(claimed, 1), "recall": hits / positives}
+        if positives < len(rows):
+            values["false_alarm_rate"] = (claimed - hits) / (len(rows) - positives)
+        return values
+
+    return figures
 
 
 def by_label(labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, dict[str, float]]:

@@ -1,5 +1,7 @@
 """Figures of a classifier, with bootstrap intervals."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn import metrics
 
@@ -39,6 +41,15 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return _ece(_bin(confidence, bins), confidence, right, bins)
 
 
+def grouped_calibration_error(labels: np.ndarray, probabilities: np.ndarray, group: int) -> Callable[[np.ndarray], float]:
+    """`expected_calibration_error` as a function of the numbers of groups of so many neighbouring rows."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = _bin(confidence, _BINS)
+    cells = bins + _BINS * np.repeat(np.arange(len(bins) // group), group)
+    gaps = np.bincount(cells, right.astype(float) - confidence, len(bins) // group * _BINS).reshape(-1, _BINS)  # of each group in each bin
+    return lambda groups: float(np.abs(gaps[groups].sum(0)).sum() / (len(groups) * group))
+
+
 def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> dict[str, list[float]]:
     """Percentile intervals of every figure of `classification_metrics`, by resampling rows (Efron & Tibshirani 1993).
 
@@ -52,24 +63,39 @@ def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples
     """
     if not resamples:
         return {}
-    count, classes = probabilities.shape
+    figures, count = row_figures(labels, probabilities), len(labels)
+    generator = np.random.default_rng([seed, 2])
+    draws: dict[str, list[float]] = {}
+    for _ in range(resamples):
+        for name, value in figures(generator.integers(0, count, count)).items():
+            draws.setdefault(name, []).append(value)
+    tail = 50 * (1 - level)
+    return {name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()}
+
+
+def row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
+    """The figures of `classification_metrics` as a function of row numbers, in which a row may occur several times.
+
+    What is known of each row is computed once, so that a resample costs little.
+
+    Args:
+        labels, probabilities: as there.
+    """
+    classes = probabilities.shape[1]
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     cells, right, bins = labels * classes + predicted, predicted == labels, _bin(confidence, _BINS)
     losses = _log_losses(labels, probabilities)
     in_top_5 = _in_top_5(labels, probabilities)
-    generator = np.random.default_rng([seed, 2])
-    draws: dict[str, list[float]] = {}
-    for _ in range(resamples):
-        rows = generator.integers(0, count, count)
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
         values = _from_confusion(np.bincount(cells[rows], minlength=classes * classes).reshape(classes, classes))
         if classes > 5:
             values["top_5"] = in_top_5[rows].mean()
         values["log_loss"] = losses[rows].mean()
         values["ece"] = _ece(bins[rows], confidence[rows], right[rows], _BINS)
-        for name, value in values.items():
-            draws.setdefault(name, []).append(value)
-    tail = 50 * (1 - level)
-    return {name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()}
+        return {name: float(value) for name, value in values.items()}
+
+    return figures
 
 
 def per_class(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> dict[str, dict[str, float]]:

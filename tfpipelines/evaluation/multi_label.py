@@ -1,9 +1,12 @@
 """Figures of a classifier whose rows may have several labels, with bootstrap intervals. A label is predicted from 0.5 on."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn import metrics
 
-from .metrics import SMALLEST, expected_calibration_error
+from .metrics import SMALLEST, expected_calibration_error, grouped_calibration_error
+from .ranking import Ranking
 
 THRESHOLD = 0.5
 
@@ -39,6 +42,30 @@ def multi_label_intervals(targets: np.ndarray, probabilities: np.ndarray, resamp
             draws.setdefault(name, []).append(draw(rows))
     tail = 50 * (1 - level)
     return {name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()}
+
+
+def multi_label_row_figures(targets: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
+    """The figures of `multi_label_metrics` as a function of row numbers, in which a row may occur several times.
+
+    A label that no drawn row has plays no part in average_precision.
+
+    Args:
+        targets, probabilities: as there.
+    """
+    parts = _figures(targets, probabilities)
+    calibration_error = grouped_calibration_error(*as_decisions(targets, probabilities), targets.shape[1])
+    rankings = [Ranking(column > 0.5, scores) for column, scores in zip(targets.T, probabilities.T) if (column > 0.5).any()]
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        values = {name: draw(rows) for name, draw in parts.items()}
+        counts = np.bincount(rows, minlength=len(targets))
+        present = [value for ranking in rankings if (value := ranking.average_precision(counts)) is not None]
+        if present:
+            values["average_precision"] = np.mean(present)
+        values["ece"] = calibration_error(rows)
+        return {name: float(value) for name, value in values.items()}
+
+    return figures
 
 
 def per_label(targets: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> dict[str, dict[str, float]]:

@@ -1,0 +1,116 @@
+"""What is compared: finished runs, each with what its folder says of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import config
+from ..errors import ArtifactError, ConfigError
+from ..runs import RunFolder, read_json
+from ..tasks import SCHEMAS, TASKS, task_class
+
+CLASSIFIER, DETECTOR, GENERATOR = "classifier", "detector", "generator"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run.
+
+    Args:
+        name: what messages and tables call it.
+        folder: its run folder.
+        kind: classifier, detector or generator.
+        pipeline: resolved, as `config.as_dict` gives it.
+        parts: the folders that have test rows: itself, or its folds.
+        data: data.json of the first of them.
+        environment: environment.json, {} where there is none.
+        metrics: metrics.json.
+    """
+
+    name: str
+    folder: Path
+    kind: str
+    pipeline: dict[str, Any]
+    parts: list[Path]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    metrics: dict[str, Any]
+
+    @property
+    def crossed(self) -> bool:
+        """Whether it is a cross-validation."""
+        return self.parts != [self.folder]
+
+
+def open_sides(paths: list[str | Path]) -> list[Side]:
+    """The runs, in their order.
+
+    Raises:
+        ConfigError: if one is no run folder, is a search, is not done or has no test part, or if their tasks are of different kinds.
+        ArtifactError: if a file of one is missing or damaged.
+    """
+    folders = [RunFolder.open(path) for path in paths]
+    sides = [_open(folder, name) for folder, name in zip(folders, _names([folder.path for folder in folders]))]
+    first = sides[0]
+    for side in sides[1:]:
+        if side.kind != first.kind:
+            raise ConfigError(f"{first.name} is a {first.kind} ({first.pipeline['task']}) and {side.name} a {side.kind} ({side.pipeline['task']}): they have no figures in common.", "Compare runs of one kind.")
+    return sides
+
+
+def _open(folder: RunFolder, name: str) -> Side:
+    status = folder.status
+    if status.get("kind") == "search":
+        finals = sorted(str(RunFolder(path.parent)) for path in folder.path.glob("final/seed-*/status.json"))
+        raise ConfigError(f"{folder} is a search, with several runs in it.", f"Name one of them: {', '.join(finals)}." if finals else "Compare its final runs, final/seed-0 and so on, once it is done.")
+    if status.get("state") != "done":
+        reason = f" ({status['reason']})" if status.get("reason") else ""
+        raise ConfigError(f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}.", f"Let it end, or go on with it: tfpipe resume {folder}")
+    metrics = _json(folder / "metrics.json")
+    if not isinstance(metrics.get("folds", []), list):
+        raise _damaged(folder / "metrics.json")
+    folds = sorted((path.parent for path in folder.path.glob("fold-*/status.json")), key=lambda path: (len(path.name), path.name)) if "folds" in metrics else []
+    if "folds" in metrics and len(folds) != len(metrics["folds"]):
+        raise ArtifactError(f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their folders are there.", "Restore them from a copy, or train again.")
+    if not metrics.get("test"):
+        raise ConfigError(f"{folder} has no test part: there are no rows to compare by.", "Compare runs whose data have a test part, such as by data.test=0.2.")
+    if not all(isinstance(part, dict) for part in (metrics["test"], *(fold.get("test") if isinstance(fold, dict) else None for fold in metrics.get("folds", [])))):
+        raise _damaged(folder / "metrics.json")
+    environment = read_json(folder / "environment.json")
+    environment = environment if isinstance(environment, dict) else {}
+    pipeline = environment.get("pipeline")
+    if not isinstance(pipeline, dict):
+        pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline)
+    parts = folds or [folder.path]
+    return Side(name, folder.path, _kind(pipeline.get("task"), folder), pipeline, parts, _json(parts[0] / "data.json"), environment, metrics)
+
+
+def _kind(task: Any, folder: RunFolder) -> str:
+    from ..tasks.classification import Classification
+    from ..tasks.detection import Detection
+
+    if task not in TASKS:
+        raise ConfigError(f"{folder} is a run of the task {task!r}, which this version does not know.", f"It knows: {', '.join(TASKS)}.")
+    found = task_class(task)
+    return CLASSIFIER if issubclass(found, Classification) else DETECTOR if issubclass(found, Detection) else GENERATOR
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict) or not content:
+        raise _damaged(path)
+    return content
+
+
+def _damaged(path: Path) -> ArtifactError:
+    return ArtifactError(f"{path} is missing or damaged.", "Restore it from a copy, or train again.")
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """The last parts of the paths, as many of them as tell all apart; a path given twice keeps one name."""
+    different = set(paths)
+    for count in range(1, max(len(path.parts) for path in paths) + 1):
+        names = {path: "/".join(path.parts[-count:]).removeprefix("//") for path in different}
+        if len(set(names.values())) == len(different):
+            break
+    return [names[path] for path in paths]

@@ -1,0 +1,126 @@
+"""A comparison as tables of text, for the terminal and for the page."""
+
+import json
+from typing import Any, NamedTuple
+
+from ..console import duration
+from ..errors import counted
+
+_LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
+_WIDTH = 110  # characters that the columns of all runs share
+_FEW = 3  # runs whose intervals stand beside their figures
+
+
+class Shown(NamedTuple):
+    """A table: its title, columns, rows of text, and lines below it."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def tables_of(result: dict[str, Any], cut: bool = True) -> list[Shown]:
+    """All there is to show of what `compare` gives, in order.
+
+    Args:
+        cut: shorten long names and values.
+    """
+    names, longest = [run["name"] for run in result["runs"]], None
+    if cut:
+        longest = max(12, min(_LONGEST_VALUE, _WIDTH // len(names) - 3))
+        names = short_names(names, min(_LONGEST_NAME, longest))
+    tables = [_runs(result, names), *_differences(result, names, longest), *_metrics(result, names)]
+    return [table for table in [*tables, *_tests(result, names)] if table.rows]
+
+
+def short_names(names: list[str], longest: int) -> list[str]:
+    """The names, long ones without their middle; with a number in front where that makes different ones alike."""
+    short = [_without_middle(name, longest) for name in names]
+    if len(set(short)) < len(set(names)):
+        return [f"{number} {_without_middle(name, longest - 3)}" for number, name in enumerate(names, 1)]
+    return short
+
+
+def _without_middle(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    head = longest // 2
+    return f"{text[:head]}…{text[head + 1 - longest:]}"
+
+
+def _runs(result: dict[str, Any], names: list[str]) -> Shown:
+    rows = []
+    for number, (run, name) in enumerate(zip(result["runs"], names)):
+        seconds = run["seconds"]
+        times = [duration(seconds[part]) if part in seconds else "" for part in ("training", "total")]
+        size = f"{run['model_bytes'] / 1e6:.2f} MB" if run["model_bytes"] is not None else ""
+        rows.append([name, "reference" if not number else "", str(run["pipeline"]), run["task"], *times, size])
+    return Shown("runs", ["run", "", "pipeline", "task", "training", "in all", "model"], rows, [])
+
+
+def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Shown]:
+    titles = {"pipeline": "what differs in the pipelines", "data": "what differs in the data", "versions": "what differs in versions and device"}
+    tables = []
+    for part, title in titles.items():
+        rows = [[row["field"], *(_value(value, longest) for value in row["values"])] for row in result["differences"][part]]
+        tables.append(Shown(title, ["field", *names], rows, []))
+    return tables
+
+
+def _value(value: Any, longest: int | None) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if longest is None or len(text) <= longest:
+        return text
+    return f"…{text[1 - longest:]}" if text.startswith("/") else f"{text[: longest - 1]}…"  # of a path the end says more
+
+
+def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
+    tables = []
+    for part, figures in result["metrics"].items():
+        rows = []
+        for name, entries in figures.items():
+            values, ranges = ["" if entry is None else _figure(entry["value"]) for entry in entries], [_range(entry) for entry in entries]
+            if len(names) <= _FEW:
+                rows.append([name, *(f"{value} ({reach})" if reach else value for value, reach in zip(values, ranges))])
+            else:
+                rows.append([name, *values])
+                if any(ranges):
+                    rows.append(["", *ranges])
+        crossed = any(entry and "spread" in entry for entries in figures.values() for entry in entries)
+        said = " (95% interval)" if any(entry and "interval" in entry for entries in figures.values() for entry in entries) else " (± deviation over folds)" if crossed else ""
+        tables.append(Shown(f"{part}{said}", ["metric", *names], rows, []))
+    return tables
+
+
+def _range(entry: dict[str, Any] | None) -> str:
+    if entry and "interval" in entry:
+        return "{} to {}".format(*map(_figure, entry["interval"]))
+    return f"± {_figure(entry['spread']['std'])}" if entry and "spread" in entry else ""
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _tests(result: dict[str, Any], names: list[str]) -> list[Shown]:
+    corrected = len(result["tests"]) > 1
+    tables = []
+    for test in result["tests"]:
+        rows = []
+        for name, entry in test["figures"].items():
+            rows.append([name, f"{entry['difference']:+.4f}", "{:+.4f} to {:+.4f}".format(*entry["interval"]), *_p_values(entry, corrected)])
+        notes, counts = [], test["mcnemar"]
+        if counts:
+            rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
+            notes = [f"of {counted(sum(counts[name] for name in ('both_right', 'only_first', 'only_second', 'both_wrong')), 'row')} {counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, {counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"]
+        tables.append(Shown(f"{names[test['run']]} less {names[0]}", ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])], rows, notes))
+    return tables
+
+
+def _p_values(entry: dict[str, Any], corrected: bool) -> list[str]:
+    return [_p(entry["p"]), *([_p(entry["p_corrected"])] if corrected else [])]
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.0005 else f"{value:.1e}"
