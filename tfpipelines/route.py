@@ -132,7 +132,7 @@ class Route:
         """Checks the splits and writes them; on resume, they must be those that the run began with."""
         self.task.check(findings, fold)
         facts, table = self.task.describe(findings), self.task.split_table()
-        text = table.to_csv(index=False, lineterminator="\n")
+        text = splits_text(table)
         if self.resume and (folder / "splits.csv").is_file():
             _require_same_data(folder, text, facts)
         write_json(folder / "data.json", facts)
@@ -279,6 +279,23 @@ def _require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> N
         before, now = began.get(key, {}), facts.get(key, {})
         if before != now:
             raise ConfigError(f"The {name} is not the one that {folder} began with.", f"Bring it back, or train as a new run: {folder.as_new_run()}", config.difference(before, now, f"{key}."))
+    require_same_splits(folder, text)
+
+
+def splits_text(table: pd.DataFrame) -> str:
+    """The content of splits.csv."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def require_same_splits(folder: RunFolder, text: str) -> None:
+    """Refuses data that are not those of a run.
+
+    Args:
+        text: the content that splits.csv would have now.
+
+    Raises:
+        ConfigError: with the rows in which they differ.
+    """
     written = (folder / "splits.csv").read_text(encoding="utf-8")
     if written == text:
         return

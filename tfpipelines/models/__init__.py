@@ -16,8 +16,8 @@ __getattr__, __dir__, __all__ = attach(
         "hub": ("HubFront", "HubTokens", "hub_presets", "load_text_preset"),
         "networks": ("IMAGE_AUTOENCODERS", "IMAGE_NETWORKS", "ROW_AUTOENCODERS", "SERIES_AUTOENCODERS", "TEXT_NETWORKS"),
         "preprocessing": ("ImageFront",),
-        "reconstruction": ("set_statistics",),
+        "reconstruction": ("reconstruction_loss", "set_statistics"),
         "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),
-        "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact"),
+        "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact", "take_weights"),
     },
 )
