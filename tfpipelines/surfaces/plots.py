@@ -52,7 +52,7 @@ def plot_surface(path: Path, surface: LossSurface) -> None:
     solid.plot([0, 0], [0, 0], [center, high], color=_MARK, linewidth=1.0, linestyle=":", zorder=10)
     solid.plot([0], [0], [center], "o", color=_MARK, markersize=5, zorder=11)
     solid.set(xlabel=r"$\alpha$, along direction 1", ylabel=r"$\beta$, along direction 2", zlim=(low, high), box_aspect=(1, 1, 0.75))
-    solid.set_zlabel("loss", rotation=90)
+    solid.set_zlabel("loss", rotation=90, labelpad=9)
     for axis in (solid.xaxis, solid.yaxis, flat.xaxis, flat.yaxis):
         axis.set_ticks(np.linspace(steps[0], steps[-1], 5))
         axis.set_major_formatter("{x:g}")
@@ -100,11 +100,10 @@ def scale_of(losses: np.ndarray) -> Scale:
     low, high = float(losses.min()), float(losses.max())
     if low > 0 and high / low > _LARGE:
         return Scale("logarithmic", np.log10, _round_numbers(low, high))
-    middle = float(np.median(losses - low))  # above the lowest
-    if low <= 0 and middle > 0 and high - low > _LARGE * max(middle, abs(low)):
-        unit = max(abs(low), middle / _LARGE)
-        ticks = np.concatenate([-_round_numbers(unit / 10, -low)[::-1] if low < -unit / 10 else np.zeros(0), [0.0], _round_numbers(unit / 3, high)])
-        return Scale("asinh", lambda values: np.arcsinh(np.asarray(values) / unit), ticks)
+    if low <= 0 and high - low > _LARGE * abs(low):
+        unit = max(abs(low), (high - low) / 1000)
+        below = -_round_numbers(unit / 10, -low)[::-1] if low < 0 else np.zeros(0)
+        return Scale("asinh", lambda values: np.arcsinh(np.asarray(values) / unit), np.concatenate([below, [0.0], _round_numbers(unit / 3, high)]))
     return Scale("linear", np.asarray, np.asarray(MaxNLocator(7).tick_values(low, high)))
 
 

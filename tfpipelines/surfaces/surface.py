@@ -169,7 +169,7 @@ def _require(points: int, radius: float, samples: int, seed: int, split: str) ->
 def _with_data(run: Run):
     """The run's task, with the data that it has trained on."""
     from ..datasets import Findings
-    from ..route import require_same_splits, splits_text
+    from ..unchanged import require_same_splits, splits_text
 
     task, folder, findings = new_task(run.pipeline), RunFolder(run.folder), Findings()
     if not (folder / "splits.csv").is_file():
