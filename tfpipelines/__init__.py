@@ -24,6 +24,7 @@ __getattr__, __dir__, _names = attach(
         "datasets.images": ("decode_image",),
         "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "ExportError", "Interrupted", "ResourceError", "RunInUseError", "SearchError", "TfpipelinesError", "WorseError"),
         "observer": ("Observer",),
+        "surfaces": ("LossSurface", "loss_surface"),
     },
 )
 __all__ = ["__version__", *_names]

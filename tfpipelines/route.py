@@ -15,6 +15,7 @@ from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceErro
 from .observer import Observer
 from .runs import START, RunFolder, atomic_write, file_hash, read_json, record_end, write_json
 from .tasks.base import Phase, Task
+from .unchanged import require_same_data, splits_text
 
 
 def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, command: str = "", resume: bool = False, fold: int | None = None) -> dict[str, Any]:
@@ -132,9 +133,9 @@ class Route:
         """Checks the splits and writes them; on resume, they must be those that the run began with."""
         self.task.check(findings, fold)
         facts, table = self.task.describe(findings), self.task.split_table()
-        text = table.to_csv(index=False, lineterminator="\n")
+        text = splits_text(table)
         if self.resume and (folder / "splits.csv").is_file():
-            _require_same_data(folder, text, facts)
+            require_same_data(folder, text, facts)
         write_json(folder / "data.json", facts)
         findings.raise_errors()
         atomic_write(folder / "splits.csv", text)
@@ -270,23 +271,3 @@ class Route:
 def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
     half = max(1, pipeline.train.batch_size // 2)
     return f"Free memory and `tfpipe resume {folder}`, or try: {folder.as_new_run()} train.batch_size={half}"
-
-
-def _require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:
-    """Raises ConfigError with the rows in which splits.csv and `text` differ, or if the networks that data.json names are others."""
-    began = read_json(folder / "data.json")
-    for key, name in (("backbone", "backbone"), ("features", "network of evaluation.features")):
-        before, now = began.get(key, {}), facts.get(key, {})
-        if before != now:
-            raise ConfigError(f"The {name} is not the one that {folder} began with.", f"Bring it back, or train as a new run: {folder.as_new_run()}", config.difference(before, now, f"{key}."))
-    written = (folder / "splits.csv").read_text(encoding="utf-8")
-    if written == text:
-        return
-    before, after = set(written.splitlines()), set(text.splitlines())
-    lines = [f"was: {line}" for line in sorted(before - after)[:5]] + [f"is: {line}" for line in sorted(after - before)[:5]]
-    change = f"{len(before - after)} rows are gone or changed, {len(after - before)} are new" if before != after else "the order of rows, or how often one occurs, is another"
-    raise ConfigError(
-        f"The data are not those that {folder} began with: {change}.",
-        f"Bring them back, or train on them as a new run: {folder.as_new_run()}",
-        lines,
-    )

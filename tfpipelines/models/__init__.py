@@ -18,8 +18,8 @@ __getattr__, __dir__, __all__ = attach(
         "preprocessing": ("ImageFront",),
         "answers": ("ServedAnswer", "ServedClasses", "ServedPictures", "ServedScores"),
         "serving": ("Served", "ServedImages", "ServedInput", "ServedNoise", "ServedNumbers", "ServedTexts"),
-        "reconstruction": ("set_statistics",),
+        "reconstruction": ("reconstruction_loss", "set_statistics"),
         "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),
-        "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact"),
+        "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact", "take_weights"),
     },
 )

@@ -155,10 +155,10 @@ def feature_network(core: keras.Model) -> keras.Model:
     return keras.Model(core.input, core.get_layer(FEATURES).output, name="features_model")
 
 
-def reconstructing_part(core: Reconstructor) -> Reconstructor:
-    """The part that is trained: features -> what the core gives. It shares its layers."""
+def reconstructing_part(core: keras.Model) -> Reconstructor:
+    """The part that is trained: features -> what the core gives. It shares its layers; of a saved core it does not know the loss."""
     part = Reconstructor(core.get_layer(FEATURES).output, core.output, name="reconstruction")
-    part.loss_name = core.loss_name
+    part.loss_name = getattr(core, "loss_name", None)
     return part
 
 

@@ -16,18 +16,26 @@ class Reconstructor(keras.Model):
     """A Functional model of such outputs that is trained to reconstruct.
 
     Attributes:
-        loss_name: `l1`, `l2`, `ssim`, `cosine` (see `distances`), or `probability`: the negative log likelihood of a normal
-            distribution with the mean `reconstruction`. What layers add (a divergence, weight decay) is added to it.
+        loss_name: see `reconstruction_loss`. What layers add (a divergence, weight decay) is added to it.
     """
 
     loss_name = "l2"
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        if self.loss_name == "probability":
-            loss = surprise(y_pred["target"], y_pred["reconstruction"], y_pred["log_variance"])
-        else:
-            loss = distances(y_pred["target"], y_pred["reconstruction"], self.loss_name)
-        return sum(map(_precise, self.losses), keras.ops.mean(loss))
+        return sum(map(_precise, self.losses), reconstruction_loss(y_pred, self.loss_name))
+
+
+def reconstruction_loss(outputs: dict, name: str):
+    """The mean loss of a batch, a scalar.
+
+    Args:
+        outputs: of a network as described above.
+        name: `l1`, `l2`, `ssim`, `cosine` (see `distances`), or `probability`: the negative log likelihood of a normal
+            distribution with the mean `reconstruction`, without its constant.
+    """
+    if name == "probability":
+        return keras.ops.mean(surprise(outputs["target"], outputs["reconstruction"], outputs["log_variance"]))
+    return keras.ops.mean(distances(outputs["target"], outputs["reconstruction"], name))
 
 
 def reconstructor(inputs, outputs: dict, name: str, loss: str, trained: bool) -> keras.Model:

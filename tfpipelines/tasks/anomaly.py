@@ -127,6 +127,12 @@ class ImageAnomalies(Detection):
         self._standardize(core, features[: len(self.samples.rows("train"))])
         yield FeaturePhase(self, core, features, rows)
 
+    def _moving(self, core) -> tuple:
+        if self.source is None:
+            return super()._moving(core)
+        before = models.feature_network(core)
+        return models.reconstructing_part(core), before
+
     def _standardize(self, core, features: np.ndarray) -> None:
         axes = (0, 1, 2)
         models.set_statistics(core, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))

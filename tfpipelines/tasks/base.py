@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tfpipelines import datasets, models
+from tfpipelines import datasets, models, training
 from tfpipelines.config import Pipeline
 from tfpipelines.errors import ConfigError
 from tfpipelines.runs import RunFolder
@@ -76,6 +76,7 @@ class Task(ABC):
     loading_fields: ClassVar[tuple[str, ...] | None] = None  # of `model`, on which what `load` and `check` make depends; None: all of them
 
     explains: ClassVar[bool] = False  # whether `predict` can say why
+    one_loss: ClassVar[bool] = False  # whether there is one network that is trained by one loss, as `objective` tells
 
     def __init__(self, pipeline: Pipeline):
         self.pipeline = pipeline
@@ -224,6 +225,14 @@ class Task(ABC):
     @abstractmethod
     def artifact(self, core):
         """Wraps a core into an object with `model` (raw input -> the task's output), `core`, `set_weights` and `save`."""
+
+    def objective(self, model) -> "training.Objective":
+        """What the training made small. Asked after `check`, and only where `one_loss` is True.
+
+        Args:
+            model: a model.keras of the run, which may be changed.
+        """
+        raise NotImplementedError
 
     # --- results
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, training
+from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder, write_json
 
@@ -22,6 +22,7 @@ class Classification(Task):
     What differs by the kind of sample is in the methods that begin with an underscore and are abstract here.
     """
 
+    one_loss = True
     source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
     split_fields: ClassVar[tuple[str, ...]] = ("validation", "test", "folds", "limit")
 
@@ -102,6 +103,9 @@ class Classification(Task):
     def compile(self, model, optimizer, **settings) -> None:
         model.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
 
+    def objective(self, model) -> "training.Objective":
+        return training.Objective(models.core_of(model), self._mean_loss(self._loss()), self._labelled_batches, self._loss_name)
+
     def carry_over(self, layer, weights: list, earlier) -> list:
         return [] if layer.name == "logits" and earlier.facts.get("classes") != self.classes else weights
 
@@ -109,6 +113,18 @@ class Classification(Task):
         import keras
 
         return (keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy)(from_logits=True)
+
+    @property
+    def _loss_name(self) -> str:
+        return "binary cross-entropy, mean of the labels" if self.multi_label else "cross-entropy"
+
+    def _mean_loss(self, loss):
+        """A loss of Keras as that of an `Objective`."""
+        return lambda targets, outputs, added: loss(targets, outputs)
+
+    def _labelled_batches(self, rows: np.ndarray):
+        """tf.data of some rows of the samples, once, with targets that are not smoothed."""
+        return self._batches(self.samples, rows, datasets.encode_labels(self.samples.frame.loc[rows], self.classes))
 
     def _accuracy(self):
         import keras

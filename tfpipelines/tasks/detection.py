@@ -3,13 +3,13 @@
 import time
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, models
+from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ArtifactError
 from tfpipelines.runs import RunFolder, atomic_write, write_json
 
@@ -28,7 +28,7 @@ class Detection(Task):
     """
 
     unit: ClassVar[str]  # what has one score
-    explains = True
+    explains = one_loss = True
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
@@ -103,6 +103,21 @@ class Detection(Task):
         model = self.pipeline.model
         scoring = {name: getattr(model, name) for name in _SCORING if hasattr(model, name)}
         return models.DetectorArtifact(self.front, core, {"normal": datasets.normal_of(self.samples.frame)}, **scoring)
+
+    def objective(self, model) -> "training.Objective":
+        """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
+        core, name = models.core_of(model), getattr(self.pipeline.model, "loss", None)
+        batches = partial(self._batches, self.samples)
+        if name is None:
+            network = models.take_weights(self.build(fused=True), core)  # only this one tells the variance and the divergence
+            loss = lambda _, outputs, added: models.reconstruction_loss(outputs, "probability") + added
+            return training.Objective(network, loss, batches, "negative ELBO at the mean code", labelled=False)
+        network, before = self._moving(core)
+        return training.Objective(network, lambda _, outputs, added: models.reconstruction_loss(outputs, name), batches, f"reconstruction loss ({name})", labelled=False, before=before)
+
+    def _moving(self, core) -> tuple:
+        """The part of a core that is trained, and the part before it that stands still, None without."""
+        return core, None
 
     # --- results
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:

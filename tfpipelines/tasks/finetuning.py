@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfpipelines import config, datasets, models
+from tfpipelines import config, datasets, models, training
 from tfpipelines.errors import ConfigError, counted, nearest
 
 from .base import Phase
@@ -116,6 +116,16 @@ class Finetuning(Classification):
             if model.unfreeze != "all" and model.unfreeze > blocks:
                 note(f"{self.source.name} has {counted(blocks, 'block')}, not {model.unfreeze}: all of them are trained")
             yield BackbonePhase(self, core)
+
+    def objective(self, model) -> "training.Objective":
+        """As the last phase saw it: where that is of the head alone, the backbone tells its features once."""
+        core, fields = models.core_of(model), self.pipeline.model
+        network, before = core, None
+        if fields.freeze == "all":
+            network, before = models.head_model(core), models.features_model(core)
+        else:
+            models.unfreeze(core, fields.unfreeze)
+        return training.Objective(network, self._mean_loss(self._loss()), self._labelled_batches, self._loss_name, before=before)
 
     def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the different ones among some rows, each computed once and for all.

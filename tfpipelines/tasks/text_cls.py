@@ -82,8 +82,17 @@ class TextClassification(TextClassifier):
         if self.ratios is None:
             super().compile(model, optimizer, **settings)
             return
-        loss, metrics = self._loss(), [training.OfWhole(metric, len(self.classes)) for metric in (self._accuracy(), self._log_loss())]
-        model.compile(optimizer=optimizer, loss=training.LossOfParts(loss, len(self.classes)), metrics=metrics, **settings)
+        metrics = [training.OfWhole(metric, len(self.classes)) for metric in (self._accuracy(), self._log_loss())]
+        model.compile(optimizer=optimizer, loss=self._loss_of_parts(), metrics=metrics, **settings)
+
+    def objective(self, model) -> "training.Objective":
+        if self.ratios is None:
+            return super().objective(model)
+        network = models.take_weights(self.build(fused=True), models.core_of(model))  # only this one tells the parts
+        return training.Objective(network, self._mean_loss(self._loss_of_parts()), self._labelled_batches, f"{self._loss_name}, of the network plus of the n-grams")
+
+    def _loss_of_parts(self):
+        return training.LossOfParts(self._loss(), len(self.classes))
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         if self._earlier is None or self._earlier[0] is not earlier:

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "loop": ("fit",),
         "optimizers": ("build_optimizer", "optimizer_of"),
         "losses": ("RowAccuracy", "LossOfParts", "OfWhole"),
+        "objective": ("Objective", "compiled"),
         "process": ("compiles_every_shape", "jit_compile", "limit_threads", "make_deterministic", "memory_errors", "on_accelerator", "precision", "steps_per_execution"),
         "two_optimizers": ("TwoOptimizers",),
         "watch": ("PROGRESS", "Watch"),
