@@ -5,13 +5,14 @@
 Keras itself is timed beside them on the same raw samples, as `model.predict_on_batch`.
 """
 
+import os
+import platform
 import statistics
 import sys
 import tempfile
 import time
 
 import tfpipelines
-from measure import machine
 from tfpipelines.exporting.entry import FORMATS
 
 WAYS = [*((name, None) for name in FORMATS), ("litert", "float16"), ("litert", "int8")]
@@ -37,7 +38,7 @@ def keras_milliseconds(run) -> float:
 
 
 def main(folders: list[str]) -> None:
-    print(machine())
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print("| run | format | samples | largest difference | flips | accuracy | ms a sample | MB |\n|---|---|---|---|---|---|---|---|")
     for folder in folders:
         run = tfpipelines.load(folder)
