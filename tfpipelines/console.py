@@ -251,7 +251,8 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     out.print(table)
     for line in manifest["preprocessing"]:
         out.print(_plain(line))
-    out.print(f"{folder}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
+    place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
+    out.print(f"{place}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
 
 
 def _value(value: Any) -> str:
