@@ -17,6 +17,7 @@ __getattr__, __dir__, _names = attach(
     __name__,
     {
         "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run", "tune"),
+        "reporting": ("Report", "report"),
         "tuning": ("SearchResult",),
         "datasets.images": ("decode_image",),
         "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "ExportError", "Interrupted", "ResourceError", "RunInUseError", "SearchError", "TfpipelinesError", "WorseError"),

@@ -1,6 +1,6 @@
 """The command line: reads words, calls the API, prints."""
 
-from . import models, pipelines, training  # noqa: F401 (they add their commands)
+from . import models, pipelines, sharing, training  # noqa: F401 (they add their commands)
 from .group import cli
 
 __all__ = ["cli", "main"]
