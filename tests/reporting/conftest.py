@@ -14,7 +14,7 @@ from tfpipelines.runs import RunFolder
 from ..conftest import TINY
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def real(tmp_path_factory):
     """A tiny image-cls run, and what its observer was told."""
     notes = []

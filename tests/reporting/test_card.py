@@ -61,7 +61,7 @@ def test_of_a_detector(made_up):
     written = report(folder.path)
     metadata, body = front_matter(written.card.read_text())
     assert "pipeline_tag" not in metadata and "anomaly-detection" in metadata["tags"] and metadata["model-index"][0]["results"][0]["dataset"]["name"] == "parts"
-    assert "/home/someone" not in body and "good taken for anomaly (1 times)" in body and "cannot be read" in body
+    assert "/home/someone" not in body and "good taken for anomaly (1 time)" in body and "cannot be read" in body
     assert {entry.code: entry.command for entry in written.advice} == {"worse_than_baseline": "", "false_alarms": f"tfpipe recalibrate {folder} PATH"}
     page = written.page.read_text()
     assert "2 of 3 test samples are told wrong" in page and json.dumps(threshold) not in page

@@ -11,6 +11,7 @@ import jinja2
 import yaml
 
 from .. import __version__
+from ..errors import counted
 from . import tables, values
 from .advice import Advice
 from .facts import Facts
@@ -104,7 +105,9 @@ def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
     lines += [finding["message"].rstrip(".") + "." for finding in facts.data.findings if finding["severity"] == "warning" and finding["message"].rstrip(".") not in remedied]
     pairs = facts.failures.pairs[:3]
     if pairs:
-        lines.append("Most frequent mistakes of the test: " + "; ".join(f"{true or 'none'} taken for {told or 'none'} ({count(number)} times)" for true, told, number in pairs) + ".")
+        lines.append("Most frequent mistakes of the test: " + "; ".join(f"{true or 'none'} taken for {told or 'none'} ({counted(number, 'time')})" for true, told, number in pairs) + ".")
+    if not facts.metrics.parts:
+        lines.append("Nothing has been measured, so nothing is known of how well it does.")
     if facts.metrics.samples:
         lines.append(f"It was tested on {samples(facts.metrics.samples)} that come from the same source as the training data; other sources may give other figures.")
     return lines

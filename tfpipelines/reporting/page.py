@@ -111,7 +111,7 @@ def _content(facts: Facts) -> dict[str, Any]:
         "samples": tables.samples_table(facts),
         "words": words,
         "words_cut": cut,
-        "kept": f"The model is that of epoch {kept} of {len(facts.history)}." if kept else "",
+        "kept": f"The model{'' if facts.state == 'done' else ' so far'} is that of epoch {kept} of {len(facts.history)}." if kept else "",
         "panels": [] if any(path.stem == "curves" for path in facts.pictures) else curves.panels(facts.history),
         "svg_size": (curves.WIDTH, curves.HEIGHT),
         "times": [("one epoch" if name == "epoch" else name, seconds(value)) for name, value in facts.metrics.seconds.items()],
