@@ -67,6 +67,12 @@ def test_a_diverged_run_gets_a_lower_rate(made_up):
     assert entry.code == "diverged" and entry.command == f"tfpipe run {folder}/pipeline.yaml train.learning_rate=0.001" and PIPELINE["train"]["learning_rate"] == 0.003
 
 
+def test_a_fold_is_resumed_by_the_whole(made_up):
+    whole = made_up({}, name="cv", state="interrupted", pictures=())
+    fold = made_up({}, name="cv/fold-0", state="running", fold=0, pictures=())
+    assert {advice(read_facts(folder))[0].command for folder in (whole, fold)} == {f"tfpipe resume {whole}"}
+
+
 def test_the_kept_epoch_is_found_where_it_is_not_recorded(made_up):
     assert best_epoch(read_facts(made_up({"history.csv": epochs(GOOD)}))) == 7
     assert best_epoch(read_facts(made_up({}, name="none"))) == 0

@@ -112,7 +112,7 @@ def test_the_command(real, tfpipe, tmp_path):
 def test_names_and_texts_are_data(made_up, tmp_path):
     classes = [ODD, "b|c", "`d`"]
     counts = {part: dict.fromkeys(classes, 30) for part in ("train", "validation", "test")}
-    text = f"see https://example.org/{ODD} and HTTP://EXAMPLE.ORG"
+    text = f"see https://example.org/{ODD} and HTTP://EXAMPLE.ORG, xhttp://y"
     words = {"title": ODD, "entries": [{"item": ODD_FILE, "text": text, "label": ODD, "predicted": "b|c", "confidence": 0.9, "explanation": {"class": "b|c", "words": [{"word": "see", "start": 0, "end": 3, "weight": 1.5}]}}]}
     folder = made_up(
         {

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import counted
+from ..runs import RunFolder
 from . import values
 from .curves import series
 from .facts import Facts
@@ -77,7 +79,8 @@ def _again(facts: Facts, *overrides: str, start: bool = False) -> str:
 
 def _of_state(facts: Facts) -> Iterator[Advice]:
     reason = values.text(facts.status.get("reason"))
-    whole = values.text(facts.status.get("part_of")) or (str(facts.folder.parent) if "fold" in facts.status else facts.shown)
+    inside_of = values.text(facts.status.get("part_of")) or (facts.folder.parent if "fold" in facts.status else facts.folder)
+    whole = str(RunFolder(Path(inside_of)))
     if facts.state == "done":
         return
     if facts.state == "failed" and "diverged" in reason:

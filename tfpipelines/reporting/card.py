@@ -22,7 +22,7 @@ _METRICS = {"accuracy": ("accuracy", "Accuracy"), "f1_macro": ("f1", "F1 (macro)
 _OF_THE_RUN = ("train_longer", "interrupted", "failed", "unfinished", "diverged")  # advice that says nothing of the model's limits
 _MOST_CLASSES = 100
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$!])")
-_ADDRESS = re.compile(r"\b(https?|ftp):(?=//)|\b(www)\.", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?|ftp):(?=//)|(www)\.", re.IGNORECASE)
 _MARK = "<!-- written by tfpipelines, which writes it anew as long as nobody has changed it: {} -->\n"
 
 

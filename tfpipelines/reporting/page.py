@@ -18,7 +18,7 @@ from .words import command, count, figure, listed, quoted, samples, seconds
 
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
-_ADDRESS = re.compile(r"\b(https?|ftp|wss?):(?=//)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
 _STATES = {"interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way, or was killed."}
 
 

@@ -10,10 +10,10 @@ from ..tasks import SCHEMAS
 from . import values
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
 from .failures import read_failures
+from .pictures import KINDS
 
 _MOST_EPOCHS = 20_000
 _MOST_TRIALS = 5_000
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
 def read_facts(folder: RunFolder) -> Facts:
@@ -49,7 +49,7 @@ def read_facts(folder: RunFolder) -> Facts:
         search=_search(metrics, folder.path) if kind == "search" else Search(),
         history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
         failures=read_failures(folder.path, folder.path / "predictions.csv"),
-        pictures=[path for path in plots if path.suffix.lower() in _PICTURES],
+        pictures=[path for path in plots if path.suffix.lower() in KINDS],
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
         words=_words(content("plots/mistakes.json")),
         parts=_parts(folder.path, kind),
