@@ -73,7 +73,7 @@ def test_tasks_import_only_their_bases_among_tasks():
         assert {node.module for node in relative} <= BASES, path
 
 
-@pytest.mark.parametrize("words", [[], ["list"], ["show"], ["init"], ["check"], ["run"], ["finetune"], ["tune"], ["resume"], ["evaluate"], ["recalibrate"], ["predict"], ["generate"], ["export"], ["compare"]])
+@pytest.mark.parametrize("words", [[], ["list"], ["show"], ["init"], ["check"], ["run"], ["finetune"], ["tune"], ["resume"], ["evaluate"], ["recalibrate"], ["predict"], ["generate"], ["export"], ["compare"], ["report"]])
 def test_help_loads_nothing_heavy(words):
     code = f"""
 import sys

@@ -20,6 +20,7 @@ __getattr__, __dir__, _names = attach(
         "comparing": ("compare",),
         "listing": ("list_runs",),
         "exporting": ("Exported", "export"),
+        "reporting": ("Report", "report"),
         "tuning": ("SearchResult",),
         "datasets.images": ("decode_image",),
         "errors": ("ArtifactError", "ConfigError", "DataError", "DivergedError", "ExportError", "Interrupted", "ResourceError", "RunInUseError", "SearchError", "TfpipelinesError", "WorseError"),

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -131,7 +132,8 @@ def tune(
             observer.started(folder, plan.pipeline)
             for note in notes:
                 observer.note(note)
-            tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
+            with _reported(folder, observer, stop):
+                tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
     return tuning.SearchResult(folder)
 
 
@@ -189,7 +191,8 @@ def _resume_search(folder: RunFolder, observer: Observer, command: str) -> "tuni
     with StopSignals() as stop, stop.hold():
         folder.set_status("running")
         observer.started(folder, pipeline)
-        tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
+        with _reported(folder, observer, stop):
+            tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
     return tuning.SearchResult(folder)
 
 
@@ -277,7 +280,20 @@ def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, com
         from .route import run as route
 
         task = new_task(pipeline)
-    route(task, folder, observer, stop, command or " ".join(sys.argv), resume=resume)
+    with _reported(folder, observer, stop):
+        route(task, folder, observer, stop, command or " ".join(sys.argv), resume=resume)
+
+
+@contextmanager
+def _reported(folder: RunFolder, observer: Observer, stop):
+    """Writes the report of what happens inside, however that ends; a first signal does not stop it, the run being over."""
+    try:
+        yield
+    finally:
+        with stop.hold():
+            from .reporting import write_reports
+
+            write_reports(folder, observer)
 
 
 def _start_model(start: str | Path | None) -> Path | None:

@@ -137,7 +137,7 @@ class Terminal(Observer):
         print_search(metrics)
         out = _console(sys.stdout)
         seeds = metrics["seeds"]
-        out.print(f"\ntime {duration(metrics['time']['search'])} for the search, {duration(metrics['time']['final'])} for the final runs; everything is in {folder}")
+        out.print(f"\ntime {duration(metrics['time']['search'])} for the search, {duration(metrics['time']['final'])} for the final runs; everything is in {folder}, in short in {folder}/report.html")
         best = shlex.quote(f"{folder}/best.yaml")
         use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
         logs = shlex.quote(f"{folder}/logs/tensorboard")
@@ -149,7 +149,7 @@ class Terminal(Observer):
             return
         print_metrics(metrics)
         out = _console(sys.stdout)
-        out.print(f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}")
+        out.print(f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}, in short in {folder}/report.html")
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
         logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
         out.print(f"next: tfpipe {self._use.format(model)}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")

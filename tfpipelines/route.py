@@ -124,6 +124,7 @@ class Route:
         self.save_model(artifact, folder)
         times = [row["seconds"] for row in history]
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
+        metrics |= {"best_epoch": best.best_epoch, "network": {"name": artifact.core.name, "parameters": artifact.core.count_params()}}
         metrics["time"] = {"data": self.data_seconds, **self.task.times, "training": round(sum(times), 3), "epoch": round(statistics.median(of_last_phase), 3)}
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         write_json(folder / "metrics.json", metrics)

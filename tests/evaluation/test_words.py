@@ -1,9 +1,12 @@
 """Occlusion finds the words that count, and the page shows texts as data."""
 
+import json
+
 import numpy as np
 import pytest
 
-from tfpipelines.evaluation.words import explain_texts, strongest, strongest_ngrams, write_words
+from tfpipelines.evaluation.word_pages import pieces, write_words, write_words_data
+from tfpipelines.evaluation.words import explain_texts, strongest, strongest_ngrams
 
 WEIGHTS = {"good": 2.0, "bad": -3.0, "<b>very</b>": 0.5}
 
@@ -52,6 +55,10 @@ def test_page_shows_texts_as_data(tmp_path):
     page = (tmp_path / "words.html").read_text()
     assert "<script>" not in page and "&lt;script&gt;" in page and "A &lt;title&gt;" in page and "جميل" in page
     assert '<mark title="+2.000"' in page and "http" not in page and page.count("<article>") == 2
+    write_words_data(tmp_path / "words.json", "A <title>", entries)
+    data = json.loads((tmp_path / "words.json").read_text())
+    assert data["title"] == "A <title>" and [entry["text"] for entry in data["entries"]] == texts and data["entries"][0]["explanation"] == entries[0]["explanation"]
+    assert [piece["text"] for piece in pieces(texts[0], entries[0]["explanation"], 8)] == ["a", " ", "good", " <…"]
     write_words(tmp_path / "none.html", "None", [])
     assert "There are none" in (tmp_path / "none.html").read_text()
 

@@ -20,7 +20,7 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import ROOT, TINY
 
-FILES = {"pipeline.yaml", "environment.json", "data.json", "splits.csv", "status.json", "history.csv", "model.keras", "metrics.json"}
+FILES = {"pipeline.yaml", "environment.json", "data.json", "splits.csv", "status.json", "history.csv", "model.keras", "metrics.json", "report.html", "README.md"}
 
 
 def digit_images(items):

@@ -1,4 +1,4 @@
-"""Commands that carry results elsewhere: export, compare."""
+"""Commands that carry results elsewhere: export, report, compare."""
 
 import click
 
@@ -31,6 +31,37 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
     if terminal.results:
         print_export(exported.folder, exported.manifest)
     return {"folder": str(exported.folder), **exported.manifest}
+
+
+@command(cli)
+@click.argument("run")
+@click.option("--out", metavar="FILE", help="Write the page there, and no model card; default: report.html and README.md in the run folder.")
+@click.option("--loss-surface", is_flag=True, help="First measure the loss around the trained weights; the picture becomes part of the page.")
+@click.option("--surface-points", type=int, default=21, show_default=True, help="Of each of its two directions; odd.")
+@click.option("--surface-samples", type=int, default=512, show_default=True, help="Training samples that its loss is the mean of.")
+def report(terminal, run, out, loss_surface, surface_points, surface_samples):
+    """Write a run or search as one HTML page that needs nothing beside it, and its model card.
+
+    The end of every run writes both; this writes them anew, as after a crash or a move of the folder.
+    """
+    from .. import reporting
+    from ..console import _plain
+
+    if loss_surface:
+        from .. import surfaces
+
+        terminal.send_chatter_aside()
+        surfaces.loss_surface(run, surface_points, samples=surface_samples, progress=lambda done, total: terminal.step("loss surface", done, total), note=terminal.note)
+    written = reporting.report(run, out)
+    for note in written.notes:
+        terminal.note(note)
+    if terminal.results:
+        click.echo(written.summary)
+        for entry in written.advice:
+            click.echo(f"- {_plain(entry.text)}" + (f"\n  {_plain(entry.command)}" if entry.command else ""))
+        click.echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
+    advice = [{"code": entry.code, "text": entry.text, "command": entry.command} for entry in written.advice]
+    return {"page": str(written.page), "card": str(written.card) if written.card else None, "bytes": written.page.stat().st_size, "summary": written.summary, "advice": advice, "notes": written.notes}
 
 
 @command(cli)

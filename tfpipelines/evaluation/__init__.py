@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "multi_label": ("THRESHOLD", "multi_label_metrics", "multi_label_row_figures"),
         "plots": ("plot_curves", "plot_mistakes"),
         "predictions": ("prediction_table", "score_columns", "to_csv"),
-        "words": ("explain_texts", "strongest", "strongest_ngrams", "write_words"),
+        "word_pages": ("write_words", "write_words_data"),
+        "words": ("explain_texts", "strongest", "strongest_ngrams"),
     },
 )

@@ -2,15 +2,11 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
-
-from ..runs import atomic_write
 
 _LONGEST = 50_000  # characters of a text that are looked at
 _EFFORT = 500_000  # characters of all variants of one text
@@ -64,17 +60,6 @@ def strongest_ngrams(names: list[str], weights: np.ndarray, classes: list[str], 
     return pd.DataFrame(rows, columns=["class", "ngram", "weight"])
 
 
-def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
-    """An HTML page of texts with their words shaded by weight; it needs no network.
-
-    Args:
-        entries: dicts of `item`, `text`, `predicted`, `confidence`, `explanation`, and `label` where it is known.
-    """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    pages = [{**entry, "pieces": _pieces(entry["text"], entry["explanation"])} for entry in entries]
-    atomic_write(path, environment.get_template("words.html.j2").render(title=title, entries=pages))
-
-
 def _spans(text: str, unit: str) -> list[tuple[int, int]]:
     """Where the words are, or runs of them in a long text."""
     words = [match.span() for match in re.finditer(unit, text)]
@@ -104,14 +89,3 @@ def _log_odds(logits: np.ndarray, numbers: np.ndarray, multi_label: bool) -> np.
     others = logits.copy()
     others[rows, numbers] = -np.inf
     return own - logsumexp(others, axis=1)
-
-
-def _pieces(text: str, explanation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The text in pieces, each with its weight and its share of the largest one; 0 for what lies between words."""
-    largest = max((abs(word["weight"]) for word in explanation["words"]), default=0.0) or 1.0
-    pieces, end = [], 0
-    for word in explanation["words"]:
-        pieces.append({"text": text[end : word["start"]], "weight": 0.0, "share": 0.0})
-        pieces.append({"text": word["word"], "weight": word["weight"], "share": abs(word["weight"]) / largest})
-        end = word["end"]
-    return [piece for piece in [*pieces, {"text": text[end:], "weight": 0.0, "share": 0.0}] if piece["text"]]

@@ -49,6 +49,8 @@ class ImageAnomalies(Detection):
         """An anomaly pipeline."""
 
         default_network = "feature"
+        takes, gives = "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)", "a score for each, higher the less it is like normal images, and a map of where it differs"
+        hub_tags = ("anomaly-detection", "image-anomaly-detection")
 
         task: Literal["anomaly"] = "anomaly"
         data: AnomalyImageData

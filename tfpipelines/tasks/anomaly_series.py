@@ -19,6 +19,8 @@ class SeriesAnomalies(Detection):
         """An anomaly-series pipeline."""
 
         default_network = "conv1d"
+        takes, gives = "windows of a time series, float32 (batch, points, channels), in the units of the training series", "a score for each, higher the less it is like normal windows, and the distance of each point"
+        hub_tags = ("anomaly-detection", "time-series")
 
         task: Literal["anomaly-series"] = "anomaly-series"
         data: AnomalySeriesData

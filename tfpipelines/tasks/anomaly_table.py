@@ -19,6 +19,8 @@ class RowAnomalies(Detection):
         """An anomaly-table pipeline."""
 
         default_network = "dense"
+        takes, gives = "rows of numbers, float32 (batch, columns), in the columns and units of the training table", "a score for each, higher the less it is like normal rows, and the share of each column"
+        hub_tags = ("anomaly-detection", "tabular")
 
         task: Literal["anomaly-table"] = "anomaly-table"
         data: AnomalyTableData

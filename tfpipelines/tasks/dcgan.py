@@ -31,6 +31,8 @@ class ImageGeneration(Task):
 
         default_network = "dcgan"
         objective = "val_kid"
+        takes, gives = "noise, float32 (batch, numbers), and where it was trained with classes or groups the number of one, int32 (batch,)", "an image for each, levels 0 to 255"
+        hub_task = "unconditional-image-generation"
         use = "generate {} --grid FILE.png"
 
         task: Literal["dcgan"] = "dcgan"

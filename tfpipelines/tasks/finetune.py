@@ -25,6 +25,9 @@ class ImageFinetuning(Finetuning, ImageClassifier):
     class Pipeline(FinetunePipeline):
         """A finetune pipeline."""
 
+        takes, gives = "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)", "a probability for each class"
+        hub_task = "image-classification"
+
         task: Literal["finetune"] = "finetune"
         data: ImageData
         model: FinetunedImages = FinetunedImages()

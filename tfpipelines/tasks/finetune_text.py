@@ -24,6 +24,9 @@ class TextFinetuning(Finetuning, TextClassifier):
     class Pipeline(FinetunePipeline):
         """A finetune-text pipeline."""
 
+        takes, gives = "texts, as they are", "a probability for each class"
+        hub_task = "text-classification"
+
         task: Literal["finetune-text"] = "finetune-text"
         data: TextSource
         model: FinetunedTexts = FinetunedTexts()

@@ -27,6 +27,8 @@ class TextClassification(TextClassifier):
 
         default_network = "bilstm"
         objective = "val_accuracy"
+        takes, gives = "texts, as they are", "a probability for each class"
+        hub_task = "text-classification"
 
         task: Literal["text-cls"] = "text-cls"
         data: TextData

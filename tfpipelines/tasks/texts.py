@@ -149,7 +149,9 @@ class TextClassifier(Classification):
             {"item": row["item"], "text": row["text"], "label": row["label"], "predicted": row["predicted"], "confidence": share, "explanation": explanation}
             for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
         ]
-        evaluation.write_words(plots / "mistakes.html", f"The {len(entries)} most confident of {len(mistakes)} mistakes", entries)
+        title = f"The {len(entries)} most confident of {len(mistakes)} mistakes"
+        evaluation.write_words(plots / "mistakes.html", title, entries)
+        evaluation.write_words_data(plots / "mistakes.json", title, entries)
 
 
 def _logits(core, store, rows: np.ndarray, batch_size: int) -> np.ndarray:

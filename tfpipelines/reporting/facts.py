@@ -1,0 +1,162 @@
+"""What there is to tell of a run folder. `reading.read_facts` reads it, once; what is missing or damaged is empty here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import values
+from .failures import Failures
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run inside of a run: a fold, or a final run of a search.
+
+    Args:
+        path: relative to the folder.
+        state: of status.json.
+        figures: {part: {figure: value}}.
+    """
+
+    path: str
+    state: str
+    figures: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What data.json tells.
+
+    Args:
+        path, content_hash: "" where they are not known.
+        counts: {split: {class: samples}}.
+        rows: {split: samples}.
+        classes, about: in their order.
+        findings: {`severity`, `message`, `remedy`, `items`, `count`} of each.
+        source: further entries worth a line, {name: value}.
+    """
+
+    path: str = ""
+    content_hash: str = ""
+    counts: dict[str, dict[str, float]] = field(default_factory=dict)
+    rows: dict[str, float] = field(default_factory=dict)
+    classes: list[str] = field(default_factory=list)
+    about: list[str] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    source: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What metrics.json tells of a run or of all folds together; of a search the validation and test figures are means over seeds.
+
+    Args:
+        parts: {train, validation or test: {figure: value}}.
+        spread: {part: {figure: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
+        best_epoch: from 1; 0 where it is not known.
+        test_interval: of the share of false alarms that a detector's threshold lets expect.
+    """
+
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    per_class: dict[str, dict[str, float]] = field(default_factory=dict)
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    spread: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    about: list[str] = field(default_factory=list)
+    threshold: dict[str, Any] = field(default_factory=dict)
+    test_interval: tuple[float, float] | None = None
+    temperature: float | None = None
+    samples: float | None = None
+    best_epoch: int = 0
+    network: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search has found.
+
+    Args:
+        summary: of metrics.json; {} before the end.
+        best: figures of the best trial.
+        rows: of leaderboard.csv.
+        seeds: of the final runs.
+        failed_seeds: {seed: reason}.
+    """
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    rows: list[dict[str, str]] = field(default_factory=list)
+    seeds: list[str] = field(default_factory=list)
+    failed_seeds: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run folder.
+
+    Args:
+        folder: where it is.
+        shown: the same as commands take it.
+        kind: run, folds or search.
+        schema: the `config.Pipeline` class of its task; None for a task that is not known.
+        pipeline, source: the resolved pipeline, and the text of its file.
+        status, environment: the content of status.json and environment.json.
+        history: rows of history.csv; what is no number is text.
+        pictures: files below plots/.
+        pages: names of other files there that are for reading.
+        words: `title` and `entries` of plots/mistakes.json.
+        parts: folds or final runs.
+        has_model: whether there is a model.keras.
+        damaged: names of files that cannot be read.
+    """
+
+    folder: Path
+    shown: str
+    kind: str
+    schema: type | None
+    pipeline: dict[str, Any]
+    source: str
+    status: dict[str, Any]
+    environment: dict[str, Any]
+    data: Data
+    metrics: Metrics
+    search: Search
+    history: list[dict[str, Any]]
+    failures: Failures
+    pictures: list[Path]
+    pages: list[str]
+    words: dict[str, Any]
+    parts: list[Part]
+    has_model: bool
+    damaged: list[str]
+
+    @property
+    def name(self) -> str:
+        return values.text(self.pipeline.get("name")) or values.text(self.status.get("pipeline")) or self.folder.name
+
+    @property
+    def task(self) -> str:
+        return values.text(self.pipeline.get("task")) or values.text(self.status.get("task"))
+
+    @property
+    def state(self) -> str:
+        return values.text(self.status.get("state")) or "unknown"
+
+    @property
+    def network(self) -> str:
+        return values.text(self.section("model").get("name")) or values.text(self.metrics.network.get("name"))
+
+    @property
+    def main_figure(self) -> tuple[str, str]:
+        """(part, figure) that stands for all: the first one of the test, else of the validation part; empty without any."""
+        for part in ("test", "validation", "train"):
+            if self.metrics.parts.get(part):
+                return part, next(iter(self.metrics.parts[part]))
+        return "", ""
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the pipeline, such as train."""
+        return values.mapping(self.pipeline.get(name))

@@ -1,0 +1,73 @@
+"""What predictions.csv tells of mistakes: which classes are taken for which, and the samples that go wrong most clearly."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..runs import read_json
+from . import values
+
+_MOST_ROWS = 200_000
+_PAIRS = 10
+_SAMPLES = 12
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Mistakes of the test part.
+
+    Args:
+        total: mistakes; None where predictions.csv does not tell.
+        of: samples looked at.
+        pairs: (true class, taken for, how often), the most frequent first.
+        samples: (item, what it is, what was said, how surely) of the clearest ones.
+        cut: whether predictions.csv has more rows than were looked at.
+    """
+
+    total: int | None = None
+    of: int = 0
+    pairs: list[tuple[str, str, int]] = field(default_factory=list)
+    samples: list[tuple[str, str, str, str]] = field(default_factory=list)
+    cut: bool = False
+
+
+def read_failures(folder: Path, path: Path) -> Failures:
+    """Reads predictions.csv of a classifier or detector.
+
+    Args:
+        folder: of the run, whose data.json names what is normal.
+        path: of predictions.csv.
+    """
+    rows = values.rows_of(path, _MOST_ROWS + 1)
+    cut, rows = len(rows) > _MOST_ROWS, rows[:_MOST_ROWS]
+    if rows and {"label", "predicted"} <= rows[0].keys():
+        return _of_classifier(rows, cut)
+    if rows and {"label", "verdict", "p_value"} <= rows[0].keys():
+        normal = values.texts(values.mapping(read_json(folder / "data.json")).get("normal"))
+        return _of_detector(rows, cut, set(normal)) if normal else Failures()
+    return Failures()
+
+
+def _of_classifier(rows: list[dict[str, str]], cut: bool) -> Failures:
+    wrong = [row for row in rows if set(row.get("label", "").split("|")) != set(row.get("predicted", "").split("|"))]
+    pairs = Counter((row.get("label", ""), row.get("predicted", "")) for row in wrong)
+    by_surety = sorted(((_confidence(row), row) for row in wrong), key=lambda entry: -entry[0])[:_SAMPLES]
+    samples = [(row.get("item", ""), row.get("label", ""), row.get("predicted", ""), f"{share:.2f}" if share else "") for share, row in by_surety]
+    return Failures(len(wrong), len(rows), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, cut)
+
+
+def _confidence(row: dict[str, str]) -> float:
+    """The probability of the predicted class; of several, the largest; 0 where it is not told."""
+    found = [values.parsed(row.get(name, row.get(f"p_{name}"))) for name in row.get("predicted", "").split("|")]
+    return max((share for share in found if share is not None), default=0.0)
+
+
+def _of_detector(rows: list[dict[str, str]], cut: bool, normal: set[str]) -> Failures:
+    known = [row for row in rows if row.get("label")]
+    wrong = [row for row in known if (row["label"] in normal) != (row.get("verdict") == "normal")]
+    pairs = Counter((row["label"], row.get("verdict", "")) for row in wrong)
+    alarms = sorted((row for row in wrong if row.get("verdict") != "normal"), key=lambda row: -(values.parsed(row.get("score")) or 0.0))
+    misses = sorted((row for row in wrong if row.get("verdict") == "normal"), key=lambda row: values.parsed(row.get("score")) or 0.0)
+    shown = [*alarms[: _SAMPLES // 2], *misses[: _SAMPLES // 2]]
+    samples = [(row.get("item", ""), row["label"], row.get("verdict", ""), f"score {row.get('score', '')}, p = {row.get('p_value', '')}") for row in shown]
+    return Failures(len(wrong), len(known), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, cut)

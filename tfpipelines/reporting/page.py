@@ -1,0 +1,164 @@
+"""The page: facts in, HTML out. It refers to nothing outside of itself."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from .. import __version__
+from ..evaluation.word_pages import TEMPLATES, pieces
+from . import curves, tables, values
+from .advice import Advice, best_epoch
+from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
+from .facts import Facts
+from .pictures import Picture, embedded
+from .words import command, count, figure, listed, quoted, samples, seconds
+
+_MOST_TEXT = 1500  # characters of an explained text
+_PLACES = (RESULTS, FAILURES, TRAINING, MORE)
+_ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
+_STATES = {"interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way, or was killed."}
+
+
+def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
+    """The HTML of a report, and what there is to say of it: pictures shrunk or left out."""
+    pictures, bad = embedded(facts.pictures)
+    shown = _placed(facts, pictures)
+    shrunk = [picture.name for picture in pictures if picture.shrunk]
+    notes = [f"The pictures together would make this page too large, so these are shrunk: {listed(shrunk)}."] if shrunk else []
+    notes += [f"These pictures cannot be read and are left out: {listed(bad)}."] if bad else []
+    notes += [f"These files cannot be read, so what they would tell is missing: {listed(facts.damaged)}."] if facts.damaged else []
+    content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
+    content["contents"] = _contents(facts, content)
+    html = _environment().get_template("report.html.j2").render(content)
+    return _ADDRESS.sub(r"\1&#58;", html), notes
+
+
+def summary(facts: Facts) -> str:
+    """What came out, in a sentence."""
+    part, name = facts.main_figure
+    if not name:
+        return "No figures have been measured yet." if facts.state != "done" else "There are no figures."
+    metrics = facts.metrics
+    text = f"{part.capitalize()} {name.replace('_', ' ')} {figure(metrics.parts[part][name])}"
+    spread, told = metrics.spread.get(part, {}).get(name, {}), []
+    if part == "test" and name in metrics.intervals:
+        told.append(f"95% interval {' to '.join(map(figure, metrics.intervals[name]))}")
+    if {"min", "max"} <= spread.keys():
+        over = f"{len(facts.parts)} folds" if facts.kind == "folds" else f"{len(facts.search.seeds)} seeds"
+        told.append(f"{figure(spread['min'])} to {figure(spread['max'])} over {over}")
+    number = metrics.samples if part == "test" and facts.kind == "run" else None
+    return text + (f" ({'; '.join(told)})" if told else "") + (f" on {samples(number)}" if number else "") + "."
+
+
+def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
+    """(purpose, command line) of what a run can be used for, its folder being named as given."""
+    if facts.kind == "search":
+        finals = [part.path for part in facts.parts if part.state == "done"]
+        model = f"{folder}/{finals[0]}" if finals else ""
+    elif facts.kind == "folds":
+        model = next((f"{folder}/{part.path}" for part in facts.parts if part.state == "done"), "")
+    else:
+        model = folder if facts.has_model else ""
+    found = []
+    if model and facts.schema is not None:
+        found.append(("Use the model:", f"tfpipe {facts.schema.use.format(quoted(model))}"))
+        found.append(("Measure it on other data:", f"tfpipe evaluate {quoted(model)} PATH"))
+    if facts.source:
+        verb = "tune" if facts.kind == "search" else "run"
+        found.append(("Do the same again, in a new folder:", f"tfpipe {verb} {quoted(f'{folder}/pipeline.yaml')}"))
+    return found
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader([Path(__file__).parent, TEMPLATES])
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def _content(facts: Facts) -> dict[str, Any]:
+    """What the template shows, by the name it has there."""
+    words, cut = _words(facts)
+    kinds = {"search": "search", "folds": "cross-validation", "run": "run"}
+    versions = values.mapping(facts.environment.get("versions"))
+    kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
+    data = [("source", facts.data.path), ("content hash (SHA-256)", facts.data.content_hash), *facts.data.source.items()]
+    how = [("versions", ", ".join(f"{name} {values.text(version)}" for name, version in versions.items())), ("platform", values.text(facts.environment.get("platform"))), ("git commit", values.text(facts.environment.get("git_commit")))]
+    resumed = len(values.records(facts.environment.get("resumed")))
+    how.append(("resumed", f"{resumed} times" if resumed > 1 else "once" if resumed else ""))
+    return {
+        "title": f"{facts.name}: report of {facts.shown}",
+        "subtitle": f"{kinds[facts.kind]} of the pipeline {facts.name}" if facts.kind != "run" else f"run of the pipeline {facts.name}",
+        "state": facts.state if facts.state in ("done", "failed") else "unfinished",
+        "unfinished": _STATES.get(facts.state, "It is not known how it stands."),
+        "reason": values.text(facts.status.get("reason")),
+        "summary": summary(facts),
+        "what": tables.what_table(facts),
+        "data": [(name, text) for name, text in data if text],
+        "counts": tables.counts_table(facts),
+        "search": tables.search_table(facts) if facts.kind == "search" else [],
+        "best_values": tables.best_values(facts),
+        "figures": tables.figures_table(facts),
+        "calibration": tables.calibration(facts),
+        "inner_parts": tables.parts_table(facts),
+        "leaderboard": tables.leaderboard_table(facts),
+        "classes": tables.classes_table(facts),
+        "meanings": tables.meanings(facts),
+        "mistakes": _mistakes(facts),
+        "pairs": tables.pairs_table(facts),
+        "samples": tables.samples_table(facts),
+        "words": words,
+        "words_cut": cut,
+        "kept": f"The model{'' if facts.state == 'done' else ' so far'} is that of epoch {kept} of {len(facts.history)}." if kept else "",
+        "panels": [] if any(path.stem == "curves" for path in facts.pictures) else curves.panels(facts.history),
+        "svg_size": (curves.WIDTH, curves.HEIGHT),
+        "times": [("one epoch" if name == "epoch" else name, seconds(value)) for name, value in facts.metrics.seconds.items()],
+        "pages": [name for name in facts.pages if not (words and name == "mistakes.html")],
+        "commands": commands(facts, facts.shown),
+        "how": [(name, text) for name, text in how if text],
+        "recorded": command(values.text(facts.environment.get("command"))),
+        "footer": f"Written by tfpipelines {__version__} from the files of {facts.shown}. Nothing in this page is fetched from elsewhere.",
+    }
+
+
+def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
+    """(anchor, heading) of the sections that have something to show."""
+    shown = content["pictures"]
+    found = {
+        ("what", "What was trained" if facts.kind != "search" else "What was searched"): content["what"],
+        ("data", "On what data"): content["data"] or content["counts"] or facts.data.findings,
+        ("results", "How well it does" if facts.kind != "search" else "What it found"): content["figures"] or content["leaderboard"] or content["inner_parts"] or shown[RESULTS],
+        ("failures", "Where it fails"): content["mistakes"] or content["words"] or shown[FAILURES],
+        ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
+        ("pictures", "More pictures"): shown[MORE] or content["pages"],
+        ("next", "What to do next"): True,
+        ("how", "How it was made"): content["how"] or facts.source,
+    }
+    return [entry for entry, something in found.items() if something]
+
+
+def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Picture, str]]]:
+    """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones last."""
+    generator, found = tables.is_generator(facts), {place: [] for place in _PLACES}
+    order = list(CAPTIONS)
+    for picture in sorted(pictures, key=lambda picture: order.index(Path(picture.name).stem) if Path(picture.name).stem in order else len(order)):
+        place, text = caption(Path(picture.name).stem, generator)
+        found[place].append((picture, text))
+    return found
+
+
+def _mistakes(facts: Facts) -> str:
+    failures = facts.failures
+    if failures.total is None or not failures.of:
+        return ""
+    part = f"the first {count(failures.of)} rows of predictions.csv" if failures.cut else f"{count(failures.of)} test samples"
+    return f"{count(failures.total)} of {part} are told wrong ({100 * failures.total / failures.of:.1f} %). All are in predictions.csv." if failures.total else f"None of {part} is told wrong."
+
+
+def _words(facts: Facts) -> tuple[list[dict[str, Any]], int]:
+    """Explained texts cut into pieces, and the number of characters that are shown where some are longer, else 0."""
+    entries = facts.words.get("entries", [])
+    shown = [{**entry, "pieces": pieces(entry["text"], entry["explanation"], _MOST_TEXT)} for entry in entries]
+    return shown, _MOST_TEXT if any(len(entry["text"]) > _MOST_TEXT for entry in entries) else 0

@@ -1,0 +1,153 @@
+"""Reads a run folder into `facts.Facts`. Each file may be missing, damaged or of another version."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..runs import RunFolder, read_json
+from ..tasks import SCHEMAS
+from . import values
+from .facts import PARTS, Data, Facts, Metrics, Part, Search
+from .failures import read_failures
+from .pictures import KINDS
+
+_MOST_EPOCHS = 20_000
+_MOST_TRIALS = 5_000
+
+
+def read_facts(folder: RunFolder) -> Facts:
+    """Reads a run folder."""
+    damaged: list[str] = []
+
+    def content(name: str) -> dict[str, Any]:
+        found = values.mapping(read_json(folder / name))
+        if not found and (folder / name).is_file():
+            damaged.append(name)
+        return found
+
+    status, environment, metrics = content("status.json"), content("environment.json"), content("metrics.json")
+    source, pipeline = _pipeline(folder.path, damaged)
+    kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
+    if kind == "folds" and not (folder / "data.json").is_file():
+        data = _data(values.mapping(read_json(folder / "fold-0" / "data.json")))
+    else:
+        data = _data(content("data.json"))
+    plots = sorted(path for path in (folder / "plots").glob("*") if path.is_file() and not path.is_symlink() and not path.name.startswith("."))
+    task = values.text(pipeline.get("task")) or values.text(status.get("task"))
+    return Facts(
+        folder=folder.path,
+        shown=str(folder),
+        kind=kind,
+        schema=SCHEMAS[task] if task in set(SCHEMAS) else None,
+        pipeline=pipeline,
+        source=source,
+        status=status,
+        environment=environment,
+        data=data,
+        metrics=_metrics(metrics, folder.path),
+        search=_search(metrics, folder.path) if kind == "search" else Search(),
+        history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
+        failures=read_failures(folder.path, folder.path / "predictions.csv"),
+        pictures=[path for path in plots if path.suffix.lower() in KINDS],
+        pages=[path.name for path in plots if path.suffix.lower() == ".html"],
+        words=_words(content("plots/mistakes.json")),
+        parts=_parts(folder.path, kind),
+        has_model=(folder / "model.keras").is_file(),
+        damaged=damaged,
+    )
+
+
+def _pipeline(folder: Path, damaged: list[str]) -> tuple[str, dict[str, Any]]:
+    path = folder / "pipeline.yaml"
+    try:
+        source = path.read_text(encoding="utf-8")
+        pipeline = values.mapping(yaml.safe_load(source))
+    except (OSError, ValueError, yaml.YAMLError):
+        source, pipeline = "", {}
+    if not pipeline and path.is_file():
+        damaged.append(path.name)
+    return source, pipeline
+
+
+def _data(content: dict[str, Any]) -> Data:
+    findings = [
+        {"code": values.text(entry.get("code")), "severity": values.text(entry.get("severity")), "message": values.text(entry.get("message")), "remedy": values.text(entry.get("remedy")), "items": values.texts(entry.get("items")), "count": values.number(entry.get("count")) or 0}
+        for entry in values.records(content.get("findings"))
+    ]
+    names = {"backbone": "backbone", "features": "compared by the features of"}
+    source = {label: found for key, label in names.items() if (found := values.text(values.mapping(content.get(key)).get("name")))}
+    return Data(
+        path=values.text(content.get("path")),
+        content_hash=values.text(content.get("content_hash")),
+        counts=values.tables(content.get("counts")),
+        rows=values.figures(content.get("rows")),
+        classes=values.texts(content.get("classes")),
+        about=values.texts(content.get("about")),
+        findings=[entry for entry in findings if entry["message"]],
+        source=source,
+    )
+
+
+def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
+    parts, spread = {}, {part: values.tables(row) for part, row in values.mapping(content.get("spread")).items() if part in PARTS}
+    for part in PARTS:
+        over_seeds = values.tables(content.get(part))
+        if over_seeds:
+            spread[part] = {name: row for name, row in over_seeds.items() if "mean" in row}
+        found = {name: row["mean"] for name, row in spread[part].items()} if over_seeds else values.figures(content.get(part))
+        if found:
+            parts[part] = found
+    first = values.mapping(read_json(folder / "fold-0" / "metrics.json"))
+    interval = values.intervals({"rate": content.get("test_interval")})
+    return Metrics(
+        parts=parts,
+        intervals=values.intervals(content.get("intervals")),
+        per_class=values.tables(content.get("per_class")),
+        baselines=values.tables(content.get("baselines")),
+        spread={part: rows for part, rows in spread.items() if rows},
+        about=values.texts(content.get("about")),
+        threshold=values.mapping(content.get("threshold")),
+        test_interval=interval.get("rate"),
+        temperature=values.number(content.get("temperature")),
+        samples=values.number(content.get("samples")),
+        best_epoch=int(values.number(content.get("best_epoch")) or 0),
+        network=values.mapping(content.get("network")) or values.mapping(first.get("network")),
+        seconds=values.figures(content.get("time")),
+    )
+
+
+def _search(content: dict[str, Any], folder: Path) -> Search:
+    return Search(
+        summary=values.mapping(content.get("search")),
+        best=values.figures(content.get("best_trial")),
+        rows=values.rows_of(folder / "leaderboard.csv", _MOST_TRIALS),
+        seeds=values.texts(content.get("seeds")),
+        failed_seeds={seed: values.text(reason) for seed, reason in values.mapping(content.get("failed_seeds")).items()},
+    )
+
+
+def _epoch(row: dict[str, str]) -> dict[str, Any]:
+    return {name: value if (figure := values.parsed(value)) is None else figure for name, value in row.items()}
+
+
+def _words(content: dict[str, Any]) -> dict[str, Any]:
+    """Texts with their explanations; an entry of another shape is left out."""
+    entries = []
+    for entry in values.records(content.get("entries")):
+        words = [word for word in values.records(values.mapping(entry.get("explanation")).get("words")) if isinstance(word.get("word"), str) and values.number(word.get("weight")) is not None and all(isinstance(word.get(place), int) for place in ("start", "end"))]
+        if isinstance(entry.get("text"), str) and values.number(entry.get("confidence")) is not None:
+            chosen = values.text(values.mapping(entry.get("explanation")).get("class"))
+            entries.append({**{name: values.text(entry.get(name)) for name in ("item", "text", "label", "predicted")}, "confidence": entry["confidence"], "explanation": {"class": chosen, "words": words}})
+    return {"title": values.text(content.get("title")), "entries": entries} if entries else {}
+
+
+def _parts(folder: Path, kind: str) -> list[Part]:
+    pattern = {"folds": "fold-*", "search": "final/seed-*"}.get(kind)
+    paths = [path for path in folder.glob(pattern) if path.is_dir() and path.name.split("-")[1].isdecimal()] if pattern else []
+    found = []
+    for path in sorted(paths, key=lambda path: int(path.name.split("-")[1])):
+        metrics = values.mapping(read_json(path / "metrics.json"))
+        state = values.text(values.mapping(read_json(path / "status.json")).get("state"))
+        found.append(Part(path.relative_to(folder).as_posix(), state or "unknown", {part: row for part in PARTS if (row := values.figures(metrics.get(part)))}))
+    return found
