@@ -16,7 +16,7 @@ from .group import cli, mention_unfinished, overrides_argument
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
 def evaluate(terminal, run, path, overrides, split, out):
     """Measure a run's model on new labelled data."""
-    from ..console import finding_lines, print_metrics
+    from ..printing import finding_lines, print_metrics
     from ..result import open_run
 
     loaded = open_run(run)
@@ -38,7 +38,7 @@ def evaluate(terminal, run, path, overrides, split, out):
 @click.option("--false-alarm-rate", type=float, metavar="RATE", help="Share of normal samples that are to give an alarm; default: as before.")
 def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     """Fit an anomaly detector's threshold to new normal data, without training."""
-    from ..console import finding_lines
+    from ..printing import finding_lines
     from ..result import open_run
 
     loaded = open_run(run)

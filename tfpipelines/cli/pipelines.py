@@ -18,7 +18,7 @@ def _list(terminal, what, folder):
     if what == "runs":
         return _list_runs(terminal, "runs" if folder is None else folder)
     from .. import api
-    from ..console import print_table
+    from ..printing import print_table
 
     if what == "backbones":
         terminal.send_chatter_aside()
@@ -38,8 +38,8 @@ def _list(terminal, what, folder):
 
 
 def _list_runs(terminal, folder):
-    from ..console import duration, print_table
     from ..listing import list_runs
+    from ..printing import duration, print_table
 
     runs = list_runs(folder)
     if terminal.results and runs:
@@ -112,8 +112,8 @@ def init(terminal, pipeline, file):
 def check(terminal, path, overrides, pipeline):
     """Look at data as a run would, and say what is there and what is wrong with it."""
     from .. import api
-    from ..console import print_check
     from ..errors import DataError
+    from ..printing import print_check
 
     terminal.send_chatter_aside()
     report = api.check(path, overrides, pipeline=pipeline)

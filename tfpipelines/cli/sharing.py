@@ -21,7 +21,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
     the exit code is 5. data.path=PLACE says where the run's data are now.
     """
     from .. import exporting
-    from ..console import print_export
+    from ..printing import print_export
     from ..result import open_run
 
     loaded = open_run(run)
@@ -45,20 +45,20 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     The end of every run writes both; this writes them anew, as after a crash or a move of the folder.
     """
     from .. import reporting
-    from ..console import _plain
+    from ..printing import plain_text
 
     if loss_surface:
         from .. import surfaces
 
         terminal.send_chatter_aside()
-        surfaces.loss_surface(run, surface_points, samples=surface_samples, progress=lambda done, total: terminal.step("loss surface", done, total), note=terminal.note)
+        surfaces.loss_surface(run, surface_points, samples=surface_samples, progress=lambda done, total: terminal.bar("loss surface", done, total, "points"), note=terminal.note)
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
     if terminal.results:
         click.echo(written.summary)
         for entry in written.advice:
-            click.echo(f"- {_plain(entry.text)}" + (f"\n  {_plain(entry.command)}" if entry.command else ""))
+            click.echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
         click.echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
     advice = [{"code": entry.code, "text": entry.text, "command": entry.command} for entry in written.advice]
     return {"page": str(written.page), "card": str(written.card) if written.card else None, "bytes": written.page.stat().st_size, "summary": written.summary, "advice": advice, "notes": written.notes}
@@ -91,7 +91,7 @@ def compare(terminal, runs, fail_if_worse, tolerance, html):
 
 
 def _print_comparison(tables, about) -> None:
-    from ..console import print_lines, print_table
+    from ..printing import print_lines, print_table
 
     for table in tables:
         print_lines([table.title])

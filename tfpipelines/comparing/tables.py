@@ -3,8 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
-from ..console import duration
 from ..errors import counted
+from ..printing import duration
 
 _LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
 _WIDTH = 110  # characters that the columns of all runs share
