@@ -14,7 +14,7 @@ import pytest
 from .conftest import ROOT
 
 HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
-LAYERS = {"cli": 9, "api": 8, "comparing": 7, "exporting": 7, "reporting": 7, "surfaces": 7, "tuning": 7, "result": 6, "route": 5, "tasks": 4, "training": 3, "datasets": 2, "models": 2, "evaluation": 2, "listing": 2, "unchanged": 2, "versions": 2, "config": 1, "runs": 1, "console": 2, "printing": 1}
+LAYERS = {"cli": 9, "api": 8, "comparing": 7, "exporting": 7, "reporting": 7, "surfaces": 7, "tuning": 7, "result": 6, "route": 5, "tasks": 4, "training": 3, "datasets": 2, "models": 2, "evaluation": 2, "listing": 2, "unchanged": 2, "pages": 1, "versions": 2, "config": 1, "runs": 1, "console": 2, "printing": 1}
 LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
 
 
@@ -150,7 +150,7 @@ def test_wheel_works_in_an_empty_folder(source, tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"tfpipelines"}  # no pipelines, data or tests beside it
     assert {"tfpipelines/py.typed", "tfpipelines/pipelines/image-cls.yaml", "tfpipelines/samples/digits/digits.npz", "tfpipelines/samples/digits/README.md", "tfpipelines/samples/emoji/folds.csv"} <= set(names)
-    assert {"tfpipelines/config/applications.csv", "tfpipelines/models/weights/efficientnet_lite0.npz", "tfpipelines/models/weights/README.md", "tfpipelines/comparing/page.html.j2", "tfpipelines/comparing/style.css.j2"} <= set(names)
+    assert {"tfpipelines/config/applications.csv", "tfpipelines/models/weights/efficientnet_lite0.npz", "tfpipelines/models/weights/README.md", "tfpipelines/comparing/comparison.html.j2", "tfpipelines/pages/style.css.j2"} <= set(names)
     subprocess.run([*PIP, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True)
     empty = tmp_path / "empty"
     empty.mkdir()

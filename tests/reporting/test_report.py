@@ -253,3 +253,21 @@ def test_folds_and_searches_have_pages_of_their_own(made_up, tmp_path):
 
 def test_public_names():
     assert tfpipelines.report is report and tfpipelines.Report is writing.Report and RunFolder
+
+
+def test_exports_and_their_proof_are_told(made_up):
+    proof = {"samples": 500, "largest_difference": 1.25e-6, "flips": 2, "accuracy_loss": 0.004, "milliseconds_per_sample": 0.5, "bytes": 2_500_000}
+    files = {"export/litert-int8/3/manifest.json": {"quantize": "int8", "proof": proof}, "export/onnx/1/manifest.json": "damaged", "export/onnx/.tmp-1-version/manifest.json": {"proof": proof}}
+    folder = made_up(files)
+    report(folder.path)
+    page = checked(folder / "report.html")
+    assert "What was exported" in page.text and "export/litert-int8/3" in page.text and "1.2e-06" in page.text and "+0.0040" in page.text and "2.50" in page.text
+    assert "export/onnx" not in page.text
+
+
+def test_the_loss_surface_is_part_of_the_page_where_it_was_asked_for(real, tfpipe):
+    folder = real[0].folder
+    assert tfpipe("report", folder, "--loss-surface", "--surface-points", "4").code == 2
+    result = tfpipe("report", folder, "--loss-surface", "--surface-points", "3", "--surface-samples", "16")
+    assert result.code == 0 and len((folder / "loss_surface.csv").read_text().splitlines()) == 10
+    assert "loss_surface.png" in checked(folder / "report.html").text

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from ..pages import environment
 from ..runs import atomic_write
 from .tables import tables_of
 
@@ -15,7 +14,6 @@ def write_page(path: str | Path, result: dict[str, Any]) -> None:
     Raises:
         ResourceError: if it cannot be written.
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     names = [run["name"] for run in result["runs"]]
-    page = environment.get_template("page.html.j2").render(names=names, tables=tables_of(result, cut=False), about=result["about"], worse=result.get("worse", ()))
+    page = environment(Path(__file__).parent).get_template("comparison.html.j2").render(names=names, tables=tables_of(result, cut=False), about=result["about"], worse=result.get("worse", ()))
     atomic_write(Path(path), page)

@@ -18,6 +18,7 @@ class Shown(NamedTuple):
     columns: list[str]
     rows: list[list[str]]
     notes: list[str]
+    figures_from: int = 99  # all is text: figures come with their intervals
 
 
 def tables_of(result: dict[str, Any], cut: bool = True) -> list[Shown]:

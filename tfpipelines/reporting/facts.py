@@ -109,6 +109,7 @@ class Facts:
         pages: names of other files there that are for reading.
         words: `title` and `entries` of plots/mistakes.json.
         parts: folds or final runs.
+        exports: {folder: content of its manifest.json} of what `tfpipe export` has made.
         has_model: whether there is a model.keras.
         damaged: names of files that cannot be read.
     """
@@ -130,6 +131,7 @@ class Facts:
     pages: list[str]
     words: dict[str, Any]
     parts: list[Part]
+    exports: dict[str, dict[str, Any]]
     has_model: bool
     damaged: list[str]
 

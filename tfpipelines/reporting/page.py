@@ -1,14 +1,12 @@
 """The page: facts in, HTML out. It refers to nothing outside of itself."""
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from .. import __version__
 from ..evaluation.word_pages import TEMPLATES, pieces
+from ..pages import environment
 from . import curves, tables, values
 from .advice import Advice, best_epoch
 from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
@@ -32,7 +30,7 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
     notes += [f"These files cannot be read, so what they would tell is missing: {listed(facts.damaged)}."] if facts.damaged else []
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
     content["contents"] = _contents(facts, content)
-    html = _environment().get_template("report.html.j2").render(content)
+    html = environment(Path(__file__).parent, TEMPLATES).get_template("report.html.j2").render(content)
     return _ADDRESS.sub(r"\1&#58;", html), notes
 
 
@@ -66,16 +64,11 @@ def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
     if model and facts.schema is not None:
         found.append(("Use the model:", f"tfpipe {facts.schema.use.format(quoted(model))}"))
         found.append(("Measure it on other data:", f"tfpipe evaluate {quoted(model)} PATH"))
+        found.append(("Export it for others to run, proven by held-out samples:", f"tfpipe export {quoted(model)}"))
     if facts.source:
         verb = "tune" if facts.kind == "search" else "run"
         found.append(("Do the same again, in a new folder:", f"tfpipe {verb} {quoted(f'{folder}/pipeline.yaml')}"))
     return found
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader([Path(__file__).parent, TEMPLATES])
-    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def _content(facts: Facts) -> dict[str, Any]:
@@ -106,6 +99,7 @@ def _content(facts: Facts) -> dict[str, Any]:
         "leaderboard": tables.leaderboard_table(facts),
         "classes": tables.classes_table(facts),
         "meanings": tables.meanings(facts),
+        "exports": tables.exports_table(facts),
         "mistakes": _mistakes(facts),
         "pairs": tables.pairs_table(facts),
         "samples": tables.samples_table(facts),
@@ -133,6 +127,7 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
         ("failures", "Where it fails"): content["mistakes"] or content["words"] or shown[FAILURES],
         ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
         ("pictures", "More pictures"): shown[MORE] or content["pages"],
+        ("exports", "What was exported"): content["exports"],
         ("next", "What to do next"): True,
         ("how", "How it was made"): content["how"] or facts.source,
     }

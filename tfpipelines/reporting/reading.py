@@ -53,6 +53,7 @@ def read_facts(folder: RunFolder) -> Facts:
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
         words=_words(content("plots/mistakes.json")),
         parts=_parts(folder.path, kind),
+        exports=_exports(folder.path),
         has_model=(folder / "model.keras").is_file(),
         damaged=damaged,
     )
@@ -151,3 +152,8 @@ def _parts(folder: Path, kind: str) -> list[Part]:
         state = values.text(values.mapping(read_json(path / "status.json")).get("state"))
         found.append(Part(path.relative_to(folder).as_posix(), state or "unknown", {part: row for part in PARTS if (row := values.figures(metrics.get(part)))}))
     return found
+
+
+def _exports(folder: Path) -> dict[str, dict[str, Any]]:
+    paths = [path for path in sorted(folder.glob("export/*/*/manifest.json")) if path.parent.name.isdecimal()]
+    return {path.parent.relative_to(folder).as_posix(): manifest for path in paths if (manifest := values.mapping(read_json(path)))}

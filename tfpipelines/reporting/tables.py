@@ -130,6 +130,19 @@ def samples_table(facts: Facts) -> Table | None:
     return Table("The clearest mistakes", ["sample", "it is", "taken for", "how surely"], rows, figures_from=4) if rows else None
 
 
+def exports_table(facts: Facts) -> Table | None:
+    """What has been exported, and how it was proven."""
+    rows = []
+    for place, manifest in facts.exports.items():
+        proof = values.figures(manifest.get("proof"))
+        loss = f"{proof['accuracy_loss']:+.4f}" if manifest.get("quantize") and "accuracy_loss" in proof else ""
+        size = f"{proof['bytes'] / 1e6:.2f}" if "bytes" in proof else ""
+        difference = f"{proof['largest_difference']:.1e}" if "largest_difference" in proof else ""
+        rows.append([place, count(proof.get("samples")), difference, count(proof.get("flips")), loss, figure(proof.get("milliseconds_per_sample")), size])
+    note = "Held-out samples went through the exported model in its own runtime, one at a time; manifest.json in each folder says all."
+    return Table("Exports", ["folder", "samples", "largest difference", "flipped answers", "accuracy lost", "ms a sample", "MB"], rows, note) if rows else None
+
+
 def what_table(facts: Facts) -> list[tuple[str, str]]:
     """(name, value) of what was trained."""
     metrics, status, environment = facts.metrics, facts.status, facts.environment
