@@ -11,9 +11,9 @@ import pandas as pd
 
 from . import config, evaluation, training
 from .datasets import Findings
-from .errors import ConfigError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError, counted
+from .errors import ConfigError, MemoryExhaustedError, ResourceError, counted
 from .observer import Observer
-from .runs import START, RunFolder, atomic_write, file_hash, read_json, record_end, write_json
+from .runs import START, RunFolder, atomic_write, ending, file_hash, read_json, write_json
 from .tasks.base import Phase, Task
 from .unchanged import require_same_data, splits_text
 
@@ -30,20 +30,14 @@ def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSi
     Returns:
         The content of metrics.json.
     """
-    try:
+    with ending(folder):
         stop.heed()
-        with training.memory_errors():
-            metrics = Route(task, folder, observer, stop, resume).all(command, fold)
-        folder.set_status("done")
-    except Interrupted as signal:
-        signal.remedy = f"Go on with: tfpipe resume {folder}"
-        record_end(folder, "interrupted", signal.cause)
-        raise
-    except BaseException as error:
-        if isinstance(error, MemoryExhaustedError):
+        try:
+            with training.memory_errors():
+                metrics = Route(task, folder, observer, stop, resume).all(command, fold)
+        except MemoryExhaustedError as error:
             error.remedy = _smaller_batch(task.pipeline, folder)
-        record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
-        raise
+            raise
     observer.finished(folder, metrics)
     return metrics
 

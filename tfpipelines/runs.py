@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError, ResourceError, RunInUseError
+from .errors import ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = ".tmp-"  # prefix of what is being written
@@ -228,10 +228,25 @@ class RunFolder:
         write_json(self.path / "status.json", content)
 
 
-def record_end(folder: RunFolder, state: str, reason: str) -> None:
+def _record_end(folder: RunFolder, state: str, reason: str) -> None:
     """Says in status.json how a run ended; a disk that is full has no room for this either, and the error itself is on its way to the user."""
     with suppress(ResourceError):
         folder.set_status(state, reason=reason)
+
+
+@contextmanager
+def ending(folder: RunFolder):
+    """Says in status.json how what happens inside has ended: done, interrupted or failed."""
+    try:
+        yield
+        folder.set_status("done")
+    except Interrupted as signal:
+        signal.remedy = f"Go on with: tfpipe resume {folder}"
+        _record_end(folder, "interrupted", signal.cause)
+        raise
+    except BaseException as error:
+        _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
+        raise
 
 
 def _make_folder(parent: Path, stem: str, name: str | None) -> Path:

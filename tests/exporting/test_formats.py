@@ -63,6 +63,7 @@ def test_answers_are_those_of_the_run(run, format):
     proof = manifest["proof"]
     assert proof["samples"] == SAMPLES and proof["largest_difference"] <= 1e-4 and proof["tolerance"] == 1e-4
     assert max(proof.get("largest_difference_of_others", {"none": 0.0}).values()) <= 1e-4
+    assert proof.get("in_batches", 0) >= (100 if format == "saved_model" or format == "onnx" and "text" not in run.pipeline.task else 0)
     assert proof.get("flips", 0) == 0 and proof.get("ties", 0) <= 1  # a detector's threshold is the score of one sample
     assert (folder.parent, folder.name) == (run.folder / "export" / format, "1")
     assert json.loads((folder / "manifest.json").read_text()) == json.loads(json.dumps(manifest))

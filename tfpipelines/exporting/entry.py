@@ -93,7 +93,7 @@ def export(
                 (folder / name).write_text(content, encoding="utf-8")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         note(f"proving it by {len(replay.items)} samples")
-        proof = prove(served, way.open_runtime(folder), way.WHOLE, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
+        proof = prove(served, way.open_runtime(folder), way.WHOLE, way.BATCH is None, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
         judge(proof, quantize, limit)
         manifest = _manifest(run, way, served, format, quantize, proof | {"bytes": size}, folder)
         write_json(folder / MANIFEST, manifest)

@@ -15,6 +15,7 @@ from .graphs import Runtime, function_of
 # share of flipped answers, and where nothing follows from answers their mean difference.
 LIMITS = {None: 1e-4, "float16": 0.01, "int8": 0.02}
 _RESAMPLES = 2000
+_BATCH, _BATCHED = 16, 128  # samples of a batch, and most of all batches
 
 
 @dataclass
@@ -62,24 +63,27 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
     return said
 
 
-def prove(served: Served, runtime: Runtime, whole: bool, replay, said: Expected, ties: float, seed: int) -> dict[str, Any]:
-    """Replays the samples one by one; the facts for the manifest.
+def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, said: Expected, ties: float, seed: int) -> dict[str, Any]:
+    """Replays the samples one by one, and some of them in batches; the facts for the manifest.
 
     Args:
         ties: decisions that hang on less than this are none: a detector's threshold is itself the score of a sample.
         runtime: of the exported model.
         whole: whether it takes raw samples.
+        several: whether it takes several of them at once.
         seed: of the resamples for the interval.
     """
     name, seconds, differences, decisions = served.answer.name, [], [], []
     others: dict[str, float] = {}
-    for sample, before in zip(replay, said.answers):
+    together: dict[tuple, list[int]] = {}  # samples of one shape
+    held: list[dict[str, np.ndarray]] = []
+    for number, (sample, before) in enumerate(zip(replay, said.answers)):
         feeds = served.input.feed(sample, whole)
+        if several and number < _BATCHED:
+            held.append(feeds)
+            together.setdefault(tuple(array.shape for array in feeds.values()), []).append(number)
         began = time.perf_counter()
-        try:
-            outputs = runtime(feeds)
-        except Exception as error:  # runtimes raise nearly every kind
-            raise ExportError(f"The exported model does not run: {' '.join(str(error).split())[:200]}.", "Nothing was left behind. Try another format, or leave --quantize out.") from error
+        outputs = _run(runtime, feeds)
         seconds.append(time.perf_counter() - began)
         apart = {key: _difference(served, outputs[key][0], value) for key, value in before.items()}
         differences.append(apart.pop(name))
@@ -90,6 +94,13 @@ def prove(served: Served, runtime: Runtime, whole: bool, replay, said: Expected,
     facts["worst_item"] = said.items[int(np.argmax(differences))]
     if others:
         facts["largest_difference_of_others"] = others
+    batches = [rows[start : start + _BATCH] for rows in together.values() if len(rows) > 1 for start in range(0, len(rows), _BATCH)]
+    if batches:
+        apart = [0.0]
+        for rows in batches:
+            outputs = _run(runtime, {key: np.concatenate([held[row][key] for row in rows]) for key in held[0]})
+            apart += [_difference(served, outputs[name][place], said.answers[row][name]) for place, row in enumerate(rows)]
+        facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(apart)}
     changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
     flips = [said.items[number] for number in changed if served.answer.margin(said.answers[number][name]) > ties]
     if said.decisions[0] is not None:
@@ -114,7 +125,7 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     if flips:
         details.append(f"flipped: {', '.join(facts['flipped_items'])}{' ...' if flips > len(facts['flipped_items']) else ''}")
     if quantize is None:
-        largest = max(facts["largest_difference"], *facts.get("largest_difference_of_others", {}).values(), 0.0)
+        largest = max(facts["largest_difference"], facts.get("largest_difference_in_batches", 0.0), *facts.get("largest_difference_of_others", {}).values())
         good, told = largest <= limit and not flips, f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}"
         remedy = "Another format may do."
     else:
@@ -127,6 +138,13 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
             good, told = facts["mean_difference"] <= limit, f"by {facts['mean_difference']:.2g} on average (allowed: {limit:g})"
     if not good:
         raise ExportError(f"The exported model answers differently: {told}.", f"Nothing was left behind. {remedy}", details)
+
+
+def _run(runtime: Runtime, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    try:
+        return runtime(feeds)
+    except Exception as error:  # runtimes raise nearly every kind
+        raise ExportError(f"The exported model does not run: {' '.join(str(error).split())[:200].rstrip('.')}.", "Nothing was left behind. Try another format, or leave --quantize out.") from error
 
 
 def _difference(served: Served, now: np.ndarray, before: np.ndarray) -> float:

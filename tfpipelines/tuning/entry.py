@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from ..errors import Interrupted, TfpipelinesError
 from ..observer import Observer
-from ..runs import RunFolder, record_end
+from ..runs import RunFolder, ending
 from .finals import run_finals
 from .pool import Pool
 from .search import Search
@@ -29,22 +28,15 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
     """
     pool = Pool(state.workers)
     try:
-        search = Search(folder, state, observer, stop, command)
-        if not state.stopped or any(not trial.ended for trial in state.trials):
-            search.run(pool)
-        search.require_best()
-        from .report import write_metrics, write_pictures  # sklearn and matplotlib take seconds
+        with ending(folder):
+            search = Search(folder, state, observer, stop, command)
+            if not state.stopped or any(not trial.ended for trial in state.trials):
+                search.run(pool)
+            search.require_best()
+            from .report import write_metrics, write_pictures  # sklearn and matplotlib take seconds
 
-        write_pictures(search)
-        metrics = write_metrics(search, run_finals(search, pool))
-        folder.set_status("done")
-    except Interrupted as signal:
-        signal.remedy = f"Go on with: tfpipe resume {folder}"
-        record_end(folder, "interrupted", signal.cause)
-        raise
-    except BaseException as error:
-        record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
-        raise
+            write_pictures(search)
+            metrics = write_metrics(search, run_finals(search, pool))
     finally:
         pool.close()
     observer.searched(folder, metrics)
