@@ -71,6 +71,18 @@ def test_answers_are_those_of_the_run(run, format):
     assert manifest["file"] in manifest["files"] and proof["milliseconds_per_sample"] > 0 and proof["bytes"] > 1000
 
 
+@pytest.mark.parametrize("run", ["anomaly-table"], indirect=True)
+def test_a_threshold_that_has_moved_is_the_one_exported(run, tmp_path):
+    path = run.folder / "threshold.json"
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, "threshold": before["scores"][len(before["scores"]) // 2]}))
+    try:
+        folder, manifest = tfpipelines.export(tfpipelines.load(run.folder), out=tmp_path / "moved", samples=100)
+    finally:
+        path.write_text(json.dumps(before))
+    assert manifest["threshold"] == before["scores"][len(before["scores"]) // 2] != before["threshold"] and manifest["proof"]["flips"] == 0
+
+
 @pytest.mark.slow
 def test_half_sized_numbers_in_every_task(run):
     proof = tfpipelines.export(run, "litert", "float16", samples=100).manifest["proof"]

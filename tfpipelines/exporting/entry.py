@@ -130,9 +130,9 @@ def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
     classes = getattr(served.answer, "classes", None)
     columns = ["score"] if classes is None else score_columns(classes)
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(("item", "text", "label", "predicted", "verdict"), str), keep_default_na=False)
+        table = pd.read_csv(path, dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False)
         values = table[columns].to_numpy("float64")
-        decisions = table["verdict" if classes is None else "predicted"]
+        decisions = [None] * len(table) if classes is None else table["predicted"]  # a threshold may be another one now
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged.", "Restore it, or train again.") from error
     return {item: (row if classes is not None else row[0], decision) for item, row, decision in zip(table["item"], values, decisions)}

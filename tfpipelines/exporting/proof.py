@@ -40,7 +40,7 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
 
     Args:
         replay: a `datasets.Replay`.
-        written: item -> answer and decision, from predictions.csv.
+        written: item -> answer and decision, from predictions.csv; None in place of a decision by what may have changed since.
 
     Raises:
         ExportError: if the model no longer says what the run has written.
@@ -52,7 +52,8 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
         outputs = {key: value.numpy()[0] for key, value in function(*feeds.values()).items()}
         decision = served.answer.decide(outputs[name])
         if item in written:
-            answer, decision = written[item]
+            answer, told = written[item]
+            decision = decision if told is None else told
             difference = float(np.abs(answer - outputs[name]).max() / served.answer.unit(answer))
             worst = max(worst, (difference, item))
             outputs[name] = answer
