@@ -14,7 +14,7 @@ import pytest
 from .conftest import ROOT
 
 HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
-LAYERS = {"cli": 9, "api": 8, "comparing": 7, "exporting": 7, "reporting": 7, "surfaces": 7, "tuning": 7, "result": 6, "route": 5, "tasks": 4, "training": 3, "datasets": 2, "models": 2, "evaluation": 2, "listing": 2, "unchanged": 2, "pages": 1, "versions": 2, "config": 1, "runs": 1, "console": 2, "printing": 1}
+LAYERS = {"cli": 9, "api": 8, "comparing": 7, "exporting": 7, "reporting": 7, "surfaces": 7, "tuning": 7, "result": 6, "route": 5, "tasks": 4, "training": 3, "datasets": 2, "models": 2, "evaluation": 2, "catalogue": 3, "listing": 2, "unchanged": 2, "pages": 1, "versions": 2, "config": 1, "runs": 1, "console": 2, "printing": 1}
 LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
 
 

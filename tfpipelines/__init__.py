@@ -16,7 +16,8 @@ __version__ = "0.1.0"
 __getattr__, __dir__, _names = attach(
     __name__,
     {
-        "api": ("CheckReport", "Run", "check", "list_pipelines", "load", "resume", "run", "tune"),
+        "api": ("CheckReport", "Run", "check", "load", "resume", "run", "tune"),
+        "catalogue": ("list_pipelines",),
         "comparing": ("compare",),
         "listing": ("list_runs",),
         "exporting": ("Exported", "export"),

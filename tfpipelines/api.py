@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import config
+from .catalogue import list_pipelines
 from .errors import ConfigError, DataError
 from .observer import Observer
 from .result import Run, verified_model
@@ -208,30 +209,6 @@ def load(path: str | Path) -> "Run | tuning.SearchResult":
 
         return tuning.SearchResult(folder)
     return Run(folder)
-
-
-def list_pipelines() -> list[dict[str, str]]:
-    """Name, task and description of every packaged pipeline."""
-    entries = []
-    for name in config.pipeline_names():
-        path = config.find_pipeline(name)
-        entries.append({"name": name, "task": str(config.read_yaml(path).get("task")), "description": config.description(path)})
-    return entries
-
-
-def list_backbones() -> list[dict[str, Any]]:
-    """Name, number of parameters, input size in pixels and origin of the weights of every backbone that has a name.
-
-    Where KerasHub is installed, its presets are among them; their input size is not known before they are loaded.
-    """
-    import importlib.util
-
-    entries = [{"name": entry.name, "parameters": entry.parameters, "size": entry.size, "origin": entry.origin} for entry in config.known_backbones()]
-    if importlib.util.find_spec("keras_hub") is not None:
-        from .models import hub_presets
-
-        entries += hub_presets()
-    return entries
 
 
 @dataclass(frozen=True)

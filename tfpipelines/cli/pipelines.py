@@ -17,12 +17,12 @@ def _list(terminal, what, folder):
         raise click.UsageError("--in goes with `list runs`.")
     if what == "runs":
         return _list_runs(terminal, "runs" if folder is None else folder)
-    from .. import api
+    from .. import catalogue
     from ..printing import print_table
 
     if what == "backbones":
         terminal.send_chatter_aside()
-        found = api.list_backbones()
+        found = catalogue.list_backbones()
         if terminal.results:
             rows = [[entry["name"], f"{entry['parameters']:,}" if entry["parameters"] else "", str(entry["size"] or ""), entry["origin"]] for entry in found]
             print_table(["backbone", "parameters", "input size", "weights"], rows)
@@ -30,7 +30,7 @@ def _list(terminal, what, folder):
         return {"backbones": found}
     from ..config import sample_names
 
-    entries, samples = api.list_pipelines(), sample_names()
+    entries, samples = catalogue.list_pipelines(), sample_names()
     if terminal.results:
         print_table(["pipeline", "task", "what it is"], [[entry["name"], entry["task"], entry["description"]] for entry in entries])
         click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")

@@ -109,6 +109,12 @@ class Threshold:
             return []
         return [float(edge) / count for edge in betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)]
 
+    def beside_the_promise(self, rate: float, count: int) -> str:
+        """Whether the share of alarms measured among `count` new normal samples is what the threshold promises, in words."""
+        low, high = self.expected(count)
+        where = "inside of" if low <= rate <= high else "OUTSIDE of"
+        return f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), {where} the {low:.3f} to {high:.3f} that so many may show (95%)" + ("" if low <= rate <= high else ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others")
+
     def facts(self) -> dict[str, Any]:
         """For metrics.json: all but the scores."""
         return {"threshold": self.threshold, "false_alarm_rate": self.false_alarm_rate, "interval": self.interval, "samples": len(self.scores), "unit": self.unit, "source": self.source}

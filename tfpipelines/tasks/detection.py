@@ -270,7 +270,8 @@ class Detection(Task):
         figures["samples"], figures["about"] = len(rows), []
         normal = int((~anomalous).sum())
         if normal:
-            figures["about"].append(self._beside_the_promise(figures, threshold, normal))
+            figures["test_interval"] = threshold.expected(normal)
+            figures["about"].append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal))
         if not known.all():
             alarms = threshold.alarms(scores[~known])
             figures["test"]["alarm_rate"] = float(alarms.mean())
@@ -291,13 +292,6 @@ class Detection(Task):
                 evaluation.plot_ranking(plots / "curves_roc_pr.png", anomalous, {self.pipeline.model.name: told, **beside}, threshold.threshold)
         figures["test"] |= self._more(model, threshold, samples, rows, scores, plots)
         return figures
-
-    def _beside_the_promise(self, figures: dict[str, Any], threshold, normal: int) -> str:
-        """Whether the measured rate of false alarms is what the threshold promises, in words and as `test_interval`."""
-        low, high = figures["test_interval"] = threshold.expected(normal)
-        rate = figures["test"]["false_alarm_rate"]
-        where = "inside of" if low <= rate <= high else "OUTSIDE of"
-        return f"measured: {round(rate * normal)} of {normal} normal {self.unit}s gave an alarm ({rate:.3f}), {where} the {low:.3f} to {high:.3f} that so many may show (95%)" + ("" if low <= rate <= high else ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others")
 
     def _beside(self, samples, training: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Scores of the rows by methods that need no training, {name: float (rows,)}."""
