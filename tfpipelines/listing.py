@@ -46,13 +46,13 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
 def _entry(path: Path) -> dict[str, Any] | None:
     """What a folder says of itself; None if it is no run's."""
     try:
-        if not os.path.lexists(path / "status.json"):
+        if not (os.path.lexists(path / "status.json") or (path / "pipeline.yaml").is_file()):
             return None
         changed = path.stat().st_mtime
     except OSError:  # not to be looked into
         return None
     status = _mapping(path / "status.json")
-    state = _state(path, status)
+    state = state_of(path, status)
     metrics = _mapping(path / "metrics.json")
     began = _instant(status.get("started"))
     return {
@@ -71,7 +71,8 @@ def _entry(path: Path) -> dict[str, Any] | None:
     }
 
 
-def _state(path: Path, status: dict[str, Any]) -> str:
+def state_of(path: Path, status: dict[str, Any]) -> str:
+    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status` is the content of status.json."""
     state = status.get("state")
     if state not in STATES:
         return DAMAGED

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from .errors import ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -63,7 +65,7 @@ def resource_error(error: OSError, path: Path) -> ResourceError:
     text = str(error)
     full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)  # h5py puts it into the text
     if full:
-        return ResourceError(f"The disk is full or its quota used up while writing {path}.", "Free some space, then `tfpipe resume` the run.")
+        return ResourceError(f"The disk is full or its quota used up while writing {path}.", "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.")
     return ResourceError(f"{path} cannot be written: {error.strerror or text}.", "Check that the folder is there and may be written.")
 
 
@@ -202,8 +204,11 @@ class RunFolder:
                 file.truncate(0)
 
     def _remove_leftovers(self) -> None:
-        """Temporary files of a process that died while writing."""
+        """Temporary files and folders of processes that died while writing."""
         for leftover in self.path.rglob(f"{TEMPORARY}*"):
+            owner = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
+            if owner.isdecimal() and int(owner) != os.getpid() and psutil.pid_exists(int(owner)):
+                continue
             shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
     def as_new_run(self) -> str:

@@ -1,12 +1,16 @@
 """Numbered folders that appear whole or not at all."""
 
+import errno
 import os
 import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import ResourceError
 from .runs import TEMPORARY, fsync_folder, resource_error
+
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 class NewVersion:
@@ -26,12 +30,14 @@ class NewVersion:
     """
 
     def __init__(self, parent: Path):
-        self.parent, self.path, self.final = parent, parent / f"{TEMPORARY}{os.getpid()}-version", parent
+        self.parent, self.path, self.final = parent, parent, parent
 
     def __enter__(self) -> "NewVersion":
         self._made = [folder for folder in (self.parent, *self.parent.parents) if not folder.exists()]
         try:
-            self.path.mkdir(parents=True)
+            self.parent.mkdir(parents=True, exist_ok=True)
+            self.path = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=self.parent))
+            self.path.chmod(0o777 & ~_umask())
         except OSError as error:
             self._clear()
             raise ResourceError(f"{self.parent} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
@@ -57,14 +63,24 @@ class NewVersion:
         while True:
             number += 1
             self.final = self.parent / str(number)
-            with suppress(FileExistsError, NotADirectoryError):
-                self.final.mkdir()  # nobody else takes it now; an empty folder may be replaced
-                os.replace(self.path, self.final)
+            try:
+                os.rename(self.path, self.final)
                 break
+            except OSError as error:
+                if error.errno not in _TAKEN:
+                    raise
         fsync_folder(self.parent)
 
     def _clear(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        if self.path != self.parent:
+            shutil.rmtree(self.path, ignore_errors=True)
         for folder in self._made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _umask() -> int:
+    """The permissions that new files do not get."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -16,6 +16,20 @@ from tfpipelines.runs import read_json, write_json
 from .conftest import answer, rows_of, write_run
 
 
+def twin(folder, tmp_path):
+    """A copy of a run under another name."""
+    return shutil.copytree(folder, tmp_path / f"twin-of-{folder.name}")
+
+
+def test_one_run_twice_is_no_comparison_and_a_copy_is_told(pair, tmp_path):
+    for same in (pair[0], pair[0].parent / ".." / pair[0].parent.name / pair[0].name):
+        with pytest.raises(ConfigError, match="named twice"):
+            tfpipelines.compare([pair[0], same])
+    (pair[0] / "model.keras").write_bytes(b"model")
+    assert any("the same model file" in line for line in tfpipelines.compare([pair[0], twin(pair[0], tmp_path)])["about"])
+    assert not any("the same model file" in line for line in tfpipelines.compare(pair)["about"])
+
+
 @pytest.mark.parametrize("name", ["one", "small", "rows-one", "several"])
 def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
     (side,) = open_sides([trained[name]])
@@ -26,8 +40,8 @@ def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
         assert value == pytest.approx(side.metrics["test"][figure], abs=2e-6), figure
 
 
-def test_figures_of_folds_are_those_of_their_folds(trained):
-    result = tfpipelines.compare([trained["folds"], trained["folds"]])
+def test_figures_of_folds_are_those_of_their_folds(trained, tmp_path):
+    result = tfpipelines.compare([trained["folds"], twin(trained["folds"], tmp_path)])
     (side,) = open_sides([trained["folds"]])
     shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in side.parts]
     assert len(shares) == 2 and result["rows"] == sum(shares)
@@ -66,9 +80,9 @@ def test_better_is_told_from_worse(pair):
     assert "p_corrected" not in test["mcnemar"]
 
 
-def test_three_runs_are_corrected_for(pair):
+def test_three_runs_are_corrected_for(pair, tmp_path):
     plain = tfpipelines.compare(pair)["tests"][0]
-    result = tfpipelines.compare([*pair, pair[1]])
+    result = tfpipelines.compare([*pair, twin(pair[1], tmp_path)])
     first, second = result["tests"]
     assert first["figures"]["accuracy"]["p_corrected"] == pytest.approx(2 * first["figures"]["accuracy"]["p"]) == pytest.approx(2 * plain["figures"]["accuracy"]["p"])
     assert second["mcnemar"]["p_corrected"] == pytest.approx(2 * plain["mcnemar"]["p"])
@@ -210,8 +224,8 @@ def test_detectors_are_compared_by_verdicts(trained):
     assert test["figures"].keys() == result["metrics"]["test"].keys() >= {"roc_auc", "false_alarm_rate"}
 
 
-def test_several_labels_a_row_are_compared_whole(trained):
-    (test,) = tfpipelines.compare([trained["several"], trained["several"]])["tests"]
+def test_several_labels_a_row_are_compared_whole(trained, tmp_path):
+    (test,) = tfpipelines.compare([trained["several"], twin(trained["several"], tmp_path)])["tests"]
     table = pd.read_csv(trained["several"] / "predictions.csv", keep_default_na=False)
     assert test["mcnemar"]["both_right"] == (table["label"] == table["predicted"]).sum() and {"hamming_loss", "average_precision", "ece"} <= test["figures"].keys()
 

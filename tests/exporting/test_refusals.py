@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import string
 import subprocess
 import sys
@@ -75,6 +76,32 @@ def test_a_model_that_answers_differently_is_not_exported(way, digit_run, tmp_pa
     assert sorted(digit_run.folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("wrong", ["classes", "p_value"])
+def test_what_is_said_beside_the_answer_is_proven_too(wrong, digit_run, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    from tfpipelines.models import ServedClasses, ServedScores
+
+    run, kind = digit_run, ServedClasses
+    if wrong == "p_value":
+        rows = ["data.limit=200", "train.epochs=1", "model.units=8", "model.latent=2", "evaluation.baselines=false", "evaluation.bootstrap=20"]
+        run, kind = tfpipelines.run("anomaly-table", rows, observer=Observer()), ServedScores
+    words = kind.with_words
+    monkeypatch.setattr(kind, "with_words", lambda self, outputs: {**(said := words(self, outputs)), wrong: said[wrong][..., ::-1] if wrong == "classes" else tf.zeros_like(said[wrong])})
+    with pytest.raises(ExportError, match=f"says a wrong {wrong}"):
+        tfpipelines.export(run, out=tmp_path / "export")
+
+
+def test_a_signal_leaves_nothing(digit_run, tmp_path, start):
+    process = start("export", digit_run.folder, "--out", tmp_path / "out")
+    for line in process.stderr:
+        if line.startswith("converting"):
+            process.send_signal(signal.SIGTERM)
+            break
+    process.communicate()
+    assert process.returncode == 143 and not (tmp_path / "out").exists()
+
+
 def test_whole_numbers_that_cost_too_much_are_refused(digit_run, tmp_path, monkeypatch):
     spoilt(litert, monkeypatch)
     with pytest.raises(ExportError, match="accuracy falls from"):
@@ -121,7 +148,9 @@ def test_data_that_moved_or_changed(digits, tmp_path, tfpipe):
     assert result.code == 3 and "photos does not exist" in result.err and "data.path" in result.err
     assert tfpipelines.export(run, overrides=[f"data.path={tmp_path / 'elsewhere'}"]).manifest["proof"]["flips"] == 0
     splits = pd.read_csv(run.folder / "splits.csv")
-    held_out = splits[splits["split"] == "test"]["item"].iloc[0]
+    lost, held_out = splits[splits["split"] == "test"]["item"].iloc[:2]
+    (tmp_path / "elsewhere" / lost).rename(tmp_path / "lost.png")
+    assert tfpipelines.export(run, overrides=[f"data.path={tmp_path / 'elsewhere'}"]).manifest["proof"]["missing"] == 1
     Image.fromarray(255 - np.asarray(Image.open(tmp_path / "elsewhere" / held_out))).save(tmp_path / "elsewhere" / held_out)
     with pytest.raises(DataError, match="no longer what they were") as caught:
         tfpipelines.export(run, overrides=[f"data.path={tmp_path / 'elsewhere'}"])
@@ -147,6 +176,10 @@ def test_numbered_folders_appear_whole(tmp_path):
     with pytest.raises(ValueError), NewVersion(tmp_path / "a" / "b"):
         raise ValueError
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["1", "2"]
+    with NewVersion(tmp_path / "c") as one, NewVersion(tmp_path / "c") as other:  # of one process
+        (one.path / "file").write_text("one")
+        (other.path / "file").write_text("other")
+    assert sorted((path.name, (path / "file").read_text()) for path in (tmp_path / "c").iterdir()) == [("1", "other"), ("2", "one")]
     (tmp_path / "taken").write_text("")
     with pytest.raises(ResourceError, match="cannot be made"), NewVersion(tmp_path / "taken" / "x"):
         pass
@@ -229,6 +262,6 @@ def test_the_vocabulary_file_is_all_that_ids_need(text_run, tmp_path):
 
 def test_the_command_prints_what_was_proven(digit_run, tmp_path, tfpipe):
     result = tfpipe("export", digit_run.folder, "--format", "litert", "--out", tmp_path / "out", "--samples", "20")
-    assert result.code == 0 and "20 held-out samples" in result.out and "flipped answers" in result.out and str(tmp_path / "out" / "1") in result.out
+    assert result.code == 0 and "20 held-out samples" in result.out and "flipped answers" in result.out and "out/1: model.tflite" in result.out
     result = tfpipe("export", digit_run.folder, "--format", "litert", "--out", tmp_path / "out", "--samples", "20", "--json")
     assert json.loads(result.out)["folder"] == str(tmp_path / "out" / "2")

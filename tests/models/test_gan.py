@@ -200,6 +200,7 @@ def everything():
     return [*gan.get_weights(), *(np.float32(logs[name][0]) for name in sorted(logs))]
 
 
+@pytest.mark.slow
 def test_jax_takes_the_same_steps(tmp_path):
     pytest.importorskip("jax")
     code = _JAX.format(root=str(ROOT), out=str(tmp_path / "jax.npz"))

@@ -271,3 +271,30 @@ def test_the_loss_surface_is_part_of_the_page_where_it_was_asked_for(real, tfpip
     result = tfpipe("report", folder, "--loss-surface", "--surface-points", "3", "--surface-samples", "16")
     assert result.code == 0 and len((folder / "loss_surface.csv").read_text().splitlines()) == 10
     assert "loss_surface.png" in checked(folder / "report.html").text
+
+
+def test_what_is_of_an_earlier_model_is_left_out_or_marked(made_up):
+    files = {"loss_surface.json": {"model_sha256": "old"}, "export/onnx/1/manifest.json": {"run": {"model_sha256": "old"}, "proof": {"samples": 5}}}
+    folder = made_up(files, pictures=("curves", "loss_surface"), model_sha256=["new", "old"])
+    report(folder.path)
+    page = checked(folder / "report.html")
+    assert "plots/loss_surface.png" in page.text and len([address for address in page.fetched if address.startswith("data:image")]) == 1 and "of an earlier model" in page.text
+    (folder / "loss_surface.json").write_text(json.dumps({"model_sha256": "new"}))
+    report(folder.path)
+    assert "one slice of a space" in checked(folder / "report.html").text
+
+
+def test_predictions_of_another_test_part_tell_nothing(made_up):
+    rows = "item,label,predicted,cat,dog\n1,cat,dog,0.2,0.8\n"
+    folder = made_up({"predictions.csv": rows, "data.json": {"classes": ["cat", "dog"], "rows": {"train": 9, "test": 3}}})
+    report(folder.path)
+    page = checked(folder / "report.html")
+    assert "predictions.csv (1 rows, and 3 of the test part)" in page.text and "told wrong" not in page.text
+
+
+def test_class_names_like_those_of_columns(made_up):
+    rows = "item,label,predicted,p_item,a|b\n7,item,a|b,0.25,0.75\n8,a|b,a|b,0.1,0.9\n"
+    folder = made_up({"predictions.csv": rows, "data.json": {"classes": ["item", "a|b"]}})
+    report(folder.path)
+    page = checked(folder / "report.html")
+    assert "1 of 2 test samples are told wrong" in page.text and "0.75" in page.text

@@ -131,7 +131,7 @@ def test_too_few_normal_samples_are_refused_before_training(tfpipe):
     assert "evaluation.false_alarm_rate=0.02" in result.err and not os.path.exists("runs/anomaly-1/model.keras")
 
 
-@pytest.mark.parametrize("network", ["dense", "conv", "vae"])
+@pytest.mark.parametrize("network", ["dense", "conv", pytest.param("vae", marks=pytest.mark.slow)])
 def test_every_network_of_images(network, digits):
     run = tfpipelines.run("anomaly-digits", [*QUICK, f"model.name={network}", "train.epochs=8", "data.normal=[1]", *(["model.distance=ssim"] if network != "vae" else [])], observer=Observer())
     assert run.metrics["test"]["roc_auc"] > 0.85 and "baselines" not in run.metrics
@@ -235,7 +235,7 @@ def test_pressure_gives_its_event_and_its_rate(pressure):
     assert hit["verdict"] == "anomaly" and hit["explanation"]["columns"][0]["column"] == "value" and 4176 <= int(hit["explanation"]["at"]) <= 4191
 
 
-@pytest.mark.parametrize("network", ["dense", "conv1d", "lstm", "gru"])
+@pytest.mark.parametrize("network", ["dense", "conv1d", pytest.param("lstm", marks=pytest.mark.slow), pytest.param("gru", marks=pytest.mark.slow)])
 def test_every_network_of_series(network, tmp_path):
     generator = np.random.default_rng(0)
     time = np.arange(900)

@@ -70,7 +70,7 @@ CASES = {
 SMALL = {**dict.fromkeys(("anomaly", "anomaly-digits", "anomaly-series", "anomaly-table"), ["evaluation.baselines=false"]), "backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"], "text-backbone": ["train.head_epochs=1"], **dict.fromkeys(("dcgan", "dcgan-emoji"), SMALL_GAN)}
 
 
-QUICK = ("dcgan", "image-cls", "text-cls")  # the others are slow ones where a test is of the route that they share
+QUICK = ("anomaly", "dcgan", "finetune", "image-cls", "text-cls")  # the others are slow ones where a test is of the route that they share
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -131,8 +131,8 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(case):
     json.loads((run.folder / "metrics.json").read_text())
 
 
-def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(case):
-    pipeline, overrides, raw = case
+def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(case_of_few):
+    pipeline, overrides, raw = case_of_few
     overrides = [*overrides, "train.epochs=2", "train.steps_per_execution=1"]
 
     class Stop(Observer):

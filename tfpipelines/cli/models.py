@@ -38,6 +38,7 @@ def evaluate(terminal, run, path, overrides, split, out):
 @click.option("--false-alarm-rate", type=float, metavar="RATE", help="Share of normal samples that are to give an alarm; default: as before.")
 def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     """Fit an anomaly detector's threshold to new normal data, without training."""
+    from .. import reporting
     from ..printing import finding_lines
     from ..result import open_run
 
@@ -45,6 +46,7 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
     result = loaded.recalibrate(path, false_alarm_rate, overrides)
+    reporting.report(loaded)
     for line in finding_lines(result["findings"], ("warning", "note")):
         terminal.messages.print(line)
     if terminal.results:

@@ -37,8 +37,8 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
 @click.argument("run")
 @click.option("--out", metavar="FILE", help="Write the page there, and no model card; default: report.html and README.md in the run folder.")
 @click.option("--loss-surface", is_flag=True, help="First measure the loss around the trained weights; the picture becomes part of the page.")
-@click.option("--surface-points", type=int, default=21, show_default=True, help="Of each of its two directions; odd.")
-@click.option("--surface-samples", type=int, default=512, show_default=True, help="Training samples that its loss is the mean of.")
+@click.option("--surface-points", type=int, metavar="N", help="Of each of its two directions, odd; default: 21.")
+@click.option("--surface-samples", type=int, metavar="N", help="Training samples that its loss is the mean of; default: 512.")
 def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     """Write a run or search as one HTML page that needs nothing beside it, and its model card.
 
@@ -47,11 +47,13 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     from .. import reporting
     from ..printing import plain_text
 
+    if not loss_surface and (surface_points is not None or surface_samples is not None):
+        raise click.UsageError("--surface-points and --surface-samples go with --loss-surface.")
     if loss_surface:
         from .. import surfaces
 
         terminal.send_chatter_aside()
-        surfaces.loss_surface(run, surface_points, samples=surface_samples, progress=lambda done, total: terminal.bar("loss surface", done, total, "points"), note=terminal.note)
+        surfaces.loss_surface(run, surface_points or 21, samples=surface_samples or 512, progress=lambda done, total: terminal.bar("loss surface", done, total, "points"), note=terminal.note)
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
@@ -76,15 +78,17 @@ def compare(terminal, runs, fail_if_worse, tolerance, html):
 
     if tolerance is not None and fail_if_worse is None:
         raise click.UsageError("--tolerance goes with --fail-if-worse METRIC.")
+    if html is not None:
+        comparing.require_file(html)
     error = None
     try:
         result = comparing.compare(runs, fail_if_worse=fail_if_worse, tolerance=tolerance or 0.0)
     except WorseError as caught:
         error, result = caught, caught.result
-    if html is not None:
-        comparing.write_page(html, result)
     if terminal.results:
         _print_comparison(comparing.tables_of(result), result["about"])
+    if html is not None:
+        comparing.write_page(html, result)
     if error:
         raise error
     return result

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "comparison": ("compare",),
-        "page": ("write_page",),
+        "page": ("require_file", "write_page"),
         "tables": ("tables_of",),
     },
 )

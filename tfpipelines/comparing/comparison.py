@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import config
 from ..errors import ConfigError, WorseError
+from ..runs import file_hash
 from .matching import matched
 from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
 from .rows import read_rows
@@ -56,6 +57,7 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         "resamples": 0,
         "tests": [],
     }
+    about += [f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it" for side in sides[1:] if _models(side) == _models(sides[0])]
     if sides[0].kind == GENERATOR:
         about += _about_generators(sides, len(rows[0].frame))
     else:
@@ -70,6 +72,11 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         error.result = result
         raise error
     return result
+
+
+def _models(side: Side) -> list[str]:
+    """Hashes of the model files; [side's own name] where there are none."""
+    return [file_hash(folder / "model.keras") for folder in side.parts if (folder / "model.keras").is_file()] or [str(side.folder)]
 
 
 def _direction(metric: str, sides: list[Side]) -> str:

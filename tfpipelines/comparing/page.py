@@ -3,9 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+from ..errors import ConfigError
 from ..pages import environment
 from ..runs import atomic_write
 from .tables import tables_of
+
+
+def require_file(path: str | Path) -> None:
+    """Refuses what no page can be written to.
+
+    Raises:
+        ConfigError: if it is a folder, or in none.
+    """
+    path = Path(path)
+    if path.is_dir() or not path.name or not path.parent.is_dir():
+        raise ConfigError(f"--html {path}: that is no file in a folder that exists.", "Name a file, such as compare.html.")
 
 
 def write_page(path: str | Path, result: dict[str, Any]) -> None:

@@ -46,11 +46,13 @@ def open_sides(paths: list[str | Path]) -> list[Side]:
     """The runs, in their order.
 
     Raises:
-        ConfigError: if one is no run folder, is a search, is not done or has no test part, or if their tasks are of different kinds.
+        ConfigError: if one is named twice, is no run folder, is a search, is not done or has no test part, or if their tasks are of different kinds.
         ArtifactError: if a file of one is missing or damaged.
     """
     folders = [RunFolder.open(path) for path in paths]
     sides = [_open(folder, name) for folder, name in zip(folders, _names([folder.path for folder in folders]))]
+    if len({folder.path for folder in folders}) < len(folders):
+        raise ConfigError("One run is named twice: there is nothing to compare it with.", "Name different run folders.")
     first = sides[0]
     for side in sides[1:]:
         if side.kind != first.kind:

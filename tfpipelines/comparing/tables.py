@@ -3,6 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
+from ..config import direction_of
 from ..errors import counted
 from ..printing import duration
 
@@ -110,13 +111,21 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Shown]:
     for test in result["tests"]:
         rows = []
         for name, entry in test["figures"].items():
-            rows.append([name, f"{entry['difference']:+.4f}", "{:+.4f} to {:+.4f}".format(*entry["interval"]), *_p_values(entry, corrected)])
+            rows.append([name, f"{entry['difference']:+.4f}{_better(name, entry['difference'])}", "{:+.4f} to {:+.4f}".format(*entry["interval"]), *_p_values(entry, corrected)])
         notes, counts = [], test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
             notes = [f"of {counted(sum(counts[name] for name in ('both_right', 'only_first', 'only_second', 'both_wrong')), 'row')} {counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, {counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"]
         tables.append(Shown(f"{names[test['run']]} less {names[0]}", ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])], rows, notes))
     return tables
+
+
+def _better(name: str, difference: float) -> str:
+    """Whether a difference is one for the better, where that is known."""
+    direction = direction_of(name)
+    if not direction or abs(difference) < 5e-5:
+        return ""
+    return " better" if (difference > 0) == (direction == "max") else " worse"
 
 
 def _p_values(entry: dict[str, Any], corrected: bool) -> list[str]:

@@ -15,12 +15,14 @@ class Replay:
     """Some samples.
 
     Args:
+        kind: of the samples, in the singular.
         items: what they are called in splits.csv and predictions.csv.
         truth: of each what it is (its class, its classes joined by |, normal or anomaly), None where that is not known.
         read: position -> the sample as the model file takes it, without the batch.
         missing: how many samples of these parts were not found.
     """
 
+    kind: str
     items: list[str]
     truth: list[str | None]
     read: Callable[[int], Any]
@@ -42,22 +44,28 @@ def replay(frame: pd.DataFrame, splits: pd.DataFrame, parts: tuple[str, ...], co
     Raises:
         DataError: if none of them is there any more, or some have another content.
     """
-    now = frame.drop_duplicates("item").set_index("item")
-    rows, lost, changed = [], 0, []
+    place = dict(zip(_keys(frame), frame.index))
+    contents = frame["fingerprint"].map("{:016x}".format) if "fingerprint" in frame and "fingerprint" in splits else None
+    keys, rows, lost, changed = _keys(splits), [], 0, []
     for part in parts:
-        wanted = splits[splits["split"] == part]
-        there = wanted["item"].isin(now.index).to_numpy()
-        found = wanted[there]
-        rows_of_part = frame.index.to_numpy()[frame["item"].map({item: place for place, item in enumerate(found["item"])}).notna().to_numpy()]
-        lost += int((~there).sum())
-        if "fingerprint" in now and "fingerprint" in found:
-            before = found.set_index("item")["fingerprint"]
-            after = now.loc[before.index, "fingerprint"].map("{:016x}".format)
-            changed += list(before.index[(before != after).to_numpy()])
-        rows += list(np.random.default_rng([seed, 5]).permutation(rows_of_part))
+        found = []
+        for number in np.flatnonzero(splits["split"] == part):
+            row = place.get(keys[number])
+            if row is None:
+                lost += 1
+                continue
+            found.append(row)
+            if contents is not None and contents.at[row] != splits["fingerprint"].iat[number]:
+                changed.append(keys[number][0])
+        rows += list(np.random.default_rng([seed, 5]).permutation(np.array(found, np.int64)))
     if changed:
         raise DataError(f"{len(changed)} of the samples that are to be replayed are no longer what they were.", "Bring the run's data back, or name where they are: data.path=PLACE.", changed[:10])
     if not rows and lost:
         raise DataError(f"None of the {lost} samples that are to be replayed is there any more.", "Bring the run's data back, or name where they are: data.path=PLACE.")
     chosen = frame.loc[rows[:count]]
-    return Replay(list(chosen["item"]), truth(chosen), lambda place: read(chosen.index[place]), lost)
+    return Replay("held-out sample", list(chosen["item"]), truth(chosen), lambda place: read(chosen.index[place]), lost)
+
+
+def _keys(table: pd.DataFrame) -> list[tuple[str, int]]:
+    """A key of each row: its item, and how many rows before it have the same."""
+    return list(zip(table["item"], table.groupby("item").cumcount()))

@@ -6,9 +6,8 @@ import pandas as pd
 from .columns import strongest_columns
 from .detection import detection_records
 from .multi_label import THRESHOLD
+from .score_names import score_columns
 from .words import strongest
-
-_COLUMNS = ("item", "text", "label", "predicted", "explanation", "error", "fold")
 
 
 def prediction_table(items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None, text=None, multi_label: bool = False) -> pd.DataFrame:
@@ -42,16 +41,6 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
     scores = np.where(failed[:, None], np.nan, scores)
     table = pd.concat([pd.DataFrame(columns, dtype=object), pd.DataFrame(scores, columns=names)], axis=1)
     return table.assign(error=list(errors)) if failed.any() else table
-
-
-def score_columns(classes: list[str]) -> list[str]:
-    """The column of each class: its name, with `p_` in front where that is the name of another column."""
-    names: list[str] = []
-    for name in classes:
-        while name in _COLUMNS or name in names or (name.startswith("p_") and name != classes[len(names)] and name in classes):
-            name = f"p_{name}"
-        names.append(name)
-    return names
 
 
 def to_csv(table: pd.DataFrame) -> str:

@@ -1,7 +1,9 @@
 """From a run to a folder with the exported model, its manifest and its proof."""
 
 import importlib
+import logging
 from collections.abc import Callable
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -13,6 +15,7 @@ from .. import __version__
 from ..errors import ArtifactError, ConfigError, ExportError
 from ..result import Run, open_run
 from ..runs import file_hash, now, write_json
+from ..training import StopSignals
 from ..versions import NewVersion
 from .proof import LIMITS, expected_of, judge, prove
 
@@ -75,28 +78,33 @@ def export(
     replay = task.replayed(splits, ("test", "validation"), samples)
     if not replay.items:
         raise ExportError("The run has held out no samples, so nothing can be proven.", "Train with data.validation or data.test above 0.")
-    said = expected_of(served, replay, _written(run, served))
-    calibration = _calibration(task, splits, served, way.WHOLE) if quantize == "int8" else None
+    if replay.missing:
+        note(f"{replay.missing} of the held-out samples are not there any more")
     limit = LIMITS[quantize] if tolerance is None else tolerance
+    said = expected_of(served, replay, _written(run, served), max(limit, LIMITS[None]))
+    calibration = _calibration(task, splits, served, way.WHOLE) if quantize == "int8" else None
     parent = Path(out) if out is not None else run.folder / "export" / "-".join([format, *([quantize] if quantize else [])])
-    with NewVersion(parent) as version:
+    with StopSignals() as stop, NewVersion(parent) as version:
         folder = version.path
         note(f"converting to {format}{f', {quantize}' if quantize else ''}")
         try:
-            way.write(served, folder, quantize, calibration)
+            with _loggers_as_before():
+                way.write(served, folder, quantize, calibration)
+            runtime = way.open_runtime(folder)
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # converters raise nearly every kind
+        except Exception as error:  # converters and runtimes raise nearly every kind
             raise ExportError(f"{run.pipeline.task} with {_network(run)} cannot be written as {format}: {' '.join(str(error).split())[-300:]}.", "Try another format.") from error
         if not way.WHOLE:
             for name, content in served.input.files().items():
                 (folder / name).write_text(content, encoding="utf-8")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         note(f"proving it by {len(replay.items)} samples")
-        proof = prove(served, way.open_runtime(folder), way.WHOLE, way.BATCH is None, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
+        proof = prove(served, runtime, way.WHOLE, way.BATCH is None, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
         judge(proof, quantize, limit)
         manifest = _manifest(run, way, served, format, quantize, proof | {"bytes": size}, folder)
         write_json(folder / MANIFEST, manifest)
+        stop.heed()
     return Exported(version.final, manifest)
 
 
@@ -125,7 +133,7 @@ def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
     path = run.folder / "predictions.csv"
     if not path.is_file():
         return {}
-    from ..evaluation.predictions import score_columns
+    from ..evaluation import score_columns
 
     classes = getattr(served.answer, "classes", None)
     columns = ["score"] if classes is None else score_columns(classes)
@@ -135,6 +143,8 @@ def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
         decisions = [None] * len(table) if classes is None else table["predicted"]  # a threshold may be another one now
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged.", "Restore it, or train again.") from error
+    once = ~table["item"].duplicated(keep=False)  # of rows with one name nothing tells which is which
+    table, values, decisions = table[once], values[once.to_numpy()], [decision for decision, alone in zip(decisions, once) if alone]
     return {item: (row if classes is not None else row[0], decision) for item, row, decision in zip(table["item"], values, decisions)}
 
 
@@ -151,7 +161,7 @@ def _manifest(run: Run, way, served, format: str, quantize: str | None, proof: d
     inputs = [{"name": name, "dtype": spec.dtype.name, "shape": [way.BATCH, *spec.shape[1:]]} for name, spec in served.input.specs(way.WHOLE).items()]
     outputs = [{"name": name, "meaning": text} for name, text in words.items() if strings or not text.startswith("string") and name != "p_value"]
     facts: dict[str, Any] = {"format": format, "quantize": quantize, "file": way.FILE, "task": run.pipeline.task, "network": _network(run), "created": now(), "tfpipelines": __version__}
-    facts["run"] = {"name": run.folder.name, "model_sha256": file_hash(run.folder / "model.keras")}
+    facts["run"] = {"name": run.folder.name, "state": run.status.get("state"), "model_sha256": file_hash(run.folder / "model.keras")}
     facts["signature"] = {"inputs": inputs, "outputs": outputs}
     facts["preprocessing"] = served.input.words(way.WHOLE)
     if hasattr(served.answer, "classes"):
@@ -163,7 +173,21 @@ def _manifest(run: Run, way, served, format: str, quantize: str | None, proof: d
 
 
 def _network(run: Run) -> str:
-    return run.pipeline.model.name if hasattr(run.pipeline.model, "name") else run.pipeline.model.backbone
+    """What the network is called; of a path its last part, since the rest is of one machine."""
+    return run.pipeline.model.name if hasattr(run.pipeline.model, "name") else Path(run.pipeline.model.backbone).name
+
+
+@contextmanager
+def _loggers_as_before():
+    """Puts back what converters do to the process' loggers."""
+    loggers = [logging.getLogger(name) for name in (None, "absl", "tf2onnx")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 def _installed(package: str) -> str | None:

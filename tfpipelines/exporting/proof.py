@@ -35,12 +35,14 @@ class Expected:
     truth: list[str | None] = field(default_factory=list)
 
 
-def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str | None]]) -> Expected:
+def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str | None]], limit: float) -> Expected:
     """What the run's own model says of the samples, and what the run has written of them where it has.
 
     Args:
         replay: a `datasets.Replay`.
         written: item -> answer and decision, from predictions.csv; None in place of a decision by what may have changed since.
+
+        limit: largest difference between the two.
 
     Raises:
         ExportError: if the model no longer says what the run has written.
@@ -59,8 +61,8 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
             outputs[name] = answer
         said.answers.append(outputs)
         said.decisions.append(decision)
-    if worst[0] > LIMITS[None]:
-        raise ExportError(f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}.", "Were the data, the model or the threshold changed since? Train again, or bring them back.")
+    if worst[0] > limit:
+        raise ExportError(f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}.", "Were the data or the model changed since, or was it trained on another device? Train again, bring them back, or allow more by --tolerance.")
     return said
 
 
@@ -87,11 +89,12 @@ def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, 
         outputs = _run(runtime, feeds)
         seconds.append(time.perf_counter() - began)
         apart = {key: _difference(served, outputs[key][0], value) for key, value in before.items()}
+        _require_words(served, outputs)
         differences.append(apart.pop(name))
         others = {key: max(others.get(key, 0.0), value) for key, value in apart.items()}
         told = outputs["predicted" if "predicted" in outputs else "verdict"][0].decode() if {"predicted", "verdict"} & set(outputs) else None
         decisions.append(told if told is not None else served.answer.decide(outputs[name][0]))
-    facts: dict[str, Any] = {"samples": len(said.items), "largest_difference": max(differences), "mean_difference": statistics.fmean(differences)}
+    facts: dict[str, Any] = {"samples": len(said.items), "of": replay.kind, "missing": replay.missing, "largest_difference": max(differences), "mean_difference": statistics.fmean(differences)}
     facts["worst_item"] = said.items[int(np.argmax(differences))]
     if others:
         facts["largest_difference_of_others"] = others
@@ -103,7 +106,9 @@ def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, 
             apart += [_difference(served, outputs[name][place], said.answers[row][name]) for place, row in enumerate(rows)]
         facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(apart)}
     changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
-    flips = [said.items[number] for number in changed if served.answer.margin(said.answers[number][name]) > ties]
+    tied = [number for number in changed if served.answer.margin(said.answers[number][name]) <= ties]
+    decisions = [said.decisions[number] if number in tied else decision for number, decision in enumerate(decisions)]
+    flips = [said.items[number] for number in changed if number not in tied]
     if said.decisions[0] is not None:
         facts |= {"flips": len(flips), "flipped_items": flips[:20], "ties": len(changed) - len(flips)}
         facts |= _accuracy(decisions, said, seed)
@@ -132,13 +137,20 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     else:
         remedy = "Export without --quantize, or allow more by --tolerance."
         if "accuracy" in facts:
-            good, told = facts["accuracy_loss"] <= limit, f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over {count} (allowed: {limit:g})"
+            good, told = facts["accuracy_loss"] <= limit, f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over {counted(facts['labelled'], 'label')} (95%: a loss of {facts['accuracy_loss_interval'][0]:.4f} to {facts['accuracy_loss_interval'][1]:.4f}; allowed: {limit:g})"
         elif "flips" in facts:
             good, told = flips / facts["samples"] <= limit, f"{flips} of {count} flip (allowed: {limit:.1%})"
         else:
             good, told = facts["mean_difference"] <= limit, f"by {facts['mean_difference']:.2g} on average (allowed: {limit:g})"
     if not good:
         raise ExportError(f"The exported model answers differently: {told}.", f"Nothing was left behind. {remedy}", details)
+
+
+def _require_words(served: Served, outputs: dict[str, np.ndarray]) -> None:
+    """Refuses what an export says beside its answer, where it does not follow from that: names of classes, p-values."""
+    for name, right in served.answer.beside(outputs[served.answer.name][0]).items():
+        if name in outputs and not (np.allclose(outputs[name][0], right, atol=1e-6) if isinstance(right, float) else [word.decode() for word in outputs[name][0]] == right):
+            raise ExportError(f"The exported model says a wrong {name}.", "Nothing was left behind. This should not happen: please report it.")
 
 
 def _run(runtime: Runtime, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -36,6 +36,10 @@ class ServedAnswer(ABC):
         """How far an answer is, in its unit, from one that another decision follows from; infinite where none does."""
         return float("inf")
 
+    def beside(self, values: np.ndarray) -> dict[str, Any]:
+        """What `with_words` has to say of one answer beside the decision, as numbers and lists of strings."""
+        return {}
+
     @abstractmethod
     def words(self) -> dict[str, str]:
         """What each output means."""
@@ -72,6 +76,9 @@ class ServedClasses(ServedAnswer):
         if self.multi_label:
             return "|".join(sorted(name for name, yes in zip(self.classes, values >= 0.5) if yes))
         return self.classes[int(values.argmax())]
+
+    def beside(self, values: np.ndarray) -> dict[str, Any]:
+        return {"classes": self.classes}
 
     def margin(self, values: np.ndarray) -> float:
         if self.multi_label:
@@ -115,6 +122,10 @@ class ServedScores(ServedAnswer):
 
     def decide(self, values: np.ndarray) -> str:
         return "normal" if float(values) <= self.threshold else "anomaly"
+
+    def beside(self, values: np.ndarray) -> dict[str, Any]:
+        count = len(self.calibration)
+        return {"p_value": (1.0 + count - int(np.searchsorted(self.calibration, float(values), "left"))) / (count + 1.0)}
 
     def margin(self, values: np.ndarray) -> float:
         return float(abs(float(values) - self.threshold) / self.unit(values))

@@ -111,7 +111,7 @@ def load_artifact(path: Path) -> LoadedArtifact:
             cannot follow (then both versions are named).
     """
     if path.is_symlink() or not path.is_file():
-        raise ArtifactError(f"{path} is not a regular file.", "Name a model.keras file on a local disk.")
+        raise ArtifactError(f"{path} is {'not a regular file' if path.exists() or path.is_symlink() else 'missing'}.", "Restore it, or name a model.keras file on a local disk.")
     metadata = _inspect(path)
     version = metadata.get("keras_version")
     try:

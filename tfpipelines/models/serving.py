@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from .answers import ServedAnswer
 from .artifact import core_of
-from .text_front import TextFront
+from .text_front import STRIPPED, TextFront
+
+_EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
 
 
 class ServedInput(ABC):
@@ -83,7 +85,7 @@ class ServedImages(ServedInput):
         colours = "grey (0.299 R + 0.587 G + 0.114 B)" if channels == 1 else "RGB"
         resize = f"{settings['filter']}{', antialiased' if settings['antialias'] else ''}, {settings['resize']}"
         return [
-            f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF orientation, palette expanded, transparent pixels on level {self.background}, no colour profile.",
+            f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF orientation, palettes expanded, CMYK and other colour spaces to RGB, 16-bit grey divided by 257, transparent pixels on level {self.background}, no colour profile.",
             f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels." if whole else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and round to whole levels: this the graph does not do.",
             "Scaling of levels is part of the graph.",
         ]
@@ -137,13 +139,15 @@ class ServedTexts(ServedInput):
 
     def _vocabulary(self) -> dict[str, Any]:
         front = self.front
+        examples = [{"text": text, **{name: value[0].tolist() for name, value in self.feed(text, False).items()}} for text in _EXAMPLES]
         if not isinstance(front, TextFront):
             tokenizer = front.tokens.preprocessor.tokenizer
-            rule = "The id of a token is its place in `tokens` plus 1; 0 is padding. The tokenizer puts its own marks about a text."
-            return {"ids": {"rule": rule, "tokenizer": type(tokenizer).__name__, "settings": {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}, "max_length": front.tokens.max_length, "tokens": list(map(str, tokenizer.get_vocabulary()))}}
+            special = {name: int(value) + 1 for name in ("start_token_id", "end_token_id", "cls_token_id", "sep_token_id", "pad_token_id", "unk_token_id", "mask_token_id") if isinstance(value := getattr(tokenizer, name, None), (int, np.integer))}
+            rule = "Cut as the named tokenizer of KerasHub does, its marks about the text included; the id of a token is its place in `tokens` plus 1, 0 is padding. `special` are ids so counted; keep max_length of them, the marks included."
+            return {"examples": examples, "ids": {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special, "settings": {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}, "max_length": front.tokens.max_length, "tokens": list(map(str, tokenizer.get_vocabulary()))}}
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
-        rule = "Standardize (ASCII alone), split, join neighbours with a space to n-grams where `ngrams` names lengths, shorter ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; keep the first max_length."
-        tables: dict[str, Any] = {"ids": {"rule": rule, **cut(front.cutter), "max_length": front.max_length, "tokens": ["[PAD]", "[UNK]", *front.vocabulary]}}
+        rule = "Standardize: lower the letters A to Z, remove the characters of `strips`, each as its setting says. Split at ASCII whitespace (space, tab, line feed, vertical tab, form feed, carriage return) or into characters. Join neighbours with a space to n-grams where `ngrams` names lengths, shorter ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; keep the first max_length; a text without a token is the one id 1."
+        tables: dict[str, Any] = {"examples": examples, "ids": {"rule": rule, **cut(front.cutter), "strips": STRIPPED, "max_length": front.max_length, "tokens": ["[PAD]", "[UNK]", *front.vocabulary]}}
         if front.wide:
             rule = "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's `tokens` plus the part's `first`, that of an unknown one 0; keep the first max_length of each part; end with a 0."
             parts, first = [], 2

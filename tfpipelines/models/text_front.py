@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 _PUNCTUATION = r'[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']'  # what Keras strips
+STRIPPED = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"  # the same, as characters
 _BATCH = 4096
 FIRST = 2  # id of the first name of a vocabulary
 

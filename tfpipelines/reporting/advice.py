@@ -92,7 +92,7 @@ def _of_state(facts: Facts) -> Iterator[Advice]:
     elif facts.state == "interrupted":
         yield Advice("interrupted", "It was stopped before its end: go on from the last checkpoint.", f"tfpipe resume {quoted(whole)}")
     else:
-        yield Advice("unfinished", f"status.json says {facts.state}. If no process works on it any more, go on from the last checkpoint.", f"tfpipe resume {quoted(whole)}")
+        yield Advice("unfinished", "It was killed: go on where it was." if facts.state == "killed" else f"It is {facts.state}. If no process works on it any more, go on where it was.", f"tfpipe resume {quoted(whole)}")
 
 
 def _of_findings(facts: Facts) -> Iterator[Advice]:
@@ -172,7 +172,7 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
         if field(facts, "evaluation.calibrate") is False:
             yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation part.", _again(facts, "evaluation.calibrate=true", start=facts.has_model))
         else:
-            yield Advice("miscalibrated", f"{text} The temperature was fitted on {count(facts.data.rows.get('validation', 0))} validation samples; more of them, or some that are more like the test, would fit it better.")
+            yield Advice("miscalibrated", f"{text} {_fitted(facts)}More validation samples, or some that are more like the test, would fit a temperature better.")
 
 
 def _of_classes(facts: Facts) -> Iterator[Advice]:
@@ -191,7 +191,8 @@ def _of_classes(facts: Facts) -> Iterator[Advice]:
 
 def _of_detector(facts: Facts) -> Iterator[Advice]:
     rate, expected = facts.metrics.parts.get("test", {}).get("false_alarm_rate"), facts.metrics.test_interval
-    if rate is not None and expected and not expected[0] <= rate <= expected[1]:
+    moved = facts.metrics.threshold_now not in (None, facts.metrics.threshold.get("threshold"))
+    if rate is not None and expected and not expected[0] <= rate <= expected[1] and not moved:
         text = f"{percent(rate)} of the normal test samples gave an alarm; by the held-out ones it would be {percent(expected[0])} to {percent(expected[1])} (95%): they are not alike. Fit the threshold to normal samples like those that it will meet."
         yield Advice("false_alarms", text, f"tfpipe recalibrate {quoted(facts.shown)} PATH")
     normal = sum(facts.data.counts.get("train", {}).values())
@@ -212,3 +213,9 @@ def _of_folds(facts: Facts) -> Iterator[Advice]:
     spread = facts.metrics.spread.get("test", {}).get("accuracy", {})
     if facts.kind == "folds" and spread.get("std", 0.0) > SPREAD:
         yield Advice("folds_differ", f"Test accuracy differs between folds by a standard deviation of {figure(spread['std'])} (limit {SPREAD:g}), {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would have told little. More data would make it steadier.")
+
+
+def _fitted(facts: Facts) -> str:
+    """On how many samples the temperature was fitted, where there is one and that is known."""
+    number = facts.data.rows.get("validation")
+    return f"The temperature was fitted on {count(number)} validation samples. " if number and facts.metrics.temperature not in (None, 1.0) else ""

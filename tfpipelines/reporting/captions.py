@@ -9,6 +9,7 @@ CAPTIONS = {  # file name without its ending: (where, what is seen)
     "confusion_matrix": (RESULTS, "Confusion matrix of the test part: rows are true classes, columns predicted ones. What lies off the diagonal are mistakes."),
     "per_label": (RESULTS, "Precision, recall and f1 of each label in the test part, the worst f1 at the bottom."),
     "reliability": (RESULTS, "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal mean that the model is surer than it should be."),
+    "loss_surface": (TRAINING, "The loss around the trained weights along two random directions, each filter as long as the trained one (Li et al. 2018). It is one slice of a space of many dimensions."),
     "scores": (RESULTS, "Histogram of scores of normal and anomalous samples, with the threshold. The less the groups overlap, the better they are told apart."),
     "curves_roc_pr": (RESULTS, "ROC curve and precision-recall curve of the model and of the methods beside it. Nearer to the upper left, or upper right, corner is better."),
     "mistakes": (FAILURES, "The most confident mistakes of the test part, the surest first: what each was taken for, with what probability, and its file or row. Wrong labels are often among them."),

@@ -39,7 +39,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "reason": values.text(facts.status.get("reason")),
         "details": _details(facts),
         "classes": listed(facts.data.classes, _MOST_CLASSES) if facts.schema is not None and facts.schema.hub_task.endswith("classification") else "",
-        "data": [(name, text) for name, text in (("source", _source(facts)), ("content hash (SHA-256)", facts.data.content_hash), *facts.data.source.items()) if text],
+        "data": [(name, text) for name, text in (("source", _source(facts)), ("content hash (SHA-256)", facts.data.content_hash), *((name, _without_folders(text)) for name, text in facts.data.source.items())) if text],
         "counts": tables.counts_table(facts),
         "figures": tables.figures_table(facts),
         "calibration": tables.calibration(facts),
@@ -78,13 +78,18 @@ def metadata(facts: Facts) -> dict[str, Any]:
 
 
 def _source(facts: Facts) -> str:
-    """What the data are called: of a path its last part, since the rest is of one machine and may tell more than it should."""
-    return facts.data.path if facts.data.path.startswith("sample:") else Path(facts.data.path).name
+    """What the data are called."""
+    return _without_folders(facts.data.path)
+
+
+def _without_folders(name: str) -> str:
+    """Of a path the last part, since the rest is of one machine and may tell more than it should."""
+    return Path(name).name if "/" in name and "://" not in name and not name.startswith(("sample:", "package:")) else name
 
 
 def _details(facts: Facts) -> list[tuple[str, str]]:
     fields = facts.section("model")
-    network = ", ".join(f"{name} {values.text(entry)}" for name, entry in fields.items() if name in ("backbone", "depth") and values.text(entry))
+    network = ", ".join(f"{name} {_without_folders(values.text(entry))}" for name, entry in fields.items() if name in ("backbone", "depth") and values.text(entry))
     versions = values.mapping(facts.environment.get("versions"))
     told = [
         ("made by", f"tfpipelines {values.text(versions.get('tfpipelines')) or __version__}, pipeline {facts.name}, task {facts.task}"),

@@ -66,6 +66,7 @@ class Metrics:
     spread: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     about: list[str] = field(default_factory=list)
     threshold: dict[str, Any] = field(default_factory=dict)
+    threshold_now: float | None = None
     test_interval: tuple[float, float] | None = None
     temperature: float | None = None
     samples: float | None = None
@@ -109,7 +110,8 @@ class Facts:
         pages: names of other files there that are for reading.
         words: `title` and `entries` of plots/mistakes.json.
         parts: folds or final runs.
-        exports: {folder: content of its manifest.json} of what `tfpipe export` has made.
+        exports: {folder: content of its manifest.json} of what `tfpipe export` has made; `outdated` is added, whether of an earlier model.
+        outdated: names of pictures that are of an earlier model.
         has_model: whether there is a model.keras.
         damaged: names of files that cannot be read.
     """
@@ -132,6 +134,7 @@ class Facts:
     words: dict[str, Any]
     parts: list[Part]
     exports: dict[str, dict[str, Any]]
+    outdated: list[str]
     has_model: bool
     damaged: list[str]
 

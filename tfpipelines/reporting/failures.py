@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..evaluation.score_names import score_columns
 from ..runs import read_json
 from . import values
 
@@ -21,6 +22,7 @@ class Failures:
         of: samples looked at.
         pairs: (true class, taken for, how often), the most frequent first.
         samples: (item, what it is, what was said, how surely) of the clearest ones.
+        rows: of predictions.csv that were read.
         cut: whether predictions.csv has more rows than were looked at.
     """
 
@@ -28,6 +30,7 @@ class Failures:
     of: int = 0
     pairs: list[tuple[str, str, int]] = field(default_factory=list)
     samples: list[tuple[str, str, str, str]] = field(default_factory=list)
+    rows: int = 0
     cut: bool = False
 
 
@@ -41,24 +44,27 @@ def read_failures(folder: Path, path: Path) -> Failures:
     rows = values.rows_of(path, _MOST_ROWS + 1)
     cut, rows = len(rows) > _MOST_ROWS, rows[:_MOST_ROWS]
     if rows and {"label", "predicted"} <= rows[0].keys():
-        return _of_classifier(rows, cut)
+        data = values.mapping(read_json(folder / "data.json"))
+        return _of_classifier(rows, cut, values.texts(data.get("classes")), data.get("multi_label") is True)
     if rows and {"label", "verdict", "p_value"} <= rows[0].keys():
         normal = values.texts(values.mapping(read_json(folder / "data.json")).get("normal"))
         return _of_detector(rows, cut, set(normal)) if normal else Failures()
     return Failures()
 
 
-def _of_classifier(rows: list[dict[str, str]], cut: bool) -> Failures:
-    wrong = [row for row in rows if set(row.get("label", "").split("|")) != set(row.get("predicted", "").split("|"))]
+def _of_classifier(rows: list[dict[str, str]], cut: bool, classes: list[str], several: bool) -> Failures:
+    names = lambda text: set(text.split("|")) if several else {text}
+    columns = dict(zip(classes, score_columns(classes)))
+    wrong = [row for row in rows if names(row.get("label", "")) != names(row.get("predicted", ""))]
     pairs = Counter((row.get("label", ""), row.get("predicted", "")) for row in wrong)
-    by_surety = sorted(((_confidence(row), row) for row in wrong), key=lambda entry: -entry[0])[:_SAMPLES]
+    by_surety = sorted(((_confidence(row, [columns.get(name, name) for name in names(row.get("predicted", ""))]), row) for row in wrong), key=lambda entry: -entry[0])[:_SAMPLES]
     samples = [(row.get("item", ""), row.get("label", ""), row.get("predicted", ""), f"{share:.2f}" if share else "") for share, row in by_surety]
-    return Failures(len(wrong), len(rows), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, cut)
+    return Failures(len(wrong), len(rows), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, len(rows), cut)
 
 
-def _confidence(row: dict[str, str]) -> float:
+def _confidence(row: dict[str, str], columns: list[str]) -> float:
     """The probability of the predicted class; of several, the largest; 0 where it is not told."""
-    found = [values.parsed(row.get(name, row.get(f"p_{name}"))) for name in row.get("predicted", "").split("|")]
+    found = [values.parsed(row.get(name)) for name in columns]
     return max((share for share in found if share is not None), default=0.0)
 
 
@@ -70,4 +76,4 @@ def _of_detector(rows: list[dict[str, str]], cut: bool, normal: set[str]) -> Fai
     misses = sorted((row for row in wrong if row.get("verdict") == "normal"), key=lambda row: values.parsed(row.get("score")) or 0.0)
     shown = [*alarms[: _SAMPLES // 2], *misses[: _SAMPLES // 2]]
     samples = [(row.get("item", ""), row["label"], row.get("verdict", ""), f"score {row.get('score', '')}, p = {row.get('p_value', '')}") for row in shown]
-    return Failures(len(wrong), len(known), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, cut)
+    return Failures(len(wrong), len(known), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, len(rows), cut)

@@ -17,7 +17,7 @@ from .words import command, count, figure, listed, quoted, samples, seconds
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
 _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
-_STATES = {"interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way, or was killed."}
+_STATES = {"interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way.", "killed": "It was killed."}
 
 
 def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
@@ -28,6 +28,7 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
     notes = [f"The pictures together would make this page too large, so these are shrunk: {listed(shrunk)}."] if shrunk else []
     notes += [f"These pictures cannot be read and are left out: {listed(bad)}."] if bad else []
     notes += [f"These files cannot be read, so what they would tell is missing: {listed(facts.damaged)}."] if facts.damaged else []
+    notes += [f"This is of an earlier model and left out: {listed(facts.outdated)}. `tfpipe report --loss-surface` makes it anew."] if facts.outdated else []
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
     content["contents"] = _contents(facts, content)
     html = environment(Path(__file__).parent, TEMPLATES).get_template("report.html.j2").render(content)

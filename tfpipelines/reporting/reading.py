@@ -5,11 +5,12 @@ from typing import Any
 
 import yaml
 
+from ..listing import state_of
 from ..runs import RunFolder, read_json
 from ..tasks import SCHEMAS
 from . import values
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
-from .failures import read_failures
+from .failures import Failures, read_failures
 from .pictures import KINDS
 
 _MOST_EPOCHS = 20_000
@@ -33,6 +34,13 @@ def read_facts(folder: RunFolder) -> Facts:
         data = _data(values.mapping(read_json(folder / "fold-0" / "data.json")))
     else:
         data = _data(content("data.json"))
+    if status.get("state") == "running":
+        status["state"] = state_of(folder.path, status)
+    failures = read_failures(folder.path, folder.path / "predictions.csv")
+    if kind == "run" and failures.total is not None and not failures.cut and data.rows.get("test") not in (None, failures.rows):
+        damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test part)")
+        failures = Failures()
+    outdated = [path for path in ("plots/loss_surface.png",) if (folder / path).is_file() and not _of_model(values.mapping(read_json(folder / "loss_surface.json")), status)]
     plots = sorted(path for path in (folder / "plots").glob("*") if path.is_file() and not path.is_symlink() and not path.name.startswith("."))
     task = values.text(pipeline.get("task")) or values.text(status.get("task"))
     return Facts(
@@ -48,12 +56,13 @@ def read_facts(folder: RunFolder) -> Facts:
         metrics=_metrics(metrics, folder.path),
         search=_search(metrics, folder.path) if kind == "search" else Search(),
         history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
-        failures=read_failures(folder.path, folder.path / "predictions.csv"),
-        pictures=[path for path in plots if path.suffix.lower() in KINDS],
+        failures=failures,
+        pictures=[path for path in plots if path.suffix.lower() in KINDS and path.relative_to(folder.path).as_posix() not in outdated],
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
         words=_words(content("plots/mistakes.json")),
         parts=_parts(folder.path, kind),
-        exports=_exports(folder.path),
+        exports=_exports(folder.path, status),
+        outdated=outdated,
         has_model=(folder / "model.keras").is_file(),
         damaged=damaged,
     )
@@ -109,6 +118,7 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
         spread={part: rows for part, rows in spread.items() if rows},
         about=values.texts(content.get("about")),
         threshold=values.mapping(content.get("threshold")),
+        threshold_now=values.number(values.mapping(read_json(folder / "threshold.json")).get("threshold")),
         test_interval=interval.get("rate"),
         temperature=values.number(content.get("temperature")),
         samples=values.number(content.get("samples")),
@@ -154,6 +164,13 @@ def _parts(folder: Path, kind: str) -> list[Part]:
     return found
 
 
-def _exports(folder: Path) -> dict[str, dict[str, Any]]:
+def _of_model(facts: dict[str, Any], status: dict[str, Any]) -> bool:
+    """Whether something was made of the model that the folder has now."""
+    now = values.texts(status.get("model_sha256"))
+    return not now or facts.get("model_sha256") == now[0]
+
+
+def _exports(folder: Path, status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     paths = [path for path in sorted(folder.glob("export/*/*/manifest.json")) if path.parent.name.isdecimal()]
-    return {path.parent.relative_to(folder).as_posix(): manifest for path in paths if (manifest := values.mapping(read_json(path)))}
+    manifests = {path.parent.relative_to(folder).as_posix(): manifest for path in paths if (manifest := values.mapping(read_json(path)))}
+    return {place: {**manifest, "outdated": not _of_model(values.mapping(manifest.get("run")), status)} for place, manifest in manifests.items()}

@@ -138,7 +138,7 @@ def exports_table(facts: Facts) -> Table | None:
         loss = f"{proof['accuracy_loss']:+.4f}" if manifest.get("quantize") and "accuracy_loss" in proof else ""
         size = f"{proof['bytes'] / 1e6:.2f}" if "bytes" in proof else ""
         difference = f"{proof['largest_difference']:.1e}" if "largest_difference" in proof else ""
-        rows.append([place, count(proof.get("samples")), difference, count(proof.get("flips")), loss, figure(proof.get("milliseconds_per_sample")), size])
+        rows.append([place + (" (of an earlier model)" if manifest["outdated"] else ""), count(proof.get("samples")), difference, count(proof.get("flips")), loss, figure(proof.get("milliseconds_per_sample")), size])
     note = "Held-out samples went through the exported model in its own runtime, one at a time; manifest.json in each folder says all."
     return Table("Exports", ["folder", "samples", "largest difference", "flipped answers", "accuracy lost", "ms a sample", "MB"], rows, note) if rows else None
 
@@ -195,10 +195,13 @@ def calibration(facts: Facts) -> list[str]:
     temperature = facts.metrics.temperature
     if temperature is not None:
         way = "surer" if temperature > 1 else "less sure"
-        fitted = f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation part (Guo et al. 2017): before, the model was {way} than it should be." if temperature != 1 else "No temperature was fitted: probabilities are as the network gives them."
+        fitted = f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation part (Guo et al. 2017): before, the model was {way} than it should be." if temperature != 1 else "Probabilities are as the network gives them: no temperature was asked for, or none made them better on the validation part."
         lines.append(fitted)
     if "ece" in test:
         lines.append(f"On the test part confidence and accuracy differ by {figure(test['ece'])} on average (ece).")
     if (rate := values.number(facts.metrics.threshold.get("false_alarm_rate"))) is not None and not facts.metrics.about:
         lines.append(f"The threshold {figure(values.number(facts.metrics.threshold.get('threshold')))} is to give an alarm for {percent(rate)} of normal samples.")
+    now, then = facts.metrics.threshold_now, values.number(facts.metrics.threshold.get("threshold"))
+    if now is not None and then is not None and now != then:
+        lines.append(f"The threshold has been fitted or set anew since: it is {figure(now)} now. The figures and verdicts here are those of the threshold before, {figure(then)}.")
     return lines

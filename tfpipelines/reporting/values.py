@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-csv.field_size_limit(2**31 - 1)  # a text of any length is one field
+_LONGEST = 2**31 - 1  # characters of a field: a text of any length is one
 
 
 def number(value: Any) -> float | None:
@@ -51,6 +51,7 @@ def texts(value: Any) -> list[str]:
 def rows_of(path: Path, most: int) -> list[dict[str, str]]:
     """The first rows of a CSV file; [] if it is missing or is none."""
     rows: list[dict[str, str]] = []
+    before = csv.field_size_limit(_LONGEST)
     try:
         with open(path, encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
@@ -59,6 +60,8 @@ def rows_of(path: Path, most: int) -> list[dict[str, str]]:
                 rows.append({name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)})
     except (OSError, ValueError, csv.Error):
         return []
+    finally:
+        csv.field_size_limit(before)
     return rows
 
 

@@ -57,6 +57,8 @@ def filter_axes(layer: keras.Layer, variable: keras.Variable) -> tuple[int, ...]
         kept = {axis for axis, letter in enumerate(spec) if letter in output}
     else:
         kept = {rank - 1}
+    if all(variable.shape[axis] == 1 for axis in range(rank) if axis not in kept):  # an embedding of one number: a filter must not be one
+        kept = {rank - 1}
     return tuple(axis for axis in range(rank) if axis not in kept)
 
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from ..errors import ConfigError, DataError, TfpipelinesError, counted
 from ..result import Result, Run
-from ..runs import RunFolder, atomic_write
+from ..runs import RunFolder, atomic_write, file_hash, write_json
 from ..tasks import new_task, task_class
 
 if TYPE_CHECKING:
     from ..training import Objective
 
-PICTURE, TABLE = Path("plots") / "loss_surface.png", Path("loss_surface.csv")  # in the run folder
+PICTURE, TABLE, FACTS = Path("plots") / "loss_surface.png", Path("loss_surface.csv"), Path("loss_surface.json")  # in the run folder
 _SPLITS = ("train", "validation", "test")
 _SAMPLING = 2  # number of the random stream that draws the samples; 0 and 1 are the directions
 
@@ -97,7 +97,7 @@ def loss_surface(
     inference mode: without regularization, dropout, augmentation, label smoothing and class weights. Of a variational
     autoencoder it is the negative ELBO with the mean code instead of a draw.
 
-    The data are read again, and must be those of the run. plots/loss_surface.png and loss_surface.csv are written, or
+    The data are read again, and must be those of the run. plots/loss_surface.png, loss_surface.csv and loss_surface.json are written, or
     replaced; model.keras is only read.
 
     Args:
@@ -142,6 +142,7 @@ def loss_surface(
     (folder / "plots").mkdir(exist_ok=True)
     atomic_write(folder / TABLE, surface.to_csv())
     plot_surface(folder / PICTURE, surface)
+    write_json(folder / FACTS, {**surface.facts(), "model_sha256": file_hash(folder / "model.keras")})
     return surface
 
 
