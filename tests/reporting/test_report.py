@@ -298,3 +298,12 @@ def test_class_names_like_those_of_columns(made_up):
     report(folder.path)
     page = checked(folder / "report.html")
     assert "1 of 2 test samples are told wrong" in page.text and "0.75" in page.text
+
+
+def test_a_cross_validation_tells_of_its_data_whatever_was_found(made_up):
+    data = {"path": "photos", "content_hash": "abc", "classes": ["cat", "dog"], "counts": {"train": {"cat": 5, "dog": 5}}, "findings": [{"severity": "warning", "message": "Few", "code": "few"}]}
+    whole = made_up({"data.json": {"findings": data["findings"]}, "fold-0/data.json": data, "fold-0/status.json": {"state": "done"}}, name="cv")
+    report(whole.path)
+    text = checked(whole / "report.html").text
+    assert "photos" in text and "abc" in text and "Samples by class and part" in text and text.count("Few.") == 1
+

@@ -30,13 +30,11 @@ def read_facts(folder: RunFolder) -> Facts:
     status, environment, metrics = content("status.json"), content("environment.json"), content("metrics.json")
     source, pipeline = _pipeline(folder.path, damaged)
     kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
-    if kind == "folds" and not (folder / "data.json").is_file():
-        data = _data(values.mapping(read_json(folder / "fold-0" / "data.json")))
-    else:
-        data = _data(content("data.json"))
+    first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
+    data = _data(values.mapping(read_json(first / "data.json")) if kind == "folds" and (first / "data.json").is_file() else content("data.json"))
     if status.get("state") == "running":
         status["state"] = state_of(folder.path, status)
-    failures = read_failures(folder.path, folder.path / "predictions.csv")
+    failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv")
     if kind == "run" and failures.total is not None and not failures.cut and data.rows.get("test") not in (None, failures.rows):
         damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test part)")
         failures = Failures()
