@@ -86,8 +86,7 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
         table.add_row(f"output {tensor['name']}", plain_text(tensor["meaning"]))
     table.add_section()
     lost = f", {proof['missing']} more are not there any more" if proof["missing"] else ""
-    replayed = counted(proof["samples"], *(("draw of noise", "draws of noise") if "noise" in proof["of"] else (proof["of"],)))
-    table.add_row("replayed", f"{replayed}{lost}; one at a time: {proof['milliseconds_per_sample']:.3g} ms each")
+    table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {proof['milliseconds_per_sample']:.3g} ms each")
     table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
     if "flips" in proof:
         ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""

@@ -267,7 +267,8 @@ def test_exports_and_their_proof_are_told(made_up):
 
 def test_the_loss_surface_is_part_of_the_page_where_it_was_asked_for(real, tfpipe):
     folder = real[0].folder
-    assert tfpipe("report", folder, "--loss-surface", "--surface-points", "4").code == 2
+    for words in (["--loss-surface", "--surface-points", "4"], ["--loss-surface", "--surface-points", "0"], ["--surface-points", "3"]):
+        assert tfpipe("report", folder, *words).code == 2
     result = tfpipe("report", folder, "--loss-surface", "--surface-points", "3", "--surface-samples", "16")
     assert result.code == 0 and len((folder / "loss_surface.csv").read_text().splitlines()) == 10
     assert "loss_surface.png" in checked(folder / "report.html").text

@@ -53,7 +53,8 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
         from .. import surfaces
 
         terminal.send_chatter_aside()
-        surfaces.loss_surface(run, surface_points or 21, samples=surface_samples or 512, progress=lambda done, total: terminal.bar("loss surface", done, total, "points"), note=terminal.note)
+        asked = {name: value for name, value in (("points", surface_points), ("samples", surface_samples)) if value is not None}
+        surfaces.loss_surface(run, **asked, progress=lambda done, total: terminal.bar("loss surface", done, total, "points"), note=terminal.note)
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)

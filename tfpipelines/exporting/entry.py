@@ -74,7 +74,7 @@ def export(
         way.require()
     model, task = run.model, run.own_task(overrides)
     served, splits = task.served(model), _splits(run)
-    note(f"replaying held-out samples through {run.folder.name}'s own model")
+    note(f"replaying samples through {run.folder.name}'s own model")
     replay = task.replayed(splits, ("test", "validation"), samples)
     if not replay.items:
         raise ExportError("The run has held out no samples, so nothing can be proven.", "Train with data.validation or data.test above 0.")

@@ -41,7 +41,6 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
     Args:
         replay: a `datasets.Replay`.
         written: item -> answer and decision, from predictions.csv; None in place of a decision by what may have changed since.
-
         limit: largest difference between the two.
 
     Raises:
@@ -70,11 +69,16 @@ def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, 
     """Replays the samples one by one, and some of them in batches; the facts for the manifest.
 
     Args:
-        ties: decisions that hang on less than this are none: a detector's threshold is itself the score of a sample.
         runtime: of the exported model.
         whole: whether it takes raw samples.
         several: whether it takes several of them at once.
+        replay: a `datasets.Replay`.
+        said: what the run says of its samples.
+        ties: decisions that hang on less than this are none: a detector's threshold is itself the score of a sample.
         seed: of the resamples for the interval.
+
+    Raises:
+        ExportError: if the model does not run, or says something beside its answer that does not follow from it.
     """
     name, seconds, differences, decisions = served.answer.name, [], [], []
     others: dict[str, float] = {}
@@ -103,7 +107,7 @@ def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, 
         apart = [0.0]
         for rows in batches:
             outputs = _run(runtime, {key: np.concatenate([held[row][key] for row in rows]) for key in held[0]})
-            apart += [_difference(served, outputs[name][place], said.answers[row][name]) for place, row in enumerate(rows)]
+            apart += [_difference(served, outputs[key][place], value) for place, row in enumerate(rows) for key, value in said.answers[row].items()]
         facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(apart)}
     changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
     tied = [number for number in changed if served.answer.margin(said.answers[number][name]) <= ties]

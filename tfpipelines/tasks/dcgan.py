@@ -300,7 +300,7 @@ class ImageGeneration(Task):
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
         noise, groups = self._painter(None).inputs(count, self.pipeline.seed + (2 if "train" in parts else 0))
         read = lambda place: (noise[place],) if groups is None else (noise[place], groups[place])
-        return datasets.Replay("draw of noise", [str(number) for number in range(count)], [None] * count, read)
+        return datasets.Replay("noise draw", [str(number) for number in range(count)], [None] * count, read)
 
     # --- details
     def _data(self, *names: str) -> dict[str, Any]:
