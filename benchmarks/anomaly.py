@@ -1,6 +1,7 @@
 """Measures the anomaly detection pipelines, and prints what the README says of them.
 
-    python benchmarks/anomaly.py digits     each class normal in turn, seeds 0, 1, 2, beside the baselines of the report and anomaly_pca.py
+    python benchmarks/anomaly.py digits     each class normal in turn, seeds 0, 1, 2, beside the baselines of the report
+                                            and anomaly_pca.py
     python benchmarks/anomaly.py samples    bricks, pressure, cells: figures of seeds 0, 1, 2, and the whole command
     python benchmarks/anomaly.py alarms     measured false-alarm rate on digits, bricks and pressure, seeds 0 to 9
     python benchmarks/anomaly.py scoring    milliseconds an image of the saved model beside the bare forward pass
@@ -48,7 +49,14 @@ def digits(peers: Path, rounds: int) -> None:
         for seed in range(3):
             scores = []
             for digit in range(10):
-                metrics = run("anomaly-digits", folder, f"data.normal=[{digit}]", f"seed={seed}", f"evaluation.baselines={seed == 0}", "evaluation.bootstrap=0")
+                metrics = run(
+                    "anomaly-digits",
+                    folder,
+                    f"data.normal=[{digit}]",
+                    f"seed={seed}",
+                    f"evaluation.baselines={seed == 0}",
+                    "evaluation.bootstrap=0",
+                )
                 scores.append(metrics["test"]["roc_auc"])
                 told.append(alarms_of(metrics))
                 for name, figures in metrics.get("baselines", {}).items():
@@ -59,7 +67,9 @@ def digits(peers: Path, rounds: int) -> None:
     report_quality("tfpipe run anomaly-digits", means)
     for name, scores in beside.items():
         report_quality(f"{name}, of the report", [round(statistics.mean(scores), 4)])
-    report_quality("anomaly_pca.py", [figure(timed([sys.executable, str(peers / "anomaly_pca.py")])[1], "mean_roc_auc")])
+    report_quality(
+        "anomaly_pca.py", [figure(timed([sys.executable, str(peers / "anomaly_pca.py")])[1], "mean_roc_auc")]
+    )
     _print_alarms("digits, 10 classes x 3 seeds", told)
 
 
@@ -74,20 +84,35 @@ def samples(peers: Path, rounds: int) -> None:
             for name, figures in results[0]["baselines"].items():
                 report_quality(f"{name}, roc_auc", [round(figures["roc_auc"], 4)])
         for pipeline in (*SAMPLES, "anomaly-digits"):
-            report(f"tfpipe run {pipeline}, the whole command", [tfpipe_run(pipeline, Path(folder))[0] for _ in range(rounds)])
+            report(
+                f"tfpipe run {pipeline}, the whole command",
+                [tfpipe_run(pipeline, Path(folder))[0] for _ in range(rounds)],
+            )
 
 
 def alarms(peers: Path, rounds: int) -> None:
     """How often the threshold cries wolf, beside what it promises."""
     with tempfile.TemporaryDirectory() as folder:
         for pipeline in ("anomaly-digits", "anomaly", "anomaly-series"):
-            _print_alarms(pipeline, [alarms_of(run(pipeline, folder, f"seed={seed}", "evaluation.baselines=false", "evaluation.bootstrap=0")) for seed in range(10)])
+            _print_alarms(
+                pipeline,
+                [
+                    alarms_of(
+                        run(pipeline, folder, f"seed={seed}", "evaluation.baselines=false", "evaluation.bootstrap=0")
+                    )
+                    for seed in range(10)
+                ],
+            )
 
 
 def _print_alarms(name: str, told: list[tuple[float, bool, bool]]) -> None:
     rates = [rate for rate, _, _ in told]
     inside, within = (sum(entry[place] for entry in told) for place in (1, 2))
-    print(f"  {name:<44} false-alarm rate {statistics.mean(rates):.4f}   range {min(rates):.4f} to {max(rates):.4f}   in the stated interval {inside} of {len(told)} ({within} in that of the true rate)")
+    print(
+        f"  {name:<44} false-alarm rate {statistics.mean(rates):.4f}   range {min(rates):.4f} to "
+        f"{max(rates):.4f}   in the stated interval {inside} of {len(told)} ({within} in that of the true "
+        "rate)"
+    )
     print("   ", " ".join(f"{rate:.3f}" for rate in rates), flush=True)
 
 

@@ -1,11 +1,14 @@
 """Measures the dcgan pipeline, and prints what the README says of it.
 
-    python benchmarks/dcgan.py step            milliseconds of a training step beside that of dcgan_plain.py, with the same networks
-    python benchmarks/dcgan.py conditional     inception score and Frechet distance by the judge of dcgan_plain.py, seeds 0, 1, 2
-    python benchmarks/dcgan.py unconditional   the same without labels, beside dcgan_plain.py for as long as the run has trained
+    python benchmarks/dcgan.py step            milliseconds of a training step beside that of dcgan_plain.py, with the
+                                               same networks
+    python benchmarks/dcgan.py conditional     inception score and Frechet distance by the judge of dcgan_plain.py,
+                                               seeds 0, 1, 2
+    python benchmarks/dcgan.py unconditional   the same without labels, beside dcgan_plain.py for as long as the run has
+                                               trained
 
-`--peers DIR` names another folder with dcgan_plain.py, `--rounds N` the number of turns of `step`. For times a quiet machine is
-needed: nothing else should run.
+`--peers DIR` names another folder with dcgan_plain.py, `--rounds N` the number of turns of `step`. For times a quiet
+machine is needed: nothing else should run.
 """
 
 import importlib.util
@@ -42,19 +45,51 @@ def quality(peers: Path, *overrides: str, beside: bool) -> None:
             run = tfpipelines.load(path)
             images, _ = run.generate(2000, seed=1)
             score, distance = judge(images.astype(np.float32) / 127.5 - 1.0)
-            times, test, collapsed = run.metrics["time"], run.metrics["test"], [line for line in run.metrics["about"] if "collapsed" in line]
-            ours.append({"score": score, "distance": distance, "seconds": seconds, "measuring": times["measuring"] / times["total"], **test})
-            print(f"  seed {seed}: inception score {score:.3f}, Frechet distance {distance:.2f}; whole command {seconds:.0f} s, of it {times['training']:.0f} s of training, {times['measuring']:.0f} s measuring; {collapsed or 'never collapsed'}", flush=True)
+            times, test, collapsed = (
+                run.metrics["time"],
+                run.metrics["test"],
+                [line for line in run.metrics["about"] if "collapsed" in line],
+            )
+            ours.append(
+                {
+                    "score": score,
+                    "distance": distance,
+                    "seconds": seconds,
+                    "measuring": times["measuring"] / times["total"],
+                    **test,
+                }
+            )
+            print(
+                f"  seed {seed}: inception score {score:.3f}, Frechet distance {distance:.2f}; whole "
+                f"command {seconds:.0f} s, of it {times['training']:.0f} s of training, "
+                f"{times['measuring']:.0f} s measuring; {collapsed or 'never collapsed'}",
+                flush=True,
+            )
             if beside:
                 out = timed([sys.executable, str(peers / "dcgan_plain.py"), f"{times['training']:.0f}", str(seed)])[1]
                 others.append((figure(out, "inception_score"), figure(out, "frechet")))
                 print(f"          dcgan_plain.py {times['training']:.0f} s: {out.strip()}", flush=True)
-    for name in ("score", "distance", "seconds", "measuring", "kid", "fid", "precision", "recall", "diversity", "nearest", "copies"):
+    for name in (
+        "score",
+        "distance",
+        "seconds",
+        "measuring",
+        "kid",
+        "fid",
+        "precision",
+        "recall",
+        "diversity",
+        "nearest",
+        "copies",
+    ):
         report_quality(f"tfpipe run dcgan {' '.join(overrides)}, {name}", [round(figures[name], 4) for figures in ours])
     if beside:
         report_quality("dcgan_plain.py, score", [score for score, _ in others])
         report_quality("dcgan_plain.py, distance", [distance for _, distance in others])
-        report_quality("distance, as a share of the peer's", [round(figures["distance"] / distance, 4) for figures, (_, distance) in zip(ours, others)])
+        report_quality(
+            "distance, as a share of the peer's",
+            [round(figures["distance"] / distance, 4) for figures, (_, distance) in zip(ours, others)],
+        )
 
 
 def networks():
@@ -64,19 +99,24 @@ def networks():
 
     normal = lambda: keras.initializers.RandomNormal(stddev=0.02)
     generator = keras.Sequential([
-        keras.Input((64,)), layers.Dense(7 * 7 * 128, use_bias=False), layers.BatchNormalization(momentum=0.8), layers.ReLU(), layers.Reshape((7, 7, 128)),
-        layers.Conv2DTranspose(64, 4, 2, "same", use_bias=False, kernel_initializer=normal()), layers.BatchNormalization(momentum=0.8), layers.ReLU(),
+        keras.Input((64,)), layers.Dense(7 * 7 * 128, use_bias=False), layers.BatchNormalization(momentum=0.8),
+        layers.ReLU(), layers.Reshape((7, 7, 128)),
+        layers.Conv2DTranspose(64, 4, 2, "same", use_bias=False, kernel_initializer=normal()),
+        layers.BatchNormalization(momentum=0.8), layers.ReLU(),
         layers.Conv2DTranspose(1, 4, 2, "same", activation="tanh", kernel_initializer=normal()),
     ])  # fmt: skip
     discriminator = keras.Sequential([
         keras.Input((28, 28, 1)), layers.Conv2D(64, 4, 2, "same", kernel_initializer=normal()), layers.LeakyReLU(0.2),
-        layers.Conv2D(128, 4, 2, "same", kernel_initializer=normal()), layers.LeakyReLU(0.2), layers.Flatten(), layers.Dropout(0.2), layers.Dense(1),
+        layers.Conv2D(128, 4, 2, "same", kernel_initializer=normal()), layers.LeakyReLU(0.2), layers.Flatten(),
+        layers.Dropout(0.2), layers.Dense(1),
     ])  # fmt: skip
     return generator, discriminator
 
 
 def our_steps(images: np.ndarray):
-    """A function that takes some steps as the pipeline does, averaged weights included; with the networks of the peer."""
+    """A function that takes some steps as the pipeline does, averaged weights included; with the networks of the
+    peer.
+    """
     import keras
 
     from tfpipelines import datasets, models, training
@@ -85,13 +125,28 @@ def our_steps(images: np.ndarray):
 
     gan = GAN(*networks(), label_smoothing=0.1)
     optimizers = (keras.optimizers.Adam(2e-4, 0.5) for _ in range(2))
-    gan.compile(optimizer=training.TwoOptimizers(*optimizers, len(gan.generator.trainable_variables)), jit_compile=False)
+    gan.compile(
+        optimizer=training.TwoOptimizers(*optimizers, len(gan.generator.trainable_variables)), jit_compile=False
+    )
     gan.optimizer.build(gan.trainable_variables)
-    store, averaged, done = store_array(images, models.ImageFront((28, 28), 1)), training.AveragedWeights(0.998, gan.generator.weights), 0
+    store, averaged, done = (
+        store_array(images, models.ImageFront((28, 28), 1)),
+        training.AveragedWeights(0.998, gan.generator.weights),
+        0,
+    )
 
     def run(steps: int) -> None:
         nonlocal done
-        batches = datasets.adversarial_batches(store, np.arange(len(images)), None, batch_size=64, seed=0, first_step=done, last_step=done + steps, latent=64)
+        batches = datasets.adversarial_batches(
+            store,
+            np.arange(len(images)),
+            None,
+            batch_size=64,
+            seed=0,
+            first_step=done,
+            last_step=done + steps,
+            latent=64,
+        )
         gan.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[averaged])
         done += steps
 
@@ -99,7 +154,9 @@ def our_steps(images: np.ndarray):
 
 
 def peers_steps(images: np.ndarray):
-    """The same of the peer: its step and its data, written out here since it runs for a time and not for a number of steps."""
+    """The same of the peer: its step and its data, written out here since it runs for a time and not for a number
+    of steps.
+    """
     import keras
     import tensorflow as tf
 
@@ -120,7 +177,9 @@ def peers_steps(images: np.ndarray):
         d_opt.apply(d_tape.gradient(d_loss, critic.trainable_variables), critic.trainable_variables)
 
     levels = images.astype("float32") / 127.5 - 1
-    data = iter(tf.data.Dataset.from_tensor_slices(levels).shuffle(4000).batch(64, drop_remainder=True).repeat().prefetch(2))
+    data = iter(
+        tf.data.Dataset.from_tensor_slices(levels).shuffle(4000).batch(64, drop_remainder=True).repeat().prefetch(2)
+    )
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -143,7 +202,10 @@ def step(peers: Path, rounds: int) -> None:
             run(STEPS)
             times[name].append((time.perf_counter() - began) / STEPS * 1000)
     ours, theirs = (report(f"{name}, a step", values, "ms") for name, values in times.items())
-    print(f"  ratio of the medians {ours / theirs:.3f}; of the turns {statistics.median([a / b for a, b in zip(*times.values())]):.3f}")
+    print(
+        f"  ratio of the medians {ours / theirs:.3f}; of the turns "
+        f"{statistics.median([a / b for a, b in zip(*times.values())]):.3f}"
+    )
 
 
 if __name__ == "__main__":

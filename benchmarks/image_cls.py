@@ -33,15 +33,26 @@ def speed(peers: Path, rounds: int) -> None:
         digits = np.load(DIGITS)
         train = digits["split"] == "train"
         np.savez(folder / "train.npz", x=digits["x"][train], y=digits["y"][train], split=digits["split"][train])
-        same = [f"data.path={folder / 'train.npz'}", "data.validation=0", "data.augment={}", "train.learning_rate=1e-3", "train.ema=null", "train.epochs=5"]
+        same = [
+            f"data.path={folder / 'train.npz'}",
+            "data.validation=0",
+            "data.augment={}",
+            "train.learning_rate=1e-3",
+            "train.ema=null",
+            "train.epochs=5",
+        ]
         same += SAME_NETWORK
         epochs: dict[str, list[float]] = {"tfpipelines": [], "plain Keras": [], "PyTorch channels_last": []}
         whole: dict[str, list[float]] = {"tfpipe run image-cls, 20 epochs": [], "plain Keras script, 20 epochs": []}
         augmented: dict[str, list[float]] = {"tfpipelines, augmented": [], "plain Keras, augmented": []}
         for _ in range(rounds):
             epochs["tfpipelines"].append(epoch_seconds(ours(folder, *same)[1]))
-            epochs["plain Keras"].append(figure(timed([sys.executable, str(peers / "digits_keras.py"), "0", "5", "--plain"])[1], "epoch_seconds"))
-            epochs["PyTorch channels_last"].append(figure(timed([sys.executable, str(peers / "digits_torch.py")])[1], "epoch_seconds"))
+            epochs["plain Keras"].append(
+                figure(timed([sys.executable, str(peers / "digits_keras.py"), "0", "5", "--plain"])[1], "epoch_seconds")
+            )
+            epochs["PyTorch channels_last"].append(
+                figure(timed([sys.executable, str(peers / "digits_torch.py")])[1], "epoch_seconds")
+            )
         for _ in range(rounds):
             seconds, run = ours(folder, *SAME_NETWORK, "train.epochs=20")
             whole["tfpipe run image-cls, 20 epochs"].append(seconds)
@@ -72,7 +83,9 @@ def quality(peers: Path, rounds: int) -> None:
             spent, run = ours(Path(name), f"seed={seed}")
             seconds.append(spent)
             accuracies["tfpipe run image-cls"].append(test_accuracy(run))
-            accuracies["plain Keras script"].append(figure(timed([sys.executable, str(peers / "digits_keras.py"), str(seed)])[1], "test_accuracy"))
+            accuracies["plain Keras script"].append(
+                figure(timed([sys.executable, str(peers / "digits_keras.py"), str(seed)])[1], "test_accuracy")
+            )
     print("test accuracy, seeds 0, 1, 2:")
     for name, values in accuracies.items():
         report_quality(name, values)
@@ -80,7 +93,9 @@ def quality(peers: Path, rounds: int) -> None:
 
 
 def write_photos(folder: Path, count: int) -> None:
-    """JPEG files of two classes: crops of the two photographs that scikit-learn carries, about 500 x 375 as ImageNet's."""
+    """JPEG files of two classes: crops of the two photographs that scikit-learn carries, about 500 x 375 as
+    ImageNet's.
+    """
     from PIL import Image
     from sklearn.datasets import load_sample_image
 
@@ -91,11 +106,15 @@ def write_photos(folder: Path, count: int) -> None:
         for number in range(count // 2):
             height, width = rng.integers(325, 425), rng.integers(430, 570)
             top, left = rng.integers(0, photo.shape[0] - height), rng.integers(0, photo.shape[1] - width)
-            Image.fromarray(photo[top : top + height, left : left + width]).save(folder / name / f"{number:04d}.jpg", quality=90)
+            Image.fromarray(photo[top : top + height, left : left + width]).save(
+                folder / name / f"{number:04d}.jpg", quality=90
+            )
 
 
 def input(peers: Path, rounds: int) -> None:
-    """Images per second into batches of 32 at 224 pixels: the first epoch with everything before it, then with the cache warm."""
+    """Images per second into batches of 32 at 224 pixels: the first epoch with everything before it, then with the
+    cache warm.
+    """
     import keras
     import tensorflow as tf
 
@@ -115,15 +134,21 @@ def input(peers: Path, rounds: int) -> None:
         return models.ImageFront(size, channels, antialias=False)
 
     def read():
-        return datasets.read_image_samples(datasets.Findings(), front, path=folder, size=size, channels=3, validation=0, test=0)
+        return datasets.read_image_samples(
+            datasets.Findings(), front, path=folder, size=size, channels=3, validation=0, test=0
+        )
 
     def epochs(samples, first: int, last: int):
         rows, labels = samples.rows("train"), samples.labels("train", ["china", "flower"])
         span = {"first_step": first * steps, "last_step": last * steps}
-        return datasets.training_batches(samples.store, rows, datasets.Targets(labels, 2), batch_size=batch_size, seed=0, **span)
+        return datasets.training_batches(
+            samples.store, rows, datasets.Targets(labels, 2), batch_size=batch_size, seed=0, **span
+        )
 
     def keras_dataset():
-        return keras.utils.image_dataset_from_directory(folder, image_size=size, batch_size=batch_size, interpolation="bilinear", verbose=False)
+        return keras.utils.image_dataset_from_directory(
+            folder, image_size=size, batch_size=batch_size, interpolation="bilinear", verbose=False
+        )
 
     def bare():
         files = tf.data.Dataset.from_tensor_slices([str(path) for path in Path(folder).rglob("*.jpg")])
@@ -139,9 +164,15 @@ def input(peers: Path, rounds: int) -> None:
         for _ in range(rounds + 1):
             consume("tfpipelines, cache warm (5 epochs)", lambda: epochs(samples, 1, 6))
             consume("image_dataset_from_directory, later epoch", lambda: dataset)
-    print(f"{count} JPEGs of about 500 x 375 pixels, to {size[0]} x {size[1]} bilinear, batches of {batch_size} (the first round is left out):")
+    print(
+        f"{count} JPEGs of about 500 x 375 pixels, to {size[0]} x {size[1]} bilinear, batches of "
+        f"{batch_size} (the first round is left out):"
+    )
     decoding, mine, other, warm, later = (report(name, values[1:], "images/s") for name, values in rates.items())
-    print(f"  first epoch: ratio of times to the peer {other / mine:.3f}; cache warm: {warm / other:.1f} times its first epoch's rate, {warm / later:.1f} times that of a later one")
+    print(
+        f"  first epoch: ratio of times to the peer {other / mine:.3f}; cache warm: {warm / other:.1f} "
+        f"times its first epoch's rate, {warm / later:.1f} times that of a later one"
+    )
     print(f"  first epoch at {mine / decoding:.2f} of the bare decode rate")
 
 
@@ -158,10 +189,18 @@ def memory(peers: Path, rounds: int) -> None:
             sizes.append(psutil.Process().memory_info().rss / 2**20)
 
     with tempfile.TemporaryDirectory() as name:
-        tfpipelines.run("image-cls", {"train.epochs": 40, "data.limit": 1000, "model.filters": [8, 16, 32], "train.early_stopping": None}, out=name, observer=Weigh())
+        tfpipelines.run(
+            "image-cls",
+            {"train.epochs": 40, "data.limit": 1000, "model.filters": [8, 16, 32], "train.early_stopping": None},
+            out=name,
+            observer=Weigh(),
+        )
     late = sizes[len(sizes) // 4 :]
     slope = np.polyfit(np.arange(len(late)), late, 1)[0]
-    print("resident memory after epochs 1, 10, 20, 30, 40 in MiB:", ", ".join(f"{sizes[epoch]:.0f}" for epoch in (0, 9, 19, 29, 39)))
+    print(
+        "resident memory after epochs 1, 10, 20, 30, 40 in MiB:",
+        ", ".join(f"{sizes[epoch]:.0f}" for epoch in (0, 9, 19, 29, 39)),
+    )
     print(f"  slope after the first ten: {slope:+.3f} MiB an epoch")
 
 

@@ -25,7 +25,9 @@ def timed(command: list[str]) -> tuple[float, str]:
 
 def tfpipe_run(pipeline: str, folder: Path, *overrides: str) -> tuple[float, Path]:
     """Seconds of one `tfpipe run`, and its run folder."""
-    seconds, out = timed([sys.executable, "-m", "tfpipelines", "run", pipeline, "--out", str(folder), "--json", *overrides])
+    seconds, out = timed(
+        [sys.executable, "-m", "tfpipelines", "run", pipeline, "--out", str(folder), "--json", *overrides]
+    )
     return seconds, Path(json.loads(out)["run"])
 
 
@@ -54,7 +56,11 @@ def report(name: str, values: list[float], unit: str = "s") -> float:
 
 def report_quality(name: str, values: list[float]) -> None:
     """Prints mean and range over seeds."""
-    print(f"  {name:<44} mean {statistics.mean(values):.4f}   range {min(values):.4f} to {max(values):.4f}   ({', '.join(map(str, values))})", flush=True)
+    print(
+        f"  {name:<44} mean {statistics.mean(values):.4f}   range {min(values):.4f} to {max(values):.4f}   "
+        f"({', '.join(map(str, values))})",
+        flush=True,
+    )
 
 
 def main(description: str, parts: dict[str, Callable[[Path, int], None]]) -> None:

@@ -1,7 +1,9 @@
 """Measures the text-cls pipeline beside its peers, turn by turn, and prints medians and their ratios.
 
-    python benchmarks/text_cls.py speed     epoch time of one BiLSTM beside plain Keras (padded) and PyTorch (packed; needs torch)
-    python benchmarks/text_cls.py quality   test accuracy over seeds 0, 1, 2 beside TF-IDF with logistic regression and plain Keras
+    python benchmarks/text_cls.py speed     epoch time of one BiLSTM beside plain Keras (padded) and PyTorch (packed;
+                                            needs torch)
+    python benchmarks/text_cls.py quality   test accuracy over seeds 0, 1, 2 beside TF-IDF with logistic regression and
+                                            plain Keras
 
 `--peers DIR` names another folder with the reviews_*.py scripts, `--rounds N` the number of turns. A quiet machine is
 needed: nothing else should run.
@@ -18,8 +20,10 @@ HERE = Path(__file__).resolve().parent
 REVIEWS = HERE.parent / "data" / "reviews" / "reviews.csv"
 PLAIN = ["model.wide.words=0", "model.wide.characters=[]"]
 SAME_NETWORK = [  # as the peers have it; theirs have embeddings of 20,000 words, of which the data hold 15,934
-    *PLAIN, "model.name=bilstm", "model.units=64", "model.embedding=64", "model.pooling=last", "model.dense=64", "model.dropout=0.5", "model.word_dropout=0",
-    "model.spatial_dropout=0", "train.optimizer=adam", "train.learning_rate=1e-3", "train.schedule=constant", "train.warmup_epochs=0", "train.ema=null",
+    *PLAIN, "model.name=bilstm", "model.units=64", "model.embedding=64", "model.pooling=last", "model.dense=64",
+    "model.dropout=0.5", "model.word_dropout=0",
+    "model.spatial_dropout=0", "train.optimizer=adam", "train.learning_rate=1e-3", "train.schedule=constant",
+    "train.warmup_epochs=0", "train.ema=null",
     "train.label_smoothing=0", "train.clip_norm=null", "train.batch_size=64",
 ]  # fmt: skip
 
@@ -33,14 +37,32 @@ def speed(peers: Path, rounds: int) -> None:
         table = table[table["split"] == "train"]
         table[["text", "label", "split"]].to_csv(folder / "train.csv", index=False)
         for _ in range(rounds):
-            epochs["tfpipelines"].append(epoch_seconds(tfpipe_run("text-cls", folder, f"data.path={folder / 'train.csv'}", "data.validation=0", "train.epochs=5", *SAME_NETWORK)[1]))
-            epochs["plain Keras, padded"].append(figure(timed([sys.executable, str(peers / "reviews_keras_padded.py")])[1], "epoch_seconds"))
-            epochs["PyTorch, packed"].append(figure(timed([sys.executable, str(peers / "reviews_torch_packed.py")])[1], "epoch_seconds"))
+            epochs["tfpipelines"].append(
+                epoch_seconds(
+                    tfpipe_run(
+                        "text-cls",
+                        folder,
+                        f"data.path={folder / 'train.csv'}",
+                        "data.validation=0",
+                        "train.epochs=5",
+                        *SAME_NETWORK,
+                    )[1]
+                )
+            )
+            epochs["plain Keras, padded"].append(
+                figure(timed([sys.executable, str(peers / "reviews_keras_padded.py")])[1], "epoch_seconds")
+            )
+            epochs["PyTorch, packed"].append(
+                figure(timed([sys.executable, str(peers / "reviews_torch_packed.py")])[1], "epoch_seconds")
+            )
     print("epoch of the same BiLSTM, batches of 64, median after the first:")
     mine, padded, packed = (report(name, values) for name, values in epochs.items())
     print(f"  ratio to plain Keras {mine / padded:.3f}, to PyTorch {mine / packed:.3f}")
     tokens = table["text"].str.split().str.len().sum()
-    print(f"  real tokens a second (padding not counted): tfpipelines {tokens / mine:,.0f}, plain Keras {tokens / padded:,.0f}, PyTorch {tokens / packed:,.0f}")
+    print(
+        f"  real tokens a second (padding not counted): tfpipelines {tokens / mine:,.0f}, plain Keras "
+        f"{tokens / padded:,.0f}, PyTorch {tokens / packed:,.0f}"
+    )
 
 
 def quality(peers: Path, rounds: int) -> None:
@@ -59,12 +81,17 @@ def quality(peers: Path, rounds: int) -> None:
                 accuracies[name].append(test_accuracy(run))
                 if not overrides:
                     seconds.append(spent)
-            padded.append(figure(timed([sys.executable, str(peers / "reviews_keras_padded.py"), str(seed)])[1], "test_accuracy"))
+            padded.append(
+                figure(timed([sys.executable, str(peers / "reviews_keras_padded.py"), str(seed)])[1], "test_accuracy")
+            )
     print("test accuracy, seeds 0, 1, 2:")
     for name, values in accuracies.items():
         report_quality(name, values)
     report_quality("plain Keras BiLSTM, padded", padded)
-    report_quality("TF-IDF and logistic regression", [figure(timed([sys.executable, str(peers / "reviews_tfidf.py")])[1], "test_accuracy")])
+    report_quality(
+        "TF-IDF and logistic regression",
+        [figure(timed([sys.executable, str(peers / "reviews_tfidf.py")])[1], "test_accuracy")],
+    )
     report("whole command", seconds)
 
 

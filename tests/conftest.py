@@ -11,7 +11,14 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
-TINY = ["model.name=cnn", "model.filters=[4,8]", "model.convolutions=1", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=50"]
+TINY = [
+    "model.name=cnn",
+    "model.filters=[4,8]",
+    "model.convolutions=1",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "evaluation.bootstrap=50",
+]
 
 
 class Result(NamedTuple):
@@ -53,13 +60,19 @@ def tfpipe(capfd):
 
 @pytest.fixture
 def start():
-    """Starts the command line in a process of its own: start("run", ...) -> Popen; what still runs is killed in the end."""
+    """Starts the command line in a process of its own: start("run", ...) -> Popen; what still runs is killed in the
+    end.
+    """
     processes = []
 
     def call(*words, **options) -> subprocess.Popen:
         command = [sys.executable, "-m", "tfpipelines", *map(str, words)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options))
+        processes.append(
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
+            )
+        )
         return processes[-1]
 
     yield call
@@ -114,18 +127,42 @@ def tiny_classifier(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> Path:
-    """The folder of a KerasHub preset: a BERT of two small layers with random weights, whose vocabulary are words of the reviews."""
+    """The folder of a KerasHub preset: a BERT of two small layers with random weights, whose vocabulary are words
+    of the reviews.
+    """
     keras_hub = pytest.importorskip("keras_hub")
     import keras
     import pandas as pd
 
-    words = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")["text"].str.lower().str.findall(r"[a-z]+").explode().value_counts()
+    words = (
+        pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")["text"]
+        .str.lower()
+        .str.findall(r"[a-z]+")
+        .explode()
+        .value_counts()
+    )
     letters = "abcdefghijklmnopqrstuvwxyz"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*words.index[:500], *letters, *(f"##{letter}" for letter in letters)])]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *dict.fromkeys([*words.index[:500], *letters, *(f"##{letter}" for letter in letters)]),
+    ]
     folder = tmp_path_factory.mktemp("presets") / "tiny-bert"
     keras.utils.set_random_seed(0)
-    backbone = keras_hub.models.BertBackbone(vocabulary_size=len(vocabulary), num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=32, max_sequence_length=64)
-    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(keras_hub.models.BertTokenizer(vocabulary, lowercase=True), sequence_length=64)
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(vocabulary),
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=64,
+    )
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
+        keras_hub.models.BertTokenizer(vocabulary, lowercase=True), sequence_length=64
+    )
     backbone.save_to_preset(str(folder))
     preprocessor.save_to_preset(str(folder))
     return folder

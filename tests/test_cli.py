@@ -46,7 +46,9 @@ def test_list(tfpipe):
     shown = tfpipe("list").out
     assert "image-cls" in shown and "Handwritten digits" in shown and "sample:digits" in shown
     entries = document(tfpipe("list", "--json"))
-    assert {("image-cls", "image-cls"), ("backbone", "finetune")} <= {(entry["name"], entry["task"]) for entry in entries["pipelines"]} and "digits" in entries["samples"]
+    assert {("image-cls", "image-cls"), ("backbone", "finetune")} <= {
+        (entry["name"], entry["task"]) for entry in entries["pipelines"]
+    } and "digits" in entries["samples"]
 
 
 def test_show_prints_what_run_accepts(tfpipe, tmp_path):
@@ -94,9 +96,26 @@ def test_check_with_folds_looks_at_every_fold(tfpipe, photos):
 def test_run_prints_what_a_reader_wants(tfpipe, photos):
     result = tfpipe("run", "image-cls", f"data.path={photos}", *TINY, "train.epochs=2", "--name", "mine")
     assert result.code == 0
-    for part in ("run folder  runs/mine", "TensorFlow", "CPU cores", "train", "parameters", "epoch   1/2", "samples/s  ETA", "epoch   2/2"):
+    for part in (
+        "run folder  runs/mine",
+        "TensorFlow",
+        "CPU cores",
+        "train",
+        "parameters",
+        "epoch   1/2",
+        "samples/s  ETA",
+        "epoch   2/2",
+    ):
         assert part in result.err
-    for part in ("accuracy", "95% interval", "balanced_accuracy", "precision", "tfpipe predict runs/mine", "tfpipe evaluate", "tensorboard --logdir"):
+    for part in (
+        "accuracy",
+        "95% interval",
+        "balanced_accuracy",
+        "precision",
+        "tfpipe predict runs/mine",
+        "tfpipe evaluate",
+        "tensorboard --logdir",
+    ):
         assert part in result.out
     assert "cuda" not in result.err.lower()  # TensorFlow's own messages go to the log
     log = (tfpipelines.load("runs/mine").folder / "logs" / "run.log").read_text()
@@ -105,7 +124,11 @@ def test_run_prints_what_a_reader_wants(tfpipe, photos):
 
 def test_json_is_the_only_thing_on_stdout(tfpipe, photos):
     found = document(tfpipe("run", "image-cls", f"data.path={photos}", *TINY, "--json"))
-    assert found["run"].endswith("runs/image-cls-1") and found["status"]["state"] == "done" and 0 <= found["metrics"]["test"]["accuracy"] <= 1
+    assert (
+        found["run"].endswith("runs/image-cls-1")
+        and found["status"]["state"] == "done"
+        and 0 <= found["metrics"]["test"]["accuracy"] <= 1
+    )
     assert document(tfpipe("resume", "runs/image-cls-1", "--json"))["status"]["state"] == "done"
 
 
@@ -124,19 +147,37 @@ def test_debug_shows_the_traceback(tfpipe):
 
 
 def test_from_starts_with_the_weights_of_an_earlier_run(tfpipe, finished, photos):
-    result = tfpipe("run", "image-cls", f"data.path={photos}", *TINY, "--from", finished, "train.learning_rate=1e-12", "train.warmup_epochs=0", "train.ema=null")
+    result = tfpipe(
+        "run",
+        "image-cls",
+        f"data.path={photos}",
+        *TINY,
+        "--from",
+        finished,
+        "train.learning_rate=1e-12",
+        "train.warmup_epochs=0",
+        "train.ema=null",
+    )
     assert result.code == 0
     before, after = tfpipelines.load(finished).model.get_weights(), tfpipelines.load("runs/latest").model.get_weights()
     kernels = [(a, b) for a, b in zip(before, after) if a.ndim > 1]
     assert kernels and all(abs(a - b).max() < 1e-5 for a, b in kernels)
-    other = tfpipe("run", "image-cls", f"data.path={photos}", "model.name=mlp", "model.units=[3]", *TINY[3:], "--from", finished)
+    other = tfpipe(
+        "run", "image-cls", f"data.path={photos}", "model.name=mlp", "model.units=[3]", *TINY[3:], "--from", finished
+    )
     assert other.code == 2 and "no layer of that run's model fits" in other.err
 
 
 def test_evaluate_prints_and_writes(tfpipe, copy, photos, tmp_path):
     result = tfpipe("evaluate", copy, photos, "--out", tmp_path / "report")
     assert result.code == 0 and "accuracy" in result.out and "36 samples (all)" in result.out
-    assert {path.name for path in (tmp_path / "report").iterdir()} >= {"metrics.json", "predictions.csv", "confusion_matrix.png", "reliability.png", "mistakes.png"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} >= {
+        "metrics.json",
+        "predictions.csv",
+        "confusion_matrix.png",
+        "reliability.png",
+        "mistakes.png",
+    }
     figures = document(tfpipe("evaluate", copy, photos, "--json"))
     assert figures["samples"] == 36
     assert json.loads((tmp_path / "report" / "metrics.json").read_text())["test"] == figures["test"]
@@ -155,12 +196,17 @@ def test_predict_takes_files_folders_globs_and_tables(tfpipe, copy, photos, tmp_
     everything = tfpipe("predict", copy, photos).out.splitlines()
     assert everything[0] == "item,predicted,one,two,zero" and len(everything) == 37
     (tmp_path / "files.csv").write_text("image\n" + "\n".join(f"photos/one/{n:03d}.png" for n in range(12)))
-    by_glob, by_table, by_file = (tfpipe("predict", copy, words).out.splitlines() for words in (f"{photos}/one/*.png", "files.csv", photos / "one" / "000.png"))
+    by_glob, by_table, by_file = (
+        tfpipe("predict", copy, words).out.splitlines()
+        for words in (f"{photos}/one/*.png", "files.csv", photos / "one" / "000.png")
+    )
     scores = [line.split(",")[1:] for line in everything if "/one/" in line]
     assert [line.split(",")[1:] for line in by_glob[1:]] == [line.split(",")[1:] for line in by_table[1:]] == scores
     assert by_file[1] == by_glob[1]
     rows = document(tfpipe("predict", copy, photos / "one", "--json", "--batch-size", 5))
-    assert [row["predicted"] for row in rows] == [line[0] for line in scores] and abs(sum(rows[0]["scores"].values()) - 1) < 1e-4
+    assert [row["predicted"] for row in rows] == [line[0] for line in scores] and abs(
+        sum(rows[0]["scores"].values()) - 1
+    ) < 1e-4
     assert tfpipe("predict", copy, photos, "--out", "all.csv").out == ""
     assert (tmp_path / "all.csv").read_text().splitlines() == everything
 
@@ -169,8 +215,20 @@ def test_no_color_is_honoured(finished):
     code = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'tfpipelines', 'list']))"
     shown = {}
     for name, extra in {"colour": {"FORCE_COLOR": "1"}, "plain": {"NO_COLOR": "1"}}.items():
-        environment = {**{key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **extra}
-        shown[name] = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False).stdout
+        environment = {
+            **{key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")},
+            "PYTHONPATH": str(ROOT),
+            "TERM": "xterm-256color",
+            **extra,
+        }
+        shown[name] = subprocess.run(
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        ).stdout
     assert "image-cls" in shown["plain"] and "\x1b[3" not in shown["plain"]
 
 
@@ -181,16 +239,41 @@ def test_completion_script(tfpipe, shell):
 
 
 def test_completion_names_pipelines():
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "_TFPIPE_COMPLETE": "bash_complete", "COMP_WORDS": "tfpipe run ima", "COMP_CWORD": "2"}
-    result = subprocess.run([sys.executable, "-m", "tfpipelines"], capture_output=True, text=True, env=environment, check=False)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "_TFPIPE_COMPLETE": "bash_complete",
+        "COMP_WORDS": "tfpipe run ima",
+        "COMP_CWORD": "2",
+    }
+    result = subprocess.run(
+        [sys.executable, "-m", "tfpipelines"], capture_output=True, text=True, env=environment, check=False
+    )
     assert result.stdout.strip() == "plain,image-cls"
 
 
 @pytest.mark.slow
 def test_progress_on_a_terminal_is_one_line_per_epoch(photos):
     """On a real terminal the line of the epoch updates itself, and leaves one plain line behind."""
-    words = [sys.executable, "-m", "tfpipelines", "run", "image-cls", f"data.path={photos}", *TINY, "train.epochs=2", "train.steps_per_execution=1"]
+    words = [
+        sys.executable,
+        "-m",
+        "tfpipelines",
+        "run",
+        "image-cls",
+        f"data.path={photos}",
+        *TINY,
+        "train.epochs=2",
+        "train.steps_per_execution=1",
+    ]
     code = f"import pty, sys; sys.exit(pty.spawn({words!r}))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-    shown = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False).stdout
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    ).stdout
     assert "epoch   2/2" in shown and "accuracy" in shown and "Traceback" not in shown

@@ -56,7 +56,9 @@ def spoil(photos, count=3):
 def test_01_unreadable_images_stop_the_run(photos, tfpipe):
     names = spoil(photos, 12)
     result = tfpipe("run", "image-cls", f"data.path={photos}", *SMALL)
-    check_failed(result, 3, "12 of 48 files cannot be read as images", "data.on_bad=skip", "two/bad00.png", "... and 2 more")
+    check_failed(
+        result, 3, "12 of 48 files cannot be read as images", "data.on_bad=skip", "two/bad00.png", "... and 2 more"
+    )
     assert sum(name in result.err for name in names) == 10
     listed = json.loads((left_behind() / "data.json").read_text())["findings"]
     assert [finding["count"] for finding in listed if finding["code"] == "unreadable"] == [12]
@@ -112,7 +114,9 @@ def test_02_03_04_odd_kinds_are_the_same_in_training_prediction_and_export(tmp_p
     import pandas as pd
 
     for row in pd.read_csv(trained).itertuples():
-        assert np.allclose(predicted.loc[str(folder / row.item), ["dark", "light"]].astype(float), [row.dark, row.light], atol=1e-5)
+        assert np.allclose(
+            predicted.loc[str(folder / row.item), ["dark", "light"]].astype(float), [row.dark, row.light], atol=1e-5
+        )
     for item, row in predicted.iterrows():
         exported = run.model.predict(tfpipelines.decode_image(item, 3)[None], verbose=0)[0]
         assert np.allclose(row[["dark", "light"]].astype(float), exported, atol=1e-5)
@@ -123,8 +127,12 @@ def test_05_huge_claims_are_refused_before_decoding(photos, tfpipe):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
-    (photos / "one" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
-    check_failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL), 3, "one/bomb.png", "header claims", "data.max_pixels")
+    (photos / "one" / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+    check_failed(
+        tfpipe("run", "image-cls", f"data.path={photos}", *SMALL), 3, "one/bomb.png", "header claims", "data.max_pixels"
+    )
     left_behind()
 
 
@@ -133,7 +141,12 @@ def test_06_links_are_not_followed_and_named(photos, tmp_path, digits, tfpipe):
     (photos / "one" / "loop").symlink_to(photos)
     (photos / "one" / "out.png").symlink_to(outside / "one" / "020.png")
     result = tfpipe("check", photos)
-    assert result.code == 0 and "2 symbolic links" in result.out and "one/loop" in result.out and "one/out.png" in result.out
+    assert (
+        result.code == 0
+        and "2 symbolic links" in result.out
+        and "one/loop" in result.out
+        and "one/out.png" in result.out
+    )
     followed = tfpipe("check", photos, "data.follow_links=true", "--json")
     counts = json.loads(followed.out)["counts"]
     assert sum(row["one"] for row in counts.values()) == 13  # the link's target, but not the loop
@@ -206,7 +219,11 @@ def test_09_split_folders_are_never_labels(photos, tmp_path, tfpipe):
     shutil.copytree(photos, tmp_path / "parts" / "testing")
     document = json.loads(tfpipe("check", tmp_path / "parts", "--json").out)
     assert document["classes"] == ["one", "two", "zero"]
-    assert {split: sum(row.values()) for split, row in document["counts"].items()} == {"train": 36, "validation": 36, "test": 36}
+    assert {split: sum(row.values()) for split, row in document["counts"].items()} == {
+        "train": 36,
+        "validation": 36,
+        "test": 36,
+    }
 
 
 def test_10_the_same_image_in_two_splits(photos, tmp_path, tfpipe):
@@ -214,7 +231,12 @@ def test_10_the_same_image_in_two_splits(photos, tmp_path, tfpipe):
     shutil.copytree(photos, tmp_path / "parts" / "test")
     result = tfpipe("check", tmp_path / "parts")
     assert result.code == 0 and "36 samples" in result.out and "train/" in result.out and " = " in result.out
-    check_failed(tfpipe("run", "image-cls", f"data.path={tmp_path / 'parts'}", *SMALL, "data.on_leak=error"), 3, "test/one/000.png (test) = train/one/000.png (", "Remove the copies")
+    check_failed(
+        tfpipe("run", "image-cls", f"data.path={tmp_path / 'parts'}", *SMALL, "data.on_leak=error"),
+        3,
+        "test/one/000.png (test) = train/one/000.png (",
+        "Remove the copies",
+    )
     left_behind()
 
 
@@ -232,7 +254,10 @@ def test_10_the_same_image_in_two_splits(photos, tmp_path, tfpipe):
 )
 def test_12_13_14_15_broken_tables_stop_the_run(photos, tfpipe, content, parts):
     columns = content.split(b"\n")[0].count(b",") + 1
-    rows = [",".join([f"{path.parent.name}/{path.name}", *[path.parent.name] * (columns - 1)]) for path in sorted(photos.glob("*/*.png"))]
+    rows = [
+        ",".join([f"{path.parent.name}/{path.name}", *[path.parent.name] * (columns - 1)])
+        for path in sorted(photos.glob("*/*.png"))
+    ]
     (photos / "labels.csv").write_bytes(content + "\n".join(rows).encode())
     check_failed(tfpipe("run", "image-cls", f"data.path={photos / 'labels.csv'}", *SMALL), 3, *parts)
     left_behind()
@@ -245,20 +270,45 @@ def test_12_15_byte_order_mark_and_names_without_ending_are_accepted(photos, tfp
 
 
 # --- 16, 18, 23: settings, memory, folders
-@pytest.mark.parametrize("override", ["train.learning_rat=1", "train.learning_rate=0", "train.learning_rate=-1", "train.epochs=many", "train.batch_size=0"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "train.learning_rat=1",
+        "train.learning_rate=0",
+        "train.learning_rate=-1",
+        "train.epochs=many",
+        "train.batch_size=0",
+    ],
+)
 def test_16_wrong_settings_make_nothing_on_disk(tfpipe, override):
     check_failed(tfpipe("run", "image-cls", override), 2, override.split("=")[0])
     assert os.listdir() == []
 
 
 def test_16_batch_larger_than_the_data(photos, tfpipe):
-    check_failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "train.batch_size=100"), 2, "train.batch_size: got 100", "only 24 training samples", "train.batch_size=4")
+    check_failed(
+        tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "train.batch_size=100"),
+        2,
+        "train.batch_size: got 100",
+        "only 24 training samples",
+        "train.batch_size=4",
+    )
     left_behind()
 
 
 @pytest.mark.slow
 def test_18_exhausted_memory_can_be_resumed():
-    words = ["run", "image-cls", "data.limit=32", "model.name=mlp", "model.units=[20000]", "train.batch_size=16", "train.epochs=2", "evaluation.bootstrap=0", "data.cache=memory"]
+    words = [
+        "run",
+        "image-cls",
+        "data.limit=32",
+        "model.name=mlp",
+        "model.units=[20000]",
+        "train.batch_size=16",
+        "train.epochs=2",
+        "evaluation.bootstrap=0",
+        "data.cache=memory",
+    ]
     code = f"""
 import resource
 import psutil
@@ -273,9 +323,19 @@ class Squeeze(console.Terminal):
 console.Terminal = Squeeze
 cli.cli.main({words!r})
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
     assert result.returncode == 4, result.stderr
-    assert "ran out of memory" in result.stderr and "train.batch_size=8" in result.stderr and "tfpipe resume" in result.stderr
+    assert (
+        "ran out of memory" in result.stderr
+        and "train.batch_size=8" in result.stderr
+        and "tfpipe resume" in result.stderr
+    )
     assert tfpipelines.load("runs/latest").status["state"] == "failed"
     assert tfpipelines.resume("runs/latest", observer=Observer()).status["state"] == "done"
 
@@ -283,7 +343,9 @@ cli.cli.main({words!r})
 def test_23_output_that_cannot_be_written_is_found_before_data_are_read(tmp_path, tfpipe):
     (tmp_path / "file").write_text("in the way")
     for parent in ("absent/parent/runs", "file", "file/runs", "/proc/runs"):
-        check_failed(tfpipe("run", "image-cls", "data.path=/no/such/data", "--out", parent), 4, str(parent).split("/")[0])
+        check_failed(
+            tfpipe("run", "image-cls", "data.path=/no/such/data", "--out", parent), 4, str(parent).split("/")[0]
+        )
     assert os.listdir() == ["file"]
 
 
@@ -309,7 +371,15 @@ def finished(tmp_path_factory, digits):
         os.chdir(before)
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-100], lambda content: b"", lambda content: content + b"x", lambda content: b"\x80\x04cos\nsystem\n"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-100],
+        lambda content: b"",
+        lambda content: content + b"x",
+        lambda content: b"\x80\x04cos\nsystem\n",
+    ],
+)
 def test_26_damaged_model_is_not_used(finished, tmp_path, tfpipe, damage):
     folder, photos = finished
     shutil.copytree(folder, tmp_path / "copy")
@@ -334,13 +404,26 @@ def test_32_bad_inputs_are_reported_and_the_rest_predicted(finished, tmp_path, t
     good = photos / "one" / "000.png"
     words = ["predict", folder, good, "absent.png", "none*.png", tmp_path / "note.txt", photos / "two" / "001.png"]
     result = tfpipe(*words)
-    check_failed(result, 3, "3 of 5 inputs could not be read", "absent.png: no such file", "none*.png: no file matches", "note.txt")
+    check_failed(
+        result,
+        3,
+        "3 of 5 inputs could not be read",
+        "absent.png: no such file",
+        "none*.png: no file matches",
+        "note.txt",
+    )
     lines = result.out.splitlines()
     assert lines[0] == "item,predicted,one,two,zero,error" and len(lines) == 6
     assert lines[1].startswith(str(good)) and float(lines[1].split(",")[2]) >= 0
     assert lines[2] == "absent.png,,,,,no such file"
     document = json.loads(tfpipe(*words, "--json").out)
-    assert document["error"]["exit_code"] == 3 and [bool(row.get("error")) for row in document["result"]] == [False, True, True, True, False]
+    assert document["error"]["exit_code"] == 3 and [bool(row.get("error")) for row in document["result"]] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
     check_failed(tfpipe(*words, "--out", "predictions.json"), 3)
     assert json.loads((tmp_path / "predictions.json").read_text()) == document["result"]
 
@@ -353,7 +436,14 @@ def test_32_every_input_bad(finished, tfpipe):
 
 def test_32_wrong_kinds_of_array(finished):
     run = tfpipelines.load(finished[0])
-    table = run.predict([np.zeros((4, 20, 20, 2), np.uint8), np.zeros((2, 9, 9), np.uint8), np.array(["text"]), np.zeros((20, 20, 3), np.uint8)])
+    table = run.predict(
+        [
+            np.zeros((4, 20, 20, 2), np.uint8),
+            np.zeros((2, 9, 9), np.uint8),
+            np.array(["text"]),
+            np.zeros((20, 20, 3), np.uint8),
+        ]
+    )
     assert [bool(error) for error in table["error"]] == [True, False, False, True, False]
 
 
@@ -395,7 +485,12 @@ def test_01_damaged_gif_and_odd_names(photos, tfpipe):
     shutil.copy(photos / "one" / "000.png", os.fsencode(photos / "one") + b"/caf\xe9.png")
     shutil.copy(photos / "one" / "001.png", photos / "one" / "\x1b[31mred.png")
     result = tfpipe("check", photos)
-    assert result.code == 3 and "one/cut.gif" in result.out and "its name is not UTF-8" in result.out and "\x1b" not in result.out + result.err
+    assert (
+        result.code == 3
+        and "one/cut.gif" in result.out
+        and "its name is not UTF-8" in result.out
+        and "\x1b" not in result.out + result.err
+    )
     assert tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "data.on_bad=skip", "data.size=28").code == 0
     predicted = tfpipe("predict", "runs/latest", photos / "one")
     check_failed(predicted, 3, "2 of 15 inputs", "caf", "not UTF-8")
@@ -411,7 +506,11 @@ def test_24_reordered_rows_are_other_data(photos):
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(tfpipelines.errors.Interrupted):
-        tfpipelines.run("image-cls", [f"data.path={table}", *SMALL, "data.validation=0", "data.test=0", "train.epochs=2"], observer=Stop())
+        tfpipelines.run(
+            "image-cls",
+            [f"data.path={table}", *SMALL, "data.validation=0", "data.test=0", "train.epochs=2"],
+            observer=Stop(),
+        )
     table.write_text("\n".join(["file,label", *reversed(rows)]))
     with pytest.raises(tfpipelines.ConfigError, match="the order of rows"):
         tfpipelines.resume("runs/latest", observer=Observer())

@@ -22,7 +22,15 @@ from .conftest import ROOT, TINY
 def made(folder, name, state="done", metrics=None, **status):
     """A run folder with a status, and metrics where given."""
     (folder / name).mkdir(parents=True)
-    facts = {"state": state, "pid": 2**22 + 1, "host": socket.gethostname(), "task": "image-cls", "pipeline": "image-cls", "started": "2020-01-01T00:00:00+00:00", "updated": "2020-01-01T00:01:30+00:00"}
+    facts = {
+        "state": state,
+        "pid": 2**22 + 1,
+        "host": socket.gethostname(),
+        "task": "image-cls",
+        "pipeline": "image-cls",
+        "started": "2020-01-01T00:00:00+00:00",
+        "updated": "2020-01-01T00:01:30+00:00",
+    }
     write_json(folder / name / "status.json", {**facts, **status})
     if metrics is not None:
         write_json(folder / name / "metrics.json", metrics)
@@ -57,9 +65,17 @@ def test_a_real_run_and_its_figures(tfpipe, photos):
     run = tfpipelines.run("image-cls", [f"data.path={photos}", *TINY], observer=tfpipelines.Observer())
     entry = only("runs")
     assert entry["name"] == "image-cls-1" and entry["state"] == "done" and entry["task"] == "image-cls"
-    assert entry["metric"] == {"name": "accuracy", "part": "test", "value": run.metrics["test"]["accuracy"]} and entry["seconds"] == run.metrics["time"]["total"]
+    assert (
+        entry["metric"] == {"name": "accuracy", "part": "test", "value": run.metrics["test"]["accuracy"]}
+        and entry["seconds"] == run.metrics["time"]["total"]
+    )
     shown = tfpipe("list", "runs")
-    assert shown.code == 0 and "image-cls-1" in shown.out and f"accuracy {run.metrics['test']['accuracy']:.4f}" in shown.out and "latest" not in shown.out
+    assert (
+        shown.code == 0
+        and "image-cls-1" in shown.out
+        and f"accuracy {run.metrics['test']['accuracy']:.4f}" in shown.out
+        and "latest" not in shown.out
+    )
     assert json.loads(tfpipe("list", "runs", "--json").out)["runs"][0]["name"] == "image-cls-1"
 
 
@@ -68,20 +84,49 @@ def test_duration_age_and_order(tmp_path):
     made(tmp_path, "new", "interrupted", reason="Stopped by Ctrl-C.")
     made(tmp_path, "timeless", "failed", started=None, updated="soon")
     timeless, new, old = list_runs(tmp_path)
-    assert (timeless["name"], new["name"], old["name"]) == ("timeless", "new", "old") and old["age"] > new["age"] > 5 * 365 * 86400 and timeless["age"] < 60
-    assert old["seconds"] == 12.5 and new["seconds"] == 90 and timeless["seconds"] is None and new["reason"] == "Stopped by Ctrl-C."
+    assert (
+        (timeless["name"], new["name"], old["name"]) == ("timeless", "new", "old")
+        and old["age"] > new["age"] > 5 * 365 * 86400
+        and timeless["age"] < 60
+    )
+    assert (
+        old["seconds"] == 12.5
+        and new["seconds"] == 90
+        and timeless["seconds"] is None
+        and new["reason"] == "Stopped by Ctrl-C."
+    )
 
 
 def test_searches_show_their_objective(tmp_path):
-    found = {"search": {"metric": "val_accuracy", "score": 0.9}, "test": {"accuracy": {"mean": 0.8}}, "time": {"search": 10.0, "trials": 9.0, "final": 5.0}}
+    found = {
+        "search": {"metric": "val_accuracy", "score": 0.9},
+        "test": {"accuracy": {"mean": 0.8}},
+        "time": {"search": 10.0, "trials": 9.0, "final": 5.0},
+    }
     made(tmp_path, "done", kind="search", metrics=found)
     made(tmp_path, "going", "interrupted", kind="search")
-    trials = [{"score": score, "status": status} for score, status in ((0.4, "completed"), (0.2, "completed"), (0.1, "running"), (None, "failed"))]
-    write_json(tmp_path / "going" / "search.json", {"fingerprint": {"pipeline": {"search": {"objective": {"metric": "val_log_loss", "direction": "min"}}}}, "trials": trials})
+    trials = [
+        {"score": score, "status": status}
+        for score, status in ((0.4, "completed"), (0.2, "completed"), (0.1, "running"), (None, "failed"))
+    ]
+    write_json(
+        tmp_path / "going" / "search.json",
+        {
+            "fingerprint": {"pipeline": {"search": {"objective": {"metric": "val_log_loss", "direction": "min"}}}},
+            "trials": trials,
+        },
+    )
     made(tmp_path, "begun", "interrupted", kind="search")
     entries = {entry["name"]: entry for entry in list_runs(tmp_path)}
-    assert entries["done"]["metric"] == {"name": "accuracy", "part": "validation", "value": 0.9} and entries["done"]["seconds"] == 15 and entries["done"]["kind"] == "search"
-    assert entries["going"]["metric"] == {"name": "log_loss", "part": "validation", "value": 0.2} and entries["begun"]["metric"] is None
+    assert (
+        entries["done"]["metric"] == {"name": "accuracy", "part": "validation", "value": 0.9}
+        and entries["done"]["seconds"] == 15
+        and entries["done"]["kind"] == "search"
+    )
+    assert (
+        entries["going"]["metric"] == {"name": "log_loss", "part": "validation", "value": 0.2}
+        and entries["begun"]["metric"] is None
+    )
 
 
 def test_killed_runs_are_told_from_running_ones(tmp_path):
@@ -131,14 +176,24 @@ def test_looking_takes_no_lock_and_changes_nothing(tmp_path, monkeypatch):
     with folder.locked():
         folder.set_status("running")
     made(tmp_path / "runs", "b", "running")  # without a lock file
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in sorted((tmp_path / "runs").rglob("*"))}
+    before = {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted((tmp_path / "runs").rglob("*"))
+    }
     monkeypatch.setattr(fcntl, "flock", lambda *_: pytest.fail("a lock was taken"))
     list_runs(tmp_path / "runs")
-    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in sorted((tmp_path / "runs").rglob("*"))}
+    assert before == {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted((tmp_path / "runs").rglob("*"))
+    }
 
 
 def test_a_run_that_is_killed_for_real(tmp_path):
-    code = f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom tfpipelines.runs import RunFolder\nfolder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    folder.set_status('running')\n    print('ready', flush=True)\n    time.sleep(60)"
+    code = (
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom tfpipelines.runs "
+        "import RunFolder\nfolder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    "
+        "folder.set_status('running')\n    print('ready', flush=True)\n    time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         assert only("runs")["state"] == "running"
@@ -149,7 +204,9 @@ def test_a_run_that_is_killed_for_real(tmp_path):
 def test_damaged_and_foreign_folders_do_not_break_the_list(tmp_path, tfpipe):
     runs = tmp_path / "runs"
     made(runs, "good", metrics={"test": {"accuracy": 1.0}})
-    for number, text in enumerate(["", "{", "[1]", "null", '{"state": 3}', '{"state": "odd"}', '{"state": ["done"]}', "[" * 100_000]):
+    for number, text in enumerate(
+        ["", "{", "[1]", "null", '{"state": 3}', '{"state": "odd"}', '{"state": ["done"]}', "[" * 100_000]
+    ):
         (runs / f"bad-{number}").mkdir()
         (runs / f"bad-{number}" / "status.json").write_text(text)
     (runs / "bad-folder" / "status.json").mkdir(parents=True)
@@ -163,8 +220,16 @@ def test_damaged_and_foreign_folders_do_not_break_the_list(tmp_path, tfpipe):
     made(runs, "odd-metrics")
     (runs / "odd-metrics" / "metrics.json").write_text('{"time": {"total": "long"}, "test": {"accuracy": NaN}}')
     entries = {entry["name"]: entry for entry in list_runs(runs)}
-    assert {name for name, entry in entries.items() if entry["state"] == "damaged"} == {*(f"bad-{number}" for number in range(8)), "bad-folder", "bad-pipe"}
-    assert entries.keys() - {name for name in entries if name.startswith("bad")} == {"good", "odd\x1b[31m", "odd-metrics"}
+    assert {name for name, entry in entries.items() if entry["state"] == "damaged"} == {
+        *(f"bad-{number}" for number in range(8)),
+        "bad-folder",
+        "bad-pipe",
+    }
+    assert entries.keys() - {name for name in entries if name.startswith("bad")} == {
+        "good",
+        "odd\x1b[31m",
+        "odd-metrics",
+    }
     assert entries["odd-metrics"]["metric"] is None and entries["odd-metrics"]["seconds"] == 90
     shown = tfpipe("list", "runs")
     assert shown.code == 0 and "\x1b" not in shown.out and "damaged" in shown.out
@@ -185,7 +250,12 @@ def test_empty_and_missing_folders_are_said_to_be_so(tmp_path, tfpipe):
 
 def test_five_hundred_runs_are_listed_at_once_without_tensorflow(tmp_path):
     for number in range(500):
-        made(tmp_path / "runs", f"run-{number}", "running" if number % 2 else "done", metrics={"test": {"accuracy": 0.5}, "per_class": {str(place): {"f1": 0.5} for place in range(100)}})
+        made(
+            tmp_path / "runs",
+            f"run-{number}",
+            "running" if number % 2 else "done",
+            metrics={"test": {"accuracy": 0.5}, "per_class": {str(place): {"f1": 0.5} for place in range(100)}},
+        )
     began = time.perf_counter()
     assert len(list_runs(tmp_path / "runs")) == 500
     assert time.perf_counter() - began < 5
@@ -196,13 +266,30 @@ try:
     cli.main(["list", "runs"], prog_name="tfpipe")
 except SystemExit as end:
     assert not end.code
-print("loaded", [name for name in ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic", "numpy") if name in sys.modules])
+heavy = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic", "numpy")
+print("loaded", [name for name in heavy if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
     assert "run-499" in result.stdout and result.stdout.splitlines()[-1] == "loaded []"
 
 
 def test_comparing_loads_no_tensorflow(tmp_path):
-    code = "import sys, tfpipelines\ntry:\n    tfpipelines.compare(['a', 'b'])\nexcept tfpipelines.ConfigError:\n    from tfpipelines.comparing import comparison, page\n    from tfpipelines import datasets\n    datasets.encode_labels\n    print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    code = (
+        "import sys, tfpipelines\ntry:\n    tfpipelines.compare(['a', 'b'])\nexcept tfpipelines.ConfigError:\n "
+        "   from tfpipelines.comparing import comparison, page\n    from tfpipelines import datasets\n    "
+        "datasets.encode_labels\n    print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
     assert result.stdout == "[]\n"

@@ -14,7 +14,31 @@ import pytest
 from .conftest import ROOT
 
 HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
-LAYERS = {"cli": 9, "api": 8, "comparing": 7, "exporting": 7, "reporting": 7, "surfaces": 7, "tuning": 7, "result": 6, "route": 5, "tasks": 4, "training": 3, "datasets": 2, "models": 2, "evaluation": 2, "catalogue": 3, "listing": 2, "unchanged": 2, "pages": 1, "versions": 2, "config": 1, "runs": 1, "console": 2, "printing": 1}
+LAYERS = {
+    "cli": 9,
+    "api": 8,
+    "comparing": 7,
+    "exporting": 7,
+    "reporting": 7,
+    "surfaces": 7,
+    "tuning": 7,
+    "result": 6,
+    "route": 5,
+    "tasks": 4,
+    "training": 3,
+    "datasets": 2,
+    "models": 2,
+    "evaluation": 2,
+    "catalogue": 3,
+    "listing": 2,
+    "unchanged": 2,
+    "pages": 1,
+    "versions": 2,
+    "config": 1,
+    "runs": 1,
+    "console": 2,
+    "printing": 1,
+}
 LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
 
 
@@ -44,7 +68,10 @@ def _imports(path):
         for name in names:
             if name.startswith("tfpipelines."):
                 part = name.split(".")[1]
-                yield part if part in {*LAYERS, *LEAVES} or part.startswith("_") else "api", node.lineno  # lazy names of the package lead to api
+                yield (
+                    part if part in {*LAYERS, *LEAVES} or part.startswith("_") else "api",
+                    node.lineno,
+                )  # lazy names of the package lead to api
 
 
 def test_imports_point_down():
@@ -61,7 +88,15 @@ def test_imports_point_down():
     assert not wrong
 
 
-BASES = {"base", "classification", "detection", "finetuning", "generation", "images", "texts"}  # of tasks, in tfpipelines/tasks
+BASES = {
+    "base",
+    "classification",
+    "detection",
+    "finetuning",
+    "generation",
+    "images",
+    "texts",
+}  # of tasks, in tfpipelines/tasks
 
 
 def test_tasks_import_only_their_bases_among_tasks():
@@ -69,11 +104,35 @@ def test_tasks_import_only_their_bases_among_tasks():
     for path in sorted(ROOT.glob("tfpipelines/tasks/*.py")):
         if path.stem in own:
             continue
-        relative = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level == 1]
+        relative = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and node.level == 1
+        ]
         assert {node.module for node in relative} <= BASES, path
 
 
-@pytest.mark.parametrize("words", [[], ["list"], ["show"], ["init"], ["check"], ["run"], ["finetune"], ["tune"], ["resume"], ["evaluate"], ["recalibrate"], ["predict"], ["generate"], ["export"], ["compare"], ["report"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["list"],
+        ["show"],
+        ["init"],
+        ["check"],
+        ["run"],
+        ["finetune"],
+        ["tune"],
+        ["resume"],
+        ["evaluate"],
+        ["recalibrate"],
+        ["predict"],
+        ["generate"],
+        ["export"],
+        ["compare"],
+        ["report"],
+    ],
+)
 def test_help_loads_nothing_heavy(words):
     code = f"""
 import sys
@@ -98,13 +157,22 @@ try:
 except SystemExit as end:
     print(end.code, [name for name in ("tensorflow", "keras", "pandas") if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
     assert result.stdout.strip() == "2 []"
     assert "train.epochs: got 'none'; allowed: a whole number from 1" in result.stderr
     assert not os.listdir()
 
 
-_LOCATE = "from tfpipelines import list_pipelines; from tfpipelines.config import packaged; print(len(list_pipelines()), packaged('samples'))"
+_LOCATE = (
+    "from tfpipelines import list_pipelines; from tfpipelines.config import packaged; "
+    "print(len(list_pipelines()), packaged('samples'))"
+)
 _LIST = f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; {_LOCATE}"
 
 
@@ -134,27 +202,56 @@ def source(tmp_path):
 def test_editable_install_finds_its_files(source, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
-    subprocess.run([*PIP, "--python", python, "install", "--no-deps", "-e", str(source)], check=True, capture_output=True)
+    subprocess.run(
+        [*PIP, "--python", python, "install", "--no-deps", "-e", str(source)], check=True, capture_output=True
+    )
     (tmp_path / "empty").mkdir()
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     (site / "zz-dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")  # searched last
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    result = subprocess.run([python, "-c", _LOCATE], capture_output=True, text=True, cwd=tmp_path / "empty", env=environment, check=True)
+    result = subprocess.run(
+        [python, "-c", _LOCATE], capture_output=True, text=True, cwd=tmp_path / "empty", env=environment, check=True
+    )
     count, samples = result.stdout.split()
     assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(source))
 
 
 def test_wheel_works_in_an_empty_folder(source, tmp_path):
-    subprocess.run([*PIP, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True)
+    subprocess.run(
+        [*PIP, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True
+    )
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"tfpipelines"}  # no pipelines, data or tests beside it
-    assert {"tfpipelines/py.typed", "tfpipelines/pipelines/image-cls.yaml", "tfpipelines/samples/digits/digits.npz", "tfpipelines/samples/digits/README.md", "tfpipelines/samples/emoji/folds.csv"} <= set(names)
-    assert {"tfpipelines/config/applications.csv", "tfpipelines/models/weights/efficientnet_lite0.npz", "tfpipelines/models/weights/README.md", "tfpipelines/comparing/comparison.html.j2", "tfpipelines/pages/style.css.j2"} <= set(names)
-    subprocess.run([*PIP, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True)
+    assert {name.split("/")[0].split("-")[0] for name in names} == {
+        "tfpipelines"
+    }  # no pipelines, data or tests beside it
+    assert {
+        "tfpipelines/py.typed",
+        "tfpipelines/pipelines/image-cls.yaml",
+        "tfpipelines/samples/digits/digits.npz",
+        "tfpipelines/samples/digits/README.md",
+        "tfpipelines/samples/emoji/folds.csv",
+    } <= set(names)
+    assert {
+        "tfpipelines/config/applications.csv",
+        "tfpipelines/models/weights/efficientnet_lite0.npz",
+        "tfpipelines/models/weights/README.md",
+        "tfpipelines/comparing/comparison.html.j2",
+        "tfpipelines/pages/style.css.j2",
+    } <= set(names)
+    subprocess.run(
+        [*PIP, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True
+    )
     empty = tmp_path / "empty"
     empty.mkdir()
-    result = subprocess.run([sys.executable, "-c", _LIST], capture_output=True, text=True, cwd=empty, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", _LIST],
+        capture_output=True,
+        text=True,
+        cwd=empty,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        check=True,
+    )
     count, samples = result.stdout.split()
     assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(tmp_path / "site"))
 

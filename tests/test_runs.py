@@ -46,7 +46,9 @@ def crash_at(step: str, path) -> int:
         runs.atomic_write(Path({str(path)!r}), write)
         die()
     """
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
+    ).returncode
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -125,10 +127,22 @@ def test_open_asks_for_a_run_folder(tmp_path):
 
 def test_second_process_is_told_who_holds_the_lock(tmp_path):
     folder = RunFolder.create(tmp_path, "a")
-    code = f"import sys; from tfpipelines.runs import *\nwith RunFolder(Path({str(folder.path)!r})).locked(): print('held', flush=True); sys.stdin.read()"
-    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    code = (
+        f"import sys; from tfpipelines.runs import *\nwith RunFolder(Path({str(folder.path)!r})).locked(): "
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(RunInUseError, match=f"process {holder.pid} on {socket.gethostname()}") as caught, folder.locked():
+    with (
+        pytest.raises(RunInUseError, match=f"process {holder.pid} on {socket.gethostname()}") as caught,
+        folder.locked(),
+    ):
         pass
     assert caught.value.exit_code == 6
     holder.kill()
@@ -150,6 +164,23 @@ def test_lock_of_another_host_is_never_taken_over(tmp_path):
 def test_json_is_plain(tmp_path):
     import numpy as np
 
-    runs.write_json(tmp_path / "x.json", {"nan": float("nan"), "inf": np.float32("inf"), "n": np.int64(3), "a": np.arange(2), "p": tmp_path, 1: (True, None)})
-    assert json.loads((tmp_path / "x.json").read_text()) == {"nan": None, "inf": None, "n": 3, "a": [0, 1], "p": str(tmp_path), "1": [True, None]}
+    runs.write_json(
+        tmp_path / "x.json",
+        {
+            "nan": float("nan"),
+            "inf": np.float32("inf"),
+            "n": np.int64(3),
+            "a": np.arange(2),
+            "p": tmp_path,
+            1: (True, None),
+        },
+    )
+    assert json.loads((tmp_path / "x.json").read_text()) == {
+        "nan": None,
+        "inf": None,
+        "n": 3,
+        "a": [0, 1],
+        "p": str(tmp_path),
+        "1": [True, None],
+    }
     assert runs.read_json(tmp_path / "absent.json") == {}

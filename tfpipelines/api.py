@@ -83,7 +83,10 @@ def require_finetuning(pipeline: str, overrides: dict[str, Any] | list[str] | tu
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS).pipeline
     if not hasattr(loaded.model, "backbone"):
         names = [entry["name"] for entry in list_pipelines() if "finetune" in entry["task"]]
-        raise ConfigError(f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune.", f"`tfpipe run {pipeline}`, or fine-tune by: {', '.join(names)}.")
+        raise ConfigError(
+            f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune.",
+            f"`tfpipe run {pipeline}`, or fine-tune by: {', '.join(names)}.",
+        )
 
 
 def tune(
@@ -99,8 +102,8 @@ def tune(
     """Searches for better values of a pipeline's fields, in a new folder; the test set plays no part before the end.
 
     Args:
-        pipeline, overrides, out, observer, command: as in `run`. A field that is given a value is not searched. The search
-            itself is set by the fields of `search`.
+        pipeline, overrides, out, observer, command: as in `run`. A field that is given a value is not searched. The
+            search itself is set by the fields of `search`.
         workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
         name: of the folder; default: `tune-<pipeline>-<n>`.
 
@@ -146,8 +149,8 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
         observer, command: as in `run`.
 
     Raises:
-        ConfigError: if the pipeline file or the data have changed since, with the difference; or if it is one fold of a run
-            or one run of a search. For a search also if the versions have changed.
+        ConfigError: if the pipeline file or the data have changed since, with the difference; or if it is one fold of a
+            run or one run of a search. For a search also if the versions have changed.
         ArtifactError: if there are checkpoints, and all are damaged.
         RunInUseError: if another process works on it.
     """
@@ -156,9 +159,13 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
     observer = observer if observer is not None else _lines()
     folder = RunFolder.open(path)
     if "fold" in folder.status:
-        raise ConfigError(f"{folder} is one fold of a cross-validation.", f"Resume the whole: tfpipe resume {folder.path.parent}")
+        raise ConfigError(
+            f"{folder} is one fold of a cross-validation.", f"Resume the whole: tfpipe resume {folder.path.parent}"
+        )
     if "part_of" in folder.status:
-        raise ConfigError(f"{folder} is one run of a search.", f"Resume the whole: tfpipe resume {folder.path.parents[1]}")
+        raise ConfigError(
+            f"{folder} is one run of a search.", f"Resume the whole: tfpipe resume {folder.path.parents[1]}"
+        )
     is_search = folder.status.get("kind") == "search"
     with folder.locked():
         if folder.status.get("state") == "done":
@@ -224,7 +231,9 @@ class CheckReport:
     error: DataError | None
 
 
-def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, pipeline: str = "image-cls") -> CheckReport:
+def check(
+    path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, pipeline: str = "image-cls"
+) -> CheckReport:
     """Reads and checks data as a run of the pipeline would, and makes nothing on disk.
 
     Raises:
@@ -234,7 +243,9 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
 
     if "data.path" in config.parse_overrides(overrides):
         raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
-    task = new_task(config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline)
+    task = new_task(
+        config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline
+    )
     findings = Findings()
     error = None
     try:
@@ -246,13 +257,20 @@ def check(path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, .
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         findings.raise_errors()
         if task.steps_per_epoch() < 1:
-            findings.add("batch_size", "warning", f"A batch of train.batch_size={task.pipeline.train.batch_size} is larger than the training part", "Set a smaller one")
+            findings.add(
+                "batch_size",
+                "warning",
+                f"A batch of train.batch_size={task.pipeline.train.batch_size} is larger than the training part",
+                "Set a smaller one",
+            )
     except DataError as caught:
         error = caught
     return CheckReport(task.describe(findings), error)
 
 
-def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop, resume: bool = False) -> None:
+def _route(
+    pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop, resume: bool = False
+) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
         from .route import run as route
 
@@ -263,7 +281,9 @@ def _route(pipeline: config.Pipeline, folder: RunFolder, observer: Observer, com
 
 @contextmanager
 def _reported(folder: RunFolder, observer: Observer, stop):
-    """Writes the report of what happens inside, however that ends; a first signal does not stop it, the run being over."""
+    """Writes the report of what happens inside, however that ends; a first signal does not stop it, the run being
+    over.
+    """
     try:
         yield
     finally:
@@ -278,7 +298,10 @@ def _start_model(start: str | Path | None) -> Path | None:
         return None
     folder = RunFolder.open(start)
     if not (folder / "model.keras").is_file():
-        raise ConfigError(f"--from {start}: the run has no model yet, or one for each fold.", "Name a run, or a fold of one, that has finished an epoch.")
+        raise ConfigError(
+            f"--from {start}: the run has no model yet, or one for each fold.",
+            "Name a run, or a fold of one, that has finished an epoch.",
+        )
     return verified_model(folder)
 
 
@@ -286,4 +309,3 @@ def _lines() -> Observer:
     from .console import Terminal
 
     return Terminal()
-

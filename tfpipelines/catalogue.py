@@ -10,7 +10,9 @@ def list_pipelines() -> list[dict[str, str]]:
     entries = []
     for name in config.pipeline_names():
         path = config.find_pipeline(name)
-        entries.append({"name": name, "task": str(config.read_yaml(path).get("task")), "description": config.description(path)})
+        entries.append(
+            {"name": name, "task": str(config.read_yaml(path).get("task")), "description": config.description(path)}
+        )
     return entries
 
 
@@ -21,7 +23,10 @@ def list_backbones() -> list[dict[str, Any]]:
     """
     import importlib.util
 
-    entries = [{"name": entry.name, "parameters": entry.parameters, "size": entry.size, "origin": entry.origin} for entry in config.known_backbones()]
+    entries = [
+        {"name": entry.name, "parameters": entry.parameters, "size": entry.size, "origin": entry.origin}
+        for entry in config.known_backbones()
+    ]
     if importlib.util.find_spec("keras_hub") is not None:
         from .models import hub_presets
 

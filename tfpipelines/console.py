@@ -12,7 +12,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from .errors import counted
 from .observer import Observer
-from .printing import console_of, counts_table, duration, finding_lines, plain_text, print_metrics, print_search, trial_line
+from .printing import (
+    console_of,
+    counts_table,
+    duration,
+    finding_lines,
+    plain_text,
+    print_metrics,
+    print_search,
+    trial_line,
+)
 
 _ADVERSARIAL = ("discriminator_loss", "generator_loss", "kid", "val_kid", "diversity", "val_diversity")
 
@@ -22,7 +31,8 @@ class Terminal(Observer):
 
     Args:
         results: whether the result goes to stdout; off where the caller prints JSON there.
-        redirect: send file descriptor 2, where TensorFlow's own messages go, to logs/run.log. For the command line only.
+        redirect: send file descriptor 2, where TensorFlow's own messages go, to logs/run.log. For the command line
+            only.
     """
 
     def __init__(self, results: bool = True, redirect: bool = False):
@@ -64,7 +74,9 @@ class Terminal(Observer):
     def environment(self, facts: dict[str, Any]) -> None:
         versions = facts["versions"]
         names = {"tfpipelines": "tfpipelines", "tensorflow": "TensorFlow", "keras": "Keras", "python": "Python"}
-        self.messages.print("versions    " + ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions))
+        self.messages.print(
+            "versions    " + ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions)
+        )
         self.messages.print(f"device      {facts['device']}, {versions['backend']} backend")
 
     def data(self, facts: dict[str, Any]) -> None:
@@ -76,11 +88,17 @@ class Terminal(Observer):
 
     def model(self, facts: dict[str, Any]) -> None:
         shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])
-        self.messages.print(f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, {counted(facts['steps_per_epoch'], 'step')} an epoch")
+        self.messages.print(
+            f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, "
+            f"{counted(facts['steps_per_epoch'], 'step')} an epoch"
+        )
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def phase(self, facts: dict[str, Any]) -> None:
-        self.messages.print(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {counted(facts['epochs'], 'epoch')} at most")
+        self.messages.print(
+            f"phase       {facts['name']}: {facts['trained']:,} weights are trained, "
+            f"{counted(facts['epochs'], 'epoch')} at most"
+        )
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def step(self, epoch: int, done: int, total: int) -> None:
@@ -91,7 +109,13 @@ class Terminal(Observer):
         if not self.messages.is_terminal:
             return
         if self._bar is None:
-            self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed}}/{{task.total}} {unit}"), console=self.messages, transient=True)
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
+                console=self.messages,
+                transient=True,
+            )
             self._bar.start()
             self._bar.add_task(name, total=total)
         self._bar.update(self._bar.task_ids[0], completed=done)
@@ -100,12 +124,16 @@ class Terminal(Observer):
         self._stop_bar()
         self._epochs_seen += 1
         left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
-        loss = "log_loss" if "log_loss" in row else "loss"  # where the loss is a sum of parts, that of the whole says more
+        loss = (
+            "log_loss" if "log_loss" in row else "loss"
+        )  # where the loss is a sum of parts, that of the whole says more
         names = [name for name in (loss, "accuracy", f"val_{loss}", "val_accuracy", *_ADVERSARIAL) if name in row]
         figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
         rate = samples / max(row["seconds"], 1e-9)
         eta = f"  ETA {duration(left)}" if left else ""
-        self.messages.print(f"epoch {row['epoch']:>3}/{epochs}  {figures}  {row['seconds']:.1f} s  {rate:,.0f} samples/s{eta}")
+        self.messages.print(
+            f"epoch {row['epoch']:>3}/{epochs}  {figures}  {row['seconds']:.1f} s  {rate:,.0f} samples/s{eta}"
+        )
 
     def note(self, text: str) -> None:
         self._stop_bar()
@@ -113,8 +141,15 @@ class Terminal(Observer):
 
     def search(self, facts: dict[str, Any]) -> None:
         over, workers = ", ".join(facts["fields"]), counted(facts["workers"], "worker")
-        self.messages.print(f"search      {facts['algorithm']} for the {'highest' if facts['direction'] == 'max' else 'lowest'} {facts['metric']} over {over}")
-        self.messages.print(f"            at most {counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each, {workers}" + (f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""))
+        self.messages.print(
+            f"search      {facts['algorithm']} for the "
+            f"{'highest' if facts['direction'] == 'max' else 'lowest'} {facts['metric']} over {over}"
+        )
+        self.messages.print(
+            f"            at most {counted(facts['trials'], 'trial')} of at most "
+            f"{counted(facts['epochs'], 'epoch')} each, {workers}"
+            + (f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else "")
+        )
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
         self.step(number, epoch, epochs)
@@ -136,11 +171,23 @@ class Terminal(Observer):
         print_search(metrics)
         out = console_of(sys.stdout)
         seeds = metrics["seeds"]
-        out.print(f"\ntime {duration(metrics['time']['search'])} for the search, {duration(metrics['time']['final'])} for the final runs; everything is in {folder}, in short in {folder}/report.html")
+        out.print(
+            f"\ntime {duration(metrics['time']['search'])} for the search, "
+            f"{duration(metrics['time']['final'])} for the final runs; everything is in {folder}, in short "
+            f"in {folder}/report.html"
+        )
         best = shlex.quote(f"{folder}/best.yaml")
         use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
         logs = shlex.quote(f"{folder}/logs/tensorboard")
-        out.print("    ".join(["next: " + (use[0] if use else f"tfpipe run {best}"), *([f"tfpipe run {best}"] if use else []), f"tensorboard --logdir {logs}"]))
+        out.print(
+            "    ".join(
+                [
+                    "next: " + (use[0] if use else f"tfpipe run {best}"),
+                    *([f"tfpipe run {best}"] if use else []),
+                    f"tensorboard --logdir {logs}",
+                ]
+            )
+        )
 
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()
@@ -148,15 +195,23 @@ class Terminal(Observer):
             return
         print_metrics(metrics)
         out = console_of(sys.stdout)
-        out.print(f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}, in short in {folder}/report.html")
+        out.print(
+            f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}, in short in {folder}/report.html"
+        )
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
         logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
-        out.print(f"next: tfpipe {self._use.format(model)}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
+        out.print(
+            f"next: tfpipe {self._use.format(model)}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}"
+        )
 
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""
         self._stop_bar()
-        cause, remedy, details = getattr(error, "cause", str(error)), getattr(error, "remedy", ""), getattr(error, "details", ())
+        cause, remedy, details = (
+            getattr(error, "cause", str(error)),
+            getattr(error, "remedy", ""),
+            getattr(error, "details", ()),
+        )
         self.messages.print(f"error: {plain_text(cause)}")
         for line in details:
             self.messages.print(f"  {plain_text(line)}")

@@ -22,11 +22,14 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
         folder: that runs are made in. What is no run folder is passed over.
 
     Returns:
-        For each: `name`, `folder`, `kind` (run or search), `pipeline`, `task`, `state`, `reason` (of an end that was none),
-        `metric` ({`name`, `part`, `value`}: the first test figure of its task, without a test that of validation, of a search
-        the objective of its best trial; or None), `seconds` (that it took so far), `started`, `updated` (ISO 8601), `age`
-        (seconds since it began). `state` is running, done, interrupted or failed, killed where it says running and no process
-        holds the folder (of runs on another host that cannot be told), damaged where status.json cannot be read.
+        For each: `name`, `folder`, `kind` (run or search), `pipeline`, `task`, `state`, `reason` (of an end that was
+            none),
+        `metric` ({`name`, `part`, `value`}: the first test figure of its task, without a test that of validation, of a
+            search
+        the objective of its best trial; or None), `seconds` (that it took so far), `started`, `updated` (ISO 8601),
+        `age` (seconds since it began). `state` is running, done, interrupted or failed, killed where it says running
+        and no process holds the folder (of runs on another host that cannot be told), damaged where status.json cannot
+        be read.
 
     Raises:
         ConfigError: if there is no such folder.
@@ -34,7 +37,9 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
     """
     parent = Path(folder)
     if not parent.is_dir():
-        raise ConfigError(f"There is no folder {folder}.", "Name the folder that runs were made in: tfpipe list runs --in DIR.")
+        raise ConfigError(
+            f"There is no folder {folder}.", "Name the folder that runs were made in: tfpipe list runs --in DIR."
+        )
     try:
         inner = [path for path in parent.iterdir() if not (path.is_symlink() and path.name == "latest")]
     except OSError as error:
@@ -72,7 +77,9 @@ def _entry(path: Path) -> dict[str, Any] | None:
 
 
 def state_of(path: Path, status: dict[str, Any]) -> str:
-    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status` is the content of status.json."""
+    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status` is the content of
+    status.json.
+    """
     state = status.get("state")
     if state not in STATES:
         return DAMAGED
@@ -83,14 +90,18 @@ def state_of(path: Path, status: dict[str, Any]) -> str:
 
 
 def _held(path: Path, status: dict[str, Any]) -> bool:
-    """Whether a process may be at work in the folder: one on another host, or one that holds the lock of it or of what it is part of."""
+    """Whether a process may be at work in the folder: one on another host, or one that holds the lock of it or of
+    what it is part of.
+    """
     lock = _lock_file(path, status)
     owner = {**status, **_mapping(lock)}
     if owner.get("host") != socket.gethostname():
         return True
     try:
         inode = lock.stat().st_ino
-        held = {line.split()[-3].rsplit(":", 1)[-1] for line in _LOCKS.read_text().splitlines() if len(line.split()) > 7}
+        held = {
+            line.split()[-3].rsplit(":", 1)[-1] for line in _LOCKS.read_text().splitlines() if len(line.split()) > 7
+        }
     except OSError:  # no lock, or not Linux
         return lock.exists() and _lives(owner.get("pid"))
     return str(inode) in held
@@ -114,7 +125,9 @@ def _lives(pid: Any) -> bool:
 
 
 def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The first figure of the test, or else of validation, or of the training images where a generator has nothing else."""
+    """The first figure of the test, or else of validation, or of the training images where a generator has nothing
+    else.
+    """
     for part in ("test", "validation", "train"):
         figures = metrics.get(part)
         for name, value in figures.items() if isinstance(figures, dict) else ():
@@ -131,8 +144,14 @@ def _search_metric(path: Path, metrics: dict[str, Any]) -> dict[str, Any] | None
     state = _mapping(path / "search.json")
     try:
         objective = state["fingerprint"]["pipeline"]["search"]["objective"]
-        scores = [trial["score"] for trial in state["trials"] if trial["status"] != "running" and _is_number(trial["score"])]
-        return {"name": objective["metric"].removeprefix("val_"), "part": "validation", "value": (max if objective["direction"] == "max" else min)(scores)}
+        scores = [
+            trial["score"] for trial in state["trials"] if trial["status"] != "running" and _is_number(trial["score"])
+        ]
+        return {
+            "name": objective["metric"].removeprefix("val_"),
+            "part": "validation",
+            "value": (max if objective["direction"] == "max" else min)(scores),
+        }
     except (AttributeError, KeyError, TypeError, ValueError):  # damaged, or no trial has ended
         return None
 

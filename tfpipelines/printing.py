@@ -35,10 +35,14 @@ def print_metrics(metrics: dict[str, Any]) -> None:
         worst = sorted(classes.items(), key=lambda entry: entry[1].get(columns[-1], 2.0))[:_CLASSES_SHOWN]
         table = Table("class", *(name.replace("_", " ") for name in columns), "samples")
         for name, row in worst if len(classes) > _CLASSES_SHOWN else classes.items():
-            table.add_row(plain_text(name), *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"]))
+            table.add_row(
+                plain_text(name), *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"])
+            )
         out.print(table)
         if len(classes) > _CLASSES_SHOWN:
-            out.print(f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} out of {len(classes)}; all are in metrics.json")
+            out.print(
+                f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} out of {len(classes)}; all are in metrics.json"
+            )
     for line in metrics.get("about", ()):
         out.print(plain_text(line))
 
@@ -53,7 +57,9 @@ def trial_line(facts: dict[str, Any]) -> str:
     left = f"about {duration(facts['left'])} left" if facts["left"] else ""
     parent = f"goes on from trial {facts['parent']}" if facts["parent"] else ""
     work = f"{counted(facts['epochs'], 'epoch')} {facts['seconds']:.1f} s" if facts["seconds"] else ""
-    return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(part for part in (score, work, parent, values, end, best, left) if part)
+    return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(
+        part for part in (score, work, parent, values, end, best, left) if part
+    )
 
 
 def print_search(metrics: dict[str, Any]) -> None:
@@ -63,7 +69,9 @@ def print_search(metrics: dict[str, Any]) -> None:
     figures = "{mean:.4f}" if len(metrics["seeds"]) == 1 else "{mean:.4f} ({min:.4f} to {max:.4f})"
     parts = [part for part in ("validation", "test") if part in metrics]
     table = Table("metric", f"search: trial {found['trial']}, validation", *(f"{part}, {seeds}" for part in parts))
-    for name in dict.fromkeys(name for part in (metrics["best_trial"], *(metrics[part] for part in parts)) for name in part):
+    for name in dict.fromkeys(
+        name for part in (metrics["best_trial"], *(metrics[part] for part in parts)) for name in part
+    ):
         cells = [f"{metrics['best_trial'][name]:.4f}" if name in metrics["best_trial"] else ""]
         for part in parts:
             spread = metrics[part].get(name)
@@ -71,14 +79,19 @@ def print_search(metrics: dict[str, Any]) -> None:
         table.add_row(name, *cells)
     out.print(table)
     counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
-    out.print(f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), {counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}")
+    out.print(
+        f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), "
+        f"{counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}"
+    )
     out.print("best: " + plain_text("  ".join(f"{path}={_value(value)}" for path, value in found["values"].items())))
 
 
 def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     """What has been exported and how it was proven, on stdout."""
     out, proof = console_of(sys.stdout), manifest["proof"]
-    table = Table("", manifest["format"] + (f", {manifest['quantize']}" if manifest["quantize"] else ""), show_header=True)
+    table = Table(
+        "", manifest["format"] + (f", {manifest['quantize']}" if manifest["quantize"] else ""), show_header=True
+    )
     for tensor in manifest["signature"]["inputs"]:
         shape = ", ".join("any" if size is None else str(size) for size in tensor["shape"])
         table.add_row(f"input {tensor['name']}", f"{tensor['dtype']} ({shape})")
@@ -86,14 +99,23 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
         table.add_row(f"output {tensor['name']}", plain_text(tensor["meaning"]))
     table.add_section()
     lost = f", {proof['missing']} more are not there any more" if proof["missing"] else ""
-    table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {proof['milliseconds_per_sample']:.3g} ms each")
+    table.add_row(
+        "replayed",
+        f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: "
+        f"{proof['milliseconds_per_sample']:.3g} ms each",
+    )
     table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
     if "flips" in proof:
         ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
         table.add_row("flipped answers", f"{proof['flips']}{ties}")
     if manifest["quantize"] and "accuracy" in proof:
         low, high = proof["accuracy_loss_interval"]
-        table.add_row("accuracy", f"{proof['accuracy_before']:.4f} before, {proof['accuracy']:.4f} now: a loss of {proof['accuracy_loss']:.4f} (95%: {low:.4f} to {high:.4f}), by {counted(proof['labelled'], 'label')}")
+        table.add_row(
+            "accuracy",
+            f"{proof['accuracy_before']:.4f} before, {proof['accuracy']:.4f} now: a loss of "
+            f"{proof['accuracy_loss']:.4f} (95%: {low:.4f} to {high:.4f}), by "
+            f"{counted(proof['labelled'], 'label')}",
+        )
     table.add_row("size", f"{proof['bytes'] / 1e6:.2f} MB")
     out.print(table)
     for line in manifest["preprocessing"]:
@@ -103,7 +125,15 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "[" + ",".join(map(_value, value)) + "]" if isinstance(value, (list, tuple)) else "null" if value is None else str(value)
+    return (
+        f"{value:.4g}"
+        if isinstance(value, float)
+        else "[" + ",".join(map(_value, value)) + "]"
+        if isinstance(value, (list, tuple))
+        else "null"
+        if value is None
+        else str(value)
+    )
 
 
 def print_check(facts: dict[str, Any]) -> None:
@@ -133,7 +163,10 @@ def print_lines(lines: list[str]) -> None:
 
 
 def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> Table:
-    """Split x class; with many classes only their number and extremes. `rows` are those of each split, where they may have several classes."""
+    """Split x class; with many classes only their number and extremes.
+
+    `rows` are those of each split, where they may have several classes.
+    """
     splits = list(counts)
     classes = list(dict.fromkeys(name for row in counts.values() for name in row))
     table = Table("class", *splits, title=None)
@@ -153,7 +186,10 @@ def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -
     lines = []
     for finding in findings:
         if finding["severity"] in severities:
-            lines.append(f"{finding['severity']}: {finding['message']}." + (f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else ""))
+            lines.append(
+                f"{finding['severity']}: {finding['message']}."
+                + (f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else "")
+            )
             lines += [f"  {item}" for item in finding["items"][:10]]
             if len(finding["items"]) > 10:
                 lines.append(f"  ... and {len(finding['items']) - 10} more")
@@ -186,7 +222,9 @@ class _Console(Console):
 
 
 def console_of(stream) -> Console:
-    """A console without colours, marks and line breaks of its own; of a fixed width where nobody sees it on a terminal."""
+    """A console without colours, marks and line breaks of its own; of a fixed width where nobody sees it on a
+    terminal.
+    """
     console = _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH

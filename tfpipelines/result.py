@@ -53,12 +53,21 @@ class Run(Result):
 
         path = self.folder / "model.keras"
         if not path.is_file() and (self.folder / "fold-0").is_dir():
-            raise ConfigError(f"{self._folder} is a cross-validation and has a model for each fold.", f"Name one of them, such as {self._folder}/fold-0.")
+            raise ConfigError(
+                f"{self._folder} is a cross-validation and has a model for each fold.",
+                f"Name one of them, such as {self._folder}/fold-0.",
+            )
         if not path.is_file() and "part_of" in self.status:
-            raise ConfigError(f"{self._folder} has no model: only the best trials of a search (search.keep) keep theirs.", f"Name one of {Path(self.status['part_of']) / 'final'}.")
+            raise ConfigError(
+                f"{self._folder} has no model: only the best trials of a search (search.keep) keep theirs.",
+                f"Name one of {Path(self.status['part_of']) / 'final'}.",
+            )
         if not path.is_file() and self.status.get("state") != "done":
             reason = f": {self.status['reason']}" if "reason" in self.status else ""
-            raise ConfigError(f"{self._folder} has no model yet; the run is {self.status.get('state')}{reason}", "Name a run that has finished an epoch.")
+            raise ConfigError(
+                f"{self._folder} has no model yet; the run is {self.status.get('state')}{reason}",
+                "Name a run that has finished an epoch.",
+            )
         return load_artifact(verified_model(self._folder))
 
     @property
@@ -92,7 +101,9 @@ class Run(Result):
         allowed = [f"data.{name}" for name in (*more, *kind.reading_fields) if name in fields]
         foreign = [key for key in changes if key not in allowed]
         if foreign:
-            raise ConfigError(f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}.")
+            raise ConfigError(
+                f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}."
+            )
         if not own:
             changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
@@ -109,20 +120,27 @@ class Run(Result):
         table = pd.read_csv(path, usecols=["split", "fingerprint"], dtype=str, keep_default_na=False)
         return frozenset(table["fingerprint"][table["split"] == "train"])
 
-    def predict(self, inputs: Any, batch_size: int = 128, explain: bool = False, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()):
+    def predict(
+        self,
+        inputs: Any,
+        batch_size: int = 128,
+        explain: bool = False,
+        overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    ):
         """Predicts for raw input.
 
         Args:
             inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), an
                 image file's bytes, or a list of such. For texts: a text, a `pathlib.Path` (file, folder, table, glob
-                pattern), or a list or Series of such. For rows: a table, DataFrame or array (n, columns); for time series: a
-                table, DataFrame or array (points, channels), which is cut into windows; or a list of such.
+                pattern), or a list or Series of such. For rows: a table, DataFrame or array (n, columns); for time
+                series: a table, DataFrame or array (points, channels), which is cut into windows; or a list of such.
             batch_size: inputs that go through the model at once.
             explain: add a column `explanation`, of what moved each prediction, where the task can tell.
             overrides: of fields of `data` that tell how to read, as for `evaluate`.
 
         Returns:
-            DataFrame: `item`, `text` where inputs are texts, `predicted`, one score per class; of a detector `item`, `score`,
+            DataFrame: `item`, `text` where inputs are texts, `predicted`, one score per class; of a detector `item`,
+                `score`,
             `p_value`, `verdict` (anomaly or normal); `error` if some input could not be read.
 
         Raises:
@@ -147,13 +165,16 @@ class Run(Result):
             count: images; the first ones are the same for every count.
             seed: of the noise, and of the classes where there are some.
             label: the class of all of them; None: as frequent as in training.
-            truncation: noise lies within +-truncation: below about 1 images get more alike and often better; None: anywhere.
+            truncation: noise lies within +-truncation: below about 1 images get more alike and often better; None:
+                anywhere.
 
         Returns:
-            uint8 (count, height, width, channels), and the class of each, a list of str, or None for a generator without classes.
+            uint8 (count, height, width, channels), and the class of each, a list of str, or None for a generator
+            without classes.
 
         Raises:
-            ConfigError: if the run is of no generator, or has no model or no such class; or for a count below 1 or a truncation not above 0.
+            ConfigError: if the run is of no generator, or has no model or no such class; or for a count below 1 or a
+                truncation not above 0.
             ArtifactError: as `predict`.
         """
         self._require_generator()
@@ -183,9 +204,17 @@ class Run(Result):
 
     def _require_generator(self) -> None:
         if not hasattr(task_class(self.pipeline.task), "generate"):
-            raise ConfigError(f"{self.pipeline.task} generates nothing.", "Name a run of a dcgan pipeline; of this one: tfpipe predict RUN FILE...")
+            raise ConfigError(
+                f"{self.pipeline.task} generates nothing.",
+                "Name a run of a dcgan pipeline; of this one: tfpipe predict RUN FILE...",
+            )
 
-    def recalibrate(self, path: str | Path, false_alarm_rate: float | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
+    def recalibrate(
+        self,
+        path: str | Path,
+        false_alarm_rate: float | None = None,
+        overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    ) -> dict[str, Any]:
         """Fits an anomaly detector's threshold to new normal data, and keeps it beside the model, which stays as it is.
 
         Args:
@@ -194,7 +223,8 @@ class Run(Result):
             overrides: of fields of `data` that tell how to read, as for `evaluate`.
 
         Returns:
-            `threshold` (its facts), `before` (those of the one it replaces, {} where there was none), `sentence`, `findings`.
+            `threshold` (its facts), `before` (those of the one it replaces, {} where there was none), `sentence`,
+            `findings`.
 
         Raises:
             ConfigError: if the run is no detector, or the rate is not above 0 and at most 0.5.
@@ -205,7 +235,9 @@ class Run(Result):
         from .training import memory_errors
 
         if not hasattr(task_class(self.pipeline.task), "recalibrate"):
-            raise ConfigError(f"{self.pipeline.task} has no threshold to calibrate.", "Name a run of an anomaly pipeline.")
+            raise ConfigError(
+                f"{self.pipeline.task} has no threshold to calibrate.", "Name a run of an anomaly pipeline."
+            )
         if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
         with self._folder.locked(), memory_errors():
@@ -216,7 +248,12 @@ class Run(Result):
                 before, false_alarm_rate = {}, false_alarm_rate or self.pipeline.evaluation.false_alarm_rate
             threshold = task.recalibrate(self.model, str(path), false_alarm_rate, self.folder)
         vars(self).pop("_task", None)
-        return {"threshold": threshold.facts(), "before": before, "sentence": threshold.sentence(), "findings": threshold.findings}
+        return {
+            "threshold": threshold.facts(),
+            "before": before,
+            "sentence": threshold.sentence(),
+            "findings": threshold.findings,
+        }
 
     def draw_explanations(self, table, path: str | Path) -> None:
         """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.
@@ -227,14 +264,20 @@ class Run(Result):
         self._task.draw_explanations(table, Path(path))
 
     def evaluate(
-        self, path: str | Path, split: str | None = None, out: str | Path | None = None, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
+        self,
+        path: str | Path,
+        split: str | None = None,
+        out: str | Path | None = None,
+        overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """Measures the model on other labelled data, given in any form that the pipeline reads.
 
         Args:
-            split: which part, where the data have splits: `train`, `validation`, `test` or `all`; default: test, else all.
+            split: which part, where the data have splits: `train`, `validation`, `test` or `all`; default: test, else
+                all.
             out: a folder, made if missing, for metrics.json, predictions.csv and plots.
-            overrides: of fields of `data` that tell how to read, such as `data.on_bad=skip` or `data.label_column=kind`.
+            overrides: of fields of `data` that tell how to read, such as `data.on_bad=skip` or
+                `data.label_column=kind`.
 
         Returns:
             `test` (figures), `intervals`, `per_class`, `samples`, `split`.
@@ -246,15 +289,21 @@ class Run(Result):
         """
         folder = None
         if not isinstance(path, (str, Path)):
-            raise ConfigError(f"The data to measure on are of type {type(path).__name__}.", "Give the path of a file or folder.")
+            raise ConfigError(
+                f"The data to measure on are of type {type(path).__name__}.", "Give the path of a file or folder."
+            )
         if out is not None:
             folder = Path(out)
             if (folder / "status.json").exists():
-                raise ConfigError(f"{folder} is a run folder, whose figures are not overwritten.", "Name another folder with --out.")
+                raise ConfigError(
+                    f"{folder} is a run folder, whose figures are not overwritten.", "Name another folder with --out."
+                )
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
+                raise ResourceError(
+                    f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out."
+                ) from error
         from .training import memory_errors
 
         with memory_errors():
@@ -269,7 +318,10 @@ def open_run(path: str | Path) -> Run:
     """
     folder = RunFolder.open(path)
     if folder.status.get("kind") == "search":
-        raise ConfigError(f"{path} is a search, with the models of several runs in it.", f"Name one of them, such as {path}/final/seed-0.")
+        raise ConfigError(
+            f"{path} is a search, with the models of several runs in it.",
+            f"Name one of them, such as {path}/final/seed-0.",
+        )
     return Run(folder)
 
 
@@ -285,7 +337,9 @@ def empty_folder(path: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         taken = any(folder.iterdir())
     except OSError as error:
-        raise ResourceError(f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
+        raise ResourceError(
+            f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out."
+        ) from error
     if taken:
         raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
     return folder
@@ -299,5 +353,8 @@ def verified_model(folder: RunFolder) -> Path:
     """
     path, recorded = folder / "model.keras", folder.status.get("model_sha256")
     if recorded and path.is_file() and file_hash(path) not in recorded:
-        raise ArtifactError(f"{path} is not the file that the run has written: its hash differs.", "Restore it from a copy, or train again.")
+        raise ArtifactError(
+            f"{path} is not the file that the run has written: its hash differs.",
+            "Restore it from a copy, or train again.",
+        )
     return path

@@ -18,7 +18,15 @@ from .tasks.base import Phase, Task
 from .unchanged import require_same_data, splits_text
 
 
-def run(task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, command: str = "", resume: bool = False, fold: int | None = None) -> dict[str, Any]:
+def run(
+    task: Task,
+    folder: RunFolder,
+    observer: Observer,
+    stop: training.StopSignals,
+    command: str = "",
+    resume: bool = False,
+    fold: int | None = None,
+) -> dict[str, Any]:
     """Carries a task out in a folder that the caller holds locked, from the first byte read to the last one written.
 
     Args:
@@ -49,12 +57,28 @@ class Route:
     """The stations of a run. With folds, those from the splits on are passed once for each fold.
 
     Args:
-        trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written, and no scalars for TensorBoard.
+        trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written,
+            and no scalars for TensorBoard.
         (others): as in `run`.
     """
 
-    def __init__(self, task: Task, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool, trial: bool = False):
-        self.task, self.folder, self.observer, self.stop, self.resume, self.trial = task, folder, observer, stop, resume, trial
+    def __init__(
+        self,
+        task: Task,
+        folder: RunFolder,
+        observer: Observer,
+        stop: training.StopSignals,
+        resume: bool,
+        trial: bool = False,
+    ):
+        self.task, self.folder, self.observer, self.stop, self.resume, self.trial = (
+            task,
+            folder,
+            observer,
+            stop,
+            resume,
+            trial,
+        )
         self.data_seconds = 0.0
 
     def all(self, command: str, fold: int | None = None) -> dict[str, Any]:
@@ -70,7 +94,11 @@ class Route:
                 write_json(self.folder / "data.json", {"findings": findings.as_list()})
         findings.raise_errors()
         self.data_seconds = round(time.perf_counter() - began, 3)
-        metrics = self.every_fold(findings) if self.task.folds() and fold is None else self.single(self.folder, findings, fold if self.task.folds() else None)
+        metrics = (
+            self.every_fold(findings)
+            if self.task.folds() and fold is None
+            else self.single(self.folder, findings, fold if self.task.folds() else None)
+        )
         metrics["time"]["total"] = round(time.perf_counter() - began, 3)
         write_json(self.folder / "metrics.json", metrics)
         return metrics
@@ -80,10 +108,22 @@ class Route:
         facts = training.environment_facts(self.task.pipeline.seed, command)
         before = read_json(self.folder / "environment.json")
         if self.resume and before:
-            changed = [line for key in ("versions", "threads") for line in config.difference(before.get(key, {}), facts[key], f"{key}.")]
+            changed = [
+                line
+                for key in ("versions", "threads")
+                for line in config.difference(before.get(key, {}), facts[key], f"{key}.")
+            ]
             if changed:
-                self.observer.note(f"Not the environment that the run began in, so the last digits may differ: {'; '.join(changed)}")
-            facts = {**before, "resumed": [*before.get("resumed", []), {key: facts[key] for key in ("command", "started", "versions")}]}
+                self.observer.note(
+                    f"Not the environment that the run began in, so the last digits may differ: {'; '.join(changed)}"
+                )
+            facts = {
+                **before,
+                "resumed": [
+                    *before.get("resumed", []),
+                    {key: facts[key] for key in ("command", "started", "versions")},
+                ],
+            }
         else:
             facts["pipeline"] = config.as_dict(self.task.pipeline)
         write_json(self.folder / "environment.json", facts)
@@ -102,7 +142,13 @@ class Route:
                 metrics = self.single(inner, findings, fold)
                 inner.set_status("done")
             results.append(metrics)
-            tables.append(pd.read_csv(inner / "predictions.csv", dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False).assign(fold=fold))
+            tables.append(
+                pd.read_csv(
+                    inner / "predictions.csv",
+                    dtype=dict.fromkeys(("item", "text", "label", "predicted"), str),
+                    keep_default_na=False,
+                ).assign(fold=fold)
+            )
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
         return evaluation.summarize_folds(results)
 
@@ -118,8 +164,16 @@ class Route:
         self.save_model(artifact, folder)
         times = [row["seconds"] for row in history]
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
-        metrics |= {"best_epoch": best.best_epoch, "network": {"name": artifact.core.name, "parameters": artifact.core.count_params()}}
-        metrics["time"] = {"data": self.data_seconds, **self.task.times, "training": round(sum(times), 3), "epoch": round(statistics.median(of_last_phase), 3)}
+        metrics |= {
+            "best_epoch": best.best_epoch,
+            "network": {"name": artifact.core.name, "parameters": artifact.core.count_params()},
+        }
+        metrics["time"] = {
+            "data": self.data_seconds,
+            **self.task.times,
+            "training": round(sum(times), 3),
+            "epoch": round(statistics.median(of_last_phase), 3),
+        }
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         write_json(folder / "metrics.json", metrics)
         return metrics
@@ -138,7 +192,8 @@ class Route:
         if self.task.steps_per_epoch() < 1:
             count, batch_size = int((table["split"] == "train").sum()), self.task.pipeline.train.batch_size
             raise ConfigError(
-                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.", f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example."
+                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.",
+                f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example.",
             )
 
     def train(self, folder: RunFolder, artifact) -> tuple[list[dict], training.BestModel]:
@@ -156,11 +211,22 @@ class Route:
         with training.precision(settings.precision):
             core = task.build(fused=True)
         if (self.folder / f"{START}model.keras").is_file():
-            left = task.start_from(core, {path.name.removeprefix(START): path for path in self.folder.path.glob(f"{START}*")})
+            left = task.start_from(
+                core, {path.name.removeprefix(START): path for path in self.folder.path.glob(f"{START}*")}
+            )
             if left:
-                self.observer.note(f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}")
+                self.observer.note(
+                    f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}"
+                )
         shape = core.inputs[0].shape[1:]
-        self.observer.model({"name": core.name, "parameters": core.count_params(), "input_shape": list(shape), "steps_per_epoch": task.steps_per_epoch()})
+        self.observer.model(
+            {
+                "name": core.name,
+                "parameters": core.count_params(),
+                "input_shape": list(shape),
+                "steps_per_epoch": task.steps_per_epoch(),
+            }
+        )
         history, best = [], None
         for phase in task.phases(core, self.observer.note):
             history, best = self.fit(phase, core, artifact, folder, history, best)
@@ -169,7 +235,9 @@ class Route:
                 core.set_weights(best.best_weights)
         return history, best
 
-    def fit(self, phase: Phase, core, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None) -> tuple[list[dict], training.BestModel]:
+    def fit(
+        self, phase: Phase, core, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None
+    ) -> tuple[list[dict], training.BestModel]:
         """One phase of the training.
 
         Args:
@@ -180,7 +248,13 @@ class Route:
         Returns:
             The history with the phase's epochs, and its best weights.
         """
-        task, settings, model, steps, validation = self.task, phase.settings, phase.model, self.task.steps_per_epoch(), phase.validation_batches()
+        task, settings, model, steps, validation = (
+            self.task,
+            phase.settings,
+            phase.model,
+            self.task.steps_per_epoch(),
+            phase.validation_batches(),
+        )
         done, checkpoints = len(before), folder / "checkpoints"
         if not phase.last:
             checkpoints = checkpoints / phase.name
@@ -216,8 +290,14 @@ class Route:
             training.StopOnNaN(settings.learning_rate),
             averaged,
             *phase.callbacks(folder, artifact, weights, self.observer.note),
-            training.ReduceLROnPlateau(monitor, mode="min", factor=settings.decay_factor, patience=settings.decay_epochs) if settings.schedule == "plateau" else None,
-            training.EarlyStopping(monitor, mode="min", patience=settings.early_stopping) if settings.early_stopping else None,
+            training.ReduceLROnPlateau(
+                monitor, mode="min", factor=settings.decay_factor, patience=settings.decay_epochs
+            )
+            if settings.schedule == "plateau"
+            else None,
+            training.EarlyStopping(monitor, mode="min", patience=settings.early_stopping)
+            if settings.early_stopping
+            else None,
             best,
             history,
             None if self.trial else training.TensorBoardScalars(folder / "logs" / "tensorboard", done),
@@ -253,7 +333,9 @@ class Route:
 
         def write(temporary: Path) -> None:
             artifact.save(temporary)
-            folder.set_status("running", model_sha256=[file_hash(temporary), *folder.status.get("model_sha256", [])[:1]])
+            folder.set_status(
+                "running", model_sha256=[file_hash(temporary), *folder.status.get("model_sha256", [])[:1]]
+            )
 
         atomic_write(folder / "model.keras", write)
 

@@ -63,10 +63,17 @@ def fsync_folder(folder: Path) -> None:
 def resource_error(error: OSError, path: Path) -> ResourceError:
     """The error to be told of one that came up while writing `path`."""
     text = str(error)
-    full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)  # h5py puts it into the text
+    full = error.errno in _DISK_FULL or any(
+        f"errno = {number}," in text for number in _DISK_FULL
+    )  # h5py puts it into the text
     if full:
-        return ResourceError(f"The disk is full or its quota used up while writing {path}.", "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.")
-    return ResourceError(f"{path} cannot be written: {error.strerror or text}.", "Check that the folder is there and may be written.")
+        return ResourceError(
+            f"The disk is full or its quota used up while writing {path}.",
+            "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.",
+        )
+    return ResourceError(
+        f"{path} cannot be written: {error.strerror or text}.", "Check that the folder is there and may be written."
+    )
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -132,14 +139,19 @@ class RunFolder:
             ResourceError: if the folder cannot be made.
         """
         if name is not None and (name in ("", ".", "..", "latest") or os.sep in name or "\0" in name):
-            raise ConfigError(f"--name {name!r} is not the name of a folder.", "Give one word; --out names the folder it lies in.")
+            raise ConfigError(
+                f"--name {name!r} is not the name of a folder.", "Give one word; --out names the folder it lies in."
+            )
         try:
             parent.mkdir(exist_ok=True)
             path = _make_folder(parent, stem, name)
             for part in ("checkpoints", "plots", "logs"):
                 (path / part).mkdir()
         except OSError as error:
-            raise ResourceError(f"The run folder cannot be made in {parent}: {error.strerror}.", "Choose a folder you may write to with --out.") from error
+            raise ResourceError(
+                f"The run folder cannot be made in {parent}: {error.strerror}.",
+                "Choose a folder you may write to with --out.",
+            ) from error
         _point(parent / "latest", path.name)
         return cls(path.resolve())
 
@@ -152,7 +164,9 @@ class RunFolder:
         """
         folder = Path(path).resolve()
         if not (folder / "status.json").is_file():
-            raise ConfigError(f"{path} is not a run folder.", "Name a folder that `tfpipe run` has made, such as runs/latest.")
+            raise ConfigError(
+                f"{path} is not a run folder.", "Name a folder that `tfpipe run` has made, such as runs/latest."
+            )
         return cls(folder)
 
     def child(self, name: str) -> "RunFolder":
@@ -180,7 +194,10 @@ class RunFolder:
             except BlockingIOError:
                 held_here = True
             except OSError as error:
-                raise ResourceError(f"{lock} cannot be locked: {error.strerror}.", "Choose a folder on a file system with locks, with --out.") from error
+                raise ResourceError(
+                    f"{lock} cannot be locked: {error.strerror}.",
+                    "Choose a folder on a file system with locks, with --out.",
+                ) from error
             file.seek(0)
             try:
                 owner = json.loads(file.read() or "{}")
@@ -189,7 +206,11 @@ class RunFolder:
             here = socket.gethostname()
             if held_here or owner.get("host", here) != here:
                 who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
-                remedy = "Wait for it to end." if held_here else f"If nothing runs there any more, delete {lock} and try again."
+                remedy = (
+                    "Wait for it to end."
+                    if held_here
+                    else f"If nothing runs there any more, delete {lock} and try again."
+                )
                 raise RunInUseError(f"{self} is in use by {who}.", remedy)
             try:
                 file.truncate(0)
@@ -224,17 +245,28 @@ class RunFolder:
         return read_json(self.path / "status.json")
 
     def set_status(self, state: str, **facts: Any) -> None:
-        """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands there."""
+        """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands
+        there.
+        """
         before = self.status
         if state == "running":
             before.pop("reason", None)
-        content = {**before, "state": state, "pid": os.getpid(), "host": socket.gethostname(), "updated": now(), **facts}
+        content = {
+            **before,
+            "state": state,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "updated": now(),
+            **facts,
+        }
         content.setdefault("started", content["updated"])
         write_json(self.path / "status.json", content)
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:
-    """Says in status.json how a run ended; a disk that is full has no room for this either, and the error itself is on its way to the user."""
+    """Says in status.json how a run ended; a disk that is full has no room for this either, and the error itself is
+    on its way to the user.
+    """
     with suppress(ResourceError):
         folder.set_status(state, reason=reason)
 
@@ -250,7 +282,9 @@ def ending(folder: RunFolder):
         _record_end(folder, "interrupted", signal.cause)
         raise
     except BaseException as error:
-        _record_end(folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}")
+        _record_end(
+            folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}"
+        )
         raise
 
 
@@ -259,7 +293,9 @@ def _make_folder(parent: Path, stem: str, name: str | None) -> Path:
         try:
             (parent / name).mkdir()
         except FileExistsError:
-            raise ConfigError(f"{parent / name} exists already.", "Choose another --name; a run folder is never overwritten.") from None
+            raise ConfigError(
+                f"{parent / name} exists already.", "Choose another --name; a run folder is never overwritten."
+            ) from None
         return parent / name
     taken = [path.name.removeprefix(f"{stem}-") for path in parent.glob(f"{stem}-*")]
     number = max((int(text) for text in taken if text.isdecimal()), default=0)

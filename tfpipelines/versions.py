@@ -14,7 +14,8 @@ _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 class NewVersion:
-    """Makes `parent/<n>`, n being one more than the largest number there: what is written into `path` is moved there in the end.
+    """Makes `parent/<n>`, n being one more than the largest number there: what is written into `path` is moved there in
+    the end.
 
     On an error nothing is left behind, nor are parents that had to be made.
 
@@ -40,7 +41,9 @@ class NewVersion:
             self.path.chmod(0o777 & ~_umask())
         except OSError as error:
             self._clear()
-            raise ResourceError(f"{self.parent} cannot be made: {error.strerror}.", "Name a folder you may write to with --out.") from error
+            raise ResourceError(
+                f"{self.parent} cannot be made: {error.strerror}.", "Name a folder you may write to with --out."
+            ) from error
         return self
 
     def __exit__(self, kind, error, trace) -> None:
@@ -52,7 +55,9 @@ class NewVersion:
                 error = caught
         self._clear()
         if isinstance(error, OSError) or "No space left on device" in str(error):
-            raise resource_error(error if isinstance(error, OSError) else OSError(28, "No space left on device"), self.parent) from error
+            raise resource_error(
+                error if isinstance(error, OSError) else OSError(28, "No space left on device"), self.parent
+            ) from error
 
     def _publish(self) -> None:
         for path in self.path.rglob("*"):

@@ -1,6 +1,7 @@
-"""Reconstruction error of 30 principal components on digits, each class normal in turn: mean AUROC over the ten classes.
+"""Reconstruction error of 30 principal components on digits, each class normal in turn: mean AUROC over the ten
+classes.
 
-    python benchmarks/peers/anomaly_pca.py
+python benchmarks/peers/anomaly_pca.py
 """
 
 from pathlib import Path

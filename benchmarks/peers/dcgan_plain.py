@@ -1,6 +1,8 @@
-"""A plain DCGAN on digits for a given time, judged by a digit classifier trained here: inception score and Frechet distance
-in the classifier's 128 features, 2,000 samples against 2,000 real ones. dcgan_plain.py SECONDS [SEED]
-judge(images): images float32 (n, 28, 28, 1) in [-1, 1] -> (inception score, Frechet distance)."""
+"""A plain DCGAN on digits for a given time, judged by a digit classifier trained here: inception score and Frechet
+distance in the classifier's 128 features, 2,000 samples against 2,000 real ones. dcgan_plain.py SECONDS [SEED]
+judge(images): images float32 (n, 28, 28, 1) in [-1, 1] -> (inception score, Frechet distance).
+"""
+
 import pathlib
 import sys
 import time
@@ -50,11 +52,31 @@ def judge(images, real=REAL):
 def main(seconds, seed):
     keras.utils.set_random_seed(seed)
     normal = lambda: keras.initializers.RandomNormal(stddev=0.02)
-    generator = keras.Sequential([keras.Input((64,)), L.Dense(7 * 7 * 128, use_bias=False), L.BatchNormalization(momentum=0.8), L.ReLU(), L.Reshape((7, 7, 128)),
-                                  L.Conv2DTranspose(64, 4, 2, "same", use_bias=False, kernel_initializer=normal()), L.BatchNormalization(momentum=0.8), L.ReLU(),
-                                  L.Conv2DTranspose(1, 4, 2, "same", activation="tanh", kernel_initializer=normal())])
-    critic = keras.Sequential([keras.Input((28, 28, 1)), L.Conv2D(64, 4, 2, "same", kernel_initializer=normal()), L.LeakyReLU(0.2),
-                               L.Conv2D(128, 4, 2, "same", kernel_initializer=normal()), L.LeakyReLU(0.2), L.Flatten(), L.Dropout(0.2), L.Dense(1)])
+    generator = keras.Sequential(
+        [
+            keras.Input((64,)),
+            L.Dense(7 * 7 * 128, use_bias=False),
+            L.BatchNormalization(momentum=0.8),
+            L.ReLU(),
+            L.Reshape((7, 7, 128)),
+            L.Conv2DTranspose(64, 4, 2, "same", use_bias=False, kernel_initializer=normal()),
+            L.BatchNormalization(momentum=0.8),
+            L.ReLU(),
+            L.Conv2DTranspose(1, 4, 2, "same", activation="tanh", kernel_initializer=normal()),
+        ]
+    )
+    critic = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            L.Conv2D(64, 4, 2, "same", kernel_initializer=normal()),
+            L.LeakyReLU(0.2),
+            L.Conv2D(128, 4, 2, "same", kernel_initializer=normal()),
+            L.LeakyReLU(0.2),
+            L.Flatten(),
+            L.Dropout(0.2),
+            L.Dense(1),
+        ]
+    )
     g_opt, d_opt = keras.optimizers.Adam(2e-4, 0.5), keras.optimizers.Adam(2e-4, 0.5)
     g_opt.build(generator.trainable_variables)
     d_opt.build(critic.trainable_variables)
@@ -70,7 +92,9 @@ def main(seconds, seed):
         g_opt.apply(g_tape.gradient(g_loss, generator.trainable_variables), generator.trainable_variables)
         d_opt.apply(d_tape.gradient(d_loss, critic.trainable_variables), critic.trainable_variables)
 
-    data = tf.data.Dataset.from_tensor_slices(x[~test]).shuffle(4000).batch(64, drop_remainder=True).repeat().prefetch(2)
+    data = (
+        tf.data.Dataset.from_tensor_slices(x[~test]).shuffle(4000).batch(64, drop_remainder=True).repeat().prefetch(2)
+    )
     start, steps = time.perf_counter(), 0
     for batch in data:
         step(batch)
@@ -79,7 +103,10 @@ def main(seconds, seed):
             break
     images = generator.predict(tf.random.normal((2000, 64), seed=1), batch_size=256, verbose=0)
     score, distance = judge(images)
-    print(f"steps {steps} ms_per_step {1000 * (time.perf_counter() - start) / steps:.1f} inception_score {score:.3f} frechet {distance:.2f} ; test images: {judge(x[test])}")
+    print(
+        f"steps {steps} ms_per_step {1000 * (time.perf_counter() - start) / steps:.1f} inception_score "
+        f"{score:.3f} frechet {distance:.2f} ; test images: {judge(x[test])}"
+    )
 
 
 if __name__ == "__main__":

@@ -33,11 +33,21 @@ steps = int(train.sum()) // 64
 rate = keras.optimizers.schedules.CosineDecay(0.0, epochs * steps, warmup_target=3e-3, warmup_steps=steps)
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-2), loss, metrics=["accuracy"])
-dataset = tf.data.Dataset.from_tensor_slices((images[train], labels[train])).shuffle(steps * 64).batch(64, drop_remainder=True)
+dataset = (
+    tf.data.Dataset.from_tensor_slices((images[train], labels[train]))
+    .shuffle(steps * 64)
+    .batch(64, drop_remainder=True)
+)
 if not plain:
-    changes = [layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), layers.RandomRotation(0.04, fill_mode="constant"), layers.RandomZoom(0.1, fill_mode="constant")]
+    changes = [
+        layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+        layers.RandomRotation(0.04, fill_mode="constant"),
+        layers.RandomZoom(0.1, fill_mode="constant"),
+    ]
     change = keras.Sequential(changes)
-    dataset = dataset.map(lambda x, y: (change(tf.cast(x, tf.float32), training=True), y), num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        lambda x, y: (change(tf.cast(x, tf.float32), training=True), y), num_parallel_calls=tf.data.AUTOTUNE
+    )
 
 times = []
 began = [0.0]

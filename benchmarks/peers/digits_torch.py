@@ -1,4 +1,7 @@
-"""The same network in PyTorch, channels_last, without augmentation. Prints seconds per epoch (median after the first)."""
+"""The same network in PyTorch, channels_last, without augmentation.
+
+Prints seconds per epoch (median after the first).
+"""
 
 import pathlib
 import statistics
@@ -20,7 +23,9 @@ for stage, (width, count) in enumerate(((32, 2), (64, 2), (128, 1))):
         parts += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         channels = width
     parts.append(nn.MaxPool2d(2) if stage < 2 else nn.AdaptiveAvgPool2d(1))
-model = nn.Sequential(*parts, nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels, 10)).to(memory_format=torch.channels_last)
+model = nn.Sequential(*parts, nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels, 10)).to(
+    memory_format=torch.channels_last
+)
 optimizer, loss = torch.optim.AdamW(model.parameters(), 1e-3), nn.CrossEntropyLoss()
 times = []
 for _ in range(5):

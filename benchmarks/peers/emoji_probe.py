@@ -1,6 +1,6 @@
 """Logistic regression on standardized features of a frozen backbone, over the five folds of data/emoji.
 
-    python benchmarks/peers/emoji_probe.py FEATURES.npy     float (1045, width), rows in the order of folds.csv
+python benchmarks/peers/emoji_probe.py FEATURES.npy     float (1045, width), rows in the order of folds.csv
 """
 
 import sys

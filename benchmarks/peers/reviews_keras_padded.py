@@ -45,7 +45,9 @@ model = keras.Sequential(
         layers.Dense(1),
     ]
 )
-model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), metrics=[keras.metrics.BinaryAccuracy(threshold=0)])
+model.compile(
+    "adam", keras.losses.BinaryCrossentropy(from_logits=True), metrics=[keras.metrics.BinaryAccuracy(threshold=0)]
+)
 times = EpochTimes()
 batches = tf.data.Dataset.from_tensor_slices((ids[train], labels[train])).shuffle(8000).batch(64).prefetch(2)
 model.fit(batches, epochs=4, verbose=0, callbacks=[times])

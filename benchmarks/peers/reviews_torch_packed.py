@@ -1,4 +1,7 @@
-"""Peer: the same BiLSTM in PyTorch with packed sequences, on two threads. Prints the median seconds of an epoch after the first."""
+"""Peer: the same BiLSTM in PyTorch with packed sequences, on two threads.
+
+Prints the median seconds of an epoch after the first.
+"""
 
 import re
 import statistics
@@ -15,7 +18,10 @@ torch.set_num_threads(2)
 reviews = pd.read_csv(Path(__file__).resolve().parents[2] / "data" / "reviews" / "reviews.csv")
 reviews = reviews[reviews["split"] == "train"]
 texts = [re.sub(r"[^\w\s]", "", text.lower()).split() or ["?"] for text in reviews["text"]]
-known = {word: number for number, (word, _) in enumerate(Counter(word for text in texts for word in text).most_common(19_998), 2)}
+known = {
+    word: number
+    for number, (word, _) in enumerate(Counter(word for text in texts for word in text).most_common(19_998), 2)
+}
 ids = [torch.tensor([known.get(word, 1) for word in text]) for text in texts]
 labels = torch.tensor((reviews["label"] == "positive").to_numpy(), dtype=torch.float32)
 
@@ -30,7 +36,9 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(nn.Linear(128, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 1))
 
     def forward(self, padded, lengths):
-        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(padded), lengths, batch_first=True, enforce_sorted=False)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embedding(padded), lengths, batch_first=True, enforce_sorted=False
+        )
         state = self.lstm(packed)[1][0]
         return self.head(torch.cat([state[0], state[1]], 1))[:, 0]
 

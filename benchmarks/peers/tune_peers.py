@@ -1,4 +1,5 @@
-"""A search by plain KerasTuner or by Optuna over the space of a pipeline, each trial trained in this process by the pipeline's own training.
+"""A search by plain KerasTuner or by Optuna over the space of a pipeline, each trial trained in this process by the
+pipeline's own training.
 
     python tune_peers.py {keras_tuner,optuna} SEED TRIALS OVERRIDES...
 
@@ -77,7 +78,14 @@ def by_keras_tuner(space: Space, seed: int, trials: int, attempt) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         objective = keras_tuner.Objective("val_accuracy", "max")
-        Tuner(objective=objective, max_trials=trials, seed=seed + 1, hyperparameters=space.hyperparameters(), directory=name, max_consecutive_failed_trials=trials).search()  # 0 is no seed there
+        Tuner(
+            objective=objective,
+            max_trials=trials,
+            seed=seed + 1,
+            hyperparameters=space.hyperparameters(),
+            directory=name,
+            max_consecutive_failed_trials=trials,
+        ).search()  # 0 is no seed there
 
 
 def by_optuna(space: Space, seed: int, trials: int, attempt) -> None:
@@ -100,7 +108,9 @@ def by_optuna(space: Space, seed: int, trials: int, attempt) -> None:
 
         return attempt(values, stop)
 
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner())
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner()
+    )
     study.optimize(objective, n_trials=trials, catch=(Exception,))
 
 

@@ -30,7 +30,19 @@ def answer(labels: np.ndarray, share: float, seed: int, classes: int = 3) -> np.
     return (scores / scores.sum(1, keepdims=True)).astype(np.float32)
 
 
-def write_run(folder, probabilities, labels, items, *, overrides=(), pipeline="image-cls", classes=("a", "b", "c"), fingerprints=None, state="done", **data):
+def write_run(
+    folder,
+    probabilities,
+    labels,
+    items,
+    *,
+    overrides=(),
+    pipeline="image-cls",
+    classes=("a", "b", "c"),
+    fingerprints=None,
+    state="done",
+    **data,
+):
     """A run folder with the files that a classifier's run leaves, but for the model."""
     folder.mkdir(parents=True)
     (folder / "plots").mkdir()
@@ -42,11 +54,38 @@ def write_run(folder, probabilities, labels, items, *, overrides=(), pipeline="i
     extra = pd.DataFrame({"item": ["train.png"], "label": [classes[0]], "split": ["train"], "fingerprint": ["f" * 16]})
     pd.concat([extra, frame]).to_csv(folder / "splits.csv", index=False, lineterminator="\n")
     figures = evaluation.account(labels, probabilities, classes, 50, 0)
-    (folder / "predictions.csv").write_text(evaluation.to_csv(evaluation.prediction_table(items, probabilities, classes, names)))
-    write_json(folder / "metrics.json", {"validation": {"accuracy": 0.5}, **figures, "time": {"training": 3.0, "total": 61.0}})
-    write_json(folder / "data.json", {"size": [28, 28], "channels": 1, "path": "photos", "classes": classes, "content_hash": "1", "rows": {"train": 1, "test": len(items)}, **data})
-    write_json(folder / "environment.json", {"versions": VERSIONS, "device": "2 CPU cores", "pipeline": config.as_dict(resolved)})
-    write_json(folder / "status.json", {"state": state, "task": resolved.task, "pipeline": resolved.name, "started": "2020-01-01T00:00:00+00:00", "updated": "2020-01-01T00:02:00+00:00"})
+    (folder / "predictions.csv").write_text(
+        evaluation.to_csv(evaluation.prediction_table(items, probabilities, classes, names))
+    )
+    write_json(
+        folder / "metrics.json", {"validation": {"accuracy": 0.5}, **figures, "time": {"training": 3.0, "total": 61.0}}
+    )
+    write_json(
+        folder / "data.json",
+        {
+            "size": [28, 28],
+            "channels": 1,
+            "path": "photos",
+            "classes": classes,
+            "content_hash": "1",
+            "rows": {"train": 1, "test": len(items)},
+            **data,
+        },
+    )
+    write_json(
+        folder / "environment.json",
+        {"versions": VERSIONS, "device": "2 CPU cores", "pipeline": config.as_dict(resolved)},
+    )
+    write_json(
+        folder / "status.json",
+        {
+            "state": state,
+            "task": resolved.task,
+            "pipeline": resolved.name,
+            "started": "2020-01-01T00:00:00+00:00",
+            "updated": "2020-01-01T00:02:00+00:00",
+        },
+    )
     return folder
 
 
@@ -54,14 +93,19 @@ def write_run(folder, probabilities, labels, items, *, overrides=(), pipeline="i
 def pair(tmp_path):
     """Two written runs of 120 test rows; `better` is right more often than `worse`."""
     items, labels = rows_of(120)
-    return write_run(tmp_path / "better", answer(labels, 0.95, 1), labels, items), write_run(tmp_path / "worse", answer(labels, 0.4, 2), labels, items, overrides=["seed=1", "train.epochs=3"])
+    return write_run(tmp_path / "better", answer(labels, 0.95, 1), labels, items), write_run(
+        tmp_path / "worse", answer(labels, 0.4, 2), labels, items, overrides=["seed=1", "train.epochs=3"]
+    )
 
 
 def _trained(home, runs: dict[str, list]) -> dict:
     before = os.getcwd()
     os.chdir(home)
     try:
-        return {name: tfpipelines.run(words[0], words[1:], name=name, observer=Observer()).folder.resolve() for name, words in runs.items()}
+        return {
+            name: tfpipelines.run(words[0], words[1:], name=name, observer=Observer()).folder.resolve()
+            for name, words in runs.items()
+        }
     finally:
         os.chdir(before)
 
@@ -71,7 +115,15 @@ def trained(tmp_path_factory):
     """Runs of each kind, trained for a moment: {name: folder}."""
     home = tmp_path_factory.mktemp("trained")
     reviews = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv", nrows=160)
-    table = [{"text": text, "label": [name for name, word in (("film", "film"), ("good", "good"), ("bad", "bad")) if word in text.lower()]} for text in reviews["text"]]
+    table = [
+        {
+            "text": text,
+            "label": [
+                name for name, word in (("film", "film"), ("good", "good"), ("bad", "bad")) if word in text.lower()
+            ],
+        }
+        for text in reviews["text"]
+    ]
     (home / "several.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
     few = ["image-cls", *TINY, "data.limit=60", "split_seed=0"]
     rows = ["anomaly-table", "train.epochs=2", "split_seed=0", "evaluation.baselines=false", "evaluation.bootstrap=50"]

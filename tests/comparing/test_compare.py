@@ -26,7 +26,9 @@ def test_one_run_twice_is_no_comparison_and_a_copy_is_told(pair, tmp_path):
         with pytest.raises(ConfigError, match="named twice"):
             tfpipelines.compare([pair[0], same])
     (pair[0] / "model.keras").write_bytes(b"model")
-    assert any("the same model file" in line for line in tfpipelines.compare([pair[0], twin(pair[0], tmp_path)])["about"])
+    assert any(
+        "the same model file" in line for line in tfpipelines.compare([pair[0], twin(pair[0], tmp_path)])["about"]
+    )
     assert not any("the same model file" in line for line in tfpipelines.compare(pair)["about"])
 
 
@@ -46,8 +48,12 @@ def test_figures_of_folds_are_those_of_their_folds(trained, tmp_path):
     shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in side.parts]
     assert len(shares) == 2 and result["rows"] == sum(shares)
     (test,) = result["tests"]
-    assert test["figures"]["accuracy"]["first"] == pytest.approx(np.average([fold["test"]["accuracy"] for fold in side.metrics["folds"]], weights=shares))
-    assert "std" in result["metrics"]["test"]["accuracy"][0]["spread"] and any("pooled" in line for line in result["about"])
+    assert test["figures"]["accuracy"]["first"] == pytest.approx(
+        np.average([fold["test"]["accuracy"] for fold in side.metrics["folds"]], weights=shares)
+    )
+    assert "std" in result["metrics"]["test"]["accuracy"][0]["spread"] and any(
+        "pooled" in line for line in result["about"]
+    )
 
 
 def test_what_differs_is_named(pair):
@@ -56,12 +62,17 @@ def test_what_differs_is_named(pair):
     assert fields.keys() == {"seed", "train.epochs"} and fields["seed"] == [0, 1] and fields["train.epochs"][1] == 3
     assert result["differences"]["data"] == result["differences"]["versions"] == []
     environment = read_json(pair[1] / "environment.json")
-    write_json(pair[1] / "environment.json", {**environment, "versions": {**environment["versions"], "keras": "3.16.0"}})
+    write_json(
+        pair[1] / "environment.json", {**environment, "versions": {**environment["versions"], "keras": "3.16.0"}}
+    )
     data = read_json(pair[1] / "data.json")
     write_json(pair[1] / "data.json", {**data, "content_hash": "2", "rows": {"train": 2, "test": 120}})
     differences = tfpipelines.compare(pair)["differences"]
     assert differences["versions"] == [{"field": "keras", "values": ["3.15.1", "3.16.0"]}]
-    assert differences["data"] == [{"field": "content_hash", "values": ["1", "2"]}, {"field": "rows.train", "values": [1, 2]}]
+    assert differences["data"] == [
+        {"field": "content_hash", "values": ["1", "2"]},
+        {"field": "rows.train", "values": [1, 2]},
+    ]
 
 
 def test_better_is_told_from_worse(pair):
@@ -71,11 +82,21 @@ def test_better_is_told_from_worse(pair):
     for name, entry in test["figures"].items():
         assert [entry["first"], entry["second"]] == pytest.approx([part["test"][name] for part in metrics], abs=2e-6)
         assert entry["difference"] == pytest.approx(entry["second"] - entry["first"])
-    assert test["figures"]["accuracy"]["interval"][1] < 0 and test["figures"]["accuracy"]["p"] < 0.01 and test["mcnemar"]["p"] < 0.001
+    assert (
+        test["figures"]["accuracy"]["interval"][1] < 0
+        and test["figures"]["accuracy"]["p"] < 0.01
+        and test["mcnemar"]["p"] < 0.001
+    )
     tables = [pd.read_csv(folder / "predictions.csv") for folder in pair]
     right = [(table["label"] == table["predicted"]).to_numpy() for table in tables]
-    assert test["mcnemar"]["only_first"] == (right[0] & ~right[1]).sum() and test["mcnemar"]["only_second"] == (right[1] & ~right[0]).sum()
-    assert result["metrics"]["test"]["accuracy"][0] == {"value": metrics[0]["test"]["accuracy"], "interval": metrics[0]["intervals"]["accuracy"]}
+    assert (
+        test["mcnemar"]["only_first"] == (right[0] & ~right[1]).sum()
+        and test["mcnemar"]["only_second"] == (right[1] & ~right[0]).sum()
+    )
+    assert result["metrics"]["test"]["accuracy"][0] == {
+        "value": metrics[0]["test"]["accuracy"],
+        "interval": metrics[0]["intervals"]["accuracy"],
+    }
     assert result == tfpipelines.compare(pair)  # seeded
     assert "p_corrected" not in test["mcnemar"]
 
@@ -84,7 +105,11 @@ def test_three_runs_are_corrected_for(pair, tmp_path):
     plain = tfpipelines.compare(pair)["tests"][0]
     result = tfpipelines.compare([*pair, twin(pair[1], tmp_path)])
     first, second = result["tests"]
-    assert first["figures"]["accuracy"]["p_corrected"] == pytest.approx(2 * first["figures"]["accuracy"]["p"]) == pytest.approx(2 * plain["figures"]["accuracy"]["p"])
+    assert (
+        first["figures"]["accuracy"]["p_corrected"]
+        == pytest.approx(2 * first["figures"]["accuracy"]["p"])
+        == pytest.approx(2 * plain["figures"]["accuracy"]["p"])
+    )
     assert second["mcnemar"]["p_corrected"] == pytest.approx(2 * plain["mcnemar"]["p"])
     assert any("Holm" in line for line in result["about"])
 
@@ -105,13 +130,21 @@ def test_rows_of_one_name_are_told_apart_by_content(tmp_path):
     sure = np.eye(3, dtype=np.float32)[labels] * 0.94 + 0.02
     one = write_run(tmp_path / "one", sure, labels, items, fingerprints=prints)
     order = np.arange(60).reshape(-1, 2)[:, ::-1].ravel()
-    two = write_run(tmp_path / "two", sure[order], labels[order], [items[place] for place in order], fingerprints=[prints[place] for place in order])
+    two = write_run(
+        tmp_path / "two",
+        sure[order],
+        labels[order],
+        [items[place] for place in order],
+        fingerprints=[prints[place] for place in order],
+    )
     assert tfpipelines.compare([one, two])["tests"][0]["mcnemar"]["both_right"] == 60
 
 
 def test_images_of_another_size_are_matched_by_item(trained):
     result = tfpipelines.compare([trained["one"], trained["small"]])
-    assert result["rows"] == 60 and any("size: 28 x 28 and 14 x 14" in line and "by item and label" in line for line in result["about"])
+    assert result["rows"] == 60 and any(
+        "size: 28 x 28 and 14 x 14" in line and "by item and label" in line for line in result["about"]
+    )
     assert not any("another form" in line for line in tfpipelines.compare([trained["one"], trained["two"]])["about"])
 
 
@@ -119,11 +152,17 @@ def test_other_test_sets_are_refused(pair, tmp_path):
     items, labels = rows_of(120)
     labels[7] = (labels[7] + 1) % 3
     other = write_run(tmp_path / "other", answer(labels, 0.5, 3)[:118], labels[:118], items[:118])
-    with pytest.raises(ConfigError, match="better and other differ: 2 rows of 120 in better alone, 1 row with another label") as caught:
+    with pytest.raises(
+        ConfigError, match="better and other differ: 2 rows of 120 in better alone, 1 row with another label"
+    ) as caught:
         tfpipelines.compare([pair[0], other])
-    assert "only in better: 118.png" in caught.value.details and any(line.startswith("007.png: ") for line in caught.value.details)
+    assert "only in better: 118.png" in caught.value.details and any(
+        line.startswith("007.png: ") for line in caught.value.details
+    )
     prints = [f"{number + 50:016x}" for number in range(120)]
-    changed = write_run(tmp_path / "changed", answer(rows_of(120)[1], 0.5, 3), rows_of(120)[1], items, fingerprints=prints)
+    changed = write_run(
+        tmp_path / "changed", answer(rows_of(120)[1], 0.5, 3), rows_of(120)[1], items, fingerprints=prints
+    )
     with pytest.raises(ConfigError, match="120 rows of 120 in better alone, 120 rows of 120 in changed alone"):
         tfpipelines.compare([pair[0], changed])
 
@@ -178,7 +217,13 @@ def _edit(folder, change):
         (lambda table: table.assign(a="-1"), "not between 0 and 1"),
         (lambda table: table.assign(predicted="a"), "not the most probable"),
         (lambda table: table.assign(item=table["item"] + "x"), "does not have 120 rows"),
-        (lambda table: table.assign(**{name: table[other] for name, other in zip("abc", "bca")}, predicted=table["predicted"].map(dict(zip("bca", "abc")))), "gives accuracy"),
+        (
+            lambda table: table.assign(
+                **{name: table[other] for name, other in zip("abc", "bca")},
+                predicted=table["predicted"].map(dict(zip("bca", "abc"))),
+            ),
+            "gives accuracy",
+        ),
     ],
 )
 def test_an_edited_table_of_predictions_is_refused(pair, change, message):
@@ -203,7 +248,9 @@ def test_fail_if_worse(pair):
     (line,) = caught.value.details
     assert all(f"{value:.6g}" in line for value in figures) and "more than chance (p = 0.001)" in line
     assert caught.value.result["tests"] and caught.value.result["worse"] == [line]
-    assert tfpipelines.compare(pair, fail_if_worse="accuracy", tolerance=figures[0] - figures[1])["worse"] == []  # not by more than that
+    assert (
+        tfpipelines.compare(pair, fail_if_worse="accuracy", tolerance=figures[0] - figures[1])["worse"] == []
+    )  # not by more than that
     assert tfpipelines.compare(pair[::-1], fail_if_worse="accuracy")["worse"] == []
     with pytest.raises(WorseError):
         tfpipelines.compare(pair, fail_if_worse="log_loss")  # low is good
@@ -220,21 +267,38 @@ def test_detectors_are_compared_by_verdicts(trained):
     tables = [pd.read_csv(trained[name] / "predictions.csv") for name in ("rows-one", "rows-two")]
     right = [((table["verdict"] == "anomaly") == (table["label"] == "malignant")).to_numpy() for table in tables]
     (test,) = result["tests"]
-    assert test["mcnemar"]["both_right"] == (right[0] & right[1]).sum() and test["mcnemar"]["only_first"] == (right[0] & ~right[1]).sum()
+    assert (
+        test["mcnemar"]["both_right"] == (right[0] & right[1]).sum()
+        and test["mcnemar"]["only_first"] == (right[0] & ~right[1]).sum()
+    )
     assert test["figures"].keys() == result["metrics"]["test"].keys() >= {"roc_auc", "false_alarm_rate"}
 
 
 def test_several_labels_a_row_are_compared_whole(trained, tmp_path):
     (test,) = tfpipelines.compare([trained["several"], twin(trained["several"], tmp_path)])["tests"]
     table = pd.read_csv(trained["several"] / "predictions.csv", keep_default_na=False)
-    assert test["mcnemar"]["both_right"] == (table["label"] == table["predicted"]).sum() and {"hamming_loss", "average_precision", "ece"} <= test["figures"].keys()
+    assert (
+        test["mcnemar"]["both_right"] == (table["label"] == table["predicted"]).sum()
+        and {"hamming_loss", "average_precision", "ece"} <= test["figures"].keys()
+    )
 
 
 def _generator(folder, kid, **changes):
     items, labels = rows_of(40)
-    write_run(folder, answer(labels, 0.5, 0), labels, items, pipeline="dcgan", features={"name": changes.pop("features", "backbone")}, overrides=[f"{key}={value}" for key, value in changes.items()])
+    write_run(
+        folder,
+        answer(labels, 0.5, 0),
+        labels,
+        items,
+        pipeline="dcgan",
+        features={"name": changes.pop("features", "backbone")},
+        overrides=[f"{key}={value}" for key, value in changes.items()],
+    )
     (folder / "predictions.csv").unlink()
-    write_json(folder / "metrics.json", {"test": {"kid": kid, "nearest": 1.0}, "intervals": {"kid": [kid - 0.01, kid + 0.01]}, "time": {"total": 5}})
+    write_json(
+        folder / "metrics.json",
+        {"test": {"kid": kid, "nearest": 1.0}, "intervals": {"kid": [kid - 0.01, kid + 0.01]}, "time": {"total": 5}},
+    )
     return folder
 
 
@@ -256,12 +320,21 @@ def test_generators_stand_side_by_side(tmp_path):
 def test_the_page_needs_nothing_and_trusts_no_name(tmp_path):
     items, labels = rows_of(60)
     evil = "<script>alert(1)</script>"
-    runs = [write_run(tmp_path / name, answer(labels, share, 1), labels, items, path=f"{evil}{name}") for name, share in (("a<b>", 0.9), ("c&d", 0.5))]
+    runs = [
+        write_run(tmp_path / name, answer(labels, share, 1), labels, items, path=f"{evil}{name}")
+        for name, share in (("a<b>", 0.9), ("c&d", 0.5))
+    ]
     result = tfpipelines.compare(runs)
     comparing.write_page(tmp_path / "page.html", result)
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "a&lt;b&gt;" in page and "c&amp;d" in page
-    assert "://" not in page and "src=" not in page and "href=" not in page and "prefers-color-scheme" in page and "@media print" in page
+    assert (
+        "://" not in page
+        and "src=" not in page
+        and "href=" not in page
+        and "prefers-color-scheme" in page
+        and "@media print" in page
+    )
     assert f"{result['tests'][0]['figures']['accuracy']['difference']:+.4f}" in page
 
 
@@ -275,7 +348,11 @@ def test_the_command_prints_and_writes(tfpipe, pair, tmp_path):
     assert tfpipe("compare", *pair, "--fail-if-worse", "accuracy", "--tolerance", "0.9").code == 0
     document = json.loads(tfpipe("compare", *pair, "--fail-if-worse", "accuracy", "--json").out)
     assert document["error"]["exit_code"] == 5 and document["result"]["tests"] and len(document["result"]["runs"]) == 2
-    assert tfpipe("compare", pair[0]).code == 2 and tfpipe("compare").code == 2 and tfpipe("compare", *pair, "--tolerance", "1").code == 2
+    assert (
+        tfpipe("compare", pair[0]).code == 2
+        and tfpipe("compare").code == 2
+        and tfpipe("compare", *pair, "--tolerance", "1").code == 2
+    )
     (pair[1] / "predictions.csv").unlink()
     assert tfpipe("compare", *pair).code == 7
 
@@ -283,7 +360,16 @@ def test_the_command_prints_and_writes(tfpipe, pair, tmp_path):
 def test_five_runs_fit_on_a_page(tfpipe, tmp_path):
     items, labels = rows_of(60)
     names = [f"a-very-long-name-of-a-run-that-goes-on-{number}-and-on-and-on" for number in range(5)]
-    runs = [write_run(tmp_path / name, answer(labels, 0.6, number), labels, items, overrides=[f"data.path={tmp_path}/{'deep/' * 30}{number}"]) for number, name in enumerate(names)]
+    runs = [
+        write_run(
+            tmp_path / name,
+            answer(labels, 0.6, number),
+            labels,
+            items,
+            overrides=[f"data.path={tmp_path}/{'deep/' * 30}{number}"],
+        )
+        for number, name in enumerate(names)
+    ]
     shown = tfpipe("compare", *runs)
     assert shown.code == 0
     head, _, about = shown.out.partition("paired tests on")

@@ -25,7 +25,12 @@ def test_holm_steps_down():
 
 def _answers(labels, probabilities):
     everything = np.arange(len(labels))
-    return Answers(probabilities.argmax(1) == labels, np.ones(len(labels), bool), [everything], evaluation.row_figures(labels, probabilities))
+    return Answers(
+        probabilities.argmax(1) == labels,
+        np.ones(len(labels), bool),
+        [everything],
+        evaluation.row_figures(labels, probabilities),
+    )
 
 
 def test_the_bootstrap_is_paired_and_seeded():
@@ -33,11 +38,15 @@ def test_the_bootstrap_is_paired_and_seeded():
     labels = generator.integers(0, 2, 400)
     first = np.where(generator.random(400) < 0.7, labels, 1 - labels)
     second = first.copy()
-    second[np.flatnonzero(first != labels)[:12]] = labels[np.flatnonzero(first != labels)[:12]]  # twelve mistakes fewer, none more
+    second[np.flatnonzero(first != labels)[:12]] = labels[
+        np.flatnonzero(first != labels)[:12]
+    ]  # twelve mistakes fewer, none more
     one, two = (_answers(labels, np.eye(2, dtype=np.float32)[some] * 0.8 + 0.1) for some in (first, second))
     draws, count = resampled([one, two], 1000)
     found = difference(draws[0]["accuracy"], draws[1]["accuracy"])
-    assert count == 1000 and 0 < found["interval"][0] < 0.03 < found["interval"][1] < 0.06  # unpaired it would be +-0.06 about 0.03
+    assert (
+        count == 1000 and 0 < found["interval"][0] < 0.03 < found["interval"][1] < 0.06
+    )  # unpaired it would be +-0.06 about 0.03
     assert found["p"] == pytest.approx(2 / 1001)
     assert found == difference(*(table["accuracy"] for table in resampled([one, two], 1000)[0]))
     assert difference(draws[0]["accuracy"], draws[0]["accuracy"]) == {"interval": [0.0, 0.0], "p": 1.0}
@@ -48,7 +57,13 @@ def test_the_bootstrap_keeps_its_level():
     generator, said = np.random.default_rng(1), 0
     for _ in range(100):
         labels = generator.integers(0, 2, 80)
-        answers = [_answers(labels, np.eye(2, dtype=np.float32)[np.where(generator.random(80) < 0.7, labels, 1 - labels)] * 0.8 + 0.1) for _ in range(2)]
+        answers = [
+            _answers(
+                labels,
+                np.eye(2, dtype=np.float32)[np.where(generator.random(80) < 0.7, labels, 1 - labels)] * 0.8 + 0.1,
+            )
+            for _ in range(2)
+        ]
         draws, _ = resampled(answers, 200)
         said += difference(draws[0]["accuracy"], draws[1]["accuracy"])["p"] < 0.05
     assert said <= 12
@@ -58,7 +73,12 @@ def test_strata_are_resampled_apart():
     anomalous = np.array([True] * 3 + [False] * 60)
     scores = np.linspace(1, 0, 63)
     alarms = scores > 0.5
-    run = Answers(alarms == anomalous, np.ones(63, bool), evaluation.kinds_of(anomalous), evaluation.detection_row_figures(anomalous, alarms, scores))
+    run = Answers(
+        alarms == anomalous,
+        np.ones(63, bool),
+        evaluation.kinds_of(anomalous),
+        evaluation.detection_row_figures(anomalous, alarms, scores),
+    )
     draws, _ = resampled([run], 200)
     assert not np.isnan(draws[0]["roc_auc"]).any()  # else some resamples would have no anomaly
     assert (draws[0]["recall"] == 1.0).all()

@@ -32,8 +32,14 @@ def test_precedence_schema_file_override(tmp_path):
 
 
 def test_values_take_the_type_of_their_field(tmp_path):
-    name = write(tmp_path, "task: image-cls\ndata: {path: no, label_column: no, class_weights: {no: 2, yes: 1}}\ntrain: {learning_rate: 1e-3, deterministic: no}\n")
-    pipeline = load(name, {"train.clip_norm": "1e-2", "data.size": [32, 48], "data.folds": "5", "train.early_stopping": None}).pipeline
+    name = write(
+        tmp_path,
+        "task: image-cls\ndata: {path: no, label_column: no, class_weights: {no: 2, yes: 1}}\ntrain: "
+        "{learning_rate: 1e-3, deterministic: no}\n",
+    )
+    pipeline = load(
+        name, {"train.clip_norm": "1e-2", "data.size": [32, 48], "data.folds": "5", "train.early_stopping": None}
+    ).pipeline
     assert pipeline.data.path == pipeline.data.label_column == "no"
     assert pipeline.data.class_weights == {"no": 2.0, "yes": 1.0}
     assert (pipeline.train.learning_rate, pipeline.train.deterministic, pipeline.train.clip_norm) == (1e-3, False, 1e-2)
@@ -45,7 +51,9 @@ def test_values_take_the_type_of_their_field(tmp_path):
 def test_another_network_drops_the_files_foreign_fields_and_says_which():
     loaded = load(overrides=["model.name=resnet", "model.depth=8"])
     assert loaded.pipeline.model.depth == 8
-    assert loaded.notes == ["model.name=resnet: left out model.filters, model.convolutions of the file, which resnet does not have"]
+    assert loaded.notes == [
+        "model.name=resnet: left out model.filters, model.convolutions of the file, which resnet does not have"
+    ]
     with pytest.raises(ConfigError, match="unknown key model.filters"):
         load(overrides=["model.name=resnet", "model.filters=[8]"])
 
@@ -67,7 +75,10 @@ def test_pipelines_are_frozen():
         (["train.batch_size=-4"], "train.batch_size: got '-4'; allowed: a whole number from 1."),
         (["train.learning_rate=-1"], "train.learning_rate: got '-1'; allowed: a number above 0."),
         (["train.learning_rate=nan"], "train.learning_rate: got 'nan'; allowed: a number above 0."),
-        (["train.optimizer=adamww"], "train.optimizer: got 'adamww'; allowed: adamw, adam, sgd, rmsprop. Did you mean adamw?"),
+        (
+            ["train.optimizer=adamww"],
+            "train.optimizer: got 'adamww'; allowed: adamw, adam, sgd, rmsprop. Did you mean adamw?",
+        ),
         (["model.name=cnnn"], "model.name: got 'cnnn'; allowed: mlp, cnn, resnet. Did you mean cnn?"),
         (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),
         (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
@@ -79,7 +90,10 @@ def test_pipelines_are_frozen():
         (["task=image-class"], "task: got 'image-class'; allowed: image-cls"),
         (["epochs"], "'epochs' is not an override"),
         (["data.augment={flip: [}"], "not valid YAML"),
-        (["search.space={train.learning_rat: [1]}"], "train.learning_rat is no field that can be searched. Did you mean train.learning_rate?"),
+        (
+            ["search.space={train.learning_rat: [1]}"],
+            "train.learning_rat is no field that can be searched. Did you mean train.learning_rate?",
+        ),
         (["search.space={data.path: [a, b]}"], "data.path is no field that can be searched"),
         (["search.space={train.epochs: [1, 2]}", "search.algorithm=hyperband"], "belongs to hyperband"),
         (["search.space={model.depth: [8, 9]}"], "model.depth cannot be"),
@@ -125,14 +139,22 @@ def test_unknown_pipelines_are_named():
 
 
 def test_search_values_take_the_type_of_their_field():
-    space = load(overrides=["search.space={model.filters: [[8, 16], [32]], train.batch_size: {min: 8, max: 64, scale: log}, model.depth: {values: [8], when: {model.name: resnet}}, model.name: [cnn, resnet]}"]).pipeline.search.space
+    space = load(
+        overrides=[
+            "search.space={model.filters: [[8, 16], [32]], train.batch_size: {min: 8, max: 64, scale: "
+            "log}, model.depth: {values: [8], when: {model.name: resnet}}, model.name: [cnn, resnet]}"
+        ]
+    ).pipeline.search.space
     assert space["model.filters"].values == ((8, 16), (32,))
     assert (space["train.batch_size"].min, space["train.batch_size"].max) == (8, 64)
     assert space["model.depth"].when == {"model.name": ["resnet"]}
 
 
 def test_difference_names_leaves():
-    before, after = config.as_dict(load().pipeline), config.as_dict(load(overrides=["train.epochs=3", "data.augment.flip=both"]).pipeline)
+    before, after = (
+        config.as_dict(load().pipeline),
+        config.as_dict(load(overrides=["train.epochs=3", "data.augment.flip=both"]).pipeline),
+    )
     assert config.difference(before, after) == ["data.augment.flip: none -> both", "train.epochs: 26 -> 3"]
 
 
@@ -143,23 +165,39 @@ def test_paths_are_anchored(tmp_path):
 
 def test_a_fold_column_of_the_sample_is_left_out_for_other_data():
     loaded = config.load("backbone", ["data.path=photos"], schemas=SCHEMAS)
-    assert loaded.pipeline.data.folds is None and loaded.notes == ["data.path: left out data.folds=fold of the file, a column of sample:emoji"]
-    assert config.load("backbone", ["data.path=photos", "data.folds=group"], schemas=SCHEMAS).pipeline.data.folds == "group"
+    assert loaded.pipeline.data.folds is None and loaded.notes == [
+        "data.path: left out data.folds=fold of the file, a column of sample:emoji"
+    ]
+    assert (
+        config.load("backbone", ["data.path=photos", "data.folds=group"], schemas=SCHEMAS).pipeline.data.folds
+        == "group"
+    )
     assert config.load("backbone", ["data.path=sample:emoji"], schemas=SCHEMAS).pipeline.data.folds == "fold"
 
 
 def test_another_backbone_has_other_layers():
     loaded = config.load("anomaly", ["model.backbone=ResNet50"], schemas=SCHEMAS)
     assert loaded.pipeline.model.layers == "auto" and "left out model.layers" in loaded.notes[0]
-    assert config.load("anomaly", ["model.backbone=ResNet50", "model.layers=[conv2_block3_out]"], schemas=SCHEMAS).pipeline.model.layers == ("conv2_block3_out",)
-    assert config.load("anomaly", ["model.backbone=efficientnet-lite0"], schemas=SCHEMAS).pipeline.model.layers[0] == "block2_add"
+    assert config.load(
+        "anomaly", ["model.backbone=ResNet50", "model.layers=[conv2_block3_out]"], schemas=SCHEMAS
+    ).pipeline.model.layers == ("conv2_block3_out",)
+    assert (
+        config.load("anomaly", ["model.backbone=efficientnet-lite0"], schemas=SCHEMAS).pipeline.model.layers[0]
+        == "block2_add"
+    )
 
 
 def test_other_data_do_not_share_what_is_of_the_samples(tmp_path):
     loaded = config.load("anomaly-series", ["data.path=log.csv", "data.time_column=when"], schemas=SCHEMAS)
-    assert loaded.pipeline.data.test_path is None and loaded.pipeline.data.time_column == "when" and "data.test_path" in loaded.notes[0]
+    assert (
+        loaded.pipeline.data.test_path is None
+        and loaded.pipeline.data.time_column == "when"
+        and "data.test_path" in loaded.notes[0]
+    )
     assert config.load("anomaly-digits", ["data.path=photos"], schemas=SCHEMAS).pipeline.data.normal is None
-    assert config.load("anomaly-digits", ["data.path=photos", "data.normal=cat"], schemas=SCHEMAS).pipeline.data.normal == ("cat",)
+    assert config.load(
+        "anomaly-digits", ["data.path=photos", "data.normal=cat"], schemas=SCHEMAS
+    ).pipeline.data.normal == ("cat",)
 
 
 def test_differing_names_leaves_of_many():
@@ -168,5 +206,15 @@ def test_differing_names_leaves_of_many():
 
 
 def test_directions_of_figures_are_known():
-    known = {"accuracy": "max", "f1_micro": "max", "per_region_overlap": "max", "pixel_roc_auc": "max", "log_loss": "min", "kid": "min", "false_alarm_rate": "min", "alarm_rate": None, "nearest": None}
+    known = {
+        "accuracy": "max",
+        "f1_micro": "max",
+        "per_region_overlap": "max",
+        "pixel_roc_auc": "max",
+        "log_loss": "min",
+        "kid": "min",
+        "false_alarm_rate": "min",
+        "alarm_rate": None,
+        "nearest": None,
+    }
     assert {name: config.direction_of(name) for name in known} == known

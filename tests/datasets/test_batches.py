@@ -19,11 +19,24 @@ def store(digits):
 
 def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, **options):
     targets = Targets(np.arange(100) % 10, 10, **options)
-    return list(training_batches(store, np.arange(100), targets, batch_size=batch_size, seed=seed, first_step=first, last_step=last, augmentation=augmentation).as_numpy_iterator())
+    return list(
+        training_batches(
+            store,
+            np.arange(100),
+            targets,
+            batch_size=batch_size,
+            seed=seed,
+            first_step=first,
+            last_step=last,
+            augmentation=augmentation,
+        ).as_numpy_iterator()
+    )
 
 
 def test_every_epoch_is_another_permutation():
-    orders = [rows_at(5, tf.constant(epoch, tf.int64), tf.range(1000, dtype=tf.int64), 1000).numpy() for epoch in range(3)]
+    orders = [
+        rows_at(5, tf.constant(epoch, tf.int64), tf.range(1000, dtype=tf.int64), 1000).numpy() for epoch in range(3)
+    ]
     for order in orders:
         assert sorted(order) == list(range(1000))
     assert not any(np.array_equal(orders[i], orders[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
@@ -61,7 +74,13 @@ def test_smoothing_and_weights(store):
     assert np.array_equal(weights, targets.argmax(1))
 
 
-@pytest.mark.parametrize("augmentation", [Augmentation(rotate=0.1, translate=0.1, zoom=0.2, crop=0.1, flip="both"), Augmentation(brightness=0.3, contrast=0.3)])
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        Augmentation(rotate=0.1, translate=0.1, zoom=0.2, crop=0.1, flip="both"),
+        Augmentation(brightness=0.3, contrast=0.3),
+    ],
+)
 def test_a_samples_change_does_not_depend_on_the_batch(store, augmentation):
     images = tf.constant(store.array[:32], tf.float32)
     targets = tf.zeros([32, 10])
@@ -89,13 +108,22 @@ def test_beta_has_the_right_moments():
 
 def one(augmentation, image, position=0):
     images = tf.constant(image, tf.float32)[None]
-    return augmentation(images, tf.constant([[1.0, 0.0]]), 0, tf.constant(0, tf.int64), tf.constant(position, tf.int64))[0].numpy()[0]
+    return augmentation(
+        images, tf.constant([[1.0, 0.0]]), 0, tf.constant(0, tf.int64), tf.constant(position, tf.int64)
+    )[0].numpy()[0]
 
 
 def test_flips_are_exact(digits):
     image = digits["x"][3][..., None]
-    for flip, options in (("horizontal", (image, image[:, ::-1])), ("vertical", (image, image[::-1])), ("both", (image, image[:, ::-1], image[::-1], image[::-1, ::-1]))):
-        seen = {tuple(np.allclose(one(Augmentation(flip=flip), image, position), option, atol=1e-3) for option in options) for position in range(40)}
+    for flip, options in (
+        ("horizontal", (image, image[:, ::-1])),
+        ("vertical", (image, image[::-1])),
+        ("both", (image, image[:, ::-1], image[::-1], image[::-1, ::-1])),
+    ):
+        seen = {
+            tuple(np.allclose(one(Augmentation(flip=flip), image, position), option, atol=1e-3) for option in options)
+            for position in range(40)
+        }
         assert seen == {tuple(i == j for j in range(len(options))) for i in range(len(options))}
 
 
@@ -141,7 +169,9 @@ def test_mixup_and_cutmix_mix_targets_with_the_images():
     for augmentation in (Augmentation(mixup=1.0), Augmentation(cutmix=1.0), Augmentation(mixup=1.0, cutmix=1.0)):
         mixed, soft = augmentation(images, targets, 0, tf.constant(0, tf.int64), tf.constant(0, tf.int64))
         assert np.allclose(soft.numpy().sum(1), 1)
-        assert np.allclose(mixed.numpy().mean((1, 2, 3)) / 255, soft.numpy()[:, 1], atol=1e-4)  # the share of white is the share of class 1
+        assert np.allclose(
+            mixed.numpy().mean((1, 2, 3)) / 255, soft.numpy()[:, 1], atol=1e-4
+        )  # the share of white is the share of class 1
         assert 0 < soft.numpy()[0, 1] < 1
 
 

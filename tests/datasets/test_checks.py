@@ -34,7 +34,9 @@ def test_what_training_cannot_teach_is_an_error(labels, splits, code):
 
 
 def test_duplicates_leaks_and_conflicts():
-    frame = make_frame("abcdef", ["x", "x", "y", "y", "x", "y"], ["train", "train", "train", "test", "test", "validation"])
+    frame = make_frame(
+        "abcdef", ["x", "x", "y", "y", "x", "y"], ["train", "train", "train", "test", "test", "validation"]
+    )
     prints = pd.Series([1, 1, 2, 2, 3, 1], dtype=np.uint64)
     findings = Findings()
     check_duplicates(frame, prints, "warn", findings)

@@ -75,7 +75,12 @@ def test_first_frame_of_an_animation(picture):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_undone(picture, orientation):
-    turns = {2: [Image.Transpose.FLIP_LEFT_RIGHT], 3: [Image.Transpose.ROTATE_180], 4: [Image.Transpose.FLIP_TOP_BOTTOM], 5: [Image.Transpose.TRANSPOSE]}
+    turns = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+    }
     turns |= {6: [Image.Transpose.ROTATE_90], 7: [Image.Transpose.TRANSVERSE], 8: [Image.Transpose.ROTATE_270], 1: []}
     stored = picture
     for turn in turns[orientation]:
@@ -89,13 +94,24 @@ def test_exif_orientation_is_undone(picture, orientation):
 
 
 def test_grey_is_seen_in_the_header(picture):
-    for image, grey in ((picture, False), (picture.convert("L"), True), (picture.convert("1"), True), (picture.convert("L").quantize(8), True), (picture.quantize(8), False)):
+    for image, grey in (
+        (picture, False),
+        (picture.convert("L"), True),
+        (picture.convert("1"), True),
+        (picture.convert("L").quantize(8), True),
+        (picture.quantize(8), False),
+    ):
         assert read_header(encode(image, "PNG")).grey == grey
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"not an image at all", "not an image"), (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "not an image"), (b"\xff\xd8\xff", "not an image")],
+    [
+        (b"", "empty"),
+        (b"not an image at all", "not an image"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "not an image"),
+        (b"\xff\xd8\xff", "not an image"),
+    ],
 )
 def test_what_is_no_image_says_why(tmp_path, content, reason):
     path = tmp_path / "x.jpg"
@@ -120,7 +136,12 @@ def test_missing_file():
 def bomb(width: int, height: int) -> bytes:
     """A PNG of a few bytes whose header claims a huge size."""
     chunk = lambda name, data: struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("size", [(12_000, 12_000), (60_000, 60_000)])
@@ -153,7 +174,11 @@ def test_png_metadata_behind_the_pixels_turn_it_too(tmp_path):
 def test_damage_anywhere_is_a_data_error(picture, form):
     frames = [picture.resize((40, 30)), picture.resize((40, 30)).rotate(90)]
     try:
-        content = encode(frames[0], form, save_all=True, append_images=frames[1:]) if form == "GIF" else encode(frames[0], form)
+        content = (
+            encode(frames[0], form, save_all=True, append_images=frames[1:])
+            if form == "GIF"
+            else encode(frames[0], form)
+        )
     except (KeyError, OSError):  # Pillow was built without it
         return
     rng = np.random.default_rng(0)

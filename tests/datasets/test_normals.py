@@ -44,7 +44,11 @@ def test_unlabelled_samples():
         return mark(frame, normal, **more)
 
     frame = marked([None, None, "bad"], ["train", "test", "test"])
-    assert frame["anomalous"].tolist() == [False, False, True] and frame["known"].tolist() == [True, False, True] and frame["label"].tolist() == ["normal", "unlabelled", "bad"]
+    assert (
+        frame["anomalous"].tolist() == [False, False, True]
+        and frame["known"].tolist() == [True, False, True]
+        and frame["label"].tolist() == ["normal", "unlabelled", "bad"]
+    )
     assert not marked([None, None], trusted=False)["known"].any() and marked([None, None])["known"].all()
     assert marked(["7", "3", "0"], usual=("3",), trusted=False)["anomalous"].tolist() == [True, False, True]
     assert marked(["7", "0"], usual=("3",), trusted=False)["anomalous"].all()  # strangers to what the model knows
@@ -54,15 +58,24 @@ def test_unlabelled_samples():
     assert normal_labels(["0.0", "1.0"], ("0",)) == ["0.0"]
 
 
-@pytest.mark.parametrize(("labels", "kept", "code"), [(["bad", None, None], 3, "unlabelled"), (["good", "bad", None], 2, "no_label"), ([None, None], 2, None)])
+@pytest.mark.parametrize(
+    ("labels", "kept", "code"),
+    [(["bad", None, None], 3, "unlabelled"), (["good", "bad", None], 2, "no_label"), ([None, None], 2, None)],
+)
 def test_missing_labels(labels, kept, code):
-    frame, findings = pd.DataFrame({"item": ["a", "b", "c"][: len(labels)], "label": labels, "split": None}, dtype=object), Findings()
+    frame, findings = (
+        pd.DataFrame({"item": ["a", "b", "c"][: len(labels)], "label": labels, "split": None}, dtype=object),
+        Findings(),
+    )
     assert settle_missing(frame, None, (), "skip", findings).sum() == kept
     assert codes(findings) == ([code] if code else [])
 
 
 def table(labels, splits=None):
-    frame = pd.DataFrame({"item": [str(row) for row in range(len(labels))], "label": labels, "split": splits or [None] * len(labels)}, dtype=object)
+    frame = pd.DataFrame(
+        {"item": [str(row) for row in range(len(labels))], "label": labels, "split": splits or [None] * len(labels)},
+        dtype=object,
+    )
     return mark(frame, ("good",)) if any(labels) else mark(frame, None)
 
 
@@ -72,7 +85,11 @@ def parts(frame, keep, **fields):
 
 def split(frame, **fields):
     findings = Findings()
-    keep = split_normals(frame, **{"validation": "auto", "test": "auto", "least": 19, "limit": None, "seed": 0, **fields}, findings=findings)
+    keep = split_normals(
+        frame,
+        **{"validation": "auto", "test": "auto", "least": 19, "limit": None, "seed": 0, **fields},
+        findings=findings,
+    )
     return frame[keep], findings
 
 
@@ -102,13 +119,21 @@ def test_splits_are_seeded_and_limited():
     first, again, other = (split(table(["good"] * 100), seed=seed)[0]["split"].tolist() for seed in (0, 0, 1))
     assert first == again != other
     frame, _ = split(table(["good"] * 200 + ["bad"] * 90), limit=20)
-    assert frame["split"].value_counts().to_dict() == {"train": 20, "validation": 20, "test": 20} and {"good", "bad"} == set(frame["label"][frame["split"] == "test"])
+    assert frame["split"].value_counts().to_dict() == {"train": 20, "validation": 20, "test": 20} and {
+        "good",
+        "bad",
+    } == set(frame["label"][frame["split"] == "test"])
 
 
 def test_the_layout_of_mvtec():
     frame, findings = read(BRICKS)
     counts = frame.groupby(["split", "label"]).size().to_dict()
-    assert counts == {("train", "good"): 240, ("validation", "good"): 60, ("test", "good"): 60, **{("test", kind): 20 for kind in ("patch", "scratch", "stain")}}
+    assert counts == {
+        ("train", "good"): 240,
+        ("validation", "good"): 60,
+        ("test", "good"): 60,
+        **{("test", kind): 20 for kind in ("patch", "scratch", "stain")},
+    }
     assert frame["anomalous"].sum() == frame["mask"].notna().sum() == 60 and not codes(findings)
     row = frame[frame["item"] == "test/stain/004.png"].iloc[0]
     assert row["mask"].endswith("ground_truth/stain/004.png")
@@ -123,7 +148,12 @@ def copy(kind, count, target, names="{:03d}.png"):
 def test_a_folder_of_normal_pictures_only(tmp_path):
     copy("train/good", 30, tmp_path / "wall")
     frame, findings = read(tmp_path / "wall", least=5)
-    assert set(frame["label"]) == {"normal"} and not frame["anomalous"].any() and set(frame["split"]) == {"train", "validation"} and not codes(findings)
+    assert (
+        set(frame["label"]) == {"normal"}
+        and not frame["anomalous"].any()
+        and set(frame["split"]) == {"train", "validation"}
+        and not codes(findings)
+    )
     copy("train/good", 5, tmp_path / "wall" / "north")
     frame, findings = read(tmp_path / "wall")
     assert len(frame) == 35 and codes(findings) == ["all_normal"] and "data.normal" in findings.entries[0].remedy
@@ -135,7 +165,11 @@ def test_good_and_bad_folders(tmp_path):
     copy("ground_truth/stain", 7, tmp_path / "ground_truth" / "stained", "{:03d}_mask.png")
     frame, findings = read(tmp_path)
     assert frame["anomalous"].sum() == 8 and set(frame["split"][frame["anomalous"]]) == {"test"}
-    assert frame["mask"].notna().sum() == 7 and codes(findings) == ["no_mask"] and findings.entries[0].items == ("stained/007.png",)
+    assert (
+        frame["mask"].notna().sum() == 7
+        and codes(findings) == ["no_mask"]
+        and findings.entries[0].items == ("stained/007.png",)
+    )
     copy("test/patch", 1, tmp_path)
     assert "loose" in codes(read(tmp_path)[1])
     frame, _ = read(tmp_path, normal=("stained",))
@@ -147,10 +181,19 @@ def test_a_train_folder_without_labels(tmp_path):
     copy("test/good", 4, tmp_path / "test" / "good")
     copy("test/patch", 4, tmp_path / "test" / "torn")
     frame, _ = read(tmp_path)
-    assert frame["anomalous"].sum() == 4 and set(frame["label"]) == {"normal", "good", "torn"} and set(frame["split"]) == {"train", "validation", "test"} and frame["known"].all()
+    assert (
+        frame["anomalous"].sum() == 4
+        and set(frame["label"]) == {"normal", "good", "torn"}
+        and set(frame["split"]) == {"train", "validation", "test"}
+        and frame["known"].all()
+    )
     copy("test/stain", 3, tmp_path / "test")
     frame, _ = read(tmp_path, normal=("good",))
-    assert frame["label"].value_counts()["unlabelled"] == 3 and frame["anomalous"].sum() == 4 and (~frame["known"]).sum() == 3
+    assert (
+        frame["label"].value_counts()["unlabelled"] == 3
+        and frame["anomalous"].sum() == 4
+        and (~frame["known"]).sum() == 3
+    )
 
 
 def test_a_labelled_source(digits):
@@ -179,7 +222,10 @@ def test_missing_places():
 
 
 def test_masks_take_the_size_of_the_images(tmp_path):
-    frame = pd.DataFrame({"mask": [str(tmp_path / "a.png"), None, None], "anomalous": [True, False, True], "known": True}, index=[4, 7, 9])
+    frame = pd.DataFrame(
+        {"mask": [str(tmp_path / "a.png"), None, None], "anomalous": [True, False, True], "known": True},
+        index=[4, 7, 9],
+    )
     mask = np.zeros((40, 20), np.uint8)
     mask[:20] = 1  # some tools write 1 for 255
     Image.fromarray(mask).save(tmp_path / "a.png")

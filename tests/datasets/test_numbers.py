@@ -32,10 +32,23 @@ def write(path, **columns):
 
 # --- rows
 def test_columns_of_numbers_are_found(tmp_path):
-    path = write(tmp_path / "a.csv", id=range(40), speed=RANDOM.random(40), name=["x"] * 40, heat=RANDOM.random(40), label=["ok"] * 30 + ["hot"] * 10)
+    path = write(
+        tmp_path / "a.csv",
+        id=range(40),
+        speed=RANDOM.random(40),
+        name=["x"] * 40,
+        heat=RANDOM.random(40),
+        label=["ok"] * 30 + ["hot"] * 10,
+    )
     samples, findings = rows(path)
-    assert samples.columns == ["speed", "heat"] and samples.store.features.shape == (40, 2) and codes(findings) == ["columns_left_out"]
-    assert samples.frame["anomalous"].sum() == 10 and (samples.frame["split"][samples.frame["anomalous"]] == "test").all()
+    assert (
+        samples.columns == ["speed", "heat"]
+        and samples.store.features.shape == (40, 2)
+        and codes(findings) == ["columns_left_out"]
+    )
+    assert (
+        samples.frame["anomalous"].sum() == 10 and (samples.frame["split"][samples.frame["anomalous"]] == "test").all()
+    )
     chosen, _ = rows(path, columns=("heat",))
     assert chosen.columns == ["heat"]
     with pytest.raises(DataError, match="data.columns=heat"):
@@ -77,7 +90,9 @@ def test_empty_cells_and_words_are_named(tmp_path):
 def test_a_second_table_is_the_test(tmp_path):
     train = write(tmp_path / "train.csv", a=RANDOM.random(40), b=RANDOM.random(40))
     test = write(tmp_path / "test.csv", b=RANDOM.random(9), a=RANDOM.random(9), label=["normal"] * 5 + ["fault"] * 4)
-    unlabelled, findings = rows(train, test_path=str(write(tmp_path / "plain.csv", a=RANDOM.random(9), b=RANDOM.random(9))))
+    unlabelled, findings = rows(
+        train, test_path=str(write(tmp_path / "plain.csv", a=RANDOM.random(9), b=RANDOM.random(9)))
+    )
     assert unlabelled.frame["known"].sum() == 40 and not unlabelled.frame["anomalous"].any()
     samples, _ = rows(train, test_path=str(test))
     assert samples.frame["split"].value_counts().to_dict() == {"train": 32, "validation": 8, "test": 9}
@@ -95,7 +110,10 @@ def test_columns_that_are_not_what_they_seem(tmp_path):
     path = write(tmp_path / "a.csv", y=RANDOM.integers(-3, 4, 60), status=x, sample_no=range(60), far=1.7e9 + x)
     samples, findings = rows(path)
     assert samples.columns == ["y", "status", "sample_no", "far"] and not samples.frame["anomalous"].any()
-    assert {finding.code: finding.items for finding in findings.entries if finding.code != "columns_left_out"} == {"counting": ("sample_no",), "coarse": ("far",)}
+    assert {finding.code: finding.items for finding in findings.entries if finding.code != "columns_left_out"} == {
+        "counting": ("sample_no",),
+        "coarse": ("far",),
+    }
     with pytest.raises(ConfigError, match="data.normal=ok"):
         rows(path, normal=("ok",))
 
@@ -103,7 +121,14 @@ def test_columns_that_are_not_what_they_seem(tmp_path):
 def test_a_column_of_marks_for_anomalies_alone(tmp_path):
     samples, findings = rows(write(tmp_path / "a.csv", a=RANDOM.random(40), label=["fault"] * 4 + [None] * 36))
     assert samples.frame["anomalous"].sum() == 4 and "unlabelled" in codes(findings)
-    points, _ = series(write(tmp_path / "b.csv", time=range(100), value=RANDOM.random(100), label=[None] * 90 + ["fault"] * 4 + [None] * 6))
+    points, _ = series(
+        write(
+            tmp_path / "b.csv",
+            time=range(100),
+            value=RANDOM.random(100),
+            label=[None] * 90 + ["fault"] * 4 + [None] * 6,
+        )
+    )
     assert points.test.anomalous.sum() == 4
 
 
@@ -112,22 +137,36 @@ def test_series_of_other_rates_and_short_stretches(tmp_path):
     path = write(tmp_path / "a.csv", time=time, value=RANDOM.random(120), sensor=["a"] * 60 + ["b"] * 60)
     samples, findings = series(path, series_column="sensor", validation=0.5)
     starts = {part: frame["start"].tolist() for part, frame in samples.frame.groupby("split")}
-    assert not codes(findings) and min(starts["train"]) < 30 and any(60 <= start < 90 for start in starts["train"]) and any(90 <= start for start in starts["validation"])
-    stretches = write(tmp_path / "b.csv", time=[10 * (row // 8) * 8 + row for row in range(160)], value=RANDOM.random(160))
+    assert (
+        not codes(findings)
+        and min(starts["train"]) < 30
+        and any(60 <= start < 90 for start in starts["train"])
+        and any(90 <= start for start in starts["validation"])
+    )
+    stretches = write(
+        tmp_path / "b.csv", time=[10 * (row // 8) * 8 + row for row in range(160)], value=RANDOM.random(160)
+    )
     samples, _ = series(stretches, validation=0.25, test=0.25)
     last = samples.frame.groupby("split")["start"].agg(["min", "max"])
-    assert last.loc["train", "max"] < last.loc["validation", "min"] and last.loc["validation", "max"] < last.loc["test", "min"] == 120
+    assert (
+        last.loc["train", "max"] < last.loc["validation", "min"]
+        and last.loc["validation", "max"] < last.loc["test", "min"] == 120
+    )
 
 
 def test_given_splits_of_a_series_are_evaluated(tmp_path):
     path = write(tmp_path / "a.csv", time=range(100), value=RANDOM.random(100), split=["train"] * 60 + ["test"] * 40)
     samples, _ = series(path, splitting=False)
-    assert samples.frame["split"].value_counts().to_dict() == {"train": 12, "test": 8} and not samples.frame["known"].any()
+    assert (
+        samples.frame["split"].value_counts().to_dict() == {"train": 12, "test": 8} and not samples.frame["known"].any()
+    )
 
 
 def test_statistics():
     values = np.concatenate([RANDOM.standard_normal((500, 1)), np.full((1, 1), 1e6)])
-    assert column_statistics(values, "standard")[1][0] > 1e4 and column_statistics(values, "robust")[1][0] == pytest.approx(1, abs=0.1)
+    assert column_statistics(values, "standard")[1][0] > 1e4 and column_statistics(values, "robust")[1][
+        0
+    ] == pytest.approx(1, abs=0.1)
     assert column_statistics(values, "none") == (0, 1)
     assert column_statistics(np.full((5, 1), 3.0), "robust")[1][0] == 0
 
@@ -135,7 +174,13 @@ def test_statistics():
 def test_raw_rows(tmp_path):
     path = write(tmp_path / "a.csv", b=[1.0, 2.0, np.nan], a=[3, 4, 5], label=["x", "y", "z"])
     items, values, errors = raw_rows([path, np.array([7.0, 8.0]), pd.DataFrame({"a": [9], "b": [10]})], ["a", "b"])
-    assert items == [f"{path}:0", f"{path}:1", f"{path}:2", "3", "4"] and values.tolist() == [[3, 1], [4, 2], [5, 0], [7, 8], [9, 10]]
+    assert items == [f"{path}:0", f"{path}:1", f"{path}:2", "3", "4"] and values.tolist() == [
+        [3, 1],
+        [4, 2],
+        [5, 0],
+        [7, 8],
+        [9, 10],
+    ]
     assert errors == ["", "", "no number: b", "", ""]
     _, values, errors = raw_rows(["nowhere.csv", path], ["a", "b"])
     assert "does not exist" in errors[0] and len(values) == 4
@@ -153,7 +198,11 @@ def test_parts_follow_each_other_in_time(tmp_path):
     values = RANDOM.random(100)
     samples, _ = series(write(tmp_path / "a.csv", time=range(100), value=values), validation=0.4, test=0.2)
     starts = {name: list(rows["start"]) for name, rows in samples.frame.groupby("split")}
-    assert starts["train"] == list(range(44)) and starts["validation"] == [48, 53, 58, 63, 68, 73] and starts["test"] == [80, 85, 90, 95]
+    assert (
+        starts["train"] == list(range(44))
+        and starts["validation"] == [48, 53, 58, 63, 68, 73]
+        and starts["test"] == [80, 85, 90, 95]
+    )
     np.testing.assert_allclose(samples.store.windows(samples.rows("test"))[1, :, 0], values[85:90], atol=1e-6)
 
 
@@ -165,7 +214,11 @@ def test_no_window_crosses_a_gap_an_empty_cell_another_series_or_the_end(tmp_pat
     samples, findings = series(path, series_column="machine", on_bad="skip", validation=0.5)
     assert {"gap", "missing_value"} <= set(codes(findings))
     spans = [(start, start + 5) for start in samples.frame["start"]]
-    assert spans and all(not (first < edge < end) for first, end in spans for edge in (10, 11, 30, 50)) and all(not first <= 10 < end for first, end in spans)
+    assert (
+        spans
+        and all(not (first < edge < end) for first, end in spans for edge in (10, 11, 30, 50))
+        and all(not first <= 10 < end for first, end in spans)
+    )
     assert any(item.startswith("b ") for item in samples.frame["item"])
 
 
@@ -205,20 +258,32 @@ def test_windows_of_the_training_series_in_the_test(tmp_path):
     train = write(tmp_path / "train.csv", time=range(60), value=values)
     test = write(tmp_path / "test.csv", time=range(100), value=np.concatenate([values, RANDOM.random(40)]))
     samples, findings = series(train, test_path=str(test))
-    assert (samples.frame["split"] == "test").sum() == 20 and codes(findings) == ["leak"] and findings.entries[0].severity == "warning"
+    assert (
+        (samples.frame["split"] == "test").sum() == 20
+        and codes(findings) == ["leak"]
+        and findings.entries[0].severity == "warning"
+    )
     samples, findings = series(train, test_path=str(test), on_leak="drop")
     left = samples.frame["start"][samples.frame["split"] == "test"].tolist()
-    assert set(left) >= {60, 65, 70, 75, 80, 85, 90, 95} and not set(left) & set(range(30)) and findings.entries[0].severity == "note"
+    assert (
+        set(left) >= {60, 65, 70, 75, 80, 85, 90, 95}
+        and not set(left) & set(range(30))
+        and findings.entries[0].severity == "note"
+    )
     assert series(train, test_path=str(test), on_leak="error")[1].entries[0].severity == "error"
 
 
 def test_raw_series(tmp_path):
     path = write(tmp_path / "a.csv", time=range(12), value=range(12), label=["?"] * 12)
-    (name, points, error), (other, nothing, reason), (_, array, _) = raw_series([path, tmp_path / "no.csv", np.arange(7.0)], 5, ["value"])
+    (name, points, error), (other, nothing, reason), (_, array, _) = raw_series(
+        [path, tmp_path / "no.csv", np.arange(7.0)], 5, ["value"]
+    )
     assert name == str(path) and error == "" and points.anomalous is None and points.segments == [(0, 12)]
     assert nothing is None and "does not exist" in reason and array.values.shape == (7, 1)
     assert raw_series(np.arange(3.0), 5, ["value"]) == [("0", None, "no 5 points in a row")]
-    (tmp_path / "hole.csv").write_text("time,value\n" + "".join(f"{row},{'' if row == 7 else 'oops' if row == 8 else row}\n" for row in range(20)))
+    (tmp_path / "hole.csv").write_text(
+        "time,value\n" + "".join(f"{row},{'' if row == 7 else 'oops' if row == 8 else row}\n" for row in range(20))
+    )
     ((_, points, error),) = raw_series(tmp_path / "hole.csv", 5, ["value"])
     assert points.segments == [(0, 7), (9, 20)] and "line 9, line 10" in error
     with pytest.raises(DataError, match="no array of numbers"):
@@ -232,13 +297,31 @@ def test_times_are_found_and_intervals_belong_to_their_series(tmp_path):
     samples, findings = series(path, series_column="machine", intervals=str(odd), test=0.3)
     assert "time_column" in codes(findings) and np.flatnonzero(samples.test.anomalous).tolist() == [110, 111, 112]
     with pytest.raises(DataError, match="which series"):
-        series(path, series_column="machine", intervals=str(write(tmp_path / "b.csv", start=[dates[50]], end=[dates[52]])))
+        series(
+            path, series_column="machine", intervals=str(write(tmp_path / "b.csv", start=[dates[50]], end=[dates[52]]))
+        )
     with pytest.raises(DataError, match="end before they begin"):
-        series(path, series_column="machine", intervals=str(write(tmp_path / "c.csv", machine=["a"], start=[dates[9]], end=[dates[2]])))
-    _, findings = series(path, series_column="machine", intervals=str(write(tmp_path / "d.csv", machine=["a", "a"], start=[dates[2], "2031-01-01"], end=[dates[3], "2031-01-02"])), test=0.3)
+        series(
+            path,
+            series_column="machine",
+            intervals=str(write(tmp_path / "c.csv", machine=["a"], start=[dates[9]], end=[dates[2]])),
+        )
+    _, findings = series(
+        path,
+        series_column="machine",
+        intervals=str(
+            write(tmp_path / "d.csv", machine=["a", "a"], start=[dates[2], "2031-01-01"], end=[dates[3], "2031-01-02"])
+        ),
+        test=0.3,
+    )
     assert {"early_anomalies", "empty_intervals"} <= set(codes(findings))
-    by_file, by_frame = (raw_series(source, 5, ["value"], series_column="machine")[0][1] for source in (path, pd.read_csv(path)))
-    assert by_file.segments == by_frame.segments == [(0, 60), (60, 120)] and by_file.times.tolist() == by_frame.times.tolist()
+    by_file, by_frame = (
+        raw_series(source, 5, ["value"], series_column="machine")[0][1] for source in (path, pd.read_csv(path))
+    )
+    assert (
+        by_file.segments == by_frame.segments == [(0, 60), (60, 120)]
+        and by_file.times.tolist() == by_frame.times.tolist()
+    )
 
 
 def test_labels_in_the_second_file_alone(tmp_path):
@@ -253,4 +336,6 @@ def test_labels_in_the_second_file_alone(tmp_path):
 
 def test_a_column_that_may_be_labels_is_mentioned(tmp_path):
     _, findings = rows(write(tmp_path / "a.csv", a=RANDOM.random(40), quality=["Pass"] * 30 + ["REJECT"] * 10))
-    assert "data.label_column=quality" in next(finding.remedy for finding in findings.entries if finding.code == "perhaps_labels")
+    assert "data.label_column=quality" in next(
+        finding.remedy for finding in findings.entries if finding.code == "perhaps_labels"
+    )

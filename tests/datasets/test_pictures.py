@@ -21,7 +21,9 @@ def test_a_folder_without_labels(tmp_path, digits):
     root = write_photos(tmp_path / "all", digits, {"zero": 0, "deep/one": 1}, 20)
     (root / "notes.txt").write_text("no image")
     frame, findings = read(root)
-    assert len(frame) == 40 and set(frame["label"]) == {"image"} and set(frame["split"]) == {"train", "validation", "test"}
+    assert (
+        len(frame) == 40 and set(frame["label"]) == {"image"} and set(frame["split"]) == {"train", "validation", "test"}
+    )
     (warning,) = findings.of("warning")
     assert warning.code == "no_image" and warning.items == ("notes.txt",)
 
@@ -54,13 +56,21 @@ def test_too_few_images_are_told(tmp_path, digits):
     assert [finding.code for finding in findings.of("error")] == ["few", "few"]
     frame, _ = read("sample:digits", labelled=True)
     findings = datasets.Findings()
-    assert datasets.check_pictures(datasets.Samples(frame), True, "warn", findings) == [str(number) for number in range(10)] and not findings.entries
+    assert (
+        datasets.check_pictures(datasets.Samples(frame), True, "warn", findings)
+        == [str(number) for number in range(10)]
+        and not findings.entries
+    )
 
 
 def batches(digits, first, last, labels=None, **more):
     store = store_array(digits["x"][:40, ..., None], ImageFront((28, 28), 1))
     rows = np.arange(40)
-    return list(datasets.adversarial_batches(store, rows, labels, batch_size=8, seed=3, first_step=first, last_step=last, latent=5, **more).as_numpy_iterator())
+    return list(
+        datasets.adversarial_batches(
+            store, rows, labels, batch_size=8, seed=3, first_step=first, last_step=last, latent=5, **more
+        ).as_numpy_iterator()
+    )
 
 
 def test_batches_are_a_function_of_seed_and_step(digits):

@@ -8,7 +8,9 @@ from tfpipelines.datasets import replay
 
 
 def frame(items, fingerprints):
-    return pd.DataFrame({"item": items, "label": [f"is {number}" for number in fingerprints], "fingerprint": fingerprints})
+    return pd.DataFrame(
+        {"item": items, "label": [f"is {number}" for number in fingerprints], "fingerprint": fingerprints}
+    )
 
 
 def splits(items, parts, fingerprints):
@@ -22,7 +24,9 @@ def found(now, then, parts=("test", "validation"), count=10):
 def test_rows_of_one_name_are_told_apart_by_their_order():
     then = splits(["a", "a", "b", "a"], ["train", "test", "validation", "train"], [1, 2, 3, 4])
     again = found(frame(["a", "a", "b", "a"], [1, 2, 3, 4]), then)
-    assert again.items == ["a", "b"] and again.truth == ["is 2", "is 3"] and list(again) == [1, 2] and again.missing == 0
+    assert (
+        again.items == ["a", "b"] and again.truth == ["is 2", "is 3"] and list(again) == [1, 2] and again.missing == 0
+    )
 
 
 def test_the_test_part_comes_first_and_what_is_lost_is_counted():

@@ -34,7 +34,9 @@ def test_class_names_are_not_interpreted(tmp_path, digits):
     assert set(read_image_source(str(tmp_path / "p")).frame["label"]) == {"no", "1e3", "$(x)", "é"}
 
 
-@pytest.mark.parametrize("names", [("train", "validation", "test"), ("Training", "val", "Testing"), ("trn", "dev", "holdout")])
+@pytest.mark.parametrize(
+    "names", [("train", "validation", "test"), ("Training", "val", "Testing"), ("trn", "dev", "holdout")]
+)
 def test_split_folders_are_never_classes(tmp_path, digits, names):
     for number, name in enumerate(names):
         write_photos(tmp_path / "p" / name, digits, {"a": 0, "b": 1}, 2 + number)
@@ -111,7 +113,9 @@ ROWS = "image,label\nzero/000.png,a\nzero/001.png,b\n"
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
 def test_tables_of_every_form(photos, form):
-    frame = pd.DataFrame({"image": ["zero/000.png", "one/001.png", "two/002.png"], "label": [0, 1, 1], "split": ["train", "val", "test"]})
+    frame = pd.DataFrame(
+        {"image": ["zero/000.png", "one/001.png", "two/002.png"], "label": [0, 1, 1], "split": ["train", "val", "test"]}
+    )
     path = photos / f"labels.{form}"
     writers = {
         "csv": lambda: frame.to_csv(path, index=False), "tsv": lambda: frame.to_csv(path, index=False, sep="\t"),
@@ -120,7 +124,12 @@ def test_tables_of_every_form(photos, form):
     writers[form]()
     table = read_image_source(str(path))
     first = 1 if form in ("jsonl", "parquet") else 2
-    assert table.frame.to_dict("list") == {"item": list(frame["image"]), "label": ["0", "1", "1"], "split": ["train", "validation", "test"], "line": [first, first + 1, first + 2]}
+    assert table.frame.to_dict("list") == {
+        "item": list(frame["image"]),
+        "label": ["0", "1", "1"],
+        "split": ["train", "validation", "test"],
+        "line": [first, first + 1, first + 2],
+    }
 
 
 def test_kaggle_style_names_without_ending_or_folder(tmp_path, photos):
@@ -128,15 +137,21 @@ def test_kaggle_style_names_without_ending_or_folder(tmp_path, photos):
     for path in [*photos.glob("one/000.png"), *photos.glob("two/00[02].png"), *photos.glob("one/002.png")]:
         path.unlink()
     table = read_image_source(write_table(tmp_path, rows), root=str(photos))
-    assert list(table.frame["item"]) == ["zero/000.png", "one/001.png", "zero/002.png"] and list(table.frame["label"]) == ["cat", "dog", "cat"]
+    assert list(table.frame["item"]) == ["zero/000.png", "one/001.png", "zero/002.png"] and list(
+        table.frame["label"]
+    ) == ["cat", "dog", "cat"]
     assert codes(table, "note") == {"resolved"}
 
 
 def test_rows_without_a_file_or_with_several(photos):
-    table = read_image_source(write_table(photos, "image,label\nzero/000.png,a\nabsent.png,a\n005.png,b\n../../etc/passwd,b\n/etc/passwd,a\n"))
+    table = read_image_source(
+        write_table(photos, "image,label\nzero/000.png,a\nabsent.png,a\n005.png,b\n../../etc/passwd,b\n/etc/passwd,a\n")
+    )
     findings = {finding.code: finding for finding in table.findings.of("error")}
     assert set(findings) == {"absent", "outside"}
-    assert findings["absent"].items[0] == "line 3: absent.png" and findings["absent"].items[1].startswith("line 4: 005.png (3 files: ")
+    assert findings["absent"].items[0] == "line 3: absent.png" and findings["absent"].items[1].startswith(
+        "line 4: 005.png (3 files: "
+    )
     assert findings["outside"].items == ("line 5: ../../etc/passwd", "line 6: /etc/passwd")
     assert len(table.frame) == 1
 
@@ -175,7 +190,11 @@ def test_quoted_fields_may_hold_commas_and_lines(photos):
 @pytest.mark.parametrize(
     ("header", "message", "key"),
     [
-        ("picture,label", "No column of the table is known as image. Columns seen: picture, label.", "data.item_column=COLUMN"),
+        (
+            "picture,label",
+            "No column of the table is known as image. Columns seen: picture, label.",
+            "data.item_column=COLUMN",
+        ),
         ("image,what", "No column of the table is known as label.", "data.label_column=COLUMN"),
         ("image,file,label", "Several columns could be the image: image, file.", "data.item_column=image"),
         ("image,label,class", "Several columns could be the label: label, class.", "data.label_column=label"),
@@ -197,9 +216,14 @@ def test_columns_can_be_named(photos):
 
 
 def test_missing_labels_and_unknown_splits(photos):
-    path = write_table(photos, "image,label,split\nzero/000.png,a,train\nzero/001.png,,train\nzero/002.png,b,somewhere\n")
+    path = write_table(
+        photos, "image,label,split\nzero/000.png,a,train\nzero/001.png,,train\nzero/002.png,b,somewhere\n"
+    )
     table = read_image_source(path)
-    assert {finding.code: finding.items for finding in table.findings.of("error")} == {"no_label": ("line 3: zero/001.png",), "unknown_split": ("line 4: 'somewhere'",)}
+    assert {finding.code: finding.items for finding in table.findings.of("error")} == {
+        "no_label": ("line 3: zero/001.png",),
+        "unknown_split": ("line 4: 'somewhere'",),
+    }
     skipped = read_image_source(path, on_bad="skip")
     assert codes(skipped, "warning") == {"no_label"} and len(skipped.frame) == 2
 
@@ -229,7 +253,9 @@ def save(tmp_path, **arrays):
 def test_arrays_with_a_split(tmp_path, digits):
     table = read_image_source(save(tmp_path, x=digits["x"][::500], y=digits["y"][::500], split=["train", "val"] * 5))
     assert table.array.shape == (10, 28, 28, 1)
-    assert list(table.frame["label"]) == list("0123456789") and list(table.frame["split"]) == ["train", "validation"] * 5
+    assert (
+        list(table.frame["label"]) == list("0123456789") and list(table.frame["split"]) == ["train", "validation"] * 5
+    )
 
 
 def test_arrays_by_part(tmp_path, digits):

@@ -17,7 +17,8 @@ def test_shares_are_kept_in_every_class():
     split = assign_splits(frame({"a": 100, "b": 40, "c": 3}), 0.15, 0.25, 0)
     sizes = split.groupby(["label", "split"]).size().to_dict()
     assert sizes == {
-        ("a", "train"): 60, ("a", "validation"): 15, ("a", "test"): 25, ("b", "train"): 24, ("b", "validation"): 6, ("b", "test"): 10,
+        ("a", "train"): 60, ("a", "validation"): 15, ("a", "test"): 25, ("b", "train"): 24, ("b", "validation"): 6,
+        ("b", "test"): 10,
         ("c", "train"): 1, ("c", "validation"): 1, ("c", "test"): 1,
     }  # fmt: skip
 
@@ -43,7 +44,9 @@ def test_parts_may_be_left_out():
 
 
 def test_too_few_samples_name_the_class_and_the_least_count():
-    with pytest.raises(DataError, match="Class 'b' has 2 samples; a split into train, validation, test needs at least 3 of each class"):
+    with pytest.raises(
+        DataError, match="Class 'b' has 2 samples; a split into train, validation, test needs at least 3 of each class"
+    ):
         assign_splits(frame({"a": 50, "b": 2}), 0.15, 0.15, 0)
     with pytest.raises(DataError, match="Class 'b' has 4 samples; data.folds=5 needs at least 5"):
         fold_numbers(frame({"a": 50, "b": 4}), 5, 0)
@@ -92,6 +95,10 @@ def test_groups_of_a_fold_column_stay_together_in_validation_too():
     table = frame({"a": 20, "b": 20}).assign(fold=[str(number % 5) for number in range(40)])
     for fold in range(5):
         cut = assign_fold(table, "fold", fold, "auto", 0)
-        assert cut.groupby("fold")["split"].nunique().max() == 1 and set(cut["split"]) == {"train", "validation", "test"}
+        assert cut.groupby("fold")["split"].nunique().max() == 1 and set(cut["split"]) == {
+            "train",
+            "validation",
+            "test",
+        }
         cut = assign_fold(table, "fold", fold, 0.25, 0)  # a stated share is cut from all the others
         assert (cut["split"] == "validation").sum() == 8 and set(cut["fold"][cut["split"] == "test"]) == {str(fold)}

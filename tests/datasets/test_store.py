@@ -20,13 +20,18 @@ def zoo(tmp_path) -> SampleTable:
     """Images of many kinds and sizes, and two files that are none."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[0:61, 0:83]
-    picture = Image.fromarray((np.stack([x * 3, y * 4, x + y], -1) + generator.integers(0, 9, (61, 83, 3))).clip(0, 255).astype(np.uint8))
+    picture = Image.fromarray(
+        (np.stack([x * 3, y * 4, x + y], -1) + generator.integers(0, 9, (61, 83, 3))).clip(0, 255).astype(np.uint8)
+    )
     exif = Image.Exif()
     exif[0x0112] = 6
     kinds = {
-        "a.jpg": (picture, {}), "b.jpg": (picture, {"progressive": True, "quality": 40}), "c.jpg": (picture.convert("L"), {}), "d.jpg": (picture.convert("CMYK"), {}),
-        "e.jpg": (picture, {"exif": exif}), "f.png": (picture, {}), "g.png": (picture.convert("L"), {}), "h.png": (picture.convert("LA"), {}),
-        "i.png": (picture.convert("P"), {}), "j.png": (picture.convert("1"), {}), "k.bmp": (picture, {}), "l.gif": (picture, {}), "m.webp": (picture, {}),
+        "a.jpg": (picture, {}), "b.jpg": (picture, {"progressive": True, "quality": 40}),
+        "c.jpg": (picture.convert("L"), {}), "d.jpg": (picture.convert("CMYK"), {}),
+        "e.jpg": (picture, {"exif": exif}), "f.png": (picture, {}), "g.png": (picture.convert("L"), {}),
+        "h.png": (picture.convert("LA"), {}),
+        "i.png": (picture.convert("P"), {}), "j.png": (picture.convert("1"), {}), "k.bmp": (picture, {}),
+        "l.gif": (picture, {}), "m.webp": (picture, {}),
         "n.jpg": (picture, {"subsampling": 0}), "o.png": (picture.resize((20, 20)), {}),
     }  # fmt: skip
     for name, (image, options) in kinds.items():
@@ -57,14 +62,23 @@ def test_every_cache_gives_what_decode_image_and_the_front_give(zoo, channels, c
     expected = np.stack([front.in_tf_data(tf.constant(decode_image(zoo.path(row), channels))).numpy() for row in rows])
     assert np.array_equal(store.images(rows), expected)
     dataset = store.attach(tf.data.Dataset.from_tensors((tf.constant(7), tf.constant(rows))))
-    (_, _, images), = list(dataset)
+    ((_, _, images),) = list(dataset)
     assert np.array_equal(images.numpy(), expected)
 
 
 def test_tensorflow_decodes_plain_files_and_pillow_the_rest(zoo):
     headers, _ = scan_headers(zoo, 10**8)
     kinds = {item: header.kind for item, header in zip(zoo.frame["item"], headers) if header}
-    assert {item for item, kind in kinds.items() if kind == "other"} == {"d.jpg", "e.jpg", "h.png", "i.png", "j.png", "k.bmp", "l.gif", "m.webp"}
+    assert {item for item, kind in kinds.items() if kind == "other"} == {
+        "d.jpg",
+        "e.jpg",
+        "h.png",
+        "i.png",
+        "j.png",
+        "k.bmp",
+        "l.gif",
+        "m.webp",
+    }
     assert kinds["f.jpg"] == "png"
 
 
@@ -73,7 +87,11 @@ def test_disk_cache_is_found_again_until_a_file_changes(zoo, monkeypatch):
     first, _ = read(zoo, front, "disk")
     monkeypatch.setattr(module._Decoder, "run", lambda *_: pytest.fail("decoded again"))
     again, bad = read(zoo, front, "disk")
-    assert np.array_equal(first.array, again.array) and np.array_equal(first.fingerprints, again.fingerprints) and len(bad) == 2
+    assert (
+        np.array_equal(first.array, again.array)
+        and np.array_equal(first.fingerprints, again.fingerprints)
+        and len(bad) == 2
+    )
     monkeypatch.undo()
     Image.new("RGB", (9, 9), "red").save(zoo.path(0))
     changed, _ = read(zoo, front, "disk")

@@ -20,7 +20,11 @@ def store(**options) -> TextStore:
 def batches(first, last, seed=3, rows=None, **options):
     rows = np.arange(COUNT) if rows is None else rows
     targets = Targets(rows % 5, 5, **options)
-    return list(training_text_batches(store(), rows, targets, batch_size=BATCH, seed=seed, first_step=first, last_step=last).as_numpy_iterator())
+    return list(
+        training_text_batches(
+            store(), rows, targets, batch_size=BATCH, seed=seed, first_step=first, last_step=last
+        ).as_numpy_iterator()
+    )
 
 
 STEPS = COUNT // BATCH
@@ -34,7 +38,9 @@ def test_an_epoch_holds_every_text_once_and_right():
         rows = np.concatenate([ids[:, 0] - 2 for ids, _ in some])
         assert len(set(rows)) == len(rows) == STEPS * BATCH
         for ids, targets in some:
-            assert np.array_equal((ids > 0).sum(1), LENGTHS[ids[:, 0] - 2]) and np.array_equal(targets.argmax(1), (ids[:, 0] - 2) % 5)
+            assert np.array_equal((ids > 0).sum(1), LENGTHS[ids[:, 0] - 2]) and np.array_equal(
+                targets.argmax(1), (ids[:, 0] - 2) % 5
+            )
             assert ids.shape[1] == (ids > 0).sum(1).max()
         orders.append(rows)
     assert not np.array_equal(*orders)

@@ -10,7 +10,14 @@ from tfpipelines.datasets.findings import Findings
 from tfpipelines.datasets.table import label_names, strata
 from tfpipelines.datasets.text_inputs import raw_texts
 from tfpipelines.datasets.text_samples import has_content, read_text_samples
-from tfpipelines.datasets.texts import clean_text, has_foreign_capitals, read_text_source, text_fingerprints, unspaced_share, without_form
+from tfpipelines.datasets.texts import (
+    clean_text,
+    has_foreign_capitals,
+    read_text_source,
+    text_fingerprints,
+    unspaced_share,
+    without_form,
+)
 
 ROWS = [("A fine, moving film", "good"), ('Dull "and" long', "bad"), ("Line one\nline two", "good")]
 
@@ -37,7 +44,11 @@ def test_folders_of_text_files(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     frame = read_text_source(str(tmp_path)).frame
-    assert dict(zip(frame["item"], zip(frame["text"], frame["label"]))) == {"bad/3.txt": ("dull", "bad"), "good/1.txt": ("fine", "good"), "good/2.txt": ("great", "good")}
+    assert dict(zip(frame["item"], zip(frame["text"], frame["label"]))) == {
+        "bad/3.txt": ("dull", "bad"),
+        "good/1.txt": ("fine", "good"),
+        "good/2.txt": ("great", "good"),
+    }
     (tmp_path / "good" / "4.txt").write_bytes(b"caf\xe9")
     (tmp_path / "good" / "5.png").write_bytes(b"\x89PNG\0")
     table = read_text_source(str(tmp_path))
@@ -53,7 +64,9 @@ def test_split_folders(tmp_path):
             (tmp_path / split / label).mkdir(parents=True)
             (tmp_path / split / label / "1.txt").write_text(f"{split} {label}")
     frame = read_text_source(str(tmp_path)).frame
-    assert set(zip(frame["split"], frame["label"])) == {(split, label) for split in ("train", "validation", "test") for label in ("a", "b")}
+    assert set(zip(frame["split"], frame["label"])) == {
+        (split, label) for split in ("train", "validation", "test") for label in ("a", "b")
+    }
 
 
 @pytest.mark.parametrize("text", ["text", "sentence", "Review", "content", "tweet"])
@@ -68,7 +81,10 @@ def test_usual_names_are_found(tmp_path, text, label):
     [
         (("text", "review", "label"), ["Several columns could be the text: text, review", "data.text_column="]),
         (("text", "label", "class"), ["Several columns could be the label: label, class", "data.label_column="]),
-        (("words", "label", "x"), ["No column of the table is known as text", "words, label, x", "data.text_column=COLUMN"]),
+        (
+            ("words", "label", "x"),
+            ["No column of the table is known as text", "words, label, x", "data.text_column=COLUMN"],
+        ),
         (("text", "x", "z"), ["No column of the table is known as label", "data.label_column=COLUMN"]),
     ],
 )
@@ -82,7 +98,11 @@ def test_missing_and_ambiguous_columns_name_the_key_to_set(tmp_path, header, par
 
 @pytest.mark.parametrize(
     ("content", "parts"),
-    [(b"text,label\ncaf\xe9,a\n", ["line 2", "byte 14", "UTF-8"]), (b"text,label\na\0b,a\n", ["line 2", "NUL"]), (b"text,label\na,b,c\n", ["line 2", "3 fields"])],
+    [
+        (b"text,label\ncaf\xe9,a\n", ["line 2", "byte 14", "UTF-8"]),
+        (b"text,label\na\0b,a\n", ["line 2", "NUL"]),
+        (b"text,label\na,b,c\n", ["line 2", "3 fields"]),
+    ],
 )
 def test_broken_tables(tmp_path, content, parts):
     (tmp_path / "a.csv").write_bytes(content)
@@ -100,7 +120,10 @@ def test_missing_labels_and_empty_texts_are_named_by_line(tmp_path):
     path = write(tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("!?", "b"), ("dull", "b")])
     findings = Findings()
     read_text_samples(findings, path=path, splitting=False)
-    assert [(entry.code, entry.items) for entry in findings.of("error")] == [("no_label", ("line 3",)), ("empty_text", ("line 4", "line 5"))]
+    assert [(entry.code, entry.items) for entry in findings.of("error")] == [
+        ("no_label", ("line 3",)),
+        ("empty_text", ("line 4", "line 5")),
+    ]
     findings = Findings()
     samples = read_text_samples(findings, path=path, splitting=False, on_bad="skip")
     assert list(samples.frame["text"]) == ["fine", "dull"] and not findings.of("error")
@@ -125,7 +148,10 @@ def test_several_labels(tmp_path, name):
 
 
 def test_rare_strata_hinder_no_split(tmp_path):
-    rows = [(f"text {number}", ["common", *(["other"] if number % 2 else [])]) for number in range(40)] + [("none", []), ("once common alone", ["common"])]
+    rows = [(f"text {number}", ["common", *(["other"] if number % 2 else [])]) for number in range(40)] + [
+        ("none", []),
+        ("once common alone", ["common"]),
+    ]
     findings = Findings()
     samples = read_text_samples(findings, path=write(tmp_path / "a.jsonl", rows))
     assert not findings.of("error") and set(samples.frame["split"]) == {"train", "validation", "test"}
@@ -137,7 +163,9 @@ def test_rare_strata_hinder_no_split(tmp_path):
 def test_a_bar_may_be_part_of_a_class_name(tmp_path):
     path = write(tmp_path / "a.csv", [("a", "x|y"), ("b", "z")])
     assert list(read_text_source(path, multi_label=False).frame["label"]) == ["x|y", "z"]
-    assert label_names(read_text_source(write(tmp_path / "b.csv", [("a", "x"), ("b", "z")]), multi_label=True).frame) == [["x"], ["z"]]
+    assert label_names(
+        read_text_source(write(tmp_path / "b.csv", [("a", "x"), ("b", "z")]), multi_label=True).frame
+    ) == [["x"], ["z"]]
 
 
 def test_copies_are_found_whatever_their_form_and_changes_too():
@@ -179,8 +207,36 @@ def test_raw_texts(tmp_path, monkeypatch):
     write(tmp_path / "table.csv", [("from a table", "x")])
     from pathlib import Path
 
-    entries = raw_texts(["a text", "", Path("one.txt"), "one.txt", Path("more"), Path("table.csv"), Path("none.txt"), Path("*.pdf"), "!!", None, b"bytes"], "lower_and_strip_punctuation")
-    assert [entry.text for entry in entries if not entry.error] == ["a text", "from a file", "one.txt", "from a folder", "from a table", "bytes"]
-    assert [entry.error for entry in entries if entry.error] == ["there is no text in it", "no such file", "no file matches", "there is no text in it", "no text"]
+    entries = raw_texts(
+        [
+            "a text",
+            "",
+            Path("one.txt"),
+            "one.txt",
+            Path("more"),
+            Path("table.csv"),
+            Path("none.txt"),
+            Path("*.pdf"),
+            "!!",
+            None,
+            b"bytes",
+        ],
+        "lower_and_strip_punctuation",
+    )
+    assert [entry.text for entry in entries if not entry.error] == [
+        "a text",
+        "from a file",
+        "one.txt",
+        "from a folder",
+        "from a table",
+        "bytes",
+    ]
+    assert [entry.error for entry in entries if entry.error] == [
+        "there is no text in it",
+        "no such file",
+        "no file matches",
+        "there is no text in it",
+        "no text",
+    ]
     with pytest.raises(DataError, match="type int"):
         raw_texts([3], "lower")

@@ -8,7 +8,10 @@ from tfpipelines.datasets.tokens import Sequences, Tokens, log_count_ratios
 from tfpipelines.datasets.vectors import read_vectors
 
 TEXTS = [["a", "b", "a"], [], ["c"], ["b", "[UNK]", "a", "é"]]
-PIECES = [(np.array([word.encode() for text in part for word in text], object), np.array([len(text) for text in part])) for part in (TEXTS[:2], TEXTS[2:])]
+PIECES = [
+    (np.array([word.encode() for text in part for word in text], object), np.array([len(text) for text in part]))
+    for part in (TEXTS[:2], TEXTS[2:])
+]
 
 
 @pytest.fixture
@@ -18,7 +21,12 @@ def tokens():
 
 def test_vocabulary_is_that_of_the_rows_asked_for(tokens):
     everything = np.arange(4)
-    assert tokens.vocabulary(everything) == ["a", "b", "c", "é"]  # by frequency, then code point; never Keras' own token
+    assert tokens.vocabulary(everything) == [
+        "a",
+        "b",
+        "c",
+        "é",
+    ]  # by frequency, then code point; never Keras' own token
     assert tokens.vocabulary(np.array([2])) == ["c"]
     assert tokens.vocabulary(everything, size=2) == ["a", "b"] == tokens.vocabulary(everything, min_count=2)
     assert list(tokens.lengths) == [3, 0, 1, 4]

@@ -54,12 +54,19 @@ def test_it_is_written_read_and_may_be_edited(tmp_path):
     threshold.places = (0.5, 2.0)
     threshold.write(tmp_path)
     again = Threshold.read(tmp_path)
-    assert again.facts() == threshold.facts() and np.array_equal(again.scores, threshold.scores) and again.places == (0.5, 2.0)
+    assert (
+        again.facts() == threshold.facts()
+        and np.array_equal(again.scores, threshold.scores)
+        and again.places == (0.5, 2.0)
+    )
     file = tmp_path / "threshold.json"
     file.write_text(file.read_text().replace(f'"threshold": {threshold.threshold}', '"threshold": 0.25'))
     edited = Threshold.read(tmp_path)
     assert edited.alarms(np.array([0.2, 0.3])).tolist() == [False, True] and "edited by hand" in edited.sentence()
-    assert edited.false_alarm_rate == ((edited.scores > 0.25).sum() + 1) / 41 and edited.interval[0] < edited.false_alarm_rate < edited.interval[1]
+    assert (
+        edited.false_alarm_rate == ((edited.scores > 0.25).sum() + 1) / 41
+        and edited.interval[0] < edited.false_alarm_rate < edited.interval[1]
+    )
     file.write_text(file.read_text().replace('"threshold": 0.25', '"threshold": NaN'))
     with pytest.raises(ArtifactError):
         Threshold.read(tmp_path)

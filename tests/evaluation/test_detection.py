@@ -24,9 +24,15 @@ def test_figures_are_those_of_scikit_learn():
     assert figures["f1"] == pytest.approx(metrics.f1_score(anomalous, alarms))
     assert figures["false_alarm_rate"] == pytest.approx(alarms[~anomalous].mean())
     intervals = evaluation.detection_intervals(anomalous, scores, THRESHOLD, 200, 0)
-    assert all(low <= figures[name] <= high for name, (low, high) in intervals.items()) and set(intervals) == set(figures)
+    assert all(low <= figures[name] <= high for name, (low, high) in intervals.items()) and set(intervals) == set(
+        figures
+    )
     table = evaluation.by_label(np.where(anomalous, "bad", "good"), anomalous, np.ones(200, bool), scores, THRESHOLD)
-    assert list(table) == ["good", "bad"] and table["bad"]["roc_auc"] == pytest.approx(figures["roc_auc"]) and "roc_auc" not in table["good"]
+    assert (
+        list(table) == ["good", "bad"]
+        and table["bad"]["roc_auc"] == pytest.approx(figures["roc_auc"])
+        and "roc_auc" not in table["good"]
+    )
     assert table["bad"]["support"] + table["good"]["support"] == 200
 
 
@@ -104,13 +110,17 @@ def test_neighbours_of_places_see_a_single_odd_place():
 
 
 def test_table_and_records():
-    table = evaluation.detection_table(["a", "b", "c"], np.array([0.1, 0.9, 0.0]), THRESHOLD, errors=["", "", "no such file"])
+    table = evaluation.detection_table(
+        ["a", "b", "c"], np.array([0.1, 0.9, 0.0]), THRESHOLD, errors=["", "", "no such file"]
+    )
     assert table["verdict"].tolist() == ["normal", "anomaly", None] and np.isnan(table["score"][2])
     records = to_records(table)
     assert records[2]["error"] == "no such file" and records[2]["score"] is None and "error" not in records[0]
 
 
 def test_guilty_columns():
-    entries = evaluation.guilty_columns(["a", "b", "c"], np.array([1.0, 3.0, 0.0]), np.array([10.0, 20.0, 30.0]), np.array([11.0, 25.0, 30.0]))
+    entries = evaluation.guilty_columns(
+        ["a", "b", "c"], np.array([1.0, 3.0, 0.0]), np.array([10.0, 20.0, 30.0]), np.array([11.0, 25.0, 30.0])
+    )
     assert [entry["column"] for entry in entries] == ["b", "a", "c"]
     assert entries[0] == {"column": "b", "share": 0.75, "value": 20.0, "expected": 25.0}

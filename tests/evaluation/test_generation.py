@@ -5,7 +5,14 @@ import pytest
 from PIL import Image
 
 from tfpipelines import evaluation
-from tfpipelines.evaluation.generation import frechet_distance, kernel_distance, kernel_interval, nearest, precision_recall, small_pixels
+from tfpipelines.evaluation.generation import (
+    frechet_distance,
+    kernel_distance,
+    kernel_interval,
+    nearest,
+    precision_recall,
+    small_pixels,
+)
 from tfpipelines.evaluation.generation_plots import sheet, write_animation, write_picture, write_samples
 
 
@@ -16,21 +23,29 @@ def rng():
 
 def test_frechet_distance_of_normal_distributions(rng):
     one, two = rng.standard_normal((20_000, 3)), rng.standard_normal((20_000, 3)) * [1.0, 2.0, 3.0] + [1.0, 0.0, 0.0]
-    assert frechet_distance(one, two) == pytest.approx(1.0 + 0.0 + 1.0 + 4.0, rel=0.05)  # |means|^2 + sum of (deviations' difference)^2
+    assert frechet_distance(one, two) == pytest.approx(
+        1.0 + 0.0 + 1.0 + 4.0, rel=0.05
+    )  # |means|^2 + sum of (deviations' difference)^2
     assert frechet_distance(one, one) == pytest.approx(0.0, abs=1e-6)
     assert frechet_distance(one[:5], two[:5]) > 0  # fewer rows than would fill the space
 
 
 def test_kernel_distance_is_unbiased_and_knows_its_error(rng):
-    distances = np.array([kernel_distance(rng.standard_normal((60, 4)), rng.standard_normal((50, 4)))[0] for _ in range(200)])
+    distances = np.array(
+        [kernel_distance(rng.standard_normal((60, 4)), rng.standard_normal((50, 4)))[0] for _ in range(200)]
+    )
     assert abs(distances.mean()) < 3 * distances.std() / 200**0.5
-    distances, errors = np.array([kernel_distance(rng.standard_normal((60, 4)) + 0.7, rng.standard_normal((50, 4))) for _ in range(200)]).T
+    distances, errors = np.array(
+        [kernel_distance(rng.standard_normal((60, 4)) + 0.7, rng.standard_normal((50, 4))) for _ in range(200)]
+    ).T
     assert errors.mean() == pytest.approx(distances.std(), rel=0.25)
     a, b = rng.standard_normal((4, 2)), rng.standard_normal((3, 2)) + 1
     kernel = lambda x, y: (x @ y / 2 + 1) ** 3
     within = np.mean([kernel(x, y) for i, x in enumerate(a) for j, y in enumerate(a) if i != j])
     without = np.mean([kernel(x, y) for i, x in enumerate(b) for j, y in enumerate(b) if i != j])
-    assert kernel_distance(a, b)[0] == pytest.approx(within + without - 2 * np.mean([kernel(x, y) for x in a for y in b]))
+    assert kernel_distance(a, b)[0] == pytest.approx(
+        within + without - 2 * np.mean([kernel(x, y) for x in a for y in b])
+    )
     low, high = kernel_interval(rng.standard_normal((200, 4)) + 0.5, rng.standard_normal((200, 4)))
     assert 0 < low < high
 
@@ -56,7 +71,10 @@ def test_nearest_and_copies(rng):
     assert own.min() > 0.1 and not (places == some).any()
     unseen = nearest(rng.standard_normal((300, 20)), blocks)[0]
     made = np.concatenate([rng.standard_normal((50, 20)), training[:10] + 0.01])
-    for usual in (unseen, np.concatenate([unseen, np.zeros(30)])):  # also where some of the unseen ones have been trained on after all
+    for usual in (
+        unseen,
+        np.concatenate([unseen, np.zeros(30)]),
+    ):  # also where some of the unseen ones have been trained on after all
         assert list(np.flatnonzero(evaluation.copies(nearest(made, blocks)[0], usual))) == list(range(50, 60))
         assert evaluation.usual_distance(usual) == np.median(unseen)
     assert evaluation.copies(np.array([0.0, 0.1]), np.zeros(5)).tolist() == [True, False]
@@ -88,7 +106,9 @@ def test_pixels_that_are_compared_are_at_most_32_wide():
         images = np.full((2, side, side, 3), 255, np.uint8)
         images[1, : side // 2] = 0
         pixels = small_pixels(images)
-        assert pixels.shape == (2, small * small * 3) and (pixels[0] == 1).all() and pixels[1].mean() == pytest.approx(0.5)
+        assert (
+            pixels.shape == (2, small * small * 3) and (pixels[0] == 1).all() and pixels[1].mean() == pytest.approx(0.5)
+        )
 
 
 def test_sheet_keeps_every_pixel(rng):

@@ -48,7 +48,11 @@ def test_intervals_have_the_binomial_width(outcome):
     low, high = intervals["accuracy"]
     expected = 1.96 * np.sqrt(values["accuracy"] * (1 - values["accuracy"]) / 300)
     assert low < values["accuracy"] < high and abs((high - low) / 2 - expected) < 0.2 * expected
-    assert intervals == bootstrap_intervals(labels, probabilities, 2000, 0) != bootstrap_intervals(labels, probabilities, 2000, 1)
+    assert (
+        intervals
+        == bootstrap_intervals(labels, probabilities, 2000, 0)
+        != bootstrap_intervals(labels, probabilities, 2000, 1)
+    )
     assert bootstrap_intervals(labels, probabilities, 0, 0) == {}
 
 
@@ -60,7 +64,9 @@ def test_calibration_error():
 
 
 def test_log_loss_is_finite_for_certain_mistakes():
-    assert np.isfinite(evaluation.classification_metrics(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]))["log_loss"])
+    assert np.isfinite(
+        evaluation.classification_metrics(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]))["log_loss"]
+    )
 
 
 def test_temperature_recovers_what_was_done_to_the_logits():
@@ -69,19 +75,25 @@ def test_temperature_recovers_what_was_done_to_the_logits():
     labels = np.array([generator.choice(5, p=row) for row in softmax(logits, 1)])
     for temperature in (0.5, 1.0, 4.0):
         assert np.isclose(evaluation.fit_temperature(labels, logits * temperature), temperature, rtol=0.05)
-    assert 0.04 < evaluation.fit_temperature(np.array([0, 1]), np.array([[9.0, 0], [0, 9.0]])) <= 1  # all right: bounded
+    assert (
+        0.04 < evaluation.fit_temperature(np.array([0, 1]), np.array([[9.0, 0], [0, 9.0]])) <= 1
+    )  # all right: bounded
 
 
 def test_per_class_table(outcome):
     labels, probabilities = outcome
     table = per_class(labels, probabilities, list("abcdefg"))
-    recalls = reference.recall_score(labels, probabilities.argmax(1), average=None, labels=np.arange(7), zero_division=0)
+    recalls = reference.recall_score(
+        labels, probabilities.argmax(1), average=None, labels=np.arange(7), zero_division=0
+    )
     assert [row["recall"] for row in table.values()] == list(recalls)
     assert sum(row["support"] for row in table.values()) == 300 and table["g"]["support"] == 0
 
 
 def test_prediction_table_names_and_errors():
-    table = evaluation.prediction_table(["a", "b"], np.array([[0.2, 0.8], [0.5, 0.5]]), ["item", "dog"], errors=["", "unreadable"])
+    table = evaluation.prediction_table(
+        ["a", "b"], np.array([[0.2, 0.8], [0.5, 0.5]]), ["item", "dog"], errors=["", "unreadable"]
+    )
     assert list(table.columns) == ["item", "predicted", "p_item", "dog", "error"]
     assert table["predicted"].tolist() == ["dog", None] and np.isnan(table["dog"][1])
     assert evaluation.to_csv(table).splitlines()[1:] == ["a,dog,0.2,0.8,", "b,,,,unreadable"]

@@ -20,9 +20,15 @@ def test_figures_are_scikit_learns():
     assert values["hamming_loss"] == pytest.approx(metrics.hamming_loss(TARGETS, decided))
     for average in ("micro", "macro"):
         assert values[f"f1_{average}"] == pytest.approx(metrics.f1_score(TARGETS, decided, average=average))
-    assert values["balanced_accuracy"] == pytest.approx(np.mean([metrics.balanced_accuracy_score(TARGETS[:, i], decided[:, i]) for i in range(4)]))
-    assert values["average_precision"] == pytest.approx(metrics.average_precision_score(TARGETS, SCORES, average="macro"))
-    assert values["log_loss"] == pytest.approx(np.mean([metrics.log_loss(TARGETS[:, i], np.clip(SCORES[:, i], 1e-7, 1 - 1e-7)) for i in range(4)]), rel=1e-3)
+    assert values["balanced_accuracy"] == pytest.approx(
+        np.mean([metrics.balanced_accuracy_score(TARGETS[:, i], decided[:, i]) for i in range(4)])
+    )
+    assert values["average_precision"] == pytest.approx(
+        metrics.average_precision_score(TARGETS, SCORES, average="macro")
+    )
+    assert values["log_loss"] == pytest.approx(
+        np.mean([metrics.log_loss(TARGETS[:, i], np.clip(SCORES[:, i], 1e-7, 1 - 1e-7)) for i in range(4)]), rel=1e-3
+    )
 
 
 def test_account_has_intervals_around_the_figures_and_a_row_for_each_label():
@@ -37,14 +43,21 @@ def test_account_has_intervals_around_the_figures_and_a_row_for_each_label():
 def test_labels_that_never_occur_spoil_nothing():
     targets = TARGETS * [1, 1, 1, 0]
     figures = evaluation.account(targets, SCORES, NAMES, 20, 0)
-    assert all(np.isfinite(value) for value in figures["test"].values()) and "average_precision" not in figures["per_class"]["d"]
+    assert (
+        all(np.isfinite(value) for value in figures["test"].values())
+        and "average_precision" not in figures["per_class"]["d"]
+    )
 
 
 def test_a_single_label_has_its_own_figures():
     row = evaluation.account(TARGETS[:, 2:3], SCORES[:, 2:3], ["c"], 0, 0)["per_class"]["c"]
     decided = SCORES[:, 2] >= 0.5
-    assert row["support"] == TARGETS[:, 2].sum() and row["precision"] == pytest.approx(metrics.precision_score(TARGETS[:, 2], decided))
-    assert row["recall"] == pytest.approx(metrics.recall_score(TARGETS[:, 2], decided)) and row["f1"] == pytest.approx(metrics.f1_score(TARGETS[:, 2], decided))
+    assert row["support"] == TARGETS[:, 2].sum() and row["precision"] == pytest.approx(
+        metrics.precision_score(TARGETS[:, 2], decided)
+    )
+    assert row["recall"] == pytest.approx(metrics.recall_score(TARGETS[:, 2], decided)) and row["f1"] == pytest.approx(
+        metrics.f1_score(TARGETS[:, 2], decided)
+    )
 
 
 def test_columns_of_scores_never_meet():
@@ -56,7 +69,9 @@ def test_temperature_of_sigmoids():
     targets = (RNG.random((2000, 3)) < 1 / (1 + np.exp(-logits))).astype(np.float32)
     assert evaluation.fit_temperature(targets, 3 * logits) == pytest.approx(3, rel=0.1)
     assert evaluation.fit_temperature((logits > 0).astype(np.float32), logits) == 1.0
-    assert np.allclose(evaluation.probabilities(logits, 2.0, multi_label=True), 1 / (1 + np.exp(-logits / 2)), atol=1e-6)
+    assert np.allclose(
+        evaluation.probabilities(logits, 2.0, multi_label=True), 1 / (1 + np.exp(-logits / 2)), atol=1e-6
+    )
     assert np.allclose(evaluation.probabilities(logits, 2.0).sum(1), 1, atol=1e-6)
 
 
@@ -67,8 +82,16 @@ def test_mistakes_come_by_the_most_wrong_decision():
 
 
 def test_files_are_written(tmp_path):
-    frame = pd.DataFrame({"item": [str(i) for i in range(200)], "label": ["|".join(n for n, yes in zip(NAMES, row) if yes) for row in TARGETS], "text": ["x"] * 200})
-    evaluation.write_account(tmp_path, tmp_path, evaluation.account(TARGETS, SCORES, NAMES, 0, 0), TARGETS, SCORES, NAMES, frame, 1.0)
+    frame = pd.DataFrame(
+        {
+            "item": [str(i) for i in range(200)],
+            "label": ["|".join(n for n, yes in zip(NAMES, row) if yes) for row in TARGETS],
+            "text": ["x"] * 200,
+        }
+    )
+    evaluation.write_account(
+        tmp_path, tmp_path, evaluation.account(TARGETS, SCORES, NAMES, 0, 0), TARGETS, SCORES, NAMES, frame, 1.0
+    )
     written = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
     assert list(written.columns) == ["item", "text", "label", "predicted", *NAMES]
     expected = ["|".join(name for name, yes in zip(NAMES, row) if yes) for row in SCORES >= 0.5]

@@ -16,13 +16,23 @@ def size(path):
 
 
 def test_curves(tmp_path):
-    rows = [{"epoch": n, "loss": 1 / n, "accuracy": 1 - 1 / n, "val_loss": 2 / n, "val_accuracy": 0.5, "learning_rate": 0.1} for n in (1, 2, 3)]
+    rows = [
+        {"epoch": n, "loss": 1 / n, "accuracy": 1 - 1 / n, "val_loss": 2 / n, "val_accuracy": 0.5, "learning_rate": 0.1}
+        for n in (1, 2, 3)
+    ]
     plots.plot_curves(tmp_path / "a.png", rows, 2)
     plots.plot_curves(tmp_path / "b.png", [{"epoch": 1, "loss": 1.0, "learning_rate": 0.1}], 0)
     assert size(tmp_path / "a.png")[0] > size(tmp_path / "b.png")[0]
 
 
-@pytest.mark.parametrize("classes", [["a", "b"], ["$x^2$", "_", "a very long name of a class, too long for any axis", "日本"], [str(n) for n in range(100)]])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["a", "b"],
+        ["$x^2$", "_", "a very long name of a class, too long for any axis", "日本"],
+        [str(n) for n in range(100)],
+    ],
+)
 def test_confusion_and_reliability(tmp_path, classes):
     generator = np.random.default_rng(0)
     labels, probabilities = generator.integers(0, len(classes), 50), generator.dirichlet(np.ones(len(classes)), 50)
@@ -34,7 +44,15 @@ def test_confusion_and_reliability(tmp_path, classes):
 @pytest.mark.parametrize(("count", "channels"), [(0, 1), (1, 3), (24, 1)])
 def test_mistakes(tmp_path, count, channels):
     images = np.random.default_rng(0).integers(0, 256, (count, 12, 20, channels), dtype=np.uint8)
-    plots.plot_mistakes(tmp_path / "a.png", images, ["folder/$name.png"] * count, ["x"] * count, ["y"] * count, np.full(count, 0.9), count)
+    plots.plot_mistakes(
+        tmp_path / "a.png",
+        images,
+        ["folder/$name.png"] * count,
+        ["x"] * count,
+        ["y"] * count,
+        np.full(count, 0.9),
+        count,
+    )
     assert size(tmp_path / "a.png")
 
 

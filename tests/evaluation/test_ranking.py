@@ -17,10 +17,16 @@ def test_ranking_is_that_of_scikit_learn(digits):
     for _ in range(20):
         rows = generator.integers(0, 70, 70)
         counts = np.bincount(rows, minlength=70)
-        expected = {"roc_auc": metrics.roc_auc_score(positive[rows], scores[rows]), "average_precision": metrics.average_precision_score(positive[rows], scores[rows])}
+        expected = {
+            "roc_auc": metrics.roc_auc_score(positive[rows], scores[rows]),
+            "average_precision": metrics.average_precision_score(positive[rows], scores[rows]),
+        }
         assert ranking.figures(counts) == pytest.approx(expected)
         assert ranking.average_precision(counts) == pytest.approx(expected["average_precision"])
-    assert ranking.figures(positive * 1) == ranking.figures(~positive * 1) == {} and ranking.average_precision(~positive * 1) is None
+    assert (
+        ranking.figures(positive * 1) == ranking.figures(~positive * 1) == {}
+        and ranking.average_precision(~positive * 1) is None
+    )
 
 
 def test_row_figures_are_the_figures_of_the_rows():
@@ -28,15 +34,31 @@ def test_row_figures_are_the_figures_of_the_rows():
     anomalous, scores = generator.random(60) < 0.3, np.round(generator.normal(size=60), 1)
     threshold = evaluation.Threshold(0.5, 0.1, np.zeros(9), "row", "a test")
     labels, probabilities = generator.integers(0, 7, 60), generator.dirichlet(np.ones(7), 60).astype(np.float32)
-    targets, several = (generator.random((60, 4)) < 0.4).astype(np.float32), np.round(generator.random((60, 4)), 1).astype(np.float32)
+    targets, several = (
+        (generator.random((60, 4)) < 0.4).astype(np.float32),
+        np.round(generator.random((60, 4)), 1).astype(np.float32),
+    )
     rows = generator.integers(0, 60, 60)
     pairs = [
-        (evaluation.row_figures(labels, probabilities)(rows), evaluation.classification_metrics(labels[rows], probabilities[rows])),
-        (evaluation.multi_label_row_figures(targets, several)(rows), evaluation.multi_label_metrics(targets[rows], several[rows])),
-        (evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(rows), evaluation.detection_metrics(anomalous[rows], scores[rows], threshold)),
+        (
+            evaluation.row_figures(labels, probabilities)(rows),
+            evaluation.classification_metrics(labels[rows], probabilities[rows]),
+        ),
+        (
+            evaluation.multi_label_row_figures(targets, several)(rows),
+            evaluation.multi_label_metrics(targets[rows], several[rows]),
+        ),
+        (
+            evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(rows),
+            evaluation.detection_metrics(anomalous[rows], scores[rows], threshold),
+        ),
     ]
     for found, expected in pairs:
         assert found.keys() == expected.keys() and found == pytest.approx(expected, abs=1e-6)
     only = np.flatnonzero(~anomalous)
     assert evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(only).keys() == {"false_alarm_rate"}
-    assert evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(np.flatnonzero(anomalous)).keys() == {"f1", "precision", "recall"}
+    assert evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(np.flatnonzero(anomalous)).keys() == {
+        "f1",
+        "precision",
+        "recall",
+    }

@@ -1,4 +1,6 @@
-"""Every task in every format answers as its run does, in the format's own runtime, on 500 samples that were held out."""
+"""Every task in every format answers as its run does, in the format's own runtime, on 500 samples that were held
+out.
+"""
 
 import json
 
@@ -20,9 +22,15 @@ LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
 CASES = {
     "image-cls": ("image-cls", [*TINY, LIMIT]),
     "text-cls": ("text-cls", [*SMALL_TEXT, LIMIT]),
-    "finetune": ("backbone", [*SMALL_FINETUNE, LIMIT, "data.path=sample:digits", "data.size=32", "data.folds=null", "train.batch_size=64"]),
+    "finetune": (
+        "backbone",
+        [*SMALL_FINETUNE, LIMIT, "data.path=sample:digits", "data.size=32", "data.folds=null", "train.batch_size=64"],
+    ),
     "finetune-text": ("text-backbone", [*SMALL_FINETUNE, LIMIT, "train.batch_size=64"]),
-    "anomaly": ("anomaly", [*SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"]),
+    "anomaly": (
+        "anomaly",
+        [*SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"],
+    ),
     "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, LIMIT, "model.units=16"]),
     "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8"]),
     "dcgan": ("dcgan", SMALL_GAN),
@@ -38,7 +46,10 @@ def write_rows(path, digits):
     return path
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in sorted(CASES)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in sorted(CASES)],
+)
 def run(request, tmp_path_factory, digits):
     """A run of each task, made once."""
     pipeline, overrides = CASES[request.param]
@@ -63,11 +74,15 @@ def test_answers_are_those_of_the_run(run, format):
     proof = manifest["proof"]
     assert proof["samples"] == SAMPLES and proof["largest_difference"] <= 1e-4 and proof["tolerance"] == 1e-4
     assert max(proof.get("largest_difference_of_others", {"none": 0.0}).values()) <= 1e-4
-    assert proof.get("in_batches", 0) >= (100 if format == "saved_model" or format == "onnx" and "text" not in run.pipeline.task else 0)
+    assert proof.get("in_batches", 0) >= (
+        100 if format == "saved_model" or format == "onnx" and "text" not in run.pipeline.task else 0
+    )
     assert proof.get("flips", 0) == 0 and proof.get("ties", 0) <= 1  # a detector's threshold is the score of one sample
     assert (folder.parent, folder.name) == (run.folder / "export" / format, "1")
     assert json.loads((folder / "manifest.json").read_text()) == json.loads(json.dumps(manifest))
-    assert set(manifest["files"]) == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"manifest.json"}
+    assert set(manifest["files"]) == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {
+        "manifest.json"
+    }
     assert manifest["file"] in manifest["files"] and proof["milliseconds_per_sample"] > 0 and proof["bytes"] > 1000
 
 
@@ -80,7 +95,10 @@ def test_a_threshold_that_has_moved_is_the_one_exported(run, tmp_path):
         folder, manifest = tfpipelines.export(tfpipelines.load(run.folder), out=tmp_path / "moved", samples=100)
     finally:
         path.write_text(json.dumps(before))
-    assert manifest["threshold"] == before["scores"][len(before["scores"]) // 2] != before["threshold"] and manifest["proof"]["flips"] == 0
+    assert (
+        manifest["threshold"] == before["scores"][len(before["scores"]) // 2] != before["threshold"]
+        and manifest["proof"]["flips"] == 0
+    )
 
 
 @pytest.mark.slow
@@ -91,11 +109,21 @@ def test_half_sized_numbers_in_every_task(run):
 
 @pytest.mark.parametrize("quantize", ["float16", "int8"])
 def test_smaller_numbers_state_what_they_cost(quantize, tmp_path):
-    run = tfpipelines.run("image-cls", [LIMIT, "model.filters=[16,32,64]", "train.epochs=1", "data.augment={}", "evaluation.bootstrap=50"], observer=Observer())
+    run = tfpipelines.run(
+        "image-cls",
+        [LIMIT, "model.filters=[16,32,64]", "train.epochs=1", "data.augment={}", "evaluation.bootstrap=50"],
+        observer=Observer(),
+    )
     full = tfpipelines.export(run, "litert", samples=8).manifest["proof"]
     folder, manifest = tfpipelines.export(run, "litert", quantize, samples=200)
     proof = manifest["proof"]
-    assert manifest["quantize"] == quantize and folder.parent.name == f"litert-{quantize}" and proof["bytes"] < {"float16": 0.6, "int8": 0.4}[quantize] * full["bytes"]
+    assert (
+        manifest["quantize"] == quantize
+        and folder.parent.name == f"litert-{quantize}"
+        and proof["bytes"] < {"float16": 0.6, "int8": 0.4}[quantize] * full["bytes"]
+    )
     assert 0 < proof["largest_difference"] < 0.5 and proof["labelled"] == 200
     low, high = proof["accuracy_loss_interval"]
-    assert low <= proof["accuracy_loss"] <= high and proof["accuracy_loss"] == pytest.approx(proof["accuracy_before"] - proof["accuracy"])
+    assert low <= proof["accuracy_loss"] <= high and proof["accuracy_loss"] == pytest.approx(
+        proof["accuracy_before"] - proof["accuracy"]
+    )

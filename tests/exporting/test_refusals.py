@@ -27,7 +27,12 @@ from ..tasks.test_contract import SMALL_TEXT
 @pytest.fixture(scope="module")
 def digit_run(tmp_path_factory):
     """A run of image-cls on 300 digits."""
-    return tfpipelines.run("image-cls", [*TINY, "data.limit=300", "train.epochs=2"], out=tmp_path_factory.mktemp("digits"), observer=Observer())
+    return tfpipelines.run(
+        "image-cls",
+        [*TINY, "data.limit=300", "train.epochs=2"],
+        out=tmp_path_factory.mktemp("digits"),
+        observer=Observer(),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,12 @@ def text_run(tmp_path_factory):
     table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")[["text", "label"]].head(400)
     labels = [f"{label}|long" if len(text) > 100 else label for text, label in zip(table["text"], table["label"])]
     table.assign(label=labels).to_csv(folder / "texts.csv", index=False)
-    return tfpipelines.run("text-cls", [*SMALL_TEXT[:-1], f"data.path={folder / 'texts.csv'}", "data.multi_label=true"], out=folder, observer=Observer())
+    return tfpipelines.run(
+        "text-cls",
+        [*SMALL_TEXT[:-1], f"data.path={folder / 'texts.csv'}", "data.multi_label=true"],
+        out=folder,
+        observer=Observer(),
+    )
 
 
 @pytest.fixture
@@ -84,10 +94,24 @@ def test_what_is_said_beside_the_answer_is_proven_too(wrong, digit_run, tmp_path
 
     run, kind = digit_run, ServedClasses
     if wrong == "p_value":
-        rows = ["data.limit=200", "train.epochs=1", "model.units=8", "model.latent=2", "evaluation.baselines=false", "evaluation.bootstrap=20"]
+        rows = [
+            "data.limit=200",
+            "train.epochs=1",
+            "model.units=8",
+            "model.latent=2",
+            "evaluation.baselines=false",
+            "evaluation.bootstrap=20",
+        ]
         run, kind = tfpipelines.run("anomaly-table", rows, observer=Observer()), ServedScores
     words = kind.with_words
-    monkeypatch.setattr(kind, "with_words", lambda self, outputs: {**(said := words(self, outputs)), wrong: said[wrong][..., ::-1] if wrong == "classes" else tf.zeros_like(said[wrong])})
+    monkeypatch.setattr(
+        kind,
+        "with_words",
+        lambda self, outputs: {
+            **(said := words(self, outputs)),
+            wrong: said[wrong][..., ::-1] if wrong == "classes" else tf.zeros_like(said[wrong]),
+        },
+    )
     with pytest.raises(ExportError, match=f"says a wrong {wrong}"):
         tfpipelines.export(run, out=tmp_path / "export")
 
@@ -110,7 +134,11 @@ def test_whole_numbers_that_cost_too_much_are_refused(digit_run, tmp_path, monke
 
 
 def test_what_cannot_be_asked_for(digit_run, monkeypatch, tfpipe):
-    for format, quantize, message in (("torch", None, "format: got 'torch'"), ("onnx", "int8", "quantize: got 'int8' with onnx"), ("litert", "int4", "quantize: got 'int4'")):
+    for format, quantize, message in (
+        ("torch", None, "format: got 'torch'"),
+        ("onnx", "int8", "quantize: got 'int8' with onnx"),
+        ("litert", "int4", "quantize: got 'int4'"),
+    ):
         with pytest.raises(ConfigError, match=message):
             tfpipelines.export(digit_run, format, quantize)
     with pytest.raises(ConfigError, match="train.epochs cannot be changed"):
@@ -151,7 +179,9 @@ def test_data_that_moved_or_changed(digits, tmp_path, tfpipe):
     lost, held_out = splits[splits["split"] == "test"]["item"].iloc[:2]
     (tmp_path / "elsewhere" / lost).rename(tmp_path / "lost.png")
     assert tfpipelines.export(run, overrides=[f"data.path={tmp_path / 'elsewhere'}"]).manifest["proof"]["missing"] == 1
-    Image.fromarray(255 - np.asarray(Image.open(tmp_path / "elsewhere" / held_out))).save(tmp_path / "elsewhere" / held_out)
+    Image.fromarray(255 - np.asarray(Image.open(tmp_path / "elsewhere" / held_out))).save(
+        tmp_path / "elsewhere" / held_out
+    )
     with pytest.raises(DataError, match="no longer what they were") as caught:
         tfpipelines.export(run, overrides=[f"data.path={tmp_path / 'elsewhere'}"])
     assert held_out in str(caught.value)
@@ -179,14 +209,19 @@ def test_numbered_folders_appear_whole(tmp_path):
     with NewVersion(tmp_path / "c") as one, NewVersion(tmp_path / "c") as other:  # of one process
         (one.path / "file").write_text("one")
         (other.path / "file").write_text("other")
-    assert sorted((path.name, (path / "file").read_text()) for path in (tmp_path / "c").iterdir()) == [("1", "other"), ("2", "one")]
+    assert sorted((path.name, (path / "file").read_text()) for path in (tmp_path / "c").iterdir()) == [
+        ("1", "other"),
+        ("2", "one"),
+    ]
     (tmp_path / "taken").write_text("")
     with pytest.raises(ResourceError, match="cannot be made"), NewVersion(tmp_path / "taken" / "x"):
         pass
 
 
 def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
-    """The proof begins with the bytes of files: turned by EXIF, of 16 bits, with a palette or alpha, of several sizes."""
+    """The proof begins with the bytes of files: turned by EXIF, of 16 bits, with a palette or alpha, of several
+    sizes.
+    """
     photos = write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1}, 24)
     for number, path in enumerate(sorted(photos.rglob("*.png"))):
         image = Image.open(path).resize((28 + number % 5, 28 + number % 3))
@@ -196,25 +231,44 @@ def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
             image.save(path.with_suffix(".jpg"), exif=exif)
             path.unlink()
         else:
-            (image.convert("P") if number % 4 == 1 else image.convert("RGBA") if number % 4 == 2 else Image.fromarray(np.asarray(image).astype(np.uint16) * 257)).save(path)
-    run = tfpipelines.run("image-cls", [*TINY, f"data.path={photos}", "data.size=20", "data.resize=crop"], observer=Observer())
+            (
+                image.convert("P")
+                if number % 4 == 1
+                else image.convert("RGBA")
+                if number % 4 == 2
+                else Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+            ).save(path)
+    run = tfpipelines.run(
+        "image-cls", [*TINY, f"data.path={photos}", "data.size=20", "data.resize=crop"], observer=Observer()
+    )
     for format in ("saved_model", "onnx"):
         assert tfpipelines.export(run, format).manifest["proof"]["largest_difference"] < 1e-5
 
 
 def test_a_saved_model_needs_tensorflow_alone(digit_run, text_run, tmp_path):
     """In a process without this package: any size of picture, strings, names of classes, several labels."""
-    pictures, texts = (tfpipelines.export(run, out=tmp_path / name).folder for name, run in (("pictures", digit_run), ("texts", text_run)))
+    pictures, texts = (
+        tfpipelines.export(run, out=tmp_path / name).folder
+        for name, run in (("pictures", digit_run), ("texts", text_run))
+    )
     code = f"""
 import json, sys
 import numpy as np, tensorflow as tf
 pictures, texts = (tf.saved_model.load(path) for path in ({str(pictures)!r}, {str(texts)!r}))
 one = pictures.signatures["serving_default"](image=tf.zeros([2, 40, 31, 1], tf.uint8))
 two = texts.signatures["serving_default"](text=tf.constant(["a film", "", "of unknown wrdz"]))
-print(json.dumps([[key, value.numpy().astype(str).tolist()] for key, value in [*sorted(one.items()), *sorted(two.items())]]))
+pairs = [*sorted(one.items()), *sorted(two.items())]
+print(json.dumps([[key, value.numpy().astype(str).tolist()] for key, value in pairs]))
 print(sorted(name for name in sys.modules if name.split(".")[0] == "tfpipelines"))
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
     answers, modules = result.stdout.splitlines()[-2:]
     assert modules == "[]"
     (_, names), (_, predicted), (_, _), (_, labels), (_, several), (_, probabilities) = json.loads(answers)
@@ -222,11 +276,15 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "tfpipelines"
     assert labels == [["long", "negative", "positive"]] * 3
     said = text_run.predict(["a film", "of unknown wrdz"])
     assert [several[0], several[2]] == said["predicted"].tolist()
-    np.testing.assert_allclose(np.array(probabilities, float)[[0, 2]], said[["long", "negative", "positive"]], atol=1e-5)
+    np.testing.assert_allclose(
+        np.array(probabilities, float)[[0, 2]], said[["long", "negative", "positive"]], atol=1e-5
+    )
 
 
 def test_the_vocabulary_file_is_all_that_ids_need(text_run, tmp_path):
-    """Somebody else's few lines of Python, written after vocabulary.json alone, and ONNX Runtime say what the run says."""
+    """Somebody else's few lines of Python, written after vocabulary.json alone, and ONNX Runtime say what the run
+    says.
+    """
     import onnxruntime
 
     folder, manifest = tfpipelines.export(text_run, "onnx", out=tmp_path / "onnx")
@@ -235,10 +293,16 @@ def test_the_vocabulary_file_is_all_that_ids_need(text_run, tmp_path):
 
     def cut(text, settings):
         if settings["standardize"] == "lower_and_strip_punctuation":
-            text = re.sub(f"[{re.escape(string.punctuation)}]", "", "".join(sign.lower() if sign in string.ascii_uppercase else sign for sign in text))
+            text = re.sub(
+                f"[{re.escape(string.punctuation)}]",
+                "",
+                "".join(sign.lower() if sign in string.ascii_uppercase else sign for sign in text),
+            )
         pieces = text.split() if settings["split"] == "whitespace" else list(text)
         lengths = settings["ngrams"] or [1]
-        return [" ".join(pieces[start : start + length]) for length in lengths for start in range(len(pieces) - length + 1)]
+        return [
+            " ".join(pieces[start : start + length]) for length in lengths for start in range(len(pieces) - length + 1)
+        ]
 
     def ids(text):
         words = {name: number for number, name in enumerate(tables["ids"]["tokens"])}
@@ -255,13 +319,22 @@ def test_the_vocabulary_file_is_all_that_ids_need(text_run, tmp_path):
     texts = ["A gorgeous, witty film - and it's long.", "dull", "Wrdz nobody knwz!"]
     said = text_run.predict(texts)[["long", "negative", "positive"]].to_numpy()
     for text, expected in zip(texts, said):
-        (probabilities,) = session.run(["probabilities"], {"ids": np.array([ids(text)], np.int32), "ngrams": np.array([ngrams(text)], np.int32)})
+        (probabilities,) = session.run(
+            ["probabilities"], {"ids": np.array([ids(text)], np.int32), "ngrams": np.array([ngrams(text)], np.int32)}
+        )
         np.testing.assert_allclose(probabilities[0], expected, atol=1e-5)
     assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == ["long", "negative", "positive"]
 
 
 def test_the_command_prints_what_was_proven(digit_run, tmp_path, tfpipe):
     result = tfpipe("export", digit_run.folder, "--format", "litert", "--out", tmp_path / "out", "--samples", "20")
-    assert result.code == 0 and "20 held-out samples" in result.out and "flipped answers" in result.out and "out/1: model.tflite" in result.out
-    result = tfpipe("export", digit_run.folder, "--format", "litert", "--out", tmp_path / "out", "--samples", "20", "--json")
+    assert (
+        result.code == 0
+        and "20 held-out samples" in result.out
+        and "flipped answers" in result.out
+        and "out/1: model.tflite" in result.out
+    )
+    result = tfpipe(
+        "export", digit_run.folder, "--format", "litert", "--out", tmp_path / "out", "--samples", "20", "--json"
+    )
     assert json.loads(result.out)["folder"] == str(tmp_path / "out" / "2")

@@ -1,4 +1,6 @@
-"""Autoencoders: every argument does something, what is saved is plain Keras and says the same, scores are what they claim."""
+"""Autoencoders: every argument does something, what is saved is plain Keras and says the same, scores are what they
+claim.
+"""
 
 import json
 import os
@@ -19,7 +21,14 @@ RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (6, 19, 16, 1)).astype(np.uint8)
 ROWS = (RANDOM.standard_normal((6, 5)) * [1, 10, 100, 1, 0] + [0, 5, -300, 2, 7]).astype(np.float32)
 WINDOWS = (20 + 4 * np.sin(np.arange(13)[:, None] * [0.4, 0.8] + RANDOM.uniform(0, 6, (6, 1, 2)))).astype(np.float32)
-SMALL = {"dense": {"units": (8,), "latent": 3}, "conv": {"filters": (4, 6), "latent": 3}, "vae": {"latent": 3}, "conv1d": {"filters": (4, 6), "latent": 3}, "lstm": {"units": (4,), "latent": 3}, "gru": {"units": (4,), "latent": 3}}
+SMALL = {
+    "dense": {"units": (8,), "latent": 3},
+    "conv": {"filters": (4, 6), "latent": 3},
+    "vae": {"latent": 3},
+    "conv1d": {"filters": (4, 6), "latent": 3},
+    "lstm": {"units": (4,), "latent": 3},
+    "gru": {"units": (4,), "latent": 3},
+}
 
 
 def _builds():
@@ -56,7 +65,9 @@ def test_what_is_trained_and_what_is_saved_have_the_same_weights_and_say_the_sam
     build, front, inputs = network
     core, _ = trained(build, inputs)
     plain = build(fused=False, seed=0)
-    assert [(weight.path, weight.shape) for weight in core.weights] == [(weight.path, weight.shape) for weight in plain.weights]
+    assert [(weight.path, weight.shape) for weight in core.weights] == [
+        (weight.path, weight.shape) for weight in plain.weights
+    ]
     plain.set_weights(core.get_weights())
     for name in ("target", "reconstruction"):
         np.testing.assert_allclose(np.asarray(plain(inputs)[name]), np.asarray(core(inputs)[name]), atol=1e-5)
@@ -72,7 +83,9 @@ def test_training_makes_the_loss_smaller(network):
 def test_seeds_repeat_and_noise_and_dropout_act_in_training_alone(network):
     build, _, inputs = network
     first, again, other = (build(fused=True, seed=seed).get_weights() for seed in (0, 0, 1))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again)) and not all(np.array_equal(a, b) for a, b in zip(first, other))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again)) and not all(
+        np.array_equal(a, b) for a, b in zip(first, other)
+    )
     for change in ({"noise": 0.5}, {"dropout": 0.5}):
         model = build(fused=True, seed=0, normalization="none", **change)
         statistics(model, inputs)
@@ -94,7 +107,11 @@ assert "tfpipelines" not in sys.modules
 def test_every_detector_loads_in_plain_keras(tmp_path):
     expected = {}
     backbone = models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
-    feature = partial(models.feature_autoencoder, backbone, (64, 64, 3), layers=["block2_add"], units=(8,), latent=4), ImageFront((64, 64), 3), np.repeat(IMAGES, 3, -1)
+    feature = (
+        partial(models.feature_autoencoder, backbone, (64, 64, 3), layers=["block2_add"], units=(8,), latent=4),
+        ImageFront((64, 64), 3),
+        np.repeat(IMAGES, 3, -1),
+    )
     for name, (build, front, inputs) in {**BUILDS, "feature": feature}.items():
         core = build(fused=True, seed=0)
         if name != "feature":
@@ -109,7 +126,9 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
     subprocess.run([sys.executable, "-c", LOAD, json.dumps(list(expected))], cwd=tmp_path, env=environment, check=True)
     for name, outputs in expected.items():
         with np.load(tmp_path / f"{name}.out.npz") as loaded:
-            assert set(loaded.files) == {"score", "map", *(["reconstruction"] if name != "feature" else [])} and loaded["score"].shape == (6,)
+            assert set(loaded.files) == {"score", "map", *(["reconstruction"] if name != "feature" else [])} and loaded[
+                "score"
+            ].shape == (6,)
             for output, values in outputs.items():
                 np.testing.assert_allclose(loaded[output], values, rtol=1e-5, atol=1e-5)
 
@@ -133,7 +152,10 @@ def test_small_units_and_far_values_stay_finite_and_odd():
         assert np.abs(np.asarray(model(rows)["target"]).std(0) - 1).max() < 0.05
         scores = detector.scores_only(DetectorArtifact(NumbersFront((3,)), model, {}).model)
         odd = np.zeros((3, 3), np.float32) + np.diag(rows.std(0) * 1000).astype(np.float32)
-        assert np.isfinite(scores.predict(odd, verbose=0)).all() and scores.predict(odd, verbose=0).min() > scores.predict(rows, verbose=0).max(), name
+        assert (
+            np.isfinite(scores.predict(odd, verbose=0)).all()
+            and scores.predict(odd, verbose=0).min() > scores.predict(rows, verbose=0).max()
+        ), name
 
 
 def test_centered_windows_do_not_see_the_level():
@@ -146,11 +168,17 @@ def test_centered_windows_do_not_see_the_level():
 
 def test_structural_similarity_is_that_of_mean_filters():
     a, b = RANDOM.random((2, 20, 18)).astype(np.float32)
-    got = np.asarray(reconstruction.distances(a[None, ..., None], b[None, ..., None], "ssim"))[0, 3:-3, 3:-3, 0]  # edges: other rules
+    got = np.asarray(reconstruction.distances(a[None, ..., None], b[None, ..., None], "ssim"))[
+        0, 3:-3, 3:-3, 0
+    ]  # edges: other rules
     mean = partial(uniform_filter, size=7)
     covariance = mean(a * b) - mean(a) * mean(b)
     variances = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2
-    similarity = (2 * mean(a) * mean(b) + 1e-4) * (2 * covariance + 9e-4) / ((mean(a) ** 2 + mean(b) ** 2 + 1e-4) * (variances + 9e-4))
+    similarity = (
+        (2 * mean(a) * mean(b) + 1e-4)
+        * (2 * covariance + 9e-4)
+        / ((mean(a) ** 2 + mean(b) ** 2 + 1e-4) * (variances + 9e-4))
+    )
     np.testing.assert_allclose(got, (1 - similarity)[3:-3, 3:-3], atol=1e-4)
     assert np.abs(np.asarray(reconstruction.distances(a[None, ..., None], a[None, ..., None], "ssim"))).max() < 1e-5
 
@@ -159,7 +187,11 @@ def test_other_distances():
     a, b = RANDOM.standard_normal((2, 3, 4, 5)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(reconstruction.distances(a, b, "l2")), (a - b) ** 2, atol=1e-5)
     np.testing.assert_allclose(np.asarray(reconstruction.distances(a, b, "l1")), np.abs(a - b), atol=1e-6)
-    cosine = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True) / np.linalg.norm(b, axis=-1, keepdims=True)
+    cosine = (
+        (a * b).sum(-1, keepdims=True)
+        / np.linalg.norm(a, axis=-1, keepdims=True)
+        / np.linalg.norm(b, axis=-1, keepdims=True)
+    )
     np.testing.assert_allclose(np.asarray(reconstruction.distances(a, b, "cosine")), 1 - cosine, atol=1e-5)
 
 
@@ -206,13 +238,18 @@ def test_a_feature_autoencoder_leaves_its_backbone_alone(backbone, bottleneck):
     part.compile(optimizer="adam")
     part.fit(features, epochs=1, verbose=0)
     assert all(np.array_equal(old, new.numpy()) for old, new in zip(before, backbone.model.weights))
-    np.testing.assert_allclose(np.asarray(core(images)["reconstruction"]), np.asarray(part(features)["reconstruction"]), atol=1e-4)
+    np.testing.assert_allclose(
+        np.asarray(core(images)["reconstruction"]), np.asarray(part(features)["reconstruction"]), atol=1e-4
+    )
 
 
 def test_maps_are_joined_on_one_grid():
     fine, coarse = keras.Input((16, 16, 2)), keras.Input((4, 4, 3))
     model = keras.Model([fine, coarse], join_maps([fine, coarse], (64, 64), 8))
-    x, y = RANDOM.standard_normal((1, 16, 16, 2)).astype(np.float32), RANDOM.standard_normal((1, 4, 4, 3)).astype(np.float32)
+    x, y = (
+        RANDOM.standard_normal((1, 16, 16, 2)).astype(np.float32),
+        RANDOM.standard_normal((1, 4, 4, 3)).astype(np.float32),
+    )
     joined = np.asarray(model([x, y]))
     assert joined.shape == (1, 8, 8, 5)
     np.testing.assert_allclose(joined[..., :2], x.reshape(1, 8, 2, 8, 2, 2).mean((2, 4)), atol=1e-5)
@@ -221,6 +258,11 @@ def test_maps_are_joined_on_one_grid():
 
 def test_smoothing_and_size_of_the_map(backbone):
     core = models.feature_autoencoder(backbone, (64, 64, 3), units=(8,), latent=4, seed=0)
-    rough, smooth = (DetectorArtifact(ImageFront((64, 64), 3), core, {}, smoothing=side).model.predict(np.repeat(IMAGES[:2], 3, -1), verbose=0)["map"] for side in (0, 5))
+    rough, smooth = (
+        DetectorArtifact(ImageFront((64, 64), 3), core, {}, smoothing=side).model.predict(
+            np.repeat(IMAGES[:2], 3, -1), verbose=0
+        )["map"]
+        for side in (0, 5)
+    )
     assert rough.shape == smooth.shape == (2, 64, 64)
     assert np.abs(np.diff(smooth, axis=1)).max() < np.abs(np.diff(rough, axis=1)).max()

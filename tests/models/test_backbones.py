@@ -46,13 +46,18 @@ def test_every_network_has_the_parameters_of_the_table(entry):
 
 def test_random_weights_are_a_function_of_the_seed():
     def weights(seed):
-        return load_backbone(config.backbone_source("MobileNet"), "none", size=(64, 64), seed=seed).model.get_weights()[0]
+        return load_backbone(config.backbone_source("MobileNet"), "none", size=(64, 64), seed=seed).model.get_weights()[
+            0
+        ]
 
     assert np.array_equal(weights(1), weights(1)) and not np.array_equal(weights(1), weights(2))
 
 
 def test_names_are_found_whatever_their_case():
-    assert config.backbone_source("mobilenet_v2").name == "MobileNetV2" and config.backbone_source("EfficientNet-Lite0").kind == "bundled"
+    assert (
+        config.backbone_source("mobilenet_v2").name == "MobileNetV2"
+        and config.backbone_source("EfficientNet-Lite0").kind == "bundled"
+    )
 
 
 def test_statistics_stay_while_the_rest_trains():
@@ -64,7 +69,9 @@ def test_statistics_stay_while_the_rest_trains():
     before = {layer.name: [weight.numpy().copy() for weight in layer.weights] for layer in backbone.model.layers}
     core.compile(optimizer="sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     core.fit(images, np.array([0, 1, 0, 1]), verbose=0)
-    moved = lambda name: [not np.array_equal(old, new.numpy()) for old, new in zip(before[name], backbone.model.get_layer(name).weights)]
+    moved = lambda name: [
+        not np.array_equal(old, new.numpy()) for old, new in zip(before[name], backbone.model.get_layer(name).weights)
+    ]
     assert moved("block15_dw_bn") == [True, True, False, False]  # gamma and beta, but neither mean nor variance
 
 
@@ -93,7 +100,9 @@ def test_a_network_of_dense_layers_has_no_heat():
 
 @pytest.mark.parametrize("name", ["cnn", "resnet"])
 def test_networks_of_ours_have_heat(name):
-    heat = models.GradCam(models.IMAGE_NETWORKS[name]((16, 16, 1), 3, seed=0))(np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 1)), np.array([0, 2]))
+    heat = models.GradCam(models.IMAGE_NETWORKS[name]((16, 16, 1), 3, seed=0))(
+        np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 1)), np.array([0, 2])
+    )
     assert heat.shape[0] == 2 and heat.ndim == 3 and 0.0 <= heat.min() <= heat.max() <= 1.0
 
 
@@ -124,7 +133,9 @@ def test_efficientnet_from_a_file_is_that_with_imagenet_weights(tmp_path, monkey
     images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
     inputs = keras.Input((64, 64, 3))
     ours = keras.Model(inputs, backbone.model(scale(inputs, backbone.scaling)))
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours(images)), keras.ops.convert_to_numpy(theirs(images)), atol=1e-3)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(ours(images)), keras.ops.convert_to_numpy(theirs(images)), atol=1e-3
+    )
 
 
 def test_patches_are_no_feature_map(tmp_path):
@@ -133,4 +144,6 @@ def test_patches_are_no_feature_map(tmp_path):
     x = keras.layers.LayerNormalization()(x + keras.layers.MultiHeadAttention(2, 4)(x, x))
     keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(x))).save(tmp_path / "vit.keras")
     backbone = load_backbone(config.backbone_source(str(tmp_path / "vit.keras")))
-    assert backbone.model.output.shape == (None, 8) and any("attention" in layer.name for layer in backbone.model.layers)
+    assert backbone.model.output.shape == (None, 8) and any(
+        "attention" in layer.name for layer in backbone.model.layers
+    )

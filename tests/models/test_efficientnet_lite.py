@@ -12,7 +12,10 @@ from tfpipelines.models.efficientnet_lite import efficientnet_lite0
 
 from ..conftest import ROOT
 
-FEATURES = "import numpy as np, keras; from tfpipelines.models.efficientnet_lite import efficientnet_lite0; x = np.load('x.npy'); np.save('y.npy', keras.ops.convert_to_numpy(efficientnet_lite0(x.shape[1:])(x)))"
+FEATURES = (
+    "import numpy as np, keras; from tfpipelines.models.efficientnet_lite import efficientnet_lite0; x = "
+    "np.load('x.npy'); np.save('y.npy', keras.ops.convert_to_numpy(efficientnet_lite0(x.shape[1:])(x)))"
+)
 
 
 EXPECTED = {"largest": 113, "moments": [0.10862, 0.38949, 4.0628]}
@@ -21,7 +24,9 @@ EXPECTED = {"largest": 113, "moments": [0.10862, 0.38949, 4.0628]}
 def picture(side):
     """A seeded picture with edges and gradients, levels 0 to 255."""
     y, x = np.mgrid[:side, :side] / side
-    return (np.stack([255 * x, 255 * y, 255 * ((x * 5).astype(int) + (y * 5).astype(int)) % 2], -1)[None]).astype(np.float32)
+    return (np.stack([255 * x, 255 * y, 255 * ((x * 5).astype(int) + (y * 5).astype(int)) % 2], -1)[None]).astype(
+        np.float32
+    )
 
 
 def test_it_has_the_published_size_and_blocks():
@@ -37,14 +42,23 @@ def test_any_size_from_64_up(shape):
     assert np.isfinite(keras.ops.convert_to_numpy(model(image))).all()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [({"input_shape": (32, 64, 3)}, "at least 64"), ({"input_shape": (64, 64, 1)}, "3"), ({"weights": "noisy"}, "'imagenet' or None")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": (32, 64, 3)}, "at least 64"),
+        ({"input_shape": (64, 64, 1)}, "3"),
+        ({"weights": "noisy"}, "'imagenet' or None"),
+    ],
+)
 def test_what_it_cannot_do_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         efficientnet_lite0(**arguments)
 
 
 def test_weights_are_the_bundled_ones_in_their_places():
-    """Fingerprints of features, taken when the port told scikit-image's coffee.png as espresso with 0.94 and chelsea.png as a cat."""
+    """Fingerprints of features, taken when the port told scikit-image's coffee.png as espresso with 0.94 and
+    chelsea.png as a cat.
+    """
     features = keras.ops.convert_to_numpy(efficientnet_lite0((128, 128, 3))((picture(128) - 127) / 128)).mean((0, 1, 2))
     assert features.argmax() == EXPECTED["largest"]
     np.testing.assert_allclose([features.mean(), features.std(), features.max()], EXPECTED["moments"], rtol=1e-3)
@@ -69,5 +83,3 @@ def test_loading_leaves_random_numbers_alone():
     random.seed(3)
     efficientnet_lite0((64, 64, 3))
     assert random.random() == expected
-
-

@@ -27,7 +27,12 @@ def test_every_normalization(name, normalization):
     model = build(name, normalization=normalization)
     assert model(IMAGES).shape == (5, 4) and model.output.dtype == "float32"
     kinds = {type(layer).__name__ for layer in model.layers if "Normalization" in type(layer).__name__}
-    expected = {"none": set(), "batch": {"BatchNormalization"}, "layer": {"LayerNormalization"}, "rms": {"RMSNormalization"}}
+    expected = {
+        "none": set(),
+        "batch": {"BatchNormalization"},
+        "layer": {"LayerNormalization"},
+        "rms": {"RMSNormalization"},
+    }
     assert kinds == expected.get(normalization, {"GroupNormalization"})
     biased = [layer for layer in model.layers if getattr(layer, "use_bias", False) and layer.name != "logits"]
     assert bool(biased) == (normalization == "none")
@@ -59,14 +64,22 @@ def test_dropout_and_weight_decay(name):
     assert not np.allclose(still, moving)
     kernels = [weight for weight in model.weights if weight.path.endswith("kernel")]
     assert len(model.losses) == len(kernels)
-    assert np.isclose(float(sum(model.losses)), 1e-3 * sum(float((weight.numpy() ** 2).sum()) for weight in kernels), rtol=1e-4)
+    assert np.isclose(
+        float(sum(model.losses)), 1e-3 * sum(float((weight.numpy() ** 2).sum()) for weight in kernels), rtol=1e-4
+    )
     assert not build(name).losses
 
 
 def test_resnet_depth_width_and_stem():
     for depth in (8, 14, 20):
         model = build("resnet", depth=depth)
-        assert sum(isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)) and "project" not in layer.name for layer in model.layers) == depth
+        assert (
+            sum(
+                isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)) and "project" not in layer.name
+                for layer in model.layers
+            )
+            == depth
+        )
     assert build("resnet", width=8).get_layer("head").output.shape == (None, 32)
     assert "stem_pool" not in {layer.name for layer in build("resnet", (95, 200, 3)).layers}
     assert "stem_pool" in {layer.name for layer in build("resnet", (96, 96, 3)).layers}
@@ -78,8 +91,18 @@ def test_resnet_depth_width_and_stem():
 def test_cnn_stages_heads_and_dense_layers():
     model = build("cnn", convolutions=(2, 1, 3), kernel_size=5, pooling="average", head="flatten", units=(7,))
     names = [layer.name for layer in model.layers]
-    assert [name for name in names if name.startswith("conv")] == ["conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv3_2", "conv3_3"]
-    assert model.get_layer("conv3_3").output.shape == (None, 5, 4, 8) and model.get_layer("head").output.shape == (None, 160)
+    assert [name for name in names if name.startswith("conv")] == [
+        "conv1_1",
+        "conv1_2",
+        "conv2_1",
+        "conv3_1",
+        "conv3_2",
+        "conv3_3",
+    ]
+    assert model.get_layer("conv3_3").output.shape == (None, 5, 4, 8) and model.get_layer("head").output.shape == (
+        None,
+        160,
+    )
     assert model.get_layer("dense1").units == 7 and model.get_layer("conv1_1").kernel_size == (5, 5)
     assert build("cnn", head="max")(IMAGES).shape == (5, 4)
     assert build("cnn", shape=(6, 6, 3))(IMAGES[:, :6, :6]).shape == (5, 4)  # pooling stops in time
@@ -89,12 +112,17 @@ def test_cnn_stages_heads_and_dense_layers():
 
 def test_fused_normalization_is_keras_own_up_to_rounding():
     generator = np.random.default_rng(3)
-    images, targets = generator.normal(size=(8, 12, 10, 3)).astype(np.float32) * 50, np.eye(4, dtype=np.float32)[[0, 1, 2, 3] * 2]
+    images, targets = (
+        generator.normal(size=(8, 12, 10, 3)).astype(np.float32) * 50,
+        np.eye(4, dtype=np.float32)[[0, 1, 2, 3] * 2],
+    )
     weights = []
     for fused in (False, True):
         model = build("cnn", (12, 10, 3), fused=fused, dropout=0.0)
         assert any(isinstance(layer, FusedBatchNormalization) for layer in model.layers) == fused
-        model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+        model.compile(
+            keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False
+        )
         for _ in range(5):
             model.train_on_batch(images, targets)
         weights.append(model.get_weights())
@@ -135,7 +163,11 @@ def test_artifacts_load_in_plain_keras(tmp_path):
         artifact.temperature = 2.0
         artifact.save(tmp_path / f"{name}.keras")
         expected[name] = artifact.model.predict(raw, verbose=0)
-        assert load_artifact(tmp_path / f"{name}.keras").facts == {"classes": ["a", "b", "c", "d"], "temperature": 2.0, "multi_label": False}
+        assert load_artifact(tmp_path / f"{name}.keras").facts == {
+            "classes": ["a", "b", "c", "d"],
+            "temperature": 2.0,
+            "multi_label": False,
+        }
     code = """
 import glob, json, sys, keras, numpy
 raw = numpy.load("raw.npy")
@@ -143,7 +175,9 @@ predicted = {name[:-6]: keras.saving.load_model(name).predict(raw, verbose=0).to
 print(json.dumps(["tfpipelines" in sys.modules, predicted]))
 """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    output = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    ).stdout
     ours_loaded, predicted = json.loads(output.splitlines()[-1])
     assert not ours_loaded and predicted.keys() == expected.keys()
     for name, probabilities in expected.items():
@@ -177,5 +211,8 @@ def test_a_called_model_is_in_inference_mode(tmp_path):
 def test_narrow_layers_still_see_the_image(normalization, units):
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype(np.float32)
     settings = {"units": units, "normalization": normalization, "activation": "tanh", "seed": 0}
-    for model in (IMAGE_NETWORKS["mlp"]((8, 8, 1), 3, **settings), IMAGE_NETWORKS["cnn"]((8, 8, 1), 3, (4,), (1,), **settings)):
+    for model in (
+        IMAGE_NETWORKS["mlp"]((8, 8, 1), 3, **settings),
+        IMAGE_NETWORKS["cnn"]((8, 8, 1), 3, (4,), (1,), **settings),
+    ):
         assert np.asarray(model(images)).std(0).max() > 1e-3

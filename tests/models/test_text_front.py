@@ -9,12 +9,16 @@ from tfpipelines.datasets.tokens import Tokens
 from tfpipelines.models import Cutter, TextFront
 
 TEXTS = [
-    "A fine, FINE film -- really!", "", "...", "  spaced \t out\n", "don't (stop) [now] {please} ~`^_|\\ \"quoted\" <b>x</b>",
-    "Ärger über Öl", "Хорошо, очень хорошо", "これは良い映画です。", "这部电影很好看", "فيلم جميل", "😀 fine 👨‍👩‍👧", "e\u0301tude é", "[UNK] fine",
+    "A fine, FINE film -- really!", "", "...", "  spaced \t out\n",
+    "don't (stop) [now] {please} ~`^_|\\ \"quoted\" <b>x</b>",
+    "Ärger über Öl", "Хорошо, очень хорошо", "これは良い映画です。", "这部电影很好看", "فيلم جميل",
+    "😀 fine 👨‍👩‍👧", "e\u0301tude é",
+    "[UNK] fine",
     "one", "a b c d e f g h",
 ]  # fmt: skip
 CUTTERS = [
-    Cutter(), Cutter(standardize="lower"), Cutter(standardize="strip_punctuation"), Cutter(standardize=None), Cutter("character"),
+    Cutter(), Cutter(standardize="lower"), Cutter(standardize="strip_punctuation"), Cutter(standardize=None),
+    Cutter("character"),
     Cutter(ngrams=(1, 2)), Cutter("character", ngrams=(3, 4, 5)),
 ]  # fmt: skip
 
@@ -33,7 +37,12 @@ def test_cutter_cuts_as_the_layer_does(cutter):
 @pytest.fixture(scope="module")
 def front():
     parts = (Cutter(ngrams=(1, 2)), Cutter("character", ngrams=(3, 4)))
-    return TextFront(Cutter(), Tokens.of(Cutter().cut(TEXTS)).vocabulary(np.arange(8)), 5, tuple((part, Tokens.of(part.cut(TEXTS)).vocabulary(np.arange(8), min_count=1)) for part in parts))
+    return TextFront(
+        Cutter(),
+        Tokens.of(Cutter().cut(TEXTS)).vocabulary(np.arange(8)),
+        5,
+        tuple((part, Tokens.of(part.cut(TEXTS)).vocabulary(np.arange(8), min_count=1)) for part in parts),
+    )
 
 
 def test_layers_give_what_sequences_give(front):

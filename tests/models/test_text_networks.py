@@ -1,4 +1,6 @@
-"""Text networks: every argument does something, padding does nothing, fast kernels stay possible, all load in plain Keras."""
+"""Text networks: every argument does something, padding does nothing, fast kernels stay possible, all load in plain
+Keras.
+"""
 
 import importlib
 import json
@@ -14,14 +16,17 @@ from tfpipelines.config.networks import Normalization
 from tfpipelines.models import TEXT_NETWORKS, ClassifierArtifact, Cutter, TextFront, load_artifact
 
 SMALL = {
-    "rnn": {"units": (6,)}, "lstm": {"units": (6,)}, "gru": {"units": (6,)}, "bilstm": {"units": (6,)}, "cnn": {"filters": 4},
+    "rnn": {"units": (6,)}, "lstm": {"units": (6,)}, "gru": {"units": (6,)}, "bilstm": {"units": (6,)},
+    "cnn": {"filters": 4},
     "transformer": {"heads": 2, "feedforward": 12}, "bow": {"buckets": 50},
 }  # fmt: skip
 IDS = np.array([[5, 6, 7, 8, 9, 3], [4, 1, 8, 0, 0, 0], [2, 0, 0, 0, 0, 0], [9, 9, 2, 3, 0, 0]], np.int32)
 VOCABULARY = 12
 RATIOS = np.concatenate([np.zeros((2, 3)), np.random.default_rng(0).normal(size=(8, 3))]).astype(np.float32)
 POOLINGS = {"cnn": ("max", "mean", "attention"), "transformer": ("max", "mean", "attention"), "bow": ("max", "mean")}
-CASES = [(name, pooling) for name in TEXT_NETWORKS for pooling in POOLINGS.get(name, ("last", "max", "mean", "attention"))]
+CASES = [
+    (name, pooling) for name in TEXT_NETWORKS for pooling in POOLINGS.get(name, ("last", "max", "mean", "attention"))
+]
 
 
 def build(name, classes=3, **arguments):
@@ -52,11 +57,15 @@ def test_order_matters_but_for_single_words(name):
 @pytest.mark.parametrize("stacked", [False, True])
 def test_bilstm_is_keras_bidirectional_with_a_mask(stacked):
     model = build("bilstm", units=(6, 5) if stacked else (6,), pooling="last")
-    x = keras.layers.Embedding(VOCABULARY, 8, mask_zero=True, weights=[model.get_layer("embedding").get_weights()[0]])(IDS)
+    x = keras.layers.Embedding(VOCABULARY, 8, mask_zero=True, weights=[model.get_layer("embedding").get_weights()[0]])(
+        IDS
+    )
     for number, width in enumerate((6, 5)[: 1 + stacked], 1):
         layer = keras.layers.Bidirectional(keras.layers.LSTM(width, return_sequences=number < 1 + stacked))
         layer.build(x.shape)
-        layer.set_weights(model.get_layer(f"forward{number}").get_weights() + model.get_layer(f"backward{number}").get_weights())
+        layer.set_weights(
+            model.get_layer(f"forward{number}").get_weights() + model.get_layer(f"backward{number}").get_weights()
+        )
         x = layer(x)
     expected = model.get_layer("logits")(x)
     assert np.allclose(np.asarray(model(IDS)), np.asarray(expected), atol=1e-5)
@@ -87,7 +96,9 @@ def test_cudnn_could_run_every_recurrent_layer(name, monkeypatch):
 
 @pytest.mark.parametrize("name", TEXT_NETWORKS)
 def test_dropouts_act_in_training_alone(name):
-    off = {"word_dropout": 0.0, "spatial_dropout": 0.0, "dropout": 0.0} | ({"attention_dropout": 0.0} if name == "transformer" else {})
+    off = {"word_dropout": 0.0, "spatial_dropout": 0.0, "dropout": 0.0} | (
+        {"attention_dropout": 0.0} if name == "transformer" else {}
+    )
     still = build(name, **off)
     assert np.allclose(np.asarray(still(IDS)), np.asarray(still(IDS, training=True)), atol=1e-6)
     for one in off:
@@ -107,7 +118,9 @@ def test_word_dropout_makes_tokens_unknown_and_spares_padding():
 def test_seeds_repeat_and_differ(name):
     first, again, other = (build(name, seed=seed).get_weights() for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
-    kernels = [place for place, weight in enumerate(build(name).weights) if weight.path.endswith(("kernel", "embeddings"))]
+    kernels = [
+        place for place, weight in enumerate(build(name).weights) if weight.path.endswith(("kernel", "embeddings"))
+    ]
     assert not any(np.array_equal(first[place], other[place]) for place in kernels)
 
 
@@ -116,7 +129,9 @@ def test_head(normalization):
     model = build("gru", dense=(7,), normalization=normalization, activation="gelu", weight_decay=1e-3)
     assert model(IDS).shape == (4, 3) and model.get_layer("dense1").units == 7
     kernels = [weight for weight in model.weights if weight.path.endswith("kernel") and "recurrent" not in weight.path]
-    assert np.isclose(float(sum(model.losses)), 1e-3 * sum(float((weight.numpy() ** 2).sum()) for weight in kernels), rtol=1e-4)
+    assert np.isclose(
+        float(sum(model.losses)), 1e-3 * sum(float((weight.numpy() ** 2).sum()) for weight in kernels), rtol=1e-4
+    )
 
 
 def test_transformer_refuses_heads_that_do_not_divide():
@@ -132,7 +147,10 @@ def test_bow_hashes_stay_in_range():
 
 @pytest.mark.parametrize("name", TEXT_NETWORKS)
 def test_wide_part_adds_the_votes_of_ngrams(name):
-    plain, wide, parts = build(name), *(build(name, wide=RATIOS, wide_initial=0.5, deep_weight=0.7, parts=parts) for parts in (False, True))
+    plain, wide, parts = (
+        build(name),
+        *(build(name, wide=RATIOS, wide_initial=0.5, deep_weight=0.7, parts=parts) for parts in (False, True)),
+    )
     grams = np.array([[2, 3, 3, 0], [0, 0, 0, 0], [9, 1, 0, 0], [5, 4, 3, 2]], np.int32)
     votes = 0.5 * RATIOS[grams].sum(1)
     deep = np.asarray(plain(IDS))
@@ -164,16 +182,31 @@ def test_artifacts_load_in_plain_keras(tmp_path):
     paths, answers = [], []
     for name in TEXT_NETWORKS:
         front = TextFront(Cutter(), words, 7, ((Cutter(ngrams=(1, 2)), ["fine", "fine film"]),))
-        core = TEXT_NETWORKS[name](front.vocabulary_size, 2, **{"embedding": 8, **SMALL[name], "seed": 0}, wide=np.array([[0, 0], [0, 0], [1, -1], [2, -2]], np.float32))
+        core = TEXT_NETWORKS[name](
+            front.vocabulary_size,
+            2,
+            **{"embedding": 8, **SMALL[name], "seed": 0},
+            wide=np.array([[0, 0], [0, 0], [1, -1], [2, -2]], np.float32),
+        )
         artifact = ClassifierArtifact(front, core, ["good", "bad"], multi_label=name == "gru")
         artifact.temperature = 1.7
         paths.append(tmp_path / f"{name}.keras")
         artifact.save(paths[-1])
-        assert load_artifact(paths[-1]).facts == {"classes": ["good", "bad"], "temperature": pytest.approx(1.7), "multi_label": name == "gru"}
+        assert load_artifact(paths[-1]).facts == {
+            "classes": ["good", "bad"],
+            "temperature": pytest.approx(1.7),
+            "multi_label": name == "gru",
+        }
         import tensorflow as tf
 
         answers.append(np.asarray(artifact.model(tf.constant(["a fine film", "dull", "!"]))))
-    result = subprocess.run([sys.executable, "-c", _PLAIN, *map(str, paths)], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", _PLAIN, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+        check=False,
+    )
     assert result.returncode == 0, result.stderr
     for mine, theirs in zip(answers, json.loads(result.stdout), strict=True):
         assert np.allclose(mine, theirs, atol=1e-6)

@@ -17,7 +17,9 @@ from tfpipelines.models import IMAGE_NETWORKS, ClassifierArtifact, ImageFront, l
 def model_file(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    ClassifierArtifact(ImageFront((8, 8), 1), IMAGE_NETWORKS["mlp"]((8, 8, 1), 2, (3,), seed=0), ["a", "b"]).save(folder / "model.keras")
+    ClassifierArtifact(ImageFront((8, 8), 1), IMAGE_NETWORKS["mlp"]((8, 8, 1), 2, (3,), seed=0), ["a", "b"]).save(
+        folder / "model.keras"
+    )
     return folder / "model.keras"
 
 
@@ -48,7 +50,12 @@ def check_refused(path, message, before):
 def test_truncated_and_foreign_files(model_file):
     before = sorted(os.listdir(model_file.parent.parent))
     content = model_file.read_bytes()
-    for damaged in (content[: len(content) // 2], b"", b"something else", content.replace(b"PK\x01\x02", b"XX\x01\x02")):
+    for damaged in (
+        content[: len(content) // 2],
+        b"",
+        b"something else",
+        content.replace(b"PK\x01\x02", b"XX\x01\x02"),
+    ):
         model_file.write_bytes(damaged)
         check_refused(model_file, "not a Keras model file|damaged", before)
     flipped = bytearray(content)
@@ -85,8 +92,18 @@ def test_code_in_a_lambda_layer_is_not_run(tmp_path):
     [
         {"module": "os", "class_name": "system", "config": {"command": "touch executed"}, "registered_name": "system"},
         {"module": "builtins", "class_name": "exec", "config": {}, "registered_name": None},
-        {"module": "subprocess", "class_name": "Popen", "config": {"args": ["touch", "executed"]}, "registered_name": None},
-        {"module": "keras.utils", "class_name": "get_file", "config": {"origin": "file:///etc/passwd"}, "registered_name": None},
+        {
+            "module": "subprocess",
+            "class_name": "Popen",
+            "config": {"args": ["touch", "executed"]},
+            "registered_name": None,
+        },
+        {
+            "module": "keras.utils",
+            "class_name": "get_file",
+            "config": {"origin": "file:///etc/passwd"},
+            "registered_name": None,
+        },
     ],
 )
 def test_foreign_code_in_the_configuration_is_not_run(model_file, layer):
@@ -140,6 +157,8 @@ def test_other_keras_version_is_tried_then_both_are_named(model_file):
     content = config(model_file)
     content["config"]["layers"][1]["class_name"] = "LayerOfTheFuture"
     rewrite(model_file, **{"config.json": json.dumps(content)})
-    with pytest.raises(ArtifactError, match=f"saved by Keras 99.1.0 and cannot be loaded by Keras {keras.__version__}") as caught:
+    with pytest.raises(
+        ArtifactError, match=f"saved by Keras 99.1.0 and cannot be loaded by Keras {keras.__version__}"
+    ) as caught:
         load_artifact(model_file)
     assert caught.value.exit_code == 7 and "Install Keras 99.1.0" in caught.value.remedy

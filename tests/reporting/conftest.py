@@ -35,15 +35,23 @@ def real(tmp_path_factory):
 
 @pytest.fixture
 def made_up(tmp_path):
-    """Makes a run folder out of the content of its files: made_up({"metrics.json": {...}}, state="done") -> RunFolder."""
+    """Makes a run folder out of the content of its files: made_up({"metrics.json": {...}}, state="done") ->
+    RunFolder.
+    """
 
     def make(files=(), name="made-up", pictures=("curves",), **status):
         folder = tmp_path / name
         (folder / "plots").mkdir(parents=True, exist_ok=True)
-        content = {"status.json": {"state": "done", "pipeline": "image-cls", "task": "image-cls", **status}, "pipeline.yaml": PIPELINE, **dict(files)}
+        content = {
+            "status.json": {"state": "done", "pipeline": "image-cls", "task": "image-cls", **status},
+            "pipeline.yaml": PIPELINE,
+            **dict(files),
+        }
         for file, what in content.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(what if isinstance(what, str) else yaml.safe_dump(what) if file.endswith(".yaml") else json.dumps(what))
+            (folder / file).write_text(
+                what if isinstance(what, str) else yaml.safe_dump(what) if file.endswith(".yaml") else json.dumps(what)
+            )
         for picture in pictures:
             image = Image.new("RGB", (300, 200), "white")
             ImageDraw.Draw(image).line((0, 0, 300, 200), fill="red")
@@ -53,7 +61,15 @@ def made_up(tmp_path):
     return make
 
 
-PIPELINE = {"task": "image-cls", "name": "image-cls", "seed": 0, "data": {"augment": {}, "class_weights": None, "oversample": False}, "model": {"name": "cnn", "dropout": 0.3}, "train": {"epochs": 10, "learning_rate": 0.003, "weight_decay": 0.01}, "evaluation": {"calibrate": True}}
+PIPELINE = {
+    "task": "image-cls",
+    "name": "image-cls",
+    "seed": 0,
+    "data": {"augment": {}, "class_weights": None, "oversample": False},
+    "model": {"name": "cnn", "dropout": 0.3},
+    "train": {"epochs": 10, "learning_rate": 0.003, "weight_decay": 0.01},
+    "evaluation": {"calibrate": True},
+}
 
 
 def history(rows):

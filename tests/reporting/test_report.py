@@ -23,7 +23,7 @@ from ..conftest import ROOT
 from .conftest import history
 
 ODD = "<script>alert(1)</script>"
-ODD_FILE = "it's \"a\" `b` |c| <img src=x onerror=alert(2)>.png"
+ODD_FILE = 'it\'s "a" `b` |c| <img src=x onerror=alert(2)>.png'
 
 
 class Page(HTMLParser):
@@ -31,7 +31,16 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.tags, self.headings, self.ids, self.links, self.fetched, self.alts, self.text, self.open = [], [], [], [], [], [], "", []
+        self.tags, self.headings, self.ids, self.links, self.fetched, self.alts, self.text, self.open = (
+            [],
+            [],
+            [],
+            [],
+            [],
+            [],
+            "",
+            [],
+        )
         self.source = path.read_text(encoding="utf-8")
         self.feed(self.source)
         self.close()
@@ -70,7 +79,11 @@ def checked(path):
     assert all(address.startswith("data:image/") for address in page.fetched) and all(page.alts)
     assert {"script", "link", "iframe", "object"}.isdisjoint(page.tags) and page.tags.count("title") == 1
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids) and len(page.ids) == len(set(page.ids))
-    assert page.headings[0] == 1 and page.headings.count(1) == 1 and all(after <= before + 1 for before, after in zip(page.headings, page.headings[1:]))
+    assert (
+        page.headings[0] == 1
+        and page.headings.count(1) == 1
+        and all(after <= before + 1 for before, after in zip(page.headings, page.headings[1:]))
+    )
     assert path.stat().st_size < 3_000_000
     return page
 
@@ -79,16 +92,44 @@ def test_a_run_leaves_a_page_that_says_all(real):
     run, notes = real
     page = checked(run.folder / "report.html")
     assert not notes
-    for part in ("What was trained", "On what data", "How well it does", "Where it fails", "How training went", "What to do next", "How it was made"):
+    for part in (
+        "What was trained",
+        "On what data",
+        "How well it does",
+        "Where it fails",
+        "How training went",
+        "What to do next",
+        "How it was made",
+    ):
         assert part in page.text
-    assert f"{run.metrics['test']['accuracy']:.4f}" in page.text and json.loads((run.folder / "data.json").read_text())["content_hash"] in page.text
-    assert "learning_rate: 0.003" in page.text and "tfpipe predict" in page.text and "balanced_accuracy" in page.text and f"{run.metrics['network']['parameters']:,}" in page.text
-    assert len([address for address in page.fetched if address.startswith("data:image/png")]) == len(list((run.folder / "plots").glob("*.png")))
+    assert (
+        f"{run.metrics['test']['accuracy']:.4f}" in page.text
+        and json.loads((run.folder / "data.json").read_text())["content_hash"] in page.text
+    )
+    assert (
+        "learning_rate: 0.003" in page.text
+        and "tfpipe predict" in page.text
+        and "balanced_accuracy" in page.text
+        and f"{run.metrics['network']['parameters']:,}" in page.text
+    )
+    assert len([address for address in page.fetched if address.startswith("data:image/png")]) == len(
+        list((run.folder / "plots").glob("*.png"))
+    )
 
 
 def test_neither_tensorflow_nor_pandas_nor_matplotlib_is_loaded(real):
-    code = f"import sys, time; import tfpipelines.reporting.writing as w; t = time.perf_counter(); w.report({str(real[0].folder)!r}, out='page.html'); print(time.perf_counter() - t, [name for name in ('tensorflow', 'keras', 'pandas', 'matplotlib', 'sklearn', 'scipy') if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, check=True)
+    code = (
+        "import sys, time; import tfpipelines.reporting.writing as w; t = time.perf_counter(); "
+        f"w.report({str(real[0].folder)!r}, out='page.html'); print(time.perf_counter() - t, [name for name in "
+        "('tensorflow', 'keras', 'pandas', 'matplotlib', 'sklearn', 'scipy') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        check=True,
+    )
     seconds, loaded = result.stdout.split(maxsplit=1)
     assert loaded.strip() == "[]" and float(seconds) < 5
 
@@ -97,10 +138,19 @@ def test_the_command(real, tfpipe, tmp_path):
     folder = real[0].folder
     (folder / "report.html").unlink()
     result = tfpipe("report", folder)
-    assert result.code == 0 and (folder / "report.html").is_file() and "Test accuracy" in result.out and f"written: {folder / 'report.html'}" in result.out
+    assert (
+        result.code == 0
+        and (folder / "report.html").is_file()
+        and "Test accuracy" in result.out
+        and f"written: {folder / 'report.html'}" in result.out
+    )
     result = tfpipe("report", folder, "--out", "my page.html", "--json")
     told = json.loads(result.out)
-    assert told["page"] == "my page.html" and told["card"] is None and told["bytes"] == (tmp_path / "my page.html").stat().st_size
+    assert (
+        told["page"] == "my page.html"
+        and told["card"] is None
+        and told["bytes"] == (tmp_path / "my page.html").stat().st_size
+    )
     assert all(set(entry) == {"code", "text", "command"} for entry in told["advice"])
     assert tfpipe("report", "nothing").code == 2
     for out in (tmp_path, tmp_path / "none" / "x.html"):
@@ -113,11 +163,41 @@ def test_names_and_texts_are_data(made_up, tmp_path):
     classes = [ODD, "b|c", "`d`"]
     counts = {part: dict.fromkeys(classes, 30) for part in ("train", "validation", "test")}
     text = f"see https://example.org/{ODD} and HTTP://EXAMPLE.ORG, xhttp://y"
-    words = {"title": ODD, "entries": [{"item": ODD_FILE, "text": text, "label": ODD, "predicted": "b|c", "confidence": 0.9, "explanation": {"class": "b|c", "words": [{"word": "see", "start": 0, "end": 3, "weight": 1.5}]}}]}
+    words = {
+        "title": ODD,
+        "entries": [
+            {
+                "item": ODD_FILE,
+                "text": text,
+                "label": ODD,
+                "predicted": "b|c",
+                "confidence": 0.9,
+                "explanation": {"class": "b|c", "words": [{"word": "see", "start": 0, "end": 3, "weight": 1.5}]},
+            }
+        ],
+    }
     folder = made_up(
         {
-            "data.json": {"path": "http://x/<b>", "classes": classes, "counts": counts, "rows": dict.fromkeys(counts, 90), "content_hash": ODD, "about": [ODD], "findings": [{"code": ODD, "severity": "warning", "message": ODD, "remedy": ODD, "items": [ODD_FILE], "count": 1}]},
-            "metrics.json": {"test": {"accuracy": 0.5, ODD: 1.0}, "validation": {}, "intervals": {ODD: [0, 1]}, "per_class": {name: {"precision": 0.5, "recall": 0.1, "f1": 0.1, "support": 30} for name in classes}, "about": [ODD], "samples": 90, "baselines": {ODD: {"accuracy": 1.0}}},
+            "data.json": {
+                "path": "http://x/<b>",
+                "classes": classes,
+                "counts": counts,
+                "rows": dict.fromkeys(counts, 90),
+                "content_hash": ODD,
+                "about": [ODD],
+                "findings": [
+                    {"code": ODD, "severity": "warning", "message": ODD, "remedy": ODD, "items": [ODD_FILE], "count": 1}
+                ],
+            },
+            "metrics.json": {
+                "test": {"accuracy": 0.5, ODD: 1.0},
+                "validation": {},
+                "intervals": {ODD: [0, 1]},
+                "per_class": {name: {"precision": 0.5, "recall": 0.1, "f1": 0.1, "support": 30} for name in classes},
+                "about": [ODD],
+                "samples": 90,
+                "baselines": {ODD: {"accuracy": 1.0}},
+            },
             "environment.json": {"versions": {ODD: ODD}, "command": ODD, "device": ODD, "platform": ODD},
             "predictions.csv": f'item,label,predicted,b|c\n"{ODD_FILE.replace(chr(34), chr(34) * 2)}",{ODD},b|c,0.9\n',
             "plots/mistakes.json": words,
@@ -141,7 +221,18 @@ def test_names_and_texts_are_data(made_up, tmp_path):
 
 def test_every_file_may_be_missing_or_damaged(real, tmp_path):
     source = real[0].folder
-    files = ["status.json", "environment.json", "data.json", "metrics.json", "history.csv", "predictions.csv", "pipeline.yaml", "model.keras", "plots/curves.png", "plots/mistakes.png"]
+    files = [
+        "status.json",
+        "environment.json",
+        "data.json",
+        "metrics.json",
+        "history.csv",
+        "predictions.csv",
+        "pipeline.yaml",
+        "model.keras",
+        "plots/curves.png",
+        "plots/mistakes.png",
+    ]
     for name in files:
         for content in (None, b"", b"\x00\xff\xfe not a file", b"[1, 2]", (source / name).read_bytes()[:-20]):
             folder = tmp_path / "damaged"
@@ -162,9 +253,26 @@ def test_any_value_may_be_of_another_kind(real, tmp_path):
     source, folder = real[0].folder, tmp_path / "spoilt"
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("logs", "checkpoints", "plots"))
     (folder / "plots").mkdir()
-    words = {"title": "x", "entries": [{"item": "1", "text": "a b", "label": "0", "predicted": "1", "confidence": 0.5, "explanation": {"class": "1", "words": [{"word": "a", "start": 0, "end": 1, "weight": 1.0}]}}]}
-    whole = {name: json.loads((source / name).read_text()) for name in ("status.json", "environment.json", "data.json", "metrics.json")} | {"plots/mistakes.json": words}
-    whole["data.json"]["findings"] = [{"code": "x", "severity": "warning", "message": "m", "remedy": "r", "items": ["i"], "count": 1}]
+    words = {
+        "title": "x",
+        "entries": [
+            {
+                "item": "1",
+                "text": "a b",
+                "label": "0",
+                "predicted": "1",
+                "confidence": 0.5,
+                "explanation": {"class": "1", "words": [{"word": "a", "start": 0, "end": 1, "weight": 1.0}]},
+            }
+        ],
+    }
+    whole = {
+        name: json.loads((source / name).read_text())
+        for name in ("status.json", "environment.json", "data.json", "metrics.json")
+    } | {"plots/mistakes.json": words}
+    whole["data.json"]["findings"] = [
+        {"code": "x", "severity": "warning", "message": "m", "remedy": "r", "items": ["i"], "count": 1}
+    ]
     generator = random.Random(0)
     for _ in range(60):
         for name, content in whole.items():
@@ -175,18 +283,42 @@ def test_any_value_may_be_of_another_kind(real, tmp_path):
 def spoilt(value, generator):
     """The same with some of its parts replaced by something else."""
     if generator.random() < 0.04:
-        return generator.choice([None, [], {}, "text", "", 0, -1, 1e400, True, [None], {"a": None}, [[1]], {"": {"": ""}}, [{}], "2025"])
+        return generator.choice(
+            [None, [], {}, "text", "", 0, -1, 1e400, True, [None], {"a": None}, [[1]], {"": {"": ""}}, [{}], "2025"]
+        )
     if isinstance(value, dict):
         return {key: spoilt(entry, generator) for key, entry in value.items()}
     return [spoilt(entry, generator) for entry in value] if isinstance(value, list) else value
 
 
 def test_an_unfinished_run_tells_why_and_shows_its_curves(made_up):
-    rows = [{"epoch": epoch, "loss": 1 / epoch, "val_loss": 1.2 / epoch, "accuracy": 0.5, "learning_rate": 0.1, "seconds": 1.0} for epoch in (1, 2, 3)]
-    folder = made_up({"history.csv": history(rows)}, state="interrupted", reason="Stopped by SIGTERM.", epoch=3, epochs=10, pictures=())
+    rows = [
+        {
+            "epoch": epoch,
+            "loss": 1 / epoch,
+            "val_loss": 1.2 / epoch,
+            "accuracy": 0.5,
+            "learning_rate": 0.1,
+            "seconds": 1.0,
+        }
+        for epoch in (1, 2, 3)
+    ]
+    folder = made_up(
+        {"history.csv": history(rows)},
+        state="interrupted",
+        reason="Stopped by SIGTERM.",
+        epoch=3,
+        epochs=10,
+        pictures=(),
+    )
     written = report(folder.path)
     page = checked(written.page)
-    assert "Stopped by SIGTERM." in page.text and f"tfpipe resume {folder}" in page.text and "svg" in page.tags and "val_loss: 1.2 in epoch 1, 0.4 in epoch 3" in page.source
+    assert (
+        "Stopped by SIGTERM." in page.text
+        and f"tfpipe resume {folder}" in page.text
+        and "svg" in page.tags
+        and "val_loss: 1.2 in epoch 1, 0.4 in epoch 3" in page.source
+    )
     assert written.card is None and [entry.code for entry in written.advice] == ["interrupted"]
     failed = report(made_up({}, name="failed", state="failed", reason="The disk is full.", pictures=()).path)
     assert "The disk is full." in checked(failed.page).text and "svg" not in checked(failed.page).tags
@@ -201,10 +333,14 @@ def test_a_page_that_would_be_too_large_shows_smaller_pictures(made_up):
     page = checked(report(folder.path).page)
     assert "these are shrunk: grad_cam.png, mistakes.png" in page.text and "left out: broken.png" in page.text
     pictures, _ = embedded(sorted((folder / "plots").glob("*.png")), budget=400_000)
-    assert sum(len(picture.uri) for picture in pictures) < 410_000 and {picture.name: picture.shrunk for picture in pictures} == {"curves.png": False, "grad_cam.png": True, "mistakes.png": True}
+    assert sum(len(picture.uri) for picture in pictures) < 410_000 and {
+        picture.name: picture.shrunk for picture in pictures
+    } == {"curves.png": False, "grad_cam.png": True, "mistakes.png": True}
     frames = [Image.new("RGB", (200, 200), color) for color in ("red", "blue")]
     frames[0].save(folder / "plots" / "progress.gif", save_all=True, append_images=frames[1:])
-    assert next(picture for picture in embedded([folder / "plots" / "progress.gif"])[0]).uri.startswith("data:image/gif")
+    assert next(picture for picture in embedded([folder / "plots" / "progress.gif"])[0]).uri.startswith(
+        "data:image/gif"
+    )
 
 
 def test_nothing_about_a_report_makes_a_run_fail(made_up, monkeypatch):
@@ -224,19 +360,64 @@ def test_nothing_about_a_report_makes_a_run_fail(made_up, monkeypatch):
 
 
 def test_folds_and_searches_have_pages_of_their_own(made_up, tmp_path):
-    folds = made_up({"metrics.json": {"test": {"accuracy": 0.7}, "spread": {"test": {"accuracy": {"mean": 0.7, "std": 0.1, "min": 0.6, "max": 0.8}}}}, "predictions.csv": "item,label,predicted,a,b,fold\n1,a,b,0.2,0.8,0\n2,a,a,0.9,0.1,1\n"}, name="cv", pictures=())
+    folds = made_up(
+        {
+            "metrics.json": {
+                "test": {"accuracy": 0.7},
+                "spread": {"test": {"accuracy": {"mean": 0.7, "std": 0.1, "min": 0.6, "max": 0.8}}},
+            },
+            "predictions.csv": "item,label,predicted,a,b,fold\n1,a,b,0.2,0.8,0\n2,a,a,0.9,0.1,1\n",
+        },
+        name="cv",
+        pictures=(),
+    )
     for number, accuracy in enumerate((0.6, 0.8)):
-        made_up({"metrics.json": {"test": {"accuracy": accuracy}, "network": {"name": "cnn", "parameters": 1234}}}, name=f"cv/fold-{number}", fold=number)
+        made_up(
+            {"metrics.json": {"test": {"accuracy": accuracy}, "network": {"name": "cnn", "parameters": 1234}}},
+            name=f"cv/fold-{number}",
+            fold=number,
+        )
     write_reports(folds, Observer())
     page = checked(folds / "report.html")
-    assert "0.6000 to 0.8000 over 2 folds" in page.text and "fold-1" in page.text and "0.7000 ± 0.1000" in page.text and "1,234" in page.text
+    assert (
+        "0.6000 to 0.8000 over 2 folds" in page.text
+        and "fold-1" in page.text
+        and "0.7000 ± 0.1000" in page.text
+        and "1,234" in page.text
+    )
     checked(folds / "fold-1" / "report.html")
 
     search = made_up(
         {
-            "metrics.json": {"search": {"metric": "val_accuracy", "direction": "max", "score": 0.9, "trial": 2, "values": {"train.learning_rate": 0.00012}, "trials": {"completed": 2, "failed": 2}, "epochs": 9, "ended_by": "search.trials=4"}, "best_trial": {"accuracy": 0.9}, "validation": {"accuracy": {"mean": 0.85, "min": 0.8, "max": 0.9}}, "test": {"accuracy": {"mean": 0.84, "min": 0.8, "max": 0.88}}, "seeds": [0, 1], "failed_seeds": {"2": "it died"}},
-            "leaderboard.csv": "rank,trial,status,val_accuracy,seconds,train.learning_rate,reason,by_epoch\n1,2,completed,0.9,3.2,0.00012,,[]\n2,1,completed,0.85,3,0.01,,[]\n,3,failed,,,0.1,broken <b>,[]\n,4,failed,,,0.2,broken <b>,[]\n",
-            "pipeline.yaml": {"task": "image-cls", "name": "image-cls", "search": {"algorithm": "random", "space": {"train.learning_rate": {"min": 0.0001, "max": 0.01, "scale": "log"}}}},
+            "metrics.json": {
+                "search": {
+                    "metric": "val_accuracy",
+                    "direction": "max",
+                    "score": 0.9,
+                    "trial": 2,
+                    "values": {"train.learning_rate": 0.00012},
+                    "trials": {"completed": 2, "failed": 2},
+                    "epochs": 9,
+                    "ended_by": "search.trials=4",
+                },
+                "best_trial": {"accuracy": 0.9},
+                "validation": {"accuracy": {"mean": 0.85, "min": 0.8, "max": 0.9}},
+                "test": {"accuracy": {"mean": 0.84, "min": 0.8, "max": 0.88}},
+                "seeds": [0, 1],
+                "failed_seeds": {"2": "it died"},
+            },
+            "leaderboard.csv": "rank,trial,status,val_accuracy,seconds,train.learning_rate,reason,by_epoch\n"
+            "1,2,completed,0.9,3.2,0.00012,,[]\n2,1,completed,0.85,3,0.01,,[]\n,3,failed,,,0.1,broken "
+            ""
+            "<b>,[]\n,4,failed,,,0.2,broken <b>,[]\n",
+            "pipeline.yaml": {
+                "task": "image-cls",
+                "name": "image-cls",
+                "search": {
+                    "algorithm": "random",
+                    "space": {"train.learning_rate": {"min": 0.0001, "max": 0.01, "scale": "log"}},
+                },
+            },
             "best.yaml": "task: image-cls\n",
         },
         name="search",
@@ -246,7 +427,13 @@ def test_folds_and_searches_have_pages_of_their_own(made_up, tmp_path):
     made_up({}, name="search/final/seed-0", part_of=str(search))
     written = report(search.path)
     page = checked(written.page)
-    assert written.card is None and "Test accuracy 0.8400 (0.8000 to 0.8800 over 2 seeds)" in page.text and "final/seed-0" in page.text and "it died" in page.text and "broken <b>" in page.text
+    assert (
+        written.card is None
+        and "Test accuracy 0.8400 (0.8000 to 0.8800 over 2 seeds)" in page.text
+        and "final/seed-0" in page.text
+        and "it died" in page.text
+        and "broken <b>" in page.text
+    )
     assert {entry.code for entry in written.advice} == {"failed_trials", "few_trials", "edge", "ties", "use_best"}
     assert any("lower end of its interval" in entry.text for entry in written.advice)
 
@@ -256,18 +443,39 @@ def test_public_names():
 
 
 def test_exports_and_their_proof_are_told(made_up):
-    proof = {"samples": 500, "largest_difference": 1.24e-6, "flips": 2, "accuracy_loss": 0.004, "milliseconds_per_sample": 0.5, "bytes": 2_500_000}
-    files = {"export/litert-int8/3/manifest.json": {"quantize": "int8", "proof": proof}, "export/onnx/1/manifest.json": "damaged", "export/onnx/.tmp-1-version/manifest.json": {"proof": proof}}
+    proof = {
+        "samples": 500,
+        "largest_difference": 1.24e-6,
+        "flips": 2,
+        "accuracy_loss": 0.004,
+        "milliseconds_per_sample": 0.5,
+        "bytes": 2_500_000,
+    }
+    files = {
+        "export/litert-int8/3/manifest.json": {"quantize": "int8", "proof": proof},
+        "export/onnx/1/manifest.json": "damaged",
+        "export/onnx/.tmp-1-version/manifest.json": {"proof": proof},
+    }
     folder = made_up(files)
     report(folder.path)
     page = checked(folder / "report.html")
-    assert "What was exported" in page.text and "export/litert-int8/3" in page.text and "1.2e-06" in page.text and "+0.0040" in page.text and "2.50" in page.text
+    assert (
+        "What was exported" in page.text
+        and "export/litert-int8/3" in page.text
+        and "1.2e-06" in page.text
+        and "+0.0040" in page.text
+        and "2.50" in page.text
+    )
     assert "export/onnx" not in page.text
 
 
 def test_the_loss_surface_is_part_of_the_page_where_it_was_asked_for(real, tfpipe):
     folder = real[0].folder
-    for words in (["--loss-surface", "--surface-points", "4"], ["--loss-surface", "--surface-points", "0"], ["--surface-points", "3"]):
+    for words in (
+        ["--loss-surface", "--surface-points", "4"],
+        ["--loss-surface", "--surface-points", "0"],
+        ["--surface-points", "3"],
+    ):
         assert tfpipe("report", folder, *words).code == 2
     result = tfpipe("report", folder, "--loss-surface", "--surface-points", "3", "--surface-samples", "16")
     assert result.code == 0 and len((folder / "loss_surface.csv").read_text().splitlines()) == 10
@@ -275,11 +483,18 @@ def test_the_loss_surface_is_part_of_the_page_where_it_was_asked_for(real, tfpip
 
 
 def test_what_is_of_an_earlier_model_is_left_out_or_marked(made_up):
-    files = {"loss_surface.json": {"model_sha256": "old"}, "export/onnx/1/manifest.json": {"run": {"model_sha256": "old"}, "proof": {"samples": 5}}}
+    files = {
+        "loss_surface.json": {"model_sha256": "old"},
+        "export/onnx/1/manifest.json": {"run": {"model_sha256": "old"}, "proof": {"samples": 5}},
+    }
     folder = made_up(files, pictures=("curves", "loss_surface"), model_sha256=["new", "old"])
     report(folder.path)
     page = checked(folder / "report.html")
-    assert "plots/loss_surface.png" in page.text and len([address for address in page.fetched if address.startswith("data:image")]) == 1 and "of an earlier model" in page.text
+    assert (
+        "plots/loss_surface.png" in page.text
+        and len([address for address in page.fetched if address.startswith("data:image")]) == 1
+        and "of an earlier model" in page.text
+    )
     (folder / "loss_surface.json").write_text(json.dumps({"model_sha256": "new"}))
     report(folder.path)
     assert "one slice of a space" in checked(folder / "report.html").text
@@ -287,7 +502,9 @@ def test_what_is_of_an_earlier_model_is_left_out_or_marked(made_up):
 
 def test_predictions_of_another_test_part_tell_nothing(made_up):
     rows = "item,label,predicted,cat,dog\n1,cat,dog,0.2,0.8\n"
-    folder = made_up({"predictions.csv": rows, "data.json": {"classes": ["cat", "dog"], "rows": {"train": 9, "test": 3}}})
+    folder = made_up(
+        {"predictions.csv": rows, "data.json": {"classes": ["cat", "dog"], "rows": {"train": 9, "test": 3}}}
+    )
     report(folder.path)
     page = checked(folder / "report.html")
     assert "predictions.csv (1 rows, and 3 of the test part)" in page.text and "told wrong" not in page.text
@@ -302,9 +519,21 @@ def test_class_names_like_those_of_columns(made_up):
 
 
 def test_a_cross_validation_tells_of_its_data_whatever_was_found(made_up):
-    data = {"path": "photos", "content_hash": "abc", "classes": ["cat", "dog"], "counts": {"train": {"cat": 5, "dog": 5}}, "findings": [{"severity": "warning", "message": "Few", "code": "few"}]}
-    whole = made_up({"data.json": {"findings": data["findings"]}, "fold-0/data.json": data, "fold-0/status.json": {"state": "done"}}, name="cv")
+    data = {
+        "path": "photos",
+        "content_hash": "abc",
+        "classes": ["cat", "dog"],
+        "counts": {"train": {"cat": 5, "dog": 5}},
+        "findings": [{"severity": "warning", "message": "Few", "code": "few"}],
+    }
+    whole = made_up(
+        {
+            "data.json": {"findings": data["findings"]},
+            "fold-0/data.json": data,
+            "fold-0/status.json": {"state": "done"},
+        },
+        name="cv",
+    )
     report(whole.path)
     text = checked(whole / "report.html").text
     assert "photos" in text and "abc" in text and "Samples by class and part" in text and text.count("Few.") == 1
-

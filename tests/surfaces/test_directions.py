@@ -9,7 +9,10 @@ from tfpipelines.surfaces import random_direction
 def directions_of(network, seed=0, number=0):
     """{path of the variable: (weight, direction)}"""
     found = random_direction(network, seed, number)
-    return {variable.path: (variable.numpy(), step) for variable, step in zip(network.trainable_variables, found, strict=True)}
+    return {
+        variable.path: (variable.numpy(), step)
+        for variable, step in zip(network.trainable_variables, found, strict=True)
+    }
 
 
 def one(found, ending):

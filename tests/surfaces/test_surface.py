@@ -54,12 +54,20 @@ def is_table_of(run, surface):
     np.testing.assert_allclose(table["loss"], surface.losses.ravel(), rtol=1e-8)
     by_place = table.set_index(["alpha", "beta"])["loss"]
     first, last = surface.steps[0], surface.steps[-1]
-    np.testing.assert_allclose([by_place[0, 0], by_place[first, last]], [surface.center, surface.losses[-1, 0]], rtol=1e-8)
+    np.testing.assert_allclose(
+        [by_place[0, 0], by_place[first, last]], [surface.center, surface.losses[-1, 0]], rtol=1e-8
+    )
     with Image.open(run.folder / "plots" / "loss_surface.png") as image:
         assert image.width > 1000
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in ("image-cls", "anomaly-table") else pytest.mark.slow) for name in sorted(set(TASKS) - {"dcgan"})])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("image-cls", "anomaly-table") else pytest.mark.slow)
+        for name in sorted(set(TASKS) - {"dcgan"})
+    ],
+)
 def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request):
     pipeline, overrides, _ = case_of(name, request)
     phases = Phases()
@@ -94,7 +102,14 @@ def test_so_it_is_for_other_networks(pipeline, overrides):
 
 
 def test_regularization_smoothing_and_dropout_play_no_part():
-    run = trained("image-cls", *SMALL, "model.weight_decay=0.1", "train.label_smoothing=0.2", "model.dropout=0.5", "evaluation.calibrate=false")
+    run = trained(
+        "image-cls",
+        *SMALL,
+        "model.weight_decay=0.1",
+        "train.label_smoothing=0.2",
+        "model.dropout=0.5",
+        "evaluation.calibrate=false",
+    )
     surface = surface_of(run, split="test")
     np.testing.assert_allclose(surface.center, run.metrics["test"]["log_loss"], rtol=1e-4)
     assert kept_loss(run) > surface.center + 0.1  # that one has the penalty
@@ -112,7 +127,14 @@ def own_copy(digits_run, tmp_path):
 
 def test_a_seed_gives_the_same_table_and_the_caller_hears_of_it(own_copy):
     heard, notes = [], []
-    surface = surface_of(str(own_copy.folder), samples=20, seed=3, radius=0.5, progress=lambda done, total: heard.append((done, total)), note=notes.append)
+    surface = surface_of(
+        str(own_copy.folder),
+        samples=20,
+        seed=3,
+        radius=0.5,
+        progress=lambda done, total: heard.append((done, total)),
+        note=notes.append,
+    )
     first = (own_copy.folder / "loss_surface.csv").read_bytes()
     assert heard == [(done, 9) for done in range(1, 10)] and len(notes) == 1 and "9 points on 20 samples" in notes[0]
     facts = surface.facts()
@@ -161,7 +183,9 @@ def test_a_text_may_have_several_labels(name, tmp_path, request):
     pipeline, overrides, _ = case_of(name, request)
     reviews = pd.read_csv(tfpipelines.config.packaged("samples") / "reviews" / "reviews.csv")["text"].iloc[:120]
     rows = [(text, ["long"] * (len(text) > 110) + ["film"] * ("film" in text)) for text in reviews]
-    (tmp_path / "tags.jsonl").write_text("".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows))
+    (tmp_path / "tags.jsonl").write_text(
+        "".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows)
+    )
     run = trained(pipeline, *overrides, "data.path=tags.jsonl")
     surface = surface_of(run, split="validation")
     assert surface.loss.startswith("binary cross-entropy")
@@ -243,4 +267,6 @@ def test_jax_gives_the_same_surface(name, jax_environment):  # noqa: F811
     run = trained(pipeline, *overrides, *(["model.name=vae"] if name == "anomaly-table" else []))
     losses = surface_of(run, samples=512).losses
     subprocess.run([sys.executable, "-c", _ON_JAX, str(run.folder)], env=jax_environment, check=True)
-    np.testing.assert_allclose(pd.read_csv(run.folder / "loss_surface.csv")["loss"], losses.ravel(), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        pd.read_csv(run.folder / "loss_surface.csv")["loss"], losses.ravel(), rtol=1e-3, atol=1e-5
+    )

@@ -39,7 +39,12 @@ class Notes(Observer):
 @pytest.fixture(scope="module")
 def bricks(tmp_path_factory):
     """A run of the shipped pipeline with the bundled backbone."""
-    return tfpipelines.run("anomaly", ["train.epochs=10", "evaluation.bootstrap=20"], out=tmp_path_factory.mktemp("bricks"), observer=Observer())
+    return tfpipelines.run(
+        "anomaly",
+        ["train.epochs=10", "evaluation.bootstrap=20"],
+        out=tmp_path_factory.mktemp("bricks"),
+        observer=Observer(),
+    )
 
 
 @pytest.fixture
@@ -50,20 +55,41 @@ def own(bricks, tmp_path):
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
-    return tfpipelines.run("anomaly-table", ["train.epochs=30", "evaluation.bootstrap=20"], out=tmp_path_factory.mktemp("cells"), observer=Observer())
+    return tfpipelines.run(
+        "anomaly-table",
+        ["train.epochs=30", "evaluation.bootstrap=20"],
+        out=tmp_path_factory.mktemp("cells"),
+        observer=Observer(),
+    )
 
 
 @pytest.fixture(scope="module")
 def pressure(tmp_path_factory):
-    return tfpipelines.run("anomaly-series", ["train.epochs=20", "evaluation.bootstrap=20"], out=tmp_path_factory.mktemp("pressure"), observer=Observer())
+    return tfpipelines.run(
+        "anomaly-series",
+        ["train.epochs=20", "evaluation.bootstrap=20"],
+        out=tmp_path_factory.mktemp("pressure"),
+        observer=Observer(),
+    )
 
 
 def test_bricks_are_told_apart_and_everything_is_there(bricks):
     metrics = bricks.metrics
-    assert metrics["test"]["roc_auc"] > 0.9 and metrics["test"]["pixel_roc_auc"] > 0.9 and metrics["test"]["per_region_overlap"] > 0.6
-    assert set(metrics["baselines"]) == {"PCA", "isolation forest", "nearest neighbour"} and all(figures["roc_auc"] > 0.5 for figures in metrics["baselines"].values())
+    assert (
+        metrics["test"]["roc_auc"] > 0.9
+        and metrics["test"]["pixel_roc_auc"] > 0.9
+        and metrics["test"]["per_region_overlap"] > 0.6
+    )
+    assert set(metrics["baselines"]) == {"PCA", "isolation forest", "nearest neighbour"} and all(
+        figures["roc_auc"] > 0.5 for figures in metrics["baselines"].values()
+    )
     assert set(metrics["per_class"]) == {"good", "patch", "scratch", "stain"}
-    assert {path.name for path in (bricks.folder / "plots").iterdir()} == {"curves.png", "scores.png", "curves_roc_pr.png", "heat.png"}
+    assert {path.name for path in (bricks.folder / "plots").iterdir()} == {
+        "curves.png",
+        "scores.png",
+        "curves_roc_pr.png",
+        "heat.png",
+    }
     assert metrics["threshold"]["samples"] == 60 and metrics["threshold"]["unit"] == "image"
     low, high = metrics["threshold"]["interval"]
     assert low < 3 / 61 < high and any(f"{low:.3f} and {high:.3f}" in line for line in metrics["about"])
@@ -78,8 +104,16 @@ def test_pictures_get_a_score_a_p_value_a_verdict_and_a_heat_map(bricks, tfpipe,
     result = tfpipe("predict", bricks.folder, *files, "--explain", "--out", "why.json")
     assert result.code == 3 and "no such file" in result.err
     odd, good, absent = json.loads((tmp_path / "why.json").read_text())
-    assert odd["verdict"] == "anomaly" and odd["p_value"] <= 0.05 < good["p_value"] and good["verdict"] == "normal" and absent["score"] is None
-    heat, mask = np.array(odd["explanation"]["heat"]), np.asarray(Image.open(BRICKS / "ground_truth" / "patch" / "003.png")) > 127
+    assert (
+        odd["verdict"] == "anomaly"
+        and odd["p_value"] <= 0.05 < good["p_value"]
+        and good["verdict"] == "normal"
+        and absent["score"] is None
+    )
+    heat, mask = (
+        np.array(odd["explanation"]["heat"]),
+        np.asarray(Image.open(BRICKS / "ground_truth" / "patch" / "003.png")) > 127,
+    )
     assert heat.shape == mask.shape and heat[mask].mean() > 3 * heat[~mask].mean()
     assert (tmp_path / "why.html").read_text().count("data:image/png") == 4
     result = tfpipe("predict", bricks.folder, files[0], "--explain")
@@ -91,9 +125,17 @@ def test_evaluate_on_other_data(bricks, tfpipe, tmp_path):
     assert result.code == 0, result.err
     figures = json.loads(result.out)
     assert figures["test"]["roc_auc"] == pytest.approx(bricks.metrics["test"]["roc_auc"]) and figures["samples"] == 120
-    assert {"scores.png", "curves_roc_pr.png", "heat.png", "predictions.csv", "metrics.json"} <= {path.name for path in (tmp_path / "there").iterdir()}
+    assert {"scores.png", "curves_roc_pr.png", "heat.png", "predictions.csv", "metrics.json"} <= {
+        path.name for path in (tmp_path / "there").iterdir()
+    }
     result = tfpipe("evaluate", bricks.folder, BRICKS / "train" / "good")
-    assert result.code == 0 and "240 of 240 images have been trained on" in result.err and "only the share of alarms" in result.err and "alarm_rate" in result.out and "false_alarm_rate" not in result.out
+    assert (
+        result.code == 0
+        and "240 of 240 images have been trained on" in result.err
+        and "only the share of alarms" in result.err
+        and "alarm_rate" in result.out
+        and "false_alarm_rate" not in result.out
+    )
 
 
 def test_recalibration_moves_the_threshold_and_leaves_the_model(own, tfpipe):
@@ -101,16 +143,25 @@ def test_recalibration_moves_the_threshold_and_leaves_the_model(own, tfpipe):
     result = tfpipe("recalibrate", own.folder, BRICKS / "test" / "good", "--false-alarm-rate", "0.2", "--json")
     assert result.code == 0, result.err
     document = json.loads(result.out)
-    assert document["threshold"]["false_alarm_rate"] == 0.2 and document["threshold"]["samples"] == 60 and document["before"]["false_alarm_rate"] == 0.05
+    assert (
+        document["threshold"]["false_alarm_rate"] == 0.2
+        and document["threshold"]["samples"] == 60
+        and document["before"]["false_alarm_rate"] == 0.05
+    )
     assert (own.folder / "model.keras").read_bytes() == before
     table = tfpipelines.load(own.folder).predict(BRICKS / "test" / "good")
-    assert (table["verdict"] == "anomaly").sum() in (11, 12)  # 61 * 0.2 is 12; the one that made the threshold may be above it by a rounding
+    assert (table["verdict"] == "anomaly").sum() in (
+        11,
+        12,
+    )  # 61 * 0.2 is 12; the one that made the threshold may be above it by a rounding
     result = tfpipe("recalibrate", own.folder, BRICKS / "test" / "good", "--false-alarm-rate", "0.01")
     assert result.code == 3 and "at least 99 normal images, and there are 60" in result.err
     result = tfpipe("recalibrate", own.folder, BRICKS / "test")
     assert result.code == 0 and "60 of 120 images are not normal by their labels: left out" in result.err
     result = tfpipe("recalibrate", own.folder, BRICKS / "train" / "good")
-    assert result.code == 3 and "240 of 240 images have been trained on" not in result.out and "there are 0" in result.err
+    assert (
+        result.code == 3 and "240 of 240 images have been trained on" not in result.out and "there are 0" in result.err
+    )
     assert tfpipe("recalibrate", own.folder, BRICKS, "--false-alarm-rate", "0.9").code == 2
 
 
@@ -122,28 +173,53 @@ def test_the_threshold_may_be_edited_and_its_loss_is_told(own):
     file.unlink()
     with pytest.raises(ArtifactError, match="threshold.json is missing"):
         tfpipelines.load(own.folder).predict(BRICKS / "test" / "patch")
-    assert tfpipelines.load(own.folder).recalibrate(BRICKS / "validation" / "good", 0.05)["threshold"]["threshold"] == pytest.approx(facts["threshold"], rel=1e-5)
+    assert tfpipelines.load(own.folder).recalibrate(BRICKS / "validation" / "good", 0.05)["threshold"][
+        "threshold"
+    ] == pytest.approx(facts["threshold"], rel=1e-5)
 
 
 def test_too_few_normal_samples_are_refused_before_training(tfpipe):
     result = tfpipe("run", "anomaly", "evaluation.false_alarm_rate=0.01")
-    assert result.code == 3 and "needs at least 99 normal images held out for the threshold, and there are 60" in result.err
+    assert (
+        result.code == 3
+        and "needs at least 99 normal images held out for the threshold, and there are 60" in result.err
+    )
     assert "evaluation.false_alarm_rate=0.02" in result.err and not os.path.exists("runs/anomaly-1/model.keras")
 
 
 @pytest.mark.parametrize("network", ["dense", "conv", pytest.param("vae", marks=pytest.mark.slow)])
 def test_every_network_of_images(network, digits):
-    run = tfpipelines.run("anomaly-digits", [*QUICK, f"model.name={network}", "train.epochs=8", "data.normal=[1]", *(["model.distance=ssim"] if network != "vae" else [])], observer=Observer())
+    run = tfpipelines.run(
+        "anomaly-digits",
+        [
+            *QUICK,
+            f"model.name={network}",
+            "train.epochs=8",
+            "data.normal=[1]",
+            *(["model.distance=ssim"] if network != "vae" else []),
+        ],
+        observer=Observer(),
+    )
     assert run.metrics["test"]["roc_auc"] > 0.85 and "baselines" not in run.metrics
     answer = run.model.predict(digits["x"][:3][..., None], verbose=0)
-    assert answer["map"].shape == (3, 28, 28) and answer["reconstruction"].shape == (3, 28, 28, 1) and 0 <= answer["reconstruction"].min() <= answer["reconstruction"].max() <= 255
+    assert (
+        answer["map"].shape == (3, 28, 28)
+        and answer["reconstruction"].shape == (3, 28, 28, 1)
+        and 0 <= answer["reconstruction"].min() <= answer["reconstruction"].max() <= 255
+    )
     assert len(run.predict(digits["x"][:3], explain=True)) == 3
 
 
 def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
     seen = Notes()
-    run = tfpipelines.run("anomaly", [*QUICK, f"data.path={BRICKS / 'train' / 'good'}", f"model.backbone={tiny_backbone}"], observer=seen)
-    assert set(run.metrics) >= {"threshold", "validation"} and "test" not in run.metrics and not (run.folder / "predictions.csv").exists()
+    run = tfpipelines.run(
+        "anomaly", [*QUICK, f"data.path={BRICKS / 'train' / 'good'}", f"model.backbone={tiny_backbone}"], observer=seen
+    )
+    assert (
+        set(run.metrics) >= {"threshold", "validation"}
+        and "test" not in run.metrics
+        and not (run.folder / "predictions.csv").exists()
+    )
     assert seen.facts["counts"] == {"train": {"normal": 192}, "validation": {"normal": 48}}
     assert {finding["code"] for finding in seen.facts["findings"]} == {"no_test"}
     assert run.predict(BRICKS / "test" / "patch" / "000.png")["verdict"].iloc[0] in ("normal", "anomaly")
@@ -154,13 +230,17 @@ def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkey
     small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4"]
     seen = Notes()
     cached = tfpipelines.run("anomaly", small, observer=seen)
-    assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any("features of 96 images" in note for note in seen.notes)
+    assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any(
+        "features of 96 images" in note for note in seen.notes
+    )
     monkeypatch.setattr("tfpipelines.tasks.anomaly._MOST_FEATURES", 0)  # as if they were too many
     whole = tfpipelines.run("anomaly", [*small, "model.noise=0"], observer=seen)
     assert len(seen.phases) == 1
     monkeypatch.undo()
     again = tfpipelines.run("anomaly", [*small, "model.noise=0"], observer=Observer())
-    np.testing.assert_allclose(whole.predict(BRICKS / "test" / "good")["score"], again.predict(BRICKS / "test" / "good")["score"], rtol=1e-3)
+    np.testing.assert_allclose(
+        whole.predict(BRICKS / "test" / "good")["score"], again.predict(BRICKS / "test" / "good")["score"], rtol=1e-3
+    )
     moved = tfpipelines.run("anomaly", [*small, "data.augment.flip=horizontal"], observer=Observer())
     assert moved.metrics["test"]["roc_auc"] != cached.metrics["test"]["roc_auc"]
 
@@ -172,14 +252,28 @@ def test_a_run_goes_on_from_another_and_through_a_kill_on_whole_pictures(tiny_ba
             if (epoch, done) == (2, 1):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4", "data.augment.flip=horizontal", "train.steps_per_execution=1"]
+    small = [
+        *QUICK,
+        f"model.backbone={tiny_backbone}",
+        "data.limit=48",
+        "model.units=8",
+        "model.latent=4",
+        "data.augment.flip=horizontal",
+        "train.steps_per_execution=1",
+    ]
     whole = tfpipelines.run("anomaly", small, observer=Observer())
     with pytest.raises(Interrupted):
         tfpipelines.run("anomaly", small, observer=Stop(), name="stopped")
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
-    assert all(np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True))
-    further = tfpipelines.run("anomaly", [*small, "train.learning_rate=1e-12", "train.epochs=1"], start=whole.folder, observer=Observer())
-    np.testing.assert_allclose(further.predict(BRICKS / "test" / "good")["score"], whole.predict(BRICKS / "test" / "good")["score"], rtol=0.05)
+    assert all(
+        np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
+    )
+    further = tfpipelines.run(
+        "anomaly", [*small, "train.learning_rate=1e-12", "train.epochs=1"], start=whole.folder, observer=Observer()
+    )
+    np.testing.assert_allclose(
+        further.predict(BRICKS / "test" / "good")["score"], whole.predict(BRICKS / "test" / "good")["score"], rtol=0.05
+    )
 
 
 def test_wrong_settings(tfpipe):
@@ -197,60 +291,109 @@ def test_wrong_settings(tfpipe):
 
 
 def test_only_detectors_are_recalibrated(tfpipe, digits, tmp_path):
-    run = tfpipelines.run("image-cls", ["model.filters=4", "model.convolutions=1", "train.epochs=1", "data.limit=64", "evaluation.bootstrap=0"], observer=Observer())
+    run = tfpipelines.run(
+        "image-cls",
+        ["model.filters=4", "model.convolutions=1", "train.epochs=1", "data.limit=64", "evaluation.bootstrap=0"],
+        observer=Observer(),
+    )
     result = tfpipe("recalibrate", run.folder, BRICKS)
     assert result.code == 2 and "no threshold" in result.err
 
 
 def test_rows_are_told_apart_and_the_guilty_columns_named(cells, tfpipe, tmp_path):
     metrics = cells.metrics
-    assert metrics["test"]["roc_auc"] > 0.85 and metrics["threshold"]["unit"] == "row" and set(metrics["per_class"]) == {"benign", "malignant"}
+    assert (
+        metrics["test"]["roc_auc"] > 0.85
+        and metrics["threshold"]["unit"] == "row"
+        and set(metrics["per_class"]) == {"benign", "malignant"}
+    )
     table = pd.read_csv(ROOT / "data" / "cells" / "cells.csv")
     normal = table[table["split"] == "train"].drop(columns=["split", "label"])
     odd = normal.median().to_frame().T
     odd["worst_symmetry"] = normal["worst_symmetry"].max() * 4
     record = cells.predict(odd, explain=True).to_dict("records")[0]
-    assert record["verdict"] == "anomaly" and record["explanation"]["columns"][0]["column"] == "worst_symmetry" and record["explanation"]["columns"][0]["value"] == pytest.approx(odd["worst_symmetry"][0])
+    assert (
+        record["verdict"] == "anomaly"
+        and record["explanation"]["columns"][0]["column"] == "worst_symmetry"
+        and record["explanation"]["columns"][0]["value"] == pytest.approx(odd["worst_symmetry"][0])
+    )
     odd.to_csv("odd.csv", index=False)
     result = tfpipe("predict", cells.folder, "odd.csv", "--explain", "--out", "why.csv")
-    assert result.code == 0 and "worst_symmetry" in (tmp_path / "why.csv").read_text() and "worst_symmetry" in (tmp_path / "why.html").read_text()
+    assert (
+        result.code == 0
+        and "worst_symmetry" in (tmp_path / "why.csv").read_text()
+        and "worst_symmetry" in (tmp_path / "why.html").read_text()
+    )
     with pytest.raises(DataError, match="no column"):
         cells.predict(odd.drop(columns="worst_symmetry"))
 
 
 @pytest.mark.parametrize("network", ["dense", "vae"])
 def test_every_network_of_rows(network):
-    run = tfpipelines.run("anomaly-table", [*QUICK, "train.epochs=20", f"model.name={network}", "data.scaling=robust"], observer=Observer())
+    run = tfpipelines.run(
+        "anomaly-table",
+        [*QUICK, "train.epochs=20", f"model.name={network}", "data.scaling=robust"],
+        observer=Observer(),
+    )
     assert run.metrics["test"]["roc_auc"] > 0.8
 
 
 def test_pressure_gives_its_event_and_its_rate(pressure):
     metrics = pressure.metrics
-    assert metrics["test"]["event_recall"] == 1.0 and metrics["test"]["roc_auc"] > 0.95 and metrics["threshold"]["unit"] == "window"
+    assert (
+        metrics["test"]["event_recall"] == 1.0
+        and metrics["test"]["roc_auc"] > 0.95
+        and metrics["threshold"]["unit"] == "window"
+    )
     assert {"series.png", "highest.png", "scores.png"} <= {path.name for path in (pressure.folder / "plots").iterdir()}
     assert metrics["samples"] < 469  # windows that stand in the training series are left out
     table = pressure.predict(ROOT / "data" / "pressure" / "pressure_test.csv", explain=True)
     assert len(table) == 469 and table["item"].iloc[1] == "16 to 31" and table["item"].iloc[-1] == "7485 to 7500"
     hit = table[table["item"] == "4176 to 4191"].iloc[0]
-    assert hit["verdict"] == "anomaly" and hit["explanation"]["columns"][0]["column"] == "value" and 4176 <= int(hit["explanation"]["at"]) <= 4191
+    assert (
+        hit["verdict"] == "anomaly"
+        and hit["explanation"]["columns"][0]["column"] == "value"
+        and 4176 <= int(hit["explanation"]["at"]) <= 4191
+    )
 
 
-@pytest.mark.parametrize("network", ["dense", "conv1d", pytest.param("lstm", marks=pytest.mark.slow), pytest.param("gru", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "network",
+    ["dense", "conv1d", pytest.param("lstm", marks=pytest.mark.slow), pytest.param("gru", marks=pytest.mark.slow)],
+)
 def test_every_network_of_series(network, tmp_path):
     generator = np.random.default_rng(0)
     time = np.arange(900)
     values = np.stack([np.sin(time / 5), np.cos(time / 7)], 1) + 0.05 * generator.standard_normal((900, 2))
     values[800:806, 1] += 3
-    pd.DataFrame({"time": time, "a": values[:, 0], "b": values[:, 1], "label": ((time >= 800) & (time < 806)).astype(int)}).to_csv("log.csv", index=False)
-    run = tfpipelines.run("anomaly-series", ["data.path=log.csv", "data.window=12", "train.epochs=10", "train.batch_size=16", f"model.name={network}", "evaluation.bootstrap=20", "evaluation.baselines=false"], observer=Observer())
+    pd.DataFrame(
+        {"time": time, "a": values[:, 0], "b": values[:, 1], "label": ((time >= 800) & (time < 806)).astype(int)}
+    ).to_csv("log.csv", index=False)
+    run = tfpipelines.run(
+        "anomaly-series",
+        [
+            "data.path=log.csv",
+            "data.window=12",
+            "train.epochs=10",
+            "train.batch_size=16",
+            f"model.name={network}",
+            "evaluation.bootstrap=20",
+            "evaluation.baselines=false",
+        ],
+        observer=Observer(),
+    )
     assert run.metrics["test"]["roc_auc"] > 0.9 and run.metrics["test"]["event_recall"] == 1.0
     worst = run.predict("log.csv", explain=True).sort_values("score").iloc[-1]
-    assert worst["explanation"]["columns"][0]["column"] == "b" and 789 <= int(worst["explanation"]["at"]) < 818  # windows of 12 that touch it
+    assert (
+        worst["explanation"]["columns"][0]["column"] == "b" and 789 <= int(worst["explanation"]["at"]) < 818
+    )  # windows of 12 that touch it
 
 
 def test_other_data_lose_what_the_file_says_of_its_sample(tfpipe, tmp_path):
     pd.DataFrame({"time": range(400), "value": np.sin(np.arange(400) / 6)}).to_csv("log.csv", index=False)
-    result = tfpipe("run", "anomaly-series", "data.path=log.csv", "data.window=8", "train.epochs=1", "evaluation.bootstrap=0")
+    result = tfpipe(
+        "run", "anomaly-series", "data.path=log.csv", "data.window=8", "train.epochs=1", "evaluation.bootstrap=0"
+    )
     assert result.code == 0 and "left out data.test_path of the file" in result.err, result.err
     result = tfpipe("run", "anomaly-digits", "data.path=nowhere/")
     assert "left out data.normal" in result.err
@@ -278,7 +421,9 @@ def test_01_damaged_pictures(tmp_path, tfpipe):
     result = tfpipe("run", "anomaly", f"data.path={data}")
     assert result.code == 3 and "train/good/000.png" in result.err and "data.on_bad=skip" in result.err
     (data / "ground_truth" / "patch" / "000.png").write_bytes(b"neither")
-    result = tfpipe("run", "anomaly", f"data.path={data}", "data.on_bad=skip", "train.epochs=1", "evaluation.bootstrap=0")
+    result = tfpipe(
+        "run", "anomaly", f"data.path={data}", "data.on_bad=skip", "train.epochs=1", "evaluation.bootstrap=0"
+    )
     assert result.code == 3 and "ground_truth/patch/000.png" in result.err
 
 
@@ -286,7 +431,11 @@ def test_normal_stays_what_it_was_in_training(tfpipe, tmp_path):
     run = tfpipelines.run("anomaly-digits", [*QUICK, "model.name=dense", "data.limit=60"], observer=Observer())
     result = tfpipe("evaluate", run.folder, "sample:digits", "--json")
     classes = json.loads(result.out)["per_class"]
-    assert list(classes)[0] == "3" and "roc_auc" not in classes["3"] and all("roc_auc" in row for name, row in classes.items() if name != "3")
+    assert (
+        list(classes)[0] == "3"
+        and "roc_auc" not in classes["3"]
+        and all("roc_auc" in row for name, row in classes.items() if name != "3")
+    )
     result = tfpipe("recalibrate", run.folder, "sample:digits")
     assert result.code == 0 and "4500 of 5000 images are not normal" in result.err
 
@@ -299,7 +448,11 @@ def test_far_rows_are_anomalies_and_bad_cells_cost_their_row_alone(cells, tfpipe
     result = tfpipe("predict", cells.folder, "far.csv", "--json")
     rows = json.loads(result.out)["result"]
     assert result.code == 3 and rows[0]["verdict"] == "anomaly" and rows[0]["score"] > 1e3
-    assert [bool(row.get("error")) for row in rows] == [False, True, True, False] and "mean_area" in rows[2]["error"] and rows[3]["verdict"]
+    assert (
+        [bool(row.get("error")) for row in rows] == [False, True, True, False]
+        and "mean_area" in rows[2]["error"]
+        and rows[3]["verdict"]
+    )
 
 
 def test_a_series_with_holes_and_arrays_that_are_too_short(pressure, tfpipe, tmp_path):
@@ -307,7 +460,13 @@ def test_a_series_with_holes_and_arrays_that_are_too_short(pressure, tfpipe, tmp
     values.iloc[40, 1] = None
     values.to_csv("hole.csv", index=False)
     result = tfpipe("predict", pressure.folder, "hole.csv", "no.csv")
-    assert result.code == 3 and "line 42" in result.err and "no.csv" in result.err and "hole.csv: 0 to 15" in result.out and "hole.csv: 41 to 56" in result.out
+    assert (
+        result.code == 3
+        and "line 42" in result.err
+        and "no.csv" in result.err
+        and "hole.csv: 0 to 15" in result.out
+        and "hole.csv: 41 to 56" in result.out
+    )
     table = pressure.predict([np.zeros(5), np.zeros(20)])
     assert table["error"][0] == "no 16 points in a row" and table["verdict"].notna().sum() == 2
     with pytest.raises(DataError, match=r"Expected: \(points, 1\)"):
@@ -322,7 +481,9 @@ def test_24_changed_masks_and_labels(tiny_backbone, tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted):
-        tfpipelines.run("anomaly", [*QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}"], observer=Stop(), name="stopped")
+        tfpipelines.run(
+            "anomaly", [*QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}"], observer=Stop(), name="stopped"
+        )
     shutil.copy(data / "ground_truth" / "patch" / "001.png", data / "ground_truth" / "patch" / "000.png")
     with pytest.raises(ConfigError, match="1 rows are gone or changed"):
         tfpipelines.resume("runs/stopped", observer=Observer())

@@ -20,7 +20,18 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import ROOT, TINY
 
-FILES = {"pipeline.yaml", "environment.json", "data.json", "splits.csv", "status.json", "history.csv", "model.keras", "metrics.json", "report.html", "README.md"}
+FILES = {
+    "pipeline.yaml",
+    "environment.json",
+    "data.json",
+    "splits.csv",
+    "status.json",
+    "history.csv",
+    "model.keras",
+    "metrics.json",
+    "report.html",
+    "README.md",
+}
 
 
 def digit_images(items):
@@ -51,11 +62,44 @@ def pressure_windows(items):
     return [values[int(first) : int(last) + 1] for first, last in first_and_last]
 
 
-# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input; None for what generates instead)
-SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=50", "data.limit=64"]
-SMALL_FINETUNE = ["train.head_epochs=1", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "model.unfreeze=2", "evaluation.bootstrap=50", "data.limit=48"]
-SMALL_ANOMALY = ["evaluation.baselines=false", "model.latent=4", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=50", "data.limit=64"]
-SMALL_GAN = ["model.generator_filters=4", "model.discriminator_filters=4", "train.epochs=1", "train.steps_per_epoch=4", "train.batch_size=16", "evaluation.samples=32", "evaluation.epoch_samples=32", "data.limit=64"]
+# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input; None for what generates
+# instead)
+SMALL_TEXT = [
+    "model.units=8",
+    "model.embedding=8",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "train.warmup_epochs=0",
+    "evaluation.bootstrap=50",
+    "data.limit=64",
+]
+SMALL_FINETUNE = [
+    "train.head_epochs=1",
+    "train.epochs=1",
+    "train.batch_size=8",
+    "train.warmup_epochs=0",
+    "model.unfreeze=2",
+    "evaluation.bootstrap=50",
+    "data.limit=48",
+]
+SMALL_ANOMALY = [
+    "evaluation.baselines=false",
+    "model.latent=4",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "evaluation.bootstrap=50",
+    "data.limit=64",
+]
+SMALL_GAN = [
+    "model.generator_filters=4",
+    "model.discriminator_filters=4",
+    "train.epochs=1",
+    "train.steps_per_epoch=4",
+    "train.batch_size=16",
+    "evaluation.samples=32",
+    "evaluation.epoch_samples=32",
+    "data.limit=64",
+]
 CASES = {
     "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
@@ -67,10 +111,21 @@ CASES = {
     "dcgan": ("dcgan", SMALL_GAN, None),
 }
 # pipeline -> what makes its header's command small, besides what is the same for all
-SMALL = {**dict.fromkeys(("anomaly", "anomaly-digits", "anomaly-series", "anomaly-table"), ["evaluation.baselines=false"]), "backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"], "text-backbone": ["train.head_epochs=1"], **dict.fromkeys(("dcgan", "dcgan-emoji"), SMALL_GAN)}
+SMALL = {
+    **dict.fromkeys(("anomaly", "anomaly-digits", "anomaly-series", "anomaly-table"), ["evaluation.baselines=false"]),
+    "backbone": ["data.size=64", "data.folds=null", "train.head_epochs=1", "train.batch_size=8", "model.unfreeze=2"],
+    "text-backbone": ["train.head_epochs=1"],
+    **dict.fromkeys(("dcgan", "dcgan-emoji"), SMALL_GAN),
+}
 
 
-QUICK = ("anomaly", "dcgan", "finetune", "image-cls", "text-cls")  # the others are slow ones where a test is of the route that they share
+QUICK = (
+    "anomaly",
+    "dcgan",
+    "finetune",
+    "image-cls",
+    "text-cls",
+)  # the others are slow ones where a test is of the route that they share
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -100,7 +155,9 @@ def answers(run, raw):
         drawn, labels = run.generate(64, run.pipeline.seed)
         table = pd.read_csv(run.folder / "samples" / "samples.csv", dtype=str)
         assert labels is None or labels == table["label"].tolist()
-        return np.stack([np.asarray(Image.open(run.folder / "samples" / name)) for name in table["image"]]).reshape(drawn.shape), drawn
+        return np.stack([np.asarray(Image.open(run.folder / "samples" / name)) for name in table["image"]]).reshape(
+            drawn.shape
+        ), drawn
     written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
     predicted = run.predict(raw(written["item"]))
     scores = predicted.select_dtypes("number").columns
@@ -124,8 +181,14 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(case):
     assert run.status["state"] == "done"
     left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
     assert left >= FILES and "plots/curves.png" in left
-    assert [path for path in left if path.startswith("logs/tensorboard/")] and not [path for path in left if ".tmp-" in path]
-    assert len(list((run.folder / "checkpoints").glob("*.npz"))) == len(list((run.folder / "checkpoints").glob("*.json"))) == 1
+    assert [path for path in left if path.startswith("logs/tensorboard/")] and not [
+        path for path in left if ".tmp-" in path
+    ]
+    assert (
+        len(list((run.folder / "checkpoints").glob("*.npz")))
+        == len(list((run.folder / "checkpoints").glob("*.json")))
+        == 1
+    )
     written, predicted = answers(tfpipelines.load(run.folder), raw)
     np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
     json.loads((run.folder / "metrics.json").read_text())
@@ -144,7 +207,9 @@ def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(case_o
     with pytest.raises(Interrupted):
         tfpipelines.run(str(whole.folder / "pipeline.yaml"), observer=Stop(), name="stopped")
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
-    assert all(np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
+    )
     assert same_answers(whole, resumed, raw)
 
 
@@ -152,7 +217,13 @@ def test_the_process_is_left_as_it_was_found(case_of_few):
     import keras
 
     def settings():
-        return os.getcwd(), keras.config.dtype_policy().name, keras.config.floatx(), signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        return (
+            os.getcwd(),
+            keras.config.dtype_policy().name,
+            keras.config.floatx(),
+            signal.getsignal(signal.SIGINT),
+            signal.getsignal(signal.SIGTERM),
+        )
 
     def draws():
         return random.random(), np.random.random(), keras.random.normal((3,)).numpy().tolist()
@@ -167,10 +238,16 @@ def test_the_process_is_left_as_it_was_found(case_of_few):
     assert draws() == expected
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "image-cls" else pytest.mark.slow) for name in sorted(CASES)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "image-cls" else pytest.mark.slow) for name in sorted(CASES)]
+)
 def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, request):
     pipeline, overrides, raw = case_of(name, request)
-    search = tfpipelines.tune(pipeline, [*overrides, "search.trials=2", "search.algorithm=random", "search.keep=1", "search.final_seeds=[0]"], observer=Observer())
+    search = tfpipelines.tune(
+        pipeline,
+        [*overrides, "search.trials=2", "search.algorithm=random", "search.keep=1", "search.final_seeds=[0]"],
+        observer=Observer(),
+    )
     board, run = search.leaderboard, search.runs[0]
     assert len(board) == 2 and set(board["status"]) == {"completed"} and run.metrics["test"]
     written, predicted = answers(run, raw)
@@ -187,7 +264,14 @@ def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, reque
 def jax_environment(tmp_path_factory):
     """For processes that compute with jax; what one of them has compiled the others find, which halves their time."""
     cache = tmp_path_factory.getbasetemp().parent / "compiled"
-    return {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax", "JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "KERAS_BACKEND": "jax",
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 
 def test_jax_runs_the_same_pipeline(case, jax_environment):
@@ -201,7 +285,9 @@ def test_jax_runs_the_same_pipeline(case, jax_environment):
     run = tfpipelines.load(json.loads(result.stdout)["run"])
     assert json.loads((run.folder / "environment.json").read_text())["versions"]["backend"] == "jax"
     written, predicted = answers(run, raw)  # the latter here, on this process' backend
-    np.testing.assert_allclose(predicted.astype(float), written.astype(float), rtol=1e-5, atol=1e-5 if raw else 1)  # images are whole levels
+    np.testing.assert_allclose(
+        predicted.astype(float), written.astype(float), rtol=1e-5, atol=1e-5 if raw else 1
+    )  # images are whole levels
 
 
 @pytest.mark.parametrize("name", config.pipeline_names())
@@ -215,5 +301,12 @@ def test_command_in_the_header_of_every_pipeline_runs(name, tfpipe, request):
     commands = [shlex.split(line) for line in header if line.startswith("tfpipe ")]
     assert commands, "the header must name the command that the pipeline is for"
     for words in commands:
-        result = tfpipe(*words[1:], "train.epochs=1", "data.limit=64", "train.warmup_epochs=0", *(["evaluation.bootstrap=20"] if "gan" not in name else []), *more)
+        result = tfpipe(
+            *words[1:],
+            "train.epochs=1",
+            "data.limit=64",
+            "train.warmup_epochs=0",
+            *(["evaluation.bootstrap=20"] if "gan" not in name else []),
+            *more,
+        )
         assert result.code == 0, result.err

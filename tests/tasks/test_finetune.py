@@ -18,7 +18,15 @@ from tfpipelines.errors import ArtifactError, ConfigError, Interrupted, Resource
 from ..conftest import ROOT
 
 CLASSES = ("flags", "smileys-emotion", "food-drink")
-SMALL = ["data.folds=null", "data.size=64", "train.head_epochs=3", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "evaluation.bootstrap=20"]
+SMALL = [
+    "data.folds=null",
+    "data.size=64",
+    "train.head_epochs=3",
+    "train.epochs=1",
+    "train.batch_size=8",
+    "train.warmup_epochs=0",
+    "evaluation.bootstrap=20",
+]
 
 
 class Notes(Observer):
@@ -71,7 +79,9 @@ def test_a_linear_probe_learns_and_leaves_the_backbone_alone(pictures):
 def test_phase_two_trains_the_last_blocks_and_no_statistics(pictures):
     seen = Notes()
     run = finetune(f"data.path={pictures}", "model.unfreeze=2", observer=seen)
-    assert [facts["name"] for facts in seen.phases] == ["head", "backbone"] and seen.phases[0]["trained"] < seen.phases[1]["trained"] < 1_500_000
+    assert [facts["name"] for facts in seen.phases] == ["head", "backbone"] and seen.phases[0]["trained"] < seen.phases[
+        1
+    ]["trained"] < 1_500_000
     changed = set()
     for mine, before in zip(backbone_weights(run).layers, bundled().layers, strict=True):
         for weight, old in zip(mine.weights, before.weights, strict=True):
@@ -89,7 +99,9 @@ def test_deeper_blocks_have_lower_rates():
     assert models.unfreeze(core, "all") == 18
     rates = dict(zip((variable.path for variable in core.trainable_variables), models.rates_by_depth(core, 0.5)))
     of = lambda text: {rate for path, rate in rates.items() if text in path}
-    assert of("logits") == {1.0} and of("head_conv") == {0.5} and of("block15_") == {0.25} and of("stem_conv") == {0.5**18}
+    assert (
+        of("logits") == {1.0} and of("head_conv") == {0.5} and of("block15_") == {0.25} and of("stem_conv") == {0.5**18}
+    )
 
 
 @pytest.mark.slow
@@ -106,7 +118,13 @@ def test_a_killed_second_phase_goes_on_to_the_same_end(pictures, tiny_backbone):
             if (epoch, done) == (4, 2):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    options = [f"data.path={pictures}", f"model.backbone={tiny_backbone}", "train.epochs=2", "train.steps_per_execution=1", "model.unfreeze=1"]
+    options = [
+        f"data.path={pictures}",
+        f"model.backbone={tiny_backbone}",
+        "train.epochs=2",
+        "train.steps_per_execution=1",
+        "model.unfreeze=1",
+    ]
     whole = finetune(*options)
     with pytest.raises(Interrupted):
         finetune(*options, observer=Stop(), name="stopped")
@@ -123,7 +141,15 @@ def test_features_are_computed_once_and_a_changed_image_is_noticed(pictures, tin
 
     def found(*overrides):
         seen = Notes()
-        runs.append(finetune(f"data.path={pictures}", f"model.backbone={tiny_backbone}", "model.freeze=all", *overrides, observer=seen))
+        runs.append(
+            finetune(
+                f"data.path={pictures}",
+                f"model.backbone={tiny_backbone}",
+                "model.freeze=all",
+                *overrides,
+                observer=seen,
+            )
+        )
         (line,) = [note for note in seen.notes if note.startswith("features of")]
         return line
 
@@ -165,17 +191,27 @@ def mobilenet(tmp_path_factory):
 @pytest.mark.parametrize("file", ["whole.weights.h5", "body.weights.h5"])
 def test_a_network_of_keras_applications_with_local_weights(pictures, mobilenet, file):
     folder, body = mobilenet
-    run = finetune(f"data.path={pictures}", "model.freeze=all", "model.backbone=mobilenet", f"model.weights={folder / file}")
+    run = finetune(
+        f"data.path={pictures}", "model.freeze=all", "model.backbone=mobilenet", f"model.weights={folder / file}"
+    )
     np.testing.assert_array_equal(backbone_weights(run).get_weights()[5], body.get_weights()[5])
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
     core = models.core_of(run.model)
     expected = body(keras.applications.mobilenet.preprocess_input(images.copy())).numpy().mean((1, 2))
-    np.testing.assert_allclose(keras.Model(core.inputs, core.get_layer("features").output)(images).numpy(), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        keras.Model(core.inputs, core.get_layer("features").output)(images).numpy(), expected, atol=1e-4
+    )
 
 
 def test_a_keras_file_with_a_stated_scaling(pictures, mobilenet):
     folder, body = mobilenet
-    run = finetune(f"data.path={pictures}", "model.freeze=all", f"model.backbone={folder / 'body.keras'}", "model.scaling=tf", "data.size=auto")
+    run = finetune(
+        f"data.path={pictures}",
+        "model.freeze=all",
+        f"model.backbone={folder / 'body.keras'}",
+        "model.scaling=tf",
+        "data.size=auto",
+    )
     np.testing.assert_array_equal(backbone_weights(run).get_weights()[5], body.get_weights()[5])
 
 
@@ -203,7 +239,15 @@ def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
 
 
 def test_a_run_on_texts_is_no_backbone_for_images(pictures):
-    texts = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0", "data.limit=64", "evaluation.bootstrap=20"]
+    texts = [
+        "model.units=8",
+        "model.embedding=8",
+        "train.epochs=1",
+        "train.batch_size=16",
+        "train.warmup_epochs=0",
+        "data.limit=64",
+        "evaluation.bootstrap=20",
+    ]
     run = tfpipelines.run("text-cls", texts, observer=Observer())
     with pytest.raises(ConfigError, match="does not take images"):
         finetune(f"data.path={pictures}", f"model.backbone={run.folder}")
@@ -223,7 +267,9 @@ def test_without_a_network_one_sentence_says_so(pictures, monkeypatch, tmp_path)
 
     monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", fetch)
     seen = Notes()
-    with pytest.raises(ResourceError, match="The weights of MobileNet could not be fetched: there is no network") as error:
+    with pytest.raises(
+        ResourceError, match="The weights of MobileNet could not be fetched: there is no network"
+    ) as error:
         finetune(f"data.path={pictures}", "model.backbone=MobileNet", observer=seen)
     assert "model.weights=FILE.weights.h5" in error.value.remedy
     assert any("the weights of MobileNet (13 MB)" in note and "fetched" in note for note in seen.notes)
@@ -270,7 +316,9 @@ def test_a_resumed_run_wants_the_backbone_that_it_began_with(pictures, tiny_back
 def test_transparent_pixels_lie_on_the_stated_background(pictures, tiny_backbone):
     run = finetune(f"data.path={pictures}", f"model.backbone={tiny_backbone}", "model.freeze=all", "data.background=0")
     file = next((pictures / "flags").glob("*.png"))
-    opaque = Image.alpha_composite(Image.new("RGBA", (64, 64), "black"), Image.open(file).convert("RGBA")).convert("RGB")
+    opaque = Image.alpha_composite(Image.new("RGBA", (64, 64), "black"), Image.open(file).convert("RGBA")).convert(
+        "RGB"
+    )
     scores = lambda inputs: run.predict(inputs).select_dtypes("number").to_numpy()
     np.testing.assert_allclose(scores(file), scores(np.asarray(opaque)), atol=1e-5)
 
@@ -303,7 +351,12 @@ def test_backbone_is_short_for_the_override(tfpipe):
 
 def test_list_backbones(tfpipe):
     entries = {entry["name"]: entry for entry in json.loads(tfpipe("list", "backbones", "--json").out)["backbones"]}
-    assert entries["efficientnet-lite0"] == {"name": "efficientnet-lite0", "parameters": 3_413_024, "size": 224, "origin": "ImageNet; comes with the package"}
+    assert entries["efficientnet-lite0"] == {
+        "name": "efficientnet-lite0",
+        "parameters": 3_413_024,
+        "size": 224,
+        "origin": "ImageNet; comes with the package",
+    }
     assert entries["ResNet50"]["parameters"] == 23_587_712
     shown = tfpipe("list", "backbones").out
     assert "EfficientNetV2S" in shown and "20,331,360" in shown

@@ -14,11 +14,19 @@ from tfpipelines.errors import ArtifactError, ConfigError, ResourceError
 from ..conftest import ROOT
 
 keras_hub = pytest.importorskip("keras_hub")
-SMALL = ["train.head_epochs=2", "train.epochs=1", "train.batch_size=8", "train.warmup_epochs=0", "evaluation.bootstrap=20"]
+SMALL = [
+    "train.head_epochs=2",
+    "train.epochs=1",
+    "train.batch_size=8",
+    "train.warmup_epochs=0",
+    "evaluation.bootstrap=20",
+]
 
 
 def finetune(backbone, *overrides, **options):
-    return tfpipelines.run("text-backbone", [f"model.backbone={backbone}", *SMALL, *overrides], observer=Observer(), **options)
+    return tfpipelines.run(
+        "text-backbone", [f"model.backbone={backbone}", *SMALL, *overrides], observer=Observer(), **options
+    )
 
 
 @pytest.fixture
@@ -43,7 +51,10 @@ def test_predict_and_the_saved_model_on_strings_say_the_same(tiny_bert, table):
 @pytest.mark.slow
 def test_pooling_changes_the_features_and_a_probe_leaves_the_backbone_alone(tiny_bert, table):
     before = models.load_text_preset(str(tiny_bert), "tiny").backbone.model.get_weights()
-    runs = [finetune(tiny_bert, f"data.path={table}", "model.freeze=all", f"model.pooling={pooling}") for pooling in ("mean", "first")]
+    runs = [
+        finetune(tiny_bert, f"data.path={table}", "model.freeze=all", f"model.pooling={pooling}")
+        for pooling in ("mean", "first")
+    ]
     for run in runs:
         for mine, old in zip(models.backbone_of(models.core_of(run.model)).get_weights(), before, strict=True):
             np.testing.assert_array_equal(mine, old)
@@ -55,12 +66,18 @@ def test_pooling_changes_the_features_and_a_probe_leaves_the_backbone_alone(tiny
 def test_padding_does_not_change_what_is_said_of_a_text(tiny_bert, table):
     run = finetune(tiny_bert, f"data.path={table}")
     scores = lambda texts: run.predict(texts).select_dtypes("number").to_numpy()
-    np.testing.assert_allclose(scores(["short", "a far longer text than the other one " * 3])[0], scores(["short"])[0], atol=1e-5)
+    np.testing.assert_allclose(
+        scores(["short", "a far longer text than the other one " * 3])[0], scores(["short"])[0], atol=1e-5
+    )
 
 
 @pytest.mark.slow
 def test_several_labels_and_explanations(tiny_bert, tmp_path):
-    rows = [{"text": f"{word} number {number}", "label": label} for number in range(12) for word, label in (("good", "a"), ("bad", "b"), ("good bad", "a|b"))]
+    rows = [
+        {"text": f"{word} number {number}", "label": label}
+        for number in range(12)
+        for word, label in (("good", "a"), ("bad", "b"), ("good bad", "a|b"))
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "several.csv", index=False)
     run = finetune(tiny_bert, f"data.path={tmp_path / 'several.csv'}")
     assert "per_label" in run.metrics or "f1_macro" in run.metrics["test"]
@@ -70,7 +87,11 @@ def test_several_labels_and_explanations(tiny_bert, tmp_path):
 
 @pytest.mark.parametrize(
     ("backbone", "message"),
-    [("efficientnet-lite0", "is no text backbone"), ("package:json/nothing", "has no preset in nothing"), ("no_such_preset_en", "there is no backbone 'no_such_preset_en'")],
+    [
+        ("efficientnet-lite0", "is no text backbone"),
+        ("package:json/nothing", "has no preset in nothing"),
+        ("no_such_preset_en", "there is no backbone 'no_such_preset_en'"),
+    ],
 )
 def test_what_is_no_text_backbone_is_refused_before_anything_is_made(backbone, message, tmp_path):
     with pytest.raises(ConfigError, match=message):
@@ -90,7 +111,10 @@ def test_without_a_network_one_sentence_says_so(table, monkeypatch):
         raise OSError("Max retries exceeded with url: /v1/models")
 
     monkeypatch.setattr(keras_hub.models.Backbone, "from_preset", fail)
-    with pytest.raises(ResourceError, match="The preset bert_tiny_en_uncased could not be fetched: there is no network, or the host does not answer"):
+    with pytest.raises(
+        ResourceError,
+        match="The preset bert_tiny_en_uncased could not be fetched: there is no network, or the host does not answer",
+    ):
         finetune("bert_tiny_en_uncased", f"data.path={table}")
 
 
@@ -102,10 +126,18 @@ def test_too_long_for_the_backbone(tiny_bert, table):
 @pytest.mark.slow
 def test_an_image_preset_in_a_folder(tmp_path):
     backbone = keras_hub.models.ResNetBackbone(
-        input_conv_filters=[64], input_conv_kernel_sizes=[3], stackwise_num_filters=[64, 64], stackwise_num_blocks=[1, 1], stackwise_num_strides=[1, 2], block_type="basic_block", use_pre_activation=False
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[3],
+        stackwise_num_filters=[64, 64],
+        stackwise_num_blocks=[1, 1],
+        stackwise_num_strides=[1, 2],
+        block_type="basic_block",
+        use_pre_activation=False,
     )
     backbone.save_to_preset(str(tmp_path / "preset"))
-    keras_hub.layers.ImageConverter(image_size=(48, 48), scale=1 / 127.5, offset=-1.0).save_to_preset(str(tmp_path / "preset"))
+    keras_hub.layers.ImageConverter(image_size=(48, 48), scale=1 / 127.5, offset=-1.0).save_to_preset(
+        str(tmp_path / "preset")
+    )
     source = ROOT / "data" / "emoji"
     small = ["data.folds=null", "data.size=48", "data.limit=64", f"data.path={source / 'folds.csv'}", *SMALL]
     run = tfpipelines.run("backbone", [f"model.backbone={tmp_path / 'preset'}", *small], observer=Observer())

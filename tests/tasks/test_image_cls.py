@@ -41,7 +41,19 @@ def history(finished):
 # --- learning
 def test_it_learns(digits):
     """A few hundred digits and eight epochs are far beyond chance: the labels fit the images all the way through."""
-    finished = tfpipelines.run("image-cls", ["data.limit=600", "model.filters=[16,32]", "model.convolutions=1", "model.head=flatten", "train.epochs=8", "train.batch_size=32", "train.ema=0.9"], observer=Observer())
+    finished = tfpipelines.run(
+        "image-cls",
+        [
+            "data.limit=600",
+            "model.filters=[16,32]",
+            "model.convolutions=1",
+            "model.head=flatten",
+            "train.epochs=8",
+            "train.batch_size=32",
+            "train.ema=0.9",
+        ],
+        observer=Observer(),
+    )
     assert finished.metrics["test"]["accuracy"] > 0.8
     table = finished.predict(digits["x"][digits["split"] == "test"][:200])
     assert (table["predicted"] == digits["y"][digits["split"] == "test"][:200].astype(str)).mean() > 0.8
@@ -53,18 +65,50 @@ def test_it_learns(digits):
     "overrides",
     [
         ["model.name=mlp", "model.units=[8]", "train.optimizer=sgd", "train.schedule=constant", "train.clip_value=0.5"],
-        ["model.name=resnet", "model.depth=8", "model.width=4", "train.optimizer=rmsprop", "train.schedule=exponential", "train.warmup_epochs=0", "train.clip_norm=1"],
-        ["train.schedule=step", "train.decay_epochs=1", "train.label_smoothing=0.1", "train.precision=mixed_float16", "train.warmup_epochs=0"],
-        ["train.schedule=plateau", "train.warmup_epochs=0", "train.early_stopping=1", "data.augment={flip: both, crop: 0.1, brightness: 0.2, contrast: 0.2, cutmix: 1}"],
+        [
+            "model.name=resnet",
+            "model.depth=8",
+            "model.width=4",
+            "train.optimizer=rmsprop",
+            "train.schedule=exponential",
+            "train.warmup_epochs=0",
+            "train.clip_norm=1",
+        ],
+        [
+            "train.schedule=step",
+            "train.decay_epochs=1",
+            "train.label_smoothing=0.1",
+            "train.precision=mixed_float16",
+            "train.warmup_epochs=0",
+        ],
+        [
+            "train.schedule=plateau",
+            "train.warmup_epochs=0",
+            "train.early_stopping=1",
+            "data.augment={flip: both, crop: 0.1, brightness: 0.2, contrast: 0.2, cutmix: 1}",
+        ],
         ["data.class_weights=balanced", "data.cache=disk", "data.size=20", "data.resize=pad", "train.jit_compile=true"],
-        ["data.class_weights={zero: 2}", "data.cache=none", "data.size=[24,20]", "data.resize=crop", "data.channels=3", "evaluation.calibrate=false"],
+        [
+            "data.class_weights={zero: 2}",
+            "data.cache=none",
+            "data.size=[24,20]",
+            "data.resize=crop",
+            "data.channels=3",
+            "evaluation.calibrate=false",
+        ],
         ["data.oversample=true", "data.test=0", "train.steps_per_execution=2", "train.batch_size=4"],
         ["data.validation=0", "data.augment={mixup: 0.4}", "train.checkpoint_steps=1"],
     ],
 )
 def test_options_run_to_the_end(photos, overrides):
-    words = [word for word in TINY if not (word.startswith("model.") and any(other.startswith("model.name") for other in overrides))]
-    finished = tfpipelines.run("image-cls", [f"data.path={photos}", *words, "train.epochs=2", *overrides], observer=Observer())
+    words = [
+        word
+        for word in TINY
+        if not (word.startswith("model.") and any(other.startswith("model.name") for other in overrides))
+    ]
+    finished = tfpipelines.run(
+        "image-cls", [f"data.path={photos}", *words, "train.epochs=2", *overrides], observer=Observer()
+    )
     assert finished.status["state"] == "done" and np.isfinite(history(finished)["loss"]).all()
     assert finished.model.input_shape[-1] == (3 if "data.channels=3" in overrides else 1)
     assert all(variable.dtype == "float32" for variable in finished.model.weights)
@@ -74,7 +118,10 @@ def test_options_run_to_the_end(photos, overrides):
 
 @pytest.mark.slow
 def test_caches_give_the_same_model(photos):
-    weights = [run(photos, f"data.cache={cache}", "data.size=16", "data.augment={rotate: 0.1}").model.get_weights() for cache in ("memory", "disk", "none")]
+    weights = [
+        run(photos, f"data.cache={cache}", "data.size=16", "data.augment={rotate: 0.1}").model.get_weights()
+        for cache in ("memory", "disk", "none")
+    ]
     assert all(np.array_equal(a, b) for other in weights[1:] for a, b in zip(weights[0], other, strict=True))
 
 
@@ -99,14 +146,36 @@ def test_imbalance(tmp_path, digits):
     photos = write_photos(tmp_path / "few", digits, {"eight": 8}, 120)
     strangers = digits["x"][digits["y"] == 5][:100]  # neither, so that the prior decides
     share = {}
-    for name, overrides in {"plain": [], "weights": ["data.class_weights={three: 30}"], "oversample": ["data.oversample=true"]}.items():
-        finished = run(photos, *overrides, "train.epochs=6", "train.learning_rate=1e-2", "data.validation=0", "train.ema=null", "train.warmup_epochs=0", "data.augment={}")
+    for name, overrides in {
+        "plain": [],
+        "weights": ["data.class_weights={three: 30}"],
+        "oversample": ["data.oversample=true"],
+    }.items():
+        finished = run(
+            photos,
+            *overrides,
+            "train.epochs=6",
+            "train.learning_rate=1e-2",
+            "data.validation=0",
+            "train.ema=null",
+            "train.warmup_epochs=0",
+            "data.augment={}",
+        )
         share[name] = float(finished.predict(strangers)["three"].mean())
     assert share["weights"] > share["plain"] + 0.1 and share["oversample"] > share["plain"] + 0.1
 
 
 def test_early_stopping_and_plateau_act(photos):
-    finished = run(photos, "train.epochs=30", "train.learning_rate=1e-9", "train.ema=null", "train.schedule=plateau", "train.warmup_epochs=0", "train.decay_epochs=1", "train.early_stopping=4")
+    finished = run(
+        photos,
+        "train.epochs=30",
+        "train.learning_rate=1e-9",
+        "train.ema=null",
+        "train.schedule=plateau",
+        "train.warmup_epochs=0",
+        "train.decay_epochs=1",
+        "train.early_stopping=4",
+    )
     rows = history(finished)
     assert len(rows) < 30 and rows["learning_rate"].iloc[-1] < 1e-9
 
@@ -129,7 +198,9 @@ def test_folds_give_mean_and_spread(photos):
     accuracies = [fold["test"]["accuracy"] for fold in metrics["folds"]]
     assert len(accuracies) == 3 and metrics["test"]["accuracy"] == pytest.approx(np.mean(accuracies))
     spread = metrics["spread"]["test"]["accuracy"]
-    assert (spread["min"], spread["max"], spread["std"]) == pytest.approx((min(accuracies), max(accuracies), np.std(accuracies, ddof=1)))
+    assert (spread["min"], spread["max"], spread["std"]) == pytest.approx(
+        (min(accuracies), max(accuracies), np.std(accuracies, ddof=1))
+    )
     together = pd.read_csv(finished.folder / "predictions.csv")
     assert len(together) == 36 == together["item"].nunique() and sorted(together["fold"].unique()) == [0, 1, 2]
     with pytest.raises(ConfigError, match="has a model for each fold"):
@@ -139,7 +210,9 @@ def test_folds_give_mean_and_spread(photos):
 
 @pytest.mark.slow
 def test_folds_of_a_column_keep_groups_together(photos):
-    rows = [f"{path.relative_to(photos)},{path.parent.name},{int(path.stem) % 2}" for path in sorted(photos.glob("*/*.png"))]
+    rows = [
+        f"{path.relative_to(photos)},{path.parent.name},{int(path.stem) % 2}" for path in sorted(photos.glob("*/*.png"))
+    ]
     (photos / "labels.csv").write_text("\n".join(["file,label,patient", *rows]))
     finished = run(photos / "labels.csv", "data.folds=patient", "train.batch_size=8")
     together = pd.read_csv(finished.folder / "predictions.csv")
@@ -155,19 +228,43 @@ def test_interrupted_folds_go_on_where_they_were(photos):
     first = (tfpipelines.load("runs/stopped").folder / "fold-0" / "model.keras").stat().st_mtime_ns
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
     assert (resumed.folder / "fold-0" / "model.keras").stat().st_mtime_ns == first
-    without_time = [{key: value for key, value in finished.metrics.items() if key != "time"} for finished in (whole, resumed)]
+    without_time = [
+        {key: value for key, value in finished.metrics.items() if key != "time"} for finished in (whole, resumed)
+    ]
     assert without_time[0] == without_time[1]
 
 
 # --- the Python API
 def test_python_api(photos, capfd):
-    finished = tfpipelines.run("image-cls", {"data.path": photos, "data.augment": {"flip": "horizontal"}, "train.epochs": 1, "train.batch_size": 8, "model.filters": [4], "model.convolutions": 1, "evaluation.bootstrap": 20})
+    finished = tfpipelines.run(
+        "image-cls",
+        {
+            "data.path": photos,
+            "data.augment": {"flip": "horizontal"},
+            "train.epochs": 1,
+            "train.batch_size": 8,
+            "model.filters": [4],
+            "model.convolutions": 1,
+            "evaluation.bootstrap": 20,
+        },
+    )
     assert "epoch" in capfd.readouterr().err  # without an observer it prints as it goes
-    assert finished.metrics["test"].keys() >= {"accuracy", "balanced_accuracy", "f1_macro", "top_5", "log_loss", "ece"} - {"top_5"}
+    assert finished.metrics["test"].keys() >= {
+        "accuracy",
+        "balanced_accuracy",
+        "f1_macro",
+        "top_5",
+        "log_loss",
+        "ece",
+    } - {"top_5"}
     assert set(finished.metrics["intervals"]["accuracy"]) and finished.folder.name == "image-cls-1"
     loaded = tfpipelines.load(finished.folder)
     files = sorted(str(path) for path in (photos / "one").iterdir())
-    from_files, from_list, from_path = loaded.predict(photos / "one"), loaded.predict(files), loaded.predict(photos / "one" / "000.png")
+    from_files, from_list, from_path = (
+        loaded.predict(photos / "one"),
+        loaded.predict(files),
+        loaded.predict(photos / "one" / "000.png"),
+    )
     pixels = np.stack([tfpipelines.decode_image(path, 1) for path in files])
     from_array = loaded.predict(pixels)
     scores = ["one", "two", "zero"]
@@ -193,7 +290,9 @@ def test_the_artifact_says_what_it_is(photos):
     finished = run(photos)
     with zipfile.ZipFile(finished.folder / "model.keras") as archive:
         facts = json.loads(archive.read("metadata.json"))["tfpipelines"]
-    assert facts["classes"] == ["one", "two", "zero"] and facts["temperature"] == pytest.approx(finished.metrics["temperature"])
+    assert facts["classes"] == ["one", "two", "zero"] and facts["temperature"] == pytest.approx(
+        finished.metrics["temperature"]
+    )
 
 
 def test_colour_and_grey_arrays_are_converted_as_files_are(photos):
@@ -255,7 +354,18 @@ def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(photos, t
     assert table["explanation"].iat[-1] is None and table["explanation"].iat[0]["class"] == table["predicted"].iat[0]
     tfpipelines.load("runs/image-cls-1").draw_explanations(table, tmp_path / "why.html")
     assert (tmp_path / "why.html").read_text().count("<figure>") == 12
-    dense = tfpipelines.run("image-cls", [f"data.path={photos}", "model.name=mlp", "model.units=[8]", "train.epochs=1", "train.batch_size=16", "train.warmup_epochs=0"], observer=Observer())
+    dense = tfpipelines.run(
+        "image-cls",
+        [
+            f"data.path={photos}",
+            "model.name=mlp",
+            "model.units=[8]",
+            "train.epochs=1",
+            "train.batch_size=16",
+            "train.warmup_epochs=0",
+        ],
+        observer=Observer(),
+    )
     with pytest.raises(ConfigError, match="cannot explain its predictions: the network has no feature map"):
         dense.predict([photos], explain=True)
     assert not (dense.folder / "plots" / "grad_cam.png").exists()

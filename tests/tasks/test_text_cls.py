@@ -12,7 +12,15 @@ from tfpipelines import ConfigError, DataError, Observer
 
 from ..conftest import ROOT
 
-SMALL = ["model.units=8", "model.embedding=8", "train.batch_size=16", "train.warmup_epochs=0", "evaluation.bootstrap=20", "model.wide.words=1", "model.wide.characters=[]"]
+SMALL = [
+    "model.units=8",
+    "model.embedding=8",
+    "train.batch_size=16",
+    "train.warmup_epochs=0",
+    "evaluation.bootstrap=20",
+    "model.wide.words=1",
+    "model.wide.characters=[]",
+]
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +30,14 @@ def reviews():
 
 def run(path, *overrides, **options):
     """One epoch of a small network, of `model.name` where that is among the overrides."""
-    small = [override for override in SMALL if not (override.startswith("model.units") and any("model.name" in word for word in overrides))]
-    return tfpipelines.run("text-cls", [f"data.path={path}", *small, "train.epochs=1", *overrides], observer=Observer(), **options)
+    small = [
+        override
+        for override in SMALL
+        if not (override.startswith("model.units") and any("model.name" in word for word in overrides))
+    ]
+    return tfpipelines.run(
+        "text-cls", [f"data.path={path}", *small, "train.epochs=1", *overrides], observer=Observer(), **options
+    )
 
 
 @pytest.fixture
@@ -38,33 +52,53 @@ def trained(tmp_path_factory, reviews):
     """A run whose model knows good from bad."""
     folder = tmp_path_factory.mktemp("trained")
     reviews[["text", "label", "split"]].to_csv(folder / "reviews.csv", index=False)
-    overrides = [f"data.path={folder / 'reviews.csv'}", "data.limit=1500", "model.units=16", "model.embedding=16", "train.epochs=2", "evaluation.bootstrap=20"]
+    overrides = [
+        f"data.path={folder / 'reviews.csv'}",
+        "data.limit=1500",
+        "model.units=16",
+        "model.embedding=16",
+        "train.epochs=2",
+        "evaluation.bootstrap=20",
+    ]
     return tfpipelines.run("text-cls", overrides, out=folder / "runs", observer=Observer())
 
 
 def test_learns_and_leaves_its_files(trained):
     assert trained.metrics["test"]["accuracy"] > 0.7
     left = {str(path.relative_to(trained.folder)) for path in trained.folder.rglob("*")}
-    assert left >= {"vocabulary.txt", "ngrams.csv", "mistakes.csv", "plots/mistakes.html", "plots/confusion_matrix.png", "plots/reliability.png"}
+    assert left >= {
+        "vocabulary.txt",
+        "ngrams.csv",
+        "mistakes.csv",
+        "plots/mistakes.html",
+        "plots/confusion_matrix.png",
+        "plots/reliability.png",
+    }
     vocabulary = (trained.folder / "vocabulary.txt").read_text().splitlines()
     assert vocabulary[:2] == ["[PAD]", "[UNK]"] and "film" in vocabulary
     grams = pd.read_csv(trained.folder / "ngrams.csv")
     assert "dull" in set(grams[grams["class"] == "negative"]["ngram"]) and (grams["weight"] > 0).all()
     mistakes = pd.read_csv(trained.folder / "mistakes.csv")
-    assert (mistakes["label"] != mistakes["predicted"]).all() and (mistakes[["negative", "positive"]].max(axis=1).diff().dropna() <= 1e-6).all()
+    assert (mistakes["label"] != mistakes["predicted"]).all() and (
+        mistakes[["negative", "positive"]].max(axis=1).diff().dropna() <= 1e-6
+    ).all()
 
 
 def test_vocabulary_is_of_the_training_rows_alone(trained):
     splits = pd.read_csv(trained.folder / "splits.csv")
     texts = pd.read_csv(trained.pipeline.data.path)["text"]
     words = set(" ".join(texts[splits["item"][splits["split"] == "train"]]).lower().split())
-    assert set((trained.folder / "vocabulary.txt").read_text().splitlines()[2:]) <= {word.translate(str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")) for word in words}
+    assert set((trained.folder / "vocabulary.txt").read_text().splitlines()[2:]) <= {
+        word.translate(str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")) for word in words
+    }
 
 
 def test_model_on_strings_says_what_predict_says(trained):
     import tensorflow as tf
 
-    texts = ["A gripping, moving film.", "Dull and far too long", "Хорошо 日本 !", "Zzyzx"] + [" ".join(["fine"] * 3000)]
+    texts = ["A gripping, moving film.", "Dull and far too long", "Хорошо 日本 !", "Zzyzx"] + [
+        " ".join(["fine"] * 3000)
+    ]
     expected = trained.predict(texts)[["negative", "positive"]].to_numpy()
     assert np.allclose(trained.model(tf.constant(texts)), expected, atol=1e-5)
     assert np.allclose(trained.model.predict(np.array(texts, object), verbose=0), expected, atol=1e-5)
@@ -77,11 +111,15 @@ def test_model_on_strings_says_what_predict_says(trained):
 def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
     (tmp_path / "one.txt").write_text("A gripping, moving film")
     pd.DataFrame({"review": ["dull", "moving"], "other": [1, 2]}).to_csv(tmp_path / "new.csv", index=False)
-    result = tfpipe("predict", trained.folder, "one.txt", "new.csv", "none.txt", "--text", "dull and boring", "--text", "...")
+    result = tfpipe(
+        "predict", trained.folder, "one.txt", "new.csv", "none.txt", "--text", "dull and boring", "--text", "..."
+    )
     assert result.code == 3 and "none.txt: no such file" in result.err and "there is no text in it" in result.err
     lines = result.out.splitlines()
     assert lines[0] == "item,text,predicted,negative,positive,error" and len(lines) == 7
-    assert lines[1].startswith('one.txt,"A gripping, moving film",positive') and lines[5].startswith("4,dull and boring,negative")
+    assert lines[1].startswith('one.txt,"A gripping, moving film",positive') and lines[5].startswith(
+        "4,dull and boring,negative"
+    )
     assert tfpipe("predict", trained.folder).code == 2
     result = tfpipe("predict", trained.folder, "new.csv", "data.text_column=other")
     assert result.code == 0 and [line.split(",")[1] for line in result.out.splitlines()[1:]] == ["1", "2"]
@@ -100,23 +138,49 @@ def test_predict_reads_lines_from_stdin(trained, monkeypatch):
 
 
 def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
-    result = tfpipe("predict", trained.folder, "--text", "A dull, dull film", "--text", "!", "--explain", "--out", tmp_path / "out.json")
+    result = tfpipe(
+        "predict",
+        trained.folder,
+        "--text",
+        "A dull, dull film",
+        "--text",
+        "!",
+        "--explain",
+        "--out",
+        tmp_path / "out.json",
+    )
     assert result.code == 3
     good, bad = json.loads((tmp_path / "out.json").read_text())
     words = good["explanation"]["words"]
-    assert [word["word"] for word in words] == ["A", "dull,", "dull", "film"] and good["explanation"]["class"] == good["predicted"] == "negative"
+    assert [word["word"] for word in words] == ["A", "dull,", "dull", "film"] and good["explanation"]["class"] == good[
+        "predicted"
+    ] == "negative"
     assert max(words, key=lambda word: word["weight"])["word"].startswith("dull")
     assert bad["explanation"] is None and bad["error"]
     assert "<mark" in (tmp_path / "out.html").read_text()
-    assert "dull" in tfpipe("predict", trained.folder, "--text", "A dull film", "--explain").out.splitlines()[1].split('"')[1]
+    assert (
+        "dull"
+        in tfpipe("predict", trained.folder, "--text", "A dull film", "--explain").out.splitlines()[1].split('"')[1]
+    )
 
 
 def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
     part = reviews[reviews["split"] == "validation"].head(40).rename(columns={"text": "quote", "label": "verdict"})
     part[["quote", "verdict"]].to_csv(tmp_path / "new.csv", index=False)
-    result = tfpipe("evaluate", trained.folder, "new.csv", "data.text_column=quote", "data.label_column=verdict", "--out", "plots", "--json")
+    result = tfpipe(
+        "evaluate",
+        trained.folder,
+        "new.csv",
+        "data.text_column=quote",
+        "data.label_column=verdict",
+        "--out",
+        "plots",
+        "--json",
+    )
     assert result.code == 0, result.err
-    assert json.loads(result.out)["samples"] == 40 and {"mistakes.html", "mistakes.csv", "metrics.json"} <= {path.name for path in (tmp_path / "plots").iterdir()}
+    assert json.loads(result.out)["samples"] == 40 and {"mistakes.html", "mistakes.csv", "metrics.json"} <= {
+        path.name for path in (tmp_path / "plots").iterdir()
+    }
     assert not (tmp_path / "mistakes.csv").exists()
     assert tfpipe("evaluate", trained.folder, "new.csv", "data.vocabulary=5").code == 2
     result = tfpipe("evaluate", trained.folder, trained.pipeline.data.path, "--split", "train")
@@ -128,7 +192,11 @@ def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "bilstm", "cnn", "transformer", "bow"])
 def test_every_network_trains_and_comes_back(table, name):
-    small = {"cnn": ["model.filters=4"], "transformer": ["model.heads=2", "model.layers=1"], "bow": ["model.buckets=64"]}.get(name, ["model.units=4"])
+    small = {
+        "cnn": ["model.filters=4"],
+        "transformer": ["model.heads=2", "model.layers=1"],
+        "bow": ["model.buckets=64"],
+    }.get(name, ["model.units=4"])
     finished = run(table, *small, f"model.name={name}")
     assert finished.status["state"] == "done" and finished.model.get_layer("temperature")
     written = pd.read_csv(finished.folder / "predictions.csv")
@@ -139,15 +207,25 @@ def test_every_network_trains_and_comes_back(table, name):
 @pytest.mark.slow
 def test_several_labels_end_to_end(tmp_path, reviews):
     rows = [(text, ["long"] * (len(text) > 110) + ["film"] * ("film" in text)) for text in reviews["text"].iloc[:300]]
-    (tmp_path / "tags.jsonl").write_text("".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows))
+    (tmp_path / "tags.jsonl").write_text(
+        "".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows)
+    )
     finished = run("tags.jsonl", "train.epochs=3")
     history = pd.read_csv(finished.folder / "history.csv")
     assert (history["accuracy"] > 0.3).all()  # of whole rows, though targets are smoothed
     assert finished.metrics["test"].keys() >= {"accuracy", "hamming_loss", "f1_macro", "average_precision"}
-    assert set(finished.metrics["per_class"]) == {"film", "long"} and (finished.folder / "plots" / "per_label.png").is_file()
+    assert (
+        set(finished.metrics["per_class"]) == {"film", "long"}
+        and (finished.folder / "plots" / "per_label.png").is_file()
+    )
     written = pd.read_csv(finished.folder / "predictions.csv", keep_default_na=False)
     predicted = tfpipelines.load(finished.folder).predict(list(written["text"]))
-    assert list(predicted["predicted"]) == list(written["predicted"]) and set(written["label"]) <= {"", "film", "long", "film|long"}
+    assert list(predicted["predicted"]) == list(written["predicted"]) and set(written["label"]) <= {
+        "",
+        "film",
+        "long",
+        "film|long",
+    }
     assert np.allclose(predicted[["film", "long"]], written[["film", "long"]], atol=1e-5)
     figures = tfpipelines.load(finished.folder).evaluate("tags.jsonl", split="all")
     assert figures["samples"] == 300 and "f1_micro" in figures["test"]
@@ -168,22 +246,47 @@ def test_the_wide_part_can_be_left_out(table):
 
 @pytest.mark.slow
 def test_characters_of_a_script_without_spaces(tmp_path):
-    good, bad = ["这部电影很好看", "非常精彩的故事", "演员都很出色"], ["这部电影很无聊", "故事太长没意思", "演员都很糟糕"]
-    pd.DataFrame({"text": [f"{text}{number}" for number in range(8) for text in (*good, *bad)], "label": ["good"] * 3 + ["bad"] * 3 + (["good"] * 3 + ["bad"] * 3) * 7}).to_csv(tmp_path / "zh.csv", index=False)
+    good, bad = (
+        ["这部电影很好看", "非常精彩的故事", "演员都很出色"],
+        ["这部电影很无聊", "故事太长没意思", "演员都很糟糕"],
+    )
+    pd.DataFrame(
+        {
+            "text": [f"{text}{number}" for number in range(8) for text in (*good, *bad)],
+            "label": ["good"] * 3 + ["bad"] * 3 + (["good"] * 3 + ["bad"] * 3) * 7,
+        }
+    ).to_csv(tmp_path / "zh.csv", index=False)
     findings = json.loads((run("zh.csv").folder / "data.json").read_text())["findings"]
     (warning,) = [finding for finding in findings if finding["code"] == "unspaced"]
     assert warning["severity"] == "warning" and "data.level=char" in warning["remedy"]
     finished = run("zh.csv", "data.level=char", "train.epochs=8", "train.learning_rate=0.02", "train.ema=null")
     assert "好" in (finished.folder / "vocabulary.txt").read_text().splitlines()
-    assert not [finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] == "unspaced"]
+    assert not [
+        finding
+        for finding in json.loads((finished.folder / "data.json").read_text())["findings"]
+        if finding["code"] == "unspaced"
+    ]
     explained = finished.predict(["演员都很出色"], explain=True)["explanation"].iloc[0]
     assert [word["word"] for word in explained["words"]] == list("演员都很出色")
 
 
 def test_level_ngram_and_other_ways_to_cut(table):
-    finished = run(table, "data.level=ngram", "data.standardize=none", "data.vocabulary=50", "model.name=bow", "model.buckets=32", "data.max_length=20", "data.on_bad=skip")
+    finished = run(
+        table,
+        "data.level=ngram",
+        "data.standardize=none",
+        "data.vocabulary=50",
+        "model.name=bow",
+        "model.buckets=32",
+        "data.max_length=20",
+        "data.on_bad=skip",
+    )
     vocabulary = (finished.folder / "vocabulary.txt").read_text().splitlines()
-    assert len(vocabulary) == 52 and any(" " in name for name in vocabulary) and any(name != name.lower() for name in vocabulary)
+    assert (
+        len(vocabulary) == 52
+        and any(" " in name for name in vocabulary)
+        and any(name != name.lower() for name in vocabulary)
+    )
     facts = json.loads((finished.folder / "data.json").read_text())
     assert facts["max_length"] == 20 and any(finding["code"] == "cut" for finding in facts["findings"])
 
@@ -199,7 +302,10 @@ def test_word_vectors_are_read_and_may_stay(table, tmp_path):
     embedding = finished.model.get_layer("gru").get_layer("embedding").get_weights()[0]
     vocabulary = (finished.folder / "vocabulary.txt").read_text().splitlines()
     assert embedding[vocabulary.index("film")].tolist() == [5, 6, 7, 8]
-    assert any("word vectors: 4 numbers each, for 2" in line for line in json.loads((finished.folder / "data.json").read_text())["about"])
+    assert any(
+        "word vectors: 4 numbers each, for 2" in line
+        for line in json.loads((finished.folder / "data.json").read_text())["about"]
+    )
     assert tfpipelines.load(finished.folder).pipeline.data.vectors == str(tmp_path / "v.txt")
     with pytest.raises(DataError, match="does not exist"):
         run(table, "data.vectors=none.txt")
@@ -224,7 +330,9 @@ def test_start_from_an_earlier_run(table):
 
 def test_start_from_other_words_and_classes(table, tmp_path, reviews):
     first = run(table, "model.name=bow", "model.buckets=32", "data.vocabulary=100")
-    other = reviews.sample(90, random_state=0).assign(label=lambda rows: rows["label"].replace({"positive": "up", "negative": "down"}))
+    other = reviews.sample(90, random_state=0).assign(
+        label=lambda rows: rows["label"].replace({"positive": "up", "negative": "down"})
+    )
     other[["text", "label"]].to_csv(tmp_path / "other.csv", index=False)
     notes = []
 
@@ -233,7 +341,20 @@ def test_start_from_other_words_and_classes(table, tmp_path, reviews):
             notes.append(text)
 
     small = [word for word in SMALL if not word.startswith("model.units")]
-    again = tfpipelines.run("text-cls", ["data.path=other.csv", *small, "model.name=bow", "model.buckets=32", "data.vocabulary=100", "train.epochs=1", "train.learning_rate=1e-9"], start=first.folder, observer=Notes())
+    again = tfpipelines.run(
+        "text-cls",
+        [
+            "data.path=other.csv",
+            *small,
+            "model.name=bow",
+            "model.buckets=32",
+            "data.vocabulary=100",
+            "train.epochs=1",
+            "train.learning_rate=1e-9",
+        ],
+        start=first.folder,
+        observer=Notes(),
+    )
     words = [(finished.folder / "vocabulary.txt").read_text().splitlines() for finished in (first, again)]
     tables = [finished.model.get_layer("bow").get_layer("embedding").get_weights()[0] for finished in (first, again)]
     shared = set(words[0]) & set(words[1])
@@ -264,7 +385,9 @@ def test_10_leaks_and_conflicts_between_texts(table, tmp_path, tfpipe, reviews):
 
 
 def test_11_too_few_texts_of_a_class(tmp_path, tfpipe):
-    pd.DataFrame({"text": ["a b", "c d", "e f", "g h"], "label": ["x", "x", "x", "y"]}).to_csv(tmp_path / "few.csv", index=False)
+    pd.DataFrame({"text": ["a b", "c d", "e f", "g h"], "label": ["x", "x", "x", "y"]}).to_csv(
+        tmp_path / "few.csv", index=False
+    )
     result = tfpipe("run", "text-cls", "data.path=few.csv")
     assert result.code == 3 and "Class 'y' has 1 sample" in result.err and "at least 3" in result.err
 
@@ -273,7 +396,11 @@ def test_11_too_few_texts_of_a_class(tmp_path, tfpipe):
     ("change", "code", "parts"),
     [
         (lambda rows: rows.assign(label=[""] + rows["label"].tolist()[1:]), 3, ["1 row without a label", "line 2"]),
-        (lambda rows: rows.assign(text=["", " .", *rows["text"].tolist()[2:]]), 3, ["2 rows without any text", "line 2", "line 3", "data.on_bad=skip"]),
+        (
+            lambda rows: rows.assign(text=["", " .", *rows["text"].tolist()[2:]]),
+            3,
+            ["2 rows without any text", "line 2", "line 3", "data.on_bad=skip"],
+        ),
         (lambda rows: rows.rename(columns={"text": "words"}), 3, ["words, label", "data.text_column"]),
         (lambda rows: rows.assign(review=rows["text"]), 3, ["text, review", "data.text_column"]),
         (lambda rows: rows.assign(label="one"), 3, ["all of one class, 'one'"]),
@@ -295,18 +422,33 @@ def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
     part.drop(index=tests[1]).to_csv(tmp_path / "unknown.csv", index=False)
     with pytest.raises(DataError) as error:
         run("unknown.csv", "data.min_count=2")
-    assert "training text" in str(error.value) and "line " in str(error.value) and "data.on_bad=skip" in str(error.value)
+    assert (
+        "training text" in str(error.value) and "line " in str(error.value) and "data.on_bad=skip" in str(error.value)
+    )
     finished = run("odd.csv", "data.on_bad=skip", "data.min_count=2")
-    findings = {finding["code"]: finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] != "unknown_text"}
-    unknown = [finding for finding in json.loads((finished.folder / "data.json").read_text())["findings"] if finding["code"] == "unknown_text"]
+    findings = {
+        finding["code"]: finding
+        for finding in json.loads((finished.folder / "data.json").read_text())["findings"]
+        if finding["code"] != "unknown_text"
+    }
+    unknown = [
+        finding
+        for finding in json.loads((finished.folder / "data.json").read_text())["findings"]
+        if finding["code"] == "unknown_text"
+    ]
     assert findings["empty_text"]["items"] == [f"line {tests[1] + 2}"]
-    assert any("skipped" in finding["message"] for finding in unknown) and any(f"line {tests[0] + 2}" in finding["items"] for finding in unknown)
+    assert any("skipped" in finding["message"] for finding in unknown) and any(
+        f"line {tests[0] + 2}" in finding["items"] for finding in unknown
+    )
     assert len(pd.read_csv(finished.folder / "predictions.csv")) == len(tests) - 1
 
 
 def test_14_a_class_of_unknown_words_alone_is_an_error(tmp_path, reviews):
     part = reviews[["text", "label", "split"]].iloc[:200]
-    odd = [{"text": f"zz{number} qq{number}", "label": "odd", "split": split} for number, split in enumerate(("train", "train", "test"))]
+    odd = [
+        {"text": f"zz{number} qq{number}", "label": "odd", "split": split}
+        for number, split in enumerate(("train", "train", "test"))
+    ]
     pd.concat([part, pd.DataFrame(odd)]).to_csv(tmp_path / "odd.csv", index=False)
     with pytest.raises(DataError, match="class 'odd' are of unknown words"):
         run("odd.csv", "data.on_bad=skip", "data.min_count=2")

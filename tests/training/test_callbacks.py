@@ -15,7 +15,15 @@ from tfpipelines.training.checkpoints import Checkpoints, dump, restore
 @pytest.fixture
 def model():
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.5, seed=3),
+            keras.layers.Dense(1),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=False)
     return model
 
@@ -43,7 +51,17 @@ def test_averages_are_the_exponential_mean_of_all_weights(model, steps_per_execu
     model.steps_per_execution = steps_per_execution
     initial = [weight.numpy().copy() for weight in model.weights]
     averaged, watch = training.AveragedWeights(0.8), Watch()
-    model.fit(X, Y, batch_size=8, epochs=2, validation_data=(X, Y), validation_batch_size=32, verbose=0, shuffle=False, callbacks=[averaged, watch])
+    model.fit(
+        X,
+        Y,
+        batch_size=8,
+        epochs=2,
+        validation_data=(X, Y),
+        validation_batch_size=32,
+        verbose=0,
+        shuffle=False,
+        callbacks=[averaged, watch],
+    )
     expected, step, seen = initial, 0, []
     for weights in watch.steps:
         keep = 1.0
@@ -57,7 +75,9 @@ def test_averages_are_the_exponential_mean_of_all_weights(model, steps_per_execu
     last_of_epoch = [seen[len(seen) // 2 - 1], seen[-1]]
     for validated, target in zip(watch.validated, last_of_epoch, strict=True):
         assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(validated, target))
-    assert all(np.array_equal(weight.numpy(), raw) for weight, raw in zip(model.weights, watch.steps[-1]))  # training goes on with the raw ones
+    assert all(
+        np.array_equal(weight.numpy(), raw) for weight, raw in zip(model.weights, watch.steps[-1])
+    )  # training goes on with the raw ones
     again = training.AveragedWeights(0.8)
     again.set_state(averaged.get_state())
     again.set_arrays(averaged.get_arrays())
@@ -110,9 +130,18 @@ def test_two_checkpoints_are_kept(tmp_path):
     (tmp_path / "step-000000003.npz").write_bytes(b"of a process that died before it wrote the manifest")
     for step in (5, 10, 15):
         checkpoints.save(step, {"model/0": np.arange(step)}, {"best": math.inf, "step": step})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000010.json", "step-000000010.npz", "step-000000015.json", "step-000000015.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "step-000000010.json",
+        "step-000000010.npz",
+        "step-000000015.json",
+        "step-000000015.npz",
+    ]
     last = checkpoints.last()
-    assert last.step == 15 and np.array_equal(last.arrays["model/0"], np.arange(15)) and last.facts == {"best": math.inf, "step": 15}
+    assert (
+        last.step == 15
+        and np.array_equal(last.arrays["model/0"], np.arange(15))
+        and last.facts == {"best": math.inf, "step": 15}
+    )
 
 
 def test_manifest_without_sense_is_damage(tmp_path):
@@ -120,7 +149,12 @@ def test_manifest_without_sense_is_damage(tmp_path):
     checkpoints.save(5, {"a": np.arange(3)}, {})
     checkpoints.save(9, {"a": np.arange(4)}, {})
     manifest = tmp_path / "step-000000009.json"
-    for content in ("", "[]", json.dumps({"step": 9}), json.dumps({**json.loads(manifest.read_text()), "file": "../../etc/passwd"})):
+    for content in (
+        "",
+        "[]",
+        json.dumps({"step": 9}),
+        json.dumps({**json.loads(manifest.read_text()), "file": "../../etc/passwd"}),
+    ):
         manifest.write_text(content)
         fresh = Checkpoints(tmp_path)
         assert fresh.last().step == 5 and len(fresh.damaged) == 1

@@ -22,10 +22,18 @@ def test_cosine_with_warm_up():
 
 
 def test_step_exponential_and_constant():
-    assert np.allclose(rates("step", decay_epochs=4, decay_factor=0.5)[[0, 39, 40, 79, 80]], [0.1, 0.1, 0.05, 0.05, 0.025])
-    assert np.allclose(rates("exponential", decay_epochs=5, decay_factor=0.1)[[0, 25, 50, 100]], [0.1, 0.1 * 0.1**0.5, 0.01, 0.001])
+    assert np.allclose(
+        rates("step", decay_epochs=4, decay_factor=0.5)[[0, 39, 40, 79, 80]], [0.1, 0.1, 0.05, 0.05, 0.025]
+    )
+    assert np.allclose(
+        rates("exponential", decay_epochs=5, decay_factor=0.1)[[0, 25, 50, 100]], [0.1, 0.1 * 0.1**0.5, 0.01, 0.001]
+    )
     assert np.allclose(rates("constant", warmup_epochs=1)[[0, 4, 9, 10, 100]], [0.01, 0.05, 0.1, 0.1, 0.1])
-    assert build_schedule("constant", 0.1, steps_per_epoch=10, epochs=3) == build_schedule("plateau", 0.1, steps_per_epoch=10, epochs=3) == 0.1
+    assert (
+        build_schedule("constant", 0.1, steps_per_epoch=10, epochs=3)
+        == build_schedule("plateau", 0.1, steps_per_epoch=10, epochs=3)
+        == 0.1
+    )
 
 
 def test_schedule_survives_its_config():
@@ -38,21 +46,33 @@ def test_every_optimizer_learns_and_decays_kernels_only(name):
     weights = {}
     for decay in (0.0, 0.5):
         keras.utils.set_random_seed(0)
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+        model = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+        )
         model.layers[0].bias.assign([1.0, 1.0, 1.0])
-        model.compile(build_optimizer(name, steps_per_epoch=1, epochs=50, learning_rate=0.01, weight_decay=decay), "mse")
+        model.compile(
+            build_optimizer(name, steps_per_epoch=1, epochs=50, learning_rate=0.01, weight_decay=decay), "mse"
+        )
         x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
         losses = [float(model.train_on_batch(x, x[:, :1])) for _ in range(30)]
         assert losses[-1] < losses[0]
         weights[decay] = model.layers[2].kernel.numpy()
     assert np.abs(weights[0.5]).sum() < np.abs(weights[0.0]).sum()
-    excluded = {variable.path.rsplit("/", 1)[1] for variable in model.trainable_variables if not model.optimizer._use_weight_decay(variable)}
+    excluded = {
+        variable.path.rsplit("/", 1)[1]
+        for variable in model.trainable_variables
+        if not model.optimizer._use_weight_decay(variable)
+    }
     assert excluded == {"bias", "gamma", "beta"}
 
 
 def test_defaults_of_weight_decay_and_clipping():
     make = lambda name, **options: build_optimizer(name, steps_per_epoch=1, epochs=1, **options)
-    assert make("adamw").weight_decay == 0.01 and make("adam").weight_decay is None and make("adam", weight_decay=0.1).weight_decay == 0.1
+    assert (
+        make("adamw").weight_decay == 0.01
+        and make("adam").weight_decay is None
+        and make("adam", weight_decay=0.1).weight_decay == 0.1
+    )
     assert make("sgd", clip_norm=2.0).global_clipnorm == 2.0 and make("sgd", clip_value=0.5).clipvalue == 0.5
     assert make("sgd", momentum=0.8).nesterov and make("rmsprop", momentum=0.8).momentum == 0.8
     with pytest.raises(ValueError, match="adamw, adam, sgd, rmsprop"):
@@ -78,17 +98,33 @@ def test_rates_of_single_variables(name):
     """Rate 0 stands still, decay included; rates of 1 are as without any."""
 
     def trained(rates, rate=0.05):
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="one"), keras.layers.Dense(2, name="two")])
-        model.set_weights([np.full(weight.shape, 0.1 * (place + 1), np.float32) for place, weight in enumerate(model.get_weights())])
-        optimizer = training.build_optimizer(name, steps_per_epoch=2, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant", rates=rates)
+        model = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3, name="one"), keras.layers.Dense(2, name="two")]
+        )
+        model.set_weights(
+            [np.full(weight.shape, 0.1 * (place + 1), np.float32) for place, weight in enumerate(model.get_weights())]
+        )
+        optimizer = training.build_optimizer(
+            name, steps_per_epoch=2, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant", rates=rates
+        )
         model.compile(optimizer=optimizer, loss="mse")
-        model.fit(np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4), np.ones((4, 2), np.float32), batch_size=2, shuffle=False, verbose=0)
+        model.fit(
+            np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4),
+            np.ones((4, 2), np.float32),
+            batch_size=2,
+            shuffle=False,
+            verbose=0,
+        )
         return model.get_weights()
 
     start = [np.full((4, 3), 0.1, np.float32), np.full(3, 0.2, np.float32)]
     frozen, plain = trained([0.0, 0.0, 1.0, 1.0]), trained(None)
-    assert all(np.array_equal(before, after) for before, after in zip(start, frozen[:2])) and not np.allclose(frozen[2], 0.3)
+    assert all(np.array_equal(before, after) for before, after in zip(start, frozen[:2])) and not np.allclose(
+        frozen[2], 0.3
+    )
     for one, other in zip(trained([1.0] * 4), plain):
         np.testing.assert_allclose(one, other, rtol=1e-6)
-    for one, other in zip(trained([0.5] * 4), trained(None, 0.025)):  # half of the rate, and of the decay that goes with it
+    for one, other in zip(
+        trained([0.5] * 4), trained(None, 0.025)
+    ):  # half of the rate, and of the decay that goes with it
         np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -23,7 +23,8 @@ FULL = {
     "data.path": "sample:digits", "data.limit": 96, "data.augment": {"translate": 0.1, "rotate": 0.05, "mixup": 0.2},
     "model.name": "cnn", "model.filters": [4, 8], "model.convolutions": 1, "model.dropout": 0.3,
     "train.epochs": 6, "train.batch_size": 8, "train.optimizer": "adamw", "train.learning_rate": 0.1, "train.ema": 0.5,
-    "train.schedule": "plateau", "train.warmup_epochs": 0, "train.decay_epochs": 1, "train.decay_factor": 0.5, "train.early_stopping": 3,
+    "train.schedule": "plateau", "train.warmup_epochs": 0, "train.decay_epochs": 1, "train.decay_factor": 0.5,
+    "train.early_stopping": 3,
     "train.checkpoint_steps": 4, "train.steps_per_execution": 2, "evaluation.bootstrap": 20,
 }  # fmt: skip
 WORDS = [f"{key}={json.dumps(value) if isinstance(value, (dict, list)) else value}" for key, value in FULL.items()]
@@ -52,7 +53,9 @@ def whole(tmp_path_factory):
 
 
 def final_state(run):
-    """All that must be equal: last checkpoint's arrays, the model's weights, history but for its times, metrics, predictions."""
+    """All that must be equal: last checkpoint's arrays, the model's weights, history but for its times, metrics,
+    predictions.
+    """
     last = sorted((run.folder / "checkpoints").glob("*.npz"))[-1]
     with np.load(last) as archive:
         arrays = {name: archive[name] for name in archive.files}
@@ -64,7 +67,9 @@ def final_state(run):
 def check_equal(run, other):
     first, second = final_state(run), final_state(other)
     assert first[0] == second[0] and first[3:] == second[3:]
-    assert first[1].keys() == second[1].keys() and all(np.array_equal(first[1][name], second[1][name]) for name in first[1])
+    assert first[1].keys() == second[1].keys() and all(
+        np.array_equal(first[1][name], second[1][name]) for name in first[1]
+    )
     assert all(np.array_equal(a, b) for a, b in zip(first[2], second[2], strict=True))
     assert run.status["state"] == other.status["state"] == "done"
 
@@ -80,7 +85,10 @@ def test_same_seed_same_result(whole):
     check_equal(whole, tfpipelines.run("image-cls", FULL, observer=Observer()))
 
 
-@pytest.mark.parametrize(("epoch", "step", "number", "code"), [(1, 6, signal.SIGTERM, 143), (2, 12, signal.SIGINT, 130), (3, 2, signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("epoch", "step", "number", "code"),
+    [(1, 6, signal.SIGTERM, 143), (2, 12, signal.SIGINT, 130), (3, 2, signal.SIGTERM, 143)],
+)
 def test_signal_then_resume(whole, epoch, step, number, code):
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(Interrupted) as caught:
@@ -121,9 +129,13 @@ def test_second_signal_stops_at_once(whole):
 
 
 def test_done_runs_are_left_alone(whole):
-    before = {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    before = {
+        path: path.stat().st_mtime_ns for path in whole.folder.rglob("*") if path.is_file() and path.name != ".lock"
+    }
     tfpipelines.resume(whole.folder, observer=Observer())
-    assert before == {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in whole.folder.rglob("*") if path.is_file() and path.name != ".lock"
+    }
 
 
 # --- SIGKILL, for real, in a process of its own
@@ -141,7 +153,9 @@ def kill_when(process, folder, condition):
 
 def test_kill_in_mid_epoch(whole, start, tmp_path):
     process = start("run", "image-cls", *WORDS, "--name", "killed")
-    kill_when(process, tmp_path / "runs" / "killed", lambda folder: (folder / "checkpoints" / "step-000000016.json").exists())
+    kill_when(
+        process, tmp_path / "runs" / "killed", lambda folder: (folder / "checkpoints" / "step-000000016.json").exists()
+    )
     assert tfpipelines.load("runs/killed").status["state"] == "running"  # nobody was left to say otherwise
     check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
 
@@ -161,12 +175,20 @@ def replace(source, target):
 runs.os.replace = replace
 cli.cli.main({["run", "image-cls", *WORDS, "--name", "killed"]!r})
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert process.stdout.readline() == "at the rename\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
     folder = tmp_path / "runs" / "killed"
-    assert list((folder / "checkpoints").glob(".tmp-*")) and not (folder / "checkpoints" / "step-000000020.npz").exists()
+    assert (
+        list((folder / "checkpoints").glob(".tmp-*")) and not (folder / "checkpoints" / "step-000000020.npz").exists()
+    )
     check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
     assert not list(folder.rglob(".tmp-*"))
 
@@ -180,7 +202,14 @@ def interrupted():
     return tfpipelines.load("runs/latest").folder
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:1000]), lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"), lambda path: path.unlink()])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:1000]),
+        lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"),
+        lambda path: path.unlink(),
+    ],
+)
 def test_damaged_checkpoint_is_passed_over(whole, interrupted, damage):
     newest = sorted((interrupted / "checkpoints").glob("*.npz"))[-1]
     damage(newest)
@@ -220,7 +249,13 @@ def test_changed_pipeline_is_refused(interrupted):
 
 
 def test_changed_data_are_refused_and_from_goes_on(photos, digits):
-    settings = {**FULL, "data.path": str(photos), "train.checkpoint_steps": None, "train.batch_size": 4, "train.steps_per_execution": 1}
+    settings = {
+        **FULL,
+        "data.path": str(photos),
+        "train.checkpoint_steps": None,
+        "train.batch_size": 4,
+        "train.steps_per_execution": 1,
+    }
     with pytest.raises(Interrupted):
         tfpipelines.run("image-cls", settings, observer=SignalAt(2, 2))
     folder = tfpipelines.load("runs/latest").folder
@@ -251,8 +286,10 @@ def test_second_process_is_refused(start, tmp_path, tfpipe):
 # --- trouble while training
 def test_divergence_keeps_the_last_finite_checkpoint():
     settings = {key: value for key, value in FULL.items() if not key.startswith("model.")} | {
-        "model.name": "mlp", "model.units": [32], "model.normalization": "none", "data.augment": {}, "train.optimizer": "sgd",
-        "train.learning_rate": 30.0, "train.weight_decay": 0.2, "train.schedule": "constant", "train.checkpoint_steps": 1, "train.steps_per_execution": 1, "train.early_stopping": None,
+        "model.name": "mlp", "model.units": [32], "model.normalization": "none", "data.augment": {},
+        "train.optimizer": "sgd",
+        "train.learning_rate": 30.0, "train.weight_decay": 0.2, "train.schedule": "constant",
+        "train.checkpoint_steps": 1, "train.steps_per_execution": 1, "train.early_stopping": None,
     }  # fmt: skip
     with pytest.raises(DivergedError, match="Training diverged") as caught:
         tfpipelines.run("image-cls", settings, observer=Observer())
@@ -270,7 +307,9 @@ def test_divergence_keeps_the_last_finite_checkpoint():
 def test_resume_is_exact_on_jax():
     chosen = "same_seed or signal_then_resume or interrupted_twice or kill_in_mid_epoch or damaged_checkpoint"
     command = [sys.executable, "-m", "pytest", __file__, "-k", chosen, "-p", "no:cacheprovider"]
-    result = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "jax"}, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, env={**os.environ, "KERAS_BACKEND": "jax"}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout
 
 
@@ -292,5 +331,7 @@ def test_disk_that_fills_up_keeps_the_previous_checkpoint(whole):
     run = tfpipelines.load("runs/latest")
     assert run.status["state"] == "failed" and "disk is full" in run.status["reason"]
     assert not list(run.folder.rglob(".tmp-*"))
-    assert (run.folder / "checkpoints" / "step-000000020.json").is_file() and not (run.folder / "checkpoints" / "step-000000024.npz").exists()
+    assert (run.folder / "checkpoints" / "step-000000020.json").is_file() and not (
+        run.folder / "checkpoints" / "step-000000024.npz"
+    ).exists()
     check_equal(whole, tfpipelines.resume(run.folder, observer=Observer()))

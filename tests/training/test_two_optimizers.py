@@ -11,7 +11,13 @@ def test_each_updates_its_own_and_clips_by_itself():
     variables = [keras.Variable(np.ones(2, "float32")) for _ in range(3)]
     both = TwoOptimizers(keras.optimizers.SGD(0.5, global_clipnorm=1.0), keras.optimizers.SGD(0.1), 1)
     both.build(variables)
-    both.apply([keras.ops.convert_to_tensor(np.array([3.0, 4.0], "float32")), *[keras.ops.convert_to_tensor(np.full(2, 10.0, "float32"))] * 2], variables)
+    both.apply(
+        [
+            keras.ops.convert_to_tensor(np.array([3.0, 4.0], "float32")),
+            *[keras.ops.convert_to_tensor(np.full(2, 10.0, "float32"))] * 2,
+        ],
+        variables,
+    )
     np.testing.assert_allclose(variables[0].numpy(), [1 - 0.5 * 0.6, 1 - 0.5 * 0.8], rtol=1e-5)
     for variable in variables[1:]:
         np.testing.assert_allclose(variable.numpy(), 0.0, atol=1e-6)
@@ -22,7 +28,9 @@ def test_its_variables_are_those_of_both():
     variables = [keras.Variable(np.ones(2, "float32")) for _ in range(2)]
     both = TwoOptimizers(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-2), 1)
     both.build(variables)
-    assert [id(variable) for variable in both.variables] == [id(variable) for variable in (*both.first.variables, *both.second.variables)]
+    assert [id(variable) for variable in both.variables] == [
+        id(variable) for variable in (*both.first.variables, *both.second.variables)
+    ]
     assert len(both.variables) == 2 * (2 + 2)  # count and rate, and two moments of the one variable
 
 

@@ -12,8 +12,14 @@ from tfpipelines.tuning.pruning import hopeless, medians
 from tfpipelines.tuning.space import Space
 from tfpipelines.tuning.state import WAIT, Proposal
 
-SPACE = "search.space={model.name: [cnn, resnet], model.depth: {values: [8, 14, 20], when: {model.name: resnet}}, train.learning_rate: {min: 1e-4, max: 1e-2, scale: log}}"
-GRID = "search.space={model.name: [cnn, resnet], model.depth: {values: [8, 14, 20], when: {model.name: resnet}}, train.optimizer: [adam, sgd]}"
+SPACE = (
+    "search.space={model.name: [cnn, resnet], model.depth: {values: [8, 14, 20], when: {model.name: resnet}}, "
+    "train.learning_rate: {min: 1e-4, max: 1e-2, scale: log}}"
+)
+GRID = (
+    "search.space={model.name: [cnn, resnet], model.depth: {values: [8, 14, 20], when: {model.name: resnet}}, "
+    "train.optimizer: [adam, sgd]}"
+)
 
 
 def oracle(algorithm, space=SPACE, seed=0, start=None, epochs=9):
@@ -66,7 +72,10 @@ def test_the_same_history_makes_the_same_oracle_at_any_moment(algorithm, seed):
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian"])
 def test_zero_is_a_seed_and_seeds_differ(algorithm):
-    drawn = [[proposal.encoded for event, proposal, _ in history(oracle(algorithm, seed=seed), 6) if event == "start"] for seed in (0, 0, 1)]
+    drawn = [
+        [proposal.encoded for event, proposal, _ in history(oracle(algorithm, seed=seed), 6) if event == "start"]
+        for seed in (0, 0, 1)
+    ]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -116,14 +125,19 @@ def test_parents_are_those_that_may_yet_have_children():
 
 
 def test_bayesian_search_finds_a_better_place_than_chance():
-    space = "search.space={train.learning_rate: {min: 1e-5, max: 1, scale: log}, model.dropout: {min: 0, max: 0.8}, train.ema: {min: 0.5, max: 0.99}}"
+    space = (
+        "search.space={train.learning_rate: {min: 1e-5, max: 1, scale: log}, model.dropout: {min: 0, max: "
+        "0.8}, train.ema: {min: 0.5, max: 0.99}}"
+    )
 
     def best(algorithm, seed):
         some, found = oracle(algorithm, space, seed), []
         for _ in range(16):
             proposal = some.propose()
             rate, dropout = math.log10(proposal.encoded["train.learning_rate"]), proposal.encoded["model.dropout"]
-            found.append(0.1 if rate > -1 else 0.98 - 0.02 * abs(rate + 3) - 0.1 * (dropout - 0.3) ** 2)  # the third field does not matter
+            found.append(
+                0.1 if rate > -1 else 0.98 - 0.02 * abs(rate + 3) - 0.1 * (dropout - 0.3) ** 2
+            )  # the third field does not matter
             some.end(proposal.identity, found[-1])
         return max(found)
 

@@ -29,7 +29,10 @@ SMALL = {
     "search.trials": 4,
     "search.keep": 2,
     "search.final_seeds": [],
-    "search.space": {"train.learning_rate": {"min": 1e-4, "max": 1e-2, "scale": "log"}, "model.units": [[8], [32], [32, 32]]},
+    "search.space": {
+        "train.learning_rate": {"min": 1e-4, "max": 1e-2, "scale": "log"},
+        "model.units": [[8], [32], [32, 32]],
+    },
 }
 
 
@@ -68,7 +71,16 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
     search = tune(seen, search__final_seeds=[0, 5], search__trials=8, search__algorithm="bayesian", train__epochs=2)
     assert search.status["state"] == "done" and search.status["trials"] == 8
     left = {str(path.relative_to(search.folder)) for path in search.folder.rglob("*") if path.is_file()}
-    assert left >= {"leaderboard.csv", "best.yaml", "search.json", "metrics.json", "environment.json", "data.json", "splits.csv", "pipeline.yaml"}
+    assert left >= {
+        "leaderboard.csv",
+        "best.yaml",
+        "search.json",
+        "metrics.json",
+        "environment.json",
+        "data.json",
+        "splits.csv",
+        "pipeline.yaml",
+    }
     assert {f"plots/{name}.png" for name in ("best_so_far", "parallel_coordinates", "importance", "slices")} <= left
     assert len([name for name in left if name.startswith("logs/tensorboard/trial-") and "tfevents" in name]) == 8
 
@@ -77,9 +89,15 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
     best = board.iloc[0]
     by_epoch = json.loads(best["by_epoch"])
     assert len(by_epoch) == best["epochs"] == 2 and by_epoch[int(best["best_epoch"]) - 1] == best["val_accuracy"]
-    assert [facts["number"] for facts in seen.trials] == list(range(1, 9)) and seen.trials[-1]["best"] == best["val_accuracy"]
-    assert {path.parent.name for path in search.folder.glob("trials/*/model.keras")} == {f"{number:04d}" for number in board["trial"][:2]}
-    assert {path.name for path in search.folder.glob("trials/*/checkpoints")} <= {"checkpoints"} and len(list(search.folder.glob("trials/*/checkpoints"))) == 2
+    assert [facts["number"] for facts in seen.trials] == list(range(1, 9)) and seen.trials[-1]["best"] == best[
+        "val_accuracy"
+    ]
+    assert {path.parent.name for path in search.folder.glob("trials/*/model.keras")} == {
+        f"{number:04d}" for number in board["trial"][:2]
+    }
+    assert {path.name for path in search.folder.glob("trials/*/checkpoints")} <= {"checkpoints"} and len(
+        list(search.folder.glob("trials/*/checkpoints"))
+    ) == 2
 
     metrics = search.metrics
     assert metrics["search"]["score"] == best["val_accuracy"] == pytest.approx(metrics["best_trial"]["accuracy"])
@@ -90,7 +108,11 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
     assert metrics["test"]["accuracy"]["min"] == min(tests) and metrics["test"]["accuracy"]["max"] == max(tests)
     kept = lambda run: min(csv.DictReader((run.folder / "history.csv").open()), key=lambda row: float(row["val_loss"]))
     assert float(kept(runs[0])["val_accuracy"]) == best["val_accuracy"]  # seed 0 is that of the trials
-    assert (runs[0].folder / "splits.csv").read_text() == (runs[1].folder / "splits.csv").read_text() == (search.folder / "splits.csv").read_text()
+    assert (
+        (runs[0].folder / "splits.csv").read_text()
+        == (runs[1].folder / "splits.csv").read_text()
+        == (search.folder / "splits.csv").read_text()
+    )
 
     result = tfpipe("run", search.best, "--name", "best")
     assert result.code == 0, result.err
@@ -111,7 +133,10 @@ def test_the_test_set_plays_no_part_in_the_search(tmp_path, digits):
     labels = np.where(digits["split"] == "test", rng.permutation(digits["y"]), digits["y"])
     np.savez(scrambled, **{**digits, "y": labels})
     np.savez(tmp_path / "same.npz", **digits)
-    boards = [table(tune(data__path=str(tmp_path / name), search__trials=2, train__epochs=2)) for name in ("same.npz", "scrambled.npz")]
+    boards = [
+        table(tune(data__path=str(tmp_path / name), search__trials=2, train__epochs=2))
+        for name in ("same.npz", "scrambled.npz")
+    ]
     assert boards[0] == boards[1]
 
 
@@ -140,9 +165,16 @@ def test_hyperband_goes_on_from_checkpoints_and_ends_like_an_uninterrupted_run()
     trials = json.loads((search.folder / "search.json").read_text())["trials"]
     child = next(trial for trial in trials if trial["proposal"]["parent"] is not None)
     parent = next(trial for trial in trials if trial["proposal"]["identity"] == child["proposal"]["parent"])
-    assert child["series"][: parent["epochs"]] == parent["series"] and child["spent"] == child["epochs"] - parent["epochs"] > 0
+    assert (
+        child["series"][: parent["epochs"]] == parent["series"]
+        and child["spent"] == child["epochs"] - parent["epochs"] > 0
+    )
     values = {path: child["values"][path] for path in SMALL["search.space"]}
-    alone = tfpipelines.run("image-cls", {**{key: value for key, value in SMALL.items() if not key.startswith("search")}, **values}, observer=Observer())
+    alone = tfpipelines.run(
+        "image-cls",
+        {**{key: value for key, value in SMALL.items() if not key.startswith("search")}, **values},
+        observer=Observer(),
+    )
     rows = list(csv.DictReader((alone.folder / "history.csv").open()))
     assert [float(row["val_accuracy"]) for row in rows][: child["epochs"]] == child["series"]
 
@@ -150,22 +182,37 @@ def test_hyperband_goes_on_from_checkpoints_and_ends_like_an_uninterrupted_run()
 @pytest.mark.slow
 def test_the_median_rule_prunes_hopeless_trials():
     space = {"train.learning_rate": [1e-7, 2e-7, 3e-7, 4e-7, 1e-3, 2e-3, 3e-3, 4e-3]}
-    search = tune(search__space=space, search__trials=8, search__pruning_trials=2, search__pruning_epochs=2, train__epochs=4)
+    search = tune(
+        search__space=space, search__trials=8, search__pruning_trials=2, search__pruning_epochs=2, train__epochs=4
+    )
     trials = json.loads((search.folder / "search.json").read_text())["trials"]
     pruned = [trial for trial in trials if trial["status"] == "pruned"]
     assert pruned and not trials[0]["limits"]
     for trial in trials:
-        worse = [epoch for epoch in range(2, 4) if epoch <= len(trial["limits"]) and max(trial["series"][:epoch]) < trial["limits"][epoch - 1]]
+        worse = [
+            epoch
+            for epoch in range(2, 4)
+            if epoch <= len(trial["limits"]) and max(trial["series"][:epoch]) < trial["limits"][epoch - 1]
+        ]
         assert trial["epochs"] == (worse[0] if worse else 4) and trial["status"] == ("pruned" if worse else "completed")
     assert all("worse than the median" in trial["reason"] for trial in pruned)
 
 
 def test_budgets_end_a_search_with_the_best_so_far():
     by_epochs = tune(search__epochs=5)
-    assert by_epochs.metrics["search"]["epochs"] == 5 and list(by_epochs.leaderboard.sort_values("trial")["epochs"]) == [3, 2]
-    assert by_epochs.metrics["search"]["ended_by"] == "search.epochs=5" and by_epochs.leaderboard["status"].tolist().count("cut") == 1
+    assert by_epochs.metrics["search"]["epochs"] == 5 and list(
+        by_epochs.leaderboard.sort_values("trial")["epochs"]
+    ) == [3, 2]
+    assert (
+        by_epochs.metrics["search"]["ended_by"] == "search.epochs=5"
+        and by_epochs.leaderboard["status"].tolist().count("cut") == 1
+    )
     by_disk = tune(search__disk=200_000, search__keep=1)
-    assert 1 <= len(by_disk.leaderboard) < 4 and by_disk.best.is_file() and "search.disk" in by_disk.metrics["search"]["ended_by"]
+    assert (
+        1 <= len(by_disk.leaderboard) < 4
+        and by_disk.best.is_file()
+        and "search.disk" in by_disk.metrics["search"]["ended_by"]
+    )
     by_time = tune(search__time=6, train__epochs=200, search__pruning="none")
     assert by_time.metrics["time"]["search"] < 20 and "search.time" in by_time.metrics["search"]["ended_by"]
     assert set(by_time.leaderboard["status"]) <= {"cut", "completed"} and by_time.best.is_file()
@@ -177,7 +224,11 @@ def test_two_workers_share_the_trials():
         most = 0
 
         def trial_epoch(self, number, epoch, epochs, value):
-            state = [trial for trial in json.loads((self.folder / "search.json").read_text())["trials"] if trial["status"] == "running"]
+            state = [
+                trial
+                for trial in json.loads((self.folder / "search.json").read_text())["trials"]
+                if trial["status"] == "running"
+            ]
             self.most = max(self.most, len(state))
 
         def started(self, folder, pipeline):
@@ -185,11 +236,20 @@ def test_two_workers_share_the_trials():
 
     seen = Together()
     search = tune(seen, workers=2)
-    assert seen.most == 2 and sorted(search.leaderboard["trial"]) == [1, 2, 3, 4] and set(search.leaderboard["status"]) == {"completed"}
+    assert (
+        seen.most == 2
+        and sorted(search.leaderboard["trial"]) == [1, 2, 3, 4]
+        and set(search.leaderboard["status"]) == {"completed"}
+    )
 
 
 def test_a_grid_ends_by_itself_and_lists_are_values():
-    search = tune(search__algorithm="grid", search__trials=50, search__space={"model.units": [[8], [16, 16]], "train.clip_norm": [None, 1.0]}, train__epochs=1)
+    search = tune(
+        search__algorithm="grid",
+        search__trials=50,
+        search__space={"model.units": [[8], [16, 16]], "train.clip_norm": [None, 1.0]},
+        train__epochs=1,
+    )
     assert search.metrics["search"]["ended_by"] == "no further combination of values"
     values = {(row["model.units"], str(row["train.clip_norm"])) for row in search.leaderboard.to_dict("records")}
     assert len(values) == 4
@@ -231,7 +291,13 @@ def test_a_cross_validated_pipeline_is_searched_on_its_first_fold(tmp_path, digi
 
     first = digits["split"] == "train"
     np.savez(tmp_path / "plain.npz", x=digits["x"][first][:400], y=digits["y"][first][:400])
-    search = tune(data__path=str(tmp_path / "plain.npz"), data__folds=4, data__limit=None, search__trials=1, search__final_seeds=[0])
+    search = tune(
+        data__path=str(tmp_path / "plain.npz"),
+        data__folds=4,
+        data__limit=None,
+        search__trials=1,
+        search__final_seeds=[0],
+    )
     run = search.runs[0]
     assert "folds" not in run.metrics and 0 < run.metrics["test"]["accuracy"] <= 1
     splits = pd.read_csv(run.folder / "splits.csv")
@@ -241,11 +307,22 @@ def test_a_cross_validated_pipeline_is_searched_on_its_first_fold(tmp_path, digi
 
 def test_data_without_a_validation_part_are_refused():
     with pytest.raises(ConfigError, match="needs a validation part"):
-        tune(data__validation=0, data__path=str(write_rows(200)), pipeline="text-cls", model__name="bow", search__space={"train.learning_rate": [1e-3]})
+        tune(
+            data__validation=0,
+            data__path=str(write_rows(200)),
+            pipeline="text-cls",
+            model__name="bow",
+            search__space={"train.learning_rate": [1e-3]},
+        )
 
 
 def write_rows(count):
-    rows = pd.DataFrame({"text": [f"{'good' if number % 2 else 'bad'} word{number % 7}" for number in range(count)], "label": ["pos" if number % 2 else "neg" for number in range(count)]})
+    rows = pd.DataFrame(
+        {
+            "text": [f"{'good' if number % 2 else 'bad'} word{number % 7}" for number in range(count)],
+            "label": ["pos" if number % 2 else "neg" for number in range(count)],
+        }
+    )
     rows["split"] = ["test" if number % 5 == 0 else "train" for number in range(count)]
     rows.to_csv("rows.csv", index=False)
     return os.path.abspath("rows.csv")
@@ -254,11 +331,20 @@ def write_rows(count):
 @pytest.mark.slow
 def test_a_script_without_a_main_guard_may_tune(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(f"""
+    script.write_text(
+        textwrap.dedent(f"""
         import tfpipelines
         print("begun")
-        search = tfpipelines.tune("image-cls", {{**{SMALL!r}, "search.trials": 1, "train.epochs": 1}}, observer=tfpipelines.Observer())
+        overrides = {{**{SMALL!r}, "search.trials": 1, "train.epochs": 1}}
+        search = tfpipelines.tune("image-cls", overrides, observer=tfpipelines.Observer())
         print(search.leaderboard["status"].tolist())
-    """))
-    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    """)
+    )
+    result = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
     assert result.stdout.splitlines() == ["begun", "['completed']"]

@@ -1,4 +1,6 @@
-"""FAULTS 28 to 31: trials that fail, workers that die, a supervisor that dies, searches that are not the same any more."""
+"""FAULTS 28 to 31: trials that fail, workers that die, a supervisor that dies, searches that are not the same any
+more.
+"""
 
 import json
 import multiprocessing
@@ -23,7 +25,12 @@ _TOO_HIGH = 1e30  # a learning rate
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on():
     seen = Seen()
-    search = tune(seen, search__space={"train.learning_rate": [1e-3, _TOO_HIGH], "train.optimizer": ["sgd"]}, search__algorithm="grid", search__start=False)
+    search = tune(
+        seen,
+        search__space={"train.learning_rate": [1e-3, _TOO_HIGH], "train.optimizer": ["sgd"]},
+        search__algorithm="grid",
+        search__start=False,
+    )
     board = search.leaderboard
     assert list(board["status"]) == ["completed", "failed"] and board["train.learning_rate"][1] == _TOO_HIGH
     assert "diverged" in board["reason"][1] and np.isnan(board["val_accuracy"][1]) and np.isnan(board["rank"][1])
@@ -41,9 +48,25 @@ def test_a_combination_that_is_no_pipeline_costs_one_trial():
 
 
 def test_the_same_error_in_the_first_three_trials_ends_the_search(tfpipe):
-    words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in SMALL.items() if key != "search.space"]
-    result = tfpipe("tune", "image-cls", *words, "search.space={train.warmup_epochs: [4, 5, 6, 7]}", "search.algorithm=grid", "--name", "hopeless")
-    assert result.code == 5 and "The first 3 trials failed in the same way" in result.err and "is longer than the run" in result.err
+    words = [
+        f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}"
+        for key, value in SMALL.items()
+        if key != "search.space"
+    ]
+    result = tfpipe(
+        "tune",
+        "image-cls",
+        *words,
+        "search.space={train.warmup_epochs: [4, 5, 6, 7]}",
+        "search.algorithm=grid",
+        "--name",
+        "hopeless",
+    )
+    assert (
+        result.code == 5
+        and "The first 3 trials failed in the same way" in result.err
+        and "is longer than the run" in result.err
+    )
     search = tfpipelines.load("runs/hopeless")
     assert search.status["state"] == "failed" and len(search.leaderboard) == 3
     assert not search.best.exists() and not (search.folder / "final").exists()
@@ -82,13 +105,21 @@ def test_the_trial_of_a_worker_that_dies_is_tried_again_and_the_result_is_the_sa
 def test_a_trial_whose_worker_dies_twice_has_failed():
     search = tune(Murderer(1, times=2), search__trials=2)
     board = search.leaderboard.sort_values("trial")
-    assert list(board["status"]) == ["failed", "completed"] and "its worker died 2 times: killed by signal 9" in board["reason"].iloc[0]
+    assert (
+        list(board["status"]) == ["failed", "completed"]
+        and "its worker died 2 times: killed by signal 9" in board["reason"].iloc[0]
+    )
 
 
 @pytest.fixture
 def running(start):
-    """Starts a search in a process of its own; returns it and its folder once a trial has ended and another has begun an epoch."""
-    words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in {**SMALL, "train.epochs": 6, "search.trials": 3}.items()]
+    """Starts a search in a process of its own; returns it and its folder once a trial has ended and another has
+    begun an epoch.
+    """
+    words = [
+        f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}"
+        for key, value in {**SMALL, "train.epochs": 6, "search.trials": 3}.items()
+    ]
     process = start("tune", "image-cls", *words, "--name", "search")
     until = time.monotonic() + 120
     folder = os.path.abspath("runs/search")
@@ -146,7 +177,11 @@ def test_a_search_that_is_not_the_same_any_more_does_not_go_on(tfpipe):
 
     for before, after, line in (
         ("min: 0.0001", "min: 0.001", "search.space.train.learning_rate.min: 0.0001 -> 0.001"),
-        ("metric: val_accuracy, direction: max", "metric: val_loss, direction: min", "search.objective.metric: val_accuracy -> val_loss"),
+        (
+            "metric: val_accuracy, direction: max",
+            "metric: val_loss, direction: min",
+            "search.objective.metric: val_accuracy -> val_loss",
+        ),
     ):
         result = resumed_with("pipeline.yaml", before, after)
         assert result.code == 2 and line in result.err and "tfpipe tune runs/stopped/pipeline.yaml" in result.err
@@ -162,7 +197,12 @@ def test_a_search_whose_data_have_changed_does_not_go_on(photos, tfpipe):
     stopped(data__path=str(photos), data__limit=None, train__batch_size=4)
     next(photos.glob("one/*.png")).unlink()
     result = tfpipe("resume", "runs/stopped")
-    assert result.code == 2 and "The data are not those that" in result.err and "was: " in result.err and "tfpipe tune" in result.err
+    assert (
+        result.code == 2
+        and "The data are not those that" in result.err
+        and "was: " in result.err
+        and "tfpipe tune" in result.err
+    )
 
 
 def test_an_objective_that_is_not_measured_names_those_that_are():
@@ -193,7 +233,13 @@ try:
 except tfpipelines.ResourceError as error:
     print("told:", error.cause)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tfpipelines.config.packaged("samples").parent)}, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tfpipelines.config.packaged("samples").parent)},
+        check=False,
+    )
     assert "told: The disk is full" in result.stdout, result.stderr
     resumed = tfpipelines.resume("runs/full", observer=Observer())
     assert set(resumed.leaderboard["status"]) == {"completed"} and len(resumed.leaderboard) == 3
@@ -216,12 +262,18 @@ def test_workers_that_die_while_they_prepare_end_the_search(monkeypatch):
 
 def test_a_search_without_a_best_says_so_again_when_it_is_resumed(tfpipe):
     with pytest.raises(SearchError, match="there is no best"):
-        tune(name="none", search__trials=1, search__space={"train.learning_rate": [_TOO_HIGH], "train.optimizer": ["sgd"]})
+        tune(
+            name="none",
+            search__trials=1,
+            search__space={"train.learning_rate": [_TOO_HIGH], "train.optimizer": ["sgd"]},
+        )
     result = tfpipe("resume", "runs/none")
     assert result.code == 5 and "there is no best" in result.err
 
 
-@pytest.mark.parametrize("seconds", [1.0, pytest.param(4.0, marks=pytest.mark.slow), pytest.param(8.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seconds", [1.0, pytest.param(4.0, marks=pytest.mark.slow), pytest.param(8.0, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds, start):
     words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in SMALL.items()]
     process = start("tune", "image-cls", *words, "--name", "search", start_new_session=True)
@@ -237,7 +289,16 @@ def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds,
 @pytest.mark.slow
 def test_data_that_change_before_the_final_runs_are_noticed(photos, tfpipe):
     with pytest.raises(Interrupted):
-        tune(Stop(), name="stopped", data__path=str(photos), data__limit=None, train__batch_size=4, train__epochs=1, search__trials=1, search__final_seeds=[0])
+        tune(
+            Stop(),
+            name="stopped",
+            data__path=str(photos),
+            data__limit=None,
+            train__batch_size=4,
+            train__epochs=1,
+            search__trials=1,
+            search__final_seeds=[0],
+        )
     next(photos.glob("one/*.png")).unlink()
     result = tfpipe("resume", "runs/stopped")
     assert result.code == 2 and "The data are not those that" in result.err
@@ -260,7 +321,13 @@ def test_ctrl_c_in_a_final_run_is_resumed():
 
 @pytest.mark.slow
 def test_hyperband_goes_on_from_a_parent_that_has_stopped_early():
-    search = tune(search__algorithm="hyperband", search__trials=10, train__epochs=4, train__early_stopping=1, search__space={"train.learning_rate": {"min": 0.05, "max": 0.5, "scale": "log"}})
+    search = tune(
+        search__algorithm="hyperband",
+        search__trials=10,
+        train__epochs=4,
+        train__early_stopping=1,
+        search__space={"train.learning_rate": {"min": 0.05, "max": 0.5, "scale": "log"}},
+    )
     trials = json.loads((search.folder / "search.json").read_text())["trials"]
     assert any(trial["proposal"]["parent"] for trial in trials)
     assert all(trial["score"] is not None and trial["spent"] >= 0 for trial in trials if trial["status"] == "completed")

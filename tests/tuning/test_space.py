@@ -10,7 +10,11 @@ from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tuning import Plan
 from tfpipelines.tuning.space import Space, field_values
 
-SPACE = "search.space={model.depth: {values: [14, 8], when: {model.name: resnet}}, model.name: [cnn, resnet], train.learning_rate: {min: 1e-4, max: 1e-2, scale: log}, train.batch_size: {min: 8, max: 32, step: 8}, train.clip_norm: [null, 1.0], data.augment.flip: [none, horizontal]}"
+SPACE = (
+    "search.space={model.depth: {values: [14, 8], when: {model.name: resnet}}, model.name: [cnn, resnet], "
+    "train.learning_rate: {min: 1e-4, max: 1e-2, scale: log}, train.batch_size: {min: 8, max: 32, step: 8}, "
+    "train.clip_norm: [null, 1.0], data.augment.flip: [none, horizontal]}"
+)
 
 
 def plan(*overrides, pipeline="image-cls"):
@@ -23,7 +27,13 @@ def space(*overrides):
 
 def test_values_survive_encoding_and_inactive_ones_are_left_out():
     searched = space(SPACE)
-    cnn = {"model.name": "cnn", "train.learning_rate": 1e-3, "train.batch_size": 16, "train.clip_norm": None, "data.augment.flip": "none"}
+    cnn = {
+        "model.name": "cnn",
+        "train.learning_rate": 1e-3,
+        "train.batch_size": 16,
+        "train.clip_norm": None,
+        "data.augment.flip": "none",
+    }
     assert searched.decode(searched.encode(cnn)) == cnn
     resnet = {**cnn, "model.name": "resnet", "model.depth": 14}
     assert searched.decode(searched.encode(resnet)) == resnet
@@ -60,13 +70,20 @@ def test_a_field_that_is_a_number_for_one_network_and_a_list_for_another_may_be_
     text = Plan.of("text-cls", changes, SCHEMAS)
     searched = Space(text.pipeline.search.space)
     assert searched.dimensions["model.units"].whole and searched.choices("model.embedding") == [16, 32]
-    assert config.with_values(text.content, {"model.units": 9, "model.embedding": 16}, SCHEMAS, "a trial").model.units == (9,)
-    image = Plan.of("image-cls", ["model.name=mlp", "search.space={model.units: {min: 4, max: 128, scale: log}}"], SCHEMAS)
+    assert config.with_values(
+        text.content, {"model.units": 9, "model.embedding": 16}, SCHEMAS, "a trial"
+    ).model.units == (9,)
+    image = Plan.of(
+        "image-cls", ["model.name=mlp", "search.space={model.units: {min: 4, max: 128, scale: log}}"], SCHEMAS
+    )
     assert config.with_values(image.content, {"model.units": 9}, SCHEMAS, "a trial").model.units == (9,)
 
 
 def test_a_condition_may_name_several_values():
-    dimension = plan("search.space={model.dropout: {min: 0, max: 0.5, when: {train.optimizer: [adam, sgd]}}, train.optimizer: [adamw, adam, sgd]}").pipeline.search.space["model.dropout"]
+    dimension = plan(
+        "search.space={model.dropout: {min: 0, max: 0.5, when: {train.optimizer: [adam, sgd]}}, "
+        "train.optimizer: [adamw, adam, sgd]}"
+    ).pipeline.search.space["model.dropout"]
     assert dimension.when == {"train.optimizer": ["adam", "sgd"]}
 
 
@@ -81,8 +98,16 @@ def test_a_field_that_is_given_is_not_searched():
 
 
 def test_overrides_reach_into_the_space():
-    changed = plan("search.space.train.learning_rate.max=0.1", "search.space.model.dropout={min: 0, max: 0.5}", "search.space.model.depth=null").pipeline.search.space
-    assert changed["train.learning_rate"].max == 0.1 and changed["model.dropout"].max == 0.5 and "model.depth" not in changed
+    changed = plan(
+        "search.space.train.learning_rate.max=0.1",
+        "search.space.model.dropout={min: 0, max: 0.5}",
+        "search.space.model.depth=null",
+    ).pipeline.search.space
+    assert (
+        changed["train.learning_rate"].max == 0.1
+        and changed["model.dropout"].max == 0.5
+        and "model.depth" not in changed
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,9 +115,24 @@ def test_overrides_reach_into_the_space():
     [
         (["search.space={}"], "nothing to search"),
         (["search.space={model.depth: [8, 14]}", "model.name=cnn"], "model.depth is no field of cnn"),
-        (["search.space={model.depth: [8, 14], model.name: [cnn, resnet]}"], "model.depth is no field of cnn.\nSay which network has it, as in when: {model.name: resnet}"),
-        (["search.space={model.dropout: {min: 0, max: 0.5, when: {train.learning_rate: 1}}, train.learning_rate: {min: 1e-3, max: 1, scale: log}}"], "which has no list of values"),
-        (["search.space={train.optimizer: {values: [adam], when: {train.schedule: cosine}}, train.schedule: {values: [cosine], when: {train.optimizer: adam}}}"], "depend on each other"),
+        (
+            ["search.space={model.depth: [8, 14], model.name: [cnn, resnet]}"],
+            "model.depth is no field of cnn.\nSay which network has it, as in when: {model.name: resnet}",
+        ),
+        (
+            [
+                "search.space={model.dropout: {min: 0, max: 0.5, when: {train.learning_rate: 1}}, "
+                "train.learning_rate: {min: 1e-3, max: 1, scale: log}}"
+            ],
+            "which has no list of values",
+        ),
+        (
+            [
+                "search.space={train.optimizer: {values: [adam], when: {train.schedule: cosine}}, "
+                "train.schedule: {values: [cosine], when: {train.optimizer: adam}}}"
+            ],
+            "depend on each other",
+        ),
         (["search.space={train.batch_size: {min: 8, max: 64, step: 0.5}}"], "takes whole numbers"),
         (["search.space={train.learning_rate: {min: 1e-3, max: 1, scale: log, step: 0.5}}"], "a factor, above 1"),
         (["search.space={train.optimizer: {min: 1, max: 2}}"], "train.optimizer cannot be 1"),
@@ -124,5 +164,11 @@ def test_budgets_have_units_and_objectives_a_direction():
 @pytest.mark.parametrize("name", config.pipeline_names())
 def test_every_pipeline_has_a_space_and_an_objective(name):
     pipeline = plan(pipeline=name).pipeline
-    assert len(pipeline.search.space) >= 3 and pipeline.search.objective.metric in ("val_accuracy", "val_loss", "val_kid")
-    assert Space(pipeline.search.space).encode(field_values(pipeline, pipeline.search.space)) is not None  # the first trial
+    assert len(pipeline.search.space) >= 3 and pipeline.search.objective.metric in (
+        "val_accuracy",
+        "val_loss",
+        "val_kid",
+    )
+    assert (
+        Space(pipeline.search.space).encode(field_values(pipeline, pipeline.search.space)) is not None
+    )  # the first trial

@@ -10,7 +10,11 @@ from tfpipelines.tuning.pool import visible_gpus
 def test_an_exhausted_memory_is_called_by_its_name():
     import tensorflow as tf
 
-    for error in (MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), RuntimeError("RESOURCE_EXHAUSTED: out of memory")):
+    for error in (
+        MemoryError(),
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
+        RuntimeError("RESOURCE_EXHAUSTED: out of memory"),
+    ):
         assert memory_cause(error) == "The device ran out of memory."
     assert memory_cause(ValueError("shapes")) == ""
 
@@ -18,7 +22,10 @@ def test_an_exhausted_memory_is_called_by_its_name():
 def test_rows_of_a_history_are_numbers_and_phases_are_names(tmp_path):
     assert history_rows(tmp_path) == []
     (tmp_path / "history.csv").write_text("epoch,phase,val_loss\n1,head,0.1\n2,backbone,\n")
-    assert history_rows(tmp_path) == [{"epoch": 1.0, "phase": "head", "val_loss": 0.1}, {"epoch": 2.0, "phase": "backbone"}]
+    assert history_rows(tmp_path) == [
+        {"epoch": 1.0, "phase": "head", "val_loss": 0.1},
+        {"epoch": 2.0, "phase": "backbone"},
+    ]
 
 
 def test_each_worker_sees_the_gpus_that_the_user_lets_it_see(monkeypatch):
@@ -28,6 +35,9 @@ def test_each_worker_sees_the_gpus_that_the_user_lets_it_see(monkeypatch):
     assert visible_gpus() == []
 
 
-@pytest.mark.parametrize(("scores", "direction", "expected"), [([0.9, 0.8, 0.7, 0.1], "max", [0.9, 0.8, 0.7, 0.45]), ([1.0, 2.0, 3.0, 1e9], "min", [1.0, 2.0, 3.0, 5.5])])
+@pytest.mark.parametrize(
+    ("scores", "direction", "expected"),
+    [([0.9, 0.8, 0.7, 0.1], "max", [0.9, 0.8, 0.7, 0.45]), ([1.0, 2.0, 3.0, 1e9], "min", [1.0, 2.0, 3.0, 5.5])],
+)
 def test_one_diverged_trial_does_not_hide_the_others(scores, direction, expected):
     assert list(clipped(scores, direction)) == pytest.approx(expected)

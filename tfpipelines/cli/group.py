@@ -18,7 +18,14 @@ def _print_completion(context, parameter, shell):
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tfpipe", message="%(prog)s %(version)s")
-@click.option("--completion", type=click.Choice(_SHELLS), expose_value=False, is_eager=True, callback=_print_completion, help="Print the completion script of a shell: eval \"$(tfpipe --completion bash)\".")
+@click.option(
+    "--completion",
+    type=click.Choice(_SHELLS),
+    expose_value=False,
+    is_eager=True,
+    callback=_print_completion,
+    help='Print the completion script of a shell: eval "$(tfpipe --completion bash)".',
+)
 def cli():
     """From a folder of data to a model you can trust and ship.
 
@@ -33,7 +40,8 @@ def cli():
 
     \b
     Exit codes: 0 done, 1 a bug, 2 usage or config, 3 data, 4 disk, memory or permissions, 5 diverged,
-    or an export or comparison that fails its test, 6 run folder in use, 7 model damaged or not trusted, 130 Ctrl-C, 143 SIGTERM.
+    or an export or comparison that fails its test, 6 run folder in use, 7 model damaged or not trusted, 130 Ctrl-C, 143
+    SIGTERM.
     """
 
 
@@ -51,4 +59,6 @@ def mention_unfinished(terminal, loaded) -> None:
     """Says so where a run's model is not its last word."""
     state = loaded.status.get("state")
     if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
-        terminal.note(f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on")
+        terminal.note(
+            f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on"
+        )

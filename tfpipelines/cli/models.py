@@ -12,7 +12,11 @@ from .group import cli, mention_unfinished, overrides_argument
 @click.argument("run")
 @click.argument("path")
 @overrides_argument
-@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), help="Which part of data that have splits; default: test, else all.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test", "all"]),
+    help="Which part of data that have splits; default: test, else all.",
+)
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
 def evaluate(terminal, run, path, overrides, split, out):
     """Measure a run's model on new labelled data."""
@@ -35,7 +39,12 @@ def evaluate(terminal, run, path, overrides, split, out):
 @click.argument("run")
 @click.argument("path")
 @overrides_argument
-@click.option("--false-alarm-rate", type=float, metavar="RATE", help="Share of normal samples that are to give an alarm; default: as before.")
+@click.option(
+    "--false-alarm-rate",
+    type=float,
+    metavar="RATE",
+    help="Share of normal samples that are to give an alarm; default: as before.",
+)
 def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     """Fit an anomaly detector's threshold to new normal data, without training."""
     from .. import reporting
@@ -51,17 +60,36 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate):
         terminal.messages.print(line)
     if terminal.results:
         before = result["before"]
-        click.echo(result["sentence"] + (f"\nbefore: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}" if before else ""))
+        click.echo(
+            result["sentence"]
+            + (f"\nbefore: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}" if before else "")
+        )
     return result
 
 
 @command(cli)
 @click.argument("run")
 @click.argument("inputs", nargs=-1, metavar="PATH...")
-@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to predict, for text tasks; may be given several times.")
-@click.option("--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout.")
-@click.option("--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Inputs that go through the model at once.")
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="TEXT",
+    help="A text to predict, for text tasks; may be given several times.",
+)
+@click.option(
+    "--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout."
+)
+@click.option(
+    "--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html."
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="Inputs that go through the model at once.",
+)
 def predict(terminal, run, inputs, texts, out, explain, batch_size):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
 
@@ -76,7 +104,9 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
 
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
     inputs = [word for word in inputs if word not in overrides]
-    entries = [entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])]
+    entries = [
+        entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])
+    ]
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
     loaded = open_run(run)
@@ -85,7 +115,11 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
     records = to_records(table)
     if out:
-        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if Path(out).suffix.lower() == ".json" else to_csv(table)
+        text = (
+            json.dumps(records, indent=1, ensure_ascii=False) + "\n"
+            if Path(out).suffix.lower() == ".json"
+            else to_csv(table)
+        )
         atomic_write(Path(out), text)
         if explain:
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
@@ -93,7 +127,11 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
         click.echo(to_csv(table), nl=False)
     bad = [row for row in records if row.get("error")]
     if bad:
-        error = DataError(f"{len(bad)} of {len(records)} inputs could not be read.", "The others are predicted." if len(bad) < len(records) else "", [f"{row['item']}: {row['error']}" for row in bad[:10]])
+        error = DataError(
+            f"{len(bad)} of {len(records)} inputs could not be read.",
+            "The others are predicted." if len(bad) < len(records) else "",
+            [f"{row['item']}: {row['error']}" for row in bad[:10]],
+        )
         error.result = records
         raise error
     return records
@@ -102,9 +140,25 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
 @command(cli)
 @click.argument("run")
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images to draw.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise: the same seed gives the same images.")
-@click.option("--class", "label", metavar="NAME", help="Draw images of this class alone; default: all, as frequent as in training.")
-@click.option("--truncation", type=float, metavar="LIMIT", help="Keep the noise within +-LIMIT: below about 1 images get more alike and often better.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the noise: the same seed gives the same images.",
+)
+@click.option(
+    "--class",
+    "label",
+    metavar="NAME",
+    help="Draw images of this class alone; default: all, as frequent as in training.",
+)
+@click.option(
+    "--truncation",
+    type=float,
+    metavar="LIMIT",
+    help="Keep the noise within +-LIMIT: below about 1 images get more alike and often better.",
+)
 @click.option("--out", metavar="DIR", help="Write a PNG file for each image there, and samples.csv.")
 @click.option("--grid", metavar="FILE", help="Write all images as one PNG picture.")
 def generate(terminal, run, count, seed, label, truncation, out, grid):

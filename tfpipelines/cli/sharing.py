@@ -9,16 +9,35 @@ from .group import cli, mention_unfinished, overrides_argument
 @command(cli)
 @click.argument("run")
 @overrides_argument
-@click.option("--format", "format_", type=click.Choice(["saved_model", "litert", "onnx"]), default="saved_model", show_default=True, help="What it is to run in: TensorFlow Serving, LiteRT, or ONNX Runtime.")
-@click.option("--quantize", type=click.Choice(["int8", "float16"]), help="Smaller numbers, with litert: whole ones, or those of half size.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["saved_model", "litert", "onnx"]),
+    default="saved_model",
+    show_default=True,
+    help="What it is to run in: TensorFlow Serving, LiteRT, or ONNX Runtime.",
+)
+@click.option(
+    "--quantize",
+    type=click.Choice(["int8", "float16"]),
+    help="Smaller numbers, with litert: whole ones, or those of half size.",
+)
 @click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
-@click.option("--samples", type=click.IntRange(min=1), default=500, show_default=True, help="Held-out samples to replay.")
-@click.option("--tolerance", type=click.FloatRange(min=0), metavar="X", help="Largest difference allowed; default: 1e-4. With --quantize the loss of accuracy; default: 0.02, or 0.01 with float16.")
+@click.option(
+    "--samples", type=click.IntRange(min=1), default=500, show_default=True, help="Held-out samples to replay."
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="Largest difference allowed; default: 1e-4. With --quantize the loss of accuracy; default: 0.02, or "
+    "0.01 with float16.",
+)
 def export(terminal, run, overrides, format_, quantize, out, samples, tolerance):
     """Write a run's model for others to run, proven by its own held-out samples.
 
-    They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind and
-    the exit code is 5. data.path=PLACE says where the run's data are now.
+    They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
+    and the exit code is 5. data.path=PLACE says where the run's data are now.
     """
     from .. import exporting
     from ..printing import print_export
@@ -27,7 +46,16 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
     loaded = open_run(run)
     mention_unfinished(terminal, loaded)
     terminal.send_chatter_aside()
-    exported = exporting.export(loaded, format_, quantize, out=out, samples=samples, tolerance=tolerance, overrides=overrides, note=terminal.messages.print)
+    exported = exporting.export(
+        loaded,
+        format_,
+        quantize,
+        out=out,
+        samples=samples,
+        tolerance=tolerance,
+        overrides=overrides,
+        note=terminal.messages.print,
+    )
     if terminal.results:
         print_export(exported.folder, exported.manifest)
     return {"folder": str(exported.folder), **exported.manifest}
@@ -35,10 +63,20 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
 
 @command(cli)
 @click.argument("run")
-@click.option("--out", metavar="FILE", help="Write the page there, and no model card; default: report.html and README.md in the run folder.")
-@click.option("--loss-surface", is_flag=True, help="First measure the loss around the trained weights; the picture becomes part of the page.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="Write the page there, and no model card; default: report.html and README.md in the run folder.",
+)
+@click.option(
+    "--loss-surface",
+    is_flag=True,
+    help="First measure the loss around the trained weights; the picture becomes part of the page.",
+)
 @click.option("--surface-points", type=int, metavar="N", help="Of each of its two directions, odd; default: 21.")
-@click.option("--surface-samples", type=int, metavar="N", help="Training samples that its loss is the mean of; default: 512.")
+@click.option(
+    "--surface-samples", type=int, metavar="N", help="Training samples that its loss is the mean of; default: 512."
+)
 def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     """Write a run or search as one HTML page that needs nothing beside it, and its model card.
 
@@ -53,8 +91,17 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
         from .. import surfaces
 
         terminal.send_chatter_aside()
-        asked = {name: value for name, value in (("points", surface_points), ("samples", surface_samples)) if value is not None}
-        surfaces.loss_surface(run, **asked, progress=lambda done, total: terminal.bar("loss surface", done, total, "points"), note=terminal.note)
+        asked = {
+            name: value
+            for name, value in (("points", surface_points), ("samples", surface_samples))
+            if value is not None
+        }
+        surfaces.loss_surface(
+            run,
+            **asked,
+            progress=lambda done, total: terminal.bar("loss surface", done, total, "points"),
+            note=terminal.note,
+        )
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
@@ -64,12 +111,21 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
             click.echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
         click.echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
     advice = [{"code": entry.code, "text": entry.text, "command": entry.command} for entry in written.advice]
-    return {"page": str(written.page), "card": str(written.card) if written.card else None, "bytes": written.page.stat().st_size, "summary": written.summary, "advice": advice, "notes": written.notes}
+    return {
+        "page": str(written.page),
+        "card": str(written.card) if written.card else None,
+        "bytes": written.page.stat().st_size,
+        "summary": written.summary,
+        "advice": advice,
+        "notes": written.notes,
+    }
 
 
 @command(cli)
 @click.argument("runs", nargs=-1, metavar="RUN RUN...")
-@click.option("--fail-if-worse", metavar="METRIC", help="Exit with 5 if a run is worse than the first one in this test metric.")
+@click.option(
+    "--fail-if-worse", metavar="METRIC", help="Exit with 5 if a run is worse than the first one in this test metric."
+)
 @click.option("--tolerance", type=float, metavar="X", help="By how much it may be worse; default: 0.")
 @click.option("--html", metavar="FILE", help="Also write the comparison as a page that needs no network.")
 def compare(terminal, runs, fail_if_worse, tolerance, html):

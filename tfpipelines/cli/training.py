@@ -11,7 +11,9 @@ def _running(function):
     for option in (
         click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run."),
         click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>."),
-        click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in."),
+        click.option(
+            "--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in."
+        ),
     ):
         function = option(function)
     return function
@@ -46,13 +48,20 @@ def finetune(terminal, pipeline, overrides, out, name, start, backbone):
 @command(cli)
 @click.argument("pipeline", default="image-cls", shell_complete=complete_pipelines)
 @overrides_argument
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trials at a time, each in a process of its own.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Trials at a time, each in a process of its own.",
+)
 @click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
 @click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
 def tune(terminal, pipeline, overrides, workers, out, name):
     """Search for better values of a pipeline's fields (of image-cls unless another is named).
 
-    What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not searched.
+    What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not
+    searched.
     """
     from .. import api
 

@@ -27,23 +27,29 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
 
     Returns:
         `runs`: for each `name`, `folder`, `pipeline`, `task`, `seconds` (training, epoch, total), `model_bytes`.
-        `differences`: {pipeline, data, versions: [{`field`, `values` (one for each run)}]}, of what is not the same in all.
-        `metrics`: {validation, test: {metric: for each run {`value`, `interval` or `spread`} or None}}, from metrics.json.
+        `differences`: {pipeline, data, versions: [{`field`, `values` (one for each run)}]}, of what is not the same in
+            all.
+        `metrics`: {validation, test: {metric: for each run {`value`, `interval` or `spread`} or None}}, from
+            metrics.json.
         `rows`: test rows, None for generators, which have none; `resamples`.
-        `tests`: for each other run `run` (its place in `runs`, from 0), `mcnemar` (McNemar 1947; see `paired.mcnemar`) and `figures`,
-        {metric: `first`, `second`, `difference` (second - first), `interval` (95%), `p`} by a paired bootstrap (Efron & Tibshirani
-        1993); with more than two runs also `p_corrected` (Holm 1979).
+        `tests`: for each other run `run` (its place in `runs`, from 0), `mcnemar` (McNemar 1947; see `paired.mcnemar`)
+            and `figures`,
+        {metric: `first`, `second`, `difference` (second - first), `interval` (95%), `p`} by a paired bootstrap (Efron &
+        Tibshirani 1993); with more than two runs also `p_corrected` (Holm 1979).
         `worse`: with `fail_if_worse`, sentences on runs that are worse.
         `about`: what to know of all this, sentences.
 
     Raises:
-        ConfigError: for fewer than two runs; if one is no run, is a search, is not done or has no test part; if they were not
-            tested on the same rows; for an unknown metric.
+        ConfigError: for fewer than two runs; if one is no run, is a search, is not done or has no test part; if they
+            were not tested on the same rows; for an unknown metric.
         ArtifactError: if a file of a run is missing, damaged or edited.
         WorseError: as `fail_if_worse` says; its `result` is what would have been returned.
     """
     if len(runs) < 2:
-        raise ConfigError(f"There {'is one run' if runs else 'are no runs'} to compare.", "Name two run folders or more: tfpipe compare RUN RUN.")
+        raise ConfigError(
+            f"There {'is one run' if runs else 'are no runs'} to compare.",
+            "Name two run folders or more: tfpipe compare RUN RUN.",
+        )
     if not tolerance >= 0:
         raise ConfigError(f"tolerance: got {tolerance:g}; allowed: 0 or more.")
     sides = open_sides(list(runs))
@@ -57,7 +63,11 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         "resamples": 0,
         "tests": [],
     }
-    about += [f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it" for side in sides[1:] if _models(side) == _models(sides[0])]
+    about += [
+        f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it"
+        for side in sides[1:]
+        if _models(side) == _models(sides[0])
+    ]
     if sides[0].kind == GENERATOR:
         about += _about_generators(sides, len(rows[0].frame))
     else:
@@ -68,7 +78,13 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         result["worse"] = _worse(result, fail_if_worse, direction, tolerance)
     result["about"] = about
     if result.get("worse"):
-        error = WorseError(f"{len(result['worse'])} of {len(sides) - 1} runs compared {'is' if len(result['worse']) == 1 else 'are'} worse in {fail_if_worse} than {sides[0].name}, by more than {tolerance:g}.", "Keep that one, or allow more with --tolerance.", result["worse"])
+        error = WorseError(
+            f"{len(result['worse'])} of {len(sides) - 1} runs compared "
+            f"{'is' if len(result['worse']) == 1 else 'are'} worse in {fail_if_worse} than {sides[0].name}, "
+            f"by more than {tolerance:g}.",
+            "Keep that one, or allow more with --tolerance.",
+            result["worse"],
+        )
         error.result = result
         raise error
     return result
@@ -76,16 +92,29 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
 
 def _models(side: Side) -> list[str]:
     """Hashes of the model files; [side's own name] where there are none."""
-    return [file_hash(folder / "model.keras") for folder in side.parts if (folder / "model.keras").is_file()] or [str(side.folder)]
+    return [file_hash(folder / "model.keras") for folder in side.parts if (folder / "model.keras").is_file()] or [
+        str(side.folder)
+    ]
 
 
 def _direction(metric: str, sides: list[Side]) -> str:
-    common = [name for name in sides[0].metrics["test"] if all(isinstance(side.metrics["test"].get(name), (int, float)) for side in sides)]
+    common = [
+        name
+        for name in sides[0].metrics["test"]
+        if all(isinstance(side.metrics["test"].get(name), (int, float)) for side in sides)
+    ]
     there = [name for name in common if config.direction_of(name)]
     if metric not in common:
-        raise ConfigError(f"--fail-if-worse: the runs have no test metric {metric!r} in common.", f"There {'is' if len(there) == 1 else 'are'}: {', '.join(there)}." if there else "Compare runs with test metrics in common.")
+        raise ConfigError(
+            f"--fail-if-worse: the runs have no test metric {metric!r} in common.",
+            f"There {'is' if len(there) == 1 else 'are'}: {', '.join(there)}."
+            if there
+            else "Compare runs with test metrics in common.",
+        )
     if metric not in there:
-        raise ConfigError(f"--fail-if-worse: {metric} is neither good when high nor when low.", f"Name one of: {', '.join(there)}.")
+        raise ConfigError(
+            f"--fail-if-worse: {metric} is neither good when high nor when low.", f"Name one of: {', '.join(there)}."
+        )
     return config.direction_of(metric)
 
 
@@ -103,10 +132,25 @@ def _facts(side: Side) -> dict[str, Any]:
 
 
 def _differences(sides: list[Side]) -> dict[str, list[dict[str, Any]]]:
-    data = [{**{name: side.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")}, **({"folds": len(side.parts)} if side.crossed else {})} for side in sides]
-    surroundings = [{**side.environment.get("versions", {}), **{name: side.environment[name] for name in ("device",) if name in side.environment}} for side in sides]
+    data = [
+        {
+            **{name: side.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")},
+            **({"folds": len(side.parts)} if side.crossed else {}),
+        }
+        for side in sides
+    ]
+    surroundings = [
+        {
+            **side.environment.get("versions", {}),
+            **{name: side.environment[name] for name in ("device",) if name in side.environment},
+        }
+        for side in sides
+    ]
     contents = {"pipeline": [side.pipeline for side in sides], "data": data, "versions": surroundings}
-    return {part: [{"field": field, "values": values} for field, values in config.differing(some, missing="")] for part, some in contents.items()}
+    return {
+        part: [{"field": field, "values": values} for field, values in config.differing(some, missing="")]
+        for part, some in contents.items()
+    }
 
 
 def _figures(sides: list[Side], part: str) -> dict[str, list[dict[str, Any] | None]]:
@@ -132,14 +176,12 @@ def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
     draws, resamples = resampled(answers, RESAMPLES)
     tests = []
     for number, run in enumerate(answers[1:], 1):
-        tests.append({
-            "run": number,
-            "mcnemar": mcnemar(first.right[first.known], run.right[first.known]) if first.known.any() else None,
-            "figures": {
-                name: {"first": figures[0][name], "second": figures[number][name], "difference": figures[number][name] - figures[0][name], **difference(draws[0][name], draws[number][name])}
-                for name in figures[0] if name in figures[number]
-            },
-        })  # fmt: skip
+        both, differences = mcnemar(first.right[first.known], run.right[first.known]) if first.known.any() else None, {}
+        for name in (name for name in figures[0] if name in figures[number]):
+            one, two = figures[0][name], figures[number][name]
+            resampled_difference = difference(draws[0][name], draws[number][name])
+            differences[name] = {"first": one, "second": two, "difference": two - one, **resampled_difference}
+        tests.append({"run": number, "mcnemar": both, "figures": differences})
     if len(tests) > 1:
         for name in figures[0]:
             _correct([test["figures"][name] for test in tests if name in test["figures"]])
@@ -154,22 +196,38 @@ def _correct(entries: list[dict[str, Any]]) -> None:
 
 def _about_tests(sides: list[Side], rows: int, resamples: int) -> list[str]:
     about = [
-        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
+        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} "
+        "resamples of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's "
+        "exact test (1947)",
         "they tell these trained models apart, not their pipelines: another seed may move the figures as far",
     ]
     if len(sides) > 2:
-        about.append(f"each figure is compared {len(sides) - 1} times: its p-values are corrected for that by Holm (1979)")
+        about.append(
+            f"each figure is compared {len(sides) - 1} times: its p-values are corrected for that by Holm (1979)"
+        )
     if any(side.crossed for side in sides):
-        about.append("cross-validation: metrics are means over folds, tests are of the test rows of all folds pooled, so that their figures may be a little different")
+        about.append(
+            "cross-validation: metrics are means over folds, tests are of the test rows of all folds "
+            "pooled, so that their figures may be a little different"
+        )
     return about
 
 
 def _about_generators(sides: list[Side], rows: int) -> list[str]:
-    about = ["a generator has no test rows to pair: metrics stand side by side with their intervals, and there is no test of their differences"]
+    about = [
+        "a generator has no test rows to pair: metrics stand side by side with their intervals, and there "
+        "is no test of their differences"
+    ]
     if len({str(side.data.get("content_hash")) for side in sides}) > 1:
-        about.append("the features they are measured by are standardized by training images, and those are not the same: small differences say nothing")
+        about.append(
+            "the features they are measured by are standardized by training images, and those are not the "
+            "same: small differences say nothing"
+        )
     if rows > int(sides[0].pipeline["evaluation"]["samples"]) and len({side.pipeline["seed"] for side in sides}) > 1:
-        about.append(f"each seed has its own {sides[0].pipeline['evaluation']['samples']} of the {rows:,} test images to be measured against")
+        about.append(
+            f"each seed has its own {sides[0].pipeline['evaluation']['samples']} of the {rows:,} test "
+            "images to be measured against"
+        )
     return about
 
 
@@ -180,7 +238,10 @@ def _worse(result: dict[str, Any], metric: str, direction: str, tolerance: float
         lost = first - value if direction == "max" else value - first
         if lost > tolerance + 1e-12:  # of rounding
             said = _called(result, number, metric)
-            sentences.append(f"{result['runs'][number]['name']}: {metric} {value:.6g} against {first:.6g} of {result['runs'][0]['name']}; {said}")
+            sentences.append(
+                f"{result['runs'][number]['name']}: {metric} {value:.6g} against {first:.6g} of "
+                f"{result['runs'][0]['name']}; {said}"
+            )
     return sentences
 
 
@@ -191,6 +252,10 @@ def _called(result: dict[str, Any], number: int, metric: str) -> str:
         intervals = [result["metrics"]["test"][metric][place].get("interval") for place in (0, number)]
         if None in intervals:
             return "there is no paired test of it"
-        return "there is no paired test of it; the 95% intervals {} overlap".format("do not" if intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0] else "do")
+        return "there is no paired test of it; the 95% intervals {} overlap".format(
+            "do not" if intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0] else "do"
+        )
     p = figures[metric].get("p_corrected", figures[metric]["p"])
-    return f"the paired test calls that {'more than chance' if p < LEVEL else 'no more than chance may do'} (p = {p:.3g})"
+    return (
+        f"the paired test calls that {'more than chance' if p < LEVEL else 'no more than chance may do'} (p = {p:.3g})"
+    )

@@ -17,7 +17,9 @@ def require_file(path: str | Path) -> None:
     """
     path = Path(path)
     if path.is_dir() or not path.name or not path.parent.is_dir():
-        raise ConfigError(f"--html {path}: that is no file in a folder that exists.", "Name a file, such as compare.html.")
+        raise ConfigError(
+            f"--html {path}: that is no file in a folder that exists.", "Name a file, such as compare.html."
+        )
 
 
 def write_page(path: str | Path, result: dict[str, Any]) -> None:
@@ -27,5 +29,9 @@ def write_page(path: str | Path, result: dict[str, Any]) -> None:
         ResourceError: if it cannot be written.
     """
     names = [run["name"] for run in result["runs"]]
-    page = environment(Path(__file__).parent).get_template("comparison.html.j2").render(names=names, tables=tables_of(result, cut=False), about=result["about"], worse=result.get("worse", ()))
+    page = (
+        environment(Path(__file__).parent)
+        .get_template("comparison.html.j2")
+        .render(names=names, tables=tables_of(result, cut=False), about=result["about"], worse=result.get("worse", ()))
+    )
     atomic_write(Path(path), page)

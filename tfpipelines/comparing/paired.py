@@ -1,4 +1,7 @@
-"""Paired tests of runs on the same rows. No tests of means: what is measured twice on the same rows is compared row by row."""
+"""Paired tests of runs on the same rows.
+
+No tests of means: what is measured twice on the same rows is compared row by row.
+"""
 
 import numpy as np
 from scipy.stats import binomtest
@@ -18,16 +21,23 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
         first, second: which rows each has right, bool (rows,).
 
     Returns:
-        `both_right`, `only_first`, `only_second`, `both_wrong` (rows) and `p`, two-sided by the binomial distribution; 1 where
-        they are right in the same rows.
+        `both_right`, `only_first`, `only_second`, `both_wrong` (rows) and `p`, two-sided by the binomial distribution;
+        1 where they are right in the same rows.
     """
-    counts = {"both_right": first & second, "only_first": first & ~second, "only_second": ~first & second, "both_wrong": ~first & ~second}
+    counts = {
+        "both_right": first & second,
+        "only_first": first & ~second,
+        "only_second": ~first & second,
+        "both_wrong": ~first & ~second,
+    }
     table = {name: int(rows.sum()) for name, rows in counts.items()}
     apart = table["only_first"] + table["only_second"]
     return {**table, "p": float(binomtest(table["only_first"], apart).pvalue) if apart else 1.0}
 
 
-def resampled(answers: list[Answers], resamples: int = RESAMPLES, seed: int = 0) -> tuple[list[dict[str, np.ndarray]], int]:
+def resampled(
+    answers: list[Answers], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[list[dict[str, np.ndarray]], int]:
     """The figures of every run on the same resampled rows (Efron & Tibshirani 1993).
 
     Args:
@@ -58,7 +68,8 @@ def difference(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
         first, second: a figure of two runs on the same resamples, float (resamples,).
 
     Returns:
-        `interval` of second - first; `p`, two-sided: twice the smaller share of resamples on one side of 0, which is what the
+        `interval` of second - first; `p`, two-sided: twice the smaller share of resamples on one side of 0, which is
+            what the
         percentile interval says at every level; at least 2 / (resamples + 1).
     """
     differences = (second - first)[~np.isnan(second - first)]

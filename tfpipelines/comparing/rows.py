@@ -14,7 +14,12 @@ from ..runs import read_json
 from .sides import CLASSIFIER, DETECTOR, GENERATOR, Side
 
 _UNKNOWN = "unlabelled"  # the label in splits.csv of samples of which nothing is known
-_LOOSE = ("roc_auc", "average_precision", "top_5", "ece")  # hang on the order of numbers, or their bins, which rounding may change
+_LOOSE = (
+    "roc_auc",
+    "average_precision",
+    "top_5",
+    "ece",
+)  # hang on the order of numbers, or their bins, which rounding may change
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,11 @@ class Rows:
 
     def take(self, order: np.ndarray) -> "Rows":
         """The rows in another order."""
-        return replace(self, frame=self.frame.iloc[order].reset_index(drop=True), columns={name: values[order] for name, values in self.columns.items()})
+        return replace(
+            self,
+            frame=self.frame.iloc[order].reset_index(drop=True),
+            columns={name: values[order] for name, values in self.columns.items()},
+        )
 
     @property
     def answers(self) -> Answers:
@@ -59,9 +68,16 @@ class Rows:
             truth, probabilities = self.columns["truth"], self.columns["probabilities"]
             everything = np.arange(len(truth))
             if truth.ndim == 1:
-                return Answers(probabilities.argmax(1) == truth, np.ones(len(truth), bool), [everything], evaluation.row_figures(truth, probabilities))
+                return Answers(
+                    probabilities.argmax(1) == truth,
+                    np.ones(len(truth), bool),
+                    [everything],
+                    evaluation.row_figures(truth, probabilities),
+                )
             right = ((probabilities >= evaluation.THRESHOLD) == (truth > 0.5)).all(1)
-            return Answers(right, np.ones(len(truth), bool), [everything], evaluation.multi_label_row_figures(truth, probabilities))
+            return Answers(
+                right, np.ones(len(truth), bool), [everything], evaluation.multi_label_row_figures(truth, probabilities)
+            )
         anomalous, known, alarms = (self.columns[name] for name in ("anomalous", "known", "alarms"))
         strata = [np.flatnonzero(known)[rows] for rows in evaluation.kinds_of(anomalous[known])]
         unknown = np.flatnonzero(~known)
@@ -94,12 +110,20 @@ def read_rows(side: Side) -> Rows:
         _require_same_figures(parts[-1], figures, folder)
     if len(parts) == 1:
         return parts[0]
-    return Rows(pd.concat([part.frame for part in parts], ignore_index=True), {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}, side.kind)
+    return Rows(
+        pd.concat([part.frame for part in parts], ignore_index=True),
+        {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+        side.kind,
+    )
 
 
 def classes_of(side: Side) -> list[str]:
     """The class names of a classifier, those of all folds."""
-    return list(dict.fromkeys(name for folder in side.parts for name in map(str, read_json(folder / "data.json").get("classes", []))))
+    return list(
+        dict.fromkeys(
+            name for folder in side.parts for name in map(str, read_json(folder / "data.json").get("classes", []))
+        )
+    )
 
 
 def _test_part(folder: Path, side: Side) -> pd.DataFrame:
@@ -123,9 +147,17 @@ def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Si
         raise _damaged(folder, "holds probabilities that are not between 0 and 1")
     several = bool(side.data.get("multi_label"))
     if not several and not frame["label"].isin(classes).all():
-        raise ArtifactError(f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not.", "Restore them from a copy, or train again.")
+        raise ArtifactError(
+            f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not.",
+            "Restore them from a copy, or train again.",
+        )
     truth = datasets.encode_labels(frame.assign(stratum="") if several else frame, classes)
-    return {"truth": truth, "probabilities": (_as_decided if several else _as_chosen)(scores, list(table.get("predicted", [])), classes, folder)}
+    return {
+        "truth": truth,
+        "probabilities": (_as_decided if several else _as_chosen)(
+            scores, list(table.get("predicted", [])), classes, folder
+        ),
+    }
 
 
 def _as_chosen(scores: np.ndarray, predicted: list[str], classes: list[str], folder: Path) -> np.ndarray:
@@ -142,7 +174,9 @@ def _as_chosen(scores: np.ndarray, predicted: list[str], classes: list[str], fol
 
 def _as_decided(scores: np.ndarray, predicted: list[str], classes: list[str], folder: Path) -> np.ndarray:
     """The probabilities, each on the side of 0.5 that the prediction says."""
-    yes = np.array([[name in set(text.split("|")) for name in classes] for text in predicted], bool).reshape(len(predicted), len(classes))
+    yes = np.array([[name in set(text.split("|")) for name in classes] for text in predicted], bool).reshape(
+        len(predicted), len(classes)
+    )
     told = scores >= evaluation.THRESHOLD
     if yes.shape != scores.shape or (np.abs(scores[yes != told] - evaluation.THRESHOLD) > 1e-6).any():
         raise _damaged(folder, "predicts labels that are not the probable ones")
@@ -155,7 +189,12 @@ def _detected(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> dict[st
         raise _damaged(folder, f"has verdicts other than {evaluation.ANOMALY} and {evaluation.NORMAL}")
     known = (frame["label"] != _UNKNOWN).to_numpy(bool)
     anomalous = known & ~frame["label"].isin(_normal(folder)).to_numpy(bool)
-    return {"anomalous": anomalous, "known": known, "scores": scores, "alarms": (table["verdict"] == evaluation.ANOMALY).to_numpy(bool)}
+    return {
+        "anomalous": anomalous,
+        "known": known,
+        "scores": scores,
+        "alarms": (table["verdict"] == evaluation.ANOMALY).to_numpy(bool),
+    }
 
 
 def _in_order(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -163,7 +202,9 @@ def _in_order(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> pd.Data
     if len(table) != len(frame):
         raise _damaged(folder, f"has {counted(len(table), 'row')}, and the test part of splits.csv {len(frame)}")
     labelled = "label" in table
-    places: dict[tuple, int] = {key: place for place, key in enumerate(keys_of(table, ("item", "label") if labelled else ("item",)))}
+    places: dict[tuple, int] = {
+        key: place for place, key in enumerate(keys_of(table, ("item", "label") if labelled else ("item",)))
+    }
     wanted = keys_of(frame, ("item", "label") if labelled else ("item",))
     lost = [key[0] for key in wanted if key not in places]
     if lost:
@@ -182,7 +223,9 @@ def keys_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple]:
 
 
 def _require_same_figures(rows: Rows, recorded: dict[str, float], folder: Path) -> None:
-    """Raises ArtifactError unless predictions.csv gives the figures of metrics.json, but for what its digits leave open."""
+    """Raises ArtifactError unless predictions.csv gives the figures of metrics.json, but for what its digits leave
+    open.
+    """
     answers, count = rows.answers, len(rows.frame)
     found = answers.figures(np.arange(count))
     for name, value in found.items():
@@ -210,12 +253,20 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     except FileNotFoundError:
         raise ArtifactError(f"{path} is missing.", "Restore it from a copy, or train again.") from None
     except (OSError, ValueError) as error:  # pandas' own errors and wrong encodings are ValueErrors
-        raise ArtifactError(f"{path} cannot be read: {error}".splitlines()[0], "Restore it from a copy, or train again.") from error
+        raise ArtifactError(
+            f"{path} cannot be read: {error}".splitlines()[0], "Restore it from a copy, or train again."
+        ) from error
     missing = [name for name in columns if name not in table]
     if missing:
-        raise ArtifactError(f"{path} is damaged: it has no column {missing[0]!r}.", "Restore it from a copy, or train again.")
+        raise ArtifactError(
+            f"{path} is damaged: it has no column {missing[0]!r}.", "Restore it from a copy, or train again."
+        )
     return table
 
 
 def _damaged(folder: Path, what: str, details: list[str] | tuple[str, ...] = ()) -> ArtifactError:
-    return ArtifactError(f"{folder / 'predictions.csv'} is damaged or has been edited: it {what}.", "Restore it from a copy, or train again.", details[:10])
+    return ArtifactError(
+        f"{folder / 'predictions.csv'} is damaged or has been edited: it {what}.",
+        "Restore it from a copy, or train again.",
+        details[:10],
+    )

@@ -46,7 +46,8 @@ def open_sides(paths: list[str | Path]) -> list[Side]:
     """The runs, in their order.
 
     Raises:
-        ConfigError: if one is named twice, is no run folder, is a search, is not done or has no test part, or if their tasks are of different kinds.
+        ConfigError: if one is named twice, is no run folder, is a search, is not done or has no test part, or if their
+            tasks are of different kinds.
         ArtifactError: if a file of one is missing or damaged.
     """
     folders = [RunFolder.open(path) for path in paths]
@@ -56,7 +57,11 @@ def open_sides(paths: list[str | Path]) -> list[Side]:
     first = sides[0]
     for side in sides[1:]:
         if side.kind != first.kind:
-            raise ConfigError(f"{first.name} is a {first.kind} ({first.pipeline['task']}) and {side.name} a {side.kind} ({side.pipeline['task']}): they have no figures in common.", "Compare runs of one kind.")
+            raise ConfigError(
+                f"{first.name} is a {first.kind} ({first.pipeline['task']}) and {side.name} a {side.kind} "
+                f"({side.pipeline['task']}): they have no figures in common.",
+                "Compare runs of one kind.",
+            )
     return sides
 
 
@@ -64,19 +69,47 @@ def _open(folder: RunFolder, name: str) -> Side:
     status = folder.status
     if status.get("kind") == "search":
         finals = sorted(str(RunFolder(path.parent)) for path in folder.path.glob("final/seed-*/status.json"))
-        raise ConfigError(f"{folder} is a search, with several runs in it.", f"Name one of them: {', '.join(finals)}." if finals else "Compare its final runs, final/seed-0 and so on, once it is done.")
+        raise ConfigError(
+            f"{folder} is a search, with several runs in it.",
+            f"Name one of them: {', '.join(finals)}."
+            if finals
+            else "Compare its final runs, final/seed-0 and so on, once it is done.",
+        )
     if status.get("state") != "done":
         reason = f" ({status['reason']})" if status.get("reason") else ""
-        raise ConfigError(f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}.", f"Let it end, or go on with it: tfpipe resume {folder}")
+        raise ConfigError(
+            f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}.",
+            f"Let it end, or go on with it: tfpipe resume {folder}",
+        )
     metrics = _json(folder / "metrics.json")
     if not isinstance(metrics.get("folds", []), list):
         raise _damaged(folder / "metrics.json")
-    folds = sorted((path.parent for path in folder.path.glob("fold-*/status.json")), key=lambda path: (len(path.name), path.name)) if "folds" in metrics else []
+    folds = (
+        sorted(
+            (path.parent for path in folder.path.glob("fold-*/status.json")),
+            key=lambda path: (len(path.name), path.name),
+        )
+        if "folds" in metrics
+        else []
+    )
     if "folds" in metrics and len(folds) != len(metrics["folds"]):
-        raise ArtifactError(f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their folders are there.", "Restore them from a copy, or train again.")
+        raise ArtifactError(
+            f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their "
+            "folders are there.",
+            "Restore them from a copy, or train again.",
+        )
     if not metrics.get("test"):
-        raise ConfigError(f"{folder} has no test part: there are no rows to compare by.", "Compare runs whose data have a test part, such as by data.test=0.2.")
-    if not all(isinstance(part, dict) for part in (metrics["test"], *(fold.get("test") if isinstance(fold, dict) else None for fold in metrics.get("folds", [])))):
+        raise ConfigError(
+            f"{folder} has no test part: there are no rows to compare by.",
+            "Compare runs whose data have a test part, such as by data.test=0.2.",
+        )
+    if not all(
+        isinstance(part, dict)
+        for part in (
+            metrics["test"],
+            *(fold.get("test") if isinstance(fold, dict) else None for fold in metrics.get("folds", [])),
+        )
+    ):
         raise _damaged(folder / "metrics.json")
     environment = read_json(folder / "environment.json")
     environment = environment if isinstance(environment, dict) else {}
@@ -84,7 +117,16 @@ def _open(folder: RunFolder, name: str) -> Side:
     if not isinstance(pipeline, dict):
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline)
     parts = folds or [folder.path]
-    return Side(name, folder.path, _kind(pipeline.get("task"), folder), pipeline, parts, _json(parts[0] / "data.json"), environment, metrics)
+    return Side(
+        name,
+        folder.path,
+        _kind(pipeline.get("task"), folder),
+        pipeline,
+        parts,
+        _json(parts[0] / "data.json"),
+        environment,
+        metrics,
+    )
 
 
 def _kind(task: Any, folder: RunFolder) -> str:
@@ -92,7 +134,10 @@ def _kind(task: Any, folder: RunFolder) -> str:
     from ..tasks.detection import Detection
 
     if task not in TASKS:
-        raise ConfigError(f"{folder} is a run of the task {task!r}, which this version does not know.", f"It knows: {', '.join(TASKS)}.")
+        raise ConfigError(
+            f"{folder} is a run of the task {task!r}, which this version does not know.",
+            f"It knows: {', '.join(TASKS)}.",
+        )
     found = task_class(task)
     return CLASSIFIER if issubclass(found, Classification) else DETECTOR if issubclass(found, Detection) else GENERATOR
 

@@ -48,7 +48,7 @@ def _without_middle(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     head = longest // 2
-    return f"{text[:head]}…{text[head + 1 - longest:]}"
+    return f"{text[:head]}…{text[head + 1 - longest :]}"
 
 
 def _runs(result: dict[str, Any], names: list[str]) -> Shown:
@@ -62,10 +62,16 @@ def _runs(result: dict[str, Any], names: list[str]) -> Shown:
 
 
 def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Shown]:
-    titles = {"pipeline": "what differs in the pipelines", "data": "what differs in the data", "versions": "what differs in versions and device"}
+    titles = {
+        "pipeline": "what differs in the pipelines",
+        "data": "what differs in the data",
+        "versions": "what differs in versions and device",
+    }
     tables = []
     for part, title in titles.items():
-        rows = [[row["field"], *(_value(value, longest) for value in row["values"])] for row in result["differences"][part]]
+        rows = [
+            [row["field"], *(_value(value, longest) for value in row["values"])] for row in result["differences"][part]
+        ]
         tables.append(Shown(title, ["field", *names], rows, []))
     return tables
 
@@ -74,7 +80,9 @@ def _value(value: Any, longest: int | None) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if longest is None or len(text) <= longest:
         return text
-    return f"…{text[1 - longest:]}" if text.startswith("/") else f"{text[: longest - 1]}…"  # of a path the end says more
+    return (
+        f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
+    )  # of a path the end says more
 
 
 def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
@@ -82,7 +90,10 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
     for part, figures in result["metrics"].items():
         rows = []
         for name, entries in figures.items():
-            values, ranges = ["" if entry is None else _figure(entry["value"]) for entry in entries], [_range(entry) for entry in entries]
+            values, ranges = (
+                ["" if entry is None else _figure(entry["value"]) for entry in entries],
+                [_range(entry) for entry in entries],
+            )
             if len(names) <= _FEW:
                 rows.append([name, *(f"{value} ({reach})" if reach else value for value, reach in zip(values, ranges))])
             else:
@@ -90,7 +101,13 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
                 if any(ranges):
                     rows.append(["", *ranges])
         crossed = any(entry and "spread" in entry for entries in figures.values() for entry in entries)
-        said = " (95% interval)" if any(entry and "interval" in entry for entries in figures.values() for entry in entries) else " (± deviation over folds)" if crossed else ""
+        said = (
+            " (95% interval)"
+            if any(entry and "interval" in entry for entries in figures.values() for entry in entries)
+            else " (± deviation over folds)"
+            if crossed
+            else ""
+        )
         tables.append(Shown(f"{part}{said}", ["metric", *names], rows, []))
     return tables
 
@@ -111,12 +128,31 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Shown]:
     for test in result["tests"]:
         rows = []
         for name, entry in test["figures"].items():
-            rows.append([name, f"{entry['difference']:+.4f}{_better(name, entry['difference'])}", "{:+.4f} to {:+.4f}".format(*entry["interval"]), *_p_values(entry, corrected)])
+            rows.append(
+                [
+                    name,
+                    f"{entry['difference']:+.4f}{_better(name, entry['difference'])}",
+                    "{:+.4f} to {:+.4f}".format(*entry["interval"]),
+                    *_p_values(entry, corrected),
+                ]
+            )
         notes, counts = [], test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
-            notes = [f"of {counted(sum(counts[name] for name in ('both_right', 'only_first', 'only_second', 'both_wrong')), 'row')} {counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, {counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"]
-        tables.append(Shown(f"{names[test['run']]} less {names[0]}", ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])], rows, notes))
+            known = sum(counts[name] for name in ("both_right", "only_first", "only_second", "both_wrong"))
+            notes = [
+                f"of {counted(known, 'row')} "
+                f"{counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, "
+                f"{counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"
+            ]
+        tables.append(
+            Shown(
+                f"{names[test['run']]} less {names[0]}",
+                ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])],
+                rows,
+                notes,
+            )
+        )
     return tables
 
 

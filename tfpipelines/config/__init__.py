@@ -2,12 +2,25 @@
 
 from .backbones import BackboneSource, backbone_source, is_path, known_backbones, require_weights
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
-from .load import Loaded, anchored, as_dict, difference, differing, load, parse_overrides, to_yaml, validate, with_values
+from .load import (
+    Loaded,
+    anchored,
+    as_dict,
+    difference,
+    differing,
+    load,
+    parse_overrides,
+    to_yaml,
+    validate,
+    with_values,
+)
 from .pipeline import Pipeline
 from .search import Dimension, Search, direction_of
 from .section import Section
 
 __all__ = [
-    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source", "description", "difference", "differing", "direction_of", "find_pipeline", "is_path",
-    "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml", "validate", "with_values",
+    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source",
+    "description", "difference", "differing", "direction_of", "find_pipeline", "is_path",
+    "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights",
+    "sample_names", "to_yaml", "validate", "with_values",
 ]  # fmt: skip

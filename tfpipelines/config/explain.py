@@ -22,7 +22,9 @@ def explain(error: ValidationError, schema: dict[str, Any], raw: dict[str, Any],
         path = _config_path(detail, raw)
         lines.setdefault(path, _sentence(path, detail, schema, raw))
     first, *rest = lines.values()
-    return ConfigError(f"{origin}: {first}", f"`tfpipe show {raw.get('task', 'NAME')} --schema` lists every field.", rest)
+    return ConfigError(
+        f"{origin}: {first}", f"`tfpipe show {raw.get('task', 'NAME')} --schema` lists every field.", rest
+    )
 
 
 def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
@@ -37,10 +39,22 @@ def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
     kind = node.get("type")
     if kind == "array":
         return f"a list of {allowed(node['items'], schema)}" if "items" in node else "a list of values"
-    words = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text", "null": "null", "object": "key: value pairs"}
+    words = {
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "string": "text",
+        "null": "null",
+        "object": "key: value pairs",
+    }
     bounds = [
         f"{text} {node[key]:g}"
-        for key, text in (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "up to"), ("exclusiveMaximum", "below"))
+        for key, text in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "up to"),
+            ("exclusiveMaximum", "below"),
+        )
         if key in node
     ]
     return " ".join([words.get(kind, "a value"), *bounds])
@@ -73,7 +87,9 @@ def _config_path(detail: ErrorDetails, raw: Any) -> str:
     path: list[str] = []
     node = raw
     for part in detail["loc"]:
-        if (isinstance(node, dict) and part in node) or (isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node)):
+        if (isinstance(node, dict) and part in node) or (
+            isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node)
+        ):
             path.append(str(part))
             node = node[part]
     if detail["type"] == "missing":
@@ -90,7 +106,10 @@ def _dimension_sentence(detail: ErrorDetails, schema: dict[str, Any]) -> str:
     if detail["type"] == "value_error":
         return f"{path}: {detail['ctx']['error']}."
     if len(detail["loc"]) == 3:
-        return f"{path}: got {detail['input']!r}; allowed: a list of values, or {{min: NUMBER, max: NUMBER}} with step or scale."
+        return (
+            f"{path}: got {detail['input']!r}; allowed: a list of values, or {{min: NUMBER, max: NUMBER}} with "
+            "step or scale."
+        )
     name = str(detail["loc"][3])
     return f"{path}: got {detail['input']!r}; allowed: {allowed(known[name], schema)}."
 
@@ -101,17 +120,29 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
     *parents, key = path.split(".") if path else [""]
     siblings = properties_at(parents, schema, raw)
     if detail["type"] == "extra_forbidden":
-        everywhere = [name for section in ("data", "model", "train", "evaluation") for name in properties_at([section], schema, raw)]
+        everywhere = [
+            name
+            for section in ("data", "model", "train", "evaluation")
+            for name in properties_at([section], schema, raw)
+        ]
         guess = nearest(key, siblings) or nearest(key, everywhere)
         if guess and guess not in siblings:
-            guess = next(f"{section}.{guess}" for section in ("data", "model", "train", "evaluation") if guess in properties_at([section], schema, raw))
-        return f"unknown key {path}. " + (f"Did you mean {guess}?" if guess else f"Allowed here: {', '.join(siblings)}.")
+            guess = next(
+                f"{section}.{guess}"
+                for section in ("data", "model", "train", "evaluation")
+                if guess in properties_at([section], schema, raw)
+            )
+        return f"unknown key {path}. " + (
+            f"Did you mean {guess}?" if guess else f"Allowed here: {', '.join(siblings)}."
+        )
     if detail["type"] == "missing":
         return f"{path} is missing; allowed: {allowed(siblings.get(key, {}), schema)}."
     if detail["type"] == "union_tag_invalid":
         names = str(detail["ctx"]["expected_tags"]).replace("'", "").split(", ")
         guess = nearest(str(detail["ctx"]["tag"]), names)
-        return f"{path}.name: got {detail['ctx']['tag']!r}; allowed: {', '.join(names)}." + (f" Did you mean {guess}?" if guess else "")
+        return f"{path}.name: got {detail['ctx']['tag']!r}; allowed: {', '.join(names)}." + (
+            f" Did you mean {guess}?" if guess else ""
+        )
     if detail["type"] == "value_error":
         text = str(detail["ctx"]["error"])  # our own words, which mostly name the key
         text = f"{path}: {text}" if path.startswith("search.") and path not in text else text
@@ -119,11 +150,15 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
     value = raw
     for part in path.split("."):
         value = value[int(part) if isinstance(value, (list, tuple)) else part] if part else value
-    field = next((properties_at(parents[:i], schema, raw)[name] for i, name in _field_positions(path, schema, raw)), None)
+    field = next(
+        (properties_at(parents[:i], schema, raw)[name] for i, name in _field_positions(path, schema, raw)), None
+    )
     if field is None:
         return f"{path}: got {value!r}; {detail['msg'].lower()}."
     text = f"{path}: got {value!r}; allowed: {allowed(field, schema)}."
-    choices = [str(choice) for member in [_follow(field, schema), *field.get("anyOf", [])] for choice in member.get("enum", [])]
+    choices = [
+        str(choice) for member in [_follow(field, schema), *field.get("anyOf", [])] for choice in member.get("enum", [])
+    ]
     guess = nearest(str(value), choices) if choices else ""
     return text + (f" Did you mean {guess}?" if guess else "")
 

@@ -8,7 +8,9 @@ from .data import FileData, LabelledData
 from .section import FIXED, Auto, Count, Fraction, NonNegative, Section, first_of
 
 Level = Annotated[int, Field(ge=0, le=255)]
-Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]  # files give text
+Channels = Annotated[
+    Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
+]  # files give text
 
 
 class Distortion(Section):
@@ -21,7 +23,9 @@ class Distortion(Section):
     zoom: Fraction = Field(0.0, description="largest change of scale, in or out")
     brightness: Fraction = Field(0.0, description="largest shift, as a share of the full range")
     contrast: Fraction = Field(0.0, description="largest change of the distance from the image's mean")
-    fill: Literal["constant", "nearest", "reflect", "wrap"] = Field("constant", description="what lies beyond the border; constant: black")
+    fill: Literal["constant", "nearest", "reflect", "wrap"] = Field(
+        "constant", description="what lies beyond the border; constant: black"
+    )
 
 
 class Augment(Distortion):
@@ -34,19 +38,33 @@ class Augment(Distortion):
 class PixelData(FileData):
     """Where images are, and what the network gets to see of them."""
 
-    path: str = Field(description="a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME", min_length=1, json_schema_extra=FIXED)
+    path: str = Field(
+        description="a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME",
+        min_length=1,
+        json_schema_extra=FIXED,
+    )
     item_column: str | None = Field(None, description="table: the column of image files", json_schema_extra=FIXED)
-    root: str | None = Field(None, description="table: the folder its files lie in; default: the table's own", json_schema_extra=FIXED)
-    max_pixels: Count = Field(100_000_000, le=178_956_970, description="images whose header claims more are refused", json_schema_extra=FIXED)
-    size: first_of(Auto, Annotated[int, Field(ge=4)], tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]]) = Field(
-        "auto", description="side in pixels, or [height, width]; auto: as they are up to 128, else the median side, at most 128"
+    root: str | None = Field(
+        None, description="table: the folder its files lie in; default: the table's own", json_schema_extra=FIXED
+    )
+    max_pixels: Count = Field(
+        100_000_000, le=178_956_970, description="images whose header claims more are refused", json_schema_extra=FIXED
+    )
+    size: first_of(
+        Auto, Annotated[int, Field(ge=4)], tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]]
+    ) = Field(
+        "auto",
+        description="side in pixels, or [height, width]; auto: as they are up to 128, else the median side, "
+        "at most 128",
     )
     channels: first_of(Auto, Channels) = Field("auto", description="1: grey, 3: RGB; auto: grey where every image is")
     resize: Literal["stretch", "crop", "pad"] = Field("stretch", description="what gives where the shape differs")
     filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
     antialias: bool = Field(True, description="widen the filter when shrinking")
     background: Level = Field(255, description="grey level that transparent pixels are laid on")
-    cache: first_of(Auto, Literal["memory", "disk", "none"]) = Field("auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED)
+    cache: first_of(Auto, Literal["memory", "disk", "none"]) = Field(
+        "auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED
+    )
 
 
 class ImageData(PixelData, LabelledData):

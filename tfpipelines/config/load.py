@@ -14,7 +14,15 @@ from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
 from .search import Dimension
 
-_OF_ONE_SOURCE = ("test_path", "normal", "masks", "intervals", "columns", "time_column", "series_column")  # fields of `data` that other data cannot share
+_OF_ONE_SOURCE = (
+    "test_path",
+    "normal",
+    "masks",
+    "intervals",
+    "columns",
+    "time_column",
+    "series_column",
+)  # fields of `data` that other data cannot share
 
 
 class Loaded(NamedTuple):
@@ -25,7 +33,9 @@ class Loaded(NamedTuple):
     content: dict[str, Any]
 
 
-def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, schemas: Mapping[str, type[Pipeline]]) -> Loaded:
+def load(
+    name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, schemas: Mapping[str, type[Pipeline]]
+) -> Loaded:
     """Resolves a pipeline.
 
     Args:
@@ -40,14 +50,21 @@ def load(name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()
     content = read_yaml(path)
     changes = parse_overrides(overrides)
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
-    notes = _drop_foreign_fields(content, changes, schema_class) + _drop_fold_column(content, changes) + _drop_other_data(content, changes) + _drop_layers(content, changes)
+    notes = (
+        _drop_foreign_fields(content, changes, schema_class)
+        + _drop_fold_column(content, changes)
+        + _drop_other_data(content, changes)
+        + _drop_layers(content, changes)
+    )
     for key, value in changes.items():
         _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
     return Loaded(validate(content, schema_class, name), notes, content)
 
 
-def with_values(content: dict[str, Any], values: dict[str, Any], schemas: Mapping[str, type[Pipeline]], origin: str) -> Pipeline:
+def with_values(
+    content: dict[str, Any], values: dict[str, Any], schemas: Mapping[str, type[Pipeline]], origin: str
+) -> Pipeline:
     """A pipeline in which some fields have other values, as if they had been given as overrides.
 
     Args:
@@ -103,11 +120,15 @@ def anchored(pipeline: Pipeline) -> Pipeline:
         if value and not value.startswith("sample:"):
             changes[field] = str(Path(value).expanduser().absolute())
     named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
-    files = {field: str(Path(value).expanduser().absolute()) for field, value in named.items() if value and is_path(value)}
+    files = {
+        field: str(Path(value).expanduser().absolute()) for field, value in named.items() if value and is_path(value)
+    }
     features = getattr(pipeline.evaluation, "features", "")
     runs = {"features": str(Path(features).expanduser().resolve())} if features not in ("", "backbone") else {}
     parts = {"data": changes, "model": files, "evaluation": runs}
-    return pipeline.model_copy(update={part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()})
+    return pipeline.model_copy(
+        update={part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()}
+    )
 
 
 def to_yaml(pipeline: Pipeline) -> str:
@@ -134,7 +155,9 @@ def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") ->
 
 
 def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = None) -> list[tuple[str, list[Any]]]:
-    """(dotted key, value in each) of every leaf in which nested dicts are not all equal; `missing` stands where one has no such key."""
+    """(dotted key, value in each) of every leaf in which nested dicts are not all equal; `missing` stands where one
+    has no such key.
+    """
     rows = []
     for key in dict.fromkeys(key for content in contents for key in content):
         here, values = f"{path}{key}", [content.get(key, missing) for content in contents]
@@ -152,7 +175,9 @@ def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> typ
         names = list(schemas)
         guess = nearest(str(task), names)
         got = f"task: got {task!r}" if task is not None else "task is missing"
-        raise ConfigError(f"{path}: {got}; allowed: {', '.join(names)}.", f"Did you mean {guess}?" if guess else "Name one of them.") from None
+        raise ConfigError(
+            f"{path}: {got}; allowed: {', '.join(names)}.", f"Did you mean {guess}?" if guess else "Name one of them."
+        ) from None
 
 
 def _value(text: str, word: str) -> Any:
@@ -191,9 +216,16 @@ def _drop_fold_column(content: dict[str, Any], changes: dict[str, Any]) -> list[
 
 
 def _drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
-    """Where an override names another backbone: removes the file's names of layers, which that one has not, and says so."""
+    """Where an override names another backbone: removes the file's names of layers, which that one has not, and
+    says so.
+    """
     model = content.get("model")
-    if not isinstance(model, dict) or "layers" not in model or "model.layers" in changes or changes.get("model.backbone", model.get("backbone", BUNDLED)) == model.get("backbone", BUNDLED):
+    if (
+        not isinstance(model, dict)
+        or "layers" not in model
+        or "model.layers" in changes
+        or changes.get("model.backbone", model.get("backbone", BUNDLED)) == model.get("backbone", BUNDLED)
+    ):
         return []
     del model["layers"]
     return ["model.backbone: left out model.layers of the file, which are of another one"]
@@ -207,7 +239,14 @@ def _drop_other_data(content: dict[str, Any], changes: dict[str, Any]) -> list[s
     dropped = [field for field in _OF_ONE_SOURCE if field in data and f"data.{field}" not in changes]
     for field in dropped:
         del data[field]
-    return [f"data.path: left out {', '.join(f'data.{field}' for field in dropped)} of the file, which {'is' if len(dropped) == 1 else 'are'} of {data.get('path')}"] if dropped else []
+    return (
+        [
+            f"data.path: left out {', '.join(f'data.{field}' for field in dropped)} of the file, which "
+            f"{'is' if len(dropped) == 1 else 'are'} of {data.get('path')}"
+        ]
+        if dropped
+        else []
+    )
 
 
 def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
@@ -222,4 +261,11 @@ def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schem
     foreign = [key for key in model if key not in network.model_fields]
     for key in foreign:
         del model[key]
-    return [f"model.name={name}: left out {', '.join(f'model.{key}' for key in foreign)} of the file, which {name} does not have"] if foreign else []
+    return (
+        [
+            f"model.name={name}: left out {', '.join(f'model.{key}' for key in foreign)} of the file, which "
+            f"{name} does not have"
+        ]
+        if foreign
+        else []
+    )

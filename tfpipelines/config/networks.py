@@ -6,7 +6,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .section import Auto, Count, Counts, Fraction, NonNegative, Section, first_of
 
-Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "linear"]
+Activation = Literal[
+    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "linear"
+]
 Initializer = Literal[
     "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform",
     "orthogonal", "random_normal", "truncated_normal",
@@ -30,7 +32,9 @@ class Network(Section):
     initializer: Initializer = "he_normal"
     normalization: Normalization = "batch"
     dropout: Fraction = Field(0.3, description="share of units dropped while training")
-    weight_decay: NonNegative = Field(0.0, description="L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)")
+    weight_decay: NonNegative = Field(
+        0.0, description="L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)"
+    )
 
 
 class MLP(Network):
@@ -48,13 +52,18 @@ class CNN(Network):
     convolutions: Counts = Field((2,), description="convolutions in each stage; one number serves all stages")
     kernel_size: Count = 3
     pooling: Literal["max", "average"] = "max"
-    head: Literal["average", "max", "flatten"] = Field("average", description="how the last feature map becomes a vector")
+    head: Literal["average", "max", "flatten"] = Field(
+        "average", description="how the last feature map becomes a vector"
+    )
     units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
 
     @model_validator(mode="after")
     def _one_number_for_each_stage(self) -> "CNN":
         if len(self.convolutions) not in (1, len(self.filters)):
-            raise ValueError(f"model.convolutions has {len(self.convolutions)} numbers for the {len(self.filters)} stages of model.filters; give one number, or one for each stage")
+            raise ValueError(
+                f"model.convolutions has {len(self.convolutions)} numbers for the {len(self.filters)} "
+                "stages of model.filters; give one number, or one for each stage"
+            )
         return self
 
 

@@ -14,15 +14,23 @@ class Pipeline(Section):
 
     default_network: ClassVar[str | None] = None
     objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise
-    takes: ClassVar[str] = "samples of the kind that it was trained on"  # what its model is given, in words, for the model card
+    takes: ClassVar[str] = (
+        "samples of the kind that it was trained on"  # what its model is given, in words, for the model card
+    )
     gives: ClassVar[str] = "an answer for each"
     hub_task: ClassVar[str] = ""  # what the Hugging Face Hub calls the task; "" where it has no name for it
     hub_tags: ClassVar[tuple[str, ...]] = ()  # further tags there
     use: ClassVar[str] = "predict {} FILE..."  # what a run of it is for, as a command with a place for the run folder
 
-    name: str = Field("", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$")
-    seed: Annotated[int, Field(ge=0, lt=2**31, description="of splits, initial weights, order, augmentation and dropout")] = 0
-    split_seed: Annotated[int | None, Field(ge=0, lt=2**31, description="of splits alone, so that other seeds keep them; null: seed")] = None
+    name: str = Field(
+        "", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$"
+    )
+    seed: Annotated[
+        int, Field(ge=0, lt=2**31, description="of splits, initial weights, order, augmentation and dropout")
+    ] = 0
+    split_seed: Annotated[
+        int | None, Field(ge=0, lt=2**31, description="of splits alone, so that other seeds keep them; null: seed")
+    ] = None
     train: Train = Train()
     evaluation: Evaluation = Evaluation()
     search: Search = Search()

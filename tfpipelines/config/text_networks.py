@@ -11,13 +11,16 @@ Pooling = Literal["last", "max", "mean", "attention"]
 
 
 class Wide(Section):
-    """The wide part: n-grams that speak for the classes directly, weighed by their log-count ratios (Wang & Manning 2012).
+    """The wide part: n-grams that speak for the classes directly, weighed by their log-count ratios (Wang & Manning
+    2012).
 
     It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own.
     """
 
     words: Annotated[int, Field(ge=0, le=5)] = Field(0, description="longest word n-gram; 0: none")
-    characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = Field((), description="shortest and longest character n-gram, such as [3, 5]; []: none")
+    characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = Field(
+        (), description="shortest and longest character n-gram, such as [3, 5]; []: none"
+    )
     min_count: Count = Field(2, description="n-grams that occur less often in training are left out")
     size: Count = Field(200_000, description="most n-grams of each kind")
     initial: Positive = Field(0.05, description="weight that every n-gram begins with")
@@ -27,7 +30,9 @@ class Wide(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Wide":
         if list(self.characters) != sorted(self.characters) or len(self.characters) == 1:
-            raise ValueError(f"model.wide.characters: got {list(self.characters)}; allowed: [shortest, longest], or [] for none")
+            raise ValueError(
+                f"model.wide.characters: got {list(self.characters)}; allowed: [shortest, longest], or [] for none"
+            )
         return self
 
     @property
@@ -49,7 +54,9 @@ class TextNetwork(Section):
     initializer: Initializer = "glorot_uniform"
     normalization: Normalization = Field("none", description="of the pooled vector and of dense layers")
     dropout: Fraction = Field(0.5, description="share of units dropped before the output and between dense layers")
-    weight_decay: NonNegative = Field(0.0, description="L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)")
+    weight_decay: NonNegative = Field(
+        0.0, description="L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)"
+    )
     wide: Annotated[Wide, BeforeValidator(lambda value: {} if value is None else value)] = Wide()
 
 
@@ -108,7 +115,9 @@ class Transformer(TextNetwork):
     @model_validator(mode="after")
     def _divisible(self) -> "Transformer":
         if self.embedding % self.heads or self.embedding % 2:
-            raise ValueError(f"model.embedding: got {self.embedding}; it must be even, and a multiple of model.heads ({self.heads})")
+            raise ValueError(
+                f"model.embedding: got {self.embedding}; it must be even, and a multiple of model.heads ({self.heads})"
+            )
         return self
 
 

@@ -1,12 +1,32 @@
-"""Augmentation of image batches in tf.data. Every number drawn for a sample is a pure function of (seed, epoch, position)."""
+"""Augmentation of image batches in tf.data.
+
+Every number drawn for a sample is a pure function of (seed, epoch, position).
+"""
 
 import math
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-_DRAWS = 16  # uniform numbers of a sample; each use below has a column of its own, so that one setting never shifts another
-_FLIP_X, _FLIP_Y, _SHIFT_X, _SHIFT_Y, _TURN, _ZOOM, _CROP, _CROP_X, _CROP_Y, _BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(14)
+_DRAWS = (
+    16  # uniform numbers of a sample; each use below has a column of its own, so that one setting never shifts another
+)
+(
+    _FLIP_X,
+    _FLIP_Y,
+    _SHIFT_X,
+    _SHIFT_Y,
+    _TURN,
+    _ZOOM,
+    _CROP,
+    _CROP_X,
+    _CROP_Y,
+    _BRIGHT,
+    _CONTRAST,
+    _BOX_X,
+    _BOX_Y,
+    _WHICH,
+) = range(14)
 
 
 @dataclass(frozen=True)
@@ -24,7 +44,9 @@ class Augmentation:
     mixup: float = 0.0
     cutmix: float = 0.0
 
-    def __call__(self, images: tf.Tensor, targets: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def __call__(
+        self, images: tf.Tensor, targets: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Changes a batch.
 
         Args:
@@ -72,7 +94,8 @@ class Augmentation:
         center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
         shift_x = width * self.translate * signed[:, _SHIFT_X] + center_x * tf.maximum(free, 0.0) * signed[:, _CROP_X]
         shift_y = height * self.translate * signed[:, _SHIFT_Y] + center_y * tf.maximum(free, 0.0) * signed[:, _CROP_Y]
-        # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, with A = scale * rotation * mirror.
+        # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, with A = scale * rotation *
+        # mirror.
         a, b = scale * tf.cos(angle) * mirror_x, -scale * tf.sin(angle) * mirror_y
         c, d = scale * tf.sin(angle) * mirror_x, scale * tf.cos(angle) * mirror_y
         move_x = center_x - a * center_x - b * center_y + shift_x
@@ -87,8 +110,12 @@ class Augmentation:
             fill_mode=self.fill.upper(),
         )
 
-    def _mix(self, images: tf.Tensor, targets: tf.Tensor, draws: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mixes each image with the one before it in the batch; with both kinds on, each image has one of them at random."""
+    def _mix(
+        self, images: tf.Tensor, targets: tf.Tensor, draws: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mixes each image with the one before it in the batch; with both kinds on, each image has one of them at
+        random.
+        """
         partner = lambda batch: tf.roll(batch, 1, 0)
         count = tf.shape(images)[0]
         height, width = images.shape[1:3]
@@ -96,7 +123,9 @@ class Augmentation:
         mixed = share[:, None, None, None] * images + (1.0 - share[:, None, None, None]) * partner(images)
         area = beta(self.cutmix or 1.0, seed, 2 * epoch + 1, start, count)
         box_h, box_w = tf.sqrt(1.0 - area) * height, tf.sqrt(1.0 - area) * width
-        inside = lambda size, middle, extent: tf.abs(tf.range(size, dtype=tf.float32)[None] + 0.5 - middle[:, None]) < extent[:, None] / 2.0
+        inside = lambda size, middle, extent: (
+            tf.abs(tf.range(size, dtype=tf.float32)[None] + 0.5 - middle[:, None]) < extent[:, None] / 2.0
+        )
         rows, columns = inside(height, draws[:, _BOX_Y] * height, box_h), inside(width, draws[:, _BOX_X] * width, box_w)
         box = rows[:, :, None] & columns[:, None, :]
         pasted = tf.where(box[..., None], partner(images), images)
@@ -106,7 +135,9 @@ class Augmentation:
         else:
             use_mixup = tf.fill([count], bool(self.mixup))
         weight = tf.where(use_mixup, share, kept)[:, None]
-        return tf.where(use_mixup[:, None, None, None], mixed, pasted), weight * targets + (1.0 - weight) * partner(targets)
+        return tf.where(use_mixup[:, None, None, None], mixed, pasted), weight * targets + (1.0 - weight) * partner(
+            targets
+        )
 
 
 def uniform(seed: int, epoch: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -119,7 +150,9 @@ def uniform(seed: int, epoch: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> 
         float32 (count, 16).
     """
     key = tf.bitcast(tf.stack([tf.constant(seed, tf.uint32), tf.cast(epoch, tf.uint32)])[None], tf.uint64)
-    counter = tf.stack([tf.cast(start * (_DRAWS // 4), tf.uint64), tf.constant(0, tf.uint64)])  # four numbers for each count
+    counter = tf.stack(
+        [tf.cast(start * (_DRAWS // 4), tf.uint64), tf.constant(0, tf.uint64)]
+    )  # four numbers for each count
     return tf.raw_ops.StatelessRandomUniformV2(shape=[count, _DRAWS], key=key, counter=counter, alg=1)
 
 

@@ -13,7 +13,9 @@ from .store import ImageStore
 
 def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf.Tensor:
     """Which of `count` samples stand at `positions` of an epoch's order, int64, without making the whole order."""
-    return tf.random.experimental.index_shuffle(positions, tf.stack([tf.constant(seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64))
+    return tf.random.experimental.index_shuffle(
+        positions, tf.stack([tf.constant(seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64)
+    )
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ class Targets:
         """(inputs, smoothed targets[, weights (batch,)])."""
         spread = self.smoothing / (self.classes if self.labels.ndim == 1 else 2)
         smooth = targets * (1.0 - self.smoothing) + spread
-        return (inputs, smooth) if self.weights is None else (inputs, smooth, tf.linalg.matvec(targets, tf.constant(self.weights)))
+        return (
+            (inputs, smooth)
+            if self.weights is None
+            else (inputs, smooth, tf.linalg.matvec(targets, tf.constant(self.weights)))
+        )
 
 
 def training_batches(
@@ -60,7 +66,8 @@ def training_batches(
     last_step: int,
     augmentation: Augmentation | None = None,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) // batch_size steps.
+    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) //
+    batch_size steps.
 
     Args:
         store: of the images, or of other samples that can be gathered by row.
@@ -70,8 +77,8 @@ def training_batches(
         seed: of order and augmentation.
 
     Returns:
-        (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights (batch,)]),
-        or the images alone. Images that are not augmented stay uint8.
+        (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights
+        (batch,)]), or the images alone. Images that are not augmented stay uint8.
     """
     steps_per_epoch = len(rows) // batch_size
     rows_tensor = tf.constant(rows, tf.int64)
@@ -92,10 +99,16 @@ def training_batches(
     return tuned(dataset.map(as_it_is(finish), num_parallel_calls=1))
 
 
-def evaluation_batches(store: ImageStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
-    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where they are given."""
+def evaluation_batches(
+    store: ImageStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int
+) -> tf.data.Dataset:
+    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where they are
+    given.
+    """
     rows_tensor = tf.constant(rows, tf.int64)
-    places = tf.data.Dataset.range(0, len(rows), batch_size).map(as_it_is(lambda start: tf.range(start, tf.minimum(start + batch_size, len(rows)))))
+    places = tf.data.Dataset.range(0, len(rows), batch_size).map(
+        as_it_is(lambda start: tf.range(start, tf.minimum(start + batch_size, len(rows))))
+    )
     dataset = store.attach(places.map(as_it_is(lambda places: (places, tf.gather(rows_tensor, places)))))
     if targets is None:
         return tuned(dataset.map(as_it_is(lambda places, rows, images: images)))

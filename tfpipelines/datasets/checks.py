@@ -20,13 +20,23 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
     Returns:
         The classes: those of the training rows, in order.
     """
-    present = {split: class_order(name for names in label_names(frame[frame["split"] == split]) for name in names) for split in SPLITS}
+    present = {
+        split: class_order(name for names in label_names(frame[frame["split"] == split]) for name in names)
+        for split in SPLITS
+    }
     classes = present["train"]
     train = frame[frame["split"] == "train"]
     if not len(train):
         findings.add("no_samples", "error", "There are no training samples", "Check data.path.")
     elif len(classes) < (1 if is_multi_label(frame) else 2):
-        findings.add("one_class", "error", f"The training samples are all of one class, {classes[0]!r}" if classes else "No training sample has any label", "A classifier needs two classes at least.")
+        findings.add(
+            "one_class",
+            "error",
+            f"The training samples are all of one class, {classes[0]!r}"
+            if classes
+            else "No training sample has any label",
+            "A classifier needs two classes at least.",
+        )
     if len(train) and not (frame["split"] == "test").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of validation alone")
     for split in ("validation", "test"):
@@ -34,10 +44,23 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
             continue
         strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
-            findings.add("unseen_class", "error", f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks", "Add training samples of them, or remove them.", strangers)
+            findings.add(
+                "unseen_class",
+                "error",
+                f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks",
+                "Add training samples of them, or remove them.",
+                strangers,
+            )
         absent = [name for name in classes if name not in present[split]]
         if absent:
-            findings.add("absent_class", "warning", f"{counted(len(absent), 'class', 'classes')} missing from {split}, whose figures therefore say nothing about that", "", absent)
+            findings.add(
+                "absent_class",
+                "warning",
+                f"{counted(len(absent), 'class', 'classes')} missing from {split}, whose figures therefore "
+                "say nothing about that",
+                "",
+                absent,
+            )
     return classes
 
 
@@ -65,16 +88,34 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
                 conflicts.append(f"{names[group.index[0]]} ({first['label']}) = {names[row]} ({other['label']})")
     if leaks:
         severity = "error" if on_leak == "error" else "warning"
-        findings.add("leak", severity, f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter", "Remove the copies.", leaks)
+        findings.add(
+            "leak",
+            severity,
+            f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter",
+            "Remove the copies.",
+            leaks,
+        )
     if conflicts:
-        findings.add("conflict", "warning", f"{counted(len(conflicts), 'pair')} of equal samples with different labels", "Decide on one label", conflicts)
+        findings.add(
+            "conflict",
+            "warning",
+            f"{counted(len(conflicts), 'pair')} of equal samples with different labels",
+            "Decide on one label",
+            conflicts,
+        )
     if copies > len(leaks):
-        findings.add("duplicates", "note", f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split")
+        findings.add(
+            "duplicates", "note", f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split"
+        )
 
 
 def content_hash(frame: pd.DataFrame, fingerprints: pd.Series) -> str:
-    """One hash of what the samples are, how they are labelled and how they are split; the order of rows does not matter."""
-    rows = sorted(zip(fingerprints[frame.index].map("{:016x}".format), frame["label"].astype(str), frame["split"].astype(str)))
+    """One hash of what the samples are, how they are labelled and how they are split; the order of rows does not
+    matter.
+    """
+    rows = sorted(
+        zip(fingerprints[frame.index].map("{:016x}".format), frame["label"].astype(str), frame["split"].astype(str))
+    )
     return hashlib.sha256("\n".join("\t".join(row) for row in rows).encode()).hexdigest()
 
 
@@ -91,11 +132,16 @@ def class_weights(labels: np.ndarray, classes: list[str], setting) -> np.ndarray
     if setting is None:
         return None
     if setting == "balanced":
-        return (len(labels) / (len(classes) * np.maximum(np.bincount(labels, minlength=len(classes)), 1))).astype(np.float32)
+        return (len(labels) / (len(classes) * np.maximum(np.bincount(labels, minlength=len(classes)), 1))).astype(
+            np.float32
+        )
     unknown = [name for name in setting if name not in classes]
     if unknown:
         guess = nearest(unknown[0], classes)
-        raise ConfigError(f"data.class_weights: there is no class {unknown[0]!r}.", f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.")
+        raise ConfigError(
+            f"data.class_weights: there is no class {unknown[0]!r}.",
+            f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.",
+        )
     return np.array([setting.get(name, 1.0) for name in classes], np.float32)
 
 

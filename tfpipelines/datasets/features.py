@@ -39,7 +39,9 @@ class FeatureStore:
         """Appends features to a dataset of (..., numbers), numbers being int64 (batch,): float32 (batch, width)."""
 
         def gather(*parts):
-            features = tf.numpy_function(lambda numbers: self.features[numbers], [parts[-1]], tf.float32, stateful=False)
+            features = tf.numpy_function(
+                lambda numbers: self.features[numbers], [parts[-1]], tf.float32, stateful=False
+            )
             return *parts, tf.ensure_shape(features, [None, *self.shape])
 
         return samples.map(as_it_is(gather), num_parallel_calls=1)
@@ -82,7 +84,10 @@ class FeatureCache:
             for start in range(0, len(missing), _SLICE):  # what is done survives a kill
                 some = missing[start : start + _SLICE]
                 fresh = np.asarray(compute(first[some].astype(np.int64)), np.float32)
-                known, table = np.concatenate([known, unique[some]]), np.concatenate([table.reshape(-1, fresh.shape[1]), fresh])
+                known, table = (
+                    np.concatenate([known, unique[some]]),
+                    np.concatenate([table.reshape(-1, fresh.shape[1]), fresh]),
+                )
                 _write(self.file, known, table)
         order = np.argsort(known)
         return table[order[np.searchsorted(known[order], unique)]][inverse], len(missing)
@@ -101,7 +106,10 @@ class FeatureCache:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             lock = open(self.file.with_suffix(".lock"), "w")
         except OSError as error:
-            raise ResourceError(f"The cache folder {self.file.parent} cannot be written: {error.strerror}.", "Name another in the environment variable TFPIPE_CACHE.") from error
+            raise ResourceError(
+                f"The cache folder {self.file.parent} cannot be written: {error.strerror}.",
+                "Name another in the environment variable TFPIPE_CACHE.",
+            ) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -38,7 +38,9 @@ class Findings:
 
     entries: list[Finding] = field(default_factory=list)
 
-    def add(self, code: str, severity: Literal["error", "warning", "note"], message: str, remedy: str = "", items=()) -> None:
+    def add(
+        self, code: str, severity: Literal["error", "warning", "note"], message: str, remedy: str = "", items=()
+    ) -> None:
         """Appends a finding; the arguments are those of `Finding`."""
         self.entries.append(Finding(code, severity, message, remedy, tuple(map(str, items))))
 

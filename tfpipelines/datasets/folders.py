@@ -11,7 +11,9 @@ from .images import JUNK
 from .table import SampleTable, make_frame, split_of
 
 
-def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, training: bool = True, kind: str = "image") -> SampleTable:
+def read_folder(
+    root: Path, layout: str = "auto", follow_links: bool = False, training: bool = True, kind: str = "image"
+) -> SampleTable:
     """Reads `root/<class>/...` or `root/<split>/<class>/...`; files in folders further down belong to the class above.
 
     Args:
@@ -43,11 +45,20 @@ def read_folder(root: Path, layout: str = "auto", follow_links: bool = False, tr
         strangers = [folder for folder in folders if split_of(folder.name) is None]
         if strangers:
             names = [f"{folder.name}/" for folder in strangers]
-            findings.add("beside_splits", "warning", "Folders beside the split folders are not used", "Move them into a split folder if they are classes", names)
+            findings.add(
+                "beside_splits",
+                "warning",
+                "Folders beside the split folders are not used",
+                "Move them into a split folder if they are classes",
+                names,
+            )
     _report_loose(root, loose, findings)
     files.report()
     if not items and not any(finding.severity == "error" for finding in findings.entries):
-        raise DataError(f"{root} holds no {kind}s in class folders.", "Give each class a folder of its own, or give a table (.csv) with a label column.")
+        raise DataError(
+            f"{root} holds no {kind}s in class folders.",
+            "Give each class a folder of its own, or give a table (.csv) with a label column.",
+        )
     return SampleTable(make_frame(items, labels, splits), root, findings=findings)
 
 
@@ -109,10 +120,20 @@ class Walk:
     def report(self) -> None:
         """Adds what was passed over to the findings."""
         if self.links:
-            message = f"{counted(len(self.links), 'symbolic link')} to folders, out of {self.root} or in a loop, not followed"
-            self.findings.add("links", "warning", message, "Set data.follow_links=true to follow those that do not loop", self.links)
+            message = (
+                f"{counted(len(self.links), 'symbolic link')} to folders, out of {self.root} or in a loop, not followed"
+            )
+            self.findings.add(
+                "links", "warning", message, "Set data.follow_links=true to follow those that do not loop", self.links
+            )
         if self.junk:
-            self.findings.add("hidden", "note", f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over", "", self.junk)
+            self.findings.add(
+                "hidden",
+                "note",
+                f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over",
+                "",
+                self.junk,
+            )
 
     def _may_follow(self, link: Path) -> bool:
         try:
@@ -144,12 +165,16 @@ def _split_folders(root: Path, folders: list[Path], layout: str, training: bool)
     seen: dict[str, Path] = {}
     for split, folder in splits:
         if split in seen:
-            raise DataError(f"{root} has two folders for {split}: {seen[split].name}/ and {folder.name}/.", "Keep one of them.")
+            raise DataError(
+                f"{root} has two folders for {split}: {seen[split].name}/ and {folder.name}/.", "Keep one of them."
+            )
         seen[split] = folder
     return splits
 
 
-def _classes(root: Path, folders: list[Path], files: Walk, findings: Findings, kind: str, unlabelled_split: str | None = None) -> tuple[list[str], list[str]]:
+def _classes(
+    root: Path, folders: list[Path], files: Walk, findings: Findings, kind: str, unlabelled_split: str | None = None
+) -> tuple[list[str], list[str]]:
     """Items and labels of class folders. An empty class is an error in training and a warning elsewhere."""
     items: list[str] = []
     labels: list[str] = []
@@ -162,7 +187,13 @@ def _classes(root: Path, folders: list[Path], files: Walk, findings: Findings, k
             empty.append(f"{folder.relative_to(root)}/")
     if empty:
         severity = "error" if unlabelled_split is None else "warning"
-        findings.add("empty_class", severity, f"{counted(len(empty), 'class folder')} without any {kind}", "Add some to them or remove them.", empty)
+        findings.add(
+            "empty_class",
+            severity,
+            f"{counted(len(empty), 'class folder')} without any {kind}",
+            "Add some to them or remove them.",
+            empty,
+        )
     return items, labels
 
 
@@ -170,4 +201,10 @@ def _report_loose(root: Path, loose: list[Path], findings: Findings, split: str 
     if loose:
         where = f"{split}/" if split else str(root)
         message = f"{counted(len(loose), 'file')} in {where} outside of any class folder, not used"
-        findings.add("loose", "warning", message, "Put them into class folders if they are samples", [path.relative_to(root) for path in loose])
+        findings.add(
+            "loose",
+            "warning",
+            message,
+            "Put them into class folders if they are samples",
+            [path.relative_to(root) for path in loose],
+        )

@@ -62,35 +62,76 @@ def read_image_samples(
         frame = frame.assign(fingerprint=store.fingerprints[frame.index])
     if facts:
         formats = ", ".join(f"{count} {name}" for name, count in facts["formats"].items())
-        facts["about"] = [f"images: {formats}; used at {front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"]
+        facts["about"] = [
+            f"images: {formats}; used at {front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"
+        ]
     facts |= {"path": path, "read_seconds": round(time.perf_counter() - began, 3)}
     return ImageSamples(frame, store, facts, front, table.path if table.array is None else table.array.__getitem__)
 
 
-def _decode(table: SampleTable, findings: Findings, make_front, size, channels, on_bad: str, max_pixels: int, background: int, cache: str):
+def _decode(
+    table: SampleTable,
+    findings: Findings,
+    make_front,
+    size,
+    channels,
+    on_bad: str,
+    max_pixels: int,
+    background: int,
+    cache: str,
+):
     """Store, front and facts; reports what cannot be read, and takes it out of the store's good rows."""
     if table.array is not None:
         height, width, depth = table.array.shape[1:]
-        front = make_front((height, width) if size == "auto" else _pair(size), depth if channels == "auto" else channels)
+        front = make_front(
+            (height, width) if size == "auto" else _pair(size), depth if channels == "auto" else channels
+        )
         store = store_array(table.array, front)
-        return store, front, {"size": list(front.size), "channels": front.channels, "cache": "memory", "formats": {"array": len(table.frame)}}
+        return (
+            store,
+            front,
+            {
+                "size": list(front.size),
+                "channels": front.channels,
+                "cache": "memory",
+                "formats": {"array": len(table.frame)},
+            },
+        )
     headers, bad = scan_headers(table, max_pixels)
     good = [header for header in headers if header is not None]
     store = front = None
     facts = {}
     if good:
         grey = all(header.grey for header in good)
-        front = make_front(common_size(good) if size == "auto" else _pair(size), (1 if grey else 3) if channels == "auto" else channels)
+        front = make_front(
+            common_size(good) if size == "auto" else _pair(size), (1 if grey else 3) if channels == "auto" else channels
+        )
         store = store_files(table, headers, front, background=background, max_pixels=max_pixels, cache=cache)
         bad |= store.bad
         store.bad = bad
         formats = Counter(header.format for header in good)
-        facts = {"size": list(front.size), "channels": front.channels, "cache": store.mode, "formats": dict(formats.most_common())}
+        facts = {
+            "size": list(front.size),
+            "channels": front.channels,
+            "cache": store.mode,
+            "formats": dict(formats.most_common()),
+        }
         if cache == "auto" and store.mode == "none":
-            findings.add("cache", "note", "The decoded images do not fit into memory: they are decoded anew in each epoch", "data.cache=disk keeps them on disk")
+            findings.add(
+                "cache",
+                "note",
+                "The decoded images do not fit into memory: they are decoded anew in each epoch",
+                "data.cache=disk keeps them on disk",
+            )
     if bad:
         items = [f"{printable(table.frame['item'].iat[row])}: {reason}" for row, reason in sorted(bad.items())]
-        findings.bad("unreadable", on_bad, f"{len(bad)} of {len(table.frame)} files cannot be read as images", "Repair or remove them.", items)
+        findings.bad(
+            "unreadable",
+            on_bad,
+            f"{len(bad)} of {len(table.frame)} files cannot be read as images",
+            "Repair or remove them.",
+            items,
+        )
     return store, front, facts
 
 
@@ -125,4 +166,13 @@ def read_labelled_images(
     fold_column = folds if isinstance(folds, str) else None
     table = read_image_source(path, fold_column=fold_column, training=splitting, **source)
     findings.entries += table.findings.entries
-    return split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
+    return split_and_limit(
+        table,
+        validation=validation,
+        test=test,
+        folds=folds,
+        limit=limit,
+        seed=seed,
+        splitting=splitting,
+        findings=findings,
+    )

@@ -46,7 +46,9 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Hea
     with _open(source, max_pixels) as image:
         try:
             bit_depth, late = _png_facts(source) if image.format == "PNG" else (8, False)
-            exif = image.getexif() if late or image.format != "PNG" else Image.Image.getexif(image)  # a PNG is decoded for its own
+            exif = (
+                image.getexif() if late or image.format != "PNG" else Image.Image.getexif(image)
+            )  # a PNG is decoded for its own
             turned = exif.get(ExifTags.Base.Orientation, 1)
             animated = getattr(image, "is_animated", False)
             grey = image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
@@ -59,10 +61,14 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Hea
         return Header(height, width, grey, image.format or "?", kind)
 
 
-def decode_image(source: str | Path | bytes, channels: int = 3, background: int = 255, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads, judged by content, not by name.
+def decode_image(
+    source: str | Path | bytes, channels: int = 3, background: int = 255, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads, judged by content, not by
+    name.
 
-    The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces to
+    The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces
+        to
     RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the number of channels asked for,
     grey being 0.299 R + 0.587 G + 0.114 B. Colour profiles are not applied.
 
@@ -106,7 +112,9 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
     except FileNotFoundError as error:
         raise DataError(f"{source}: no such file") from error
     except Image.DecompressionBombError as error:
-        raise DataError(f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})") from error
+        raise DataError(
+            f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})"
+        ) from error
     except UnidentifiedImageError as error:
         raise DataError(f"{_name(source)}: not an image") from error
     except Exception as error:
@@ -114,7 +122,9 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
     width, height = image.size
     if width * height > max_pixels:
         image.close()
-        raise DataError(f"{_name(source)}: its header claims {width} x {height} pixels, more than data.max_pixels {max_pixels}")
+        raise DataError(
+            f"{_name(source)}: its header claims {width} x {height} pixels, more than data.max_pixels {max_pixels}"
+        )
     return image
 
 
@@ -153,7 +163,11 @@ def _png_facts(source: str | Path | bytes) -> tuple[int, bool]:
 
 def printable(path: str | Path) -> str:
     """The path with bytes that are not UTF-8 written as escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode() if any("\ud800" <= character <= "\udfff" for character in str(path)) else str(path)
+    return (
+        str(path).encode("utf-8", "backslashreplace").decode()
+        if any("\ud800" <= character <= "\udfff" for character in str(path))
+        else str(path)
+    )
 
 
 def _name(source: str | Path | bytes) -> str:
@@ -161,7 +175,9 @@ def _name(source: str | Path | bytes) -> str:
 
 
 def _unreadable(source: str | Path | bytes, error: Exception) -> Exception:
-    """What Pillow's error, which may be of nearly every kind for a damaged file, means; a lack of memory stays what it is."""
+    """What Pillow's error, which may be of nearly every kind for a damaged file, means; a lack of memory stays what
+    it is.
+    """
     return error if isinstance(error, MemoryError) else DataError(f"{_name(source)}: {_reason(error)}")
 
 

@@ -60,7 +60,9 @@ def raw_images(inputs: Any, **source) -> list[RawImage]:
     return images
 
 
-def decoded(images: list[RawImage], resize, channels: int, batch_size: int, background: int, max_pixels: int) -> Iterator[tuple[list[RawImage], np.ndarray]]:
+def decoded(
+    images: list[RawImage], resize, channels: int, batch_size: int, background: int, max_pixels: int
+) -> Iterator[tuple[list[RawImage], np.ndarray]]:
     """Batches of (entries, images): those that could not be read have an `error` and black pixels.
 
     Args:
@@ -83,7 +85,10 @@ def decoded(images: list[RawImage], resize, channels: int, batch_size: int, back
             if shape is None:
                 yield list(entries), np.zeros((0,), np.uint8)
             else:
-                yield list(entries), np.stack([np.zeros(shape, np.uint8) if array is None else array for array in arrays])
+                yield (
+                    list(entries),
+                    np.stack([np.zeros(shape, np.uint8) if array is None else array for array in arrays]),
+                )
 
 
 def pixels(source: Path | bytes | np.ndarray, channels: int, background: int, max_pixels: int) -> np.ndarray:
@@ -92,7 +97,11 @@ def pixels(source: Path | bytes | np.ndarray, channels: int, background: int, ma
     Raises:
         DataError: as `decode_image`.
     """
-    return to_channels(source[None], channels)[0] if isinstance(source, np.ndarray) else decode_image(source, channels, background, max_pixels)
+    return (
+        to_channels(source[None], channels)[0]
+        if isinstance(source, np.ndarray)
+        else decode_image(source, channels, background, max_pixels)
+    )
 
 
 def _from_array(array: np.ndarray, number: int) -> list[RawImage]:
@@ -118,7 +127,9 @@ def _from_path(text: str, source: dict[str, Any]) -> list[RawImage]:
             return [RawImage(text, error=getattr(error, "strerror", "") or str(error))]
     if path.is_dir():
         found = list_files(path, source.get("follow_links", False), Findings())
-        return [RawImage(str(path / item), path / item) for item in found] or [RawImage(text, error="the folder holds no file")]
+        return [RawImage(str(path / item), path / item) for item in found] or [
+            RawImage(text, error="the folder holds no file")
+        ]
     if path.is_file():
         known = path.suffix.lower() in TABLES | {".npz"}
         return _from_source(text, source) if known else [RawImage(text, path)]

@@ -11,18 +11,37 @@ from .splits import limit_rows
 from .table import class_order, places
 
 NORMAL, UNKNOWN = "normal", "unlabelled"  # what samples without a label are called
-_KNOWN = {"good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0", "inlier", "pass", "passed", "accepted"}
+_KNOWN = {
+    "good",
+    "normal",
+    "ok",
+    "okay",
+    "healthy",
+    "benign",
+    "negative",
+    "no",
+    "false",
+    "0",
+    "0.0",
+    "inlier",
+    "pass",
+    "passed",
+    "accepted",
+}
 _SHARE = 0.2
 
 
-def normal_labels(labels, given: tuple[str, ...] | None, training=(), usual: tuple[str, ...] = (), unlabelled: bool = False) -> list[str]:
+def normal_labels(
+    labels, given: tuple[str, ...] | None, training=(), usual: tuple[str, ...] = (), unlabelled: bool = False
+) -> list[str]:
     """The labels that mean normal.
 
     Args:
         labels: of all samples, without missing ones.
         given: what the user says.
         training: labels of a given training part.
-        usual: the normal labels of the data that a model was trained on: here they mean the same, and others are anomalies.
+        usual: the normal labels of the data that a model was trained on: here they mean the same, and others are
+            anomalies.
         unlabelled: whether there are samples without a label: labels may then mark the anomalies alone.
 
     Raises:
@@ -43,7 +62,10 @@ def normal_labels(labels, given: tuple[str, ...] | None, training=(), usual: tup
     if unlabelled:
         return []
     shown = ", ".join(names[:20])
-    raise DataError(f"Nothing tells which of the labels means normal: {shown}.", "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label.")
+    raise DataError(
+        f"Nothing tells which of the labels means normal: {shown}.",
+        "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label.",
+    )
 
 
 def _means_normal(name: str) -> bool:
@@ -64,37 +86,52 @@ def _same_label(name: str, names: list[str]) -> str:
         return next(other for other in names if float(other) == float(name))
     except (ValueError, StopIteration):
         guess = nearest(name, names)
-        raise ConfigError(f"data.normal: no sample has the label {name!r}.", f"Did you mean {guess!r}?" if guess else f"Labels: {', '.join(names[:20])}.") from None
+        raise ConfigError(
+            f"data.normal: no sample has the label {name!r}.",
+            f"Did you mean {guess!r}?" if guess else f"Labels: {', '.join(names[:20])}.",
+        ) from None
 
 
-def mark(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...] = (), trusted: bool = True) -> pd.DataFrame:
+def mark(
+    frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...] = (), trusted: bool = True
+) -> pd.DataFrame:
     """The frame with columns `anomalous` and `known`, bool: what is odd, and of what that is known at all.
 
     Args:
         frame: with `label` (None where there is none) and `split`.
         normal: the labels that the user calls normal.
         usual: see `normal_labels`.
-        trusted: samples without a label are normal, but for those of a given test part, of which nothing is known; False:
-            nothing is known of any of them.
+        trusted: samples without a label are normal, but for those of a given test part, of which nothing is known;
+            False: nothing is known of any of them.
 
     Raises:
         ConfigError: if the user names normal labels, and there are no labels.
     """
     labels = frame["label"].dropna()
     if not len(labels) and normal is not None:
-        raise ConfigError(f"data.normal={','.join(normal)}: but the samples have no labels.", "Name the column of labels by data.label_column, or put images into a folder for each label.")
+        raise ConfigError(
+            f"data.normal={','.join(normal)}: but the samples have no labels.",
+            "Name the column of labels by data.label_column, or put images into a folder for each label.",
+        )
     training = labels[frame.loc[labels.index, "split"] == "train"]
     unlabelled = frame["label"].isna()
-    odd = labels.index[~labels.isin(normal_labels(labels, normal, training, usual, bool(unlabelled.any())))] if len(labels) else []
+    odd = (
+        labels.index[~labels.isin(normal_labels(labels, normal, training, usual, bool(unlabelled.any())))]
+        if len(labels)
+        else []
+    )
     known = ~unlabelled | (trusted & (frame["split"] != "test"))
     label = frame["label"].where(~unlabelled, np.where(known, NORMAL, UNKNOWN))
     return frame.assign(label=label, anomalous=frame.index.isin(odd), known=known.to_numpy(bool))
 
 
-def settle_missing(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings) -> np.ndarray:
+def settle_missing(
+    frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings
+) -> np.ndarray:
     """What becomes of samples without a label where others of their part, test or not, have one.
 
-    Where labels tell normal samples too, one that is missing is bad. Where they mark anomalies alone, it means normal: `label`
+    Where labels tell normal samples too, one that is missing is bad. Where they mark anomalies alone, it means normal:
+        `label`
     is then changed in place.
 
     Args:
@@ -110,18 +147,38 @@ def settle_missing(frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: t
     if not partly.any():
         return ~partly
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
-        findings.bad("no_label", on_bad, f"{counted(partly.sum(), 'sample')} without a label", "Label them.", places(frame[partly]))
+        findings.bad(
+            "no_label",
+            on_bad,
+            f"{counted(partly.sum(), 'sample')} without a label",
+            "Label them.",
+            places(frame[partly]),
+        )
         return ~partly
-    findings.add("unlabelled", "note", f"{counted(partly.sum(), 'sample')} without a label count as normal, as the labels there are mark anomalies alone")
+    findings.add(
+        "unlabelled",
+        "note",
+        f"{counted(partly.sum(), 'sample')} without a label count as normal, as the labels there are mark "
+        "anomalies alone",
+    )
     frame.loc[partly, "label"] = NORMAL
     return np.ones(len(frame), bool)
 
 
-def split_normals(frame: pd.DataFrame, *, validation: float | str, test: float | str, least: int, limit: int | None, seed: int, findings: Findings) -> np.ndarray:
+def split_normals(
+    frame: pd.DataFrame,
+    *,
+    validation: float | str,
+    test: float | str,
+    least: int,
+    limit: int | None,
+    seed: int,
+    findings: Findings,
+) -> np.ndarray:
     """Parts the samples, in the column `split`.
 
-    Given splits stay; anomalies in training and validation are left out. A missing validation part is cut from the normal
-    training samples; where no split is given at all, all anomalies go to the test.
+    Given splits stay; anomalies in training and validation are left out. A missing validation part is cut from the
+    normal training samples; where no split is given at all, all anomalies go to the test.
 
     Args:
         frame: with `split` and `anomalous`; `split` is changed in place.
@@ -141,7 +198,9 @@ def split_normals(frame: pd.DataFrame, *, validation: float | str, test: float |
         if not keep.all():
             counts = pd.Series(split[~keep]).value_counts().to_dict()
             where = " and ".join(f"{count} of {name}" for name, count in counts.items())
-            findings.add("left_out", "note", f"Samples that are not normal are left out of training and threshold: {where}")
+            findings.add(
+                "left_out", "note", f"Samples that are not normal are left out of training and threshold: {where}"
+            )
         if not (split == "validation").any():
             rows = np.flatnonzero(split == "train")
             rows = rows[~anomalous[rows]]
@@ -152,7 +211,11 @@ def split_normals(frame: pd.DataFrame, *, validation: float | str, test: float |
         order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~anomalous))
         share = (_SHARE if anomalous.any() else 0.0) if test == "auto" else test
         tested = round(share * len(order))
-        held_out = _held_out(len(order) - tested, validation, least) if validation == "auto" else min(round(validation * len(order)), len(order) - tested)
+        held_out = (
+            _held_out(len(order) - tested, validation, least)
+            if validation == "auto"
+            else min(round(validation * len(order)), len(order) - tested)
+        )
         split[order[tested : tested + held_out]] = "validation"
         split[order[tested + held_out :]] = "train"
     frame["split"] = split
@@ -182,21 +245,52 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
     part = frame["split"].to_numpy(object)
     train, held_out = int((part == "train").sum()), int((part == "validation").sum())
     if not train:
-        findings.add("no_samples", "error", f"There is no normal {unit} to train on", "Check data.path and data.normal.")
+        findings.add(
+            "no_samples", "error", f"There is no normal {unit} to train on", "Check data.path and data.normal."
+        )
     if held_out < least:
         possible = np.ceil(100 / (held_out + 1)) / 100
-        ways = ["Add some", "raise data.validation", *(["shorten data.window"] if unit == "window" else []), *([f"set evaluation.false_alarm_rate={possible:g}"] if held_out and possible <= 0.5 else [])]
+        ways = [
+            "Add some",
+            "raise data.validation",
+            *(["shorten data.window"] if unit == "window" else []),
+            *([f"set evaluation.false_alarm_rate={possible:g}"] if held_out and possible <= 0.5 else []),
+        ]
         remedy = f"{', '.join(ways[:-1])}, or {ways[-1]}."
-        findings.add("too_few_normals", "error", f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the threshold, and there {'is' if held_out == 1 else 'are'} {held_out}", remedy)
+        findings.add(
+            "too_few_normals",
+            "error",
+            f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the "
+            f"threshold, and there {'is' if held_out == 1 else 'are'} {held_out}",
+            remedy,
+        )
     test = part == "test"
     if train and not test.any():
-        findings.add("no_test", "note", "There is no test part, so nothing is measured; the threshold keeps its rate nevertheless, on data like the normal ones")
+        findings.add(
+            "no_test",
+            "note",
+            "There is no test part, so nothing is measured; the threshold keeps its rate nevertheless, on "
+            "data like the normal ones",
+        )
     elif train and not frame["known"].to_numpy()[test].any():
-        findings.add("unlabelled_test", "note", f"Of no {unit} of the test it is known what it is: only the share of alarms is measured")
+        findings.add(
+            "unlabelled_test",
+            "note",
+            f"Of no {unit} of the test it is known what it is: only the share of alarms is measured",
+        )
     elif train and not anomalous[test].any():
-        findings.add("no_anomalies", "note", f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured")
+        findings.add(
+            "no_anomalies",
+            "note",
+            f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured",
+        )
     elif train and anomalous[test & frame["known"].to_numpy()].all():
-        findings.add("no_normal_test", "warning", f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured", f"Add normal {unit}s to the test")
+        findings.add(
+            "no_normal_test",
+            "warning",
+            f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured",
+            f"Add normal {unit}s to the test",
+        )
     if train and "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return ordered_labels(frame)

@@ -57,7 +57,14 @@ def read_pictures(
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    source = {"item_column": item_column, "label_column": label_column if labelled else None, "split_column": split_column, "root": root, "follow_links": follow_links, "on_bad": on_bad}
+    source = {
+        "item_column": item_column,
+        "label_column": label_column if labelled else None,
+        "split_column": split_column,
+        "root": root,
+        "follow_links": follow_links,
+        "on_bad": on_bad,
+    }
     try:
         table = read_image_source(path, layout=layout, labelled=labelled, training=splitting, **source)
     except DataError as error:
@@ -70,23 +77,51 @@ def read_pictures(
             table = _files(table, layout)
     findings.entries += table.findings.entries
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
-        raise DataError(f"{path} has only {counted(len(table.frame), 'image')}.", f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.")
-    return split_and_limit(table, validation=validation, test=test, folds=None, limit=limit, seed=seed, splitting=splitting, findings=findings)
+        raise DataError(
+            f"{path} has only {counted(len(table.frame), 'image')}.",
+            f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.",
+        )
+    return split_and_limit(
+        table,
+        validation=validation,
+        test=test,
+        folds=None,
+        limit=limit,
+        seed=seed,
+        splitting=splitting,
+        findings=findings,
+    )
 
 
 def _files(table: SampleTable, layout: str) -> SampleTable:
-    """The images among the files of a folder, with the splits that its own folders are named after; the others are reported."""
+    """The images among the files of a folder, with the splits that its own folders are named after; the others are
+    reported.
+    """
     paths = [Path(item) for item in table.frame["item"]]
     splits = [split_of(path.parts[0]) if len(path.parts) > 1 else None for path in paths]
     if layout == "classes" or (layout == "auto" and "train" not in splits):
         splits = [None] * len(paths)
     outside = np.array([split is None for split in splits]) & any(splits)
-    foreign = np.array([bool(path.suffix) and path.suffix.lower() not in Image.registered_extensions() for path in paths])
+    foreign = np.array(
+        [bool(path.suffix) and path.suffix.lower() not in Image.registered_extensions() for path in paths]
+    )
     items = table.frame["item"]
     if foreign.any():
-        table.findings.add("no_image", "warning", f"{counted(foreign.sum(), 'file')} without the name of an image, not used", "", items[foreign])
+        table.findings.add(
+            "no_image",
+            "warning",
+            f"{counted(foreign.sum(), 'file')} without the name of an image, not used",
+            "",
+            items[foreign],
+        )
     if (outside & ~foreign).any():
-        table.findings.add("beside_splits", "warning", f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used", "Move them into a split folder", items[outside & ~foreign])
+        table.findings.add(
+            "beside_splits",
+            "warning",
+            f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used",
+            "Move them into a split folder",
+            items[outside & ~foreign],
+        )
     return replace(table, frame=table.frame.assign(split=splits)).keep(~(outside | foreign))
 
 
@@ -99,18 +134,40 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
         classes = check_classes(frame, found := Findings())
         findings.entries += [entry for entry in found.entries if entry.code != "one_class"]
         if len(classes) == 1:
-            findings.add("one_class", "error", f"The training images are all of one class, {classes[0]!r}", "Learn without labels: model.conditional=false.")
+            findings.add(
+                "one_class",
+                "error",
+                f"The training images are all of one class, {classes[0]!r}",
+                "Learn without labels: model.conditional=false.",
+            )
     elif not (frame["split"] == "test").any() and (frame["split"] == "validation").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of the validation part")
     for split in ("train", "validation", "test"):
         count = int((frame["split"] == split).sum())
         if count < _LEAST and (count or split == "train"):
-            remedy = f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good." if split == "train" else f"Give {_LEAST} at least, or leave the part out: data.{split}=0 where it was cut off here, else move its images into the training part."
+            remedy = (
+                f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good."
+                if split == "train"
+                else f"Give {_LEAST} at least, or leave the part out: data.{split}=0 where it was cut off here, "
+                "else move its images into the training part."
+            )
             findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
         elif split != "train" and 0 < count < 100:
-            findings.add("few_to_measure", "warning", f"Figures by {counted(count, 'image')} in the {split} part are rough", "Compare them with those of real images alone")
+            findings.add(
+                "few_to_measure",
+                "warning",
+                f"Figures by {counted(count, 'image')} in the {split} part are rough",
+                "Compare them with those of real images alone",
+            )
         elif split == "validation" and not count:
-            findings.add("no_validation", "warning", "There is no validation part: the epoch is chosen by images that were trained on, so copies look best", f"Set data.validation={max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100):g}" if len(frame) > 2 * _LEAST else "")
+            findings.add(
+                "no_validation",
+                "warning",
+                "There is no validation part: the epoch is chosen by images that were trained on, so copies look best",
+                f"Set data.validation={max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100):g}"
+                if len(frame) > 2 * _LEAST
+                else "",
+            )
     if "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return classes if labelled else []
@@ -133,10 +190,14 @@ def image_groups(pixels: Callable[[np.ndarray], np.ndarray], places: np.ndarray,
             warnings.simplefilter("ignore", ConvergenceWarning)  # of images that are all alike
             groups = KMeans(count, n_init=4, random_state=seed).fit(projection.transform(content))
         blocks = [places[start : start + _MOST_TO_GROUP] for start in range(0, len(places), _MOST_TO_GROUP)]
-        return np.concatenate([groups.predict(projection.transform(pixels(block))) for block in blocks]).astype(np.int64)
+        return np.concatenate([groups.predict(projection.transform(pixels(block))) for block in blocks]).astype(
+            np.int64
+        )
 
 
-def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: Callable[[np.ndarray], np.ndarray], seed: int) -> tuple[np.ndarray | None, dict[str, list]]:
+def told_groups(
+    labels: np.ndarray | None, count: int, clusters: int, pixels: Callable[[np.ndarray], np.ndarray], seed: int
+) -> tuple[np.ndarray | None, dict[str, list]]:
     """What a generator is told of each training image.
 
     Args:
@@ -158,7 +219,10 @@ def told_groups(labels: np.ndarray | None, count: int, clusters: int, pixels: Ca
     sizes = np.bincount(of_class)
     if clusters > 1 and clusters * _LEAST_OF_GROUP > sizes.min():
         of_one = "" if labels is None else " of one class"
-        raise ConfigError(f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.", f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.")
+        raise ConfigError(
+            f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.",
+            f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.",
+        )
     told = of_class * clusters
     if clusters > 1:
         for number in range(len(sizes)):
@@ -192,7 +256,16 @@ def adversarial_batches(
         Dicts of what `models.gan.GAN` says of a batch.
     """
     targets = None if labels is None else Targets(labels, int(labels.max()) + 1)
-    batches = training_batches(store, rows, targets, batch_size=batch_size, seed=seed, first_step=first_step, last_step=last_step, augmentation=augmentation)
+    batches = training_batches(
+        store,
+        rows,
+        targets,
+        batch_size=batch_size,
+        seed=seed,
+        first_step=first_step,
+        last_step=last_step,
+        augmentation=augmentation,
+    )
 
     def finish(step, batch):
         images, wanted = (batch, None) if labels is None else batch
@@ -204,4 +277,8 @@ def adversarial_batches(
             x["draws"] = tf.random.stateless_uniform([batch_size, 16], key(_DRAWS))
         return x
 
-    return tuned(tf.data.Dataset.zip(tf.data.Dataset.range(first_step, last_step), batches).map(as_it_is(finish), num_parallel_calls=1))
+    return tuned(
+        tf.data.Dataset.zip(tf.data.Dataset.range(first_step, last_step), batches).map(
+            as_it_is(finish), num_parallel_calls=1
+        )
+    )

@@ -53,8 +53,10 @@ class Points:
 
 
 def read_points(
-    path: str | pd.DataFrame, findings: Findings, *, time_column: str | None = None, series_column: str | None = None, columns: tuple[str, ...] | None = None, label_column: str | None = None,
-    normal: tuple[str, ...] | None = None, intervals: str | None = None, split_column: str | None = None, on_bad: str = "error", strict: bool = True, labelled: bool = True,
+    path: str | pd.DataFrame, findings: Findings, *, time_column: str | None = None, series_column: str | None = None,
+    columns: tuple[str, ...] | None = None, label_column: str | None = None,
+    normal: tuple[str, ...] | None = None, intervals: str | None = None, split_column: str | None = None,
+    on_bad: str = "error", strict: bool = True, labelled: bool = True,
     usual: tuple[str, ...] = (), key: str = "data.path",
 ) -> Points:  # fmt: skip
     """Reads a table with a row for each point in time.
@@ -76,10 +78,18 @@ def read_points(
     group = find_column(rows, "series", group, "data.series_column", False, ()) if group else None
     if stamp is None:
         stamp = _only_dates(rows, {group, label_column, split_column}, findings)
-    elif not time_column and stamp.strip().lower() in _PERHAPS_TIMES and not (_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9):
+    elif (
+        not time_column
+        and stamp.strip().lower() in _PERHAPS_TIMES
+        and not (_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9)
+    ):
         stamp = None  # a measurement by that name
-    label = find_column(rows, "label", label_column if strict or label_column in rows else None, "data.label_column", False, _LABELS)
-    split = find_column(rows, "split", split_column if strict or split_column in rows else None, "data.split_column", False)
+    label = find_column(
+        rows, "label", label_column if strict or label_column in rows else None, "data.label_column", False, _LABELS
+    )
+    split = find_column(
+        rows, "split", split_column if strict or split_column in rows else None, "data.split_column", False
+    )
     taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, "data.columns" if key else "")
     values = to_numbers(rows, taken, strict=labelled)
     times = _times(rows, stamp)
@@ -89,15 +99,35 @@ def read_points(
     parts = np.array(parse_splits(rows, split, findings) or [None] * len(rows), object)
     empty = ~np.isfinite(values.astype(np.float32)).all(1)
     if empty.any() and labelled:
-        findings.bad("missing_value", on_bad, f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite", "Fill them.", [f"line {line}" for line in rows[LINE][empty]])
+        findings.bad(
+            "missing_value",
+            on_bad,
+            f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite",
+            "Fill them.",
+            [f"line {line}" for line in rows[LINE][empty]],
+        )
     segments = _segments(rows, times, groups, parts, empty, stamp, findings)
     written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
     written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
     anomalous, about = _known_anomalies(rows, label, normal, usual, on_bad, findings) if labelled else (None, [])
     if intervals is not None:
-        inside = _inside(intervals, times, groups, stamp is not None and not _numeric(rows[stamp]), series_column, findings)
+        inside = _inside(
+            intervals, times, groups, stamp is not None and not _numeric(rows[stamp]), series_column, findings
+        )
         anomalous = inside if anomalous is None else anomalous | inside
-    return Points(values, written, taken, anomalous, parts, segments, name, groups, label, [f"line {line}" for line in rows[LINE][empty]], about)
+    return Points(
+        values,
+        written,
+        taken,
+        anomalous,
+        parts,
+        segments,
+        name,
+        groups,
+        label,
+        [f"line {line}" for line in rows[LINE][empty]],
+        about,
+    )
 
 
 def _table(path: str | pd.DataFrame, key: str) -> tuple[pd.DataFrame, str]:
@@ -106,18 +136,35 @@ def _table(path: str | pd.DataFrame, key: str) -> tuple[pd.DataFrame, str]:
         return table_of(path, Path("the DataFrame")), ""
     located = locate(path, key or "the input")
     if located.suffix.lower() not in TABLES:
-        raise DataError(f"{located} is no table that is known by its ending.", f"Give a file that ends in {', '.join(sorted(TABLES))}.")
+        raise DataError(
+            f"{located} is no table that is known by its ending.",
+            f"Give a file that ends in {', '.join(sorted(TABLES))}.",
+        )
     return read_table(located), str(path)
 
 
 def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> str | None:
     """The only column of dates, where none is known by its name."""
     words = [column for column in rows if column not in {LINE, *others} and not _numeric(rows[column])]
-    dates = [column for column in words if rows[column].str.contains(r"\d", na=False).mean() > 0.9 and _dates(rows[column]).notna().mean() > 0.9]
+    dates = [
+        column
+        for column in words
+        if rows[column].str.contains(r"\d", na=False).mean() > 0.9 and _dates(rows[column]).notna().mean() > 0.9
+    ]
     if len(dates) == 1:
-        findings.add("time_column", "note", f"Column {dates[0]} holds dates: it is taken for the time", "Name another by data.time_column")
+        findings.add(
+            "time_column",
+            "note",
+            f"Column {dates[0]} holds dates: it is taken for the time",
+            "Name another by data.time_column",
+        )
         return dates[0]
-    findings.add("no_time", "note", "No column is known as time: the rows count as evenly spaced and unbroken", "Name it by data.time_column")
+    findings.add(
+        "no_time",
+        "note",
+        "No column is known as time: the rows count as evenly spaced and unbroken",
+        "Name it by data.time_column",
+    )
     return None
 
 
@@ -130,7 +177,11 @@ def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
     dates = _dates(rows[column])
     if dates.isna().any():
         lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][dates.isna()], rows[column][dates.isna()])]
-        raise DataError(f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates.", "Mend them, or name another column by data.time_column.", lines[:10])
+        raise DataError(
+            f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates.",
+            "Mend them, or name another column by data.time_column.",
+            lines[:10],
+        )
     return _seconds(dates)
 
 
@@ -146,7 +197,15 @@ def _dates(cells: pd.Series) -> pd.Series:
     return pd.to_datetime(cells, errors="coerce", utc=True, format="mixed")
 
 
-def _segments(rows: pd.DataFrame, times: np.ndarray, groups: np.ndarray, parts: np.ndarray, empty: np.ndarray, stamp: str | None, findings: Findings) -> list[tuple[int, int]]:
+def _segments(
+    rows: pd.DataFrame,
+    times: np.ndarray,
+    groups: np.ndarray,
+    parts: np.ndarray,
+    empty: np.ndarray,
+    stamp: str | None,
+    findings: Findings,
+) -> list[tuple[int, int]]:
     """Stretches of points whose times rise evenly, of one series and split, without empty cells."""
     steps, same = np.diff(times), groups[1:] == groups[:-1]
     usual = np.ones(len(steps))
@@ -155,56 +214,105 @@ def _segments(rows: pd.DataFrame, times: np.ndarray, groups: np.ndarray, parts: 
         usual[groups[1:] == name] = np.median(steps[inside]) if inside.any() else 1.0
     back = np.flatnonzero(same & ~(steps > 0))
     if len(back):
-        lines = [f"line {rows[LINE].iloc[place + 1]}: {rows[stamp].iloc[place + 1]} after {rows[stamp].iloc[place]}" for place in back]
-        raise DataError(f"The times in column {stamp!r} do not rise: {counted(len(back), 'point')} not later than the one before.", "Sort the rows; where there are several series, name their column by data.series_column.", lines[:10])
+        lines = [
+            f"line {rows[LINE].iloc[place + 1]}: {rows[stamp].iloc[place + 1]} after {rows[stamp].iloc[place]}"
+            for place in back
+        ]
+        raise DataError(
+            f"The times in column {stamp!r} do not rise: {counted(len(back), 'point')} not later than the one before.",
+            "Sort the rows; where there are several series, name their column by data.series_column.",
+            lines[:10],
+        )
     gap = same & (steps > _GAP * usual)
     if gap.any():
-        items = [f"line {rows[LINE].iloc[place + 1]}: {steps[place] / usual[place]:.1f} steps" for place in np.flatnonzero(gap)]
+        items = [
+            f"line {rows[LINE].iloc[place + 1]}: {steps[place] / usual[place]:.1f} steps"
+            for place in np.flatnonzero(gap)
+        ]
         findings.add("gap", "note", f"{counted(gap.sum(), 'gap')} in time: no window reaches across one", "", items)
     breaks = np.flatnonzero(~same | gap | (parts[1:] != parts[:-1]) | empty[1:] | empty[:-1]) + 1
     edges = [0, *breaks.tolist(), len(times)]
     return [(first, end) for first, end in zip(edges, edges[1:]) if end > first and not empty[first]]
 
 
-def _known_anomalies(rows: pd.DataFrame, label: str | None, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings) -> tuple[np.ndarray | None, list[str]]:
+def _known_anomalies(
+    rows: pd.DataFrame,
+    label: str | None,
+    normal: tuple[str, ...] | None,
+    usual: tuple[str, ...],
+    on_bad: str,
+    findings: Findings,
+) -> tuple[np.ndarray | None, list[str]]:
     """Which points are anomalies by their labels, None where nothing is known; and what there is to say of it."""
-    labels = pd.Series([clean_label(value) for value in rows[label]], dtype=object) if label else pd.Series(dtype=object)
+    labels = (
+        pd.Series([clean_label(value) for value in rows[label]], dtype=object) if label else pd.Series(dtype=object)
+    )
     if labels.isna().all():
         return None, []
     missing = labels.isna()
     names = normal_labels(labels.dropna(), normal, usual=usual, unlabelled=bool(missing.any()))
     if missing.any() and names:
-        findings.bad("no_label", on_bad, f"{counted(missing.sum(), 'point')} without a label", "Label them.", [f"line {line}" for line in rows[LINE][missing.to_numpy()]])
-    return (~missing & ~labels.isin(names)).to_numpy(), [f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"]
+        findings.bad(
+            "no_label",
+            on_bad,
+            f"{counted(missing.sum(), 'point')} without a label",
+            "Label them.",
+            [f"line {line}" for line in rows[LINE][missing.to_numpy()]],
+        )
+    return (~missing & ~labels.isin(names)).to_numpy(), [
+        f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"
+    ]
 
 
-def _inside(path: str, times: np.ndarray, groups: np.ndarray, dates: bool, series_column: str | None, findings: Findings) -> np.ndarray:
-    """Which points lie in one of the intervals of a table with the columns start and end, and that of the series where there are several."""
+def _inside(
+    path: str, times: np.ndarray, groups: np.ndarray, dates: bool, series_column: str | None, findings: Findings
+) -> np.ndarray:
+    """Which points lie in one of the intervals of a table with the columns start and end, and that of the series
+    where there are several.
+    """
     rows = read_table(locate(path, "data.intervals"))
-    columns = [find_column(rows, role, None, f"the column {role} of data.intervals", True, (role,)) for role in ("start", "end")]
+    columns = [
+        find_column(rows, role, None, f"the column {role} of data.intervals", True, (role,))
+        for role in ("start", "end")
+    ]
     ends = []
     for column in columns:
         if _numeric(rows[column]) == dates:
-            raise DataError(f"{path}: its column {column} holds {'numbers' if dates else 'no numbers'}, unlike the times of the series.", "Write them alike; name the column of times by data.time_column.")
+            raise DataError(
+                f"{path}: its column {column} holds {'numbers' if dates else 'no numbers'}, unlike the "
+                "times of the series.",
+                "Write them alike; name the column of times by data.time_column.",
+            )
         ends.append(_seconds(_dates(rows[column])) if dates else to_numbers(rows, [column])[:, 0])
     turned = np.flatnonzero(~(ends[1] >= ends[0]))
     if len(turned):
-        raise DataError(f"{path}: {counted(len(turned), 'interval')} that end before they begin.", "Mend them.", [f"line {rows[LINE].iloc[row]}" for row in turned[:10]])
+        raise DataError(
+            f"{path}: {counted(len(turned), 'interval')} that end before they begin.",
+            "Mend them.",
+            [f"line {rows[LINE].iloc[row]}" for row in turned[:10]],
+        )
     names = rows[series_column].fillna("").to_numpy(str) if series_column in rows else None
     if names is None and len(set(groups)) > 1:
         raise DataError(f"{path} does not say which series an interval is of.", f"Add the column {series_column}.")
     inside, empty = np.zeros(len(times), bool), 0
     for row, (low, high) in enumerate(zip(*ends)):
-        here = (times >= low) & (times <= high) & (True if names is None or len(set(groups)) == 1 and "" in set(groups) else groups == names[row])
+        here = (
+            (times >= low)
+            & (times <= high)
+            & (True if names is None or len(set(groups)) == 1 and "" in set(groups) else groups == names[row])
+        )
         empty += not here.any()
         inside |= here
     if empty:
-        findings.add("empty_intervals", "warning", f"{empty} of {counted(len(rows), 'interval')} hold no point of the series")
+        findings.add(
+            "empty_intervals", "warning", f"{empty} of {counted(len(rows), 'interval')} hold no point of the series"
+        )
     return inside
 
 
 def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[tuple[str, Points | None, str]]:
-    """The series that `inputs` mean: a table's path, a DataFrame with such columns, an array (points, channels), or a list of such.
+    """The series that `inputs` mean: a table's path, a DataFrame with such columns, an array (points, channels), or a
+    list of such.
 
     Args:
         fields: of `AnomalySeriesData`, that tell how to read.
@@ -218,7 +326,15 @@ def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[t
         try:
             if isinstance(entry, (str, Path, pd.DataFrame)):
                 name = str(number) if isinstance(entry, pd.DataFrame) else str(entry)
-                points = read_points(entry if isinstance(entry, pd.DataFrame) else name, Findings(), columns=tuple(columns), strict=False, labelled=False, key="", **fields)
+                points = read_points(
+                    entry if isinstance(entry, pd.DataFrame) else name,
+                    Findings(),
+                    columns=tuple(columns),
+                    strict=False,
+                    labelled=False,
+                    key="",
+                    **fields,
+                )
             else:
                 name, points = str(number), _from_memory(entry, columns)
         except DataError as error:
@@ -230,7 +346,13 @@ def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[t
             found.append((name, None, f"no {window} points in a row"))
         else:
             more = f" and {len(points.empty) - 5} more" if len(points.empty) > 5 else ""
-            found.append((name, points, f"empty cells, no window holds them: {', '.join(points.empty[:5])}{more}" if points.empty else ""))
+            found.append(
+                (
+                    name,
+                    points,
+                    f"empty cells, no window holds them: {', '.join(points.empty[:5])}{more}" if points.empty else "",
+                )
+            )
     return found
 
 
@@ -242,4 +364,15 @@ def _from_memory(entry: Any, columns: list[str]) -> Points:
     whole = np.isfinite(values.astype(np.float32)).all(1)
     edges = [0, *(np.flatnonzero(~whole[1:] | ~whole[:-1]) + 1).tolist(), len(values)]
     segments = [(first, end) for first, end in zip(edges, edges[1:]) if end > first and whole[first]]
-    return Points(values, np.arange(len(values)).astype(str), columns, None, np.full(len(values), None, object), segments, "", np.zeros(len(values), "U1"), None, [f"point {row}" for row in np.flatnonzero(~whole)])
+    return Points(
+        values,
+        np.arange(len(values)).astype(str),
+        columns,
+        None,
+        np.full(len(values), None, object),
+        segments,
+        "",
+        np.zeros(len(values), "U1"),
+        None,
+        [f"point {row}" for row in np.flatnonzero(~whole)],
+    )

@@ -32,7 +32,15 @@ class Replay:
         return map(self.read, range(len(self.items)))
 
 
-def replay(frame: pd.DataFrame, splits: pd.DataFrame, parts: tuple[str, ...], count: int, seed: int, truth: Callable[[pd.DataFrame], list], read: Callable[[int], Any]) -> Replay:
+def replay(
+    frame: pd.DataFrame,
+    splits: pd.DataFrame,
+    parts: tuple[str, ...],
+    count: int,
+    seed: int,
+    truth: Callable[[pd.DataFrame], list],
+    read: Callable[[int], Any],
+) -> Replay:
     """At most `count` samples of some parts, a seeded choice, those of the first part first.
 
     Args:
@@ -45,7 +53,9 @@ def replay(frame: pd.DataFrame, splits: pd.DataFrame, parts: tuple[str, ...], co
         DataError: if none of them is there any more, or some have another content.
     """
     place = dict(zip(_keys(frame), frame.index))
-    contents = frame["fingerprint"].map("{:016x}".format) if "fingerprint" in frame and "fingerprint" in splits else None
+    contents = (
+        frame["fingerprint"].map("{:016x}".format) if "fingerprint" in frame and "fingerprint" in splits else None
+    )
     keys, rows, lost, changed = _keys(splits), [], 0, []
     for part in parts:
         found = []
@@ -59,9 +69,16 @@ def replay(frame: pd.DataFrame, splits: pd.DataFrame, parts: tuple[str, ...], co
                 changed.append(keys[number][0])
         rows += list(np.random.default_rng([seed, 5]).permutation(np.array(found, np.int64)))
     if changed:
-        raise DataError(f"{len(changed)} of the samples that are to be replayed are no longer what they were.", "Bring the run's data back, or name where they are: data.path=PLACE.", changed[:10])
+        raise DataError(
+            f"{len(changed)} of the samples that are to be replayed are no longer what they were.",
+            "Bring the run's data back, or name where they are: data.path=PLACE.",
+            changed[:10],
+        )
     if not rows and lost:
-        raise DataError(f"None of the {lost} samples that are to be replayed is there any more.", "Bring the run's data back, or name where they are: data.path=PLACE.")
+        raise DataError(
+            f"None of the {lost} samples that are to be replayed is there any more.",
+            "Bring the run's data back, or name where they are: data.path=PLACE.",
+        )
     chosen = frame.loc[rows[:count]]
     return Replay("held-out sample", list(chosen["item"]), truth(chosen), lambda place: read(chosen.index[place]), lost)
 

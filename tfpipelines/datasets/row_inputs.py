@@ -13,15 +13,19 @@ from .rows import few, read_numbers
 
 
 def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, list[str]]:
-    """The rows that `inputs` mean: a table's path, a DataFrame with such columns, an array (n, columns) or (columns,), or a list of such.
+    """The rows that `inputs` mean: a table's path, a DataFrame with such columns, an array (n, columns) or (columns,),
+    or a list of such.
 
     Returns:
-        Items (the number of the row, with the table's path where there are several inputs), float32 (n, columns) with 0 where
-        there is nothing, and for each row why it cannot be read, or "".
+        Items (the number of the row, with the table's path where there are several inputs), float32 (n, columns) with 0
+        where there is nothing, and for each row why it cannot be read, or "".
     """
     inputs = [inputs] if isinstance(inputs, (str, Path, pd.DataFrame)) or hasattr(inputs, "__array__") else inputs
     if not isinstance(inputs, Iterable):
-        raise DataError(f"The inputs are of type {type(inputs).__name__}.", "Give paths of tables, DataFrames, or arrays (n, columns).")
+        raise DataError(
+            f"The inputs are of type {type(inputs).__name__}.",
+            "Give paths of tables, DataFrames, or arrays (n, columns).",
+        )
     inputs = list(inputs)
     items, pieces, errors = [], [np.zeros((0, len(columns)), np.float32)], []
     for entry in inputs:
@@ -37,7 +41,10 @@ def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, li
             continue
         good = np.isfinite(values)
         items += [f"{path}:{row}" if path and len(inputs) > 1 else str(len(items) + row) for row in range(len(values))]
-        errors += ["" if row.all() else "no number: " + ", ".join(columns[place] for place in np.flatnonzero(~row)[:5]) for row in good]
+        errors += [
+            "" if row.all() else "no number: " + ", ".join(columns[place] for place in np.flatnonzero(~row)[:5])
+            for row in good
+        ]
         pieces.append(np.where(good, values, np.float32(0)))
     return items, np.concatenate(pieces), errors
 
@@ -58,7 +65,9 @@ def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     missing = [name for name in columns if name not in frame]
     if missing:
         raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {few(columns)}.")
-    return np.stack([pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in columns], 1)
+    return np.stack(
+        [pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in columns], 1
+    )
 
 
 def as_numbers(array: Any) -> np.ndarray:
@@ -70,4 +79,7 @@ def as_numbers(array: Any) -> np.ndarray:
     try:
         return np.asarray(array, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"One of the inputs is no array of numbers: {error}.", "Give paths of tables, DataFrames, or arrays of numbers.") from error
+        raise DataError(
+            f"One of the inputs is no array of numbers: {error}.",
+            "Give paths of tables, DataFrames, or arrays of numbers.",
+        ) from error

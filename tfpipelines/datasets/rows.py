@@ -84,27 +84,53 @@ def read_rows(
     alone = test_path is None or not splitting
     table = read_numbers(path, findings, columns, label_column, split_column, strict=splitting, labelled=alone)
     if not alone:
-        second = read_numbers(test_path, findings, tuple(table.columns), label_column, None, strict=False, key="data.test_path")
+        second = read_numbers(
+            test_path, findings, tuple(table.columns), label_column, None, strict=False, key="data.test_path"
+        )
         if label_column and table.label is None and second.label is None:
-            raise DataError(f"Neither {path} nor {test_path} has a column {label_column!r}.", "Set data.label_column to one that is there.")
+            raise DataError(
+                f"Neither {path} nor {test_path} has a column {label_column!r}.",
+                "Set data.label_column to one that is there.",
+            )
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
-        table = NumberTable(np.concatenate([table.values, second.values]), table.columns, pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True), table.label or second.label)
+        table = NumberTable(
+            np.concatenate([table.values, second.values]),
+            table.columns,
+            pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True),
+            table.label or second.label,
+        )
     with np.errstate(over="ignore"):
         whole = np.isfinite(table.values.astype(np.float32)).all(1)  # what the network gets to see
     if not whole.all():
-        lines = [f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}" for line, row in zip(table.frame["line"][~whole], table.values[~whole])]
-        findings.bad("missing_value", on_bad, f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite", "Fill them.", lines)
+        lines = [
+            f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}"
+            for line, row in zip(table.frame["line"][~whole], table.values[~whole])
+        ]
+        findings.bad(
+            "missing_value",
+            on_bad,
+            f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite",
+            "Fill them.",
+            lines,
+        )
     samples = SampleTable(table.frame, None, table.values, Findings()).keep(whole)
     if len(samples.frame):
         samples = samples.keep(settle_missing(samples.frame, normal, usual, on_bad, findings))
     frame = mark(samples.frame, normal, usual, trusted=splitting)
     values = samples.array.astype(np.float32)
     if splitting and len(frame):
-        keep = split_normals(frame, validation=validation, test=test, least=least, limit=limit, seed=seed, findings=findings)
+        keep = split_normals(
+            frame, validation=validation, test=test, least=least, limit=limit, seed=seed, findings=findings
+        )
         frame, values = frame[keep].reset_index(drop=True), values[keep]
         _look_at_columns(samples.array[keep][(frame["split"] == "train").to_numpy()], table.columns, findings)
     frame["fingerprint"] = fingerprints_of(values)
-    facts = {"path": path, "columns": table.columns, "about": [f"columns: {few(table.columns)}", *about_labels(table.label, frame)], "read_seconds": round(time.perf_counter() - began, 3)}
+    facts = {
+        "path": path,
+        "columns": table.columns,
+        "about": [f"columns: {few(table.columns)}", *about_labels(table.label, frame)],
+        "read_seconds": round(time.perf_counter() - began, 3),
+    }
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
 
@@ -119,13 +145,41 @@ def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings)
     spread, steps = values.std(0), np.diff(values, axis=0)
     constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
     if constant:
-        findings.add("constant", "warning", f"{counted(len(constant), 'column')} with one value only among the training rows: any other value there will be an anomaly", "Leave them out by data.columns if that is not meant", constant)
-    counting = [name for name, column, step in zip(columns, values.T, steps.T) if len(values) > 20 and (step > 0).all() and (column == np.round(column)).all()]
+        findings.add(
+            "constant",
+            "warning",
+            f"{counted(len(constant), 'column')} with one value only among the training rows: any other "
+            "value there will be an anomaly",
+            "Leave them out by data.columns if that is not meant",
+            constant,
+        )
+    counting = [
+        name
+        for name, column, step in zip(columns, values.T, steps.T)
+        if len(values) > 20 and (step > 0).all() and (column == np.round(column)).all()
+    ]
     if counting:
-        findings.add("counting", "warning", f"{counted(len(counting), 'column')} of whole numbers that rise from row to row, as a count or an identifier does: new rows will be anomalies by it", "Leave them out by data.columns", counting)
-    coarse = [name for name, column, wide in zip(columns, values.T, spread) if wide and np.spacing(np.float32(np.abs(column).max())) > 0.05 * wide]
+        findings.add(
+            "counting",
+            "warning",
+            f"{counted(len(counting), 'column')} of whole numbers that rise from row to row, as a count or "
+            "an identifier does: new rows will be anomalies by it",
+            "Leave them out by data.columns",
+            counting,
+        )
+    coarse = [
+        name
+        for name, column, wide in zip(columns, values.T, spread)
+        if wide and np.spacing(np.float32(np.abs(column).max())) > 0.05 * wide
+    ]
     if coarse:
-        findings.add("coarse", "warning", f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart", "Take a constant away from them", coarse)
+        findings.add(
+            "coarse",
+            "warning",
+            f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart",
+            "Take a constant away from them",
+            coarse,
+        )
 
 
 def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
@@ -133,12 +187,23 @@ def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
     return [f"labels: column {column}; normal: {', '.join(normal_of(frame)) or 'none of them'}"] if column else []
 
 
-def read_numbers(path: str, findings: Findings, columns: tuple[str, ...] | None, label_column: str | None, split_column: str | None, strict: bool = True, labelled: bool = True, key: str = "data.path") -> NumberTable:
+def read_numbers(
+    path: str,
+    findings: Findings,
+    columns: tuple[str, ...] | None,
+    label_column: str | None,
+    split_column: str | None,
+    strict: bool = True,
+    labelled: bool = True,
+    key: str = "data.path",
+) -> NumberTable:
     """Reads a table, and takes the columns of numbers out of it.
 
     Args:
-        columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates rows.
-        strict: False takes a label or split column that is named but absent as not named, and cells that are no numbers as empty.
+        columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates
+            rows.
+        strict: False takes a label or split column that is named but absent as not named, and cells that are no numbers
+            as empty.
         labelled: False takes a label column that is named but absent as not named.
         key: the config field to speak of; "": none, the columns are those of a model.
 
@@ -149,7 +214,11 @@ def read_numbers(path: str, findings: Findings, columns: tuple[str, ...] | None,
     if located.suffix.lower() == ".npz":
         return _from_archive(located, columns)
     if located.suffix.lower() not in TABLES:
-        raise DataError(f"{located} is no table that is known by its ending.", f"Give a file that ends in {', '.join(sorted(TABLES | {'.npz'}))}. For folders of images there is the pipeline anomaly.")
+        raise DataError(
+            f"{located} is no table that is known by its ending.",
+            f"Give a file that ends in {', '.join(sorted(TABLES | {'.npz'}))}. For folders of images there "
+            "is the pipeline anomaly.",
+        )
     rows = read_table(located)
     named = {name: name if strict or name in rows else None for name in (label_column, split_column) if name}
     if not labelled and label_column not in rows:
@@ -164,7 +233,9 @@ def read_numbers(path: str, findings: Findings, columns: tuple[str, ...] | None,
     return NumberTable(to_numbers(rows, taken, strict), taken, frame, label)
 
 
-def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: set[str | None], findings: Findings, key: str) -> list[str]:
+def choose_columns(
+    rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: set[str | None], findings: Findings, key: str
+) -> list[str]:
     """The columns of numbers: those wanted, or all but `others` and those that count or date rows.
 
     Args:
@@ -177,7 +248,11 @@ def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: s
     if wanted is not None:
         for name in wanted:
             if name not in there:
-                remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}." if key else f"The model was trained on: {few(list(wanted))}."
+                remedy = (
+                    f"Set {key}={nearest(name, there) or 'COLUMN'}."
+                    if key
+                    else f"The model was trained on: {few(list(wanted))}."
+                )
                 raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
         return list(wanted)
     free = [column for column in there if column not in others]
@@ -186,19 +261,33 @@ def choose_columns(rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: s
     for column in free:
         if column not in counting:
             cells = rows[column].dropna()
-            (numbers if len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5 else words).append(column)
+            (numbers if len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5 else words).append(
+                column
+            )
     if counting or words:
-        findings.add("columns_left_out", "note", f"Columns left out: {few([*counting, *words])}", f"Name others by {key}")
+        findings.add(
+            "columns_left_out", "note", f"Columns left out: {few([*counting, *words])}", f"Name others by {key}"
+        )
     perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
     if perhaps:
-        findings.add("perhaps_labels", "warning", f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, anomalies are being trained on", f"Set data.label_column={perhaps[0]}")
+        findings.add(
+            "perhaps_labels",
+            "warning",
+            f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, "
+            "anomalies are being trained on",
+            f"Set data.label_column={perhaps[0]}",
+        )
     if not numbers:
-        raise DataError(f"No column holds numbers. Columns seen: {', '.join(there[:30])}.", f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
+        raise DataError(
+            f"No column holds numbers. Columns seen: {', '.join(there[:30])}.",
+            f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.",
+        )
     return numbers
 
 
 def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> np.ndarray:
-    """The cells of some columns, float64 (rows, columns), NaN where they are empty; or where they are no numbers, unless `strict`.
+    """The cells of some columns, float64 (rows, columns), NaN where they are empty; or where they are no numbers,
+    unless `strict`.
 
     Raises:
         DataError: naming line and column of a cell that is no number.
@@ -206,10 +295,18 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
     values = np.empty((len(rows), len(columns)))
     for place, column in enumerate(columns):
         numbers = pd.to_numeric(rows[column], errors="coerce").to_numpy(np.float64)
-        words = rows[column].notna().to_numpy() & np.isnan(numbers) & ~rows[column].astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
+        words = (
+            rows[column].notna().to_numpy()
+            & np.isnan(numbers)
+            & ~rows[column].astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
+        )
         if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], rows[column][words])]
-            raise DataError(f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}.", "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
+            raise DataError(
+                f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}.",
+                "Mend them, or leave the column out by data.columns.",
+                lines[:_SHOWN],
+            )
         values[:, place] = numbers
     return values
 
@@ -219,8 +316,8 @@ def column_statistics(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.
 
     Args:
         values: float (rows, columns).
-        scaling: `standard` (mean, deviation), `robust` (median, quartile distance / 1.349, which is the deviation of normal
-            numbers) or `none` (0 and 1).
+        scaling: `standard` (mean, deviation), `robust` (median, quartile distance / 1.349, which is the deviation of
+            normal numbers) or `none` (0 and 1).
     """
     if scaling == "none":
         return np.zeros(values.shape[1]), np.ones(values.shape[1])
@@ -236,15 +333,28 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     if not len(values):
         return np.zeros(0, np.uint64)
     block = max(1, 2**24 // max(1, int(np.prod(values.shape[1:]))))
-    pieces = [tf.raw_ops.Fingerprint(data=tf.constant(np.ascontiguousarray(values[start : start + block], np.float32)), method=b"farmhash64").numpy() for start in range(0, len(values), block)]
+    pieces = [
+        tf.raw_ops.Fingerprint(
+            data=tf.constant(np.ascontiguousarray(values[start : start + block], np.float32)), method=b"farmhash64"
+        ).numpy()
+        for start in range(0, len(values), block)
+    ]
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 
 def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:
     pieces = read_archive(path)
-    values, labels, splits = (np.concatenate([piece[place] for piece in pieces]) if place == 0 else [entry for piece in pieces for entry in piece[place]] for place in range(3))
+    values, labels, splits = (
+        np.concatenate([piece[place] for piece in pieces])
+        if place == 0
+        else [entry for piece in pieces for entry in piece[place]]
+        for place in range(3)
+    )
     if values.ndim != 2 or values.dtype.kind not in "iufb":
-        raise DataError(f"{path}: x is {values.dtype} of the shape {values.shape}.", "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
+        raise DataError(
+            f"{path}: x is {values.dtype} of the shape {values.shape}.",
+            "Expected: numbers (n, columns). For images there is the pipeline anomaly.",
+        )
     names = [f"x{number}" for number in range(values.shape[1])]
     if columns is not None and (strangers := [name for name in columns if name not in names]):
         raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")

@@ -18,8 +18,8 @@ class Samples:
     """Samples that can be gathered by row, and what is known of each.
 
     Args:
-        frame: `item`, `label`, `split` and `fingerprint` of the rows in use, and `content` where samples that differ in form
-            alone are to count as copies; its index is the row in the store.
+        frame: `item`, `label`, `split` and `fingerprint` of the rows in use, and `content` where samples that differ in
+            form alone are to count as copies; its index is the row in the store.
         store: of what the network gets to see.
         facts: for data.json.
     """
@@ -38,11 +38,15 @@ class Samples:
 
     def split_table(self) -> pd.DataFrame:
         """The content of splits.csv; `truth` stands there where more than the label is known of a sample."""
-        return self.frame[["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
+        return self.frame[["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]].assign(
+            fingerprint=self.frame["fingerprint"].map("{:016x}".format)
+        )
 
 
 def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
-    """Class number of each row, int64 (rows,); for multi-label data 1 for each class that it has, float32 (rows, classes)."""
+    """Class number of each row, int64 (rows,); for multi-label data 1 for each class that it has, float32 (rows,
+    classes).
+    """
     numbers = {name: number for number, name in enumerate(classes)}
     if not is_multi_label(frame):
         return frame["label"].map(numbers).to_numpy(np.int64)
@@ -61,8 +65,20 @@ def split_rows(frame: pd.DataFrame, validation: float, test: float, seed: int, f
         return frame
 
 
-def split_and_limit(table, *, validation: float | str, test: float, folds: int | str | None, limit: int | None, seed: int, splitting: bool, findings: Findings):
-    """The table with its splits assigned, unless there are folds or `splitting` is False, and at most `limit` rows of each."""
+def split_and_limit(
+    table,
+    *,
+    validation: float | str,
+    test: float,
+    folds: int | str | None,
+    limit: int | None,
+    seed: int,
+    splitting: bool,
+    findings: Findings,
+):
+    """The table with its splits assigned, unless there are folds or `splitting` is False, and at most `limit` rows
+    of each.
+    """
     if not len(table.frame):
         return table
     if splitting and folds is None:
@@ -109,7 +125,12 @@ def known_from(frame: pd.DataFrame, fingerprints: frozenset[str], unit: str, fin
     """Warns of samples whose content is among the fingerprints of what a model was trained on."""
     seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
     if seen:
-        findings.add("trained_on", "warning", f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter", "Measure on others")
+        findings.add(
+            "trained_on",
+            "warning",
+            f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter",
+            "Measure on others",
+        )
 
 
 def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:
@@ -132,6 +153,8 @@ def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
         "classes": classes,
         "counts": counts(frame, [*known, *(name for name in seen if name not in known)]),
         "rows": {split: int((frame["split"] == split).sum()) for split in SPLITS if (frame["split"] == split).any()},
-        "content_hash": content_hash(frame, frame["fingerprint"]) if "fingerprint" in frame and frame["split"].notna().all() else None,
+        "content_hash": content_hash(frame, frame["fingerprint"])
+        if "fingerprint" in frame and frame["split"].notna().all()
+        else None,
         "findings": findings.as_list(),
     }

@@ -100,54 +100,131 @@ def read_series(
         DataError, ConfigError: if it cannot go on.
     """
     began = time.perf_counter()
-    fields = {"time_column": time_column, "series_column": series_column, "columns": columns, "label_column": label_column, "normal": normal, "usual": usual, "on_bad": on_bad}
+    fields = {
+        "time_column": time_column,
+        "series_column": series_column,
+        "columns": columns,
+        "label_column": label_column,
+        "normal": normal,
+        "usual": usual,
+        "on_bad": on_bad,
+    }
     alone = test_path is None or not splitting
-    points = read_points(path, findings, intervals=intervals if alone else None, split_column=split_column, strict=splitting and alone, **fields)
+    points = read_points(
+        path,
+        findings,
+        intervals=intervals if alone else None,
+        split_column=split_column,
+        strict=splitting and alone,
+        **fields,
+    )
     tested = points
     if not alone:
-        tested = read_points(test_path, findings, intervals=intervals, split_column=None, strict=False, **{**fields, "columns": tuple(points.columns)}, key="data.test_path")
+        tested = read_points(
+            test_path,
+            findings,
+            intervals=intervals,
+            split_column=None,
+            strict=False,
+            **{**fields, "columns": tuple(points.columns)},
+            key="data.test_path",
+        )
         tested.split[:] = "test"
         if label_column and points.label is None and tested.label is None:
-            raise DataError(f"Neither {path} nor {test_path} has a column {label_column!r}.", "Set data.label_column to one that is there.")
+            raise DataError(
+                f"Neither {path} nor {test_path} has a column {label_column!r}.",
+                "Set data.label_column to one that is there.",
+            )
     if normal is not None and points.anomalous is None and tested.anomalous is None:
-        raise ConfigError(f"data.normal={','.join(normal)}: but the points have no labels.", "Name the column of labels by data.label_column.")
+        raise ConfigError(
+            f"data.normal={','.join(normal)}: but the points have no labels.",
+            "Name the column of labels by data.label_column.",
+        )
     whole = list(points.segments)
     if splitting:
         _split_points(points, validation, test, test_path is not None)
-    values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(np.float32)
+    values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(
+        np.float32
+    )
     offset = len(points.values) if tested is not points else 0
     of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
     step = 0
     if splitting:
         step = _stride(of(points, "train"), window) if stride == "auto" else stride
-        cut = {"train": _normal_windows(points, of(points, "train"), window, step), "validation": _normal_windows(points, of(points, "validation"), window, window)}
+        cut = {
+            "train": _normal_windows(points, of(points, "train"), window, step),
+            "validation": _normal_windows(points, of(points, "validation"), window, window),
+        }
         cut["test"] = [offset + start for start in windows_of(of(tested, "test"), window)]
     else:
         cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
     if not any(cut.values()):
-        raise DataError(f"{path} has no {window} points in a row{' in any of its parts' if splitting else ''}.", "Set a shorter data.window, or give more points.")
+        raise DataError(
+            f"{path} has no {window} points in a row{' in any of its parts' if splitting else ''}.",
+            "Set a shorter data.window, or give more points.",
+        )
     parts = {name: starts[:limit] if limit else starts for name, starts in cut.items()}
     starts = np.array([start for some in parts.values() for start in some], np.int64)
     store = WindowStore(values, starts, window)
-    frame = _window_frame(points, tested, starts, [name for name, some in parts.items() for _ in some], window, offset, splitting)
-    frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))])
+    frame = _window_frame(
+        points, tested, starts, [name for name, some in parts.items() for _ in some], window, offset, splitting
+    )
+    frame["fingerprint"] = np.concatenate(
+        [
+            fingerprints_of(store.windows(block))
+            for block in np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))
+        ]
+    )
     if splitting:
         used = of(points, "train") + of(points, "validation")
         frame = _without_leaks(frame, values, used if tested is points else whole, window, on_leak, findings)
-        early = sum(int(points.anomalous[first:end].sum()) for first, end in used) if points.anomalous is not None else 0
+        early = (
+            sum(int(points.anomalous[first:end].sum()) for first, end in used) if points.anomalous is not None else 0
+        )
         if early:
-            findings.add("early_anomalies", "note", f"{counted(early, 'point')} known as anomalies lie before the test: their windows are left out, and not measured")
-        silent = sorted({str(points.series[first]) for first, _ in points.segments} - {str(points.series[start]) for start in cut["train"] + cut["validation"]} - {""})
+            findings.add(
+                "early_anomalies",
+                "note",
+                f"{counted(early, 'point')} known as anomalies lie before the test: their windows are left "
+                "out, and not measured",
+            )
+        silent = sorted(
+            {str(points.series[first]) for first, _ in points.segments}
+            - {str(points.series[start]) for start in cut["train"] + cut["validation"]}
+            - {""}
+        )
         if silent:
-            findings.add("no_windows", "warning", f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from", "", silent)
-    facts = {"path": path, "columns": points.columns, "window": window, "points": len(values), "read_seconds": round(time.perf_counter() - began, 3)}
-    stated = f", training windows begin {'at every point' if step == 1 else f'every {step} points'}" if splitting else ""
-    facts["about"] = [f"channels: {', '.join(points.columns[:10])}{' ...' if len(points.columns) > 10 else ''}; windows of {window} points{stated}", *(tested.about or points.about)]
-    return WindowSamples(frame, store, facts, tested if "test" in set(frame["split"]) or not splitting else None, points.columns)
+            findings.add(
+                "no_windows",
+                "warning",
+                f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from",
+                "",
+                silent,
+            )
+    facts = {
+        "path": path,
+        "columns": points.columns,
+        "window": window,
+        "points": len(values),
+        "read_seconds": round(time.perf_counter() - began, 3),
+    }
+    stated = (
+        f", training windows begin {'at every point' if step == 1 else f'every {step} points'}" if splitting else ""
+    )
+    facts["about"] = [
+        f"channels: {', '.join(points.columns[:10])}{' ...' if len(points.columns) > 10 else ''}; windows "
+        f"of {window} points{stated}",
+        *(tested.about or points.about),
+    ]
+    return WindowSamples(
+        frame, store, facts, tested if "test" in set(frame["split"]) or not splitting else None, points.columns
+    )
 
 
 def windows_of(segments: list[tuple[int, int]], window: int, tail: bool = True) -> list[int]:
-    """Where windows begin that lie side by side; with `tail` the last one of a stretch overlaps the one before it if need be."""
+    """Where windows begin that lie side by side; with `tail` the last one of a stretch overlaps the one before it
+    if need be.
+    """
     starts = []
     for first, end in segments:
         starts += range(first, end - window + 1, window)
@@ -171,7 +248,9 @@ def _stride(segments: list[tuple[int, int]], window: int) -> int:
 
 
 def _split_points(points: Points, validation: float, test: float | str, tested_elsewhere: bool) -> None:
-    """Parts each series by time where no split is given: training first, then what makes the threshold, then the test."""
+    """Parts each series by time where no split is given: training first, then what makes the threshold, then the
+    test.
+    """
     known = points.anomalous is not None and points.anomalous.any()
     if test == "auto":
         test = 0.3 if known else 0.0
@@ -201,7 +280,9 @@ def _cut_tail(points: Points, part: str | None, share: float, tail: str, rest: s
     points.segments[:] = segments
 
 
-def _window_frame(points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int, splitting: bool) -> pd.DataFrame:
+def _window_frame(
+    points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int, splitting: bool
+) -> pd.DataFrame:
     """One row for each window; `truth` counts its odd points, `tail` says that it overlaps the one before it."""
     items, labels, truth = [], [], []
     for start, split in zip(starts, splits):
@@ -219,7 +300,9 @@ def _window_frame(points: Points, tested: Points, starts: np.ndarray, splits: li
     return frame
 
 
-def _without_leaks(frame: pd.DataFrame, values: np.ndarray, used: list[tuple[int, int]], window: int, on_leak: str, findings: Findings) -> pd.DataFrame:
+def _without_leaks(
+    frame: pd.DataFrame, values: np.ndarray, used: list[tuple[int, int]], window: int, on_leak: str, findings: Findings
+) -> pd.DataFrame:
     """Finds test windows that stand, point by point, anywhere in what training and threshold use."""
     tested = frame["split"] == "test"
     if not tested.any():
@@ -233,9 +316,18 @@ def _without_leaks(frame: pd.DataFrame, values: np.ndarray, used: list[tuple[int
     leaked = tested & frame["fingerprint"].isin(seen)
     if not leaked.any():
         return frame
-    message, items = f"{counted(leaked.sum(), 'test window')} are part of the series that training or threshold use", list(frame["item"][leaked])
+    message, items = (
+        f"{counted(leaked.sum(), 'test window')} are part of the series that training or threshold use",
+        list(frame["item"][leaked]),
+    )
     if on_leak == "drop":
         findings.add("leak", "note", f"{message}: left out")
         return frame[~leaked]
-    findings.add("leak", "error" if on_leak == "error" else "warning", f"{message}: test figures will flatter", "Leave them out with data.on_leak=drop", items)
+    findings.add(
+        "leak",
+        "error" if on_leak == "error" else "warning",
+        f"{message}: test figures will flatter",
+        "Leave them out with data.on_leak=drop",
+        items,
+    )
     return frame

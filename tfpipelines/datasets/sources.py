@@ -14,7 +14,8 @@ from .tables import LINE, TABLES, clean_label, parse_splits, read_columns
 
 
 def locate(path: str, key: str = "data.path") -> Path:
-    """The local file or folder that `path` means; `sample:NAME` is data that come with the package, `sample:NAME/FILE` a file of them.
+    """The local file or folder that `path` means; `sample:NAME` is data that come with the package, `sample:NAME/FILE`
+    a file of them.
 
     Raises:
         ConfigError: for an unknown sample.
@@ -24,7 +25,10 @@ def locate(path: str, key: str = "data.path") -> Path:
         name, _, file = path.removeprefix("sample:").partition("/")
         if name not in sample_names():
             guess = nearest(name, sample_names())
-            raise ConfigError(f"{key}: there is no sample {name!r}.", f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.")
+            raise ConfigError(
+                f"{key}: there is no sample {name!r}.",
+                f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.",
+            )
         folder = packaged("samples") / name
         if file:
             located = folder / os.path.normpath(f"/{file}")[1:]
@@ -57,8 +61,8 @@ def read_image_source(
     Args:
         path: a folder, a table, an .npz file or `sample:NAME`.
         labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
-        training: False for data that only a trained model is to see: then split folders need not hold one for training, and
-            a column that is named but absent is looked for by its usual names.
+        training: False for data that only a trained model is to see: then split folders need not hold one for training,
+            and a column that is named but absent is looked for by its usual names.
         fold_column: a table's column to be kept as `fold`.
         (others): the fields of the same name in `ImageData`.
 
@@ -77,12 +81,26 @@ def read_image_source(
         table = read_npz(located)
     elif located.suffix.lower() in TABLES:
         columns = {"image": item_column, "label": label_column, "split": split_column, "fold": fold_column}
-        table = _read_image_table(located, columns, Path(root).expanduser() if root else located.parent, follow_links, on_bad, labelled, training)
+        table = _read_image_table(
+            located,
+            columns,
+            Path(root).expanduser() if root else located.parent,
+            follow_links,
+            on_bad,
+            labelled,
+            training,
+        )
     else:
         kinds = ", ".join(sorted(TABLES | {".npz"}))
-        raise DataError(f"{located} is no source of images that is known by its ending.", f"Give a folder, or a file that ends in {kinds}.")
+        raise DataError(
+            f"{located} is no source of images that is known by its ending.",
+            f"Give a folder, or a file that ends in {kinds}.",
+        )
     if fold_column and "fold" not in table.frame:
-        raise DataError(f"{located} has no column {fold_column!r} for data.folds.", "Only tables can name folds; give data.folds a number instead.")
+        raise DataError(
+            f"{located} has no column {fold_column!r} for data.folds.",
+            "Only tables can name folds; give data.folds a number instead.",
+        )
     return without_missing_labels(table, on_bad) if labelled else table
 
 
@@ -96,15 +114,37 @@ def without_missing_labels(table: SampleTable, on_bad: str) -> SampleTable:
     if missing.all() and len(missing):
         raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
     if missing.any():
-        table.findings.bad("no_label", on_bad, f"{counted(missing.sum(), 'row')} without a label", "Label them.", places(table.frame[missing]))
+        table.findings.bad(
+            "no_label",
+            on_bad,
+            f"{counted(missing.sum(), 'row')} without a label",
+            "Label them.",
+            places(table.frame[missing]),
+        )
     return table.keep(~missing)
 
 
-def _read_image_table(path: Path, columns: dict[str, str | None], root: Path, follow_links: bool, on_bad: str, labelled: bool, required: bool) -> SampleTable:
+def _read_image_table(
+    path: Path,
+    columns: dict[str, str | None],
+    root: Path,
+    follow_links: bool,
+    on_bad: str,
+    labelled: bool,
+    required: bool,
+) -> SampleTable:
     findings = Findings()
     if not root.is_dir():
-        raise DataError(f"The folder of images {root} does not exist.", "Set data.root to the folder that the table's paths start from.")
-    keys = {"image": "data.item_column", "label": "data.label_column", "split": "data.split_column", "fold": "data.folds"}
+        raise DataError(
+            f"The folder of images {root} does not exist.",
+            "Set data.root to the folder that the table's paths start from.",
+        )
+    keys = {
+        "image": "data.item_column",
+        "label": "data.label_column",
+        "split": "data.split_column",
+        "fold": "data.folds",
+    }
     rows, column = read_columns(path, columns, keys, ("image", "label") if labelled else ("image",), required)
     items = _Resolver(root, follow_links, findings).resolve(rows[column["image"]], rows[LINE])
     labels = [clean_label(value) for value in rows[column["label"]]] if column["label"] else [None] * len(rows)
@@ -135,21 +175,39 @@ class _Resolver:
             items.append(item)
             searched += reason == "searched"
             if item is None:
-                (outside if reason == "outside" else absent).append(f"line {line}: {name or 'empty'}{f' ({reason})' if reason not in ('absent', 'outside') else ''}")
+                (outside if reason == "outside" else absent).append(
+                    f"line {line}: {name or 'empty'}{f' ({reason})' if reason not in ('absent', 'outside') else ''}"
+                )
         if absent:
-            self.findings.add("absent", "error", f"{counted(len(absent), 'row')} that can be matched with no file, or with several, below {self.root}", "Mend the rows, or set data.root.", absent)
+            self.findings.add(
+                "absent",
+                "error",
+                f"{counted(len(absent), 'row')} that can be matched with no file, or with several, below {self.root}",
+                "Mend the rows, or set data.root.",
+                absent,
+            )
         if outside:
             message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
-            self.findings.add("outside", "error", message, "Set data.root to a folder that holds them all, or data.follow_links=true.", outside)
+            self.findings.add(
+                "outside",
+                "error",
+                message,
+                "Set data.root to a folder that holds them all, or data.follow_links=true.",
+                outside,
+            )
         if searched:
-            self.findings.add("resolved", "note", f"{counted(searched, 'file')} found by name in the folders below {self.root}")
+            self.findings.add(
+                "resolved", "note", f"{counted(searched, 'file')} found by name in the folders below {self.root}"
+            )
         return items
 
     def _one(self, name: str | None) -> tuple[str | None, str]:
         if not name or "\0" in name:
             return None, "absent"
         path = Path(os.path.normpath(self.root / name))
-        inside = path.is_relative_to(os.path.normpath(self.root)) and (self.follow_links or path.resolve().is_relative_to(self.root.resolve()))
+        inside = path.is_relative_to(os.path.normpath(self.root)) and (
+            self.follow_links or path.resolve().is_relative_to(self.root.resolve())
+        )
         if not inside and not self.follow_links:
             return None, "outside"
         if _is_file(path):
@@ -164,7 +222,11 @@ class _Resolver:
         if not wanted.name:
             return []
         for key, parts in ((wanted.name, wanted.parts), (wanted.stem, wanted.with_suffix("").parts)):
-            found = [item for item in self._index()[key] if parts in (Path(item).parts[-len(parts) :], Path(item).with_suffix("").parts[-len(parts) :])]
+            found = [
+                item
+                for item in self._index()[key]
+                if parts in (Path(item).parts[-len(parts) :], Path(item).with_suffix("").parts[-len(parts) :])
+            ]
             if found:
                 return found
         return []

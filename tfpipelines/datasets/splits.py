@@ -13,8 +13,8 @@ _VALIDATION = 0.15  # share of rows, where none is stated
 def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
     """Fills the `split` column where it is not given.
 
-    Given splits stay as they are; a missing validation part is cut from the training rows. Every class gets at least one
-    row in each part. The cut depends on seed, the order of rows and their labels alone.
+    Given splits stay as they are; a missing validation part is cut from the training rows. Every class gets at least
+    one row in each part. The cut depends on seed, the order of rows and their labels alone.
 
     Args:
         frame: sample table with `label` and `split`.
@@ -38,13 +38,14 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
 def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: float | str, seed: int) -> pd.DataFrame:
     """The splits of one fold of a cross-validation: the fold is the test part, validation is cut from the rest.
 
-    With `validation="auto"`, where a column names three folds or more, the next of them is the validation part, so that what it
-    keeps together stays so.
+    With `validation="auto"`, where a column names three folds or more, the next of them is the validation part, so that
+    what it keeps together stays so.
 
     Rows of a given test split take no part: they stay unopened.
 
     Args:
-        folds: a number of seeded, stratified folds, or the name of the column they came from (then `fold` is in the frame).
+        folds: a number of seeded, stratified folds, or the name of the column they came from (then `fold` is in the
+            frame).
         fold: which one, from 0.
 
     Returns:
@@ -75,7 +76,11 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
     if isinstance(folds, str):
         missing = frame["fold"].isna()
         if missing.any():
-            raise DataError(f"{counted(missing.sum(), 'row')} without a fold in column {folds!r}.", "Name a fold in every row.", list(frame["item"][missing][:10]))
+            raise DataError(
+                f"{counted(missing.sum(), 'row')} without a fold in column {folds!r}.",
+                "Name a fold in every row.",
+                list(frame["item"][missing][:10]),
+            )
         names = class_order(frame["fold"])
         if len(names) < 2:
             raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")
@@ -115,7 +120,9 @@ def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray
         order = np.random.default_rng([seed, number]).permutation(rows)
         start = 0
         for part, share in parts.items():
-            room = len(rows) - start - (len(parts) - list(parts).index(part))  # one row is left for each later part and for training
+            room = (
+                len(rows) - start - (len(parts) - list(parts).index(part))
+            )  # one row is left for each later part and for training
             size = min(max(1, round(share * len(rows))), room)
             result[order[start : start + size]] = part
             start += size
@@ -127,16 +134,21 @@ def _require(frame: pd.DataFrame, least: int, purpose: str) -> None:
     few = few[few < least]
     if len(few):
         names = [f"{name}: {count}" for name, count in few.items()]
-        raise DataError(f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {purpose} needs at least {least} of each class.", "Add samples, or give the splits yourself.", names[:10])
+        raise DataError(
+            f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {purpose} needs at least {least} "
+            "of each class.",
+            "Add samples, or give the splits yourself.",
+            names[:10],
+        )
 
 
 def _stratified(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:
-    """Positions of `limit` rows, dealt out class by class in turn, so that shares stay and every class is there first."""
+    """Positions of `limit` rows, dealt out class by class in turn, so that shares stay and every class is there
+    first.
+    """
     rank = np.zeros(len(labels))
     for number, name in enumerate(class_order(labels)):
         rows = np.flatnonzero(labels == name)
         places = np.random.default_rng([seed, 1, number]).permutation(len(rows))
         rank[rows] = places / len(rows)
     return np.sort(np.argsort(rank, kind="stable")[: max(limit, len(set(labels)))])
-
-

@@ -51,9 +51,14 @@ class ImageStore:
     _tensor: tf.Tensor | None = field(default=None, repr=False)
 
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
-        """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width, channels)."""
+        """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width,
+        channels).
+        """
         if self.mode == "none":
-            decode = lambda *parts: (*parts, tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()))
+            decode = lambda *parts: (
+                *parts,
+                tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()),
+            )
             return samples.map(as_it_is(decode), num_parallel_calls=os.cpu_count(), deterministic=True)
         return samples.map(as_it_is(lambda *parts: (*parts, self._gather(parts[-1]))), num_parallel_calls=1)
 
@@ -61,7 +66,11 @@ class ImageStore:
         """The images of some rows, uint8 (len(rows), height, width, channels)."""
         if self.array is not None:
             return np.asarray(self.array[rows])
-        return np.stack([self.decode(tf.constant(row, tf.int64)).numpy() for row in rows]) if len(rows) else np.zeros((0, *self.shape), np.uint8)
+        return (
+            np.stack([self.decode(tf.constant(row, tf.int64)).numpy() for row in rows])
+            if len(rows)
+            else np.zeros((0, *self.shape), np.uint8)
+        )
 
     def _gather(self, rows: tf.Tensor) -> tf.Tensor:
         if self.mode == "memory":
@@ -83,7 +92,9 @@ def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | Non
             return error.cause.removeprefix(f"{printable(table.path(row))}: ")
 
     results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
-    return [result if isinstance(result, Header) else None for result in results], {row: result for row, result in enumerate(results) if isinstance(result, str)}
+    return [result if isinstance(result, Header) else None for result in results], {
+        row: result for row, result in enumerate(results) if isinstance(result, str)
+    }
 
 
 def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
@@ -106,11 +117,15 @@ def store_array(array: np.ndarray, front) -> ImageStore:
             block = array[start : start + _BLOCK]
             blocks.append(resize(tf.constant(to_channels(block, front.channels))).numpy())
         array = np.concatenate(blocks)
-    fingerprints = np.concatenate([_fingerprints(tf.constant(array[start : start + _BLOCK])).numpy() for start in range(0, len(array), _BLOCK)])
+    fingerprints = np.concatenate(
+        [_fingerprints(tf.constant(array[start : start + _BLOCK])).numpy() for start in range(0, len(array), _BLOCK)]
+    )
     return ImageStore(front.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
 
 
-def store_files(table: SampleTable, headers: list[Header | None], front, *, background: int, max_pixels: int, cache: str) -> ImageStore:
+def store_files(
+    table: SampleTable, headers: list[Header | None], front, *, background: int, max_pixels: int, cache: str
+) -> ImageStore:
     """Decodes every file once, through `front`, and keeps what the cache mode says.
 
     Args:
@@ -178,11 +193,16 @@ class _Decoder:
             dataset = dataset.map(as_it_is(one), num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
             for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
                 put(*batch)
-        finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])
+        finish = tf.function(
+            lambda image: self._with_fingerprint(self.front.in_tf_data(image)),
+            input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)],
+        )
 
         def slow(row: int) -> str | None:
             try:
-                image, fingerprint = finish(tf.constant(decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)))
+                image, fingerprint = finish(
+                    tf.constant(decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels))
+                )
             except DataError as error:
                 return error.cause.removeprefix(f"{self.paths[row]}: ")
             put(np.array([row]), image.numpy()[None], fingerprint.numpy()[None])
@@ -197,7 +217,11 @@ class _Decoder:
     def decode(self, row: tf.Tensor) -> tf.Tensor:
         """One row's image in a graph, whatever its kind."""
         path, kind = tf.gather(tf.constant(self.paths), row), tf.gather(tf.constant(self.kinds), row)
-        ways = {"other": lambda: self.front.in_tf_data(self._slow(row)), "jpeg": lambda: self._fast("jpeg", path), "png": lambda: self._fast("png", path)}
+        ways = {
+            "other": lambda: self.front.in_tf_data(self._slow(row)),
+            "jpeg": lambda: self._fast("jpeg", path),
+            "png": lambda: self._fast("png", path),
+        }
         image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
         return tf.ensure_shape(image, self.front.shape)
 
@@ -230,7 +254,9 @@ def _page_aligned(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _shared(array: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
-    """The array, and a tensor on the CPU that shares its memory; a copy of both where the array does not begin at a multiple of 64 bytes."""
+    """The array, and a tensor on the CPU that shares its memory; a copy of both where the array does not begin at a
+    multiple of 64 bytes.
+    """
     if array.ctypes.data % 64 or not array.flags.c_contiguous or not array.flags.writeable:
         aligned = _page_aligned(array.shape)
         aligned[:] = array
@@ -245,20 +271,31 @@ def _fingerprints(images: tf.Tensor) -> tf.Tensor:
 
 def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, settings: dict) -> ImageStore:
     """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
-    states = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in paths]
-    key = hashlib.sha256(json.dumps([__version__, Image.__version__, tf.__version__, states, rows.tolist(), front.settings(), settings]).encode()).hexdigest()[:32]
+    states = [
+        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in paths
+    ]
+    key = hashlib.sha256(
+        json.dumps(
+            [__version__, Image.__version__, tf.__version__, states, rows.tolist(), front.settings(), settings]
+        ).encode()
+    ).hexdigest()[:32]
     folder = cache_folder() / "images"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ResourceError(f"The cache folder {folder} cannot be made: {error.strerror}.", "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto.") from error
+        raise ResourceError(
+            f"The cache folder {folder} cannot be made: {error.strerror}.",
+            "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto.",
+        ) from error
     file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
     facts = read_json(facts_file)
     if not (facts and file.is_file()):
 
         def write(temporary: Path) -> None:
             with open(temporary, "wb") as stream:  # np.save would add an ending to the name
-                np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(paths), *front.shape)})
+                np.lib.format.write_array_header_1_0(
+                    stream, {"descr": "|u1", "fortran_order": False, "shape": (len(paths), *front.shape)}
+                )
                 offset = stream.tell()
                 stream.flush()
                 size = offset + len(paths) * int(np.prod(front.shape))
@@ -273,4 +310,6 @@ def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, se
         atomic_write(file, write)
         write_json(facts_file, facts)
     bad = {int(row): reason for row, reason in facts["bad"].items()}
-    return ImageStore(front.shape, np.array(facts["fingerprints"], np.uint64), bad, "disk", np.load(file, mmap_mode="r"))
+    return ImageStore(
+        front.shape, np.array(facts["fingerprints"], np.uint64), bad, "disk", np.load(file, mmap_mode="r")
+    )

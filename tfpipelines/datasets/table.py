@@ -24,8 +24,9 @@ class SampleTable:
     """Every source becomes one of these.
 
     Args:
-        frame: columns `item` (path below `root`, or row number), `label` (str or None), `split` (str or None), `fold` where the
-            source names folds, `text` where samples are texts, and `stratum` where a row may have several labels.
+        frame: columns `item` (path below `root`, or row number), `label` (str or None), `split` (str or None), `fold`
+            where the source names folds, `text` where samples are texts, and `stratum` where a row may have several
+            labels.
         root: the folder that items are relative to; None where items are no files.
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
@@ -68,7 +69,9 @@ def make_multi_label(frame: pd.DataFrame) -> pd.DataFrame:
     names = [[name.strip() for name in str(label).split(SEPARATOR) if name.strip()] for label in frame["label"]]
     frequency = Counter(name for row in names for name in set(row))
     labels = [SEPARATOR.join(sorted(set(row))) for row in names]
-    return frame.assign(label=labels, stratum=[min(row, key=lambda name: (frequency[name], name)) if row else "" for row in names])
+    return frame.assign(
+        label=labels, stratum=[min(row, key=lambda name: (frequency[name], name)) if row else "" for row in names]
+    )
 
 
 def is_multi_label(frame: pd.DataFrame) -> bool:
@@ -84,8 +87,9 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def strata(frame: pd.DataFrame, least: int) -> pd.Series:
-    """By what rows are split so that every part gets its share: the label, for multi-label data its rarest name, where at
-    least `least` rows have that one; rows of other names stand together."""
+    """By what rows are split so that every part gets its share: the label, for multi-label data its rarest name, where
+    at least `least` rows have that one; rows of other names stand together.
+    """
     if not is_multi_label(frame):
         return frame["label"]
     sizes = frame["stratum"].map(frame["stratum"].value_counts())
@@ -107,7 +111,10 @@ def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]
 
 
 def make_frame(items, labels, splits=None, folds=None, lines=None) -> pd.DataFrame:
-    """The columns of a sample table from lists; missing labels and splits are None. `lines` are those of a table's file."""
+    """The columns of a sample table from lists; missing labels and splits are None.
+
+    `lines` are those of a table's file.
+    """
     frame = pd.DataFrame({"item": pd.Series(list(items), dtype=object), "label": pd.Series(list(labels), dtype=object)})
     frame["split"] = pd.Series([None] * len(frame) if splits is None else list(splits), dtype=object)
     if folds is not None:
@@ -121,13 +128,18 @@ def places(frame: pd.DataFrame) -> list[str]:
     """How messages name each row: by the line of its table, and by its item unless that is but a row number."""
     if "line" not in frame:
         return list(frame["item"])
-    return [f"line {line}" if "text" in frame else f"line {line}: {item}" for line, item in zip(frame["line"], frame["item"])]
+    return [
+        f"line {line}" if "text" in frame else f"line {line}: {item}"
+        for line, item in zip(frame["line"], frame["item"])
+    ]
 
 
 def require_file(path: Path, key: str) -> None:
     """Raises DataError unless `path` is there and is a regular file or a folder."""
     if not path.exists():
-        guess = f" There is {path.parent.resolve()} beside it." if path.parent.is_dir() and path.parent != Path(".") else ""
+        guess = (
+            f" There is {path.parent.resolve()} beside it." if path.parent.is_dir() and path.parent != Path(".") else ""
+        )
         raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")
     if not (path.is_dir() or path.is_file()):
         raise DataError(f"{path} is neither a folder nor a regular file.", f"Set {key} to data on a local disk.")

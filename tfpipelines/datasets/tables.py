@@ -16,15 +16,42 @@ from .table import SEPARATOR, split_of
 LINE = "line of the file"  # the column that says where a row begins
 TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 ALIASES = {
-    "image": ("image", "path", "file", "filename", "file_name", "filepath", "file_path", "image_path", "image_id", "id", "img", "item"),
-    "text": ("text", "sentence", "review", "content", "body", "message", "comment", "document", "tweet", "utterance", "question", "headline"),
+    "image": (
+        "image",
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "filepath",
+        "file_path",
+        "image_path",
+        "image_id",
+        "id",
+        "img",
+        "item",
+    ),
+    "text": (
+        "text",
+        "sentence",
+        "review",
+        "content",
+        "body",
+        "message",
+        "comment",
+        "document",
+        "tweet",
+        "utterance",
+        "question",
+        "headline",
+    ),
     "label": ("label", "class", "target", "category", "class_name", "label_name", "y"),
     "split": ("split", "subset", "set", "partition", "fold_type"),
 }
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Reads a table; every cell is text, an absent one None. Row i stands for the sample; column `LINE` is where it begins.
+    """Reads a table; every cell is text, an absent one None. Row i stands for the sample; column `LINE` is where it
+    begins.
 
     Raises:
         DataError: naming line and byte of what is wrong with the file.
@@ -38,7 +65,14 @@ def read_table(path: Path) -> pd.DataFrame:
     return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
 
 
-def find_column(frame: pd.DataFrame, role: str, given: str | None, key: str, required: bool = True, aliases: tuple[str, ...] | None = None) -> str | None:
+def find_column(
+    frame: pd.DataFrame,
+    role: str,
+    given: str | None,
+    key: str,
+    required: bool = True,
+    aliases: tuple[str, ...] | None = None,
+) -> str | None:
     """The column that plays a role: the one given, or the only one with a usual name for it.
 
     Args:
@@ -63,10 +97,16 @@ def find_column(frame: pd.DataFrame, role: str, given: str | None, key: str, req
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise DataError(f"Several columns could be the {role}: {', '.join(candidates)}. {seen}", f"Set {key}={candidates[0]} or another.")
+        raise DataError(
+            f"Several columns could be the {role}: {', '.join(candidates)}. {seen}",
+            f"Set {key}={candidates[0]} or another.",
+        )
     if required:
         texts = role == "image" and any(column.lower() in ALIASES["text"] for column in columns)
-        raise DataError(f"No column of the table is known as {role}. {seen}", f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""))
+        raise DataError(
+            f"No column of the table is known as {role}. {seen}",
+            f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""),
+        )
     return None
 
 
@@ -78,13 +118,28 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
     if column is None:
         return None
     splits = [split_of(word) if word is not None else None for word in frame[column]]
-    unknown = [f"line {line}: {word!r}" for split, word, line in zip(splits, frame[column], frame[LINE]) if split is None]
+    unknown = [
+        f"line {line}: {word!r}" for split, word, line in zip(splits, frame[column], frame[LINE]) if split is None
+    ]
     if unknown:
-        findings.add("unknown_split", "error", f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}", "Use train, validation or test.", unknown)
+        findings.add(
+            "unknown_split",
+            "error",
+            f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}",
+            "Use train, validation or test.",
+            unknown,
+        )
     return splits
 
 
-def read_columns(path: Path, names: dict[str, str | None], keys: dict[str, str], required: tuple[str, ...], strict: bool = True, aliases: dict[str, tuple[str, ...]] | None = None) -> tuple[pd.DataFrame, dict[str, str | None]]:
+def read_columns(
+    path: Path,
+    names: dict[str, str | None],
+    keys: dict[str, str],
+    required: tuple[str, ...],
+    strict: bool = True,
+    aliases: dict[str, tuple[str, ...]] | None = None,
+) -> tuple[pd.DataFrame, dict[str, str | None]]:
     """A table, and which of its columns plays each role.
 
     Args:
@@ -119,7 +174,9 @@ def _read_text(path: Path) -> str:
     if b"\0" in content:
         byte = content.index(b"\0")
         line = content.count(b"\n", 0, byte) + 1
-        raise DataError(f"{path}, line {line}: a NUL byte at byte {byte}.", "Save the table as plain UTF-8 text (not UTF-16).")
+        raise DataError(
+            f"{path}, line {line}: a NUL byte at byte {byte}.", "Save the table as plain UTF-8 text (not UTF-16)."
+        )
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -148,15 +205,23 @@ def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
             if not header:
                 header = [name.strip() for name in row]
                 if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-                    raise DataError(f"{path}, line {start}: the header is one column, {header[0]!r}.", "Separate columns by commas in .csv files, by tabs in .tsv files.")
+                    raise DataError(
+                        f"{path}, line {start}: the header is one column, {header[0]!r}.",
+                        "Separate columns by commas in .csv files, by tabs in .tsv files.",
+                    )
             elif row:  # an empty line is no row
                 if len(row) != len(header):
-                    raise DataError(f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}.", "Mend the line; quote fields that hold commas.")
+                    raise DataError(
+                        f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}.",
+                        "Mend the line; quote fields that hold commas.",
+                    )
                 rows.append(row)
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}, line {start}: {error}.", "Mend the line; quotes inside quotes are doubled.") from error
+        raise DataError(
+            f"{path}, line {start}: {error}.", "Mend the line; quotes inside quotes are doubled."
+        ) from error
     return _frame(path, header, rows, lines)
 
 
@@ -168,7 +233,9 @@ def _read_jsonl(path: Path, text: str) -> pd.DataFrame:
         try:
             record = json.loads(line)
         except ValueError as error:
-            raise DataError(f"{path}, line {number}: not JSON: {error}.", "Each line must hold one JSON object.") from error
+            raise DataError(
+                f"{path}, line {number}: not JSON: {error}.", "Each line must hold one JSON object."
+            ) from error
         if not isinstance(record, dict):
             raise DataError(f"{path}, line {number}: not a JSON object.", "Each line must hold one JSON object.")
         records.append(record)
@@ -181,7 +248,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
-        raise DataError(f"{path}: reading Parquet needs pyarrow.", "Install it: pip install 'tfpipelines[parquet]'.") from None
+        raise DataError(
+            f"{path}: reading Parquet needs pyarrow.", "Install it: pip install 'tfpipelines[parquet]'."
+        ) from None
     try:
         frame = pd.read_parquet(path)
     except Exception as error:  # pyarrow has many kinds of errors for a damaged file

@@ -11,7 +11,20 @@ from .graphs import as_it_is
 from .tokens import Sequences
 
 WINDOW = 16  # batches that are sorted by length together
-_PADDED = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # lengths, where every other one would be compiled anew
+_PADDED = (
+    16,
+    32,
+    48,
+    64,
+    96,
+    128,
+    192,
+    256,
+    384,
+    512,
+    768,
+    1024,
+)  # lengths, where every other one would be compiled anew
 _PADDED_MORE = (256, 1024, 4096, 16384)  # of further inputs, whose length costs less than a compilation
 
 
@@ -20,8 +33,10 @@ class TextStore:
     """Texts as sequences of ids, by row of a sample table.
 
     Args:
-        inputs: one or several sequences for each text, in the order of the network's inputs. The first one's length counts.
-        few_shapes: pad to one of a few lengths, for backends that compile every shape anew; else to the longest of a batch.
+        inputs: one or several sequences for each text, in the order of the network's inputs. The first one's length
+            counts.
+        few_shapes: pad to one of a few lengths, for backends that compile every shape anew; else to the longest of a
+            batch.
     """
 
     inputs: tuple[Sequences, ...]
@@ -34,7 +49,10 @@ class TextStore:
 
     def gather(self, rows: tf.Tensor):
         """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs."""
-        padded = tuple(self._pad(tf.gather(ragged, rows), _PADDED_MORE if number else _PADDED) for number, ragged in enumerate(self._ragged))
+        padded = tuple(
+            self._pad(tf.gather(ragged, rows), _PADDED_MORE if number else _PADDED)
+            for number, ragged in enumerate(self._ragged)
+        )
         return padded if len(padded) > 1 else padded[0]
 
     @cached_property
@@ -49,14 +67,19 @@ class TextStore:
             above = tf.reduce_min(tf.where(steps >= length, steps, steps.dtype.max))
             whole = -(-length // sizes[-1]) * sizes[-1]
             length = tf.where(length > sizes[-1], whole, above)
-        return tf.ensure_shape(ragged.to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length])), [ragged.shape[0], None])
+        return tf.ensure_shape(
+            ragged.to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length])), [ragged.shape[0], None]
+        )
 
 
-def training_text_batches(store: TextStore, rows: np.ndarray, targets: Targets, *, batch_size: int, seed: int, first_step: int, last_step: int) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) // batch_size steps.
+def training_text_batches(
+    store: TextStore, rows: np.ndarray, targets: Targets, *, batch_size: int, seed: int, first_step: int, last_step: int
+) -> tf.data.Dataset:
+    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) //
+    batch_size steps.
 
-    The texts of an epoch are shuffled as a whole; each window of 16 batches is then sorted by length and cut into batches, and
-    these are shuffled. So a batch needs little padding, and still every text meets others in each epoch.
+    The texts of an epoch are shuffled as a whole; each window of 16 batches is then sorted by length and cut into
+    batches, and these are shuffled. So a batch needs little padding, and still every text meets others in each epoch.
 
     Args:
         store: of the texts.
@@ -82,7 +105,9 @@ def training_text_batches(store: TextStore, rows: np.ndarray, targets: Targets, 
         positions = first * batch_size + tf.range(count * batch_size, dtype=tf.int64)
         order = rows_at(seed, epoch, positions, len(rows))
         order = tf.gather(order, tf.argsort(tf.gather(lengths, order), stable=True))
-        turns = tf.random.experimental.index_shuffle(tf.range(count), tf.stack([tf.constant(seed, tf.int64) + 2**31, window]), count - 1)
+        turns = tf.random.experimental.index_shuffle(
+            tf.range(count), tf.stack([tf.constant(seed, tf.int64) + 2**31, window]), count - 1
+        )
         return tf.data.Dataset.from_tensor_slices(tf.gather(tf.reshape(order, [count, batch_size]), turns))
 
     def finish(places: tf.Tensor):
@@ -90,11 +115,20 @@ def training_text_batches(store: TextStore, rows: np.ndarray, targets: Targets, 
 
     first_window, last_window = window_of(first_step), window_of(max(last_step - 1, first_step)) + 1
     before = first_step % steps_per_epoch % WINDOW
-    dataset = tf.data.Dataset.range(first_window, last_window).flat_map(as_it_is(batches_of)).skip(before).take(last_step - first_step)
-    return tuned(dataset.map(as_it_is(lambda places: finish(tf.ensure_shape(places, [batch_size]))), num_parallel_calls=1))
+    dataset = (
+        tf.data.Dataset.range(first_window, last_window)
+        .flat_map(as_it_is(batches_of))
+        .skip(before)
+        .take(last_step - first_step)
+    )
+    return tuned(
+        dataset.map(as_it_is(lambda places: finish(tf.ensure_shape(places, [batch_size]))), num_parallel_calls=1)
+    )
 
 
-def evaluation_text_batches(store: TextStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tuple[tf.data.Dataset, np.ndarray]:
+def evaluation_text_batches(
+    store: TextStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int
+) -> tuple[tf.data.Dataset, np.ndarray]:
     """Batches of all rows once, the short ones first, so that little is padding.
 
     Returns:

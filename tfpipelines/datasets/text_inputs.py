@@ -35,12 +35,15 @@ class RawText:
     error: str = ""
 
 
-def raw_texts(inputs: Any, standardize: str, text_column: str | None = None, follow_links: bool = False) -> list[RawText]:
+def raw_texts(
+    inputs: Any, standardize: str, text_column: str | None = None, follow_links: bool = False
+) -> list[RawText]:
     """The texts that `inputs` mean.
 
     Args:
-        inputs: a text, a `Path` (file, folder, table or glob pattern, `sample:NAME`), or a list, array or Series of such. A
-            string is always a text, never the name of a file. A folder stands for all files in it, a table for its rows.
+        inputs: a text, a `Path` (file, folder, table or glob pattern, `sample:NAME`), or a list, array or Series of
+            such. A string is always a text, never the name of a file. A folder stands for all files in it, a table for
+            its rows.
         standardize, text_column, follow_links: the fields of the same name in `TextData`.
     """
     if isinstance(inputs, (str, Path, bytes)):
@@ -59,7 +62,12 @@ def raw_texts(inputs: Any, standardize: str, text_column: str | None = None, fol
             texts.append(RawText(str(len(texts)), error="no text"))
         else:
             raise DataError(f"One of the inputs is of type {type(entry).__name__}.", _EXPECTED)
-    return [entry if entry.error or has_content(entry.text, standardize) else RawText(entry.item, entry.text, "there is no text in it") for entry in texts]
+    return [
+        entry
+        if entry.error or has_content(entry.text, standardize)
+        else RawText(entry.item, entry.text, "there is no text in it")
+        for entry in texts
+    ]
 
 
 def _from_path(name: str, text_column: str | None, follow_links: bool) -> list[RawText]:

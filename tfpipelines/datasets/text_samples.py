@@ -10,7 +10,15 @@ from ..errors import counted
 from .findings import Findings
 from .samples import Samples, split_and_limit
 from .table import SPLITS, places
-from .texts import drop_bad, has_foreign_capitals, is_unspaced, read_text_source, text_fingerprints, unspaced_share, without_form
+from .texts import (
+    drop_bad,
+    has_foreign_capitals,
+    is_unspaced,
+    read_text_source,
+    text_fingerprints,
+    unspaced_share,
+    without_form,
+)
 from .tokens import Sequences
 
 _SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"
@@ -45,18 +53,40 @@ def read_text_samples(
         DataError, ConfigError: if it cannot go on.
     """
     began = time.perf_counter()
-    table = read_text_source(path, fold_column=folds if isinstance(folds, str) else None, on_bad=on_bad, training=splitting, **source)
+    table = read_text_source(
+        path, fold_column=folds if isinstance(folds, str) else None, on_bad=on_bad, training=splitting, **source
+    )
     empty = [not has_content(text, standardize) for text in table.frame["text"]]
     table = drop_bad(table, empty, "empty_text", on_bad, "without any text", "Give them a text.")
     findings.entries += table.findings.entries
-    table = split_and_limit(table, validation=validation, test=test, folds=folds, limit=limit, seed=seed, splitting=splitting, findings=findings)
+    table = split_and_limit(
+        table,
+        validation=validation,
+        test=test,
+        folds=folds,
+        limit=limit,
+        seed=seed,
+        splitting=splitting,
+        findings=findings,
+    )
     texts = table.frame["text"]
-    frame = table.frame.assign(fingerprint=pd.array(text_fingerprints(texts), "uint64"), content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"))
+    frame = table.frame.assign(
+        fingerprint=pd.array(text_fingerprints(texts), "uint64"),
+        content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"),
+    )
     if level in ("word", "ngram") and is_unspaced(texts):
-        message = f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces, whose sentences would be taken for words"
+        message = (
+            f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces, whose sentences "
+            "would be taken for words"
+        )
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
-        findings.add("capitals", "note", "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone", "Lower them in the data where case does not matter")
+        findings.add(
+            "capitals",
+            "note",
+            "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone",
+            "Lower them in the data where case does not matter",
+        )
     return Samples(frame, None, {"path": path, "read_seconds": round(time.perf_counter() - began, 3)})
 
 
@@ -66,7 +96,15 @@ def has_content(text: str, standardize: str = "lower_and_strip_punctuation") -> 
     return re.search(f"[^{_SPACE}{signs}]", text) is not None
 
 
-def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabulary: int, max_length: int, on_bad: str, findings: Findings) -> Samples:
+def check_tokens(
+    samples: Samples,
+    tokens: Sequences,
+    known: Sequences,
+    vocabulary: int,
+    max_length: int,
+    on_bad: str,
+    findings: Findings,
+) -> Samples:
     """Reports lengths and how much of each split the vocabulary covers, and names texts of unknown words alone.
 
     Those of training are bad rows, by `on_bad`; in other splits they stay, or the figures would flatter.
@@ -84,9 +122,15 @@ def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabula
     frame = samples.frame
     rows = {split: samples.rows(split) for split in SPLITS if len(samples.rows(split))}
     facts = _lengths(samples, tokens, vocabulary, max_length)
-    facts["coverage"] = {split: round(float(known.lengths[some].sum() / max(tokens.lengths[some].sum(), 1)), 4) for split, some in rows.items()}
+    facts["coverage"] = {
+        split: round(float(known.lengths[some].sum() / max(tokens.lengths[some].sum(), 1)), 4)
+        for split, some in rows.items()
+    }
     covered = ", ".join(f"{share:.1%} of {split}" for split, share in facts["coverage"].items() if split != "train")
-    facts["about"].append(f"vocabulary: {vocabulary:,} tokens, which cover {facts['coverage']['train']:.1%} of training" + (f", {covered}" if covered else ""))
+    facts["about"].append(
+        f"vocabulary: {vocabulary:,} tokens, which cover {facts['coverage']['train']:.1%} of training"
+        + (f", {covered}" if covered else "")
+    )
     long = (tokens.lengths[frame.index] > max_length).sum()
     _tell_cut(long, len(frame), max_length, findings)
     unknown = known.lengths[frame.index] == 0
@@ -95,16 +139,27 @@ def check_tokens(samples: Samples, tokens: Sequences, known: Sequences, vocabula
         kept = unknown & ~training
         if training.any():
             message = f"{counted(int(training.sum()), 'training text')} of unknown words alone"
-            findings.bad("unknown_text", on_bad, message, "Lower data.min_count, or raise data.vocabulary.", places(frame[training]))
+            findings.bad(
+                "unknown_text",
+                on_bad,
+                message,
+                "Lower data.min_count, or raise data.vocabulary.",
+                places(frame[training]),
+            )
         if kept.any():
-            message = f"{counted(int(kept.sum()), 'text')} of unknown words alone: all the model can say of them is how frequent classes are"
+            message = (
+                f"{counted(int(kept.sum()), 'text')} of unknown words alone: all the model can say of them is "
+                "how frequent classes are"
+            )
             findings.add("unknown_text", "warning", message, "", places(frame[kept]))
         if on_bad == "skip":
             frame = frame[~training]
     return Samples(frame, samples.store, {**samples.facts, **facts})
 
 
-def check_pieces(samples: Samples, pieces: Sequences, vocabulary: int, max_length: int, long: int, findings: Findings) -> Samples:
+def check_pieces(
+    samples: Samples, pieces: Sequences, vocabulary: int, max_length: int, long: int, findings: Findings
+) -> Samples:
     """Reports lengths of texts cut by a tokenizer that knows all of them, at most `max_length` pieces of each.
 
     Args:
@@ -125,14 +180,25 @@ def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: i
         lengths = tokens.lengths[samples.rows(split)]
         if len(lengths):
             low, middle, high = np.percentile(lengths, [5, 50, 95])
-            facts["lengths"][split] = {"5%": float(low), "median": float(middle), "95%": float(high), "longest": int(lengths.max())}
+            facts["lengths"][split] = {
+                "5%": float(low),
+                "median": float(middle),
+                "95%": float(high),
+                "longest": int(lengths.max()),
+            }
     train = facts["lengths"]["train"]
     facts["about"] = [
-        f"texts: {train['5%']:.0f} to {train['95%']:.0f} tokens (5% to 95% of training), median {train['median']:.0f}, longest {train['longest']}; at most {max_length} are read"
+        f"texts: {train['5%']:.0f} to {train['95%']:.0f} tokens (5% to 95% of training), median "
+        f"{train['median']:.0f}, longest {train['longest']}; at most {max_length} are read"
     ]
     return facts
 
 
 def _tell_cut(count: int, of: int, max_length: int, findings: Findings) -> None:
     if count:
-        findings.add("cut", "note", f"{count} of {of} texts are longer than {max_length} tokens, and cut", "data.max_length reads more")
+        findings.add(
+            "cut",
+            "note",
+            f"{count} of {of} texts are longer than {max_length} tokens, and cut",
+            "data.max_length reads more",
+        )

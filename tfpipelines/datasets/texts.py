@@ -15,7 +15,9 @@ from .sources import locate, without_missing_labels
 from .table import SEPARATOR, SampleTable, make_frame, make_multi_label, places
 from .tables import ALIASES, LINE, TABLES, clean_label, parse_splits, read_columns
 
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
+)
 _ALIASES = {"label": (*ALIASES["label"], "labels", "sentiment", "intent", "topic", "tags")}
 _CASED = re.compile("[^\x00-\x7f]")
 
@@ -41,8 +43,8 @@ def read_text_source(
         fold_column: a table's column to be kept as `fold`.
         multi_label: `auto`: where a label is a list, or holds a `|`.
         labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
-        training: False for data that only a trained model is to see: then split folders need not hold one for training, and
-            a column that is named but absent is looked for by its usual names.
+        training: False for data that only a trained model is to see: then split folders need not hold one for training,
+            and a column that is named but absent is looked for by its usual names.
         (others): the fields of the same name in `TextData`.
 
     Raises:
@@ -55,15 +57,28 @@ def read_text_source(
         names = {"text": text_column, "label": label_column, "split": split_column, "fold": fold_column}
         table = _read_text_table(located, names, labelled, training)
     else:
-        raise DataError(f"{located} is no source of texts that is known by its ending.", f"Give a folder, or a file that ends in {', '.join(sorted(TABLES))}.")
+        raise DataError(
+            f"{located} is no source of texts that is known by its ending.",
+            f"Give a folder, or a file that ends in {', '.join(sorted(TABLES))}.",
+        )
     if fold_column and "fold" not in table.frame:
-        raise DataError(f"{located} has no column {fold_column!r} for data.folds.", "Only tables can name folds; give data.folds a number instead.")
+        raise DataError(
+            f"{located} has no column {fold_column!r} for data.folds.",
+            "Only tables can name folds; give data.folds a number instead.",
+        )
     if not labelled:
         return table
     table = without_missing_labels(table, on_bad)
-    if multi_label is True or (multi_label == "auto" and table.frame["label"].str.contains(SEPARATOR, regex=False).any()):
+    if multi_label is True or (
+        multi_label == "auto" and table.frame["label"].str.contains(SEPARATOR, regex=False).any()
+    ):
         table.frame = make_multi_label(table.frame)
-        table.findings.add("multi_label", "note", "Rows may have several labels, or none: each label is told by itself", "" if multi_label is True else "data.multi_label=false takes them as they are")
+        table.findings.add(
+            "multi_label",
+            "note",
+            "Rows may have several labels, or none: each label is told by itself",
+            "" if multi_label is True else "data.multi_label=false takes them as they are",
+        )
     return table
 
 
@@ -116,10 +131,14 @@ def is_unspaced(texts: Iterable[str]) -> bool:
 
 def has_foreign_capitals(texts: Iterable[str]) -> bool:
     """Whether there are capital letters outside of A to Z, which the text front leaves as they are."""
-    return any(_CASED.search(text) and text.lower() != text and any(c > "\x7f" and c.isupper() for c in text) for text in texts)
+    return any(
+        _CASED.search(text) and text.lower() != text and any(c > "\x7f" and c.isupper() for c in text) for text in texts
+    )
 
 
-def _read_text_folder(root: Path, layout: str, follow_links: bool, on_bad: str, labelled: bool, training: bool) -> SampleTable:
+def _read_text_folder(
+    root: Path, layout: str, follow_links: bool, on_bad: str, labelled: bool, training: bool
+) -> SampleTable:
     if labelled:
         table = read_folder(root, layout, follow_links, training, "text file")
     else:
@@ -134,17 +153,34 @@ def _read_text_folder(root: Path, layout: str, follow_links: bool, on_bad: str, 
             texts.append(None)
             bad.append(error.cause.removeprefix(f"{root}/").rstrip("."))
     if bad:
-        table.findings.bad("unreadable", on_bad, f"{len(bad)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text", "Convert or remove them.", bad)
+        table.findings.bad(
+            "unreadable",
+            on_bad,
+            f"{len(bad)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text",
+            "Convert or remove them.",
+            bad,
+        )
     table.frame["text"] = pd.Series(texts, dtype=object)
     return table.keep(table.frame["text"].notna().to_numpy())
 
 
 def _read_text_table(path: Path, names: dict[str, str | None], labelled: bool, training: bool) -> SampleTable:
-    keys = {"text": "data.text_column", "label": "data.label_column", "split": "data.split_column", "fold": "data.folds"}
+    keys = {
+        "text": "data.text_column",
+        "label": "data.label_column",
+        "split": "data.split_column",
+        "fold": "data.folds",
+    }
     rows, column = read_columns(path, names, keys, ("text", "label") if labelled else ("text",), training, _ALIASES)
     findings = Findings()
     labels = [clean_label(value) for value in rows[column["label"]]] if column["label"] else [None] * len(rows)
-    frame = make_frame(map(str, range(len(rows))), labels, parse_splits(rows, column["split"], findings), rows[column["fold"]] if column["fold"] else None, rows[LINE])
+    frame = make_frame(
+        map(str, range(len(rows))),
+        labels,
+        parse_splits(rows, column["split"], findings),
+        rows[column["fold"]] if column["fold"] else None,
+        rows[LINE],
+    )
     frame["text"] = pd.Series([clean_text(text or "") for text in rows[column["text"]]], dtype=object)
     return SampleTable(frame, None, findings=findings)
 

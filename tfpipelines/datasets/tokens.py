@@ -1,4 +1,6 @@
-"""Texts as numbers: the tokens of every text, the vocabularies counted from them, and the sequences of ids that batches are cut from."""
+"""Texts as numbers: the tokens of every text, the vocabularies counted from them, and the sequences of ids that
+batches are cut from.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +28,9 @@ class Tokens:
 
     @classmethod
     def of(cls, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> "Tokens":
-        """From the tokens themselves, some texts at a time: UTF-8 bytes (tokens,), and how many each text has, (texts,)."""
+        """From the tokens themselves, some texts at a time: UTF-8 bytes (tokens,), and how many each text has,
+        (texts,).
+        """
         numbers: dict[bytes, int] = {}
         codes, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
         for flat, some in pieces:
@@ -34,7 +38,11 @@ class Tokens:
             table = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
             codes.append(table[places] if len(flat) else np.zeros(0, np.int32))
             lengths.append(some)
-        return cls(np.array([name.decode("utf-8") for name in numbers], object), np.concatenate(codes), np.cumsum(np.concatenate(lengths)))
+        return cls(
+            np.array([name.decode("utf-8") for name in numbers], object),
+            np.concatenate(codes),
+            np.cumsum(np.concatenate(lengths)),
+        )
 
     @property
     def lengths(self) -> np.ndarray:
@@ -51,7 +59,9 @@ class Tokens:
         """
         counts = np.bincount(self.codes[_mask(self.splits, rows)], minlength=len(self.names))
         kept = [(-counts[place], self.names[place]) for place in np.flatnonzero(counts >= max(min_count, 1))]
-        return [name for _, name in sorted(kept)[:size] if name != "[UNK]"]  # what Keras calls an unknown token cannot be a known one
+        return [
+            name for _, name in sorted(kept)[:size] if name != "[UNK]"
+        ]  # what Keras calls an unknown token cannot be a known one
 
     def sequences(self, vocabulary: list[str]) -> "Sequences":
         """Every text as ids: 2 for the first name of the vocabulary, and so on, 1 for others."""
@@ -98,7 +108,9 @@ class Sequences:
         return self.cut(length, least=0)
 
     def cut(self, length: int, least: int = 1) -> "Sequences":
-        """The first ids of each text, at most `length`; a text with fewer than `least` gets unknown tokens, so that no row is empty."""
+        """The first ids of each text, at most `length`; a text with fewer than `least` gets unknown tokens, so that
+        no row is empty.
+        """
         lengths = np.minimum(self.lengths, length)
         starts = self.splits[:-1]
         splits = np.concatenate([[0], np.cumsum(np.maximum(lengths, least))])
@@ -122,7 +134,8 @@ class Sequences:
 
 
 def wide_sequences(parts: list[tuple[Tokens, list[str]]], longest: int) -> Sequences:
-    """The known n-grams of every text, one kind after the other, the ids of each kind beginning where those of the last end.
+    """The known n-grams of every text, one kind after the other, the ids of each kind beginning where those of the last
+    end.
 
     Args:
         parts: n-grams of the texts, and their vocabulary, of each kind.
@@ -135,8 +148,11 @@ def wide_sequences(parts: list[tuple[Tokens, list[str]]], longest: int) -> Seque
     return result
 
 
-def log_count_ratios(sequences: Sequences, rows: np.ndarray, labels: np.ndarray, classes: int, features: int, smoothing: float = 1.0) -> np.ndarray:
-    """How much each feature speaks for each class: log of its share in the class over its share in the others (Wang & Manning 2012).
+def log_count_ratios(
+    sequences: Sequences, rows: np.ndarray, labels: np.ndarray, classes: int, features: int, smoothing: float = 1.0
+) -> np.ndarray:
+    """How much each feature speaks for each class: log of its share in the class over its share in the others (Wang &
+    Manning 2012).
 
     Args:
         sequences: features of every text.

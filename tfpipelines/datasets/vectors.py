@@ -13,8 +13,8 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     """The vectors of a vocabulary's tokens.
 
     Args:
-        path: `.txt` (GloVe: a word and its numbers in each line), `.vec` (word2vec and fastText: the same below a line with two
-            counts) or `.npz` (arrays `words`, text, and `vectors`, (words, numbers)).
+        path: `.txt` (GloVe: a word and its numbers in each line), `.vec` (word2vec and fastText: the same below a line
+            with two counts) or `.npz` (arrays `words`, text, and `vectors`, (words, numbers)).
         vocabulary: tokens, those with the ids from 2 on.
         seed: of the vectors of tokens that the file lacks: normal, as wide as the others.
 
@@ -28,11 +28,18 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     places = {name: FIRST + place for place, name in enumerate(vocabulary)}
     found = _READERS[file.suffix.lower()](file, places)
     if not found:
-        raise DataError(f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary.", "Use vectors of the same language; data.standardize=lower keeps signs.")
+        raise DataError(
+            f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary.",
+            "Use vectors of the same language; data.standardize=lower keeps signs.",
+        )
     known = np.array(list(found.values()), np.float32)
     if not np.isfinite(known).all():
         raise DataError(f"{path} holds vectors that are not finite.", "Repair the file.")
-    matrix = np.random.default_rng([seed, 3]).normal(known.mean(), known.std(), (len(vocabulary) + FIRST, known.shape[1])).astype(np.float32)
+    matrix = (
+        np.random.default_rng([seed, 3])
+        .normal(known.mean(), known.std(), (len(vocabulary) + FIRST, known.shape[1]))
+        .astype(np.float32)
+    )
     matrix[list(found)] = known
     matrix[0] = 0
     return matrix, len(found)
@@ -48,7 +55,9 @@ def require_vectors(path: str) -> Path:
     if not file.is_file():
         raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
     if file.suffix.lower() not in _READERS:
-        raise DataError(f"{path} is no file of word vectors that is known by its ending.", "Give a .txt, .vec or .npz file.")
+        raise DataError(
+            f"{path} is no file of word vectors that is known by its ending.", "Give a .txt, .vec or .npz file."
+        )
     if not file.stat().st_size:
         raise DataError(f"{path} is empty.", "Give a file of word vectors.")
     return file
@@ -65,12 +74,18 @@ def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
             if width is None:
                 width = len(numbers)
             if len(numbers) != width or not width:
-                raise DataError(f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}.", "Each line is a word and its numbers, with one space between.")
+                raise DataError(
+                    f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}.",
+                    "Each line is a word and its numbers, with one space between.",
+                )
             if word in places:
                 try:
                     found[places[word]] = np.array(numbers, np.float32)
                 except ValueError as error:
-                    raise DataError(f"{file}, line {number}: not a number: {error}.", "Each line is a word and its numbers, with one space between.") from error
+                    raise DataError(
+                        f"{file}, line {number}: not a number: {error}.",
+                        "Each line is a word and its numbers, with one space between.",
+                    ) from error
     return found
 
 
@@ -79,9 +94,20 @@ def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
         with np.load(file, allow_pickle=False) as archive:
             words, vectors = archive["words"], archive["vectors"]
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file} cannot be read as vectors: {error}.", "Save it with np.savez(file, words=words, vectors=vectors), text and numbers.") from error
-    if vectors.ndim != 2 or words.shape != vectors.shape[:1] or vectors.dtype.kind not in "iuf" or words.dtype.kind not in "US":
-        raise DataError(f"{file}: words have the shape {words.shape}, vectors {vectors.shape}.", "Expected: text (words,) and numbers (words, numbers).")
+        raise DataError(
+            f"{file} cannot be read as vectors: {error}.",
+            "Save it with np.savez(file, words=words, vectors=vectors), text and numbers.",
+        ) from error
+    if (
+        vectors.ndim != 2
+        or words.shape != vectors.shape[:1]
+        or vectors.dtype.kind not in "iuf"
+        or words.dtype.kind not in "US"
+    ):
+        raise DataError(
+            f"{file}: words have the shape {words.shape}, vectors {vectors.shape}.",
+            "Expected: text (words,) and numbers (words, numbers).",
+        )
     names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in words.tolist()]
     return {places[name]: vector.astype(np.float32) for name, vector in zip(names, vectors) if name in places}
 

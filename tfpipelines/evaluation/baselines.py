@@ -16,7 +16,11 @@ class Reconstruction:
 
     def fit(self, samples: np.ndarray) -> "Reconstruction":
         """Takes normal samples, float (n, numbers)."""
-        self._pca = PCA(min(_COMPONENTS, len(samples) - 1, max(1, samples.shape[1] // 2)), svd_solver="full" if samples.shape[1] <= 512 else "randomized", random_state=0).fit(samples)
+        self._pca = PCA(
+            min(_COMPONENTS, len(samples) - 1, max(1, samples.shape[1] // 2)),
+            svd_solver="full" if samples.shape[1] <= 512 else "randomized",
+            random_state=0,
+        ).fit(samples)
         return self
 
     def score(self, samples: np.ndarray) -> np.ndarray:
@@ -38,9 +42,11 @@ class Forest:
 
 
 class Neighbours:
-    """Distance to the nearest place of a normal sample in feature space; of a sample with several places the mean of the farthest.
+    """Distance to the nearest place of a normal sample in feature space; of a sample with several places the mean of
+    the farthest.
 
-    With many places a random share of the normal ones is kept (Cohen & Hoshen 2020, SPADE; Roth et al. 2022 choose them).
+    With many places a random share of the normal ones is kept (Cohen & Hoshen 2020, SPADE; Roth et al. 2022 choose
+    them).
 
     Args:
         share: of a sample's places that counts.
@@ -50,7 +56,9 @@ class Neighbours:
         self.share = share
 
     def fit(self, samples: np.ndarray, later: int = 0) -> "Neighbours":
-        """Takes features of normal samples, float (n, numbers) or (n, places, numbers); `later` samples will be scored."""
+        """Takes features of normal samples, float (n, numbers) or (n, places, numbers); `later` samples will be
+        scored.
+        """
         places = samples.reshape(-1, samples.shape[-1])
         asked = max(1, later * len(places) // len(samples))
         most = min(_MOST_PLACES, max(1_000, _MOST_COMPARED // asked))
@@ -68,4 +76,8 @@ class Neighbours:
 
 def some_rows(rows: np.ndarray, seed: int) -> np.ndarray:
     """At most 2,000 of the rows that a baseline is fitted to, the same for each seed."""
-    return rows if len(rows) <= _MOST_SAMPLES else np.sort(np.random.default_rng([seed, 3]).choice(rows, _MOST_SAMPLES, replace=False))
+    return (
+        rows
+        if len(rows) <= _MOST_SAMPLES
+        else np.sort(np.random.default_rng([seed, 3]).choice(rows, _MOST_SAMPLES, replace=False))
+    )

@@ -10,12 +10,13 @@ _PRIOR_DEVIATION = 0.5  # of the logarithm of the temperature
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """The temperature under which `softmax(logits / temperature)` best explains the labels (Guo et al. 2017).
 
-    Log loss alone would send the temperature of a few well-told rows to 0, and the model's confidence to 1: hence a normal
-    prior on its logarithm, mean 0, standard deviation 0.5, which gives way to the data as rows grow; and where no row is
-    mistaken there is nothing to learn overconfidence from, and nothing is changed.
+    Log loss alone would send the temperature of a few well-told rows to 0, and the model's confidence to 1: hence a
+    normal prior on its logarithm, mean 0, standard deviation 0.5, which gives way to the data as rows grow; and where
+    no row is mistaken there is nothing to learn overconfidence from, and nothing is changed.
 
     Args:
-        labels: class numbers, int (n,); or 1 for each label that a row has, (n, classes): then it is sigmoid for softmax.
+        labels: class numbers, int (n,); or 1 for each label that a row has, (n, classes): then it is sigmoid for
+            softmax.
         logits: float (n, classes).
 
     Returns:
@@ -38,6 +39,8 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def probabilities(logits: np.ndarray, temperature: float, multi_label: bool = False) -> np.ndarray:
-    """What an artifact makes of its core's logits: softmax, or sigmoid, of them over the temperature; float32 (n, classes)."""
+    """What an artifact makes of its core's logits: softmax, or sigmoid, of them over the temperature; float32 (n,
+    classes).
+    """
     scaled = logits.astype(np.float32) / np.float32(temperature)
     return expit(scaled) if multi_label else softmax(scaled, axis=1)

@@ -21,7 +21,9 @@ def classifier_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
     return (classification_metrics if labels.ndim == 1 else multi_label_metrics)(labels, probabilities)
 
 
-def account(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], resamples: int, seed: int) -> dict[str, Any]:
+def account(
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], resamples: int, seed: int
+) -> dict[str, Any]:
     """Figures, their 95% intervals and the table by class.
 
     Args:
@@ -41,10 +43,12 @@ def account(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], r
 
 
 def write_account(
-    folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray, classes: list[str], frame: pd.DataFrame,
+    folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray,
+    classes: list[str], frame: pd.DataFrame,
     temperature: float,
 ) -> np.ndarray:  # fmt: skip
-    """Writes predictions.csv into `folder`, and confusion_matrix.png (or per_label.png) and reliability.png into `plots`.
+    """Writes predictions.csv into `folder`, and confusion_matrix.png (or per_label.png) and reliability.png into
+    `plots`.
 
     Args:
         figures: what `account` gave.
@@ -55,14 +59,18 @@ def write_account(
     """
     texts = {"text": frame["text"]} if "text" in frame else {}
     single = labels.ndim == 1
-    table = prediction_table(frame["item"], probabilities, classes, list(frame["label"]), multi_label=not single, **texts)
+    table = prediction_table(
+        frame["item"], probabilities, classes, list(frame["label"]), multi_label=not single, **texts
+    )
     atomic_write(folder / "predictions.csv", to_csv(table))
     if single:
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
         plot_reliability(plots / "reliability.png", labels, probabilities, figures["test"]["ece"], temperature)
     else:
         plot_per_label(plots / "per_label.png", figures["per_class"])
-        plot_reliability(plots / "reliability.png", *as_decisions(labels, probabilities), figures["test"]["ece"], temperature)
+        plot_reliability(
+            plots / "reliability.png", *as_decisions(labels, probabilities), figures["test"]["ece"], temperature
+        )
     return confident_mistakes(labels, probabilities)
 
 

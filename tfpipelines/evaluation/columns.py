@@ -12,7 +12,9 @@ _SHOWN = 5
 _MOST_ROWS = 500
 
 
-def guilty_columns(columns: list[str], distances: np.ndarray, values: np.ndarray, expected: np.ndarray) -> list[dict[str, Any]]:
+def guilty_columns(
+    columns: list[str], distances: np.ndarray, values: np.ndarray, expected: np.ndarray
+) -> list[dict[str, Any]]:
     """The columns that add most to a distance.
 
     Args:
@@ -27,14 +29,22 @@ def guilty_columns(columns: list[str], distances: np.ndarray, values: np.ndarray
     distances = np.maximum(distances, 0.0)
     total = float(distances.sum()) or 1.0
     return [
-        {"column": columns[place], "share": round(float(distances[place]) / total, 4), "value": float(values[place]), "expected": float(expected[place])}
+        {
+            "column": columns[place],
+            "share": round(float(distances[place]) / total, 4),
+            "value": float(values[place]),
+            "expected": float(expected[place]),
+        }
         for place in np.argsort(-distances, kind="stable")[:_SHOWN]
     ]
 
 
 def strongest_columns(columns: list[dict[str, Any]]) -> str:
     """The same in one line, for CSV."""
-    return "; ".join(f"{entry['column']} {entry['share']:.0%} (is {entry['value']:.4g}, expected {entry['expected']:.4g})" for entry in columns[:3])
+    return "; ".join(
+        f"{entry['column']} {entry['share']:.0%} (is {entry['value']:.4g}, expected {entry['expected']:.4g})"
+        for entry in columns[:3]
+    )
 
 
 def write_columns(path: Path, title: str, rows: list[dict[str, Any]]) -> None:
@@ -45,4 +55,9 @@ def write_columns(path: Path, title: str, rows: list[dict[str, Any]]) -> None:
     """
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
     ordered = sorted(rows, key=lambda row: -row["score"])
-    atomic_write(path, environment.get_template("columns.html.j2").render(title=title, rows=ordered[:_MOST_ROWS], left=max(0, len(rows) - _MOST_ROWS)))
+    atomic_write(
+        path,
+        environment.get_template("columns.html.j2").render(
+            title=title, rows=ordered[:_MOST_ROWS], left=max(0, len(rows) - _MOST_ROWS)
+        ),
+    )

@@ -18,9 +18,10 @@ LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not fini
 class Threshold:
     """Where alarms begin: a score above it is an anomaly.
 
-    The split conformal quantile (Vovk et al. 2005; Laxhammar & Falkman 2010): the k-th smallest of n held-out normal scores,
-    k = ceil((n + 1) (1 - rate)). A new normal sample like them is then above it with a probability of at most `rate`; and
-    over all new samples, given these n, the rate of alarms is a Beta(n + 1 - k, k) variable, which `interval` is the 95% of.
+    The split conformal quantile (Vovk et al. 2005; Laxhammar & Falkman 2010): the k-th smallest of n held-out normal
+    scores, k = ceil((n + 1) (1 - rate)). A new normal sample like them is then above it with a probability of at most
+    `rate`; and over all new samples, given these n, the rate of alarms is a Beta(n + 1 - k, k) variable, which
+    `interval` is the 95% of.
 
     Args:
         threshold: the score.
@@ -55,10 +56,18 @@ class Threshold:
         alarms = int((count + 1) * rate + 1e-9)  # n + 1 - k
         if alarms < 1:
             least = int(np.ceil(1 / rate - 1e-9)) - 1
-            raise DataError(f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s, and there {'is' if count == 1 else 'are'} {count}.", "Add some, or ask for a higher rate.")
+            raise DataError(
+                f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s, and there "
+                f"{'is' if count == 1 else 'are'} {count}.",
+                "Add some, or ask for a higher rate.",
+            )
         scores = np.sort(np.asarray(scores, np.float64))
         if not np.isfinite(scores).all() or scores[-1] >= LARGEST:
-            raise DataError(f"The scores of {int((~np.isfinite(scores) | (scores >= LARGEST)).sum())} held-out {unit}s are not finite.", "The model has not learned these data; look at its loss, or scale the data.")
+            raise DataError(
+                f"The scores of {int((~np.isfinite(scores) | (scores >= LARGEST)).sum())} held-out {unit}s "
+                "are not finite.",
+                "The model has not learned these data; look at its loss, or scale the data.",
+            )
         interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
         return cls(float(scores[count - alarms]), rate, scores, unit, source, interval)
 
@@ -72,11 +81,19 @@ class Threshold:
         facts = read_json(folder / FILE)
         try:
             value, places = float(facts["threshold"]), tuple(map(float, facts["places"]))
-            threshold = cls.fit(np.array(facts["scores"], np.float64), float(facts["false_alarm_rate"]), str(facts["unit"]), str(facts["source"]))
+            threshold = cls.fit(
+                np.array(facts["scores"], np.float64),
+                float(facts["false_alarm_rate"]),
+                str(facts["unit"]),
+                str(facts["source"]),
+            )
             if not 0 < threshold.false_alarm_rate < 1 or not np.isfinite(value):
                 raise ValueError
         except (KeyError, TypeError, ValueError, DataError) as error:
-            raise ArtifactError(f"{folder / FILE} is missing or damaged.", f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.") from error
+            raise ArtifactError(
+                f"{folder / FILE} is missing or damaged.",
+                f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.",
+            ) from error
 
         threshold.places = places
         if value != threshold.threshold:
@@ -99,31 +116,56 @@ class Threshold:
         return ~(scores <= self.threshold)
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
-        """The share of normal samples that would look as odd or odder: (1 + number of held-out scores as high) / (n + 1)."""
+        """The share of normal samples that would look as odd or odder: (1 + number of held-out scores as high) / (n
+        + 1).
+        """
         return (1.0 + len(self.scores) - np.searchsorted(self.scores, scores, "left")) / (len(self.scores) + 1.0)
 
     def expected(self, count: int) -> list[float]:
-        """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial interval."""
+        """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial
+        interval.
+        """
         alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
         if not count or not alarms:
             return []
-        return [float(edge) / count for edge in betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)]
+        return [
+            float(edge) / count for edge in betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)
+        ]
 
     def beside_the_promise(self, rate: float, count: int) -> str:
-        """Whether the share of alarms measured among `count` new normal samples is what the threshold promises, in words."""
+        """Whether the share of alarms measured among `count` new normal samples is what the threshold promises, in
+        words.
+        """
         low, high = self.expected(count)
         where = "inside of" if low <= rate <= high else "OUTSIDE of"
-        return f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), {where} the {low:.3f} to {high:.3f} that so many may show (95%)" + ("" if low <= rate <= high else ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others")
+        return (
+            f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
+            f"{where} the {low:.3f} to {high:.3f} that so many may show (95%)"
+            + (
+                ""
+                if low <= rate <= high
+                else ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
+            )
+        )
 
     def facts(self) -> dict[str, Any]:
         """For metrics.json: all but the scores."""
-        return {"threshold": self.threshold, "false_alarm_rate": self.false_alarm_rate, "interval": self.interval, "samples": len(self.scores), "unit": self.unit, "source": self.source}
+        return {
+            "threshold": self.threshold,
+            "false_alarm_rate": self.false_alarm_rate,
+            "interval": self.interval,
+            "samples": len(self.scores),
+            "unit": self.unit,
+            "source": self.source,
+        }
 
     def sentence(self) -> str:
         """What it promises, in words."""
         low, high = self.interval
         return (
-            f"threshold {self.threshold:.6g}{' (edited by hand)' if self.edited else ''}: {'about' if self.edited else 'at most'} {self.false_alarm_rate:.3g} of normal {self.unit}s give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
+            f"threshold {self.threshold:.6g}{' (edited by hand)' if self.edited else ''}: "
+            f"{'about' if self.edited else 'at most'} {self.false_alarm_rate:.3g} of normal {self.unit}s "
+            f"give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
             f"the true rate lies between {low:.3f} and {high:.3f} (95%)"
         )
 

@@ -1,4 +1,7 @@
-"""Figures of an anomaly detector, and its table of predictions. A score is the higher the odder; `anomalous` is what is true."""
+"""Figures of an anomaly detector, and its table of predictions.
+
+A score is the higher the odder; `anomalous` is what is true.
+"""
 
 import math
 from collections.abc import Callable
@@ -21,7 +24,9 @@ _MOST_DRAWN = 2 * 10**7  # rows in all resamples together
 
 def finite(scores: np.ndarray) -> np.ndarray:
     """Scores, float64, of which those that are not finite are as large as can be: so odd that the network overflows."""
-    return np.nan_to_num(np.asarray(scores, np.float64), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
+    return np.nan_to_num(np.asarray(scores, np.float64), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(
+        -LARGEST, LARGEST
+    )
 
 
 def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
@@ -32,13 +37,15 @@ def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Thre
         scores: float (n,).
 
     Returns:
-        roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there are
-        anomalies; false_alarm_rate where there are normal samples.
+        roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there
+        are anomalies; false_alarm_rate where there are normal samples.
     """
     alarms = threshold.alarms(scores)
     values = ranking_metrics(anomalous, scores)
     if anomalous.any():
-        precision, recall, f1, _ = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            anomalous, alarms, average="binary", zero_division=0
+        )
         values |= {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
     if not anomalous.all():
         values["false_alarm_rate"] = float(alarms[~anomalous].mean())
@@ -49,11 +56,18 @@ def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, floa
     """roc_auc and average_precision; {} unless both kinds are there."""
     if anomalous.all() or not anomalous.any():
         return {}
-    return {"roc_auc": float(metrics.roc_auc_score(anomalous, scores)), "average_precision": float(metrics.average_precision_score(anomalous, scores))}
+    return {
+        "roc_auc": float(metrics.roc_auc_score(anomalous, scores)),
+        "average_precision": float(metrics.average_precision_score(anomalous, scores)),
+    }
 
 
-def detection_intervals(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int) -> dict[str, list[float]]:
-    """Percentile intervals (95%) of every figure of `detection_metrics`, by resampling normal samples and anomalies apart."""
+def detection_intervals(
+    anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int
+) -> dict[str, list[float]]:
+    """Percentile intervals (95%) of every figure of `detection_metrics`, by resampling normal samples and anomalies
+    apart.
+    """
     kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
     generator = np.random.default_rng([seed, 2])
     draws: dict[str, list[float]] = {}
@@ -69,7 +83,9 @@ def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:
     return [rows for rows in (np.flatnonzero(~anomalous), np.flatnonzero(anomalous)) if len(rows)]
 
 
-def detection_row_figures(anomalous: np.ndarray, alarms: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
+def detection_row_figures(
+    anomalous: np.ndarray, alarms: np.ndarray, scores: np.ndarray
+) -> Callable[[np.ndarray], dict[str, float]]:
     """The figures of `detection_metrics` as a function of row numbers, in which a row may occur several times.
 
     Args:
@@ -83,7 +99,11 @@ def detection_row_figures(anomalous: np.ndarray, alarms: np.ndarray, scores: np.
         hits, positives, claimed = int((odd & told).sum()), int(odd.sum()), int(told.sum())
         values = ranking.figures(np.bincount(rows, minlength=len(anomalous)))
         if positives:
-            values |= {"f1": 2 * hits / (positives + claimed), "precision": hits / max(claimed, 1), "recall": hits / positives}
+            values |= {
+                "f1": 2 * hits / (positives + claimed),
+                "precision": hits / max(claimed, 1),
+                "recall": hits / positives,
+            }
         if positives < len(rows):
             values["false_alarm_rate"] = (claimed - hits) / (len(rows) - positives)
         return values
@@ -91,7 +111,9 @@ def detection_row_figures(anomalous: np.ndarray, alarms: np.ndarray, scores: np.
     return figures
 
 
-def by_label(labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, dict[str, float]]:
+def by_label(
+    labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold
+) -> dict[str, dict[str, float]]:
     """Of each label: the share of alarms, and for anomalies how well they are told from the normal samples.
 
     Args:
@@ -102,7 +124,11 @@ def by_label(labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, score
     normal = ~anomalous & known
     for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[~normal]))]:
         rows = labels == label
-        table[label] = {"alarms": float(alarms[rows].mean()), "median_score": float(np.median(scores[rows])), "support": int(rows.sum())}
+        table[label] = {
+            "alarms": float(alarms[rows].mean()),
+            "median_score": float(np.median(scores[rows])),
+            "support": int(rows.sum()),
+        }
         if anomalous[rows].all() and normal.any():
             some = rows | normal
             table[label]["roc_auc"] = float(metrics.roc_auc_score(anomalous[some], scores[some]))
@@ -118,11 +144,15 @@ def place_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
 
     Returns:
         pixel_roc_auc, and per_region_overlap: the mean share of each connected anomaly that is found, integrated over
-        false-positive rates of pixels up to 0.3, and divided by that (Bergmann et al. 2020); {} without any anomalous pixel.
+        false-positive rates of pixels up to 0.3, and divided by that (Bergmann et al. 2020); {} without any anomalous
+        pixel.
     """
     if not masks.any() or masks.all():
         return {}
-    return {"pixel_roc_auc": float(metrics.roc_auc_score(masks.ravel(), maps.ravel())), "per_region_overlap": _region_overlap(masks, maps)}
+    return {
+        "pixel_roc_auc": float(metrics.roc_auc_score(masks.ravel(), maps.ravel())),
+        "per_region_overlap": _region_overlap(masks, maps),
+    }
 
 
 def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:
@@ -148,8 +178,8 @@ def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray
         alarms: points of alarmed windows, bool (points,): neighbouring windows are one alarm.
 
     Returns:
-        point_f1 (of the guilty points); event_f1, event_precision (share of the alarms that touch an anomaly) and event_recall
-        (share of the anomalies that an alarm touches); {} where no point is an anomaly.
+        point_f1 (of the guilty points); event_f1, event_precision (share of the alarms that touch an anomaly) and
+        event_recall (share of the anomalies that an alarm touches); {} where no point is an anomaly.
     """
     if not anomalous.any():
         return {}
@@ -157,7 +187,12 @@ def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray
     recall = float(np.mean([alarms[first:end].any() for first, end in true]))
     precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return {"point_f1": float(metrics.f1_score(anomalous, guilty, zero_division=0)), "event_f1": f1, "event_precision": precision, "event_recall": recall}
+    return {
+        "point_f1": float(metrics.f1_score(anomalous, guilty, zero_division=0)),
+        "event_f1": f1,
+        "event_precision": precision,
+        "event_recall": recall,
+    }
 
 
 def runs(flags: np.ndarray) -> list[tuple[int, int]]:
@@ -167,10 +202,19 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 
 def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None) -> pd.DataFrame:
-    """One row per sample: `item`, `score`, `p_value`, `verdict`, `label` where it is known, `error` if some could not be read."""
+    """One row per sample: `item`, `score`, `p_value`, `verdict`, `label` where it is known, `error` if some could
+    not be read.
+    """
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
     verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
-    table = pd.DataFrame({"item": list(items), "score": np.where(failed, math.nan, scores), "p_value": np.where(failed, math.nan, threshold.p_values(scores)), "verdict": pd.Series(verdicts, dtype=object)})
+    table = pd.DataFrame(
+        {
+            "item": list(items),
+            "score": np.where(failed, math.nan, scores),
+            "p_value": np.where(failed, math.nan, threshold.p_values(scores)),
+            "verdict": pd.Series(verdicts, dtype=object),
+        }
+    )
     if labels is not None:
         table["label"] = list(labels)
     return table.assign(error=list(errors)) if failed.any() else table
@@ -182,5 +226,7 @@ def detection_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     for row in table.to_dict("records"):
         if not row.get("error"):
             row.pop("error", None)
-        records.append({name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()})
+        records.append(
+            {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        )
     return records

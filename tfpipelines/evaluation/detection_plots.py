@@ -17,7 +17,9 @@ _BINS = 40
 _MOST_POINTS = 20_000  # drawn of a series
 
 
-def plot_scores(path: Path, scores: np.ndarray, anomalous: np.ndarray, known: np.ndarray, held_out: np.ndarray, threshold: float) -> None:
+def plot_scores(
+    path: Path, scores: np.ndarray, anomalous: np.ndarray, known: np.ndarray, held_out: np.ndarray, threshold: float
+) -> None:
     """Histogram of scores with the threshold.
 
     Args:
@@ -33,14 +35,34 @@ def plot_scores(path: Path, scores: np.ndarray, anomalous: np.ndarray, known: np
     edge = threshold + 4 * max(threshold - float(np.median(usual)), 1e-12)
     beyond = not wide and high > edge
     high = edge if beyond else high
-    edges = np.geomspace(low, high, _BINS + 1) if wide and high > low else np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    groups = [(held_out, f"normal, held out for the threshold ({len(held_out)})", _NORMAL, "step"), (scores[~anomalous & known], f"normal, test ({(~anomalous & known).sum()})", _NORMAL, "bar"), (scores[anomalous], f"anomalies, test ({anomalous.sum()})", _ODD, "bar"), (scores[~known], f"unlabelled, test ({(~known).sum()})", _MARK, "bar")]
+    edges = (
+        np.geomspace(low, high, _BINS + 1)
+        if wide and high > low
+        else np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    )
+    groups = [
+        (held_out, f"normal, held out for the threshold ({len(held_out)})", _NORMAL, "step"),
+        (scores[~anomalous & known], f"normal, test ({(~anomalous & known).sum()})", _NORMAL, "bar"),
+        (scores[anomalous], f"anomalies, test ({anomalous.sum()})", _ODD, "bar"),
+        (scores[~known], f"unlabelled, test ({(~known).sum()})", _MARK, "bar"),
+    ]
     for values, label, color, kind in groups:
         if len(values):
             style = {"histtype": "step", "linewidth": 1.5} if kind == "step" else {"alpha": 0.45}
-            axis.hist(np.clip(values, low, high), edges, weights=np.full(len(values), 1 / len(values)), color=color, label=label, **style)
+            axis.hist(
+                np.clip(values, low, high),
+                edges,
+                weights=np.full(len(values), 1 / len(values)),
+                color=color,
+                label=label,
+                **style,
+            )
     axis.axvline(threshold, color=_MARK, linestyle="--", linewidth=1.2, label=f"threshold {threshold:.4g}")
-    axis.set(xlabel="score" + (" (the last bar: all beyond it)" if beyond else ""), ylabel="share of the group", title="scores")
+    axis.set(
+        xlabel="score" + (" (the last bar: all beyond it)" if beyond else ""),
+        ylabel="share of the group",
+        title="scores",
+    )
     if wide:
         axis.set_xscale("log")
     axis.legend(frameon=False, fontsize=8)
@@ -62,14 +84,32 @@ def plot_ranking(path: Path, anomalous: np.ndarray, scores: dict[str, np.ndarray
         false, true, _ = metrics.roc_curve(anomalous, values)
         precision, recall, _ = metrics.precision_recall_curve(anomalous, values)
         left.plot(false, true, color=color, linewidth=width, label=f"{name}: area {metrics.auc(false, true):.3f}")
-        right.plot(recall, precision, color=color, linewidth=width, label=f"{name}: {metrics.average_precision_score(anomalous, values):.3f}")
+        right.plot(
+            recall,
+            precision,
+            color=color,
+            linewidth=width,
+            label=f"{name}: {metrics.average_precision_score(anomalous, values):.3f}",
+        )
     alarms = next(iter(scores.values())) > threshold
     left.plot(alarms[~anomalous].mean(), alarms[anomalous].mean(), "o", color=_MARK, label="threshold")
     if alarms.any():
         right.plot(alarms[anomalous].mean(), anomalous[alarms].mean(), "o", color=_MARK, label="threshold")
     left.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--")
-    left.set(xlabel="false-alarm rate", ylabel="share of anomalies found", title="ROC", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    right.set(xlabel="share of anomalies found (recall)", ylabel="share of alarms that are right (precision)", title="precision and recall, average precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    left.set(
+        xlabel="false-alarm rate",
+        ylabel="share of anomalies found",
+        title="ROC",
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+    )
+    right.set(
+        xlabel="share of anomalies found (recall)",
+        ylabel="share of alarms that are right (precision)",
+        title="precision and recall, average precision",
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+    )
     for axis in (left, right):
         axis.grid(alpha=0.25)
     left.legend(frameon=False, fontsize=8, loc="lower right")
@@ -77,7 +117,15 @@ def plot_ranking(path: Path, anomalous: np.ndarray, scores: dict[str, np.ndarray
     save_figure(figure, path)
 
 
-def plot_maps(path: Path, images: np.ndarray, rows: list[dict[str, Any]], maps: np.ndarray, scale: tuple[float, float], masks: list, reconstructions: np.ndarray | None) -> None:
+def plot_maps(
+    path: Path,
+    images: np.ndarray,
+    rows: list[dict[str, Any]],
+    maps: np.ndarray,
+    scale: tuple[float, float],
+    masks: list,
+    reconstructions: np.ndarray | None,
+) -> None:
     """A sheet of pictures, each beside its mask, its reconstruction and its heat map.
 
     Args:
@@ -89,7 +137,12 @@ def plot_maps(path: Path, images: np.ndarray, rows: list[dict[str, Any]], maps: 
         reconstructions: levels 0 to 255, as `images`; None where there are none.
     """
     masked = any(mask is not None for mask in masks)
-    names = ["picture", *(["mask"] if masked else []), *(["reconstruction"] if reconstructions is not None else []), "distance"]
+    names = [
+        "picture",
+        *(["mask"] if masked else []),
+        *(["reconstruction"] if reconstructions is not None else []),
+        "distance",
+    ]
     blocks = 2 if len(images) > 1 else 1
     lines = max(1, -(-len(images) // blocks))
     figure = Figure((1.75 * len(names) * blocks + 0.3, 2.0 * lines + 0.7), layout="constrained")
@@ -103,13 +156,20 @@ def plot_maps(path: Path, images: np.ndarray, rows: list[dict[str, Any]], maps: 
             shown["mask"] = masks[place].astype(np.uint8)[..., None] * 255
         if reconstructions is not None:
             shown["reconstruction"] = reconstructions[place].round().astype(np.uint8)
-        titles = {"picture": f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}", "distance": f"{row['verdict']}\n{row['score']:.4g}", "mask": "mask", "reconstruction": "reconstruction"}
+        titles = {
+            "picture": f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}",
+            "distance": f"{row['verdict']}\n{row['score']:.4g}",
+            "mask": "mask",
+            "reconstruction": "reconstruction",
+        }
         for axis, name in zip(axes[line, start : start + len(names)], names):
             if name in shown:
                 picture = shown[name]
                 axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
                 axis.set_title(titles[name], fontsize=7)
-    figure.suptitle("where they differ from what is normal: mistakes first, then the highest scores of each label", fontsize=10)
+    figure.suptitle(
+        "where they differ from what is normal: mistakes first, then the highest scores of each label", fontsize=10
+    )
     save_figure(figure, path)
 
 
@@ -119,7 +179,9 @@ def heat_of(distances: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     return np.clip((distances - low) / max(high - low, 1e-12), 0, 1)
 
 
-def plot_series(path: Path, points, part: slice, scores: np.ndarray, threshold: float, alarms: np.ndarray, title: str) -> None:
+def plot_series(
+    path: Path, points, part: slice, scores: np.ndarray, threshold: float, alarms: np.ndarray, title: str
+) -> None:
     """A series with the score of the window that each point lies in; alarms and known anomalies are shaded.
 
     Args:
@@ -153,7 +215,9 @@ def plot_series(path: Path, points, part: slice, scores: np.ndarray, threshold: 
             axis.axvline(edge, color="black", linewidth=0.8)
         axis.margins(x=0)
         axis.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-    axes[-1].xaxis.set_major_formatter(lambda place, _: points.times[int(place)] if 0 <= place < len(points.times) else "")
+    axes[-1].xaxis.set_major_formatter(
+        lambda place, _: points.times[int(place)] if 0 <= place < len(points.times) else ""
+    )
     handles = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
     axes[-1].legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper left")
     figure.suptitle(title, fontsize=10)
@@ -162,7 +226,14 @@ def plot_series(path: Path, points, part: slice, scores: np.ndarray, threshold: 
 
 def _shade(axis, flags: np.ndarray, offset: int, color: str, alpha: float, label: str) -> None:
     for number, (first, end) in enumerate(runs(flags)):
-        axis.axvspan(offset + first - 0.5, offset + end - 0.5, color=color, alpha=alpha, linewidth=0, label=label if number == 0 else None)
+        axis.axvspan(
+            offset + first - 0.5,
+            offset + end - 0.5,
+            color=color,
+            alpha=alpha,
+            linewidth=0,
+            label=label if number == 0 else None,
+        )
 
 
 def plot_columns(path: Path, columns: list[str], normal: np.ndarray, odd: np.ndarray, title: str) -> None:

@@ -11,7 +11,8 @@ from scipy.stats import norm
 _COMPARED = 32  # largest side in pixels of images whose nearest training image is sought
 COLLAPSE = 0.5  # diversity below which the alarm goes
 _BLOCK = 1000  # rows compared at once
-_NEAR = 0.01  # quantile of real images' distances to the nearest training image, below half of which a generated one is a copy
+# Quantile of real images' distances to the nearest training image, below half of which a generated one is a copy.
+_NEAR = 0.01
 
 
 class Judge:
@@ -61,7 +62,8 @@ def frechet_distance(features: np.ndarray, others: np.ndarray) -> float:
     features, others = np.asarray(features, np.float64), np.asarray(others, np.float64)
     mean, other = features.mean(0), others.mean(0)
     one, two = np.cov(features, rowvar=False), np.cov(others, rowvar=False)
-    # The trace of the root of a product is that of the symmetric product root(one) two root(one), whose eigenvalues are real.
+    # The trace of the root of a product is that of the symmetric product root(one) two root(one), whose eigenvalues are
+    # real.
     values, vectors = eigh(one)
     root = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
     overlap = np.sqrt(np.clip(eigh(root @ two @ root, eigvals_only=True), 0.0, None)).sum()
@@ -85,9 +87,15 @@ def kernel_distance(features: np.ndarray, others: np.ndarray) -> tuple[float, fl
     value = one / (n * (n - 1)) + two / (m * (m - 1)) - 2.0 * three / (n * m)
     if min(n, m) < 3:
         return float(value), float("nan")
-    left_out = (one - 2.0 * sums[0]) / ((n - 1) * (n - 2)) + two / (m * (m - 1)) - 2.0 * (three - sums[2]) / ((n - 1) * m)
-    or_there = one / (n * (n - 1)) + (two - 2.0 * sums[1]) / ((m - 1) * (m - 2)) - 2.0 * (three - sums[3]) / (n * (m - 1))
-    variance = (n - 1) / n * np.square(left_out - left_out.mean()).sum() + (m - 1) / m * np.square(or_there - or_there.mean()).sum()
+    left_out = (
+        (one - 2.0 * sums[0]) / ((n - 1) * (n - 2)) + two / (m * (m - 1)) - 2.0 * (three - sums[2]) / ((n - 1) * m)
+    )
+    or_there = (
+        one / (n * (n - 1)) + (two - 2.0 * sums[1]) / ((m - 1) * (m - 2)) - 2.0 * (three - sums[3]) / (n * (m - 1))
+    )
+    variance = (n - 1) / n * np.square(left_out - left_out.mean()).sum() + (m - 1) / m * np.square(
+        or_there - or_there.mean()
+    ).sum()
     return float(value), float(np.sqrt(variance))
 
 
@@ -103,11 +111,15 @@ def precision_recall(features: np.ndarray, real: np.ndarray, neighbours: int = 3
 
 def _inside(points: np.ndarray, manifold: np.ndarray, neighbours: int) -> float:
     neighbours = min(neighbours, len(manifold) - 1)
-    radii = np.concatenate([np.partition(cdist(part, manifold), neighbours, 1)[:, neighbours] for part in _parts(manifold)])  # 0 is the point itself
+    radii = np.concatenate(
+        [np.partition(cdist(part, manifold), neighbours, 1)[:, neighbours] for part in _parts(manifold)]
+    )  # 0 is the point itself
     return float(np.mean(np.concatenate([(cdist(part, manifold) <= radii).any(1) for part in _parts(points)])))
 
 
-def nearest(features: np.ndarray, blocks: Iterable[np.ndarray], own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    features: np.ndarray, blocks: Iterable[np.ndarray], own: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest training image and its row, for each row of `features`.
 
     Args:
@@ -135,7 +147,8 @@ def usual_distance(distances: np.ndarray) -> float:
 
 
 def copies(distances: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Which images are copies of training images: at most half as far from one as all but 1 % of unseen real images are.
+    """Which images are copies of training images: at most half as far from one as all but 1 % of unseen real images
+    are.
 
     Args:
         distances: of generated images to the nearest training image, (images,).
@@ -145,14 +158,23 @@ def copies(distances: np.ndarray, usual: np.ndarray) -> np.ndarray:
     return distances <= (0.5 * np.quantile(unseen, _NEAR) if len(unseen) else 0.0)
 
 
-def diversity(features: np.ndarray, real: np.ndarray, classes: np.ndarray | None = None, real_classes: np.ndarray | None = None) -> float:
+def diversity(
+    features: np.ndarray, real: np.ndarray, classes: np.ndarray | None = None, real_classes: np.ndarray | None = None
+) -> float:
     """Mean distance of two generated images, as a share of that of two real ones; with classes, of two of one class."""
     if classes is None or real_classes is None:
         return _spread(features) / max(_spread(real), 1e-12)
-    shared = [number for number in np.unique(real_classes) if (real_classes == number).sum() > 1 and (classes == number).sum() > 1]
+    shared = [
+        number
+        for number in np.unique(real_classes)
+        if (real_classes == number).sum() > 1 and (classes == number).sum() > 1
+    ]
     if not shared:
         return diversity(features, real)
-    return float(np.mean([_spread(features[classes == number]) for number in shared]) / max(np.mean([_spread(real[real_classes == number]) for number in shared]), 1e-12))
+    return float(
+        np.mean([_spread(features[classes == number]) for number in shared])
+        / max(np.mean([_spread(real[real_classes == number]) for number in shared]), 1e-12)
+    )
 
 
 def _spread(features: np.ndarray) -> float:
@@ -161,9 +183,16 @@ def _spread(features: np.ndarray) -> float:
 
 
 def generation_metrics(features: np.ndarray, real: np.ndarray, neighbours: int = 3) -> dict[str, float]:
-    """`kid`, `fid`, `precision` and `recall` of generated images, by features (rows, numbers) of them and of real ones."""
+    """`kid`, `fid`, `precision` and `recall` of generated images, by features (rows, numbers) of them and of real
+    ones.
+    """
     precision, recall = precision_recall(features, real, neighbours)
-    return {"kid": kernel_distance(features, real)[0], "fid": frechet_distance(features, real), "precision": precision, "recall": recall}
+    return {
+        "kid": kernel_distance(features, real)[0],
+        "fid": frechet_distance(features, real),
+        "precision": precision,
+        "recall": recall,
+    }
 
 
 def kernel_interval(features: np.ndarray, real: np.ndarray) -> tuple[float, float]:
@@ -174,7 +203,8 @@ def kernel_interval(features: np.ndarray, real: np.ndarray) -> tuple[float, floa
 
 
 def small_pixels(images: np.ndarray) -> np.ndarray:
-    """Pixels by which nearest images are sought, in [0, 1], (images, numbers): means over squares, so that no side is above 32.
+    """Pixels by which nearest images are sought, in [0, 1], (images, numbers): means over squares, so that no side is
+    above 32.
 
     Args:
         images: uint8 (images, side, side, channels).

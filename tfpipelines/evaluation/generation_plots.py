@@ -1,4 +1,6 @@
-"""Pictures of what a generator draws: sheets, the way from one image to another, an animation, nearest training images."""
+"""Pictures of what a generator draws: sheets, the way from one image to another, an animation, nearest training
+images.
+"""
 
 import io
 from pathlib import Path
@@ -68,7 +70,10 @@ def write_animation(path: Path, frames: list[tuple[str, Path]], most: int) -> No
         frames: (title, PNG file), all of one size.
         most: frames; of more, some are left out, evenly, never the first and the last.
     """
-    chosen = [frames[number] for number in np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int))]
+    chosen = [
+        frames[number]
+        for number in np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int))
+    ]
     pictures = []
     for title, file in chosen:
         with Image.open(file) as picture:
@@ -77,7 +82,14 @@ def write_animation(path: Path, frames: list[tuple[str, Path]], most: int) -> No
         ImageDraw.Draw(page).text((4, 3), title, fill="black")
         pictures.append(page.quantize(128))
     content = io.BytesIO()
-    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=[_FRAME] * (len(pictures) - 1) + [_LAST_FRAME], loop=0)
+    pictures[0].save(
+        content,
+        "GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[_FRAME] * (len(pictures) - 1) + [_LAST_FRAME],
+        loop=0,
+    )
     atomic_write(path, content.getvalue())
 
 
@@ -102,10 +114,18 @@ def plot_interpolation(path: Path, images: np.ndarray, names: list[str] | None =
         names: the class of each row.
     """
     rows, steps = images.shape[:2]
-    _plot_rows(path, images.reshape(rows * steps, *images.shape[2:]), steps, names or [""] * rows, "on the way from one noise (left) to another (right)")
+    _plot_rows(
+        path,
+        images.reshape(rows * steps, *images.shape[2:]),
+        steps,
+        names or [""] * rows,
+        "on the way from one noise (left) to another (right)",
+    )
 
 
-def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares: np.ndarray, copied: int, total: int) -> None:
+def plot_neighbours(
+    path: Path, images: np.ndarray, training: np.ndarray, shares: np.ndarray, copied: int, total: int
+) -> None:
     """Generated images, each over its nearest training image.
 
     Args:
@@ -119,8 +139,15 @@ def plot_neighbours(path: Path, images: np.ndarray, training: np.ndarray, shares
     blank = lambda block: np.concatenate([block, np.full((columns - len(block), *block.shape[1:]), _PAPER, np.uint8)])
     pairs = np.concatenate([blank(part[start : start + columns]) for start in starts for part in (images, training)])
     names = ["generated", "nearest\ntraining"] * len(starts)
-    title = f"the generated images nearest to training ones\n{copied} of {total} are copies; numbers: distance of pixels,\n1 being the usual one of real images"
-    notes = ["" if row % 2 == 0 or number >= len(shares) else f"{shares[number]:.2f}" for row in range(2 * len(starts)) for number in range((row // 2) * columns, (row // 2 + 1) * columns)]
+    title = (
+        f"the generated images nearest to training ones\n{copied} of {total} are copies; numbers: distance of "
+        "pixels,\n1 being the usual one of real images"
+    )
+    notes = [
+        "" if row % 2 == 0 or number >= len(shares) else f"{shares[number]:.2f}"
+        for row in range(2 * len(starts))
+        for number in range((row // 2) * columns, (row // 2 + 1) * columns)
+    ]
     _plot_rows(path, pairs, columns, names, title, notes)
 
 
@@ -144,8 +171,12 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
     figure = Figure((3.5 * len(panels), 3.3), layout="constrained")
     for axis, (title, lines) in zip(figure.subplots(1, len(panels)), panels):
         for name, color in lines.items():
-            values = [row[name] if title[0] != "k" or row[name] > 0 else np.nan for row in rows]  # below 0 there is no logarithm
-            axis.plot(epochs, values, color=color, label=name.removeprefix("val_").replace("_", " "), marker="o", markersize=3)
+            values = [
+                row[name] if title[0] != "k" or row[name] > 0 else np.nan for row in rows
+            ]  # below 0 there is no logarithm
+            axis.plot(
+                epochs, values, color=color, label=name.removeprefix("val_").replace("_", " "), marker="o", markersize=3
+            )
             real = reference.get(name.removeprefix("val_"))
             if real is not None:
                 drawn = real if title[0] != "k" or real > 0 else np.nan
@@ -161,7 +192,9 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
     save_figure(figure, path)
 
 
-def _plot_rows(path: Path, images: np.ndarray, columns: int, names: list[str], title: str, notes: list[str] | None = None) -> None:
+def _plot_rows(
+    path: Path, images: np.ndarray, columns: int, names: list[str], title: str, notes: list[str] | None = None
+) -> None:
     """A sheet whose rows have names, and whose images may have notes."""
     pixels = sheet(images, columns)
     rows = len(names)
@@ -175,7 +208,14 @@ def _plot_rows(path: Path, images: np.ndarray, columns: int, names: list[str], t
     for number, note in enumerate(notes or []):
         if note:
             place = ((number % columns + 0.96) * step_x, (number // columns + 0.95) * step_y)
-            axis.text(*place, note, ha="right", va="bottom", fontsize=7, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+            axis.text(
+                *place,
+                note,
+                ha="right",
+                va="bottom",
+                fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
     for side in axis.spines.values():
         side.set_visible(False)
     axis.set_title(title, fontsize=9)

@@ -44,14 +44,26 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
         uint8 (height, width, 3).
     """
     height, width = image.shape[:2]
-    heat = np.asarray(Image.fromarray((heat * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
-    grey = np.asarray(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L"), np.float32)[..., None] / 255
+    heat = (
+        np.asarray(
+            Image.fromarray((heat * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC), np.float32
+        )
+        / 255
+    )
+    grey = (
+        np.asarray(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L"), np.float32)[
+            ..., None
+        ]
+        / 255
+    )
     colour = colormaps["inferno"](heat)[..., :3]
     share = _SHARE * heat[..., None] ** 0.5
     return (255 * (grey * (1 - share) + colour * share)).round().astype(np.uint8)
 
 
-def plot_heat(path: Path, images: np.ndarray, rows: list[dict[str, Any]], predicted: np.ndarray, labelled: np.ndarray, total: int) -> None:
+def plot_heat(
+    path: Path, images: np.ndarray, rows: list[dict[str, Any]], predicted: np.ndarray, labelled: np.ndarray, total: int
+) -> None:
     """A sheet of mistakes, each with what spoke for the predicted class and what for the true one.
 
     Args:
@@ -70,16 +82,27 @@ def plot_heat(path: Path, images: np.ndarray, rows: list[dict[str, Any]], predic
     for place, (image, row) in enumerate(zip(images, rows)):
         line, start = place // columns, 3 * (place % columns)
         shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
-        titles = (short(row["item"], 22, end=True), f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})", f"for {short(row['label'], 16)} (true)")
-        titles = [title if heat.any() else f"nothing {title}" for title, heat in zip(titles, (np.ones(1), predicted[place], labelled[place]))]
+        titles = (
+            short(row["item"], 22, end=True),
+            f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})",
+            f"for {short(row['label'], 16)} (true)",
+        )
+        titles = [
+            title if heat.any() else f"nothing {title}"
+            for title, heat in zip(titles, (np.ones(1), predicted[place], labelled[place]))
+        ]
         for axis, picture, title in zip(axes[line, start : start + 3], shown, titles):
             axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=7)
-    figure.suptitle(f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes", fontsize=10)
+    figure.suptitle(
+        f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes", fontsize=10
+    )
     save_figure(figure, path)
 
 
-def write_heat(path: Path, title: str, note: str, rows: list[dict[str, Any]], images: np.ndarray, heats: list[np.ndarray]) -> None:
+def write_heat(
+    path: Path, title: str, note: str, rows: list[dict[str, Any]], images: np.ndarray, heats: list[np.ndarray]
+) -> None:
     """A page of pictures beside the same with what moved their prediction; it needs no network.
 
     Args:
@@ -88,15 +111,27 @@ def write_heat(path: Path, title: str, note: str, rows: list[dict[str, Any]], im
         images: uint8 (n, height, width, channels).
         heats: float (rows, columns) of each.
     """
-    entries = [{**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))} for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)]
+    entries = [
+        {**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))}
+        for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)
+    ]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    atomic_write(path, environment.get_template("heat.html.j2").render(title=title, note=note, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)))
+    atomic_write(
+        path,
+        environment.get_template("heat.html.j2").render(
+            title=title, note=note, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)
+        ),
+    )
 
 
 def _uri(image: np.ndarray) -> str:
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     factor = max(1, -(-_LEAST_SIDE // max(picture.size)))
-    picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST) if factor > 1 else picture
+    picture = (
+        picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+        if factor > 1
+        else picture
+    )
     content = io.BytesIO()
     picture.save(content, "PNG")
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

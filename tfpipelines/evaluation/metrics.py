@@ -41,16 +41,22 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return _ece(_bin(confidence, bins), confidence, right, bins)
 
 
-def grouped_calibration_error(labels: np.ndarray, probabilities: np.ndarray, group: int) -> Callable[[np.ndarray], float]:
+def grouped_calibration_error(
+    labels: np.ndarray, probabilities: np.ndarray, group: int
+) -> Callable[[np.ndarray], float]:
     """`expected_calibration_error` as a function of the numbers of groups of so many neighbouring rows."""
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     bins = _bin(confidence, _BINS)
     cells = bins + _BINS * np.repeat(np.arange(len(bins) // group), group)
-    gaps = np.bincount(cells, right.astype(float) - confidence, len(bins) // group * _BINS).reshape(-1, _BINS)  # of each group in each bin
+    gaps = np.bincount(cells, right.astype(float) - confidence, len(bins) // group * _BINS).reshape(
+        -1, _BINS
+    )  # of each group in each bin
     return lambda groups: float(np.abs(gaps[groups].sum(0)).sum() / (len(groups) * group))
 
 
-def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> dict[str, list[float]]:
+def bootstrap_intervals(
+    labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95
+) -> dict[str, list[float]]:
     """Percentile intervals of every figure of `classification_metrics`, by resampling rows (Efron & Tibshirani 1993).
 
     Args:
@@ -70,7 +76,9 @@ def bootstrap_intervals(labels: np.ndarray, probabilities: np.ndarray, resamples
         for name, value in figures(generator.integers(0, count, count)).items():
             draws.setdefault(name, []).append(value)
     tail = 50 * (1 - level)
-    return {name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()}
+    return {
+        name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()
+    }
 
 
 def row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
@@ -100,7 +108,9 @@ def row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.n
 
 def per_class(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> dict[str, dict[str, float]]:
     """{class: {precision, recall, f1, support}}."""
-    columns = metrics.precision_recall_fscore_support(labels, probabilities.argmax(1), labels=np.arange(len(classes)), zero_division=0)
+    columns = metrics.precision_recall_fscore_support(
+        labels, probabilities.argmax(1), labels=np.arange(len(classes)), zero_division=0
+    )
     return {
         name: {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
         for name, precision, recall, f1, support in zip(classes, *columns)
@@ -132,7 +142,9 @@ def _from_confusion(confusion: np.ndarray) -> dict[str, float]:
 
 
 def _in_top_5(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Whether fewer than five classes come before the true one; of equal probabilities the later class comes first, as in scikit-learn."""
+    """Whether fewer than five classes come before the true one; of equal probabilities the later class comes first,
+    as in scikit-learn.
+    """
     true = probabilities[np.arange(len(labels)), labels][:, None]
     later = np.arange(probabilities.shape[1]) > labels[:, None]
     return ((probabilities > true) | ((probabilities == true) & later)).sum(1) < 5

@@ -1,4 +1,7 @@
-"""Figures of a classifier whose rows may have several labels, with bootstrap intervals. A label is predicted from 0.5 on."""
+"""Figures of a classifier whose rows may have several labels, with bootstrap intervals.
+
+A label is predicted from 0.5 on.
+"""
 
 from collections.abc import Callable
 
@@ -19,19 +22,23 @@ def multi_label_metrics(targets: np.ndarray, probabilities: np.ndarray) -> dict[
         probabilities: float (n, labels), each in [0, 1].
 
     Returns:
-        accuracy (of whole rows: every label right), hamming_loss (share of wrong decisions), balanced_accuracy (mean over
-        labels), f1_micro, f1_macro, average_precision (mean over the labels present), log_loss (natural logarithm, mean
-        over all decisions), ece (over all decisions).
+        accuracy (of whole rows: every label right), hamming_loss (share of wrong decisions), balanced_accuracy (mean
+        over labels), f1_micro, f1_macro, average_precision (mean over the labels present), log_loss (natural logarithm,
+        mean over all decisions), ece (over all decisions).
     """
     values = {name: draw(np.arange(len(targets))) for name, draw in _figures(targets, probabilities).items()}
     present = targets.sum(0) > 0
     if present.any():
-        values["average_precision"] = metrics.average_precision_score(targets[:, present], probabilities[:, present], average="macro")
+        values["average_precision"] = metrics.average_precision_score(
+            targets[:, present], probabilities[:, present], average="macro"
+        )
     values["ece"] = expected_calibration_error(*as_decisions(targets, probabilities))
     return {name: float(value) for name, value in values.items()}
 
 
-def multi_label_intervals(targets: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95) -> dict[str, list[float]]:
+def multi_label_intervals(
+    targets: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, level: float = 0.95
+) -> dict[str, list[float]]:
     """Percentile intervals by resampling rows, of all figures but average_precision and ece; {} without resamples."""
     generator = np.random.default_rng([seed, 2])
     draws: dict[str, list[float]] = {}
@@ -41,7 +48,9 @@ def multi_label_intervals(targets: np.ndarray, probabilities: np.ndarray, resamp
         for name, draw in figures.items():
             draws.setdefault(name, []).append(draw(rows))
     tail = 50 * (1 - level)
-    return {name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()}
+    return {
+        name: [float(value) for value in np.percentile(values, [tail, 100 - tail])] for name, values in draws.items()
+    }
 
 
 def multi_label_row_figures(targets: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
@@ -54,7 +63,9 @@ def multi_label_row_figures(targets: np.ndarray, probabilities: np.ndarray) -> C
     """
     parts = _figures(targets, probabilities)
     calibration_error = grouped_calibration_error(*as_decisions(targets, probabilities), targets.shape[1])
-    rankings = [Ranking(column > 0.5, scores) for column, scores in zip(targets.T, probabilities.T) if (column > 0.5).any()]
+    rankings = [
+        Ranking(column > 0.5, scores) for column, scores in zip(targets.T, probabilities.T) if (column > 0.5).any()
+    ]
 
     def figures(rows: np.ndarray) -> dict[str, float]:
         values = {name: draw(rows) for name, draw in parts.items()}
@@ -76,9 +87,16 @@ def per_label(targets: np.ndarray, probabilities: np.ndarray, labels: list[str])
     for number, name in enumerate(labels):
         precision, recall = hits[number] / max(claimed[number], 1), hits[number] / max(support[number], 1)
         f1 = 2 * hits[number] / max(claimed[number] + support[number], 1)
-        table[name] = {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support[number])}
+        table[name] = {
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
+            "support": int(support[number]),
+        }
         if 0 < support[number] < len(targets):
-            table[name]["average_precision"] = float(metrics.average_precision_score(targets[:, number], probabilities[:, number]))
+            table[name]["average_precision"] = float(
+                metrics.average_precision_score(targets[:, number], probabilities[:, number])
+            )
     return table
 
 

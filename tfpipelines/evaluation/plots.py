@@ -31,7 +31,14 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
     for axis, name in zip(axes, names):
         axis.plot(epochs, [row.get(name) for row in rows], color=_TRAIN, label="training", marker="o", markersize=3)
         if f"val_{name}" in rows[0]:
-            axis.plot(epochs, [row.get(f"val_{name}") for row in rows], color=_VALIDATION, label="validation", marker="o", markersize=3)
+            axis.plot(
+                epochs,
+                [row.get(f"val_{name}") for row in rows],
+                color=_VALIDATION,
+                label="validation",
+                marker="o",
+                markersize=3,
+            )
         axis.set_title(name.replace("_", " "))
         if best_epoch:
             axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
@@ -60,11 +67,25 @@ def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, cl
     if len(classes) <= _NAMED:
         shown = [short(name, 18) for name in classes]
         turned = max(map(len, shown)) > 3
-        axis.set_xticks(range(len(classes)), shown, rotation=60 if turned else 0, ha="right" if turned else "center", rotation_mode="anchor")
+        axis.set_xticks(
+            range(len(classes)),
+            shown,
+            rotation=60 if turned else 0,
+            ha="right" if turned else "center",
+            rotation_mode="anchor",
+        )
         axis.set_yticks(range(len(classes)), shown)
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                axis.text(column, row, count, ha="center", va="center", fontsize=8, color="white" if shares[row, column] > 0.5 else "black")
+                axis.text(
+                    column,
+                    row,
+                    count,
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if shares[row, column] > 0.5 else "black",
+                )
     save_figure(figure, path)
 
 
@@ -80,7 +101,9 @@ def plot_per_label(path: Path, table: dict[str, dict[str, float]]) -> None:
     figure = Figure((6.4, 1.2 + 0.42 * len(rows)), layout="constrained")
     axis = figure.subplots()
     places = np.arange(len(rows))
-    for offset, (name, color) in zip((0.27, 0.0, -0.27), (("precision", _TRAIN), ("recall", _VALIDATION), ("f1", _MARK))):
+    for offset, (name, color) in zip(
+        (0.27, 0.0, -0.27), (("precision", _TRAIN), ("recall", _VALIDATION), ("f1", _MARK))
+    ):
         axis.barh(places + offset, [row[name] for _, row in rows], height=0.25, color=color, label=name)
     axis.set_yticks(places, [f"{short(name, 24)} ({row['support']})" for name, row in rows])
     axis.set(xlim=(0, 1), title="by label (number of rows that have it)")
@@ -98,7 +121,14 @@ def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, 
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     edges = (np.arange(number) + 0.5) / number
     top.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--", label="perfectly calibrated")
-    top.bar(edges, np.nan_to_num(bins["accuracy"]), width=0.92 / number, color=_VALIDATION, alpha=0.35, label="accuracy of the bin")
+    top.bar(
+        edges,
+        np.nan_to_num(bins["accuracy"]),
+        width=0.92 / number,
+        color=_VALIDATION,
+        alpha=0.35,
+        label="accuracy of the bin",
+    )
     top.plot(bins["confidence"], bins["accuracy"], "o", color=_VALIDATION, label="bin, at its mean confidence")
     top.set(ylabel="accuracy", ylim=(0, 1.02), xlim=(0, 1))
     top.set_title(f"expected calibration error {ece:.3f}, temperature {temperature:.2f}", fontsize=10)
@@ -110,7 +140,15 @@ def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, 
     save_figure(figure, path)
 
 
-def plot_mistakes(path: Path, images: np.ndarray, items: list[str], labels: list[str], predicted: list[str], confidence: np.ndarray, total: int) -> None:
+def plot_mistakes(
+    path: Path,
+    images: np.ndarray,
+    items: list[str],
+    labels: list[str],
+    predicted: list[str],
+    confidence: np.ndarray,
+    total: int,
+) -> None:
     """A sheet of the most confident mistakes.
 
     Args:
@@ -128,7 +166,9 @@ def plot_mistakes(path: Path, images: np.ndarray, items: list[str], labels: list
         axis.axis("off")
     for axis, image, item, label, guess, share in zip(axes, images, items, labels, predicted, confidence):
         axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})\n{short(item, 22, end=True)}", fontsize=7)
+        axis.set_title(
+            f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})\n{short(item, 22, end=True)}", fontsize=7
+        )
     figure.suptitle(f"the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
     save_figure(figure, path)
 

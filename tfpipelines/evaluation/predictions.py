@@ -10,7 +10,9 @@ from .score_names import score_columns
 from .words import strongest
 
 
-def prediction_table(items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None, text=None, multi_label: bool = False) -> pd.DataFrame:
+def prediction_table(
+    items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None, text=None, multi_label: bool = False
+) -> pd.DataFrame:
     """One row per sample.
 
     Args:
@@ -23,9 +25,9 @@ def prediction_table(items, probabilities: np.ndarray, classes: list[str], label
         multi_label: whether any number of classes may be predicted, those from 0.5 on, as `a|b`.
 
     Returns:
-        Columns `item`, `text` and `label` (where they are given), `predicted`, and one of probabilities for each class, named
-        after it, with `p_` in front where the plain name is one of the others; `error` last, if there is any, and then
-        nothing is predicted for its rows.
+        Columns `item`, `text` and `label` (where they are given), `predicted`, and one of probabilities for each class,
+        named after it, with `p_` in front where the plain name is one of the others; `error` last, if there is any, and
+        then nothing is predicted for its rows.
     """
     names = score_columns(classes)
     scores = np.asarray(probabilities, np.float64).reshape(-1, len(classes))
@@ -66,7 +68,9 @@ def _brightest(heat: list[list[float]]) -> str:
 
 
 def to_records(table: pd.DataFrame) -> list[dict]:
-    """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`, `explanation` or `error` where they are known; of a detector what its table has."""
+    """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`,
+    `explanation` or `error` where they are known; of a detector what its table has.
+    """
     if "verdict" in table:
         return detection_records(table)
     plain = [name for name in ("item", "text", "label", "predicted", "explanation") if name in table]

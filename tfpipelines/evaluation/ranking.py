@@ -4,7 +4,8 @@ import numpy as np
 
 
 class Ranking:
-    """The figures of scikit-learn's `roc_auc_score` and `average_precision_score` of rows that are drawn again and again.
+    """The figures of scikit-learn's `roc_auc_score` and `average_precision_score` of rows that are drawn again and
+    again.
 
     Args:
         positive: bool (rows,).
@@ -14,10 +15,13 @@ class Ranking:
     def __init__(self, positive: np.ndarray, scores: np.ndarray):
         self._order = np.argsort(-scores, kind="stable")
         self._positive = positive[self._order]
-        self._ends = np.flatnonzero(np.append(np.diff(scores[self._order]) != 0, True))  # the last row of each run of equal scores
+        self._ends = np.flatnonzero(
+            np.append(np.diff(scores[self._order]) != 0, True)
+        )  # the last row of each run of equal scores
 
     def figures(self, counts: np.ndarray) -> dict[str, float]:
-        """`roc_auc` and `average_precision` (mean precision over the steps of recall) of the rows drawn; {} unless rows of both kinds are.
+        """`roc_auc` and `average_precision` (mean precision over the steps of recall) of the rows drawn; {} unless rows
+        of both kinds are.
 
         Args:
             counts: how often each row was drawn, int (rows,).
@@ -26,7 +30,10 @@ class Ranking:
         false = drawn - found
         if not found[-1] or not false[-1]:
             return {}
-        return {"roc_auc": float(np.trapezoid(np.append(0, found), np.append(0, false)) / (found[-1] * false[-1])), "average_precision": _average_precision(found, drawn)}
+        return {
+            "roc_auc": float(np.trapezoid(np.append(0, found), np.append(0, false)) / (found[-1] * false[-1])),
+            "average_precision": _average_precision(found, drawn),
+        }
 
     def average_precision(self, counts: np.ndarray) -> float | None:
         """That alone; None unless a positive row is drawn."""

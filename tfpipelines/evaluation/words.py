@@ -13,11 +13,17 @@ _EFFORT = 500_000  # characters of all variants of one text
 _GROUP = 2_000_000  # characters of variants that are scored together
 
 
-def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], classes: list[str], characters: bool = False, multi_label: bool = False) -> list[dict[str, Any]]:
+def explain_texts(
+    texts: list[str],
+    score: Callable[[list[str]], np.ndarray],
+    classes: list[str],
+    characters: bool = False,
+    multi_label: bool = False,
+) -> list[dict[str, Any]]:
     """What each word says for or against the most probable class of its text.
 
-    In a long text neighbouring words are left out together, so that the effort does not grow with the square of its length;
-    of a text beyond 50,000 characters the first ones are looked at.
+    In a long text neighbouring words are left out together, so that the effort does not grow with the square of its
+    length; of a text beyond 50,000 characters the first ones are looked at.
 
     Args:
         texts: not empty.
@@ -27,8 +33,8 @@ def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], cl
         multi_label: whether classes do not exclude each other.
 
     Returns:
-        For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in the text,
-        weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
+        For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in
+        the text, weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
     """
     texts = [text[:_LONGEST] for text in texts]
     spans = [_spans(text, r"\S" if characters else r"\S+") for text in texts]
@@ -36,7 +42,14 @@ def explain_texts(texts: list[str], score: Callable[[list[str]], np.ndarray], cl
     results: list[dict[str, Any]] = []
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        results += _explain_group([texts[row] for row in rows], [spans[row] for row in rows], score, classes, multi_label, "" if characters else " ")
+        results += _explain_group(
+            [texts[row] for row in rows],
+            [spans[row] for row in rows],
+            score,
+            classes,
+            multi_label,
+            "" if characters else " ",
+        )
     return results
 
 
@@ -64,11 +77,21 @@ def _spans(text: str, unit: str) -> list[tuple[int, int]]:
     """Where the words are, or runs of them in a long text."""
     words = [match.span() for match in re.finditer(unit, text)]
     run = -(-len(words) // max(10, _EFFORT // max(len(text), 1)))
-    return [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run)] if run > 1 else words
+    return (
+        [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run)]
+        if run > 1
+        else words
+    )
 
 
-def _explain_group(texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool, gap: str) -> list[dict[str, Any]]:
-    variants = [f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}" for text, places in zip(texts, spans) for start, end in places]
+def _explain_group(
+    texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool, gap: str
+) -> list[dict[str, Any]]:
+    variants = [
+        f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}"
+        for text, places in zip(texts, spans)
+        for start, end in places
+    ]
     logits = score([*texts, *variants]).astype(np.float64)
     chosen = logits[: len(texts)].argmax(1)
     owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
@@ -76,7 +99,10 @@ def _explain_group(texts: list[str], spans: list[list[tuple[int, int]]], score, 
     without = iter(odds[len(texts) :])
     results = []
     for text, places, number, full in zip(texts, spans, chosen, odds):
-        words = [{"word": text[start:end], "start": start, "end": end, "weight": round(float(full - next(without)), 4)} for start, end in places]
+        words = [
+            {"word": text[start:end], "start": start, "end": end, "weight": round(float(full - next(without)), 4)}
+            for start, end in places
+        ]
         results.append({"class": classes[number], "log_odds": round(float(full), 4), "words": words})
     return results
 

@@ -56,8 +56,9 @@ def export(
         quantize: `float16` or `int8`, with litert; None: float32.
         out: folder of the numbered folders that exports are; default: `export/FORMAT[-QUANTIZE]` in the run folder.
         samples: at most so many are replayed, those of the test part first, then those of the validation part.
-        tolerance: of the proof: for the largest difference, default 1e-4, no flipped answer being allowed; with `quantize` for
-            the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share of flipped answers).
+        tolerance: of the proof: for the largest difference, default 1e-4, no flipped answer being allowed; with
+            `quantize` for the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share
+            of flipped answers).
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
         note: is told what is being done.
 
@@ -77,13 +78,18 @@ def export(
     note(f"replaying samples through {run.folder.name}'s own model")
     replay = task.replayed(splits, ("test", "validation"), samples)
     if not replay.items:
-        raise ExportError("The run has held out no samples, so nothing can be proven.", "Train with data.validation or data.test above 0.")
+        raise ExportError(
+            "The run has held out no samples, so nothing can be proven.",
+            "Train with data.validation or data.test above 0.",
+        )
     if replay.missing:
         note(f"{replay.missing} of the held-out samples are not there any more")
     limit = LIMITS[quantize] if tolerance is None else tolerance
     said = expected_of(served, replay, _written(run, served), max(limit, LIMITS[None]))
     calibration = _calibration(task, splits, served, way.WHOLE) if quantize == "int8" else None
-    parent = Path(out) if out is not None else run.folder / "export" / "-".join([format, *([quantize] if quantize else [])])
+    parent = (
+        Path(out) if out is not None else run.folder / "export" / "-".join([format, *([quantize] if quantize else [])])
+    )
     with StopSignals() as stop, NewVersion(parent) as version:
         folder = version.path
         note(f"converting to {format}{f', {quantize}' if quantize else ''}")
@@ -94,13 +100,19 @@ def export(
         except (OSError, MemoryError):
             raise
         except Exception as error:  # converters and runtimes raise nearly every kind
-            raise ExportError(f"{run.pipeline.task} with {_network(run)} cannot be written as {format}: {' '.join(str(error).split())[-300:]}.", "Try another format.") from error
+            raise ExportError(
+                f"{run.pipeline.task} with {_network(run)} cannot be written as {format}: "
+                f"{' '.join(str(error).split())[-300:]}.",
+                "Try another format.",
+            ) from error
         if not way.WHOLE:
             for name, content in served.input.files().items():
                 (folder / name).write_text(content, encoding="utf-8")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         note(f"proving it by {len(replay.items)} samples")
-        proof = prove(served, runtime, way.WHOLE, way.BATCH is None, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
+        proof = prove(
+            served, runtime, way.WHOLE, way.BATCH is None, replay, said, 0.0 if quantize else limit, run.pipeline.seed
+        )
         judge(proof, quantize, limit)
         manifest = _manifest(run, way, served, format, quantize, proof | {"bytes": size}, folder)
         write_json(folder / MANIFEST, manifest)
@@ -114,18 +126,24 @@ def _require(format: str, quantize: str | None, samples: int) -> None:
     if format not in FORMATS:
         raise ConfigError(f"format: got {format!r}; allowed: {', '.join(FORMATS)}.")
     if quantize is not None and quantize not in QUANTIZED.get(format, ()):
-        raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {'; '.join(f'{names} with {name}' for name, names in ((name, ' or '.join(names)) for name, names in QUANTIZED.items()))}.")
+        allowed = "; ".join(f"{' or '.join(names)} with {name}" for name, names in QUANTIZED.items())
+        raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {allowed}.")
     if samples < 1:
         raise ConfigError(f"samples: got {samples}; allowed: a whole number from 1.")
     if keras.backend.backend() != "tensorflow":
-        raise ConfigError(f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here.", "Set KERAS_BACKEND=tensorflow: the model file is the same for both.")
+        raise ConfigError(
+            f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here.",
+            "Set KERAS_BACKEND=tensorflow: the model file is the same for both.",
+        )
 
 
 def _splits(run: Run) -> pd.DataFrame:
     try:
         return pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{run.folder / 'splits.csv'} is missing or damaged.", "Restore it: it tells which samples were held out.") from error
+        raise ArtifactError(
+            f"{run.folder / 'splits.csv'} is missing or damaged.", "Restore it: it tells which samples were held out."
+        ) from error
 
 
 def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
@@ -138,34 +156,71 @@ def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
     classes = getattr(served.answer, "classes", None)
     columns = ["score"] if classes is None else score_columns(classes)
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False)
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False
+        )
         values = table[columns].to_numpy("float64")
         decisions = [None] * len(table) if classes is None else table["predicted"]  # a threshold may be another one now
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged.", "Restore it, or train again.") from error
     once = ~table["item"].duplicated(keep=False)  # of rows with one name nothing tells which is which
-    table, values, decisions = table[once], values[once.to_numpy()], [decision for decision, alone in zip(decisions, once) if alone]
-    return {item: (row if classes is not None else row[0], decision) for item, row, decision in zip(table["item"], values, decisions)}
+    table, values, decisions = (
+        table[once],
+        values[once.to_numpy()],
+        [decision for decision, alone in zip(decisions, once) if alone],
+    )
+    return {
+        item: (row if classes is not None else row[0], decision)
+        for item, row, decision in zip(table["item"], values, decisions)
+    }
 
 
 def _calibration(task, splits: pd.DataFrame, served, whole: bool):
     replay = task.replayed(splits, ("train",), _CALIBRATION)
     if not replay.items:
-        raise ExportError("The run's training samples are not there, and int8 is calibrated by them.", "Bring the run's data back, or export without --quantize int8.")
+        raise ExportError(
+            "The run's training samples are not there, and int8 is calibrated by them.",
+            "Bring the run's data back, or export without --quantize int8.",
+        )
     feeds = [served.input.feed(sample, whole) for sample in replay]
     return lambda: iter(feeds)
 
 
-def _manifest(run: Run, way, served, format: str, quantize: str | None, proof: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _manifest(
+    run: Run, way, served, format: str, quantize: str | None, proof: dict[str, Any], folder: Path
+) -> dict[str, Any]:
     words, strings = served.answer.words(), way.WHOLE
-    inputs = [{"name": name, "dtype": spec.dtype.name, "shape": [way.BATCH, *spec.shape[1:]]} for name, spec in served.input.specs(way.WHOLE).items()]
-    outputs = [{"name": name, "meaning": text} for name, text in words.items() if strings or not text.startswith("string") and name != "p_value"]
-    facts: dict[str, Any] = {"format": format, "quantize": quantize, "file": way.FILE, "task": run.pipeline.task, "network": _network(run), "created": now(), "tfpipelines": __version__}
-    facts["run"] = {"name": run.folder.name, "state": run.status.get("state"), "model_sha256": file_hash(run.folder / "model.keras")}
+    inputs = [
+        {"name": name, "dtype": spec.dtype.name, "shape": [way.BATCH, *spec.shape[1:]]}
+        for name, spec in served.input.specs(way.WHOLE).items()
+    ]
+    outputs = [
+        {"name": name, "meaning": text}
+        for name, text in words.items()
+        if strings or not text.startswith("string") and name != "p_value"
+    ]
+    facts: dict[str, Any] = {
+        "format": format,
+        "quantize": quantize,
+        "file": way.FILE,
+        "task": run.pipeline.task,
+        "network": _network(run),
+        "created": now(),
+        "tfpipelines": __version__,
+    }
+    facts["run"] = {
+        "name": run.folder.name,
+        "state": run.status.get("state"),
+        "model_sha256": file_hash(run.folder / "model.keras"),
+    }
     facts["signature"] = {"inputs": inputs, "outputs": outputs}
     facts["preprocessing"] = served.input.words(way.WHOLE)
     if hasattr(served.answer, "classes"):
-        facts["classes"], facts["multi_label"], facts["temperature"] = served.answer.classes, served.answer.multi_label, served.answer.temperature
+        facts["classes"], facts["multi_label"], facts["temperature"] = (
+            served.answer.classes,
+            served.answer.multi_label,
+            served.answer.temperature,
+        )
     if hasattr(served.answer, "threshold"):
         facts["threshold"] = served.answer.threshold
     facts["versions"] = {name: found for name in way.versions() if (found := _installed(name))}

@@ -21,7 +21,8 @@ def write(served: Served, folder: Path, quantize: str | None, calibration) -> No
     Args:
         quantize: `float16`: weights of half size; `int8`: weights and, where it is known how, activations as whole
             numbers (Jacob et al. 2018), inputs and outputs as they were; None: float32.
-        calibration: for `int8`: function without arguments that gives an iterator of samples as `served.input.feed` makes them.
+        calibration: for `int8`: function without arguments that gives an iterator of samples as `served.input.feed`
+            makes them.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
         write_graph(function_of(served, WHOLE, BATCH), served.input.part, Path(temporary))
@@ -34,13 +35,17 @@ def write(served: Served, folder: Path, quantize: str | None, calibration) -> No
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]
             converter.representative_dataset = calibration
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")  # that which calibrates is TensorFlow's affair
+            warnings.filterwarnings(
+                "ignore", message=".*Interpreter is deprecated"
+            )  # that which calibrates is TensorFlow's affair
             content = converter.convert()
     (folder / FILE).write_bytes(content)
 
 
 def open_runtime(folder: Path) -> Runtime:
-    """What the LiteRT runtime says of the file: the package ai-edge-litert where it is installed, else the one inside of TensorFlow."""
+    """What the LiteRT runtime says of the file: the package ai-edge-litert where it is installed, else the one
+    inside of TensorFlow.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:

@@ -27,7 +27,9 @@ def require() -> None:
         import onnxruntime  # noqa: F401
         import tf2onnx  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"--format onnx needs a package that is not installed: {error.name}.", "pip install 'tfpipelines[onnx]'") from error
+        raise ConfigError(
+            f"--format onnx needs a package that is not installed: {error.name}.", "pip install 'tfpipelines[onnx]'"
+        ) from error
 
 
 def write(served: Served, folder: Path, quantize: None, calibration: None) -> None:
@@ -38,7 +40,13 @@ def write(served: Served, folder: Path, quantize: None, calibration: None) -> No
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = function_of(served, WHOLE, BATCH)
     proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
-    onnx.helper.set_model_props(proto, {"preprocessing": " ".join(served.input.words(WHOLE)), "classes": json.dumps(getattr(served.answer, "classes", []), ensure_ascii=False)})
+    onnx.helper.set_model_props(
+        proto,
+        {
+            "preprocessing": " ".join(served.input.words(WHOLE)),
+            "classes": json.dumps(getattr(served.answer, "classes", []), ensure_ascii=False),
+        },
+    )
     onnx.checker.check_model(proto)
     (folder / FILE).write_bytes(proto.SerializeToString())
 

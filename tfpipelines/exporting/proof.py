@@ -1,4 +1,6 @@
-"""The proof: held-out raw samples go through the exported model in its own runtime, and what comes out is compared with the run."""
+"""The proof: held-out raw samples go through the exported model in its own runtime, and what comes out is compared
+with the run.
+"""
 
 import statistics
 import time
@@ -11,8 +13,8 @@ from ..errors import ExportError, counted
 from ..models import Served
 from .graphs import Runtime, function_of
 
-# What is allowed: of float32 the largest difference. Of smaller numbers the loss of accuracy; where no labels are known the
-# share of flipped answers, and where nothing follows from answers their mean difference.
+# What is allowed: of float32 the largest difference. Of smaller numbers the loss of accuracy; where no labels are known
+# the share of flipped answers, and where nothing follows from answers their mean difference.
 LIMITS = {None: 1e-4, "float16": 0.01, "int8": 0.02}
 _RESAMPLES = 2000
 _BATCH, _BATCHED = 16, 128  # samples of a batch, and most of all batches
@@ -40,7 +42,8 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
 
     Args:
         replay: a `datasets.Replay`.
-        written: item -> answer and decision, from predictions.csv; None in place of a decision by what may have changed since.
+        written: item -> answer and decision, from predictions.csv; None in place of a decision by what may have changed
+            since.
         limit: largest difference between the two.
 
     Raises:
@@ -61,11 +64,17 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
         said.answers.append(outputs)
         said.decisions.append(decision)
     if worst[0] > limit:
-        raise ExportError(f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}.", "Were the data or the model changed since, or was it trained on another device? Train again, bring them back, or allow more by --tolerance.")
+        raise ExportError(
+            f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}.",
+            "Were the data or the model changed since, or was it trained on another device? Train again, "
+            "bring them back, or allow more by --tolerance.",
+        )
     return said
 
 
-def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, said: Expected, ties: float, seed: int) -> dict[str, Any]:
+def prove(
+    served: Served, runtime: Runtime, whole: bool, several: bool, replay, said: Expected, ties: float, seed: int
+) -> dict[str, Any]:
     """Replays the samples one by one, and some of them in batches; the facts for the manifest.
 
     Args:
@@ -96,18 +105,37 @@ def prove(served: Served, runtime: Runtime, whole: bool, several: bool, replay, 
         _require_words(served, outputs)
         differences.append(apart.pop(name))
         others = {key: max(others.get(key, 0.0), value) for key, value in apart.items()}
-        told = outputs["predicted" if "predicted" in outputs else "verdict"][0].decode() if {"predicted", "verdict"} & set(outputs) else None
+        told = (
+            outputs["predicted" if "predicted" in outputs else "verdict"][0].decode()
+            if {"predicted", "verdict"} & set(outputs)
+            else None
+        )
         decisions.append(told if told is not None else served.answer.decide(outputs[name][0]))
-    facts: dict[str, Any] = {"samples": len(said.items), "of": replay.kind, "missing": replay.missing, "largest_difference": max(differences), "mean_difference": statistics.fmean(differences)}
+    facts: dict[str, Any] = {
+        "samples": len(said.items),
+        "of": replay.kind,
+        "missing": replay.missing,
+        "largest_difference": max(differences),
+        "mean_difference": statistics.fmean(differences),
+    }
     facts["worst_item"] = said.items[int(np.argmax(differences))]
     if others:
         facts["largest_difference_of_others"] = others
-    batches = [rows[start : start + _BATCH] for rows in together.values() if len(rows) > 1 for start in range(0, len(rows), _BATCH)]
+    batches = [
+        rows[start : start + _BATCH]
+        for rows in together.values()
+        if len(rows) > 1
+        for start in range(0, len(rows), _BATCH)
+    ]
     if batches:
         apart = [0.0]
         for rows in batches:
             outputs = _run(runtime, {key: np.concatenate([held[row][key] for row in rows]) for key in held[0]})
-            apart += [_difference(served, outputs[key][place], value) for place, row in enumerate(rows) for key, value in said.answers[row].items()]
+            apart += [
+                _difference(served, outputs[key][place], value)
+                for place, row in enumerate(rows)
+                for key, value in said.answers[row].items()
+            ]
         facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(apart)}
     changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
     tied = [number for number in changed if served.answer.margin(said.answers[number][name]) <= ties]
@@ -131,51 +159,97 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     """
     facts["tolerance"] = limit
     count, flips = counted(facts["samples"], "sample"), facts.get("flips", 0)
-    details = [f"largest difference {facts['largest_difference']:.2g} ({facts['worst_item']}), mean {facts['mean_difference']:.2g}"]
+    details = [
+        f"largest difference {facts['largest_difference']:.2g} ({facts['worst_item']}), mean "
+        f"{facts['mean_difference']:.2g}"
+    ]
     if flips:
-        details.append(f"flipped: {', '.join(facts['flipped_items'])}{' ...' if flips > len(facts['flipped_items']) else ''}")
+        details.append(
+            f"flipped: {', '.join(facts['flipped_items'])}{' ...' if flips > len(facts['flipped_items']) else ''}"
+        )
     if quantize is None:
-        largest = max(facts["largest_difference"], facts.get("largest_difference_in_batches", 0.0), *facts.get("largest_difference_of_others", {}).values())
-        good, told = largest <= limit and not flips, f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}"
+        largest = max(
+            facts["largest_difference"],
+            facts.get("largest_difference_in_batches", 0.0),
+            *facts.get("largest_difference_of_others", {}).values(),
+        )
+        good, told = (
+            largest <= limit and not flips,
+            f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}",
+        )
         remedy = "Another format may do."
     else:
         remedy = "Export without --quantize, or allow more by --tolerance."
         if "accuracy" in facts:
-            good, told = facts["accuracy_loss"] <= limit, f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over {counted(facts['labelled'], 'label')} (95%: a loss of {facts['accuracy_loss_interval'][0]:.4f} to {facts['accuracy_loss_interval'][1]:.4f}; allowed: {limit:g})"
+            good, told = (
+                facts["accuracy_loss"] <= limit,
+                f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over "
+                f"{counted(facts['labelled'], 'label')} (95%: a loss of "
+                f"{facts['accuracy_loss_interval'][0]:.4f} to {facts['accuracy_loss_interval'][1]:.4f}; "
+                f"allowed: {limit:g})",
+            )
         elif "flips" in facts:
             good, told = flips / facts["samples"] <= limit, f"{flips} of {count} flip (allowed: {limit:.1%})"
         else:
-            good, told = facts["mean_difference"] <= limit, f"by {facts['mean_difference']:.2g} on average (allowed: {limit:g})"
+            good, told = (
+                facts["mean_difference"] <= limit,
+                f"by {facts['mean_difference']:.2g} on average (allowed: {limit:g})",
+            )
     if not good:
-        raise ExportError(f"The exported model answers differently: {told}.", f"Nothing was left behind. {remedy}", details)
+        raise ExportError(
+            f"The exported model answers differently: {told}.", f"Nothing was left behind. {remedy}", details
+        )
 
 
 def _require_words(served: Served, outputs: dict[str, np.ndarray]) -> None:
     """Refuses what an export says beside its answer, where it does not follow from that: names of classes, p-values."""
     for name, right in served.answer.beside(outputs[served.answer.name][0]).items():
-        if name in outputs and not (np.allclose(outputs[name][0], right, atol=1e-6) if isinstance(right, float) else [word.decode() for word in outputs[name][0]] == right):
-            raise ExportError(f"The exported model says a wrong {name}.", "Nothing was left behind. This should not happen: please report it.")
+        if name in outputs and not (
+            np.allclose(outputs[name][0], right, atol=1e-6)
+            if isinstance(right, float)
+            else [word.decode() for word in outputs[name][0]] == right
+        ):
+            raise ExportError(
+                f"The exported model says a wrong {name}.",
+                "Nothing was left behind. This should not happen: please report it.",
+            )
 
 
 def _run(runtime: Runtime, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     try:
         return runtime(feeds)
     except Exception as error:  # runtimes raise nearly every kind
-        raise ExportError(f"The exported model does not run: {' '.join(str(error).split())[:200].rstrip('.')}.", "Nothing was left behind. Try another format, or leave --quantize out.") from error
+        raise ExportError(
+            f"The exported model does not run: {' '.join(str(error).split())[:200].rstrip('.')}.",
+            "Nothing was left behind. Try another format, or leave --quantize out.",
+        ) from error
 
 
 def _difference(served: Served, now: np.ndarray, before: np.ndarray) -> float:
     """The largest difference of an output, in the answer's unit; infinite where something is no number."""
-    largest = float(np.abs(np.asarray(now, np.float64) - before).max(initial=0.0) / served.answer.unit(np.asarray(before)))
+    largest = float(
+        np.abs(np.asarray(now, np.float64) - before).max(initial=0.0) / served.answer.unit(np.asarray(before))
+    )
     return largest if np.isfinite(largest) else float("inf")
 
 
 def _accuracy(decisions: list[str], said: Expected, seed: int) -> dict[str, Any]:
-    """The share of right answers before and after, and the 95 % interval of the loss by a paired bootstrap (Efron & Tibshirani 1993)."""
+    """The share of right answers before and after, and the 95 % interval of the loss by a paired bootstrap (Efron &
+    Tibshirani 1993).
+    """
     known = [number for number, truth in enumerate(said.truth) if truth is not None]
     if not known:
         return {}
-    before, after = (np.array([told[number] == said.truth[number] for number in known], float) for told in (said.decisions, decisions))
+    before, after = (
+        np.array([told[number] == said.truth[number] for number in known], float)
+        for told in (said.decisions, decisions)
+    )
     loss, random = before - after, np.random.default_rng([seed, 6])
     means = [loss[random.integers(0, len(loss), len(loss))].mean() for _ in range(_RESAMPLES)] if loss.any() else [0.0]
-    return {"accuracy_before": float(before.mean()), "accuracy": float(after.mean()), "accuracy_loss": float(loss.mean()), "accuracy_loss_interval": [float(edge) for edge in np.quantile(means, [0.025, 0.975])], "labelled": len(known)}
+    return {
+        "accuracy_before": float(before.mean()),
+        "accuracy": float(after.mean()),
+        "accuracy_loss": float(loss.mean()),
+        "accuracy_loss_interval": [float(edge) for edge in np.quantile(means, [0.025, 0.975])],
+        "labelled": len(known),
+    }

@@ -24,7 +24,10 @@ def open_runtime(folder: Path) -> Runtime:
     signature = loaded.signatures["serving_default"]
 
     def run(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: value.numpy() for name, value in signature(**{name: tf.constant(value) for name, value in feeds.items()}).items()}
+        return {
+            name: value.numpy()
+            for name, value in signature(**{name: tf.constant(value) for name, value in feeds.items()}).items()
+        }
 
     run.keep = loaded  # its variables live as long as it does
     return run

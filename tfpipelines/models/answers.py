@@ -63,7 +63,9 @@ class ServedClasses(ServedAnswer):
         names, values = tf.constant(self.classes), outputs["probabilities"]
         if self.multi_label:
             order = np.argsort(self.classes)  # as predictions.csv has them
-            told = tf.ragged.boolean_mask(tf.broadcast_to(tf.gather(names, order), tf.shape(values)), tf.gather(values, order, axis=1) >= 0.5)
+            told = tf.ragged.boolean_mask(
+                tf.broadcast_to(tf.gather(names, order), tf.shape(values)), tf.gather(values, order, axis=1) >= 0.5
+            )
             predicted = tf.strings.reduce_join(told, axis=1, separator="|")
         else:
             predicted = tf.gather(names, tf.argmax(values, 1))
@@ -87,10 +89,17 @@ class ServedClasses(ServedAnswer):
         return float(first - second) / 2
 
     def words(self) -> dict[str, str]:
-        kind = "each for itself, from 0.5 on it is predicted" if self.multi_label else "that add up to 1; the largest is predicted"
+        kind = (
+            "each for itself, from 0.5 on it is predicted"
+            if self.multi_label
+            else "that add up to 1; the largest is predicted"
+        )
         return {
-            "probabilities": f"float32 (batch, {len(self.classes)}): probabilities of the classes in their order, {kind}; temperature {self.temperature:.4g} is in them",
-            "predicted": "string (batch,): " + ("the predicted classes, joined by |" if self.multi_label else "the predicted class"),
+            "probabilities": f"float32 (batch, {len(self.classes)}): probabilities of the classes in their order, "
+            f"{kind}; "
+            f"temperature {self.temperature:.4g} is in them",
+            "predicted": "string (batch,): "
+            + ("the predicted classes, joined by |" if self.multi_label else "the predicted class"),
             "classes": "string (batch, classes): their names, beside the probabilities",
         }
 
@@ -108,7 +117,12 @@ class ServedScores(ServedAnswer):
     name = "score"
 
     def __init__(self, threshold: float, calibration: np.ndarray, unit: str, parts: list[str]):
-        self.threshold, self.calibration, self.sample, self.parts = threshold, np.asarray(calibration, np.float64), unit, list(parts)
+        self.threshold, self.calibration, self.sample, self.parts = (
+            threshold,
+            np.asarray(calibration, np.float64),
+            unit,
+            list(parts),
+        )
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         scores = tf.cast(outputs["score"], tf.float64)
@@ -125,17 +139,21 @@ class ServedScores(ServedAnswer):
 
     def beside(self, values: np.ndarray) -> dict[str, Any]:
         count = len(self.calibration)
-        return {"p_value": (1.0 + count - int(np.searchsorted(self.calibration, float(values), "left"))) / (count + 1.0)}
+        return {
+            "p_value": (1.0 + count - int(np.searchsorted(self.calibration, float(values), "left"))) / (count + 1.0)
+        }
 
     def margin(self, values: np.ndarray) -> float:
         return float(abs(float(values) - self.threshold) / self.unit(values))
 
     def words(self) -> dict[str, str]:
         told = {
-            "score": f"float32 (batch,): how far the {self.sample} is from what is normal; above {self.threshold:.9g} it is an anomaly",
+            "score": f"float32 (batch,): how far the {self.sample} is from what is normal; above "
+            f"{self.threshold:.9g} it is an anomaly",
             "map": "float32: the distance at each place",
             "reconstruction": "float32: what the model takes for normal in its stead, in the units of the input",
-            "p_value": f"float32 (batch,): share of normal {self.sample}s that look as odd or odder, by {len(self.calibration)} held-out ones",
+            "p_value": f"float32 (batch,): share of normal {self.sample}s that look as odd or odder, by "
+            f"{len(self.calibration)} held-out ones",
             "verdict": "string (batch,): normal or anomaly, by the threshold of the time of export",
         }
         return {name: text for name, text in told.items() if name in (*self.parts, "p_value", "verdict")}

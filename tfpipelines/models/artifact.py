@@ -58,7 +58,11 @@ class ClassifierArtifact:
 
     def save(self, path: Path) -> None:
         """Writes a .keras file without optimizer; the classes stand in its metadata.json under `tfpipelines`."""
-        save_model(self.model, path, {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label})
+        save_model(
+            self.model,
+            path,
+            {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label},
+        )
 
 
 def save_model(model: keras.Model, path: Path, facts: dict) -> None:
@@ -73,7 +77,9 @@ def save_model(model: keras.Model, path: Path, facts: dict) -> None:
 
 
 class LoadedArtifact(NamedTuple):
-    """A model file's model, and what the file says about it (`classes`, `temperature`, `multi_label`; {} for a foreign one)."""
+    """A model file's model, and what the file says about it (`classes`, `temperature`, `multi_label`; {} for a
+    foreign one).
+    """
 
     model: keras.Model
     facts: dict
@@ -102,20 +108,25 @@ def take_weights(network: keras.Model, core: keras.Model) -> keras.Model:
 def load_artifact(path: Path) -> LoadedArtifact:
     """Loads a model file after looking at what is in it; nothing in it is executed.
 
-    Only a local regular file is opened. The archive may hold a configuration, metadata, weights and assets, nothing with
-    a path out of it; the configuration may name layers of Keras, of KerasHub and of this package, no Python code; the weights may not
-    refer to other files.
+    Only a local regular file is opened. The archive may hold a configuration, metadata, weights and assets, nothing
+    with a path out of it; the configuration may name layers of Keras, of KerasHub and of this package, no Python code;
+    the weights may not refer to other files.
 
     Raises:
         ArtifactError: if the file is missing, damaged, foreign or not safe, or was written by a Keras that this one
             cannot follow (then both versions are named).
     """
     if path.is_symlink() or not path.is_file():
-        raise ArtifactError(f"{path} is {'not a regular file' if path.exists() or path.is_symlink() else 'missing'}.", "Restore it, or name a model.keras file on a local disk.")
+        raise ArtifactError(
+            f"{path} is {'not a regular file' if path.exists() or path.is_symlink() else 'missing'}.",
+            "Restore it, or name a model.keras file on a local disk.",
+        )
     metadata = _inspect(path)
     version = metadata.get("keras_version")
     try:
-        return LoadedArtifact(keras.saving.load_model(path, compile=False, safe_mode=True), metadata.get("tfpipelines", {}))
+        return LoadedArtifact(
+            keras.saving.load_model(path, compile=False, safe_mode=True), metadata.get("tfpipelines", {})
+        )
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
         reason = " ".join(str(error).split())[:300]
         if version != keras.__version__:
@@ -123,7 +134,9 @@ def load_artifact(path: Path) -> LoadedArtifact:
                 f"{path} was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}: {reason}.",
                 f"Install Keras {version} beside it, or train again.",
             ) from error
-        raise ArtifactError(f"{path} cannot be loaded: {reason}.", "The file is damaged or foreign; restore it, or train again.") from error
+        raise ArtifactError(
+            f"{path} cannot be loaded: {reason}.", "The file is damaged or foreign; restore it, or train again."
+        ) from error
 
 
 def require_plain_weights(path: Path) -> None:
@@ -138,7 +151,10 @@ def require_plain_weights(path: Path) -> None:
         with h5py.File(path, "r") as file:
             _inspect_weights(path, file)
     except OSError as error:
-        raise ArtifactError(f"{path} is not a file of Keras weights: {' '.join(str(error).split())}.", "The file is damaged or foreign; restore it.") from error
+        raise ArtifactError(
+            f"{path} is not a file of Keras weights: {' '.join(str(error).split())}.",
+            "The file is damaged or foreign; restore it.",
+        ) from error
 
 
 def _inspect(path: Path) -> dict:
@@ -150,14 +166,24 @@ def _inspect(path: Path) -> dict:
             for member in members:
                 parts = Path(member.filename).parts
                 if member.filename not in _MEMBERS and not (parts[:1] == ("assets",) and ".." not in parts):
-                    raise ArtifactError(f"{path} is not to be trusted: it holds {member.filename!r}.", "Load models only from sources you know.")
+                    raise ArtifactError(
+                        f"{path} is not to be trusted: it holds {member.filename!r}.",
+                        "Load models only from sources you know.",
+                    )
             if sum(member.file_size for member in members) > _LARGEST_RATIO * max(path.stat().st_size, 1):
-                raise ArtifactError(f"{path} is not to be trusted: it unpacks to far more than its size.", "Load models only from sources you know.")
+                raise ArtifactError(
+                    f"{path} is not to be trusted: it unpacks to far more than its size.",
+                    "Load models only from sources you know.",
+                )
             broken = archive.testzip()
             if broken or not {member.filename for member in members} >= _MEMBERS:
                 raise ArtifactError(f"{path} is damaged: {broken or 'a part'} is missing or broken.", damaged)
             metadata, config = json.loads(archive.read("metadata.json")), json.loads(archive.read("config.json"))
-            if not isinstance(metadata, dict) or not isinstance(config, dict) or not isinstance(metadata.get("tfpipelines", {}), dict):
+            if (
+                not isinstance(metadata, dict)
+                or not isinstance(config, dict)
+                or not isinstance(metadata.get("tfpipelines", {}), dict)
+            ):
                 raise ValueError("its metadata are no JSON objects")
             with archive.open("model.weights.h5") as weights, h5py.File(weights, "r") as file:
                 _inspect_weights(path, file)
@@ -174,12 +200,18 @@ def _inspect_config(path: Path, node) -> None:
         module, name = node.get("module"), node.get("class_name")
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
         if foreign or name in ("Lambda", "__lambda__"):
-            raise ArtifactError(f"{path} is not to be trusted: it asks for {module or 'code'} ({name}).", "Load models only from sources you know.")
+            raise ArtifactError(
+                f"{path} is not to be trusted: it asks for {module or 'code'} ({name}).",
+                "Load models only from sources you know.",
+            )
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)
             named = [key for key in _HUB_FILES if isinstance((node.get("config") or {}).get(key), str)]
             if named:
-                raise ArtifactError(f"{path} is not to be trusted: its tokenizer refers to a file ({named[0]}).", "Load models only from sources you know.")
+                raise ArtifactError(
+                    f"{path} is not to be trusted: its tokenizer refers to a file ({named[0]}).",
+                    "Load models only from sources you know.",
+                )
         for value in node.values():
             _inspect_config(path, value)
     elif isinstance(node, list):
@@ -194,7 +226,9 @@ def _import_hub(path: Path) -> None:
 
         from . import hub  # noqa: F401
     except ImportError as error:
-        raise ArtifactError(f"{path} has layers of KerasHub, which cannot be imported: {error}.", "pip install 'tfpipelines[hub]'") from error
+        raise ArtifactError(
+            f"{path} has layers of KerasHub, which cannot be imported: {error}.", "pip install 'tfpipelines[hub]'"
+        ) from error
 
 
 def _inspect_weights(path: Path, group: h5py.Group) -> None:
@@ -202,6 +236,9 @@ def _inspect_weights(path: Path, group: h5py.Group) -> None:
         link = group.get(name, getlink=True)
         item = None if isinstance(link, h5py.ExternalLink) else group.get(name)
         if item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)):
-            raise ArtifactError(f"{path} is not to be trusted: its weights refer to other files ({name}).", "Load models only from sources you know.")
+            raise ArtifactError(
+                f"{path} is not to be trusted: its weights refer to other files ({name}).",
+                "Load models only from sources you know.",
+            )
         if isinstance(item, h5py.Group):
             _inspect_weights(path, item)

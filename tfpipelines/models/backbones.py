@@ -1,4 +1,6 @@
-"""Pretrained networks as backbones: loaded from wherever they are, with what they expect of pixels, and cut into blocks."""
+"""Pretrained networks as backbones: loaded from wherever they are, with what they expect of pixels, and cut into
+blocks.
+"""
 
 import hashlib
 import random
@@ -25,24 +27,41 @@ SCALINGS = {
     "unit": (1 / 255, 0.0, False),
     "tf": (1 / 127.5, -1.0, False),
     "lite": (1 / 128, -127 / 128, False),
-    "torch": ([1 / (255 * std) for std in _IMAGENET_STD], [-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)], False),
+    "torch": (
+        [1 / (255 * std) for std in _IMAGENET_STD],
+        [-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)],
+        False,
+    ),
     "caffe": (1.0, [-103.939, -116.779, -123.68], True),
 }
-_NO_NETWORK = ("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded", "Connection refused", "Network is unreachable", "couldn't connect", "LocalEntryNotFound")
+_NO_NETWORK = (
+    "Name or service not known",
+    "Failed to resolve",
+    "Temporary failure in name resolution",
+    "Max retries exceeded",
+    "Connection refused",
+    "Network is unreachable",
+    "couldn't connect",
+    "LocalEntryNotFound",
+)
 Scaling = tuple[float | list[float], float | list[float], bool]
 
 
 # Keras puts a scaling into EfficientNetB0 to B7 where it loads the ImageNet weights itself, and only there: after
 # the normalization, so that in front of the network it is this.
-_EFFICIENTNET_FILE = ([std**-0.5 for std in _IMAGENET_STD], [255 * mean * (1 - std**-0.5) for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)], False)
+_EFFICIENTNET_FILE = (
+    [std**-0.5 for std in _IMAGENET_STD],
+    [255 * mean * (1 - std**-0.5) for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)],
+    False,
+)
 
 
 class Backbone(NamedTuple):
     """A network without its classifier.
 
     Args:
-        model: what `scaling` makes of images (batch, height, width, channels), or token ids -> features: a map (batch, rows,
-            columns, channels), a sequence (batch, length, width) or a vector (batch, width).
+        model: what `scaling` makes of images (batch, height, width, channels), or token ids -> features: a map (batch,
+            rows, columns, channels), a sequence (batch, length, width) or a vector (batch, width).
         scaling: (scale, offset, to BGR) of levels 0 to 255; None for texts.
         name: in words.
         max_length: most tokens of a text; None without a bound, and for images.
@@ -66,11 +85,19 @@ class Backbone(NamedTuple):
 
     @property
     def freezes_statistics(self) -> bool:
-        """Whether it has batch statistics, which fine-tuning leaves as they are: then it always runs in inference mode."""
+        """Whether it has batch statistics, which fine-tuning leaves as they are: then it always runs in inference
+        mode.
+        """
         return any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers())
 
 
-def load_backbone(source: BackboneSource, weights: str = "auto", scaling: str = "auto", size: tuple[int, int] | None = None, seed: int = 0) -> Backbone:
+def load_backbone(
+    source: BackboneSource,
+    weights: str = "auto",
+    scaling: str = "auto",
+    size: tuple[int, int] | None = None,
+    seed: int = 0,
+) -> Backbone:
     """Loads an image backbone.
 
     Args:
@@ -104,7 +131,13 @@ def load_backbone(source: BackboneSource, weights: str = "auto", scaling: str = 
 
 def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras.Model:
     shape, wanted = (*size, 3), {"auto": "imagenet"}.get(weights)
-    build = efficientnet_lite0 if source.kind == "bundled" else lambda shape, weights: getattr(keras.applications, source.known.name)(include_top=False, input_shape=shape, weights=weights)
+    build = (
+        efficientnet_lite0
+        if source.kind == "bundled"
+        else lambda shape, weights: getattr(keras.applications, source.known.name)(
+            include_top=False, input_shape=shape, weights=weights
+        )
+    )
     try:
         with redirect_stdout(sys.stderr):  # what Keras prints while it fetches does not belong among results
             model = build(shape, weights=wanted)
@@ -112,10 +145,15 @@ def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras
         if "fetch" in str(error).lower() or isinstance(error, OSError):
             raise ResourceError(
                 f"The weights of {source.name} could not be fetched: {fetch_reason(error)}.",
-                "Connect to the network once, give a file with model.weights=FILE.weights.h5, or use model.backbone=efficientnet-lite0, which needs none.",
+                "Connect to the network once, give a file with model.weights=FILE.weights.h5, or use "
+                "model.backbone=efficientnet-lite0, which needs none.",
             ) from error
         if isinstance(error, ValueError):
-            raise ConfigError(f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: {_first_sentence(error)}.", f"Set data.size={source.known.size}, for example.") from error
+            raise ConfigError(
+                f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: "
+                f"{_first_sentence(error)}.",
+                f"Set data.size={source.known.size}, for example.",
+            ) from error
         raise
     if weights not in ("auto", "none"):
         _load_weights(model, Path(weights), source)
@@ -136,7 +174,10 @@ def _load_weights(model: keras.Model, path: Path, source: BackboneSource) -> Non
         for layer in model.layers:
             layer.set_weights(whole.get_layer(layer.name).get_weights())
     except Exception:
-        raise ArtifactError(f"{path} does not hold weights of {source.name}: {_first_sentence(reason)}.", "Give the file that Keras' save_weights wrote for this network, or leave model.weights out.") from reason
+        raise ArtifactError(
+            f"{path} does not hold weights of {source.name}: {_first_sentence(reason)}.",
+            "Give the file that Keras' save_weights wrote for this network, or leave model.weights out.",
+        ) from reason
 
 
 def _load_all(model: keras.Model, path: Path) -> None:
@@ -154,7 +195,10 @@ def _from_file(path: Path) -> keras.Model:
 def _features_of(model: keras.Model, path: Path) -> keras.Model:
     """The network up to its last feature map; where it has none, up to the input of its last dense layer."""
     if len(getattr(model, "inputs", None) or ()) != 1 or len(model.inputs[0].shape) != 4:
-        raise ConfigError(f"model.backbone: {path} does not take images.", "Its one input must be of shape (batch, height, width, channels).")
+        raise ConfigError(
+            f"model.backbone: {path} does not take images.",
+            "Its one input must be of shape (batch, height, width, channels).",
+        )
     layer = head_layer(model)
     tensor = model.output if layer is None else layer.input
     return model if tensor is model.output else keras.Model(model.inputs, tensor, name=f"{model.name}_features")
@@ -165,11 +209,22 @@ def head_layer(model: keras.Model) -> keras.Layer | None:
     dense layer; None if the output is a map itself."""
     if len(model.output.shape) == 4:
         return None
-    layers = [layer for layer in model.layers if layer._inbound_nodes and not isinstance(layer, keras.Model)]  # the tensors of a nested model are of its own graph
-    single = [layer for layer in layers if isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)]
-    has_maps = any(isinstance(layer, keras.Model) for layer in model.layers) or any(layer.weights and len(layer.output.shape) == 4 for layer in single)
-    # Without maps what is flattened is the image itself; and patches on their way to a transformer become sequences, not vectors.
-    after_maps = [layer for layer in single if has_maps and len(layer.input.shape) == 4 and len(layer.output.shape) == 2]
+    layers = [
+        layer for layer in model.layers if layer._inbound_nodes and not isinstance(layer, keras.Model)
+    ]  # the tensors of a nested model are of its own graph
+    single = [
+        layer
+        for layer in layers
+        if isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)
+    ]
+    has_maps = any(isinstance(layer, keras.Model) for layer in model.layers) or any(
+        layer.weights and len(layer.output.shape) == 4 for layer in single
+    )
+    # Without maps what is flattened is the image itself; and patches on their way to a transformer become sequences,
+    # not vectors.
+    after_maps = [
+        layer for layer in single if has_maps and len(layer.input.shape) == 4 and len(layer.output.shape) == 2
+    ]
     dense = [layer for layer in single if isinstance(layer, keras.layers.Dense)]
     return (after_maps or dense or [None])[-1]
 
@@ -210,7 +265,9 @@ def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
 
 def _learns(operation) -> bool:
     """Whether it has weights that can be trained, be they frozen now or not."""
-    return isinstance(operation, keras.Layer) and any(layer._trainable_variables for layer in operation._flatten_layers())
+    return isinstance(operation, keras.Layer) and any(
+        layer._trainable_variables for layer in operation._flatten_layers()
+    )
 
 
 def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
@@ -219,7 +276,9 @@ def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
     before = ""
     for segment in segments:
         name = _block_name(segment[0].name)
-        joins = all(isinstance(layer, (keras.layers.BatchNormalization, keras.layers.LayerNormalization)) for layer in segment)
+        joins = all(
+            isinstance(layer, (keras.layers.BatchNormalization, keras.layers.LayerNormalization)) for layer in segment
+        )
         if blocks and ((name and name == before) or (joins and not name)):
             blocks[-1] += segment
         else:
@@ -229,7 +288,9 @@ def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
 
 
 def _block_name(name: str) -> str:
-    """`conv2_block1` of `conv2_block1_0_bn`, `block2a` of `block2a_expand_conv`; "" of a name without a block's number."""
+    """`conv2_block1` of `conv2_block1_0_bn`, `block2a` of `block2a_expand_conv`; "" of a name without a block's
+    number.
+    """
     match = re.match(r"(.*?(?:block|expanded_conv)_?\d+[a-z]?)(?:_|$)", name)
     return match[1] if match else ""
 
@@ -240,7 +301,11 @@ def _with_parts(blocks: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
     result = []
     for block in blocks:
         large = len(block) == 1 and block[0].count_params() > total / 2
-        parts = [part for part in block[0]._flatten_layers(include_self=False, recursive=False) if _learns(part)] if large else []
+        parts = (
+            [part for part in block[0]._flatten_layers(include_self=False, recursive=False) if _learns(part)]
+            if large
+            else []
+        )
         if large and isinstance(block[0], keras.Model):
             result += layer_blocks(block[0])
         elif len(parts) > 1:

@@ -25,7 +25,8 @@ def cnn(
 ) -> keras.Model:
     """Stages of convolution, normalization and activation, closed by pooling (after LeCun et al. 1998; VGG, 2015).
 
-    Pooling stops where the feature map would become smaller than 2 pixels; the last stage is closed by the head instead.
+    Pooling stops where the feature map would become smaller than 2 pixels; the last stage is closed by the head
+    instead.
 
     Args:
         input_shape: (height, width, channels).
@@ -47,10 +48,23 @@ def cnn(
     """
     counts = tuple(convolutions) * len(filters) if len(convolutions) == 1 else tuple(convolutions)
     if len(counts) != len(filters):
-        raise ValueError(f"convolutions has {len(counts)} numbers for {len(filters)} stages; give one number, or one for each stage")
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+        raise ValueError(
+            f"convolutions has {len(counts)} numbers for {len(filters)} stages; give one number, or one for each stage"
+        )
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pooling]
-    heads = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D, "flatten": keras.layers.Flatten}
+    heads = {
+        "average": keras.layers.GlobalAveragePooling2D,
+        "max": keras.layers.GlobalMaxPooling2D,
+        "flatten": keras.layers.Flatten,
+    }
 
     # === Layers ===
     inputs, x = scaled_input(input_shape)

@@ -11,7 +11,9 @@ from .spectral import SpectralConv2D, SpectralDense
 
 SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 _SMALLEST_MAP, _MOST_FILTERS = 4, 512
-_CLASS_DEVIATION = 0.05  # of the initial embedding: with that of the noise, 1, a generator learned to heed the class alone
+_CLASS_DEVIATION = (
+    0.05  # of the initial embedding: with that of the noise, 1, a generator learned to heed the class alone
+)
 
 
 def dcgan(
@@ -38,25 +40,28 @@ def dcgan(
 ) -> GAN:
     """Transposed convolutions that double the side against strided ones that halve it (Radford et al. 2015).
 
-    Both go between the image and the smallest map, of 4 to 7 pixels for sides that can be halved so far. On a class the generator is
-    conditional by an embedding beside the noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyama 2018).
+    Both go between the image and the smallest map, of 4 to 7 pixels for sides that can be halved so far. On a class the
+    generator is conditional by an embedding beside the noise (Mirza & Osindero 2014), the discriminator by a projection
+    (Miyato & Koyama 2018).
 
     Args:
         image_shape: (side, side, channels), the side a multiple of 4.
         classes: on which both are conditional; 0: on none.
         latent: numbers of noise.
         embedding: numbers that stand for a class beside the noise.
-        generator_filters, discriminator_filters: channels of the maps, from the largest to the smallest; where there are more maps
-            than numbers, the last one is doubled at each further map, up to 512; where there are fewer, the last numbers do not count.
+        generator_filters, discriminator_filters: channels of the maps, from the largest to the smallest; where there
+            are more maps than numbers, the last one is doubled at each further map, up to 512; where there are fewer,
+            the last numbers do not count.
         discriminator_units: width of dense layers between the discriminator's last map and its answer.
         kernel_size: of all convolutions, in pixels.
         generator_activation, discriminator_activation: see `layers.Builder`; `leaky_relu` has the slope 0.2.
         generator_normalization, discriminator_normalization: see `layers.Builder`.
         spectral_normalization: of the discriminator's kernels (Miyato et al. 2018).
-        minibatch_deviation: samples of a group by whose deviation the discriminator sees that images are too much alike; a batch that
-            is no multiple is one group; 0: it does not.
+        minibatch_deviation: samples of a group by whose deviation the discriminator sees that images are too much
+            alike; a batch that is no multiple is one group; 0: it does not.
         dropout: share of the discriminator's last map dropped.
-        initializer: of all kernels; `normal`: N(0, 0.02) of convolutions, as in the paper, and glorot_uniform of dense layers.
+        initializer: of all kernels; `normal`: N(0, 0.02) of convolutions, as in the paper, and glorot_uniform of dense
+            layers.
         seed, fused: see `layers.Builder`.
         training: loss and all else that `gan.GAN` takes.
 
@@ -80,13 +85,20 @@ def dcgan(
             x = build.activate(build.normalize(x, f"up{number}_norm"), f"up{number}_act")
     generator = _generator(noise, label, x)
 
-    build = _Players(activation=discriminator_activation, normalization=discriminator_normalization, spectral=spectral_normalization, **{**common, "seed": None if seed is None else seed + 1})
+    build = _Players(
+        activation=discriminator_activation,
+        normalization=discriminator_normalization,
+        spectral=spectral_normalization,
+        **{**common, "seed": None if seed is None else seed + 1},
+    )
     image, label = _image(image_shape, classes)
     x = image
     for number, width in enumerate(_widths(discriminator_filters, stages), 1):
         bare = number == 1 or discriminator_normalization == "none"
         x = build.down(width, kernel_size, f"down{number}", bare)(x)
-        x = x if number == 1 else build.normalize(x, f"down{number}_norm")  # not on the image's own statistics: Radford et al.
+        x = (
+            x if number == 1 else build.normalize(x, f"down{number}_norm")
+        )  # not on the image's own statistics: Radford et al.
         x = build.activate(x, f"down{number}_act")
     x = build.deviation(x, minibatch_deviation)
     x = build.dropout(keras.layers.Flatten(name="flatten")(x), dropout)
@@ -129,17 +141,26 @@ def dense_gan(
     for number, width in enumerate(generator_units, 1):
         x = build.dense(width, f"dense{number}")(x)
         x = build.activate(build.normalize(x, f"dense{number}_norm"), f"dense{number}_act")
-    x = keras.layers.Dense(math.prod(image_shape), activation="tanh", name="pixels", dtype="float32", **build.kernel())(x)
+    x = keras.layers.Dense(math.prod(image_shape), activation="tanh", name="pixels", dtype="float32", **build.kernel())(
+        x
+    )
     generator = _generator(noise, label, keras.layers.Reshape(image_shape, name="map")(x))
 
-    build = _Players(activation=discriminator_activation, normalization=discriminator_normalization, spectral=spectral_normalization, **{**common, "seed": None if seed is None else seed + 1})
+    build = _Players(
+        activation=discriminator_activation,
+        normalization=discriminator_normalization,
+        spectral=spectral_normalization,
+        **{**common, "seed": None if seed is None else seed + 1},
+    )
     image, label = _image(image_shape, classes)
     x = keras.layers.Flatten(name="flatten")(image)
     for number, width in enumerate(discriminator_units, 1):
         x = build.dense(width, f"dense{number}")(x)
         x = build.activate(build.normalize(x, f"dense{number}_norm"), f"dense{number}_act")
         x = build.dropout(x, dropout, f"dense{number}_dropout")
-    return GAN(generator, build.discriminator(image, label, build.deviation(x, minibatch_deviation), classes), **training)
+    return GAN(
+        generator, build.discriminator(image, label, build.deviation(x, minibatch_deviation), classes), **training
+    )
 
 
 GANS = {"dcgan": dcgan, "gan": dense_gan}
@@ -155,7 +176,10 @@ class _Players(Builder):
     def kernel(self, name: str | None = None) -> dict:
         if (name or self.initializer_name) != "normal":
             return super().kernel(name)
-        return {**super().kernel("random_normal"), "kernel_initializer": keras.initializers.RandomNormal(stddev=0.02, seed=self.seed())}
+        return {
+            **super().kernel("random_normal"),
+            "kernel_initializer": keras.initializers.RandomNormal(stddev=0.02, seed=self.seed()),
+        }
 
     def dense_kernel(self) -> dict:
         """Of a dense layer: N(0, 0.02) is made for convolutions."""
@@ -163,7 +187,12 @@ class _Players(Builder):
 
     def dense(self, units: int, name: str, bias: bool | None = None) -> keras.Layer:
         kind = SpectralDense if self.spectral else keras.layers.Dense
-        return kind(units, use_bias=self.normalization_name == "none" if bias is None else bias, name=name, **self.dense_kernel())
+        return kind(
+            units,
+            use_bias=self.normalization_name == "none" if bias is None else bias,
+            name=name,
+            **self.dense_kernel(),
+        )
 
     def down(self, filters: int, size: int, name: str, bias: bool) -> keras.Layer:
         """A convolution that halves the side."""
@@ -173,13 +202,27 @@ class _Players(Builder):
     def up(self, filters: int, size: int, name: str, last: bool) -> keras.Layer:
         """A transposed convolution that doubles the side; the last one gives the image, in float32."""
         more = {"activation": "tanh", "dtype": "float32"} if last else {}
-        return keras.layers.Conv2DTranspose(filters, size, 2, "same", use_bias=last or self.normalization_name == "none", name=name, **more, **self.kernel())
+        return keras.layers.Conv2DTranspose(
+            filters,
+            size,
+            2,
+            "same",
+            use_bias=last or self.normalization_name == "none",
+            name=name,
+            **more,
+            **self.kernel(),
+        )
 
     def condition(self, noise, label, classes: int, size: int):
         """The noise, with numbers beside it that stand for the class where there is one."""
         if label is None:
             return noise
-        embedding = keras.layers.Embedding(classes, size, embeddings_initializer=keras.initializers.RandomNormal(stddev=_CLASS_DEVIATION, seed=self.seed()), name="class_embedding")
+        embedding = keras.layers.Embedding(
+            classes,
+            size,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=_CLASS_DEVIATION, seed=self.seed()),
+            name="class_embedding",
+        )
         return keras.layers.Concatenate(name="condition")([noise, embedding(label)])
 
     def deviation(self, x, group: int):
@@ -198,13 +241,20 @@ class _Players(Builder):
         return keras.Model([image, label], keras.layers.Add(name="answer")([logit, agreement]), name="discriminator")
 
     def activate(self, x, name: str):
-        return keras.layers.LeakyReLU(0.2, name=name)(x) if self.activation_name == "leaky_relu" else super().activate(x, name)
+        return (
+            keras.layers.LeakyReLU(0.2, name=name)(x)
+            if self.activation_name == "leaky_relu"
+            else super().activate(x, name)
+        )
 
 
 def _stages(shape: tuple[int, int, int]) -> int:
     """How often the side is halved on the way to the smallest map."""
     if shape[0] != shape[1] or shape[0] % IMAGE_STEP or shape[0] < SMALLEST_IMAGE:
-        raise ValueError(f"image_shape is {shape}; it must be square, with a side that is a multiple of {IMAGE_STEP}, from {SMALLEST_IMAGE}")
+        raise ValueError(
+            f"image_shape is {shape}; it must be square, with a side that is a multiple of {IMAGE_STEP}, "
+            f"from {SMALLEST_IMAGE}"
+        )
     side, stages = shape[0], 0
     while side % 2 == 0 and side // 2 >= _SMALLEST_MAP:
         side, stages = side // 2, stages + 1

@@ -54,16 +54,16 @@ def feature_autoencoder(
         layers: names of the backbone's layers; `auto`: see `default_layers`.
         grid: places of the longer side; `auto`: one for every 8 pixels.
         neighbours: side of the mean filter over each layer's output; 1: none.
-        bottleneck: `place`: every place by itself, wherever it is, which suits textures; `image`: all places together, which
-            suits objects that are seen in one pose.
+        bottleneck: `place`: every place by itself, wherever it is, which suits textures; `image`: all places together,
+            which suits objects that are seen in one pose.
         kernel_size: bottleneck `place`: side of the convolutions, in places: how far a place looks to its neighbours.
         units: width of the encoder's layers, convolutions or dense; the decoder mirrors them.
         latent: numbers that each place, or the image, has to pass through.
         dropout: share of channels dropped after each convolution.
         noise: deviation of Gaussian noise on the standardized features while training.
         loss: `l2`, `l1` or `cosine`.
-        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the model
-            one that can be trained.
+        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the
+            model one that can be trained.
 
     Returns:
         Model: levels 0 to 255 (batch, height, width, channels) -> `target` and `reconstruction`, standardized features
@@ -72,7 +72,14 @@ def feature_autoencoder(
     Raises:
         ConfigError: if the backbone has no such layers.
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs = keras.Input(input_shape, name="levels")
     names = default_layers(backbone, input_shape) if layers == "auto" else layers
     maps = backbone_maps(backbone, names)
@@ -80,7 +87,9 @@ def feature_autoencoder(
     outputs = (InferenceMode(maps) if fused else maps)(scale(inputs, backbone.scaling))
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     grid = -(-max(input_shape[:2]) // _GRID) if grid == "auto" else grid
-    features = keras.layers.Identity(name=FEATURES)(join_maps(outputs, input_shape, grid, neighbours))  # (B, rows, columns, D)
+    features = keras.layers.Identity(name=FEATURES)(
+        join_maps(outputs, input_shape, grid, neighbours)
+    )  # (B, rows, columns, D)
     target = standardize(features)
     x = build.noise(target, noise)
     whole, shape = bottleneck == "image", features.shape[1:]
@@ -111,7 +120,9 @@ def join_maps(maps: list, shape: tuple[int, ...], grid: int, neighbours: int = 1
 
 
 def on_grid(x, size: tuple[int, int], name: str):
-    """A map (batch, rows, columns, channels) on another grid: means where its places can be put together, else bilinear."""
+    """A map (batch, rows, columns, channels) on another grid: means where its places can be put together, else
+    bilinear.
+    """
     rows, columns = x.shape[1:3]
     if (rows, columns) == size:
         return x
@@ -126,27 +137,55 @@ def backbone_maps(backbone: Backbone, names: tuple[str, ...] | list[str]) -> ker
     for name in names:
         if name not in known:
             guess = nearest(name, known)
-            raise ConfigError(f"model.layers: {backbone.name} has no layer {name!r}.", f"Did you mean {guess}?" if guess else f"Its last ones: {', '.join(known[-10:])}.")
+            raise ConfigError(
+                f"model.layers: {backbone.name} has no layer {name!r}.",
+                f"Did you mean {guess}?" if guess else f"Its last ones: {', '.join(known[-10:])}.",
+            )
         if len(backbone.model.get_layer(name).output.shape) != 4:
-            raise ConfigError(f"model.layers: the output of {name} is no feature map.", "Name layers whose output is (batch, rows, columns, channels).")
-    return keras.Model(backbone.model.input, [backbone.model.get_layer(name).output for name in names], name=f"{backbone.model.name}_maps")
+            raise ConfigError(
+                f"model.layers: the output of {name} is no feature map.",
+                "Name layers whose output is (batch, rows, columns, channels).",
+            )
+    return keras.Model(
+        backbone.model.input,
+        [backbone.model.get_layer(name).output for name in names],
+        name=f"{backbone.model.name}_maps",
+    )
 
 
-def default_layers(backbone: Backbone, input_shape: tuple[int, int, int], strides: tuple[int, ...] = _STRIDES) -> list[str]:
+def default_layers(
+    backbone: Backbone, input_shape: tuple[int, int, int], strides: tuple[int, ...] = _STRIDES
+) -> list[str]:
     """The last layer, an addition where there are some, before the map shrinks further than by each of `strides`.
 
     Raises:
         ConfigError: if it has no such layer.
     """
-    layers = [layer for layer in backbone.model.layers if isinstance(layer.output, keras.KerasTensor) and len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer)]
-    outputs = keras.Model(backbone.model.input, [layer.output for layer in layers])(np.zeros((1, *input_shape), np.float32), training=False)
+    layers = [
+        layer
+        for layer in backbone.model.layers
+        if isinstance(layer.output, keras.KerasTensor)
+        and len(layer.output.shape) == 4
+        and not isinstance(layer, keras.layers.InputLayer)
+    ]
+    outputs = keras.Model(backbone.model.input, [layer.output for layer in layers])(
+        np.zeros((1, *input_shape), np.float32), training=False
+    )
     found = []
     for stride in strides:
-        there = [layer for layer, output in zip(layers, outputs) if -(-input_shape[0] // output.shape[1]) == stride and output.shape[1] > 1]
+        there = [
+            layer
+            for layer, output in zip(layers, outputs)
+            if -(-input_shape[0] // output.shape[1]) == stride and output.shape[1] > 1
+        ]
         additions = [layer for layer in there if isinstance(layer, keras.layers.Add)]
         found += [(additions or there)[-1].name] if there else []
     if not found:
-        raise ConfigError(f"{backbone.name} has no layer whose map is 1/{strides[0]} to 1/{strides[-1]} as high as images of {input_shape[0]} pixels.", "Name some with model.layers, or enlarge the images: data.size=128.")
+        raise ConfigError(
+            f"{backbone.name} has no layer whose map is 1/{strides[0]} to 1/{strides[-1]} as high as images "
+            f"of {input_shape[0]} pixels.",
+            "Name some with model.layers, or enlarge the images: data.size=128.",
+        )
     return found
 
 
@@ -156,16 +195,21 @@ def feature_network(core: keras.Model) -> keras.Model:
 
 
 def reconstructing_part(core: keras.Model) -> Reconstructor:
-    """The part that is trained: features -> what the core gives. It shares its layers; of a saved core it does not know the loss."""
+    """The part that is trained: features -> what the core gives.
+
+    It shares its layers; of a saved core it does not know the loss.
+    """
     part = Reconstructor(core.get_layer(FEATURES).output, core.output, name="reconstruction")
     part.loss_name = getattr(core, "loss_name", None)
     return part
 
 
 def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:
-    """Two middle stages of the bundled backbone: levels 0 to 255, grey or RGB -> features (batch, rows, columns, channels).
+    """Two middle stages of the bundled backbone: levels 0 to 255, grey or RGB -> features (batch, rows, columns,
+    channels).
 
-    Images smaller than the backbone takes are enlarged, and others to the next multiple of 16 pixels, so that both maps fit.
+    Images smaller than the backbone takes are enlarged, and others to the next multiple of 16 pixels, so that both maps
+    fit.
     """
     size = tuple(max(-(-side // _WHOLE) * _WHOLE, SMALLEST) for side in input_shape[:2])
     backbone = load_backbone(backbone_source(BUNDLED), size=size, seed=seed)
@@ -179,12 +223,18 @@ def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras
 
 
 def pooled_features(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:
-    """What the bundled backbone says of whole images: levels 0 to 255, grey or RGB -> the means of `feature_extractor`'s maps (batch, features)."""
+    """What the bundled backbone says of whole images: levels 0 to 255, grey or RGB -> the means of
+    `feature_extractor`'s maps (batch, features).
+    """
     extractor = feature_extractor(input_shape, seed)
-    return keras.Model(extractor.input, keras.layers.GlobalAveragePooling2D(name="pooled")(extractor.output), name="pooled_features")
+    return keras.Model(
+        extractor.input, keras.layers.GlobalAveragePooling2D(name="pooled")(extractor.output), name="pooled_features"
+    )
 
 
-def classifier_features(classifier: keras.Model, size: tuple[int, int], channels: int, input_shape: tuple[int, int, int]) -> keras.Model:
+def classifier_features(
+    classifier: keras.Model, size: tuple[int, int], channels: int, input_shape: tuple[int, int, int]
+) -> keras.Model:
     """What a classifier's last layer gets to see: levels 0 to 255 (batch, *input_shape) -> (batch, features).
 
     Args:
@@ -196,7 +246,9 @@ def classifier_features(classifier: keras.Model, size: tuple[int, int], channels
     """
     core = core_of(classifier)
     if "logits" not in [layer.name for layer in core.layers]:
-        raise ArtifactError(f"The model {classifier.name!r} has no layer of logits.", "Name the run of an image classifier.")
+        raise ArtifactError(
+            f"The model {classifier.name!r} has no layer of logits.", "Name the run of an image classifier."
+        )
     inputs = x = keras.Input(input_shape, name="levels")
     if tuple(size) != tuple(input_shape[:2]):
         x = keras.layers.Resizing(*size, interpolation="bilinear", antialias=True, name="resize")(x, training=False)

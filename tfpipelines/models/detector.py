@@ -36,21 +36,36 @@ class DetectorArtifact:
         front: an `ImageFront` or `NumbersFront`.
         core: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
-        distance: `l2`, `l1`, `ssim` or `cosine`, see `reconstruction.distances`; not used where the core says `surprise`.
+        distance: `l2`, `l1`, `ssim` or `cosine`, see `reconstruction.distances`; not used where the core says
+            `surprise`.
         pooling: of the distances of all places: `max`, `mean`, or `top`, the mean of the largest.
         top: share of places that counts with `top`.
         smoothing: images: side in pixels of the mean filter that goes twice over the distances; 0: none.
 
     Attributes:
-        model: raw input -> {`score` float32 (batch,), `map` float32 (the distances: (batch, height, width) of images, the shape
-            of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
+        model: raw input -> {`score` float32 (batch,), `map` float32 (the distances: (batch, height, width) of images,
+            the shape of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
     """
 
-    def __init__(self, front, core: keras.Model, facts: dict, *, distance: str = "l2", pooling: str = "top", top: float = 0.05, smoothing: int = 0):
+    def __init__(
+        self,
+        front,
+        core: keras.Model,
+        facts: dict,
+        *,
+        distance: str = "l2",
+        pooling: str = "top",
+        top: float = 0.05,
+        smoothing: int = 0,
+    ):
         self.core, self.facts = core, facts
         raw = front.input()
         outputs = core(front.symbolic(raw))
-        places = outputs["surprise"] if "surprise" in outputs else distances(outputs["target"], outputs["reconstruction"], distance)
+        places = (
+            outputs["surprise"]
+            if "surprise" in outputs
+            else distances(outputs["target"], outputs["reconstruction"], distance)
+        )
         images = len(front.shape) == 3
         if images:
             places = _as_large(keras.ops.mean(places, -1, keepdims=True), front.shape[:2])  # (B, H, W, 1)
@@ -91,7 +106,9 @@ def scores_only(model: keras.Model) -> keras.Model:
 
 def part_of(model: keras.Model, *names: str) -> keras.Model:
     """The part of a detector that gives some of its outputs: the one, or a dict of several."""
-    return keras.Model(model.input, model.output[names[0]] if len(names) == 1 else {name: model.output[name] for name in names})
+    return keras.Model(
+        model.input, model.output[names[0]] if len(names) == 1 else {name: model.output[name] for name in names}
+    )
 
 
 def _as_large(places, size: tuple[int, int]):

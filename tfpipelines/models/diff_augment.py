@@ -1,4 +1,6 @@
-"""Differentiable augmentation of images, real and generated alike (Zhao et al. 2020), so that a discriminator cannot learn few images by heart."""
+"""Differentiable augmentation of images, real and generated alike (Zhao et al. 2020), so that a discriminator
+cannot learn few images by heart.
+"""
 
 import keras
 
@@ -12,8 +14,8 @@ def diff_augment(images, draws, kinds: tuple[str, ...]):
     Args:
         images: (batch, height, width, channels), in [-1, 1].
         draws: float32 (batch, 8), uniform in [0, 1): what is drawn for each image.
-        kinds: of `color` (brightness, saturation, contrast), `translation` (by an eighth of the side at most, black beyond the
-            border) and `cutout` (a hole of half the side).
+        kinds: of `color` (brightness, saturation, contrast), `translation` (by an eighth of the side at most, black
+            beyond the border) and `cutout` (a hole of half the side).
 
     Returns:
         The same shape and dtype.
@@ -36,7 +38,9 @@ def diff_augment(images, draws, kinds: tuple[str, ...]):
 
 def _color(images, draws):
     ops = keras.ops
-    brightness, saturation, contrast = (ops.cast(draws[:, number][:, None, None, None], images.dtype) for number in range(3))
+    brightness, saturation, contrast = (
+        ops.cast(draws[:, number][:, None, None, None], images.dtype) for number in range(3)
+    )
     images = images + (brightness - 0.5)
     if images.shape[-1] > 1:
         grey = ops.mean(images, -1, keepdims=True)

@@ -6,12 +6,22 @@ import keras
 import numpy as np
 
 # repeats, kernel size, strides, expansion, channels out
-_STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
 _STEM, _HEAD = 32, 1280
 SMALLEST = 64  # side in pixels below which the last feature map has a single position
 
 
-def efficientnet_lite0(input_shape: tuple[int, int, int] = (224, 224, 3), *, weights: str | None = "imagenet") -> keras.Model:
+def efficientnet_lite0(
+    input_shape: tuple[int, int, int] = (224, 224, 3), *, weights: str | None = "imagenet"
+) -> keras.Model:
     """EfficientNet-Lite0 without its classifier: 3.4 million parameters, made for devices without wide memory.
 
     Tan & Le 2019 (EfficientNet), as simplified by Liu 2020 (EfficientNet-Lite): no squeeze-and-excitation, ReLU6
@@ -22,13 +32,16 @@ def efficientnet_lite0(input_shape: tuple[int, int, int] = (224, 224, 3), *, wei
         weights: `imagenet`, which come with the package, or None for random ones.
 
     Returns:
-        Model: float32 levels (x - 127) / 128 (batch, height, width, 3) -> features (batch, height / 32, width / 32, 1280).
+        Model: float32 levels (x - 127) / 128 (batch, height, width, 3) -> features (batch, height / 32, width / 32,
+            1280).
 
     Raises:
         ValueError: for another number of channels, too small a side, or unknown weights.
     """
     if input_shape[-1] != 3 or any(side is not None and side < SMALLEST for side in input_shape[:2]):
-        raise ValueError(f"input_shape is {input_shape}; it must be (height, width, 3) with sides of at least {SMALLEST}")
+        raise ValueError(
+            f"input_shape is {input_shape}; it must be (height, width, 3) with sides of at least {SMALLEST}"
+        )
     if weights not in ("imagenet", None):
         raise ValueError(f"weights is {weights!r}; it must be 'imagenet' or None")
 
@@ -53,13 +66,17 @@ def efficientnet_lite0(input_shape: tuple[int, int, int] = (224, 224, 3), *, wei
     return model
 
 
-def _block(x: keras.KerasTensor, filters: int, size: int, strides: int, expansion: int, name: str, kernel: str) -> keras.KerasTensor:
+def _block(
+    x: keras.KerasTensor, filters: int, size: int, strides: int, expansion: int, name: str, kernel: str
+) -> keras.KerasTensor:
     """An inverted residual block (Sandler et al. 2018)."""
     shortcut = x
     if expansion > 1:
         x = _conv(x, x.shape[-1] * expansion, 1, f"{name}_expand_conv", kernel)
         x = _activate(_normalize(x, f"{name}_expand_bn"), f"{name}_expand_act")
-    x = keras.layers.DepthwiseConv2D(size, strides, "same", use_bias=False, depthwise_initializer=kernel, name=f"{name}_dwconv")(x)
+    x = keras.layers.DepthwiseConv2D(
+        size, strides, "same", use_bias=False, depthwise_initializer=kernel, name=f"{name}_dwconv"
+    )(x)
     x = _activate(_normalize(x, f"{name}_dw_bn"), f"{name}_dw_act")
     x = _normalize(_conv(x, filters, 1, f"{name}_project_conv", kernel), f"{name}_project_bn")
     return keras.layers.Add(name=f"{name}_add")([x, shortcut]) if strides == 1 and shortcut.shape[-1] == filters else x

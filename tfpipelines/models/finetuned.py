@@ -8,7 +8,15 @@ from .layers import Builder
 FEATURES = "features"  # name of the layer that turns what the backbone gives into a vector
 
 
-def finetuned_images(backbone: Backbone, input_shape: tuple[int, int, int], classes: int, pooling: str = "average", *, training: bool = True, **head) -> keras.Model:
+def finetuned_images(
+    backbone: Backbone,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    pooling: str = "average",
+    *,
+    training: bool = True,
+    **head,
+) -> keras.Model:
     """Scaling, backbone, pooling over all positions, and a head.
 
     A backbone with batch normalization always runs in inference mode: its statistics stay those it was trained with.
@@ -28,9 +36,13 @@ def finetuned_images(backbone: Backbone, input_shape: tuple[int, int, int], clas
     run = InferenceMode(backbone.model) if training and backbone.freezes_statistics else backbone.model
     x = run(scale(inputs, backbone.scaling))
     if len(x.shape) == 4:
-        x = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling](name=FEATURES)(x)
+        x = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling](
+            name=FEATURES
+        )(x)
     elif len(x.shape) == 3:  # patches
-        x = {"average": keras.layers.GlobalAveragePooling1D, "max": keras.layers.GlobalMaxPooling1D}[pooling](name=FEATURES)(x)
+        x = {"average": keras.layers.GlobalAveragePooling1D, "max": keras.layers.GlobalMaxPooling1D}[pooling](
+            name=FEATURES
+        )(x)
     else:
         x = keras.layers.Identity(name=FEATURES)(x)
     return keras.Model(inputs, head_logits(x, classes, **head), name="finetuned")
@@ -89,7 +101,14 @@ def head_logits(
     Returns:
         Logits float32 (batch, classes).
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=False)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=False,
+    )
     x = build.normalize(features, "norm_features")
     for number, width in enumerate(units, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
@@ -115,7 +134,9 @@ def head_model(core: keras.Model) -> keras.Model:
 
 
 def map_and_rest(core: keras.Model) -> tuple[keras.Model, keras.Model] | None:
-    """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None if it has no map."""
+    """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None if it has no
+    map.
+    """
     layer = core.get_layer(FEATURES) if any(layer.name == FEATURES for layer in core.layers) else head_layer(core)
     if layer is None or len(layer.input.shape) != 4:
         return None
@@ -143,8 +164,9 @@ def unfreeze(core: keras.Model, blocks: int | str) -> int:
 
 
 def rates_by_depth(core: keras.Model, decay: float) -> list[float]:
-    """What the learning rate of each trainable variable is multiplied by: 1 in the head, and in each block of the backbone
-    `decay` times that of the block after it (Howard & Ruder 2018; Clark et al. 2020)."""
+    """What the learning rate of each trainable variable is multiplied by: 1 in the head, and in each block of the
+    backbone `decay` times that of the block after it (Howard & Ruder 2018; Clark et al. 2020).
+    """
     factors = {}
     for depth, block in enumerate(reversed(layer_blocks(backbone_of(core))), 1):
         factors |= {id(weight): decay**depth for layer in block for weight in layer.weights}
@@ -158,7 +180,8 @@ def backbone_of(core: keras.Model) -> keras.Model:
 
 
 class InferenceMode(keras.layers.Layer):
-    """A network inside of another one that runs in inference mode while that one is trained; its weights train nevertheless.
+    """A network inside of another one that runs in inference mode while that one is trained; its weights train
+    nevertheless.
 
     `network(x, training=False)` in a Functional model does not do: Keras 3.15 overrides it when that model is trained.
 

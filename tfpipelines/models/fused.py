@@ -13,10 +13,12 @@ def _usable() -> bool:
 
 @keras.saving.register_keras_serializable("tfpipelines")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras' BatchNormalization over the last axis of (batch, height, width, channels), with the fused kernel in training.
+    """Keras' BatchNormalization over the last axis of (batch, height, width, channels), with the fused kernel in
+    training.
 
-    The same variables, the same statistics and, up to rounding, the same outputs and gradients. On another backend, on a
-    GPU or in mixed precision it is Keras' own in every respect. Arguments are those of `keras.layers.BatchNormalization`.
+    The same variables, the same statistics and, up to rounding, the same outputs and gradients. On another backend, on
+    a GPU or in mixed precision it is Keras' own in every respect. Arguments are those of
+    `keras.layers.BatchNormalization`.
     """
 
     def call(self, inputs, training=None, mask=None):

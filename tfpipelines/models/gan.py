@@ -1,4 +1,6 @@
-"""Generative adversarial networks (Goodfellow et al. 2014): two networks and the step that trains them against each other."""
+"""Generative adversarial networks (Goodfellow et al. 2014): two networks and the step that trains them against each
+other.
+"""
 
 import keras
 
@@ -14,19 +16,21 @@ class GAN(keras.Model):
     What is random comes with the batch, so that a step is a function of the weights and of its batch alone.
 
     Args:
-        generator: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> images in [-1, 1] (batch, height, width, channels).
+        generator: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> images in [-1, 1] (batch, height,
+            width, channels).
         discriminator: images in [-1, 1], or [images, class] -> logits (batch, 1), high for real images.
         loss: `non-saturating` (Goodfellow et al. 2014) or `hinge` (Lim & Ye 2017).
         label_smoothing: with non-saturating, 1 minus the target of real images (one-sided, Salimans et al. 2016).
-        r1: weight of the penalty r1 / 2 * |gradient of the logit by the real image|^2 (Mescheder et al. 2018), the image as the
-            discriminator sees it, augmented; 0: none.
+        r1: weight of the penalty r1 / 2 * |gradient of the logit by the real image|^2 (Mescheder et al. 2018), the
+            image as the discriminator sees it, augmented; 0: none.
         r1_interval: steps from one penalty to the next, whose weight is multiplied by it (lazy, Karras et al. 2020).
         augment: of `color`, `translation`, `cutout`: see `diff_augment`.
 
     Attributes:
         inputs: symbolic, of the discriminator: what a step sees of the data.
 
-    A batch is a dict: `images` (batch, height, width, channels) levels 0 to 255, `noise` float32 (batch, latent), `labels` int32
+    A batch is a dict: `images` (batch, height, width, channels) levels 0 to 255, `noise` float32 (batch, latent),
+        `labels` int32
     (batch,) where the networks take them, `draws` float32 (batch, 16), uniform in [0, 1), where there is augmentation.
 
     Raises:
@@ -48,9 +52,18 @@ class GAN(keras.Model):
         if loss not in LOSSES:
             raise ValueError(f"loss is {loss!r}; it must be one of {', '.join(LOSSES)}")
         self.generator, self.discriminator = generator, discriminator
-        self.loss_name, self.label_smoothing, self.r1, self.r1_interval, self.augment = loss, label_smoothing, r1, r1_interval, tuple(augment)
+        self.loss_name, self.label_smoothing, self.r1, self.r1_interval, self.augment = (
+            loss,
+            label_smoothing,
+            r1,
+            r1_interval,
+            tuple(augment),
+        )
         self.conditional = len(generator.inputs) > 1
-        self._means = {name: keras.metrics.Mean(name) for name in ("generator_loss", "discriminator_loss", "real_logit", "fake_logit")}
+        self._means = {
+            name: keras.metrics.Mean(name)
+            for name in ("generator_loss", "discriminator_loss", "real_logit", "fake_logit")
+        }
         self.built = True
 
     @property
@@ -75,12 +88,20 @@ class GAN(keras.Model):
         raise NotImplementedError(f"A GAN trains on the backends tensorflow and jax, not on {backend}.")
 
     def get_config(self):
-        settings = {"loss": self.loss_name, **{name: getattr(self, name) for name in ("label_smoothing", "r1", "r1_interval", "augment", "name")}}
-        return settings | {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("generator", "discriminator")}
+        settings = {
+            "loss": self.loss_name,
+            **{name: getattr(self, name) for name in ("label_smoothing", "r1", "r1_interval", "augment", "name")},
+        }
+        return settings | {
+            name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("generator", "discriminator")
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        networks = {name: keras.saving.deserialize_keras_object(config[name], custom_objects) for name in ("generator", "discriminator")}
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+            for name in ("generator", "discriminator")
+        }
         return cls(**{**config, **networks})
 
     # --- what both backends share
@@ -89,7 +110,9 @@ class GAN(keras.Model):
         return self._augmented(images, x, 0)
 
     def _augmented(self, images, x, player: int):
-        return diff_augment(images, x["draws"][:, 8 * player : 8 * player + 8], self.augment) if self.augment else images
+        return (
+            diff_augment(images, x["draws"][:, 8 * player : 8 * player + 8], self.augment) if self.augment else images
+        )
 
     def _logits(self, images, x):
         logits = self.discriminator([images, x["labels"]] if self.conditional else images, training=True)
@@ -111,7 +134,12 @@ class GAN(keras.Model):
         return 0.5 * self.r1 * self.r1_interval * keras.ops.mean(squares)
 
     def _record(self, generator_loss, discriminator_loss, real, fake) -> dict:
-        values = {"generator_loss": generator_loss, "discriminator_loss": discriminator_loss, "real_logit": real, "fake_logit": fake}
+        values = {
+            "generator_loss": generator_loss,
+            "discriminator_loss": discriminator_loss,
+            "real_logit": real,
+            "fake_logit": fake,
+        }
         for name, value in values.items():
             self._means[name].update_state(value)
         return {name: mean.result() for name, mean in self._means.items()}
@@ -151,10 +179,15 @@ class GAN(keras.Model):
         count = len(self.generator.trainable_variables)
         of_generator, of_discriminator = trainable[:count], trainable[count:]
         real_images = self._real(x)
-        due = dict(zip(map(id, self.optimizer.variables), optimizer))[id(self.optimizer.iterations)] % self.r1_interval == 0
+        due = (
+            dict(zip(map(id, self.optimizer.variables), optimizer))[id(self.optimizer.iterations)] % self.r1_interval
+            == 0
+        )
 
         def generate(weights):
-            images, kept = self._stateless(lambda: self(x, training=True), self.generator.trainable_variables, weights, others)
+            images, kept = self._stateless(
+                lambda: self(x, training=True), self.generator.trainable_variables, weights, others
+            )
             return self._augmented(images, x, 1), kept
 
         def judge(weights, fake_images, others):
@@ -166,7 +199,12 @@ class GAN(keras.Model):
             if self.r1:
 
                 def penalize():
-                    slope = lambda images: self._stateless(lambda: keras.ops.sum(self._logits(images, x)), self.discriminator.trainable_variables, weights, kept)
+                    slope = lambda images: self._stateless(
+                        lambda: keras.ops.sum(self._logits(images, x)),
+                        self.discriminator.trainable_variables,
+                        weights,
+                        kept,
+                    )
                     gradients, after = jax.grad(slope, has_aux=True)(real_images)
                     return self._penalty(gradients), after
 
@@ -174,19 +212,32 @@ class GAN(keras.Model):
             return (fake, real, penalty), kept
 
         fake_images, back_to_generator, others = jax.vjp(generate, of_generator, has_aux=True)
-        judged, back, others = jax.vjp(lambda weights, images: judge(weights, images, others), of_discriminator, fake_images, has_aux=True)
-        generator_loss, by_generator = jax.value_and_grad(lambda fake, real, penalty: self.generator_loss(fake), argnums=(0, 1, 2))(*judged)
-        discriminator_loss, by_discriminator = jax.value_and_grad(lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty, argnums=(0, 1, 2))(*judged)
+        judged, back, others = jax.vjp(
+            lambda weights, images: judge(weights, images, others), of_discriminator, fake_images, has_aux=True
+        )
+        generator_loss, by_generator = jax.value_and_grad(
+            lambda fake, real, penalty: self.generator_loss(fake), argnums=(0, 1, 2)
+        )(*judged)
+        discriminator_loss, by_discriminator = jax.value_and_grad(
+            lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty, argnums=(0, 1, 2)
+        )(*judged)
         (generator_gradients,) = back_to_generator(back(by_generator)[1])
         gradients = [*generator_gradients, *back(by_discriminator)[0]]
         trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
         fake, real, _ = judged
         with keras.StatelessScope(state_mapping=list(zip(self.metrics_variables, means))) as scope:
             logs = self._record(generator_loss, discriminator_loss, real, fake)
-        return logs, (trainable, others, optimizer, [scope.get_current_value(variable) for variable in self.metrics_variables])
+        return logs, (
+            trainable,
+            others,
+            optimizer,
+            [scope.get_current_value(variable) for variable in self.metrics_variables],
+        )
 
     def _stateless(self, function, variables: list, weights: list, others: list):
-        """What a function returns with these values of some variables and of all that are not trained; and the latter after it."""
+        """What a function returns with these values of some variables and of all that are not trained; and the
+        latter after it.
+        """
         mapping = [*zip(variables, weights), *zip(self.non_trainable_variables, others)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
             answer = function()
@@ -195,4 +246,7 @@ class GAN(keras.Model):
 
 def _tensors(data) -> dict:
     """The batch, as tensors of the backend: without compilation jax is given arrays of NumPy."""
-    return {name: keras.ops.convert_to_tensor(value) for name, value in keras.utils.unpack_x_y_sample_weight(data)[0].items()}
+    return {
+        name: keras.ops.convert_to_tensor(value)
+        for name, value in keras.utils.unpack_x_y_sample_weight(data)[0].items()
+    }

@@ -22,13 +22,16 @@ class GeneratorArtifact:
 
     Attributes:
         beside: {name: function that writes it} of a file that only further training needs.
-        model: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> float32 (batch, height, width, channels), levels 0 to 255.
+        model: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> float32 (batch, height, width,
+            channels), levels 0 to 255.
     """
 
     def __init__(self, core: GAN, facts: dict):
         self.core, self.facts = core, facts
         self.beside = {"discriminator.keras": lambda path: save_model(core.discriminator, path, {})}
-        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.generator.inputs]
+        inputs = [
+            keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.generator.inputs
+        ]
         images = core.generator(inputs if core.conditional else inputs[0])
         levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(images)
         self.model = keras.Model(inputs if core.conditional else inputs[0], levels, name="generator_of_images")
@@ -47,8 +50,8 @@ def draw_noise(count: int, latent: int, seed: int, truncation: float | None = No
     """Noise from N(0, 1), float32 (count, latent); the first rows are the same for every count.
 
     Args:
-        truncation: numbers lie within +-truncation, drawn from the normal distribution cut there (Marchesi 2017, Brock et al. 2019);
-            None: anywhere.
+        truncation: numbers lie within +-truncation, drawn from the normal distribution cut there (Marchesi 2017, Brock
+            et al. 2019); None: anywhere.
     """
     draws = np.random.default_rng([seed, 0]).random((count, latent))
     lowest = 0.0 if truncation is None else ndtr(-truncation)
@@ -61,9 +64,14 @@ def noise_between(rows: int, steps: int, latent: int, seed: int) -> np.ndarray:
     cosine = np.sum(one * two, -1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1), 1e-12)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]
     share = np.linspace(0.0, 1.0, steps)[None, :, None]
-    weights = np.stack([np.broadcast_to(1.0 - share, (rows, steps, 1)), np.broadcast_to(share, (rows, steps, 1))])  # along the line, where the angle tells no way
+    weights = np.stack(
+        [np.broadcast_to(1.0 - share, (rows, steps, 1)), np.broadcast_to(share, (rows, steps, 1))]
+    )  # along the line, where the angle tells no way
     bent = np.sin(angle)[:, 0, 0] > 1e-3
-    weights[:, bent] = (np.stack([np.sin((1.0 - share) * angle), np.sin(share * angle)]) / np.sin(np.where(np.sin(angle) > 1e-3, angle, 1.0)))[:, bent]
+    weights[:, bent] = (
+        np.stack([np.sin((1.0 - share) * angle), np.sin(share * angle)])
+        / np.sin(np.where(np.sin(angle) > 1e-3, angle, 1.0))
+    )[:, bent]
     return (weights[0] * one[:, None] + weights[1] * two[:, None]).astype(np.float32)
 
 
@@ -91,5 +99,8 @@ def generate_images(model: keras.Model, noise: np.ndarray, classes: np.ndarray |
         rows.append(model.predict_on_batch(inputs if classes is not None else inputs[0])[:count])
     levels = np.concatenate(rows)
     if not np.isfinite(levels).all():
-        raise DivergedError("Training diverged: the generated images are NaN or infinite.", "Lower train.learning_rate, or set train.clip_norm=1.0.")
+        raise DivergedError(
+            "Training diverged: the generated images are NaN or infinite.",
+            "Lower train.learning_rate, or set train.clip_norm=1.0.",
+        )
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

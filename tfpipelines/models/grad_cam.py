@@ -35,7 +35,9 @@ class GradCam:
             where nothing does.
         """
         features = keras.ops.convert_to_tensor(self._map.predict_on_batch(np.asarray(images, np.float32)))
-        gradients = keras.ops.convert_to_numpy(self._gradients(features, keras.ops.convert_to_tensor(np.asarray(classes, np.int32))))
+        gradients = keras.ops.convert_to_numpy(
+            self._gradients(features, keras.ops.convert_to_tensor(np.asarray(classes, np.int32)))
+        )
         features = keras.ops.convert_to_numpy(features)
         weights = gradients.mean((1, 2), keepdims=True)  # (B, 1, 1, C)
         heat = np.maximum((weights * features).sum(-1), 0.0)

@@ -30,19 +30,29 @@ def dense_image_autoencoder(
         dropout: share of units dropped after each layer.
         noise: deviation of Gaussian noise on the input while training (Vincent et al. 2008); pixels go from 0 to 1.
         loss: see `reconstruction.Reconstructor`.
-        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the model
-            one that can be trained.
+        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the
+            model one that can be trained.
 
     Returns:
-        Model: levels 0 to 255 (batch, height, width, channels) -> `target`, `reconstruction` (0 to 1) and `restored` (0 to 255).
+        Model: levels 0 to 255 (batch, height, width, channels) -> `target`, `reconstruction` (0 to 1) and `restored` (0
+            to 255).
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target = scaled_input(input_shape)
     x = keras.layers.Flatten(name="flatten")(build.noise(target, noise))
     x = dense_stack(build, x, units, dropout, "encoder")
     x = keras.layers.Dense(latent, name="latent", **build.kernel())(x)
     x = dense_stack(build, x, units[::-1], dropout, "decoder")
-    x = keras.layers.Dense(input_shape[0] * input_shape[1] * input_shape[2], name="output", **build.kernel("glorot_uniform"))(x)
+    x = keras.layers.Dense(
+        input_shape[0] * input_shape[1] * input_shape[2], name="output", **build.kernel("glorot_uniform")
+    )(x)
     reconstruction = keras.layers.Reshape(input_shape, name="image")(x)
     return reconstructor(inputs, _with_levels(target, reconstruction), "dense", loss, fused)
 
@@ -72,7 +82,14 @@ def conv_autoencoder(
         dropout: share of numbers dropped on both sides of the bottleneck.
         input_shape, noise, loss and all others: see `dense_image_autoencoder`, which says what comes back.
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target = scaled_input(input_shape)
     x, sides = _down(build, build.noise(target, noise), filters, kernel_size)
     if latent:
@@ -112,16 +129,31 @@ def image_vae(
         (others): see `conv_autoencoder`.
 
     Returns:
-        Model: levels 0 to 255 (batch, height, width, channels) -> `target`, `reconstruction` (0 to 1), `log_variance` where it
+        Model: levels 0 to 255 (batch, height, width, channels) -> `target`, `reconstruction` (0 to 1), `log_variance`
+            where it
         is to be trained, else `surprise` and `restored` (0 to 255).
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target = scaled_input(input_shape)
     image = keras.Input(input_shape, name="image")
     x, sides = _down(build, build.noise(image, noise), filters, kernel_size)
     shape = x.shape[1:]
     x = build.dropout(keras.layers.Flatten(name="flatten")(x), dropout)
-    encode = keras.Model(image, [keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")], name="encoder")
+    encode = keras.Model(
+        image,
+        [
+            keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x)
+            for name in ("mean", "log_variance")
+        ],
+        name="encoder",
+    )
     variable = keras.Input((latent,), name="variable")
     x = _up(build, _from_latent(build, variable, shape), sides, filters, kernel_size, 2 * input_shape[-1])
     decode = keras.Model(variable, keras.ops.split(x, 2, -1), name="decoder")
@@ -134,7 +166,11 @@ def image_vae(
 def dense_stack(build: Builder, x, units: tuple[int, ...], dropout: float, name: str, kernel_size: int | None = None):
     """Dense layers, or convolutions of that size, with normalization, activation and dropout, (batch, ..., width)."""
     for number, width in enumerate(units, 1):
-        layer = build.dense(width, f"{name}{number}") if kernel_size is None else build.conv(width, kernel_size, f"{name}{number}")
+        layer = (
+            build.dense(width, f"{name}{number}")
+            if kernel_size is None
+            else build.conv(width, kernel_size, f"{name}{number}")
+        )
         x = build.activate(build.normalize(layer(x), f"{name}{number}_norm"), f"{name}{number}_act")
         x = build.dropout(x, dropout, f"{name}{number}_dropout")
     return x
@@ -166,7 +202,15 @@ def _up(build: Builder, x, sides: list[tuple[int, int]], filters: tuple[int, ...
         height, width = sides[number - 1]
         last = number == 1
         bias = last or build.normalization_name == "none"
-        x = keras.layers.Conv2DTranspose(channels if last else filters[number - 2], size, 2, "same", use_bias=bias, name=f"up{number}", **build.kernel("glorot_uniform" if last else None))(x)
+        x = keras.layers.Conv2DTranspose(
+            channels if last else filters[number - 2],
+            size,
+            2,
+            "same",
+            use_bias=bias,
+            name=f"up{number}",
+            **build.kernel("glorot_uniform" if last else None),
+        )(x)
         extra = (x.shape[1] - height, x.shape[2] - width)
         if any(extra):  # a side that could not be halved
             x = keras.layers.Cropping2D(((0, extra[0]), (0, extra[1])), name=f"up{number}_crop")(x)

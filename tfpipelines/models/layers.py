@@ -22,7 +22,16 @@ class Builder:
             should be built without it, so that it loads in plain Keras.
     """
 
-    def __init__(self, *, activation: str, initializer: str, normalization: str, weight_decay: float, seed: int | None, fused: bool):
+    def __init__(
+        self,
+        *,
+        activation: str,
+        initializer: str,
+        normalization: str,
+        weight_decay: float,
+        seed: int | None,
+        fused: bool,
+    ):
         self.activation_name, self.initializer_name, self.normalization_name = activation, initializer, normalization
         self.weight_decay, self.fused = weight_decay, fused
         self._seeds = itertools.repeat(None) if seed is None else itertools.count(seed * 10_007 + 1)
@@ -33,8 +42,13 @@ class Builder:
 
     def kernel(self, name: str | None = None) -> dict:
         """Keyword arguments for a layer with a kernel."""
-        initializer = keras.initializers.get({"class_name": _camel(name or self.initializer_name), "config": {"seed": self.seed()}})
-        return {"kernel_initializer": initializer, "kernel_regularizer": keras.regularizers.L2(self.weight_decay) if self.weight_decay else None}
+        initializer = keras.initializers.get(
+            {"class_name": _camel(name or self.initializer_name), "config": {"seed": self.seed()}}
+        )
+        return {
+            "kernel_initializer": initializer,
+            "kernel_regularizer": keras.regularizers.L2(self.weight_decay) if self.weight_decay else None,
+        }
 
     def conv(self, filters: int, size: int, name: str, strides: int = 1, bias: bool | None = None) -> keras.Layer:
         """A convolution that keeps height and width but for its strides; without bias where a normalization follows."""
@@ -52,7 +66,8 @@ class Builder:
     def normalize(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         """Applies the normalization.
 
-        `group`: at most 32 groups (Wu & He 2018), of 2 channels at least in images and of 8 units in vectors; `instance`
+        `group`: at most 32 groups (Wu & He 2018), of 2 channels at least in images and of 8 units in vectors;
+            `instance`
         (Ulyanov et al. 2016): every channel by itself, in vectors, which have no extent, all units together.
         """
         kind = self.normalization_name
@@ -66,10 +81,20 @@ class Builder:
         if kind == "rms":
             return keras.layers.RMSNormalization(name=name)(x)
         channels, spatial = x.shape[-1], len(x.shape) == 4
-        if not spatial:  # of a vector, a group of one number would always be 0: groups of 8 at least, one group for instance
-            groups = 1 if kind == "instance" else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 8))
+        if (
+            not spatial
+        ):  # of a vector, a group of one number would always be 0: groups of 8 at least, one group for instance
+            groups = (
+                1
+                if kind == "instance"
+                else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 8))
+            )
         else:
-            groups = channels if kind == "instance" else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 2))
+            groups = (
+                channels
+                if kind == "instance"
+                else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 2))
+            )
         return keras.layers.GroupNormalization(groups, name=name)(x)
 
     def activate(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -5,10 +5,11 @@ import keras
 
 @keras.saving.register_keras_serializable("tfpipelines")
 class MinibatchDeviation(keras.layers.Layer):
-    """Adds a channel: the deviation within a group of the batch, the mean over all channels (Karras et al. 2018, but for each place).
+    """Adds a channel: the deviation within a group of the batch, the mean over all channels (Karras et al. 2018, but
+    for each place).
 
-    (batch, ..., channels) -> (batch, ..., channels + 1). The samples of a group lie apart in the batch; a batch that is no
-    multiple of the group is one group.
+    (batch, ..., channels) -> (batch, ..., channels + 1). The samples of a group lie apart in the batch; a batch that is
+    no multiple of the group is one group.
 
     Args:
         group: samples of a group.

@@ -30,7 +30,14 @@ def mlp(
     Returns:
         Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
 
     # === Layers ===
     inputs, x = scaled_input(input_shape)

@@ -22,7 +22,11 @@ TEXT_NETWORKS = {
     "transformer": transformer,
     "bow": bow,
 }
-IMAGE_AUTOENCODERS = {"dense": dense_image_autoencoder, "conv": conv_autoencoder, "vae": image_vae}  # and `feature_autoencoder`, which needs a backbone
+IMAGE_AUTOENCODERS = {
+    "dense": dense_image_autoencoder,
+    "conv": conv_autoencoder,
+    "vae": image_vae,
+}  # and `feature_autoencoder`, which needs a backbone
 ROW_AUTOENCODERS = {"dense": dense_autoencoder, "vae": dense_vae}
 SERIES_AUTOENCODERS = {
     "dense": dense_autoencoder,

@@ -1,4 +1,6 @@
-"""Autoencoders of numbers, as rows of a table or as windows of a time series: raw numbers in, see `reconstruction` for what comes out."""
+"""Autoencoders of numbers, as rows of a table or as windows of a time series: raw numbers in, see `reconstruction`
+for what comes out.
+"""
 
 import keras
 
@@ -33,14 +35,21 @@ def dense_autoencoder(
         noise: deviation of Gaussian noise on the input while training (Vincent et al. 2008), in deviations of a column.
         loss: see `reconstruction.Reconstructor`.
         centered: windows: their own mean is taken away first, channel by channel, and given back to `restored`.
-        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the model
-            one that can be trained.
+        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the
+            model one that can be trained.
 
     Returns:
         Model: float32 (batch, *input_shape) -> `target` and `reconstruction` (standardized by what
         `reconstruction.set_statistics` gives it) and `restored` (in the units of the input).
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target, x, level = _begin(input_shape, noise, build, centered)
     x = dense_stack(build, _flat(x), units, dropout, "encoder")
     x = keras.layers.Dense(latent, name="latent", **build.kernel())(x)
@@ -75,16 +84,36 @@ def dense_vae(
     Returns:
         Model: as `dense_autoencoder`, with `log_variance` where it is to be trained, else with `surprise`.
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target, *_ = _begin(input_shape, 0.0, build)
     row = keras.Input(input_shape, name="row")
     x = dense_stack(build, _flat(build.noise(row, noise)), units, dropout, "encoder")
-    encode = keras.Model(row, [keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")], name="encoder")
+    encode = keras.Model(
+        row,
+        [
+            keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x)
+            for name in ("mean", "log_variance")
+        ],
+        name="encoder",
+    )
     variable = keras.Input((latent,), name="variable")
     x = dense_stack(build, variable, units[::-1], dropout, "decoder")
-    decode = keras.Model(variable, [_output(build, x, input_shape, name) for name in ("output_mean", "output_log_variance")], name="decoder")
+    decode = keras.Model(
+        variable,
+        [_output(build, x, input_shape, name) for name in ("output_mean", "output_log_variance")],
+        name="decoder",
+    )
     outputs = variational(target, encode, decode, beta, samples, build.seed(), fused)
-    return reconstructor(inputs, outputs | {"restored": restore(outputs["reconstruction"])}, "vae", "probability", fused)
+    return reconstructor(
+        inputs, outputs | {"restored": restore(outputs["reconstruction"])}, "vae", "probability", fused
+    )
 
 
 def conv1d_autoencoder(
@@ -114,7 +143,14 @@ def conv1d_autoencoder(
         dropout: share of numbers dropped on both sides of the bottleneck.
         (others): see `dense_autoencoder`, which says what comes back.
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target, x, level = _begin(input_shape, noise, build, centered)
     bias, lengths = normalization == "none", []
     for number, width in enumerate(filters, 1):
@@ -132,7 +168,15 @@ def conv1d_autoencoder(
     for number in range(len(filters), 0, -1):
         last = number == 1
         width = input_shape[-1] if last else filters[number - 2]
-        x = keras.layers.Conv1DTranspose(width, kernel_size, 2, "same", use_bias=last or bias, name=f"up{number}", **build.kernel("glorot_uniform" if last else None))(x)
+        x = keras.layers.Conv1DTranspose(
+            width,
+            kernel_size,
+            2,
+            "same",
+            use_bias=last or bias,
+            name=f"up{number}",
+            **build.kernel("glorot_uniform" if last else None),
+        )(x)
         if x.shape[1] > lengths[number - 1]:  # a length that could not be halved
             x = keras.layers.Cropping1D((0, x.shape[1] - lengths[number - 1]), name=f"up{number}_crop")(x)
         if not last:
@@ -157,7 +201,8 @@ def recurrent_autoencoder(
     seed: int | None = None,
     fused: bool = False,
 ) -> keras.Model:
-    """One recurrent network reads the window backwards, another one writes it (Srivastava et al. 2015; Malhotra et al. 2016).
+    """One recurrent network reads the window backwards, another one writes it (Srivastava et al. 2015; Malhotra et al.
+    2016).
 
     The decoder is told the latent numbers at every step.
 
@@ -171,13 +216,28 @@ def recurrent_autoencoder(
         cell: `lstm` (Hochreiter & Schmidhuber 1997) or `gru` (Cho et al. 2014).
         (others): see `dense_autoencoder`, which says what comes back.
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     inputs, target, x, level = _begin(input_shape, noise, build, centered)
 
     def layer(width: int, sequences: bool, name: str, **settings) -> keras.Layer:
         kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[cell]
         start = keras.initializers.Orthogonal(seed=build.seed())
-        return kind(width, return_sequences=sequences, recurrent_initializer=start, seed=build.seed(), name=name, **build.kernel("glorot_uniform"), **settings)
+        return kind(
+            width,
+            return_sequences=sequences,
+            recurrent_initializer=start,
+            seed=build.seed(),
+            name=name,
+            **build.kernel("glorot_uniform"),
+            **settings,
+        )
 
     x = keras.ops.flip(x, 1)  # what comes first is read last, and remembered best
     for number, width in enumerate(units, 1):
@@ -192,7 +252,9 @@ def recurrent_autoencoder(
 
 
 def _begin(input_shape: tuple[int, ...], noise: float, build: Builder, centered: bool = False):
-    """The input, what is to be reconstructed, what the encoder sees of it, and the level of each window that was taken away."""
+    """The input, what is to be reconstructed, what the encoder sees of it, and the level of each window that was
+    taken away.
+    """
     inputs = keras.Input(input_shape, name="numbers")
     target, level = standardize(inputs), None
     if centered:
@@ -214,4 +276,8 @@ def _output(build: Builder, x, shape: tuple[int, ...], name: str = "output"):
 
 
 def _end(target, reconstruction, level) -> dict:
-    return {"target": target, "reconstruction": reconstruction, "restored": restore(reconstruction if level is None else reconstruction + level)}
+    return {
+        "target": target,
+        "reconstruction": reconstruction,
+        "restored": restore(reconstruction if level is None else reconstruction + level),
+    }

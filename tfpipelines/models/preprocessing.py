@@ -1,4 +1,6 @@
-"""What happens to decoded pixels before the network sees them: one definition, used in tf.data and inside the artifact."""
+"""What happens to decoded pixels before the network sees them: one definition, used in tf.data and inside the
+artifact.
+"""
 
 import keras
 import tensorflow as tf
@@ -18,8 +20,21 @@ class ImageFront:
         antialias: widen the filter when shrinking.
     """
 
-    def __init__(self, size: tuple[int, int], channels: int, resize: str = "stretch", filter: str = "bilinear", antialias: bool = True):
-        self.size, self.channels, self.resize, self.filter, self.antialias = tuple(size), channels, resize, filter, antialias
+    def __init__(
+        self,
+        size: tuple[int, int],
+        channels: int,
+        resize: str = "stretch",
+        filter: str = "bilinear",
+        antialias: bool = True,
+    ):
+        self.size, self.channels, self.resize, self.filter, self.antialias = (
+            tuple(size),
+            channels,
+            resize,
+            filter,
+            antialias,
+        )
         self._layer = keras.layers.Resizing(
             *self.size,
             interpolation=filter,
@@ -42,10 +57,18 @@ class ImageFront:
 
     def settings(self) -> dict:
         """All that the result depends on, as JSON values."""
-        return {"size": list(self.size), "channels": self.channels, "resize": self.resize, "filter": self.filter, "antialias": self.antialias}
+        return {
+            "size": list(self.size),
+            "channels": self.channels,
+            "resize": self.resize,
+            "filter": self.filter,
+            "antialias": self.antialias,
+        }
 
     def in_tf_data(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 (height, width, channels) or a batch of them -> uint8 of the network's size; for tf.data on any backend."""
+        """uint8 (height, width, channels) or a batch of them -> uint8 of the network's size; for tf.data on any
+        backend.
+        """
         levels = self._layer(tf.cast(images, tf.float32))
         levels = tf.round(levels) if self._stays_in_range else tf.clip_by_value(tf.round(levels), 0.0, 255.0)
         levels = tf.cast(levels, tf.uint8)

@@ -1,7 +1,7 @@
 """What all networks that reconstruct their input share: how they are trained, standardized, and what comes out of them.
 
-Their output is a dict: `target` (what is to be reconstructed: the input, scaled), `reconstruction` (the same shape), and
-where it can be told `restored` (the reconstruction in the units of the raw input). The variational ones add
+Their output is a dict: `target` (what is to be reconstructed: the input, scaled), `reconstruction` (the same shape),
+and where it can be told `restored` (the reconstruction in the units of the raw input). The variational ones add
 `log_variance` for training, and `surprise`, the score of each place, for what is saved.
 """
 
@@ -52,8 +52,9 @@ def distances(target, reconstruction, kind: str):
 
     Args:
         target, reconstruction: (batch, ..., channels).
-        kind: `l2` (squared difference), `l1`, both of the shape of `target`; `ssim`, 1 - structural similarity by mean filters
-            of 7 pixels (Wang et al. 2004), of images in [0, 1]; `cosine`, 1 - cosine over the channels, (batch, ..., 1).
+        kind: `l2` (squared difference), `l1`, both of the shape of `target`; `ssim`, 1 - structural similarity by mean
+            filters of 7 pixels (Wang et al. 2004), of images in [0, 1]; `cosine`, 1 - cosine over the channels, (batch,
+            ..., 1).
     """
     ops = keras.ops
     target, reconstruction = _precise(target), _precise(reconstruction)
@@ -62,20 +63,31 @@ def distances(target, reconstruction, kind: str):
     if kind == "l1":
         return ops.abs(target - reconstruction)
     if kind == "cosine":
-        length = ops.sqrt(ops.sum(ops.square(target), -1, keepdims=True) * ops.sum(ops.square(reconstruction), -1, keepdims=True))
+        length = ops.sqrt(
+            ops.sum(ops.square(target), -1, keepdims=True) * ops.sum(ops.square(reconstruction), -1, keepdims=True)
+        )
         return 1.0 - ops.sum(target * reconstruction, -1, keepdims=True) / ops.maximum(length, 1e-6)
     window = min(7, *target.shape[1:3])
     mean = lambda x: ops.average_pool(x, window, 1, "same")
     mean_a, mean_b = mean(target), mean(reconstruction)
-    variance_a, variance_b = mean(ops.square(target)) - ops.square(mean_a), mean(ops.square(reconstruction)) - ops.square(mean_b)
+    variance_a, variance_b = (
+        mean(ops.square(target)) - ops.square(mean_a),
+        mean(ops.square(reconstruction)) - ops.square(mean_b),
+    )
     covariance = mean(target * reconstruction) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
-    similarity = (2.0 * mean_a * mean_b + c1) * (2.0 * covariance + c2) / ((ops.square(mean_a) + ops.square(mean_b) + c1) * (variance_a + variance_b + c2))
+    similarity = (
+        (2.0 * mean_a * mean_b + c1)
+        * (2.0 * covariance + c2)
+        / ((ops.square(mean_a) + ops.square(mean_b) + c1) * (variance_a + variance_b + c2))
+    )
     return 1.0 - similarity
 
 
 def surprise(target, mean, log_variance):
-    """Negative log likelihood of each number under a normal distribution, without its constant; the shape of `target`."""
+    """Negative log likelihood of each number under a normal distribution, without its constant; the shape of
+    `target`.
+    """
     target, mean, log_variance = _precise(target), _precise(mean), _precise(log_variance)
     return 0.5 * (log_variance + keras.ops.square(target - mean) * keras.ops.exp(-log_variance))
 
@@ -90,7 +102,9 @@ def bounded(log_variance):
 
 
 def standardize(inputs, name: str = STANDARDIZE):
-    """Brings each channel to mean 0 and deviation 1 by statistics that `set_statistics` gives; (batch, ..., channels)."""
+    """Brings each channel to mean 0 and deviation 1 by statistics that `set_statistics` gives; (batch, ...,
+    channels).
+    """
     return _frozen(name)(inputs)
 
 
@@ -100,7 +114,8 @@ def restore(standardized):
 
 
 def _frozen(name: str) -> keras.Layer:
-    # A batch normalization that is not trained is just this, in layers of Keras' own: its variance stays 1, so that its epsilon does not show.
+    # A batch normalization that is not trained is just this, in layers of Keras' own: its variance stays 1, so that its
+    # epsilon does not show.
     return keras.layers.BatchNormalization(epsilon=1e-12, trainable=False, dtype="float32", name=name)
 
 
@@ -122,7 +137,8 @@ def set_statistics(model: keras.Model, mean: np.ndarray, deviation: np.ndarray) 
 
 @keras.saving.register_keras_serializable("tfpipelines")
 class Sampling(keras.layers.Layer):
-    """Draws the latent variable by its mean and log variance, and adds the divergence from N(0, 1) to the loss (Kingma & Welling 2014).
+    """Draws the latent variable by its mean and log variance, and adds the divergence from N(0, 1) to the loss (Kingma
+    & Welling 2014).
 
     Args:
         beta: weight of the divergence.
@@ -141,13 +157,17 @@ class Sampling(keras.layers.Layer):
         self.add_loss(self.beta * keras.ops.mean(divergence) / self.size)
         if not training:
             return mean
-        return mean + keras.ops.exp(0.5 * log_variance) * keras.random.normal(keras.ops.shape(mean), dtype=mean.dtype, seed=self.random)
+        return mean + keras.ops.exp(0.5 * log_variance) * keras.random.normal(
+            keras.ops.shape(mean), dtype=mean.dtype, seed=self.random
+        )
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta, "size": self.size, "seed": self.seed}
 
 
-def variational(target, encode: keras.Model, decode: keras.Model, beta: float, samples: int, seed: int | None, trained: bool) -> dict:
+def variational(
+    target, encode: keras.Model, decode: keras.Model, beta: float, samples: int, seed: int | None, trained: bool
+) -> dict:
     """The outputs of a variational autoencoder.
 
     Args:
@@ -167,7 +187,9 @@ def variational(target, encode: keras.Model, decode: keras.Model, beta: float, s
     deviation = keras.ops.exp(0.5 * log_variance)
     draws = np.random.default_rng(seed).standard_normal((samples, mean.shape[-1])).round(6)
     total = None
-    for draw in np.concatenate([draws[: samples // 2], -draws[: (samples + 1) // 2]]):  # antithetic: of an even number the mean is 0
+    for draw in np.concatenate(
+        [draws[: samples // 2], -draws[: (samples + 1) // 2]]
+    ):  # antithetic: of an even number the mean is 0
         drawn = keras.layers.Rescaling(draw.tolist())(deviation)
         reconstruction, spread = decode(mean + drawn)
         one = surprise(target, reconstruction, bounded(spread))

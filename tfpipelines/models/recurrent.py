@@ -9,16 +9,18 @@ CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.
 
 
 def recurrent(
-    vocabulary: int, classes: int, units: tuple[int, ...] = (64,), pooling: str = "max", bidirectional: bool = False, *, cell: str, **common
+    vocabulary: int, classes: int, units: tuple[int, ...] = (64,), pooling: str = "max", bidirectional: bool = False,
+    *, cell: str, **common
 ) -> keras.Model:  # fmt: skip
-    """Stacked recurrent layers, read forwards or both ways: `rnn` (Elman 1990), `lstm` (Hochreiter & Schmidhuber 1997), `gru`
-    (Cho et al. 2014), `bilstm` (Graves & Schmidhuber 2005).
+    """Stacked recurrent layers, read forwards or both ways: `rnn` (Elman 1990), `lstm` (Hochreiter & Schmidhuber 1997),
+    `gru` (Cho et al. 2014), `bilstm` (Graves & Schmidhuber 2005).
 
     The layers keep to what cuDNN can do: tanh and sigmoid, no dropout inside of the recurrence, no mask.
 
     Args:
         units: width of each stacked layer, in each direction.
-        pooling: how the last layer's sequence becomes a vector, see `text_layers.pool`; `last` is where each direction ends.
+        pooling: how the last layer's sequence becomes a vector, see `text_layers.pool`; `last` is where each direction
+            ends.
         bidirectional: read backwards, too; both directions' outputs stand side by side.
         cell: `rnn`, `lstm` or `gru`.
         vocabulary, classes, common: see `text_layers.text_network`, which says what comes back.
@@ -27,7 +29,14 @@ def recurrent(
     def body(build: Builder, text: Embedded) -> keras.KerasTensor:
         def layer(width: int, name: str) -> keras.Layer:
             start = keras.initializers.Orthogonal(seed=build.seed())
-            return CELLS[cell](width, return_sequences=True, recurrent_initializer=start, seed=build.seed(), name=name, **build.kernel())
+            return CELLS[cell](
+                width,
+                return_sequences=True,
+                recurrent_initializer=start,
+                seed=build.seed(),
+                name=name,
+                **build.kernel(),
+            )
 
         x = text.vectors
         for number, width in enumerate(units, 1):

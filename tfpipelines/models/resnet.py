@@ -29,8 +29,8 @@ def resnet(
         classes: number of classes.
         depth: number of weighted layers, 6n + 2.
         width: channels of the first stage; doubled at the second and the third.
-        stem: `cifar` (3 x 3 convolution), `imagenet` (7 x 7 with stride 2, then 3 x 3 max pooling with stride 2), or `auto`:
-            imagenet from a shorter side of 96 pixels on.
+        stem: `cifar` (3 x 3 convolution), `imagenet` (7 x 7 with stride 2, then 3 x 3 max pooling with stride 2), or
+            `auto`: imagenet from a shorter side of 96 pixels on.
         dropout: share of units dropped before the output.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
 
@@ -42,7 +42,14 @@ def resnet(
     """
     if depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth is {depth}; it must be 6n + 2: 8, 14, 20, 26, 32, 44, 56, 110")
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
     if stem == "auto":
         stem = "imagenet" if min(input_shape[:2]) >= IMAGENET_STEM_FROM else "cifar"
 
@@ -54,7 +61,13 @@ def resnet(
         x = keras.layers.MaxPooling2D(3, 2, "same", name="stem_pool")(x)
     for stage in range(3):
         for block in range((depth - 2) // 6):
-            x = _block(build, x, width * 2**stage, strides=2 if stage and not block else 1, name=f"block{stage + 1}_{block + 1}")
+            x = _block(
+                build,
+                x,
+                width * 2**stage,
+                strides=2 if stage and not block else 1,
+                name=f"block{stage + 1}_{block + 1}",
+            )
     x = keras.layers.GlobalAveragePooling2D(name="head")(x)  # (B, 4 width)
     x = build.dropout(x, dropout)
 

@@ -19,7 +19,8 @@ _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in voc
 class ServedInput(ABC):
     """How raw samples get into a model.
 
-    Two graphs are made of a model: the `whole` one takes raw samples; the other is for formats without strings and without
+    Two graphs are made of a model: the `whole` one takes raw samples; the other is for formats without strings and
+        without
     images of any size.
 
     Args:
@@ -35,7 +36,9 @@ class ServedInput(ABC):
         return self.model
 
     def specs(self, whole: bool) -> dict[str, tf.TensorSpec]:
-        """Name -> shape and dtype of each input, the first size being that of the batch; the names are those of Python arguments."""
+        """Name -> shape and dtype of each input, the first size being that of the batch; the names are those of
+        Python arguments.
+        """
         inputs = (self.model if whole else self.part).inputs
         return {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in zip(self.names, inputs)}
 
@@ -67,7 +70,9 @@ class ServedImages(ServedInput):
     def __init__(self, model: keras.Model, front, background: int):
         super().__init__(model)
         self.front, self.background = front, background
-        self._resize = tf.function(front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)])
+        self._resize = tf.function(
+            front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)]
+        )
 
     @cached_property
     def part(self) -> keras.Model:
@@ -85,8 +90,13 @@ class ServedImages(ServedInput):
         colours = "grey (0.299 R + 0.587 G + 0.114 B)" if channels == 1 else "RGB"
         resize = f"{settings['filter']}{', antialiased' if settings['antialias'] else ''}, {settings['resize']}"
         return [
-            f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF orientation, palettes expanded, CMYK and other colour spaces to RGB, 16-bit grey divided by 257, transparent pixels on level {self.background}, no colour profile.",
-            f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels." if whole else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and round to whole levels: this the graph does not do.",
+            f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF "
+            "orientation, palettes expanded, CMYK and other colour spaces to RGB, 16-bit grey divided by "
+            f"257, transparent pixels on level {self.background}, no colour profile.",
+            f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels."
+            if whole
+            else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and "
+            "round to whole levels: this the graph does not do.",
             "Scaling of levels is part of the graph.",
         ]
 
@@ -126,30 +136,98 @@ class ServedTexts(ServedInput):
         if whole:
             return {"text": np.array([sample], object)}
         ids = self._ids(tf.constant([sample]))
-        return {tensor.name: value.numpy().astype(np.int32) for tensor, value in zip(self.part.inputs, ids if isinstance(ids, (list, tuple)) else [ids])}
+        return {
+            tensor.name: value.numpy().astype(np.int32)
+            for tensor, value in zip(self.part.inputs, ids if isinstance(ids, (list, tuple)) else [ids])
+        }
 
     def words(self, whole: bool) -> list[str]:
         if whole:
-            text = [] if isinstance(self.front, TextFront) else ["Cutting is by operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text before loading."]
-            return ["A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are part of the graph.", *text]
-        return ["The format has no strings: a text is given as int32 ids of its tokens, which the vocabulary file tells (vocabulary.json, where it also says how texts are cut).", "0 fills up behind a text's end; a text has one id at least."]
+            text = (
+                []
+                if isinstance(self.front, TextFront)
+                else [
+                    "Cutting is by operations of TensorFlow Text: TensorFlow Serving has them; in Python, "
+                    "import tensorflow_text before loading."
+                ]
+            )
+            return [
+                "A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are "
+                "part of the graph.",
+                *text,
+            ]
+        return [
+            "The format has no strings: a text is given as int32 ids of its tokens, which the vocabulary "
+            "file tells (vocabulary.json, where it also says how texts are cut).",
+            "0 fills up behind a text's end; a text has one id at least.",
+        ]
 
     def files(self) -> dict[str, str]:
         return {"vocabulary.json": json.dumps(self._vocabulary(), indent=1, ensure_ascii=False) + "\n"}
 
     def _vocabulary(self) -> dict[str, Any]:
         front = self.front
-        examples = [{"text": text, **{name: value[0].tolist() for name, value in self.feed(text, False).items()}} for text in _EXAMPLES]
+        examples = [
+            {"text": text, **{name: value[0].tolist() for name, value in self.feed(text, False).items()}}
+            for text in _EXAMPLES
+        ]
         if not isinstance(front, TextFront):
             tokenizer = front.tokens.preprocessor.tokenizer
-            special = {name: int(value) + 1 for name in ("start_token_id", "end_token_id", "cls_token_id", "sep_token_id", "pad_token_id", "unk_token_id", "mask_token_id") if isinstance(value := getattr(tokenizer, name, None), (int, np.integer))}
-            rule = "Cut as the named tokenizer of KerasHub does, its marks about the text included; the id of a token is its place in `tokens` plus 1, 0 is padding. `special` are ids so counted; keep max_length of them, the marks included."
-            return {"examples": examples, "ids": {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special, "settings": {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}, "max_length": front.tokens.max_length, "tokens": list(map(str, tokenizer.get_vocabulary()))}}
+            special = {
+                name: int(value) + 1
+                for name in (
+                    "start_token_id",
+                    "end_token_id",
+                    "cls_token_id",
+                    "sep_token_id",
+                    "pad_token_id",
+                    "unk_token_id",
+                    "mask_token_id",
+                )
+                if isinstance(value := getattr(tokenizer, name, None), (int, np.integer))
+            }
+            rule = (
+                "Cut as the named tokenizer of KerasHub does, its marks about the text included; the id of a "
+                "token is its place in `tokens` plus 1, 0 is padding. `special` are ids so counted; keep "
+                "max_length of them, the marks included."
+            )
+            return {
+                "examples": examples,
+                "ids": {
+                    "rule": rule,
+                    "tokenizer": type(tokenizer).__name__,
+                    "special": special,
+                    "settings": {
+                        name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))
+                    },
+                    "max_length": front.tokens.max_length,
+                    "tokens": list(map(str, tokenizer.get_vocabulary())),
+                },
+            }
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
-        rule = "Standardize: lower the letters A to Z, remove the characters of `strips`, each as its setting says. Split at ASCII whitespace (space, tab, line feed, vertical tab, form feed, carriage return) or into characters. Join neighbours with a space to n-grams where `ngrams` names lengths, shorter ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; keep the first max_length; a text without a token is the one id 1."
-        tables: dict[str, Any] = {"examples": examples, "ids": {"rule": rule, **cut(front.cutter), "strips": STRIPPED, "max_length": front.max_length, "tokens": ["[PAD]", "[UNK]", *front.vocabulary]}}
+        rule = (
+            "Standardize: lower the letters A to Z, remove the characters of `strips`, each as its setting "
+            "says. Split at ASCII whitespace (space, tab, line feed, vertical tab, form feed, carriage return) "
+            "or into characters. Join neighbours with a space to n-grams where `ngrams` names lengths, shorter "
+            "ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; "
+            "keep the first max_length; a text without a token is the one id 1."
+        )
+        tables: dict[str, Any] = {
+            "examples": examples,
+            "ids": {
+                "rule": rule,
+                **cut(front.cutter),
+                "strips": STRIPPED,
+                "max_length": front.max_length,
+                "tokens": ["[PAD]", "[UNK]", *front.vocabulary],
+            },
+        }
         if front.wide:
-            rule = "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's `tokens` plus the part's `first`, that of an unknown one 0; keep the first max_length of each part; end with a 0."
+            rule = (
+                "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's "
+                "`tokens` plus the part's `first`, that of an unknown one 0; keep the first max_length of each "
+                "part; end with a 0."
+            )
             parts, first = [], 2
             for cutter, names in front.wide:
                 parts.append({**cut(cutter), "first": first, "max_length": front.max_ngrams, "tokens": names})
@@ -174,7 +252,10 @@ class ServedNumbers(ServedInput):
     def words(self, whole: bool) -> list[str]:
         shape = tuple(self.model.inputs[0].shape[1:])
         order = f"{'columns' if len(shape) == 1 else 'channels'} in this order: {', '.join(self.columns)}"
-        return [f"Numbers are float32 {shape}, raw, in their own units; {order}.", "Scaling by center and spread of the training part is part of the graph. Missing values are not allowed."]
+        return [
+            f"Numbers are float32 {shape}, raw, in their own units; {order}.",
+            "Scaling by center and spread of the training part is part of the graph. Missing values are not allowed.",
+        ]
 
 
 class ServedNoise(ServedInput):
@@ -196,8 +277,19 @@ class ServedNoise(ServedInput):
         return {name: np.asarray(value)[None] for name, value in zip(self.names, sample)}
 
     def words(self, whole: bool) -> list[str]:
-        told = [f"class_index says what to draw: {', '.join(f'{number}: {name}' for number, name in enumerate(self.groups))}."] if len(self.names) > 1 else []
-        return ["noise are float32 numbers from N(0, 1), drawn anew for each image.", *told, "Levels come as float32 0 to 255: round them to whole ones."]
+        told = (
+            [
+                "class_index says what to draw: "
+                f"{', '.join(f'{number}: {name}' for number, name in enumerate(self.groups))}."
+            ]
+            if len(self.names) > 1
+            else []
+        )
+        return [
+            "noise are float32 numbers from N(0, 1), drawn anew for each image.",
+            *told,
+            "Levels come as float32 0 to 255: round them to whole ones.",
+        ]
 
 
 class Served(NamedTuple):

@@ -8,8 +8,8 @@ _TINY = 1e-12
 class _Spectral:
     """Divides the kernel by its largest singular value, found by one step of the power iteration in each training call.
 
-    Keras' own wrapper writes the divided kernel back into the layer; here the kernel stays, and gradients pass through the
-    division, as in the paper.
+    Keras' own wrapper writes the divided kernel back into the layer; here the kernel stays, and gradients pass through
+    the division, as in the paper.
     """
 
     _divided = None
@@ -18,7 +18,9 @@ class _Spectral:
         super().build(input_shape)
         seed = getattr(self.kernel_initializer, "seed", None)
         initializer = keras.initializers.RandomNormal(stddev=1.0, seed=seed if isinstance(seed, int) else None)
-        self.direction = self.add_weight(shape=(1, self._kernel.shape[-1]), initializer=initializer, trainable=False, name="direction")
+        self.direction = self.add_weight(
+            shape=(1, self._kernel.shape[-1]), initializer=initializer, trainable=False, name="direction"
+        )
 
     @property
     def kernel(self):
@@ -39,7 +41,6 @@ class _Spectral:
             return super().call(inputs)
         finally:
             self._divided = None
-
 
     def save_own_variables(self, store):
         keras.layers.Layer.save_own_variables(self, store)  # those of the base classes know kernel and bias alone

@@ -6,7 +6,14 @@ from .layers import Builder
 from .text_layers import Embedded, pool, text_network
 
 
-def text_cnn(vocabulary: int, classes: int, filters: int = 100, kernel_sizes: tuple[int, ...] = (3, 4, 5), pooling: str = "max", **common) -> keras.Model:
+def text_cnn(
+    vocabulary: int,
+    classes: int,
+    filters: int = 100,
+    kernel_sizes: tuple[int, ...] = (3, 4, 5),
+    pooling: str = "max",
+    **common,
+) -> keras.Model:
     """Convolutions of several widths side by side, each pooled over the text (Kim 2014).
 
     Args:
@@ -19,7 +26,9 @@ def text_cnn(vocabulary: int, classes: int, filters: int = 100, kernel_sizes: tu
     def body(build: Builder, text: Embedded) -> keras.KerasTensor:
         pooled = []
         for number, size in enumerate(kernel_sizes, 1):
-            x = keras.layers.Conv1D(filters, size, padding="same", name=f"conv{number}", **build.kernel())(text.vectors)  # (B, T, filters)
+            x = keras.layers.Conv1D(filters, size, padding="same", name=f"conv{number}", **build.kernel())(
+                text.vectors
+            )  # (B, T, filters)
             pooled.append(pool(build, pooling, build.activate(x, f"conv_act{number}"), text, f"pool{number}"))
         return keras.ops.concatenate(pooled, -1) if len(pooled) > 1 else pooled[0]
 

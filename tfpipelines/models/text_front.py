@@ -1,4 +1,6 @@
-"""What happens to raw texts before the network sees them: the same cuts in numpy for training and in layers inside the artifact."""
+"""What happens to raw texts before the network sees them: the same cuts in numpy for training and in layers inside
+the artifact.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,14 +35,22 @@ class Cutter:
         """How a layer cuts."""
         config = layer.get_config()
         ngrams = config["ngrams"]
-        return cls(config["split"], config["standardize"], tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else ngrams and tuple(ngrams))
+        return cls(
+            config["split"],
+            config["standardize"],
+            tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else ngrams and tuple(ngrams),
+        )
 
     def layer(self, vocabulary: list[str], name: str) -> keras.layers.TextVectorization:
         """Strings (batch,) -> ids int64 (batch, longest), 0 padding, 1 unknown, the vocabulary from 2 on."""
-        return keras.layers.TextVectorization(standardize=self.standardize, split=self.split, ngrams=self.ngrams, vocabulary=vocabulary, name=name)
+        return keras.layers.TextVectorization(
+            standardize=self.standardize, split=self.split, ngrams=self.ngrams, vocabulary=vocabulary, name=name
+        )
 
     def cut(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The tokens that the layer would look up, some texts at a time: UTF-8 bytes (tokens,), and how many each text has, int64 (texts,)."""
+        """The tokens that the layer would look up, some texts at a time: UTF-8 bytes (tokens,), and how many each
+        text has, int64 (texts,).
+        """
         for start in range(0, len(texts), _BATCH):
             pieces = self._tokens(tf.constant(texts[start : start + _BATCH]))
             yield pieces.flat_values.numpy(), pieces.row_lengths().numpy()
@@ -56,7 +66,11 @@ class Cutter:
 
 def token_cutter(level: str, ngrams: int, standardize: str) -> Cutter:
     """How texts become tokens; the arguments are the fields of the same name in `config.texts.TextData`."""
-    return Cutter("character" if level == "char" else "whitespace", _standardizer(standardize), tuple(range(1, ngrams + 1)) if level == "ngram" else None)
+    return Cutter(
+        "character" if level == "char" else "whitespace",
+        _standardizer(standardize),
+        tuple(range(1, ngrams + 1)) if level == "ngram" else None,
+    )
 
 
 def wide_cutters(words: int, characters: tuple[int, ...], standardize: str) -> list[Cutter]:
@@ -72,8 +86,11 @@ def _standardizer(setting: str) -> str | None:
     return None if setting == "none" else setting
 
 
-def rows_by_name(table: np.ndarray, names: list[str], earlier: np.ndarray, earlier_names: list[str]) -> np.ndarray | None:
-    """An embedding that takes over from an earlier one the rows of padding, of unknown tokens and of the names both have.
+def rows_by_name(
+    table: np.ndarray, names: list[str], earlier: np.ndarray, earlier_names: list[str]
+) -> np.ndarray | None:
+    """An embedding that takes over from an earlier one the rows of padding, of unknown tokens and of the names both
+    have.
 
     Args:
         table: float (ids, numbers), whose rows other names keep.
@@ -98,12 +115,14 @@ class TextFront:
 
     Args:
         cutter, vocabulary: of the tokens.
-        max_length: tokens beyond it are cut off, and n-grams of a kind beyond 40 times as many: more than a text of that
-            length has, but those of a text that is far longer would fill the memory.
+        max_length: tokens beyond it are cut off, and n-grams of a kind beyond 40 times as many: more than a text of
+            that length has, but those of a text that is far longer would fill the memory.
         wide: (cutter, vocabulary) of each kind of n-gram of the wide part; () for none. Their ids follow one another.
     """
 
-    def __init__(self, cutter: Cutter, vocabulary: list[str], max_length: int, wide: tuple[tuple[Cutter, list[str]], ...] = ()):
+    def __init__(
+        self, cutter: Cutter, vocabulary: list[str], max_length: int, wide: tuple[tuple[Cutter, list[str]], ...] = ()
+    ):
         self.cutter, self.vocabulary, self.max_length, self.wide = cutter, vocabulary, max_length, wide
         self._tokens = cutter.layer(vocabulary, "tokens")
         self._wide = [part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(wide, 1)]
@@ -111,7 +130,10 @@ class TextFront:
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextFront":
         """The front inside an artifact's model, whose only part without a layer of its own is `max_length`."""
-        layers = sorted((layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)), key=lambda layer: (layer.name != "tokens", layer.name))
+        layers = sorted(
+            (layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)),
+            key=lambda layer: (layer.name != "tokens", layer.name),
+        )
         parts = [(Cutter.of(layer), layer.get_vocabulary(include_special_tokens=False)) for layer in layers]
         (cutter, vocabulary), *wide = parts
         return cls(cutter, vocabulary, max_length, tuple(wide))
@@ -129,7 +151,9 @@ class TextFront:
     @property
     def ngrams(self) -> list[str]:
         """The n-grams of the wide part in the order of their ids, which begin at 2; those of characters in quotes."""
-        return [f"'{name[::2]}'" if cutter.split == "character" else name for cutter, names in self.wide for name in names]
+        return [
+            f"'{name[::2]}'" if cutter.split == "character" else name for cutter, names in self.wide for name in names
+        ]
 
     @property
     def wide_size(self) -> int:

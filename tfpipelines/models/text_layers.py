@@ -1,8 +1,8 @@
 """What text networks share: arguments, the embedding front, pooling that heeds lengths, the head, the wide part.
 
-Texts come as ids, 0 where there is none, and only at the end. No layer gets a Keras mask: masks keep recurrent layers from
-their fast kernels (on jax always, elsewhere when a row is empty). What is masked is the pooling, and what is read backwards
-is turned within its length; what recurrent layers make of the padding behind it is never looked at.
+Texts come as ids, 0 where there is none, and only at the end. No layer gets a Keras mask: masks keep recurrent layers
+from their fast kernels (on jax always, elsewhere when a row is empty). What is masked is the pooling, and what is read
+backwards is turned within its length; what recurrent layers make of the padding behind it is never looked at.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,13 @@ class Embedded:
 
 
 def embed(
-    build: Builder, vocabulary: int, channels: int, word_dropout: float, spatial_dropout: float, freeze: bool, vectors: np.ndarray | None
+    build: Builder,
+    vocabulary: int,
+    channels: int,
+    word_dropout: float,
+    spatial_dropout: float,
+    freeze: bool,
+    vectors: np.ndarray | None,
 ) -> tuple[keras.KerasTensor, Embedded]:
     """The input of a text network, and its embedding; the arguments are those of `text_network`."""
     channels = channels if vectors is None else vectors.shape[1]
@@ -54,10 +60,14 @@ def embed(
     ids = inputs
     present = keras.ops.not_equal(inputs, 0)
     if word_dropout:
-        kept = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")(keras.ops.ones_like(inputs, dtype="float32"))
+        kept = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")(
+            keras.ops.ones_like(inputs, dtype="float32")
+        )
         ids = keras.ops.where(keras.ops.logical_and(present, keras.ops.equal(kept, 0.0)), UNKNOWN, ids)
     initializer = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed())
-    layer = keras.layers.Embedding(vocabulary, channels, embeddings_initializer=initializer, trainable=not freeze, name="embedding")
+    layer = keras.layers.Embedding(
+        vocabulary, channels, embeddings_initializer=initializer, trainable=not freeze, name="embedding"
+    )
     x = layer(ids)
     if vectors is not None:
         layer.embeddings.assign(vectors)
@@ -72,8 +82,8 @@ def embed(
 def masked(x: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
     """x where the mask is 1, else a number below all others, in range of float16.
 
-    Not by adding a mask of (batch, length, 1): `keras.ops.add` on tensorflow (3.15) takes that for a bias of the channels
-    where the batch is 1 and there are as many tokens as channels.
+    Not by adding a mask of (batch, length, 1): `keras.ops.add` on tensorflow (3.15) takes that for a bias of the
+    channels where the batch is 1 and there are as many tokens as channels.
     """
     return keras.ops.where(keras.ops.greater(mask, 0.5), x, -1e4)
 
@@ -82,7 +92,8 @@ def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: 
     """A sequence (batch, length, channels) as a vector (batch, channels), its tokens alone.
 
     Args:
-        kind: `last`, `max`, `mean`, or `attention`: a weighted mean, the weights a softmax of a learned score (Yang et al. 2016).
+        kind: `last`, `max`, `mean`, or `attention`: a weighted mean, the weights a softmax of a learned score (Yang et
+            al. 2016).
     """
     if kind == "last":
         return text.last(x)
@@ -90,7 +101,9 @@ def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: 
         return keras.ops.sum(x * text.mask, 1) / keras.ops.cast(text.lengths, x.dtype)
     if kind == "max":
         return keras.ops.max(masked(x, text.mask), 1)
-    score = keras.layers.Dense(1, use_bias=False, name=f"{name}_score", **build.kernel())(keras.layers.Dense(x.shape[-1], activation="tanh", name=f"{name}_hidden", **build.kernel())(x))
+    score = keras.layers.Dense(1, use_bias=False, name=f"{name}_score", **build.kernel())(
+        keras.layers.Dense(x.shape[-1], activation="tanh", name=f"{name}_hidden", **build.kernel())(x)
+    )
     return keras.ops.sum(x * keras.ops.softmax(masked(score, text.mask), 1), 1)
 
 
@@ -119,7 +132,8 @@ def text_network(
     seed: int | None = None,
     fused: bool = False,
 ) -> keras.Model:
-    """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is one.
+    """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is
+    one.
 
     Args:
         name: of the model.
@@ -133,19 +147,27 @@ def text_network(
         dense: width of dense layers before the output.
         dropout: share of units dropped before the output and between dense layers.
         activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
-        wide: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of n-grams.
+        wide: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
+            n-grams.
         wide_initial: weight that each n-gram begins with.
         wide_dropout: share of n-grams left out while training.
         deep_weight: what the network's logits count beside those of the n-grams.
-        parts: with a wide part, the logits of the n-grams and of the network follow those of the whole, so that each can be
-            trained by a loss of its own.
+        parts: with a wide part, the logits of the n-grams and of the network follow those of the whole, so that each
+            can be trained by a loss of its own.
         vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
 
     Returns:
-        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with `parts`
-            of three times as many.
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with
+            `parts` of three times as many.
     """
-    build = Builder(activation=activation, initializer=initializer, normalization=normalization, weight_decay=weight_decay, seed=seed, fused=fused)
+    build = Builder(
+        activation=activation,
+        initializer=initializer,
+        normalization=normalization,
+        weight_decay=weight_decay,
+        seed=seed,
+        fused=fused,
+    )
 
     # === Layers ===
     inputs, text = embed(build, vocabulary, embedding, word_dropout, spatial_dropout, freeze_embedding, vectors)
@@ -159,12 +181,19 @@ def text_network(
     if wide is None:
         return keras.Model(inputs, logits, name=name)
     grams, votes = vote(build, wide, wide_initial, wide_dropout)
-    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, keras.layers.Rescaling(deep_weight, name="deep_weight", dtype="float32")(logits)])
-    return keras.Model([inputs, grams], keras.ops.concatenate([whole, votes, logits], -1) if parts else whole, name=name)
+    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")(
+        [votes, keras.layers.Rescaling(deep_weight, name="deep_weight", dtype="float32")(logits)]
+    )
+    return keras.Model(
+        [inputs, grams], keras.ops.concatenate([whole, votes, logits], -1) if parts else whole, name=name
+    )
 
 
-def vote(build: Builder, ratios: np.ndarray, initial: float, dropout: float) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The wide part: the input of n-gram ids, int32 (batch, n-grams), and the logits that they add up to, float32 (batch, classes).
+def vote(
+    build: Builder, ratios: np.ndarray, initial: float, dropout: float
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The wide part: the input of n-gram ids, int32 (batch, n-grams), and the logits that they add up to, float32
+    (batch, classes).
 
     Args:
         ratios: of each n-gram for each class, (n-grams, classes); not trained. Those of padding are 0.
@@ -173,10 +202,16 @@ def vote(build: Builder, ratios: np.ndarray, initial: float, dropout: float) -> 
     """
     count, classes = ratios.shape
     grams = keras.Input((None,), dtype="int32", name="ngrams")
-    table = keras.layers.Embedding(count, classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32")
-    weights = keras.layers.Embedding(count, 1, embeddings_initializer=keras.initializers.Constant(initial), name="ngram_weights", dtype="float32")
+    table = keras.layers.Embedding(
+        count, classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32"
+    )
+    weights = keras.layers.Embedding(
+        count, 1, embeddings_initializer=keras.initializers.Constant(initial), name="ngram_weights", dtype="float32"
+    )
     votes = table(grams) * weights(grams)  # (B, n-grams, classes)
     table.embeddings.assign(ratios)
     if dropout:
-        votes = keras.layers.Dropout(dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32")(votes)
+        votes = keras.layers.Dropout(
+            dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32"
+        )(votes)
     return grams, keras.ops.sum(votes, 1)

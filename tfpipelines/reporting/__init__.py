@@ -1,4 +1,6 @@
-"""A run folder as one page to read and as a model card, both made from the same facts; neither TensorFlow nor matplotlib is needed."""
+"""A run folder as one page to read and as a model card, both made from the same facts; neither TensorFlow nor
+matplotlib is needed.
+"""
 
 from ..lazy import attach
 

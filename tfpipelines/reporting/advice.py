@@ -1,4 +1,7 @@
-"""What the figures of a run say to do next. Each piece of advice names its figures and its limit; where none is passed there is nothing to say."""
+"""What the figures of a run say to do next.
+
+Each piece of advice names its figures and its limit; where none is passed there is nothing to say.
+"""
 
 import math
 from collections.abc import Iterator
@@ -46,10 +49,21 @@ def advice(facts: Facts) -> list[Advice]:
     found = [*_of_state(facts), *_of_findings(facts)]
     if facts.kind == "search":
         return [*found, *(Advice(*entry) for entry in of_search(facts))]
-    for look in (_of_samples, _of_training, _of_result, _of_calibration, _of_classes, _of_detector, _of_generator, _of_folds):
+    for look in (
+        _of_samples,
+        _of_training,
+        _of_result,
+        _of_calibration,
+        _of_classes,
+        _of_detector,
+        _of_generator,
+        _of_folds,
+    ):
         found += look(facts)
     guessing = any(entry.code == "no_better_than_guessing" for entry in found)
-    return [entry for entry in found if not (guessing and entry.code == "overfitting")]  # what has learned nothing has not learned by heart
+    return [
+        entry for entry in found if not (guessing and entry.code == "overfitting")
+    ]  # what has learned nothing has not learned by heart
 
 
 def best_epoch(facts: Facts) -> int:
@@ -73,32 +87,60 @@ def _monitored(facts: Facts) -> str:
 
 
 def _again(facts: Facts, *overrides: str, start: bool = False) -> str:
-    words = [f"tfpipe run {quoted(f'{facts.shown}/pipeline.yaml')}", *([f"--from {quoted(facts.shown)}"] if start else []), *map(quoted, overrides)]
+    words = [
+        f"tfpipe run {quoted(f'{facts.shown}/pipeline.yaml')}",
+        *([f"--from {quoted(facts.shown)}"] if start else []),
+        *map(quoted, overrides),
+    ]
     return " ".join(words)
 
 
 def _of_state(facts: Facts) -> Iterator[Advice]:
     reason = values.text(facts.status.get("reason"))
-    inside_of = values.text(facts.status.get("part_of")) or (facts.folder.parent if "fold" in facts.status else facts.folder)
+    inside_of = values.text(facts.status.get("part_of")) or (
+        facts.folder.parent if "fold" in facts.status else facts.folder
+    )
     whole = str(RunFolder(Path(inside_of)))
     if facts.state == "done":
         return
     if facts.state == "failed" and "diverged" in reason:
         rate = values.number(field(facts, "train.learning_rate"))
         lower = [f"train.learning_rate={rate / 3:.2g}"] if rate else []
-        yield Advice("diverged", f"{reason} A lower learning rate" + (f" than {rate:g}" if rate else "") + ", train.clip_norm=1.0 or train.warmup_epochs=1 usually help.", _again(facts, *lower))
+        yield Advice(
+            "diverged",
+            f"{reason} A lower learning rate"
+            + (f" than {rate:g}" if rate else "")
+            + ", train.clip_norm=1.0 or train.warmup_epochs=1 usually help.",
+            _again(facts, *lower),
+        )
     elif facts.state == "failed":
-        yield Advice("failed", "Mend what made it fail, then go on; after a change of the pipeline or the data it has to be a new run.", f"tfpipe resume {quoted(whole)}")
+        yield Advice(
+            "failed",
+            "Mend what made it fail, then go on; after a change of the pipeline or the data it has to be a new run.",
+            f"tfpipe resume {quoted(whole)}",
+        )
     elif facts.state == "interrupted":
-        yield Advice("interrupted", "It was stopped before its end: go on from the last checkpoint.", f"tfpipe resume {quoted(whole)}")
+        yield Advice(
+            "interrupted",
+            "It was stopped before its end: go on from the last checkpoint.",
+            f"tfpipe resume {quoted(whole)}",
+        )
     else:
-        yield Advice("unfinished", "It was killed: go on where it was." if facts.state == "killed" else f"It is {facts.state}. If no process works on it any more, go on where it was.", f"tfpipe resume {quoted(whole)}")
+        yield Advice(
+            "unfinished",
+            "It was killed: go on where it was."
+            if facts.state == "killed"
+            else f"It is {facts.state}. If no process works on it any more, go on where it was.",
+            f"tfpipe resume {quoted(whole)}",
+        )
 
 
 def _of_findings(facts: Facts) -> Iterator[Advice]:
     for finding in facts.data.findings:
         if finding["severity"] in ("error", "warning") and finding["remedy"]:
-            yield Advice(f"finding_{finding['code']}", f"{finding['message'].rstrip('.')}. {finding['remedy'].rstrip('.')}.")
+            yield Advice(
+                f"finding_{finding['code']}", f"{finding['message'].rstrip('.')}. {finding['remedy'].rstrip('.')}."
+            )
 
 
 def _of_samples(facts: Facts) -> Iterator[Advice]:
@@ -108,10 +150,22 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
     few = sorted((name for name, number in counts.items() if number < FEW), key=counts.get)
     if few:
         told = [f"{name} ({counts[name]})" for name in few]
-        yield Advice("few_samples", f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples: {listed(told, 6)}. More of them help more than any setting.")
+        yield Advice(
+            "few_samples",
+            f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples: "
+            f"{listed(told, 6)}. More of them help more than any setting.",
+        )
     largest, smallest = max(counts, key=counts.get), min(counts, key=counts.get)
-    if counts[largest] > UNEVEN * counts[smallest] and "class_weights" in facts.section("data") and not field(facts, "data.class_weights") and not field(facts, "data.oversample"):
-        text = f"The largest class, {largest}, has {count(counts[largest])} training samples, the smallest, {smallest}, {count(counts[smallest])}: weights can balance them, if rare classes matter as much."
+    if (
+        counts[largest] > UNEVEN * counts[smallest]
+        and "class_weights" in facts.section("data")
+        and not field(facts, "data.class_weights")
+        and not field(facts, "data.oversample")
+    ):
+        text = (
+            f"The largest class, {largest}, has {count(counts[largest])} training samples, the smallest, "
+            f"{smallest}, {count(counts[smallest])}: weights can balance them, if rare classes matter as much."
+        )
         yield Advice("uneven_classes", text, _again(facts, "data.class_weights=balanced"))
 
 
@@ -123,42 +177,85 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
     epochs, best, monitored = len(facts.history), best_epoch(facts), _monitored(facts)
     points = series([row for row in facts.history if row.get("phase") == facts.history[-1].get("phase")], monitored)
     asked = values.number(field(facts, "train.epochs"))
-    if facts.state == "done" and facts.kind == "run" and asked and len(points) >= 2 and best == epochs and not monitored.endswith("kid"):
+    if (
+        facts.state == "done"
+        and facts.kind == "run"
+        and asked
+        and len(points) >= 2
+        and best == epochs
+        and not monitored.endswith("kid")
+    ):
         before, last = min(value for _, value in points[: -max(1, len(points) // 5)]), points[-1][1]
         gain = (before - last) / abs(before) if before else 0.0
         if gain > STILL_BETTER:
-            text = f"The last of {counted(epochs, 'epoch')} was the best, and {monitored} still fell by {percent(gain)} over the last fifth of them (limit {percent(STILL_BETTER)}): train longer."
+            text = (
+                f"The last of {counted(epochs, 'epoch')} was the best, and {monitored} still fell by "
+                f"{percent(gain)} over the last fifth of them (limit {percent(STILL_BETTER)}): train longer."
+            )
             yield Advice("train_longer", text, _again(facts, f"train.epochs={2 * int(asked)}"))
     row = facts.history[best - 1] if 0 < best <= epochs else {}
-    seen, unseen, held = values.number(row.get("accuracy")), values.number(row.get("val_accuracy")), facts.data.rows.get("validation", 0)
+    seen, unseen, held = (
+        values.number(row.get("accuracy")),
+        values.number(row.get("val_accuracy")),
+        facts.data.rows.get("validation", 0),
+    )
     if seen is not None and unseen is not None and held > 0:
         doubt = 2 * math.sqrt(max(unseen * (1 - unseen), 0.0) / held)
         if seen - unseen > max(GAP, doubt):
-            ways = [f"{path.partition('.')[2].replace('_', ' ')} ({path})" for path in ("data.augment", "model.dropout", "train.weight_decay", "train.label_smoothing") if path.partition(".")[2] in facts.section(path.partition(".")[0])]
-            text = f"In the kept epoch accuracy is {figure(seen)} in training and {figure(unseen)} in validation, {figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): it learns by heart. More data help most"
+            ways = [
+                f"{path.partition('.')[2].replace('_', ' ')} ({path})"
+                for path in ("data.augment", "model.dropout", "train.weight_decay", "train.label_smoothing")
+                if path.partition(".")[2] in facts.section(path.partition(".")[0])
+            ]
+            text = (
+                f"In the kept epoch accuracy is {figure(seen)} in training and {figure(unseen)} in validation, "
+                f"{figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): it learns by heart. More "
+                "data help most"
+            )
             yield Advice("overfitting", text + (f"; else more of {listed(ways)}." if ways else "."))
 
 
 def _of_result(facts: Facts) -> Iterator[Advice]:
     metrics, test = facts.metrics, facts.metrics.parts.get("test", {})
     if metrics.parts and not test and facts.data.rows and not facts.data.rows.get("test"):
-        yield Advice("no_test", "There is no test part: the figures are of validation, by which the epoch was chosen, and so a little flattered. Hold samples back that are used for nothing else.")
+        yield Advice(
+            "no_test",
+            "There is no test part: the figures are of validation, by which the epoch was chosen, and so a "
+            "little flattered. Hold samples back that are used for nothing else.",
+        )
     shares = facts.data.counts.get("test", {})
     if _classifies(facts) and "accuracy" in test and shares and sum(shares.values()) == facts.data.rows.get("test"):
         most = max(shares, key=shares.get)
         share, low = shares[most] / sum(shares.values()), metrics.intervals.get("accuracy", (test["accuracy"],) * 2)[0]
         if low <= share:
             sure = "is not better" if test["accuracy"] <= share else "may not be better"
-            yield Advice("no_better_than_guessing", f"Test accuracy {figure(test['accuracy'])} {sure} than always answering {most} ({figure(share)}): it has learned little. Look at the labels, train longer, or try another learning rate.")
-    better = {name: row["roc_auc"] for name, row in metrics.baselines.items() if row.get("roc_auc", 0.0) > test.get("roc_auc", math.inf)}
+            yield Advice(
+                "no_better_than_guessing",
+                f"Test accuracy {figure(test['accuracy'])} {sure} than always answering {most} "
+                f"({figure(share)}): it has learned little. Look at the labels, train longer, or try "
+                "another learning rate.",
+            )
+    better = {
+        name: row["roc_auc"]
+        for name, row in metrics.baselines.items()
+        if row.get("roc_auc", 0.0) > test.get("roc_auc", math.inf)
+    }
     if better:
         told = [f"{name} {figure(area)}" for name, area in sorted(better.items(), key=lambda entry: -entry[1])]
-        yield Advice("worse_than_baseline", f"Methods that need no training are better here than roc_auc {figure(test['roc_auc'])}: {listed(told)}. Train longer, try another network, or take the simpler method.")
+        yield Advice(
+            "worse_than_baseline",
+            f"Methods that need no training are better here than roc_auc {figure(test['roc_auc'])}: "
+            f"{listed(told)}. Train longer, try another network, or take the simpler method.",
+        )
     part, name = facts.main_figure
     if part == "test" and name in metrics.intervals and name in ("accuracy", "roc_auc"):
         low, high = metrics.intervals[name]
         if high - low > WIDE:
-            text = f"The 95% interval of the test's {name} is {figure(high - low)} wide, {figure(low)} to {figure(high)} (limit {WIDE:g}): its {count(metrics.samples)} samples tell little. More test samples would."
+            text = (
+                f"The 95% interval of the test's {name} is {figure(high - low)} wide, {figure(low)} to "
+                f"{figure(high)} (limit {WIDE:g}): its {count(metrics.samples)} samples tell little. More test "
+                "samples would."
+            )
             yield Advice("small_test", text)
 
 
@@ -168,54 +265,110 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
         return
     surely = facts.metrics.intervals.get("ece", (error,))[0]
     if min(error, surely) > MISCALIBRATED:
-        text = f"Probabilities are off by {figure(error)} on average (ece; limit {MISCALIBRATED:g}): do not read them as they stand."
+        text = (
+            f"Probabilities are off by {figure(error)} on average (ece; limit {MISCALIBRATED:g}): do not read "
+            "them as they stand."
+        )
         if field(facts, "evaluation.calibrate") is False:
-            yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation part.", _again(facts, "evaluation.calibrate=true", start=facts.has_model))
+            yield Advice(
+                "miscalibrated",
+                f"{text} A temperature can be fitted on the validation part.",
+                _again(facts, "evaluation.calibrate=true", start=facts.has_model),
+            )
         else:
-            yield Advice("miscalibrated", f"{text} {_fitted(facts)}More validation samples, or some that are more like the test, would fit a temperature better.")
+            yield Advice(
+                "miscalibrated",
+                f"{text} {_fitted(facts)}More validation samples, or some that are more like the test, "
+                "would fit a temperature better.",
+            )
 
 
 def _of_classes(facts: Facts) -> Iterator[Advice]:
-    rows = {name: row for name, row in facts.metrics.per_class.items() if "recall" in row and row.get("support", 0) >= LEAST_SUPPORT}
+    rows = {
+        name: row
+        for name, row in facts.metrics.per_class.items()
+        if "recall" in row and row.get("support", 0) >= LEAST_SUPPORT
+    }
     if len(rows) < 2:
         return
     mean = sum(row["recall"] for row in rows.values()) / len(rows)
-    low = sorted((name for name, row in rows.items() if row["recall"] < mean - LOW_RECALL), key=lambda name: rows[name]["recall"])
+    low = sorted(
+        (name for name, row in rows.items() if row["recall"] < mean - LOW_RECALL), key=lambda name: rows[name]["recall"]
+    )
     for name in low[:5]:
         taken = [(told, number) for true, told, number in facts.failures.pairs if true == name]
-        most = f", most often taken for {taken[0][0]} ({taken[0][1]} of {count(rows[name]['support'])})" if taken else ""
-        yield Advice("low_recall", f"Only {percent(rows[name]['recall'])} of {name} are found{most}; the mean of all classes is {percent(mean)}. Look at their labels and mistakes, and add samples of {name}.")
+        most = (
+            f", most often taken for {taken[0][0]} ({taken[0][1]} of {count(rows[name]['support'])})" if taken else ""
+        )
+        yield Advice(
+            "low_recall",
+            f"Only {percent(rows[name]['recall'])} of {name} are found{most}; the mean of all classes is "
+            f"{percent(mean)}. Look at their labels and mistakes, and add samples of {name}.",
+        )
     if len(low) > 5:
-        yield Advice("low_recall", f"So are {counted(len(low) - 5, 'further class', 'further classes')}: {listed(low[5:], 8)}.")
+        yield Advice(
+            "low_recall", f"So are {counted(len(low) - 5, 'further class', 'further classes')}: {listed(low[5:], 8)}."
+        )
 
 
 def _of_detector(facts: Facts) -> Iterator[Advice]:
     rate, expected = facts.metrics.parts.get("test", {}).get("false_alarm_rate"), facts.metrics.test_interval
     moved = facts.metrics.threshold_now not in (None, facts.metrics.threshold.get("threshold"))
     if rate is not None and expected and not expected[0] <= rate <= expected[1] and not moved:
-        text = f"{percent(rate)} of the normal test samples gave an alarm; by the held-out ones it would be {percent(expected[0])} to {percent(expected[1])} (95%): they are not alike. Fit the threshold to normal samples like those that it will meet."
+        text = (
+            f"{percent(rate)} of the normal test samples gave an alarm; by the held-out ones it would be "
+            f"{percent(expected[0])} to {percent(expected[1])} (95%): they are not alike. Fit the threshold to "
+            "normal samples like those that it will meet."
+        )
         yield Advice("false_alarms", text, f"tfpipe recalibrate {quoted(facts.shown)} PATH")
     normal = sum(facts.data.counts.get("train", {}).values())
     if facts.metrics.threshold and 0 < normal < FEW:
-        yield Advice("few_samples", f"There are {count(normal)} normal training samples (limit {FEW}): more of them show better what is normal.")
+        yield Advice(
+            "few_samples",
+            f"There are {count(normal)} normal training samples (limit {FEW}): more of them show better "
+            "what is normal.",
+        )
 
 
 def _of_generator(facts: Facts) -> Iterator[Advice]:
-    figures = facts.metrics.parts.get("test") or facts.metrics.parts.get("train") or facts.metrics.parts.get("validation") or {}
+    figures = (
+        facts.metrics.parts.get("test")
+        or facts.metrics.parts.get("train")
+        or facts.metrics.parts.get("validation")
+        or {}
+    )
     if "diversity" in figures and figures["diversity"] < COLLAPSED:
-        yield Advice("collapsed", f"The diversity of the images is {figure(figures['diversity'])} of that of real ones (limit {COLLAPSED:g}): they have collapsed to a few kinds. Longer training, a lower learning rate or more data help most.")
+        yield Advice(
+            "collapsed",
+            f"The diversity of the images is {figure(figures['diversity'])} of that of real ones (limit "
+            f"{COLLAPSED:g}): they have collapsed to a few kinds. Longer training, a lower learning rate or "
+            "more data help most.",
+        )
     real = next((row["copies"] for row in facts.metrics.baselines.values() if "copies" in row), 0.0)
     if "copies" in figures and figures["copies"] > real + 0.01:
-        yield Advice("copies", f"{percent(figures['copies'])} of the images lie very near to a training image, of real ones {percent(real)}: look at nearest.png before they are shown to anyone.")
+        yield Advice(
+            "copies",
+            f"{percent(figures['copies'])} of the images lie very near to a training image, of real ones "
+            f"{percent(real)}: look at nearest.png before they are shown to anyone.",
+        )
 
 
 def _of_folds(facts: Facts) -> Iterator[Advice]:
     spread = facts.metrics.spread.get("test", {}).get("accuracy", {})
     if facts.kind == "folds" and spread.get("std", 0.0) > SPREAD:
-        yield Advice("folds_differ", f"Test accuracy differs between folds by a standard deviation of {figure(spread['std'])} (limit {SPREAD:g}), {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would have told little. More data would make it steadier.")
+        yield Advice(
+            "folds_differ",
+            f"Test accuracy differs between folds by a standard deviation of {figure(spread['std'])} (limit "
+            f"{SPREAD:g}), {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would "
+            "have told little. More data would make it steadier.",
+        )
 
 
 def _fitted(facts: Facts) -> str:
     """On how many samples the temperature was fitted, where there is one and that is known."""
     number = facts.data.rows.get("validation")
-    return f"The temperature was fitted on {count(number)} validation samples. " if number and facts.metrics.temperature not in (None, 1.0) else ""
+    return (
+        f"The temperature was fitted on {count(number)} validation samples. "
+        if number and facts.metrics.temperature not in (None, 1.0)
+        else ""
+    )

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 WIDTH, HEIGHT, _LEFT, _BOTTOM, _TOP = 360, 200, 52, 26, 10
-_PANELS = (("loss", "val_loss"), ("log_loss", "val_log_loss"), ("accuracy", "val_accuracy"), ("generator_loss", "discriminator_loss"), ("kid", "val_kid"))
+_PANELS = (
+    ("loss", "val_loss"),
+    ("log_loss", "val_log_loss"),
+    ("accuracy", "val_accuracy"),
+    ("generator_loss", "discriminator_loss"),
+    ("kid", "val_kid"),
+)
 _MOST_POINTS = 400
 
 
@@ -37,14 +43,21 @@ def panels(history: list[dict[str, Any]]) -> list[Panel]:
 def series(history: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
     """(epoch, value) of the epochs where both are numbers."""
     rows = [(row.get("epoch"), row.get(name)) for row in history]
-    return [(epoch, value) for epoch, value in rows if isinstance(epoch, (int, float)) and isinstance(value, (int, float))]
+    return [
+        (epoch, value) for epoch, value in rows if isinstance(epoch, (int, float)) and isinstance(value, (int, float))
+    ]
 
 
 def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | None:
-    found = {name: points[:: -(-len(points) // _MOST_POINTS)] for name in names if len(points := series(history, name)) > 1}
+    found = {
+        name: points[:: -(-len(points) // _MOST_POINTS)] for name in names if len(points := series(history, name)) > 1
+    }
     if not found:
         return None
-    epochs, heights = [epoch for points in found.values() for epoch, _ in points], [value for points in found.values() for _, value in points]
+    epochs, heights = (
+        [epoch for points in found.values() for epoch, _ in points],
+        [value for points in found.values() for _, value in points],
+    )
     first, last, low, high = min(epochs), max(epochs), min(heights), max(heights)
     if first == last:
         return None
@@ -54,7 +67,19 @@ def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | Non
         up = (value - low) / (high - low) if high > low else 0.5
         return _LEFT + across * (WIDTH - _LEFT - 8), HEIGHT - _BOTTOM - up * (HEIGHT - _BOTTOM - _TOP)
 
-    lines = [("second" if name == names[1] else "first", name, " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)) for name, points in found.items()]
-    marks = [(place(first, value)[1], f"{value:.3g}") for value in ((low, (low + high) / 2, high) if high > low else (low,))]
-    summary = "; ".join(f"{name}: {points[0][1]:.4g} in epoch {points[0][0]:.0f}, {points[-1][1]:.4g} in epoch {points[-1][0]:.0f}" for name, points in found.items())
+    lines = [
+        (
+            "second" if name == names[1] else "first",
+            name,
+            " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points),
+        )
+        for name, points in found.items()
+    ]
+    marks = [
+        (place(first, value)[1], f"{value:.3g}") for value in ((low, (low + high) / 2, high) if high > low else (low,))
+    ]
+    summary = "; ".join(
+        f"{name}: {points[0][1]:.4g} in epoch {points[0][0]:.0f}, {points[-1][1]:.4g} in epoch {points[-1][0]:.0f}"
+        for name, points in found.items()
+    )
     return Panel(names[0].removeprefix("val_").replace("_", " "), lines, marks, int(first), int(last), summary)

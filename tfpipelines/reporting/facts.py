@@ -1,4 +1,7 @@
-"""What there is to tell of a run folder. `reading.read_facts` reads it, once; what is missing or damaged is empty here."""
+"""What there is to tell of a run folder.
+
+`reading.read_facts` reads it, once; what is missing or damaged is empty here.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +53,8 @@ class Data:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What metrics.json tells of a run or of all folds together; of a search the validation and test figures are means over seeds.
+    """What metrics.json tells of a run or of all folds together; of a search the validation and test figures are means
+    over seeds.
 
     Args:
         parts: {train, validation or test: {figure: value}}.
@@ -110,7 +114,8 @@ class Facts:
         pages: names of other files there that are for reading.
         words: `title` and `entries` of plots/mistakes.json.
         parts: folds or final runs.
-        exports: {folder: content of its manifest.json} of what `tfpipe export` has made; `outdated` is added, whether of an earlier model.
+        exports: {folder: content of its manifest.json} of what `tfpipe export` has made; `outdated` is added, whether
+            of an earlier model.
         outdated: names of pictures that are of an earlier model.
         has_model: whether there is a model.keras.
         damaged: names of files that cannot be read.
@@ -156,7 +161,9 @@ class Facts:
 
     @property
     def main_figure(self) -> tuple[str, str]:
-        """(part, figure) that stands for all: the first one of the test, else of the validation part; empty without any."""
+        """(part, figure) that stands for all: the first one of the test, else of the validation part; empty without
+        any.
+        """
         for part in ("test", "validation", "train"):
             if self.metrics.parts.get(part):
                 return part, next(iter(self.metrics.parts[part]))

@@ -1,4 +1,6 @@
-"""What predictions.csv tells of mistakes: which classes are taken for which, and the samples that go wrong most clearly."""
+"""What predictions.csv tells of mistakes: which classes are taken for which, and the samples that go wrong most
+clearly.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -57,9 +59,25 @@ def _of_classifier(rows: list[dict[str, str]], cut: bool, classes: list[str], se
     columns = dict(zip(classes, score_columns(classes)))
     wrong = [row for row in rows if names(row.get("label", "")) != names(row.get("predicted", ""))]
     pairs = Counter((row.get("label", ""), row.get("predicted", "")) for row in wrong)
-    by_surety = sorted(((_confidence(row, [columns.get(name, name) for name in names(row.get("predicted", ""))]), row) for row in wrong), key=lambda entry: -entry[0])[:_SAMPLES]
-    samples = [(row.get("item", ""), row.get("label", ""), row.get("predicted", ""), f"{share:.2f}" if share else "") for share, row in by_surety]
-    return Failures(len(wrong), len(rows), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, len(rows), cut)
+    by_surety = sorted(
+        (
+            (_confidence(row, [columns.get(name, name) for name in names(row.get("predicted", ""))]), row)
+            for row in wrong
+        ),
+        key=lambda entry: -entry[0],
+    )[:_SAMPLES]
+    samples = [
+        (row.get("item", ""), row.get("label", ""), row.get("predicted", ""), f"{share:.2f}" if share else "")
+        for share, row in by_surety
+    ]
+    return Failures(
+        len(wrong),
+        len(rows),
+        [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)],
+        samples,
+        len(rows),
+        cut,
+    )
 
 
 def _confidence(row: dict[str, str], columns: list[str]) -> float:
@@ -72,8 +90,28 @@ def _of_detector(rows: list[dict[str, str]], cut: bool, normal: set[str]) -> Fai
     known = [row for row in rows if row.get("label")]
     wrong = [row for row in known if (row["label"] in normal) != (row.get("verdict") == "normal")]
     pairs = Counter((row["label"], row.get("verdict", "")) for row in wrong)
-    alarms = sorted((row for row in wrong if row.get("verdict") != "normal"), key=lambda row: -(values.parsed(row.get("score")) or 0.0))
-    misses = sorted((row for row in wrong if row.get("verdict") == "normal"), key=lambda row: values.parsed(row.get("score")) or 0.0)
+    alarms = sorted(
+        (row for row in wrong if row.get("verdict") != "normal"),
+        key=lambda row: -(values.parsed(row.get("score")) or 0.0),
+    )
+    misses = sorted(
+        (row for row in wrong if row.get("verdict") == "normal"), key=lambda row: values.parsed(row.get("score")) or 0.0
+    )
     shown = [*alarms[: _SAMPLES // 2], *misses[: _SAMPLES // 2]]
-    samples = [(row.get("item", ""), row["label"], row.get("verdict", ""), f"score {row.get('score', '')}, p = {row.get('p_value', '')}") for row in shown]
-    return Failures(len(wrong), len(known), [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)], samples, len(rows), cut)
+    samples = [
+        (
+            row.get("item", ""),
+            row["label"],
+            row.get("verdict", ""),
+            f"score {row.get('score', '')}, p = {row.get('p_value', '')}",
+        )
+        for row in shown
+    ]
+    return Failures(
+        len(wrong),
+        len(known),
+        [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)],
+        samples,
+        len(rows),
+        cut,
+    )

@@ -17,7 +17,12 @@ from .words import command, count, figure, listed, quoted, samples, seconds
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
 _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
-_STATES = {"interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way.", "killed": "It was killed."}
+_STATES = {
+    "interrupted": "It was stopped before its end.",
+    "failed": "It has failed.",
+    "running": "It is under way.",
+    "killed": "It was killed.",
+}
 
 
 def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
@@ -25,10 +30,25 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
     pictures, bad = embedded(facts.pictures)
     shown = _placed(facts, pictures)
     shrunk = [picture.name for picture in pictures if picture.shrunk]
-    notes = [f"The pictures together would make this page too large, so these are shrunk: {listed(shrunk)}."] if shrunk else []
+    notes = (
+        [f"The pictures together would make this page too large, so these are shrunk: {listed(shrunk)}."]
+        if shrunk
+        else []
+    )
     notes += [f"These pictures cannot be read and are left out: {listed(bad)}."] if bad else []
-    notes += [f"These files cannot be read, so what they would tell is missing: {listed(facts.damaged)}."] if facts.damaged else []
-    notes += [f"This is of an earlier model and left out: {listed(facts.outdated)}. `tfpipe report --loss-surface` makes it anew."] if facts.outdated else []
+    notes += (
+        [f"These files cannot be read, so what they would tell is missing: {listed(facts.damaged)}."]
+        if facts.damaged
+        else []
+    )
+    notes += (
+        [
+            f"This is of an earlier model and left out: {listed(facts.outdated)}. `tfpipe report "
+            "--loss-surface` makes it anew."
+        ]
+        if facts.outdated
+        else []
+    )
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
     content["contents"] = _contents(facts, content)
     html = environment(Path(__file__).parent, TEMPLATES).get_template("report.html.j2").render(content)
@@ -78,13 +98,23 @@ def _content(facts: Facts) -> dict[str, Any]:
     kinds = {"search": "search", "folds": "cross-validation", "run": "run"}
     versions = values.mapping(facts.environment.get("versions"))
     kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
-    data = [("source", facts.data.path), ("content hash (SHA-256)", facts.data.content_hash), *facts.data.source.items()]
-    how = [("versions", ", ".join(f"{name} {values.text(version)}" for name, version in versions.items())), ("platform", values.text(facts.environment.get("platform"))), ("git commit", values.text(facts.environment.get("git_commit")))]
+    data = [
+        ("source", facts.data.path),
+        ("content hash (SHA-256)", facts.data.content_hash),
+        *facts.data.source.items(),
+    ]
+    how = [
+        ("versions", ", ".join(f"{name} {values.text(version)}" for name, version in versions.items())),
+        ("platform", values.text(facts.environment.get("platform"))),
+        ("git commit", values.text(facts.environment.get("git_commit"))),
+    ]
     resumed = len(values.records(facts.environment.get("resumed")))
     how.append(("resumed", f"{resumed} times" if resumed > 1 else "once" if resumed else ""))
     return {
         "title": f"{facts.name}: report of {facts.shown}",
-        "subtitle": f"{kinds[facts.kind]} of the pipeline {facts.name}" if facts.kind != "run" else f"run of the pipeline {facts.name}",
+        "subtitle": f"{kinds[facts.kind]} of the pipeline {facts.name}"
+        if facts.kind != "run"
+        else f"run of the pipeline {facts.name}",
         "state": facts.state if facts.state in ("done", "failed") else "unfinished",
         "unfinished": _STATES.get(facts.state, "It is not known how it stands."),
         "reason": values.text(facts.status.get("reason")),
@@ -106,15 +136,21 @@ def _content(facts: Facts) -> dict[str, Any]:
         "samples": tables.samples_table(facts),
         "words": words,
         "words_cut": cut,
-        "kept": f"The model{'' if facts.state == 'done' else ' so far'} is that of epoch {kept} of {len(facts.history)}." if kept else "",
+        "kept": f"The model{'' if facts.state == 'done' else ' so far'} is that of epoch {kept} of "
+        f"{len(facts.history)}."
+        if kept
+        else "",
         "panels": [] if any(path.stem == "curves" for path in facts.pictures) else curves.panels(facts.history),
         "svg_size": (curves.WIDTH, curves.HEIGHT),
-        "times": [("one epoch" if name == "epoch" else name, seconds(value)) for name, value in facts.metrics.seconds.items()],
+        "times": [
+            ("one epoch" if name == "epoch" else name, seconds(value)) for name, value in facts.metrics.seconds.items()
+        ],
         "pages": [name for name in facts.pages if not (words and name == "mistakes.html")],
         "commands": commands(facts, facts.shown),
         "how": [(name, text) for name, text in how if text],
         "recorded": command(values.text(facts.environment.get("command"))),
-        "footer": f"Written by tfpipelines {__version__} from the files of {facts.shown}. Nothing in this page is fetched from elsewhere.",
+        "footer": f"Written by tfpipelines {__version__} from the files of {facts.shown}. Nothing in this page is "
+        "fetched from elsewhere.",
     }
 
 
@@ -124,7 +160,10 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
     found = {
         ("what", "What was trained" if facts.kind != "search" else "What was searched"): content["what"],
         ("data", "On what data"): content["data"] or content["counts"] or facts.data.findings,
-        ("results", "How well it does" if facts.kind != "search" else "What it found"): content["figures"] or content["leaderboard"] or content["inner_parts"] or shown[RESULTS],
+        ("results", "How well it does" if facts.kind != "search" else "What it found"): content["figures"]
+        or content["leaderboard"]
+        or content["inner_parts"]
+        or shown[RESULTS],
         ("failures", "Where it fails"): content["mistakes"] or content["words"] or shown[FAILURES],
         ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
         ("pictures", "More pictures"): shown[MORE] or content["pages"],
@@ -136,10 +175,15 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Picture, str]]]:
-    """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones last."""
+    """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones
+    last.
+    """
     generator, found = tables.is_generator(facts), {place: [] for place in _PLACES}
     order = list(CAPTIONS)
-    for picture in sorted(pictures, key=lambda picture: order.index(Path(picture.name).stem) if Path(picture.name).stem in order else len(order)):
+    for picture in sorted(
+        pictures,
+        key=lambda picture: order.index(Path(picture.name).stem) if Path(picture.name).stem in order else len(order),
+    ):
         place, text = caption(Path(picture.name).stem, generator)
         found[place].append((picture, text))
     return found
@@ -149,8 +193,17 @@ def _mistakes(facts: Facts) -> str:
     failures = facts.failures
     if failures.total is None or not failures.of:
         return ""
-    part = f"the first {count(failures.of)} rows of predictions.csv" if failures.cut else f"{count(failures.of)} test samples"
-    return f"{count(failures.total)} of {part} are told wrong ({100 * failures.total / failures.of:.1f} %). All are in predictions.csv." if failures.total else f"None of {part} is told wrong."
+    part = (
+        f"the first {count(failures.of)} rows of predictions.csv"
+        if failures.cut
+        else f"{count(failures.of)} test samples"
+    )
+    return (
+        f"{count(failures.total)} of {part} are told wrong ({100 * failures.total / failures.of:.1f} %). "
+        "All are in predictions.csv."
+        if failures.total
+        else f"None of {part} is told wrong."
+    )
 
 
 def _words(facts: Facts) -> tuple[list[dict[str, Any]], int]:

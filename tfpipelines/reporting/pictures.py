@@ -9,7 +9,13 @@ from PIL import Image
 
 BUDGET = 2_400_000  # characters of all pictures of a page; text and style need little beside them
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
-KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".webp": "WEBP"}  # by the ending of a file's name
+KINDS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+}  # by the ending of a file's name
 _SMALLEST = 320  # pixels of the longer side
 _MOST_PIXELS = 60_000_000
 _MOST_BYTES = 64_000_000
@@ -37,7 +43,8 @@ def embedded(paths: list[Path], budget: int = BUDGET) -> tuple[list[Picture], li
     """The pictures, and the names of files that are none.
 
     Args:
-        budget: characters that all of them may take; where they take more, the largest ones are shrunk to an equal share of it.
+        budget: characters that all of them may take; where they take more, the largest ones are shrunk to an equal
+            share of it.
     """
     contents, bad = {}, []
     for path in paths:
@@ -89,7 +96,9 @@ def _share(lengths: list[int], budget: int) -> int:
 
 
 def _shrunk(name: str, content: bytes, most: int) -> Picture:
-    """The picture in fewer colours, then smaller, until it takes no more than `most`; of a moving one the last frame."""
+    """The picture in fewer colours, then smaller, until it takes no more than `most`; of a moving one the last
+    frame.
+    """
     with Image.open(io.BytesIO(content)) as source:
         source.seek(getattr(source, "n_frames", 1) - 1)
         image = Image.new("RGB", source.size, "white")

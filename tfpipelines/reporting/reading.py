@@ -31,15 +31,32 @@ def read_facts(folder: RunFolder) -> Facts:
     source, pipeline = _pipeline(folder.path, damaged)
     kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
     first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
-    data = _data(values.mapping(read_json(first / "data.json")) if kind == "folds" and (first / "data.json").is_file() else content("data.json"))
+    data = _data(
+        values.mapping(read_json(first / "data.json"))
+        if kind == "folds" and (first / "data.json").is_file()
+        else content("data.json")
+    )
     if status.get("state") == "running":
         status["state"] = state_of(folder.path, status)
     failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv")
-    if kind == "run" and failures.total is not None and not failures.cut and data.rows.get("test") not in (None, failures.rows):
+    if (
+        kind == "run"
+        and failures.total is not None
+        and not failures.cut
+        and data.rows.get("test") not in (None, failures.rows)
+    ):
         damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test part)")
         failures = Failures()
-    outdated = [path for path in ("plots/loss_surface.png",) if (folder / path).is_file() and not _of_model(values.mapping(read_json(folder / "loss_surface.json")), status)]
-    plots = sorted(path for path in (folder / "plots").glob("*") if path.is_file() and not path.is_symlink() and not path.name.startswith("."))
+    outdated = [
+        path
+        for path in ("plots/loss_surface.png",)
+        if (folder / path).is_file() and not _of_model(values.mapping(read_json(folder / "loss_surface.json")), status)
+    ]
+    plots = sorted(
+        path
+        for path in (folder / "plots").glob("*")
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+    )
     task = values.text(pipeline.get("task")) or values.text(status.get("task"))
     return Facts(
         folder=folder.path,
@@ -55,7 +72,11 @@ def read_facts(folder: RunFolder) -> Facts:
         search=_search(metrics, folder.path) if kind == "search" else Search(),
         history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
         failures=failures,
-        pictures=[path for path in plots if path.suffix.lower() in KINDS and path.relative_to(folder.path).as_posix() not in outdated],
+        pictures=[
+            path
+            for path in plots
+            if path.suffix.lower() in KINDS and path.relative_to(folder.path).as_posix() not in outdated
+        ],
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
         words=_words(content("plots/mistakes.json")),
         parts=_parts(folder.path, kind),
@@ -80,11 +101,22 @@ def _pipeline(folder: Path, damaged: list[str]) -> tuple[str, dict[str, Any]]:
 
 def _data(content: dict[str, Any]) -> Data:
     findings = [
-        {"code": values.text(entry.get("code")), "severity": values.text(entry.get("severity")), "message": values.text(entry.get("message")), "remedy": values.text(entry.get("remedy")), "items": values.texts(entry.get("items")), "count": values.number(entry.get("count")) or 0}
+        {
+            "code": values.text(entry.get("code")),
+            "severity": values.text(entry.get("severity")),
+            "message": values.text(entry.get("message")),
+            "remedy": values.text(entry.get("remedy")),
+            "items": values.texts(entry.get("items")),
+            "count": values.number(entry.get("count")) or 0,
+        }
         for entry in values.records(content.get("findings"))
     ]
     names = {"backbone": "backbone", "features": "compared by the features of"}
-    source = {label: found for key, label in names.items() if (found := values.text(values.mapping(content.get(key)).get("name")))}
+    source = {
+        label: found
+        for key, label in names.items()
+        if (found := values.text(values.mapping(content.get(key)).get("name")))
+    }
     return Data(
         path=values.text(content.get("path")),
         content_hash=values.text(content.get("content_hash")),
@@ -98,12 +130,19 @@ def _data(content: dict[str, Any]) -> Data:
 
 
 def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
-    parts, spread = {}, {part: values.tables(row) for part, row in values.mapping(content.get("spread")).items() if part in PARTS}
+    parts, spread = (
+        {},
+        {part: values.tables(row) for part, row in values.mapping(content.get("spread")).items() if part in PARTS},
+    )
     for part in PARTS:
         over_seeds = values.tables(content.get(part))
         if over_seeds:
             spread[part] = {name: row for name, row in over_seeds.items() if "mean" in row}
-        found = {name: row["mean"] for name, row in spread[part].items()} if over_seeds else values.figures(content.get(part))
+        found = (
+            {name: row["mean"] for name, row in spread[part].items()}
+            if over_seeds
+            else values.figures(content.get(part))
+        )
         if found:
             parts[part] = found
     first = values.mapping(read_json(folder / "fold-0" / "metrics.json"))
@@ -132,7 +171,9 @@ def _search(content: dict[str, Any], folder: Path) -> Search:
         best=values.figures(content.get("best_trial")),
         rows=values.rows_of(folder / "leaderboard.csv", _MOST_TRIALS),
         seeds=values.texts(content.get("seeds")),
-        failed_seeds={seed: values.text(reason) for seed, reason in values.mapping(content.get("failed_seeds")).items()},
+        failed_seeds={
+            seed: values.text(reason) for seed, reason in values.mapping(content.get("failed_seeds")).items()
+        },
     )
 
 
@@ -144,21 +185,43 @@ def _words(content: dict[str, Any]) -> dict[str, Any]:
     """Texts with their explanations; an entry of another shape is left out."""
     entries = []
     for entry in values.records(content.get("entries")):
-        words = [word for word in values.records(values.mapping(entry.get("explanation")).get("words")) if isinstance(word.get("word"), str) and values.number(word.get("weight")) is not None and all(isinstance(word.get(place), int) for place in ("start", "end"))]
+        words = [
+            word
+            for word in values.records(values.mapping(entry.get("explanation")).get("words"))
+            if isinstance(word.get("word"), str)
+            and values.number(word.get("weight")) is not None
+            and all(isinstance(word.get(place), int) for place in ("start", "end"))
+        ]
         if isinstance(entry.get("text"), str) and values.number(entry.get("confidence")) is not None:
             chosen = values.text(values.mapping(entry.get("explanation")).get("class"))
-            entries.append({**{name: values.text(entry.get(name)) for name in ("item", "text", "label", "predicted")}, "confidence": entry["confidence"], "explanation": {"class": chosen, "words": words}})
+            entries.append(
+                {
+                    **{name: values.text(entry.get(name)) for name in ("item", "text", "label", "predicted")},
+                    "confidence": entry["confidence"],
+                    "explanation": {"class": chosen, "words": words},
+                }
+            )
     return {"title": values.text(content.get("title")), "entries": entries} if entries else {}
 
 
 def _parts(folder: Path, kind: str) -> list[Part]:
     pattern = {"folds": "fold-*", "search": "final/seed-*"}.get(kind)
-    paths = [path for path in folder.glob(pattern) if path.is_dir() and path.name.split("-")[1].isdecimal()] if pattern else []
+    paths = (
+        [path for path in folder.glob(pattern) if path.is_dir() and path.name.split("-")[1].isdecimal()]
+        if pattern
+        else []
+    )
     found = []
     for path in sorted(paths, key=lambda path: int(path.name.split("-")[1])):
         metrics = values.mapping(read_json(path / "metrics.json"))
         state = values.text(values.mapping(read_json(path / "status.json")).get("state"))
-        found.append(Part(path.relative_to(folder).as_posix(), state or "unknown", {part: row for part in PARTS if (row := values.figures(metrics.get(part)))}))
+        found.append(
+            Part(
+                path.relative_to(folder).as_posix(),
+                state or "unknown",
+                {part: row for part in PARTS if (row := values.figures(metrics.get(part)))},
+            )
+        )
     return found
 
 
@@ -170,5 +233,12 @@ def _of_model(facts: dict[str, Any], status: dict[str, Any]) -> bool:
 
 def _exports(folder: Path, status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     paths = [path for path in sorted(folder.glob("export/*/*/manifest.json")) if path.parent.name.isdecimal()]
-    manifests = {path.parent.relative_to(folder).as_posix(): manifest for path in paths if (manifest := values.mapping(read_json(path)))}
-    return {place: {**manifest, "outdated": not _of_model(values.mapping(manifest.get("run")), status)} for place, manifest in manifests.items()}
+    manifests = {
+        path.parent.relative_to(folder).as_posix(): manifest
+        for path in paths
+        if (manifest := values.mapping(read_json(path)))
+    }
+    return {
+        place: {**manifest, "outdated": not _of_model(values.mapping(manifest.get("run")), status)}
+        for place, manifest in manifests.items()
+    }

@@ -51,7 +51,11 @@ def figures_table(facts: Facts) -> Table | None:
         return None
     over = {"folds": f"mean of {len(facts.parts)} folds", "search": "mean over seeds"}.get(facts.kind, "")
     best = facts.search.best
-    columns = ["figure", *(["best trial, validation"] if best else []), *(f"{part}, {over}" if over else part for part in parts)]
+    columns = [
+        "figure",
+        *(["best trial, validation"] if best else []),
+        *(f"{part}, {over}" if over else part for part in parts),
+    ]
     columns += [*(["95% interval (test)"] if metrics.intervals else []), *metrics.baselines]
     rows = []
     for name in dict.fromkeys([*best, *(name for part in parts for name in metrics.parts[part])]):
@@ -66,7 +70,11 @@ def _with_spread(facts: Facts, part: str, name: str) -> str:
     text, spread = figure(facts.metrics.parts[part].get(name)), facts.metrics.spread.get(part, {}).get(name, {})
     if text and "std" in spread:
         text += f" ± {figure(spread['std'])}"
-    return f"{text} ({figure(spread['min'])} to {figure(spread['max'])})" if text and {"min", "max"} <= spread.keys() else text
+    return (
+        f"{text} ({figure(spread['min'])} to {figure(spread['max'])})"
+        if text and {"min", "max"} <= spread.keys()
+        else text
+    )
 
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:
@@ -90,19 +98,45 @@ def classes_table(facts: Facts) -> Table | None:
     if not columns:
         return None
     by = "f1" if "f1" in columns else columns[-1]
-    names = sorted(classes, key=lambda name: classes[name].get(by, 2.0))[:_MOST_ROWS] if len(classes) > _MOST_ROWS else list(classes)
-    rows = [[name, *(figure(classes[name].get(column)) for column in columns), count(classes[name].get("support"))] for name in names]
-    note = f"The {_MOST_ROWS} of lowest {by} out of {len(classes):,} classes; all are in metrics.json." if len(classes) > _MOST_ROWS else ""
-    return Table("Test figures by class", ["class", *(column.replace("_", " ") for column in columns), "samples"], rows, note)
+    names = (
+        sorted(classes, key=lambda name: classes[name].get(by, 2.0))[:_MOST_ROWS]
+        if len(classes) > _MOST_ROWS
+        else list(classes)
+    )
+    rows = [
+        [name, *(figure(classes[name].get(column)) for column in columns), count(classes[name].get("support"))]
+        for name in names
+    ]
+    note = (
+        f"The {_MOST_ROWS} of lowest {by} out of {len(classes):,} classes; all are in metrics.json."
+        if len(classes) > _MOST_ROWS
+        else ""
+    )
+    return Table(
+        "Test figures by class", ["class", *(column.replace("_", " ") for column in columns), "samples"], rows, note
+    )
 
 
 def parts_table(facts: Facts) -> Table | None:
     """Folds, or final runs of a search, with their figures."""
     part = "test" if any("test" in entry.figures for entry in facts.parts) else "validation"
     names = list(dict.fromkeys(name for entry in facts.parts for name in entry.figures.get(part, {})))[:6]
-    rows = [[entry.path, entry.state, *(figure(entry.figures.get(part, {}).get(name)) for name in names)] for entry in facts.parts]
+    rows = [
+        [entry.path, entry.state, *(figure(entry.figures.get(part, {}).get(name)) for name in names)]
+        for entry in facts.parts
+    ]
     title = "Folds" if facts.kind == "folds" else "Final runs: the best values, trained again with other seeds"
-    return Table(title, ["folder", "state", *(f"{part} {name}" for name in names)], rows, "Each has a report.html of its own.", 2) if rows else None
+    return (
+        Table(
+            title,
+            ["folder", "state", *(f"{part} {name}" for name in names)],
+            rows,
+            "Each has a report.html of its own.",
+            2,
+        )
+        if rows
+        else None
+    )
 
 
 def leaderboard_table(facts: Facts) -> Table | None:
@@ -110,11 +144,25 @@ def leaderboard_table(facts: Facts) -> Table | None:
     rows = facts.search.rows
     if not rows:
         return None
-    columns = [name for name in rows[0] if name not in ("by_epoch", "parent") or (name == "parent" and any(row.get(name) for row in rows))]
+    columns = [
+        name
+        for name in rows[0]
+        if name not in ("by_epoch", "parent") or (name == "parent" and any(row.get(name) for row in rows))
+    ]
     columns = [name for name in columns if name != "reason" or any(row.get(name) for row in rows)]
     whole = {"rank", "trial", "best_epoch", "epochs", "parent"}
-    cells = [[row.get(name, "") if name in whole or (number := values.parsed(row.get(name))) is None else value(number) for name in columns] for row in rows[:_MOST_TRIALS]]
-    note = f"The first {_MOST_TRIALS} of {len(rows):,} trials; all are in leaderboard.csv." if len(rows) > _MOST_TRIALS else ""
+    cells = [
+        [
+            row.get(name, "") if name in whole or (number := values.parsed(row.get(name))) is None else value(number)
+            for name in columns
+        ]
+        for row in rows[:_MOST_TRIALS]
+    ]
+    note = (
+        f"The first {_MOST_TRIALS} of {len(rows):,} trials; all are in leaderboard.csv."
+        if len(rows) > _MOST_TRIALS
+        else ""
+    )
     return Table("Trials", ["best epoch" if name == "best_epoch" else name for name in columns], cells, note)
 
 
@@ -127,7 +175,11 @@ def pairs_table(facts: Facts) -> Table | None:
 def samples_table(facts: Facts) -> Table | None:
     """The samples that go wrong most clearly."""
     rows = [list(row) for row in facts.failures.samples]
-    return Table("The clearest mistakes", ["sample", "it is", "taken for", "how surely"], rows, figures_from=4) if rows else None
+    return (
+        Table("The clearest mistakes", ["sample", "it is", "taken for", "how surely"], rows, figures_from=4)
+        if rows
+        else None
+    )
 
 
 def exports_table(facts: Facts) -> Table | None:
@@ -138,9 +190,31 @@ def exports_table(facts: Facts) -> Table | None:
         loss = f"{proof['accuracy_loss']:+.4f}" if manifest.get("quantize") and "accuracy_loss" in proof else ""
         size = f"{proof['bytes'] / 1e6:.2f}" if "bytes" in proof else ""
         difference = f"{proof['largest_difference']:.1e}" if "largest_difference" in proof else ""
-        rows.append([place + (" (of an earlier model)" if manifest["outdated"] else ""), count(proof.get("samples")), difference, count(proof.get("flips")), loss, figure(proof.get("milliseconds_per_sample")), size])
-    note = "Held-out samples went through the exported model in its own runtime, one at a time; manifest.json in each folder says all."
-    return Table("Exports", ["folder", "samples", "largest difference", "flipped answers", "accuracy lost", "ms a sample", "MB"], rows, note) if rows else None
+        rows.append(
+            [
+                place + (" (of an earlier model)" if manifest["outdated"] else ""),
+                count(proof.get("samples")),
+                difference,
+                count(proof.get("flips")),
+                loss,
+                figure(proof.get("milliseconds_per_sample")),
+                size,
+            ]
+        )
+    note = (
+        "Held-out samples went through the exported model in its own runtime, one at a time; manifest.json in "
+        "each folder says all."
+    )
+    return (
+        Table(
+            "Exports",
+            ["folder", "samples", "largest difference", "flipped answers", "accuracy lost", "ms a sample", "MB"],
+            rows,
+            note,
+        )
+        if rows
+        else None
+    )
 
 
 def what_table(facts: Facts) -> list[tuple[str, str]]:
@@ -160,7 +234,14 @@ def what_table(facts: Facts) -> list[tuple[str, str]]:
         ("epochs", done + kept if done else ""),
         ("begun", instant(status.get("started"))),
         ("last written", instant(status.get("updated"))),
-        ("took", seconds(metrics.seconds.get("total") or (metrics.seconds.get("search", 0.0) + metrics.seconds.get("final", 0.0)) or None)),
+        (
+            "took",
+            seconds(
+                metrics.seconds.get("total")
+                or (metrics.seconds.get("search", 0.0) + metrics.seconds.get("final", 0.0))
+                or None
+            ),
+        ),
         ("device", values.text(environment.get("device"))),
     ]
     return [(name, text) for name, text in found if text]
@@ -173,8 +254,18 @@ def search_table(facts: Facts) -> list[tuple[str, str]]:
     trials = values.figures(summary.get("trials"))
     found = [
         ("algorithm", values.text(settings.get("algorithm"))),
-        ("searched for", f"the {'highest' if summary.get('direction') == 'max' else 'lowest'} {values.text(summary.get('metric'))}" if summary else ""),
-        ("best", f"{figure(values.number(summary.get('score')))} by trial {values.text(summary.get('trial'))}" if summary else ""),
+        (
+            "searched for",
+            f"the {'highest' if summary.get('direction') == 'max' else 'lowest'} {values.text(summary.get('metric'))}"
+            if summary
+            else "",
+        ),
+        (
+            "best",
+            f"{figure(values.number(summary.get('score')))} by trial {values.text(summary.get('trial'))}"
+            if summary
+            else "",
+        ),
         ("trials", ", ".join(f"{count(number)} {status}" for status, number in trials.items())),
         ("epochs of all trials", count(values.number(summary.get("epochs")))),
         ("ended by", values.text(summary.get("ended_by"))),
@@ -195,13 +286,25 @@ def calibration(facts: Facts) -> list[str]:
     temperature = facts.metrics.temperature
     if temperature is not None:
         way = "surer" if temperature > 1 else "less sure"
-        fitted = f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation part (Guo et al. 2017): before, the model was {way} than it should be." if temperature != 1 else "Probabilities are as the network gives them: no temperature was asked for, or none made them better on the validation part."
+        fitted = (
+            f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation part "
+            f"(Guo et al. 2017): before, the model was {way} than it should be."
+            if temperature != 1
+            else "Probabilities are as the network gives them: no temperature was asked for, or none made them "
+            "better on the validation part."
+        )
         lines.append(fitted)
     if "ece" in test:
         lines.append(f"On the test part confidence and accuracy differ by {figure(test['ece'])} on average (ece).")
     if (rate := values.number(facts.metrics.threshold.get("false_alarm_rate"))) is not None and not facts.metrics.about:
-        lines.append(f"The threshold {figure(values.number(facts.metrics.threshold.get('threshold')))} is to give an alarm for {percent(rate)} of normal samples.")
+        lines.append(
+            f"The threshold {figure(values.number(facts.metrics.threshold.get('threshold')))} is to give an "
+            f"alarm for {percent(rate)} of normal samples."
+        )
     now, then = facts.metrics.threshold_now, values.number(facts.metrics.threshold.get("threshold"))
     if now is not None and then is not None and now != then:
-        lines.append(f"The threshold has been fitted or set anew since: it is {figure(now)} now. The figures and verdicts here are those of the threshold before, {figure(then)}.")
+        lines.append(
+            f"The threshold has been fitted or set anew since: it is {figure(now)} now. The figures and "
+            f"verdicts here are those of the threshold before, {figure(then)}."
+        )
     return lines

@@ -1,4 +1,6 @@
-"""What is read from files that may be missing, damaged or of an older version: each function gives the shape that is asked for, or nothing."""
+"""What is read from files that may be missing, damaged or of an older version: each function gives the shape that
+is asked for, or nothing.
+"""
 
 import csv
 import math
@@ -35,7 +37,11 @@ def tables(value: Any) -> dict[str, dict[str, float]]:
 
 def intervals(value: Any) -> dict[str, tuple[float, float]]:
     """The entries of a dict that are pairs of numbers."""
-    return {name: (entry[0], entry[1]) for name, entry in mapping(value).items() if isinstance(entry, (list, tuple)) and len(entry) == 2 and None not in map(number, entry)}
+    return {
+        name: (entry[0], entry[1])
+        for name, entry in mapping(value).items()
+        if isinstance(entry, (list, tuple)) and len(entry) == 2 and None not in map(number, entry)
+    }
 
 
 def text(value: Any) -> str:
@@ -57,7 +63,9 @@ def rows_of(path: Path, most: int) -> list[dict[str, str]]:
             for row in csv.DictReader(file):
                 if len(rows) == most:
                     break
-                rows.append({name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)})
+                rows.append(
+                    {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
+                )
     except (OSError, ValueError, csv.Error):
         return []
     finally:

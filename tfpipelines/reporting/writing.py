@@ -36,12 +36,13 @@ class Report:
 
 
 def report(run: str | Path | Result, out: str | Path | None = None) -> Report:
-    """Writes the report of a run, a cross-validation or a search, finished or not, as one HTML file that needs nothing beside it.
+    """Writes the report of a run, a cross-validation or a search, finished or not, as one HTML file that needs nothing
+    beside it.
 
     Args:
         run: a run folder, or what `run`, `tune` or `load` gave.
-        out: where to write the page, an existing file included; None: report.html in the run folder, and README.md, the model
-            card, if the folder has a model. A card that someone has changed is left as it is.
+        out: where to write the page, an existing file included; None: report.html in the run folder, and README.md, the
+            model card, if the folder has a model. A card that someone has changed is left as it is.
 
     Raises:
         ConfigError: if the folder is no run folder, or the folder of `out` is missing.
@@ -52,13 +53,24 @@ def report(run: str | Path | Result, out: str | Path | None = None) -> Report:
         return _write(folder, folder / PAGE, with_card=True)
     path = Path(out)
     if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError(f"--out {path}: " + ("that is a folder." if path.is_dir() else f"there is no folder {path.parent}."), f"Name a file, such as {path / PAGE if path.is_dir() else PAGE}.")
+        raise ConfigError(
+            f"--out {path}: " + ("that is a folder." if path.is_dir() else f"there is no folder {path.parent}."),
+            f"Name a file, such as {path / PAGE if path.is_dir() else PAGE}.",
+        )
     return _write(folder, path, with_card=False)
 
 
 def write_reports(folder: RunFolder, observer: Observer) -> None:
-    """What `report` writes, for a folder and the folds or final runs inside of it. Nothing that goes wrong here makes a run fail: a note tells of it."""
-    inner = [path for pattern in ("fold-*", "final/seed-*") for path in folder.path.glob(pattern) if (path / "status.json").is_file()]
+    """What `report` writes, for a folder and the folds or final runs inside of it.
+
+    Nothing that goes wrong here makes a run fail: a note tells of it.
+    """
+    inner = [
+        path
+        for pattern in ("fold-*", "final/seed-*")
+        for path in folder.path.glob(pattern)
+        if (path / "status.json").is_file()
+    ]
     for one in [*map(RunFolder, sorted(inner)), folder]:
         try:
             _write(one, one / PAGE, with_card=True)
@@ -100,4 +112,6 @@ def _tell(folder: RunFolder, one: RunFolder, error: Exception, observer: Observe
         where = f"its traceback is in {log}"
     except OSError:
         where = "its traceback could not be written either"
-    observer.note(f"The report of {one} could not be written, by a bug in tfpipelines: {type(error).__name__}: {error}; {where}")
+    observer.note(
+        f"The report of {one} could not be written, by a bug in tfpipelines: {type(error).__name__}: {error}; {where}"
+    )

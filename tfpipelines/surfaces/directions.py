@@ -1,9 +1,16 @@
-"""Random directions in the space of the weights, filter by filter as long as the trained weights (Li et al. 2018, section 4)."""
+"""Random directions in the space of the weights, filter by filter as long as the trained weights (Li et al. 2018,
+section 4).
+"""
 
 import keras
 import numpy as np
 
-_NORMALIZATIONS = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.GroupNormalization, keras.layers.RMSNormalization)
+_NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.RMSNormalization,
+)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 
@@ -11,9 +18,10 @@ _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras
 def random_direction(network: keras.Model, seed: int, number: int) -> list[np.ndarray]:
     """A filter-normalized Gaussian direction: each filter of it has the norm of that filter of the trained weights.
 
-    A filter is what makes one output unit: of a convolution, a dense or a recurrent layer the slice of its kernel by the
-    last axis, of a depthwise convolution a channel, of an embedding a row. Biases, the weights of normalizations and all
-    others with less than two axes get 0.
+    A filter is what makes one output unit: of a convolution, a dense or a recurrent layer the slice of its kernel by
+        the
+    last axis, of a depthwise convolution a channel, of an embedding a row. Biases, the weights of normalizations and
+    all others with less than two axes get 0.
 
     Args:
         network: with the trained weights.
@@ -44,7 +52,9 @@ def filter_axes(layer: keras.Layer, variable: keras.Variable) -> tuple[int, ...]
         layer: whose own the variable is.
     """
     rank = len(variable.shape)
-    if rank < 2 or isinstance(layer, _NORMALIZATIONS) or variable.name.endswith("bias"):  # that of a GRU and of attention heads has two axes
+    if (
+        rank < 2 or isinstance(layer, _NORMALIZATIONS) or variable.name.endswith("bias")
+    ):  # that of a GRU and of attention heads has two axes
         return None
     if isinstance(layer, keras.layers.Embedding) or "embedding" in variable.name:  # those of positions among them
         kept = {0}
@@ -57,7 +67,9 @@ def filter_axes(layer: keras.Layer, variable: keras.Variable) -> tuple[int, ...]
         kept = {axis for axis, letter in enumerate(spec) if letter in output}
     else:
         kept = {rank - 1}
-    if all(variable.shape[axis] == 1 for axis in range(rank) if axis not in kept):  # an embedding of one number: a filter must not be one
+    if all(
+        variable.shape[axis] == 1 for axis in range(rank) if axis not in kept
+    ):  # an embedding of one number: a filter must not be one
         kept = {rank - 1}
     return tuple(axis for axis in range(rank) if axis not in kept)
 

@@ -16,7 +16,11 @@ from ..tasks import new_task, task_class
 if TYPE_CHECKING:
     from ..training import Objective
 
-PICTURE, TABLE, FACTS = Path("plots") / "loss_surface.png", Path("loss_surface.csv"), Path("loss_surface.json")  # in the run folder
+PICTURE, TABLE, FACTS = (
+    Path("plots") / "loss_surface.png",
+    Path("loss_surface.csv"),
+    Path("loss_surface.json"),
+)  # in the run folder
 _SPLITS = ("train", "validation", "test")
 _SAMPLING = 2  # number of the random stream that draws the samples; 0 and 1 are the directions
 
@@ -28,7 +32,8 @@ class LossSurface:
     Args:
         run: name of the run folder.
         steps: values of alpha and of beta, float64 (points,), 0 in the middle.
-        losses: mean loss of the samples at each of them, float64 (points of beta, points of alpha); may hold NaN and infinities.
+        losses: mean loss of the samples at each of them, float64 (points of beta, points of alpha); may hold NaN and
+            infinities.
         loss: its name, in words.
         split: part of the data that the samples are of.
         samples: how many there are.
@@ -74,7 +79,11 @@ class LossSurface:
 
     def to_csv(self) -> str:
         """alpha, beta, loss: a row for each point, alpha the fastest."""
-        rows = [f"{alpha:.6g},{beta:.6g},{self.losses[row, column]:.9g}" for row, beta in enumerate(self.steps) for column, alpha in enumerate(self.steps)]
+        rows = [
+            f"{alpha:.6g},{beta:.6g},{self.losses[row, column]:.9g}"
+            for row, beta in enumerate(self.steps)
+            for column, alpha in enumerate(self.steps)
+        ]
         return "\n".join(["alpha,beta,loss", *rows, ""])
 
 
@@ -91,14 +100,14 @@ def loss_surface(
 ) -> LossSurface:
     """Measures the loss around a run's trained weights along two random directions, and writes it into the run folder.
 
-    Li, Xu, Taylor, Studer & Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets": both directions are Gaussian, each
-    filter rescaled to the norm of that filter of the trained weights, and 0 for biases and the weights of normalizations.
-    What training did not move (frozen layers, statistics) does not move. The loss is the one that training made small, in
-    inference mode: without regularization, dropout, augmentation, label smoothing and class weights. Of a variational
-    autoencoder it is the negative ELBO with the mean code instead of a draw.
+    Li, Xu, Taylor, Studer & Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets": both directions are
+    Gaussian, each filter rescaled to the norm of that filter of the trained weights, and 0 for biases and the weights
+    of normalizations. What training did not move (frozen layers, statistics) does not move. The loss is the one that
+    training made small, in inference mode: without regularization, dropout, augmentation, label smoothing and class
+    weights. Of a variational autoencoder it is the negative ELBO with the mean code instead of a draw.
 
-    The data are read again, and must be those of the run. plots/loss_surface.png, loss_surface.csv and loss_surface.json are written, or
-    replaced; model.keras is only read.
+    The data are read again, and must be those of the run. plots/loss_surface.png, loss_surface.csv and
+    loss_surface.json are written, or replaced; model.keras is only read.
 
     Args:
         run: a `Run`, or the path of a run folder.
@@ -114,8 +123,8 @@ def loss_surface(
         The surface.
 
     Raises:
-        ConfigError: for a wrong argument; if the folder is of a search, or of a cross-validation as a whole; if the run has no
-            model, or its task has no single loss (dcgan); if the data have changed since.
+        ConfigError: for a wrong argument; if the folder is of a search, or of a cross-validation as a whole; if the run
+            has no model, or its task has no single loss (dcgan); if the data have changed since.
         ArtifactError: if the model is damaged or not to be trusted.
         DataError: if the data can no longer be read, or have no such part.
         ResourceError: if memory or disk do not suffice.
@@ -125,7 +134,11 @@ def loss_surface(
     run = Run(folder)  # with a model of its own, as parts of it are changed
     kind = task_class(run.pipeline.task)
     if not kind.one_loss:
-        raise ConfigError(f"{folder} is of the task {run.pipeline.task}, which trains two networks, each by a loss of its own: there is no one loss surface.", "Name a run of another task.")
+        raise ConfigError(
+            f"{folder} is of the task {run.pipeline.task}, which trains two networks, each by a loss of its "
+            "own: there is no one loss surface.",
+            "Name a run of another task.",
+        )
     from ..training import memory_errors
     from .plots import plot_surface
 
@@ -136,9 +149,26 @@ def loss_surface(
         began = time.perf_counter()
         objective = task.objective(model)
         steps = np.arange(-(points // 2), points // 2 + 1) / (points // 2) * float(radius)
-        losses = _measure(objective, objective.held(rows), steps, seed, progress or (lambda done, total: None), note or (lambda text: None))
+        losses = _measure(
+            objective,
+            objective.held(rows),
+            steps,
+            seed,
+            progress or (lambda done, total: None),
+            note or (lambda text: None),
+        )
     trained = sum(int(np.prod(variable.shape)) for variable in objective.network.trainable_variables)
-    surface = LossSurface(folder.path.name, steps, losses, objective.name, split, len(rows), seed, trained, round(time.perf_counter() - began, 3))
+    surface = LossSurface(
+        folder.path.name,
+        steps,
+        losses,
+        objective.name,
+        split,
+        len(rows),
+        seed,
+        trained,
+        round(time.perf_counter() - began, 3),
+    )
     (folder / "plots").mkdir(exist_ok=True)
     atomic_write(folder / TABLE, surface.to_csv())
     plot_surface(folder / PICTURE, surface)
@@ -151,13 +181,20 @@ def _run_folder(run: Run | str | Path) -> RunFolder:
     if folder.status.get("kind") == "search":
         finals = sorted(path.parent.name for path in (folder / "final").glob("seed-*/model.keras"))
         where = ", ".join(f"{folder}/final/{name}" for name in finals[:3])
-        raise ConfigError(f"{folder} is a search, with the models of several runs in it.", f"Name one of its final runs: {where}." if finals else "It has no final run yet; finish it with `tfpipe resume`.")
+        raise ConfigError(
+            f"{folder} is a search, with the models of several runs in it.",
+            f"Name one of its final runs: {where}."
+            if finals
+            else "It has no final run yet; finish it with `tfpipe resume`.",
+        )
     return folder
 
 
 def _require(points: int, radius: float, samples: int, seed: int, split: str) -> None:
     if not (3 <= points <= 201 and points % 2):
-        raise ConfigError(f"points: got {points}; allowed: an odd number from 3 to 201, so that the trained weights are one of them.")
+        raise ConfigError(
+            f"points: got {points}; allowed: an odd number from 3 to 201, so that the trained weights are one of them."
+        )
     if not 0 < radius < float("inf"):
         raise ConfigError(f"radius: got {radius:g}; allowed: above 0.")
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
@@ -174,7 +211,10 @@ def _with_data(run: Run):
 
     task, folder, findings = new_task(run.pipeline), RunFolder(run.folder), Findings()
     if not (folder / "splits.csv").is_file():
-        raise ConfigError(f"{folder} has no splits.csv, so nothing tells which data it has trained on.", "Restore it from a copy of the run folder.")
+        raise ConfigError(
+            f"{folder} has no splits.csv, so nothing tells which data it has trained on.",
+            "Restore it from a copy of the run folder.",
+        )
     try:
         task.load(findings)
         findings.raise_errors()
@@ -193,7 +233,14 @@ def _some_rows(rows: np.ndarray, samples: int, seed: int, split: str, folder: Ru
     return np.sort(np.random.default_rng([seed, _SAMPLING]).permutation(rows)[:samples])
 
 
-def _measure(objective: "Objective", batches: list[tuple], steps: np.ndarray, seed: int, progress: Callable[[int, int], None], note: Callable[[str], None]) -> np.ndarray:
+def _measure(
+    objective: "Objective",
+    batches: list[tuple],
+    steps: np.ndarray,
+    seed: int,
+    progress: Callable[[int, int], None],
+    note: Callable[[str], None],
+) -> np.ndarray:
     """The mean loss at each point of the grid, float64 (points of beta, points of alpha)."""
     import keras
 
@@ -202,13 +249,25 @@ def _measure(objective: "Objective", batches: list[tuple], steps: np.ndarray, se
 
     network, loss = objective.network, objective.function()
     start = [variable.value for variable in network.trainable_variables]
-    first, second = ([keras.ops.convert_to_tensor(array) for array in random_direction(network, seed, number)] for number in (0, 1))
-    move = compiled(lambda start, first, second, alpha, beta: [w + alpha * d1 + beta * d2 for w, d1, d2 in zip(start, first, second)])
+    first, second = (
+        [keras.ops.convert_to_tensor(array) for array in random_direction(network, seed, number)] for number in (0, 1)
+    )
+    move = compiled(
+        lambda start, first, second, alpha, beta: [
+            w + alpha * d1 + beta * d2 for w, d1, d2 in zip(start, first, second)
+        ]
+    )
     count, total = sum(size for _, _, size in batches), len(steps) ** 2
 
     def at(alpha: float, beta: float) -> float:
         values = move(start, first, second, *(keras.ops.convert_to_tensor(np.float32(step)) for step in (alpha, beta)))
-        return sum(float(keras.ops.convert_to_numpy(loss(values, inputs, targets))) * size for inputs, targets, size in batches) / count
+        return (
+            sum(
+                float(keras.ops.convert_to_numpy(loss(values, inputs, targets))) * size
+                for inputs, targets, size in batches
+            )
+            / count
+        )
 
     at(0.0, 0.0)  # compiles all
     losses, began = np.empty((len(steps), len(steps))), time.perf_counter()
@@ -216,5 +275,8 @@ def _measure(objective: "Objective", batches: list[tuple], steps: np.ndarray, se
         losses[row, column] = at(steps[column], steps[row])
         progress(done, total)
         if done == 1:
-            note(f"loss surface: {total} points on {counted(count, 'sample')}, about {(time.perf_counter() - began) * (total - 1):.0f} s")
+            note(
+                f"loss surface: {total} points on {counted(count, 'sample')}, about "
+                f"{(time.perf_counter() - began) * (total - 1):.0f} s"
+            )
     return losses

@@ -49,7 +49,10 @@ class ImageAnomalies(Detection):
         """An anomaly pipeline."""
 
         default_network = "feature"
-        takes, gives = "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)", "a score for each, higher the less it is like normal images, and a map of where it differs"
+        takes, gives = (
+            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+            "a score for each, higher the less it is like normal images, and a map of where it differs",
+        )
         hub_tags = ("anomaly-detection", "image-anomaly-detection")
 
         task: Literal["anomaly"] = "anomaly"
@@ -72,9 +75,15 @@ class ImageAnomalies(Detection):
         data = self.pipeline.data
         config.require_weights(self.pipeline.model.weights, self.source)
         if data.channels == 1 and self.source.known:
-            raise ConfigError(f"data.channels: {self.source.name} takes images of 3 channels.", "Leave data.channels out: grey images become RGB by themselves.")
+            raise ConfigError(
+                f"data.channels: {self.source.name} takes images of 3 channels.",
+                "Leave data.channels out: grey images become RGB by themselves.",
+            )
         if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
-            raise ConfigError(f"data.size: {self.source.name} takes images from {models.SMALLEST} pixels up.", "Enlarge small images: data.size=128, for example.")
+            raise ConfigError(
+                f"data.size: {self.source.name} takes images from {models.SMALLEST} pixels up.",
+                "Enlarge small images: data.size=128, for example.",
+            )
         return []
 
     def begin(self) -> None:
@@ -87,12 +96,21 @@ class ImageAnomalies(Detection):
         fields = self._data(*self.source_fields)
         if splitting:
             fields |= self._data("normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
-            size, channels = data.size, 3 if self.source and self.source.known else self._load_backbone().channels if self.source else data.channels
+            size, channels = (
+                data.size,
+                3
+                if self.source and self.source.known
+                else self._load_backbone().channels
+                if self.source
+                else data.channels,
+            )
         else:
             fields |= {"normal": data.normal, "usual": self._normal}
             size, channels = self.front.size, self.front.channels
         read = partial(datasets.read_normal_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
-        samples = datasets.read_image_samples(findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS))
+        samples = datasets.read_image_samples(
+            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
+        )
         self.front = samples.front
         return samples
 
@@ -101,7 +119,9 @@ class ImageAnomalies(Detection):
         self.front = self._front(tuple(facts["size"]), facts["channels"])
 
     def training_batches(self, first_step: int, last_step: int):
-        return self._training_batches(self.samples.store, self.samples.rows("train"), first_step, last_step, augmentation=self._augmentation)
+        return self._training_batches(
+            self.samples.store, self.samples.rows("train"), first_step, last_step, augmentation=self._augmentation
+        )
 
     # --- model
     def build(self, fused: bool):
@@ -125,7 +145,10 @@ class ImageAnomalies(Detection):
             return
         with self._timed("features"):
             features = network.predict(self._batches(self.samples, rows), verbose=0).astype(np.float32)
-        note(f"features of {counted(len(rows), 'image')} by the frozen backbone: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
+        note(
+            f"features of {counted(len(rows), 'image')} by the frozen backbone: "
+            f"{self.times['features']:.1f} s, {' x '.join(map(str, shape))} each"
+        )
         self._standardize(core, features[: len(self.samples.rows("train"))])
         yield FeaturePhase(self, core, features, rows)
 
@@ -144,40 +167,87 @@ class ImageAnomalies(Detection):
         import tensorflow as tf
 
         data = self.pipeline.data
-        resize = tf.function(self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)])
+        resize = tf.function(
+            self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)]
+        )
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read, scores, pictures, explanations = [], [np.zeros(0)], [np.zeros((0, *self.front.shape), np.uint8)], []
-        for some, images in datasets.decoded(entries, lambda image: resize(tf.constant(image)).numpy(), self.front.channels, batch_size, data.background, data.max_pixels):
+        for some, images in datasets.decoded(
+            entries,
+            lambda image: resize(tf.constant(image)).numpy(),
+            self.front.channels,
+            batch_size,
+            data.background,
+            data.max_pixels,
+        ):
             read += some
             images = images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
             answer = part.predict_on_batch(images)
             scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
             if explain:
                 pictures.append(images)
-                explanations += [{"heat": evaluation.heat_of(np.asarray(place, np.float64), self.threshold.places).round(3).tolist()} for place in answer["map"]]
-        table = self._table([entry.item for entry in read], np.concatenate(scores), [entry.error for entry in read], explanations if explain else None)
+                explanations += [
+                    {"heat": evaluation.heat_of(np.asarray(place, np.float64), self.threshold.places).round(3).tolist()}
+                    for place in answer["map"]
+                ]
+        table = self._table(
+            [entry.item for entry in read],
+            np.concatenate(scores),
+            [entry.error for entry in read],
+            explanations if explain else None,
+        )
         if explain:
             table.attrs["pictures"] = evaluation.Pictures(np.concatenate(pictures))
         return table
 
     def draw_explanations(self, table, path: Path) -> None:
         images = table.attrs["pictures"].images
-        rows = sorted(((number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None), key=lambda entry: -entry[1]["score"])
-        entries = [{"item": row["item"], "answer": row["verdict"], "figure": f"score {row['score']:.4g}, p = {row['p_value']:.3f}"} for _, row in rows]
+        rows = sorted(
+            ((number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None),
+            key=lambda entry: -entry[1]["score"],
+        )
+        entries = [
+            {
+                "item": row["item"],
+                "answer": row["verdict"],
+                "figure": f"score {row['score']:.4g}, p = {row['p_value']:.3f}",
+            }
+            for _, row in rows
+        ]
         heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
-        note = "Left the picture as the network sees it, right the same in grey: the brighter a place, the farther it is from what is normal; where nothing shines, it is as normal pictures are."
-        evaluation.write_heat(path, "Where the pictures differ from what is normal", note, entries, images[[number for number, _ in rows]], heats)
+        note = (
+            "Left the picture as the network sees it, right the same in grey: the brighter a place, the "
+            "farther it is from what is normal; where nothing shines, it is as normal pictures are."
+        )
+        evaluation.write_heat(
+            path,
+            "Where the pictures differ from what is normal",
+            note,
+            entries,
+            images[[number for number, _ in rows]],
+            heats,
+        )
 
-    def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+    def _more(
+        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
+    ) -> dict[str, float]:
         frame = samples.frame.loc[rows]
         figures: dict[str, float] = {}
         masks: dict[int, np.ndarray] = {}
         if frame["mask"].notna().any():
-            masks = datasets.read_masks(frame, models.ImageFront(self.front.size, 1, self.pipeline.data.resize, "nearest", False), self.pipeline.data.max_pixels)
-            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[: max(1, min(evaluation.MOST_MAPS, _MOST_PIXELS // math.prod(self.front.size)))]
+            masks = datasets.read_masks(
+                frame,
+                models.ImageFront(self.front.size, 1, self.pipeline.data.resize, "nearest", False),
+                self.pipeline.data.max_pixels,
+            )
+            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[
+                : max(1, min(evaluation.MOST_MAPS, _MOST_PIXELS // math.prod(self.front.size)))
+            ]
             if len(known):
-                figures = evaluation.place_metrics(np.stack([masks[row] for row in known]), self._maps(model, samples, known))
+                figures = evaluation.place_metrics(
+                    np.stack([masks[row] for row in known]), self._maps(model, samples, known)
+                )
         if plots is not None:
             self._draw(model, threshold, samples, rows, scores, masks, plots)
         return figures
@@ -187,18 +257,41 @@ class ImageAnomalies(Detection):
         rows = self.samples.rows("validation")
         self._draw(model, threshold, self.samples, rows, self._scores(model, self.samples, rows), {}, plots)
 
-    def _draw(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path) -> None:
+    def _draw(
+        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path
+    ) -> None:
         frame, alarms = samples.frame.loc[rows], threshold.alarms(scores)
         wrong = (alarms != frame["anomalous"].to_numpy(bool)) & frame["known"].to_numpy(bool)
         in_turn = frame.assign(score=scores, place=np.arange(len(rows))).sort_values("score", ascending=False)
         in_turn["turn"] = in_turn.groupby("label").cumcount()  # the highest of each label, then the second ones, ...
-        order = np.concatenate([np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2], in_turn.sort_values(["turn", "score"], ascending=[True, False])["place"]])
+        order = np.concatenate(
+            [
+                np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2],
+                in_turn.sort_values(["turn", "score"], ascending=[True, False])["place"],
+            ]
+        )
         shown = np.array(list(dict.fromkeys(order.tolist()))[:_SHOWN], np.int64)
         answer = model.predict(self._batches(samples, rows[shown]), verbose=0)
-        entries = [{"item": row["item"], "label": row["label"], "score": scores[place], "verdict": evaluation.ANOMALY if alarms[place] else evaluation.NORMAL} for place, row in zip(shown, frame.iloc[shown].to_dict("records"))]
+        entries = [
+            {
+                "item": row["item"],
+                "label": row["label"],
+                "score": scores[place],
+                "verdict": evaluation.ANOMALY if alarms[place] else evaluation.NORMAL,
+            }
+            for place, row in zip(shown, frame.iloc[shown].to_dict("records"))
+        ]
         pictures = samples.store.images(rows[shown])
         low, high = threshold.places
-        evaluation.plot_maps(plots / "heat.png", pictures, entries, answer["map"], (low, max(high, float(np.quantile(answer["map"], 0.995)))), [masks.get(row) for row in rows[shown]], answer.get("reconstruction"))
+        evaluation.plot_maps(
+            plots / "heat.png",
+            pictures,
+            entries,
+            answer["map"],
+            (low, max(high, float(np.quantile(answer["map"], 0.995)))),
+            [masks.get(row) for row in rows[shown]],
+            answer.get("reconstruction"),
+        )
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":
@@ -210,7 +303,15 @@ class ImageAnomalies(Detection):
     # --- details
     def _load_backbone(self):
         data, model = self.pipeline.data, self.pipeline.model
-        size = self.front.size if self.front is not None else None if data.size == "auto" else (data.size,) * 2 if isinstance(data.size, int) else tuple(data.size)
+        size = (
+            self.front.size
+            if self.front is not None
+            else None
+            if data.size == "auto"
+            else (data.size,) * 2
+            if isinstance(data.size, int)
+            else tuple(data.size)
+        )
         return models.load_backbone(self.source, model.weights, "auto", size, self.pipeline.seed)
 
     @property

@@ -19,7 +19,10 @@ class SeriesAnomalies(Detection):
         """An anomaly-series pipeline."""
 
         default_network = "conv1d"
-        takes, gives = "windows of a time series, float32 (batch, points, channels), in the units of the training series", "a score for each, higher the less it is like normal windows, and the distance of each point"
+        takes, gives = (
+            "windows of a time series, float32 (batch, points, channels), in the units of the training series",
+            "a score for each, higher the less it is like normal windows, and the distance of each point",
+        )
         hub_tags = ("anomaly-detection", "time-series")
 
         task: Literal["anomaly-series"] = "anomaly-series"
@@ -64,29 +67,49 @@ class SeriesAnomalies(Detection):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, errors, scores, explanations = [], [], [np.zeros(0)], []
         part = self._part(model, *(("score", "map", "reconstruction") if explain else ("score", "map")))
-        found = datasets.raw_series(inputs, self.front.shape[0], self.columns, **self._data("time_column", "series_column", "label_column"))
+        found = datasets.raw_series(
+            inputs, self.front.shape[0], self.columns, **self._data("time_column", "series_column", "label_column")
+        )
         for name, points, error in found:
             if error:
                 items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]
                 scores.append(np.zeros(1))
             if points is None:
                 continue
-            store = datasets.WindowStore(points.values.astype(np.float32), np.array(datasets.windows_of(points.segments, self.front.shape[0]), np.int64), self.front.shape[0])
+            store = datasets.WindowStore(
+                points.values.astype(np.float32),
+                np.array(datasets.windows_of(points.segments, self.front.shape[0]), np.int64),
+                self.front.shape[0],
+            )
             windows = store.windows(np.arange(len(store.starts)))
             answer = part.predict(windows, batch_size=batch_size, verbose=0)
             scores.append(answer["score"])
-            items += [f"{f'{name}: ' if len(found) > 1 and points.path else ''}{points.times[start]} to {points.times[start + store.length - 1]}" for start in store.starts]
+            items += [
+                f"{f'{name}: ' if len(found) > 1 and points.path else ''}{points.times[start]} to "
+                f"{points.times[start + store.length - 1]}"
+                for start in store.starts
+            ]
             errors += [""] * len(store.starts)
             if explain:
-                explanations += [self._explain(points, start, windows[row], answer["map"][row], answer["reconstruction"][row]) for row, start in enumerate(store.starts)]
+                explanations += [
+                    self._explain(points, start, windows[row], answer["map"][row], answer["reconstruction"][row])
+                    for row, start in enumerate(store.starts)
+                ]
         return self._table(items, np.concatenate(scores), errors, explanations if explain else None)
 
-    def _explain(self, points, start: int, window: np.ndarray, distances: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
+    def _explain(
+        self, points, start: int, window: np.ndarray, distances: np.ndarray, expected: np.ndarray
+    ) -> dict[str, Any]:
         """The guilty channels, with what they are and were expected to be at the point that is farthest off."""
         worst = int(distances.mean(-1).argmax())
-        return {"columns": evaluation.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst]), "at": str(points.times[start + worst])}
+        return {
+            "columns": evaluation.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst]),
+            "at": str(points.times[start + worst]),
+        }
 
-    def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+    def _more(
+        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
+    ) -> dict[str, float]:
         points, frame, window = samples.test, samples.frame.loc[rows], self.front.shape[0]
         by_window, alarms, guilty, seen = np.full(len(points.values), np.nan), *np.zeros((3, len(points.values)), bool)
         alarmed = threshold.alarms(scores)
@@ -95,16 +118,34 @@ class SeriesAnomalies(Detection):
             alarms[start : start + window] |= alarm
             seen[start : start + window] = True
         odd = rows[alarmed]
-        for start, distances in zip(frame["start"][alarmed], self._maps(model, samples, odd).mean(-1) if len(odd) else ()):
-            guilty[start : start + window] |= distances > threshold.threshold  # some are, as the score is no more than the largest
-        figures = evaluation.series_metrics(points.anomalous[seen], guilty[seen], alarms[seen]) if points.anomalous is not None else {}
+        for start, distances in zip(
+            frame["start"][alarmed], self._maps(model, samples, odd).mean(-1) if len(odd) else ()
+        ):
+            guilty[start : start + window] |= (
+                distances > threshold.threshold
+            )  # some are, as the score is no more than the largest
+        figures = (
+            evaluation.series_metrics(points.anomalous[seen], guilty[seen], alarms[seen])
+            if points.anomalous is not None
+            else {}
+        )
         if plots is not None:
             told = f"the test series with the score of each window: {int(alarmed.sum())} of {len(rows)} give an alarm"
-            evaluation.plot_series(plots / "series.png", points, slice(0, None), by_window, threshold.threshold, alarms, told)
+            evaluation.plot_series(
+                plots / "series.png", points, slice(0, None), by_window, threshold.threshold, alarms, told
+            )
             if len(rows):
                 middle = int(np.nanargmax(by_window)) + window // 2
                 near = slice(max(0, middle - 8 * window), middle + 8 * window)
-                evaluation.plot_series(plots / "highest.png", points, near, by_window, threshold.threshold, alarms, "around the highest score")
+                evaluation.plot_series(
+                    plots / "highest.png",
+                    points,
+                    near,
+                    by_window,
+                    threshold.threshold,
+                    alarms,
+                    "around the highest score",
+                )
         return figures
 
     # --- export

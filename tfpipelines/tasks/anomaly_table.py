@@ -19,7 +19,10 @@ class RowAnomalies(Detection):
         """An anomaly-table pipeline."""
 
         default_network = "dense"
-        takes, gives = "rows of numbers, float32 (batch, columns), in the columns and units of the training table", "a score for each, higher the less it is like normal rows, and the share of each column"
+        takes, gives = (
+            "rows of numbers, float32 (batch, columns), in the columns and units of the training table",
+            "a score for each, higher the less it is like normal rows, and the share of each column",
+        )
         hub_tags = ("anomaly-detection", "tabular")
 
         task: Literal["anomaly-table"] = "anomaly-table"
@@ -34,7 +37,9 @@ class RowAnomalies(Detection):
     def _read(self, findings, path: str, splitting: bool) -> "datasets.RowSamples":
         fields = self._data("label_column", "split_column", "on_bad")
         if splitting:
-            fields |= self._data("test_path", "columns", "normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
+            fields |= self._data("test_path", "columns", "normal", "validation", "test", "limit") | {
+                "least": self.pipeline.evaluation.least
+            }
         else:
             fields |= {"columns": tuple(self.columns), "normal": self.pipeline.data.normal, "usual": self._normal}
         samples = datasets.read_rows(path, findings, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
@@ -50,25 +55,51 @@ class RowAnomalies(Detection):
     # --- model
     def build(self, fused: bool):
         core = self._network(models.ROW_AUTOENCODERS, fused)
-        models.set_statistics(core, *datasets.column_statistics(self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling))
+        models.set_statistics(
+            core,
+            *datasets.column_statistics(
+                self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling
+            ),
+        )
         return core
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, values, errors = datasets.raw_rows(inputs, self.columns)
-        answer = self._part(model, *(("score", "map", "reconstruction") if explain else ("score", "map"))).predict(values, batch_size=batch_size, verbose=0) if len(values) else {}
+        answer = (
+            self._part(model, *(("score", "map", "reconstruction") if explain else ("score", "map"))).predict(
+                values, batch_size=batch_size, verbose=0
+            )
+            if len(values)
+            else {}
+        )
         scores, explanations = answer.get("score", np.zeros(0)), None
         if explain:
-            explanations = [{"columns": evaluation.guilty_columns(self.columns, answer["map"][row], values[row], answer["reconstruction"][row])} for row in range(len(values))]
+            explanations = [
+                {
+                    "columns": evaluation.guilty_columns(
+                        self.columns, answer["map"][row], values[row], answer["reconstruction"][row]
+                    )
+                }
+                for row in range(len(values))
+            ]
         return self._table(items, scores, errors, explanations)
 
-    def _more(self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+    def _more(
+        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
+    ) -> dict[str, float]:
         alarms = rows[threshold.alarms(scores)]
         held_out = samples.rows("validation")
         normal = held_out if len(held_out) else rows[~threshold.alarms(scores)]
         if plots is not None and len(alarms) and len(normal):
             mean = lambda some: np.maximum(self._maps(model, samples, some[: evaluation.MOST_MAPS]), 0).mean(0)
-            evaluation.plot_columns(plots / "columns.png", self.columns, mean(normal), mean(alarms), f"what the {len(alarms)} alarms differ in")
+            evaluation.plot_columns(
+                plots / "columns.png",
+                self.columns,
+                mean(normal),
+                mean(alarms),
+                f"what the {len(alarms)} alarms differ in",
+            )
         return {}
 
     # --- export
@@ -77,7 +108,9 @@ class RowAnomalies(Detection):
 
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
-        mean, deviation = datasets.column_statistics(self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling)
+        mean, deviation = datasets.column_statistics(
+            self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling
+        )
         return (samples.store.features[rows] - mean) / np.where(deviation > 0, deviation, 1.0)
 
     _features = _numbers

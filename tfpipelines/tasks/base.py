@@ -70,10 +70,16 @@ class Task(ABC):
     """
 
     Pipeline: ClassVar[type[Pipeline]]
-    reading_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that tell how to read: may be others for new data than they were in training
-    place_fields: ClassVar[tuple[str, ...]] = ()  # those of them that speak of one place: for new data they start at their defaults
+    reading_fields: ClassVar[
+        tuple[str, ...]
+    ] = ()  # of `data`, that tell how to read: may be others for new data than they were in training
+    place_fields: ClassVar[
+        tuple[str, ...]
+    ] = ()  # those of them that speak of one place: for new data they start at their defaults
 
-    loading_fields: ClassVar[tuple[str, ...] | None] = None  # of `model`, on which what `load` and `check` make depends; None: all of them
+    loading_fields: ClassVar[tuple[str, ...] | None] = (
+        None  # of `model`, on which what `load` and `check` make depends; None: all of them
+    )
 
     explains: ClassVar[bool] = False  # whether `predict` can say why
     one_loss: ClassVar[bool] = False  # whether there is one network that is trained by one loss, as `objective` tells
@@ -100,7 +106,8 @@ class Task(ABC):
         return self.pipeline.train.epochs
 
     def preflight(self) -> list[str]:
-        """Refuses what can be told before anything is made on disk or trained; what the user should know before the run.
+        """Refuses what can be told before anything is made on disk or trained; what the user should know before the
+        run.
 
         Raises:
             ConfigError, DataError: if the run could not begin.
@@ -114,7 +121,9 @@ class Task(ABC):
     # --- data
     @abstractmethod
     def load(self, findings) -> None:
-        """Reads and decodes the samples, and splits them unless there are folds; adds what there is to say to `findings`."""
+        """Reads and decodes the samples, and splits them unless there are folds; adds what there is to say to
+        `findings`.
+        """
 
     def folds(self) -> int:
         """How many folds the run has, 0 for none. Asked after `load`."""
@@ -137,8 +146,8 @@ class Task(ABC):
         """Takes what `predict` and `evaluate_new` need from an earlier run, instead of `load` and `check`.
 
         Args:
-            facts: the run's data.json, what its model file says of itself, `trained_on` (the fingerprints of the training
-                samples, frozenset) and `folder` (the run's, a Path).
+            facts: the run's data.json, what its model file says of itself, `trained_on` (the fingerprints of the
+                training samples, frozenset) and `folder` (the run's, a Path).
         """
 
     @abstractmethod
@@ -197,11 +206,16 @@ class Task(ABC):
                 else:
                     left.append(layer.name)
         if not taken:
-            raise ConfigError("--from: no layer of that run's model fits this pipeline's network.", "Use the same model fields as that run.")
+            raise ConfigError(
+                "--from: no layer of that run's model fits this pipeline's network.",
+                "Use the same model fields as that run.",
+            )
         return left
 
     def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
-        """(network of the core, earlier one whose layers of the same names it starts from, or None); arguments as in `start_from`."""
+        """(network of the core, earlier one whose layers of the same names it starts from, or None); arguments as
+        in `start_from`.
+        """
         return [(core, models.core_of(earlier.model))]
 
     def carry_over(self, layer, weights: list, earlier) -> list:
@@ -219,12 +233,16 @@ class Task(ABC):
 
     @property
     def monitored(self) -> str:
-        """The figure by which the best epoch is chosen, as the logs name it; that of the validation part where there is one."""
+        """The figure by which the best epoch is chosen, as the logs name it; that of the validation part where
+        there is one.
+        """
         return "loss"
 
     @abstractmethod
     def artifact(self, core):
-        """Wraps a core into an object with `model` (raw input -> the task's output), `core`, `set_weights` and `save`."""
+        """Wraps a core into an object with `model` (raw input -> the task's output), `core`, `set_weights` and
+        `save`.
+        """
 
     def objective(self, model) -> "training.Objective":
         """What the training made small. Asked after `check`, and only where `one_loss` is True.
@@ -237,15 +255,21 @@ class Task(ABC):
     # --- results
     @abstractmethod
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
-        """Fits to the validation part what belongs to the artifact; figures of that part which training has not told."""
+        """Fits to the validation part what belongs to the artifact; figures of that part which training has not
+        told.
+        """
 
     @abstractmethod
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of metrics.json."""
+        """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of
+        metrics.json.
+        """
 
     @abstractmethod
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        """Figures of a loaded model on other labelled data; with `out`, an existing folder, also its tables and plots."""
+        """Figures of a loaded model on other labelled data; with `out`, an existing folder, also its tables and
+        plots.
+        """
 
     @abstractmethod
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):

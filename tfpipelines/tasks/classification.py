@@ -48,8 +48,20 @@ class Classification(Task):
         """What an artifact's model says of some rows, float (rows, classes)."""
 
     @abstractmethod
-    def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
-        """Shows the most confident of the mistakes, which are positions in `rows`: pictures in `plots`, tables in `folder`."""
+    def _draw_mistakes(
+        self,
+        model,
+        temperature: float,
+        folder: Path,
+        plots: Path,
+        samples,
+        rows: np.ndarray,
+        probabilities: np.ndarray,
+        mistakes: np.ndarray,
+    ) -> None:
+        """Shows the most confident of the mistakes, which are positions in `rows`: pictures in `plots`, tables in
+        `folder`.
+        """
 
     @abstractmethod
     def _raw(self, samples, row: int) -> Any:
@@ -70,15 +82,24 @@ class Classification(Task):
     def check(self, findings, fold: int | None = None) -> None:
         data = self.pipeline.data
         if fold is not None:
-            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, self.pipeline.seed_of_splits)
+            self.samples = datasets.split_fold(
+                self._unfolded, data.folds, fold, data.validation, self.pipeline.seed_of_splits
+            )
         self.classes = datasets.check_samples(self.samples, data.on_leak, findings)
         if self.classes:
             if self.multi_label and (data.class_weights or data.oversample):
-                raise ConfigError("data.class_weights and data.oversample go with one label a row, and these data have several.", "Leave them out.")
+                raise ConfigError(
+                    "data.class_weights and data.oversample go with one label a row, and these data have several.",
+                    "Leave them out.",
+                )
             self._prepare(findings)
 
     def describe(self, findings) -> dict[str, Any]:
-        return datasets.describe(self.samples, self.classes, findings) if self.samples else {"findings": findings.as_list()}
+        return (
+            datasets.describe(self.samples, self.classes, findings)
+            if self.samples
+            else {"findings": findings.as_list()}
+        )
 
     def split_table(self):
         return self.samples.split_table()
@@ -104,7 +125,9 @@ class Classification(Task):
         model.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
 
     def objective(self, model) -> "training.Objective":
-        return training.Objective(models.core_of(model), self._mean_loss(self._loss()), self._labelled_batches, self._loss_name)
+        return training.Objective(
+            models.core_of(model), self._mean_loss(self._loss()), self._labelled_batches, self._loss_name
+        )
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         return [] if layer.name == "logits" and earlier.facts.get("classes") != self.classes else weights
@@ -112,7 +135,9 @@ class Classification(Task):
     def _loss(self):
         import keras
 
-        return (keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy)(from_logits=True)
+        return (keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy)(
+            from_logits=True
+        )
 
     @property
     def _loss_name(self) -> str:
@@ -134,7 +159,9 @@ class Classification(Task):
     def _log_loss(self):
         import keras
 
-        return (keras.metrics.BinaryCrossentropy if self.multi_label else keras.metrics.CategoricalCrossentropy)(name="log_loss", from_logits=True)
+        return (keras.metrics.BinaryCrossentropy if self.multi_label else keras.metrics.CategoricalCrossentropy)(
+            name="log_loss", from_logits=True
+        )
 
     # --- results
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
@@ -144,7 +171,9 @@ class Classification(Task):
         labels = samples.labels("validation", self.classes)
         if self.pipeline.evaluation.calibrate:
             artifact.temperature = evaluation.fit_temperature(labels, self._logits(artifact.core, samples, rows))
-        return evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, samples, rows))
+        return evaluation.classifier_metrics(
+            labels, self._probabilities(artifact.model, artifact.temperature, samples, rows)
+        )
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         samples, figures = self.samples, self.validate(artifact, folder)
@@ -163,7 +192,11 @@ class Classification(Task):
         split, frame = datasets.take_part(samples, path, split), samples.frame
         unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
         if unknown:
-            raise DataError(f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.", f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
+            raise DataError(
+                f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.",
+                f"It knows: {', '.join(self.classes[:20])}.",
+                unknown[:10],
+            )
         self.samples = samples
         datasets.known_from(frame, self._trained_on, "sample", findings)
         figures = self._account(model, self.temperature, samples, frame.index.to_numpy(np.int64), out, out)
@@ -178,7 +211,9 @@ class Classification(Task):
         samples = self._read(findings, self.pipeline.data.path, splitting=False)
         findings.raise_errors()
         truth = lambda frame: ["|".join(sorted(names)) for names in datasets.label_names(frame)]
-        return datasets.replay(samples.frame, splits, parts, count, self.pipeline.seed, truth, partial(self._raw, samples))
+        return datasets.replay(
+            samples.frame, splits, parts, count, self.pipeline.seed, truth, partial(self._raw, samples)
+        )
 
     # --- details
     def _data(self, *names: str) -> dict[str, Any]:
@@ -196,13 +231,19 @@ class Classification(Task):
         weights = datasets.class_weights(labels, self.classes, self.pipeline.data.class_weights)
         return datasets.Targets(labels, len(self.classes), self.pipeline.train.label_smoothing, weights)
 
-    def _account(self, model, temperature: float, samples, rows: np.ndarray, folder: Path | None, plots: Path | None) -> dict[str, Any]:
+    def _account(
+        self, model, temperature: float, samples, rows: np.ndarray, folder: Path | None, plots: Path | None
+    ) -> dict[str, Any]:
         """Figures, and with `folder` the files, of some rows of the store."""
         probabilities = self._probabilities(model, temperature, samples, rows)
         frame = samples.frame.loc[rows]
         labels = datasets.encode_labels(frame, self.classes)
-        figures = evaluation.account(labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed)
+        figures = evaluation.account(
+            labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed
+        )
         if folder is not None:
-            mistakes = evaluation.write_account(folder, plots, figures, labels, probabilities, self.classes, frame, temperature)
+            mistakes = evaluation.write_account(
+                folder, plots, figures, labels, probabilities, self.classes, frame, temperature
+            )
             self._draw_mistakes(model, temperature, folder, plots, samples, rows, probabilities, mistakes)
         return figures

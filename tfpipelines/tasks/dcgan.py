@@ -14,7 +14,16 @@ from tfpipelines.errors import ConfigError, DataError, nearest
 from tfpipelines.runs import RunFolder, write_json
 
 from .base import Phase, Task
-from .generation import AdversarialPhase, Painter, features_facts, features_name, features_network, features_run, measure_elsewhere, nearest_training
+from .generation import (
+    AdversarialPhase,
+    Painter,
+    features_facts,
+    features_name,
+    features_network,
+    features_run,
+    measure_elsewhere,
+    nearest_training,
+)
 
 _PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
@@ -31,7 +40,11 @@ class ImageGeneration(Task):
 
         default_network = "dcgan"
         objective = "val_kid"
-        takes, gives = "noise, float32 (batch, numbers), and where it was trained with classes or groups the number of one, int32 (batch,)", "an image for each, levels 0 to 255"
+        takes, gives = (
+            "noise, float32 (batch, numbers), and where it was trained with classes or groups the number "
+            "of one, int32 (batch,)",
+            "an image for each, levels 0 to 255",
+        )
         hub_task = "unconditional-image-generation"
         use = "generate {} --grid FILE.png"
 
@@ -48,7 +61,10 @@ class ImageGeneration(Task):
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.classes: list[str] = []
-        self.groups: dict[str, list] = {"shares": [], "classes": []}  # what the networks are told of: share of the training images, number of the class
+        self.groups: dict[str, list] = {
+            "shares": [],
+            "classes": [],
+        }  # what the networks are told of: share of the training images, number of the class
         self.samples: datasets.ImageSamples | None = None
         self.front: Any = None
         self._told: np.ndarray | None = None  # the group of each training image
@@ -66,8 +82,16 @@ class ImageGeneration(Task):
         if splitting:
             fields |= self._data("validation", "test", "limit")
         size, channels = (data.size, data.channels) if splitting else (self.front.size, self.front.channels)
-        read = partial(datasets.read_pictures, labelled=self.pipeline.model.conditional and splitting, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
-        samples = datasets.read_image_samples(findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS))
+        read = partial(
+            datasets.read_pictures,
+            labelled=self.pipeline.model.conditional and splitting,
+            seed=self.pipeline.seed_of_splits,
+            splitting=splitting,
+            **fields,
+        )
+        samples = datasets.read_image_samples(
+            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
+        )
         self.front = samples.front
         return samples
 
@@ -78,7 +102,9 @@ class ImageGeneration(Task):
         return models.ImageFront((side, side), channels, data.resize, data.filter, data.antialias)
 
     def check(self, findings, fold: int | None = None) -> None:
-        self.classes = datasets.check_pictures(self.samples, self.pipeline.model.conditional, self.pipeline.data.on_leak, findings)
+        self.classes = datasets.check_pictures(
+            self.samples, self.pipeline.model.conditional, self.pipeline.data.on_leak, findings
+        )
         if findings.of("error"):
             return
         clusters, rows = self.pipeline.model.clusters, self.samples.rows("train")
@@ -89,10 +115,15 @@ class ImageGeneration(Task):
     def describe(self, findings) -> dict[str, Any]:
         if not self.samples:
             return {"findings": findings.as_list()}
-        facts = datasets.describe(self.samples, self.classes, findings) | {"features": features_facts(self.pipeline.evaluation.features)}
+        facts = datasets.describe(self.samples, self.classes, findings) | {
+            "features": features_facts(self.pipeline.evaluation.features)
+        }
         if self.pipeline.model.clusters > 1 and self.groups["shares"]:
             sizes = np.rint(np.array(self.groups["shares"]) * len(self.samples.rows("train"))).astype(int)
-            facts["about"] = [*facts.get("about", ()), f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks"]
+            facts["about"] = [
+                *facts.get("about", ()),
+                f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks",
+            ]
         return facts
 
     def split_table(self):
@@ -101,7 +132,11 @@ class ImageGeneration(Task):
     def recall(self, facts: dict[str, Any]) -> None:
         self.classes, self.groups = list(facts["classes"]), facts["groups"]
         self.front = self._front(tuple(facts["size"]), facts["channels"])
-        self._trained_on, self._folder, self._features = facts.get("trained_on", frozenset()), facts["folder"], facts.get("features")
+        self._trained_on, self._folder, self._features = (
+            facts.get("trained_on", frozenset()),
+            facts["folder"],
+            facts.get("features"),
+        )
 
     def steps_per_epoch(self) -> int:
         train = self.pipeline.train
@@ -134,7 +169,15 @@ class ImageGeneration(Task):
         build = models.GANS[settings.pop("name")]
         del settings["conditional"], settings["clusters"]
         fields = {name: getattr(train, name) for name in ("loss", "label_smoothing", "r1", "r1_interval")}
-        return build(self.front.shape, len(self.groups["shares"]), **settings, **fields, augment=train.diff_augment, seed=self.pipeline.seed, fused=fused)
+        return build(
+            self.front.shape,
+            len(self.groups["shares"]),
+            **settings,
+            **fields,
+            augment=train.diff_augment,
+            seed=self.pipeline.seed,
+            fused=fused,
+        )
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         yield AdversarialPhase(self, core)
@@ -142,16 +185,24 @@ class ImageGeneration(Task):
     def compile(self, model, optimizer, **settings) -> None:
         train = self.pipeline.train
         others = train.model_copy(update={"learning_rate": train.discriminator_learning_rate or train.learning_rate})
-        both = training.TwoOptimizers(optimizer, training.optimizer_of(others, self.steps_per_epoch()), len(model.generator.trainable_variables))
+        both = training.TwoOptimizers(
+            optimizer, training.optimizer_of(others, self.steps_per_epoch()), len(model.generator.trainable_variables)
+        )
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 
     def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
         beside = files.get("discriminator.keras")
-        return [(core.generator, models.core_of(earlier.model)), (core.discriminator, models.load_artifact(beside).model if beside else None)]
+        return [
+            (core.generator, models.core_of(earlier.model)),
+            (core.discriminator, models.load_artifact(beside).model if beside else None),
+        ]
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         before = earlier.facts.get("groups", {})
-        same = earlier.facts.get("classes") == self.classes and (before == self.groups or (self.pipeline.model.clusters == 1 and len(before.get("classes", [])) == len(self.classes)))
+        same = earlier.facts.get("classes") == self.classes and (
+            before == self.groups
+            or (self.pipeline.model.clusters == 1 and len(before.get("classes", [])) == len(self.classes))
+        )
         return [] if layer.name in ("class_embedding", "projection") and not same else weights
 
     @property
@@ -166,7 +217,9 @@ class ImageGeneration(Task):
         return models.GeneratorArtifact(core, {"classes": self.classes, "groups": self.groups})
 
     # --- results
-    def watch(self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]) -> "training.Watch":
+    def watch(
+        self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]
+    ) -> "training.Watch":
         """The callback that looks at the images of each epoch."""
         settings = self.pipeline.evaluation
         part = "validation" if self._prefix else "train"
@@ -195,7 +248,9 @@ class ImageGeneration(Task):
         rows = self._judged[:: max(1, len(self._judged) // count)][:count]
         chosen = np.searchsorted(self._judged, rows)
         features = self._judge.real[chosen]
-        return evaluation.generation_metrics(features, held.features, self.pipeline.evaluation.neighbours) | {"diversity": evaluation.diversity(features, held.features, self._classes_of(rows), held.classes)}
+        return evaluation.generation_metrics(features, held.features, self.pipeline.evaluation.neighbours) | {
+            "diversity": evaluation.diversity(features, held.features, self._classes_of(rows), held.classes)
+        }
 
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
         return {}  # the watch has told all
@@ -203,16 +258,27 @@ class ImageGeneration(Task):
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         prefix = self._prefix
         kept = history[best_epoch - 1]
-        metrics: dict[str, Any] = {"validation": {name.removeprefix("val_"): kept[name] for name in kept if name.startswith("val_")}} if prefix else {}
+        metrics: dict[str, Any] = (
+            {"validation": {name.removeprefix("val_"): kept[name] for name in kept if name.startswith("val_")}}
+            if prefix
+            else {}
+        )
         part = "test" if len(self.samples.rows("test")) else "validation" if prefix else "train"
         began = time.perf_counter()
         metrics |= self._account(artifact.model, part, folder / "plots")
-        self._painter(artifact.model).show(folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed)
+        self._painter(artifact.model).show(
+            folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed
+        )
         evaluation.plot_progress(folder / "plots" / "curves.png", history, best_epoch, self._usual)
         collapsed = [row["epoch"] for row in history if row[f"{prefix}diversity"] < evaluation.COLLAPSE]
         if collapsed:
-            metrics["about"].append(f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below {evaluation.COLLAPSE:g} of that of real images)")
-        self.times["measuring"] = round(self.times.get("measuring", 0.0) + sum(row["measuring"] for row in history) + time.perf_counter() - began, 3)
+            metrics["about"].append(
+                f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below "
+                f"{evaluation.COLLAPSE:g} of that of real images)"
+            )
+        self.times["measuring"] = round(
+            self.times.get("measuring", 0.0) + sum(row["measuring"] for row in history) + time.perf_counter() - began, 3
+        )
         return metrics
 
     def _account(self, model, part: str, plots: Path) -> dict[str, Any]:
@@ -232,25 +298,47 @@ class ImageGeneration(Task):
         figures |= {"nearest": float(np.median(distances) / typical), "copies": float(copied.mean())}
         order = np.argsort(distances)
         order = order[np.sort(np.unique(places[order], return_index=True)[1])[:_SHOWN]]  # each training image once
-        evaluation.plot_neighbours(plots / "nearest.png", images[order], store.images(train[places[order]]), distances[order] / typical, int(copied.sum()), len(images))
+        evaluation.plot_neighbours(
+            plots / "nearest.png",
+            images[order],
+            store.images(train[places[order]]),
+            distances[order] / typical,
+            int(copied.sum()),
+            len(images),
+        )
         result: dict[str, Any] = {part: figures, "baselines": {}, "intervals": {}}
         if unseen:
-            real = self._real_figures(held, len(images)) | {"nearest": float(np.median(usual) / typical), "copies": float(evaluation.copies(usual, usual).mean())}
+            real = self._real_figures(held, len(images)) | {
+                "nearest": float(np.median(usual) / typical),
+                "copies": float(evaluation.copies(usual, usual).mean()),
+            }
             result["baselines"] = {f"real images ({part})": real}
         if part == "test":
             result["intervals"] = {"kid": list(evaluation.kernel_interval(generated, held.features))}
-        beside = "beside them as many real training images against the same" if unseen else "no part was held out, so good figures may be those of copies"
+        beside = (
+            "beside them as many real training images against the same"
+            if unseen
+            else "no part was held out, so good figures may be those of copies"
+        )
         result["about"] = [
-            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(rows):,} of the {part} part; {beside}",
-            "lower is better for kid, fid and copies, higher for precision and recall; diversity and nearest are about 1 for real images",
-            f"compared by {generated.shape[1]} features of {features_name(settings.features)}, standardized by training images; kid and fid mean something beside others of the same features and counts only",
-            f"nearest: median distance of pixels to the closest training image, 1 being that of {'unseen real' if unseen else 'other training'} images; copies are closer than half of what 99 % of those keep: {int(copied.sum())} of {len(images):,}",
+            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(rows):,} of the "
+            f"{part} part; {beside}",
+            "lower is better for kid, fid and copies, higher for precision and recall; diversity and "
+            "nearest are about 1 for real images",
+            f"compared by {generated.shape[1]} features of {features_name(settings.features)}, standardized "
+            "by training images; kid and fid mean something beside others of the same features and counts "
+            "only",
+            "nearest: median distance of pixels to the closest training image, 1 being that of "
+            f"{'unseen real' if unseen else 'other training'} images; copies are closer than half of what "
+            f"99 % of those keep: {int(copied.sum())} of {len(images):,}",
         ]
         if figures["diversity"] < evaluation.COLLAPSE:
             result["about"].append("the kept images have collapsed: nearest and copies say nothing of them")
         return result
 
-    def generate(self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None) -> tuple[np.ndarray, list[str] | None]:
+    def generate(
+        self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None
+    ) -> tuple[np.ndarray, list[str] | None]:
         """Images and their classes, None without; the first ones are the same for every `count`.
 
         Args:
@@ -264,15 +352,28 @@ class ImageGeneration(Task):
         label = None if label is None else str(label)
         if label is not None and label not in self.classes:
             guess = nearest(label, self.classes)
-            remedy = f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(self.classes[:20])}." if self.classes else "Leave --class out, or train with model.conditional=true."
-            raise ConfigError(f"The class {label!r}: this generator knows {'no such class' if self.classes else 'no classes'}.", remedy)
+            remedy = (
+                f"Did you mean {guess!r}?"
+                if guess
+                else f"Classes: {', '.join(self.classes[:20])}."
+                if self.classes
+                else "Leave --class out, or train with model.conditional=true."
+            )
+            raise ConfigError(
+                f"The class {label!r}: this generator knows {'no such class' if self.classes else 'no classes'}.",
+                remedy,
+            )
         only = None if label is None else self.classes.index(label)
         images, classes = self._painter(model).draw(count, seed, only, truncation)
         return images, None if classes is None else [self.classes[number] for number in classes]
 
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         if features_facts(self.pipeline.evaluation.features) != self._features:
-            raise ConfigError(f"The classifier {self.pipeline.evaluation.features} is no longer the one that this run was measured by.", "Bring it back.")
+            raise ConfigError(
+                f"The classifier {self.pipeline.evaluation.features} is no longer the one that this run was "
+                "measured by.",
+                "Bring it back.",
+            )
         findings = datasets.Findings()
         samples = self._read(findings, path, splitting=False)
         findings.raise_errors()
@@ -280,21 +381,32 @@ class ImageGeneration(Task):
         datasets.known_from(samples.frame, self._trained_on, "image", findings)
         settings, rows = self.pipeline.evaluation, samples.frame.index.to_numpy(np.int64)
         if len(rows) < 2 * 16:
-            raise DataError(f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand.")
+            raise DataError(
+                f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand."
+            )
         rows = np.random.default_rng([self.pipeline.seed, 3]).permutation(rows)[: 2 * settings.samples]
         halves = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
-        result = measure_elsewhere(self._painter(model), *halves, settings.features, settings.neighbours, self.pipeline.seed + 1)
+        result = measure_elsewhere(
+            self._painter(model), *halves, settings.features, settings.neighbours, self.pipeline.seed + 1
+        )
         result |= {"samples": len(rows), "split": split, "findings": findings.as_list()}
         if out is not None:
             write_json(out / "metrics.json", result)
         return result
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        raise ConfigError("A generator draws images of noise: there is nothing to predict.", f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png")
+        raise ConfigError(
+            "A generator draws images of noise: there is nothing to predict.",
+            f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png",
+        )
 
     # --- export
     def served(self, model) -> "models.Served":
-        names = [self.classes[number] for number in self.groups["classes"]] if self.classes else [f"cluster {number + 1}" for number in range(len(self.groups["shares"]))]
+        names = (
+            [self.classes[number] for number in self.groups["classes"]]
+            if self.classes
+            else [f"cluster {number + 1}" for number in range(len(self.groups["shares"]))]
+        )
         return models.Served(models.ServedNoise(model, names), models.ServedPictures())
 
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
@@ -325,4 +437,7 @@ class ImageGeneration(Task):
 
     @cached_property
     def _judge(self) -> "evaluation.Judge":
-        return evaluation.Judge(features_network(self.pipeline.evaluation.features, self.front.shape), self.samples.store.images(self._judged))
+        return evaluation.Judge(
+            features_network(self.pipeline.evaluation.features, self.front.shape),
+            self.samples.store.images(self._judged),
+        )

@@ -14,7 +14,13 @@ from .images import ImageClassifier
 
 _GREY = "Leave data.channels out: grey images become RGB by themselves."
 _SIZE = 224  # side in pixels of images for a backbone that does not say
-_OF_BACKBONE = ("backbone", "weights", "freeze", "unfreeze", "scaling")  # fields of `model` that do not concern the head
+_OF_BACKBONE = (
+    "backbone",
+    "weights",
+    "freeze",
+    "unfreeze",
+    "scaling",
+)  # fields of `model` that do not concern the head
 
 
 class ImageFinetuning(Finetuning, ImageClassifier):
@@ -25,7 +31,10 @@ class ImageFinetuning(Finetuning, ImageClassifier):
     class Pipeline(FinetunePipeline):
         """A finetune pipeline."""
 
-        takes, gives = "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)", "a probability for each class"
+        takes, gives = (
+            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+            "a probability for each class",
+        )
         hub_task = "image-classification"
 
         task: Literal["finetune"] = "finetune"
@@ -37,9 +46,15 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         if known is not None and data.channels not in ("auto", 3):
             raise ConfigError(f"data.channels: {known.name} takes images of 3 channels.", _GREY)
         if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
-            raise ConfigError(f"data.size: {known.name} takes images from {models.SMALLEST} pixels up.", "Enlarge small images: data.size=128, for example.")
+            raise ConfigError(
+                f"data.size: {known.name} takes images from {models.SMALLEST} pixels up.",
+                "Enlarge small images: data.size=128, for example.",
+            )
         if model.scaling != "auto" and self.source.kind != "file":
-            raise ConfigError(f"model.scaling: {self.source.name} says itself what it expects of pixels.", "Leave model.scaling out; it is for .keras files.")
+            raise ConfigError(
+                f"model.scaling: {self.source.name} says itself what it expects of pixels.",
+                "Leave model.scaling out; it is for .keras files.",
+            )
         return super().preflight()
 
     # --- data
@@ -51,7 +66,10 @@ class ImageFinetuning(Finetuning, ImageClassifier):
             backbone = self._loaded = self._loaded or self._load_backbone()
             size, channels = backbone.input_size, backbone.channels
             if size is not None and data.size not in ("auto", size, size[0] if size[0] == size[1] else None):
-                raise ConfigError(f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone.", "Leave data.size out.")
+                raise ConfigError(
+                    f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone.",
+                    "Leave data.size out.",
+                )
         if data.channels not in ("auto", channels):
             raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", _GREY)
         return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
@@ -64,11 +82,20 @@ class ImageFinetuning(Finetuning, ImageClassifier):
 
     def build(self, fused: bool):
         head = {name: value for name, value in dict(self.pipeline.model).items() if name not in _OF_BACKBONE}
-        return models.finetuned_images(self.take_backbone(), self.front.shape, len(self.classes), **head, seed=self.pipeline.seed, training=fused)
+        return models.finetuned_images(
+            self.take_backbone(), self.front.shape, len(self.classes), **head, seed=self.pipeline.seed, training=fused
+        )
 
     def _feature_inputs(self, rows: np.ndarray):
         return self._batches(self.samples, rows), None
 
     def _feature_key(self) -> dict[str, Any]:
         data, model = self.pipeline.data, self.pipeline.model
-        return {"path": data.path, "front": self.front.settings(), "background": data.background, "backbone": self.source.name, "pooling": model.pooling, "scaling": model.scaling}
+        return {
+            "path": data.path,
+            "front": self.front.settings(),
+            "background": data.background,
+            "backbone": self.source.name,
+            "pooling": model.pooling,
+            "scaling": model.scaling,
+        }

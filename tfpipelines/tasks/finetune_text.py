@@ -37,7 +37,10 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     def preflight(self) -> list[str]:
         if self.source.kind != "hub":
-            raise ConfigError(f"model.backbone: {self.source.name} is no text backbone.", "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER.")
+            raise ConfigError(
+                f"model.backbone: {self.source.name} is no text backbone.",
+                "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER.",
+            )
         return super().preflight()
 
     # --- data
@@ -46,7 +49,9 @@ class TextFinetuning(Finetuning, TextClassifier):
         backbone = self._loaded = self._loaded or self._load_backbone()
         bound = min(_LONGEST, backbone.max_length) if data.max_length == "auto" else data.max_length
         if bound > backbone.max_length:
-            raise ConfigError(f"data.max_length: got {bound}, but {self.source.name} reads {backbone.max_length} tokens at most.")
+            raise ConfigError(
+                f"data.max_length: got {bound}, but {self.source.name} reads {backbone.max_length} tokens at most."
+            )
         texts, train = self._texts(self.samples), self.samples.rows("train")
         self.front = models.HubFront(models.HubTokens(self._preprocessor, bound, name="tokens"))
         sequences = datasets.Sequences.of(*self.front.cut(texts))
@@ -56,12 +61,16 @@ class TextFinetuning(Finetuning, TextClassifier):
             long = (lengths > longest).sum()
             self.front.tokens.max_length = self.front.tokens.preprocessor.sequence_length = bound = longest
             sequences = datasets.Sequences.of(*self.front.cut(texts))
-        self.samples = datasets.check_pieces(self.samples, sequences, self.front.vocabulary_size, bound, int(long), findings)
+        self.samples = datasets.check_pieces(
+            self.samples, sequences, self.front.vocabulary_size, bound, int(long), findings
+        )
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(sequences)
 
     def _store(self, sequences) -> "datasets.TextStore":
-        return datasets.TextStore((sequences,), few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile))
+        return datasets.TextStore(
+            (sequences,), few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile)
+        )
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         return self._store(datasets.Sequences.of(*self.front.cut(texts)))
@@ -72,14 +81,22 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     # --- model
     def _load_backbone(self):
-        preset = models.load_text_preset(self.source.location, self.source.name, self.pipeline.model.weights != "none", self.pipeline.seed)
+        preset = models.load_text_preset(
+            self.source.location, self.source.name, self.pipeline.model.weights != "none", self.pipeline.seed
+        )
         self._preprocessor = self._preprocessor or preset.preprocessor
         return preset.backbone
 
     def build(self, fused: bool):
         model = self.pipeline.model
-        head = {name: value for name, value in dict(model).items() if name not in ("backbone", "weights", "freeze", "unfreeze")}
-        return models.finetuned_texts(self.take_backbone(), len(self.classes), **head, seed=self.pipeline.seed, pad=self.front.pad)
+        head = {
+            name: value
+            for name, value in dict(model).items()
+            if name not in ("backbone", "weights", "freeze", "unfreeze")
+        }
+        return models.finetuned_texts(
+            self.take_backbone(), len(self.classes), **head, seed=self.pipeline.seed, pad=self.front.pad
+        )
 
     def artifact(self, core):
         return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
@@ -88,4 +105,9 @@ class TextFinetuning(Finetuning, TextClassifier):
         return datasets.evaluation_text_batches(self.samples.store, rows, None, batch_size=_INFERENCE_BATCH)
 
     def _feature_key(self) -> dict[str, Any]:
-        return {"path": self.pipeline.data.path, "front": self.front.settings(), "backbone": self.source.name, "pooling": self.pipeline.model.pooling}
+        return {
+            "path": self.pipeline.data.path,
+            "front": self.front.settings(),
+            "backbone": self.source.name,
+            "pooling": self.pipeline.model.pooling,
+        }

@@ -33,19 +33,34 @@ class HeadPhase(Phase):
     @property
     def settings(self):
         train = self.task.pipeline.train
-        return train.model_copy(update={"epochs": train.head_epochs, "learning_rate": train.head_learning_rate, "warmup_epochs": 0.0, "checkpoint_steps": None})
+        return train.model_copy(
+            update={
+                "epochs": train.head_epochs,
+                "learning_rate": train.head_learning_rate,
+                "warmup_epochs": 0.0,
+                "checkpoint_steps": None,
+            }
+        )
 
     def training_batches(self, first_step: int, last_step: int):
         targets, seed = self.task._training_targets(self.labels), self.task.pipeline.seed
         return datasets.training_batches(
-            self.store, self.numbers[: len(self.rows)], targets, batch_size=self.settings.batch_size, seed=seed, first_step=first_step, last_step=last_step
+            self.store,
+            self.numbers[: len(self.rows)],
+            targets,
+            batch_size=self.settings.batch_size,
+            seed=seed,
+            first_step=first_step,
+            last_step=last_step,
         )
 
     def validation_batches(self):
         if not len(self.validation):
             return None
         targets = datasets.Targets(self.task.samples.labels("validation", self.task.classes), len(self.task.classes))
-        return datasets.evaluation_batches(self.store, self.numbers[len(self.rows) :], targets, batch_size=_FEATURES_BATCH)
+        return datasets.evaluation_batches(
+            self.store, self.numbers[len(self.rows) :], targets, batch_size=_FEATURES_BATCH
+        )
 
 
 class BackbonePhase(Phase):
@@ -93,10 +108,15 @@ class Finetuning(Classification):
         config.require_weights(self.pipeline.model.weights, source)
         notes = super().preflight()
         if self.pipeline.model.weights == "auto" and source.kind == "application":
-            notes.append(f"the weights of {source.name} ({source.known.parameters / 250_000:.0f} MB) are taken from Keras' folder ~/.keras, or fetched from Keras' public storage if they are not there")
+            notes.append(
+                f"the weights of {source.name} ({source.known.parameters / 250_000:.0f} MB) are taken from "
+                "Keras' folder ~/.keras, or fetched from Keras' public storage if they are not there"
+            )
         elif source.kind == "hub" and not source.location.startswith("/"):
             self._require_preset(source.location)
-            notes.append(f"{source.location} is taken from the cache of its hub, or fetched over the network if it is not there")
+            notes.append(
+                f"{source.location} is taken from the cache of its hub, or fetched over the network if it is not there"
+            )
         return notes
 
     def _require_preset(self, name: str) -> None:
@@ -104,7 +124,10 @@ class Finetuning(Classification):
         if "://" in name or name in (names := [preset["name"] for preset in models.hub_presets()]):
             return
         guess = nearest(name, [*names, *(entry.name for entry in config.known_backbones())])
-        raise ConfigError(f"model.backbone: there is no backbone {name!r}.", f"Did you mean {guess}?" if guess else "`tfpipe list backbones` names them.")
+        raise ConfigError(
+            f"model.backbone: there is no backbone {name!r}.",
+            f"Did you mean {guess}?" if guess else "`tfpipe list backbones` names them.",
+        )
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         model, train = self.pipeline.model, self.pipeline.train
@@ -114,7 +137,9 @@ class Finetuning(Classification):
         if not probe:
             blocks = models.unfreeze(core, model.unfreeze)
             if model.unfreeze != "all" and model.unfreeze > blocks:
-                note(f"{self.source.name} has {counted(blocks, 'block')}, not {model.unfreeze}: all of them are trained")
+                note(
+                    f"{self.source.name} has {counted(blocks, 'block')}, not {model.unfreeze}: all of them are trained"
+                )
             yield BackbonePhase(self, core)
 
     def objective(self, model) -> "training.Objective":
@@ -125,7 +150,9 @@ class Finetuning(Classification):
             network, before = models.head_model(core), models.features_model(core)
         else:
             models.unfreeze(core, fields.unfreeze)
-        return training.Objective(network, self._mean_loss(self._loss()), self._labelled_batches, self._loss_name, before=before)
+        return training.Objective(
+            network, self._mean_loss(self._loss()), self._labelled_batches, self._loss_name, before=before
+        )
 
     def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the different ones among some rows, each computed once and for all.
@@ -154,10 +181,17 @@ class Finetuning(Classification):
     def begin(self) -> None:
         backbone = self._loaded = self._load_backbone()
         blocks, parameters = len(models.layer_blocks(backbone.model)), backbone.model.count_params()
-        self._facts = {"name": backbone.name, "parameters": parameters, "weights_sha256": models.weights_hash(backbone.model), "blocks": blocks}
+        self._facts = {
+            "name": backbone.name,
+            "parameters": parameters,
+            "weights_sha256": models.weights_hash(backbone.model),
+            "blocks": blocks,
+        }
 
     def take_backbone(self) -> "models.Backbone":
-        """A backbone for one network: the first time the one that is loaded already, if it is of the present precision."""
+        """A backbone for one network: the first time the one that is loaded already, if it is of the present
+        precision.
+        """
         import keras
 
         loaded, self._loaded = self._loaded, None
@@ -167,5 +201,8 @@ class Finetuning(Classification):
         facts = super().describe(findings)
         if self._facts:
             facts["backbone"] = self._facts
-            facts["about"] = [*facts.get("about", ()), "backbone: {name}, {parameters:,} parameters in {blocks} blocks".format(**self._facts)]
+            facts["about"] = [
+                *facts.get("about", ()),
+                "backbone: {name}, {parameters:,} parameters in {blocks} blocks".format(**self._facts),
+            ]
         return facts

@@ -19,7 +19,10 @@ class ImageClassification(ImageClassifier):
 
         default_network = "cnn"
         objective = "val_accuracy"
-        takes, gives = "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)", "a probability for each class"
+        takes, gives = (
+            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+            "a probability for each class",
+        )
         hub_task = "image-classification"
 
         task: Literal["image-cls"] = "image-cls"

@@ -52,22 +52,37 @@ class TextClassification(TextClassifier):
         tokens, *grams = _tokens(texts, (cutter, *wide_cutters))
         vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
         if not vocabulary:
-            raise DataError(f"No token occurs {counted(data.min_count, 'time')} in the training texts.", "Lower data.min_count.")
+            raise DataError(
+                f"No token occurs {counted(data.min_count, 'time')} in the training texts.", "Lower data.min_count."
+            )
         longest = int(tokens.lengths[rows].max())
         max_length = min(longest, _LONGEST[data.level]) if data.max_length == "auto" else data.max_length
-        parts = [(kind, part, part.vocabulary(rows, wide.size, wide.min_count)) for kind, part in zip(wide_cutters, grams)]
+        parts = [
+            (kind, part, part.vocabulary(rows, wide.size, wide.min_count)) for kind, part in zip(wide_cutters, grams)
+        ]
         if not all(names for _, _, names in parts):
-            findings.add("no_ngrams", "note", f"No n-gram of a kind occurs {counted(wide.min_count, 'time')} in training: the wide part goes without", "Lower model.wide.min_count")
+            findings.add(
+                "no_ngrams",
+                "note",
+                f"No n-gram of a kind occurs {counted(wide.min_count, 'time')} in training: the wide part goes without",
+                "Lower model.wide.min_count",
+            )
         parts = [part for part in parts if part[2]]
         grams = [part for _, part, _ in parts]
         self.front = models.TextFront(cutter, vocabulary, max_length, tuple((kind, names) for kind, _, names in parts))
         sequences = tokens.sequences(vocabulary)
-        self.samples = datasets.check_tokens(self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings)
+        self.samples = datasets.check_tokens(
+            self.samples, sequences, sequences.known(), len(vocabulary), max_length, data.on_bad, findings
+        )
         frame = self.samples.frame
         left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
         lost = [name for name in self.classes if name not in left]
         if lost:
-            raise DataError(f"All training texts of class {lost[0]!r} are of unknown words alone, and skipped.", "Lower data.min_count.", lost[1:10])
+            raise DataError(
+                f"All training texts of class {lost[0]!r} are of unknown words alone, and skipped.",
+                "Lower data.min_count.",
+                lost[1:10],
+            )
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(tokens, *grams)
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
@@ -77,8 +92,22 @@ class TextClassification(TextClassifier):
     def build(self, fused: bool):
         network = dict(self.pipeline.model)
         builder, wide = models.TEXT_NETWORKS[network.pop("name")], network.pop("wide")
-        part = {"wide": self.ratios, "wide_initial": wide.initial, "wide_dropout": wide.dropout, "deep_weight": wide.deep_weight, "parts": fused}
-        return builder(self.front.vocabulary_size, len(self.classes), **network, **part, vectors=self.vectors, seed=self.pipeline.seed, fused=fused)
+        part = {
+            "wide": self.ratios,
+            "wide_initial": wide.initial,
+            "wide_dropout": wide.dropout,
+            "deep_weight": wide.deep_weight,
+            "parts": fused,
+        }
+        return builder(
+            self.front.vocabulary_size,
+            len(self.classes),
+            **network,
+            **part,
+            vectors=self.vectors,
+            seed=self.pipeline.seed,
+            fused=fused,
+        )
 
     def compile(self, model, optimizer, **settings) -> None:
         if self.ratios is None:
@@ -91,7 +120,12 @@ class TextClassification(TextClassifier):
         if self.ratios is None:
             return super().objective(model)
         network = models.take_weights(self.build(fused=True), models.core_of(model))  # only this one tells the parts
-        return training.Objective(network, self._mean_loss(self._loss_of_parts()), self._labelled_batches, f"{self._loss_name}, of the network plus of the n-grams")
+        return training.Objective(
+            network,
+            self._mean_loss(self._loss_of_parts()),
+            self._labelled_batches,
+            f"{self._loss_name}, of the network plus of the n-grams",
+        )
 
     def _loss_of_parts(self):
         return training.LossOfParts(self._loss(), len(self.classes))
@@ -100,7 +134,10 @@ class TextClassification(TextClassifier):
         if self._earlier is None or self._earlier[0] is not earlier:
             self._earlier = earlier, models.TextFront.of(earlier.model, self.front.max_length)
         before = self._earlier[1]
-        named = {"embedding": (self.front.vocabulary, before.vocabulary), "ngram_weights": (self.front.ngrams, before.ngrams)}
+        named = {
+            "embedding": (self.front.vocabulary, before.vocabulary),
+            "ngram_weights": (self.front.ngrams, before.ngrams),
+        }
         if weights and layer.name in named:
             names, earlier_names = named[layer.name]
             table = models.rows_by_name(layer.get_weights()[0], names, weights[0], earlier_names)
@@ -118,10 +155,20 @@ class TextClassification(TextClassifier):
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        atomic_write(folder / "vocabulary.txt", "".join(f"{_visible(name)}\n" for name in ["[PAD]", "[UNK]", *self.front.vocabulary]))
+        atomic_write(
+            folder / "vocabulary.txt",
+            "".join(f"{_visible(name)}\n" for name in ["[PAD]", "[UNK]", *self.front.vocabulary]),
+        )
         if self.ratios is not None:
             weights = artifact.core.get_layer("ngram_weights").get_weights()[0]
-            atomic_write(folder / "ngrams.csv", evaluation.to_csv(evaluation.strongest_ngrams(self.front.ngrams, (self.ratios * weights)[2:], self.classes, _SHOWN_NGRAMS)))
+            atomic_write(
+                folder / "ngrams.csv",
+                evaluation.to_csv(
+                    evaluation.strongest_ngrams(
+                        self.front.ngrams, (self.ratios * weights)[2:], self.classes, _SHOWN_NGRAMS
+                    )
+                ),
+            )
         return super().evaluate(artifact, folder, history, best_epoch)
 
     # --- details
@@ -139,7 +186,11 @@ class TextClassification(TextClassifier):
         front = self.front
         inputs = (tokens.sequences(front.vocabulary).cut(front.max_length),)
         if front.wide:
-            inputs += (datasets.wide_sequences([(part, names) for part, (_, names) in zip(grams, front.wide)], front.max_ngrams),)
+            inputs += (
+                datasets.wide_sequences(
+                    [(part, names) for part, (_, names) in zip(grams, front.wide)], front.max_ngrams
+                ),
+            )
         return datasets.TextStore(inputs, few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile))
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
@@ -150,8 +201,13 @@ class TextClassification(TextClassifier):
         vectors, found = datasets.read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
         width, heads = vectors.shape[1], getattr(self.pipeline.model, "heads", None)
         if heads and (width % heads or width % 2):
-            raise ConfigError(f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}.", "Set model.heads to a divisor of it, or use other vectors.")
-        self.samples.facts["about"].append(f"word vectors: {width} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}")
+            raise ConfigError(
+                f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}.",
+                "Set model.heads to a divisor of it, or use other vectors.",
+            )
+        self.samples.facts["about"].append(
+            f"word vectors: {width} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}"
+        )
         return vectors
 
     def _log_count_ratios(self) -> np.ndarray | None:
@@ -159,7 +215,9 @@ class TextClassification(TextClassifier):
         if not self.front.wide:
             return None
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
-        ratios = datasets.log_count_ratios(self.samples.store.inputs[1], rows, labels, len(self.classes), self.front.wide_size)
+        ratios = datasets.log_count_ratios(
+            self.samples.store.inputs[1], rows, labels, len(self.classes), self.front.wide_size
+        )
         start = 2
         for cutter, names in self.front.wide:
             if cutter.split == "character":

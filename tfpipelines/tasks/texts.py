@@ -46,7 +46,15 @@ class TextClassifier(Classification):
         fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
         if not splitting:
             fields["multi_label"] = self._several_labels
-        return datasets.read_text_samples(findings, path=path, seed=self.pipeline.seed_of_splits, splitting=splitting, standardize=self._standardize, level=self._level, **fields)
+        return datasets.read_text_samples(
+            findings,
+            path=path,
+            seed=self.pipeline.seed_of_splits,
+            splitting=splitting,
+            standardize=self._standardize,
+            level=self._level,
+            **fields,
+        )
 
     def recall(self, facts: dict[str, Any]) -> None:
         super().recall(facts)
@@ -85,7 +93,11 @@ class TextClassifier(Classification):
         if explain:
             explanations = iter(self._explain(model, self.temperature, texts, batch_size))
             places = set(good)
-            table.insert(len(table.columns) - ("error" in table), "explanation", [next(explanations) if number in places else None for number in range(len(entries))])
+            table.insert(
+                len(table.columns) - ("error" in table),
+                "explanation",
+                [next(explanations) if number in places else None for number in range(len(entries))],
+            )
         return table
 
     def draw_explanations(self, table, path: Path) -> None:
@@ -97,7 +109,10 @@ class TextClassifier(Classification):
     # --- export
     def served(self, model) -> "models.Served":
         self._take_front(model)
-        return models.Served(models.ServedTexts(model, self.front), models.ServedClasses(self.classes, self.multi_label, self.temperature))
+        return models.Served(
+            models.ServedTexts(model, self.front),
+            models.ServedClasses(self.classes, self.multi_label, self.temperature),
+        )
 
     def _raw(self, samples, row: int) -> str:
         return samples.frame.at[row, "text"]
@@ -116,7 +131,9 @@ class TextClassifier(Classification):
 
     def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else datasets.Targets(labels, len(self.classes))
-        return datasets.evaluation_text_batches(samples.store, rows, targets, batch_size=max(_INFERENCE_BATCH, self.pipeline.train.batch_size))[0]
+        return datasets.evaluation_text_batches(
+            samples.store, rows, targets, batch_size=max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
+        )[0]
 
     def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
         if samples.store is None:
@@ -132,21 +149,53 @@ class TextClassifier(Classification):
     def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
         return self._answer(self._logits(models.core_of(model), samples, rows), temperature)
 
-    def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict[str, Any]]:
+    def _explain(
+        self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH
+    ) -> list[dict[str, Any]]:
         if not texts:
             return []
         core = models.core_of(model)
         characters = self._level in ("char", "piece") and datasets.is_unspaced(texts)
-        return evaluation.explain_texts(texts, lambda some: self._scores(core, some, batch_size) / temperature, self.classes, characters, self.multi_label)
+        return evaluation.explain_texts(
+            texts,
+            lambda some: self._scores(core, some, batch_size) / temperature,
+            self.classes,
+            characters,
+            self.multi_label,
+        )
 
-    def _draw_mistakes(self, model, temperature: float, folder: Path, plots: Path, samples, rows: np.ndarray, probabilities: np.ndarray, mistakes: np.ndarray) -> None:
+    def _draw_mistakes(
+        self,
+        model,
+        temperature: float,
+        folder: Path,
+        plots: Path,
+        samples,
+        rows: np.ndarray,
+        probabilities: np.ndarray,
+        mistakes: np.ndarray,
+    ) -> None:
         frame = samples.frame.loc[rows[mistakes]]
-        table = evaluation.prediction_table(frame["item"], probabilities[mistakes], self.classes, list(frame["label"]), text=list(frame["text"]), multi_label=self.multi_label)
+        table = evaluation.prediction_table(
+            frame["item"],
+            probabilities[mistakes],
+            self.classes,
+            list(frame["label"]),
+            text=list(frame["text"]),
+            multi_label=self.multi_label,
+        )
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
         explanations = self._explain(model, temperature, list(shown["text"]))
         entries = [
-            {"item": row["item"], "text": row["text"], "label": row["label"], "predicted": row["predicted"], "confidence": share, "explanation": explanation}
+            {
+                "item": row["item"],
+                "text": row["text"],
+                "label": row["label"],
+                "predicted": row["predicted"],
+                "confidence": share,
+                "explanation": explanation,
+            }
             for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
         ]
         title = f"The {len(entries)} most confident of {len(mistakes)} mistakes"

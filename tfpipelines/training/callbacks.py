@@ -21,7 +21,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
     def get_state(self) -> dict:
         """What a checkpoint must hold."""
-        return {"wait": self.wait, "best": self.best, "best_epoch": self.best_epoch, "stopped_epoch": self.stopped_epoch}
+        return {
+            "wait": self.wait,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+        }
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
@@ -66,12 +71,14 @@ class StopOnNaN(keras.callbacks.Callback):
             if name.endswith("loss") and not math.isfinite(value):
                 raise DivergedError(
                     f"Training diverged: {name} is {value} at {where}.",
-                    f"Lower train.learning_rate (it is {self.learning_rate:g}), or set train.clip_norm=1.0 or train.warmup_epochs=1.",
+                    f"Lower train.learning_rate (it is {self.learning_rate:g}), or set train.clip_norm=1.0 "
+                    "or train.warmup_epochs=1.",
                 )
 
 
 class BestModel(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest monitored value, or of the last one, and sees that they get into the model file.
+    """Keeps the weights of the epoch with the lowest monitored value, or of the last one, and sees that they get into
+    the model file.
 
     The file is written at once where the last writing is half a minute ago, else by `flush`, which whoever calls `fit`
     must call in the end; a checkpoint holds the weights in any case.
@@ -85,9 +92,23 @@ class BestModel(keras.callbacks.Callback):
         quick: do not write the file at the first epoch either, only after half a minute.
     """
 
-    def __init__(self, monitor: str, save: Callable, weights: Callable, epochs_before: int = 0, keep: str = "best", quick: bool = False):
+    def __init__(
+        self,
+        monitor: str,
+        save: Callable,
+        weights: Callable,
+        epochs_before: int = 0,
+        keep: str = "best",
+        quick: bool = False,
+    ):
         super().__init__()
-        self.monitor, self.save, self.weights, self.epochs_before, self.keep = monitor, save, weights, epochs_before, keep
+        self.monitor, self.save, self.weights, self.epochs_before, self.keep = (
+            monitor,
+            save,
+            weights,
+            epochs_before,
+            keep,
+        )
         self.best, self.best_epoch = math.inf, 0
         self.best_weights: list = []
         self._unsaved, self._saved_at = False, time.monotonic() if quick else -math.inf
@@ -144,7 +165,13 @@ class History(keras.callbacks.Callback):
         phase: name of this one, for a column of its own; "": none.
     """
 
-    def __init__(self, path: Path, on_row: Callable[[dict], None] = lambda row: None, rows: list[dict] | None = None, phase: str = ""):
+    def __init__(
+        self,
+        path: Path,
+        on_row: Callable[[dict], None] = lambda row: None,
+        rows: list[dict] | None = None,
+        phase: str = "",
+    ):
         super().__init__()
         self.path, self.on_row, self.phase = path, on_row, phase
         self.rows = list(rows or ())
@@ -169,7 +196,9 @@ class History(keras.callbacks.Callback):
         row |= {**values, "seconds": round(time.perf_counter() - self._began, 3)}
         self.rows.append(row)
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)), lineterminator="\n")
+        writer = csv.DictWriter(
+            text, list(dict.fromkeys(name for row in self.rows for name in row)), lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(self.rows)
         atomic_write(self.path, text.getvalue())
@@ -184,7 +213,9 @@ def event_errors(folder: Path):
     try:
         yield
     except tf.errors.OpError as error:  # of the disk, though it may be called ResourceExhausted
-        raise ResourceError(f"{folder} cannot be written: {error.message}.", "Free some space, then `tfpipe resume` the run.") from error
+        raise ResourceError(
+            f"{folder} cannot be written: {error.message}.", "Free some space, then `tfpipe resume` the run."
+        ) from error
 
 
 class TensorBoardScalars(keras.callbacks.Callback):

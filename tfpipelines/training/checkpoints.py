@@ -47,7 +47,13 @@ class Checkpoints:
         np.savez(buffer, **arrays)
         content = buffer.getbuffer()
         atomic_write(file, lambda temporary: temporary.write_bytes(content))
-        manifest = {"step": step, "file": file.name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "facts": facts}
+        manifest = {
+            "step": step,
+            "file": file.name,
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "facts": facts,
+        }
         atomic_write(file.with_suffix(".json"), json.dumps(manifest, indent=1))
         manifests = sorted(self.folder.glob("step-*.json"))
         for old in manifests[:-KEPT]:
@@ -71,21 +77,31 @@ class Checkpoints:
                 if file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
                     raise ValueError("size or hash do not fit")
                 with np.load(file, allow_pickle=False) as archive:
-                    return Checkpoint(content["step"], {name: archive[name] for name in archive.files}, content["facts"])
+                    return Checkpoint(
+                        content["step"], {name: archive[name] for name in archive.files}, content["facts"]
+                    )
             except (OSError, ValueError, KeyError, TypeError) as error:
                 self.damaged.append(f"{manifest.with_suffix('.npz')}: {error}")
         if manifests:
-            raise ArtifactError(f"No checkpoint in {self.folder} is whole.", "Start again with `tfpipe run`.", self.damaged)
+            raise ArtifactError(
+                f"No checkpoint in {self.folder} is whole.", "Start again with `tfpipe run`.", self.damaged
+            )
         return None
 
 
 def dump(model: keras.Model) -> dict[str, np.ndarray]:
     """All variables of a built and compiled model in order: weights, seed generators, optimizer, metrics."""
     groups = {"model": model.variables, "optimizer": model.optimizer.variables, "metric": model.metrics_variables}
-    return {f"{group}/{number:05d}": np.asarray(variable.numpy()) for group, variables in groups.items() for number, variable in enumerate(variables)}
+    return {
+        f"{group}/{number:05d}": np.asarray(variable.numpy())
+        for group, variables in groups.items()
+        for number, variable in enumerate(variables)
+    }
 
 
-def restore(model: keras.Model, arrays: dict[str, np.ndarray], groups: tuple[str, ...] = ("model", "optimizer")) -> None:
+def restore(
+    model: keras.Model, arrays: dict[str, np.ndarray], groups: tuple[str, ...] = ("model", "optimizer")
+) -> None:
     """Assigns what `dump` gave to a model built in the same way.
 
     Raises:
@@ -102,7 +118,9 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray], groups: tuple[str
 
 
 def whole_weights(model: keras.Model, part: keras.Model, weights: list) -> list:
-    """Weights of a model, in its order, of which those that `part` shares have the given values, in the part's order."""
+    """Weights of a model, in its order, of which those that `part` shares have the given values, in the part's
+    order.
+    """
     if part is model:
         return weights
     given = {id(variable): value for variable, value in zip(part.weights, weights, strict=True)}

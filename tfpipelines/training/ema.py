@@ -7,8 +7,8 @@ import numpy as np
 class AveragedWeights(keras.callbacks.Callback):
     """Keeps a moving average of all weights, statistics of normalization included, and lends it to each validation.
 
-    The raw weights go on training. The decay rises with the number of steps t as min(decay, (1 + t) / (10 + t)), so that
-    the random start is soon forgotten.
+    The raw weights go on training. The decay rises with the number of steps t as min(decay, (1 + t) / (10 + t)), so
+    that the random start is soon forgotten.
 
     Args:
         decay: share of the old average kept at each step.
@@ -56,7 +56,11 @@ class AveragedWeights(keras.callbacks.Callback):
         if self.averages is None:
             self.averages = [keras.ops.copy(weight) for weight in self._weights]
         if self._blend is None:
-            self._blend, self.averages = _blend_in_place(self._weights, self.averages) if keras.backend.backend() == "tensorflow" else (_blend_arrays(self), self.averages)
+            self._blend, self.averages = (
+                _blend_in_place(self._weights, self.averages)
+                if keras.backend.backend() == "tensorflow"
+                else (_blend_arrays(self), self.averages)
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._last_batch = -1

@@ -36,7 +36,8 @@ def fit(
         batches: function of (first step, end step), counted over all epochs, to the dataset of those steps.
         validation: dataset, or None.
         checkpoint_steps: a checkpoint every so many steps besides that of each epoch.
-        checkpoint_seconds: none at the end of an epoch unless the last one is so old; the last epoch has one in any case.
+        checkpoint_seconds: none at the end of an epoch unless the last one is so old; the last epoch has one in any
+            case.
         on_damage: called with the damaged checkpoints that were passed over.
 
     Raises:
@@ -55,7 +56,9 @@ def fit(
     done = last.step if last else 0
     total = epochs * steps_per_epoch
     epoch, begun = divmod(done, steps_per_epoch)
-    legs = [(epoch, epoch + 1, steps_per_epoch - begun)] if begun else []  # the rest of an epoch is a fit call of its own
+    legs = (
+        [(epoch, epoch + 1, steps_per_epoch - begun)] if begun else []
+    )  # the rest of an epoch is a fit call of its own
     legs.append((epoch + bool(begun), epochs, steps_per_epoch))
     for first, end, steps in legs:
         if first >= end:
@@ -83,7 +86,16 @@ def fit(
 class _Keeper(keras.callbacks.Callback):
     """Last in the list: gives the callbacks their state back, and writes checkpoints."""
 
-    def __init__(self, checkpoints: Checkpoints, callbacks: list, stop: StopSignals, epochs: int, steps_per_epoch: int, checkpoint_steps: int | None, checkpoint_seconds: float):
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        callbacks: list,
+        stop: StopSignals,
+        epochs: int,
+        steps_per_epoch: int,
+        checkpoint_steps: int | None,
+        checkpoint_seconds: float,
+    ):
         super().__init__()
         self.checkpoints, self.callbacks, self.stop = checkpoints, callbacks, stop
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
@@ -110,7 +122,11 @@ class _Keeper(keras.callbacks.Callback):
 
     def states(self) -> dict[str, dict]:
         """The state of each callback that has one, by its place."""
-        return {str(number): callback.get_state() for number, callback in enumerate(self.callbacks) if hasattr(callback, "get_state")}
+        return {
+            str(number): callback.get_state()
+            for number, callback in enumerate(self.callbacks)
+            if hasattr(callback, "get_state")
+        }
 
     def _give_back(self) -> None:
         for number, state in (self.pending or {}).items():
@@ -144,8 +160,15 @@ class _Keeper(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         arrays = dump(self.model)
-        if not all(np.isfinite(array).all() for name, array in arrays.items() if name.startswith("model/") and array.dtype.kind == "f"):
-            raise DivergedError("Training diverged: weights are NaN or infinite.", "Lower train.learning_rate, or set train.clip_norm=1.0.")
+        if not all(
+            np.isfinite(array).all()
+            for name, array in arrays.items()
+            if name.startswith("model/") and array.dtype.kind == "f"
+        ):
+            raise DivergedError(
+                "Training diverged: weights are NaN or infinite.",
+                "Lower train.learning_rate, or set train.clip_norm=1.0.",
+            )
         for number, callback in enumerate(self.callbacks):
             if hasattr(callback, "get_arrays"):
                 arrays |= {f"callback{number}/{place:05d}": array for place, array in enumerate(callback.get_arrays())}
@@ -154,7 +177,9 @@ class _Keeper(keras.callbacks.Callback):
 
 
 def _build_metrics(model: keras.Model, data: tf.data.Dataset) -> None:
-    """Makes the variables of the metrics, which Keras leaves to the first step, so that they can be restored before it."""
+    """Makes the variables of the metrics, which Keras leaves to the first step, so that they can be restored before
+    it.
+    """
     x, y, weights = keras.utils.unpack_x_y_sample_weight(next(iter(data.take(1))))
     model.compute_metrics(x, y, model(x, training=False), weights)
     model.reset_metrics()

@@ -15,10 +15,10 @@ class Objective:
 
     Args:
         network: with the trained weights; trainable are those that its training moved. Its regularizers are taken off.
-        loss: function of (targets, or None without; the network's outputs; the sum of what its layers add) to the mean of a
-            batch, a scalar tensor.
-        batches: function of rows of the store, int64 (rows,), to tf.data of (inputs, targets) or of inputs, each row once, in
-            any order.
+        loss: function of (targets, or None without; the network's outputs; the sum of what its layers add) to the mean
+            of a batch, a scalar tensor.
+        batches: function of rows of the store, int64 (rows,), to tf.data of (inputs, targets) or of inputs, each row
+            once, in any order.
         name: of the loss, in words.
         labelled: whether batches have targets.
         before: the part that stands still: what `batches` gives -> what `network` takes; None where all of it may move.
@@ -43,11 +43,14 @@ class Objective:
             count = int(keras.tree.flatten(inputs)[0].shape[0])
             if self.before is not None:
                 inputs = self.before.predict_on_batch(keras.tree.map_structure(_tensor, inputs))
-            held.append((keras.tree.map_structure(_tensor, inputs), None if targets is None else _tensor(targets), count))
+            held.append(
+                (keras.tree.map_structure(_tensor, inputs), None if targets is None else _tensor(targets), count)
+            )
         return held
 
     def function(self) -> Callable[[list, Any, Any], Any]:
-        """The compiled loss: (values of the trainable variables, inputs, targets) -> mean of the batch, a scalar tensor.
+        """The compiled loss: (values of the trainable variables, inputs, targets) -> mean of the batch, a scalar
+        tensor.
 
         The values are arguments: the network's own weights are never assigned, so there is nothing to put back.
         """
@@ -72,4 +75,6 @@ def compiled(function: Callable) -> Callable:
 
 def _tensor(value):
     """A tensor of the backend from one of TensorFlow, which does the reading, or from an array."""
-    return keras.ops.convert_to_tensor(value.numpy() if tf.is_tensor(value) and keras.backend.backend() != "tensorflow" else value)
+    return keras.ops.convert_to_tensor(
+        value.numpy() if tf.is_tensor(value) and keras.backend.backend() != "tensorflow" else value
+    )

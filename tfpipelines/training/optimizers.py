@@ -70,14 +70,24 @@ def build_optimizer(
 def optimizer_of(settings, steps_per_epoch: int, rates: list[float] | None = None) -> keras.optimizers.Optimizer:
     """The optimizer that a `config.train.Train` describes."""
     names = (
-        "epochs", "learning_rate", "momentum", "beta_1", "beta_2", "weight_decay", "schedule", "warmup_epochs", "final_rate", "decay_epochs", "decay_factor",
+        "epochs", "learning_rate", "momentum", "beta_1", "beta_2", "weight_decay", "schedule", "warmup_epochs",
+        "final_rate", "decay_epochs", "decay_factor",
         "clip_norm", "clip_value",
     )  # fmt: skip
-    return build_optimizer(settings.optimizer, steps_per_epoch=steps_per_epoch, rates=rates, **{name: getattr(settings, name) for name in names})
+    return build_optimizer(
+        settings.optimizer,
+        steps_per_epoch=steps_per_epoch,
+        rates=rates,
+        **{name: getattr(settings, name) for name in names},
+    )
 
 
-def _with_rates(kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float) -> type[keras.optimizers.Optimizer]:
-    """The optimizer with a rate of its own for each variable, and decoupled decay at that rate, which Keras' would not heed."""
+def _with_rates(
+    kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float
+) -> type[keras.optimizers.Optimizer]:
+    """The optimizer with a rate of its own for each variable, and decoupled decay at that rate, which Keras' would
+    not heed.
+    """
 
     class WithRates(kind):
         def update_step(self, gradient, variable, learning_rate):
@@ -120,7 +130,16 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps, total_steps, decay_steps: in steps.
     """
 
-    def __init__(self, name: str, learning_rate: float, warmup_steps: int, total_steps: int, final_rate: float, decay_steps: int, decay_factor: float):
+    def __init__(
+        self,
+        name: str,
+        learning_rate: float,
+        warmup_steps: int,
+        total_steps: int,
+        final_rate: float,
+        decay_steps: int,
+        decay_factor: float,
+    ):
         self.name, self.learning_rate = name, learning_rate
         self.warmup_steps, self.total_steps = warmup_steps, total_steps
         self.final_rate, self.decay_steps, self.decay_factor = final_rate, decay_steps, decay_factor

@@ -22,8 +22,9 @@ def describe_device() -> str:
 
 
 def jit_compile(setting: bool | str, model: keras.Model) -> bool:
-    """Whether XLA compiles the steps. `auto`: on jax always, as there nothing else does; with tensorflow on accelerators,
-    unless a layer has kernels of its own there, as recurrent ones do."""
+    """Whether XLA compiles the steps. `auto`: on jax always, as there nothing else does; with tensorflow on
+    accelerators, unless a layer has kernels of its own there, as recurrent ones do.
+    """
     if setting != "auto":
         return setting
     if keras.backend.backend() == "jax":
@@ -38,7 +39,10 @@ def compiles_every_shape(setting: bool | str) -> bool:
 
 def threads() -> dict[str, int]:
     """TensorFlow's thread settings; 0: its own choice, by cores."""
-    return {"intra_op": tf.config.threading.get_intra_op_parallelism_threads(), "inter_op": tf.config.threading.get_inter_op_parallelism_threads()}
+    return {
+        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+    }
 
 
 def limit_threads(count: int) -> None:

@@ -33,7 +33,10 @@ class StopSignals:
 
     @contextmanager
     def hold(self):
-        """Lets no signal raise inside: what runs there would swallow it, or be left half done. It is told by `received`."""
+        """Lets no signal raise inside: what runs there would swallow it, or be left half done.
+
+        It is told by `received`.
+        """
         before, self.deferred = self.deferred, True
         try:
             yield

@@ -46,6 +46,10 @@ class TwoOptimizers(keras.optimizers.Optimizer):
 
     def stateless_apply(self, optimizer_variables, gradients, variables):
         part = len(self.first.variables)
-        own, first = self.first.stateless_apply(optimizer_variables[:part], gradients[: self.count], variables[: self.count])
-        others, second = self.second.stateless_apply(optimizer_variables[part:], gradients[self.count :], variables[self.count :])
+        own, first = self.first.stateless_apply(
+            optimizer_variables[:part], gradients[: self.count], variables[: self.count]
+        )
+        others, second = self.second.stateless_apply(
+            optimizer_variables[part:], gradients[self.count :], variables[self.count :]
+        )
         return [*own, *others], [*first, *second]

@@ -30,9 +30,30 @@ class Watch(keras.callbacks.Callback):
         seed: of the noise.
     """
 
-    def __init__(self, *, draw: Callable, sheet: Callable, judge, held, count: int, neighbours: int, prefix: str, load: Callable, folder: Path, note: Callable, seed: int):
+    def __init__(
+        self,
+        *,
+        draw: Callable,
+        sheet: Callable,
+        judge,
+        held,
+        count: int,
+        neighbours: int,
+        prefix: str,
+        load: Callable,
+        folder: Path,
+        note: Callable,
+        seed: int,
+    ):
         super().__init__()
-        self.draw, self.sheet, self.judge, self.held, self.count, self.neighbours = draw, sheet, judge, held, count, neighbours
+        self.draw, self.sheet, self.judge, self.held, self.count, self.neighbours = (
+            draw,
+            sheet,
+            judge,
+            held,
+            count,
+            neighbours,
+        )
         self.prefix, self.load, self.folder, self.note, self.seed = prefix, load, folder, note, seed
         self.collapsed = False
         self._writer: _Images | None = None
@@ -68,9 +89,15 @@ class Watch(keras.callbacks.Callback):
     def _alarm(self, epoch: int, diversity: float) -> None:
         collapsed = diversity < evaluation.COLLAPSE
         if collapsed and not self.collapsed:
-            self.note(f"epoch {epoch}: the images collapse: they differ from each other {diversity:.2f} times as much as real ones do. If it lasts: lower train.discriminator_learning_rate, or set train.r1=1 or train.diff_augment=[color,translation,cutout]")
+            self.note(
+                f"epoch {epoch}: the images collapse: they differ from each other {diversity:.2f} times as "
+                "much as real ones do. If it lasts: lower train.discriminator_learning_rate, or set "
+                "train.r1=1 or train.diff_augment=[color,translation,cutout]"
+            )
         elif self.collapsed and not collapsed:
-            self.note(f"epoch {epoch}: the images differ from each other again, {diversity:.2f} times as much as real ones do")
+            self.note(
+                f"epoch {epoch}: the images differ from each other again, {diversity:.2f} times as much as real ones do"
+            )
         self.collapsed = collapsed
 
     def on_train_end(self, logs=None):

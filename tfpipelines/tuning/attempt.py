@@ -54,7 +54,9 @@ class TrialObserver(Observer):
             self.halt.ask("rung")
         if job["budget"] is not None and done >= job["budget"]:
             self.halt.ask("cut: search.epochs is used up")
-        if all(metric in row for row in rows) and hopeless([row[metric] for row in rows], job["limits"], self.objective.direction, job["patience"]):
+        if all(metric in row for row in rows) and hopeless(
+            [row[metric] for row in rows], job["limits"], self.objective.direction, job["patience"]
+        ):
             self.halt.ask(f"pruned: worse than the median at epoch {done}")
 
 
@@ -70,12 +72,22 @@ def attempt(line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task
             findings.raise_errors()
             task.check(findings, fold)
             findings.raise_errors()
-        folder.set_status("running", pipeline=pipeline.name, task=pipeline.task, part_of=str(folder.path.parents[1]), epoch=0, epochs=task.epochs)
+        folder.set_status(
+            "running",
+            pipeline=pipeline.name,
+            task=pipeline.task,
+            part_of=str(folder.path.parents[1]),
+            epoch=0,
+            epochs=task.epochs,
+        )
         atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
         if job["parent"] and not any((folder / "checkpoints").iterdir()):
             _take_checkpoints(Path(job["parent"]), folder)
         if task.steps_per_epoch() < 1:
-            raise ConfigError(f"train.batch_size: got {pipeline.train.batch_size}, but there are {int((task.split_table()['split'] == 'train').sum())} training samples.")
+            raise ConfigError(
+                f"train.batch_size: got {pipeline.train.batch_size}, but there are "
+                f"{int((task.split_table()['split'] == 'train').sum())} training samples."
+            )
         objective, status, reason = pipeline.search.objective, "completed", ""
         observer = TrialObserver(line, halt, job, objective, task.epochs)
         observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
@@ -91,7 +103,9 @@ def attempt(line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task
             if status == "rung" or len(history_rows(folder.path)) >= task.epochs:
                 status, reason = "completed", ""
         result, validated = _account(task, artifact, folder, objective, status, reason)
-        return {**result, "spent": max(0, result["epochs"] - job["before"])}, lambda: _save(task, artifact, folder, route, validated)
+        return {**result, "spent": max(0, result["epochs"] - job["before"])}, lambda: _save(
+            task, artifact, folder, route, validated
+        )
     except Halted:
         line.send("halted", PAUSED)
         return None, None
@@ -137,19 +151,35 @@ def _account(task, artifact, folder: RunFolder, objective, status: str, reason: 
     if validated:
         figures |= {f"val_{name}": float(value) for name, value in task.validate(artifact, folder).items()}
     if objective.metric not in figures:
-        raise ConfigError(f"search.objective: {objective.metric} is not measured here.", "", [f"there are: {', '.join(figures)}"])
+        raise ConfigError(
+            f"search.objective: {objective.metric} is not measured here.", "", [f"there are: {', '.join(figures)}"]
+        )
     score = figures[objective.metric]
     if not math.isfinite(score):
         raise DivergedError(f"{objective.metric} is {score}.")
     series = [row[objective.metric] for row in rows] if all(objective.metric in row for row in rows) else []
-    result = {"status": status, "reason": reason, "score": score, "series": series, "figures": figures, "best_epoch": int(kept["epoch"]), "epochs": len(rows)}
+    result = {
+        "status": status,
+        "reason": reason,
+        "score": score,
+        "series": series,
+        "figures": figures,
+        "best_epoch": int(kept["epoch"]),
+        "epochs": len(rows),
+    }
     return result, validated
 
 
 def _failure(folder: RunFolder, job: dict[str, Any], cause: str, details=()) -> dict[str, Any]:
     traceback.print_exc()
     epochs = len(history_rows(folder.path))
-    return {"status": "failed", "reason": " ".join([cause, *details]), "score": None, "epochs": epochs, "spent": max(0, epochs - job["before"])}
+    return {
+        "status": "failed",
+        "reason": " ".join([cause, *details]),
+        "score": None,
+        "epochs": epochs,
+        "spent": max(0, epochs - job["before"]),
+    }
 
 
 def _save(task, artifact, folder: RunFolder, route: Route, validated: bool) -> None:
@@ -175,7 +205,10 @@ def history_rows(folder: Path) -> list[dict[str, float]]:
     """The rows of history.csv; [] before the first epoch."""
     try:
         with open(folder / "history.csv", newline="", encoding="utf-8") as file:
-            return [{name: _number(value) for name, value in row.items() if value not in ("", None)} for row in csv.DictReader(file)]
+            return [
+                {name: _number(value) for name, value in row.items() if value not in ("", None)}
+                for row in csv.DictReader(file)
+            ]
     except FileNotFoundError:
         return []
 

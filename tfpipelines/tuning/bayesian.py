@@ -1,6 +1,7 @@
 """Bayesian optimization on KerasTuner's oracle, with a model that learns how much each field matters.
 
-KerasTuner's own has one length scale for all fields, no noise, and looks for the next trial point by point, which takes seconds.
+KerasTuner's own has one length scale for all fields, no noise, and looks for the next trial point by point, which takes
+seconds.
 """
 
 import warnings
@@ -20,10 +21,11 @@ _BEST = 3  # trials near which is looked
 
 
 class GaussianProcessOracle(BayesianOptimizationOracle):
-    """After trials spread over the space, the next one is where the expected improvement is highest (Jones et al. 1998), by a Gaussian process with a Matern 5/2
-    kernel, a length scale for each field and noise (Snoek et al. 2012).
+    """After trials spread over the space, the next one is where the expected improvement is highest (Jones et al.
+    1998), by a Gaussian process with a Matern 5/2 kernel, a length scale for each field and noise (Snoek et al. 2012).
 
-    Scores far worse than the median are clipped. Trials under way count as if they had given what the model expects of them (Ginsbourger et al. 2010).
+    Scores far worse than the median are clipped. Trials under way count as if they had given what the model expects of
+    them (Ginsbourger et al. 2010).
     """
 
     def populate_space(self, trial_id):
@@ -69,13 +71,22 @@ class GaussianProcessOracle(BayesianOptimizationOracle):
     def _place(self, trial) -> list[float]:
         """Values as numbers from 0 to 1; a field that the trial does not have is at its default."""
         known = trial.hyperparameters
-        return [field.value_to_prob(known.values[field.name] if known.is_active(field) and field.name in known.values else field.default) for field in self._nonfixed_space()]
+        return [
+            field.value_to_prob(
+                known.values[field.name] if known.is_active(field) and field.name in known.values else field.default
+            )
+            for field in self._nonfixed_space()
+        ]
 
     def _fitted(self, places: np.ndarray, scores: np.ndarray) -> GaussianProcessRegressor:
-        kernel = Matern(length_scale=np.ones(places.shape[1]), length_scale_bounds=(0.05, 20.0), nu=2.5) + WhiteKernel(1e-2, (1e-5, 0.3))
+        kernel = Matern(length_scale=np.ones(places.shape[1]), length_scale_bounds=(0.05, 20.0), nu=2.5) + WhiteKernel(
+            1e-2, (1e-5, 0.3)
+        )
         process = GaussianProcessRegressor(kernel, n_restarts_optimizer=2, normalize_y=True, random_state=self.seed)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a field that does not matter has no end of a length scale
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # a field that does not matter has no end of a length scale
             return process.fit(places, scores)
 
     def _candidates(self, best: np.ndarray) -> np.ndarray:

@@ -27,14 +27,26 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
             seed = queue.pop(0)
             folder = search.folder.child(f"final/seed-{seed}")
-            setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed, "folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
+            setup = {
+                "kind": "final",
+                "content": search.state.content,
+                "values": search.best.values,
+                "seed": seed,
+                "folder": str(search.folder.path),
+                "run": str(folder.path),
+                "command": search.command,
+            }
             pool.start(setup, folder / "logs" / "run.log").trial = seed
         for worker, kind, content in pool.messages(TURN):
             seed = worker.trial
             if kind == "done":
                 results[seed] = content
                 search.observer.final(seed, content)
-            elif kind == "fatal" and isinstance(content, (ConfigError, DataError, ResourceError)) and not isinstance(content, MemoryExhaustedError):
+            elif (
+                kind == "fatal"
+                and isinstance(content, (ConfigError, DataError, ResourceError))
+                and not isinstance(content, MemoryExhaustedError)
+            ):
                 raise content  # the same would happen with every seed
             elif kind == "fatal":
                 results[seed] = content.cause if isinstance(content, TfpipelinesError) else str(content)

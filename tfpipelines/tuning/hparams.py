@@ -24,7 +24,12 @@ def write_hparams(folder: Path, space: Space, trials: list[Trial], metric: str) 
         place = folder / f"trial-{trial.name}"
         if place.exists():
             continue
-        values = {path: _plain(value) if field.domain.dtype is not str else str(_plain(value)) for path, value in trial.values.items() for field in fields if field.name == path}
+        values = {
+            path: _plain(value) if field.domain.dtype is not str else str(_plain(value))
+            for path, value in trial.values.items()
+            for field in fields
+            if field.name == path
+        }
         series = trial.series or ([trial.score] if trial.score is not None else [])
         entries = [(summary_v2.hparams_pb(values, trial_id=trial.name), 0)]
         entries += [(_scalar(f"{metric}_by_epoch", value), epoch) for epoch, value in enumerate(series, 1)]
@@ -42,7 +47,9 @@ def _write(folder: Path, entries: list[tuple[Any, int]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     writer = EventFileWriter(str(folder))
     for summary, step in entries:
-        writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary.FromString(summary.SerializeToString())))
+        writer.add_event(
+            Event(wall_time=time.time(), step=step, summary=Summary.FromString(summary.SerializeToString()))
+        )
     writer.close()
 
 
@@ -61,4 +68,10 @@ def _domain(api, space: Space, path: str):
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float, str)) else " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return (
+        value
+        if isinstance(value, (bool, int, float, str))
+        else " ".join(map(str, value))
+        if isinstance(value, (list, tuple))
+        else str(value)
+    )

@@ -1,4 +1,6 @@
-"""Which fields of a search mattered: a forest learns the objective from the values, and is asked with one field shuffled."""
+"""Which fields of a search mattered: a forest learns the objective from the values, and is asked with one field
+shuffled.
+"""
 
 from dataclasses import dataclass
 
@@ -20,8 +22,8 @@ class Importance:
     """What the forest says.
 
     Args:
-        fields: {path: (mean, standard deviation) over shuffles of how much farther its guesses are off without the field, in
-            units of the objective}, the largest first.
+        fields: {path: (mean, standard deviation) over shuffles of how much farther its guesses are off without the
+            field, in units of the objective}, the largest first.
         score: R2 of its guesses for trials that a tree has not seen; at 0 or below the forest knows nothing.
     """
 
@@ -30,7 +32,8 @@ class Importance:
 
 
 def importance(space: Space, trials: list[Trial], direction: str, seed: int) -> Importance | None:
-    """Importance of each field by permutation (Breiman 2001); None with fewer than eight trials or without any difference.
+    """Importance of each field by permutation (Breiman 2001); None with fewer than eight trials or without any
+    difference.
 
     Args:
         trials: that have a score; far worse ones than the median are clipped.
@@ -44,10 +47,18 @@ def importance(space: Space, trials: list[Trial], direction: str, seed: int) -> 
         return None
     places = np.array([places_of(space, trial) for trial in trials])
     forest = RandomForestRegressor(_TREES, oob_score=True, random_state=seed).fit(places, scores)
-    result = permutation_importance(forest, places, scores, scoring="neg_mean_absolute_error", n_repeats=_SHUFFLES, random_state=seed)
+    result = permutation_importance(
+        forest, places, scores, scoring="neg_mean_absolute_error", n_repeats=_SHUFFLES, random_state=seed
+    )
     order = np.argsort(-result.importances_mean, kind="stable")
     paths = list(space.dimensions)
-    return Importance({paths[place]: (float(result.importances_mean[place]), float(result.importances_std[place])) for place in order}, float(forest.oob_score_))
+    return Importance(
+        {
+            paths[place]: (float(result.importances_mean[place]), float(result.importances_std[place]))
+            for place in order
+        },
+        float(forest.oob_score_),
+    )
 
 
 def places_of(space: Space, trial: Trial) -> list[float]:

@@ -1,6 +1,8 @@
-"""KerasTuner's oracles, driven from outside: what to try next is a function of the seed and of what has happened so far.
+"""KerasTuner's oracles, driven from outside: what to try next is a function of the seed and of what has happened so
+far.
 
-So the history of a search is all that has to be kept of it: an oracle that is told the same history again is the same oracle.
+So the history of a search is all that has to be kept of it: an oracle that is told the same history again is the same
+oracle.
 """
 
 import random
@@ -77,7 +79,14 @@ class Oracle:
 
     def __init__(self, space: Space, settings, seed: int, epochs: int, start: dict[str, Any] | None):
         objective = keras_tuner.Objective(settings.objective.metric, settings.objective.direction)
-        common = {"objective": objective, "hyperparameters": space.hyperparameters(), "seed": seed + 1, "allow_new_entries": False, "tune_new_entries": False, "max_consecutive_failed_trials": 10**9}
+        common = {
+            "objective": objective,
+            "hyperparameters": space.hyperparameters(),
+            "seed": seed + 1,
+            "allow_new_entries": False,
+            "tune_new_entries": False,
+            "max_consecutive_failed_trials": 10**9,
+        }
         global_state = random.getstate(), np.random.get_state()  # the oracles take from it where nobody looks
         if settings.algorithm == "hyperband":
             self._oracle = _Hyperband(max_epochs=epochs, factor=settings.factor, hyperband_iterations=None, **common)
@@ -114,14 +123,18 @@ class Oracle:
         again = self.propose()
         self._oracle.told = None
         if again != proposal:
-            raise ConfigError("The search cannot be repeated: the oracle proposes something else than it did.", "Begin a new one with `tfpipe tune`.", [f"was: {proposal}", f"is: {again}"])
+            raise ConfigError(
+                "The search cannot be repeated: the oracle proposes something else than it did.",
+                "Begin a new one with `tfpipe tune`.",
+                [f"was: {proposal}", f"is: {again}"],
+            )
 
     def end(self, identity: str, score: float | None) -> None:
         """Tells what came of a trial.
 
         Args:
-            score: its objective; None if it failed. Then it counts as the worst so far, so that the oracle stays away from
-                there, and no bracket waits for it.
+            score: its objective; None if it failed. Then it counts as the worst so far, so that the oracle stays away
+                from there, and no bracket waits for it.
         """
         oracle, trial = self._oracle, self._oracle.trials[identity]
         if score is None and self._worst is None and isinstance(oracle, (HyperbandOracle, GridSearchOracle)):
@@ -129,7 +142,9 @@ class Oracle:
         elif score is None:
             score = self._worst
         else:
-            self._worst = score if self._worst is None else min(self._worst, score) if self._high else max(self._worst, score)
+            self._worst = (
+                score if self._worst is None else min(self._worst, score) if self._high else max(self._worst, score)
+            )
         if score is None:
             trial.status = "FAILED"
         else:

@@ -32,7 +32,12 @@ class Plan:
     notes: list[str]
 
     @classmethod
-    def of(cls, name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...], schemas: Mapping[str, type[config.Pipeline]]) -> "Plan":
+    def of(
+        cls,
+        name: str,
+        overrides: dict[str, Any] | list[str] | tuple[str, ...],
+        schemas: Mapping[str, type[config.Pipeline]],
+    ) -> "Plan":
         """The search of a pipeline; arguments as in `config.load`.
 
         Raises:
@@ -73,8 +78,16 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
     """
     state = State.load(folder.path)
     for what, before, now in (
-        (f"{folder / 'pipeline.yaml'} has changed since the search began.", state.fingerprint["pipeline"], config.as_dict(pipeline)),
-        ("The versions are not those that the search began with, so its trials could not be compared.", state.fingerprint["versions"], versions()),
+        (
+            f"{folder / 'pipeline.yaml'} has changed since the search began.",
+            state.fingerprint["pipeline"],
+            config.as_dict(pipeline),
+        ),
+        (
+            "The versions are not those that the search began with, so its trials could not be compared.",
+            state.fingerprint["versions"],
+            versions(),
+        ),
     ):
         changed = config.difference(before, now)
         if changed:
@@ -99,12 +112,17 @@ def _anchor_choices(content: dict[str, Any]) -> None:
     for path in ("model.backbone", "model.weights"):
         if path in space:
             choice = space[path] if isinstance(space[path], dict) else {"values": space[path]}
-            values = [str(Path(value).expanduser().absolute()) if isinstance(value, str) and config.is_path(value) else value for value in choice["values"]]
+            values = [
+                str(Path(value).expanduser().absolute()) if isinstance(value, str) and config.is_path(value) else value
+                for value in choice["values"]
+            ]
             space[path] = {**choice, "values": values}
 
 
 def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes: dict[str, Any]) -> list[str]:
-    """Takes fields out of the file's space that overrides give a value, and those whose condition can then not be met."""
+    """Takes fields out of the file's space that overrides give a value, and those whose condition can then not be
+    met.
+    """
     if "search.space" in changes:
         return []
     space, notes = pipeline.search.space, []
@@ -124,25 +142,44 @@ def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes:
     for path in gone:
         del raw[path]
     if given:
-        notes.append(f"given, so not searched: {', '.join(given)}" + (f"; without it there is no {', '.join(sorted(gone - set(given)))}" if gone - set(given) else ""))
+        notes.append(
+            f"given, so not searched: {', '.join(given)}"
+            + (f"; without it there is no {', '.join(sorted(gone - set(given)))}" if gone - set(given) else "")
+        )
     return notes
 
 
-def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: Mapping[str, type[config.Pipeline]]) -> None:
+def _require_sense(
+    pipeline: config.Pipeline, content: dict[str, Any], schemas: Mapping[str, type[config.Pipeline]]
+) -> None:
     """Raises ConfigError for a space without fields, and for fields that a network in it does not have."""
     space = pipeline.search.space
     if not space:
-        raise ConfigError("search.space is empty: there is nothing to search.", "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'.")
+        raise ConfigError(
+            "search.space is empty: there is nothing to search.",
+            "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'.",
+        )
     if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep: hyperband goes on from weights.")
     names = space["model.name"].values if "model.name" in space else [getattr(pipeline.model, "name", None)]
     for name in names:
         try:
-            network = config.with_values(content, {"model.name": name}, schemas, f"search.space with model.name={name}") if "model.name" in space else pipeline
+            network = (
+                config.with_values(content, {"model.name": name}, schemas, f"search.space with model.name={name}")
+                if "model.name" in space
+                else pipeline
+            )
         except ConfigError as error:
-            raise ConfigError(f"search.space: model.name={name} does not go with the other fields of the pipeline.", "Leave it out, or change them.", str(error).splitlines()) from error
+            raise ConfigError(
+                f"search.space: model.name={name} does not go with the other fields of the pipeline.",
+                "Leave it out, or change them.",
+                str(error).splitlines(),
+            ) from error
         known = field_values(network, space)
         for path, dimension in space.items():
             if name in dimension.when.get("model.name", [name]) and path not in known:
                 have = [other for other in names if other != name] or ["NAME"]
-                raise ConfigError(f"search.space: {path} is no field of {name}.", f"Say which network has it, as in when: {{model.name: {have[0]}}}, or leave it out.")
+                raise ConfigError(
+                    f"search.space: {path} is no field of {name}.",
+                    f"Say which network has it, as in when: {{model.name: {have[0]}}}, or leave it out.",
+                )

@@ -17,7 +17,11 @@ from .space import Space
 from .state import Trial, ranked
 
 _LINE, _STOPPED, _BEST = "#0b6e99", "#7f8fa6", "#c0392b"
-_MARKS = {"completed": ("o", _LINE, "completed"), "pruned": ("v", _STOPPED, "pruned by the median rule"), "cut": ("s", _STOPPED, "cut short by a budget")}
+_MARKS = {
+    "completed": ("o", _LINE, "completed"),
+    "pruned": ("v", _STOPPED, "pruned by the median rule"),
+    "cut": ("s", _STOPPED, "cut short by a budget"),
+}
 _PER_LINE = 4  # slices
 
 
@@ -36,7 +40,10 @@ def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> N
             rows.append((trial, spent, best))
     figure = Figure((9.5, 3.6), layout="constrained")
     axes = figure.subplots(1, 2)
-    for axis, name, places in ((axes[0], "trial", [trial.number for trial, _, _ in rows]), (axes[1], "epochs of all trials so far", [count for _, count, _ in rows])):
+    for axis, name, places in (
+        (axes[0], "trial", [trial.number for trial, _, _ in rows]),
+        (axes[1], "epochs of all trials so far", [count for _, count, _ in rows]),
+    ):
         axis.step(places, [best for _, _, best in rows], where="post", color=_BEST, label="best so far")
         for status, (mark, color, label) in _MARKS.items():
             some = [(place, trial.score) for place, (trial, _, _) in zip(places, rows) if trial.status == status]
@@ -56,7 +63,9 @@ def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> N
 
 
 def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
-    """A line for each trial through its values, coloured by its rank; fields that a trial does not have are passed below the axis."""
+    """A line for each trial through its values, coloured by its rank; fields that a trial does not have are passed
+    below the axis.
+    """
     paths = list(space.dimensions)
     order = ranked(trials, direction)[::-1]  # the best last, so that it lies on top
     scores = clipped([trial.score for trial in order], direction)
@@ -68,14 +77,29 @@ def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, di
         heights = [*places_of(space, trial), (score - low) / (high - low) if high > low else 0.5]
         heights = [max(height, -0.12) for height in heights]
         best = trial is order[-1]
-        axis.plot(range(len(heights)), heights, color=_BEST if best else colors(norm(rank)), linewidth=2.4 if best else 1.1, alpha=1.0 if best else 0.75)
+        axis.plot(
+            range(len(heights)),
+            heights,
+            color=_BEST if best else colors(norm(rank)),
+            linewidth=2.4 if best else 1.1,
+            alpha=1.0 if best else 0.75,
+        )
     for place, name in enumerate(paths):
         axis.axvline(place, color="black", linewidth=0.8)
         for height, label in _ticks(space, name):
-            axis.text(place + 0.03, height, label, fontsize=8, va="center", bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})
+            axis.text(
+                place + 0.03,
+                height,
+                label,
+                fontsize=8,
+                va="center",
+                bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+            )
     axis.axvline(len(paths), color="black", linewidth=0.8)
     beyond = order[0].score < low, order[0].score > high
-    for height, sign in ((0.5, ""),) if low == high else ((0.0, "≤ " if beyond[0] else ""), (0.5, ""), (1.0, "≥ " if beyond[1] else "")):
+    for height, sign in (
+        ((0.5, ""),) if low == high else ((0.0, "≤ " if beyond[0] else ""), (0.5, ""), (1.0, "≥ " if beyond[1] else ""))
+    ):
         axis.text(len(paths) + 0.03, height, f"{sign}{low + height * (high - low):.4g}", fontsize=8, va="center")
     axis.set_xticks(range(len(paths) + 1), [*(short(name, 24, end=True) for name in paths), metric], fontsize=8)
     axis.set_yticks([])
@@ -92,7 +116,12 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
     names = list(found.fields)[::-1]
     figure = Figure((6.4, 1.4 + 0.4 * len(names)), layout="constrained")
     axis = figure.subplots()
-    axis.barh([short(name, 30, end=True) for name in names], [found.fields[name][0] for name in names], xerr=[found.fields[name][1] for name in names], color=_LINE)
+    axis.barh(
+        [short(name, 30, end=True) for name in names],
+        [found.fields[name][0] for name in names],
+        xerr=[found.fields[name][1] for name in names],
+        color=_LINE,
+    )
     axis.set(xlabel=f"mean error of a forest's guess of {metric}, more without the field")
     if found.score > 0:
         title = f"{count} trials; guesses of unseen trials: R² {found.score:.2f}"
@@ -104,12 +133,16 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
 
 
 def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, direction: str) -> None:
-    """Objective over each field by itself; trials that failed, or are far worse than the median, stand at the edge as crosses.
+    """Objective over each field by itself; trials that failed, or are far worse than the median, stand at the edge as
+    crosses.
 
     Args:
         trials: that have ended, with or without a score.
     """
-    failed, trials = [trial for trial in trials if trial.score is None], [trial for trial in trials if trial.score is not None]
+    failed, trials = (
+        [trial for trial in trials if trial.score is None],
+        [trial for trial in trials if trial.score is not None],
+    )
     paths = list(space.dimensions)
     columns = min(_PER_LINE, len(paths))
     lines = math.ceil(len(paths) / columns)
@@ -122,14 +155,33 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
         choices = space.choices(name)
         for status, (mark, color, _) in _MARKS.items():
             for far in (False, True):
-                some = [trial for trial in trials if trial.status == status and name in trial.values and (scores[trial.number] != trial.score) == far]
-                axis.plot([_place(choices, trial.values[name]) for trial in some], [scores[trial.number] for trial in some], "x" if far else mark, color=color, markersize=4.5, alpha=0.8)
+                some = [
+                    trial
+                    for trial in trials
+                    if trial.status == status and name in trial.values and (scores[trial.number] != trial.score) == far
+                ]
+                axis.plot(
+                    [_place(choices, trial.values[name]) for trial in some],
+                    [scores[trial.number] for trial in some],
+                    "x" if far else mark,
+                    color=color,
+                    markersize=4.5,
+                    alpha=0.8,
+                )
         some = [trial for trial in failed if name in trial.values]
-        axis.plot([_place(choices, trial.values[name]) for trial in some], [edge] * len(some), "x", color=_BEST, markersize=6)
+        axis.plot(
+            [_place(choices, trial.values[name]) for trial in some], [edge] * len(some), "x", color=_BEST, markersize=6
+        )
         if name in best.values:
             axis.plot(_place(choices, best.values[name]), best.score, "*", color=_BEST, markersize=13)
         if choices is not None:
-            axis.set_xticks(range(len(choices)), [short(_said(value), 16) for value in choices], rotation=35 if len(choices) > 3 else 0, ha="right" if len(choices) > 3 else "center", fontsize=8)
+            axis.set_xticks(
+                range(len(choices)),
+                [short(_said(value), 16) for value in choices],
+                rotation=35 if len(choices) > 3 else 0,
+                ha="right" if len(choices) > 3 else "center",
+                fontsize=8,
+            )
             axis.set_xlim(-0.5, len(choices) - 0.5)
         else:
             _show_interval(axis, space, name)
@@ -140,7 +192,11 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
         axis.axis("off")
     for axis in axes[::columns]:
         axis.set_ylabel(metric)
-    figure.suptitle("star: the best; round: completed; other grey marks: stopped early; cross: failed (red), or far worse than shown", fontsize=8)
+    figure.suptitle(
+        "star: the best; round: completed; other grey marks: stopped early; cross: failed (red), or far "
+        "worse than shown",
+        fontsize=8,
+    )
     save_figure(figure, path)
 
 
@@ -155,7 +211,10 @@ def _show_interval(axis, space: Space, path: str) -> None:
     else:
         margin = 0.06 * (dimension.max - dimension.min)
         axis.set_xlim(dimension.min - margin, dimension.max + margin)
-    axis.set_xticks([_middle(dimension, share) for share in (0.0, 0.5, 1.0)], [f"{_middle(dimension, share):.3g}" for share in (0.0, 0.5, 1.0)])
+    axis.set_xticks(
+        [_middle(dimension, share) for share in (0.0, 0.5, 1.0)],
+        [f"{_middle(dimension, share):.3g}" for share in (0.0, 0.5, 1.0)],
+    )
 
 
 def _middle(dimension, share: float) -> float:
@@ -178,4 +237,10 @@ def _ticks(space: Space, path: str) -> list[tuple[float, str]]:
 
 
 def _said(value) -> str:
-    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else "null" if value is None else str(np.round(value, 6) if isinstance(value, float) else value)
+    return (
+        " ".join(map(str, value))
+        if isinstance(value, (list, tuple))
+        else "null"
+        if value is None
+        else str(np.round(value, 6) if isinstance(value, float) else value)
+    )

@@ -68,7 +68,13 @@ class Pool:
         """
         slot = self._free_gpu()
         here, there = self._context.Pipe()
-        setup = {**setup, "log": str(log), "gpu": None if slot is None else self.gpus[slot], "threads": self._threads, "environment": dict(os.environ)}
+        setup = {
+            **setup,
+            "log": str(log),
+            "gpu": None if slot is None else self.gpus[slot],
+            "threads": self._threads,
+            "environment": dict(os.environ),
+        }
         process = self._context.Process(target=begin, args=(there, setup), daemon=True)
         with _no_main(), _no_interrupt():
             process.start()
@@ -87,7 +93,9 @@ class Pool:
         return [worker for worker in self.workers if worker.state in states]
 
     def messages(self, seconds: float) -> list[tuple[Worker, str, Any]]:
-        """What workers have sent, waiting for the first message at most so long; `dead` for a process that has ended, with how."""
+        """What workers have sent, waiting for the first message at most so long; `dead` for a process that has
+        ended, with how.
+        """
         sources = {source: worker for worker in self.workers for source in (worker.connection, worker.process.sentinel)}
         found: list[tuple[Worker, str, Any]] = []
         for worker in dict.fromkeys(sources[source] for source in wait(list(sources), seconds)):
@@ -105,7 +113,9 @@ class Pool:
             alive = worker.process.is_alive()
         if not alive:
             code = worker.process.exitcode
-            messages.append((worker, "dead", f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}"))
+            messages.append(
+                (worker, "dead", f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}")
+            )
             self.remove(worker)
         return messages
 
@@ -137,7 +147,9 @@ def visible_gpus() -> list[str]:
 
 @contextmanager
 def _no_interrupt():
-    """Keeps Ctrl-C, which the terminal sends to all processes, from the server and the new process: the supervisor decides."""
+    """Keeps Ctrl-C, which the terminal sends to all processes, from the server and the new process: the supervisor
+    decides.
+    """
     resource_tracker.ensure_running()  # where it is started, it lets the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,5 +1,6 @@
-"""What the server of worker processes loads before it forks them, besides TensorFlow and Keras. Nothing here may compute: after
-TensorFlow's first operation a fork hangs."""
+"""What the server of worker processes loads before it forks them, besides TensorFlow and Keras. Nothing here may
+compute: after TensorFlow's first operation a fork hangs.
+"""
 
 import importlib
 import pkgutil
@@ -15,6 +16,12 @@ import tfpipelines.tasks
 import tfpipelines.training
 from tfpipelines.route import Route  # noqa: F401
 
-for _package in (tfpipelines.datasets, tfpipelines.evaluation, tfpipelines.models, tfpipelines.tasks, tfpipelines.training):
+for _package in (
+    tfpipelines.datasets,
+    tfpipelines.evaluation,
+    tfpipelines.models,
+    tfpipelines.tasks,
+    tfpipelines.training,
+):
     for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)

@@ -37,7 +37,10 @@ def trial_facts(trial: Trial, parent: Trial | None, settings, state: State, elap
     """
     best = next(iter(state.ranked(settings.objective.direction)), None)
     return {
-        **{name: getattr(trial, name) for name in ("number", "status", "score", "epochs", "seconds", "reason", "values")},
+        **{
+            name: getattr(trial, name)
+            for name in ("number", "status", "score", "epochs", "seconds", "reason", "values")
+        },
         "trials": settings.trials,
         "metric": settings.objective.metric,
         "parent": parent.number if parent else None,

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 
 def medians(series: Iterable[list[float]], least: int) -> list[float]:
-    """For each epoch, the median over finished trials of the mean of their figures up to it (Golovin et al. 2017, Google Vizier, 3.2.1).
+    """For each epoch, the median over finished trials of the mean of their figures up to it (Golovin et al. 2017,
+    Google Vizier, 3.2.1).
 
     Args:
         series: figures of each finished trial by epoch.

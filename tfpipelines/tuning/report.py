@@ -16,11 +16,22 @@ def write_pictures(search: Search) -> None:
     trials = [trial for trial in search.state.trials if trial.score is not None]
     plot_best(plots / "best_so_far.png", search.state.trials, objective.metric, objective.direction)
     plot_parallel(plots / "parallel_coordinates.png", search.space, trials, objective.metric, objective.direction)
-    plot_slices(plots / "slices.png", search.space, [trial for trial in search.state.trials if trial.ended], objective.metric, objective.direction)
+    plot_slices(
+        plots / "slices.png",
+        search.space,
+        [trial for trial in search.state.trials if trial.ended],
+        objective.metric,
+        objective.direction,
+    )
     found = importance(search.space, trials, objective.direction, search.pipeline.seed)
     if found is not None:
         plot_importance(plots / "importance.png", found, objective.metric, len(trials))
-    write_hparams(search.folder / "logs" / "tensorboard", search.space, [trial for trial in search.state.trials if trial.ended], objective.metric)
+    write_hparams(
+        search.folder / "logs" / "tensorboard",
+        search.space,
+        [trial for trial in search.state.trials if trial.ended],
+        objective.metric,
+    )
 
 
 def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> dict[str, Any]:
@@ -38,15 +49,26 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
             "score": best.score,
             "trial": best.number,
             "values": best.values,
-            "trials": {status: sum(trial.status == status for trial in state.trials) for status in dict.fromkeys(trial.status for trial in state.trials)},
+            "trials": {
+                status: sum(trial.status == status for trial in state.trials)
+                for status in dict.fromkeys(trial.status for trial in state.trials)
+            },
             "epochs": state.epochs,
             "ended_by": state.stopped,
         },
         "best_trial": {name.removeprefix("val_"): value for name, value in best.figures.items()},
-        **{part: spread for part in ("validation", "test") if (spread := _spread([metrics.get(part, {}) for metrics in done.values()]))},
+        **{
+            part: spread
+            for part in ("validation", "test")
+            if (spread := _spread([metrics.get(part, {}) for metrics in done.values()]))
+        },
         "seeds": list(done),
         "failed_seeds": {str(seed): reason for seed, reason in finals.items() if isinstance(reason, str)},
-        "time": {"search": round(state.elapsed, 3), "trials": round(sum(trial.seconds for trial in state.trials), 3), "final": round(sum(metrics["time"]["total"] for metrics in done.values()), 3)},
+        "time": {
+            "search": round(state.elapsed, 3),
+            "trials": round(sum(trial.seconds for trial in state.trials), 3),
+            "final": round(sum(metrics["time"]["total"] for metrics in done.values()), 3),
+        },
     }
     write_json(search.folder / "metrics.json", metrics)
     return metrics

@@ -82,8 +82,16 @@ class Search:
         if self.state.ranked(self.settings.objective.direction):
             return
         reasons = Counter(trial.reason for trial in self.state.trials)
-        remedy = "Change search.space, or what its fields are combined with." if reasons else f"Raise the budget: the search ended by {self.state.stopped}."
-        raise SearchError("No trial has finished: there is no best.", remedy, [f"{count} times: {reason}" for reason, count in reasons.most_common(3)])
+        remedy = (
+            "Change search.space, or what its fields are combined with."
+            if reasons
+            else f"Raise the budget: the search ended by {self.state.stopped}."
+        )
+        raise SearchError(
+            "No trial has finished: there is no best.",
+            remedy,
+            [f"{count} times: {reason}" for reason, count in reasons.most_common(3)],
+        )
 
     @property
     def best(self) -> Trial:
@@ -95,7 +103,11 @@ class Search:
         """An oracle that knows what has happened so far."""
         from .oracle import Oracle  # KerasTuner, and with it TensorFlow, takes seconds
 
-        start = self.space.encode(field_values(self.pipeline, self.space.dimensions)) if self.settings.start and self.settings.algorithm != "grid" else None
+        start = (
+            self.space.encode(field_values(self.pipeline, self.space.dimensions))
+            if self.settings.start and self.settings.algorithm != "grid"
+            else None
+        )
         oracle = Oracle(self.space, self.settings, self.pipeline.seed, new_task(self.pipeline).epochs, start)
         for event, number in self.state.events:
             trial = self.state.trials[number - 1]
@@ -136,7 +148,9 @@ class Search:
         """What a new trial is held against by the median rule."""
         if self.settings.pruning == "none" or self.settings.algorithm not in ("random", "bayesian"):
             return []
-        return medians((trial.series for trial in self.state.trials if trial.status == "completed"), self.settings.pruning_trials)
+        return medians(
+            (trial.series for trial in self.state.trials if trial.status == "completed"), self.settings.pruning_trials
+        )
 
     def _waiting(self) -> list[Trial]:
         """Trials that have begun, have not ended, and no worker has."""
@@ -152,13 +166,18 @@ class Search:
             return f"search.epochs={settings.epochs}"
         if settings.time is not None and self.elapsed >= settings.time:
             return f"search.time={settings.time:g} s"
-        if settings.disk is not None and _size(self.folder.path) + self._largest * (1 + len(self._epochs)) > settings.disk:
+        if (
+            settings.disk is not None
+            and _size(self.folder.path) + self._largest * (1 + len(self._epochs)) > settings.disk
+        ):
             return f"search.disk={settings.disk / 1e9:g} GB"
         return ""
 
     def _epochs_spent(self) -> int:
         running = [trial for trial in self.state.trials if trial.number in self._epochs]
-        return self.state.epochs + sum(max(0, self._epochs[trial.number] - self._epochs_before(trial)) for trial in running)
+        return self.state.epochs + sum(
+            max(0, self._epochs[trial.number] - self._epochs_before(trial)) for trial in running
+        )
 
     def _epochs_before(self, trial: Trial) -> int:
         parent = self._parent(trial)
@@ -196,7 +215,13 @@ class Search:
             self._prepare_worker(pool)
 
     def _prepare_worker(self, pool: Pool) -> None:
-        setup = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path), "first": not self._told, "command": self.command}
+        setup = {
+            "kind": "trial",
+            "content": self.state.content,
+            "folder": str(self.folder.path),
+            "first": not self._told,
+            "command": self.command,
+        }
         pool.start(setup, self.folder / "logs" / "workers.log")
 
     def _give(self, worker: Worker, trial: Trial) -> None:
@@ -208,7 +233,9 @@ class Search:
             "parent": str(self._path(parent)) if parent else None,
             "before": before,
             "epochs": trial.proposal.epochs,
-            "budget": None if self.settings.epochs is None else before + max(1, self.settings.epochs - self._epochs_spent()),
+            "budget": None
+            if self.settings.epochs is None
+            else before + max(1, self.settings.epochs - self._epochs_spent()),
             "limits": trial.limits,
             "patience": self.settings.pruning_epochs,
         }
@@ -247,7 +274,13 @@ class Search:
         """Writes environment.json; a search that goes on adds to it."""
         before = read_json(self.folder / "environment.json")
         if before:
-            facts = {**before, "resumed": [*before.get("resumed", []), {key: facts[key] for key in ("command", "started", "versions")}]}
+            facts = {
+                **before,
+                "resumed": [
+                    *before.get("resumed", []),
+                    {key: facts[key] for key in ("command", "started", "versions")},
+                ],
+            }
         write_json(self.folder / "environment.json", {**facts, "pipeline": self.state.fingerprint["pipeline"]})
 
     def _buried(self, worker: Worker, how: str) -> None:
@@ -256,7 +289,10 @@ class Search:
         if worker.state == "preparing" and self.stop.received is None:
             self._deaths += 1
             if self._deaths >= MOST_DEATHS:
-                raise ResourceError(f"The worker processes die while they prepare the data: {how}.", f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}.")
+                raise ResourceError(
+                    f"The worker processes die while they prepare the data: {how}.",
+                    f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}.",
+                )
         if worker.state != "running":
             return
         epochs = self._epochs.pop(trial.number)
@@ -265,7 +301,15 @@ class Search:
         trial.deaths += 1
         if trial.deaths >= MOST_DEATHS:
             spent = max(0, epochs - self._epochs_before(trial))
-            self._end(trial, {"status": "failed", "reason": f"its worker died {trial.deaths} times: {how}", "epochs": epochs, "spent": spent})
+            self._end(
+                trial,
+                {
+                    "status": "failed",
+                    "reason": f"its worker died {trial.deaths} times: {how}",
+                    "epochs": epochs,
+                    "spent": spent,
+                },
+            )
         else:
             self.observer.note(f"trial {trial.number}: its worker was {how}; it is tried again")
             self._save()
@@ -283,7 +327,10 @@ class Search:
         ended = [self.state.trials[number - 1] for event, number in self.state.events if event == "end"]
         first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
         if len(ended) == _SAME_FAILURES and len(first) == 1 and all(some.status == "failed" for some in ended):
-            raise SearchError(f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}", "Mend the pipeline or search.space: what helps one run helps the search.")
+            raise SearchError(
+                f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}",
+                "Mend the pipeline or search.space: what helps one run helps the search.",
+            )
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""
@@ -304,13 +351,19 @@ class Search:
     def _parent(self, trial: Trial) -> Trial | None:
         """The trial from whose checkpoint this one goes on."""
         identity = trial.proposal.parent
-        return next((other for other in self.state.trials if other.proposal.identity == identity), None) if identity is not None else None
+        return (
+            next((other for other in self.state.trials if other.proposal.identity == identity), None)
+            if identity is not None
+            else None
+        )
 
     def _kept(self) -> list[Trial]:
         return self.state.ranked(self.settings.objective.direction)[: self.settings.keep]
 
     def _drop_weights(self, ended: bool = False) -> None:
-        """Removes the weights of trials that are neither among the best nor, unless all has ended, parents of others."""
+        """Removes the weights of trials that are neither among the best nor, unless all has ended, parents of
+        others.
+        """
         kept, parents = {trial.number for trial in self._kept()}, set() if ended else self.oracle.parents()
         parents |= {trial.proposal.parent for trial in self.state.trials if not trial.ended}
         for trial in self.state.trials:
@@ -326,11 +379,18 @@ class Search:
         self.state.elapsed = round(self.elapsed, 3)
         self.state.save(self.folder.path)
         ranked = self.state.ranked(self.settings.objective.direction)
-        self.folder.set_status("running", trials=sum(trial.ended for trial in self.state.trials), best=ranked[0].score if ranked else None)
+        self.folder.set_status(
+            "running", trials=sum(trial.ended for trial in self.state.trials), best=ranked[0].score if ranked else None
+        )
 
     def _note_start(self) -> None:
         """What the oracle cannot know: a first trial that the space does not hold."""
-        if self.settings.start and self.settings.algorithm != "grid" and not self.state.trials and self.space.encode(field_values(self.pipeline, self.space.dimensions)) is None:
+        if (
+            self.settings.start
+            and self.settings.algorithm != "grid"
+            and not self.state.trials
+            and self.space.encode(field_values(self.pipeline, self.space.dimensions)) is None
+        ):
             self.observer.note("the pipeline as it stands is not in the space, so it is not the first trial")
 
 

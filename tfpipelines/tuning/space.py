@@ -10,7 +10,8 @@ _DIGITS = 4  # significant ones of a number from an interval
 class Space:
     """The fields that a search varies.
 
-    A choice is known to the oracle by the number of its value, since KerasTuner takes no lists, no null and no mixed types.
+    A choice is known to the oracle by the number of its value, since KerasTuner takes no lists, no null and no mixed
+    types.
 
     Args:
         dimensions: {path: dimension}, those that others depend on first.
@@ -18,7 +19,9 @@ class Space:
 
     def __init__(self, dimensions: dict[str, Dimension]):
         self.dimensions = dimensions
-        self._choices = {path: _ordered(dimension.values) for path, dimension in dimensions.items() if dimension.values is not None}
+        self._choices = {
+            path: _ordered(dimension.values) for path, dimension in dimensions.items() if dimension.values is not None
+        }
 
     def hyperparameters(self):
         """The same as a `keras_tuner.HyperParameters`."""
@@ -37,7 +40,13 @@ class Space:
         elif path in self._choices:
             space.Choice(path, list(range(len(self._choices[path]))))
         elif dimension.whole:
-            space.Int(path, dimension.min, dimension.max, step=None if dimension.step is None else int(dimension.step), sampling=dimension.scale)
+            space.Int(
+                path,
+                dimension.min,
+                dimension.max,
+                step=None if dimension.step is None else int(dimension.step),
+                sampling=dimension.scale,
+            )
         else:
             space.Float(path, dimension.min, dimension.max, step=dimension.step, sampling=dimension.scale)
 
@@ -72,7 +81,11 @@ class Space:
         if path in self._choices:
             return value in self._choices[path]
         dimension = self.dimensions[path]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not dimension.min <= value <= dimension.max:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not dimension.min <= value <= dimension.max
+        ):
             return False
         return dimension.step is None or (dimension.scale == "linear" and (value - dimension.min) % dimension.step == 0)
 
@@ -83,7 +96,9 @@ class Space:
         dimension = self.dimensions[path]
         if path in self._choices:
             return self._choices[path].index(value) / max(1, len(self._choices[path]) - 1)
-        low, high, value = (math.log(number) if dimension.scale == "log" else number for number in (dimension.min, dimension.max, value))
+        low, high, value = (
+            math.log(number) if dimension.scale == "log" else number for number in (dimension.min, dimension.max, value)
+        )
         return (value - low) / (high - low)
 
     def choices(self, path: str) -> list[Any] | None:

@@ -85,7 +85,10 @@ def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
     """Those of the trials that have a score, in the order of `State.ranked`."""
     sign = -1 if direction == "max" else 1
     loss = lambda trial: trial.figures.get("val_log_loss", trial.figures.get("val_loss", 0.0))
-    return sorted((trial for trial in trials if trial.score is not None), key=lambda trial: (sign * trial.score, loss(trial), trial.number))
+    return sorted(
+        (trial for trial in trials if trial.score is not None),
+        key=lambda trial: (sign * trial.score, loss(trial), trial.number),
+    )
 
 
 @dataclass
@@ -126,10 +129,14 @@ class State:
             trials = [Trial(**{**entry, "proposal": Proposal(**entry["proposal"])}) for entry in content["trials"]]
             return cls(**{**{item.name: content[item.name] for item in fields(cls)}, "trials": trials})
         except (KeyError, TypeError) as error:
-            raise ArtifactError(f"{folder / FILE} is missing or damaged.", "Begin a new search with `tfpipe tune`.") from error
+            raise ArtifactError(
+                f"{folder / FILE} is missing or damaged.", "Begin a new search with `tfpipe tune`."
+            ) from error
 
     def ranked(self, direction: str) -> list[Trial]:
-        """Trials that have a score, the best first; of equal ones that of the lower validation loss, then the earlier one."""
+        """Trials that have a score, the best first; of equal ones that of the lower validation loss, then the
+        earlier one.
+        """
         return ranked((trial for trial in self.trials if trial.ended), direction)
 
     @property

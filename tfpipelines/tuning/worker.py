@@ -1,4 +1,6 @@
-"""What a process does that works for a search: it prepares the data, waits for one trial, trains it, and ends, so that memory returns."""
+"""What a process does that works for a search: it prepares the data, waits for one trial, trains it, and ends, so
+that memory returns.
+"""
 
 import os
 import queue
@@ -66,9 +68,9 @@ def main(connection, setup: dict[str, Any]) -> None:
 
     Args:
         connection: to the supervisor.
-        setup: `kind` (trial or final), `content` of the pipeline, `folder` of the search, `command`, `log`, `environment`;
-            `threads` to take, 0 for all; `gpu` to see, None for all. A trial: `first` (whether to tell of the data). A final
-            run: `values`, `seed`, `run` (its folder).
+        setup: `kind` (trial or final), `content` of the pipeline, `folder` of the search, `command`, `log`,
+            `environment`; `threads` to take, 0 for all; `gpu` to see, None for all. A trial: `first` (whether to tell
+            of the data). A final run: `values`, `seed`, `run` (its folder).
     """
     _settle(setup)
     halt = Halt()
@@ -83,7 +85,12 @@ def main(connection, setup: dict[str, Any]) -> None:
         line.send("fatal", error)
     except Exception as error:
         traceback.print_exc()
-        line.send("fatal", TfpipelinesError(f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {setup['log']}."))
+        line.send(
+            "fatal",
+            TfpipelinesError(
+                f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {setup['log']}."
+            ),
+        )
     sys.stderr.flush()
     os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
 
@@ -94,7 +101,9 @@ def _settle(setup: dict[str, Any]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _write_to(Path(setup["log"]))
     os.environ.clear()  # the server has that of the moment it was started
-    os.environ.update({"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **setup["environment"]})
+    os.environ.update(
+        {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **setup["environment"]}
+    )
     if setup["gpu"] is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = setup["gpu"]
     if setup["threads"]:
@@ -114,7 +123,16 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     base = config.with_values(setup["content"], {}, SCHEMAS, "the pipeline")
     task, observer, search = new_task(base), _DataObserver(), RunFolder(Path(setup["folder"]))
     fold = _prepare(task, observer, halt, search)
-    line.send("ready", {"environment": training.environment_facts(base.seed, setup["command"]), "data": observer.facts, "epochs": task.epochs} if setup["first"] else None)
+    line.send(
+        "ready",
+        {
+            "environment": training.environment_facts(base.seed, setup["command"]),
+            "data": observer.facts,
+            "epochs": task.epochs,
+        }
+        if setup["first"]
+        else None,
+    )
     job = line.receive()
     folder = RunFolder(Path(job["folder"]))
     with _held(folder):
@@ -132,7 +150,9 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
 
 
 def _prepare(task, observer: Observer, halt: Halt, search: RunFolder) -> int | None:
-    """Loads and checks what the pipeline itself names, which must be what the search began with; the fold that a search takes."""
+    """Loads and checks what the pipeline itself names, which must be what the search began with; the fold that a
+    search takes.
+    """
     findings = Findings()
     task.begin()
     task.load(findings)
@@ -140,7 +160,9 @@ def _prepare(task, observer: Observer, halt: Halt, search: RunFolder) -> int | N
     fold = 0 if task.folds() else None
     Route(task, search, observer, halt, resume=True).splits(search, Findings(list(findings.entries)), fold)
     if not (task.split_table()["split"] == "validation").any():
-        raise ConfigError("A search needs a validation part, and these data have none.", "Set data.validation=0.15, for example.")
+        raise ConfigError(
+            "A search needs a validation part, and these data have none.", "Set data.validation=0.15, for example."
+        )
     return fold
 
 
@@ -165,7 +187,9 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     pipeline = pipeline.model_copy(update={"seed": setup["seed"], "split_seed": pipeline.seed_of_splits})
     task, folder = new_task(pipeline), RunFolder(Path(setup["run"]))
     with _held(folder):
-        folder.set_status("running", pipeline=pipeline.name, task=pipeline.task, part_of=setup["folder"], epoch=0, epochs=task.epochs)
+        folder.set_status(
+            "running", pipeline=pipeline.name, task=pipeline.task, part_of=setup["folder"], epoch=0, epochs=task.epochs
+        )
         atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
         for name in ("splits.csv", "data.json"):  # the route compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
