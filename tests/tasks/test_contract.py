@@ -59,7 +59,7 @@ def test_every_task_has_a_case():
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, finished):
     run, raw = finished(name), CASES[name][2]
-    assert run.status["state"] == "done"
+    assert run.status["state"] == "done" and run.status["format"] == 1
     left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
     assert left >= FILES and "plots/curves.png" in left
     assert [path for path in left if path.startswith("logs/tensorboard/")] and not [path for path in left if ".tmp-" in path]
