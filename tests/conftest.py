@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from . import pretrained
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
 TINY = [
@@ -96,76 +98,21 @@ def photos(tmp_path, digits) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory) -> Path:
-    """A .keras file with a network of three blocks with batch normalization, random weights, for images of any size."""
-    import keras
-
-    keras.utils.set_random_seed(0)
-    inputs = x = keras.Input((None, None, 3))
-    for number, filters in enumerate((8, 16, 24), 1):
-        x = keras.layers.Conv2D(filters, 3, 2, "same", use_bias=False, name=f"block{number}_conv")(x)
-        x = keras.layers.ReLU(name=f"block{number}_act")(keras.layers.BatchNormalization(name=f"block{number}_bn")(x))
-    path = tmp_path_factory.mktemp("backbones") / "tiny.keras"
-    keras.Model(inputs, x, name="tiny").save(path)
-    return path
+    """See `pretrained.tiny_backbone`."""
+    return pretrained.tiny_backbone(tmp_path_factory.mktemp("backbones") / "tiny.keras")
 
 
 @pytest.fixture(scope="session")
 def tiny_classifier(tmp_path_factory) -> Path:
-    """What an image-cls run leaves of its model: a network of random weights, for grey images of 16 x 16 pixels."""
-    import json
-
-    from tfpipelines.models import IMAGE_NETWORKS, ClassifierArtifact, ImageFront
-
-    folder = tmp_path_factory.mktemp("classifiers") / "tiny"
-    folder.mkdir()
-    core = IMAGE_NETWORKS["cnn"]((16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
-    ClassifierArtifact(ImageFront((16, 16), 1), core, ["a", "b", "c"]).save(folder / "model.keras")
-    (folder / "status.json").write_text(json.dumps({"task": "image-cls", "state": "done"}))
-    (folder / "data.json").write_text(json.dumps({"size": [16, 16], "channels": 1}))
-    return folder
+    """See `pretrained.tiny_classifier`."""
+    return pretrained.tiny_classifier(tmp_path_factory.mktemp("classifiers") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> Path:
-    """The folder of a KerasHub preset: a BERT of two small layers with random weights, whose vocabulary are words
-    of the reviews.
-    """
-    keras_hub = pytest.importorskip("keras_hub")
-    import keras
-    import pandas as pd
-
-    words = (
-        pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")["text"]
-        .str.lower()
-        .str.findall(r"[a-z]+")
-        .explode()
-        .value_counts()
-    )
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    vocabulary = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *dict.fromkeys([*words.index[:500], *letters, *(f"##{letter}" for letter in letters)]),
-    ]
-    folder = tmp_path_factory.mktemp("presets") / "tiny-bert"
-    keras.utils.set_random_seed(0)
-    backbone = keras_hub.models.BertBackbone(
-        vocabulary_size=len(vocabulary),
-        num_layers=2,
-        num_heads=2,
-        hidden_dim=16,
-        intermediate_dim=32,
-        max_sequence_length=64,
-    )
-    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
-        keras_hub.models.BertTokenizer(vocabulary, lowercase=True), sequence_length=64
-    )
-    backbone.save_to_preset(str(folder))
-    preprocessor.save_to_preset(str(folder))
-    return folder
+    """See `pretrained.tiny_bert`."""
+    pytest.importorskip("keras_hub")
+    return pretrained.tiny_bert(tmp_path_factory.mktemp("presets") / "tiny-bert")
 
 
 def write_photos(root: Path, digits, classes: dict[str, int], count: int, skip: int = 0) -> Path:

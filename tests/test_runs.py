@@ -10,8 +10,9 @@ import textwrap
 
 import pytest
 
+import tfpipelines
 from tfpipelines import runs
-from tfpipelines.errors import ConfigError, ResourceError, RunInUseError
+from tfpipelines.errors import ArtifactError, ConfigError, ResourceError, RunInUseError
 from tfpipelines.runs import RunFolder, atomic_write
 
 from .conftest import ROOT
@@ -123,6 +124,25 @@ def test_parent_that_cannot_be_used(tmp_path, parent):
 def test_open_asks_for_a_run_folder(tmp_path):
     with pytest.raises(ConfigError, match="is not a run folder"):
         RunFolder.open(tmp_path)
+
+
+def test_a_folder_names_its_format_and_keeps_it(tmp_path):
+    folder = RunFolder.create(tmp_path, "a")
+    folder.set_status("running")
+    assert folder.status["format"] == RunFolder.open(folder.path).format == runs.FORMAT
+    runs.write_json(folder / "status.json", {"state": "interrupted"})  # as version 0.1.0 left it
+    assert RunFolder.open(folder.path).format == 1
+    folder.set_status("running")
+    assert "format" not in folder.status
+
+
+@pytest.mark.parametrize("verb", ["load", "resume", "report", "export", "compare"])
+def test_a_folder_of_a_later_format_is_refused(tmp_path, verb):
+    folder = RunFolder.create(tmp_path, "a")
+    folder.set_status("done", format=runs.FORMAT + 1)
+    with pytest.raises(ArtifactError, match=f"is of format {runs.FORMAT + 1}, written by a later version") as caught:
+        getattr(tfpipelines, verb)([folder.path] * 2 if verb == "compare" else folder.path)
+    assert caught.value.exit_code == 7 and caught.value.remedy.startswith("Update tfpipelines")
 
 
 def test_second_process_is_told_who_holds_the_lock(tmp_path):

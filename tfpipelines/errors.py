@@ -73,7 +73,7 @@ class RunInUseError(TfpipelinesError, RuntimeError):
 
 
 class ArtifactError(TfpipelinesError, ValueError):
-    """A model or checkpoint file is damaged, foreign or not to be trusted."""
+    """A model, a checkpoint or a run folder is damaged, foreign, of a later version or not to be trusted."""
 
     exit_code = 7
 

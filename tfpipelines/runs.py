@@ -17,9 +17,11 @@ from typing import Any
 
 import psutil
 
-from .errors import ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
+from .errors import ArtifactError, ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
+FORMAT = 1
 TEMPORARY = ".tmp-"  # prefix of what is being written
 START = "start-"  # prefix of files of an earlier run that this one starts from
 
@@ -161,13 +163,22 @@ class RunFolder:
 
         Raises:
             ConfigError: if it is not one.
+            ArtifactError: if it is of a later format than this version knows.
         """
         folder = Path(path).resolve()
         if not (folder / "status.json").is_file():
             raise ConfigError(
                 f"{path} is not a run folder.", "Name a folder that `tfpipe run` has made, such as runs/latest."
             )
-        return cls(folder)
+        opened = cls(folder)
+        found = opened.format
+        if found > FORMAT:
+            raise ArtifactError(
+                f"{path} is of format {found}, written by a later version of tfpipelines; this one reads "
+                f"formats up to {FORMAT}.",
+                "Update tfpipelines: pip install --upgrade tfpipelines",
+            )
+        return opened
 
     def child(self, name: str) -> "RunFolder":
         """A run folder inside this one, made if it is missing; it shares this one's lock."""
@@ -244,11 +255,20 @@ class RunFolder:
         """The content of status.json."""
         return read_json(self.path / "status.json")
 
+    @property
+    def format(self) -> int:
+        """The number of the folder's format; 1 of folders that do not name it, as those of version 0.1.0."""
+        status = self.status
+        number = status.get("format", 1) if isinstance(status, dict) else 1
+        return number if isinstance(number, int) else 1
+
     def set_status(self, state: str, **facts: Any) -> None:
         """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands
         there.
+
+        The first time it also names the format, so a folder that is gone on with keeps its own.
         """
-        before = self.status
+        before = self.status or {"format": FORMAT}
         if state == "running":
             before.pop("reason", None)
         content = {

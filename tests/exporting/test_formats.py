@@ -14,7 +14,7 @@ from tfpipelines.exporting.entry import FORMATS
 from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY
-from ..tasks.test_contract import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TEXT
+from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TEXT
 
 SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out

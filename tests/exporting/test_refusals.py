@@ -21,7 +21,7 @@ from tfpipelines.exporting import litert, saved_model
 from tfpipelines.versions import NewVersion
 
 from ..conftest import ROOT, TINY, write_photos
-from ..tasks.test_contract import SMALL_TEXT
+from ..tasks.cases import SMALL_TEXT
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from tfpipelines.runs import file_hash
 from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY
-from ..tasks.test_contract import CASES, SMALL_ANOMALY, case_of, jax_environment  # noqa: F401
+from ..tasks.cases import CASES, SMALL_ANOMALY
+from ..tasks.test_contract import case_of, jax_environment  # noqa: F401
 
 SMALL = [*TINY, "data.limit=64"]
 ALL = 10**6

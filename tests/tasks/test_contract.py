@@ -11,14 +11,15 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer, config
 from tfpipelines.errors import Interrupted
 from tfpipelines.tasks import TASKS
 
-from ..conftest import ROOT, TINY
+from .. import golden
+from ..conftest import ROOT
+from .cases import CASES, SMALL_GAN, answers, case_with
 
 FILES = {
     "pipeline.yaml",
@@ -34,82 +35,6 @@ FILES = {
 }
 
 
-def digit_images(items):
-    with np.load(ROOT / "data" / "digits" / "digits.npz") as archive:
-        return archive["x"][[int(item) for item in items]]
-
-
-def review_texts(items):
-    table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")
-    return table["text"].iloc[[int(item) for item in items]].tolist()
-
-
-def emoji_files(items):
-    return [ROOT / "data" / "emoji" / item for item in items]
-
-
-def brick_files(items):
-    return [ROOT / "data" / "bricks" / item for item in items]
-
-
-def cell_rows(items):
-    return pd.read_csv(ROOT / "data" / "cells" / "cells.csv").iloc[[int(item) for item in items]]
-
-
-def pressure_windows(items):
-    values = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv")["value"].to_numpy()
-    first_and_last = [item.split(" to ") for item in items]
-    return [values[int(first) : int(last) + 1] for first, last in first_and_last]
-
-
-# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input; None for what generates
-# instead)
-SMALL_TEXT = [
-    "model.units=8",
-    "model.embedding=8",
-    "train.epochs=1",
-    "train.batch_size=16",
-    "train.warmup_epochs=0",
-    "evaluation.bootstrap=50",
-    "data.limit=64",
-]
-SMALL_FINETUNE = [
-    "train.head_epochs=1",
-    "train.epochs=1",
-    "train.batch_size=8",
-    "train.warmup_epochs=0",
-    "model.unfreeze=2",
-    "evaluation.bootstrap=50",
-    "data.limit=48",
-]
-SMALL_ANOMALY = [
-    "evaluation.baselines=false",
-    "model.latent=4",
-    "train.epochs=1",
-    "train.batch_size=16",
-    "evaluation.bootstrap=50",
-    "data.limit=64",
-]
-SMALL_GAN = [
-    "model.generator_filters=4",
-    "model.discriminator_filters=4",
-    "train.epochs=1",
-    "train.steps_per_epoch=4",
-    "train.batch_size=16",
-    "evaluation.samples=32",
-    "evaluation.epoch_samples=32",
-    "data.limit=64",
-]
-CASES = {
-    "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
-    "text-cls": ("text-cls", SMALL_TEXT, review_texts),
-    "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
-    "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
-    "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
-    "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, "model.units=16"], cell_rows),
-    "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, "data.on_leak=warn"], pressure_windows),
-    "dcgan": ("dcgan", SMALL_GAN, None),
-}
 # pipeline -> what makes its header's command small, besides what is the same for all
 SMALL = {
     **dict.fromkeys(("anomaly", "anomaly-digits", "anomaly-series", "anomaly-table"), ["evaluation.baselines=false"]),
@@ -140,29 +65,7 @@ def case_of_few(request):
 
 def case_of(name, request):
     """Pipeline, overrides and the function to raw input of a task."""
-    pipeline, overrides, raw = CASES[name]
-    tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert", "anomaly": "tiny_backbone"}.get(name)
-    if tiny:
-        overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
-    if name == "dcgan":
-        overrides = [*overrides, f"evaluation.features={request.getfixturevalue('tiny_classifier')}"]
-    return pipeline, overrides, raw
-
-
-def answers(run, raw):
-    """What a run has written of its test samples, or drawn, and what it says of them now."""
-    if raw is None:
-        drawn, labels = run.generate(64, run.pipeline.seed)
-        table = pd.read_csv(run.folder / "samples" / "samples.csv", dtype=str)
-        assert labels is None or labels == table["label"].tolist()
-        return np.stack([np.asarray(Image.open(run.folder / "samples" / name)) for name in table["image"]]).reshape(
-            drawn.shape
-        ), drawn
-    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
-    predicted = run.predict(raw(written["item"]))
-    scores = predicted.select_dtypes("number").columns
-    assert len(scores) and len(predicted) == len(written) > 0
-    return written[scores].to_numpy(), predicted[scores].to_numpy()
+    return case_with(name, request.getfixturevalue)
 
 
 def same_answers(run, other, raw):
@@ -175,10 +78,10 @@ def test_every_task_has_a_case():
     assert set(CASES) == set(TASKS)
 
 
-def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(case):
-    pipeline, overrides, raw = case
-    run = tfpipelines.run(pipeline, overrides, observer=Observer())
-    assert run.status["state"] == "done"
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, finished):
+    run, raw = finished(name), CASES[name][2]
+    assert run.status["state"] == "done" and run.status["format"] == 1
     left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
     assert left >= FILES and "plots/curves.png" in left
     assert [path for path in left if path.startswith("logs/tensorboard/")] and not [
@@ -192,6 +95,16 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(case):
     written, predicted = answers(tfpipelines.load(run.folder), raw)
     np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
     json.loads((run.folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_its_bits_are_the_recorded_ones(name, finished):
+    run = finished(name)
+    key = golden.key_of(run.folder)
+    recorded = golden.recorded(key).get(name)
+    if recorded is None:
+        pytest.skip(f"no bits of {name} are recorded for: {key}")
+    assert golden.bits_of(tfpipelines.load(run.folder)) == recorded, "if meant: python benchmarks/golden.py --record"
 
 
 def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(case_of_few):

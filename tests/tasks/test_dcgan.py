@@ -15,7 +15,7 @@ from tfpipelines import Observer
 from tfpipelines.errors import ConfigError, DataError, DivergedError, Interrupted
 
 from ..conftest import write_photos
-from .test_contract import SMALL_GAN
+from .cases import SMALL_GAN
 
 
 @pytest.fixture

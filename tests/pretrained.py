@@ -1,0 +1,59 @@
+"""Small networks of random weights that stand for pretrained ones: plain functions, so that scripts can make them,
+too.
+"""
+
+import json
+from pathlib import Path
+
+REVIEWS = Path(__file__).resolve().parents[1] / "data" / "reviews" / "reviews.csv"
+
+
+def tiny_backbone(path: Path) -> Path:
+    """Writes a .keras file with a network of three blocks with batch normalization, for images of any size."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = x = keras.Input((None, None, 3))
+    for number, filters in enumerate((8, 16, 24), 1):
+        x = keras.layers.Conv2D(filters, 3, 2, "same", use_bias=False, name=f"block{number}_conv")(x)
+        x = keras.layers.ReLU(name=f"block{number}_act")(keras.layers.BatchNormalization(name=f"block{number}_bn")(x))
+    keras.Model(inputs, x, name="tiny").save(path)
+    return path
+
+
+def tiny_classifier(folder: Path) -> Path:
+    """Writes what an image-cls run leaves of its model, for grey images of 16 x 16 pixels."""
+    from tfpipelines.models import IMAGE_NETWORKS, ClassifierArtifact, ImageFront
+
+    folder.mkdir()
+    core = IMAGE_NETWORKS["cnn"]((16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
+    ClassifierArtifact(ImageFront((16, 16), 1), core, ["a", "b", "c"]).save(folder / "model.keras")
+    (folder / "status.json").write_text(json.dumps({"task": "image-cls", "state": "done"}))
+    (folder / "data.json").write_text(json.dumps({"size": [16, 16], "channels": 1}))
+    return folder
+
+
+def tiny_bert(folder: Path) -> Path:
+    """Writes a KerasHub preset: a BERT of two small layers, whose vocabulary are words of the reviews."""
+    import keras
+    import keras_hub
+    import pandas as pd
+
+    words = pd.read_csv(REVIEWS)["text"].str.lower().str.findall(r"[a-z]+").explode().value_counts()
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = [*special, *dict.fromkeys([*words.index[:500], *letters, *(f"##{letter}" for letter in letters)])]
+    keras.utils.set_random_seed(0)
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(vocabulary),
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=64,
+    )
+    tokenizer = keras_hub.models.BertTokenizer(vocabulary, lowercase=True)
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(tokenizer, sequence_length=64)
+    backbone.save_to_preset(str(folder))
+    preprocessor.save_to_preset(str(folder))
+    return folder

@@ -1,0 +1,135 @@
+"""A small run of each task on sample data: what the contract test, the recorded bits and the earlier runs are made
+of.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from .. import pretrained
+from ..conftest import ROOT, TINY
+
+
+def digit_images(items):
+    with np.load(ROOT / "data" / "digits" / "digits.npz") as archive:
+        return archive["x"][[int(item) for item in items]]
+
+
+def review_texts(items):
+    table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")
+    return table["text"].iloc[[int(item) for item in items]].tolist()
+
+
+def emoji_files(items):
+    return [ROOT / "data" / "emoji" / item for item in items]
+
+
+def brick_files(items):
+    return [ROOT / "data" / "bricks" / item for item in items]
+
+
+def cell_rows(items):
+    return pd.read_csv(ROOT / "data" / "cells" / "cells.csv").iloc[[int(item) for item in items]]
+
+
+def pressure_windows(items):
+    values = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv")["value"].to_numpy()
+    first_and_last = [item.split(" to ") for item in items]
+    return [values[int(first) : int(last) + 1] for first, last in first_and_last]
+
+
+SMALL_TEXT = [
+    "model.units=8",
+    "model.embedding=8",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "train.warmup_epochs=0",
+    "evaluation.bootstrap=50",
+    "data.limit=64",
+]
+SMALL_FINETUNE = [
+    "train.head_epochs=1",
+    "train.epochs=1",
+    "train.batch_size=8",
+    "train.warmup_epochs=0",
+    "model.unfreeze=2",
+    "evaluation.bootstrap=50",
+    "data.limit=48",
+]
+SMALL_ANOMALY = [
+    "evaluation.baselines=false",
+    "model.latent=4",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "evaluation.bootstrap=50",
+    "data.limit=64",
+]
+SMALL_GAN = [
+    "model.generator_filters=4",
+    "model.discriminator_filters=4",
+    "train.epochs=1",
+    "train.steps_per_epoch=4",
+    "train.batch_size=16",
+    "evaluation.samples=32",
+    "evaluation.epoch_samples=32",
+    "data.limit=64",
+]
+# task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input; None for what generates
+# instead)
+CASES = {
+    "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
+    "text-cls": ("text-cls", SMALL_TEXT, review_texts),
+    "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
+    "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
+    "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
+    "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, "model.units=16"], cell_rows),
+    "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, "data.on_leak=warn"], pressure_windows),
+    "dcgan": ("dcgan", SMALL_GAN, None),
+}
+# task -> the field that names a network, and the function of tests/pretrained.py (or the fixture) that makes it
+NETWORKS = {
+    "finetune": ("model.backbone", "tiny_backbone"),
+    "finetune-text": ("model.backbone", "tiny_bert"),
+    "anomaly": ("model.backbone", "tiny_backbone"),
+    "dcgan": ("evaluation.features", "tiny_classifier"),
+}
+PLACES = {"tiny_backbone": "tiny.keras", "tiny_bert": "tiny-bert", "tiny_classifier": "tiny"}
+
+
+def make_network(name: str, folder: Path) -> Path:
+    """Makes one of the networks of `NETWORKS` in a folder, unless it is there already."""
+    path = folder / PLACES[name]
+    return path if path.exists() else getattr(pretrained, name)(path)
+
+
+def case_with(name: str, network: Callable[[str], Any]) -> tuple[str, list[str], Callable | None]:
+    """Pipeline, overrides and the function to raw input of a task.
+
+    Args:
+        name: of the task.
+        network: gives the path of a network by its name in `NETWORKS`.
+    """
+    pipeline, overrides, raw = CASES[name]
+    if name in NETWORKS:
+        field, needed = NETWORKS[name]
+        overrides = [*overrides, f"{field}={network(needed)}"]
+    return pipeline, overrides, raw
+
+
+def answers(run, raw):
+    """What a run has written of its test samples, or drawn, and what it says of them now."""
+    if raw is None:
+        drawn, labels = run.generate(64, run.pipeline.seed)
+        table = pd.read_csv(run.folder / "samples" / "samples.csv", dtype=str)
+        assert labels is None or labels == table["label"].tolist()
+        written = [np.asarray(Image.open(run.folder / "samples" / name)) for name in table["image"]]
+        return np.stack(written).reshape(drawn.shape), drawn
+    written = pd.read_csv(run.folder / "predictions.csv", dtype={"item": str})
+    predicted = run.predict(raw(written["item"]))
+    scores = predicted.select_dtypes("number").columns
+    assert len(scores) and len(predicted) == len(written) > 0
+    return written[scores].to_numpy(), predicted[scores].to_numpy()
