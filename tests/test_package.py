@@ -227,6 +227,8 @@ def test_wheel_works_in_an_empty_folder(source, tmp_path):
     }  # no pipelines, data or tests beside it
     assert {
         "tfpipelines/py.typed",
+        "tfpipelines/__init__.pyi",
+        "tfpipelines/training/__init__.pyi",
         "tfpipelines/pipelines/image-cls.yaml",
         "tfpipelines/samples/digits/digits.npz",
         "tfpipelines/samples/digits/README.md",
