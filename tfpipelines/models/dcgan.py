@@ -1,7 +1,6 @@
 """Generative adversarial networks of images: DCGAN (Radford et al. 2015), and dense layers (Goodfellow et al. 2014)."""
 
 import math
-from typing import Any
 
 import keras
 
@@ -70,7 +69,7 @@ def dcgan(
         ValueError: for a side that is no multiple of 4, or not square.
     """
     side, channels, stages = image_shape[0], image_shape[-1], _stages(image_shape)
-    common: dict[str, Any] = {"initializer": initializer, "weight_decay": 0.0, "seed": seed, "fused": fused}
+    common = {"initializer": initializer, "weight_decay": 0.0, "seed": seed, "fused": fused}
     build = _Players(activation=generator_activation, normalization=generator_normalization, **common)
     widths = _widths(generator_filters, stages)[::-1]
     small = side // 2**stages
@@ -135,7 +134,7 @@ def dense_gan(
         dropout: share of units dropped after each layer of the discriminator.
         (others): see `dcgan`.
     """
-    common: dict[str, Any] = {"initializer": initializer, "weight_decay": 0.0, "seed": seed, "fused": fused}
+    common = {"initializer": initializer, "weight_decay": 0.0, "seed": seed, "fused": fused}
     build = _Players(activation=generator_activation, normalization=generator_normalization, **common)
     noise, label = _inputs(latent, classes)
     x = build.condition(noise, label, classes, embedding)

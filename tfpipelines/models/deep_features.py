@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import keras
 import numpy as np
@@ -28,8 +27,8 @@ _GRID = 8  # input pixels to a place of the grid that `auto` stands for
 def feature_autoencoder(
     backbone: Backbone,
     input_shape: tuple[int, int, int],
-    layers: tuple[str, ...] | Literal["auto"] = "auto",
-    grid: int | Literal["auto"] = "auto",
+    layers: tuple[str, ...] | str = "auto",
+    grid: int | str = "auto",
     neighbours: int = 1,
     bottleneck: str = "place",
     kernel_size: int = 3,
