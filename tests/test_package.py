@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import importlib
 import os
 import shutil
 import subprocess
@@ -227,6 +228,8 @@ def test_wheel_works_in_an_empty_folder(source, tmp_path):
     }  # no pipelines, data or tests beside it
     assert {
         "tfpipelines/py.typed",
+        "tfpipelines/__init__.pyi",
+        "tfpipelines/training/__init__.pyi",
         "tfpipelines/pipelines/image-cls.yaml",
         "tfpipelines/samples/digits/digits.npz",
         "tfpipelines/samples/digits/README.md",
@@ -267,9 +270,13 @@ def test_registry_files_and_pipelines_agree():
         assert schema.model_fields["task"].default == name
 
 
-def test_public_names_exist():
-    import tfpipelines
+@pytest.mark.parametrize("stub", sorted(ROOT.glob("tfpipelines/**/__init__.pyi")), ids=lambda stub: stub.parent.name)
+def test_names_of_stubs_exist(stub):
+    package = importlib.import_module(".".join(stub.parent.relative_to(ROOT).parts))
+    assert package.__all__
+    for name in package.__all__:
+        assert getattr(package, name) is not None
 
-    for name in tfpipelines.__all__:
-        assert getattr(tfpipelines, name) is not None
+
+def test_version_is_that_of_the_package():
     assert _setup()["metadata"]["version"] == "attr: tfpipelines.__version__"

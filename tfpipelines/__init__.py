@@ -9,36 +9,9 @@
 Names are imported when they are first used, so that `import tfpipelines` costs nothing.
 """
 
-from .lazy import attach
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, _names = attach(
-    __name__,
-    {
-        "api": ("CheckReport", "Run", "check", "load", "resume", "run", "tune"),
-        "catalogue": ("list_pipelines",),
-        "comparing": ("compare",),
-        "listing": ("list_runs",),
-        "exporting": ("Exported", "export"),
-        "reporting": ("Report", "report"),
-        "tuning": ("SearchResult",),
-        "datasets.images": ("decode_image",),
-        "errors": (
-            "ArtifactError",
-            "ConfigError",
-            "DataError",
-            "DivergedError",
-            "ExportError",
-            "Interrupted",
-            "ResourceError",
-            "RunInUseError",
-            "SearchError",
-            "TfpipelinesError",
-            "WorseError",
-        ),
-        "observer": ("Observer",),
-        "surfaces": ("LossSurface", "loss_surface"),
-    },
-)
+__getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = ["__version__", *_names]

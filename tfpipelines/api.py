@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,19 +13,20 @@ from . import config
 from .catalogue import list_pipelines
 from .errors import ConfigError, DataError
 from .observer import Observer
-from .result import Run, verified_model
+from .result import Overrides, Run, verified_model
 from .runs import START, RunFolder, atomic_write, read_json
 from .tasks import SCHEMAS, new_task
 
 if TYPE_CHECKING:
     from . import tuning
+    from .training import StopSignals
 
 _WEIGHTS = ("model.keras", "discriminator.keras")  # files of a run that another one may start from
 
 
 def run(
     pipeline: str,
-    overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    overrides: Overrides = (),
     *,
     out: str | Path = "runs",
     name: str | None = None,
@@ -74,7 +76,7 @@ def run(
     return Run(folder)
 
 
-def require_finetuning(pipeline: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = ()) -> None:
+def require_finetuning(pipeline: str, overrides: Overrides = ()) -> None:
     """Refuses pipelines that do not fine-tune a backbone.
 
     Raises:
@@ -91,7 +93,7 @@ def require_finetuning(pipeline: str, overrides: dict[str, Any] | list[str] | tu
 
 def tune(
     pipeline: str = "image-cls",
-    overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    overrides: Overrides = (),
     *,
     workers: int = 1,
     out: str | Path = "runs",
@@ -231,9 +233,7 @@ class CheckReport:
     error: DataError | None
 
 
-def check(
-    path: str | Path, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, pipeline: str = "image-cls"
-) -> CheckReport:
+def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image-cls") -> CheckReport:
     """Reads and checks data as a run of the pipeline would, and makes nothing on disk.
 
     Raises:
@@ -269,7 +269,12 @@ def check(
 
 
 def _route(
-    pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop, resume: bool = False
+    pipeline: config.Pipeline,
+    folder: RunFolder,
+    observer: Observer,
+    command: str,
+    stop: "StopSignals",
+    resume: bool = False,
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
         from .route import run as route
@@ -280,7 +285,7 @@ def _route(
 
 
 @contextmanager
-def _reported(folder: RunFolder, observer: Observer, stop):
+def _reported(folder: RunFolder, observer: Observer, stop: "StopSignals") -> Iterator[None]:
     """Writes the report of what happens inside, however that ends; a first signal does not stop it, the run being
     over.
     """

@@ -1,5 +1,8 @@
 """What can go wrong, by exit code. Every error says one sentence of cause and one of remedy."""
 
+from collections.abc import Iterable
+from typing import Any
+
 
 class TfpipelinesError(Exception):
     """Base of all errors that the user can do something about.
@@ -11,6 +14,7 @@ class TfpipelinesError(Exception):
     """
 
     exit_code = 1
+    result: Any = None  # of the command: what it prints with --json all the same
 
     def __init__(self, cause: str, remedy: str = "", details: tuple[str, ...] | list[str] = ()):
         super().__init__(cause)
@@ -97,7 +101,7 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def nearest(name: str, candidates) -> str:
+def nearest(name: str, candidates: Iterable[str]) -> str:
     """The candidate most like `name`, or "" if none is."""
     import difflib
 

@@ -1,17 +1,20 @@
 """What a run tells while it goes on. This one keeps quiet; `console.Terminal` prints."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Pipeline
+    from .runs import RunFolder
 
 
 class Observer:
     """Every method is called at one point of a run and may be overridden."""
 
-    def started(self, folder, pipeline) -> None:
+    def started(self, folder: "RunFolder", pipeline: "Pipeline") -> None:
         """The run folder is made and locked; nothing heavy is loaded yet.
 
         Args:
-            folder: `runs.RunFolder`.
-            pipeline: the resolved `config.Pipeline`.
+            pipeline: resolved.
         """
 
     def environment(self, facts: dict[str, Any]) -> None:
@@ -51,8 +54,8 @@ class Observer:
     def note(self, text: str) -> None:
         """Something worth a line."""
 
-    def finished(self, folder, metrics: dict[str, Any]) -> None:
+    def finished(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
         """All is written: the content of metrics.json."""
 
-    def searched(self, folder, metrics: dict[str, Any]) -> None:
+    def searched(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
         """All of a search is written: the content of its metrics.json."""

@@ -2,12 +2,22 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config
 from .errors import ArtifactError, ConfigError, ResourceError
 from .runs import RunFolder, file_hash, read_json
 from .tasks import SCHEMAS, new_task, task_class
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import pandas as pd
+
+    from .models import LoadedArtifact
+    from .tasks.base import Task
+
+Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
 
 class Result:
@@ -48,7 +58,7 @@ class Run(Result):
         return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
 
     @cached_property
-    def _artifact(self):
+    def _artifact(self) -> "LoadedArtifact":
         from .models import load_artifact
 
         path = self.folder / "model.keras"
@@ -71,8 +81,8 @@ class Run(Result):
         return load_artifact(verified_model(self._folder))
 
     @property
-    def model(self):
-        """The keras.Model: raw input -> the task's output. Loaded when first asked for.
+    def model(self) -> "keras.Model":
+        """Raw input -> the task's output. Loaded when first asked for.
 
         Raises:
             ArtifactError: if the file is missing, damaged or not to be trusted.
@@ -80,10 +90,10 @@ class Run(Result):
         return self._artifact.model
 
     @cached_property
-    def _task(self):
+    def _task(self) -> "Task":
         return self._task_with(())
 
-    def own_task(self, overrides=()):
+    def own_task(self, overrides: Overrides = ()) -> "Task":
         """The run's task as it has learned, to read the run's own data.
 
         Args:
@@ -94,7 +104,7 @@ class Run(Result):
         """
         return self._task_with(overrides, ("path", "test_path"), own=True)
 
-    def _task_with(self, overrides, more: tuple[str, ...] = (), own: bool = False):
+    def _task_with(self, overrides: Overrides, more: tuple[str, ...] = (), own: bool = False) -> "Task":
         facts = read_json(self.folder / "data.json")
         changes = config.parse_overrides(overrides)
         kind, fields = task_class(self.pipeline.task), type(self.pipeline.data).model_fields
@@ -125,8 +135,8 @@ class Run(Result):
         inputs: Any,
         batch_size: int = 128,
         explain: bool = False,
-        overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
-    ):
+        overrides: Overrides = (),
+    ) -> "pd.DataFrame":
         """Predicts for raw input.
 
         Args:
@@ -158,7 +168,9 @@ class Run(Result):
             task = self._task_with(overrides) if overrides else self._task
             return task.predict(self.model, inputs, batch_size, explain)
 
-    def generate(self, count: int = 64, seed: int = 0, label: str | None = None, truncation: float | None = None):
+    def generate(
+        self, count: int = 64, seed: int = 0, label: str | None = None, truncation: float | None = None
+    ) -> "tuple[np.ndarray, list[str] | None]":
         """Draws images by a generator.
 
         Args:
@@ -188,7 +200,7 @@ class Run(Result):
         with memory_errors():
             return self._task.generate(self.model, count, seed, label, truncation)
 
-    def save_generated(self, folder: str | Path, images, labels) -> None:
+    def save_generated(self, folder: str | Path, images: "np.ndarray", labels: list[str] | None) -> None:
         """Writes what `generate` gave as PNG files 00000.png, ..., and samples.csv, which names them and their classes.
 
         Args:
@@ -213,7 +225,7 @@ class Run(Result):
         self,
         path: str | Path,
         false_alarm_rate: float | None = None,
-        overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+        overrides: Overrides = (),
     ) -> dict[str, Any]:
         """Fits an anomaly detector's threshold to new normal data, and keeps it beside the model, which stays as it is.
 
@@ -255,7 +267,7 @@ class Run(Result):
             "findings": threshold.findings,
         }
 
-    def draw_explanations(self, table, path: str | Path) -> None:
+    def draw_explanations(self, table: "pd.DataFrame", path: str | Path) -> None:
         """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.
 
         Raises:
@@ -268,7 +280,7 @@ class Run(Result):
         path: str | Path,
         split: str | None = None,
         out: str | Path | None = None,
-        overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+        overrides: Overrides = (),
     ) -> dict[str, Any]:
         """Measures the model on other labelled data, given in any form that the pipeline reads.
 

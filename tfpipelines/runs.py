@@ -126,7 +126,7 @@ class RunFolder:
         self.path = path
         self._lock_file = None
 
-    def __truediv__(self, name: str) -> Path:
+    def __truediv__(self, name: str | Path) -> Path:
         return self.path / name
 
     def __str__(self) -> str:

@@ -1,6 +1,8 @@
 """Commands that use a trained model: evaluate, recalibrate, predict, generate."""
 
+import io
 import json
+import sys
 
 import click
 
@@ -193,4 +195,5 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
 
 
 def _lines_of_stdin() -> list[str]:
-    return [line.rstrip("\r\n") for line in click.get_text_stream("stdin", encoding="utf-8", errors="replace")]
+    text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    return [line.rstrip("\r\n") for line in io.StringIO(text, newline=None)]

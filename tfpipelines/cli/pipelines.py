@@ -152,8 +152,8 @@ def check(terminal, path, overrides, pipeline):
     error = report.error
     if terminal.results:
         print_check(report.facts)
-        if any(finding["severity"] == "error" for finding in report.facts["findings"]):
-            error = DataError(report.error.cause)  # the rest stands above
+        if error and any(finding["severity"] == "error" for finding in report.facts["findings"]):
+            error = DataError(error.cause)  # the rest stands above
     if error:
         error.result = report.facts
         raise error

@@ -1,12 +1,5 @@
 """Runs side by side: what differs in them, and whether the difference of their figures is more than chance."""
 
-from ..lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "comparison": ("compare",),
-        "page": ("require_file", "write_page"),
-        "tables": ("tables_of",),
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,10 @@
 """The base of every task's pipeline."""
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from .data import SampleData
 from .search import Objective, Search, typed_space
 from .section import Section
 from .train import Evaluation, Train
@@ -21,6 +22,11 @@ class Pipeline(Section):
     hub_task: ClassVar[str] = ""  # what the Hugging Face Hub calls the task; "" where it has no name for it
     hub_tags: ClassVar[tuple[str, ...]] = ()  # further tags there
     use: ClassVar[str] = "predict {} FILE..."  # what a run of it is for, as a command with a place for the run folder
+
+    if TYPE_CHECKING:  # every task's own class has them, the sections of classes of their own
+        task: str
+        data: SampleData
+        model: Section
 
     name: str = Field(
         "", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$"

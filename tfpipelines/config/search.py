@@ -112,6 +112,12 @@ class Dimension(Section):
         """Whether it is an interval of whole numbers."""
         return self.values is None and isinstance(self.min, int) and isinstance(self.max, int)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """`min` and `max` of an interval; whole numbers where it is one of such."""
+        assert self.min is not None and self.max is not None
+        return self.min, self.max
+
     def samples(self) -> tuple[Any, ...]:
         """Values that stand for all: every choice, or both ends."""
         return self.values if self.values is not None else (self.min, self.max)

@@ -69,10 +69,10 @@ def save_model(model: keras.Model, path: Path, facts: dict) -> None:
     """Writes a .keras file whose metadata.json holds `facts` under `tfpipelines`."""
     model.save(path)
     with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+        members: dict[str, bytes | str] = {name: archive.read(name) for name in archive.namelist()}
     metadata = {**json.loads(members["metadata.json"]), "tfpipelines": facts}
     with zipfile.ZipFile(path, "w") as archive:  # a fourth member would make Keras unpack the file to disk at each load
-        for name, content in {**members, "metadata.json": json.dumps(metadata)}.items():
+        for name, content in (members | {"metadata.json": json.dumps(metadata)}).items():
             archive.writestr(name, content)
 
 

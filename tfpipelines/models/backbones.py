@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from ..config import BackboneSource
+from ..config.backbones import BackboneSource, KnownBackbone
 from ..errors import ArtifactError, ConfigError, ResourceError
 from .artifact import core_of, load_artifact, require_plain_weights
 from .efficientnet_lite import efficientnet_lite0
@@ -22,7 +22,7 @@ from .efficientnet_lite import efficientnet_lite0
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # What a network expects of RGB levels 0 to 255: (scale, offset, whether the channels are turned to BGR first).
-SCALINGS = {
+SCALINGS: dict[str, "Scaling"] = {
     "levels": (1.0, 0.0, False),
     "unit": (1 / 255, 0.0, False),
     "tf": (1 / 127.5, -1.0, False),
@@ -49,7 +49,7 @@ Scaling = tuple[float | list[float], float | list[float], bool]
 
 # Keras puts a scaling into EfficientNetB0 to B7 where it loads the ImageNet weights itself, and only there: after
 # the normalization, so that in front of the network it is this.
-_EFFICIENTNET_FILE = (
+_EFFICIENTNET_FILE: Scaling = (
     [std**-0.5 for std in _IMAGENET_STD],
     [255 * mean * (1 - std**-0.5) for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)],
     False,
@@ -112,8 +112,11 @@ def load_backbone(
         ArtifactError: if a file is damaged, foreign or not to be trusted.
     """
     with random_state(seed):
-        if source.kind in ("bundled", "application"):
-            model, given = _named(source, weights, size or (source.known.size,) * 2), source.known.scaling
+        model: keras.Model
+        given: str | Scaling
+        if source.known is not None:
+            side = source.known.size
+            model, given = _named(source, source.known, weights, size or (side, side)), source.known.scaling
             if weights not in ("auto", "none") and re.fullmatch(r"EfficientNetB\d", source.name):
                 return Backbone(model, _EFFICIENTNET_FILE, source.name)
         elif source.kind == "run":
@@ -129,12 +132,12 @@ def load_backbone(
     return Backbone(model, SCALINGS[given if scaling == "auto" else scaling], source.name)
 
 
-def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras.Model:
+def _named(source: BackboneSource, known: KnownBackbone, weights: str, size: tuple[int, int]) -> keras.Model:
     shape, wanted = (*size, 3), {"auto": "imagenet"}.get(weights)
     build = (
         efficientnet_lite0
         if source.kind == "bundled"
-        else lambda shape, weights: getattr(keras.applications, source.known.name)(
+        else lambda shape, weights: getattr(keras.applications, known.name)(
             include_top=False, input_shape=shape, weights=weights
         )
     )
@@ -152,7 +155,7 @@ def _named(source: BackboneSource, weights: str, size: tuple[int, int]) -> keras
             raise ConfigError(
                 f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: "
                 f"{_first_sentence(error)}.",
-                f"Set data.size={source.known.size}, for example.",
+                f"Set data.size={known.size}, for example.",
             ) from error
         raise
     if weights not in ("auto", "none"):
@@ -169,7 +172,9 @@ def _load_weights(model: keras.Model, path: Path, source: BackboneSource) -> Non
     except Exception as error:  # h5py and Keras raise nearly every kind for a file they cannot make sense of
         reason = error
     try:
-        whole = getattr(keras.applications, source.known.name)(weights=None) if source.kind == "application" else None
+        if source.kind != "application":
+            raise reason
+        whole = getattr(keras.applications, source.name)(weights=None)
         _load_all(whole, path)
         for layer in model.layers:
             layer.set_weights(whole.get_layer(layer.name).get_weights())
@@ -236,7 +241,9 @@ def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
     one. Neighbours whose names say so (`block3_`, `conv2_block1_`) are one block, too; a layer that holds nearly all
     weights by itself, such as a whole encoder, counts as its parts.
     """
-    segments, current, live = [], [], {}
+    segments: list[list[keras.Layer]] = []
+    current: list[keras.Layer] = []
+    live: dict[int, int] = {}  # tensors yet to be consumed, by id
     consumers: dict[int, int] = {}
     operations = model.operations
     for operation in operations:

@@ -1,6 +1,7 @@
 """An autoencoder of what a pretrained backbone says of each place of an image."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -102,7 +103,7 @@ def feature_autoencoder(
     return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, fused)
 
 
-def join_maps(maps: list, shape: tuple[int, ...], grid: int, neighbours: int = 1):
+def join_maps(maps: Sequence[keras.KerasTensor], shape: tuple[int, ...], grid: int, neighbours: int = 1):
     """Feature maps of several sizes side by side on one grid, (batch, rows, columns, channels of all).
 
     Args:
@@ -110,12 +111,12 @@ def join_maps(maps: list, shape: tuple[int, ...], grid: int, neighbours: int = 1
         grid: places of the longer side.
         neighbours: side of the mean filter over each of them; 1: none.
     """
-    size = tuple(max(1, round(grid * side / max(shape[:2]))) for side in shape[:2])
+    rows, columns = (max(1, round(grid * side / max(shape[:2]))) for side in shape[:2])
     joined = []
     for number, x in enumerate(maps, 1):
         if neighbours > 1:
             x = keras.ops.average_pool(x, min(neighbours, *x.shape[1:3]), 1, "same")
-        joined.append(on_grid(x, size, f"grid{number}"))
+        joined.append(on_grid(x, (rows, columns), f"grid{number}"))
     return keras.ops.concatenate(joined, -1) if len(joined) > 1 else joined[0]
 
 
@@ -200,7 +201,7 @@ def reconstructing_part(core: keras.Model) -> Reconstructor:
     It shares its layers; of a saved core it does not know the loss.
     """
     part = Reconstructor(core.get_layer(FEATURES).output, core.output, name="reconstruction")
-    part.loss_name = getattr(core, "loss_name", None)
+    part.loss_name = getattr(core, "loss_name", "")
     return part
 
 
@@ -211,7 +212,8 @@ def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras
     Images smaller than the backbone takes are enlarged, and others to the next multiple of 16 pixels, so that both maps
     fit.
     """
-    size = tuple(max(-(-side // _WHOLE) * _WHOLE, SMALLEST) for side in input_shape[:2])
+    height, width = (max(-(-side // _WHOLE) * _WHOLE, SMALLEST) for side in input_shape[:2])
+    size = height, width
     backbone = load_backbone(backbone_source(BUNDLED), size=size, seed=seed)
     inputs = x = keras.Input(input_shape, name="levels")
     if size != tuple(input_shape[:2]):

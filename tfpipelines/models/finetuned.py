@@ -1,5 +1,7 @@
 """A pretrained backbone with a new head, and the models that its two phases of training take out of it."""
 
+from typing import Literal
+
 import keras
 
 from .backbones import Backbone, Scaling, head_layer, layer_blocks
@@ -116,8 +118,9 @@ def head_logits(
     return build.logits(classes)(build.dropout(x, dropout))
 
 
-def scale(levels: keras.KerasTensor, scaling: Scaling) -> keras.KerasTensor:
-    """Levels 0 to 255 -> what a backbone expects of them."""
+def scale(levels: keras.KerasTensor, scaling: Scaling | None) -> keras.KerasTensor:
+    """Levels 0 to 255 -> what a backbone of images expects of them."""
+    assert scaling is not None, "a backbone of texts"
     factor, offset, reverse = scaling
     x = levels[..., ::-1] if reverse else levels
     return x if (factor, offset) == (1.0, 0.0) else keras.layers.Rescaling(factor, offset, name="scale")(x)
@@ -143,7 +146,7 @@ def map_and_rest(core: keras.Model) -> tuple[keras.Model, keras.Model] | None:
     return keras.Model(core.inputs, layer.input), keras.Model(layer.input, core.output)
 
 
-def unfreeze(core: keras.Model, blocks: int | str) -> int:
+def unfreeze(core: keras.Model, blocks: int | Literal["all"]) -> int:
     """Makes the last blocks of the backbone trainable, and its other layers not.
 
     Args:
@@ -167,7 +170,7 @@ def rates_by_depth(core: keras.Model, decay: float) -> list[float]:
     """What the learning rate of each trainable variable is multiplied by: 1 in the head, and in each block of the
     backbone `decay` times that of the block after it (Howard & Ruder 2018; Clark et al. 2020).
     """
-    factors = {}
+    factors: dict[int, float] = {}
     for depth, block in enumerate(reversed(layer_blocks(backbone_of(core))), 1):
         factors |= {id(weight): decay**depth for layer in block for weight in layer.weights}
     return [factors.get(id(variable), 1.0) for variable in core.trainable_variables]

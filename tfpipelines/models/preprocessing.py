@@ -28,13 +28,8 @@ class ImageFront:
         filter: str = "bilinear",
         antialias: bool = True,
     ):
-        self.size, self.channels, self.resize, self.filter, self.antialias = (
-            tuple(size),
-            channels,
-            resize,
-            filter,
-            antialias,
-        )
+        self.size: tuple[int, int] = (size[0], size[1])
+        self.channels, self.resize, self.filter, self.antialias = channels, resize, filter, antialias
         self._layer = keras.layers.Resizing(
             *self.size,
             interpolation=filter,

@@ -186,7 +186,7 @@ def variational(
         return {"target": target, "reconstruction": reconstruction, "log_variance": bounded(spread)}
     deviation = keras.ops.exp(0.5 * log_variance)
     draws = np.random.default_rng(seed).standard_normal((samples, mean.shape[-1])).round(6)
-    total = None
+    total: keras.KerasTensor | None = None
     for draw in np.concatenate(
         [draws[: samples // 2], -draws[: (samples + 1) // 2]]
     ):  # antithetic: of an even number the mean is 0
@@ -194,5 +194,6 @@ def variational(
         reconstruction, spread = decode(mean + drawn)
         one = surprise(target, reconstruction, bounded(spread))
         total = one if total is None else total + one
+    assert total is not None  # there is one draw or more
     reconstruction, _ = decode(mean)
     return {"target": target, "reconstruction": reconstruction, "surprise": total / float(samples)}

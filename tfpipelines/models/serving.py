@@ -42,7 +42,10 @@ class ServedInput(ABC):
         inputs = (self.model if whole else self.part).inputs
         return {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in zip(self.names, inputs)}
 
-    names: tuple[str, ...] = ()  # of the inputs
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the inputs."""
+        return ()
 
     def feed(self, sample: Any, whole: bool) -> dict[str, np.ndarray]:
         """One raw sample as a batch of one for each input."""

@@ -5,7 +5,7 @@ import keras
 _TINY = 1e-12
 
 
-class _Spectral:
+class _Spectral(keras.layers.Layer):
     """Divides the kernel by its largest singular value, found by one step of the power iteration in each training call.
 
     Keras' own wrapper writes the divided kernel back into the layer; here the kernel stays, and gradients pass through

@@ -2,6 +2,6 @@
 matplotlib is needed.
 """
 
-from ..lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(__name__, {"writing": ("Report", "report", "write_reports")})
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,11 +1,5 @@
 """The loss around the trained weights of a run, as a surface and a contour picture."""
 
-from ..lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "directions": ("random_direction",),
-        "surface": ("LossSurface", "loss_surface"),
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -109,7 +109,7 @@ def plot_surface(path: Path, surface: LossSurface) -> None:
         pad=0.03,
         label="loss" if scale.name == "linear" else f"loss, {scale.name} scale",
     )
-    ticks = []
+    ticks: list[tuple[float, float]] = []
     for height, tick in sorted(
         zip(scale.height(scale.ticks), scale.ticks), key=lambda entry: abs(entry[1])
     ):  # 0 before its neighbours

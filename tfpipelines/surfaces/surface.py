@@ -272,7 +272,7 @@ def _measure(
     at(0.0, 0.0)  # compiles all
     losses, began = np.empty((len(steps), len(steps))), time.perf_counter()
     for done, (row, column) in enumerate(np.ndindex(losses.shape), 1):
-        losses[row, column] = at(steps[column], steps[row])
+        losses[row, column] = at(float(steps[column]), float(steps[row]))
         progress(done, total)
         if done == 1:
             note(

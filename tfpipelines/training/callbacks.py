@@ -30,7 +30,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
-        vars(self).update(state)
+        self.__dict__.update(state)
 
 
 class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
@@ -42,7 +42,7 @@ class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
-        vars(self).update(state)
+        self.__dict__.update(state)
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -131,7 +131,7 @@ class BestModel(keras.callbacks.Callback):
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
-        vars(self).update(state)
+        self.__dict__.update(state)
 
     def get_arrays(self) -> list:
         """The best weights; [] before the first epoch has ended."""

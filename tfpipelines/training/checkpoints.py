@@ -44,7 +44,7 @@ class Checkpoints:
         """Writes a checkpoint and removes all but the last two."""
         file = self.folder / f"step-{step:09d}.npz"
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # none of them is called allow_pickle
         content = buffer.getbuffer()
         atomic_write(file, lambda temporary: temporary.write_bytes(content))
         manifest = {

@@ -1,5 +1,7 @@
 """Averaged weights (exponential moving average, Polyak & Juditsky 1992)."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -20,9 +22,9 @@ class AveragedWeights(keras.callbacks.Callback):
         self.decay = decay
         self._some = weights
         self.steps = 0
-        self.averages: list | None = None
-        self._raw: list | None = None
-        self._blend = None
+        self.averages: list = []
+        self._raw: list = []
+        self._blend: Callable[[float], object] | None = None
         self._last_batch = -1
 
     def get_state(self) -> dict:
@@ -53,7 +55,7 @@ class AveragedWeights(keras.callbacks.Callback):
         self.averages = [keras.ops.convert_to_tensor(array) for array in arrays]
 
     def on_train_begin(self, logs=None):
-        if self.averages is None:
+        if not self.averages:
             self.averages = [keras.ops.copy(weight) for weight in self._weights]
         if self._blend is None:
             self._blend, self.averages = (
@@ -71,6 +73,7 @@ class AveragedWeights(keras.callbacks.Callback):
         for _ in range(taken):
             self.steps += 1
             keep *= min(self.decay, (1 + self.steps) / (10 + self.steps))
+        assert self._blend is not None  # made by on_train_begin
         self._blend(keep)
 
     def on_test_begin(self, logs=None):
@@ -79,7 +82,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         self._assign(self._raw)
-        self._raw = None
+        self._raw = []
 
     def _assign(self, values: list) -> None:
         for weight, value in zip(self._weights, values):

@@ -1,7 +1,9 @@
 """What the process is like: device, precision, and the choices that hang on them."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -21,7 +23,7 @@ def describe_device() -> str:
     return f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} CPU cores"
 
 
-def jit_compile(setting: bool | str, model: keras.Model) -> bool:
+def jit_compile(setting: bool | Literal["auto"], model: keras.Model) -> bool:
     """Whether XLA compiles the steps. `auto`: on jax always, as there nothing else does; with tensorflow on
     accelerators, unless a layer has kernels of its own there, as recurrent ones do.
     """
@@ -32,7 +34,7 @@ def jit_compile(setting: bool | str, model: keras.Model) -> bool:
     return on_accelerator() and all(getattr(layer, "supports_jit", True) for layer in model.layers)
 
 
-def compiles_every_shape(setting: bool | str) -> bool:
+def compiles_every_shape(setting: bool | Literal["auto"]) -> bool:
     """Whether a batch of another shape may be compiled anew, which takes seconds: where XLA is, or may be, at work."""
     return keras.backend.backend() != "tensorflow" or (on_accelerator() if setting == "auto" else setting)
 
@@ -58,7 +60,7 @@ def make_deterministic() -> None:
 
 
 @contextmanager
-def memory_errors():
+def memory_errors() -> Iterator[None]:
     """Errors of an exhausted memory, which each library words in its own way, as MemoryExhaustedError."""
     try:
         yield
@@ -75,7 +77,7 @@ def _out_of_memory() -> MemoryExhaustedError:
 
 
 @contextmanager
-def precision(policy: str):
+def precision(policy: str) -> Iterator[None]:
     """Layers made inside have this dtype policy; the process' own comes back afterwards."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -85,7 +87,7 @@ def precision(policy: str):
         keras.config.set_dtype_policy(before)
 
 
-def steps_per_execution(setting: int | str, steps_per_epoch: int, values_per_batch: int) -> int:
+def steps_per_execution(setting: int | Literal["auto"], steps_per_epoch: int, values_per_batch: int) -> int:
     """How many steps one call into the backend takes: a divisor of the epoch's steps.
 
     `auto` is up to 32 on an accelerator; on a CPU up to 16 for small inputs, where Python takes a visible share of the

@@ -2,7 +2,10 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from ..errors import Interrupted
 
@@ -16,23 +19,23 @@ class StopSignals:
     raises Interrupted on the spot.
     """
 
-    def __init__(self):
-        self.received: int | None = None
+    def __init__(self) -> None:
+        self.received: int | str | None = None  # number of a signal; a subclass may be asked in words
         self.deferred = False
-        self._before: dict = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle) for number in _WATCHED}
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
     @contextmanager
-    def hold(self):
+    def hold(self) -> Iterator[None]:
         """Lets no signal raise inside: what runs there would swallow it, or be left half done.
 
         It is told by `received`.
@@ -50,10 +53,10 @@ class StopSignals:
 
     def error(self) -> Interrupted:
         """What to raise once the work in hand is saved."""
-        name = signal.Signals(self.received).name
-        return Interrupted(f"Stopped by {name}.", signal_number=self.received)
+        assert isinstance(self.received, int)
+        return Interrupted(f"Stopped by {signal.Signals(self.received).name}.", signal_number=self.received)
 
-    def _handle(self, number: int, _frame) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         first = self.received is None
         self.received = number
         if not (first and self.deferred):

@@ -65,7 +65,7 @@ class Watch(keras.callbacks.Callback):
 
     def set_state(self, state: dict) -> None:
         """Takes back what `get_state` gave."""
-        vars(self).update(state)
+        self.__dict__.update(state)
 
     def on_epoch_end(self, epoch, logs=None):
         began = time.perf_counter()

@@ -1,12 +1,5 @@
 """The search: KerasTuner's oracles, workers of our own."""
 
-from ..lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "entry": ("carry_out",),
-        "plan": ("Plan", "unchanged_state"),
-        "result": ("SearchResult",),
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -32,7 +32,7 @@ class Halt(training.StopSignals):
             self.received = reason
 
     def error(self) -> Interrupted:
-        return Halted(self.received)
+        return Halted(str(self.received))
 
 
 class TrialObserver(Observer):

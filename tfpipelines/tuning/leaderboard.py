@@ -56,7 +56,7 @@ def _row(trial: Trial, metric: str, numbers: dict[str, int]) -> dict[str, Any]:
         "best_epoch": trial.best_epoch or None,
         "epochs": trial.epochs,
         "seconds": trial.seconds,
-        "parent": numbers.get(trial.proposal.parent),
+        "parent": numbers.get(trial.proposal.parent or ""),
     }
     values = {
         path: json.dumps(value) if isinstance(value, (list, tuple, bool, type(None))) else value

@@ -21,7 +21,7 @@ _DRAWS = 100_000  # seeds apart from each other by so many do not meet
 _TUNER = "tuner/"  # prefix of what Hyperband adds to the values
 
 
-class _Steady:
+class _Steady(keras_tuner.Oracle):
     """Mixin: an oracle without files and without a random state of its own."""
 
     first: dict[str, Any] | None = None  # what the first trial is to be
@@ -88,6 +88,7 @@ class Oracle:
             "max_consecutive_failed_trials": 10**9,
         }
         global_state = random.getstate(), np.random.get_state()  # the oracles take from it where nobody looks
+        self._oracle: _Steady
         if settings.algorithm == "hyperband":
             self._oracle = _Hyperband(max_epochs=epochs, factor=settings.factor, hyperband_iterations=None, **common)
         elif settings.algorithm == "bayesian":

@@ -1,7 +1,7 @@
 """What a search is to do, refused before anything is made where it cannot be done. Nothing here loads TensorFlow."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -161,7 +161,9 @@ def _require_sense(
         )
     if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep: hyperband goes on from weights.")
-    names = space["model.name"].values if "model.name" in space else [getattr(pipeline.model, "name", None)]
+    names: Sequence[Any] = (getattr(pipeline.model, "name", None),)
+    if "model.name" in space:
+        names = space["model.name"].samples()
     for name in names:
         try:
             network = (

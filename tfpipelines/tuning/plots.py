@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from ..config import Dimension
 from ..errors import counted
 from ..evaluation.plots import save_figure, short
 from .clipping import clipped
@@ -37,22 +38,22 @@ def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> N
         spent += trial.spent
         if trial.score is not None:
             best = trial.score if best is None else better(best, trial.score)
-            rows.append((trial, spent, best))
+            rows.append((trial, trial.score, spent, best))
     figure = Figure((9.5, 3.6), layout="constrained")
     axes = figure.subplots(1, 2)
     for axis, name, places in (
-        (axes[0], "trial", [trial.number for trial, _, _ in rows]),
-        (axes[1], "epochs of all trials so far", [count for _, count, _ in rows]),
+        (axes[0], "trial", [trial.number for trial, _, _, _ in rows]),
+        (axes[1], "epochs of all trials so far", [count for _, _, count, _ in rows]),
     ):
-        axis.step(places, [best for _, _, best in rows], where="post", color=_BEST, label="best so far")
+        axis.step(places, [best for _, _, _, best in rows], where="post", color=_BEST, label="best so far")
         for status, (mark, color, label) in _MARKS.items():
-            some = [(place, trial.score) for place, (trial, _, _) in zip(places, rows) if trial.status == status]
+            some = [(place, score) for place, (trial, score, _, _) in zip(places, rows) if trial.status == status]
             if some:
                 axis.plot(*zip(*some), mark, color=color, markersize=5, label=label)
         axis.set(xlabel=name, ylabel=metric)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.25)
-    scores = sorted((trial.score for trial, _, _ in rows), reverse=direction == "max")
+    scores = sorted((score for _, score, _, _ in rows), reverse=direction == "max")
     low, high = sorted((scores[0], scores[(len(scores) - 1) // 2]))
     margin = 0.06 * (high - low) or 0.01 * abs(high) or 0.01
     axes[1].set_ylim(low - margin, high + margin)
@@ -203,25 +204,25 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
 def _show_interval(axis, space: Space, path: str) -> None:
     """The whole interval, with its ends and its middle named."""
     dimension = space.dimensions[path]
+    low, high = dimension.ends
     if dimension.scale == "log":
         axis.set_xscale("log")
         axis.xaxis.set_minor_locator(NullLocator())
-        margin = (dimension.max / dimension.min) ** 0.06
-        axis.set_xlim(dimension.min / margin, dimension.max * margin)
+        margin = (high / low) ** 0.06
+        axis.set_xlim(low / margin, high * margin)
     else:
-        margin = 0.06 * (dimension.max - dimension.min)
-        axis.set_xlim(dimension.min - margin, dimension.max + margin)
+        margin = 0.06 * (high - low)
+        axis.set_xlim(low - margin, high + margin)
     axis.set_xticks(
         [_middle(dimension, share) for share in (0.0, 0.5, 1.0)],
         [f"{_middle(dimension, share):.3g}" for share in (0.0, 0.5, 1.0)],
     )
 
 
-def _middle(dimension, share: float) -> float:
+def _middle(dimension: Dimension, share: float) -> float:
     """A value of an interval by its share of the way, as the scale has it."""
-    if dimension.scale == "log":
-        return dimension.min * (dimension.max / dimension.min) ** share
-    return dimension.min + share * (dimension.max - dimension.min)
+    low, high = dimension.ends
+    return low * (high / low) ** share if dimension.scale == "log" else low + share * (high - low)
 
 
 def _place(choices: list | None, value) -> float:

@@ -31,7 +31,8 @@ class Worker:
 
     def __init__(self, process, connection, slot: int | None):
         self.process, self.connection, self.slot = process, connection, slot
-        self.state, self.trial = "preparing", None
+        self.state = "preparing"
+        self.trial: Any = None
 
     def send(self, kind: str, content: Any = None) -> None:
         """Tells the process something; one that is dead hears nothing, which its end will tell."""
@@ -52,11 +53,12 @@ class Pool:
     """
 
     def __init__(self, count: int):
-        self.count, self.workers = count, []
+        self.count = count
+        self.workers: list[Worker] = []
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
         self.gpus = visible_gpus()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = 0 if count == 1 else max(1, cores // count)
 
     def start(self, setup: dict[str, Any], log: Path) -> Worker:

@@ -12,7 +12,7 @@ from .search import Search
 
 def write_pictures(search: Search) -> None:
     """plots/ and TensorBoard's HParams."""
-    objective, plots = search.settings.objective, search.folder / "plots"
+    objective, plots = search.objective, search.folder / "plots"
     trials = [trial for trial in search.state.trials if trial.score is not None]
     plot_best(plots / "best_so_far.png", search.state.trials, objective.metric, objective.direction)
     plot_parallel(plots / "parallel_coordinates.png", search.space, trials, objective.metric, objective.direction)
@@ -40,7 +40,7 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
     Args:
         finals: what `run_finals` gives.
     """
-    state, objective, best = search.state, search.settings.objective, search.best
+    state, objective, best = search.state, search.objective, search.best
     done = {seed: metrics for seed, metrics in finals.items() if isinstance(metrics, dict)}
     metrics: dict[str, Any] = {
         "search": {

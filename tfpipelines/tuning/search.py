@@ -40,6 +40,8 @@ class Search:
         self.folder, self.state, self.observer, self.stop, self.command = folder, state, observer, stop, command
         self.pipeline = config.with_values(state.content, {}, SCHEMAS, "the pipeline")
         self.settings = self.pipeline.search
+        assert self.settings.objective is not None  # of a resolved pipeline
+        self.objective = self.settings.objective
         self.space = Space(self.settings.space)
         for trial in state.trials:  # JSON has no tuples
             trial.values = self.space.decode(trial.proposal.encoded)
@@ -79,7 +81,7 @@ class Search:
 
     def require_best(self) -> None:
         """Raises SearchError if no trial has a score."""
-        if self.state.ranked(self.settings.objective.direction):
+        if self.state.ranked(self.objective.direction):
             return
         reasons = Counter(trial.reason for trial in self.state.trials)
         remedy = (
@@ -96,7 +98,7 @@ class Search:
     @property
     def best(self) -> Trial:
         """The best trial so far."""
-        return self.state.ranked(self.settings.objective.direction)[0]
+        return self.state.ranked(self.objective.direction)[0]
 
     # --- the oracle
     def _informed_oracle(self):
@@ -322,7 +324,7 @@ class Search:
         self.oracle.end(trial.proposal.identity, trial.score)
         self._largest = max(self._largest, _size(self._path(trial)))
         self._save()
-        write_leaderboard(self.folder.path, self.state, self.space, self.settings.objective)
+        write_leaderboard(self.folder.path, self.state, self.space, self.objective)
         self.observer.trial(trial_facts(trial, self._parent(trial), self.settings, self.state, self.elapsed))
         ended = [self.state.trials[number - 1] for event, number in self.state.events if event == "end"]
         first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
@@ -358,7 +360,7 @@ class Search:
         )
 
     def _kept(self) -> list[Trial]:
-        return self.state.ranked(self.settings.objective.direction)[: self.settings.keep]
+        return self.state.ranked(self.objective.direction)[: self.settings.keep]
 
     def _drop_weights(self, ended: bool = False) -> None:
         """Removes the weights of trials that are neither among the best nor, unless all has ended, parents of
@@ -378,7 +380,7 @@ class Search:
         self._saved = time.monotonic()
         self.state.elapsed = round(self.elapsed, 3)
         self.state.save(self.folder.path)
-        ranked = self.state.ranked(self.settings.objective.direction)
+        ranked = self.state.ranked(self.objective.direction)
         self.folder.set_status(
             "running", trials=sum(trial.ended for trial in self.state.trials), best=ranked[0].score if ranked else None
         )

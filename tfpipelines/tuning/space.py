@@ -42,13 +42,12 @@ class Space:
         elif dimension.whole:
             space.Int(
                 path,
-                dimension.min,
-                dimension.max,
+                *dimension.ends,
                 step=None if dimension.step is None else int(dimension.step),
                 sampling=dimension.scale,
             )
         else:
-            space.Float(path, dimension.min, dimension.max, step=dimension.step, sampling=dimension.scale)
+            space.Float(path, *dimension.ends, step=dimension.step, sampling=dimension.scale)
 
     def decode(self, encoded: dict[str, Any]) -> dict[str, Any]:
         """Values of the fields, from what an oracle proposes; numbers from intervals are rounded to four digits."""
@@ -60,7 +59,8 @@ class Space:
         dimension = self.dimensions[path]
         if dimension.whole:
             return int(value)
-        return min(max(float(f"{value:.{_DIGITS}g}"), dimension.min), dimension.max)
+        low, high = dimension.ends
+        return min(max(float(f"{value:.{_DIGITS}g}"), low), high)
 
     def encode(self, fields: dict[str, Any]) -> dict[str, Any] | None:
         """What an oracle calls these values; None if the space does not hold them.
@@ -81,13 +81,10 @@ class Space:
         if path in self._choices:
             return value in self._choices[path]
         dimension = self.dimensions[path]
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not dimension.min <= value <= dimension.max
-        ):
+        low, high = dimension.ends
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
             return False
-        return dimension.step is None or (dimension.scale == "linear" and (value - dimension.min) % dimension.step == 0)
+        return dimension.step is None or (dimension.scale == "linear" and (value - low) % dimension.step == 0)
 
     def place(self, path: str, value: Any) -> float:
         """Where a value lies between the lowest, 0, and the highest, 1, as the scale has it; choices lie evenly."""
@@ -97,7 +94,7 @@ class Space:
         if path in self._choices:
             return self._choices[path].index(value) / max(1, len(self._choices[path]) - 1)
         low, high, value = (
-            math.log(number) if dimension.scale == "log" else number for number in (dimension.min, dimension.max, value)
+            math.log(number) if dimension.scale == "log" else number for number in (*dimension.ends, value)
         )
         return (value - low) / (high - low)
 
@@ -108,7 +105,7 @@ class Space:
 
 def _ordered(values: tuple[Any, ...]) -> list[Any]:
     """Each value once; numbers, and lists of numbers, by size, so that neighbours are alike."""
-    distinct = []
+    distinct: list[Any] = []
     for value in values:
         if not any(value == other and type(value) is type(other) for other in distinct):
             distinct.append(value)

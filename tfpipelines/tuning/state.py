@@ -85,10 +85,8 @@ def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
     """Those of the trials that have a score, in the order of `State.ranked`."""
     sign = -1 if direction == "max" else 1
     loss = lambda trial: trial.figures.get("val_log_loss", trial.figures.get("val_loss", 0.0))
-    return sorted(
-        (trial for trial in trials if trial.score is not None),
-        key=lambda trial: (sign * trial.score, loss(trial), trial.number),
-    )
+    scored = ((sign * trial.score, loss(trial), trial.number, trial) for trial in trials if trial.score is not None)
+    return [trial for *_, trial in sorted(scored, key=lambda entry: entry[:3])]
 
 
 @dataclass

@@ -1,0 +1,32 @@
+from .api import CheckReport as CheckReport
+from .api import Run as Run
+from .api import check as check
+from .api import load as load
+from .api import resume as resume
+from .api import run as run
+from .api import tune as tune
+from .catalogue import list_pipelines as list_pipelines
+from .comparing import compare as compare
+from .datasets.images import decode_image as decode_image
+from .errors import ArtifactError as ArtifactError
+from .errors import ConfigError as ConfigError
+from .errors import DataError as DataError
+from .errors import DivergedError as DivergedError
+from .errors import ExportError as ExportError
+from .errors import Interrupted as Interrupted
+from .errors import ResourceError as ResourceError
+from .errors import RunInUseError as RunInUseError
+from .errors import SearchError as SearchError
+from .errors import TfpipelinesError as TfpipelinesError
+from .errors import WorseError as WorseError
+from .exporting import Exported as Exported
+from .exporting import export as export
+from .listing import list_runs as list_runs
+from .observer import Observer as Observer
+from .reporting import Report as Report
+from .reporting import report as report
+from .surfaces import LossSurface as LossSurface
+from .surfaces import loss_surface as loss_surface
+from .tuning import SearchResult as SearchResult
+
+__version__: str

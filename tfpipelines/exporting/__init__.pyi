@@ -1,0 +1,2 @@
+from .entry import Exported as Exported
+from .entry import export as export
