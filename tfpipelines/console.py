@@ -11,19 +11,17 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn
 
 from .errors import counted
+from .metrics import by_epoch
 from .observer import Observer
 from .printing import (
     console_of,
     counts_table,
-    duration,
     finding_lines,
-    plain_text,
     print_metrics,
     print_search,
     trial_line,
 )
-
-_ADVERSARIAL = ("discriminator_loss", "generator_loss", "kid", "val_kid", "diversity", "val_diversity")
+from .words import duration, extreme, fixed, plain_text
 
 
 class Terminal(Observer):
@@ -124,11 +122,8 @@ class Terminal(Observer):
         self._stop_bar()
         self._epochs_seen += 1
         left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
-        loss = (
-            "log_loss" if "log_loss" in row else "loss"
-        )  # where the loss is a sum of parts, that of the whole says more
-        names = [name for name in (loss, "accuracy", f"val_{loss}", "val_accuracy", *_ADVERSARIAL) if name in row]
-        figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
+        names = [f"{prefix}{name}" for prefix in ("", "val_") for name in by_epoch(row)]
+        figures = "  ".join(f"{name} {fixed(row[name])}" for name in names if name in row)
         rate = samples / max(row["seconds"], 1e-9)
         eta = f"  ETA {duration(left)}" if left else ""
         self.messages.print(
@@ -142,8 +137,7 @@ class Terminal(Observer):
     def search(self, facts: dict[str, Any]) -> None:
         over, workers = ", ".join(facts["fields"]), counted(facts["workers"], "worker")
         self.messages.print(
-            f"search      {facts['algorithm']} for the "
-            f"{'highest' if facts['direction'] == 'max' else 'lowest'} {facts['metric']} over {over}"
+            f"search      {facts['algorithm']} for the {extreme(facts['direction'])} {facts['metric']} over {over}"
         )
         self.messages.print(
             f"            at most {counted(facts['trials'], 'trial')} of at most "
@@ -161,7 +155,7 @@ class Terminal(Observer):
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         self._stop_bar()
         part = "test" if metrics.get("test") else "validation"
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in list(metrics.get(part, {}).items())[:3])
+        figures = "  ".join(f"{name} {fixed(value)}" for name, value in list(metrics.get(part, {}).items())[:3])
         self.messages.print(f"final run, seed {seed}: {part} {figures}")
 
     def searched(self, folder, metrics: dict[str, Any]) -> None:

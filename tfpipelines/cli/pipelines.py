@@ -56,14 +56,15 @@ def _list(terminal, what, folder):
 
 def _list_runs(terminal, folder):
     from ..listing import list_runs
-    from ..printing import duration, print_table
+    from ..printing import print_table
+    from ..words import age, duration, fixed
 
     runs = list_runs(folder)
     if terminal.results and runs:
         rows = []
         for run in runs:
             metric = run["metric"]
-            shown = [f"{metric['name']} {metric['value']:.4f}", metric["part"]] if metric else ["", ""]
+            shown = [f"{metric['name']} {fixed(metric['value'])}", metric["part"]] if metric else ["", ""]
             rows.append(
                 [
                     run["name"],
@@ -71,21 +72,13 @@ def _list_runs(terminal, folder):
                     run["state"],
                     *shown,
                     "" if run["seconds"] is None else duration(run["seconds"]),
-                    _age(run["age"]),
+                    age(run["age"]),
                 ]
             )
         print_table(["run", "task", "state", "main metric", "part", "duration", "age"], rows)
     elif terminal.results:
         click.echo(f"There are no runs in {folder}.")
     return {"runs": runs}
-
-
-def _age(seconds: float) -> str:
-    """The largest unit alone: 5 min, 3 h, 12 d."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
 
 
 @command(cli)

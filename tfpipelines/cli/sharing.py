@@ -157,5 +157,5 @@ def _print_comparison(tables, about) -> None:
     for table in tables:
         print_lines([table.title])
         print_table(table.columns, table.rows)
-        print_lines([*table.notes, ""])
+        print_lines([*([table.note] if table.note else []), ""])
     print_lines(about)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import config, metrics
 from ..errors import ConfigError, WorseError
 from ..runs import file_hash
 from .matching import matched
@@ -103,7 +103,7 @@ def _direction(metric: str, sides: list[Side]) -> str:
         for name in sides[0].metrics["test"]
         if all(isinstance(side.metrics["test"].get(name), (int, float)) for side in sides)
     ]
-    there = [name for name in common if config.direction_of(name)]
+    there = [name for name in common if metrics.direction_of(name)]
     if metric not in common:
         raise ConfigError(
             f"--fail-if-worse: the runs have no test metric {metric!r} in common.",
@@ -115,7 +115,7 @@ def _direction(metric: str, sides: list[Side]) -> str:
         raise ConfigError(
             f"--fail-if-worse: {metric} is neither good when high nor when low.", f"Name one of: {', '.join(there)}."
         )
-    return config.direction_of(metric)
+    return metrics.direction_of(metric)
 
 
 def _facts(side: Side) -> dict[str, Any]:

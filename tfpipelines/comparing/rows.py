@@ -8,18 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import datasets, evaluation
+from .. import datasets, evaluation, metrics
 from ..errors import ArtifactError, counted
 from ..runs import read_json
 from .sides import CLASSIFIER, DETECTOR, GENERATOR, Side
 
 _UNKNOWN = "unlabelled"  # the label in splits.csv of samples of which nothing is known
-_LOOSE = (
-    "roc_auc",
-    "average_precision",
-    "top_5",
-    "ece",
-)  # hang on the order of numbers, or their bins, which rounding may change
 
 
 @dataclass(frozen=True)
@@ -66,18 +60,10 @@ class Rows:
         """For the tests; a generator has none."""
         if self.kind == CLASSIFIER:
             truth, probabilities = self.columns["truth"], self.columns["probabilities"]
-            everything = np.arange(len(truth))
-            if truth.ndim == 1:
-                return Answers(
-                    probabilities.argmax(1) == truth,
-                    np.ones(len(truth), bool),
-                    [everything],
-                    evaluation.row_figures(truth, probabilities),
-                )
-            right = ((probabilities >= evaluation.THRESHOLD) == (truth > 0.5)).all(1)
-            return Answers(
-                right, np.ones(len(truth), bool), [everything], evaluation.multi_label_row_figures(truth, probabilities)
-            )
+            decided = probabilities.argmax(1) if truth.ndim == 1 else probabilities >= metrics.THRESHOLD
+            right = decided == truth if truth.ndim == 1 else (decided == (truth > 0.5)).all(1)
+            measure = metrics.classifier_row_figures(truth, probabilities)
+            return Answers(right, np.ones(len(truth), bool), [np.arange(len(truth))], measure)
         anomalous, known, alarms = (self.columns[name] for name in ("anomalous", "known", "alarms"))
         strata = [np.flatnonzero(known)[rows] for rows in evaluation.kinds_of(anomalous[known])]
         unknown = np.flatnonzero(~known)
@@ -177,8 +163,8 @@ def _as_decided(scores: np.ndarray, predicted: list[str], classes: list[str], fo
     yes = np.array([[name in set(text.split("|")) for name in classes] for text in predicted], bool).reshape(
         len(predicted), len(classes)
     )
-    told = scores >= evaluation.THRESHOLD
-    if yes.shape != scores.shape or (np.abs(scores[yes != told] - evaluation.THRESHOLD) > 1e-6).any():
+    told = scores >= metrics.THRESHOLD
+    if yes.shape != scores.shape or (np.abs(scores[yes != told] - metrics.THRESHOLD) > 1e-6).any():
         raise _damaged(folder, "predicts labels that are not the probable ones")
     return np.where(yes == told, scores, np.where(yes, np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(0))))
 
@@ -229,7 +215,8 @@ def _require_same_figures(rows: Rows, recorded: dict[str, float], folder: Path) 
     answers, count = rows.answers, len(rows.frame)
     found = answers.figures(np.arange(count))
     for name, value in found.items():
-        room = 2 / count if name in _LOOSE else 1e-5
+        entry = metrics.metric(name, rows.kind)
+        room = 2 / count if entry is not None and entry.loose else 1e-5
         if isinstance(recorded.get(name), (int, float)) and not abs(value - recorded[name]) <= room:
             raise _damaged(folder, f"gives {name} {value:.6g}, and {folder / 'metrics.json'} says {recorded[name]:.6g}")
 

@@ -1,28 +1,19 @@
 """A comparison as tables of text, for the terminal and for the page."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..config import direction_of
 from ..errors import counted
-from ..printing import duration
+from ..metrics import direction_of
+from ..words import Table, duration, extremes, fixed, megabytes
 
 _LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
 _WIDTH = 110  # characters that the columns of all runs share
+_TEXT = 99  # figures_from: all is text, since figures come with their intervals
 _FEW = 3  # runs whose intervals stand beside their figures
 
 
-class Shown(NamedTuple):
-    """A table: its title, columns, rows of text, and lines below it."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    notes: list[str]
-    figures_from: int = 99  # all is text: figures come with their intervals
-
-
-def tables_of(result: dict[str, Any], cut: bool = True) -> list[Shown]:
+def tables_of(result: dict[str, Any], cut: bool = True) -> list[Table]:
     """All there is to show of what `compare` gives, in order.
 
     Args:
@@ -51,17 +42,17 @@ def _without_middle(text: str, longest: int) -> str:
     return f"{text[:head]}…{text[head + 1 - longest :]}"
 
 
-def _runs(result: dict[str, Any], names: list[str]) -> Shown:
+def _runs(result: dict[str, Any], names: list[str]) -> Table:
     rows = []
     for number, (run, name) in enumerate(zip(result["runs"], names)):
         seconds = run["seconds"]
         times = [duration(seconds[part]) if part in seconds else "" for part in ("training", "total")]
-        size = f"{run['model_bytes'] / 1e6:.2f} MB" if run["model_bytes"] is not None else ""
+        size = megabytes(run["model_bytes"]) if run["model_bytes"] is not None else ""
         rows.append([name, "reference" if not number else "", str(run["pipeline"]), run["task"], *times, size])
-    return Shown("runs", ["run", "", "pipeline", "task", "training", "in all", "model"], rows, [])
+    return Table("runs", ["run", "", "pipeline", "task", "training", "in all", "model"], rows, figures_from=_TEXT)
 
 
-def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Shown]:
+def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Table]:
     titles = {
         "pipeline": "what differs in the pipelines",
         "data": "what differs in the data",
@@ -72,7 +63,7 @@ def _differences(result: dict[str, Any], names: list[str], longest: int | None) 
         rows = [
             [row["field"], *(_value(value, longest) for value in row["values"])] for row in result["differences"][part]
         ]
-        tables.append(Shown(title, ["field", *names], rows, []))
+        tables.append(Table(title, ["field", *names], rows, figures_from=_TEXT))
     return tables
 
 
@@ -85,13 +76,13 @@ def _value(value: Any, longest: int | None) -> str:
     )  # of a path the end says more
 
 
-def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
+def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
     tables = []
     for part, figures in result["metrics"].items():
         rows = []
         for name, entries in figures.items():
             values, ranges = (
-                ["" if entry is None else _figure(entry["value"]) for entry in entries],
+                ["" if entry is None else fixed(entry["value"]) for entry in entries],
                 [_range(entry) for entry in entries],
             )
             if len(names) <= _FEW:
@@ -108,21 +99,17 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
             if crossed
             else ""
         )
-        tables.append(Shown(f"{part}{said}", ["metric", *names], rows, []))
+        tables.append(Table(f"{part}{said}", ["metric", *names], rows, figures_from=_TEXT))
     return tables
 
 
 def _range(entry: dict[str, Any] | None) -> str:
     if entry and "interval" in entry:
-        return "{} to {}".format(*map(_figure, entry["interval"]))
-    return f"± {_figure(entry['spread']['std'])}" if entry and "spread" in entry else ""
+        return extremes(*entry["interval"])
+    return f"± {fixed(entry['spread']['std'])}" if entry and "spread" in entry else ""
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _tests(result: dict[str, Any], names: list[str]) -> list[Shown]:
+def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
     corrected = len(result["tests"]) > 1
     tables = []
     for test in result["tests"]:
@@ -131,26 +118,27 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Shown]:
             rows.append(
                 [
                     name,
-                    f"{entry['difference']:+.4f}{_better(name, entry['difference'])}",
-                    "{:+.4f} to {:+.4f}".format(*entry["interval"]),
+                    f"{fixed(entry['difference'], '+')}{_better(name, entry['difference'])}",
+                    extremes(*entry["interval"], sign="+"),
                     *_p_values(entry, corrected),
                 ]
             )
-        notes, counts = [], test["mcnemar"]
+        note, counts = "", test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
             known = sum(counts[name] for name in ("both_right", "only_first", "only_second", "both_wrong"))
-            notes = [
+            note = (
                 f"of {counted(known, 'row')} "
                 f"{counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, "
                 f"{counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"
-            ]
+            )
         tables.append(
-            Shown(
+            Table(
                 f"{names[test['run']]} less {names[0]}",
                 ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])],
                 rows,
-                notes,
+                note,
+                _TEXT,
             )
         )
     return tables

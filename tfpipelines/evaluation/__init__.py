@@ -51,8 +51,6 @@ __getattr__, __dir__, __all__ = attach(
             "write_samples",
         ),
         "heat": ("Pictures", "plot_heat", "write_heat"),
-        "metrics": ("classification_metrics", "row_figures"),
-        "multi_label": ("THRESHOLD", "multi_label_metrics", "multi_label_row_figures"),
         "plots": ("plot_curves", "plot_mistakes"),
         "predictions": ("prediction_table", "to_csv"),
         "score_names": ("score_columns",),

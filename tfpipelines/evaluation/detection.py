@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import ndimage
 from sklearn import metrics
 
+from ..metrics import Ranking, percentiles
 from .conformal import LARGEST, Threshold
-from .ranking import Ranking
 
 ANOMALY, NORMAL = "anomaly", "normal"
 MOST_MAPS = 2_000  # samples whose places are looked at
@@ -70,12 +70,9 @@ def detection_intervals(
     """
     kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
     generator = np.random.default_rng([seed, 2])
-    draws: dict[str, list[float]] = {}
-    for _ in range(min(resamples, max(100, _MOST_DRAWN // len(scores))) if resamples else 0):
-        rows = np.concatenate([generator.choice(rows, len(rows)) for rows in kinds])
-        for name, value in figures(rows).items():
-            draws.setdefault(name, []).append(value)
-    return {name: [float(edge) for edge in np.percentile(values, [2.5, 97.5])] for name, values in draws.items()}
+    count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
+    draws = (np.concatenate([generator.choice(rows, len(rows)) for rows in kinds]) for _ in range(count))
+    return percentiles(map(figures, draws), tail=2.5)
 
 
 def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:

@@ -1,16 +1,15 @@
 """Pictures with the places that moved a prediction: sheets for the run folder, and a page for `predict --explain`."""
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..pages import data_uri, render
 from ..runs import atomic_write
 from .plots import save_figure, short
 
@@ -115,23 +114,15 @@ def write_heat(
         {**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))}
         for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)
     ]
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    atomic_write(
-        path,
-        environment.get_template("heat.html.j2").render(
-            title=title, note=note, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)
-        ),
-    )
+    left, template = max(0, len(rows) - _MOST_SHOWN), Path(__file__).with_name("heat.html.j2")
+    atomic_write(path, render(template, title=title, note=note, entries=entries, left=left))
 
 
 def _uri(image: np.ndarray) -> str:
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     factor = max(1, -(-_LEAST_SIDE // max(picture.size)))
-    picture = (
-        picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-        if factor > 1
-        else picture
-    )
+    if factor > 1:
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     content = io.BytesIO()
     picture.save(content, "PNG")
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    return data_uri(content.getvalue())

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 
+from ..metrics import by_epoch, reliability
 from ..runs import atomic_write
-from .metrics import reliability
 
 _TRAIN, _VALIDATION, _MARK = "#7f8fa6", "#0b6e99", "#c0392b"
 _DPI = 110
@@ -25,7 +25,7 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
     """
     epochs = [row["epoch"] for row in rows]
     begins = [row["epoch"] - 0.5 for before, row in zip(rows, rows[1:]) if row.get("phase") != before.get("phase")]
-    names = [name for name in ("log_loss" if "log_loss" in rows[0] else "loss", "accuracy") if name in rows[0]]
+    names = [name for name in by_epoch(rows[0]) if name in rows[0]]
     figure = Figure((4.2 * (len(names) + 1), 3.4), layout="constrained")
     axes = figure.subplots(1, len(names) + 1, squeeze=False)[0]
     for axis, name in zip(axes, names):

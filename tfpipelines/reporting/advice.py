@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import counted
+from ..metrics import metric
 from ..runs import RunFolder
+from ..words import count, figure, listed, percent, quoted
 from . import values
 from .curves import series
 from .facts import Facts
 from .search_advice import of_search
-from .words import count, figure, listed, percent, quoted
 
 STILL_BETTER = 0.02  # relative improvement over the last fifth of the epochs from which on more epochs are worth a try
 GAP = 0.05  # accuracy of training less that of validation
@@ -248,7 +249,8 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
             f"{listed(told)}. Train longer, try another network, or take the simpler method.",
         )
     part, name = facts.main_figure
-    if part == "test" and name in metrics.intervals and name in ("accuracy", "roc_auc"):
+    entry = metric(name)
+    if part == "test" and name in metrics.intervals and entry and entry.main and entry.range == (0.0, 1.0):
         low, high = metrics.intervals[name]
         if high - low > WIDE:
             text = (

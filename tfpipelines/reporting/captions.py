@@ -1,4 +1,4 @@
-"""What the pictures and figures of a run mean, by name. Pictures that are not named here are shown all the same."""
+"""What the pictures of a run show, by name. Pictures that are not named here are shown all the same."""
 
 RESULTS, FAILURES, TRAINING, MORE = "results", "failures", "training", "more"  # where a picture stands
 
@@ -83,49 +83,6 @@ CAPTIONS = {  # file name without its ending: (where, what is seen)
         "how far these guesses can be trusted.",
     ),
 }
-
-FIGURES = {  # name: (what it is, whether higher is better)
-    "accuracy": ("share of samples told right, with several labels those with every label right", True),
-    "balanced_accuracy": ("mean recall of the classes, each counting the same", True),
-    "f1_macro": ("harmonic mean of precision and recall, averaged over classes", True),
-    "f1_micro": ("harmonic mean of precision and recall over all decisions together", True),
-    "hamming_loss": ("share of decisions, one for each label of a sample, that are wrong", False),
-    "top_5": ("share of samples whose class is among the five most probable", True),
-    "log_loss": ("mean negative log probability of the true class", False),
-    "ece": ("expected calibration error: mean gap between confidence and accuracy (Naeini et al. 2015)", False),
-    "loss": ("what training makes small", False),
-    "roc_auc": ("chance that an anomaly scores higher than a normal sample", True),
-    "average_precision": ("area under the precision-recall curve", True),
-    "f1": ("harmonic mean of precision and recall", True),
-    "precision": ("share of what was said to be of a kind that is of it", True),
-    "recall": ("share of what is of a kind that was found", True),
-    "false_alarm_rate": ("share of normal samples that give an alarm", False),
-    "alarm_rate": ("share of unlabelled samples that give an alarm", None),
-    "pixel_roc_auc": ("the same as roc_auc by pixel", True),
-    "per_region_overlap": (
-        "share of each anomalous region that is found, over shares of false pixels up to 0.3 (Bergmann et al. 2020)",
-        True,
-    ),
-    "point_f1": ("f1 by point of the series", True),
-    "event_f1": ("f1 by event: neighbouring points count as one", True),
-    "kid": ("kernel distance to real images (Bińkowski et al. 2018)", False),
-    "fid": ("Fréchet distance to real images (Heusel et al. 2017)", False),
-    "diversity": ("spread beside that of real images, which is about 1", True),
-    "nearest": ("median distance to the nearest training image, 1 being usual", None),
-    "event_precision": ("share of alarms that touch an anomaly", True),
-    "event_recall": ("share of anomalies that an alarm touches", True),
-    "copies": ("share of images that lie suspiciously near to a training image", False),
-}
-
-_OF_GENERATORS = {
-    "precision": ("share of generated images that lie among the real ones (Kynkäänniemi et al. 2019)", True),
-    "recall": ("share of real images that lie among the generated ones (Kynkäänniemi et al. 2019)", True),
-}
-
-
-def meaning(figure: str, generator: bool) -> tuple[str, bool | None]:
-    """What a figure is, and whether higher is better; ("", None) for one that is not known."""
-    return (_OF_GENERATORS if generator and figure in _OF_GENERATORS else FIGURES).get(figure, ("", None))
 
 
 def caption(name: str, generator: bool) -> tuple[str, str]:

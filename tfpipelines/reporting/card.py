@@ -12,30 +12,17 @@ from typing import Any
 import jinja2
 import yaml
 
-from .. import __version__
+from .. import __version__, metrics
 from ..errors import counted
+from ..pages import environment
+from ..words import count, instant, listed, plain_text, samples
 from . import tables, values
 from .advice import Advice
 from .facts import Facts
 from .page import commands, summary
-from .words import count, instant, listed, samples
 
-_METRICS = {
-    "accuracy": ("accuracy", "Accuracy"),
-    "f1_macro": ("f1", "F1 (macro)"),
-    "f1_micro": ("f1", "F1 (micro)"),
-    "f1": ("f1", "F1"),
-    "roc_auc": ("roc_auc", "ROC AUC"),
-    "precision": ("precision", "Precision"),
-    "recall": ("recall", "Recall"),
-}  # ours: the hub's id and how it is written
-_OF_THE_RUN = (
-    "train_longer",
-    "interrupted",
-    "failed",
-    "unfinished",
-    "diverged",
-)  # advice that says nothing of the model's limits
+# advice that says nothing of the model's limits
+_OF_THE_RUN = ("train_longer", "interrupted", "failed", "unfinished", "diverged")
 _MOST_CLASSES = 100
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$!])")
 _ADDRESS = re.compile(r"(https?|ftp):(?=//)|(www)\.", re.IGNORECASE)
@@ -75,7 +62,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "commands": commands(facts, "."),
         "table": _table,
     }
-    text = re.sub(r"\n{3,}", "\n\n", _environment().get_template("card.md.j2").render(content)).rstrip() + "\n\n"
+    text = re.sub(r"\n{3,}", "\n\n", _template().render(content)).rstrip() + "\n\n"
     return text + _MARK.format(_hash(text))
 
 
@@ -90,11 +77,13 @@ def metadata(facts: Facts) -> dict[str, Any]:
     task = facts.schema.hub_task if facts.schema is not None else ""
     tags = ["tfpipelines", *(facts.schema.hub_tags if facts.schema is not None else ())]
     test = facts.metrics.parts.get("test", {})
-    generator = tables.is_generator(facts)
-    known = {name: entry for name, entry in _METRICS.items() if name in test and not generator}
+    kind = metrics.GENERATOR if tables.is_generator(facts) else ""
+    known = {name: entry.hub for name in test if (entry := metrics.metric(name, kind)) is not None and entry.hub}
     content: dict[str, Any] = {"library_name": "keras", **({"pipeline_tag": task} if task else {}), "tags": tags}
     if known:
-        content["metrics"] = list(dict.fromkeys(identity for identity, _ in known.values()))
+        content["metrics"] = list(
+            dict.fromkeys(entry.hub[0] for entry in metrics.METRICS if entry.hub in known.values())
+        )
     if test:
         name = _source(facts).removeprefix("sample:") or "unknown"
         told = [
@@ -207,18 +196,10 @@ def _loading(facts: Facts) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_escaped,
-    )  # no HTML: `finalize` escapes what Markdown would take for its own
-    environment.filters["code"] = lambda line: _Plain(
-        "".join(character if character.isprintable() else "�" for character in str(line))
-    )
-    return environment
+def _template() -> jinja2.Template:
+    found = environment(Path(__file__).parent, finalize=_escaped)
+    found.filters["code"] = lambda line: _Plain(plain_text(line))
+    return found.get_template("card.md.j2")
 
 
 def _escaped(value: Any) -> str:

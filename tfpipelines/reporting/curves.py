@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..metrics import EACH_EPOCH
+
 WIDTH, HEIGHT, _LEFT, _BOTTOM, _TOP = 360, 200, 52, 26, 10
-_PANELS = (
-    ("loss", "val_loss"),
-    ("log_loss", "val_log_loss"),
-    ("accuracy", "val_accuracy"),
-    ("generator_loss", "discriminator_loss"),
-    ("kid", "val_kid"),
-)
+_OTHER = "discriminator_loss"  # has no validation: the generator's stands beside it
 _MOST_POINTS = 400
 
 
@@ -36,7 +32,9 @@ class Panel:
 
 def panels(history: list[dict[str, Any]]) -> list[Panel]:
     """Diagrams of the figures that are known of at least two epochs."""
-    found = [_panel(history, names) for names in _PANELS]
+    names = [entry.name for entry in EACH_EPOCH if (entry.main or entry.better == "min") and entry.name != _OTHER]
+    beside = {"generator_loss": _OTHER}
+    found = [_panel(history, (name, beside.get(name, f"val_{name}"))) for name in names]
     return [panel for panel in found if panel is not None]
 
 

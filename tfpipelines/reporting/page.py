@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..evaluation.word_pages import TEMPLATES, pieces
-from ..pages import environment
+from ..evaluation.word_pages import pieces
+from ..pages import render
+from ..words import command, count, figure, listed, quoted, samples, seconds
 from . import curves, tables, values
 from .advice import Advice, best_epoch
 from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
 from .facts import Facts
 from .pictures import Picture, embedded
-from .words import command, count, figure, listed, quoted, samples, seconds
 
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
@@ -51,7 +51,7 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
     )
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
     content["contents"] = _contents(facts, content)
-    html = environment(Path(__file__).parent, TEMPLATES).get_template("report.html.j2").render(content)
+    html = render(Path(__file__).with_name("report.html.j2"), **content)
     return _ADDRESS.sub(r"\1&#58;", html), notes
 
 

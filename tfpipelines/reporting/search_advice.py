@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import counted
+from ..words import figure, percent, quoted, value
 from . import values
 from .facts import Facts
-from .words import figure, percent, quoted, value
 
 EDGE = 0.05  # share of an interval, on its scale, that counts as its edge
 FAILED = 0.25  # share of trials

@@ -1,33 +1,12 @@
 """The tables of a report: what is in their cells, as text."""
 
-from dataclasses import dataclass
-
+from ..metrics import GENERATOR, metric
+from ..words import Table, count, extreme, figure, instant, percent, seconds, value
 from . import values
-from .captions import meaning
 from .facts import PARTS, Facts
-from .words import count, figure, instant, percent, seconds, value
 
 _MOST_ROWS = 60  # of classes
 _MOST_TRIALS = 30
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table; the first cell of a row is its heading.
-
-    Args:
-        title: what it shows, for those who do not see it, too.
-        columns: headings.
-        rows: cells of each row.
-        note: a line below, "" for none.
-        figures_from: the first column of figures, which stand to the right.
-    """
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    note: str = ""
-    figures_from: int = 1
 
 
 def counts_table(facts: Facts) -> Table | None:
@@ -79,11 +58,11 @@ def _with_spread(facts: Facts, part: str, name: str) -> str:
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:
     """(figure, what it is and which way is better) of the figures told."""
-    generator = is_generator(facts)
+    kind = GENERATOR if is_generator(facts) else ""
     names = dict.fromkeys(name for part in facts.metrics.parts.values() for name in part)
-    found = [(name, *meaning(name, generator)) for name in names]
-    ways = {True: "higher is better", False: "lower is better", None: ""}
-    return [(name, "; ".join(part for part in (text, ways[better]) if part)) for name, text, better in found if text]
+    known = [entry for name in names if (entry := metric(name, kind)) is not None]
+    ways = {"max": "; higher is better", "min": "; lower is better", None: ""}
+    return [(entry.name, entry.what + ways[entry.better]) for entry in known if entry.what]
 
 
 def is_generator(facts: Facts) -> bool:
@@ -256,7 +235,7 @@ def search_table(facts: Facts) -> list[tuple[str, str]]:
         ("algorithm", values.text(settings.get("algorithm"))),
         (
             "searched for",
-            f"the {'highest' if summary.get('direction') == 'max' else 'lowest'} {values.text(summary.get('metric'))}"
+            f"the {extreme(values.text(summary.get('direction')))} {values.text(summary.get('metric'))}"
             if summary
             else "",
         ),
