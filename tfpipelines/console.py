@@ -13,14 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from .errors import counted
 from .metrics import by_epoch
 from .observer import Observer
-from .printing import (
-    console_of,
-    counts_table,
-    finding_lines,
-    print_metrics,
-    print_search,
-    trial_line,
-)
+from .printing import console_of, counts_table, finding_lines, print_metrics, print_search, trial_line
 from .words import duration, extreme, fixed, plain_text
 
 
