@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import rich.table
 from rich.console import Console
-from rich.table import Table
 
 from .errors import counted
-from .words import duration, extremes, fixed, megabytes, plain_text, value
+from .words import Column, Table, duration, extremes, figures_table, fixed, megabytes, plain_text, value
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
@@ -20,14 +20,11 @@ _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
 def print_metrics(metrics: dict[str, Any]) -> None:
     """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
-    parts = [part for part in ("train", "validation", "test") if part in metrics]
-    beside, intervals = metrics.get("baselines", {}), metrics.get("intervals", {})
-    rows = []
-    for name in dict.fromkeys(name for part in parts for name in metrics[part]):
-        reach = [extremes(*intervals[name]) if name in intervals else ""] if intervals else []
-        others = [fixed(figures.get(name)) for figures in beside.values()]
-        rows.append([name, *(_figure(metrics, part, name) for part in parts), *reach, *others])
-    print_table(["metric", *parts, *(["95% interval (test)"] if intervals else []), *beside], rows)
+    spread = metrics.get("spread", {})
+    parts = [
+        Column(part, metrics[part], spread.get(part, {})) for part in ("train", "validation", "test") if part in metrics
+    ]
+    print_table(figures_table("metric", parts, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))
     classes = metrics.get("per_class", {})
     if classes:
         columns = _BY_CLASS if all("f1" in row for row in classes.values()) else _BY_LABEL
@@ -36,7 +33,7 @@ def print_metrics(metrics: dict[str, Any]) -> None:
             [name, *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"])]
             for name, row in (worst if len(classes) > _CLASSES_SHOWN else classes.items())
         ]
-        print_table(["class", *(name.replace("_", " ") for name in columns), "samples"], rows)
+        print_table(Table("classes", ["class", *(name.replace("_", " ") for name in columns), "samples"], rows))
         if len(classes) > _CLASSES_SHOWN:
             all_of = f"out of {len(classes)}; all are in metrics.json"
             print_lines([f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} {all_of}"])
@@ -62,18 +59,12 @@ def print_search(metrics: dict[str, Any]) -> None:
     """What a search has found, on stdout: its best trial beside the mean and range of the final runs over seeds."""
     out, found = console_of(sys.stdout), metrics["search"]
     seeds = f"{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}"
-    parts = [part for part in ("validation", "test") if part in metrics]
-    rows = []
-    for name in dict.fromkeys(
-        name for part in (metrics["best_trial"], *(metrics[part] for part in parts)) for name in part
-    ):
-        spreads = [metrics[part].get(name, {}) for part in parts]
-        rows.append(
-            [name, fixed(metrics["best_trial"].get(name)), *(_mean(one, len(metrics["seeds"])) for one in spreads)]
-        )
-    print_table(
-        ["metric", f"search: trial {found['trial']}, validation", *(f"{part}, {seeds}" for part in parts)], rows
-    )
+    columns = [Column(f"search: trial {found['trial']}, validation", metrics["best_trial"], {})]
+    for part in ("validation", "test"):
+        if part in metrics:
+            means = {name: spread["mean"] for name, spread in metrics[part].items()}
+            columns.append(Column(f"{part}, {seeds}", means, metrics[part] if len(metrics["seeds"]) > 1 else {}))
+    print_table(figures_table("metric", columns, {}, {}, fixed))
     counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
     out.print(
         f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), "
@@ -87,7 +78,7 @@ def print_search(metrics: dict[str, Any]) -> None:
 def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     """What has been exported and how it was proven, on stdout."""
     out, proof = console_of(sys.stdout), manifest["proof"]
-    table = Table(
+    table = rich.table.Table(
         "", manifest["format"] + (f", {manifest['quantize']}" if manifest["quantize"] else ""), show_header=True
     )
     for tensor in manifest["signature"]["inputs"]:
@@ -128,10 +119,10 @@ def print_check(facts: dict[str, Any]) -> None:
     print_lines([*facts.get("about", ()), *finding_lines(facts["findings"], ("error", "warning", "note"))])
 
 
-def print_table(columns: list[str], rows: list[list[str]]) -> None:
+def print_table(content: Table) -> None:
     """A plain table on stdout."""
-    table = Table(*map(plain_text, columns))
-    for row in rows:
+    table = rich.table.Table(*map(plain_text, content.columns))
+    for row in content.rows:
         table.add_row(*map(plain_text, row))
     console_of(sys.stdout).print(table)
 
@@ -143,14 +134,14 @@ def print_lines(lines: Iterable[str]) -> None:
         out.print(plain_text(line))
 
 
-def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> Table:
+def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> rich.table.Table:
     """Split x class; with many classes only their number and extremes.
 
     `rows` are those of each split, where they may have several classes.
     """
     splits = list(counts)
     classes = list(dict.fromkeys(name for row in counts.values() for name in row))
-    table = Table("class", *splits, title=None)
+    table = rich.table.Table("class", *splits, title=None)
     shown = classes if len(classes) <= _CLASSES_SHOWN else classes[: _CLASSES_SHOWN - 1]
     for name in shown:
         table.add_row(plain_text(name), *(str(counts[split].get(name, 0)) for split in splits))
@@ -175,20 +166,6 @@ def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -
             if len(finding["items"]) > 10:
                 lines.append(f"  ... and {len(finding['items']) - 10} more")
     return [plain_text(line) for line in lines]
-
-
-def _figure(metrics: dict[str, Any], part: str, name: str) -> str:
-    if name not in metrics[part]:
-        return ""
-    spread = metrics.get("spread", {}).get(part, {}).get(name)
-    text = fixed(metrics[part][name])
-    return f"{text} ± {fixed(spread['std'])} ({extremes(spread['min'], spread['max'])})" if spread else text
-
-
-def _mean(spread: dict[str, float], seeds: int) -> str:
-    """The mean over seeds, of several with their range."""
-    around = f" ({extremes(spread['min'], spread['max'])})" if spread and seeds > 1 else ""
-    return fixed(spread.get("mean")) + around
 
 
 class _Console(Console):

@@ -2,9 +2,10 @@
 
 import re
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import counted
 
@@ -29,15 +30,74 @@ class Table:
     note: str = ""
     figures_from: int = 1
 
+    def __bool__(self) -> bool:
+        """Whether there is something to show."""
+        return bool(self.rows)
 
-def fixed(value: float | None, sign: str = "") -> str:
-    """A figure with four digits behind the point, so that columns of them line up; with sign `+` also above 0."""
-    return "" if value is None else f"{value:{sign}.4f}"
+
+class Column(NamedTuple):
+    """Figures of one part of the data.
+
+    Args:
+        heading: what they are of.
+        figures: {figure: value}.
+        spread: {figure: {`std`, `min`, `max`}}, of those that are means; any of them may be missing.
+    """
+
+    heading: str
+    figures: dict[str, float]
+    spread: dict[str, dict[str, float]]
 
 
-def extremes(low: float, high: float, sign: str = "") -> str:
+def figures_table(
+    heading: str,
+    columns: list[Column],
+    intervals: Mapping[str, Sequence[float]],
+    baselines: dict[str, dict[str, float]],
+    shown: Callable[[float | None], str],
+) -> Table:
+    """All figures of a run.
+
+    Args:
+        heading: of their names.
+        intervals: {figure: (low, high)} of the test.
+        baselines: {name: {figure: value}} of what stands beside it.
+        shown: a figure as text.
+    """
+    over = ["95% interval (test)"] if intervals else []
+    rows = []
+    for name in dict.fromkeys(name for column in columns for name in column.figures):
+        row = [name, *(_with_spread(column, name, shown) for column in columns)]
+        if intervals:
+            row.append(extremes(*intervals[name], shown) if name in intervals else "")
+        rows.append([*row, *(shown(figures.get(name)) for figures in baselines.values())])
+    return Table("Figures", [heading, *(column.heading for column in columns), *over, *baselines], rows)
+
+
+def _with_spread(column: Column, name: str, shown: Callable[[float | None], str]) -> str:
+    text, spread = shown(column.figures.get(name)), column.spread.get(name, {})
+    if text and "std" in spread:
+        text += f" ± {shown(spread['std'])}"
+    return (
+        f"{text} ({extremes(spread['min'], spread['max'], shown)})"
+        if text and {"min", "max"} <= spread.keys()
+        else text
+    )
+
+
+def fixed(value: float | None) -> str:
+    """A figure with four digits behind the point, so that columns of them line up."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def signed(value: float | None) -> str:
+    """The same with its sign."""
+    return "" if value is None else f"{value:+.4f}"
+
+
+def extremes(low: float, high: float, shown: Callable[[float | None], str] = fixed) -> str:
     """`0.1000 to 0.2000`."""
-    return f"{fixed(low, sign)} to {fixed(high, sign)}"
+    return f"{shown(low)} to {shown(high)}"
 
 
 def figure(value: float | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import counted
 from ..metrics import direction_of
-from ..words import Table, duration, extremes, fixed, megabytes
+from ..words import Table, duration, extremes, fixed, megabytes, signed
 
 _LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
 _WIDTH = 110  # characters that the columns of all runs share
@@ -118,8 +118,8 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
             rows.append(
                 [
                     name,
-                    f"{fixed(entry['difference'], '+')}{_better(name, entry['difference'])}",
-                    extremes(*entry["interval"], sign="+"),
+                    f"{signed(entry['difference'])}{_better(name, entry['difference'])}",
+                    extremes(*entry["interval"], signed),
                     *_p_values(entry, corrected),
                 ]
             )
