@@ -100,13 +100,12 @@ class Terminal(Observer):
         if not self.messages.is_terminal:
             return
         if self._bar is None:
-            self._bar = Progress(
+            columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
-                console=self.messages,
-                transient=True,
             )
+            self._bar = Progress(*columns, console=self.messages, transient=True)
             self._bar.start()
             self._bar.add_task(name, total=total)
         self._bar.update(self._bar.task_ids[0], completed=done)
@@ -166,15 +165,7 @@ class Terminal(Observer):
         best = shlex.quote(f"{folder}/best.yaml")
         use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
         logs = shlex.quote(f"{folder}/logs/tensorboard")
-        out.print(
-            "    ".join(
-                [
-                    "next: " + (use[0] if use else f"tfpipe run {best}"),
-                    *([f"tfpipe run {best}"] if use else []),
-                    f"tensorboard --logdir {logs}",
-                ]
-            )
-        )
+        out.print("next: " + "    ".join([*use, f"tfpipe run {best}", f"tensorboard --logdir {logs}"]))
 
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()
@@ -194,15 +185,10 @@ class Terminal(Observer):
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""
         self._stop_bar()
-        cause, remedy, details = (
-            getattr(error, "cause", str(error)),
-            getattr(error, "remedy", ""),
-            getattr(error, "details", ()),
-        )
-        self.messages.print(f"error: {plain_text(cause)}")
-        for line in details:
+        self.messages.print(f"error: {plain_text(getattr(error, 'cause', str(error)))}")
+        for line in getattr(error, "details", ()):
             self.messages.print(f"  {plain_text(line)}")
-        if remedy:
+        if remedy := getattr(error, "remedy", ""):
             self.messages.print(plain_text(remedy))
 
     def _stop_bar(self) -> None:

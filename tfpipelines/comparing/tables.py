@@ -53,17 +53,12 @@ def _runs(result: dict[str, Any], names: list[str]) -> Table:
 
 
 def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Table]:
-    titles = {
-        "pipeline": "what differs in the pipelines",
-        "data": "what differs in the data",
-        "versions": "what differs in versions and device",
-    }
+    titles = {"pipeline": "the pipelines", "data": "the data", "versions": "versions and device"}
     tables = []
     for part, title in titles.items():
-        rows = [
-            [row["field"], *(_value(value, longest) for value in row["values"])] for row in result["differences"][part]
-        ]
-        tables.append(Table(title, ["field", *names], rows, figures_from=_TEXT))
+        fields = result["differences"][part]
+        rows = [[row["field"], *(_value(value, longest) for value in row["values"])] for row in fields]
+        tables.append(Table(f"what differs in {title}", ["field", *names], rows, figures_from=_TEXT))
     return tables
 
 
@@ -71,9 +66,8 @@ def _value(value: Any, longest: int | None) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if longest is None or len(text) <= longest:
         return text
-    return (
-        f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
-    )  # of a path the end says more
+    # of a path the end says more
+    return f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
 
 
 def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
@@ -81,24 +75,16 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
     for part, figures in result["metrics"].items():
         rows = []
         for name, entries in figures.items():
-            values, ranges = (
-                ["" if entry is None else fixed(entry["value"]) for entry in entries],
-                [_range(entry) for entry in entries],
-            )
+            values = ["" if entry is None else fixed(entry["value"]) for entry in entries]
+            ranges = [_range(entry) for entry in entries]
             if len(names) <= _FEW:
                 rows.append([name, *(f"{value} ({reach})" if reach else value for value, reach in zip(values, ranges))])
             else:
                 rows.append([name, *values])
                 if any(ranges):
                     rows.append(["", *ranges])
-        crossed = any(entry and "spread" in entry for entries in figures.values() for entry in entries)
-        said = (
-            " (95% interval)"
-            if any(entry and "interval" in entry for entries in figures.values() for entry in entries)
-            else " (± deviation over folds)"
-            if crossed
-            else ""
-        )
+        there = {key for entries in figures.values() for entry in entries if entry for key in entry}
+        said = " (95% interval)" if "interval" in there else " (± deviation over folds)" if "spread" in there else ""
         tables.append(Table(f"{part}{said}", ["metric", *names], rows, figures_from=_TEXT))
     return tables
 
@@ -111,18 +97,13 @@ def _range(entry: dict[str, Any] | None) -> str:
 
 def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
     corrected = len(result["tests"]) > 1
+    columns = ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])]
     tables = []
     for test in result["tests"]:
         rows = []
         for name, entry in test["figures"].items():
-            rows.append(
-                [
-                    name,
-                    f"{signed(entry['difference'])}{_better(name, entry['difference'])}",
-                    extremes(*entry["interval"], signed),
-                    *_p_values(entry, corrected),
-                ]
-            )
+            told = f"{signed(entry['difference'])}{_better(name, entry['difference'])}"
+            rows.append([name, told, extremes(*entry["interval"], signed), *_p_values(entry, corrected)])
         note, counts = "", test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
@@ -132,15 +113,7 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
                 f"{counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, "
                 f"{counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"
             )
-        tables.append(
-            Table(
-                f"{names[test['run']]} less {names[0]}",
-                ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])],
-                rows,
-                note,
-                _TEXT,
-            )
-        )
+        tables.append(Table(f"{names[test['run']]} less {names[0]}", columns, rows, note, _TEXT))
     return tables
 
 

@@ -28,15 +28,12 @@ def guilty_columns(
     """
     distances = np.maximum(distances, 0.0)
     total = float(distances.sum()) or 1.0
-    return [
-        {
-            "column": columns[place],
-            "share": round(float(distances[place]) / total, 4),
-            "value": float(values[place]),
-            "expected": float(expected[place]),
-        }
-        for place in np.argsort(-distances, kind="stable")[:_SHOWN]
-    ]
+    found = []
+    for place in np.argsort(-distances, kind="stable")[:_SHOWN]:
+        share = round(float(distances[place]) / total, 4)
+        told = {"value": float(values[place]), "expected": float(expected[place])}
+        found.append({"column": columns[place], "share": share, **told})
+    return found
 
 
 def strongest_columns(columns: list[dict[str, Any]]) -> str:

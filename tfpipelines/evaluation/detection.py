@@ -43,9 +43,8 @@ def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Thre
     alarms = threshold.alarms(scores)
     values = ranking_metrics(anomalous, scores)
     if anomalous.any():
-        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-            anomalous, alarms, average="binary", zero_division=0
-        )
+        scored = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
+        precision, recall, f1, _ = scored
         values |= {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
     if not anomalous.all():
         values["false_alarm_rate"] = float(alarms[~anomalous].mean())
@@ -219,11 +218,6 @@ def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None
 
 def detection_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The table as one dict per row."""
-    records = []
-    for row in table.to_dict("records"):
-        if not row.get("error"):
-            row.pop("error", None)
-        records.append(
-            {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        )
-    return records
+    plain = lambda value: None if isinstance(value, float) and math.isnan(value) else value
+    rows = ((row, bool(row.get("error"))) for row in table.to_dict("records"))
+    return [{name: plain(row[name]) for name in row if name != "error" or failed} for row, failed in rows]
