@@ -72,10 +72,8 @@ class Terminal(Observer):
 
     def data(self, facts: dict[str, Any]) -> None:
         self.messages.print(counts_table(facts["counts"], facts.get("rows", {})))
-        for line in facts.get("about", ()):
+        for line in (*facts.get("about", ()), *finding_lines(facts["findings"], ("warning", "note"))):
             self.messages.print(plain_text(line))
-        for line in finding_lines(facts["findings"], ("warning", "note")):
-            self.messages.print(line)
 
     def model(self, facts: dict[str, Any]) -> None:
         shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])

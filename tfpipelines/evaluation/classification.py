@@ -58,12 +58,10 @@ def write_account(
     atomic_write(folder / "predictions.csv", to_csv(table))
     if single:
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
-        plot_reliability(plots / "reliability.png", labels, probabilities, figures["test"]["ece"], temperature)
     else:
         plot_per_label(plots / "per_label.png", figures["per_class"])
-        plot_reliability(
-            plots / "reliability.png", *as_decisions(labels, probabilities), figures["test"]["ece"], temperature
-        )
+    told = (labels, probabilities) if single else as_decisions(labels, probabilities)
+    plot_reliability(plots / "reliability.png", *told, figures["test"]["ece"], temperature)
     return confident_mistakes(labels, probabilities)
 
 

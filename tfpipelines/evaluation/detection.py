@@ -183,12 +183,8 @@ def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray
     recall = float(np.mean([alarms[first:end].any() for first, end in true]))
     precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return {
-        "point_f1": float(metrics.f1_score(anomalous, guilty, zero_division=0)),
-        "event_f1": f1,
-        "event_precision": precision,
-        "event_recall": recall,
-    }
+    by_point = float(metrics.f1_score(anomalous, guilty, zero_division=0))
+    return {"point_f1": by_point, "event_f1": f1, "event_precision": precision, "event_recall": recall}
 
 
 def runs(flags: np.ndarray) -> list[tuple[int, int]]:
@@ -203,14 +199,9 @@ def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None
     """
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
     verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
-    table = pd.DataFrame(
-        {
-            "item": list(items),
-            "score": np.where(failed, math.nan, scores),
-            "p_value": np.where(failed, math.nan, threshold.p_values(scores)),
-            "verdict": pd.Series(verdicts, dtype=object),
-        }
-    )
+    numbers = {"score": scores, "p_value": threshold.p_values(scores)}
+    numbers = {name: np.where(failed, math.nan, values) for name, values in numbers.items()}
+    table = pd.DataFrame({"item": list(items), **numbers, "verdict": pd.Series(verdicts, dtype=object)})
     if labels is not None:
         table["label"] = list(labels)
     return table.assign(error=list(errors)) if failed.any() else table

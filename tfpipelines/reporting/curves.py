@@ -41,9 +41,7 @@ def panels(history: list[dict[str, Any]]) -> list[Panel]:
 def series(history: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
     """(epoch, value) of the epochs where both are numbers."""
     rows = [(row.get("epoch"), row.get(name)) for row in history]
-    return [
-        (epoch, value) for epoch, value in rows if isinstance(epoch, (int, float)) and isinstance(value, (int, float))
-    ]
+    return [row for row in rows if all(isinstance(number, (int, float)) for number in row)]
 
 
 def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | None:
@@ -52,10 +50,7 @@ def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | Non
     }
     if not found:
         return None
-    epochs, heights = (
-        [epoch for points in found.values() for epoch, _ in points],
-        [value for points in found.values() for _, value in points],
-    )
+    epochs, heights = zip(*(point for points in found.values() for point in points))
     first, last, low, high = min(epochs), max(epochs), min(heights), max(heights)
     if first == last:
         return None
@@ -65,17 +60,12 @@ def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | Non
         up = (value - low) / (high - low) if high > low else 0.5
         return _LEFT + across * (WIDTH - _LEFT - 8), HEIGHT - _BOTTOM - up * (HEIGHT - _BOTTOM - _TOP)
 
-    lines = [
-        (
-            "second" if name == names[1] else "first",
-            name,
-            " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points),
-        )
-        for name, points in found.items()
-    ]
-    marks = [
-        (place(first, value)[1], f"{value:.3g}") for value in ((low, (low + high) / 2, high) if high > low else (low,))
-    ]
+    lines = []
+    for name, points in found.items():
+        drawn = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
+        lines.append(("second" if name == names[1] else "first", name, drawn))
+    ticks = (low, (low + high) / 2, high) if high > low else (low,)
+    marks = [(place(first, value)[1], f"{value:.3g}") for value in ticks]
     summary = "; ".join(
         f"{name}: {points[0][1]:.4g} in epoch {points[0][0]:.0f}, {points[-1][1]:.4g} in epoch {points[-1][0]:.0f}"
         for name, points in found.items()

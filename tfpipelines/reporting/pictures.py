@@ -12,6 +12,7 @@ BUDGET = 2_400_000  # characters of all pictures of a page; text and style need 
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 # by the ending of a file's name
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".webp": "WEBP"}
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SMALLEST = 320  # pixels of the longer side
 _MOST_PIXELS = 60_000_000
 _MOST_BYTES = 64_000_000
@@ -47,7 +48,7 @@ def embedded(paths: list[Path], budget: int = BUDGET) -> tuple[list[Picture], li
         try:
             kind, size = _looked_at(path)
             contents[path.name] = (kind, size, path.read_bytes())
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except _UNREADABLE:
             bad.append(path.name)
     share = _share([_length(content) for _, _, content in contents.values()], budget)
     pictures = []
@@ -57,7 +58,7 @@ def embedded(paths: list[Path], budget: int = BUDGET) -> tuple[list[Picture], li
             continue
         try:
             pictures.append(_shrunk(name, content, share))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except _UNREADABLE:
             bad.append(name)
     return pictures, bad
 

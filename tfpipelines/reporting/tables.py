@@ -56,10 +56,8 @@ def classes_table(facts: Facts) -> Table:
     if len(names) > _MOST_ROWS:
         names = sorted(names, key=lambda name: classes[name].get(by, 2.0))[:_MOST_ROWS]
         note = f"The {_MOST_ROWS} of lowest {by} out of {len(classes):,} classes; all are in metrics.json."
-    rows = [
-        [name, *(figure(classes[name].get(column)) for column in columns), count(classes[name].get("support"))]
-        for name in names
-    ]
+    shown = [(name, classes[name]) for name in names]
+    rows = [[name, *(figure(row.get(at)) for at in columns), count(row.get("support"))] for name, row in shown]
     headings = ["class", *(column.replace("_", " ") for column in columns), "samples"]
     return Table("Test figures by class", headings, rows, note)
 
@@ -68,10 +66,8 @@ def parts_table(facts: Facts) -> Table:
     """Folds, or final runs of a search, with their figures."""
     part = "test" if any("test" in entry.figures for entry in facts.parts) else "validation"
     names = list(dict.fromkeys(name for entry in facts.parts for name in entry.figures.get(part, {})))[:6]
-    rows = [
-        [entry.path, entry.state, *(figure(entry.figures.get(part, {}).get(name)) for name in names)]
-        for entry in facts.parts
-    ]
+    parts = [(entry, entry.figures.get(part, {})) for entry in facts.parts]
+    rows = [[entry.path, entry.state, *(figure(figures.get(name)) for name in names)] for entry, figures in parts]
     title = "Folds" if facts.kind == "folds" else "Final runs: the best values, trained again with other seeds"
     headings = ["folder", "state", *(f"{part} {name}" for name in names)]
     return Table(title, headings, rows, "Each has a report.html of its own.", 2)
