@@ -53,7 +53,7 @@ class Terminal(Observer):
     def close(self, keep_log: bool) -> None:
         """Ends a command: removes a log that was sent aside, unless it is wanted."""
         self._stop_bar()
-        if self._aside and not keep_log:
+        if self._aside and self.log is not None and not keep_log:
             self.log.unlink(missing_ok=True)
 
     def started(self, folder, pipeline) -> None:

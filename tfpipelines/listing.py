@@ -130,9 +130,10 @@ def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
     else.
     """
     for part in ("test", "validation", "train"):
-        figures = metrics.get(part) if isinstance(metrics.get(part), dict) else {}
-        if name := main_figure(name for name, value in figures.items() if _is_number(value)):
-            return {"name": name, "part": part, "value": figures[name]}
+        figures = metrics.get(part)
+        numbers = [name for name in figures if _is_number(figures[name])] if isinstance(figures, dict) else []
+        if figures and numbers:
+            return {"name": (name := main_figure(numbers)), "part": part, "value": figures[name]}
     return None
 
 

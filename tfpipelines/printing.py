@@ -101,7 +101,7 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
         table.add_row(
             "accuracy",
             f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of "
-            f"{fixed(proof['accuracy_loss'])} (95%: {extremes(*proof['accuracy_loss_interval'])}), by "
+            f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])}), by "
             f"{counted(proof['labelled'], 'label')}",
         )
     table.add_row("size", megabytes(proof["bytes"]))

@@ -69,7 +69,7 @@ def figures_table(
     for name in dict.fromkeys(name for column in columns for name in column.figures):
         row = [name, *(_with_spread(column, name, shown) for column in columns)]
         if intervals:
-            row.append(extremes(*intervals[name], shown) if name in intervals else "")
+            row.append(extremes(intervals[name], shown) if name in intervals else "")
         rows.append([*row, *(shown(figures.get(name)) for figures in baselines.values())])
     return Table("Figures", [heading, *(column.heading for column in columns), *over, *baselines], rows)
 
@@ -79,7 +79,7 @@ def _with_spread(column: Column, name: str, shown: Callable[[float | None], str]
     if text and "std" in spread:
         text += f" ± {shown(spread['std'])}"
     return (
-        f"{text} ({extremes(spread['min'], spread['max'], shown)})"
+        f"{text} ({extremes((spread['min'], spread['max']), shown)})"
         if text and {"min", "max"} <= spread.keys()
         else text
     )
@@ -95,9 +95,9 @@ def signed(value: float | None) -> str:
     return "" if value is None else f"{value:+.4f}"
 
 
-def extremes(low: float, high: float, shown: Callable[[float | None], str] = fixed) -> str:
+def extremes(interval: Sequence[float], shown: Callable[[float | None], str] = fixed) -> str:
     """`0.1000 to 0.2000`."""
-    return f"{shown(low)} to {shown(high)}"
+    return " to ".join(map(shown, interval))
 
 
 def figure(value: float | None) -> str:

@@ -124,7 +124,7 @@ def _names(folder: Path, key: str) -> list[str]:
 
 def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Side) -> dict[str, np.ndarray]:
     classes, own = classes_of(side), _names(folder, "classes")
-    scores = np.zeros((len(table), len(classes)), np.float32)
+    scores: np.ndarray = np.zeros((len(table), len(classes)), np.float32)
     scores[:, [classes.index(name) for name in own]] = _numbers(table, evaluation.score_columns(own), folder)
     if ((scores < 0) | (scores > 1)).any():
         raise _damaged(folder, "holds probabilities that are not between 0 and 1")

@@ -91,7 +91,7 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
 
 def _range(entry: dict[str, Any] | None) -> str:
     if entry and "interval" in entry:
-        return extremes(*entry["interval"])
+        return extremes(entry["interval"])
     return f"± {fixed(entry['spread']['std'])}" if entry and "spread" in entry else ""
 
 
@@ -103,7 +103,7 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
         rows = []
         for name, entry in test["figures"].items():
             told = f"{signed(entry['difference'])}{_better(name, entry['difference'])}"
-            rows.append([name, told, extremes(*entry["interval"], signed), *_p_values(entry, corrected)])
+            rows.append([name, told, extremes(entry["interval"], signed), *_p_values(entry, corrected)])
         note, counts = "", test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])

@@ -60,8 +60,8 @@ def write_account(
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
     else:
         plot_per_label(plots / "per_label.png", figures["per_class"])
-    told = (labels, probabilities) if single else as_decisions(labels, probabilities)
-    plot_reliability(plots / "reliability.png", *told, figures["test"]["ece"], temperature)
+    truth, shares = (labels, probabilities) if single else as_decisions(labels, probabilities)
+    plot_reliability(plots / "reliability.png", truth, shares, figures["test"]["ece"], temperature)
     return confident_mistakes(labels, probabilities)
 
 

@@ -164,7 +164,7 @@ def plot_series(
     places = np.arange(first, first + len(values))
     channels = min(values.shape[1], 4)
     figure = Figure((11, 1.5 * channels + 2.6), layout="constrained")
-    axes = figure.subplots(channels + 1, 1, sharex=True, squeeze=False)[:, 0]
+    axes = list(figure.subplots(channels + 1, 1, sharex=True, squeeze=False)[:, 0])
     for number in range(channels):
         axes[number].plot(places, values[:, number], color=_NORMAL, linewidth=0.7)
         axes[number].set_ylabel(short(points.columns[number], 16))
@@ -186,7 +186,7 @@ def plot_series(
     axes[-1].xaxis.set_major_formatter(
         lambda place, _: points.times[int(place)] if 0 <= place < len(points.times) else ""
     )
-    handles = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
+    handles: dict[str, Any] = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
     axes[-1].legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper left")
     figure.suptitle(title, fontsize=10)
     save_figure(figure, path)

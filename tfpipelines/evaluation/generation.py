@@ -122,7 +122,8 @@ def nearest(
         blocks: of the training images, one after another, float (some, numbers) each.
         own: where the features are training images, their rows: not compared with themselves.
     """
-    distances, places, start = np.full(len(features), np.inf), np.zeros(len(features), np.int64), 0
+    distances, start = np.full(len(features), np.inf), 0
+    places: np.ndarray = np.zeros(len(features), np.int64)
     for block in blocks:
         table = cdist(features, block)
         if own is not None:
@@ -163,7 +164,7 @@ def diversity(
     shared = [n for n in np.unique(real_classes) if several(real_classes, n) and several(classes, n)]
     if not shared:
         return diversity(features, real)
-    usual = np.mean([_spread(real[real_classes == number]) for number in shared])
+    usual = float(np.mean([_spread(real[real_classes == number]) for number in shared]))
     return float(np.mean([_spread(features[classes == number]) for number in shared]) / max(usual, 1e-12))
 
 

@@ -1,6 +1,7 @@
 """Pictures of a run. Each function draws one PNG at the path given, and touches no global state of matplotlib."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
     begins = [row["epoch"] - 0.5 for before, row in zip(rows, rows[1:]) if row.get("phase") != before.get("phase")]
     names = [name for name in by_epoch(rows[0]) if name in rows[0]]
     figure = Figure((4.2 * (len(names) + 1), 3.4), layout="constrained")
-    axes = figure.subplots(1, len(names) + 1, squeeze=False)[0]
+    axes = list(figure.subplots(1, len(names) + 1, squeeze=False)[0])
     for axis, name in zip(axes, names):
         axis.plot(epochs, [row.get(name) for row in rows], color=TRAIN, label="training", **POINTS)
         if f"val_{name}" in rows[0]:
@@ -64,7 +65,7 @@ def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, cl
     if len(classes) <= _NAMED:
         shown = [short(name, 18) for name in classes]
         turned = max(map(len, shown)) > 3
-        style = {"rotation": 60, "ha": "right"} if turned else {"rotation": 0, "ha": "center"}
+        style: dict[str, Any] = {"rotation": 60, "ha": "right"} if turned else {"rotation": 0, "ha": "center"}
         axis.set_xticks(range(len(classes)), shown, rotation_mode="anchor", **style)
         axis.set_yticks(range(len(classes)), shown)
         for (row, column), count in np.ndenumerate(counts):

@@ -52,7 +52,7 @@ def percentiles(draws: Iterable[dict[str, float]], tail: float = 50 * (1 - 0.95)
     for figures in draws:
         for name, value in figures.items():
             values.setdefault(name, []).append(value)
-    return {name: [float(edge) for edge in np.percentile(some, [tail, 100 - tail])] for name, some in values.items()}
+    return {name: np.percentile(some, [tail, 100 - tail]).tolist() for name, some in values.items()}
 
 
 def _known(labels: np.ndarray, probabilities: np.ndarray) -> "one_label.Known | several_labels.Known":

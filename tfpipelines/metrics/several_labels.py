@@ -79,7 +79,7 @@ def balanced_accuracy(drawn: Drawn) -> float:
     """Mean over labels."""
     with np.errstate(invalid="ignore"):
         recalls = np.stack([drawn.tp / (drawn.tp + drawn.fn), drawn.tn / (drawn.tn + drawn.fp)])
-    return np.nanmean(np.nanmean(recalls, 0))
+    return float(np.nanmean(np.nanmean(recalls, 0)))
 
 
 def f1_micro(drawn: Drawn) -> float:
@@ -112,7 +112,7 @@ def average_precision(drawn: Drawn) -> float | None:
         )
     counts = np.bincount(drawn.rows, minlength=len(known.targets))
     found = [value for ranking in known.rankings if (value := ranking.average_precision(counts)) is not None]
-    return np.mean(found) if found else None
+    return float(np.mean(found)) if found else None
 
 
 def ece(drawn: Drawn) -> float:

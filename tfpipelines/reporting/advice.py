@@ -117,7 +117,7 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
     counts = {name: int(number) for name, number in facts.data.counts.get("train", {}).items() if number > 0}
     if not counts or not _classifies(facts):
         return
-    few = sorted((name for name, number in counts.items() if number < FEW), key=counts.get)
+    few = sorted((name for name, number in counts.items() if number < FEW), key=lambda name: counts[name])
     if few:
         told = [f"{name} ({counts[name]})" for name in few]
         yield Advice(
@@ -125,7 +125,7 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
             f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples: "
             f"{listed(told, 6)}. More of them help more than any setting.",
         )
-    largest, smallest = max(counts, key=counts.get), min(counts, key=counts.get)
+    largest, smallest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
     if (
         counts[largest] > UNEVEN * counts[smallest]
         and "class_weights" in facts.section("data")
@@ -192,7 +192,7 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
         )
     shares = facts.data.counts.get("test", {})
     if _classifies(facts) and "accuracy" in test and shares and sum(shares.values()) == facts.data.rows.get("test"):
-        most = max(shares, key=shares.get)
+        most = max(shares, key=lambda name: shares[name])
         share, low = shares[most] / sum(shares.values()), metrics.intervals.get("accuracy", (test["accuracy"],) * 2)[0]
         if low <= share:
             sure = "is not better" if test["accuracy"] <= share else "may not be better"

@@ -41,7 +41,7 @@ def panels(history: list[dict[str, Any]]) -> list[Panel]:
 def series(history: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
     """(epoch, value) of the epochs where both are numbers."""
     rows = [(row.get("epoch"), row.get(name)) for row in history]
-    return [row for row in rows if all(isinstance(number, (int, float)) for number in row)]
+    return [(at, value) for at, value in rows if isinstance(at, (int, float)) and isinstance(value, (int, float))]
 
 
 def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | None:

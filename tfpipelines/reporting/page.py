@@ -163,7 +163,8 @@ def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Pictu
     """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones
     last.
     """
-    generator, found = tables.is_generator(facts), {place: [] for place in _PLACES}
+    generator = tables.is_generator(facts)
+    found: dict[str, list[tuple[Picture, str]]] = {place: [] for place in _PLACES}
     order = {name: number for number, name in enumerate(CAPTIONS)}
     for picture in sorted(pictures, key=lambda picture: order.get(Path(picture.name).stem, len(order))):
         place, text = caption(Path(picture.name).stem, generator)
