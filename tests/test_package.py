@@ -33,12 +33,14 @@ LAYERS = {
     "catalogue": 3,
     "listing": 2,
     "unchanged": 2,
+    "metrics": 0,
     "pages": 1,
     "versions": 2,
     "config": 1,
     "runs": 1,
     "console": 2,
     "printing": 1,
+    "words": 0,
 }
 LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
 

@@ -11,19 +11,10 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn
 
 from .errors import counted
+from .metrics import by_epoch
 from .observer import Observer
-from .printing import (
-    console_of,
-    counts_table,
-    duration,
-    finding_lines,
-    plain_text,
-    print_metrics,
-    print_search,
-    trial_line,
-)
-
-_ADVERSARIAL = ("discriminator_loss", "generator_loss", "kid", "val_kid", "diversity", "val_diversity")
+from .printing import console_of, counts_table, finding_lines, print_metrics, print_search, trial_line
+from .words import duration, extreme, fixed, plain_text
 
 
 class Terminal(Observer):
@@ -62,7 +53,7 @@ class Terminal(Observer):
     def close(self, keep_log: bool) -> None:
         """Ends a command: removes a log that was sent aside, unless it is wanted."""
         self._stop_bar()
-        if self.log is not None and self._aside and not keep_log:
+        if self._aside and self.log is not None and not keep_log:
             self.log.unlink(missing_ok=True)
 
     def started(self, folder, pipeline) -> None:
@@ -81,10 +72,8 @@ class Terminal(Observer):
 
     def data(self, facts: dict[str, Any]) -> None:
         self.messages.print(counts_table(facts["counts"], facts.get("rows", {})))
-        for line in facts.get("about", ()):
+        for line in (*facts.get("about", ()), *finding_lines(facts["findings"], ("warning", "note"))):
             self.messages.print(plain_text(line))
-        for line in finding_lines(facts["findings"], ("warning", "note")):
-            self.messages.print(line)
 
     def model(self, facts: dict[str, Any]) -> None:
         shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])
@@ -109,13 +98,12 @@ class Terminal(Observer):
         if not self.messages.is_terminal:
             return
         if self._bar is None:
-            self._bar = Progress(
+            columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
-                console=self.messages,
-                transient=True,
             )
+            self._bar = Progress(*columns, console=self.messages, transient=True)
             self._bar.start()
             self._bar.add_task(name, total=total)
         self._bar.update(self._bar.task_ids[0], completed=done)
@@ -124,11 +112,8 @@ class Terminal(Observer):
         self._stop_bar()
         self._epochs_seen += 1
         left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
-        loss = (
-            "log_loss" if "log_loss" in row else "loss"
-        )  # where the loss is a sum of parts, that of the whole says more
-        names = [name for name in (loss, "accuracy", f"val_{loss}", "val_accuracy", *_ADVERSARIAL) if name in row]
-        figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
+        names = [f"{prefix}{name}" for prefix in ("", "val_") for name in by_epoch(row)]
+        figures = "  ".join(f"{name} {fixed(row[name])}" for name in names if name in row)
         rate = samples / max(row["seconds"], 1e-9)
         eta = f"  ETA {duration(left)}" if left else ""
         self.messages.print(
@@ -142,8 +127,7 @@ class Terminal(Observer):
     def search(self, facts: dict[str, Any]) -> None:
         over, workers = ", ".join(facts["fields"]), counted(facts["workers"], "worker")
         self.messages.print(
-            f"search      {facts['algorithm']} for the "
-            f"{'highest' if facts['direction'] == 'max' else 'lowest'} {facts['metric']} over {over}"
+            f"search      {facts['algorithm']} for the {extreme(facts['direction'])} {facts['metric']} over {over}"
         )
         self.messages.print(
             f"            at most {counted(facts['trials'], 'trial')} of at most "
@@ -161,7 +145,7 @@ class Terminal(Observer):
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         self._stop_bar()
         part = "test" if metrics.get("test") else "validation"
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in list(metrics.get(part, {}).items())[:3])
+        figures = "  ".join(f"{name} {fixed(value)}" for name, value in list(metrics.get(part, {}).items())[:3])
         self.messages.print(f"final run, seed {seed}: {part} {figures}")
 
     def searched(self, folder, metrics: dict[str, Any]) -> None:
@@ -179,15 +163,7 @@ class Terminal(Observer):
         best = shlex.quote(f"{folder}/best.yaml")
         use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
         logs = shlex.quote(f"{folder}/logs/tensorboard")
-        out.print(
-            "    ".join(
-                [
-                    "next: " + (use[0] if use else f"tfpipe run {best}"),
-                    *([f"tfpipe run {best}"] if use else []),
-                    f"tensorboard --logdir {logs}",
-                ]
-            )
-        )
+        out.print("next: " + "    ".join([*use, f"tfpipe run {best}", f"tensorboard --logdir {logs}"]))
 
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()
@@ -207,15 +183,10 @@ class Terminal(Observer):
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""
         self._stop_bar()
-        cause, remedy, details = (
-            getattr(error, "cause", str(error)),
-            getattr(error, "remedy", ""),
-            getattr(error, "details", ()),
-        )
-        self.messages.print(f"error: {plain_text(cause)}")
-        for line in details:
+        self.messages.print(f"error: {plain_text(getattr(error, 'cause', str(error)))}")
+        for line in getattr(error, "details", ()):
             self.messages.print(f"  {plain_text(line)}")
-        if remedy:
+        if remedy := getattr(error, "remedy", ""):
             self.messages.print(plain_text(remedy))
 
     def _stop_bar(self) -> None:

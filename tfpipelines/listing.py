@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, ResourceError
+from .metrics import main_figure
 from .runs import read_json
 
 STATES = ("running", "done", "interrupted", "failed")
@@ -24,7 +25,7 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
     Returns:
         For each: `name`, `folder`, `kind` (run or search), `pipeline`, `task`, `state`, `reason` (of an end that was
             none),
-        `metric` ({`name`, `part`, `value`}: the first test figure of its task, without a test that of validation, of a
+        `metric` ({`name`, `part`, `value`}: the main test figure of its task, without a test that of validation, of a
             search
         the objective of its best trial; or None), `seconds` (that it took so far), `started`, `updated` (ISO 8601),
         `age` (seconds since it began). `state` is running, done, interrupted or failed, killed where it says running
@@ -125,14 +126,14 @@ def _lives(pid: Any) -> bool:
 
 
 def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The first figure of the test, or else of validation, or of the training images where a generator has nothing
+    """The main figure of the test, or else of validation, or of the training images where a generator has nothing
     else.
     """
     for part in ("test", "validation", "train"):
         figures = metrics.get(part)
-        for name, value in figures.items() if isinstance(figures, dict) else ():
-            if _is_number(value):
-                return {"name": name, "part": part, "value": value}
+        numbers = [name for name in figures if _is_number(figures[name])] if isinstance(figures, dict) else []
+        if figures and numbers:
+            return {"name": (name := main_figure(numbers)), "part": part, "value": figures[name]}
     return None
 
 

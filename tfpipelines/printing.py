@@ -2,13 +2,15 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import rich.table
 from rich.console import Console
-from rich.table import Table
 
 from .errors import counted
+from .words import Column, Table, duration, extremes, figures_table, fixed, megabytes, plain_text, value
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
@@ -18,42 +20,33 @@ _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
 def print_metrics(metrics: dict[str, Any]) -> None:
     """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
-    out = console_of(sys.stdout)
-    parts = [part for part in ("train", "validation", "test") if part in metrics]
-    beside = metrics.get("baselines", {})
-    table = Table("metric", *parts, *(["95% interval (test)"] if metrics.get("intervals") else []), *beside)
-    for name in dict.fromkeys(name for part in parts for name in metrics[part]):
-        cells = [_figure(metrics, part, name) for part in parts]
-        if metrics.get("intervals"):
-            cells.append("{:.4f} to {:.4f}".format(*metrics["intervals"][name]) if name in metrics["intervals"] else "")
-        cells += [f"{figures[name]:.4f}" if name in figures else "" for figures in beside.values()]
-        table.add_row(name, *cells)
-    out.print(table)
+    spread = metrics.get("spread", {})
+    parts = [
+        Column(part, metrics[part], spread.get(part, {})) for part in ("train", "validation", "test") if part in metrics
+    ]
+    print_table(figures_table("metric", parts, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))
     classes = metrics.get("per_class", {})
     if classes:
         columns = _BY_CLASS if all("f1" in row for row in classes.values()) else _BY_LABEL
         worst = sorted(classes.items(), key=lambda entry: entry[1].get(columns[-1], 2.0))[:_CLASSES_SHOWN]
-        table = Table("class", *(name.replace("_", " ") for name in columns), "samples")
-        for name, row in worst if len(classes) > _CLASSES_SHOWN else classes.items():
-            table.add_row(
-                plain_text(name), *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"])
-            )
-        out.print(table)
+        rows = [
+            [name, *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"])]
+            for name, row in (worst if len(classes) > _CLASSES_SHOWN else classes.items())
+        ]
+        print_table(Table("classes", ["class", *(name.replace("_", " ") for name in columns), "samples"], rows))
         if len(classes) > _CLASSES_SHOWN:
-            out.print(
-                f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} out of {len(classes)}; all are in metrics.json"
-            )
-    for line in metrics.get("about", ()):
-        out.print(plain_text(line))
+            all_of = f"out of {len(classes)}; all are in metrics.json"
+            print_lines([f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} {all_of}"])
+    print_lines(metrics.get("about", ()))
 
 
 def trial_line(facts: dict[str, Any]) -> str:
     """One trial in one line."""
-    values = "  ".join(f"{path}={_value(value)}" for path, value in facts["values"].items())
+    values = "  ".join(f"{path}={value(entry, ',')}" for path, entry in facts["values"].items())
     ends = {"failed": "failed: {}", "pruned": "pruned: {}", "cut": "cut short: {}"}
     end = ends[facts["status"]].format(facts["reason"]) if facts["status"] in ends else ""
-    score = f"{facts['metric']} {facts['score']:.4f}" if facts["score"] is not None else ""
-    best = f"best {facts['best']:.4f} (trial {facts['best_trial']})" if facts["best"] is not None else ""
+    score = f"{facts['metric']} {fixed(facts['score'])}" if facts["score"] is not None else ""
+    best = f"best {fixed(facts['best'])} (trial {facts['best_trial']})" if facts["best"] is not None else ""
     left = f"about {duration(facts['left'])} left" if facts["left"] else ""
     parent = f"goes on from trial {facts['parent']}" if facts["parent"] else ""
     work = f"{counted(facts['epochs'], 'epoch')} {facts['seconds']:.1f} s" if facts["seconds"] else ""
@@ -66,30 +59,26 @@ def print_search(metrics: dict[str, Any]) -> None:
     """What a search has found, on stdout: its best trial beside the mean and range of the final runs over seeds."""
     out, found = console_of(sys.stdout), metrics["search"]
     seeds = f"{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}"
-    figures = "{mean:.4f}" if len(metrics["seeds"]) == 1 else "{mean:.4f} ({min:.4f} to {max:.4f})"
-    parts = [part for part in ("validation", "test") if part in metrics]
-    table = Table("metric", f"search: trial {found['trial']}, validation", *(f"{part}, {seeds}" for part in parts))
-    for name in dict.fromkeys(
-        name for part in (metrics["best_trial"], *(metrics[part] for part in parts)) for name in part
-    ):
-        cells = [f"{metrics['best_trial'][name]:.4f}" if name in metrics["best_trial"] else ""]
-        for part in parts:
-            spread = metrics[part].get(name)
-            cells.append(figures.format(**spread) if spread else "")
-        table.add_row(name, *cells)
-    out.print(table)
+    columns = [Column(f"search: trial {found['trial']}, validation", metrics["best_trial"], {})]
+    for part in ("validation", "test"):
+        if part in metrics:
+            means = {name: spread["mean"] for name, spread in metrics[part].items()}
+            columns.append(Column(f"{part}, {seeds}", means, metrics[part] if len(metrics["seeds"]) > 1 else {}))
+    print_table(figures_table("metric", columns, {}, {}, fixed))
     counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
     out.print(
         f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), "
         f"{counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}"
     )
-    out.print("best: " + plain_text("  ".join(f"{path}={_value(value)}" for path, value in found["values"].items())))
+    out.print(
+        "best: " + plain_text("  ".join(f"{path}={value(entry, ',')}" for path, entry in found["values"].items()))
+    )
 
 
 def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     """What has been exported and how it was proven, on stdout."""
     out, proof = console_of(sys.stdout), manifest["proof"]
-    table = Table(
+    table = rich.table.Table(
         "", manifest["format"] + (f", {manifest['quantize']}" if manifest["quantize"] else ""), show_header=True
     )
     for tensor in manifest["signature"]["inputs"]:
@@ -109,31 +98,17 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
         ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
         table.add_row("flipped answers", f"{proof['flips']}{ties}")
     if manifest["quantize"] and "accuracy" in proof:
-        low, high = proof["accuracy_loss_interval"]
         table.add_row(
             "accuracy",
-            f"{proof['accuracy_before']:.4f} before, {proof['accuracy']:.4f} now: a loss of "
-            f"{proof['accuracy_loss']:.4f} (95%: {low:.4f} to {high:.4f}), by "
+            f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of "
+            f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])}), by "
             f"{counted(proof['labelled'], 'label')}",
         )
-    table.add_row("size", f"{proof['bytes'] / 1e6:.2f} MB")
+    table.add_row("size", megabytes(proof["bytes"]))
     out.print(table)
-    for line in manifest["preprocessing"]:
-        out.print(plain_text(line))
+    print_lines(manifest["preprocessing"])
     place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
     out.print(f"{place}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
-
-
-def _value(value: Any) -> str:
-    return (
-        f"{value:.4g}"
-        if isinstance(value, float)
-        else "[" + ",".join(map(_value, value)) + "]"
-        if isinstance(value, (list, tuple))
-        else "null"
-        if value is None
-        else str(value)
-    )
 
 
 def print_check(facts: dict[str, Any]) -> None:
@@ -141,35 +116,32 @@ def print_check(facts: dict[str, Any]) -> None:
     out = console_of(sys.stdout)
     if facts.get("counts"):
         out.print(counts_table(facts["counts"], facts.get("rows", {})))
-    for line in facts.get("about", ()):
-        out.print(plain_text(line))
-    for line in finding_lines(facts["findings"], ("error", "warning", "note")):
-        out.print(line)
+    print_lines([*facts.get("about", ()), *finding_lines(facts["findings"], ("error", "warning", "note"))])
 
 
-def print_table(columns: list[str], rows: list[list[str]]) -> None:
+def print_table(content: Table) -> None:
     """A plain table on stdout."""
-    table = Table(*map(plain_text, columns))
-    for row in rows:
+    table = rich.table.Table(*map(plain_text, content.columns))
+    for row in content.rows:
         table.add_row(*map(plain_text, row))
     console_of(sys.stdout).print(table)
 
 
-def print_lines(lines: list[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     """Lines of text on stdout."""
     out = console_of(sys.stdout)
     for line in lines:
         out.print(plain_text(line))
 
 
-def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> Table:
+def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> rich.table.Table:
     """Split x class; with many classes only their number and extremes.
 
     `rows` are those of each split, where they may have several classes.
     """
     splits = list(counts)
     classes = list(dict.fromkeys(name for row in counts.values() for name in row))
-    table = Table("class", *splits, title=None)
+    table = rich.table.Table("class", *splits, title=None)
     shown = classes if len(classes) <= _CLASSES_SHOWN else classes[: _CLASSES_SHOWN - 1]
     for name in shown:
         table.add_row(plain_text(name), *(str(counts[split].get(name, 0)) for split in splits))
@@ -196,25 +168,6 @@ def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -
     return [plain_text(line) for line in lines]
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: 42 s, 3 min 20 s, 2 h 5 min."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def _figure(metrics: dict[str, Any], part: str, name: str) -> str:
-    if name not in metrics[part]:
-        return ""
-    spread = metrics.get("spread", {}).get(part, {}).get(name)
-    text = f"{metrics[part][name]:.4f}"
-    return f"{text} ± {spread['std']:.4f} ({spread['min']:.4f} to {spread['max']:.4f})" if spread else text
-
-
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Whoever read our output has left: the command line knows what to do, rich would leave with 1."""
@@ -229,8 +182,3 @@ def console_of(stream) -> Console:
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     return console
-
-
-def plain_text(text: str) -> str:
-    """Text without control characters: class and file names are data."""
-    return "".join(character if character.isprintable() else "�" for character in str(text))

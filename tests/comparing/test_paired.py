@@ -7,6 +7,7 @@ from scipy.stats import binom
 from tfpipelines import evaluation
 from tfpipelines.comparing.paired import difference, holm, mcnemar, resampled
 from tfpipelines.comparing.rows import Answers
+from tfpipelines.metrics import classifier_row_figures
 
 
 def test_mcnemar_is_the_exact_binomial_test():
@@ -29,7 +30,7 @@ def _answers(labels, probabilities):
         probabilities.argmax(1) == labels,
         np.ones(len(labels), bool),
         [everything],
-        evaluation.row_figures(labels, probabilities),
+        classifier_row_figures(labels, probabilities),
     )
 
 

@@ -203,18 +203,3 @@ def test_other_data_do_not_share_what_is_of_the_samples(tmp_path):
 def test_differing_names_leaves_of_many():
     contents = [{"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": {"c": 3, "d": 2}}, {"a": 1, "b": {"d": 2}, "e": None}]
     assert config.differing(contents, missing="") == [("b.c", [1, 3, ""]), ("e", ["", "", None])]
-
-
-def test_directions_of_figures_are_known():
-    known = {
-        "accuracy": "max",
-        "f1_micro": "max",
-        "per_region_overlap": "max",
-        "pixel_roc_auc": "max",
-        "log_loss": "min",
-        "kid": "min",
-        "false_alarm_rate": "min",
-        "alarm_rate": None,
-        "nearest": None,
-    }
-    assert {name: config.direction_of(name) for name in known} == known

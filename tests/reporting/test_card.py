@@ -21,7 +21,7 @@ def test_metadata_and_sections(real):
     assert (
         metadata["library_name"] == "keras"
         and metadata["pipeline_tag"] == "image-classification"
-        and metadata["metrics"] == ["accuracy", "f1"]
+        and metadata["metrics"] == ["accuracy", "f1", "matthews_correlation"]
         and "license" not in metadata
         and "language" not in metadata
     )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import Observer, config
+from tfpipelines import Observer, config, metrics
 from tfpipelines.errors import Interrupted
 from tfpipelines.tasks import TASKS
 
@@ -94,7 +94,11 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, fi
     )
     written, predicted = answers(tfpipelines.load(run.folder), raw)
     np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
-    json.loads((run.folder / "metrics.json").read_text())
+    figures = json.loads((run.folder / "metrics.json").read_text())
+    for part in ("train", "validation", "test"):
+        for name, value in figures.get(part, {}).items():
+            entry = metrics.metric(name, metrics.metric(metrics.main_figure(figures[part])).kind)
+            assert entry is not None and entry.what and entry.range[0] <= value <= entry.range[1], name
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

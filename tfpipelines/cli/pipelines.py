@@ -21,6 +21,7 @@ def _list(terminal, what, folder):
         return _list_runs(terminal, "runs" if folder is None else folder)
     from .. import catalogue
     from ..printing import print_table
+    from ..words import Table
 
     if what == "backbones":
         terminal.send_chatter_aside()
@@ -35,7 +36,7 @@ def _list(terminal, what, folder):
                 ]
                 for entry in found
             ]
-            print_table(["backbone", "parameters", "input size", "weights"], rows)
+            print_table(Table("backbones", ["backbone", "parameters", "input size", "weights"], rows))
             click.echo(
                 "also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub "
                 "preset, hf://USER/NAME, kaggle://HANDLE, package:NAME/FOLDER (as "
@@ -46,24 +47,23 @@ def _list(terminal, what, folder):
 
     entries, samples = catalogue.list_pipelines(), sample_names()
     if terminal.results:
-        print_table(
-            ["pipeline", "task", "what it is"],
-            [[entry["name"], entry["task"], entry["description"]] for entry in entries],
-        )
+        rows = [[entry["name"], entry["task"], entry["description"]] for entry in entries]
+        print_table(Table("pipelines", ["pipeline", "task", "what it is"], rows))
         click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
     return {"pipelines": entries, "samples": samples}
 
 
 def _list_runs(terminal, folder):
     from ..listing import list_runs
-    from ..printing import duration, print_table
+    from ..printing import print_table
+    from ..words import Table, age, duration, fixed
 
     runs = list_runs(folder)
     if terminal.results and runs:
         rows = []
         for run in runs:
             metric = run["metric"]
-            shown = [f"{metric['name']} {metric['value']:.4f}", metric["part"]] if metric else ["", ""]
+            shown = [f"{metric['name']} {fixed(metric['value'])}", metric["part"]] if metric else ["", ""]
             rows.append(
                 [
                     run["name"],
@@ -71,21 +71,13 @@ def _list_runs(terminal, folder):
                     run["state"],
                     *shown,
                     "" if run["seconds"] is None else duration(run["seconds"]),
-                    _age(run["age"]),
+                    age(run["age"]),
                 ]
             )
-        print_table(["run", "task", "state", "main metric", "part", "duration", "age"], rows)
+        print_table(Table("runs", ["run", "task", "state", "main metric", "part", "duration", "age"], rows))
     elif terminal.results:
         click.echo(f"There are no runs in {folder}.")
     return {"runs": runs}
-
-
-def _age(seconds: float) -> str:
-    """The largest unit alone: 5 min, 3 h, 12 d."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
 
 
 @command(cli)

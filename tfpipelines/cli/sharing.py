@@ -156,6 +156,6 @@ def _print_comparison(tables, about) -> None:
 
     for table in tables:
         print_lines([table.title])
-        print_table(table.columns, table.rows)
-        print_lines([*table.notes, ""])
+        print_table(table)
+        print_lines([*([table.note] if table.note else []), ""])
     print_lines(about)

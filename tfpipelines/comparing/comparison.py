@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import config, metrics
 from ..errors import ConfigError, WorseError
 from ..runs import file_hash
 from .matching import matched
@@ -92,18 +92,14 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
 
 def _models(side: Side) -> list[str]:
     """Hashes of the model files; [side's own name] where there are none."""
-    return [file_hash(folder / "model.keras") for folder in side.parts if (folder / "model.keras").is_file()] or [
-        str(side.folder)
-    ]
+    models = [folder / "model.keras" for folder in side.parts]
+    return [file_hash(model) for model in models if model.is_file()] or [str(side.folder)]
 
 
 def _direction(metric: str, sides: list[Side]) -> str:
-    common = [
-        name
-        for name in sides[0].metrics["test"]
-        if all(isinstance(side.metrics["test"].get(name), (int, float)) for side in sides)
-    ]
-    there = [name for name in common if config.direction_of(name)]
+    tests = [side.metrics["test"] for side in sides]
+    common = [name for name in tests[0] if all(isinstance(test.get(name), (int, float)) for test in tests)]
+    there = [name for name in common if metrics.direction_of(name)]
     if metric not in common:
         raise ConfigError(
             f"--fail-if-worse: the runs have no test metric {metric!r} in common.",
@@ -115,7 +111,7 @@ def _direction(metric: str, sides: list[Side]) -> str:
         raise ConfigError(
             f"--fail-if-worse: {metric} is neither good when high nor when low.", f"Name one of: {', '.join(there)}."
         )
-    return config.direction_of(metric)
+    return metrics.direction_of(metric)
 
 
 def _facts(side: Side) -> dict[str, Any]:
@@ -132,20 +128,12 @@ def _facts(side: Side) -> dict[str, Any]:
 
 
 def _differences(sides: list[Side]) -> dict[str, list[dict[str, Any]]]:
-    data = [
-        {
-            **{name: side.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")},
-            **({"folds": len(side.parts)} if side.crossed else {}),
-        }
-        for side in sides
-    ]
-    surroundings = [
-        {
-            **side.environment.get("versions", {}),
-            **{name: side.environment[name] for name in ("device",) if name in side.environment},
-        }
-        for side in sides
-    ]
+    data, surroundings = [], []
+    for side in sides:
+        told = {name: side.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")}
+        data.append({**told, **({"folds": len(side.parts)} if side.crossed else {})})
+        device = {"device": side.environment["device"]} if "device" in side.environment else {}
+        surroundings.append({**side.environment.get("versions", {}), **device})
     contents = {"pipeline": [side.pipeline for side in sides], "data": data, "versions": surroundings}
     return {
         part: [{"field": field, "values": values} for field, values in config.differing(some, missing="")]
@@ -252,10 +240,8 @@ def _called(result: dict[str, Any], number: int, metric: str) -> str:
         intervals = [result["metrics"]["test"][metric][place].get("interval") for place in (0, number)]
         if None in intervals:
             return "there is no paired test of it"
-        return "there is no paired test of it; the 95% intervals {} overlap".format(
-            "do not" if intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0] else "do"
-        )
+        apart = intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0]
+        return f"there is no paired test of it; the 95% intervals {'do not' if apart else 'do'} overlap"
     p = figures[metric].get("p_corrected", figures[metric]["p"])
-    return (
-        f"the paired test calls that {'more than chance' if p < LEVEL else 'no more than chance may do'} (p = {p:.3g})"
-    )
+    called = "more than chance" if p < LEVEL else "no more than chance may do"
+    return f"the paired test calls that {called} (p = {p:.3g})"

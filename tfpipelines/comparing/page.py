@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..pages import environment
+from ..pages import render
 from ..runs import atomic_write
 from .tables import tables_of
 
@@ -29,9 +29,6 @@ def write_page(path: str | Path, result: dict[str, Any]) -> None:
         ResourceError: if it cannot be written.
     """
     names = [run["name"] for run in result["runs"]]
-    page = (
-        environment(Path(__file__).parent)
-        .get_template("comparison.html.j2")
-        .render(names=names, tables=tables_of(result, cut=False), about=result["about"], worse=result.get("worse", ()))
-    )
+    template, tables = Path(__file__).with_name("comparison.html.j2"), tables_of(result, cut=False)
+    page = render(template, names=names, tables=tables, about=result["about"], worse=result.get("worse", ()))
     atomic_write(Path(path), page)

@@ -8,18 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import datasets, evaluation
+from .. import datasets, evaluation, metrics
 from ..errors import ArtifactError, counted
 from ..runs import read_json
 from .sides import CLASSIFIER, DETECTOR, GENERATOR, Side
 
+_RESTORE = "Restore it from a copy, or train again."
 _UNKNOWN = "unlabelled"  # the label in splits.csv of samples of which nothing is known
-_LOOSE = (
-    "roc_auc",
-    "average_precision",
-    "top_5",
-    "ece",
-)  # hang on the order of numbers, or their bins, which rounding may change
 
 
 @dataclass(frozen=True)
@@ -66,18 +61,10 @@ class Rows:
         """For the tests; a generator has none."""
         if self.kind == CLASSIFIER:
             truth, probabilities = self.columns["truth"], self.columns["probabilities"]
-            everything = np.arange(len(truth))
-            if truth.ndim == 1:
-                return Answers(
-                    probabilities.argmax(1) == truth,
-                    np.ones(len(truth), bool),
-                    [everything],
-                    evaluation.row_figures(truth, probabilities),
-                )
-            right = ((probabilities >= evaluation.THRESHOLD) == (truth > 0.5)).all(1)
-            return Answers(
-                right, np.ones(len(truth), bool), [everything], evaluation.multi_label_row_figures(truth, probabilities)
-            )
+            decided = probabilities.argmax(1) if truth.ndim == 1 else probabilities >= metrics.THRESHOLD
+            right = decided == truth if truth.ndim == 1 else (decided == (truth > 0.5)).all(1)
+            measure = metrics.classifier_row_figures(truth, probabilities)
+            return Answers(right, np.ones(len(truth), bool), [np.arange(len(truth))], measure)
         anomalous, known, alarms = (self.columns[name] for name in ("anomalous", "known", "alarms"))
         strata = [np.flatnonzero(known)[rows] for rows in evaluation.kinds_of(anomalous[known])]
         unknown = np.flatnonzero(~known)
@@ -119,11 +106,7 @@ def read_rows(side: Side) -> Rows:
 
 def classes_of(side: Side) -> list[str]:
     """The class names of a classifier, those of all folds."""
-    return list(
-        dict.fromkeys(
-            name for folder in side.parts for name in map(str, read_json(folder / "data.json").get("classes", []))
-        )
-    )
+    return list(dict.fromkeys(name for folder in side.parts for name in _names(folder, "classes")))
 
 
 def _test_part(folder: Path, side: Side) -> pd.DataFrame:
@@ -131,17 +114,17 @@ def _test_part(folder: Path, side: Side) -> pd.DataFrame:
     frame = splits[splits["split"] == "test"].reset_index(drop=True)
     truth = frame["truth"] if "truth" in frame else pd.Series("", frame.index)
     if side.kind == DETECTOR:
-        truth = truth + np.where(frame["label"].isin(_normal(folder)), " normal", "")
+        truth = truth + np.where(frame["label"].isin(_names(folder, "normal")), " normal", "")
     return frame[["item", "label", "fingerprint"]].assign(truth=frame["label"] + " " + truth)
 
 
-def _normal(folder: Path) -> list[str]:
-    return [str(name) for name in read_json(folder / "data.json").get("normal", [])]
+def _names(folder: Path, key: str) -> list[str]:
+    return [str(name) for name in read_json(folder / "data.json").get(key, [])]
 
 
 def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Side) -> dict[str, np.ndarray]:
-    classes, own = classes_of(side), [str(name) for name in read_json(folder / "data.json").get("classes", [])]
-    scores = np.zeros((len(table), len(classes)), np.float32)
+    classes, own = classes_of(side), _names(folder, "classes")
+    scores: np.ndarray = np.zeros((len(table), len(classes)), np.float32)
     scores[:, [classes.index(name) for name in own]] = _numbers(table, evaluation.score_columns(own), folder)
     if ((scores < 0) | (scores > 1)).any():
         raise _damaged(folder, "holds probabilities that are not between 0 and 1")
@@ -152,12 +135,8 @@ def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Si
             "Restore them from a copy, or train again.",
         )
     truth = datasets.encode_labels(frame.assign(stratum="") if several else frame, classes)
-    return {
-        "truth": truth,
-        "probabilities": (_as_decided if several else _as_chosen)(
-            scores, list(table.get("predicted", [])), classes, folder
-        ),
-    }
+    as_said = _as_decided if several else _as_chosen
+    return {"truth": truth, "probabilities": as_said(scores, list(table.get("predicted", [])), classes, folder)}
 
 
 def _as_chosen(scores: np.ndarray, predicted: list[str], classes: list[str], folder: Path) -> np.ndarray:
@@ -174,11 +153,10 @@ def _as_chosen(scores: np.ndarray, predicted: list[str], classes: list[str], fol
 
 def _as_decided(scores: np.ndarray, predicted: list[str], classes: list[str], folder: Path) -> np.ndarray:
     """The probabilities, each on the side of 0.5 that the prediction says."""
-    yes = np.array([[name in set(text.split("|")) for name in classes] for text in predicted], bool).reshape(
-        len(predicted), len(classes)
-    )
-    told = scores >= evaluation.THRESHOLD
-    if yes.shape != scores.shape or (np.abs(scores[yes != told] - evaluation.THRESHOLD) > 1e-6).any():
+    yes = np.array([[name in set(text.split("|")) for name in classes] for text in predicted], bool)
+    yes = yes.reshape(len(predicted), len(classes))
+    told = scores >= metrics.THRESHOLD
+    if yes.shape != scores.shape or (np.abs(scores[yes != told] - metrics.THRESHOLD) > 1e-6).any():
         raise _damaged(folder, "predicts labels that are not the probable ones")
     return np.where(yes == told, scores, np.where(yes, np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(0))))
 
@@ -188,24 +166,18 @@ def _detected(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> dict[st
     if "verdict" not in table or not table["verdict"].isin([evaluation.ANOMALY, evaluation.NORMAL]).all():
         raise _damaged(folder, f"has verdicts other than {evaluation.ANOMALY} and {evaluation.NORMAL}")
     known = (frame["label"] != _UNKNOWN).to_numpy(bool)
-    anomalous = known & ~frame["label"].isin(_normal(folder)).to_numpy(bool)
-    return {
-        "anomalous": anomalous,
-        "known": known,
-        "scores": scores,
-        "alarms": (table["verdict"] == evaluation.ANOMALY).to_numpy(bool),
-    }
+    anomalous = known & ~frame["label"].isin(_names(folder, "normal")).to_numpy(bool)
+    alarms = (table["verdict"] == evaluation.ANOMALY).to_numpy(bool)
+    return {"anomalous": anomalous, "known": known, "scores": scores, "alarms": alarms}
 
 
 def _in_order(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """The predictions in the order of the test part."""
     if len(table) != len(frame):
         raise _damaged(folder, f"has {counted(len(table), 'row')}, and the test part of splits.csv {len(frame)}")
-    labelled = "label" in table
-    places: dict[tuple, int] = {
-        key: place for place, key in enumerate(keys_of(table, ("item", "label") if labelled else ("item",)))
-    }
-    wanted = keys_of(frame, ("item", "label") if labelled else ("item",))
+    columns = ("item", "label") if "label" in table else ("item",)
+    places = {key: place for place, key in enumerate(keys_of(table, columns))}
+    wanted = keys_of(frame, columns)
     lost = [key[0] for key in wanted if key not in places]
     if lost:
         raise _damaged(folder, f"does not have {counted(len(lost), 'row')} of the test part", lost)
@@ -229,7 +201,8 @@ def _require_same_figures(rows: Rows, recorded: dict[str, float], folder: Path) 
     answers, count = rows.answers, len(rows.frame)
     found = answers.figures(np.arange(count))
     for name, value in found.items():
-        room = 2 / count if name in _LOOSE else 1e-5
+        entry = metrics.metric(name, rows.kind)
+        room = 2 / count if entry is not None and entry.loose else 1e-5
         if isinstance(recorded.get(name), (int, float)) and not abs(value - recorded[name]) <= room:
             raise _damaged(folder, f"gives {name} {value:.6g}, and {folder / 'metrics.json'} says {recorded[name]:.6g}")
 
@@ -251,22 +224,15 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
-        raise ArtifactError(f"{path} is missing.", "Restore it from a copy, or train again.") from None
+        raise ArtifactError(f"{path} is missing.", _RESTORE) from None
     except (OSError, ValueError) as error:  # pandas' own errors and wrong encodings are ValueErrors
-        raise ArtifactError(
-            f"{path} cannot be read: {error}".splitlines()[0], "Restore it from a copy, or train again."
-        ) from error
+        raise ArtifactError(f"{path} cannot be read: {error}".splitlines()[0], _RESTORE) from error
     missing = [name for name in columns if name not in table]
     if missing:
-        raise ArtifactError(
-            f"{path} is damaged: it has no column {missing[0]!r}.", "Restore it from a copy, or train again."
-        )
+        raise ArtifactError(f"{path} is damaged: it has no column {missing[0]!r}.", _RESTORE)
     return table
 
 
 def _damaged(folder: Path, what: str, details: list[str] | tuple[str, ...] = ()) -> ArtifactError:
-    return ArtifactError(
-        f"{folder / 'predictions.csv'} is damaged or has been edited: it {what}.",
-        "Restore it from a copy, or train again.",
-        details[:10],
-    )
+    cause = f"{folder / 'predictions.csv'} is damaged or has been edited: it {what}."
+    return ArtifactError(cause, _RESTORE, details[:10])

@@ -1,28 +1,19 @@
 """A comparison as tables of text, for the terminal and for the page."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..config import direction_of
 from ..errors import counted
-from ..printing import duration
+from ..metrics import direction_of
+from ..words import Table, duration, extremes, fixed, megabytes, signed
 
 _LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
 _WIDTH = 110  # characters that the columns of all runs share
+_TEXT = 99  # figures_from: all is text, since figures come with their intervals
 _FEW = 3  # runs whose intervals stand beside their figures
 
 
-class Shown(NamedTuple):
-    """A table: its title, columns, rows of text, and lines below it."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    notes: list[str]
-    figures_from: int = 99  # all is text: figures come with their intervals
-
-
-def tables_of(result: dict[str, Any], cut: bool = True) -> list[Shown]:
+def tables_of(result: dict[str, Any], cut: bool = True) -> list[Table]:
     """All there is to show of what `compare` gives, in order.
 
     Args:
@@ -51,28 +42,23 @@ def _without_middle(text: str, longest: int) -> str:
     return f"{text[:head]}…{text[head + 1 - longest :]}"
 
 
-def _runs(result: dict[str, Any], names: list[str]) -> Shown:
+def _runs(result: dict[str, Any], names: list[str]) -> Table:
     rows = []
     for number, (run, name) in enumerate(zip(result["runs"], names)):
         seconds = run["seconds"]
         times = [duration(seconds[part]) if part in seconds else "" for part in ("training", "total")]
-        size = f"{run['model_bytes'] / 1e6:.2f} MB" if run["model_bytes"] is not None else ""
+        size = megabytes(run["model_bytes"]) if run["model_bytes"] is not None else ""
         rows.append([name, "reference" if not number else "", str(run["pipeline"]), run["task"], *times, size])
-    return Shown("runs", ["run", "", "pipeline", "task", "training", "in all", "model"], rows, [])
+    return Table("runs", ["run", "", "pipeline", "task", "training", "in all", "model"], rows, figures_from=_TEXT)
 
 
-def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Shown]:
-    titles = {
-        "pipeline": "what differs in the pipelines",
-        "data": "what differs in the data",
-        "versions": "what differs in versions and device",
-    }
+def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Table]:
+    titles = {"pipeline": "the pipelines", "data": "the data", "versions": "versions and device"}
     tables = []
     for part, title in titles.items():
-        rows = [
-            [row["field"], *(_value(value, longest) for value in row["values"])] for row in result["differences"][part]
-        ]
-        tables.append(Shown(title, ["field", *names], rows, []))
+        fields = result["differences"][part]
+        rows = [[row["field"], *(_value(value, longest) for value in row["values"])] for row in fields]
+        tables.append(Table(f"what differs in {title}", ["field", *names], rows, figures_from=_TEXT))
     return tables
 
 
@@ -80,79 +66,54 @@ def _value(value: Any, longest: int | None) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if longest is None or len(text) <= longest:
         return text
-    return (
-        f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
-    )  # of a path the end says more
+    # of a path the end says more
+    return f"…{text[1 - longest :]}" if text.startswith("/") else f"{text[: longest - 1]}…"
 
 
-def _metrics(result: dict[str, Any], names: list[str]) -> list[Shown]:
+def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
     tables = []
     for part, figures in result["metrics"].items():
         rows = []
         for name, entries in figures.items():
-            values, ranges = (
-                ["" if entry is None else _figure(entry["value"]) for entry in entries],
-                [_range(entry) for entry in entries],
-            )
+            values = ["" if entry is None else fixed(entry["value"]) for entry in entries]
+            ranges = [_range(entry) for entry in entries]
             if len(names) <= _FEW:
                 rows.append([name, *(f"{value} ({reach})" if reach else value for value, reach in zip(values, ranges))])
             else:
                 rows.append([name, *values])
                 if any(ranges):
                     rows.append(["", *ranges])
-        crossed = any(entry and "spread" in entry for entries in figures.values() for entry in entries)
-        said = (
-            " (95% interval)"
-            if any(entry and "interval" in entry for entries in figures.values() for entry in entries)
-            else " (± deviation over folds)"
-            if crossed
-            else ""
-        )
-        tables.append(Shown(f"{part}{said}", ["metric", *names], rows, []))
+        there = {key for entries in figures.values() for entry in entries if entry for key in entry}
+        said = " (95% interval)" if "interval" in there else " (± deviation over folds)" if "spread" in there else ""
+        tables.append(Table(f"{part}{said}", ["metric", *names], rows, figures_from=_TEXT))
     return tables
 
 
 def _range(entry: dict[str, Any] | None) -> str:
     if entry and "interval" in entry:
-        return "{} to {}".format(*map(_figure, entry["interval"]))
-    return f"± {_figure(entry['spread']['std'])}" if entry and "spread" in entry else ""
+        return extremes(entry["interval"])
+    return f"± {fixed(entry['spread']['std'])}" if entry and "spread" in entry else ""
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _tests(result: dict[str, Any], names: list[str]) -> list[Shown]:
+def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
     corrected = len(result["tests"]) > 1
+    columns = ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])]
     tables = []
     for test in result["tests"]:
         rows = []
         for name, entry in test["figures"].items():
-            rows.append(
-                [
-                    name,
-                    f"{entry['difference']:+.4f}{_better(name, entry['difference'])}",
-                    "{:+.4f} to {:+.4f}".format(*entry["interval"]),
-                    *_p_values(entry, corrected),
-                ]
-            )
-        notes, counts = [], test["mcnemar"]
+            told = f"{signed(entry['difference'])}{_better(name, entry['difference'])}"
+            rows.append([name, told, extremes(entry["interval"], signed), *_p_values(entry, corrected)])
+        note, counts = "", test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
             known = sum(counts[name] for name in ("both_right", "only_first", "only_second", "both_wrong"))
-            notes = [
+            note = (
                 f"of {counted(known, 'row')} "
                 f"{counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, "
                 f"{counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"
-            ]
-        tables.append(
-            Shown(
-                f"{names[test['run']]} less {names[0]}",
-                ["test metric", "difference", "95% interval", "p", *(["p (Holm)"] if corrected else [])],
-                rows,
-                notes,
             )
-        )
+        tables.append(Table(f"{names[test['run']]} less {names[0]}", columns, rows, note, _TEXT))
     return tables
 
 

@@ -15,12 +15,12 @@ from .load import (
     with_values,
 )
 from .pipeline import Pipeline
-from .search import Dimension, Search, direction_of
+from .search import Dimension, Search
 from .section import Section
 
 __all__ = [
     "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source",
-    "description", "difference", "differing", "direction_of", "find_pipeline", "is_path",
+    "description", "difference", "differing", "find_pipeline", "is_path",
     "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights",
     "sample_names", "to_yaml", "validate", "with_values",
 ]  # fmt: skip

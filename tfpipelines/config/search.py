@@ -6,24 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from ..errors import nearest
+from ..metrics import direction_of
 from .section import Count, Section
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_HIGHER = (
-    "accuracy",
-    "auc",
-    "precision",
-    "recall",
-    "f1",
-    "f1_macro",
-    "f1_micro",
-    "top_5",
-    "average_precision",
-    "per_region_overlap",
-    "diversity",
-)  # names, or their ends, of figures that are to be high
-_LOWER = ("loss", "kid", "fid", "ece", "error", "mae", "mse", "false_alarm_rate", "copies")
 
 
 def _amount(units: dict[str, int], example: str):
@@ -45,14 +32,6 @@ def _amount(units: dict[str, int], example: str):
 
 Duration = Annotated[float, Field(gt=0), BeforeValidator(_amount(_SECONDS, "90 min"))]
 Size = Annotated[float, Field(gt=0), BeforeValidator(_amount(_BYTES, "10 GB"))]
-
-
-def direction_of(figure: str) -> Literal["max", "min"] | None:
-    """Whether a figure is to be high (max) or low (min), by its name; None where that is not known."""
-    for direction, names in (("max", _HIGHER), ("min", _LOWER)):
-        if any(figure == known or figure.endswith(f"_{known}") for known in names):
-            return direction
-    return None
 
 
 class Objective(Section):

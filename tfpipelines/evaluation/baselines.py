@@ -76,8 +76,6 @@ class Neighbours:
 
 def some_rows(rows: np.ndarray, seed: int) -> np.ndarray:
     """At most 2,000 of the rows that a baseline is fitted to, the same for each seed."""
-    return (
-        rows
-        if len(rows) <= _MOST_SAMPLES
-        else np.sort(np.random.default_rng([seed, 3]).choice(rows, _MOST_SAMPLES, replace=False))
-    )
+    if len(rows) <= _MOST_SAMPLES:
+        return rows
+    return np.sort(np.random.default_rng([seed, 3]).choice(rows, _MOST_SAMPLES, replace=False))

@@ -9,16 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..metrics import THRESHOLD, as_decisions, classifier_intervals, classifier_metrics, per_class, per_label
 from ..runs import atomic_write
-from .metrics import bootstrap_intervals, classification_metrics, per_class
-from .multi_label import THRESHOLD, as_decisions, multi_label_intervals, multi_label_metrics, per_label
 from .plots import plot_confusion, plot_per_label, plot_reliability
 from .predictions import prediction_table, to_csv
-
-
-def classifier_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """`classification_metrics`, or `multi_label_metrics` by the shape of the labels."""
-    return (classification_metrics if labels.ndim == 1 else multi_label_metrics)(labels, probabilities)
 
 
 def account(
@@ -33,11 +27,10 @@ def account(
     Returns:
         {`test`: {figure: value}, `intervals`: {figure: [low, high]}, `per_class`: {class: ...}, `samples`: n}.
     """
-    single = labels.ndim == 1
     return {
         "test": classifier_metrics(labels, probabilities),
-        "intervals": (bootstrap_intervals if single else multi_label_intervals)(labels, probabilities, resamples, seed),
-        "per_class": (per_class if single else per_label)(labels, probabilities, classes),
+        "intervals": classifier_intervals(labels, probabilities, resamples, seed),
+        "per_class": (per_class if labels.ndim == 1 else per_label)(labels, probabilities, classes),
         "samples": len(labels),
     }
 
@@ -65,12 +58,10 @@ def write_account(
     atomic_write(folder / "predictions.csv", to_csv(table))
     if single:
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
-        plot_reliability(plots / "reliability.png", labels, probabilities, figures["test"]["ece"], temperature)
     else:
         plot_per_label(plots / "per_label.png", figures["per_class"])
-        plot_reliability(
-            plots / "reliability.png", *as_decisions(labels, probabilities), figures["test"]["ece"], temperature
-        )
+    truth, shares = (labels, probabilities) if single else as_decisions(labels, probabilities)
+    plot_reliability(plots / "reliability.png", truth, shares, figures["test"]["ece"], temperature)
     return confident_mistakes(labels, probabilities)
 
 

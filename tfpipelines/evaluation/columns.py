@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
+from ..pages import render
 from ..runs import atomic_write
 
 _SHOWN = 5
@@ -28,15 +28,12 @@ def guilty_columns(
     """
     distances = np.maximum(distances, 0.0)
     total = float(distances.sum()) or 1.0
-    return [
-        {
-            "column": columns[place],
-            "share": round(float(distances[place]) / total, 4),
-            "value": float(values[place]),
-            "expected": float(expected[place]),
-        }
-        for place in np.argsort(-distances, kind="stable")[:_SHOWN]
-    ]
+    found = []
+    for place in np.argsort(-distances, kind="stable")[:_SHOWN]:
+        share = round(float(distances[place]) / total, 4)
+        told = {"value": float(values[place]), "expected": float(expected[place])}
+        found.append({"column": columns[place], "share": share, **told})
+    return found
 
 
 def strongest_columns(columns: list[dict[str, Any]]) -> str:
@@ -53,11 +50,5 @@ def write_columns(path: Path, title: str, rows: list[dict[str, Any]]) -> None:
     Args:
         rows: {`item`, `verdict`, `score`, `p_value`, `explanation`} of each, the last as `predict` gives it.
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    ordered = sorted(rows, key=lambda row: -row["score"])
-    atomic_write(
-        path,
-        environment.get_template("columns.html.j2").render(
-            title=title, rows=ordered[:_MOST_ROWS], left=max(0, len(rows) - _MOST_ROWS)
-        ),
-    )
+    shown, left = sorted(rows, key=lambda row: -row["score"])[:_MOST_ROWS], max(0, len(rows) - _MOST_ROWS)
+    atomic_write(path, render(Path(__file__).with_name("columns.html.j2"), title=title, rows=shown, left=left))

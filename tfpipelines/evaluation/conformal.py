@@ -81,12 +81,8 @@ class Threshold:
         facts = read_json(folder / FILE)
         try:
             value, places = float(facts["threshold"]), tuple(map(float, facts["places"]))
-            threshold = cls.fit(
-                np.array(facts["scores"], np.float64),
-                float(facts["false_alarm_rate"]),
-                str(facts["unit"]),
-                str(facts["source"]),
-            )
+            scores, rate = np.array(facts["scores"], np.float64), float(facts["false_alarm_rate"])
+            threshold = cls.fit(scores, rate, str(facts["unit"]), str(facts["source"]))
             if not 0 < threshold.false_alarm_rate < 1 or not np.isfinite(value):
                 raise ValueError
         except (KeyError, TypeError, ValueError, DataError) as error:
@@ -128,9 +124,8 @@ class Threshold:
         alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
         if not count or not alarms:
             return []
-        return [
-            float(edge) / count for edge in betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)
-        ]
+        edges = betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)
+        return [float(edge) / count for edge in edges]
 
     def beside_the_promise(self, rate: float, count: int) -> str:
         """Whether the share of alarms measured among `count` new normal samples is what the threshold promises, in
@@ -138,14 +133,10 @@ class Threshold:
         """
         low, high = self.expected(count)
         where = "inside of" if low <= rate <= high else "OUTSIDE of"
+        remedy = ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
         return (
             f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
-            f"{where} the {low:.3f} to {high:.3f} that so many may show (95%)"
-            + (
-                ""
-                if low <= rate <= high
-                else ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
-            )
+            f"{where} the {low:.3f} to {high:.3f} that so many may show (95%)" + ("" if low <= rate <= high else remedy)
         )
 
     def facts(self) -> dict[str, Any]:

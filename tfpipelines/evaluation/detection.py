@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import ndimage
 from sklearn import metrics
 
+from ..metrics import Ranking, percentiles
 from .conformal import LARGEST, Threshold
-from .ranking import Ranking
 
 ANOMALY, NORMAL = "anomaly", "normal"
 MOST_MAPS = 2_000  # samples whose places are looked at
@@ -43,9 +43,8 @@ def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Thre
     alarms = threshold.alarms(scores)
     values = ranking_metrics(anomalous, scores)
     if anomalous.any():
-        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-            anomalous, alarms, average="binary", zero_division=0
-        )
+        scored = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
+        precision, recall, f1, _ = scored
         values |= {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
     if not anomalous.all():
         values["false_alarm_rate"] = float(alarms[~anomalous].mean())
@@ -70,12 +69,9 @@ def detection_intervals(
     """
     kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
     generator = np.random.default_rng([seed, 2])
-    draws: dict[str, list[float]] = {}
-    for _ in range(min(resamples, max(100, _MOST_DRAWN // len(scores))) if resamples else 0):
-        rows = np.concatenate([generator.choice(rows, len(rows)) for rows in kinds])
-        for name, value in figures(rows).items():
-            draws.setdefault(name, []).append(value)
-    return {name: [float(edge) for edge in np.percentile(values, [2.5, 97.5])] for name, values in draws.items()}
+    count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
+    draws = (np.concatenate([generator.choice(rows, len(rows)) for rows in kinds]) for _ in range(count))
+    return percentiles(map(figures, draws), tail=2.5)
 
 
 def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:
@@ -187,12 +183,8 @@ def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray
     recall = float(np.mean([alarms[first:end].any() for first, end in true]))
     precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return {
-        "point_f1": float(metrics.f1_score(anomalous, guilty, zero_division=0)),
-        "event_f1": f1,
-        "event_precision": precision,
-        "event_recall": recall,
-    }
+    by_point = float(metrics.f1_score(anomalous, guilty, zero_division=0))
+    return {"point_f1": by_point, "event_f1": f1, "event_precision": precision, "event_recall": recall}
 
 
 def runs(flags: np.ndarray) -> list[tuple[int, int]]:
@@ -207,14 +199,9 @@ def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None
     """
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
     verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
-    table = pd.DataFrame(
-        {
-            "item": list(items),
-            "score": np.where(failed, math.nan, scores),
-            "p_value": np.where(failed, math.nan, threshold.p_values(scores)),
-            "verdict": pd.Series(verdicts, dtype=object),
-        }
-    )
+    numbers = {"score": scores, "p_value": threshold.p_values(scores)}
+    numbers = {name: np.where(failed, math.nan, values) for name, values in numbers.items()}
+    table = pd.DataFrame({"item": list(items), **numbers, "verdict": pd.Series(verdicts, dtype=object)})
     if labels is not None:
         table["label"] = list(labels)
     return table.assign(error=list(errors)) if failed.any() else table
@@ -222,11 +209,6 @@ def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None
 
 def detection_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The table as one dict per row."""
-    records = []
-    for row in table.to_dict("records"):
-        if not row.get("error"):
-            row.pop("error", None)
-        records.append(
-            {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        )
-    return records
+    plain = lambda value: None if isinstance(value, float) and math.isnan(value) else value
+    rows = ((row, bool(row.get("error"))) for row in table.to_dict("records"))
+    return [{str(name): plain(row[name]) for name in row if name != "error" or failed} for row, failed in rows]

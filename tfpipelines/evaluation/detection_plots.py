@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from .detection import runs
 from .heat import overlay
-from .plots import save_figure, short
+from .plots import save_figure, sheet_of, short, show
 
 _NORMAL, _ODD, _MARK = "#0b6e99", "#c0392b", "#222222"
 _BINS = 40
@@ -49,20 +49,11 @@ def plot_scores(
     for values, label, color, kind in groups:
         if len(values):
             style = {"histtype": "step", "linewidth": 1.5} if kind == "step" else {"alpha": 0.45}
-            axis.hist(
-                np.clip(values, low, high),
-                edges,
-                weights=np.full(len(values), 1 / len(values)),
-                color=color,
-                label=label,
-                **style,
-            )
+            shares = np.full(len(values), 1 / len(values))
+            axis.hist(np.clip(values, low, high), edges, weights=shares, color=color, label=label, **style)
     axis.axvline(threshold, color=_MARK, linestyle="--", linewidth=1.2, label=f"threshold {threshold:.4g}")
-    axis.set(
-        xlabel="score" + (" (the last bar: all beyond it)" if beyond else ""),
-        ylabel="share of the group",
-        title="scores",
-    )
+    last = " (the last bar: all beyond it)" if beyond else ""
+    axis.set(xlabel=f"score{last}", ylabel="share of the group", title="scores")
     if wide:
         axis.set_xscale("log")
     axis.legend(frameon=False, fontsize=8)
@@ -84,33 +75,21 @@ def plot_ranking(path: Path, anomalous: np.ndarray, scores: dict[str, np.ndarray
         false, true, _ = metrics.roc_curve(anomalous, values)
         precision, recall, _ = metrics.precision_recall_curve(anomalous, values)
         left.plot(false, true, color=color, linewidth=width, label=f"{name}: area {metrics.auc(false, true):.3f}")
-        right.plot(
-            recall,
-            precision,
-            color=color,
-            linewidth=width,
-            label=f"{name}: {metrics.average_precision_score(anomalous, values):.3f}",
-        )
+        area = metrics.average_precision_score(anomalous, values)
+        right.plot(recall, precision, color=color, linewidth=width, label=f"{name}: {area:.3f}")
     alarms = next(iter(scores.values())) > threshold
     left.plot(alarms[~anomalous].mean(), alarms[anomalous].mean(), "o", color=_MARK, label="threshold")
     if alarms.any():
         right.plot(alarms[anomalous].mean(), anomalous[alarms].mean(), "o", color=_MARK, label="threshold")
     left.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--")
-    left.set(
-        xlabel="false-alarm rate",
-        ylabel="share of anomalies found",
-        title="ROC",
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-    )
+    left.set(xlabel="false-alarm rate", ylabel="share of anomalies found", title="ROC")
     right.set(
         xlabel="share of anomalies found (recall)",
         ylabel="share of alarms that are right (precision)",
         title="precision and recall, average precision",
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
     )
     for axis in (left, right):
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axis.grid(alpha=0.25)
     left.legend(frameon=False, fontsize=8, loc="lower right")
     right.legend(frameon=False, fontsize=8, loc="lower left")
@@ -137,18 +116,11 @@ def plot_maps(
         reconstructions: levels 0 to 255, as `images`; None where there are none.
     """
     masked = any(mask is not None for mask in masks)
-    names = [
-        "picture",
-        *(["mask"] if masked else []),
-        *(["reconstruction"] if reconstructions is not None else []),
-        "distance",
-    ]
+    rebuilt = ["reconstruction"] if reconstructions is not None else []
+    names = ["picture", *(["mask"] if masked else []), *rebuilt, "distance"]
     blocks = 2 if len(images) > 1 else 1
     lines = max(1, -(-len(images) // blocks))
-    figure = Figure((1.75 * len(names) * blocks + 0.3, 2.0 * lines + 0.7), layout="constrained")
-    axes = figure.subplots(lines, len(names) * blocks, squeeze=False)
-    for axis in axes.ravel():
-        axis.axis("off")
+    figure, axes = sheet_of(lines, len(names) * blocks, (1.75 * len(names) * blocks + 0.3, 2.0 * lines + 0.7))
     for place, (image, row, distances) in enumerate(zip(images, rows, maps)):
         line, start = place // blocks, len(names) * (place % blocks)
         shown = {"picture": image, "distance": overlay(image, heat_of(distances, scale))}
@@ -159,14 +131,10 @@ def plot_maps(
         titles = {
             "picture": f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}",
             "distance": f"{row['verdict']}\n{row['score']:.4g}",
-            "mask": "mask",
-            "reconstruction": "reconstruction",
         }
         for axis, name in zip(axes[line, start : start + len(names)], names):
             if name in shown:
-                picture = shown[name]
-                axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
-                axis.set_title(titles[name], fontsize=7)
+                show(axis, shown[name], titles.get(name, name))
     figure.suptitle(
         "where they differ from what is normal: mistakes first, then the highest scores of each label", fontsize=10
     )
@@ -196,7 +164,7 @@ def plot_series(
     places = np.arange(first, first + len(values))
     channels = min(values.shape[1], 4)
     figure = Figure((11, 1.5 * channels + 2.6), layout="constrained")
-    axes = figure.subplots(channels + 1, 1, sharex=True, squeeze=False)[:, 0]
+    axes = list(figure.subplots(channels + 1, 1, sharex=True, squeeze=False)[:, 0])
     for number in range(channels):
         axes[number].plot(places, values[:, number], color=_NORMAL, linewidth=0.7)
         axes[number].set_ylabel(short(points.columns[number], 16))
@@ -218,7 +186,7 @@ def plot_series(
     axes[-1].xaxis.set_major_formatter(
         lambda place, _: points.times[int(place)] if 0 <= place < len(points.times) else ""
     )
-    handles = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
+    handles: dict[str, Any] = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
     axes[-1].legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper left")
     figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
@@ -226,14 +194,8 @@ def plot_series(
 
 def _shade(axis, flags: np.ndarray, offset: int, color: str, alpha: float, label: str) -> None:
     for number, (first, end) in enumerate(runs(flags)):
-        axis.axvspan(
-            offset + first - 0.5,
-            offset + end - 0.5,
-            color=color,
-            alpha=alpha,
-            linewidth=0,
-            label=label if number == 0 else None,
-        )
+        sides = offset + first - 0.5, offset + end - 0.5
+        axis.axvspan(*sides, color=color, alpha=alpha, linewidth=0, label=None if number else label)
 
 
 def plot_columns(path: Path, columns: list[str], normal: np.ndarray, odd: np.ndarray, title: str) -> None:

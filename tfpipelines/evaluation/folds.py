@@ -15,26 +15,16 @@ def summarize_folds(results: list[dict[str, Any]]) -> dict[str, Any]:
         least and largest; `folds`: the figures of each fold; `time`.
     """
     parts = [part for part in ("validation", "test") if all(part in result for result in results)]
-    figures = {
-        part: {
-            name: [result[part][name] for result in results]
-            for name in results[0][part]
-            if all(name in result[part] for result in results)
-        }
-        for part in parts
-    }
-    spread = {
-        part: {
-            name: {"mean": mean(values), "std": stdev(values), "min": min(values), "max": max(values)}
-            for name, values in names.items()
-        }
-        for part, names in figures.items()
-    }
+    spread: dict[str, dict[str, dict[str, float]]] = {part: {} for part in parts}
+    for part in parts:
+        for name in results[0][part]:
+            if all(name in result[part] for result in results):
+                some = [result[part][name] for result in results]
+                spread[part][name] = {"mean": mean(some), "std": stdev(some), "min": min(some), "max": max(some)}
+    seconds = {name: round(sum(result["time"][name] for result in results), 3) for name in ("training", "evaluation")}
     return {
         **{part: {name: entry["mean"] for name, entry in names.items()} for part, names in spread.items()},
         "spread": spread,
         "folds": [{part: result[part] for part in parts} for result in results],
-        "time": {
-            name: round(sum(result["time"][name] for result in results), 3) for name in ("training", "evaluation")
-        },
+        "time": seconds,
     }

@@ -87,16 +87,11 @@ def kernel_distance(features: np.ndarray, others: np.ndarray) -> tuple[float, fl
     value = one / (n * (n - 1)) + two / (m * (m - 1)) - 2.0 * three / (n * m)
     if min(n, m) < 3:
         return float(value), float("nan")
-    left_out = (
-        (one - 2.0 * sums[0]) / ((n - 1) * (n - 2)) + two / (m * (m - 1)) - 2.0 * (three - sums[2]) / ((n - 1) * m)
-    )
-    or_there = (
-        one / (n * (n - 1)) + (two - 2.0 * sums[1]) / ((m - 1) * (m - 2)) - 2.0 * (three - sums[3]) / (n * (m - 1))
-    )
-    variance = (n - 1) / n * np.square(left_out - left_out.mean()).sum() + (m - 1) / m * np.square(
-        or_there - or_there.mean()
-    ).sum()
-    return float(value), float(np.sqrt(variance))
+    here, there = one / (n * (n - 1)), two / (m * (m - 1))
+    left_out = (one - 2.0 * sums[0]) / ((n - 1) * (n - 2)) + there - 2.0 * (three - sums[2]) / ((n - 1) * m)
+    or_there = here + (two - 2.0 * sums[1]) / ((m - 1) * (m - 2)) - 2.0 * (three - sums[3]) / (n * (m - 1))
+    spread = lambda values: (len(values) - 1) / len(values) * np.square(values - values.mean()).sum()
+    return float(value), float(np.sqrt(spread(left_out) + spread(or_there)))
 
 
 def precision_recall(features: np.ndarray, real: np.ndarray, neighbours: int = 3) -> tuple[float, float]:
@@ -127,7 +122,8 @@ def nearest(
         blocks: of the training images, one after another, float (some, numbers) each.
         own: where the features are training images, their rows: not compared with themselves.
     """
-    distances, places, start = np.full(len(features), np.inf), np.zeros(len(features), np.int64), 0
+    distances, start = np.full(len(features), np.inf), 0
+    places: np.ndarray = np.zeros(len(features), np.int64)
     for block in blocks:
         table = cdist(features, block)
         if own is not None:
@@ -164,17 +160,12 @@ def diversity(
     """Mean distance of two generated images, as a share of that of two real ones; with classes, of two of one class."""
     if classes is None or real_classes is None:
         return _spread(features) / max(_spread(real), 1e-12)
-    shared = [
-        number
-        for number in np.unique(real_classes)
-        if (real_classes == number).sum() > 1 and (classes == number).sum() > 1
-    ]
+    several = lambda labels, number: (labels == number).sum() > 1
+    shared = [n for n in np.unique(real_classes) if several(real_classes, n) and several(classes, n)]
     if not shared:
         return diversity(features, real)
-    return float(
-        np.mean([_spread(features[classes == number]) for number in shared])
-        / max(np.mean([_spread(real[real_classes == number]) for number in shared]), 1e-12)
-    )
+    usual = float(np.mean([_spread(real[real_classes == number]) for number in shared]))
+    return float(np.mean([_spread(features[classes == number]) for number in shared]) / max(usual, 1e-12))
 
 
 def _spread(features: np.ndarray) -> float:
@@ -187,12 +178,8 @@ def generation_metrics(features: np.ndarray, real: np.ndarray, neighbours: int =
     ones.
     """
     precision, recall = precision_recall(features, real, neighbours)
-    return {
-        "kid": kernel_distance(features, real)[0],
-        "fid": frechet_distance(features, real),
-        "precision": precision,
-        "recall": recall,
-    }
+    distances = {"kid": kernel_distance(features, real)[0], "fid": frechet_distance(features, real)}
+    return {**distances, "precision": precision, "recall": recall}
 
 
 def kernel_interval(features: np.ndarray, real: np.ndarray) -> tuple[float, float]:

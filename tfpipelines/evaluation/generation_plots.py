@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from ..runs import atomic_write
-from .plots import _MARK, _TRAIN, _VALIDATION, save_figure, short
+from .plots import MARK, POINTS, TRAIN, VALIDATION, as_picture, save_figure, short
 
 _GAP, _PAPER = 2, 255
 _LEAST_SIDE = 448  # of a sheet in pixels: smaller ones are enlarged by whole factors, so that pixels stay pixels
@@ -36,11 +36,6 @@ def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
         page[top : top + height, left : left + width] = image
     factor = max(1, -(-_LEAST_SIDE // max(page.shape[:2])))
     return page.repeat(factor, 0).repeat(factor, 1)
-
-
-def as_picture(pixels: np.ndarray) -> Image.Image:
-    """A Pillow image of uint8 (height, width, channels)."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
@@ -70,26 +65,16 @@ def write_animation(path: Path, frames: list[tuple[str, Path]], most: int) -> No
         frames: (title, PNG file), all of one size.
         most: frames; of more, some are left out, evenly, never the first and the last.
     """
-    chosen = [
-        frames[number]
-        for number in np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int))
-    ]
     pictures = []
-    for title, file in chosen:
+    for number in np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)):
+        title, file = frames[number]
         with Image.open(file) as picture:
             page = Image.new("RGB", (picture.width, picture.height + 18), "white")
             page.paste(picture, (0, 18))
         ImageDraw.Draw(page).text((4, 3), title, fill="black")
         pictures.append(page.quantize(128))
-    content = io.BytesIO()
-    pictures[0].save(
-        content,
-        "GIF",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=[_FRAME] * (len(pictures) - 1) + [_LAST_FRAME],
-        loop=0,
-    )
+    content, times = io.BytesIO(), [_FRAME] * (len(pictures) - 1) + [_LAST_FRAME]
+    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=times, loop=0)
     atomic_write(path, content.getvalue())
 
 
@@ -114,13 +99,8 @@ def plot_interpolation(path: Path, images: np.ndarray, names: list[str] | None =
         names: the class of each row.
     """
     rows, steps = images.shape[:2]
-    _plot_rows(
-        path,
-        images.reshape(rows * steps, *images.shape[2:]),
-        steps,
-        names or [""] * rows,
-        "on the way from one noise (left) to another (right)",
-    )
+    title, pictures = "on the way from one noise (left) to another (right)", images.reshape(-1, *images.shape[2:])
+    _plot_rows(path, pictures, steps, names or [""] * rows, title)
 
 
 def plot_neighbours(
@@ -162,26 +142,24 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
     epochs = [row["epoch"] for row in rows]
     prefix = "val_" if "val_kid" in rows[0] else ""
     panels = [
-        ("loss", {"generator_loss": _VALIDATION, "discriminator_loss": _TRAIN}),
-        ("mean logit of the discriminator", {"real_logit": _TRAIN, "fake_logit": _VALIDATION}),
-        ("kernel distance (KID)", {f"{prefix}kid": _VALIDATION}),
-        ("precision and recall", {f"{prefix}precision": _VALIDATION, f"{prefix}recall": _TRAIN}),
-        ("diversity", {f"{prefix}diversity": _VALIDATION}),
+        ("loss", {"generator_loss": VALIDATION, "discriminator_loss": TRAIN}),
+        ("mean logit of the discriminator", {"real_logit": TRAIN, "fake_logit": VALIDATION}),
+        ("kernel distance (KID)", {f"{prefix}kid": VALIDATION}),
+        ("precision and recall", {f"{prefix}precision": VALIDATION, f"{prefix}recall": TRAIN}),
+        ("diversity", {f"{prefix}diversity": VALIDATION}),
     ]
     figure = Figure((3.5 * len(panels), 3.3), layout="constrained")
     for axis, (title, lines) in zip(figure.subplots(1, len(panels)), panels):
         for name, color in lines.items():
-            values = [
-                row[name] if title[0] != "k" or row[name] > 0 else np.nan for row in rows
-            ]  # below 0 there is no logarithm
-            axis.plot(
-                epochs, values, color=color, label=name.removeprefix("val_").replace("_", " "), marker="o", markersize=3
-            )
-            real = reference.get(name.removeprefix("val_"))
+            # below 0 there is no logarithm
+            values = [row[name] if title[0] != "k" or row[name] > 0 else np.nan for row in rows]
+            plain = name.removeprefix("val_")
+            axis.plot(epochs, values, color=color, label=plain.replace("_", " "), **POINTS)
+            real = reference.get(plain)
             if real is not None:
                 drawn = real if title[0] != "k" or real > 0 else np.nan
                 axis.axhline(drawn, color=color, linestyle="--", linewidth=0.8, label=f"real images: {real:.3g}")
-        axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
+        axis.axvline(best_epoch, color=MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
         if title.startswith("kernel"):
             axis.set_yscale("log")
         axis.set(title=title, xlabel="epoch")
@@ -208,14 +186,8 @@ def _plot_rows(
     for number, note in enumerate(notes or []):
         if note:
             place = ((number % columns + 0.96) * step_x, (number // columns + 0.95) * step_y)
-            axis.text(
-                *place,
-                note,
-                ha="right",
-                va="bottom",
-                fontsize=7,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axis.text(*place, note, ha="right", va="bottom", fontsize=7, bbox=box)
     for side in axis.spines.values():
         side.set_visible(False)
     axis.set_title(title, fontsize=9)

@@ -1,18 +1,16 @@
 """Pictures with the places that moved a prediction: sheets for the run folder, and a page for `predict --explain`."""
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 from PIL import Image
 
+from ..pages import data_uri, render
 from ..runs import atomic_write
-from .plots import save_figure, short
+from .plots import as_picture, save_figure, sheet_of, short, show
 
 _SHARE = 0.55  # of the heat's colour where it is strongest
 _LEAST_SIDE = 160  # pixels; smaller pictures are enlarged on the page
@@ -44,21 +42,11 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
         uint8 (height, width, 3).
     """
     height, width = image.shape[:2]
-    heat = (
-        np.asarray(
-            Image.fromarray((heat * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC), np.float32
-        )
-        / 255
-    )
-    grey = (
-        np.asarray(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L"), np.float32)[
-            ..., None
-        ]
-        / 255
-    )
+    smooth = Image.fromarray((heat * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    heat, grey = (np.asarray(picture, np.float32) / 255 for picture in (smooth, as_picture(image).convert("L")))
     colour = colormaps["inferno"](heat)[..., :3]
     share = _SHARE * heat[..., None] ** 0.5
-    return (255 * (grey * (1 - share) + colour * share)).round().astype(np.uint8)
+    return (255 * (grey[..., None] * (1 - share) + colour * share)).round().astype(np.uint8)
 
 
 def plot_heat(
@@ -75,10 +63,7 @@ def plot_heat(
     count = len(images)
     columns = 2 if count > 1 else 1
     lines = max(1, -(-count // columns))
-    figure = Figure((5.2 * columns + 0.3, 2.1 * lines + 0.6), layout="constrained")
-    axes = figure.subplots(lines, 3 * columns, squeeze=False)
-    for axis in axes.ravel():
-        axis.axis("off")
+    figure, axes = sheet_of(lines, 3 * columns, (5.2 * columns + 0.3, 2.1 * lines + 0.6))
     for place, (image, row) in enumerate(zip(images, rows)):
         line, start = place // columns, 3 * (place % columns)
         shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
@@ -87,13 +72,9 @@ def plot_heat(
             f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})",
             f"for {short(row['label'], 16)} (true)",
         )
-        titles = [
-            title if heat.any() else f"nothing {title}"
-            for title, heat in zip(titles, (np.ones(1), predicted[place], labelled[place]))
-        ]
-        for axis, picture, title in zip(axes[line, start : start + 3], shown, titles):
-            axis.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
-            axis.set_title(title, fontsize=7)
+        heats = (np.ones(1), predicted[place], labelled[place])
+        for axis, picture, title, heat in zip(axes[line, start : start + 3], shown, titles, heats):
+            show(axis, picture, title if heat.any() else f"nothing {title}")
     figure.suptitle(
         f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes", fontsize=10
     )
@@ -115,23 +96,15 @@ def write_heat(
         {**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))}
         for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)
     ]
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    atomic_write(
-        path,
-        environment.get_template("heat.html.j2").render(
-            title=title, note=note, entries=entries, left=max(0, len(rows) - _MOST_SHOWN)
-        ),
-    )
+    left, template = max(0, len(rows) - _MOST_SHOWN), Path(__file__).with_name("heat.html.j2")
+    atomic_write(path, render(template, title=title, note=note, entries=entries, left=left))
 
 
 def _uri(image: np.ndarray) -> str:
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture = as_picture(image)
     factor = max(1, -(-_LEAST_SIDE // max(picture.size)))
-    picture = (
-        picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-        if factor > 1
-        else picture
-    )
+    if factor > 1:
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     content = io.BytesIO()
     picture.save(content, "PNG")
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    return data_uri(content.getvalue())

@@ -1,17 +1,21 @@
 """Pictures of a run. Each function draws one PNG at the path given, and touches no global state of matplotlib."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 from sklearn.metrics import confusion_matrix
 
+from ..metrics import by_epoch, reliability
 from ..runs import atomic_write
-from .metrics import reliability
 
-_TRAIN, _VALIDATION, _MARK = "#7f8fa6", "#0b6e99", "#c0392b"
+TRAIN, VALIDATION, MARK = "#7f8fa6", "#0b6e99", "#c0392b"
+POINTS = {"marker": "o", "markersize": 3}  # of curves by epoch
 _DPI = 110
 _NAMED = 30  # classes up to which a confusion matrix names rows and writes counts
 
@@ -25,25 +29,19 @@ def plot_curves(path: Path, rows: list[dict], best_epoch: int) -> None:
     """
     epochs = [row["epoch"] for row in rows]
     begins = [row["epoch"] - 0.5 for before, row in zip(rows, rows[1:]) if row.get("phase") != before.get("phase")]
-    names = [name for name in ("log_loss" if "log_loss" in rows[0] else "loss", "accuracy") if name in rows[0]]
+    names = [name for name in by_epoch(rows[0]) if name in rows[0]]
     figure = Figure((4.2 * (len(names) + 1), 3.4), layout="constrained")
-    axes = figure.subplots(1, len(names) + 1, squeeze=False)[0]
+    axes = list(figure.subplots(1, len(names) + 1, squeeze=False)[0])
     for axis, name in zip(axes, names):
-        axis.plot(epochs, [row.get(name) for row in rows], color=_TRAIN, label="training", marker="o", markersize=3)
+        axis.plot(epochs, [row.get(name) for row in rows], color=TRAIN, label="training", **POINTS)
         if f"val_{name}" in rows[0]:
-            axis.plot(
-                epochs,
-                [row.get(f"val_{name}") for row in rows],
-                color=_VALIDATION,
-                label="validation",
-                marker="o",
-                markersize=3,
-            )
+            values = [row.get(f"val_{name}") for row in rows]
+            axis.plot(epochs, values, color=VALIDATION, label="validation", **POINTS)
         axis.set_title(name.replace("_", " "))
         if best_epoch:
-            axis.axvline(best_epoch, color=_MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
+            axis.axvline(best_epoch, color=MARK, linestyle=":", label=f"kept epoch ({best_epoch})")
         axis.legend(frameon=False)
-    axes[-1].plot(epochs, [row["learning_rate"] for row in rows], color=_TRAIN, marker="o", markersize=3)
+    axes[-1].plot(epochs, [row["learning_rate"] for row in rows], color=TRAIN, **POINTS)
     axes[-1].set_title("learning rate")
     for axis in axes:
         for place in begins:
@@ -67,25 +65,13 @@ def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, cl
     if len(classes) <= _NAMED:
         shown = [short(name, 18) for name in classes]
         turned = max(map(len, shown)) > 3
-        axis.set_xticks(
-            range(len(classes)),
-            shown,
-            rotation=60 if turned else 0,
-            ha="right" if turned else "center",
-            rotation_mode="anchor",
-        )
+        style: dict[str, Any] = {"rotation": 60, "ha": "right"} if turned else {"rotation": 0, "ha": "center"}
+        axis.set_xticks(range(len(classes)), shown, rotation_mode="anchor", **style)
         axis.set_yticks(range(len(classes)), shown)
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                axis.text(
-                    column,
-                    row,
-                    count,
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if shares[row, column] > 0.5 else "black",
-                )
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axis.text(column, row, count, ha="center", va="center", fontsize=8, color=color)
     save_figure(figure, path)
 
 
@@ -101,9 +87,7 @@ def plot_per_label(path: Path, table: dict[str, dict[str, float]]) -> None:
     figure = Figure((6.4, 1.2 + 0.42 * len(rows)), layout="constrained")
     axis = figure.subplots()
     places = np.arange(len(rows))
-    for offset, (name, color) in zip(
-        (0.27, 0.0, -0.27), (("precision", _TRAIN), ("recall", _VALIDATION), ("f1", _MARK))
-    ):
+    for offset, name, color in ((0.27, "precision", TRAIN), (0.0, "recall", VALIDATION), (-0.27, "f1", MARK)):
         axis.barh(places + offset, [row[name] for _, row in rows], height=0.25, color=color, label=name)
     axis.set_yticks(places, [f"{short(name, 24)} ({row['support']})" for name, row in rows])
     axis.set(xlim=(0, 1), title="by label (number of rows that have it)")
@@ -121,19 +105,13 @@ def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, 
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     edges = (np.arange(number) + 0.5) / number
     top.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--", label="perfectly calibrated")
-    top.bar(
-        edges,
-        np.nan_to_num(bins["accuracy"]),
-        width=0.92 / number,
-        color=_VALIDATION,
-        alpha=0.35,
-        label="accuracy of the bin",
-    )
-    top.plot(bins["confidence"], bins["accuracy"], "o", color=_VALIDATION, label="bin, at its mean confidence")
+    shares, width = np.nan_to_num(bins["accuracy"]), 0.92 / number
+    top.bar(edges, shares, width=width, color=VALIDATION, alpha=0.35, label="accuracy of the bin")
+    top.plot(bins["confidence"], bins["accuracy"], "o", color=VALIDATION, label="bin, at its mean confidence")
     top.set(ylabel="accuracy", ylim=(0, 1.02), xlim=(0, 1))
     top.set_title(f"expected calibration error {ece:.3f}, temperature {temperature:.2f}", fontsize=10)
     top.legend(frameon=False, loc="upper left", fontsize=8)
-    bottom.bar(edges, bins["count"], width=0.92 / number, color=_TRAIN)
+    bottom.bar(edges, bins["count"], width=width, color=TRAIN)
     bottom.set(xlabel="confidence", ylabel="samples", yscale="symlog")
     for axis in (top, bottom):
         axis.grid(alpha=0.25)
@@ -157,20 +135,34 @@ def plot_mistakes(
         confidence: probability of the predicted class.
         total: mistakes there are in all.
     """
-    count = len(images)
-    columns = min(6, max(count, 1))
+    count, columns = len(images), min(6, max(len(images), 1))
     lines = max(1, -(-count // columns))
-    figure = Figure((1.75 * columns + 0.4, 2.25 * lines + 0.6), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axis in axes:
-        axis.axis("off")
-    for axis, image, item, label, guess, share in zip(axes, images, items, labels, predicted, confidence):
-        axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(
-            f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})\n{short(item, 22, end=True)}", fontsize=7
-        )
+    figure, axes = sheet_of(lines, columns, (1.75 * columns + 0.4, 2.25 * lines + 0.6))
+    for axis, image, item, label, guess, share in zip(axes.ravel(), images, items, labels, predicted, confidence):
+        taken = f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})"
+        show(axis, image, f"{taken}\n{short(item, 22, end=True)}")
     figure.suptitle(f"the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
     save_figure(figure, path)
+
+
+def sheet_of(lines: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+    """A figure of so many inches for pictures, and its axes (lines, columns), which show nothing of themselves."""
+    figure = Figure(size, layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    return figure, axes
+
+
+def show(axis: Axes, image: np.ndarray, title: str = "") -> None:
+    """Draws a picture, uint8 (height, width, channels), with a small title."""
+    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+    axis.set_title(title, fontsize=7)
+
+
+def as_picture(pixels: np.ndarray) -> Image.Image:
+    """A Pillow image of uint8 (height, width, channels)."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def short(text: str, length: int, end: bool = False) -> str:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from ..metrics import THRESHOLD
 from .columns import strongest_columns
 from .detection import detection_records
-from .multi_label import THRESHOLD
 from .score_names import score_columns
 from .words import strongest
 

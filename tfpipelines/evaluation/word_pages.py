@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from ..pages import render
 from ..runs import atomic_write, write_json
-
-TEMPLATES = Path(__file__).parent
 
 
 def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
@@ -16,9 +13,8 @@ def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
     Args:
         entries: dicts of `item`, `text`, `predicted`, `confidence`, `explanation`, and `label` where it is known.
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     pages = [{**entry, "pieces": pieces(entry["text"], entry["explanation"])} for entry in entries]
-    atomic_write(path, environment.get_template("words.html.j2").render(title=title, entries=pages))
+    atomic_write(path, render(Path(__file__).with_name("words.html.j2"), title=title, entries=pages))
 
 
 def write_words_data(path: Path, title: str, entries: list[dict[str, Any]]) -> None:

@@ -42,14 +42,8 @@ def explain_texts(
     results: list[dict[str, Any]] = []
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        results += _explain_group(
-            [texts[row] for row in rows],
-            [spans[row] for row in rows],
-            score,
-            classes,
-            multi_label,
-            "" if characters else " ",
-        )
+        some, places = [texts[row] for row in rows], [spans[row] for row in rows]
+        results += _explain_group(some, places, score, classes, multi_label, "" if characters else " ")
     return results
 
 
@@ -77,11 +71,9 @@ def _spans(text: str, unit: str) -> list[tuple[int, int]]:
     """Where the words are, or runs of them in a long text."""
     words = [match.span() for match in re.finditer(unit, text)]
     run = -(-len(words) // max(10, _EFFORT // max(len(text), 1)))
-    return (
-        [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run)]
-        if run > 1
-        else words
-    )
+    if run == 1:
+        return words
+    return [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run)]
 
 
 def _explain_group(

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import counted
+from ..metrics import metric
 from ..runs import RunFolder
+from ..words import count, figure, listed, percent, quoted
 from . import values
 from .curves import series
 from .facts import Facts
 from .search_advice import of_search
-from .words import count, figure, listed, percent, quoted
 
 STILL_BETTER = 0.02  # relative improvement over the last fifth of the epochs from which on more epochs are worth a try
 GAP = 0.05  # accuracy of training less that of validation
@@ -49,21 +50,12 @@ def advice(facts: Facts) -> list[Advice]:
     found = [*_of_state(facts), *_of_findings(facts)]
     if facts.kind == "search":
         return [*found, *(Advice(*entry) for entry in of_search(facts))]
-    for look in (
-        _of_samples,
-        _of_training,
-        _of_result,
-        _of_calibration,
-        _of_classes,
-        _of_detector,
-        _of_generator,
-        _of_folds,
-    ):
+    of_figures = _of_samples, _of_training, _of_result, _of_calibration, _of_classes
+    for look in (*of_figures, _of_detector, _of_generator, _of_folds):
         found += look(facts)
     guessing = any(entry.code == "no_better_than_guessing" for entry in found)
-    return [
-        entry for entry in found if not (guessing and entry.code == "overfitting")
-    ]  # what has learned nothing has not learned by heart
+    # what has learned nothing has not learned by heart
+    return [entry for entry in found if not (guessing and entry.code == "overfitting")]
 
 
 def best_epoch(facts: Facts) -> int:
@@ -87,67 +79,45 @@ def _monitored(facts: Facts) -> str:
 
 
 def _again(facts: Facts, *overrides: str, start: bool = False) -> str:
-    words = [
-        f"tfpipe run {quoted(f'{facts.shown}/pipeline.yaml')}",
-        *([f"--from {quoted(facts.shown)}"] if start else []),
-        *map(quoted, overrides),
-    ]
-    return " ".join(words)
+    begin = [f"--from {quoted(facts.shown)}"] if start else []
+    return " ".join([f"tfpipe run {quoted(f'{facts.shown}/pipeline.yaml')}", *begin, *map(quoted, overrides)])
 
 
 def _of_state(facts: Facts) -> Iterator[Advice]:
     reason = values.text(facts.status.get("reason"))
-    inside_of = values.text(facts.status.get("part_of")) or (
-        facts.folder.parent if "fold" in facts.status else facts.folder
-    )
-    whole = str(RunFolder(Path(inside_of)))
+    part_of = facts.folder.parent if "fold" in facts.status else facts.folder
+    whole = RunFolder(Path(values.text(facts.status.get("part_of")) or part_of))
     if facts.state == "done":
         return
     if facts.state == "failed" and "diverged" in reason:
         rate = values.number(field(facts, "train.learning_rate"))
-        lower = [f"train.learning_rate={rate / 3:.2g}"] if rate else []
-        yield Advice(
-            "diverged",
-            f"{reason} A lower learning rate"
-            + (f" than {rate:g}" if rate else "")
-            + ", train.clip_norm=1.0 or train.warmup_epochs=1 usually help.",
-            _again(facts, *lower),
-        )
-    elif facts.state == "failed":
-        yield Advice(
-            "failed",
-            "Mend what made it fail, then go on; after a change of the pipeline or the data it has to be a new run.",
-            f"tfpipe resume {quoted(whole)}",
-        )
-    elif facts.state == "interrupted":
-        yield Advice(
-            "interrupted",
-            "It was stopped before its end: go on from the last checkpoint.",
-            f"tfpipe resume {quoted(whole)}",
-        )
-    else:
-        yield Advice(
-            "unfinished",
-            "It was killed: go on where it was."
-            if facts.state == "killed"
-            else f"It is {facts.state}. If no process works on it any more, go on where it was.",
-            f"tfpipe resume {quoted(whole)}",
-        )
+        than, lower = (f" than {rate:g}", [f"train.learning_rate={rate / 3:.2g}"]) if rate else ("", [])
+        text = f"{reason} A lower learning rate{than}, train.clip_norm=1.0 or train.warmup_epochs=1 usually help."
+        yield Advice("diverged", text, _again(facts, *lower))
+        return
+    texts = {
+        "failed": "Mend what made it fail, then go on; after a change of the pipeline or the data it has to be a new "
+        "run.",
+        "interrupted": "It was stopped before its end: go on from the last checkpoint.",
+        "killed": "It was killed: go on where it was.",
+    }
+    text = texts.get(facts.state, f"It is {facts.state}. If no process works on it any more, go on where it was.")
+    code = facts.state if facts.state in ("failed", "interrupted") else "unfinished"
+    yield Advice(code, text, f"tfpipe resume {quoted(str(whole))}")
 
 
 def _of_findings(facts: Facts) -> Iterator[Advice]:
     for finding in facts.data.findings:
         if finding["severity"] in ("error", "warning") and finding["remedy"]:
-            yield Advice(
-                f"finding_{finding['code']}", f"{finding['message'].rstrip('.')}. {finding['remedy'].rstrip('.')}."
-            )
+            message, remedy = (finding[name].rstrip(".") for name in ("message", "remedy"))
+            yield Advice(f"finding_{finding['code']}", f"{message}. {remedy}.")
 
 
 def _of_samples(facts: Facts) -> Iterator[Advice]:
     counts = {name: int(number) for name, number in facts.data.counts.get("train", {}).items() if number > 0}
     if not counts or not _classifies(facts):
         return
-    few = sorted((name for name, number in counts.items() if number < FEW), key=counts.get)
+    few = sorted((name for name, number in counts.items() if number < FEW), key=lambda name: counts[name])
     if few:
         told = [f"{name} ({counts[name]})" for name in few]
         yield Advice(
@@ -155,7 +125,7 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
             f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples: "
             f"{listed(told, 6)}. More of them help more than any setting.",
         )
-    largest, smallest = max(counts, key=counts.get), min(counts, key=counts.get)
+    largest, smallest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
     if (
         counts[largest] > UNEVEN * counts[smallest]
         and "class_weights" in facts.section("data")
@@ -194,11 +164,8 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
             )
             yield Advice("train_longer", text, _again(facts, f"train.epochs={2 * int(asked)}"))
     row = facts.history[best - 1] if 0 < best <= epochs else {}
-    seen, unseen, held = (
-        values.number(row.get("accuracy")),
-        values.number(row.get("val_accuracy")),
-        facts.data.rows.get("validation", 0),
-    )
+    seen, unseen = values.number(row.get("accuracy")), values.number(row.get("val_accuracy"))
+    held = facts.data.rows.get("validation", 0)
     if seen is not None and unseen is not None and held > 0:
         doubt = 2 * math.sqrt(max(unseen * (1 - unseen), 0.0) / held)
         if seen - unseen > max(GAP, doubt):
@@ -225,7 +192,7 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
         )
     shares = facts.data.counts.get("test", {})
     if _classifies(facts) and "accuracy" in test and shares and sum(shares.values()) == facts.data.rows.get("test"):
-        most = max(shares, key=shares.get)
+        most = max(shares, key=lambda name: shares[name])
         share, low = shares[most] / sum(shares.values()), metrics.intervals.get("accuracy", (test["accuracy"],) * 2)[0]
         if low <= share:
             sure = "is not better" if test["accuracy"] <= share else "may not be better"
@@ -248,7 +215,8 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
             f"{listed(told)}. Train longer, try another network, or take the simpler method.",
         )
     part, name = facts.main_figure
-    if part == "test" and name in metrics.intervals and name in ("accuracy", "roc_auc"):
+    entry = metric(name)
+    if part == "test" and name in metrics.intervals and entry and entry.main and entry.range == (0.0, 1.0):
         low, high = metrics.intervals[name]
         if high - low > WIDE:
             text = (
@@ -270,17 +238,11 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
             "them as they stand."
         )
         if field(facts, "evaluation.calibrate") is False:
-            yield Advice(
-                "miscalibrated",
-                f"{text} A temperature can be fitted on the validation part.",
-                _again(facts, "evaluation.calibrate=true", start=facts.has_model),
-            )
+            again = _again(facts, "evaluation.calibrate=true", start=facts.has_model)
+            yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation part.", again)
         else:
-            yield Advice(
-                "miscalibrated",
-                f"{text} {_fitted(facts)}More validation samples, or some that are more like the test, "
-                "would fit a temperature better.",
-            )
+            ways = "More validation samples, or some that are more like the test, would fit a temperature better."
+            yield Advice("miscalibrated", f"{text} {_fitted(facts)}{ways}")
 
 
 def _of_classes(facts: Facts) -> Iterator[Advice]:
@@ -292,23 +254,20 @@ def _of_classes(facts: Facts) -> Iterator[Advice]:
     if len(rows) < 2:
         return
     mean = sum(row["recall"] for row in rows.values()) / len(rows)
-    low = sorted(
-        (name for name, row in rows.items() if row["recall"] < mean - LOW_RECALL), key=lambda name: rows[name]["recall"]
-    )
+    below = [name for name, row in rows.items() if row["recall"] < mean - LOW_RECALL]
+    low = sorted(below, key=lambda name: rows[name]["recall"])
     for name in low[:5]:
         taken = [(told, number) for true, told, number in facts.failures.pairs if true == name]
-        most = (
-            f", most often taken for {taken[0][0]} ({taken[0][1]} of {count(rows[name]['support'])})" if taken else ""
-        )
+        times = f"{taken[0][1]} of {count(rows[name]['support'])}" if taken else ""
+        most = f", most often taken for {taken[0][0]} ({times})" if taken else ""
         yield Advice(
             "low_recall",
             f"Only {percent(rows[name]['recall'])} of {name} are found{most}; the mean of all classes is "
             f"{percent(mean)}. Look at their labels and mistakes, and add samples of {name}.",
         )
     if len(low) > 5:
-        yield Advice(
-            "low_recall", f"So are {counted(len(low) - 5, 'further class', 'further classes')}: {listed(low[5:], 8)}."
-        )
+        more = counted(len(low) - 5, "further class", "further classes")
+        yield Advice("low_recall", f"So are {more}: {listed(low[5:], 8)}.")
 
 
 def _of_detector(facts: Facts) -> Iterator[Advice]:
@@ -331,12 +290,8 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
 
 
 def _of_generator(facts: Facts) -> Iterator[Advice]:
-    figures = (
-        facts.metrics.parts.get("test")
-        or facts.metrics.parts.get("train")
-        or facts.metrics.parts.get("validation")
-        or {}
-    )
+    parts = facts.metrics.parts
+    figures = parts.get("test") or parts.get("train") or parts.get("validation") or {}
     if "diversity" in figures and figures["diversity"] < COLLAPSED:
         yield Advice(
             "collapsed",
@@ -367,8 +322,5 @@ def _of_folds(facts: Facts) -> Iterator[Advice]:
 def _fitted(facts: Facts) -> str:
     """On how many samples the temperature was fitted, where there is one and that is known."""
     number = facts.data.rows.get("validation")
-    return (
-        f"The temperature was fitted on {count(number)} validation samples. "
-        if number and facts.metrics.temperature not in (None, 1.0)
-        else ""
-    )
+    fitted = number and facts.metrics.temperature not in (None, 1.0)
+    return f"The temperature was fitted on {count(number)} validation samples. " if fitted else ""

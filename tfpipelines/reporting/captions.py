@@ -1,4 +1,4 @@
-"""What the pictures and figures of a run mean, by name. Pictures that are not named here are shown all the same."""
+"""What the pictures of a run show, by name. Pictures that are not named here are shown all the same."""
 
 RESULTS, FAILURES, TRAINING, MORE = "results", "failures", "training", "more"  # where a picture stands
 
@@ -11,121 +11,48 @@ _ADVERSARIAL = (
     "epoch. Dashed lines are what real images reach; the dotted line marks the kept epoch."
 )
 
-CAPTIONS = {  # file name without its ending: (where, what is seen)
-    "confusion_matrix": (
-        RESULTS,
-        "Confusion matrix of the test part: rows are true classes, columns predicted ones. What lies off "
-        "the diagonal are mistakes.",
-    ),
-    "per_label": (RESULTS, "Precision, recall and f1 of each label in the test part, the worst f1 at the bottom."),
-    "reliability": (
-        RESULTS,
-        "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal mean "
-        "that the model is surer than it should be.",
-    ),
-    "loss_surface": (
-        TRAINING,
-        "The loss around the trained weights along two random directions, each filter as long as the "
-        "trained one (Li et al. 2018). It is one slice of a space of many dimensions.",
-    ),
-    "scores": (
-        RESULTS,
-        "Histogram of scores of normal and anomalous samples, with the threshold. The less the groups "
+_SHOWN = {  # where a picture stands: {file name without its ending: what is seen}, in the order of the page
+    RESULTS: {
+        "confusion_matrix": "Confusion matrix of the test part: rows are true classes, columns predicted ones. What "
+        "lies off the diagonal are mistakes.",
+        "per_label": "Precision, recall and f1 of each label in the test part, the worst f1 at the bottom.",
+        "reliability": "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal "
+        "mean that the model is surer than it should be.",
+        "scores": "Histogram of scores of normal and anomalous samples, with the threshold. The less the groups "
         "overlap, the better they are told apart.",
-    ),
-    "curves_roc_pr": (
-        RESULTS,
-        "ROC curve and precision-recall curve of the model and of the methods beside it. Nearer to the "
-        "upper left, or upper right, corner is better.",
-    ),
-    "mistakes": (
-        FAILURES,
-        "The most confident mistakes of the test part, the surest first: what each was taken for, with "
-        "what probability, and its file or row. Wrong labels are often among them.",
-    ),
-    "grad_cam": (
-        FAILURES,
-        "The most confident mistakes with the places that spoke for the predicted class and for the true "
-        "one (Grad-CAM, Selvaraju et al. 2017): the brighter, the more.",
-    ),
-    "heat": (
-        FAILURES,
-        "Pictures with a map of how far each place is from what is normal, beside mask and reconstruction "
-        "where there are some; wrong verdicts come first.",
-    ),
-    "columns": (FAILURES, "How much more each column adds to the scores of alarms than to those of normal rows."),
-    "series": (FAILURES, "The test series with the score of each window; alarms and known anomalies are shaded."),
-    "highest": (FAILURES, "The surroundings of the highest score in the test series."),
-    "nearest": (FAILURES, "Generated images over the training images nearest to them: near twins would be copies."),
-    "samples": (RESULTS, "Images that the generator draws; with classes, a row for each."),
-    "interpolation": (
-        RESULTS,
-        "Images on the way from one noise to another: smooth changes speak against learning by heart.",
-    ),
-    "curves": (TRAINING, _CURVES),
-    "progress": (TRAINING, "The same noise drawn after one epoch and the next."),
-    "best_so_far": (
-        RESULTS,
-        "The figure that is searched for by trial, and for the better half by epochs spent; the line is "
+        "curves_roc_pr": "ROC curve and precision-recall curve of the model and of the methods beside it. Nearer to "
+        "the upper left, or upper right, corner is better.",
+        "samples": "Images that the generator draws; with classes, a row for each.",
+        "interpolation": "Images on the way from one noise to another: smooth changes speak against learning by heart.",
+        "best_so_far": "The figure that is searched for by trial, and for the better half by epochs spent; the line is "
         "the best so far.",
-    ),
-    "parallel_coordinates": (
-        RESULTS,
-        "A line for each trial through its values; the better a trial, the brighter its line; the best is red.",
-    ),
-    "slices": (
-        RESULTS,
-        "The figure that is searched for over each field by itself; crosses at the edge failed or are far worse.",
-    ),
-    "importance": (
-        RESULTS,
-        "How much each field explains: the error that a forest's guesses gain without it. The title tells "
-        "how far these guesses can be trusted.",
-    ),
+        "parallel_coordinates": "A line for each trial through its values; the better a trial, the brighter its line; "
+        "the best is red.",
+        "slices": "The figure that is searched for over each field by itself; crosses at the edge failed or are far "
+        "worse.",
+        "importance": "How much each field explains: the error that a forest's guesses gain without it. The title "
+        "tells how far these guesses can be trusted.",
+    },
+    FAILURES: {
+        "mistakes": "The most confident mistakes of the test part, the surest first: what each was taken for, with "
+        "what probability, and its file or row. Wrong labels are often among them.",
+        "grad_cam": "The most confident mistakes with the places that spoke for the predicted class and for the true "
+        "one (Grad-CAM, Selvaraju et al. 2017): the brighter, the more.",
+        "heat": "Pictures with a map of how far each place is from what is normal, beside mask and reconstruction "
+        "where there are some; wrong verdicts come first.",
+        "columns": "How much more each column adds to the scores of alarms than to those of normal rows.",
+        "series": "The test series with the score of each window; alarms and known anomalies are shaded.",
+        "highest": "The surroundings of the highest score in the test series.",
+        "nearest": "Generated images over the training images nearest to them: near twins would be copies.",
+    },
+    TRAINING: {
+        "loss_surface": "The loss around the trained weights along two random directions, each filter as long as the "
+        "trained one (Li et al. 2018). It is one slice of a space of many dimensions.",
+        "curves": _CURVES,
+        "progress": "The same noise drawn after one epoch and the next.",
+    },
 }
-
-FIGURES = {  # name: (what it is, whether higher is better)
-    "accuracy": ("share of samples told right, with several labels those with every label right", True),
-    "balanced_accuracy": ("mean recall of the classes, each counting the same", True),
-    "f1_macro": ("harmonic mean of precision and recall, averaged over classes", True),
-    "f1_micro": ("harmonic mean of precision and recall over all decisions together", True),
-    "hamming_loss": ("share of decisions, one for each label of a sample, that are wrong", False),
-    "top_5": ("share of samples whose class is among the five most probable", True),
-    "log_loss": ("mean negative log probability of the true class", False),
-    "ece": ("expected calibration error: mean gap between confidence and accuracy (Naeini et al. 2015)", False),
-    "loss": ("what training makes small", False),
-    "roc_auc": ("chance that an anomaly scores higher than a normal sample", True),
-    "average_precision": ("area under the precision-recall curve", True),
-    "f1": ("harmonic mean of precision and recall", True),
-    "precision": ("share of what was said to be of a kind that is of it", True),
-    "recall": ("share of what is of a kind that was found", True),
-    "false_alarm_rate": ("share of normal samples that give an alarm", False),
-    "alarm_rate": ("share of unlabelled samples that give an alarm", None),
-    "pixel_roc_auc": ("the same as roc_auc by pixel", True),
-    "per_region_overlap": (
-        "share of each anomalous region that is found, over shares of false pixels up to 0.3 (Bergmann et al. 2020)",
-        True,
-    ),
-    "point_f1": ("f1 by point of the series", True),
-    "event_f1": ("f1 by event: neighbouring points count as one", True),
-    "kid": ("kernel distance to real images (Bińkowski et al. 2018)", False),
-    "fid": ("Fréchet distance to real images (Heusel et al. 2017)", False),
-    "diversity": ("spread beside that of real images, which is about 1", True),
-    "nearest": ("median distance to the nearest training image, 1 being usual", None),
-    "event_precision": ("share of alarms that touch an anomaly", True),
-    "event_recall": ("share of anomalies that an alarm touches", True),
-    "copies": ("share of images that lie suspiciously near to a training image", False),
-}
-
-_OF_GENERATORS = {
-    "precision": ("share of generated images that lie among the real ones (Kynkäänniemi et al. 2019)", True),
-    "recall": ("share of real images that lie among the generated ones (Kynkäänniemi et al. 2019)", True),
-}
-
-
-def meaning(figure: str, generator: bool) -> tuple[str, bool | None]:
-    """What a figure is, and whether higher is better; ("", None) for one that is not known."""
-    return (_OF_GENERATORS if generator and figure in _OF_GENERATORS else FIGURES).get(figure, ("", None))
+CAPTIONS = {name: (place, text) for place, shown in _SHOWN.items() for name, text in shown.items()}
 
 
 def caption(name: str, generator: bool) -> tuple[str, str]:

@@ -12,30 +12,17 @@ from typing import Any
 import jinja2
 import yaml
 
-from .. import __version__
+from .. import __version__, metrics
 from ..errors import counted
+from ..pages import environment
+from ..words import count, instant, listed, plain_text, samples
 from . import tables, values
 from .advice import Advice
 from .facts import Facts
 from .page import commands, summary
-from .words import count, instant, listed, samples
 
-_METRICS = {
-    "accuracy": ("accuracy", "Accuracy"),
-    "f1_macro": ("f1", "F1 (macro)"),
-    "f1_micro": ("f1", "F1 (micro)"),
-    "f1": ("f1", "F1"),
-    "roc_auc": ("roc_auc", "ROC AUC"),
-    "precision": ("precision", "Precision"),
-    "recall": ("recall", "Recall"),
-}  # ours: the hub's id and how it is written
-_OF_THE_RUN = (
-    "train_longer",
-    "interrupted",
-    "failed",
-    "unfinished",
-    "diverged",
-)  # advice that says nothing of the model's limits
+# advice that says nothing of the model's limits
+_OF_THE_RUN = ("train_longer", "interrupted", "failed", "unfinished", "diverged")
 _MOST_CLASSES = 100
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$!])")
 _ADDRESS = re.compile(r"(https?|ftp):(?=//)|(www)\.", re.IGNORECASE)
@@ -48,6 +35,8 @@ class _Plain(str):
 
 def card(facts: Facts, advice: list[Advice]) -> str:
     """The Markdown of a model card, with a last line that tells whether someone has changed it since."""
+    data = [("source", _source(facts)), ("content hash (SHA-256)", facts.data.content_hash)]
+    data += [(name, _without_folders(text)) for name, text in facts.data.source.items()]
     content = {
         "facts": facts,
         "metadata": _Plain(yaml.safe_dump(metadata(facts), sort_keys=False, allow_unicode=True, width=1000).rstrip()),
@@ -57,15 +46,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "classes": listed(facts.data.classes, _MOST_CLASSES)
         if facts.schema is not None and facts.schema.hub_task.endswith("classification")
         else "",
-        "data": [
-            (name, text)
-            for name, text in (
-                ("source", _source(facts)),
-                ("content hash (SHA-256)", facts.data.content_hash),
-                *((name, _without_folders(text)) for name, text in facts.data.source.items()),
-            )
-            if text
-        ],
+        "data": [(name, text) for name, text in data if text],
         "counts": tables.counts_table(facts),
         "figures": tables.figures_table(facts),
         "calibration": tables.calibration(facts),
@@ -75,7 +56,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "commands": commands(facts, "."),
         "table": _table,
     }
-    text = re.sub(r"\n{3,}", "\n\n", _environment().get_template("card.md.j2").render(content)).rstrip() + "\n\n"
+    text = re.sub(r"\n{3,}", "\n\n", _template().render(content)).rstrip() + "\n\n"
     return text + _MARK.format(_hash(text))
 
 
@@ -90,28 +71,22 @@ def metadata(facts: Facts) -> dict[str, Any]:
     task = facts.schema.hub_task if facts.schema is not None else ""
     tags = ["tfpipelines", *(facts.schema.hub_tags if facts.schema is not None else ())]
     test = facts.metrics.parts.get("test", {})
-    generator = tables.is_generator(facts)
-    known = {name: entry for name, entry in _METRICS.items() if name in test and not generator}
+    kind = metrics.GENERATOR if tables.is_generator(facts) else ""
+    known = {name: entry.hub for name in test if (entry := metrics.metric(name, kind)) is not None and entry.hub}
     content: dict[str, Any] = {"library_name": "keras", **({"pipeline_tag": task} if task else {}), "tags": tags}
     if known:
-        content["metrics"] = list(dict.fromkeys(identity for identity, _ in known.values()))
+        ordered = [entry.hub[0] for entry in metrics.METRICS if entry.hub in known.values()]
+        content["metrics"] = list(dict.fromkeys(ordered))
     if test:
         name = _source(facts).removeprefix("sample:") or "unknown"
-        told = [
-            {
-                "type": known.get(figure, (figure,))[0],
-                "name": known[figure][1] if figure in known else figure.replace("_", " "),
-                "value": round(float(value), 6),
-            }
-            for figure, value in test.items()
-        ]
+        told = []
+        for figure, value in test.items():
+            identity, written = known.get(figure, (figure, figure.replace("_", " ")))
+            told.append({"type": identity, "name": written, "value": round(float(value), 6)})
         kind = {"type": task, "name": task.replace("-", " ").title()} if task else {"type": "other", "name": facts.task}
-        content["model-index"] = [
-            {
-                "name": facts.name,
-                "results": [{"task": kind, "dataset": {"type": name, "name": name, "split": "test"}, "metrics": told}],
-            }
-        ]
+        dataset = {"type": name, "name": name, "split": "test"}
+        results = [{"task": kind, "dataset": dataset, "metrics": told}]
+        content["model-index"] = [{"name": facts.name, "results": results}]
     return content
 
 
@@ -122,38 +97,25 @@ def _source(facts: Facts) -> str:
 
 def _without_folders(name: str) -> str:
     """Of a path the last part, since the rest is of one machine and may tell more than it should."""
-    return (
-        Path(name).name if "/" in name and "://" not in name and not name.startswith(("sample:", "package:")) else name
-    )
+    path = "/" in name and "://" not in name and not name.startswith(("sample:", "package:"))
+    return Path(name).name if path else name
 
 
 def _details(facts: Facts) -> list[tuple[str, str]]:
     fields = facts.section("model")
-    network = ", ".join(
-        f"{name} {_without_folders(values.text(entry))}"
-        for name, entry in fields.items()
-        if name in ("backbone", "depth") and values.text(entry)
-    )
+    sizes = {name: _without_folders(values.text(fields[name])) for name in fields if name in ("backbone", "depth")}
+    network = ", ".join(f"{name} {size}" for name, size in sizes.items() if size)
     versions = values.mapping(facts.environment.get("versions"))
+    by = values.text(versions.get("tfpipelines")) or __version__
+    frameworks = [("keras", "Keras"), ("tensorflow", "TensorFlow")]
     told = [
-        (
-            "made by",
-            f"tfpipelines {values.text(versions.get('tfpipelines')) or __version__}, pipeline {facts.name}, "
-            f"task {facts.task}",
-        ),
+        ("made by", f"tfpipelines {by}, pipeline {facts.name}, task {facts.task}"),
         ("network", facts.network + (f" ({network})" if network else "")),
         ("parameters", count(values.number(facts.metrics.network.get("parameters")))),
         ("trained", instant(facts.status.get("started"))),
         ("epoch", f"{facts.metrics.best_epoch} of {len(facts.history)}" if facts.metrics.best_epoch else ""),
         ("seed", values.text(facts.pipeline.get("seed"))),
-        (
-            "format",
-            ", ".join(
-                f"{name} {values.text(versions[key])}"
-                for key, name in (("keras", "Keras"), ("tensorflow", "TensorFlow"))
-                if key in versions
-            ),
-        ),
+        ("format", ", ".join(f"{name} {values.text(versions[key])}" for key, name in frameworks if key in versions)),
         ("every setting", "pipeline.yaml beside this file" if facts.source else ""),
     ]
     return [(name, text) for name, text in told if text]
@@ -161,22 +123,16 @@ def _details(facts: Facts) -> list[tuple[str, str]]:
 
 def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
     lines = [entry.text for entry in advice if entry.code not in _OF_THE_RUN]
-    remedied = {finding["message"].rstrip(".") for finding in facts.data.findings if finding["remedy"]}
-    lines += [
-        finding["message"].rstrip(".") + "."
-        for finding in facts.data.findings
-        if finding["severity"] == "warning" and finding["message"].rstrip(".") not in remedied
+    findings = [(finding, finding["message"].rstrip(".")) for finding in facts.data.findings]
+    remedied = {message for finding, message in findings if finding["remedy"]}
+    warned = [message for finding, message in findings if finding["severity"] == "warning"]
+    lines += [f"{message}." for message in warned if message not in remedied]
+    pairs = [
+        f"{true or 'none'} taken for {told or 'none'} ({counted(number, 'time')})"
+        for true, told, number in facts.failures.pairs[:3]
     ]
-    pairs = facts.failures.pairs[:3]
     if pairs:
-        lines.append(
-            "Most frequent mistakes of the test: "
-            + "; ".join(
-                f"{true or 'none'} taken for {told or 'none'} ({counted(number, 'time')})"
-                for true, told, number in pairs
-            )
-            + "."
-        )
+        lines.append(f"Most frequent mistakes of the test: {'; '.join(pairs)}.")
     if not facts.metrics.parts:
         lines.append("Nothing has been measured, so nothing is known of how well it does.")
     if facts.metrics.samples:
@@ -199,26 +155,16 @@ def _loading(facts: Facts) -> str:
         for module, name in (("tfpipelines", "tfpipelines"), ("keras_hub", "keras-hub"))
         if f'"{module}.'.encode() in configuration or f'"{module}"'.encode() in configuration
     ]
-    return (
-        f"It has layers of {' and '.join(needed)}, which must be installed."
-        if needed
-        else "Its layers are Keras' own: nothing else has to be installed."
-    )
+    if needed:
+        return f"It has layers of {' and '.join(needed)}, which must be installed."
+    return "Its layers are Keras' own: nothing else has to be installed."
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_escaped,
-    )  # no HTML: `finalize` escapes what Markdown would take for its own
-    environment.filters["code"] = lambda line: _Plain(
-        "".join(character if character.isprintable() else "�" for character in str(line))
-    )
-    return environment
+def _template() -> jinja2.Template:
+    found = environment(Path(__file__).parent, finalize=_escaped)
+    found.filters["code"] = lambda line: _Plain(plain_text(line))
+    return found.get_template("card.md.j2")
 
 
 def _escaped(value: Any) -> str:

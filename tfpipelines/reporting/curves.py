@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..metrics import EACH_EPOCH
+
 WIDTH, HEIGHT, _LEFT, _BOTTOM, _TOP = 360, 200, 52, 26, 10
-_PANELS = (
-    ("loss", "val_loss"),
-    ("log_loss", "val_log_loss"),
-    ("accuracy", "val_accuracy"),
-    ("generator_loss", "discriminator_loss"),
-    ("kid", "val_kid"),
-)
+_OTHER = "discriminator_loss"  # has no validation: the generator's stands beside it
 _MOST_POINTS = 400
 
 
@@ -36,16 +32,16 @@ class Panel:
 
 def panels(history: list[dict[str, Any]]) -> list[Panel]:
     """Diagrams of the figures that are known of at least two epochs."""
-    found = [_panel(history, names) for names in _PANELS]
+    names = [entry.name for entry in EACH_EPOCH if (entry.main or entry.better == "min") and entry.name != _OTHER]
+    beside = {"generator_loss": _OTHER}
+    found = [_panel(history, (name, beside.get(name, f"val_{name}"))) for name in names]
     return [panel for panel in found if panel is not None]
 
 
 def series(history: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
     """(epoch, value) of the epochs where both are numbers."""
     rows = [(row.get("epoch"), row.get(name)) for row in history]
-    return [
-        (epoch, value) for epoch, value in rows if isinstance(epoch, (int, float)) and isinstance(value, (int, float))
-    ]
+    return [(at, value) for at, value in rows if isinstance(at, (int, float)) and isinstance(value, (int, float))]
 
 
 def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | None:
@@ -54,10 +50,7 @@ def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | Non
     }
     if not found:
         return None
-    epochs, heights = (
-        [epoch for points in found.values() for epoch, _ in points],
-        [value for points in found.values() for _, value in points],
-    )
+    epochs, heights = zip(*(point for points in found.values() for point in points))
     first, last, low, high = min(epochs), max(epochs), min(heights), max(heights)
     if first == last:
         return None
@@ -67,17 +60,12 @@ def _panel(history: list[dict[str, Any]], names: tuple[str, ...]) -> Panel | Non
         up = (value - low) / (high - low) if high > low else 0.5
         return _LEFT + across * (WIDTH - _LEFT - 8), HEIGHT - _BOTTOM - up * (HEIGHT - _BOTTOM - _TOP)
 
-    lines = [
-        (
-            "second" if name == names[1] else "first",
-            name,
-            " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points),
-        )
-        for name, points in found.items()
-    ]
-    marks = [
-        (place(first, value)[1], f"{value:.3g}") for value in ((low, (low + high) / 2, high) if high > low else (low,))
-    ]
+    lines = []
+    for name, points in found.items():
+        drawn = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
+        lines.append(("second" if name == names[1] else "first", name, drawn))
+    ticks = (low, (low + high) / 2, high) if high > low else (low,)
+    marks = [(place(first, value)[1], f"{value:.3g}") for value in ticks]
     summary = "; ".join(
         f"{name}: {points[0][1]:.4g} in epoch {points[0][0]:.0f}, {points[-1][1]:.4g} in epoch {points[-1][0]:.0f}"
         for name, points in found.items()

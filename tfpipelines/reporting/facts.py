@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..metrics import main_figure
 from . import values
 from .failures import Failures
 
@@ -161,12 +162,10 @@ class Facts:
 
     @property
     def main_figure(self) -> tuple[str, str]:
-        """(part, figure) that stands for all: the first one of the test, else of the validation part; empty without
-        any.
-        """
+        """(part, figure) that stands for all: of the test, else of the validation part; empty without any."""
         for part in ("test", "validation", "train"):
             if self.metrics.parts.get(part):
-                return part, next(iter(self.metrics.parts[part]))
+                return part, main_figure(self.metrics.parts[part])
         return "", ""
 
     def section(self, name: str) -> dict[str, Any]:

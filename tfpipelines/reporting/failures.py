@@ -59,25 +59,16 @@ def _of_classifier(rows: list[dict[str, str]], cut: bool, classes: list[str], se
     columns = dict(zip(classes, score_columns(classes)))
     wrong = [row for row in rows if names(row.get("label", "")) != names(row.get("predicted", ""))]
     pairs = Counter((row.get("label", ""), row.get("predicted", "")) for row in wrong)
-    by_surety = sorted(
-        (
-            (_confidence(row, [columns.get(name, name) for name in names(row.get("predicted", ""))]), row)
-            for row in wrong
-        ),
-        key=lambda entry: -entry[0],
-    )[:_SAMPLES]
+    surety = lambda row: _confidence(row, [columns.get(name, name) for name in names(row.get("predicted", ""))])
     samples = [
         (row.get("item", ""), row.get("label", ""), row.get("predicted", ""), f"{share:.2f}" if share else "")
-        for share, row in by_surety
+        for share, row in sorted(((surety(row), row) for row in wrong), key=lambda entry: -entry[0])[:_SAMPLES]
     ]
-    return Failures(
-        len(wrong),
-        len(rows),
-        [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)],
-        samples,
-        len(rows),
-        cut,
-    )
+    return Failures(len(wrong), len(rows), _most_common(pairs), samples, len(rows), cut)
+
+
+def _most_common(pairs: Counter[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    return [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)]
 
 
 def _confidence(row: dict[str, str], columns: list[str]) -> float:
@@ -90,28 +81,11 @@ def _of_detector(rows: list[dict[str, str]], cut: bool, normal: set[str]) -> Fai
     known = [row for row in rows if row.get("label")]
     wrong = [row for row in known if (row["label"] in normal) != (row.get("verdict") == "normal")]
     pairs = Counter((row["label"], row.get("verdict", "")) for row in wrong)
-    alarms = sorted(
-        (row for row in wrong if row.get("verdict") != "normal"),
-        key=lambda row: -(values.parsed(row.get("score")) or 0.0),
-    )
-    misses = sorted(
-        (row for row in wrong if row.get("verdict") == "normal"), key=lambda row: values.parsed(row.get("score")) or 0.0
-    )
-    shown = [*alarms[: _SAMPLES // 2], *misses[: _SAMPLES // 2]]
-    samples = [
-        (
-            row.get("item", ""),
-            row["label"],
-            row.get("verdict", ""),
-            f"score {row.get('score', '')}, p = {row.get('p_value', '')}",
-        )
-        for row in shown
-    ]
-    return Failures(
-        len(wrong),
-        len(known),
-        [(true, told, count) for (true, told), count in pairs.most_common(_PAIRS)],
-        samples,
-        len(rows),
-        cut,
-    )
+    score = lambda row: values.parsed(row.get("score")) or 0.0
+    alarms = sorted((row for row in wrong if row.get("verdict") != "normal"), key=lambda row: -score(row))
+    misses = sorted((row for row in wrong if row.get("verdict") == "normal"), key=score)
+    samples = []
+    for row in [*alarms[: _SAMPLES // 2], *misses[: _SAMPLES // 2]]:
+        surely = f"score {row.get('score', '')}, p = {row.get('p_value', '')}"
+        samples.append((row.get("item", ""), row["label"], row.get("verdict", ""), surely))
+    return Failures(len(wrong), len(known), _most_common(pairs), samples, len(rows), cut)

@@ -5,18 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..evaluation.word_pages import TEMPLATES, pieces
-from ..pages import environment
+from ..evaluation.word_pages import pieces
+from ..pages import render
+from ..words import command, count, figure, listed, percent, quoted, samples, seconds
 from . import curves, tables, values
 from .advice import Advice, best_epoch
 from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
 from .facts import Facts
 from .pictures import Picture, embedded
-from .words import command, count, figure, listed, quoted, samples, seconds
 
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
 _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
+_ALONE = "Nothing in this page is fetched from elsewhere."
 _STATES = {
     "interrupted": "It was stopped before its end.",
     "failed": "It has failed.",
@@ -30,28 +31,19 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
     pictures, bad = embedded(facts.pictures)
     shown = _placed(facts, pictures)
     shrunk = [picture.name for picture in pictures if picture.shrunk]
-    notes = (
-        [f"The pictures together would make this page too large, so these are shrunk: {listed(shrunk)}."]
-        if shrunk
-        else []
+    told = (
+        (shrunk, "The pictures together would make this page too large, so these are shrunk: {}."),
+        (bad, "These pictures cannot be read and are left out: {}."),
+        (facts.damaged, "These files cannot be read, so what they would tell is missing: {}."),
+        (
+            facts.outdated,
+            "This is of an earlier model and left out: {}. `tfpipe report --loss-surface` makes it anew.",
+        ),
     )
-    notes += [f"These pictures cannot be read and are left out: {listed(bad)}."] if bad else []
-    notes += (
-        [f"These files cannot be read, so what they would tell is missing: {listed(facts.damaged)}."]
-        if facts.damaged
-        else []
-    )
-    notes += (
-        [
-            f"This is of an earlier model and left out: {listed(facts.outdated)}. `tfpipe report "
-            "--loss-surface` makes it anew."
-        ]
-        if facts.outdated
-        else []
-    )
+    notes = [text.format(listed(names)) for names, text in told if names]
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
     content["contents"] = _contents(facts, content)
-    html = environment(Path(__file__).parent, TEMPLATES).get_template("report.html.j2").render(content)
+    html = render(Path(__file__).with_name("report.html.j2"), **content)
     return _ADDRESS.sub(r"\1&#58;", html), notes
 
 
@@ -94,9 +86,10 @@ def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
 
 def _content(facts: Facts) -> dict[str, Any]:
     """What the template shows, by the name it has there."""
-    words, cut = _words(facts)
+    (words, cut), times = _words(facts), facts.metrics.seconds
     kinds = {"search": "search", "folds": "cross-validation", "run": "run"}
     versions = values.mapping(facts.environment.get("versions"))
+    so_far = "" if facts.state == "done" else " so far"
     kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
     data = [
         ("source", facts.data.path),
@@ -112,9 +105,7 @@ def _content(facts: Facts) -> dict[str, Any]:
     how.append(("resumed", f"{resumed} times" if resumed > 1 else "once" if resumed else ""))
     return {
         "title": f"{facts.name}: report of {facts.shown}",
-        "subtitle": f"{kinds[facts.kind]} of the pipeline {facts.name}"
-        if facts.kind != "run"
-        else f"run of the pipeline {facts.name}",
+        "subtitle": f"{kinds[facts.kind]} of the pipeline {facts.name}",
         "state": facts.state if facts.state in ("done", "failed") else "unfinished",
         "unfinished": _STATES.get(facts.state, "It is not known how it stands."),
         "reason": values.text(facts.status.get("reason")),
@@ -136,21 +127,15 @@ def _content(facts: Facts) -> dict[str, Any]:
         "samples": tables.samples_table(facts),
         "words": words,
         "words_cut": cut,
-        "kept": f"The model{'' if facts.state == 'done' else ' so far'} is that of epoch {kept} of "
-        f"{len(facts.history)}."
-        if kept
-        else "",
+        "kept": f"The model{so_far} is that of epoch {kept} of {len(facts.history)}." if kept else "",
         "panels": [] if any(path.stem == "curves" for path in facts.pictures) else curves.panels(facts.history),
         "svg_size": (curves.WIDTH, curves.HEIGHT),
-        "times": [
-            ("one epoch" if name == "epoch" else name, seconds(value)) for name, value in facts.metrics.seconds.items()
-        ],
+        "times": [({"epoch": "one epoch"}.get(name, name), seconds(value)) for name, value in times.items()],
         "pages": [name for name in facts.pages if not (words and name == "mistakes.html")],
         "commands": commands(facts, facts.shown),
         "how": [(name, text) for name, text in how if text],
         "recorded": command(values.text(facts.environment.get("command"))),
-        "footer": f"Written by tfpipelines {__version__} from the files of {facts.shown}. Nothing in this page is "
-        "fetched from elsewhere.",
+        "footer": f"Written by tfpipelines {__version__} from the files of {facts.shown}. {_ALONE}",
     }
 
 
@@ -178,12 +163,10 @@ def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Pictu
     """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones
     last.
     """
-    generator, found = tables.is_generator(facts), {place: [] for place in _PLACES}
-    order = list(CAPTIONS)
-    for picture in sorted(
-        pictures,
-        key=lambda picture: order.index(Path(picture.name).stem) if Path(picture.name).stem in order else len(order),
-    ):
+    generator = tables.is_generator(facts)
+    found: dict[str, list[tuple[Picture, str]]] = {place: [] for place in _PLACES}
+    order = {name: number for number, name in enumerate(CAPTIONS)}
+    for picture in sorted(pictures, key=lambda picture: order.get(Path(picture.name).stem, len(order))):
         place, text = caption(Path(picture.name).stem, generator)
         found[place].append((picture, text))
     return found
@@ -193,17 +176,11 @@ def _mistakes(facts: Facts) -> str:
     failures = facts.failures
     if failures.total is None or not failures.of:
         return ""
-    part = (
-        f"the first {count(failures.of)} rows of predictions.csv"
-        if failures.cut
-        else f"{count(failures.of)} test samples"
-    )
-    return (
-        f"{count(failures.total)} of {part} are told wrong ({100 * failures.total / failures.of:.1f} %). "
-        "All are in predictions.csv."
-        if failures.total
-        else f"None of {part} is told wrong."
-    )
+    of = count(failures.of)
+    part = f"the first {of} rows of predictions.csv" if failures.cut else f"{of} test samples"
+    share = percent(failures.total / failures.of)
+    told = f"{count(failures.total)} of {part} are told wrong ({share}). All are in predictions.csv."
+    return told if failures.total else f"None of {part} is told wrong."
 
 
 def _words(facts: Facts) -> tuple[list[dict[str, Any]], int]:

@@ -1,21 +1,18 @@
 """Pictures as data: URIs, made smaller where together they would make a page too large."""
 
-import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from ..pages import data_uri
+
 BUDGET = 2_400_000  # characters of all pictures of a page; text and style need little beside them
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
-KINDS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".gif": "GIF",
-    ".webp": "WEBP",
-}  # by the ending of a file's name
+# by the ending of a file's name
+KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".webp": "WEBP"}
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SMALLEST = 320  # pixels of the longer side
 _MOST_PIXELS = 60_000_000
 _MOST_BYTES = 64_000_000
@@ -51,17 +48,17 @@ def embedded(paths: list[Path], budget: int = BUDGET) -> tuple[list[Picture], li
         try:
             kind, size = _looked_at(path)
             contents[path.name] = (kind, size, path.read_bytes())
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except _UNREADABLE:
             bad.append(path.name)
     share = _share([_length(content) for _, _, content in contents.values()], budget)
     pictures = []
     for name, (kind, size, content) in contents.items():
         if _length(content) <= share:
-            pictures.append(Picture(name, _uri(_TYPES[kind], content), *size))
+            pictures.append(Picture(name, data_uri(content, _TYPES[kind]), *size))
             continue
         try:
             pictures.append(_shrunk(name, content, share))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except _UNREADABLE:
             bad.append(name)
     return pictures, bad
 
@@ -111,13 +108,9 @@ def _shrunk(name: str, content: bytes, most: int) -> Picture:
         stream = io.BytesIO()
         smaller.quantize(256, Image.Quantize.FASTOCTREE).save(stream, "PNG")
         if _length(stream.getvalue()) <= most or max(size) <= _SMALLEST:
-            return Picture(name, _uri("image/png", stream.getvalue()), *size, shrunk=True)
+            return Picture(name, data_uri(stream.getvalue()), *size, shrunk=True)
         factor *= max(0.5, min(0.9, (most / _length(stream.getvalue())) ** 0.5))
 
 
 def _length(content: bytes) -> int:
     return -(-len(content) // 3) * 4
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

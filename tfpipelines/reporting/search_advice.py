@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import counted
+from ..words import figure, percent, quoted, value
 from . import values
 from .facts import Facts
-from .words import figure, percent, quoted, value
 
 EDGE = 0.05  # share of an interval, on its scale, that counts as its edge
 FAILED = 0.25  # share of trials
@@ -22,29 +22,20 @@ def of_search(facts: Facts) -> Iterator[tuple[str, str, str]]:
     failed = [row for row in rows if row.get("status") == "failed"]
     if rows and len(failed) > FAILED * len(rows):
         reason, times = Counter(row.get("reason", "") for row in failed).most_common(1)[0]
-        yield (
-            "failed_trials",
-            f"{len(failed)} of {counted(len(rows), 'trial')} failed (limit {percent(FAILED)}), {times} of "
-            f"them so: {reason}",
-            "",
-        )
+        share = f"{len(failed)} of {counted(len(rows), 'trial')} failed (limit {percent(FAILED)})"
+        yield "failed_trials", f"{share}, {times} of them so: {reason}", ""
     scored = [row for row in rows if values.parsed(row.get("rank")) is not None]
     if space and 0 < len(scored) < PER_FIELD * len(space):
-        yield (
-            "few_trials",
-            f"{counted(len(scored), 'trial has', 'trials have')} a score, for "
-            f"{counted(len(space), 'field')} (limit: {PER_FIELD} each): the best may be a matter of luck. "
-            "Raise search.trials.",
-            "",
+        text = (
+            f"{counted(len(scored), 'trial has', 'trials have')} a score, for {counted(len(space), 'field')} (limit: "
+            f"{PER_FIELD} each): the best may be a matter of luck. Raise search.trials."
         )
+        yield "few_trials", text, ""
     yield from _edges(values.mapping(summary.get("values")), space)
     yield from _ties(facts, scored)
     if (facts.folder / "best.yaml").is_file():
-        yield (
-            "use_best",
-            "The best values are a pipeline of their own: run it, on more data or for more epochs.",
-            f"tfpipe run {quoted(f'{facts.shown}/best.yaml')}",
-        )
+        text = "The best values are a pipeline of their own: run it, on more data or for more epochs."
+        yield "use_best", text, f"tfpipe run {quoted(f'{facts.shown}/best.yaml')}"
 
 
 def _edges(best: dict[str, Any], space: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -54,20 +45,17 @@ def _edges(best: dict[str, Any], space: dict[str, Any]) -> Iterator[tuple[str, s
         low, high = values.number(dimension.get("min")), values.number(dimension.get("max"))
         if chosen is None or low is None or high is None or not low < high:
             continue
-        scaled = (
-            [math.log(entry) if entry > 0 else -math.inf for entry in (low, chosen, high)]
-            if dimension.get("scale") == "log"
-            else [low, chosen, high]
-        )
-        place = (scaled[1] - scaled[0]) / (scaled[2] - scaled[0])
+        first, middle, last = low, chosen, high
+        if dimension.get("scale") == "log":
+            first, middle, last = (math.log(entry) if entry > 0 else -math.inf for entry in (low, chosen, high))
+        place = (middle - first) / (last - first)
         if math.isfinite(place) and (place < EDGE or place > 1 - EDGE):
             side = "lower" if place < EDGE else "upper"
-            yield (
-                "edge",
+            text = (
                 f"The best {path} is {value(chosen)}, at the {side} end of its interval, {value(low)} to "
-                f"{value(high)}: widen it there, unless no other value makes sense.",
-                "",
+                f"{value(high)}: widen it there, unless no other value makes sense."
             )
+            yield "edge", text, ""
 
 
 def _ties(facts: Facts, scored: list[dict[str, str]]) -> Iterator[tuple[str, str, str]]:
@@ -82,7 +70,6 @@ def _ties(facts: Facts, scored: list[dict[str, str]]) -> Iterator[tuple[str, str
     if near > 1 and width > 0:
         text = (
             f"{near} of {counted(len(scores), 'trial')} lie within {figure(width)} of the best {metric}, as far "
-            "as the final runs of the same values differ by seed: their order says little, so take the "
-            "cheapest."
+            "as the final runs of the same values differ by seed: their order says little, so take the cheapest."
         )
         yield "ties", text, ""

@@ -9,6 +9,7 @@ from typing import Any
 from .. import config
 from ..runs import atomic_write
 from ..tasks import SCHEMAS
+from ..words import extreme
 from .space import Space
 from .state import State, Trial
 
@@ -68,9 +69,8 @@ def _row(trial: Trial, metric: str, numbers: dict[str, int]) -> dict[str, Any]:
 def _best_yaml(state: State, best: Trial, objective) -> str:
     pipeline = config.with_values(state.content, best.values, SCHEMAS, "the best pipeline")
     pipeline = pipeline.model_copy(update={"split_seed": pipeline.seed_of_splits})
-    extreme = "highest" if objective.direction == "max" else "lowest"
     head = (
-        f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme} of "
+        f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme(objective.direction)} of "
         f"{len(state.ranked(objective.direction))} trials with one, and so a little flattered.\n"
     )
     head += "".join(f"#   {path}: {json.dumps(value)}\n" for path, value in best.values.items())

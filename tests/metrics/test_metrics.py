@@ -6,7 +6,8 @@ from scipy.special import softmax
 from sklearn import metrics as reference
 
 from tfpipelines import evaluation
-from tfpipelines.evaluation.metrics import _from_confusion, bootstrap_intervals, expected_calibration_error, per_class
+from tfpipelines.metrics import classifier_intervals, classifier_metrics, classifier_row_figures, per_class
+from tfpipelines.metrics.calibration_error import expected_calibration_error
 
 
 @pytest.fixture(scope="module")
@@ -22,38 +23,42 @@ def outcome():
 def test_figures_are_scikit_learns(outcome):
     labels, probabilities = outcome
     predicted = probabilities.argmax(1)
-    values = evaluation.classification_metrics(labels, probabilities)
+    values = classifier_metrics(labels, probabilities)
     assert values["accuracy"] == reference.accuracy_score(labels, predicted)
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
         assert np.isclose(values["balanced_accuracy"], reference.balanced_accuracy_score(labels, predicted))
     assert np.isclose(values["f1_macro"], reference.f1_score(labels, predicted, average="macro"))
     assert np.isclose(values["top_5"], reference.top_k_accuracy_score(labels, probabilities, k=5, labels=np.arange(7)))
     assert np.isclose(values["log_loss"], reference.log_loss(labels, probabilities, labels=np.arange(7)))
-    assert "top_5" not in evaluation.classification_metrics(labels % 5, softmax(probabilities[:, :5], 1))
+    assert "top_5" not in classifier_metrics(labels % 5, softmax(probabilities[:, :5], 1))
 
 
-def test_bootstrap_uses_the_same_figures(outcome):
+def test_matthews_is_scikit_learns_of_resamples_too(outcome):
     labels, probabilities = outcome
-    values = evaluation.classification_metrics(labels, probabilities)
-    confusion = reference.confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(7))
-    for name, value in _from_confusion(confusion).items():
-        assert np.isclose(value, values[name])
+    predicted = probabilities.argmax(1)
+    figures, generator = classifier_row_figures(labels, probabilities), np.random.default_rng(2)
+    for rows in (np.arange(300), *(generator.integers(0, 300, 300) for _ in range(5))):
+        assert figures(rows)["matthews"] == pytest.approx(reference.matthews_corrcoef(labels[rows], predicted[rows]))
+    pair, sure = np.array([0, 1] * 20), np.tile([0.9, 0.1], (40, 1))
+    assert classifier_metrics(pair, np.eye(2)[pair])["matthews"] == 1
+    assert classifier_metrics(pair, np.eye(2)[1 - pair])["matthews"] == -1
+    assert classifier_metrics(pair, sure)["matthews"] == classifier_metrics(0 * pair, sure)["matthews"] == 0
 
 
 def test_intervals_have_the_binomial_width(outcome):
     labels, probabilities = outcome
-    values = evaluation.classification_metrics(labels, probabilities)
-    intervals = bootstrap_intervals(labels, probabilities, 2000, 0)
+    values = classifier_metrics(labels, probabilities)
+    intervals = classifier_intervals(labels, probabilities, 2000, 0)
     assert intervals.keys() == values.keys()
     low, high = intervals["accuracy"]
     expected = 1.96 * np.sqrt(values["accuracy"] * (1 - values["accuracy"]) / 300)
     assert low < values["accuracy"] < high and abs((high - low) / 2 - expected) < 0.2 * expected
     assert (
         intervals
-        == bootstrap_intervals(labels, probabilities, 2000, 0)
-        != bootstrap_intervals(labels, probabilities, 2000, 1)
+        == classifier_intervals(labels, probabilities, 2000, 0)
+        != classifier_intervals(labels, probabilities, 2000, 1)
     )
-    assert bootstrap_intervals(labels, probabilities, 0, 0) == {}
+    assert classifier_intervals(labels, probabilities, 0, 0) == {}
 
 
 def test_calibration_error():
@@ -64,9 +69,7 @@ def test_calibration_error():
 
 
 def test_log_loss_is_finite_for_certain_mistakes():
-    assert np.isfinite(
-        evaluation.classification_metrics(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]))["log_loss"]
-    )
+    assert np.isfinite(classifier_metrics(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]))["log_loss"])
 
 
 def test_temperature_recovers_what_was_done_to_the_logits():
@@ -111,8 +114,8 @@ def test_few_rows_without_mistakes_do_not_sharpen():
 
 def test_ties_count_alike_in_figure_and_interval():
     labels, probabilities = np.zeros(20, int), np.full((20, 8), 1 / 8)
-    figure = evaluation.classification_metrics(labels, probabilities)["top_5"]
-    assert bootstrap_intervals(labels, probabilities, 20, 0)["top_5"] == [figure, figure]
+    figure = classifier_metrics(labels, probabilities)["top_5"]
+    assert classifier_intervals(labels, probabilities, 20, 0)["top_5"] == [figure, figure]
     from sklearn.metrics import top_k_accuracy_score
 
     assert figure == top_k_accuracy_score(labels, probabilities, k=5, labels=np.arange(8))

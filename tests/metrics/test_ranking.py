@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from tfpipelines import evaluation
-from tfpipelines.evaluation.ranking import Ranking
+from tfpipelines.metrics import Ranking, classifier_row_figures
 
 
 @pytest.mark.parametrize("digits", [1, 8])  # with many equal scores, and with none
@@ -41,12 +41,12 @@ def test_row_figures_are_the_figures_of_the_rows():
     rows = generator.integers(0, 60, 60)
     pairs = [
         (
-            evaluation.row_figures(labels, probabilities)(rows),
-            evaluation.classification_metrics(labels[rows], probabilities[rows]),
+            classifier_row_figures(labels, probabilities)(rows),
+            evaluation.classifier_metrics(labels[rows], probabilities[rows]),
         ),
         (
-            evaluation.multi_label_row_figures(targets, several)(rows),
-            evaluation.multi_label_metrics(targets[rows], several[rows]),
+            classifier_row_figures(targets, several)(rows),
+            evaluation.classifier_metrics(targets[rows], several[rows]),
         ),
         (
             evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(rows),

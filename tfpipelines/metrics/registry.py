@@ -1,0 +1,148 @@
+"""The metrics, each of them one entry: what it is, which way is better, what it is made from.
+
+Tables, pages, searches and comparisons ask here. Nothing heavy is loaded: functions are named and imported when they
+are needed. A new figure of a classifier is an entry of `METRICS` and a function of its name.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+CLASSIFIER, DETECTOR, GENERATOR = "classifier", "detector", "generator"  # kinds of runs
+ONE, SEVERAL = "one_label", "several_labels"  # labels a sample: modules of this package
+
+Direction = Literal["max", "min"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that runs are told by.
+
+    Args:
+        name: in metrics.json and history.csv; after `val_` it is what a search can look for.
+        kind: of the runs that have it; "" for a name that other packages give to figures, known by its end alone.
+        better: whether it is to be high (max) or low (min); None for neither.
+        what: it is, in a phrase.
+        of: what it is made from: answers, values (of probabilities, distances, features), their order, or bins of them.
+        by: modules of this package with a function of its name, which makes it of a `figures.Drawn`.
+        range: what it can be, lowest and highest.
+        hub: how the Hugging Face Hub calls it, and how it is written there.
+        main: it stands for all figures of a run that has it.
+        each_epoch: it is measured after each epoch, and so printed and drawn.
+    """
+
+    name: str
+    kind: str
+    better: Direction | None
+    what: str
+    of: Literal["answers", "values", "order", "bins"] = "values"
+    by: tuple[str, ...] = ()
+    range: tuple[float, float] = (0.0, 1.0)
+    hub: tuple[str, str] | None = None
+    main: bool = False
+    each_epoch: bool = False
+
+    @property
+    def loose(self) -> bool:
+        """Whether it may jump where numbers are rounded, since it hangs on their order or their bins."""
+        return self.of in ("order", "bins")
+
+    def function(self, module: str) -> Callable[[Any], float | None]:
+        """That makes it of a `figures.Drawn`; the module is one of `by`."""
+        return getattr(importlib.import_module(f"{__package__}.{module}"), self.name)
+
+
+_ANY = (float("-inf"), float("inf"))
+_POSITIVE = (0.0, float("inf"))
+_ENDS: tuple[tuple[str, Direction], ...] = (("auc", "max"), ("error", "min"), ("mae", "min"), ("mse", "min"))
+
+METRICS = (  # those of classifiers in the order in which they are told
+    Metric("loss", CLASSIFIER, "min", "what training makes small", range=_ANY, each_epoch=True),
+    Metric("accuracy", CLASSIFIER, "max",
+           "share of samples told right, with several labels those with every label right",
+           "answers", (ONE, SEVERAL), hub=("accuracy", "Accuracy"), main=True, each_epoch=True),
+    Metric("hamming_loss", CLASSIFIER, "min", "share of decisions, one for each label of a sample, that are wrong",
+           "answers", (SEVERAL,)),
+    Metric("balanced_accuracy", CLASSIFIER, "max", "mean recall of the classes, each counting the same",
+           "answers", (ONE, SEVERAL)),
+    Metric("f1_micro", CLASSIFIER, "max", "harmonic mean of precision and recall over all decisions together",
+           "answers", (SEVERAL,), hub=("f1", "F1 (micro)")),
+    Metric("f1_macro", CLASSIFIER, "max", "harmonic mean of precision and recall, averaged over classes",
+           "answers", (ONE, SEVERAL), hub=("f1", "F1 (macro)")),
+    Metric("top_5", CLASSIFIER, "max", "share of samples whose class is among the five most probable", "order", (ONE,)),
+    Metric("log_loss", CLASSIFIER, "min", "mean negative log probability of the true class",
+           "values", (ONE, SEVERAL), range=_POSITIVE, each_epoch=True),
+    Metric("average_precision", CLASSIFIER, "max", "area under the precision-recall curve", "order", (SEVERAL,)),
+    Metric("ece", CLASSIFIER, "min",
+           "expected calibration error: mean gap between confidence and accuracy (Naeini et al. 2015)",
+           "bins", (ONE, SEVERAL)),
+    Metric("matthews", CLASSIFIER, "max",
+           "Matthews correlation of true and predicted classes, 0 for guessing (Matthews 1975; Gorodkin 2004)",
+           "answers", (ONE,), range=(-1.0, 1.0), hub=("matthews_correlation", "Matthews correlation")),
+    Metric("f1", DETECTOR, "max", "harmonic mean of precision and recall", "answers", hub=("f1", "F1")),
+    Metric("roc_auc", DETECTOR, "max", "chance that an anomaly scores higher than a normal sample",
+           "order", hub=("roc_auc", "ROC AUC"), main=True),
+    Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order"),
+    Metric("precision", DETECTOR, "max", "share of what was said to be of a kind that is of it",
+           "answers", hub=("precision", "Precision")),
+    Metric("recall", DETECTOR, "max", "share of what is of a kind that was found", "answers", hub=("recall", "Recall")),
+    Metric("false_alarm_rate", DETECTOR, "min", "share of normal samples that give an alarm", "answers"),
+    Metric("alarm_rate", DETECTOR, None, "share of unlabelled samples that give an alarm", "answers"),
+    Metric("pixel_roc_auc", DETECTOR, "max", "the same as roc_auc by pixel", "order"),
+    Metric("per_region_overlap", DETECTOR, "max",
+           "share of each anomalous region that is found, over shares of false pixels up to 0.3 (Bergmann et al. 2020)",
+           "order"),
+    Metric("point_f1", DETECTOR, "max", "f1 by point of the series", "answers"),
+    Metric("event_f1", DETECTOR, "max", "f1 by event: neighbouring points count as one", "answers"),
+    Metric("event_precision", DETECTOR, "max", "share of alarms that touch an anomaly", "answers"),
+    Metric("event_recall", DETECTOR, "max", "share of anomalies that an alarm touches", "answers"),
+    Metric("discriminator_loss", GENERATOR, "min", "what the discriminator makes small", range=_ANY, each_epoch=True),
+    Metric("generator_loss", GENERATOR, "min", "what the generator makes small", range=_ANY, each_epoch=True),
+    Metric("kid", GENERATOR, "min", "kernel distance to real images (Bińkowski et al. 2018)",
+           range=_ANY, main=True, each_epoch=True),
+    Metric("fid", GENERATOR, "min", "Fréchet distance to real images (Heusel et al. 2017)", range=_POSITIVE),
+    Metric("precision", GENERATOR, "max",
+           "share of generated images that lie among the real ones (Kynkäänniemi et al. 2019)"),
+    Metric("recall", GENERATOR, "max",
+           "share of real images that lie among the generated ones (Kynkäänniemi et al. 2019)"),
+    Metric("diversity", GENERATOR, "max", "spread beside that of real images, which is about 1",
+           range=_POSITIVE, each_epoch=True),
+    Metric("nearest", GENERATOR, None, "median distance to the nearest training image, 1 being usual", range=_POSITIVE),
+    Metric("copies", GENERATOR, "min", "share of images that lie suspiciously near to a training image"),
+    *(Metric(name, "", better, "") for name, better in _ENDS),
+)  # fmt: skip
+EACH_EPOCH = sorted(  # losses first
+    (entry for entry in METRICS if entry.each_epoch), key=lambda entry: (entry.kind == GENERATOR, entry.better != "min")
+)
+
+
+def metric(name: str, kind: str = "") -> Metric | None:
+    """The entry of a figure; None for one that is not known, which is shown all the same.
+
+    Args:
+        kind: of the run that it is of, where several kinds mean different things by the name.
+    """
+    found = [entry for entry in METRICS if entry.name == name]
+    return next((entry for entry in found if entry.kind == kind), found[0] if found else None)
+
+
+def direction_of(name: str) -> Direction | None:
+    """Whether a figure is to be high (max) or low (min), by its name or the end of it; None where that is not known."""
+    ends = [entry for entry in METRICS if entry.name == name or name.endswith(f"_{entry.name}")]
+    return max(ends, key=lambda entry: len(entry.name)).better if ends else None
+
+
+def main_figure(names: Iterable[str]) -> str:
+    """The one that stands for all, else the first; "" of none."""
+    names = list(names)
+    return next((name for name in names if (entry := metric(name)) and entry.main), names[0] if names else "")
+
+
+def by_epoch(columns: Iterable[str]) -> list[str]:
+    """The figures among the columns of history.csv, without `val_` and each once, losses first.
+
+    Where the loss is a sum of parts, that of the whole says more and is the only one.
+    """
+    there = {name.removeprefix("val_") for name in columns}
+    return [entry.name for entry in EACH_EPOCH if entry.name in there - {"loss" if "log_loss" in there else ""}]
