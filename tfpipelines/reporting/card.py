@@ -14,6 +14,7 @@ import yaml
 
 from .. import __version__
 from ..errors import counted
+from ..tasks.abilities import Kind
 from . import tables, values
 from .advice import Advice
 from .facts import Facts
@@ -54,9 +55,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "summary": summary(facts),
         "reason": values.text(facts.status.get("reason")),
         "details": _details(facts),
-        "classes": listed(facts.data.classes, _MOST_CLASSES)
-        if facts.schema is not None and facts.schema.hub_task.endswith("classification")
-        else "",
+        "classes": listed(facts.data.classes, _MOST_CLASSES) if facts.made is Kind.CLASSIFIER else "",
         "data": [
             (name, text)
             for name, text in (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..tasks.abilities import Kind
 from . import values
 from .captions import meaning
 from .facts import PARTS, Facts
@@ -88,7 +89,7 @@ def meanings(facts: Facts) -> list[tuple[str, str]]:
 
 def is_generator(facts: Facts) -> bool:
     """Whether the run is of a generator of images."""
-    return facts.schema is not None and "generation" in facts.schema.hub_task
+    return facts.made is Kind.GENERATOR
 
 
 def classes_table(facts: Facts) -> Table | None:

@@ -13,15 +13,14 @@ from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
 from tfpipelines.config.autoencoders import Features, ImageAutoencoder
 from tfpipelines.errors import ConfigError, counted
 
-from .base import Phase
 from .detection import Detection
+from .pixels import PIXEL_FIELDS, Pixels, explained
+from .trainable import Phase
 
 _SHOWN = 12
 _MOST_FEATURES = 2**31  # bytes of features that are kept
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
 _MOST_PIXELS = 2 * 10**7  # whose distances are ranked
-_INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
 
 class FeaturePhase(Phase):
@@ -42,27 +41,27 @@ class FeaturePhase(Phase):
         return datasets.evaluation_batches(self.store, self.held_out, None, batch_size=self.settings.batch_size)
 
 
-class ImageAnomalies(Detection):
+class ImageAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly pipeline."""
+
+    default_network = "feature"
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a score for each, higher the less it is like normal images, and a map of where it differs",
+    )
+    hub_tags = ("anomaly-detection", "image-anomaly-detection")
+
+    task: Literal["anomaly"] = "anomaly"
+    data: AnomalyImageData
+    model: ImageAutoencoder = Features()
+
+
+class ImageAnomalies(Pixels, Detection):
     """The task `anomaly`."""
 
-    class Pipeline(AnomalyPipeline):
-        """An anomaly pipeline."""
-
-        default_network = "feature"
-        takes, gives = (
-            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
-            "a score for each, higher the less it is like normal images, and a map of where it differs",
-        )
-        hub_tags = ("anomaly-detection", "image-anomaly-detection")
-
-        task: Literal["anomaly"] = "anomaly"
-        data: AnomalyImageData
-        model: ImageAutoencoder = Features()
-
+    schema = ImageAnomaliesPipeline
     unit = "image"
     source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad", "masks")
-    reading_fields = (*source_fields, "normal", "max_pixels", "cache")
-    place_fields = ("layout", "root", "masks", "normal")
 
     @cached_property
     def source(self) -> "config.BackboneSource | None":
@@ -109,14 +108,10 @@ class ImageAnomalies(Detection):
             size, channels = self.front.size, self.front.channels
         read = partial(datasets.read_normal_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
         samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
+            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*PIXEL_FIELDS)
         )
         self.front = samples.front
         return samples
-
-    def recall(self, facts: dict[str, Any]) -> None:
-        super().recall(facts)
-        self.front = self._front(tuple(facts["size"]), facts["channels"])
 
     def training_batches(self, first_step: int, last_step: int):
         return self._training_batches(
@@ -164,25 +159,10 @@ class ImageAnomalies(Detection):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        import tensorflow as tf
-
-        data = self.pipeline.data
-        resize = tf.function(
-            self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)]
-        )
-        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
-        read, scores, pictures, explanations = [], [np.zeros(0)], [np.zeros((0, *self.front.shape), np.uint8)], []
-        for some, images in datasets.decoded(
-            entries,
-            lambda image: resize(tf.constant(image)).numpy(),
-            self.front.channels,
-            batch_size,
-            data.background,
-            data.max_pixels,
-        ):
+        read, scores, pictures, explanations = [], [np.zeros(0)], [], []
+        for some, images in self._decoded(inputs, batch_size):
             read += some
-            images = images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
             answer = part.predict_on_batch(images)
             scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
             if explain:
@@ -198,36 +178,17 @@ class ImageAnomalies(Detection):
             explanations if explain else None,
         )
         if explain:
-            table.attrs["pictures"] = evaluation.Pictures(np.concatenate(pictures))
+            table.attrs["pictures"] = self._pictures(pictures)
         return table
 
     def draw_explanations(self, table, path: Path) -> None:
-        images = table.attrs["pictures"].images
-        rows = sorted(
-            ((number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None),
-            key=lambda entry: -entry[1]["score"],
-        )
-        entries = [
-            {
-                "item": row["item"],
-                "answer": row["verdict"],
-                "figure": f"score {row['score']:.4g}, p = {row['p_value']:.3f}",
-            }
-            for _, row in rows
-        ]
-        heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
+        rows = sorted(explained(table), key=lambda entry: -entry[1]["score"])
+        told = [(row["verdict"], f"score {row['score']:.4g}, p = {row['p_value']:.3f}") for _, row in rows]
         note = (
             "Left the picture as the network sees it, right the same in grey: the brighter a place, the "
             "farther it is from what is normal; where nothing shines, it is as normal pictures are."
         )
-        evaluation.write_heat(
-            path,
-            "Where the pictures differ from what is normal",
-            note,
-            entries,
-            images[[number for number, _ in rows]],
-            heats,
-        )
+        self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
 
     def _more(
         self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
@@ -314,19 +275,10 @@ class ImageAnomalies(Detection):
         )
         return models.load_backbone(self.source, model.weights, "auto", size, self.pipeline.seed)
 
-    @property
-    def _augmentation(self) -> "datasets.Augmentation":
-        return datasets.Augmentation(**dict(self.pipeline.data.augment))
-
-    def _front(self, size: tuple[int, int], channels: int):
-        data = self.pipeline.data
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         if self.source is not None and self.source.kind == "bundled":
-            size = tuple(max(side, models.SMALLEST) for side in size)
-        return models.ImageFront(size, channels, data.resize, data.filter, data.antialias)
-
-    def _batches(self, samples, rows: np.ndarray):
-        batch = max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
-        return datasets.evaluation_batches(samples.store, rows, None, batch_size=batch)
+            size = (max(size[0], models.SMALLEST), max(size[1], models.SMALLEST))
+        return super()._front(size, channels)
 
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
         return samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -11,29 +11,26 @@ from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder, write_json
 
-from .base import Task
+from .abilities import Ability, Kind
+from .sampled import Sampled
 
 SHOWN_MISTAKES = 24
 
 
-class Classification(Task):
+class Classification(Sampled):
     """A task whose samples have one class each, or several of them.
 
     What differs by the kind of sample is in the methods that begin with an underscore and are abstract here.
     """
 
-    one_loss = True
+    kind = Kind.CLASSIFIER
+    abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS})
     source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
     split_fields: ClassVar[tuple[str, ...]] = ("validation", "test", "folds", "limit")
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.classes: list[str] = []
-        self.samples: datasets.Samples | None = None
-
-    @abstractmethod
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
-        """Reads a source of labelled samples; without `splitting` rows keep the splits they were given."""
 
     @abstractmethod
     def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
@@ -71,15 +68,17 @@ class Classification(Task):
         """Makes what hangs on the training rows; splits and classes are known by then."""
 
     # --- data
-    def load(self, findings) -> None:
-        self.samples = self._unfolded = self._read(findings, self.pipeline.data.path, splitting=True)
+    def load(self, findings) -> Self:
+        super().load(findings)
+        self._unfolded = self.samples
+        return self
 
     def folds(self) -> int:
         if self.pipeline.data.folds is None:
             return 0
         return datasets.count_folds(self._unfolded, self.pipeline.data.folds)
 
-    def check(self, findings, fold: int | None = None) -> None:
+    def check(self, findings, fold: int | None = None) -> Self:
         data = self.pipeline.data
         if fold is not None:
             self.samples = datasets.split_fold(
@@ -93,20 +92,15 @@ class Classification(Task):
                     "Leave them out.",
                 )
             self._prepare(findings)
+        return self
 
     def describe(self, findings) -> dict[str, Any]:
-        return (
-            datasets.describe(self.samples, self.classes, findings)
-            if self.samples
-            else {"findings": findings.as_list()}
-        )
+        return datasets.describe(self.samples, self.classes, findings)
 
-    def split_table(self):
-        return self.samples.split_table()
-
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
         self.classes, self.temperature = list(facts["classes"]), facts.get("temperature", 1.0)
-        self._trained_on = facts.get("trained_on", frozenset())
+        return self
 
     def steps_per_epoch(self) -> int:
         return len(self._training_rows()[0]) // self.pipeline.train.batch_size
@@ -118,7 +112,7 @@ class Classification(Task):
     @property
     def multi_label(self) -> bool:
         """Whether a row may have several classes, or none."""
-        return self.samples is not None and datasets.is_multi_label(self.samples.frame)
+        return datasets.is_multi_label(self.samples.frame)
 
     # --- model
     def compile(self, model, optimizer, **settings) -> None:
@@ -186,9 +180,7 @@ class Classification(Task):
         return metrics
 
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        findings = datasets.Findings()
-        samples = self._read(findings, path, splitting=False)
-        findings.raise_errors()
+        samples, findings = self._read_again(path)
         split, frame = datasets.take_part(samples, path, split), samples.frame
         unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
         if unknown:
@@ -198,7 +190,7 @@ class Classification(Task):
                 unknown[:10],
             )
         self.samples = samples
-        datasets.known_from(frame, self._trained_on, "sample", findings)
+        datasets.known_from(frame, self.trained_on, "sample", findings)
         figures = self._account(model, self.temperature, samples, frame.index.to_numpy(np.int64), out, out)
         figures |= {"split": split, "findings": findings.as_list()}
         if out is not None:
@@ -207,18 +199,13 @@ class Classification(Task):
 
     # --- export
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
-        findings = datasets.Findings()
-        samples = self._read(findings, self.pipeline.data.path, splitting=False)
-        findings.raise_errors()
+        samples, _ = self._read_again()
         truth = lambda frame: ["|".join(sorted(names)) for names in datasets.label_names(frame)]
         return datasets.replay(
             samples.frame, splits, parts, count, self.pipeline.seed, truth, partial(self._raw, samples)
         )
 
     # --- details
-    def _data(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self.pipeline.data, name) for name in names}
-
     def _training_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Store rows of the training part and their labels; those of rare classes repeated where asked."""
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)

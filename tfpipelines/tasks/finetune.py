@@ -23,23 +23,26 @@ _OF_BACKBONE = (
 )  # fields of `model` that do not concern the head
 
 
+class ImageFinetuningPipeline(FinetunePipeline):
+    """A finetune pipeline."""
+
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a probability for each class",
+    )
+    hub_task = "image-classification"
+
+    task: Literal["finetune"] = "finetune"
+    data: ImageData
+    model: FinetunedImages = FinetunedImages()
+
+
 class ImageFinetuning(Finetuning, ImageClassifier):
     """The task `finetune`."""
 
+    schema = ImageFinetuningPipeline
+    abilities = ImageClassifier.abilities | Finetuning.abilities
     loading_fields = ("backbone", "weights", "scaling")
-
-    class Pipeline(FinetunePipeline):
-        """A finetune pipeline."""
-
-        takes, gives = (
-            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
-            "a probability for each class",
-        )
-        hub_task = "image-classification"
-
-        task: Literal["finetune"] = "finetune"
-        data: ImageData
-        model: FinetunedImages = FinetunedImages()
 
     def preflight(self) -> list[str]:
         data, model, known = self.pipeline.data, self.pipeline.model, self.source.known

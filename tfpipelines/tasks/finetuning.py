@@ -11,8 +11,9 @@ import numpy as np
 from tfpipelines import config, datasets, models, training
 from tfpipelines.errors import ConfigError, counted, nearest
 
-from .base import Phase
+from .abilities import Ability
 from .classification import Classification
+from .trainable import Phase
 
 _FEATURES_BATCH = 4096  # feature vectors of a validation batch
 
@@ -75,6 +76,8 @@ class BackbonePhase(Phase):
 
 class Finetuning(Classification):
     """A classifier whose network is a pretrained backbone with a new head."""
+
+    abilities = Classification.abilities | {Ability.FINETUNES}
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)

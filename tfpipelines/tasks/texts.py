@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,9 +21,7 @@ class TextClassifier(Classification):
     """
 
     source_fields = ("layout", "text_column", "label_column", "split_column", "follow_links", "multi_label")
-    reading_fields = (*(name for name in source_fields if name != "multi_label"), "on_bad")
-    place_fields = ("layout",)
-    explains = True
+    _several_labels: bool | None = None  # as the run has learned; None before that
 
     @abstractmethod
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
@@ -56,9 +54,10 @@ class TextClassifier(Classification):
             **fields,
         )
 
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
         super().recall(facts)
         self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+        return self
 
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()
@@ -120,7 +119,7 @@ class TextClassifier(Classification):
     # --- details
     @property
     def multi_label(self) -> bool:
-        return getattr(self, "_several_labels", False) or super().multi_label
+        return super().multi_label if self._several_labels is None else self._several_labels
 
     def _texts(self, samples) -> list[str]:
         """The text of every row up to the last one in use; the row number is the place."""

@@ -161,7 +161,7 @@ def _require_sense(
         )
     if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep: hyperband goes on from weights.")
-    names = space["model.name"].values if "model.name" in space else [getattr(pipeline.model, "name", None)]
+    names = space["model.name"].values if "model.name" in space else [pipeline.network]
     for name in names:
         try:
             network = (

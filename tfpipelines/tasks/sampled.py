@@ -1,0 +1,59 @@
+"""What every task of samples has in common, whatever becomes of them."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
+from tfpipelines import datasets
+from tfpipelines.config import Pipeline
+
+from .base import Answering, Task
+from .trainable import Trainable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Sampled(Task, Trainable, Answering):
+    """A task that reads samples from a source; it becomes each of the steps itself.
+
+    Attributes:
+        samples: of the run, or, of a finished one, those that were read last.
+    """
+
+    samples: "datasets.Samples"
+
+    def __init__(self, pipeline: Pipeline):
+        super().__init__(pipeline)
+        self.trained_on: frozenset[str] = frozenset()
+
+    @abstractmethod
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
+        """Reads a source; without `splitting` rows keep the splits they were given."""
+
+    def load(self, findings: "datasets.Findings") -> Self:
+        self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
+        return self
+
+    def recall(self, facts: dict[str, Any]) -> Self:
+        self.trained_on = facts.get("trained_on", frozenset())
+        return self
+
+    def split_table(self) -> "pd.DataFrame":
+        return self.samples.split_table()
+
+    def _read_again(
+        self, path: str | None = None, splitting: bool = False
+    ) -> "tuple[datasets.Samples, datasets.Findings]":
+        """Samples of a source, by default the run's own, and what there is to say of them.
+
+        Raises:
+            DataError: with all that is wrong with them.
+        """
+        findings = datasets.Findings()
+        samples = self._read(findings, self.pipeline.data.path if path is None else path, splitting=splitting)
+        findings.raise_errors()
+        return samples, findings
+
+    def _data(self, *names: str) -> dict[str, Any]:
+        """Fields of the section `data`."""
+        return {name: getattr(self.pipeline.data, name) for name in names}
