@@ -11,7 +11,7 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
 from tfpipelines.config.autoencoders import Features, ImageAutoencoder
-from tfpipelines.errors import ConfigError, counted
+from tfpipelines.errors import counted
 
 from .detection import Detection
 from .pixels import PIXEL_FIELDS, Pixels, explained
@@ -35,7 +35,7 @@ class FeaturePhase(Phase):
         self.train, self.held_out = (np.flatnonzero(split == name) for name in ("train", "validation"))
 
     def training_batches(self, first_step: int, last_step: int):
-        return self.task._training_batches(self.store, self.train, first_step, last_step)
+        return datasets.training_batches(self.store, self.train, None, **self.task._steps(first_step, last_step))
 
     def validation_batches(self):
         return datasets.evaluation_batches(self.store, self.held_out, None, batch_size=self.settings.batch_size)
@@ -71,18 +71,8 @@ class ImageAnomalies(Pixels, Detection):
     def preflight(self) -> list[str]:
         if self.source is None:
             return []
-        data = self.pipeline.data
         config.require_weights(self.pipeline.model.weights, self.source)
-        if data.channels == 1 and self.source.known:
-            raise ConfigError(
-                f"data.channels: {self.source.name} takes images of 3 channels.",
-                "Leave data.channels out: grey images become RGB by themselves.",
-            )
-        if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
-            raise ConfigError(
-                f"data.size: {self.source.name} takes images from {models.SMALLEST} pixels up.",
-                "Enlarge small images: data.size=128, for example.",
-            )
+        self._require_input(self.source)
         return []
 
     def begin(self) -> None:
@@ -114,9 +104,8 @@ class ImageAnomalies(Pixels, Detection):
         return samples
 
     def training_batches(self, first_step: int, last_step: int):
-        return self._training_batches(
-            self.samples.store, self.samples.rows("train"), first_step, last_step, augmentation=self._augmentation
-        )
+        steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
+        return datasets.training_batches(self.samples.store, rows, None, **steps, augmentation=self._augmentation)
 
     # --- model
     def build(self, fused: bool):
@@ -263,17 +252,8 @@ class ImageAnomalies(Pixels, Detection):
 
     # --- details
     def _load_backbone(self):
-        data, model = self.pipeline.data, self.pipeline.model
-        size = (
-            self.front.size
-            if self.front is not None
-            else None
-            if data.size == "auto"
-            else (data.size,) * 2
-            if isinstance(data.size, int)
-            else tuple(data.size)
-        )
-        return models.load_backbone(self.source, model.weights, "auto", size, self.pipeline.seed)
+        size = self._asked_size if self.front is None else self.front.size
+        return models.load_backbone(self.source, self.pipeline.model.weights, "auto", size, self.pipeline.seed)
 
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         if self.source is not None and self.source.kind == "bundled":

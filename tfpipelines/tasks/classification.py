@@ -1,9 +1,10 @@
 """What every classifier's task has in common: labels, splits, loss, and the account of the results."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,7 +15,30 @@ from tfpipelines.runs import RunFolder, write_json
 from .abilities import Ability, Kind
 from .sampled import Sampled
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN_MISTAKES = 24
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an artifact says of some rows.
+
+    Args:
+        model, temperature: the artifact's.
+        frame: of the rows, in their order.
+        store: of which they are rows.
+        probabilities: float (rows, classes).
+        mistakes: positions of the wrong ones, the most confident first.
+    """
+
+    model: Any
+    temperature: float
+    frame: "pd.DataFrame"
+    store: Any
+    probabilities: np.ndarray
+    mistakes: np.ndarray
 
 
 class Classification(Sampled):
@@ -45,20 +69,8 @@ class Classification(Sampled):
         """What an artifact's model says of some rows, float (rows, classes)."""
 
     @abstractmethod
-    def _draw_mistakes(
-        self,
-        model,
-        temperature: float,
-        folder: Path,
-        plots: Path,
-        samples,
-        rows: np.ndarray,
-        probabilities: np.ndarray,
-        mistakes: np.ndarray,
-    ) -> None:
-        """Shows the most confident of the mistakes, which are positions in `rows`: pictures in `plots`, tables in
-        `folder`.
-        """
+    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
+        """Shows the most confident of the mistakes: pictures in `plots`, tables in `folder`."""
 
     @abstractmethod
     def _raw(self, samples, row: int) -> Any:
@@ -232,5 +244,6 @@ class Classification(Sampled):
             mistakes = evaluation.write_account(
                 folder, plots, figures, labels, probabilities, self.classes, frame, temperature
             )
-            self._draw_mistakes(model, temperature, folder, plots, samples, rows, probabilities, mistakes)
+            answers = Answers(model, temperature, frame, samples.store, probabilities, mistakes)
+            self._draw_mistakes(answers, folder, plots)
         return figures

@@ -137,18 +137,14 @@ class ImageGeneration(Pixels):
         return max(once, _LEAST_STEPS) if train.steps_per_epoch == "auto" else train.steps_per_epoch
 
     def training_batches(self, first_step: int, last_step: int):
-        train = self.pipeline.train
         return datasets.adversarial_batches(
             self.samples.store,
             self.samples.rows("train"),
             self._told,
-            batch_size=train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
+            **self._steps(first_step, last_step),
             latent=self.pipeline.model.latent,
             augmentation=self._augmentation,
-            draws=bool(train.diff_augment),
+            draws=bool(self.pipeline.train.diff_augment),
         )
 
     def validation_batches(self):

@@ -88,22 +88,11 @@ class Detection(Sampled):
         return len(self.samples.rows("train")) // self.pipeline.train.batch_size
 
     def training_batches(self, first_step: int, last_step: int):
-        return self._training_batches(self.samples.store, self.samples.rows("train"), first_step, last_step)
+        rows = self.samples.rows("train")
+        return datasets.training_batches(self.samples.store, rows, None, **self._steps(first_step, last_step))
 
     def validation_batches(self):
         return self._batches(self.samples, self.samples.rows("validation"))
-
-    def _training_batches(self, store, rows: np.ndarray, first_step: int, last_step: int, **more):
-        return datasets.training_batches(
-            store,
-            rows,
-            None,
-            batch_size=self.pipeline.train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
-            **more,
-        )
 
     # --- model
     def compile(self, model, optimizer, **settings) -> None:

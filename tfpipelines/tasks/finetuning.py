@@ -44,16 +44,8 @@ class HeadPhase(Phase):
         )
 
     def training_batches(self, first_step: int, last_step: int):
-        targets, seed = self.task._training_targets(self.labels), self.task.pipeline.seed
-        return datasets.training_batches(
-            self.store,
-            self.numbers[: len(self.rows)],
-            targets,
-            batch_size=self.settings.batch_size,
-            seed=seed,
-            first_step=first_step,
-            last_step=last_step,
-        )
+        rows, targets = self.numbers[: len(self.rows)], self.task._training_targets(self.labels)
+        return datasets.training_batches(self.store, rows, targets, **self.task._steps(first_step, last_step))
 
     def validation_batches(self):
         if not len(self.validation):

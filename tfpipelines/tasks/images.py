@@ -10,7 +10,7 @@ from tfpipelines import datasets, evaluation, models
 from tfpipelines.errors import ConfigError
 
 from .abilities import Ability
-from .classification import SHOWN_MISTAKES, Classification
+from .classification import SHOWN_MISTAKES, Answers, Classification
 from .pixels import PIXEL_FIELDS, Pixels, explained
 
 _SHOWN_HEAT = 12
@@ -48,10 +48,7 @@ class ImageClassifier(Pixels, Classification):
             self.samples.store,
             rows,
             self._training_targets(labels),
-            batch_size=self.pipeline.train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
+            **self._steps(first_step, last_step),
             augmentation=self._augmentation,
         )
 
@@ -116,28 +113,16 @@ class ImageClassifier(Pixels, Classification):
     def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
         return model.predict(self._batches(samples, rows), verbose=0)
 
-    def _draw_mistakes(
-        self,
-        model,
-        temperature: float,
-        folder: Path,
-        plots: Path,
-        samples,
-        rows: np.ndarray,
-        probabilities: np.ndarray,
-        mistakes: np.ndarray,
-    ) -> None:
-        shown = mistakes[:SHOWN_MISTAKES]
-        frame = samples.frame.loc[rows[shown]]
-        guesses = [self.classes[number] for number in probabilities[shown].argmax(1)]
-        images = samples.store.images(rows[shown])
-        path = plots / "mistakes.png"
-        evaluation.plot_mistakes(
-            path, images, list(frame["item"]), list(frame["label"]), guesses, probabilities[shown].max(1), len(mistakes)
-        )
-        self._draw_heat(model, plots / "grad_cam.png", frame, images, probabilities[shown], len(mistakes))
+    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
+        count, shown = len(answers.mistakes), answers.mistakes[:SHOWN_MISTAKES]
+        frame, probabilities = answers.frame.iloc[shown], answers.probabilities[shown]
+        images = answers.store.images(frame.index.to_numpy(np.int64))
+        guesses = [self.classes[number] for number in probabilities.argmax(1)]
+        items, labels = list(frame["item"]), list(frame["label"])
+        evaluation.plot_mistakes(plots / "mistakes.png", images, items, labels, guesses, probabilities.max(1), count)
+        self._draw_heat_of_mistakes(answers.model, plots / "grad_cam.png", frame, images, probabilities, count)
 
-    def _draw_heat(
+    def _draw_heat_of_mistakes(
         self, model, path: Path, frame, images: np.ndarray, probabilities: np.ndarray, mistakes: int
     ) -> None:
         """What spoke for the wrong class, and what for the right one, where the network can tell."""

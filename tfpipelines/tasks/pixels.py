@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, models
+from tfpipelines import config, datasets, evaluation, models
+from tfpipelines.errors import ConfigError
 
 from .sampled import Sampled
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
+GREY = "Leave data.channels out: grey images become RGB by themselves."
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 
 
@@ -35,6 +37,27 @@ class Pixels(Sampled):
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         data = self.pipeline.data
         return models.ImageFront(size, channels, data.resize, data.filter, data.antialias)
+
+    @property
+    def _asked_size(self) -> tuple[int, int] | None:
+        """Height and width that `data.size` asks for; None for auto."""
+        size = self.pipeline.data.size
+        return None if size == "auto" else (size, size) if isinstance(size, int) else tuple(size)
+
+    def _require_input(self, source: "config.BackboneSource") -> None:
+        """Refuses images that a backbone does not take, by what can be told before it is loaded.
+
+        Raises:
+            ConfigError: naming the field.
+        """
+        size = self._asked_size
+        if source.known and self.pipeline.data.channels not in ("auto", 3):
+            raise ConfigError(f"data.channels: {source.name} takes images of 3 channels.", GREY)
+        if source.kind == "bundled" and size is not None and min(size) < models.SMALLEST:
+            raise ConfigError(
+                f"data.size: {source.name} takes images from {models.SMALLEST} pixels up.",
+                "Enlarge small images: data.size=128, for example.",
+            )
 
     @property
     def _augmentation(self) -> "datasets.Augmentation":

@@ -54,6 +54,11 @@ class Sampled(Task, Trainable, Answering):
         findings.raise_errors()
         return samples, findings
 
+    def _steps(self, first_step: int, last_step: int) -> dict[str, int]:
+        """Which batches of training are asked for; arguments as in `training_batches`."""
+        batch_size, seed = self.pipeline.train.batch_size, self.pipeline.seed
+        return {"batch_size": batch_size, "seed": seed, "first_step": first_step, "last_step": last_step}
+
     def _data(self, *names: str) -> dict[str, Any]:
         """Fields of the section `data`."""
         return {name: getattr(self.pipeline.data, name) for name in names}

@@ -9,7 +9,7 @@ import numpy as np
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.runs import atomic_write
 
-from .classification import SHOWN_MISTAKES, Classification
+from .classification import SHOWN_MISTAKES, Answers, Classification
 
 _INFERENCE_BATCH = 256
 
@@ -61,15 +61,8 @@ class TextClassifier(Classification):
 
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()
-        return datasets.training_text_batches(
-            self.samples.store,
-            rows,
-            self._training_targets(labels),
-            batch_size=self.pipeline.train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
-        )
+        steps, targets = self._steps(first_step, last_step), self._training_targets(labels)
+        return datasets.training_text_batches(self.samples.store, rows, targets, **steps)
 
     # --- results
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
@@ -163,21 +156,11 @@ class TextClassifier(Classification):
             self.multi_label,
         )
 
-    def _draw_mistakes(
-        self,
-        model,
-        temperature: float,
-        folder: Path,
-        plots: Path,
-        samples,
-        rows: np.ndarray,
-        probabilities: np.ndarray,
-        mistakes: np.ndarray,
-    ) -> None:
-        frame = samples.frame.loc[rows[mistakes]]
+    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
+        frame, probabilities = answers.frame.iloc[answers.mistakes], answers.probabilities[answers.mistakes]
         table = evaluation.prediction_table(
             frame["item"],
-            probabilities[mistakes],
+            probabilities,
             self.classes,
             list(frame["label"]),
             text=list(frame["text"]),
@@ -185,7 +168,7 @@ class TextClassifier(Classification):
         )
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
-        explanations = self._explain(model, temperature, list(shown["text"]))
+        explanations = self._explain(answers.model, answers.temperature, list(shown["text"]))
         entries = [
             {
                 "item": row["item"],
@@ -195,9 +178,9 @@ class TextClassifier(Classification):
                 "confidence": share,
                 "explanation": explanation,
             }
-            for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
+            for row, share, explanation in zip(shown.to_dict("records"), probabilities.max(1), explanations)
         ]
-        title = f"The {len(entries)} most confident of {len(mistakes)} mistakes"
+        title = f"The {len(entries)} most confident of {len(frame)} mistakes"
         evaluation.write_words(plots / "mistakes.html", title, entries)
         evaluation.write_words_data(plots / "mistakes.json", title, entries)
 
