@@ -214,7 +214,8 @@ class Route:
                 "steps_per_epoch": task.steps_per_epoch(),
             }
         )
-        history, best = [], None
+        history: list[dict] = []
+        best: training.BestModel | None = None
         for phase in task.phases(core, self.observer.note):
             history, best = self.fit(phase, core, artifact, folder, history, best)
             best.best_weights = training.whole_weights(core, phase.model, best.best_weights)
@@ -309,8 +310,8 @@ class Route:
 
     def save_model(self, artifact, folder: RunFolder) -> None:
         """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""
-        for name, write in artifact.beside.items():
-            atomic_write(folder / name, write)
+        for name, write_file in artifact.beside.items():
+            atomic_write(folder / name, write_file)
 
         def write(temporary: Path) -> None:
             artifact.save(temporary)

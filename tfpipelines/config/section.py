@@ -23,8 +23,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
-def fields_that(section: type[BaseModel], role: Role) -> list[str]:
-    """The names of a section's fields that have a role."""
+def fields_that(section: Any, role: Role) -> list[str]:
+    """The names of the fields that have a role, of a class derived from `Section`."""
     return [name for name, field in section.model_fields.items() if role in field.metadata]
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from ..models import Served
 
-# Inputs of one sample, as a batch of one -> outputs.
-Runtime = Callable[[dict[str, "np.ndarray"]], dict[str, "np.ndarray"]]
-Feeds = Callable[[], Iterator[dict[str, "np.ndarray"]]]
+Arrays = dict[str, "np.ndarray"]
+Runtime = Callable[[Arrays], Arrays]  # inputs of one sample, as a batch of one -> outputs
+Feeds = Callable[[], Iterator[Arrays]]
 
 
 class Quantized(NamedTuple):

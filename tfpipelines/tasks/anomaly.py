@@ -26,6 +26,7 @@ _MOST_PIXELS = 2 * 10**7  # whose distances are ranked
 class FeaturePhase(Phase):
     """Trains what reconstructs the features, which the frozen backbone gives of each image once."""
 
+    task: "ImageAnomalies"
     name, quick = "reconstruction", True
 
     def __init__(self, task: "ImageAnomalies", core, features: np.ndarray, rows: np.ndarray):
@@ -246,9 +247,6 @@ class ImageAnomalies(Pixels, Detection):
     # --- export
     def _served_input(self, model) -> "models.ServedInput":
         return models.ServedImages(model, self.front, self.pipeline.data.background)
-
-    def _raw(self, row: int) -> np.ndarray:
-        return datasets.pixels(self.samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
 
     # --- details
     def _load_backbone(self):

@@ -31,6 +31,7 @@ class SeriesAnomalies(Detection):
     """The task `anomaly-series`."""
 
     schema = SeriesAnomaliesPipeline
+    columns: list[str]
     unit = "window"
     source_fields = ("time_column", "series_column", "label_column", "split_column", "on_bad")
 
@@ -150,8 +151,11 @@ class SeriesAnomalies(Detection):
         return figures
 
     # --- export
-    def _raw(self, row: int) -> np.ndarray:
-        return self.samples.store.windows(np.array([row]))[0]
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedNumbers(model, self.columns)
+
+    def _raw(self, samples, row: int) -> np.ndarray:
+        return samples.store.windows(np.array([row]))[0]
 
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ class RowAnomalies(Detection):
     """The task `anomaly-table`."""
 
     schema = RowAnomaliesPipeline
+    columns: list[str]
     unit = "row"
 
     # --- data
@@ -104,8 +105,11 @@ class RowAnomalies(Detection):
         return {}
 
     # --- export
-    def _raw(self, row: int) -> np.ndarray:
-        return self.samples.store.features[row]
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedNumbers(model, self.columns)
+
+    def _raw(self, samples, row: int) -> np.ndarray:
+        return samples.store.features[row]
 
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ConfigError, DataError, counted
-from tfpipelines.runs import RunFolder, write_json
+from tfpipelines.runs import RunFolder
 
 from .abilities import Ability, Kind
 from .sampled import Sampled
@@ -191,9 +191,8 @@ class Classification(Sampled):
             metrics |= self._account(artifact.model, artifact.temperature, samples, rows, folder.path, folder / "plots")
         return metrics
 
-    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        samples, findings = self._read_again(path)
-        split, frame = datasets.take_part(samples, path, split), samples.frame
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        frame = self.samples.frame
         unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
         if unknown:
             raise DataError(
@@ -201,13 +200,7 @@ class Classification(Sampled):
                 f"It knows: {', '.join(self.classes[:20])}.",
                 unknown[:10],
             )
-        self.samples = samples
-        datasets.known_from(frame, self.trained_on, "sample", findings)
-        figures = self._account(model, self.temperature, samples, frame.index.to_numpy(np.int64), out, out)
-        figures |= {"split": split, "findings": findings.as_list()}
-        if out is not None:
-            write_json(out / "metrics.json", figures)
-        return figures
+        return self._account(model, self.temperature, self.samples, frame.index.to_numpy(np.int64), out, out)
 
     # --- export
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
@@ -240,7 +233,7 @@ class Classification(Sampled):
         figures = evaluation.account(
             labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed
         )
-        if folder is not None:
+        if folder is not None and plots is not None:
             mistakes = evaluation.write_account(
                 folder, plots, figures, labels, probabilities, self.classes, frame, temperature
             )

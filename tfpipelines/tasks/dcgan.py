@@ -11,7 +11,7 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models, training
 from tfpipelines.config.gan import DCGAN, AdversarialTrain, GeneratedImageData, GenerationEvaluation, GenerativeNetwork
 from tfpipelines.errors import ConfigError, DataError, nearest
-from tfpipelines.runs import RunFolder, write_json
+from tfpipelines.runs import RunFolder
 
 from .abilities import Ability, Kind
 from .generation import (
@@ -58,6 +58,7 @@ class ImageGeneration(Pixels):
     schema = ImageGenerationPipeline
     kind = Kind.GENERATOR
     abilities = frozenset({Ability.GENERATES})
+    unit = "image"
     weight_files = (*Pixels.weight_files, _DISCRIMINATOR)
     loading_fields = ("conditional", "clusters")
     source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad")
@@ -351,9 +352,10 @@ class ImageGeneration(Pixels):
                 "measured by.",
                 "Bring it back.",
             )
-        samples, findings = self._read_again(path)
-        split = datasets.take_part(samples, path, split)
-        datasets.known_from(samples.frame, self.trained_on, "image", findings)
+        return super().evaluate_new(model, path, split, out)
+
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        samples = self.samples
         settings, rows = self.pipeline.evaluation, samples.frame.index.to_numpy(np.int64)
         if len(rows) < 2 * 16:
             raise DataError(
@@ -361,13 +363,10 @@ class ImageGeneration(Pixels):
             )
         rows = np.random.default_rng([self.pipeline.seed, 3]).permutation(rows)[: 2 * settings.samples]
         halves = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
-        result = measure_elsewhere(
+        figures = measure_elsewhere(
             self._painter(model), *halves, settings.features, settings.neighbours, self.pipeline.seed + 1
         )
-        result |= {"samples": len(rows), "split": split, "findings": findings.as_list()}
-        if out is not None:
-            write_json(out / "metrics.json", result)
-        return result
+        return figures | {"samples": len(rows)}
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         raise ConfigError(

@@ -7,13 +7,13 @@ from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ArtifactError
-from tfpipelines.runs import RunFolder, atomic_write, write_json
+from tfpipelines.runs import RunFolder, atomic_write
 
 from .abilities import Ability, Kind
 from .sampled import Sampled
@@ -32,7 +32,6 @@ class Detection(Sampled):
 
     kind = Kind.DETECTOR
     abilities = frozenset({Ability.EXPLAINS, Ability.RECALIBRATES, Ability.ONE_LOSS})
-    unit: ClassVar[str]  # what has one score
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
@@ -161,11 +160,8 @@ class Detection(Sampled):
         none = np.zeros(0, bool)
         evaluation.plot_scores(plots / "scores.png", np.zeros(0), none, none, threshold.scores, threshold.threshold)
 
-    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        samples, findings = self._read_again(path)
-        split, frame = datasets.take_part(samples, path, split), samples.frame
-        self.samples = samples
-        datasets.known_from(frame, self.trained_on, self.unit, findings)
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        frame = self.samples.frame
         if not frame["known"].any():
             findings.add(
                 "unlabelled",
@@ -179,11 +175,9 @@ class Detection(Sampled):
                 "warning",
                 f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured",
             )
-        figures = self._account(model, self.threshold, samples, frame.index.to_numpy(np.int64), out, out, None)
-        figures |= {"split": split, "findings": findings.as_list(), "threshold": self.threshold.facts()}
-        if out is not None:
-            write_json(out / "metrics.json", figures)
-        return figures
+        rows = frame.index.to_numpy(np.int64)
+        figures = self._account(model, self.threshold, self.samples, rows, out, out, None)
+        return figures | {"threshold": self.threshold.facts()}
 
     def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "evaluation.Threshold":
         samples, findings = self._read_again(path)
@@ -232,8 +226,9 @@ class Detection(Sampled):
             models.ServedScores(self.threshold.threshold, self.threshold.scores, self.unit, parts),
         )
 
+    @abstractmethod
     def _served_input(self, model) -> "models.ServedInput":
-        return models.ServedNumbers(model, self.columns)
+        """What the exported model takes."""
 
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
         self.samples, _ = self._read_again(splitting=True)
@@ -241,11 +236,12 @@ class Detection(Sampled):
             ("anomaly" if odd else "normal") if known else None
             for odd, known in zip(frame["anomalous"], frame["known"])
         ]
-        return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, self._raw)
+        raw = partial(self._raw, self.samples)
+        return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
 
     @abstractmethod
-    def _raw(self, row: int) -> np.ndarray:
-        """A row of the samples as the artifact's model takes it."""
+    def _raw(self, samples, row: int) -> np.ndarray:
+        """A row as the artifact's model takes it."""
 
     # --- details
     def _network(self, builders: dict[str, Any], fused: bool, *backbone):

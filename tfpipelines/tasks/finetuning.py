@@ -21,6 +21,7 @@ _FEATURES_BATCH = 4096  # feature vectors of a validation batch
 class HeadPhase(Phase):
     """Phase 1: the head alone, on features that the frozen backbone gives of each sample once."""
 
+    task: "Finetuning"
     name, quick = "head", True
 
     def __init__(self, task: "Finetuning", core, last: bool, note: Callable[[str], None]):
@@ -59,6 +60,7 @@ class HeadPhase(Phase):
 class BackbonePhase(Phase):
     """Phase 2: the backbone, or its last blocks, and the head."""
 
+    task: "Finetuning"
     name = "backbone"
 
     def rates(self) -> list[float] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from . import TASKS, task_class
 from .abilities import Ability
 from .trainable import Phase
 
+if TYPE_CHECKING:
+    from .dcgan import ImageGeneration
+
 SAMPLES = 64  # images that a run leaves, and of a sheet without classes
 _ROWS, _STEPS = 10, 11  # of the ways from one noise to another
 _BLOCK = 4096  # training images that are looked at together
@@ -22,6 +25,8 @@ _PER_CLASS = 10  # images of a sheet with classes, and classes
 
 class AdversarialPhase(Phase):
     """The training of both networks, which the task watches."""
+
+    task: "ImageGeneration"
 
     @property
     def averaged(self) -> list:

@@ -99,9 +99,6 @@ class ImageClassifier(Pixels, Classification):
         answer = models.ServedClasses(self.classes, False, self.temperature)
         return models.Served(models.ServedImages(model, self.front, self.pipeline.data.background), answer)
 
-    def _raw(self, samples, row: int) -> np.ndarray:
-        return datasets.pixels(samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
-
     # --- details
     def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else datasets.Targets(labels, len(self.classes))

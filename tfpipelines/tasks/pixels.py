@@ -81,6 +81,9 @@ class Pixels(Sampled):
         for some, images in datasets.decoded(entries, decode, channels, batch_size, data.background, data.max_pixels):
             yield some, images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
 
+    def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:
+        return datasets.pixels(samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
+
     def _pictures(self, images: list[np.ndarray]) -> "evaluation.Pictures":
         """What `_decoded` gave, to be drawn beside explanations."""
         return evaluation.Pictures(np.concatenate([np.zeros((0, *self.front.shape), np.uint8), *images]))

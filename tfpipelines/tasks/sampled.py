@@ -1,10 +1,12 @@
 """What every task of samples has in common, whatever becomes of them."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tfpipelines import datasets
 from tfpipelines.config import Pipeline
+from tfpipelines.runs import write_json
 
 from .base import Answering, Task
 from .trainable import Trainable
@@ -17,9 +19,11 @@ class Sampled(Task, Trainable, Answering):
     """A task that reads samples from a source; it becomes each of the steps itself.
 
     Attributes:
+        unit: what a sample is.
         samples: of the run, or, of a finished one, those that were read last.
     """
 
+    unit: ClassVar[str] = "sample"
     samples: "datasets.Samples"
 
     def __init__(self, pipeline: Pipeline):
@@ -37,6 +41,21 @@ class Sampled(Task, Trainable, Answering):
     def recall(self, facts: dict[str, Any]) -> Self:
         self.trained_on = facts.get("trained_on", frozenset())
         return self
+
+    def evaluate_new(self, model: Any, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+        samples, findings = self._read_again(path)
+        split = datasets.take_part(samples, path, split)
+        self.samples = samples
+        datasets.known_from(samples.frame, self.trained_on, self.unit, findings)
+        figures = self._measure(model, path, findings, out)
+        figures |= {"split": split, "findings": findings.as_list()}
+        if out is not None:
+            write_json(out / "metrics.json", figures)
+        return figures
+
+    @abstractmethod
+    def _measure(self, model: Any, path: str, findings: "datasets.Findings", out: Path | None) -> dict[str, Any]:
+        """Figures of the samples that `evaluate_new` has read from a path, and with `out` their tables and plots."""
 
     def split_table(self) -> "pd.DataFrame":
         return self.samples.split_table()

@@ -65,9 +65,9 @@ class TextClassifier(Classification):
         return datasets.training_text_batches(self.samples.store, rows, targets, **steps)
 
     # --- results
-    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         self._take_front(model)
-        return super().evaluate_new(model, path, split, out)
+        return super()._measure(model, path, findings, out)
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         data = self.pipeline.data

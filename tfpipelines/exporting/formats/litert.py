@@ -5,11 +5,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exporter import Exporter, Feeds, Quantized, Runtime
+from ..exporter import Arrays, Exporter, Feeds, Quantized, Runtime
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ...models import Served
 
 
@@ -63,7 +61,7 @@ class LiteRT(Exporter):
             from tensorflow.lite import Interpreter
         runner = Interpreter(model_path=str(folder / self.file), num_threads=1).get_signature_runner("serving_default")
 
-        def run(feeds: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
+        def run(feeds: Arrays) -> Arrays:
             return {name: np.array(value) for name, value in runner(**feeds).items()}
 
         return run

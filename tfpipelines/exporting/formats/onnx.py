@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
-from ..exporter import Exporter, Feeds, Runtime
+from ..exporter import Arrays, Exporter, Feeds, Runtime
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ...models import Served
 
 _OPSET = 18
@@ -59,7 +57,7 @@ class ONNX(Exporter):
         session = onnxruntime.InferenceSession(str(folder / self.file), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
 
-        def run(feeds: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
+        def run(feeds: Arrays) -> Arrays:
             return dict(zip(names, session.run(names, feeds)))
 
         return run

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exporter import Exporter, Feeds, Runtime
+from ..exporter import Arrays, Exporter, Feeds, Runtime
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ...models import Served
 
 
@@ -31,7 +29,7 @@ class SavedModel(Exporter):
         loaded = tf.saved_model.load(str(folder))
         signature = loaded.signatures["serving_default"]
 
-        def run(feeds: "dict[str, np.ndarray]", keep: object = loaded) -> "dict[str, np.ndarray]":
+        def run(feeds: Arrays, keep: object = loaded) -> Arrays:
             answer = signature(**{name: tf.constant(value) for name, value in feeds.items()})
             return {name: value.numpy() for name, value in answer.items()}
 
