@@ -40,6 +40,14 @@ class TextClassification(TextClassifier):
         super().__init__(pipeline)
         self._front_of = self._earlier = None
 
+    @property
+    def _standardize(self) -> str:
+        return self.pipeline.data.standardize
+
+    @property
+    def _level(self) -> str:
+        return self.pipeline.data.level
+
     # --- data
     def load(self, findings) -> Self:
         if self.pipeline.data.vectors is not None:

@@ -33,11 +33,12 @@ class TextClassifier(Classification):
     @property
     def _standardize(self) -> str:
         """What happens to texts before they are cut; `none` where that is the tokenizer's affair."""
-        return getattr(self.pipeline.data, "standardize", "none")
+        return "none"
 
     @property
     def _level(self) -> str:
-        return getattr(self.pipeline.data, "level", "piece")
+        """What a text is cut into: word, char, ngram or piece."""
+        return "piece"
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
