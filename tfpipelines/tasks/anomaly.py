@@ -14,7 +14,7 @@ from tfpipelines.config.autoencoders import Features, ImageAutoencoder
 from tfpipelines.errors import counted
 
 from .detection import Detection
-from .pixels import PIXEL_FIELDS, Pixels, explained
+from .pixels import _PIXEL_FIELDS, Pixels, explained
 from .trainable import Phase
 
 _SHOWN = 12
@@ -99,7 +99,7 @@ class ImageAnomalies(Pixels, Detection):
             size, channels = self.front.size, self.front.channels
         read = partial(datasets.read_normal_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
         samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*PIXEL_FIELDS)
+            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
         )
         self.front = samples.front
         return samples

@@ -24,7 +24,7 @@ from .generation import (
     measure_elsewhere,
     nearest_training,
 )
-from .pixels import PIXEL_FIELDS, Pixels
+from .pixels import _PIXEL_FIELDS, Pixels
 from .trainable import Phase
 
 _DISCRIMINATOR = "discriminator.keras"  # which only further training needs
@@ -90,7 +90,7 @@ class ImageGeneration(Pixels):
             **fields,
         )
         samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*PIXEL_FIELDS)
+            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
         )
         self.front = samples.front
         return samples

@@ -11,7 +11,7 @@ from tfpipelines.errors import ConfigError
 
 from .abilities import Ability
 from .classification import SHOWN_MISTAKES, Answers, Classification
-from .pixels import PIXEL_FIELDS, Pixels, explained
+from .pixels import _PIXEL_FIELDS, Pixels, explained
 
 _SHOWN_HEAT = 12
 _HEAT_NOTE = (
@@ -29,7 +29,7 @@ class ImageClassifier(Pixels, Classification):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        pixels = self._data(*PIXEL_FIELDS) | (
+        pixels = self._data(*_PIXEL_FIELDS) | (
             self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
         )
         fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))

@@ -15,7 +15,7 @@ from .sampled import Sampled
 if TYPE_CHECKING:
     import pandas as pd
 
-PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
+_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 GREY = "Leave data.channels out: grey images become RGB by themselves."
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 
