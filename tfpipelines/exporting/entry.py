@@ -223,7 +223,7 @@ def _manifest(
 
 def _network(run: Run) -> str:
     """What the network is called; of a path its last part, since the rest is of one machine."""
-    return run.pipeline.network or Path(run.pipeline.backbone).name
+    return run.pipeline.network or Path(run.pipeline.backbone or "").name
 
 
 @contextmanager

@@ -127,15 +127,15 @@ def prove(
         for start in range(0, len(rows), _BATCH)
     ]
     if batches:
-        apart = [0.0]
+        differing = [0.0]
         for rows in batches:
             outputs = _run(runtime, {key: np.concatenate([held[row][key] for row in rows]) for key in held[0]})
-            apart += [
+            differing += [
                 _difference(served, outputs[key][place], value)
                 for place, row in enumerate(rows)
                 for key, value in said.answers[row].items()
             ]
-        facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(apart)}
+        facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(differing)}
     changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
     tied = [number for number in changed if served.answer.margin(said.answers[number][name]) <= ties]
     decisions = [said.decisions[number] if number in tied else decision for number, decision in enumerate(decisions)]

@@ -21,6 +21,7 @@ class TextClassifier(Classification):
     """
 
     source_fields = ("layout", "text_column", "label_column", "split_column", "follow_links", "multi_label")
+    front: Any = None  # what cuts a text into ids; None before it is known
     _several_labels: bool | None = None  # as the run has learned; None before that
 
     @abstractmethod
