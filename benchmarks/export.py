@@ -13,9 +13,9 @@ import tempfile
 import time
 
 import tfpipelines
-from tfpipelines.exporting.entry import FORMATS
+from tfpipelines.exporting.formats import exporters
 
-WAYS = [*((name, None) for name in FORMATS), ("litert", "float16"), ("litert", "int8")]
+WAYS = [(name, quantize) for name, some in exporters().items() for quantize in (None, *some.quantized)]
 
 
 def keras_milliseconds(run) -> float:

@@ -92,13 +92,17 @@ def test_imports_point_down():
 
 
 BASES = {
+    "abilities",
     "base",
     "classification",
     "detection",
     "finetuning",
     "generation",
     "images",
+    "pixels",
+    "sampled",
     "texts",
+    "trainable",
 }  # of tasks, in tfpipelines/tasks
 
 

@@ -15,13 +15,12 @@ from .errors import ConfigError, DataError
 from .observer import Observer
 from .result import Overrides, Run, verified_model
 from .runs import START, RunFolder, atomic_write, read_json
-from .tasks import SCHEMAS, new_task
+from .tasks import SCHEMAS, new_task, task_class
+from .tasks.abilities import Ability
 
 if TYPE_CHECKING:
     from . import tuning
     from .training import StopSignals
-
-_WEIGHTS = ("model.keras", "discriminator.keras")  # files of a run that another one may start from
 
 
 def run(
@@ -66,7 +65,7 @@ def run(
             with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
                 folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
                 atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
-                for path in [origin.parent / name for name in _WEIGHTS] if origin else ():
+                for path in [origin.parent / name for name in task.weight_files] if origin else ():
                     if path.is_file() and not path.is_symlink():
                         atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
                 observer.started(folder, resolved)
@@ -83,8 +82,10 @@ def require_finetuning(pipeline: str, overrides: Overrides = ()) -> None:
         ConfigError: naming those that do.
     """
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS).pipeline
-    if not hasattr(loaded.model, "backbone"):
-        names = [entry["name"] for entry in list_pipelines() if "finetune" in entry["task"]]
+    if loaded.backbone is None:
+        names = [
+            entry["name"] for entry in list_pipelines() if Ability.FINETUNES in task_class(entry["task"]).abilities
+        ]
         raise ConfigError(
             f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune.",
             f"`tfpipe run {pipeline}`, or fine-tune by: {', '.join(names)}.",
@@ -247,16 +248,16 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
         config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline
     )
     findings = Findings()
-    error = None
+    loaded, error = None, None
     try:
-        task.load(findings)
-        loaded = list(findings.entries)
-        for fold in range(task.folds()) or [None]:
-            of_fold = Findings(list(loaded))
-            task.check(of_fold, fold)
+        loaded = task.load(findings)
+        found = list(findings.entries)
+        for fold in range(loaded.folds()) or [None]:
+            of_fold = Findings(list(found))
+            ready = loaded.check(of_fold, fold)
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         findings.raise_errors()
-        if task.steps_per_epoch() < 1:
+        if ready.steps_per_epoch() < 1:
             findings.add(
                 "batch_size",
                 "warning",
@@ -265,7 +266,8 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
             )
     except DataError as caught:
         error = caught
-    return CheckReport(task.describe(findings), error)
+    facts = {"findings": findings.as_list()} if loaded is None else loaded.describe(findings)
+    return CheckReport(facts, error)
 
 
 def _route(

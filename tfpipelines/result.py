@@ -2,12 +2,14 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import config
 from .errors import ArtifactError, ConfigError, ResourceError
 from .runs import RunFolder, file_hash, read_json
 from .tasks import SCHEMAS, new_task, task_class
+from .tasks.abilities import Ability, Explains, Generates, Recalibrates
+from .tasks.base import Answering
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .models import LoadedArtifact
-    from .tasks.base import Task
 
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
@@ -89,11 +90,14 @@ class Run(Result):
         """
         return self._artifact.model
 
+    def _can(self, ability: Ability) -> bool:
+        return ability in task_class(self.pipeline.task).abilities
+
     @cached_property
-    def _task(self) -> "Task":
+    def _task(self) -> Answering:
         return self._task_with(())
 
-    def own_task(self, overrides: Overrides = ()) -> "Task":
+    def own_task(self, overrides: Overrides = ()) -> Answering:
         """The run's task as it has learned, to read the run's own data.
 
         Args:
@@ -104,21 +108,22 @@ class Run(Result):
         """
         return self._task_with(overrides, ("path", "test_path"), own=True)
 
-    def _task_with(self, overrides: Overrides, more: tuple[str, ...] = (), own: bool = False) -> "Task":
-        facts = read_json(self.folder / "data.json")
-        changes = config.parse_overrides(overrides)
-        kind, fields = task_class(self.pipeline.task), type(self.pipeline.data).model_fields
-        allowed = [f"data.{name}" for name in (*more, *kind.reading_fields) if name in fields]
+    def _task_with(self, overrides: Overrides, more: tuple[str, ...] = (), own: bool = False) -> Answering:
+        facts, data = read_json(self.folder / "data.json"), type(self.pipeline.data)
+        changes, fields = config.parse_overrides(overrides), data.model_fields
+        reading = config.fields_that(data, config.Role.READING)
+        allowed = [f"data.{name}" for name in (*more, *reading) if name in fields]
         foreign = [key for key in changes if key not in allowed]
         if foreign:
             raise ConfigError(
                 f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}."
             )
         if not own:
-            changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
+            anew = config.fields_that(data, config.Role.ANEW)
+            changes = {f"data.{name}": fields[name].default for name in anew} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
-        task.recall({**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder})
-        return task
+        known = {**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder}
+        return task.recall(known)
 
     def _trained_on(self) -> frozenset[str]:
         """Fingerprints of the training samples."""
@@ -162,7 +167,7 @@ class Run(Result):
 
         if batch_size < 1:
             raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
-        if explain and not self._task.explains:
+        if explain and not self._can(Ability.EXPLAINS):
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
         with memory_errors():
             task = self._task_with(overrides) if overrides else self._task
@@ -198,7 +203,7 @@ class Run(Result):
         from .training import memory_errors
 
         with memory_errors():
-            return self._task.generate(self.model, count, seed, label, truncation)
+            return cast(Generates, self._task).generate(self.model, count, seed, label, truncation)
 
     def save_generated(self, folder: str | Path, images: "np.ndarray", labels: list[str] | None) -> None:
         """Writes what `generate` gave as PNG files 00000.png, ..., and samples.csv, which names them and their classes.
@@ -215,7 +220,7 @@ class Run(Result):
         write_samples(empty_folder(folder), images, labels)
 
     def _require_generator(self) -> None:
-        if not hasattr(task_class(self.pipeline.task), "generate"):
+        if not self._can(Ability.GENERATES):
             raise ConfigError(
                 f"{self.pipeline.task} generates nothing.",
                 "Name a run of a dcgan pipeline; of this one: tfpipe predict RUN FILE...",
@@ -246,14 +251,14 @@ class Run(Result):
         """
         from .training import memory_errors
 
-        if not hasattr(task_class(self.pipeline.task), "recalibrate"):
+        if not self._can(Ability.RECALIBRATES):
             raise ConfigError(
                 f"{self.pipeline.task} has no threshold to calibrate.", "Name a run of an anomaly pipeline."
             )
         if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
         with self._folder.locked(), memory_errors():
-            task = self._task_with(overrides)
+            task = cast(Recalibrates, self._task_with(overrides))
             try:
                 before = task.threshold.facts()
             except ArtifactError:  # missing or damaged: this makes it anew
@@ -273,7 +278,7 @@ class Run(Result):
         Raises:
             ResourceError: if it cannot be written.
         """
-        self._task.draw_explanations(table, Path(path))
+        cast(Explains, self._task).draw_explanations(table, Path(path))
 
     def evaluate(
         self,

@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from . import config, evaluation, training
+from . import config, evaluation, models, training
 from .datasets import Findings
-from .errors import ConfigError, MemoryExhaustedError, ResourceError, counted
+from .errors import MemoryExhaustedError, ResourceError
 from .observer import Observer
 from .runs import START, RunFolder, atomic_write, ending, file_hash, read_json, write_json
-from .tasks.base import Phase, Task
+from .tasks.base import Loaded, Task
+from .tasks.trainable import Phase, Trainable
 from .unchanged import require_same_data, splits_text
 
 
@@ -42,7 +43,7 @@ def run(
         stop.heed()
         try:
             with training.memory_errors():
-                metrics = Route(task, folder, observer, stop, resume).all(command, fold)
+                metrics = Route(folder, observer, stop, resume).all(task, command, fold)
         except MemoryExhaustedError as error:
             error.remedy = _smaller_batch(task.pipeline, folder)
             raise
@@ -56,6 +57,8 @@ _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a mome
 class Route:
     """The stations of a run. With folds, those from the splits on are passed once for each fold.
 
+    Every station takes the task as the one before it has left it: `Task`, `Loaded`, `Trainable`.
+
     Args:
         trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written,
             and no scalars for TensorBoard.
@@ -63,49 +66,36 @@ class Route:
     """
 
     def __init__(
-        self,
-        task: Task,
-        folder: RunFolder,
-        observer: Observer,
-        stop: training.StopSignals,
-        resume: bool,
-        trial: bool = False,
+        self, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool, trial: bool = False
     ):
-        self.task, self.folder, self.observer, self.stop, self.resume, self.trial = (
-            task,
-            folder,
-            observer,
-            stop,
-            resume,
-            trial,
-        )
+        self.folder, self.observer, self.stop, self.resume, self.trial = folder, observer, stop, resume, trial
         self.data_seconds = 0.0
 
-    def all(self, command: str, fold: int | None = None) -> dict[str, Any]:
+    def all(self, task: Task, command: str, fold: int | None = None) -> dict[str, Any]:
         """Every station in order; the content of metrics.json."""
         began = time.perf_counter()
-        self.environment(command)
+        self.environment(task.pipeline, command)
         findings = Findings()
-        self.task.begin()
+        task.begin()
         try:
-            self.task.load(findings)
+            loaded = task.load(findings)
         finally:
             if findings.entries:
                 write_json(self.folder / "data.json", {"findings": findings.as_list()})
         findings.raise_errors()
         self.data_seconds = round(time.perf_counter() - began, 3)
         metrics = (
-            self.every_fold(findings)
-            if self.task.folds() and fold is None
-            else self.single(self.folder, findings, fold if self.task.folds() else None)
+            self.every_fold(loaded, findings)
+            if loaded.folds() and fold is None
+            else self.single(loaded, self.folder, findings, fold if loaded.folds() else None)
         )
         metrics["time"]["total"] = round(time.perf_counter() - began, 3)
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 
-    def environment(self, command: str) -> None:
+    def environment(self, pipeline: config.Pipeline, command: str) -> None:
         """Writes environment.json; on resume, says what is no longer the same."""
-        facts = training.environment_facts(self.task.pipeline.seed, command)
+        facts = training.environment_facts(pipeline.seed, command)
         before = read_json(self.folder / "environment.json")
         if self.resume and before:
             changed = [
@@ -125,21 +115,21 @@ class Route:
                 ],
             }
         else:
-            facts["pipeline"] = config.as_dict(self.task.pipeline)
+            facts["pipeline"] = config.as_dict(pipeline)
         write_json(self.folder / "environment.json", facts)
         self.observer.environment(facts)
 
-    def every_fold(self, findings: Findings) -> dict[str, Any]:
+    def every_fold(self, loaded: Loaded, findings: Findings) -> dict[str, Any]:
         """Each fold in a folder of its own; folds that are done are not repeated."""
         results, tables = [], []
-        for fold in range(self.task.folds()):
+        for fold in range(loaded.folds()):
             inner = self.folder.child(f"fold-{fold}")
             metrics = read_json(inner / "metrics.json") if inner.status.get("state") == "done" else None
             if metrics is None:
-                self.observer.note(f"Fold {fold} of {self.task.folds()}")
+                self.observer.note(f"Fold {fold} of {loaded.folds()}")
                 inner.set_status("running", fold=fold)
-                atomic_write(inner / "pipeline.yaml", config.to_yaml(self.task.pipeline))
-                metrics = self.single(inner, findings, fold)
+                atomic_write(inner / "pipeline.yaml", config.to_yaml(loaded.pipeline))
+                metrics = self.single(loaded, inner, findings, fold)
                 inner.set_status("done")
             results.append(metrics)
             tables.append(
@@ -152,15 +142,15 @@ class Route:
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
         return evaluation.summarize_folds(results)
 
-    def single(self, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
+    def single(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
         """Splits, training and evaluation in one folder."""
-        self.splits(folder, Findings(list(findings.entries)), fold)
-        artifact = self.fresh_artifact()
-        history, best = self.train(folder, artifact)
+        task = self.splits(loaded, folder, Findings(list(findings.entries)), fold)
+        artifact = self.fresh_artifact(task)
+        history, best = self.train(task, folder, artifact)
         self.stop.heed()
         began = time.perf_counter()
         artifact.set_weights(best.best_weights)
-        metrics = self.task.evaluate(artifact, folder, history, best.best_epoch)
+        metrics = task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
         times = [row["seconds"] for row in history]
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
@@ -170,7 +160,7 @@ class Route:
         }
         metrics["time"] = {
             "data": self.data_seconds,
-            **self.task.times,
+            **task.times,
             "training": round(sum(times), 3),
             "epoch": round(statistics.median(of_last_phase), 3),
         }
@@ -178,10 +168,10 @@ class Route:
         write_json(folder / "metrics.json", metrics)
         return metrics
 
-    def splits(self, folder: RunFolder, findings: Findings, fold: int | None) -> None:
+    def splits(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None) -> Trainable:
         """Checks the splits and writes them; on resume, they must be those that the run began with."""
-        self.task.check(findings, fold)
-        facts, table = self.task.describe(findings), self.task.split_table()
+        task = loaded.check(findings, fold)
+        facts, table = task.describe(findings), task.split_table()
         text = splits_text(table)
         if self.resume and (folder / "splits.csv").is_file():
             require_same_data(folder, text, facts)
@@ -189,14 +179,12 @@ class Route:
         findings.raise_errors()
         atomic_write(folder / "splits.csv", text)
         self.observer.data(facts)
-        if self.task.steps_per_epoch() < 1:
-            count, batch_size = int((table["split"] == "train").sum()), self.task.pipeline.train.batch_size
-            raise ConfigError(
-                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.",
-                f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example.",
-            )
+        task.require_steps()
+        return task
 
-    def train(self, folder: RunFolder, artifact) -> tuple[list[dict], training.BestModel]:
+    def train(
+        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact"
+    ) -> tuple[list[dict], training.BestModel]:
         """Builds the core, gives it the weights to start from, and fits it, phase by phase.
 
         Args:
@@ -205,15 +193,14 @@ class Route:
         Returns:
             The rows of history.csv, and the best weights of the core.
         """
-        task, settings = self.task, self.task.pipeline.train
+        settings = task.pipeline.train
         if settings.deterministic:
             training.make_deterministic()
         with training.precision(settings.precision):
             core = task.build(fused=True)
-        if (self.folder / f"{START}model.keras").is_file():
-            left = task.start_from(
-                core, {path.name.removeprefix(START): path for path in self.folder.path.glob(f"{START}*")}
-            )
+        start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
+        if start:
+            left = task.start_from(core, start)
             if left:
                 self.observer.note(
                     f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}"
@@ -227,7 +214,8 @@ class Route:
                 "steps_per_epoch": task.steps_per_epoch(),
             }
         )
-        history, best = [], None
+        history: list[dict] = []
+        best: training.BestModel | None = None
         for phase in task.phases(core, self.observer.note):
             history, best = self.fit(phase, core, artifact, folder, history, best)
             best.best_weights = training.whole_weights(core, phase.model, best.best_weights)
@@ -248,13 +236,8 @@ class Route:
         Returns:
             The history with the phase's epochs, and its best weights.
         """
-        task, settings, model, steps, validation = (
-            self.task,
-            phase.settings,
-            phase.model,
-            self.task.steps_per_epoch(),
-            phase.validation_batches(),
-        )
+        task, settings, model = phase.task, phase.settings, phase.model
+        steps, validation = task.steps_per_epoch(), phase.validation_batches()
         done, checkpoints = len(before), folder / "checkpoints"
         if not phase.last:
             checkpoints = checkpoints / phase.name
@@ -327,9 +310,8 @@ class Route:
 
     def save_model(self, artifact, folder: RunFolder) -> None:
         """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""
-
-        for name, write in getattr(artifact, "beside", {}).items():
-            atomic_write(folder / name, write)
+        for name, write_file in artifact.beside.items():
+            atomic_write(folder / name, write_file)
 
         def write(temporary: Path) -> None:
             artifact.save(temporary)
@@ -339,10 +321,10 @@ class Route:
 
         atomic_write(folder / "model.keras", write)
 
-    def fresh_artifact(self):
-        """The artifact around a new core, of plain layers and in float32."""
+    def fresh_artifact(self, task: Trainable) -> "models.Artifact":
+        """That around a new core, of plain layers and in float32."""
         with training.precision("float32"):
-            return self.task.artifact(self.task.build(fused=False))
+            return task.artifact(task.build(fused=False))
 
 
 def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:

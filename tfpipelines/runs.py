@@ -24,6 +24,7 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORMAT = 1
 TEMPORARY = ".tmp-"  # prefix of what is being written
 START = "start-"  # prefix of files of an earlier run that this one starts from
+THRESHOLD = "threshold.json"  # a detector's, beside its model
 
 
 def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 import keras
 
 from tfpipelines.config import parse_overrides, with_values
-from tfpipelines.datasets import Findings
 from tfpipelines.observer import Observer
 from tfpipelines.route import Route
 from tfpipelines.runs import RunFolder
 from tfpipelines.tasks import SCHEMAS, new_task
+from tfpipelines.tasks.base import checked
 from tfpipelines.tuning.attempt import Halt, Halted
 from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.space import Space
@@ -39,14 +39,12 @@ class Told(Observer):
 def train(content: dict, values: dict, folder: Path, stop=lambda epoch, value: False) -> tuple[float, int]:
     """Validation accuracy of the kept epoch, and epochs done."""
     keras.backend.clear_session()
-    task, halt, findings = new_task(with_values(content, values, SCHEMAS, "trial")), Halt(), Findings()
+    task, halt = checked(new_task(with_values(content, values, SCHEMAS, "trial"))), Halt()
     told = Told(halt, stop)
-    task.load(findings)
-    task.check(findings)
     run = RunFolder(folder).child(f"{len(list(folder.iterdir())):04d}")
-    route = Route(task, run, told, halt, resume=False, trial=True)
+    route = Route(run, told, halt, resume=False, trial=True)
     try:
-        route.train(run, route.fresh_artifact())
+        route.train(task, run, route.fresh_artifact(task))
     except Halted:
         pass
     return min(told.rows, key=lambda row: row["val_loss"])["val_accuracy"], len(told.rows)

@@ -10,7 +10,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines import Observer
-from tfpipelines.exporting.entry import FORMATS
+from tfpipelines.exporting.formats import exporters
 from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY
@@ -68,7 +68,7 @@ def test_every_task_has_a_case():
     assert set(CASES) == set(TASKS)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", exporters())
 def test_answers_are_those_of_the_run(run, format):
     folder, manifest = tfpipelines.export(run, format, samples=SAMPLES)
     proof = manifest["proof"]

@@ -17,7 +17,8 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import ArtifactError, ConfigError, DataError, ExportError, Observer, ResourceError
-from tfpipelines.exporting import litert, saved_model
+from tfpipelines.exporting.formats.litert import LiteRT
+from tfpipelines.exporting.formats.saved_model import SavedModel
 from tfpipelines.versions import NewVersion
 
 from ..conftest import ROOT, TINY, write_photos
@@ -60,22 +61,22 @@ def spoilt(way, monkeypatch):
     """Makes a format write a model whose last layer has other weights."""
     write = way.write
 
-    def wrong(served, folder, *rest):
+    def wrong(self, served, folder, *rest):
         layer = next(layer for layer in served.input.model._flatten_layers() if layer.name == "logits")
         kept = layer.get_weights()
         layer.set_weights([np.roll(array, 1, -1) for array in kept])
         try:
-            write(served, folder, *rest)
+            write(self, served, folder, *rest)
         finally:
             layer.set_weights(kept)
 
     monkeypatch.setattr(way, "write", wrong)
 
 
-@pytest.mark.parametrize("way", [saved_model, litert])
+@pytest.mark.parametrize("way", [SavedModel, LiteRT])
 def test_a_model_that_answers_differently_is_not_exported(way, digit_run, tmp_path, monkeypatch, tfpipe):
     spoilt(way, monkeypatch)
-    name = way.__name__.rsplit(".", 1)[1]
+    name = way.name
     with pytest.raises(ExportError, match="answers differently") as caught:
         tfpipelines.export(digit_run, name, out=tmp_path / "deep" / "down")
     assert caught.value.exit_code == 5 and "flipped" in str(caught.value)
@@ -127,7 +128,7 @@ def test_a_signal_leaves_nothing(digit_run, tmp_path, start):
 
 
 def test_whole_numbers_that_cost_too_much_are_refused(digit_run, tmp_path, monkeypatch):
-    spoilt(litert, monkeypatch)
+    spoilt(LiteRT, monkeypatch)
     with pytest.raises(ExportError, match="accuracy falls from"):
         tfpipelines.export(digit_run, "litert", "int8", out=tmp_path / "int8")
     assert not (tmp_path / "int8").exists()
@@ -191,7 +192,7 @@ def test_a_disk_that_is_full_leaves_nothing(digit_run, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saved_model, "write", full)
+    monkeypatch.setattr(SavedModel, "write", full)
     with pytest.raises(ResourceError, match="disk is full"):
         tfpipelines.export(digit_run, out=tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -2,8 +2,12 @@
 
 import click
 
+from ..exporting.formats import exporters
 from .command import command
 from .group import cli, mention_unfinished, overrides_argument
+
+_EXPORTERS = exporters()
+_QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in some.quantized.items()}
 
 
 @command(cli)
@@ -12,15 +16,16 @@ from .group import cli, mention_unfinished, overrides_argument
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["saved_model", "litert", "onnx"]),
+    type=click.Choice(list(_EXPORTERS)),
     default="saved_model",
     show_default=True,
-    help="What it is to run in: TensorFlow Serving, LiteRT, or ONNX Runtime.",
+    help=f"What it is to run in: {', '.join(some.runs_in for some in _EXPORTERS.values())}.",
 )
 @click.option(
     "--quantize",
-    type=click.Choice(["int8", "float16"]),
-    help="Smaller numbers, with litert: whole ones, or those of half size.",
+    type=click.Choice(list(_QUANTIZED)),
+    help=f"Smaller numbers, with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)}: "
+    f"{', or '.join(numbers.numbers for numbers in _QUANTIZED.values())}.",
 )
 @click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
 @click.option(
@@ -30,8 +35,8 @@ from .group import cli, mention_unfinished, overrides_argument
     "--tolerance",
     type=click.FloatRange(min=0),
     metavar="X",
-    help="Largest difference allowed; default: 1e-4. With --quantize the loss of accuracy; default: 0.02, or "
-    "0.01 with float16.",
+    help="Largest difference allowed; default: 1e-4. With --quantize the loss of accuracy; default: "
+    f"{', '.join(f'{numbers.limit} with {name}' for name, numbers in _QUANTIZED.items())}.",
 )
 def export(terminal, run, overrides, format_, quantize, out, samples, tolerance):
     """Write a run's model for others to run, proven by its own held-out samples.

@@ -9,10 +9,11 @@ import numpy as np
 from .. import config, metrics
 from ..errors import ConfigError, WorseError
 from ..runs import file_hash
+from ..tasks.abilities import Kind
 from .matching import matched
 from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
 from .rows import read_rows
-from .sides import GENERATOR, Side, open_sides
+from .sides import Side, open_sides
 
 PARTS = ("validation", "test")
 
@@ -68,7 +69,7 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         for side in sides[1:]
         if _models(side) == _models(sides[0])
     ]
-    if sides[0].kind == GENERATOR:
+    if sides[0].kind is Kind.GENERATOR:
         about += _about_generators(sides, len(rows[0].frame))
     else:
         tests, resamples = _tests([run.answers for run in rows])

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, counted
+from ..tasks.abilities import Kind
 from .rows import Rows, classes_of, keys_of
-from .sides import CLASSIFIER, GENERATOR, Side
+from .sides import Side
 
 _SHOWN = 5
 _READING = (
@@ -48,7 +49,7 @@ def matched(sides: list[Side], rows: list[Rows]) -> tuple[list[Rows], list[str]]
 
 
 def _require_comparable(first: Side, side: Side) -> None:
-    if first.kind == CLASSIFIER:
+    if first.kind is Kind.CLASSIFIER:
         one, other = classes_of(first), classes_of(side)
         if sorted(one) != sorted(other):
             details = [
@@ -66,7 +67,7 @@ def _require_comparable(first: Side, side: Side) -> None:
                 f"Of {first.name} and {side.name} one has one class a row, the other several.",
                 "Compare runs on the same data.",
             )
-    if first.kind == GENERATOR:
+    if first.kind is Kind.GENERATOR:
         measured = [
             {
                 "features": run.data.get("features"),

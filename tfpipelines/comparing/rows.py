@@ -11,7 +11,8 @@ import pandas as pd
 from .. import datasets, evaluation, metrics
 from ..errors import ArtifactError, counted
 from ..runs import read_json
-from .sides import CLASSIFIER, DETECTOR, GENERATOR, Side
+from ..tasks.abilities import Kind
+from .sides import Side
 
 _RESTORE = "Restore it from a copy, or train again."
 _UNKNOWN = "unlabelled"  # the label in splits.csv of samples of which nothing is known
@@ -46,7 +47,7 @@ class Rows:
 
     frame: pd.DataFrame
     columns: dict[str, np.ndarray]
-    kind: str
+    kind: Kind
 
     def take(self, order: np.ndarray) -> "Rows":
         """The rows in another order."""
@@ -59,7 +60,7 @@ class Rows:
     @property
     def answers(self) -> Answers:
         """For the tests; a generator has none."""
-        if self.kind == CLASSIFIER:
+        if self.kind is Kind.CLASSIFIER:
             truth, probabilities = self.columns["truth"], self.columns["probabilities"]
             decided = probabilities.argmax(1) if truth.ndim == 1 else probabilities >= metrics.THRESHOLD
             right = decided == truth if truth.ndim == 1 else (decided == (truth > 0.5)).all(1)
@@ -87,11 +88,13 @@ def read_rows(side: Side) -> Rows:
     parts = []
     for number, folder in enumerate(side.parts):
         frame = _test_part(folder, side)
-        if side.kind == GENERATOR:
+        if side.kind is Kind.GENERATOR:
             parts.append(Rows(frame, {}, side.kind))
             continue
         table = _in_order(_table(folder / "predictions.csv", ("item",)), frame, folder)
-        columns = _detected(table, frame, folder) if side.kind == DETECTOR else _classified(table, frame, folder, side)
+        columns = (
+            _detected(table, frame, folder) if side.kind is Kind.DETECTOR else _classified(table, frame, folder, side)
+        )
         parts.append(Rows(frame, columns, side.kind))
         figures = side.metrics["folds"][number]["test"] if side.crossed else side.metrics["test"]
         _require_same_figures(parts[-1], figures, folder)
@@ -113,7 +116,7 @@ def _test_part(folder: Path, side: Side) -> pd.DataFrame:
     splits = _table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
     frame = splits[splits["split"] == "test"].reset_index(drop=True)
     truth = frame["truth"] if "truth" in frame else pd.Series("", frame.index)
-    if side.kind == DETECTOR:
+    if side.kind is Kind.DETECTOR:
         truth = truth + np.where(frame["label"].isin(_names(folder, "normal")), " normal", "")
     return frame[["item", "label", "fingerprint"]].assign(truth=frame["label"] + " " + truth)
 

@@ -8,8 +8,7 @@ from .. import config
 from ..errors import ArtifactError, ConfigError
 from ..runs import RunFolder, read_json
 from ..tasks import SCHEMAS, TASKS, task_class
-
-CLASSIFIER, DETECTOR, GENERATOR = "classifier", "detector", "generator"
+from ..tasks.abilities import Kind
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Side:
     Args:
         name: what messages and tables call it.
         folder: its run folder.
-        kind: classifier, detector or generator.
+        kind: what its task makes of a sample.
         pipeline: resolved, as `config.as_dict` gives it.
         parts: the folders that have test rows: itself, or its folds.
         data: data.json of the first of them.
@@ -29,7 +28,7 @@ class Side:
 
     name: str
     folder: Path
-    kind: str
+    kind: Kind
     pipeline: dict[str, Any]
     parts: list[Path]
     data: dict[str, Any]
@@ -129,17 +128,13 @@ def _open(folder: RunFolder, name: str) -> Side:
     )
 
 
-def _kind(task: Any, folder: RunFolder) -> str:
-    from ..tasks.classification import Classification
-    from ..tasks.detection import Detection
-
+def _kind(task: Any, folder: RunFolder) -> Kind:
     if task not in TASKS:
         raise ConfigError(
             f"{folder} is a run of the task {task!r}, which this version does not know.",
             f"It knows: {', '.join(TASKS)}.",
         )
-    found = task_class(task)
-    return CLASSIFIER if issubclass(found, Classification) else DETECTOR if issubclass(found, Detection) else GENERATOR
+    return task_class(task).kind
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from .load import (
 )
 from .pipeline import Pipeline
 from .search import Dimension, Search
-from .section import Section
+from .section import Role, Section, fields_that
 
 __all__ = [
-    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Search", "Section", "anchored", "as_dict", "backbone_source",
-    "description", "difference", "differing", "find_pipeline", "is_path",
-    "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights",
-    "sample_names", "to_yaml", "validate", "with_values",
+    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Role", "Search", "Section", "anchored", "as_dict",
+    "backbone_source", "description", "difference", "differing", "fields_that", "find_pipeline",
+    "is_path", "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml",
+    "require_weights", "sample_names", "to_yaml", "validate", "with_values",
 ]  # fmt: skip

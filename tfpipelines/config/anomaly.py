@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from .data import SampleData
 from .images import Distortion, PixelData
 from .pipeline import Pipeline
-from .section import FIXED, Auto, Count, Fraction, Names, Section, first_of
+from .section import FIXED, Auto, Count, Fraction, Names, Role, Section, first_of
 from .train import Training
 
 Scaling = Literal["standard", "robust", "none"]
@@ -19,7 +19,7 @@ Scaling = Literal["standard", "robust", "none"]
 class NormalData(Section):
     """Which samples are normal, and how they are parted."""
 
-    normal: Names | None = Field(
+    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
         None,
         description="labels that mean normal; default: good, normal, ok, 0 and the like, or else those of a given "
         "training part",
@@ -42,13 +42,13 @@ class NormalData(Section):
 class AnomalyImageData(PixelData, NormalData):
     """Images, most of them or all of them normal."""
 
-    layout: first_of(Auto, Literal["classes", "splits", "flat"]) = Field(
+    layout: Annotated[first_of(Auto, Literal["classes", "splits", "flat"]), Role.READING, Role.ANEW] = Field(
         "auto",
         description="folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) "
         "or nothing",
         json_schema_extra=FIXED,
     )
-    masks: str | None = Field(
+    masks: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
         None,
         description="folder of masks of the anomalies, named as the images; default: ground_truth beside the splits",
         json_schema_extra=FIXED,
@@ -59,13 +59,15 @@ class AnomalyImageData(PixelData, NormalData):
 class AnomalyTableData(SampleData, NormalData):
     """Rows of numbers."""
 
-    path: str = Field(
+    path: Annotated[str, Role.PATH] = Field(
         description="a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME",
         min_length=1,
         json_schema_extra=FIXED,
     )
-    test_path: str | None = Field(None, description="a second table, for the test alone", json_schema_extra=FIXED)
-    columns: Names | None = Field(
+    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = Field(
+        None, description="a second table, for the test alone", json_schema_extra=FIXED
+    )
+    columns: Annotated[Names | None, Role.OF_SOURCE] = Field(
         None,
         description="columns that are looked at; default: all that hold nothing but numbers",
         json_schema_extra=FIXED,
@@ -78,27 +80,29 @@ class AnomalyTableData(SampleData, NormalData):
 class AnomalySeriesData(SampleData):
     """Time series, cut into windows."""
 
-    path: str = Field(
+    path: Annotated[str, Role.PATH] = Field(
         description="a table (.csv .tsv .jsonl .parquet) with a row for each point in time, or sample:NAME",
         min_length=1,
         json_schema_extra=FIXED,
     )
-    test_path: str | None = Field(None, description="a second table, for the test alone", json_schema_extra=FIXED)
-    time_column: str | None = Field(
+    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = Field(
+        None, description="a second table, for the test alone", json_schema_extra=FIXED
+    )
+    time_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = Field(
         None,
         description="numbers or dates, rising; default: the column named time, timestamp, date or the like",
         json_schema_extra=FIXED,
     )
-    series_column: str | None = Field(
+    series_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = Field(
         None, description="which of several series a row belongs to", json_schema_extra=FIXED
     )
-    columns: Names | None = Field(
+    columns: Annotated[Names | None, Role.OF_SOURCE] = Field(
         None, description="channels; default: all columns that hold nothing but numbers", json_schema_extra=FIXED
     )
-    normal: Names | None = Field(
+    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
         None, description="labels that mean normal; default: 0, normal, false and the like", json_schema_extra=FIXED
     )
-    intervals: str | None = Field(
+    intervals: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
         None,
         description="a table of the anomalies: columns start and end, both within, in the units of the time column",
         json_schema_extra=FIXED,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .section import FIXED, Auto, Count, Fraction, Positive, Section, first_of
+from .section import FIXED, Auto, Count, Fraction, Positive, Role, Section, first_of
 
 ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a number of folds
 
@@ -12,15 +12,19 @@ ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a 
 class SampleData(Section):
     """Where samples are."""
 
-    path: str = Field(
+    path: Annotated[str, Role.PATH] = Field(
         description="a folder, a table (.csv .tsv .jsonl .parquet), or sample:NAME",
         min_length=1,
         json_schema_extra=FIXED,
     )
-    label_column: str | None = Field(None, description="table: the column of classes", json_schema_extra=FIXED)
-    split_column: str | None = Field(None, description="table: the column of splits", json_schema_extra=FIXED)
+    label_column: Annotated[str | None, Role.READING] = Field(
+        None, description="table: the column of classes", json_schema_extra=FIXED
+    )
+    split_column: Annotated[str | None, Role.READING] = Field(
+        None, description="table: the column of splits", json_schema_extra=FIXED
+    )
     limit: Count | None = Field(None, description="use at most so many rows of each split", json_schema_extra=FIXED)
-    on_bad: Literal["error", "skip"] = Field(
+    on_bad: Annotated[Literal["error", "skip"], Role.READING] = Field(
         "error", description="unreadable samples and rows without label", json_schema_extra=FIXED
     )
     on_leak: Literal["warn", "error"] = Field(
@@ -31,7 +35,7 @@ class SampleData(Section):
 class FileData(SampleData):
     """Samples that are files, or may be."""
 
-    follow_links: bool = Field(
+    follow_links: Annotated[bool, Role.READING] = Field(
         False, description="follow symbolic links, and paths that leave the data folder", json_schema_extra=FIXED
     )
 
@@ -39,7 +43,7 @@ class FileData(SampleData):
 class LabelledData(FileData):
     """Samples of classes, and how they are split."""
 
-    layout: first_of(Auto, Literal["classes", "splits"]) = Field(
+    layout: Annotated[first_of(Auto, Literal["classes", "splits"]), Role.READING, Role.ANEW] = Field(
         "auto", description="folders: whether the first level names classes or splits", json_schema_extra=FIXED
     )
     validation: first_of(Auto, Fraction) = Field(

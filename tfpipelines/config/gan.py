@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from .images import Distortion, PixelData
 from .networks import Activation, Initializer, Normalization
-from .section import FIXED, Auto, Count, Counts, Fraction, NonNegative, Positive, Section, first_of
+from .section import FIXED, Auto, Count, Counts, Fraction, NonNegative, Positive, Role, Section, first_of
 from .train import Training
 
 Augmentations = Annotated[
@@ -20,7 +20,7 @@ PlayerInitializer = Literal["normal"] | Initializer
 class GeneratedImageData(PixelData):
     """Images to be learned, of one size, with or without labels."""
 
-    layout: first_of(Auto, Literal["classes", "splits"]) = Field(
+    layout: Annotated[first_of(Auto, Literal["classes", "splits"]), Role.READING, Role.ANEW] = Field(
         "auto",
         description="folders: whether the first level names classes (or nothing, where the model is not conditional) "
         "or splits",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from .data import FileData, LabelledData
-from .section import FIXED, Auto, Count, Fraction, NonNegative, Section, first_of
+from .section import FIXED, Auto, Count, Fraction, NonNegative, Role, Section, first_of
 
 Level = Annotated[int, Field(ge=0, le=255)]
 Channels = Annotated[
@@ -38,16 +38,18 @@ class Augment(Distortion):
 class PixelData(FileData):
     """Where images are, and what the network gets to see of them."""
 
-    path: str = Field(
+    path: Annotated[str, Role.PATH] = Field(
         description="a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME",
         min_length=1,
         json_schema_extra=FIXED,
     )
-    item_column: str | None = Field(None, description="table: the column of image files", json_schema_extra=FIXED)
-    root: str | None = Field(
+    item_column: Annotated[str | None, Role.READING] = Field(
+        None, description="table: the column of image files", json_schema_extra=FIXED
+    )
+    root: Annotated[str | None, Role.PATH, Role.READING, Role.ANEW] = Field(
         None, description="table: the folder its files lie in; default: the table's own", json_schema_extra=FIXED
     )
-    max_pixels: Count = Field(
+    max_pixels: Annotated[Count, Role.READING] = Field(
         100_000_000, le=178_956_970, description="images whose header claims more are refused", json_schema_extra=FIXED
     )
     size: first_of(
@@ -62,7 +64,7 @@ class PixelData(FileData):
     filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
     antialias: bool = Field(True, description="widen the filter when shrinking")
     background: Level = Field(255, description="grey level that transparent pixels are laid on")
-    cache: first_of(Auto, Literal["memory", "disk", "none"]) = Field(
+    cache: Annotated[first_of(Auto, Literal["memory", "disk", "none"]), Role.READING] = Field(
         "auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED
     )
 

@@ -13,16 +13,7 @@ from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
 from .search import Dimension
-
-_OF_ONE_SOURCE = (
-    "test_path",
-    "normal",
-    "masks",
-    "intervals",
-    "columns",
-    "time_column",
-    "series_column",
-)  # fields of `data` that other data cannot share
+from .section import Role, fields_that
 
 
 class Loaded(NamedTuple):
@@ -53,7 +44,7 @@ def load(
     notes = (
         _drop_foreign_fields(content, changes, schema_class)
         + _drop_fold_column(content, changes)
-        + _drop_other_data(content, changes)
+        + _drop_other_data(content, changes, schema_class)
         + _drop_layers(content, changes)
     )
     for key, value in changes.items():
@@ -115,8 +106,8 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
 def anchored(pipeline: Pipeline) -> Pipeline:
     """The same pipeline with absolute paths, so that its file means the same from any folder."""
     changes = {}
-    for field in ("path", "root", "vectors", "test_path", "masks", "intervals"):
-        value = getattr(pipeline.data, field, None)
+    for field in fields_that(type(pipeline.data), Role.PATH):
+        value = getattr(pipeline.data, field)
         if value and not value.startswith("sample:"):
             changes[field] = str(Path(value).expanduser().absolute())
     named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
@@ -231,12 +222,13 @@ def _drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     return ["model.backbone: left out model.layers of the file, which are of another one"]
 
 
-def _drop_other_data(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
+def _drop_other_data(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
     """Where an override names other data: removes what the file says of its own alone, and says so."""
     data = content.get("data")
     if not isinstance(data, dict) or changes.get("data.path", data.get("path")) == data.get("path"):
         return []
-    dropped = [field for field in _OF_ONE_SOURCE if field in data and f"data.{field}" not in changes]
+    of_source = fields_that(schema_class.model_fields["data"].annotation, Role.OF_SOURCE)
+    dropped = [field for field in of_source if field in data and f"data.{field}" not in changes]
     for field in dropped:
         del data[field]
     return (

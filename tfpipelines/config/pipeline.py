@@ -57,6 +57,16 @@ class Pipeline(Section):
         return self.model_copy(update={"search": search})
 
     @property
+    def network(self) -> str | None:
+        """The name of the network; None where it is a backbone with a new head."""
+        return dict(self.model).get("name")
+
+    @property
+    def backbone(self) -> str | None:
+        """The pretrained network that the pipeline's own stands on; None without one."""
+        return dict(self.model).get("backbone")
+
+    @property
     def seed_of_splits(self) -> int:
         """By which samples are split."""
         return self.seed if self.split_seed is None else self.split_seed

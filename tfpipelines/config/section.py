@@ -1,5 +1,6 @@
 """The base of every section of a pipeline file, and field types that several sections use."""
 
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -7,10 +8,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 FIXED = {"searchable": False}  # json_schema_extra of a field that a hyperparameter search must not touch
 
 
+class Role(Enum):
+    """What else a field is than its name, type and default say; it stands in the field's annotation."""
+
+    PATH = "a path, which is absolute in a run's pipeline.yaml"
+    OF_SOURCE = "true of one source alone: left out where an override names other data"
+    READING = "tells how to read: may be another for new data than it was in training"
+    ANEW = "one of these that begins at its default for new data"
+
+
 class Section(BaseModel):
     """A part of a pipeline file: unknown keys are errors, values cannot be changed after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+def fields_that(section: Any, role: Role) -> list[str]:
+    """The names of the fields that have a role, of a class derived from `Section`."""
+    return [name for name, field in section.model_fields.items() if role in field.metadata]
 
 
 def first_of(*members: Any):

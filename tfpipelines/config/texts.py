@@ -5,18 +5,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .data import LabelledData
-from .section import FIXED, Auto, Count, first_of
+from .section import FIXED, Auto, Count, Role, first_of
 
 
 class TextSource(LabelledData):
     """Where the texts are, and how much of each is read."""
 
-    path: str = Field(
+    path: Annotated[str, Role.PATH] = Field(
         description="a table (.csv .tsv .jsonl .parquet), a folder of text files, or sample:NAME",
         min_length=1,
         json_schema_extra=FIXED,
     )
-    text_column: str | None = Field(None, description="table: the column of texts", json_schema_extra=FIXED)
+    text_column: Annotated[str | None, Role.READING] = Field(
+        None, description="table: the column of texts", json_schema_extra=FIXED
+    )
     multi_label: first_of(Auto, bool) = Field(
         "auto",
         description="whether a row may have several labels, as a|b or a list; auto: where one has",
@@ -39,7 +41,7 @@ class TextData(TextSource):
     )
     vocabulary: Count = Field(20_000, description="most tokens that are told apart; the others are one unknown token")
     min_count: Count = Field(1, description="tokens that occur less often in training are unknown, too")
-    vectors: str | None = Field(
+    vectors: Annotated[str | None, Role.PATH] = Field(
         None,
         description="file of word vectors to begin with: .txt (GloVe), .vec (word2vec, fastText) or .npz (words, "
         "vectors)",

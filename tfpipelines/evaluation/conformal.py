@@ -8,9 +8,9 @@ import numpy as np
 from scipy.stats import beta, betabinom
 
 from ..errors import ArtifactError, DataError, counted
-from ..runs import read_json, write_json
+from ..runs import THRESHOLD, read_json, write_json
 
-FILE, BEFORE = "threshold.json", "threshold.before.json"
+FILE, BEFORE = THRESHOLD, "threshold.before.json"
 LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
 
 

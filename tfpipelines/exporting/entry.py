@@ -1,6 +1,5 @@
 """From a run to a folder with the exported model, its manifest and its proof."""
 
-import importlib
 import logging
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -13,14 +12,16 @@ import pandas as pd
 
 from .. import __version__
 from ..errors import ArtifactError, ConfigError, ExportError
+from ..models import Served
 from ..result import Run, open_run
 from ..runs import file_hash, now, write_json
+from ..tasks.base import Answering
 from ..training import StopSignals
 from ..versions import NewVersion
-from .proof import LIMITS, expected_of, judge, prove
+from .exporter import Exporter, Feeds
+from .formats import exporters
+from .proof import LIMIT, expected_of, judge, prove
 
-FORMATS = ("saved_model", "litert", "onnx")
-QUANTIZED = {"litert": ("float16", "int8")}
 _CALIBRATION = 200  # training samples that int8 ranges are made of
 MANIFEST = "manifest.json"
 
@@ -68,11 +69,9 @@ def export(
         ExportError: if the exported model answers differently, or cannot be made; nothing is left behind.
         ResourceError: if it cannot be written.
     """
-    _require(format, quantize, samples)
+    exporter = _exporter(format, quantize, samples)
     run = run if isinstance(run, Run) else open_run(run)
-    way = importlib.import_module(f".{format}", __package__)
-    if hasattr(way, "require"):
-        way.require()
+    exporter.require()
     model, task = run.model, run.own_task(overrides)
     served, splits = task.served(model), _splits(run)
     note(f"replaying samples through {run.folder.name}'s own model")
@@ -84,19 +83,19 @@ def export(
         )
     if replay.missing:
         note(f"{replay.missing} of the held-out samples are not there any more")
-    limit = LIMITS[quantize] if tolerance is None else tolerance
-    said = expected_of(served, replay, _written(run, served), max(limit, LIMITS[None]))
-    calibration = _calibration(task, splits, served, way.WHOLE) if quantize == "int8" else None
-    parent = (
-        Path(out) if out is not None else run.folder / "export" / "-".join([format, *([quantize] if quantize else [])])
-    )
+    numbers = exporter.quantized[quantize] if quantize else None
+    limit = tolerance if tolerance is not None else numbers.limit if numbers else LIMIT
+    said = expected_of(served, replay, _written(run, served), max(limit, LIMIT))
+    calibrated = numbers is not None and numbers.calibrated
+    calibration = _calibration(task, splits, served, exporter.whole) if calibrated else None
+    parent = Path(out) if out is not None else run.folder / "export" / (f"{format}-{quantize}" if quantize else format)
     with StopSignals() as stop, NewVersion(parent) as version:
         folder = version.path
         note(f"converting to {format}{f', {quantize}' if quantize else ''}")
         try:
             with _loggers_as_before():
-                way.write(served, folder, quantize, calibration)
-            runtime = way.open_runtime(folder)
+                exporter.write(served, folder, quantize, calibration)
+            runtime = exporter.open_runtime(folder)
         except (OSError, MemoryError):
             raise
         except Exception as error:  # converters and runtimes raise nearly every kind
@@ -105,28 +104,30 @@ def export(
                 f"{' '.join(str(error).split())[-300:]}.",
                 "Try another format.",
             ) from error
-        if not way.WHOLE:
+        if not exporter.whole:
             for name, content in served.input.files().items():
                 (folder / name).write_text(content, encoding="utf-8")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         note(f"proving it by {len(replay.items)} samples")
-        proof = prove(
-            served, runtime, way.WHOLE, way.BATCH is None, replay, said, 0.0 if quantize else limit, run.pipeline.seed
-        )
+        proof = prove(served, exporter, runtime, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
         judge(proof, quantize, limit)
-        manifest = _manifest(run, way, served, format, quantize, proof | {"bytes": size}, folder)
+        manifest = _manifest(run, exporter, served, quantize, proof | {"bytes": size}, folder)
         write_json(folder / MANIFEST, manifest)
         stop.heed()
     return Exported(version.final, manifest)
 
 
-def _require(format: str, quantize: str | None, samples: int) -> None:
+def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
+    """The exporter of a format, where all that is asked for can be had."""
     import keras
 
-    if format not in FORMATS:
-        raise ConfigError(f"format: got {format!r}; allowed: {', '.join(FORMATS)}.")
-    if quantize is not None and quantize not in QUANTIZED.get(format, ()):
-        allowed = "; ".join(f"{' or '.join(names)} with {name}" for name, names in QUANTIZED.items())
+    known = exporters()
+    if format not in known:
+        raise ConfigError(f"format: got {format!r}; allowed: {', '.join(known)}.")
+    if quantize is not None and quantize not in known[format].quantized:
+        allowed = "; ".join(
+            f"{' or '.join(some.quantized)} with {some.name}" for some in known.values() if some.quantized
+        )
         raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {allowed}.")
     if samples < 1:
         raise ConfigError(f"samples: got {samples}; allowed: a whole number from 1.")
@@ -135,6 +136,7 @@ def _require(format: str, quantize: str | None, samples: int) -> None:
             f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here.",
             "Set KERAS_BACKEND=tensorflow: the model file is the same for both.",
         )
+    return known[format]
 
 
 def _splits(run: Run) -> pd.DataFrame:
@@ -146,21 +148,21 @@ def _splits(run: Run) -> pd.DataFrame:
         ) from error
 
 
-def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
+def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:
     """Item -> answer and decision, of predictions.csv; {} where a run has none."""
     path = run.folder / "predictions.csv"
     if not path.is_file():
         return {}
     from ..evaluation import score_columns
 
-    classes = getattr(served.answer, "classes", None)
-    columns = ["score"] if classes is None else score_columns(classes)
+    classes = served.answer.classes
+    columns = score_columns(classes) if classes else ["score"]
     try:
         table = pd.read_csv(
             path, dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False
         )
         values = table[columns].to_numpy("float64")
-        decisions = [None] * len(table) if classes is None else table["predicted"]  # a threshold may be another one now
+        decisions = table["predicted"] if classes else [None] * len(table)  # a threshold may be another one now
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged.", "Restore it, or train again.") from error
     once = ~table["item"].duplicated(keep=False)  # of rows with one name nothing tells which is which
@@ -170,12 +172,11 @@ def _written(run: Run, served) -> dict[str, tuple[Any, str | None]]:
         [decision for decision, alone in zip(decisions, once) if alone],
     )
     return {
-        item: (row if classes is not None else row[0], decision)
-        for item, row, decision in zip(table["item"], values, decisions)
+        item: (row if classes else row[0], decision) for item, row, decision in zip(table["item"], values, decisions)
     }
 
 
-def _calibration(task, splits: pd.DataFrame, served, whole: bool):
+def _calibration(task: Answering, splits: pd.DataFrame, served: Served, whole: bool) -> Feeds:
     replay = task.replayed(splits, ("train",), _CALIBRATION)
     if not replay.items:
         raise ExportError(
@@ -187,12 +188,12 @@ def _calibration(task, splits: pd.DataFrame, served, whole: bool):
 
 
 def _manifest(
-    run: Run, way, served, format: str, quantize: str | None, proof: dict[str, Any], folder: Path
+    run: Run, exporter: Exporter, served: Served, quantize: str | None, proof: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
-    words, strings = served.answer.words(), way.WHOLE
+    words, strings = served.answer.words(), exporter.whole
     inputs = [
-        {"name": name, "dtype": spec.dtype.name, "shape": [way.BATCH, *spec.shape[1:]]}
-        for name, spec in served.input.specs(way.WHOLE).items()
+        {"name": name, "dtype": spec.dtype.name, "shape": [exporter.batch, *spec.shape[1:]]}
+        for name, spec in served.input.specs(exporter.whole).items()
     ]
     outputs = [
         {"name": name, "meaning": text}
@@ -200,9 +201,9 @@ def _manifest(
         if strings or not text.startswith("string") and name != "p_value"
     ]
     facts: dict[str, Any] = {
-        "format": format,
+        "format": exporter.name,
         "quantize": quantize,
-        "file": way.FILE,
+        "file": exporter.file,
         "task": run.pipeline.task,
         "network": _network(run),
         "created": now(),
@@ -214,22 +215,15 @@ def _manifest(
         "model_sha256": file_hash(run.folder / "model.keras"),
     }
     facts["signature"] = {"inputs": inputs, "outputs": outputs}
-    facts["preprocessing"] = served.input.words(way.WHOLE)
-    if hasattr(served.answer, "classes"):
-        facts["classes"], facts["multi_label"], facts["temperature"] = (
-            served.answer.classes,
-            served.answer.multi_label,
-            served.answer.temperature,
-        )
-    if hasattr(served.answer, "threshold"):
-        facts["threshold"] = served.answer.threshold
-    facts["versions"] = {name: found for name in way.versions() if (found := _installed(name))}
+    facts["preprocessing"] = served.input.words(exporter.whole)
+    facts |= served.answer.facts()
+    facts["versions"] = {name: found for name in exporter.packages if (found := _installed(name))}
     return {**facts, "proof": proof, "files": _files(folder)}
 
 
 def _network(run: Run) -> str:
     """What the network is called; of a path its last part, since the rest is of one machine."""
-    return run.pipeline.model.name if hasattr(run.pipeline.model, "name") else Path(run.pipeline.model.backbone).name
+    return run.pipeline.network or Path(run.pipeline.backbone or "").name
 
 
 @contextmanager

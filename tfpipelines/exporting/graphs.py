@@ -1,15 +1,11 @@
 """What all formats begin with: a TensorFlow function with named inputs and outputs."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ..models import Served
-
-Runtime = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # inputs of one sample, as a batch of one -> outputs
 
 
 def function_of(served: Served, whole: bool, batch: int | None = None, words: bool = False):

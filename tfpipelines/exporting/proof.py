@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets import Replay
 from ..errors import ExportError, counted
 from ..models import Served
-from .graphs import Runtime, function_of
+from .exporter import Exporter, Runtime
+from .graphs import function_of
 
-# What is allowed: of float32 the largest difference. Of smaller numbers the loss of accuracy; where no labels are known
-# the share of flipped answers, and where nothing follows from answers their mean difference.
-LIMITS = {None: 1e-4, "float16": 0.01, "int8": 0.02}
+# What is allowed: of float32 the largest difference. Of smaller numbers (`Quantized.limit`) the loss of accuracy; where
+# no labels are known the share of flipped answers, and where nothing follows from answers their mean difference.
+LIMIT = 1e-4
 _RESAMPLES = 2000
 _BATCH, _BATCHED = 16, 128  # samples of a batch, and most of all batches
 
@@ -37,11 +39,13 @@ class Expected:
     truth: list[str | None] = field(default_factory=list)
 
 
-def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str | None]], limit: float) -> Expected:
+def expected_of(
+    served: Served, replay: Replay, written: dict[str, tuple[np.ndarray, str | None]], limit: float
+) -> Expected:
     """What the run's own model says of the samples, and what the run has written of them where it has.
 
     Args:
-        replay: a `datasets.Replay`.
+        replay: the samples.
         written: item -> answer and decision, from predictions.csv; None in place of a decision by what may have changed
             since.
         limit: largest difference between the two.
@@ -73,15 +77,14 @@ def expected_of(served: Served, replay, written: dict[str, tuple[np.ndarray, str
 
 
 def prove(
-    served: Served, runtime: Runtime, whole: bool, several: bool, replay, said: Expected, ties: float, seed: int
+    served: Served, exporter: Exporter, runtime: Runtime, replay: Replay, said: Expected, ties: float, seed: int
 ) -> dict[str, Any]:
     """Replays the samples one by one, and some of them in batches; the facts for the manifest.
 
     Args:
+        exporter: that has written the model.
         runtime: of the exported model.
-        whole: whether it takes raw samples.
-        several: whether it takes several of them at once.
-        replay: a `datasets.Replay`.
+        replay: the samples.
         said: what the run says of its samples.
         ties: decisions that hang on less than this are none: a detector's threshold is itself the score of a sample.
         seed: of the resamples for the interval.
@@ -94,8 +97,8 @@ def prove(
     together: dict[tuple, list[int]] = {}  # samples of one shape
     held: list[dict[str, np.ndarray]] = []
     for number, (sample, before) in enumerate(zip(replay, said.answers)):
-        feeds = served.input.feed(sample, whole)
-        if several and number < _BATCHED:
+        feeds = served.input.feed(sample, exporter.whole)
+        if exporter.batch is None and number < _BATCHED:
             held.append(feeds)
             together.setdefault(tuple(array.shape for array in feeds.values()), []).append(number)
         began = time.perf_counter()
@@ -105,12 +108,8 @@ def prove(
         _require_words(served, outputs)
         differences.append(apart.pop(name))
         others = {key: max(others.get(key, 0.0), value) for key, value in apart.items()}
-        told = (
-            outputs["predicted" if "predicted" in outputs else "verdict"][0].decode()
-            if {"predicted", "verdict"} & set(outputs)
-            else None
-        )
-        decisions.append(told if told is not None else served.answer.decide(outputs[name][0]))
+        told = outputs.get(served.answer.decision)
+        decisions.append(told[0].decode() if told is not None else served.answer.decide(outputs[name][0]))
     facts: dict[str, Any] = {
         "samples": len(said.items),
         "of": replay.kind,
@@ -128,15 +127,15 @@ def prove(
         for start in range(0, len(rows), _BATCH)
     ]
     if batches:
-        apart = [0.0]
+        differing = [0.0]
         for rows in batches:
             outputs = _run(runtime, {key: np.concatenate([held[row][key] for row in rows]) for key in held[0]})
-            apart += [
+            differing += [
                 _difference(served, outputs[key][place], value)
                 for place, row in enumerate(rows)
                 for key, value in said.answers[row].items()
             ]
-        facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(apart)}
+        facts |= {"in_batches": sum(map(len, batches)), "largest_difference_in_batches": max(differing)}
     changed = [number for number, (now, before) in enumerate(zip(decisions, said.decisions)) if now != before]
     tied = [number for number in changed if served.answer.margin(said.answers[number][name]) <= ties]
     decisions = [said.decisions[number] if number in tied else decision for number, decision in enumerate(decisions)]
@@ -152,7 +151,7 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
 
     Args:
         facts: of `prove`; the limit is added to them.
-        limit: see `LIMITS`.
+        limit: see `LIMIT`.
 
     Raises:
         ExportError: with what differs.

@@ -7,9 +7,19 @@ are needed. A new figure of a classifier is an entry of `METRICS` and a function
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
-CLASSIFIER, DETECTOR, GENERATOR = "classifier", "detector", "generator"  # kinds of runs
+
+class Kind(StrEnum):
+    """What is made of a sample; runs of one kind have figures in common."""
+
+    CLASSIFIER = "classifier"
+    DETECTOR = "detector"
+    GENERATOR = "generator"
+
+
+CLASSIFIER, DETECTOR, GENERATOR = Kind
 ONE, SEVERAL = "one_label", "several_labels"  # labels a sample: modules of this package
 
 Direction = Literal["max", "min"]

@@ -42,6 +42,6 @@ __getattr__, __dir__, __all__ = attach(
         "serving": ("Served", "ServedImages", "ServedInput", "ServedNoise", "ServedNumbers", "ServedTexts"),
         "reconstruction": ("reconstruction_loss", "set_statistics"),
         "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),
-        "artifact": ("ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact", "take_weights"),
+        "artifact": ("Artifact", "ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact", "take_weights"),
     },
 )

@@ -12,9 +12,17 @@ class ServedAnswer(ABC):
 
     Attributes:
         name: of the output that counts.
+        decision: name of the output, among `with_words`, that tells what follows from it; "" for none.
+        classes: whose probabilities the answer is; [] where it is something else.
     """
 
     name: str
+    decision = ""
+    classes: list[str] = []
+
+    def facts(self) -> dict[str, Any]:
+        """What there is to know of the answer, JSON values for a manifest."""
+        return {}
 
     def outputs(self, answer: Any) -> dict[str, Any]:
         """What the model returns, as named tensors."""
@@ -54,10 +62,13 @@ class ServedClasses(ServedAnswer):
         temperature: that the logits have been divided by.
     """
 
-    name = "probabilities"
+    name, decision = "probabilities", "predicted"
 
     def __init__(self, classes: list[str], multi_label: bool, temperature: float):
         self.classes, self.multi_label, self.temperature = list(classes), multi_label, temperature
+
+    def facts(self) -> dict[str, Any]:
+        return {"classes": self.classes, "multi_label": self.multi_label, "temperature": self.temperature}
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         names, values = tf.constant(self.classes), outputs["probabilities"]
@@ -114,15 +125,14 @@ class ServedScores(ServedAnswer):
         parts: names of the model's outputs.
     """
 
-    name = "score"
+    name, decision = "score", "verdict"
 
     def __init__(self, threshold: float, calibration: np.ndarray, unit: str, parts: list[str]):
-        self.threshold, self.calibration, self.sample, self.parts = (
-            threshold,
-            np.asarray(calibration, np.float64),
-            unit,
-            list(parts),
-        )
+        self.threshold, self.sample, self.parts = threshold, unit, list(parts)
+        self.calibration = np.asarray(calibration, np.float64)
+
+    def facts(self) -> dict[str, Any]:
+        return {"threshold": self.threshold}
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         scores = tf.cast(outputs["score"], tf.float64)

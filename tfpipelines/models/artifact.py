@@ -2,6 +2,8 @@
 
 import json
 import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +21,32 @@ _MODULES = ("keras", "keras_hub", "tfpipelines")
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 
 
-class ClassifierArtifact:
+class Artifact(ABC):
+    """A model file in the making.
+
+    Attributes:
+        core: what is trained, in float32 and of plain Keras layers.
+        model: raw input -> the task's output; it holds the core, or that part of it which is used.
+        beside: {name: function that writes it} of files that only further training needs.
+    """
+
+    core: keras.Model
+    model: keras.Model
+    beside: Mapping[str, Callable[[Path], None]] = {}
+
+    def set_weights(self, values: list[np.ndarray]) -> None:
+        """Assigns the core's weights, in the order of `core.weights`."""
+        for variable, value in zip(self.core.weights, values, strict=True):
+            variable.assign(value)
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Writes a .keras file without optimizer; what is known of it stands in its metadata.json under
+        `tfpipelines`.
+        """
+
+
+class ClassifierArtifact(Artifact):
     """Preprocessing + core + softmax as one model; with several labels a row, sigmoid.
 
     Args:
@@ -51,18 +78,9 @@ class ClassifierArtifact:
         self._temperature.scale = 1.0 / float(value)
         self.model.predict_function = None  # the old value is part of the traced function
 
-    def set_weights(self, values: list[np.ndarray]) -> None:
-        """Assigns the core's weights, in the order of `core.weights`."""
-        for variable, value in zip(self.core.weights, values, strict=True):
-            variable.assign(value)
-
     def save(self, path: Path) -> None:
-        """Writes a .keras file without optimizer; the classes stand in its metadata.json under `tfpipelines`."""
-        save_model(
-            self.model,
-            path,
-            {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label},
-        )
+        facts = {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label}
+        save_model(self.model, path, facts)
 
 
 def save_model(model: keras.Model, path: Path, facts: dict) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .artifact import save_model
+from .artifact import Artifact, save_model
 from .preprocessing import resized
 from .reconstruction import distances
 
@@ -29,7 +29,7 @@ class NumbersFront:
         return numbers
 
 
-class DetectorArtifact:
+class DetectorArtifact(Artifact):
     """Preprocessing + core + score as one model.
 
     Args:
@@ -78,13 +78,7 @@ class DetectorArtifact:
             answer["reconstruction"] = outputs["restored"]
         self.model = keras.Model(raw, answer, name="detector")
 
-    def set_weights(self, values: list[np.ndarray]) -> None:
-        """Assigns the core's weights, in the order of `core.weights`."""
-        for variable, value in zip(self.core.weights, values, strict=True):
-            variable.assign(value)
-
     def save(self, path: Path) -> None:
-        """Writes a .keras file without optimizer; the facts stand in its metadata.json under `tfpipelines`."""
         save_model(self.model, path, self.facts)
 
 

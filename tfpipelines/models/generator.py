@@ -7,28 +7,29 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..errors import DivergedError
-from .artifact import save_model
+from .artifact import Artifact, save_model
 from .gan import GAN
 
 _BATCH = 64  # images at once: always so many, since the last bits of an image depend on the size of its batch
 
 
-class GeneratorArtifact:
+class GeneratorArtifact(Artifact):
     """A GAN's generator with images as they are seen: levels 0 to 255.
 
     Args:
         core: the GAN, in float32 and with a generator of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
+        discriminator: name of a file beside the model's, for further training; "" for none.
 
     Attributes:
-        beside: {name: function that writes it} of a file that only further training needs.
         model: noise float32 (batch, latent), or [noise, class int32 (batch,)] -> float32 (batch, height, width,
             channels), levels 0 to 255.
     """
 
-    def __init__(self, core: GAN, facts: dict):
+    def __init__(self, core: GAN, facts: dict, discriminator: str = ""):
         self.core, self.facts = core, facts
-        self.beside = {"discriminator.keras": lambda path: save_model(core.discriminator, path, {})}
+        if discriminator:
+            self.beside = {discriminator: lambda path: save_model(core.discriminator, path, {})}
         inputs = [
             keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.generator.inputs
         ]
@@ -36,13 +37,7 @@ class GeneratorArtifact:
         levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(images)
         self.model = keras.Model(inputs if core.conditional else inputs[0], levels, name="generator_of_images")
 
-    def set_weights(self, values: list[np.ndarray]) -> None:
-        """Assigns the weights of both networks, in the order of `core.weights`."""
-        for variable, value in zip(self.core.weights, values, strict=True):
-            variable.assign(value)
-
     def save(self, path: Path) -> None:
-        """Writes a .keras file of the generator; the facts stand in its metadata.json under `tfpipelines`."""
         save_model(self.model, path, self.facts)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import counted
 from ..metrics import metric
 from ..runs import RunFolder
+from ..tasks.abilities import Kind
 from ..words import count, figure, listed, percent, quoted
 from . import values
 from .curves import series
@@ -115,7 +116,7 @@ def _of_findings(facts: Facts) -> Iterator[Advice]:
 
 def _of_samples(facts: Facts) -> Iterator[Advice]:
     counts = {name: int(number) for name, number in facts.data.counts.get("train", {}).items() if number > 0}
-    if not counts or not _classifies(facts):
+    if not counts or facts.made is not Kind.CLASSIFIER:
         return
     few = sorted((name for name, number in counts.items() if number < FEW), key=lambda name: counts[name])
     if few:
@@ -137,10 +138,6 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
             f"{smallest}, {count(counts[smallest])}: weights can balance them, if rare classes matter as much."
         )
         yield Advice("uneven_classes", text, _again(facts, "data.class_weights=balanced"))
-
-
-def _classifies(facts: Facts) -> bool:
-    return facts.schema is not None and facts.schema.hub_task.endswith("classification")
 
 
 def _of_training(facts: Facts) -> Iterator[Advice]:
@@ -191,7 +188,12 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
             "little flattered. Hold samples back that are used for nothing else.",
         )
     shares = facts.data.counts.get("test", {})
-    if _classifies(facts) and "accuracy" in test and shares and sum(shares.values()) == facts.data.rows.get("test"):
+    if (
+        facts.made is Kind.CLASSIFIER
+        and "accuracy" in test
+        and shares
+        and sum(shares.values()) == facts.data.rows.get("test")
+    ):
         most = max(shares, key=lambda name: shares[name])
         share, low = shares[most] / sum(shares.values()), metrics.intervals.get("accuracy", (test["accuracy"],) * 2)[0]
         if low <= share:

@@ -15,6 +15,7 @@ import yaml
 from .. import __version__, metrics
 from ..errors import counted
 from ..pages import environment
+from ..tasks.abilities import Kind
 from ..words import count, instant, listed, plain_text, samples
 from . import tables, values
 from .advice import Advice
@@ -43,9 +44,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "summary": summary(facts),
         "reason": values.text(facts.status.get("reason")),
         "details": _details(facts),
-        "classes": listed(facts.data.classes, _MOST_CLASSES)
-        if facts.schema is not None and facts.schema.hub_task.endswith("classification")
-        else "",
+        "classes": listed(facts.data.classes, _MOST_CLASSES) if facts.made is Kind.CLASSIFIER else "",
         "data": [(name, text) for name, text in data if text],
         "counts": tables.counts_table(facts),
         "figures": tables.figures_table(facts),

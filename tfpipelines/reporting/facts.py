@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..config import Pipeline
 from ..metrics import main_figure
+from ..tasks.abilities import Kind
 from . import values
 from .failures import Failures
 
@@ -108,6 +110,7 @@ class Facts:
         shown: the same as commands take it.
         kind: run, folds or search.
         schema: the `config.Pipeline` class of its task; None for a task that is not known.
+        made: what such a task makes of samples; None for a task that is not known.
         pipeline, source: the resolved pipeline, and the text of its file.
         status, environment: the content of status.json and environment.json.
         history: rows of history.csv; what is no number is text.
@@ -125,7 +128,8 @@ class Facts:
     folder: Path
     shown: str
     kind: str
-    schema: type | None
+    schema: type[Pipeline] | None
+    made: Kind | None
     pipeline: dict[str, Any]
     source: str
     status: dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from ..listing import state_of
-from ..runs import RunFolder, read_json
-from ..tasks import SCHEMAS
+from ..runs import THRESHOLD, RunFolder, read_json
+from ..tasks import TASKS, task_class
 from . import values
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
 from .failures import Failures, read_failures
@@ -58,11 +58,13 @@ def read_facts(folder: RunFolder) -> Facts:
         if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
     )
     task = values.text(pipeline.get("task")) or values.text(status.get("task"))
+    known = task_class(task) if task in TASKS else None
     return Facts(
         folder=folder.path,
         shown=str(folder),
         kind=kind,
-        schema=SCHEMAS[task] if task in set(SCHEMAS) else None,
+        schema=known.schema if known else None,
+        made=known.kind if known else None,
         pipeline=pipeline,
         source=source,
         status=status,
@@ -155,7 +157,7 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
         spread={part: rows for part, rows in spread.items() if rows},
         about=values.texts(content.get("about")),
         threshold=values.mapping(content.get("threshold")),
-        threshold_now=values.number(values.mapping(read_json(folder / "threshold.json")).get("threshold")),
+        threshold_now=values.number(values.mapping(read_json(folder / THRESHOLD)).get("threshold")),
         test_interval=interval.get("rate"),
         temperature=values.number(content.get("temperature")),
         samples=values.number(content.get("samples")),

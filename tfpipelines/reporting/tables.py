@@ -44,7 +44,7 @@ def meanings(facts: Facts) -> list[tuple[str, str]]:
 
 def is_generator(facts: Facts) -> bool:
     """Whether the run is of a generator of images."""
-    return facts.schema is not None and "generation" in facts.schema.hub_task
+    return facts.made is GENERATOR
 
 
 def classes_table(facts: Facts) -> Table:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..errors import ConfigError, DataError, TfpipelinesError, counted
 from ..result import Result, Run
 from ..runs import RunFolder, atomic_write, file_hash, write_json
 from ..tasks import new_task, task_class
+from ..tasks.abilities import Ability, OneLoss
 
 if TYPE_CHECKING:
     from ..training import Objective
@@ -132,8 +133,7 @@ def loss_surface(
     folder = _run_folder(run)
     _require(points, radius, samples, seed, split)
     run = Run(folder)  # with a model of its own, as parts of it are changed
-    kind = task_class(run.pipeline.task)
-    if not kind.one_loss:
+    if Ability.ONE_LOSS not in task_class(run.pipeline.task).abilities:
         raise ConfigError(
             f"{folder} is of the task {run.pipeline.task}, which trains two networks, each by a loss of its "
             "own: there is no one loss surface.",
@@ -204,27 +204,24 @@ def _require(points: int, radius: float, samples: int, seed: int, split: str) ->
         raise ConfigError(f"split: got {split!r}; allowed: {', '.join(_SPLITS)}.")
 
 
-def _with_data(run: Run):
+def _with_data(run: Run) -> OneLoss:
     """The run's task, with the data that it has trained on."""
-    from ..datasets import Findings
+    from ..tasks.base import checked
     from ..unchanged import require_same_splits, splits_text
 
-    task, folder, findings = new_task(run.pipeline), RunFolder(run.folder), Findings()
+    folder = RunFolder(run.folder)
     if not (folder / "splits.csv").is_file():
         raise ConfigError(
             f"{folder} has no splits.csv, so nothing tells which data it has trained on.",
             "Restore it from a copy of the run folder.",
         )
     try:
-        task.load(findings)
-        findings.raise_errors()
-        task.check(findings, folder.status.get("fold"))
-        findings.raise_errors()
+        task = checked(new_task(run.pipeline), folder.status.get("fold"))
     except TfpipelinesError as error:
         error.remedy = f"Bring the data of {folder} back: its loss is measured on them. {error.remedy}".rstrip()
         raise
     require_same_splits(folder, splits_text(task.split_table()))
-    return task
+    return cast(OneLoss, task)
 
 
 def _some_rows(rows: np.ndarray, samples: int, seed: int, split: str, folder: RunFolder) -> np.ndarray:

@@ -2,6 +2,11 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..config import Pipeline
+    from .base import Task
 
 TASKS = {
     "image-cls": "tfpipelines.tasks.image_cls:ImageClassification",
@@ -15,8 +20,8 @@ TASKS = {
 }
 
 
-def task_class(name: str) -> type:
-    """The class of a task.
+def task_class(name: str) -> "type[Task]":
+    """The class of a task, which declares what it is and can do; loading it does not load TensorFlow.
 
     Raises:
         KeyError: for an unknown name.
@@ -25,16 +30,16 @@ def task_class(name: str) -> type:
     return getattr(importlib.import_module(module), attribute)
 
 
-def new_task(pipeline):
+def new_task(pipeline: "Pipeline") -> "Task":
     """The task object that carries out a resolved pipeline."""
     return task_class(pipeline.task)(pipeline)
 
 
-class _Schemas(Mapping):
-    """Task name -> Pipeline class."""
+class _Schemas(Mapping[str, "type[Pipeline]"]):
+    """Task name -> class of its pipelines."""
 
-    def __getitem__(self, name: str) -> type:
-        return task_class(name).Pipeline
+    def __getitem__(self, name: str) -> "type[Pipeline]":
+        return task_class(name).schema
 
     def __iter__(self) -> Iterator[str]:
         return iter(TASKS)

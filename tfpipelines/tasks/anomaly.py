@@ -11,22 +11,22 @@ import numpy as np
 from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
 from tfpipelines.config.autoencoders import Features, ImageAutoencoder
-from tfpipelines.errors import ConfigError, counted
+from tfpipelines.errors import counted
 
-from .base import Phase
 from .detection import Detection
+from .pixels import _PIXEL_FIELDS, Pixels, explained
+from .trainable import Phase
 
 _SHOWN = 12
 _MOST_FEATURES = 2**31  # bytes of features that are kept
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
 _MOST_PIXELS = 2 * 10**7  # whose distances are ranked
-_INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
 
 class FeaturePhase(Phase):
     """Trains what reconstructs the features, which the frozen backbone gives of each image once."""
 
+    task: "ImageAnomalies"
     name, quick = "reconstruction", True
 
     def __init__(self, task: "ImageAnomalies", core, features: np.ndarray, rows: np.ndarray):
@@ -36,33 +36,33 @@ class FeaturePhase(Phase):
         self.train, self.held_out = (np.flatnonzero(split == name) for name in ("train", "validation"))
 
     def training_batches(self, first_step: int, last_step: int):
-        return self.task._training_batches(self.store, self.train, first_step, last_step)
+        return datasets.training_batches(self.store, self.train, None, **self.task._steps(first_step, last_step))
 
     def validation_batches(self):
         return datasets.evaluation_batches(self.store, self.held_out, None, batch_size=self.settings.batch_size)
 
 
-class ImageAnomalies(Detection):
+class ImageAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly pipeline."""
+
+    default_network = "feature"
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a score for each, higher the less it is like normal images, and a map of where it differs",
+    )
+    hub_tags = ("anomaly-detection", "image-anomaly-detection")
+
+    task: Literal["anomaly"] = "anomaly"
+    data: AnomalyImageData
+    model: ImageAutoencoder = Features()
+
+
+class ImageAnomalies(Pixels, Detection):
     """The task `anomaly`."""
 
-    class Pipeline(AnomalyPipeline):
-        """An anomaly pipeline."""
-
-        default_network = "feature"
-        takes, gives = (
-            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
-            "a score for each, higher the less it is like normal images, and a map of where it differs",
-        )
-        hub_tags = ("anomaly-detection", "image-anomaly-detection")
-
-        task: Literal["anomaly"] = "anomaly"
-        data: AnomalyImageData
-        model: ImageAutoencoder = Features()
-
+    schema = ImageAnomaliesPipeline
     unit = "image"
     source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad", "masks")
-    reading_fields = (*source_fields, "normal", "max_pixels", "cache")
-    place_fields = ("layout", "root", "masks", "normal")
 
     @cached_property
     def source(self) -> "config.BackboneSource | None":
@@ -72,18 +72,8 @@ class ImageAnomalies(Detection):
     def preflight(self) -> list[str]:
         if self.source is None:
             return []
-        data = self.pipeline.data
         config.require_weights(self.pipeline.model.weights, self.source)
-        if data.channels == 1 and self.source.known:
-            raise ConfigError(
-                f"data.channels: {self.source.name} takes images of 3 channels.",
-                "Leave data.channels out: grey images become RGB by themselves.",
-            )
-        if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
-            raise ConfigError(
-                f"data.size: {self.source.name} takes images from {models.SMALLEST} pixels up.",
-                "Enlarge small images: data.size=128, for example.",
-            )
+        self._require_input(self.source)
         return []
 
     def begin(self) -> None:
@@ -114,14 +104,9 @@ class ImageAnomalies(Detection):
         self.front = samples.front
         return samples
 
-    def recall(self, facts: dict[str, Any]) -> None:
-        super().recall(facts)
-        self.front = self._front(tuple(facts["size"]), facts["channels"])
-
     def training_batches(self, first_step: int, last_step: int):
-        return self._training_batches(
-            self.samples.store, self.samples.rows("train"), first_step, last_step, augmentation=self._augmentation
-        )
+        steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
+        return datasets.training_batches(self.samples.store, rows, None, **steps, augmentation=self._augmentation)
 
     # --- model
     def build(self, fused: bool):
@@ -164,25 +149,10 @@ class ImageAnomalies(Detection):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        import tensorflow as tf
-
-        data = self.pipeline.data
-        resize = tf.function(
-            self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)]
-        )
-        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
-        read, scores, pictures, explanations = [], [np.zeros(0)], [np.zeros((0, *self.front.shape), np.uint8)], []
-        for some, images in datasets.decoded(
-            entries,
-            lambda image: resize(tf.constant(image)).numpy(),
-            self.front.channels,
-            batch_size,
-            data.background,
-            data.max_pixels,
-        ):
+        read, scores, pictures, explanations = [], [np.zeros(0)], [], []
+        for some, images in self._decoded(inputs, batch_size):
             read += some
-            images = images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
             answer = part.predict_on_batch(images)
             scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
             if explain:
@@ -198,36 +168,17 @@ class ImageAnomalies(Detection):
             explanations if explain else None,
         )
         if explain:
-            table.attrs["pictures"] = evaluation.Pictures(np.concatenate(pictures))
+            table.attrs["pictures"] = self._pictures(pictures)
         return table
 
     def draw_explanations(self, table, path: Path) -> None:
-        images = table.attrs["pictures"].images
-        rows = sorted(
-            ((number, row) for number, row in enumerate(table.to_dict("records")) if row["explanation"] is not None),
-            key=lambda entry: -entry[1]["score"],
-        )
-        entries = [
-            {
-                "item": row["item"],
-                "answer": row["verdict"],
-                "figure": f"score {row['score']:.4g}, p = {row['p_value']:.3f}",
-            }
-            for _, row in rows
-        ]
-        heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
+        rows = sorted(explained(table), key=lambda entry: -entry[1]["score"])
+        told = [(row["verdict"], f"score {row['score']:.4g}, p = {row['p_value']:.3f}") for _, row in rows]
         note = (
             "Left the picture as the network sees it, right the same in grey: the brighter a place, the "
             "farther it is from what is normal; where nothing shines, it is as normal pictures are."
         )
-        evaluation.write_heat(
-            path,
-            "Where the pictures differ from what is normal",
-            note,
-            entries,
-            images[[number for number, _ in rows]],
-            heats,
-        )
+        self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
 
     def _more(
         self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
@@ -297,36 +248,15 @@ class ImageAnomalies(Detection):
     def _served_input(self, model) -> "models.ServedInput":
         return models.ServedImages(model, self.front, self.pipeline.data.background)
 
-    def _raw(self, row: int) -> np.ndarray:
-        return datasets.pixels(self.samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
-
     # --- details
     def _load_backbone(self):
-        data, model = self.pipeline.data, self.pipeline.model
-        size = (
-            self.front.size
-            if self.front is not None
-            else None
-            if data.size == "auto"
-            else (data.size,) * 2
-            if isinstance(data.size, int)
-            else tuple(data.size)
-        )
-        return models.load_backbone(self.source, model.weights, "auto", size, self.pipeline.seed)
+        size = self._asked_size if self.front is None else self.front.size
+        return models.load_backbone(self.source, self.pipeline.model.weights, "auto", size, self.pipeline.seed)
 
-    @property
-    def _augmentation(self) -> "datasets.Augmentation":
-        return datasets.Augmentation(**dict(self.pipeline.data.augment))
-
-    def _front(self, size: tuple[int, int], channels: int):
-        data = self.pipeline.data
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         if self.source is not None and self.source.kind == "bundled":
-            size = tuple(max(side, models.SMALLEST) for side in size)
-        return models.ImageFront(size, channels, data.resize, data.filter, data.antialias)
-
-    def _batches(self, samples, rows: np.ndarray):
-        batch = max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
-        return datasets.evaluation_batches(samples.store, rows, None, batch_size=batch)
+            size = (max(size[0], models.SMALLEST), max(size[1], models.SMALLEST))
+        return super()._front(size, channels)
 
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
         return samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0

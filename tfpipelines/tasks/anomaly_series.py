@@ -1,7 +1,7 @@
 """Anomaly detection in time series, window by window."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -12,27 +12,28 @@ from tfpipelines.config.autoencoders import Conv1DSeries, SeriesAutoencoder
 from .detection import Detection
 
 
+class SeriesAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly-series pipeline."""
+
+    default_network = "conv1d"
+    takes, gives = (
+        "windows of a time series, float32 (batch, points, channels), in the units of the training series",
+        "a score for each, higher the less it is like normal windows, and the distance of each point",
+    )
+    hub_tags = ("anomaly-detection", "time-series")
+
+    task: Literal["anomaly-series"] = "anomaly-series"
+    data: AnomalySeriesData
+    model: SeriesAutoencoder = Conv1DSeries()
+
+
 class SeriesAnomalies(Detection):
     """The task `anomaly-series`."""
 
-    class Pipeline(AnomalyPipeline):
-        """An anomaly-series pipeline."""
-
-        default_network = "conv1d"
-        takes, gives = (
-            "windows of a time series, float32 (batch, points, channels), in the units of the training series",
-            "a score for each, higher the less it is like normal windows, and the distance of each point",
-        )
-        hub_tags = ("anomaly-detection", "time-series")
-
-        task: Literal["anomaly-series"] = "anomaly-series"
-        data: AnomalySeriesData
-        model: SeriesAutoencoder = Conv1DSeries()
-
+    schema = SeriesAnomaliesPipeline
+    columns: list[str]
     unit = "window"
     source_fields = ("time_column", "series_column", "label_column", "split_column", "on_bad")
-    reading_fields = (*source_fields, "intervals", "normal")
-    place_fields = ("intervals", "normal")
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.WindowSamples":
@@ -46,10 +47,11 @@ class SeriesAnomalies(Detection):
         self.front = models.NumbersFront(samples.store.shape)
         return samples
 
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
         super().recall(facts)
         self.columns = list(facts["columns"])
         self.front = models.NumbersFront((facts["window"], len(self.columns)))
+        return self
 
     # --- model
     def build(self, fused: bool):
@@ -149,8 +151,11 @@ class SeriesAnomalies(Detection):
         return figures
 
     # --- export
-    def _raw(self, row: int) -> np.ndarray:
-        return self.samples.store.windows(np.array([row]))[0]
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedNumbers(model, self.columns)
+
+    def _raw(self, samples, row: int) -> np.ndarray:
+        return samples.store.windows(np.array([row]))[0]
 
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Anomaly detection in rows of numbers."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -12,26 +12,27 @@ from tfpipelines.config.autoencoders import DenseRows, RowAutoencoder
 from .detection import Detection
 
 
+class RowAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly-table pipeline."""
+
+    default_network = "dense"
+    takes, gives = (
+        "rows of numbers, float32 (batch, columns), in the columns and units of the training table",
+        "a score for each, higher the less it is like normal rows, and the share of each column",
+    )
+    hub_tags = ("anomaly-detection", "tabular")
+
+    task: Literal["anomaly-table"] = "anomaly-table"
+    data: AnomalyTableData
+    model: RowAutoencoder = DenseRows()
+
+
 class RowAnomalies(Detection):
     """The task `anomaly-table`."""
 
-    class Pipeline(AnomalyPipeline):
-        """An anomaly-table pipeline."""
-
-        default_network = "dense"
-        takes, gives = (
-            "rows of numbers, float32 (batch, columns), in the columns and units of the training table",
-            "a score for each, higher the less it is like normal rows, and the share of each column",
-        )
-        hub_tags = ("anomaly-detection", "tabular")
-
-        task: Literal["anomaly-table"] = "anomaly-table"
-        data: AnomalyTableData
-        model: RowAutoencoder = DenseRows()
-
+    schema = RowAnomaliesPipeline
+    columns: list[str]
     unit = "row"
-    reading_fields = ("label_column", "split_column", "normal", "on_bad")
-    place_fields = ("normal",)
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.RowSamples":
@@ -47,10 +48,11 @@ class RowAnomalies(Detection):
         self.front = models.NumbersFront((len(self.columns),))
         return samples
 
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
         super().recall(facts)
         self.columns = list(facts["columns"])
         self.front = models.NumbersFront((len(self.columns),))
+        return self
 
     # --- model
     def build(self, fused: bool):
@@ -103,8 +105,11 @@ class RowAnomalies(Detection):
         return {}
 
     # --- export
-    def _raw(self, row: int) -> np.ndarray:
-        return self.samples.store.features[row]
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedNumbers(model, self.columns)
+
+    def _raw(self, samples, row: int) -> np.ndarray:
+        return samples.store.features[row]
 
     # --- details
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:

@@ -1,39 +1,60 @@
 """What every classifier's task has in common: labels, splits, loss, and the account of the results."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ConfigError, DataError, counted
-from tfpipelines.runs import RunFolder, write_json
+from tfpipelines.runs import RunFolder
 
-from .base import Task
+from .abilities import Ability, Kind
+from .sampled import Sampled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN_MISTAKES = 24
 
 
-class Classification(Task):
+@dataclass(frozen=True)
+class Answers:
+    """What an artifact says of some rows.
+
+    Args:
+        model, temperature: the artifact's.
+        frame: of the rows, in their order.
+        store: of which they are rows.
+        probabilities: float (rows, classes).
+        mistakes: positions of the wrong ones, the most confident first.
+    """
+
+    model: Any
+    temperature: float
+    frame: "pd.DataFrame"
+    store: Any
+    probabilities: np.ndarray
+    mistakes: np.ndarray
+
+
+class Classification(Sampled):
     """A task whose samples have one class each, or several of them.
 
     What differs by the kind of sample is in the methods that begin with an underscore and are abstract here.
     """
 
-    one_loss = True
+    kind = Kind.CLASSIFIER
+    abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS})
     source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
     split_fields: ClassVar[tuple[str, ...]] = ("validation", "test", "folds", "limit")
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.classes: list[str] = []
-        self.samples: datasets.Samples | None = None
-
-    @abstractmethod
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
-        """Reads a source of labelled samples; without `splitting` rows keep the splits they were given."""
 
     @abstractmethod
     def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
@@ -48,20 +69,8 @@ class Classification(Task):
         """What an artifact's model says of some rows, float (rows, classes)."""
 
     @abstractmethod
-    def _draw_mistakes(
-        self,
-        model,
-        temperature: float,
-        folder: Path,
-        plots: Path,
-        samples,
-        rows: np.ndarray,
-        probabilities: np.ndarray,
-        mistakes: np.ndarray,
-    ) -> None:
-        """Shows the most confident of the mistakes, which are positions in `rows`: pictures in `plots`, tables in
-        `folder`.
-        """
+    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
+        """Shows the most confident of the mistakes: pictures in `plots`, tables in `folder`."""
 
     @abstractmethod
     def _raw(self, samples, row: int) -> Any:
@@ -71,15 +80,17 @@ class Classification(Task):
         """Makes what hangs on the training rows; splits and classes are known by then."""
 
     # --- data
-    def load(self, findings) -> None:
-        self.samples = self._unfolded = self._read(findings, self.pipeline.data.path, splitting=True)
+    def load(self, findings) -> Self:
+        super().load(findings)
+        self._unfolded = self.samples
+        return self
 
     def folds(self) -> int:
         if self.pipeline.data.folds is None:
             return 0
         return datasets.count_folds(self._unfolded, self.pipeline.data.folds)
 
-    def check(self, findings, fold: int | None = None) -> None:
+    def check(self, findings, fold: int | None = None) -> Self:
         data = self.pipeline.data
         if fold is not None:
             self.samples = datasets.split_fold(
@@ -93,20 +104,15 @@ class Classification(Task):
                     "Leave them out.",
                 )
             self._prepare(findings)
+        return self
 
     def describe(self, findings) -> dict[str, Any]:
-        return (
-            datasets.describe(self.samples, self.classes, findings)
-            if self.samples
-            else {"findings": findings.as_list()}
-        )
+        return datasets.describe(self.samples, self.classes, findings)
 
-    def split_table(self):
-        return self.samples.split_table()
-
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
         self.classes, self.temperature = list(facts["classes"]), facts.get("temperature", 1.0)
-        self._trained_on = facts.get("trained_on", frozenset())
+        return self
 
     def steps_per_epoch(self) -> int:
         return len(self._training_rows()[0]) // self.pipeline.train.batch_size
@@ -118,7 +124,7 @@ class Classification(Task):
     @property
     def multi_label(self) -> bool:
         """Whether a row may have several classes, or none."""
-        return self.samples is not None and datasets.is_multi_label(self.samples.frame)
+        return datasets.is_multi_label(self.samples.frame)
 
     # --- model
     def compile(self, model, optimizer, **settings) -> None:
@@ -185,11 +191,8 @@ class Classification(Task):
             metrics |= self._account(artifact.model, artifact.temperature, samples, rows, folder.path, folder / "plots")
         return metrics
 
-    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        findings = datasets.Findings()
-        samples = self._read(findings, path, splitting=False)
-        findings.raise_errors()
-        split, frame = datasets.take_part(samples, path, split), samples.frame
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        frame = self.samples.frame
         unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
         if unknown:
             raise DataError(
@@ -197,28 +200,17 @@ class Classification(Task):
                 f"It knows: {', '.join(self.classes[:20])}.",
                 unknown[:10],
             )
-        self.samples = samples
-        datasets.known_from(frame, self._trained_on, "sample", findings)
-        figures = self._account(model, self.temperature, samples, frame.index.to_numpy(np.int64), out, out)
-        figures |= {"split": split, "findings": findings.as_list()}
-        if out is not None:
-            write_json(out / "metrics.json", figures)
-        return figures
+        return self._account(model, self.temperature, self.samples, frame.index.to_numpy(np.int64), out, out)
 
     # --- export
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
-        findings = datasets.Findings()
-        samples = self._read(findings, self.pipeline.data.path, splitting=False)
-        findings.raise_errors()
+        samples, _ = self._read_again()
         truth = lambda frame: ["|".join(sorted(names)) for names in datasets.label_names(frame)]
         return datasets.replay(
             samples.frame, splits, parts, count, self.pipeline.seed, truth, partial(self._raw, samples)
         )
 
     # --- details
-    def _data(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self.pipeline.data, name) for name in names}
-
     def _training_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Store rows of the training part and their labels; those of rare classes repeated where asked."""
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
@@ -241,9 +233,10 @@ class Classification(Task):
         figures = evaluation.account(
             labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed
         )
-        if folder is not None:
+        if folder is not None and plots is not None:
             mistakes = evaluation.write_account(
                 folder, plots, figures, labels, probabilities, self.classes, frame, temperature
             )
-            self._draw_mistakes(model, temperature, folder, plots, samples, rows, probabilities, mistakes)
+            answers = Answers(model, temperature, frame, samples.store, probabilities, mistakes)
+            self._draw_mistakes(answers, folder, plots)
         return figures

@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from tfpipelines import config, datasets, evaluation, models, training
 from tfpipelines.config.gan import DCGAN, AdversarialTrain, GeneratedImageData, GenerationEvaluation, GenerativeNetwork
 from tfpipelines.errors import ConfigError, DataError, nearest
-from tfpipelines.runs import RunFolder, write_json
+from tfpipelines.runs import RunFolder
 
-from .base import Phase, Task
+from .abilities import Ability, Kind
 from .generation import (
     AdversarialPhase,
     Painter,
@@ -24,39 +24,44 @@ from .generation import (
     measure_elsewhere,
     nearest_training,
 )
+from .pixels import _PIXEL_FIELDS, Pixels
+from .trainable import Phase
 
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
+_DISCRIMINATOR = "discriminator.keras"  # which only further training needs
 _LEAST_STEPS = 500  # of an epoch, unless said
 _SHOWN = 24  # images beside their nearest training images
 
 
-class ImageGeneration(Task):
+class ImageGenerationPipeline(config.Pipeline):
+    """A dcgan pipeline."""
+
+    default_network = "dcgan"
+    objective = "val_kid"
+    takes, gives = (
+        "noise, float32 (batch, numbers), and where it was trained with classes or groups the number "
+        "of one, int32 (batch,)",
+        "an image for each, levels 0 to 255",
+    )
+    hub_task = "unconditional-image-generation"
+    use = "generate {} --grid FILE.png"
+
+    task: Literal["dcgan"] = "dcgan"
+    data: GeneratedImageData
+    model: GenerativeNetwork = DCGAN()
+    train: AdversarialTrain = AdversarialTrain()
+    evaluation: GenerationEvaluation = GenerationEvaluation()
+
+
+class ImageGeneration(Pixels):
     """The task `dcgan`."""
 
+    schema = ImageGenerationPipeline
+    kind = Kind.GENERATOR
+    abilities = frozenset({Ability.GENERATES})
+    unit = "image"
+    weight_files = (*Pixels.weight_files, _DISCRIMINATOR)
     loading_fields = ("conditional", "clusters")
-
-    class Pipeline(config.Pipeline):
-        """A dcgan pipeline."""
-
-        default_network = "dcgan"
-        objective = "val_kid"
-        takes, gives = (
-            "noise, float32 (batch, numbers), and where it was trained with classes or groups the number "
-            "of one, int32 (batch,)",
-            "an image for each, levels 0 to 255",
-        )
-        hub_task = "unconditional-image-generation"
-        use = "generate {} --grid FILE.png"
-
-        task: Literal["dcgan"] = "dcgan"
-        data: GeneratedImageData
-        model: GenerativeNetwork = DCGAN()
-        train: AdversarialTrain = AdversarialTrain()
-        evaluation: GenerationEvaluation = GenerationEvaluation()
-
     source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad")
-    reading_fields = (*source_fields, "max_pixels", "cache")
-    place_fields = ("layout", "root")
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
@@ -65,8 +70,6 @@ class ImageGeneration(Task):
             "shares": [],
             "classes": [],
         }  # what the networks are told of: share of the training images, number of the class
-        self.samples: datasets.ImageSamples | None = None
-        self.front: Any = None
         self._told: np.ndarray | None = None  # the group of each training image
 
     def preflight(self) -> list[str]:
@@ -74,9 +77,6 @@ class ImageGeneration(Task):
         return []
 
     # --- data
-    def load(self, findings) -> None:
-        self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
-
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
         data, fields = self.pipeline.data, self._data(*self.source_fields)
         if splitting:
@@ -95,26 +95,24 @@ class ImageGeneration(Task):
         self.front = samples.front
         return samples
 
-    def _front(self, size: tuple[int, int], channels: int):
-        data = self.pipeline.data
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         side = min(size) // models.IMAGE_STEP * models.IMAGE_STEP
         side = min(max(side, models.SMALLEST_IMAGE), models.LARGEST_IMAGE)
-        return models.ImageFront((side, side), channels, data.resize, data.filter, data.antialias)
+        return super()._front((side, side), channels)
 
-    def check(self, findings, fold: int | None = None) -> None:
+    def check(self, findings, fold: int | None = None) -> Self:
         self.classes = datasets.check_pictures(
             self.samples, self.pipeline.model.conditional, self.pipeline.data.on_leak, findings
         )
         if findings.of("error"):
-            return
+            return self
         clusters, rows = self.pipeline.model.clusters, self.samples.rows("train")
         labels = self.samples.labels("train", self.classes) if self.classes else None
         pixels = lambda places: evaluation.small_pixels(self.samples.store.images(rows[places]))
         self._told, self.groups = datasets.told_groups(labels, len(rows), clusters, pixels, self.pipeline.seed)
+        return self
 
     def describe(self, findings) -> dict[str, Any]:
-        if not self.samples:
-            return {"findings": findings.as_list()}
         facts = datasets.describe(self.samples, self.classes, findings) | {
             "features": features_facts(self.pipeline.evaluation.features)
         }
@@ -126,17 +124,11 @@ class ImageGeneration(Task):
             ]
         return facts
 
-    def split_table(self):
-        return self.samples.split_table()
-
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
         self.classes, self.groups = list(facts["classes"]), facts["groups"]
-        self.front = self._front(tuple(facts["size"]), facts["channels"])
-        self._trained_on, self._folder, self._features = (
-            facts.get("trained_on", frozenset()),
-            facts["folder"],
-            facts.get("features"),
-        )
+        self._folder, self._features = facts["folder"], facts.get("features")
+        return self
 
     def steps_per_epoch(self) -> int:
         train = self.pipeline.train
@@ -146,18 +138,14 @@ class ImageGeneration(Task):
         return max(once, _LEAST_STEPS) if train.steps_per_epoch == "auto" else train.steps_per_epoch
 
     def training_batches(self, first_step: int, last_step: int):
-        data, train = self.pipeline.data, self.pipeline.train
         return datasets.adversarial_batches(
             self.samples.store,
             self.samples.rows("train"),
             self._told,
-            batch_size=train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
+            **self._steps(first_step, last_step),
             latent=self.pipeline.model.latent,
-            augmentation=datasets.Augmentation(**dict(data.augment)),
-            draws=bool(train.diff_augment),
+            augmentation=self._augmentation,
+            draws=bool(self.pipeline.train.diff_augment),
         )
 
     def validation_batches(self):
@@ -191,7 +179,7 @@ class ImageGeneration(Task):
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 
     def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
-        beside = files.get("discriminator.keras")
+        beside = files.get(_DISCRIMINATOR)
         return [
             (core.generator, models.core_of(earlier.model)),
             (core.discriminator, models.load_artifact(beside).model if beside else None),
@@ -214,7 +202,7 @@ class ImageGeneration(Task):
         return "val_" if len(self.samples.rows("validation")) else ""
 
     def artifact(self, core):
-        return models.GeneratorArtifact(core, {"classes": self.classes, "groups": self.groups})
+        return models.GeneratorArtifact(core, {"classes": self.classes, "groups": self.groups}, _DISCRIMINATOR)
 
     # --- results
     def watch(
@@ -339,16 +327,6 @@ class ImageGeneration(Task):
     def generate(
         self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None
     ) -> tuple[np.ndarray, list[str] | None]:
-        """Images and their classes, None without; the first ones are the same for every `count`.
-
-        Args:
-            model: the artifact's.
-            label: the class of all; None: as frequent as in training.
-            truncation: see `models.draw_noise`.
-
-        Raises:
-            ConfigError: for an unknown class, or any without labels.
-        """
         label = None if label is None else str(label)
         if label is not None and label not in self.classes:
             guess = nearest(label, self.classes)
@@ -374,11 +352,10 @@ class ImageGeneration(Task):
                 "measured by.",
                 "Bring it back.",
             )
-        findings = datasets.Findings()
-        samples = self._read(findings, path, splitting=False)
-        findings.raise_errors()
-        split = datasets.take_part(samples, path, split)
-        datasets.known_from(samples.frame, self._trained_on, "image", findings)
+        return super().evaluate_new(model, path, split, out)
+
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        samples = self.samples
         settings, rows = self.pipeline.evaluation, samples.frame.index.to_numpy(np.int64)
         if len(rows) < 2 * 16:
             raise DataError(
@@ -386,13 +363,10 @@ class ImageGeneration(Task):
             )
         rows = np.random.default_rng([self.pipeline.seed, 3]).permutation(rows)[: 2 * settings.samples]
         halves = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
-        result = measure_elsewhere(
+        figures = measure_elsewhere(
             self._painter(model), *halves, settings.features, settings.neighbours, self.pipeline.seed + 1
         )
-        result |= {"samples": len(rows), "split": split, "findings": findings.as_list()}
-        if out is not None:
-            write_json(out / "metrics.json", result)
-        return result
+        return figures | {"samples": len(rows)}
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         raise ConfigError(
@@ -415,9 +389,6 @@ class ImageGeneration(Task):
         return datasets.Replay("noise draw", [str(number) for number in range(count)], [None] * count, read)
 
     # --- details
-    def _data(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self.pipeline.data, name) for name in names}
-
     def _some(self, rows: np.ndarray, most: int) -> np.ndarray:
         """At most so many rows, seeded, in their order."""
         if len(rows) <= most:

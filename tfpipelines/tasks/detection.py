@@ -7,46 +7,45 @@ from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models, training
 from tfpipelines.errors import ArtifactError
-from tfpipelines.runs import RunFolder, atomic_write, write_json
+from tfpipelines.runs import RunFolder, atomic_write
 
-from .base import Task
+from .abilities import Ability, Kind
+from .sampled import Sampled
 
 _CALIBRATION = "the held-out part"
-_INFERENCE_BATCH = 256
 _BLOCK = 512  # samples that a baseline scores at once
 _SCORING = ("distance", "pooling", "top", "smoothing")  # fields of `model` that the network does not see
 
 
-class Detection(Task):
+class Detection(Sampled):
     """A task that learns to reconstruct what is normal, and scores samples by how far they are from their
     reconstruction.
 
     What differs by the kind of sample is in the methods that begin with an underscore and are abstract here.
     """
 
-    unit: ClassVar[str]  # what has one score
-    explains = one_loss = True
+    kind = Kind.DETECTOR
+    abilities = frozenset({Ability.EXPLAINS, Ability.RECALIBRATES, Ability.ONE_LOSS})
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.labels: list[str] = []
-        self.samples: datasets.Samples | None = None
         self.front: Any = None
         self._parts: dict[Any, Any] = {}
 
-    @abstractmethod
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
-        """Reads a source; its frame has `anomalous`. Without `splitting` rows keep the splits they were given."""
+    @property
+    def _inference_batch(self) -> int:
+        return 256
 
     def _batches(self, samples, rows: np.ndarray):
         """tf.data of some rows, once, in their order, as the artifact takes them."""
-        return datasets.evaluation_batches(samples.store, rows, None, batch_size=_INFERENCE_BATCH)
+        return datasets.evaluation_batches(samples.store, rows, None, batch_size=self._inference_batch)
 
     @abstractmethod
     def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
@@ -63,29 +62,21 @@ class Detection(Task):
         """Figures beyond those of the samples as a whole, such as of places; with `plots` also the pictures."""
 
     # --- data
-    def load(self, findings) -> None:
-        self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
-
-    def check(self, findings, fold: int | None = None) -> None:
+    def check(self, findings, fold: int | None = None) -> Self:
         settings = self.pipeline.evaluation
         if "anomalous" in self.samples.frame:
             self.labels = datasets.check_normals(
                 self.samples, settings.least, settings.false_alarm_rate, self.unit, self.pipeline.data.on_leak, findings
             )
+        return self
 
     def describe(self, findings) -> dict[str, Any]:
-        return (
-            datasets.describe_normals(self.samples, self.labels, findings)
-            if self.samples
-            else {"findings": findings.as_list()}
-        )
+        return datasets.describe_normals(self.samples, self.labels, findings)
 
-    def split_table(self):
-        return self.samples.split_table()
-
-    def recall(self, facts: dict[str, Any]) -> None:
-        self._normal, self._trained_on = tuple(facts["normal"]), facts.get("trained_on", frozenset())
-        self._folder = facts["folder"]
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
+        self._normal, self._folder = tuple(facts["normal"]), facts["folder"]
+        return self
 
     @cached_property
     def threshold(self) -> "evaluation.Threshold":
@@ -96,22 +87,11 @@ class Detection(Task):
         return len(self.samples.rows("train")) // self.pipeline.train.batch_size
 
     def training_batches(self, first_step: int, last_step: int):
-        return self._training_batches(self.samples.store, self.samples.rows("train"), first_step, last_step)
+        rows = self.samples.rows("train")
+        return datasets.training_batches(self.samples.store, rows, None, **self._steps(first_step, last_step))
 
     def validation_batches(self):
         return self._batches(self.samples, self.samples.rows("validation"))
-
-    def _training_batches(self, store, rows: np.ndarray, first_step: int, last_step: int, **more):
-        return datasets.training_batches(
-            store,
-            rows,
-            None,
-            batch_size=self.pipeline.train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
-            **more,
-        )
 
     # --- model
     def compile(self, model, optimizer, **settings) -> None:
@@ -180,13 +160,8 @@ class Detection(Task):
         none = np.zeros(0, bool)
         evaluation.plot_scores(plots / "scores.png", np.zeros(0), none, none, threshold.scores, threshold.threshold)
 
-    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        findings = datasets.Findings()
-        samples = self._read(findings, path, splitting=False)
-        findings.raise_errors()
-        split, frame = datasets.take_part(samples, path, split), samples.frame
-        self.samples = samples
-        datasets.known_from(frame, self._trained_on, self.unit, findings)
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        frame = self.samples.frame
         if not frame["known"].any():
             findings.add(
                 "unlabelled",
@@ -200,27 +175,14 @@ class Detection(Task):
                 "warning",
                 f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured",
             )
-        figures = self._account(model, self.threshold, samples, frame.index.to_numpy(np.int64), out, out, None)
-        figures |= {"split": split, "findings": findings.as_list(), "threshold": self.threshold.facts()}
-        if out is not None:
-            write_json(out / "metrics.json", figures)
-        return figures
+        rows = frame.index.to_numpy(np.int64)
+        figures = self._account(model, self.threshold, self.samples, rows, out, out, None)
+        return figures | {"threshold": self.threshold.facts()}
 
     def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "evaluation.Threshold":
-        """Fits the threshold to new normal data, and writes it.
-
-        Args:
-            rate: of false alarms; None: as before.
-            out: the run folder.
-
-        Returns:
-            The new threshold; what there is to say of the data is in its attribute `findings`.
-        """
-        findings = datasets.Findings()
-        samples = self._read(findings, path, splitting=False)
-        findings.raise_errors()
+        samples, findings = self._read_again(path)
         self.samples, frame = samples, samples.frame
-        trained = frame["fingerprint"].map("{:016x}".format).isin(self._trained_on) | (frame["split"] == "train")
+        trained = frame["fingerprint"].map("{:016x}".format).isin(self.trained_on) | (frame["split"] == "train")
         tail = frame["tail"] if "tail" in frame else np.zeros(len(frame), bool)
         for code, rows, reason in (
             ("not_normal", frame["anomalous"], "are not normal by their labels"),
@@ -264,22 +226,22 @@ class Detection(Task):
             models.ServedScores(self.threshold.threshold, self.threshold.scores, self.unit, parts),
         )
 
+    @abstractmethod
     def _served_input(self, model) -> "models.ServedInput":
-        return models.ServedNumbers(model, self.columns)
+        """What the exported model takes."""
 
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
-        findings = datasets.Findings()
-        self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
-        findings.raise_errors()
+        self.samples, _ = self._read_again(splitting=True)
         truth = lambda frame: [
             ("anomaly" if odd else "normal") if known else None
             for odd, known in zip(frame["anomalous"], frame["known"])
         ]
-        return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, self._raw)
+        raw = partial(self._raw, self.samples)
+        return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
 
     @abstractmethod
-    def _raw(self, row: int) -> np.ndarray:
-        """A row of the samples as the artifact's model takes it."""
+    def _raw(self, samples, row: int) -> np.ndarray:
+        """A row as the artifact's model takes it."""
 
     # --- details
     def _network(self, builders: dict[str, Any], fused: bool, *backbone):
@@ -299,9 +261,6 @@ class Detection(Task):
         began = time.perf_counter()
         yield
         self.times[name] = round(self.times.get(name, 0.0) + time.perf_counter() - began, 3)
-
-    def _data(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self.pipeline.data, name) for name in names}
 
     def _part(self, model, *names: str):
         """The part of a model that gives some of its outputs, made once so that it is traced once."""

@@ -11,8 +11,8 @@ from tfpipelines.errors import ConfigError
 
 from .finetuning import Finetuning
 from .images import ImageClassifier
+from .pixels import GREY
 
-_GREY = "Leave data.channels out: grey images become RGB by themselves."
 _SIZE = 224  # side in pixels of images for a backbone that does not say
 _OF_BACKBONE = (
     "backbone",
@@ -23,34 +23,30 @@ _OF_BACKBONE = (
 )  # fields of `model` that do not concern the head
 
 
+class ImageFinetuningPipeline(FinetunePipeline):
+    """A finetune pipeline."""
+
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a probability for each class",
+    )
+    hub_task = "image-classification"
+
+    task: Literal["finetune"] = "finetune"
+    data: ImageData
+    model: FinetunedImages = FinetunedImages()
+
+
 class ImageFinetuning(Finetuning, ImageClassifier):
     """The task `finetune`."""
 
+    schema = ImageFinetuningPipeline
+    abilities = ImageClassifier.abilities | Finetuning.abilities
     loading_fields = ("backbone", "weights", "scaling")
 
-    class Pipeline(FinetunePipeline):
-        """A finetune pipeline."""
-
-        takes, gives = (
-            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
-            "a probability for each class",
-        )
-        hub_task = "image-classification"
-
-        task: Literal["finetune"] = "finetune"
-        data: ImageData
-        model: FinetunedImages = FinetunedImages()
-
     def preflight(self) -> list[str]:
-        data, model, known = self.pipeline.data, self.pipeline.model, self.source.known
-        if known is not None and data.channels not in ("auto", 3):
-            raise ConfigError(f"data.channels: {known.name} takes images of 3 channels.", _GREY)
-        if self.source.kind == "bundled" and data.size != "auto" and np.min(data.size) < models.SMALLEST:
-            raise ConfigError(
-                f"data.size: {known.name} takes images from {models.SMALLEST} pixels up.",
-                "Enlarge small images: data.size=128, for example.",
-            )
-        if model.scaling != "auto" and self.source.kind != "file":
+        self._require_input(self.source)
+        if self.pipeline.model.scaling != "auto" and self.source.kind != "file":
             raise ConfigError(
                 f"model.scaling: {self.source.name} says itself what it expects of pixels.",
                 "Leave model.scaling out; it is for .keras files.",
@@ -71,14 +67,13 @@ class ImageFinetuning(Finetuning, ImageClassifier):
                     "Leave data.size out.",
                 )
         if data.channels not in ("auto", channels):
-            raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", _GREY)
+            raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", GREY)
         return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
 
     # --- model
     def _load_backbone(self):
-        data, model = self.pipeline.data, self.pipeline.model
-        size = None if data.size == "auto" else (data.size,) * 2 if isinstance(data.size, int) else tuple(data.size)
-        return models.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
+        model = self.pipeline.model
+        return models.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
     def build(self, fused: bool):
         head = {name: value for name, value in dict(self.pipeline.model).items() if name not in _OF_BACKBONE}

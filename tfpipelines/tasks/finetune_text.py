@@ -16,20 +16,22 @@ _LONGEST = 512  # tokens, unless data.max_length says more
 _INFERENCE_BATCH = 64
 
 
+class TextFinetuningPipeline(FinetunePipeline):
+    """A finetune-text pipeline."""
+
+    takes, gives = "texts, as they are", "a probability for each class"
+    hub_task = "text-classification"
+
+    task: Literal["finetune-text"] = "finetune-text"
+    data: TextSource
+    model: FinetunedTexts = FinetunedTexts()
+
+
 class TextFinetuning(Finetuning, TextClassifier):
     """The task `finetune-text`."""
 
+    schema = TextFinetuningPipeline
     loading_fields = ("backbone", "weights")
-
-    class Pipeline(FinetunePipeline):
-        """A finetune-text pipeline."""
-
-        takes, gives = "texts, as they are", "a probability for each class"
-        hub_task = "text-classification"
-
-        task: Literal["finetune-text"] = "finetune-text"
-        data: TextSource
-        model: FinetunedTexts = FinetunedTexts()
 
     def __init__(self, pipeline):
         super().__init__(pipeline)

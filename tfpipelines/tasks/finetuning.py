@@ -11,8 +11,9 @@ import numpy as np
 from tfpipelines import config, datasets, models, training
 from tfpipelines.errors import ConfigError, counted, nearest
 
-from .base import Phase
+from .abilities import Ability
 from .classification import Classification
+from .trainable import Phase
 
 _FEATURES_BATCH = 4096  # feature vectors of a validation batch
 
@@ -20,6 +21,7 @@ _FEATURES_BATCH = 4096  # feature vectors of a validation batch
 class HeadPhase(Phase):
     """Phase 1: the head alone, on features that the frozen backbone gives of each sample once."""
 
+    task: "Finetuning"
     name, quick = "head", True
 
     def __init__(self, task: "Finetuning", core, last: bool, note: Callable[[str], None]):
@@ -43,16 +45,8 @@ class HeadPhase(Phase):
         )
 
     def training_batches(self, first_step: int, last_step: int):
-        targets, seed = self.task._training_targets(self.labels), self.task.pipeline.seed
-        return datasets.training_batches(
-            self.store,
-            self.numbers[: len(self.rows)],
-            targets,
-            batch_size=self.settings.batch_size,
-            seed=seed,
-            first_step=first_step,
-            last_step=last_step,
-        )
+        rows, targets = self.numbers[: len(self.rows)], self.task._training_targets(self.labels)
+        return datasets.training_batches(self.store, rows, targets, **self.task._steps(first_step, last_step))
 
     def validation_batches(self):
         if not len(self.validation):
@@ -66,6 +60,7 @@ class HeadPhase(Phase):
 class BackbonePhase(Phase):
     """Phase 2: the backbone, or its last blocks, and the head."""
 
+    task: "Finetuning"
     name = "backbone"
 
     def rates(self) -> list[float] | None:
@@ -75,6 +70,8 @@ class BackbonePhase(Phase):
 
 class Finetuning(Classification):
     """A classifier whose network is a pretrained backbone with a new head."""
+
+    abilities = Classification.abilities | {Ability.FINETUNES}
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,12 @@ from tfpipelines import evaluation, models, training
 from tfpipelines.errors import ConfigError
 from tfpipelines.runs import RunFolder, file_hash, read_json
 
-from .base import Phase
+from . import TASKS, task_class
+from .abilities import Ability
+from .trainable import Phase
+
+if TYPE_CHECKING:
+    from .dcgan import ImageGeneration
 
 SAMPLES = 64  # images that a run leaves, and of a sheet without classes
 _ROWS, _STEPS = 10, 11  # of the ways from one noise to another
@@ -20,6 +25,8 @@ _PER_CLASS = 10  # images of a sheet with classes, and classes
 
 class AdversarialPhase(Phase):
     """The training of both networks, which the task watches."""
+
+    task: "ImageGeneration"
 
     @property
     def averaged(self) -> list:
@@ -149,10 +156,9 @@ def features_run(named: str) -> Path | None:
     if named == "backbone":
         return None
     folder = Path(named).expanduser()
-    if not (folder / "model.keras").is_file() or read_json(folder / "status.json").get("task") not in (
-        "image-cls",
-        "finetune",
-    ):
+    task = read_json(folder / "status.json").get("task")
+    known = (folder / "model.keras").is_file() and task in TASKS
+    if not known or Ability.COMPARES_IMAGES not in task_class(task).abilities:
         raise ConfigError(
             f"evaluation.features: {named} is no run of an image classifier that has a model.",
             "Give backbone, or the folder of such a run.",

@@ -9,25 +9,27 @@ from tfpipelines.config.networks import CNN, ImageNetwork
 from .images import ImageClassifier
 
 
+class ImageClassificationPipeline(config.Pipeline):
+    """An image-cls pipeline."""
+
+    default_network = "cnn"
+    objective = "val_accuracy"
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a probability for each class",
+    )
+    hub_task = "image-classification"
+
+    task: Literal["image-cls"] = "image-cls"
+    data: ImageData
+    model: ImageNetwork = CNN()
+
+
 class ImageClassification(ImageClassifier):
     """The task `image-cls`."""
 
+    schema = ImageClassificationPipeline
     loading_fields = ()
-
-    class Pipeline(config.Pipeline):
-        """An image-cls pipeline."""
-
-        default_network = "cnn"
-        objective = "val_accuracy"
-        takes, gives = (
-            "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
-            "a probability for each class",
-        )
-        hub_task = "image-classification"
-
-        task: Literal["image-cls"] = "image-cls"
-        data: ImageData
-        model: ImageNetwork = CNN()
 
     def build(self, fused: bool):
         network = dict(self.pipeline.model)

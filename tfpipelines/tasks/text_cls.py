@@ -1,6 +1,6 @@
 """Text classification: a network of ours, trained from the start on labelled texts."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -17,32 +17,43 @@ _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: th
 _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
 
 
+class TextClassificationPipeline(config.Pipeline):
+    """A text-cls pipeline."""
+
+    default_network = "bilstm"
+    objective = "val_accuracy"
+    takes, gives = "texts, as they are", "a probability for each class"
+    hub_task = "text-classification"
+
+    task: Literal["text-cls"] = "text-cls"
+    data: TextData
+    model: TextNetworks = BiLSTM()
+
+
 class TextClassification(TextClassifier):
     """The task `text-cls`."""
 
+    schema = TextClassificationPipeline
     loading_fields = ("wide", "heads")
-
-    class Pipeline(config.Pipeline):
-        """A text-cls pipeline."""
-
-        default_network = "bilstm"
-        objective = "val_accuracy"
-        takes, gives = "texts, as they are", "a probability for each class"
-        hub_task = "text-classification"
-
-        task: Literal["text-cls"] = "text-cls"
-        data: TextData
-        model: TextNetworks = BiLSTM()
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
         self._front_of = self._earlier = None
 
+    @property
+    def _standardize(self) -> str:
+        return self.pipeline.data.standardize
+
+    @property
+    def _level(self) -> str:
+        return self.pipeline.data.level
+
     # --- data
-    def load(self, findings) -> None:
+    def load(self, findings) -> Self:
         if self.pipeline.data.vectors is not None:
             datasets.require_vectors(self.pipeline.data.vectors)
         super().load(findings)
+        return self
 
     def _prepare(self, findings) -> None:
         data, wide = self.pipeline.data, self.pipeline.model.wide

@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.runs import atomic_write
 
-from .classification import SHOWN_MISTAKES, Classification
+from .classification import SHOWN_MISTAKES, Answers, Classification
 
 _INFERENCE_BATCH = 256
 
@@ -21,9 +21,8 @@ class TextClassifier(Classification):
     """
 
     source_fields = ("layout", "text_column", "label_column", "split_column", "follow_links", "multi_label")
-    reading_fields = (*(name for name in source_fields if name != "multi_label"), "on_bad")
-    place_fields = ("layout",)
-    explains = True
+    front: Any = None  # what cuts a text into ids; None before it is known
+    _several_labels: bool | None = None  # as the run has learned; None before that
 
     @abstractmethod
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
@@ -35,11 +34,12 @@ class TextClassifier(Classification):
     @property
     def _standardize(self) -> str:
         """What happens to texts before they are cut; `none` where that is the tokenizer's affair."""
-        return getattr(self.pipeline.data, "standardize", "none")
+        return "none"
 
     @property
     def _level(self) -> str:
-        return getattr(self.pipeline.data, "level", "piece")
+        """What a text is cut into: word, char, ngram or piece."""
+        return "piece"
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
@@ -56,26 +56,20 @@ class TextClassifier(Classification):
             **fields,
         )
 
-    def recall(self, facts: dict[str, Any]) -> None:
+    def recall(self, facts: dict[str, Any]) -> Self:
         super().recall(facts)
         self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+        return self
 
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()
-        return datasets.training_text_batches(
-            self.samples.store,
-            rows,
-            self._training_targets(labels),
-            batch_size=self.pipeline.train.batch_size,
-            seed=self.pipeline.seed,
-            first_step=first_step,
-            last_step=last_step,
-        )
+        steps, targets = self._steps(first_step, last_step), self._training_targets(labels)
+        return datasets.training_text_batches(self.samples.store, rows, targets, **steps)
 
     # --- results
-    def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         self._take_front(model)
-        return super().evaluate_new(model, path, split, out)
+        return super()._measure(model, path, findings, out)
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         data = self.pipeline.data
@@ -120,7 +114,7 @@ class TextClassifier(Classification):
     # --- details
     @property
     def multi_label(self) -> bool:
-        return getattr(self, "_several_labels", False) or super().multi_label
+        return super().multi_label if self._several_labels is None else self._several_labels
 
     def _texts(self, samples) -> list[str]:
         """The text of every row up to the last one in use; the row number is the place."""
@@ -164,21 +158,11 @@ class TextClassifier(Classification):
             self.multi_label,
         )
 
-    def _draw_mistakes(
-        self,
-        model,
-        temperature: float,
-        folder: Path,
-        plots: Path,
-        samples,
-        rows: np.ndarray,
-        probabilities: np.ndarray,
-        mistakes: np.ndarray,
-    ) -> None:
-        frame = samples.frame.loc[rows[mistakes]]
+    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
+        frame, probabilities = answers.frame.iloc[answers.mistakes], answers.probabilities[answers.mistakes]
         table = evaluation.prediction_table(
             frame["item"],
-            probabilities[mistakes],
+            probabilities,
             self.classes,
             list(frame["label"]),
             text=list(frame["text"]),
@@ -186,7 +170,7 @@ class TextClassifier(Classification):
         )
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
-        explanations = self._explain(model, temperature, list(shown["text"]))
+        explanations = self._explain(answers.model, answers.temperature, list(shown["text"]))
         entries = [
             {
                 "item": row["item"],
@@ -196,9 +180,9 @@ class TextClassifier(Classification):
                 "confidence": share,
                 "explanation": explanation,
             }
-            for row, share, explanation in zip(shown.to_dict("records"), probabilities[mistakes].max(1), explanations)
+            for row, share, explanation in zip(shown.to_dict("records"), probabilities.max(1), explanations)
         ]
-        title = f"The {len(entries)} most confident of {len(mistakes)} mistakes"
+        title = f"The {len(entries)} most confident of {len(frame)} mistakes"
         evaluation.write_words(plots / "mistakes.html", title, entries)
         evaluation.write_words_data(plots / "mistakes.json", title, entries)
 

@@ -14,6 +14,8 @@ from ..observer import Observer
 from ..route import Route
 from ..runs import RunFolder, atomic_write, write_json
 from ..tasks import SCHEMAS, new_task
+from ..tasks.base import checked
+from ..tasks.trainable import Trainable
 from .pruning import hopeless
 
 PAUSED = "paused"
@@ -60,18 +62,16 @@ class TrialObserver(Observer):
             self.halt.ask(f"pruned: worse than the median at epoch {done}")
 
 
-def attempt(line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task, fold: int | None, folder: RunFolder):
+def attempt(
+    line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task: Trainable, fold: int | None, folder: RunFolder
+):
     """Trains a trial; its result, and what writes its model file. None if it is to go on another time."""
     try:
         pipeline = config.with_values(content, job["values"], SCHEMAS, f"trial {job['number']}")
         if not task.take_over(pipeline):
-            task = new_task(pipeline)
-            findings = Findings()
-            task.begin()
-            task.load(findings)
-            findings.raise_errors()
-            task.check(findings, fold)
-            findings.raise_errors()
+            fresh = new_task(pipeline)
+            fresh.begin()
+            task = checked(fresh, fold)
         folder.set_status(
             "running",
             pipeline=pipeline.name,
@@ -83,18 +83,14 @@ def attempt(line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task
         atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
         if job["parent"] and not any((folder / "checkpoints").iterdir()):
             _take_checkpoints(Path(job["parent"]), folder)
-        if task.steps_per_epoch() < 1:
-            raise ConfigError(
-                f"train.batch_size: got {pipeline.train.batch_size}, but there are "
-                f"{int((task.split_table()['split'] == 'train').sum())} training samples."
-            )
+        task.require_steps()
         objective, status, reason = pipeline.search.objective, "completed", ""
         observer = TrialObserver(line, halt, job, objective, task.epochs)
         observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
-        route = Route(task, folder, observer, halt, resume=True, trial=True)
-        artifact = route.fresh_artifact()
+        route = Route(folder, observer, halt, resume=True, trial=True)
+        artifact = route.fresh_artifact(task)
         try:
-            _, best = route.train(folder, artifact)
+            _, best = route.train(task, folder, artifact)
             artifact.set_weights(best.best_weights)
         except Halted as end:
             status, _, reason = str(end).partition(": ")

@@ -161,7 +161,7 @@ def _require_sense(
         )
     if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep: hyperband goes on from weights.")
-    names: Sequence[Any] = (getattr(pipeline.model, "name", None),)
+    names: Sequence[Any] = (pipeline.network,)
     if "model.name" in space:
         names = space["model.name"].samples()
     for name in names:

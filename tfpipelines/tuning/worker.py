@@ -21,6 +21,8 @@ from ..route import Route
 from ..route import run as whole_route
 from ..runs import RunFolder, atomic_write, write_json
 from ..tasks import SCHEMAS, new_task
+from ..tasks.base import Task
+from ..tasks.trainable import Trainable
 from .attempt import Halt, Halted, attempt, kept
 from .state import RESULT
 
@@ -121,8 +123,8 @@ def _write_to(log: Path) -> None:
 
 def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     base = config.with_values(setup["content"], {}, SCHEMAS, "the pipeline")
-    task, observer, search = new_task(base), _DataObserver(), RunFolder(Path(setup["folder"]))
-    fold = _prepare(task, observer, halt, search)
+    observer, search = _DataObserver(), RunFolder(Path(setup["folder"]))
+    task, fold = _prepare(new_task(base), observer, halt, search)
     line.send(
         "ready",
         {
@@ -149,21 +151,21 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
         line.send("saved", trouble)
 
 
-def _prepare(task, observer: Observer, halt: Halt, search: RunFolder) -> int | None:
-    """Loads and checks what the pipeline itself names, which must be what the search began with; the fold that a
-    search takes.
+def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> tuple[Trainable, int | None]:
+    """Loads and checks what the pipeline itself names, which must be what the search began with; also the fold that
+    a search takes.
     """
     findings = Findings()
     task.begin()
-    task.load(findings)
+    loaded = task.load(findings)
     findings.raise_errors()
-    fold = 0 if task.folds() else None
-    Route(task, search, observer, halt, resume=True).splits(search, Findings(list(findings.entries)), fold)
-    if not (task.split_table()["split"] == "validation").any():
+    fold, route = 0 if loaded.folds() else None, Route(search, observer, halt, resume=True)
+    ready = route.splits(loaded, search, Findings(list(findings.entries)), fold)
+    if not (ready.split_table()["split"] == "validation").any():
         raise ConfigError(
             "A search needs a validation part, and these data have none.", "Set data.validation=0.15, for example."
         )
-    return fold
+    return ready, fold
 
 
 @contextmanager

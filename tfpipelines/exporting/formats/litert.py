@@ -1,0 +1,67 @@
+"""LiteRT (TensorFlow Lite): one sample at a time, on phones and small computers; in whole numbers where asked."""
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..exporter import Arrays, Exporter, Feeds, Quantized, Runtime
+
+if TYPE_CHECKING:
+    from ...models import Served
+
+
+class LiteRT(Exporter):
+    """A file of LiteRT's own operations alone.
+
+    As `float16` its weights have half the size; as `int8` weights and, where it is known how, activations are whole
+    numbers (Jacob et al. 2018), inputs and outputs as they were.
+    """
+
+    runs_in = "LiteRT"
+    file = "model.tflite"
+    packages = ("tensorflow", "keras", "ai-edge-litert")
+    batch = 1  # recurrent networks need a number that is known
+    quantized = {
+        "float16": Quantized("those of half size", 0.01),
+        "int8": Quantized("whole ones", 0.02, calibrated=True),
+    }
+
+    def write(self, served: "Served", folder: Path, quantize: str | None, calibration: Feeds | None) -> None:
+        import tensorflow as tf
+
+        from ..graphs import function_of, write_graph
+
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
+            write_graph(function_of(served, self.whole, self.batch), served.input.part, Path(temporary))
+            converter = tf.lite.TFLiteConverter.from_saved_model(temporary)
+            if quantize:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if quantize == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            if quantize == "int8":
+                kinds = tf.lite.OpsSet
+                converter.target_spec.supported_ops = [kinds.TFLITE_BUILTINS_INT8, kinds.TFLITE_BUILTINS]
+                converter.representative_dataset = calibration
+            with warnings.catch_warnings():
+                # the interpreter that calibrates is TensorFlow's affair
+                warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")
+                content = converter.convert()
+        (folder / self.file).write_bytes(content)
+
+    def open_runtime(self, folder: Path) -> Runtime:
+        """What the package ai-edge-litert says of the file where it is installed, else the runtime inside of
+        TensorFlow.
+        """
+        import numpy as np
+
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError:
+            from tensorflow.lite import Interpreter
+        runner = Interpreter(model_path=str(folder / self.file), num_threads=1).get_signature_runner("serving_default")
+
+        def run(feeds: Arrays) -> Arrays:
+            return {name: np.array(value) for name, value in runner(**feeds).items()}
+
+        return run

@@ -1,0 +1,63 @@
+"""ONNX: any number of samples at once, in ONNX Runtime and whatever else reads the format (extra `onnx`)."""
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import ConfigError
+from ..exporter import Arrays, Exporter, Feeds, Runtime
+
+if TYPE_CHECKING:
+    from ...models import Served
+
+_OPSET = 18
+
+
+class ONNX(Exporter):
+    """A file with the manifest's words among its properties."""
+
+    runs_in = "ONNX Runtime"
+    file = "model.onnx"
+    packages = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
+
+    def require(self) -> None:
+        try:
+            import onnx  # noqa: F401
+            import onnxruntime  # noqa: F401
+            import tf2onnx  # noqa: F401
+        except ImportError as error:
+            raise ConfigError(
+                f"--format onnx needs a package that is not installed: {error.name}.", "pip install 'tfpipelines[onnx]'"
+            ) from error
+
+    def write(self, served: "Served", folder: Path, quantize: str | None, calibration: Feeds | None) -> None:
+        import onnx
+        import tf2onnx
+
+        from ..graphs import function_of
+
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        function = function_of(served, self.whole, self.batch)
+        proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+        words = {
+            "preprocessing": " ".join(served.input.words(self.whole)),
+            "classes": json.dumps(served.answer.classes, ensure_ascii=False),
+        }
+        onnx.helper.set_model_props(proto, words)
+        onnx.checker.check_model(proto)
+        (folder / self.file).write_bytes(proto.SerializeToString())
+
+    def open_runtime(self, folder: Path) -> Runtime:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(str(folder / self.file), options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+
+        def run(feeds: Arrays) -> Arrays:
+            return dict(zip(names, session.run(names, feeds)))
+
+        return run

@@ -1,0 +1,221 @@
+"""A task that can be trained, and the phases of its training."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tfpipelines import models
+from tfpipelines.config import Pipeline
+from tfpipelines.errors import ConfigError, counted
+from tfpipelines.runs import RunFolder
+
+from .base import Loaded
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from tfpipelines.config.train import Training
+
+
+class Phase:
+    """A stretch of training with a fit call, an optimizer and checkpoints of its own. By default a task has one.
+
+    Args:
+        task: whose methods say what the phase does not.
+        model: that is trained: the core, or a model made of some of its layers.
+
+    Attributes:
+        name: of the phase in history.csv and of the folder of its checkpoints; "" for a task with one phase.
+        last: whether none follows.
+        quick: whether its epochs take a moment each: then not every one of them is worth a checkpoint.
+    """
+
+    name, last, quick = "", True, False
+
+    def __init__(self, task: "Trainable", model: "keras.Model"):
+        self.task, self.model = task, model
+
+    @property
+    def settings(self) -> "Training":
+        """Length, rates and all else of the phase."""
+        return self.task.pipeline.train
+
+    def training_batches(self, first_step: int, last_step: int) -> "tf.data.Dataset":
+        """As `Trainable.training_batches`."""
+        return self.task.training_batches(first_step, last_step)
+
+    def validation_batches(self) -> "tf.data.Dataset | None":
+        """As `Trainable.validation_batches`."""
+        return self.task.validation_batches()
+
+    @property
+    def averaged(self) -> list | None:
+        """The weights that `train.ema` averages; None: all of the model's."""
+        return None
+
+    def callbacks(
+        self,
+        folder: RunFolder,
+        artifact: "models.Artifact",
+        weights: Callable[[], "list[np.ndarray]"],
+        note: Callable[[str], None],
+    ) -> list:
+        """Further callbacks, which come before those that look at the monitored figure.
+
+        Args:
+            artifact: to try the model with.
+            weights: gives the present weights as they would be saved: raw or averaged.
+            note: tells the user something.
+        """
+        return []
+
+    def rates(self) -> list[float] | None:
+        """What the learning rate is multiplied by for each of the model's trainable variables; None: by 1."""
+        return None
+
+
+class Trainable(Loaded):
+    """A task whose splits are known and checked."""
+
+    loading_fields: ClassVar[tuple[str, ...] | None] = None  # of `model`, on which samples depend; None: all of them
+
+    def take_over(self, pipeline: Pipeline) -> bool:
+        """Makes another pipeline the task's own, if what was loaded and checked serves it as well; whether it did."""
+        named = type(pipeline.model).model_fields if self.loading_fields is None else self.loading_fields
+        before, after = self.pipeline, pipeline
+        same = (before.data, before.seed, before.split_seed) == (after.data, after.seed, after.split_seed)
+        if self.loading_fields is None:
+            same = same and type(before.model) is type(after.model)
+        if not same or any(getattr(before.model, name, None) != getattr(after.model, name, None) for name in named):
+            return False
+        self.pipeline = pipeline
+        return True
+
+    # --- batches
+    @abstractmethod
+    def steps_per_epoch(self) -> int:
+        """Training steps of an epoch; 0 if a batch is larger than the training part."""
+
+    def require_steps(self) -> None:
+        """Refuses batches that are larger than the training part.
+
+        Raises:
+            ConfigError: naming a size that would do.
+        """
+        if self.steps_per_epoch() < 1:
+            count, batch_size = int((self.split_table()["split"] == "train").sum()), self.pipeline.train.batch_size
+            raise ConfigError(
+                f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.",
+                f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example.",
+            )
+
+    @abstractmethod
+    def training_batches(self, first_step: int, last_step: int) -> "tf.data.Dataset":
+        """The steps from the first to the one before the last, counted over all epochs."""
+
+    @abstractmethod
+    def validation_batches(self) -> "tf.data.Dataset | None":
+        """The validation part, or None without one."""
+
+    # --- model
+    @abstractmethod
+    def build(self, fused: bool) -> "keras.Model":
+        """The core; `fused` allows layers that plain Keras cannot load."""
+
+    def phases(self, core: "keras.Model", note: Callable[[str], None]) -> Iterator[Phase]:
+        """The phases of training in their order; each is asked for when the one before it has ended.
+
+        Args:
+            core: to be trained.
+            note: tells the user something.
+        """
+        yield Phase(self, core)
+
+    @abstractmethod
+    def compile(self, model: "keras.Model", optimizer: "keras.optimizers.Optimizer", **settings: Any) -> None:
+        """Compiles a phase's model with the task's loss and metrics; `settings` go to `compile` as they are."""
+
+    @property
+    def monitored(self) -> str:
+        """The figure by which the best epoch is chosen, as the logs name it; that of the validation part where
+        there is one.
+        """
+        return "loss"
+
+    @abstractmethod
+    def artifact(self, core: "keras.Model") -> "models.Artifact":
+        """The model file around a core: raw input -> the task's output."""
+
+    # --- weights of an earlier run
+    def start_from(self, core: "keras.Model", files: dict[str, Path]) -> list[str]:
+        """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree.
+
+        Args:
+            core: to be trained.
+            files: {name: path} of those of `weight_files` that the run has.
+
+        Returns:
+            The names of the layers that start anew.
+
+        Raises:
+            ConfigError: if no layer fits.
+        """
+        earlier = models.load_artifact(files["model.keras"])
+        taken, left = 0, []
+        for part, other in self.parts(core, earlier, files):
+            layers = {layer.name: layer for layer in other.layers} if other else {}
+            for layer in part.layers:
+                weights = layers[layer.name].get_weights() if layer.name in layers else []
+                weights = self.carry_over(layer, weights, earlier)
+                if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
+                    layer.set_weights(weights)
+                    taken += len(weights)
+                else:
+                    left.append(layer.name)
+        if not taken:
+            raise ConfigError(
+                "--from: no layer of that run's model fits this pipeline's network.",
+                "Use the same model fields as that run.",
+            )
+        return left
+
+    def parts(
+        self, core: "keras.Model", earlier: "models.LoadedArtifact", files: dict[str, Path]
+    ) -> "list[tuple[keras.Model, keras.Model | None]]":
+        """(network of the core, earlier one whose layers of the same names it starts from, or None); arguments as
+        in `start_from`.
+        """
+        return [(core, models.core_of(earlier.model))]
+
+    def carry_over(
+        self, layer: "keras.Layer", weights: "list[np.ndarray]", earlier: "models.LoadedArtifact"
+    ) -> "list[np.ndarray]":
+        """What a layer of the core begins with when a run starts from another one's model.
+
+        Args:
+            layer: of the new core.
+            weights: of the layer of that name in the earlier core; [] without one.
+            earlier: model and facts of that run.
+
+        Returns:
+            Arrays for `layer.set_weights`; [] to let it start anew.
+        """
+        return weights
+
+    # --- results
+    @abstractmethod
+    def validate(self, artifact: "models.Artifact", folder: RunFolder) -> dict[str, float]:
+        """Fits to the validation part what belongs to the artifact; figures of that part which training has not
+        told.
+        """
+
+    @abstractmethod
+    def evaluate(
+        self, artifact: "models.Artifact", folder: RunFolder, history: list[dict], best_epoch: int
+    ) -> dict[str, Any]:
+        """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of
+        metrics.json.
+        """
