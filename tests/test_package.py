@@ -38,11 +38,12 @@ LAYERS = {
     "versions": 2,
     "config": 1,
     "runs": 1,
-    "console": 2,
+    "console": 3,
+    "observer": 2,
     "printing": 1,
     "words": 0,
 }
-LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
+LEAVES = {"errors", "lazy"}  # import nothing of ours, so all may import them
 
 
 def _setup():
