@@ -31,15 +31,18 @@ LAYERS = {
     "evaluation": 2,
     "catalogue": 3,
     "listing": 2,
+    "logs": 0,
     "unchanged": 2,
     "pages": 1,
     "versions": 2,
     "config": 1,
     "runs": 1,
+    "conformal": 0,
+    "run_files": 0,
     "console": 2,
     "printing": 1,
 }
-LEAVES = {"errors", "lazy", "observer"}  # import nothing of ours, so all may import them
+LEAVES = {"errors", "lazy", "observer", "run_shapes"}  # import nothing of ours, so all may import them
 
 
 def _setup():

@@ -6,7 +6,8 @@ from typing import Any
 
 from . import config
 from .errors import ArtifactError, ConfigError, ResourceError
-from .runs import RunFolder, file_hash, read_json
+from .run_files import damaged, found_json, read_json, read_table
+from .runs import RunFolder, file_hash
 from .tasks import SCHEMAS, new_task, task_class
 
 
@@ -21,7 +22,7 @@ class Result:
         self._folder = folder
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self._folder)!r}, {self.status.get('state')})"
+        return f"{type(self).__name__}({str(self._folder)!r}, {found_json(self.folder / 'status.json').get('state')})"
 
     @property
     def folder(self) -> Path:
@@ -35,7 +36,11 @@ class Result:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json; {} before all is done."""
+        """The content of metrics.json; {} before all is done.
+
+        Raises:
+            ArtifactError: if it is damaged.
+        """
         return read_json(self.folder / "metrics.json")
 
 
@@ -107,17 +112,18 @@ class Run(Result):
         if not own:
             changes = {f"data.{name}": fields[name].default for name in kind.place_fields} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
-        task.recall({**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder})
+        try:
+            task.recall({**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder})
+        except KeyError as error:
+            damaged(self.folder / "data.json", f"it does not say {error}", error)
         return task
 
     def _trained_on(self) -> frozenset[str]:
         """Fingerprints of the training samples."""
-        import pandas as pd
-
         path = self.folder / "splits.csv"
-        if not path.is_file():
+        if not path.exists():
             return frozenset()
-        table = pd.read_csv(path, usecols=["split", "fingerprint"], dtype=str, keep_default_na=False)
+        table = read_table(path, ("split", "fingerprint"))
         return frozenset(table["fingerprint"][table["split"] == "train"])
 
     def predict(

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from .errors import ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
+from .run_files import found_json, read_json, shown
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = ".tmp-"  # prefix of what is being written
@@ -94,14 +95,6 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, or {} if it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
@@ -128,7 +121,7 @@ class RunFolder:
         return self.path / name
 
     def __str__(self) -> str:
-        return os.path.relpath(self.path) if self.path.is_relative_to(Path.cwd()) else str(self.path)
+        return shown(self.path)
 
     @classmethod
     def create(cls, parent: Path, stem: str, name: str | None = None) -> "RunFolder":
@@ -198,12 +191,7 @@ class RunFolder:
                     f"{lock} cannot be locked: {error.strerror}.",
                     "Choose a folder on a file system with locks, with --out.",
                 ) from error
-            file.seek(0)
-            try:
-                owner = json.loads(file.read() or "{}")
-            except ValueError:
-                owner = {}
-            here = socket.gethostname()
+            owner, here = found_json(lock), socket.gethostname()
             if held_here or owner.get("host", here) != here:
                 who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
                 remedy = (
@@ -234,21 +222,25 @@ class RunFolder:
 
     def as_new_run(self) -> str:
         """The command that repeats this run in a new folder, from its weights where it has any."""
-        if self.status.get("kind") == "search":
+        if found_json(self.path / "status.json").get("kind") == "search":
             return f"tfpipe tune {shlex.quote(f'{self}/pipeline.yaml')}"
         start = f" --from {shlex.quote(str(self))}" if (self / "model.keras").is_file() else ""
         return f"tfpipe run {shlex.quote(f'{self}/pipeline.yaml')}{start}"
 
     @property
     def status(self) -> dict[str, Any]:
-        """The content of status.json."""
+        """The content of status.json.
+
+        Raises:
+            ArtifactError: if it is damaged.
+        """
         return read_json(self.path / "status.json")
 
     def set_status(self, state: str, **facts: Any) -> None:
         """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands
         there.
         """
-        before = self.status
+        before = found_json(self.path / "status.json")
         if state == "running":
             before.pop("reason", None)
         content = {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .. import datasets, evaluation
 from ..errors import ArtifactError, counted
-from ..runs import read_json
+from ..run_files import read_json, read_table
 from .sides import CLASSIFIER, DETECTOR, GENERATOR, Side
 
 _UNKNOWN = "unlabelled"  # the label in splits.csv of samples of which nothing is known
@@ -103,7 +103,7 @@ def read_rows(side: Side) -> Rows:
         if side.kind == GENERATOR:
             parts.append(Rows(frame, {}, side.kind))
             continue
-        table = _in_order(_table(folder / "predictions.csv", ("item",)), frame, folder)
+        table = _in_order(read_table(folder / "predictions.csv", ("item",)), frame, folder)
         columns = _detected(table, frame, folder) if side.kind == DETECTOR else _classified(table, frame, folder, side)
         parts.append(Rows(frame, columns, side.kind))
         figures = side.metrics["folds"][number]["test"] if side.crossed else side.metrics["test"]
@@ -121,13 +121,13 @@ def classes_of(side: Side) -> list[str]:
     """The class names of a classifier, those of all folds."""
     return list(
         dict.fromkeys(
-            name for folder in side.parts for name in map(str, read_json(folder / "data.json").get("classes", []))
+            name for folder in side.parts for name in read_json(folder / "data.json", ("classes",))["classes"]
         )
     )
 
 
 def _test_part(folder: Path, side: Side) -> pd.DataFrame:
-    splits = _table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
+    splits = read_table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
     frame = splits[splits["split"] == "test"].reset_index(drop=True)
     truth = frame["truth"] if "truth" in frame else pd.Series("", frame.index)
     if side.kind == DETECTOR:
@@ -136,11 +136,11 @@ def _test_part(folder: Path, side: Side) -> pd.DataFrame:
 
 
 def _normal(folder: Path) -> list[str]:
-    return [str(name) for name in read_json(folder / "data.json").get("normal", [])]
+    return read_json(folder / "data.json").get("normal", [])
 
 
 def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Side) -> dict[str, np.ndarray]:
-    classes, own = classes_of(side), [str(name) for name in read_json(folder / "data.json").get("classes", [])]
+    classes, own = classes_of(side), read_json(folder / "data.json")["classes"]
     scores = np.zeros((len(table), len(classes)), np.float32)
     scores[:, [classes.index(name) for name in own]] = _numbers(table, evaluation.score_columns(own), folder)
     if ((scores < 0) | (scores > 1)).any():
@@ -245,23 +245,6 @@ def _numbers(table: pd.DataFrame, columns: list[str], folder: Path) -> np.ndarra
     if not np.isfinite(values).all():
         raise _damaged(folder, "holds numbers that are not finite")
     return values
-
-
-def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise ArtifactError(f"{path} is missing.", "Restore it from a copy, or train again.") from None
-    except (OSError, ValueError) as error:  # pandas' own errors and wrong encodings are ValueErrors
-        raise ArtifactError(
-            f"{path} cannot be read: {error}".splitlines()[0], "Restore it from a copy, or train again."
-        ) from error
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise ArtifactError(
-            f"{path} is damaged: it has no column {missing[0]!r}.", "Restore it from a copy, or train again."
-        )
-    return table
 
 
 def _damaged(folder: Path, what: str, details: list[str] | tuple[str, ...] = ()) -> ArtifactError:

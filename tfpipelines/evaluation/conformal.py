@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta, betabinom
 
+from ..conformal import is_normal, p_values
 from ..errors import ArtifactError, DataError, counted
-from ..runs import read_json, write_json
+from ..run_files import damaged, read_json
+from ..runs import write_json
 
 FILE, BEFORE = "threshold.json", "threshold.before.json"
 LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
@@ -78,24 +80,24 @@ class Threshold:
         Raises:
             ArtifactError: if its file is missing or damaged.
         """
-        facts = read_json(folder / FILE)
         try:
-            value, places = float(facts["threshold"]), tuple(map(float, facts["places"]))
+            facts = read_json(folder / FILE, ("threshold", "false_alarm_rate", "scores", "unit", "source", "places"))
+            value = float(facts["threshold"])
             threshold = cls.fit(
                 np.array(facts["scores"], np.float64),
                 float(facts["false_alarm_rate"]),
-                str(facts["unit"]),
-                str(facts["source"]),
+                facts["unit"],
+                facts["source"],
             )
             if not 0 < threshold.false_alarm_rate < 1 or not np.isfinite(value):
-                raise ValueError
-        except (KeyError, TypeError, ValueError, DataError) as error:
+                damaged(folder / FILE, "its numbers cannot be")
+        except (ArtifactError, DataError) as error:
             raise ArtifactError(
-                f"{folder / FILE} is missing or damaged.",
+                error.cause,
                 f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.",
             ) from error
 
-        threshold.places = places
+        threshold.places = tuple(map(float, facts["places"]))
         if value != threshold.threshold:
             threshold.edit(value)
         return threshold
@@ -113,13 +115,11 @@ class Threshold:
 
     def alarms(self, scores: np.ndarray) -> np.ndarray:
         """Which scores are anomalies, bool; one that is no number is."""
-        return ~(scores <= self.threshold)
+        return ~is_normal(scores, self.threshold)
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
-        """The share of normal samples that would look as odd or odder: (1 + number of held-out scores as high) / (n
-        + 1).
-        """
-        return (1.0 + len(self.scores) - np.searchsorted(self.scores, scores, "left")) / (len(self.scores) + 1.0)
+        """`conformal.p_values` of scores, float (n,)."""
+        return p_values(np.asarray(scores), self.scores, np)
 
     def expected(self, count: int) -> list[float]:
         """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial

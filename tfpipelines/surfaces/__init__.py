@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "directions": ("random_direction",),
-        "surface": ("LossSurface", "loss_surface"),
+        "surface": ("loss_surface",),
+        "values": ("LossSurface",),
     },
 )
