@@ -2,12 +2,14 @@
 
 import ast
 import configparser
+import graphlib
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +91,20 @@ def test_imports_point_down():
             if part in LEAVES or LAYERS[other] >= LAYERS[part]:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} {part} imports {other}")
     assert not wrong
+
+
+def test_no_files_import_each_other_in_a_circle():
+    files = {path.relative_to(ROOT).with_suffix(""): path for path in ROOT.glob("tfpipelines/**/*.py")}
+    imported = {}
+    for name, path in files.items():
+        nodes = [
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level
+        ]
+        bases = [(name.parents[node.level - 1].joinpath(*(node.module or "").split(".")), node.names) for node in nodes]
+        imported[name] = {base for base, _ in bases if base in files}
+        imported[name] |= {base / alias.name for base, names in bases for alias in names if base / alias.name in files}
+    assert len(imported[Path("tfpipelines/models/backbones")]) > 3
+    graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, with the circle
 
 
 BASES = {

@@ -1,6 +1,7 @@
 """Pipeline files: where the packaged ones lie, and YAML in which the schema, not the spelling, decides the type."""
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..errors import ArtifactError, ConfigError, nearest
 from ..run_files import read_text
 
 _LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
+_DEEP = re.compile(r"(?:[\[{]\s*){100}")
 
 
 def packaged(kind: str) -> Path:
@@ -60,16 +62,7 @@ def find_pipeline(name: str) -> Path:
     return packaged("pipelines") / f"{name}.yaml"
 
 
-class _Safe(yaml.SafeLoader):
-    """Safe YAML whose aliases cannot make much of little."""
-
-    def flatten_mapping(self, node):
-        super().flatten_mapping(node)
-        if len(node.value) > _MOST_VALUES:
-            raise ConfigError("Its merged mappings are too large.", "Mend the file.")
-
-
-class _Loader(_Safe):
+class _Loader(yaml.SafeLoader):
     """Safe YAML whose plain scalars stay text (but for null): pydantic turns them into what the field is."""
 
     yaml_implicit_resolvers = {
@@ -101,7 +94,9 @@ def parse_yaml(text: str, origin: str, plain: bool = False) -> Any:
         ConfigError: with line and column, if the text is not YAML; if it is nested too deeply or holds too much.
     """
     try:
-        content = yaml.load(text, _Safe if plain else _Loader)
+        if _DEEP.search(text):  # the scanner would need seconds to see it
+            raise RecursionError
+        content = yaml.load(text, yaml.SafeLoader if plain else _Loader)
         if _count(content, 0) > _MOST_VALUES:
             raise ConfigError("It holds too many values.", "Mend the file.")
         return content

@@ -82,15 +82,10 @@ class Threshold:
         """
         try:
             facts = read_json(folder / FILE, ("threshold", "false_alarm_rate", "scores", "unit", "source", "places"))
-            value = float(facts["threshold"])
-            threshold = cls.fit(
-                np.array(facts["scores"], np.float64),
-                float(facts["false_alarm_rate"]),
-                facts["unit"],
-                facts["source"],
-            )
-            if not 0 < threshold.false_alarm_rate < 1 or not np.isfinite(value):
+            value, rate = float(facts["threshold"]), float(facts["false_alarm_rate"])
+            if not 0 < rate < 1 or not np.isfinite(value):
                 damaged(folder / FILE, "its numbers cannot be")
+            threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
         except (ArtifactError, DataError) as error:
             raise ArtifactError(
                 error.cause,
