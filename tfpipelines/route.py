@@ -14,6 +14,7 @@ from .datasets import Findings
 from .errors import ConfigError, MemoryExhaustedError, ResourceError, counted
 from .observer import Observer
 from .run_files import read_json, read_table
+from .run_shapes import RUN_METRICS
 from .runs import START, RunFolder, atomic_write, ending, file_hash, write_json
 from .tasks.base import Phase, Task
 from .unchanged import require_same_data, splits_text, with_resumption
@@ -130,7 +131,11 @@ class Route:
         results, tables = [], []
         for fold in range(self.task.folds()):
             inner = self.folder.child(f"fold-{fold}")
-            metrics = read_json(inner / "metrics.json", _OF_FOLDS) if inner.status.get("state") == "done" else None
+            metrics = (
+                read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
+                if inner.status.get("state") == "done"
+                else None
+            )
             if metrics is None:
                 self.observer.note(f"Fold {fold} of {self.task.folds()}")
                 inner.set_status("running", fold=fold)

@@ -99,6 +99,10 @@ SHAPES: dict[str, Any] = {
 }
 
 
+# Of a run: those of a search have a mean and more in the place of each figure.
+RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(("train", "validation", "test"), _FIGURES)}
+
+
 def fault_of(value: Any, shape: Any, where: str = "") -> str:
     """What is wrong with a value, in words; "" if it is of the shape."""
     if isinstance(shape, tuple):

@@ -7,6 +7,7 @@ from typing import Any
 from .. import config
 from ..errors import ArtifactError, ConfigError
 from ..run_files import damaged, read_json
+from ..run_shapes import RUN_METRICS
 from ..runs import RunFolder
 from ..tasks import SCHEMAS, TASKS, task_class
 
@@ -82,7 +83,7 @@ def _open(folder: RunFolder, name: str) -> Side:
             f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}.",
             f"Let it end, or go on with it: tfpipe resume {folder}",
         )
-    metrics = read_json(folder / "metrics.json", ("time",))
+    metrics = read_json(folder / "metrics.json", ("time",), RUN_METRICS)
     folds = (
         sorted(
             (path.parent for path in folder.path.glob("fold-*/status.json")),

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, TfpipelinesError
 from ..run_files import read_json
+from ..run_shapes import RUN_METRICS
 from .pool import Pool
 from .search import MOST_DEATHS, TURN, Search
 
@@ -21,7 +22,7 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
     for seed in list(queue):
         folder = search.folder.child(f"final/seed-{seed}")
         if folder.status.get("state") == "done":
-            results[seed] = read_json(folder / "metrics.json", ("time.total",))
+            results[seed] = read_json(folder / "metrics.json", ("time.total",), RUN_METRICS)
             queue.remove(seed)
     while queue or pool.workers:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
