@@ -22,6 +22,7 @@ from .errors import WorseError as WorseError
 from .exporting import Exported as Exported
 from .exporting import export as export
 from .listing import list_runs as list_runs
+from .logs import LogObserver as LogObserver
 from .observer import Observer as Observer
 from .reporting import Report as Report
 from .reporting import report as report

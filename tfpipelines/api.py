@@ -14,7 +14,8 @@ from .catalogue import list_pipelines
 from .errors import ConfigError, DataError
 from .observer import Observer
 from .result import Overrides, Run, verified_model
-from .runs import START, RunFolder, atomic_write, read_json
+from .run_files import read_json
+from .runs import START, RunFolder, atomic_write
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability
 
@@ -41,7 +42,8 @@ def run(
         out: folder the run folder is made in; made itself if only it is missing.
         name: of the run folder; default: `<pipeline>-<n>`.
         start: an earlier run folder whose model gives the initial weights.
-        observer: is told how it goes; default: lines on stderr. `Observer()` keeps quiet.
+        observer: is told how it goes; default: lines on stderr, or the log of a program that has set up `logging` at
+            level INFO. `Observer()` keeps quiet.
         command: recorded in environment.json; default: the process' own command line.
 
     Returns:
@@ -51,7 +53,7 @@ def run(
         ConfigError: before anything is made on disk, if the pipeline or an override is wrong.
         DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json.
     """
-    observer = observer if observer is not None else _lines()
+    observer = observer if observer is not None else _told()
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
@@ -122,7 +124,7 @@ def tune(
     """
     from . import tuning
 
-    observer = observer if observer is not None else _lines()
+    observer = observer if observer is not None else _told()
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS)
@@ -159,7 +161,7 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
     """
     from .training import StopSignals
 
-    observer = observer if observer is not None else _lines()
+    observer = observer if observer is not None else _told()
     folder = RunFolder.open(path)
     if "fold" in folder.status:
         raise ConfigError(
@@ -312,7 +314,12 @@ def _start_model(start: str | Path | None) -> Path | None:
     return verified_model(folder)
 
 
-def _lines() -> Observer:
+def _told() -> Observer:
+    """Who is told of a run where the caller names nobody: the program's log, if it has one, else the terminal."""
+    from . import logs
+
+    if logs.wanted():
+        return logs.LogObserver()
     from .console import Terminal
 
     return Terminal()

@@ -1,15 +1,15 @@
 """The runs of a folder, by what stands in their files; nothing is locked, loaded or changed."""
 
-import math
 import os
 import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, ResourceError
 from .metrics import main_figure
-from .runs import read_json
+from .run_files import found_json
 
 STATES = ("running", "done", "interrupted", "failed")
 KILLED, DAMAGED = "killed", "damaged"
@@ -57,9 +57,9 @@ def _entry(path: Path) -> dict[str, Any] | None:
         changed = path.stat().st_mtime
     except OSError:  # not to be looked into
         return None
-    status = _mapping(path / "status.json")
+    status = found_json(path / "status.json")
     state = state_of(path, status)
-    metrics = _mapping(path / "metrics.json")
+    metrics = found_json(path / "metrics.json")
     began = _instant(status.get("started"))
     return {
         "name": path.name,
@@ -85,7 +85,7 @@ def state_of(path: Path, status: dict[str, Any]) -> str:
     if state not in STATES:
         return DAMAGED
     if state == "running" and not _held(path, status):
-        state = _mapping(path / "status.json").get("state")  # it may have ended while we looked
+        state = found_json(path / "status.json").get("state")  # it may have ended while we looked
         return KILLED if state == "running" else state if state in STATES else DAMAGED
     return state
 
@@ -95,7 +95,7 @@ def _held(path: Path, status: dict[str, Any]) -> bool:
     what it is part of.
     """
     lock = _lock_file(path, status)
-    owner = {**status, **_mapping(lock)}
+    owner = {**status, **found_json(lock)}
     if owner.get("host") != socket.gethostname():
         return True
     try:
@@ -142,7 +142,7 @@ def _search_metric(path: Path, metrics: dict[str, Any]) -> dict[str, Any] | None
     found = metrics.get("search")
     if isinstance(found, dict) and _is_number(found.get("score")):
         return {"name": _text(found.get("metric")).removeprefix("val_"), "part": "validation", "value": found["score"]}
-    state = _mapping(path / "search.json")
+    state = found_json(path / "search.json")
     try:
         objective = state["fingerprint"]["pipeline"]["search"]["objective"]
         scores = [
@@ -175,15 +175,7 @@ def _instant(text: Any) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        content = read_json(path) if path.is_file() else {}  # a pipe would keep us waiting
-    except (OSError, RecursionError):  # not to be looked at; brackets without end
-        return {}
-    return content if isinstance(content, dict) else {}
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. This one keeps quiet; `console.Terminal` prints."""
+"""What a run tells while it goes on. This one keeps quiet; `console.Terminal` prints, `logs.LogObserver` logs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,10 @@ class Observer:
 
     def note(self, text: str) -> None:
         """Something worth a line."""
+
+    def warning(self, text: str) -> None:
+        """Something that should not be passed over; a note, unless it is told apart."""
+        self.note(text)
 
     def finished(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
         """All is written: the content of metrics.json."""

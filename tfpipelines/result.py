@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import config
 from .errors import ArtifactError, ConfigError, ResourceError
-from .runs import RunFolder, file_hash, read_json
+from .run_files import damaged, found_json, read_json, read_table
+from .runs import RunFolder, file_hash
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, Explains, Generates, Recalibrates
 from .tasks.base import Answering
@@ -32,7 +33,7 @@ class Result:
         self._folder = folder
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self._folder)!r}, {self.status.get('state')})"
+        return f"{type(self).__name__}({str(self._folder)!r}, {found_json(self.folder / 'status.json').get('state')})"
 
     @property
     def folder(self) -> Path:
@@ -46,7 +47,11 @@ class Result:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json; {} before all is done."""
+        """The content of metrics.json; {} before all is done.
+
+        Raises:
+            ArtifactError: if it is damaged.
+        """
         return read_json(self.folder / "metrics.json")
 
 
@@ -123,16 +128,17 @@ class Run(Result):
             changes = {f"data.{name}": fields[name].default for name in anew} | changes
         task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
         known = {**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder}
-        return task.recall(known)
+        try:
+            return task.recall(known)
+        except KeyError as error:
+            damaged(self.folder / "data.json", f"it does not say {error}", error)
 
     def _trained_on(self) -> frozenset[str]:
         """Fingerprints of the training samples."""
-        import pandas as pd
-
         path = self.folder / "splits.csv"
-        if not path.is_file():
+        if not path.exists():
             return frozenset()
-        table = pd.read_csv(path, usecols=["split", "fingerprint"], dtype=str, keep_default_na=False)
+        table = read_table(path, ("split", "fingerprint"))
         return frozenset(table["fingerprint"][table["split"] == "train"])
 
     def predict(

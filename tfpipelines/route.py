@@ -13,10 +13,12 @@ from . import config, evaluation, models, training
 from .datasets import Findings
 from .errors import MemoryExhaustedError, ResourceError
 from .observer import Observer
-from .runs import START, RunFolder, atomic_write, ending, file_hash, read_json, write_json
+from .run_files import read_json, read_table
+from .run_shapes import RUN_METRICS
+from .runs import START, RunFolder, atomic_write, ending, file_hash, write_json
 from .tasks.base import Loaded, Task
 from .tasks.trainable import Phase, Trainable
-from .unchanged import require_same_data, splits_text
+from .unchanged import require_same_data, splits_text, with_resumption
 
 
 def run(
@@ -51,6 +53,7 @@ def run(
     return metrics
 
 
+_OF_FOLDS = ("time.training", "time.evaluation")  # what is put together of the metrics of folds
 _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
 
 
@@ -104,16 +107,10 @@ class Route:
                 for line in config.difference(before.get(key, {}), facts[key], f"{key}.")
             ]
             if changed:
-                self.observer.note(
+                self.observer.warning(
                     f"Not the environment that the run began in, so the last digits may differ: {'; '.join(changed)}"
                 )
-            facts = {
-                **before,
-                "resumed": [
-                    *before.get("resumed", []),
-                    {key: facts[key] for key in ("command", "started", "versions")},
-                ],
-            }
+            facts = with_resumption(before, facts)
         else:
             facts["pipeline"] = config.as_dict(pipeline)
         write_json(self.folder / "environment.json", facts)
@@ -124,7 +121,11 @@ class Route:
         results, tables = [], []
         for fold in range(loaded.folds()):
             inner = self.folder.child(f"fold-{fold}")
-            metrics = read_json(inner / "metrics.json") if inner.status.get("state") == "done" else None
+            metrics = (
+                read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
+                if inner.status.get("state") == "done"
+                else None
+            )
             if metrics is None:
                 self.observer.note(f"Fold {fold} of {loaded.folds()}")
                 inner.set_status("running", fold=fold)
@@ -133,11 +134,7 @@ class Route:
                 inner.set_status("done")
             results.append(metrics)
             tables.append(
-                pd.read_csv(
-                    inner / "predictions.csv",
-                    dtype=dict.fromkeys(("item", "text", "label", "predicted"), str),
-                    keep_default_na=False,
-                ).assign(fold=fold)
+                read_table(inner / "predictions.csv", text=("item", "text", "label", "predicted")).assign(fold=fold)
             )
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
         return evaluation.summarize_folds(results)
@@ -298,7 +295,7 @@ class Route:
                 stop=self.stop,
                 checkpoint_steps=settings.checkpoint_steps,
                 checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick or self.trial else 0.0,
-                on_damage=lambda names: self.observer.note(f"Damaged checkpoint passed over: {'; '.join(names)}"),
+                on_damage=lambda names: self.observer.warning(f"Damaged checkpoint passed over: {'; '.join(names)}"),
             )
         except BaseException:
             with suppress(ResourceError):  # the error that led here is the one to tell

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from .errors import ArtifactError, ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
+from .run_files import found_json, read_json, shown
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
@@ -97,14 +98,6 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, or {} if it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
@@ -131,7 +124,7 @@ class RunFolder:
         return self.path / name
 
     def __str__(self) -> str:
-        return os.path.relpath(self.path) if self.path.is_relative_to(Path.cwd()) else str(self.path)
+        return shown(self.path)
 
     @classmethod
     def create(cls, parent: Path, stem: str, name: str | None = None) -> "RunFolder":
@@ -210,12 +203,7 @@ class RunFolder:
                     f"{lock} cannot be locked: {error.strerror}.",
                     "Choose a folder on a file system with locks, with --out.",
                 ) from error
-            file.seek(0)
-            try:
-                owner = json.loads(file.read() or "{}")
-            except ValueError:
-                owner = {}
-            here = socket.gethostname()
+            owner, here = found_json(lock), socket.gethostname()
             if held_here or owner.get("host", here) != here:
                 who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
                 remedy = (
@@ -246,22 +234,24 @@ class RunFolder:
 
     def as_new_run(self) -> str:
         """The command that repeats this run in a new folder, from its weights where it has any."""
-        if self.status.get("kind") == "search":
+        if found_json(self.path / "status.json").get("kind") == "search":
             return f"tfpipe tune {shlex.quote(f'{self}/pipeline.yaml')}"
         start = f" --from {shlex.quote(str(self))}" if (self / "model.keras").is_file() else ""
         return f"tfpipe run {shlex.quote(f'{self}/pipeline.yaml')}{start}"
 
     @property
     def status(self) -> dict[str, Any]:
-        """The content of status.json."""
+        """The content of status.json.
+
+        Raises:
+            ArtifactError: if it is damaged.
+        """
         return read_json(self.path / "status.json")
 
     @property
     def format(self) -> int:
         """The number of the folder's format; 1 of folders that do not name it, as those of version 0.1.0."""
-        status = self.status
-        number = status.get("format", 1) if isinstance(status, dict) else 1
-        return number if isinstance(number, int) else 1
+        return int(self.status.get("format", 1))
 
     def set_status(self, state: str, **facts: Any) -> None:
         """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands
@@ -269,7 +259,7 @@ class RunFolder:
 
         The first time it also names the format, so a folder that is gone on with keeps its own.
         """
-        before = self.status or {"format": FORMAT}
+        before = found_json(self.path / "status.json") or {"format": FORMAT}
         if state == "running":
             before.pop("reason", None)
         content = {

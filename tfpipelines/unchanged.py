@@ -1,13 +1,27 @@
-"""Whether data are still those that a run began with."""
+"""Whether a run or search that goes on is what it began as: its data, and the environment it is in."""
 
 from typing import TYPE_CHECKING, Any
 
 from . import config
 from .errors import ConfigError
-from .runs import RunFolder, read_json
+from .run_files import read_json, read_text
+from .runs import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def with_resumption(before: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """The content of environment.json of what goes on: what it began in, and another entry of `resumed`.
+
+    Args:
+        before: its content so far; {} if there is none.
+        facts: of now, as `training.environment_facts` gives them.
+    """
+    if not before:
+        return facts
+    again = {key: facts[key] for key in ("command", "started", "versions")}
+    return {**before, "resumed": [*before.get("resumed", []), again]}
 
 
 def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:
@@ -46,7 +60,7 @@ def require_same_splits(folder: RunFolder, text: str) -> None:
     Raises:
         ConfigError: with the rows in which they differ.
     """
-    written = (folder / "splits.csv").read_text(encoding="utf-8")
+    written = read_text(folder / "splits.csv", 2**32)
     if written == text:
         return
     before, after = set(written.splitlines()), set(text.splitlines())

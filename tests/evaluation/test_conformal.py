@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 
 from tfpipelines.errors import ArtifactError, DataError
 from tfpipelines.evaluation import Threshold
+from tfpipelines.models.answers import ServedScores
 
 RANDOM = np.random.default_rng(0)
 
@@ -76,3 +78,18 @@ def test_it_is_written_read_and_may_be_edited(tmp_path):
     file.unlink()
     with pytest.raises(ArtifactError):
         Threshold.read(tmp_path)
+
+
+def test_what_is_shipped_says_what_the_report_says():
+    held_out = np.sort(np.float32([0.5, 1.0, 1.0, 1.0, 2.0, 7.25])).astype(np.float64)
+    threshold = Threshold(1.0, 0.2, held_out, "row", "the validation part")
+    served = ServedScores(1.0, held_out, "row", ["score"])
+    scores = np.float32([-np.inf, 0.5, 0.75, 1.0, np.nextafter(np.float32(1), np.float32(2)), 2, 9, np.inf, np.nan])
+    wanted = np.array([7, 7, 6, 6, 3, 3, 1, 1, 1]) / 7
+    alarms = [False, False, False, False, True, True, True, True, True]
+    assert threshold.p_values(scores).tolist() == wanted.tolist() and threshold.alarms(scores).tolist() == alarms
+    graph = served.with_words({"score": tf.constant(scores)})
+    assert graph["p_value"].dtype == tf.float32 and graph["p_value"].numpy().tolist() == np.float32(wanted).tolist()
+    assert [word.decode() for word in graph["verdict"].numpy()] == [served.decide(score) for score in scores]
+    assert [served.decide(score) == "anomaly" for score in scores] == alarms
+    assert [served.beside(score)["p_value"] for score in scores] == wanted.tolist()

@@ -116,7 +116,7 @@ def _direction(metric: str, sides: list[Side]) -> str:
 
 
 def _facts(side: Side) -> dict[str, Any]:
-    time = side.metrics["time"] if isinstance(side.metrics.get("time"), dict) else {}
+    time = side.metrics["time"]
     models = [folder / "model.keras" for folder in side.parts]
     return {
         "name": side.name,
@@ -239,7 +239,7 @@ def _called(result: dict[str, Any], number: int, metric: str) -> str:
     figures = next((test["figures"] for test in result["tests"] if test["run"] == number), {})
     if metric not in figures:
         intervals = [result["metrics"]["test"][metric][place].get("interval") for place in (0, number)]
-        if None in intervals:
+        if None in intervals or None in (edge for interval in intervals for edge in interval):
             return "there is no paired test of it"
         apart = intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0]
         return f"there is no paired test of it; the 95% intervals {'do not' if apart else 'do'} overlap"

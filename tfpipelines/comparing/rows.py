@@ -10,7 +10,7 @@ import pandas as pd
 
 from .. import datasets, evaluation, metrics
 from ..errors import ArtifactError, counted
-from ..runs import read_json
+from ..run_files import read_json, read_table
 from ..tasks.abilities import Kind
 from .sides import Side
 
@@ -91,7 +91,7 @@ def read_rows(side: Side) -> Rows:
         if side.kind is Kind.GENERATOR:
             parts.append(Rows(frame, {}, side.kind))
             continue
-        table = _in_order(_table(folder / "predictions.csv", ("item",)), frame, folder)
+        table = _in_order(read_table(folder / "predictions.csv", ("item",)), frame, folder)
         columns = (
             _detected(table, frame, folder) if side.kind is Kind.DETECTOR else _classified(table, frame, folder, side)
         )
@@ -113,7 +113,7 @@ def classes_of(side: Side) -> list[str]:
 
 
 def _test_part(folder: Path, side: Side) -> pd.DataFrame:
-    splits = _table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
+    splits = read_table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
     frame = splits[splits["split"] == "test"].reset_index(drop=True)
     truth = frame["truth"] if "truth" in frame else pd.Series("", frame.index)
     if side.kind is Kind.DETECTOR:
@@ -122,7 +122,7 @@ def _test_part(folder: Path, side: Side) -> pd.DataFrame:
 
 
 def _names(folder: Path, key: str) -> list[str]:
-    return [str(name) for name in read_json(folder / "data.json").get(key, [])]
+    return list(read_json(folder / "data.json").get(key, []))
 
 
 def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Side) -> dict[str, np.ndarray]:
@@ -221,19 +221,6 @@ def _numbers(table: pd.DataFrame, columns: list[str], folder: Path) -> np.ndarra
     if not np.isfinite(values).all():
         raise _damaged(folder, "holds numbers that are not finite")
     return values
-
-
-def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise ArtifactError(f"{path} is missing.", _RESTORE) from None
-    except (OSError, ValueError) as error:  # pandas' own errors and wrong encodings are ValueErrors
-        raise ArtifactError(f"{path} cannot be read: {error}".splitlines()[0], _RESTORE) from error
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise ArtifactError(f"{path} is damaged: it has no column {missing[0]!r}.", _RESTORE)
-    return table
 
 
 def _damaged(folder: Path, what: str, details: list[str] | tuple[str, ...] = ()) -> ArtifactError:

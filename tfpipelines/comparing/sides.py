@@ -6,7 +6,9 @@ from typing import Any
 
 from .. import config
 from ..errors import ArtifactError, ConfigError
-from ..runs import RunFolder, read_json
+from ..run_files import damaged, read_json
+from ..run_shapes import RUN_METRICS
+from ..runs import RunFolder
 from ..tasks import SCHEMAS, TASKS, task_class
 from ..tasks.abilities import Kind
 
@@ -80,9 +82,7 @@ def _open(folder: RunFolder, name: str) -> Side:
             f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}.",
             f"Let it end, or go on with it: tfpipe resume {folder}",
         )
-    metrics = _json(folder / "metrics.json")
-    if not isinstance(metrics.get("folds", []), list):
-        raise _damaged(folder / "metrics.json")
+    metrics = read_json(folder / "metrics.json", ("time",), RUN_METRICS)
     folds = (
         sorted(
             (path.parent for path in folder.path.glob("fold-*/status.json")),
@@ -102,18 +102,11 @@ def _open(folder: RunFolder, name: str) -> Side:
             f"{folder} has no test part: there are no rows to compare by.",
             "Compare runs whose data have a test part, such as by data.test=0.2.",
         )
-    if not all(
-        isinstance(part, dict)
-        for part in (
-            metrics["test"],
-            *(fold.get("test") if isinstance(fold, dict) else None for fold in metrics.get("folds", [])),
-        )
-    ):
-        raise _damaged(folder / "metrics.json")
+    if not all("test" in fold for fold in metrics.get("folds", [])):
+        damaged(folder / "metrics.json", "a fold has no test part")
     environment = read_json(folder / "environment.json")
-    environment = environment if isinstance(environment, dict) else {}
     pipeline = environment.get("pipeline")
-    if not isinstance(pipeline, dict):
+    if pipeline is None:
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline)
     parts = folds or [folder.path]
     return Side(
@@ -122,7 +115,7 @@ def _open(folder: RunFolder, name: str) -> Side:
         _kind(pipeline.get("task"), folder),
         pipeline,
         parts,
-        _json(parts[0] / "data.json"),
+        read_json(parts[0] / "data.json", ("classes",)),
         environment,
         metrics,
     )
@@ -135,17 +128,6 @@ def _kind(task: Any, folder: RunFolder) -> Kind:
             f"It knows: {', '.join(TASKS)}.",
         )
     return task_class(task).kind
-
-
-def _json(path: Path) -> dict[str, Any]:
-    content = read_json(path)
-    if not isinstance(content, dict) or not content:
-        raise _damaged(path)
-    return content
-
-
-def _damaged(path: Path) -> ArtifactError:
-    return ArtifactError(f"{path} is missing or damaged.", "Restore it from a copy, or train again.")
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -1,12 +1,17 @@
 """Pipeline files: where the packaged ones lie, and YAML in which the schema, not the spelling, decides the type."""
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..errors import ConfigError, nearest
+from ..errors import ArtifactError, ConfigError, nearest
+from ..run_files import read_text
+
+_LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
+_DEEP = re.compile(r"(?:[\[{]\s*){100}")
 
 
 def packaged(kind: str) -> Path:
@@ -82,14 +87,21 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def parse_yaml(text: str, origin: str) -> Any:
-    """YAML text to nested dicts and lists of strings and None.
+def parse_yaml(text: str, origin: str, plain: bool = False) -> Any:
+    """YAML text to nested dicts and lists of strings and None, or with `plain` of the types that YAML itself sees.
 
     Raises:
-        ConfigError: with line and column, if the text is not YAML.
+        ConfigError: with line and column, if the text is not YAML; if it is nested too deeply or holds too much.
     """
     try:
-        return yaml.load(text, _Loader)
+        if _DEEP.search(text):  # the scanner would need seconds to see it
+            raise RecursionError
+        content = yaml.load(text, yaml.SafeLoader if plain else _Loader)
+        if _count(content, 0) > _MOST_VALUES:
+            raise ConfigError("It holds too many values.", "Mend the file.")
+        return content
+    except RecursionError as error:
+        raise ConfigError(f"{origin} is nested too deeply.", "Mend the file.") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -100,19 +112,33 @@ def parse_yaml(text: str, origin: str) -> Any:
         raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}.", "Mend the file.") from error
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error.cause}", error.remedy) from error
+    except ValueError as error:  # of a plain value, such as a date that there is not
+        raise ConfigError(f"{origin} is not valid YAML: {error}.", "Mend the file.") from error
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A pipeline file as nested dicts.
+def _count(value: Any, before: int) -> int:
+    """`before` and the values in nested dicts and lists, one that is named often as often; counting ends in time."""
+    entries = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, (list, set)) else ()
+    for entry in entries:
+        if before > _MOST_VALUES:
+            break
+        before = _count(entry, before + 1)
+    return before
+
+
+def read_yaml(path: Path, plain: bool = False) -> dict[str, Any]:
+    """A pipeline file as nested dicts; `plain` as in `parse_yaml`.
 
     Raises:
         ConfigError: if the file cannot be read or does not hold a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, _LARGEST).removeprefix("\ufeff")
+    except ArtifactError as error:
+        raise ConfigError(error.cause, "Give a UTF-8 text file.") from error
+    except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give a UTF-8 text file.") from error
-    content = parse_yaml(text, str(path))
+    content = parse_yaml(text, str(path), plain)
     if not isinstance(content, dict):
         raise ConfigError(
             f"{path} holds no pipeline.", "A pipeline file begins with `task: NAME`; see `tfpipe show image-cls`."

@@ -17,7 +17,8 @@ from PIL import Image
 
 from .. import __version__
 from ..errors import DataError, ResourceError
-from ..runs import atomic_write, read_json, write_json
+from ..run_files import found_json
+from ..runs import atomic_write, write_json
 from .arrays import to_channels
 from .graphs import as_it_is
 from .images import Header, decode_image, printable, read_header
@@ -288,7 +289,7 @@ def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, se
             "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto.",
         ) from error
     file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
-    facts = read_json(facts_file)
+    facts = found_json(facts_file, limit=2**32)
     if not (facts and file.is_file()):
 
         def write(temporary: Path) -> None:

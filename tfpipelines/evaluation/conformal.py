@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta, betabinom
 
+from ..conformal import is_normal, p_values
 from ..errors import ArtifactError, DataError, counted
-from ..runs import THRESHOLD, read_json, write_json
+from ..run_files import damaged, read_json
+from ..runs import THRESHOLD, write_json
 
 FILE, BEFORE = THRESHOLD, "threshold.before.json"
 LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
@@ -78,20 +80,19 @@ class Threshold:
         Raises:
             ArtifactError: if its file is missing or damaged.
         """
-        facts = read_json(folder / FILE)
         try:
-            value, places = float(facts["threshold"]), tuple(map(float, facts["places"]))
-            scores, rate = np.array(facts["scores"], np.float64), float(facts["false_alarm_rate"])
-            threshold = cls.fit(scores, rate, str(facts["unit"]), str(facts["source"]))
-            if not 0 < threshold.false_alarm_rate < 1 or not np.isfinite(value):
-                raise ValueError
-        except (KeyError, TypeError, ValueError, DataError) as error:
+            facts = read_json(folder / FILE, ("threshold", "false_alarm_rate", "scores", "unit", "source", "places"))
+            value, rate = float(facts["threshold"]), float(facts["false_alarm_rate"])
+            if not 0 < rate < 1 or not np.isfinite(value):
+                damaged(folder / FILE, "its numbers cannot be")
+            threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
+        except (ArtifactError, DataError) as error:
             raise ArtifactError(
-                f"{folder / FILE} is missing or damaged.",
+                error.cause,
                 f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.",
             ) from error
 
-        threshold.places = places
+        threshold.places = tuple(map(float, facts["places"]))
         if value != threshold.threshold:
             threshold.edit(value)
         return threshold
@@ -109,13 +110,11 @@ class Threshold:
 
     def alarms(self, scores: np.ndarray) -> np.ndarray:
         """Which scores are anomalies, bool; one that is no number is."""
-        return ~(scores <= self.threshold)
+        return ~is_normal(scores, self.threshold)
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
-        """The share of normal samples that would look as odd or odder: (1 + number of held-out scores as high) / (n
-        + 1).
-        """
-        return (1.0 + len(self.scores) - np.searchsorted(self.scores, scores, "left")) / (len(self.scores) + 1.0)
+        """`conformal.p_values` of scores, float (n,)."""
+        return p_values(np.asarray(scores), self.scores, np)
 
     def expected(self, count: int) -> list[float]:
         """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial

@@ -12,10 +12,10 @@ import pandas as pd
 from scipy import ndimage
 from sklearn import metrics
 
+from ..conformal import ANOMALY, NORMAL
 from ..metrics import Ranking, percentiles
 from .conformal import LARGEST, Threshold
 
-ANOMALY, NORMAL = "anomaly", "normal"
 MOST_MAPS = 2_000  # samples whose places are looked at
 _MOST_FALSE = 0.3  # false-positive rate up to which per-region overlap counts (Bergmann et al. 2020)
 _STEPS = 300

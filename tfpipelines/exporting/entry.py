@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .. import __version__
-from ..errors import ArtifactError, ConfigError, ExportError
+from ..errors import ConfigError, ExportError
 from ..models import Served
 from ..result import Run, open_run
+from ..run_files import damaged, read_table
 from ..runs import file_hash, now, write_json
 from ..tasks.base import Answering
 from ..training import StopSignals
@@ -22,6 +23,7 @@ from .exporter import Exporter, Feeds
 from .formats import exporters
 from .proof import LIMIT, expected_of, judge, prove
 
+_LOG = logging.getLogger(__name__)
 _CALIBRATION = 200  # training samples that int8 ranges are made of
 MANIFEST = "manifest.json"
 
@@ -47,7 +49,7 @@ def export(
     samples: int = 500,
     tolerance: float | None = None,
     overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
-    note: Callable[[str], None] = lambda text: None,
+    note: Callable[[str], None] = _LOG.info,
 ) -> Exported:
     """Writes a run's model in a format that others run, having replayed held-out samples through it.
 
@@ -61,7 +63,7 @@ def export(
             `quantize` for the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share
             of flipped answers).
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
-        note: is told what is being done.
+        note: is told what is being done; else the log is.
 
     Raises:
         ConfigError: for what cannot be exported so.
@@ -140,12 +142,7 @@ def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
 
 
 def _splits(run: Run) -> pd.DataFrame:
-    try:
-        return pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(
-            f"{run.folder / 'splits.csv'} is missing or damaged.", "Restore it: it tells which samples were held out."
-        ) from error
+    return read_table(run.folder / "splits.csv", ("item", "split"))
 
 
 def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:
@@ -157,14 +154,13 @@ def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:
 
     classes = served.answer.classes
     columns = score_columns(classes) if classes else ["score"]
+    wanted = ("item", *columns, *(["predicted"] if classes else []))
+    table = read_table(path, wanted, ("item", "text", "label", "predicted"))
     try:
-        table = pd.read_csv(
-            path, dtype=dict.fromkeys(("item", "text", "label", "predicted"), str), keep_default_na=False
-        )
         values = table[columns].to_numpy("float64")
-        decisions = table["predicted"] if classes else [None] * len(table)  # a threshold may be another one now
-    except (KeyError, ValueError) as error:
-        raise ArtifactError(f"{path} is damaged.", "Restore it, or train again.") from error
+    except ValueError as error:
+        damaged(path, "a score is no number", error)
+    decisions = table["predicted"] if classes else [None] * len(table)  # a threshold may be another one now
     once = ~table["item"].duplicated(keep=False)  # of rows with one name nothing tells which is which
     table, values, decisions = (
         table[once],

@@ -6,7 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "efficientnet_lite": ("SMALLEST",),
-        "backbones": ("Backbone", "layer_blocks", "load_backbone", "weights_hash"),
+        "backbone": ("Backbone",),
+        "backbones": ("layer_blocks", "load_backbone", "weights_hash"),
         "detector": ("DetectorArtifact", "NumbersFront", "part_of", "scores_only"),
         "deep_features": (
             "classifier_features",

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..conformal import ANOMALY, NORMAL, is_normal, p_values
+
 
 class ServedAnswer(ABC):
     """The outputs of a graph.
@@ -136,22 +138,17 @@ class ServedScores(ServedAnswer):
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         scores = tf.cast(outputs["score"], tf.float64)
-        below = tf.searchsorted(tf.constant(self.calibration), scores)
-        count = len(self.calibration)
-        p_value = tf.cast((1.0 + count - tf.cast(below, tf.float64)) / (count + 1.0), tf.float32)
-        return {**outputs, "p_value": p_value, "verdict": tf.where(scores <= self.threshold, "normal", "anomaly")}
+        p_value = tf.cast(p_values(scores, self.calibration, tf), tf.float32)
+        return {**outputs, "p_value": p_value, "verdict": tf.where(is_normal(scores, self.threshold), NORMAL, ANOMALY)}
 
     def unit(self, values: np.ndarray) -> np.ndarray | float:
         return max(1.0, float(np.abs(values).max(initial=0.0)))
 
     def decide(self, values: np.ndarray) -> str:
-        return "normal" if float(values) <= self.threshold else "anomaly"
+        return NORMAL if is_normal(float(values), self.threshold) else ANOMALY
 
     def beside(self, values: np.ndarray) -> dict[str, Any]:
-        count = len(self.calibration)
-        return {
-            "p_value": (1.0 + count - int(np.searchsorted(self.calibration, float(values), "left"))) / (count + 1.0)
-        }
+        return {"p_value": float(p_values(np.float64(values), self.calibration, np))}
 
     def margin(self, values: np.ndarray) -> float:
         return float(abs(float(values) - self.threshold) / self.unit(values))

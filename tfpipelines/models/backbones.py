@@ -3,13 +3,11 @@ blocks.
 """
 
 import hashlib
-import random
 import re
 import sys
 import warnings
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -17,6 +15,7 @@ import numpy as np
 from ..config.backbones import BackboneSource, KnownBackbone
 from ..errors import ArtifactError, ConfigError, ResourceError
 from .artifact import core_of, load_artifact, require_plain_weights
+from .backbone import Backbone, Scaling, fetch_reason, first_sentence, random_state
 from .efficientnet_lite import efficientnet_lite0
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -34,17 +33,6 @@ SCALINGS: dict[str, "Scaling"] = {
     ),
     "caffe": (1.0, [-103.939, -116.779, -123.68], True),
 }
-_NO_NETWORK = (
-    "Name or service not known",
-    "Failed to resolve",
-    "Temporary failure in name resolution",
-    "Max retries exceeded",
-    "Connection refused",
-    "Network is unreachable",
-    "couldn't connect",
-    "LocalEntryNotFound",
-)
-Scaling = tuple[float | list[float], float | list[float], bool]
 
 
 # Keras puts a scaling into EfficientNetB0 to B7 where it loads the ImageNet weights itself, and only there: after
@@ -54,41 +42,6 @@ _EFFICIENTNET_FILE: Scaling = (
     [255 * mean * (1 - std**-0.5) for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)],
     False,
 )
-
-
-class Backbone(NamedTuple):
-    """A network without its classifier.
-
-    Args:
-        model: what `scaling` makes of images (batch, height, width, channels), or token ids -> features: a map (batch,
-            rows, columns, channels), a sequence (batch, length, width) or a vector (batch, width).
-        scaling: (scale, offset, to BGR) of levels 0 to 255; None for texts.
-        name: in words.
-        max_length: most tokens of a text; None without a bound, and for images.
-    """
-
-    model: keras.Model
-    scaling: Scaling | None
-    name: str
-    max_length: int | None = None
-
-    @property
-    def input_size(self) -> tuple[int, int] | None:
-        """(height, width) that the network is fixed to, or None."""
-        size = self.model.inputs[0].shape[1:3]
-        return tuple(size) if None not in size else None
-
-    @property
-    def channels(self) -> int:
-        """Channels of its images."""
-        return self.model.inputs[0].shape[-1]
-
-    @property
-    def freezes_statistics(self) -> bool:
-        """Whether it has batch statistics, which fine-tuning leaves as they are: then it always runs in inference
-        mode.
-        """
-        return any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers())
 
 
 def load_backbone(
@@ -154,7 +107,7 @@ def _named(source: BackboneSource, known: KnownBackbone, weights: str, size: tup
         if isinstance(error, ValueError):
             raise ConfigError(
                 f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: "
-                f"{_first_sentence(error)}.",
+                f"{first_sentence(error)}.",
                 f"Set data.size={known.size}, for example.",
             ) from error
         raise
@@ -180,7 +133,7 @@ def _load_weights(model: keras.Model, path: Path, source: BackboneSource) -> Non
             layer.set_weights(whole.get_layer(layer.name).get_weights())
     except Exception:
         raise ArtifactError(
-            f"{path} does not hold weights of {source.name}: {_first_sentence(reason)}.",
+            f"{path} does not hold weights of {source.name}: {first_sentence(reason)}.",
             "Give the file that Keras' save_weights wrote for this network, or leave model.weights out.",
         ) from reason
 
@@ -320,31 +273,6 @@ def _with_parts(blocks: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
         else:
             result.append(block)
     return result
-
-
-@contextmanager
-def random_state(seed: int):
-    """Layers without a seed of their own take theirs from Python's random numbers, which are as before afterwards."""
-    before = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before)
-
-
-def _first_sentence(error: BaseException) -> str:
-    return " ".join(str(error).split()).split(". ")[0].rstrip(".")[:300] or type(error).__name__
-
-
-def fetch_reason(error: BaseException) -> str:
-    """Why something did not come from a hub, in few words."""
-    text = str(error)
-    if any(sign in text for sign in _NO_NETWORK):
-        return "there is no network, or the host does not answer"
-    if "has no config.json" in text:  # KerasHub's words for a handle that it did not get an answer for
-        return "nothing was found there, or there is no network"
-    return _first_sentence(error)
 
 
 def weights_hash(model: keras.Model) -> str:

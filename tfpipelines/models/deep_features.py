@@ -9,7 +9,8 @@ import numpy as np
 from ..config.backbones import BUNDLED, backbone_source
 from ..errors import ArtifactError, ConfigError, nearest
 from .artifact import core_of
-from .backbones import Backbone, load_backbone
+from .backbone import Backbone
+from .backbones import load_backbone
 from .efficientnet_lite import SMALLEST
 from .finetuned import InferenceMode, scale
 from .image_autoencoders import dense_stack

@@ -4,7 +4,8 @@ from typing import Literal
 
 import keras
 
-from .backbones import Backbone, Scaling, head_layer, layer_blocks
+from .backbone import Backbone, Scaling
+from .backbones import head_layer, layer_blocks
 from .layers import Builder
 
 FEATURES = "features"  # name of the layer that turns what the backbone gives into a vector

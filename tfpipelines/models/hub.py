@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import ArtifactError, ConfigError, ResourceError
-from .backbones import Backbone, Scaling, fetch_reason, random_state
+from .backbone import Backbone, Scaling, fetch_reason, random_state
 
 _LONGEST = 512  # tokens, for backbones without a bound of their own
 

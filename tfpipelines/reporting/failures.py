@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..evaluation.score_names import score_columns
-from ..runs import read_json
+from ..run_files import found_json
 from . import values
 
 _MOST_ROWS = 200_000
@@ -46,10 +46,10 @@ def read_failures(folder: Path, path: Path) -> Failures:
     rows = values.rows_of(path, _MOST_ROWS + 1)
     cut, rows = len(rows) > _MOST_ROWS, rows[:_MOST_ROWS]
     if rows and {"label", "predicted"} <= rows[0].keys():
-        data = values.mapping(read_json(folder / "data.json"))
+        data = found_json(folder / "data.json")
         return _of_classifier(rows, cut, values.texts(data.get("classes")), data.get("multi_label") is True)
     if rows and {"label", "verdict", "p_value"} <= rows[0].keys():
-        normal = values.texts(values.mapping(read_json(folder / "data.json")).get("normal"))
+        normal = values.texts(found_json(folder / "data.json").get("normal"))
         return _of_detector(rows, cut, set(normal)) if normal else Failures()
     return Failures()
 

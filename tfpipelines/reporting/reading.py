@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from .. import config
 from ..listing import state_of
-from ..runs import THRESHOLD, RunFolder, read_json
+from ..run_files import found_json, read_text
+from ..runs import THRESHOLD, RunFolder
 from ..tasks import TASKS, task_class
 from . import values
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
@@ -22,7 +22,7 @@ def read_facts(folder: RunFolder) -> Facts:
     damaged: list[str] = []
 
     def content(name: str) -> dict[str, Any]:
-        found = values.mapping(read_json(folder / name))
+        found = found_json(folder / name)
         if not found and (folder / name).is_file():
             damaged.append(name)
         return found
@@ -32,9 +32,7 @@ def read_facts(folder: RunFolder) -> Facts:
     kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
     first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
     data = _data(
-        values.mapping(read_json(first / "data.json"))
-        if kind == "folds" and (first / "data.json").is_file()
-        else content("data.json")
+        found_json(first / "data.json") if kind == "folds" and (first / "data.json").is_file() else content("data.json")
     )
     if status.get("state") == "running":
         status["state"] = state_of(folder.path, status)
@@ -50,7 +48,7 @@ def read_facts(folder: RunFolder) -> Facts:
     outdated = [
         path
         for path in ("plots/loss_surface.png",)
-        if (folder / path).is_file() and not _of_model(values.mapping(read_json(folder / "loss_surface.json")), status)
+        if (folder / path).is_file() and not _of_model(found_json(folder / "loss_surface.json"), status)
     ]
     plots = sorted(
         path
@@ -92,9 +90,8 @@ def read_facts(folder: RunFolder) -> Facts:
 def _pipeline(folder: Path, damaged: list[str]) -> tuple[str, dict[str, Any]]:
     path = folder / "pipeline.yaml"
     try:
-        source = path.read_text(encoding="utf-8")
-        pipeline = values.mapping(yaml.safe_load(source))
-    except (OSError, ValueError, yaml.YAMLError):
+        source, pipeline = read_text(path), config.read_yaml(path, plain=True)
+    except (OSError, ValueError):
         source, pipeline = "", {}
     if not pipeline and path.is_file():
         damaged.append(path.name)
@@ -147,7 +144,7 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
         )
         if found:
             parts[part] = found
-    first = values.mapping(read_json(folder / "fold-0" / "metrics.json"))
+    first = found_json(folder / "fold-0" / "metrics.json")
     interval = values.intervals({"rate": content.get("test_interval")})
     return Metrics(
         parts=parts,
@@ -157,7 +154,7 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
         spread={part: rows for part, rows in spread.items() if rows},
         about=values.texts(content.get("about")),
         threshold=values.mapping(content.get("threshold")),
-        threshold_now=values.number(values.mapping(read_json(folder / THRESHOLD)).get("threshold")),
+        threshold_now=values.number(found_json(folder / THRESHOLD).get("threshold")),
         test_interval=interval.get("rate"),
         temperature=values.number(content.get("temperature")),
         samples=values.number(content.get("samples")),
@@ -215,8 +212,8 @@ def _parts(folder: Path, kind: str) -> list[Part]:
     )
     found = []
     for path in sorted(paths, key=lambda path: int(path.name.split("-")[1])):
-        metrics = values.mapping(read_json(path / "metrics.json"))
-        state = values.text(values.mapping(read_json(path / "status.json")).get("state"))
+        metrics = found_json(path / "metrics.json")
+        state = values.text(found_json(path / "status.json").get("state"))
         found.append(
             Part(
                 path.relative_to(folder).as_posix(),
@@ -236,9 +233,7 @@ def _of_model(facts: dict[str, Any], status: dict[str, Any]) -> bool:
 def _exports(folder: Path, status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     paths = [path for path in sorted(folder.glob("export/*/*/manifest.json")) if path.parent.name.isdecimal()]
     manifests = {
-        path.parent.relative_to(folder).as_posix(): manifest
-        for path in paths
-        if (manifest := values.mapping(read_json(path)))
+        path.parent.relative_to(folder).as_posix(): manifest for path in paths if (manifest := found_json(path))
     }
     return {
         place: {**manifest, "outdated": not _of_model(values.mapping(manifest.get("run")), status)}

@@ -3,16 +3,19 @@ is asked for, or nothing.
 """
 
 import csv
-import math
+import sys
 from pathlib import Path
 from typing import Any
+
+from ..run_files import require_table
 
 _LONGEST = 2**31 - 1  # characters of a field: a text of any length is one
 
 
 def number(value: Any) -> float | None:
     """A finite number, or None."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) else None
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return value if good else None
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def rows_of(path: Path, most: int) -> list[dict[str, str]]:
     rows: list[dict[str, str]] = []
     before = csv.field_size_limit(_LONGEST)
     try:
+        require_table(path)
         with open(path, encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if len(rows) == most:

@@ -103,7 +103,7 @@ def _ours(path: Path) -> bool:
 
 def _tell(folder: RunFolder, one: RunFolder, error: Exception, observer: Observer) -> None:
     if isinstance(error, TfpipelinesError):
-        observer.note(f"The report of {one} could not be written: {error.cause}")
+        observer.warning(f"The report of {one} could not be written: {error.cause}")
         return
     log = folder / "logs" / "run.log"
     try:
@@ -112,6 +112,6 @@ def _tell(folder: RunFolder, one: RunFolder, error: Exception, observer: Observe
         where = f"its traceback is in {log}"
     except OSError:
         where = "its traceback could not be written either"
-    observer.note(
+    observer.warning(
         f"The report of {one} could not be written, by a bug in tfpipelines: {type(error).__name__}: {error}; {where}"
     )

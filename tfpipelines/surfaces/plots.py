@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import counted
 from ..evaluation.plots import save_figure, short
-from .surface import LossSurface
+from .values import LossSurface
 
 _MARK, _COLORS, _LEVELS, _LINES = "#c0392b", "viridis", 40, 10
 _APART = 0.05  # of the whole range: the least distance of ticks

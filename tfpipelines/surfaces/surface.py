@@ -1,10 +1,10 @@
 """The loss on a plane through the trained weights, after Li et al. 2018."""
 
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -13,79 +13,13 @@ from ..result import Result, Run
 from ..runs import RunFolder, atomic_write, file_hash, write_json
 from ..tasks import new_task, task_class
 from ..tasks.abilities import Ability, OneLoss
+from .values import FACTS, PICTURE, TABLE, LossSurface
 
 if TYPE_CHECKING:
     from ..training import Objective
 
-PICTURE, TABLE, FACTS = (
-    Path("plots") / "loss_surface.png",
-    Path("loss_surface.csv"),
-    Path("loss_surface.json"),
-)  # in the run folder
 _SPLITS = ("train", "validation", "test")
 _SAMPLING = 2  # number of the random stream that draws the samples; 0 and 1 are the directions
-
-
-@dataclass(frozen=True)
-class LossSurface:
-    """The loss on a square of the plane w + alpha * d1 + beta * d2 around the trained weights w.
-
-    Args:
-        run: name of the run folder.
-        steps: values of alpha and of beta, float64 (points,), 0 in the middle.
-        losses: mean loss of the samples at each of them, float64 (points of beta, points of alpha); may hold NaN and
-            infinities.
-        loss: its name, in words.
-        split: part of the data that the samples are of.
-        samples: how many there are.
-        seed: of directions and samples.
-        trained: number of weights that a direction moves.
-        seconds: that it took, without reading the data.
-    """
-
-    run: str
-    steps: np.ndarray
-    losses: np.ndarray
-    loss: str
-    split: str
-    samples: int
-    seed: int
-    trained: int
-    seconds: float
-
-    @property
-    def center(self) -> float:
-        """The loss of the trained weights."""
-        middle = len(self.steps) // 2
-        return float(self.losses[middle, middle])
-
-    def facts(self) -> dict[str, Any]:
-        """What there is to say of it, JSON values; `lost` counts the points without a finite loss."""
-        finite = self.losses[np.isfinite(self.losses)]
-        return {
-            "loss": self.loss,
-            "split": self.split,
-            "samples": self.samples,
-            "seed": self.seed,
-            "points": len(self.steps),
-            "radius": float(self.steps[-1]),
-            "center": self.center,
-            "lowest": float(finite.min()) if len(finite) else None,
-            "highest": float(finite.max()) if len(finite) else None,
-            "lost": int(self.losses.size - len(finite)),
-            "trained": self.trained,
-            "seconds": self.seconds,
-            "files": [str(PICTURE), str(TABLE)],
-        }
-
-    def to_csv(self) -> str:
-        """alpha, beta, loss: a row for each point, alpha the fastest."""
-        rows = [
-            f"{alpha:.6g},{beta:.6g},{self.losses[row, column]:.9g}"
-            for row, beta in enumerate(self.steps)
-            for column, alpha in enumerate(self.steps)
-        ]
-        return "\n".join(["alpha,beta,loss", *rows, ""])
 
 
 def loss_surface(
@@ -118,7 +52,7 @@ def loss_surface(
         seed: of directions and samples. The same seed gives the same numbers on the same machine.
         split: `train`, `validation` or `test`.
         progress: is told after each point how many are done, and of how many.
-        note: is told a sentence, such as how long it will take.
+        note: is told a sentence, such as how long it will take; else the log is.
 
     Returns:
         The surface.
@@ -155,7 +89,7 @@ def loss_surface(
             steps,
             seed,
             progress or (lambda done, total: None),
-            note or (lambda text: None),
+            note or logging.getLogger(__name__).info,
         )
     trained = sum(int(np.prod(variable.shape)) for variable in objective.network.trainable_variables)
     surface = LossSurface(

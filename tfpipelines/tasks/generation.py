@@ -8,7 +8,8 @@ import numpy as np
 
 from tfpipelines import evaluation, models, training
 from tfpipelines.errors import ConfigError
-from tfpipelines.runs import RunFolder, file_hash, read_json
+from tfpipelines.run_files import read_json
+from tfpipelines.runs import RunFolder, file_hash
 
 from . import TASKS, task_class
 from .abilities import Ability
@@ -186,7 +187,7 @@ def features_network(named: str, shape: tuple[int, int, int]):
     run = features_run(named)
     if run is None:
         return models.pooled_features(shape)
-    facts = read_json(run / "data.json")
+    facts = read_json(run / "data.json", ("size", "channels"))
     return models.classifier_features(
         models.load_artifact(run / "model.keras").model, facts["size"], facts["channels"], shape
     )

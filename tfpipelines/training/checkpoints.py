@@ -4,15 +4,23 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from ..errors import ArtifactError
+from ..run_files import read_json
 from ..runs import atomic_write, file_hash
 
 KEPT = 2
+_MANIFEST = {
+    "step": int,
+    "file": str,
+    "size": int,
+    "sha256": str,
+    "facts": {"finished": bool, "callbacks": {str: dict}},
+}
 
 
 class Checkpoint(NamedTuple):
@@ -53,6 +61,7 @@ class Checkpoints:
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "facts": facts,
+            "facts_sha256": _seal(facts),
         }
         atomic_write(file.with_suffix(".json"), json.dumps(manifest, indent=1))
         manifests = sorted(self.folder.glob("step-*.json"))
@@ -72,9 +81,11 @@ class Checkpoints:
         manifests = sorted(self.folder.glob("step-*.json"), reverse=True)
         for manifest in manifests:
             try:
-                content = json.loads(manifest.read_text())
+                content = read_json(manifest, _MANIFEST, _MANIFEST)
+                if content.get("facts_sha256", facts := _seal(content["facts"])) != facts:  # earlier ones have none
+                    raise ValueError("the hash of the facts does not fit")
                 file = self.folder / Path(content["file"]).name
-                if file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
+                if not file.is_file() or file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
                     raise ValueError("size or hash do not fit")
                 with np.load(file, allow_pickle=False) as archive:
                     return Checkpoint(
@@ -87,6 +98,10 @@ class Checkpoints:
                 f"No checkpoint in {self.folder} is whole.", "Start again with `tfpipe run`.", self.damaged
             )
         return None
+
+
+def _seal(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def dump(model: keras.Model) -> dict[str, np.ndarray]:

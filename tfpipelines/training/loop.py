@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import DivergedError
+from ..errors import ArtifactError, DivergedError
 from .checkpoints import Checkpoint, Checkpoints, dump, restore
 from .signals import StopSignals
 
@@ -51,7 +51,7 @@ def fit(
     if last is not None:
         restore(model, last.arrays)
         keeper.resume(last)
-        if last.facts["finished"]:
+        if last.facts.get("finished"):
             return
     done = last.step if last else 0
     total = epochs * steps_per_epoch
@@ -109,7 +109,7 @@ class _Keeper(keras.callbacks.Callback):
     def resume(self, checkpoint: Checkpoint) -> None:
         """Makes the next fit call begin where the checkpoint ends."""
         self.step = self._saved = checkpoint.step
-        self.pending = checkpoint.facts["callbacks"]
+        self.pending = checkpoint.facts.get("callbacks", {})
         if self.step % self.steps_per_epoch:
             self._metrics = checkpoint.arrays
         for number, callback in enumerate(self.callbacks):
@@ -118,7 +118,10 @@ class _Keeper(keras.callbacks.Callback):
                 callback.set_arrays([checkpoint.arrays[name] for name in names])
             if hasattr(callback, "skipped"):
                 callback.skipped = self.step % self.steps_per_epoch
-        self._give_back()
+        try:
+            self._give_back()
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError("The checkpoint does not fit the run.", "Start again with `tfpipe run`.") from error
 
     def states(self) -> dict[str, dict]:
         """The state of each callback that has one, by its place."""

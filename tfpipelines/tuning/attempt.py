@@ -12,6 +12,7 @@ from ..datasets import Findings
 from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
 from ..observer import Observer
 from ..route import Route
+from ..run_files import require_table
 from ..runs import RunFolder, atomic_write, write_json
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import checked
@@ -192,7 +193,7 @@ def _regained(folder: Path) -> list[dict]:
     rows: list[dict] = []
     for place in (folder / "checkpoints", *(folder / "checkpoints").glob("*/")):
         last = training.Checkpoints(place).last()
-        for state in last.facts["callbacks"].values() if last else ():
+        for state in last.facts.get("callbacks", {}).values() if last else ():
             rows = max(rows, state.get("rows", []), key=len)
     return rows
 
@@ -200,6 +201,7 @@ def _regained(folder: Path) -> list[dict]:
 def history_rows(folder: Path) -> list[dict[str, float]]:
     """The rows of history.csv; [] before the first epoch."""
     try:
+        require_table(folder / "history.csv")
         with open(folder / "history.csv", newline="", encoding="utf-8") as file:
             return [
                 {name: _number(value) for name, value in row.items() if value not in ("", None)}

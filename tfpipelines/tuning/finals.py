@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, TfpipelinesError
-from ..runs import read_json
+from ..run_files import read_json
+from ..run_shapes import RUN_METRICS
 from .pool import Pool
 from .search import MOST_DEATHS, TURN, Search
 
@@ -21,7 +22,7 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
     for seed in list(queue):
         folder = search.folder.child(f"final/seed-{seed}")
         if folder.status.get("state") == "done":
-            results[seed] = read_json(folder / "metrics.json")
+            results[seed] = read_json(folder / "metrics.json", ("time.total",), RUN_METRICS)
             queue.remove(seed)
     while queue or pool.workers:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
@@ -50,14 +51,14 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
                 raise content  # the same would happen with every seed
             elif kind == "fatal":
                 results[seed] = content.cause if isinstance(content, TfpipelinesError) else str(content)
-                search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
+                search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
             elif kind == "dead" and seed not in results and search.stop.received is None:
                 deaths[seed] += 1
                 if deaths[seed] < MOST_DEATHS:
                     queue.append(seed)
                 else:
                     results[seed] = f"its worker died {deaths[seed]} times: {content}"
-                    search.observer.note(f"final run with seed {seed} failed: {results[seed]}")
+                    search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
         if search.stop.received is not None:
             for worker in pool.workers:
                 worker.send("halt", "paused")

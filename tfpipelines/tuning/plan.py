@@ -10,9 +10,10 @@ from typing import Any
 
 from .. import __version__, config
 from ..errors import ConfigError
+from ..run_files import damaged
 from ..runs import RunFolder
 from .space import field_values
-from .state import State
+from .state import FILE, State
 
 _PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scikit-learn", "jax")
 
@@ -77,6 +78,8 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
         ArtifactError: if its state is damaged.
     """
     state = State.load(folder.path)
+    if state.content["task"] != pipeline.task:
+        damaged(folder / FILE, "its content is of another task")
     for what, before, now in (
         (
             f"{folder / 'pipeline.yaml'} has changed since the search began.",

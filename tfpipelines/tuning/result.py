@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..result import Result, Run
+from ..run_files import read_table
 from ..runs import RunFolder
 
 
@@ -12,9 +13,7 @@ class SearchResult(Result):
     @property
     def leaderboard(self):
         """leaderboard.csv as a DataFrame, the best trial first."""
-        import pandas as pd
-
-        return pd.read_csv(self.folder / "leaderboard.csv")
+        return read_table(self.folder / "leaderboard.csv", dtype=None, keep_default_na=True)
 
     @property
     def best(self) -> Path:

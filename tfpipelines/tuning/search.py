@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import config
-from ..errors import ResourceError, SearchError
+from ..errors import ArtifactError, ResourceError, SearchError
 from ..observer import Observer
-from ..runs import RunFolder, read_json, write_json
+from ..run_files import read_json
+from ..runs import RunFolder, write_json
 from ..tasks import SCHEMAS, new_task
+from ..unchanged import with_resumption
 from .leaderboard import write_leaderboard
 from .pool import Pool, Worker
 from .progress import search_facts, trial_facts
@@ -125,10 +127,12 @@ class Search:
             self._take_lost_result(trial)
 
     def _take_lost_result(self, trial: Trial) -> bool:
-        result = read_json(self._path(trial) / RESULT)
-        if result:
-            self._end(trial, result)
-        return bool(result)
+        try:
+            result = read_json(self._path(trial) / RESULT, ("status",))
+        except ArtifactError:  # missing or damaged: the trial is to be run again
+            return False
+        self._end(trial, result)
+        return True
 
     def _next(self) -> Trial | None:
         """The trial to be run next: one that lost its worker, or a new one; None if there is none now."""
@@ -265,7 +269,7 @@ class Search:
         elif kind == "fatal":
             raise content
         elif kind == "saved" and content:
-            self.observer.note(f"trial {trial.number}: its model could not be written: {content}")
+            self.observer.warning(f"trial {trial.number}: its model could not be written: {content}")
         elif kind == "dead":
             self._buried(worker, content)
         if kind in ("saved", "dead"):
@@ -274,15 +278,7 @@ class Search:
 
     def _record_environment(self, facts: dict[str, Any]) -> None:
         """Writes environment.json; a search that goes on adds to it."""
-        before = read_json(self.folder / "environment.json")
-        if before:
-            facts = {
-                **before,
-                "resumed": [
-                    *before.get("resumed", []),
-                    {key: facts[key] for key in ("command", "started", "versions")},
-                ],
-            }
+        facts = with_resumption(read_json(self.folder / "environment.json"), facts)
         write_json(self.folder / "environment.json", {**facts, "pipeline": self.state.fingerprint["pipeline"]})
 
     def _buried(self, worker: Worker, how: str) -> None:
@@ -313,7 +309,7 @@ class Search:
                 },
             )
         else:
-            self.observer.note(f"trial {trial.number}: its worker was {how}; it is tried again")
+            self.observer.warning(f"trial {trial.number}: its worker was {how}; it is tried again")
             self._save()
 
     def _end(self, trial: Trial, result: dict[str, Any]) -> None:

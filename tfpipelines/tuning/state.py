@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactError
-from ..runs import plain, read_json, write_json
+from ..run_files import read_json, shown
+from ..run_shapes import OUTCOME
+from ..runs import plain, write_json
 
 FILE = "search.json"
 RESULT = "result.json"  # in the folder of a trial: what its worker found
@@ -78,7 +80,7 @@ class Trial:
 
     def take(self, result: dict[str, Any]) -> None:
         """Takes over the fields that a worker reports."""
-        vars(self).update(result)
+        vars(self).update((name, result[name]) for name in OUTCOME if name in result)
 
 
 def ranked(trials: Iterable[Trial], direction: str) -> list[Trial]:
@@ -122,14 +124,18 @@ class State:
         Raises:
             ArtifactError: if it is missing or damaged.
         """
-        content = read_json(folder / FILE)
+        names = [item.name for item in fields(cls)]
         try:
+            content = read_json(folder / FILE, (*names, "content.task", "fingerprint.pipeline", "fingerprint.versions"))
             trials = [Trial(**{**entry, "proposal": Proposal(**entry["proposal"])}) for entry in content["trials"]]
-            return cls(**{**{item.name: content[item.name] for item in fields(cls)}, "trials": trials})
-        except (KeyError, TypeError) as error:
-            raise ArtifactError(
-                f"{folder / FILE} is missing or damaged.", "Begin a new search with `tfpipe tune`."
-            ) from error
+            if [trial.number for trial in trials] != list(range(1, len(trials) + 1)):
+                raise KeyError("trials in their order")
+            if not all(1 <= number <= len(trials) for _, number in content["events"]) or content["workers"] < 1:
+                raise KeyError("events and workers that there can be")
+            return cls(**{name: content[name] for name in names} | {"trials": trials})
+        except (ArtifactError, KeyError, TypeError) as error:
+            cause = error.cause if isinstance(error, ArtifactError) else f"{shown(folder / FILE)} is damaged: {error}."
+            raise ArtifactError(cause, "Begin a new search with `tfpipe tune`.") from error
 
     def ranked(self, direction: str) -> list[Trial]:
         """Trials that have a score, the best first; of equal ones that of the lower validation loss, then the

@@ -1,0 +1,145 @@
+"""What the JSON files of a run or search folder look like inside, and whether one does."""
+
+from collections.abc import Iterable
+from typing import Any
+
+_TYPES: dict[Any, tuple[Any, str]] = {
+    float: ((int, float), "a number"),
+    int: (int, "a whole number"),
+    str: (str, "a text"),
+    bool: (bool, "true or false"),
+    dict: (dict, "an object"),
+    list: (list, "a list"),
+    None: (type(None), "null"),
+}
+
+# A shape is a type (float: any number), None, a tuple of alternatives, [of each entry], [of the first, of the second],
+# {name: of that entry, where it is there} or {str: of each entry}
+_FIGURES = {str: (float, None)}
+OUTCOME = {
+    "status": str,
+    "score": (float, None),
+    "series": [(float, None)],
+    "figures": _FIGURES,
+    "best_epoch": int,
+    "epochs": int,
+    "spent": int,
+    "seconds": float,
+    "reason": str,
+}
+_PROPOSAL = {"identity": str, "encoded": dict, "epochs": (int, None), "parent": (str, None)}
+_TRIAL = {"number": int, "values": dict, "proposal": _PROPOSAL, "limits": [(float, None)], "deaths": int, **OUTCOME}
+_PIPELINE = {"task": str, "name": str, "seed": int, **dict.fromkeys(("data", "model", "train", "evaluation"), dict)}
+_FINDING = {
+    **dict.fromkeys(("code", "severity", "message", "remedy"), str),
+    "items": [str],
+    "count": int,
+}
+SHAPES: dict[str, Any] = {
+    "status.json": {
+        **dict.fromkeys(("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated"), str),
+        **dict.fromkeys(("pid", "epoch", "epochs", "fold", "trials"), int),
+        "best": (float, None),
+        "model_sha256": [str],
+    },
+    "environment.json": {
+        **dict.fromkeys(("platform", "device", "command", "started"), str),
+        "versions": {str: str},
+        "threads": {str: int},
+        "git_commit": (str, None),
+        "pipeline": _PIPELINE,
+        "resumed": [{"command": str, "started": str, "versions": {str: str}}],
+    },
+    "data.json": {
+        **dict.fromkeys(("classes", "normal", "columns", "about"), [str]),
+        **dict.fromkeys(("channels", "window", "max_length", "vocabulary"), int),
+        **dict.fromkeys(("path", "content_hash"), (str, None)),
+        **dict.fromkeys(("backbone", "features"), {"name": str}),
+        "size": [int, int],
+        "multi_label": bool,
+        "counts": {str: {str: int}},
+        "rows": {str: int},
+        "findings": [_FINDING],
+    },
+    "metrics.json": {
+        **dict.fromkeys(("train", "validation", "test"), {str: (float, None, _FIGURES)}),
+        **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}),
+        "best_trial": _FIGURES,
+        "intervals": {str: [(float, None), (float, None)]},
+        "test_interval": [(float, None)],
+        "spread": {str: {str: _FIGURES}},
+        "folds": [{str: _FIGURES}],
+        "time": {str: float},
+        "about": [str],
+        "temperature": (float, None),
+        "samples": int,
+        "best_epoch": int,
+        "network": {"name": str, "parameters": int},
+        "threshold": dict,
+        "search": dict,
+        "seeds": [int],
+        "failed_seeds": {str: str},
+    },
+    "threshold.json": {
+        **dict.fromkeys(("threshold", "false_alarm_rate"), float),
+        **dict.fromkeys(("unit", "source"), str),
+        "scores": [float],
+        "places": [float, float],
+    },
+    "search.json": {
+        "content": {"task": str},
+        "fingerprint": {"pipeline": dict, "versions": {str: str}},
+        "workers": int,
+        "trials": [_TRIAL],
+        "events": [[str, int]],
+        "elapsed": float,
+        "stopped": str,
+    },
+    "result.json": OUTCOME,
+}
+
+
+# Of a run: those of a search have a mean and more in the place of each figure.
+RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(("train", "validation", "test"), _FIGURES)}
+
+
+def fault_of(value: Any, shape: Any, where: str = "") -> str:
+    """What is wrong with a value, in words; "" if it is of the shape."""
+    if isinstance(shape, tuple):
+        faults = [fault_of(value, one, where) for one in shape]
+        inside = [fault for one, fault in zip(shape, faults) if isinstance(one, (dict, list)) and _of(value, type(one))]
+        return "" if "" in faults else inside[0] if inside else _told(value, where, " or ".join(map(_word, shape)))
+    if not _of(value, type(shape) if isinstance(shape, (dict, list)) else shape):
+        return _told(value, where, _word(shape))
+    entries: Iterable[tuple[Any, Any, Any]] = ()
+    if isinstance(shape, dict):
+        each = shape.get(str)
+        entries = ((name, entry, each or shape.get(name)) for name, entry in value.items() if each or name in shape)
+    elif isinstance(shape, list):
+        if len(shape) > 1 and len(value) != len(shape):
+            return f"{where or 'it'} has {len(value)} entries, not {len(shape)}"
+        entries = ((place, entry, shape[place % len(shape)]) for place, entry in enumerate(value))
+    for name, entry, inner in entries:
+        if fault := fault_of(entry, inner, f"{where}.{name}"[:200].lstrip(".")):
+            return fault
+    return ""
+
+
+def _of(value: Any, kind: Any) -> bool:
+    if isinstance(value, bool) and kind is not bool:
+        return False
+    return isinstance(value, _TYPES[kind][0]) and (kind is not int or abs(value) < 2**63)
+
+
+def _told(value: Any, where: str, wanted: str) -> str:
+    large = isinstance(value, int) and not isinstance(value, bool) and "whole" in wanted
+    return f"{where or 'it'} is {'too large a number' if large else f'{kind_of(value)}, not {wanted}'}"
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
+    return next(word for kind, (_, word) in reversed(_TYPES.items()) if _of(value, kind))
+
+
+def _word(shape: Any) -> str:
+    return _TYPES[type(shape) if isinstance(shape, (dict, list)) else shape][1]
