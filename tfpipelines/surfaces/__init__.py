@@ -3,10 +3,5 @@
 from ..lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "directions": ("random_direction",),
-        "surface": ("loss_surface",),
-        "values": ("LossSurface",),
-    },
+    __name__, {"directions": ("random_direction",), "surface": ("loss_surface",), "values": ("LossSurface",)}
 )

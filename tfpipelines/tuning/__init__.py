@@ -3,10 +3,5 @@
 from ..lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "entry": ("carry_out",),
-        "plan": ("Plan", "unchanged_state"),
-        "result": ("SearchResult",),
-    },
+    __name__, {"entry": ("carry_out",), "plan": ("Plan", "unchanged_state"), "result": ("SearchResult",)}
 )
