@@ -30,11 +30,7 @@ OUTCOME = {
 _PROPOSAL = {"identity": str, "encoded": dict, "epochs": (int, None), "parent": (str, None)}
 _TRIAL = {"number": int, "values": dict, "proposal": _PROPOSAL, "limits": [(float, None)], "deaths": int, **OUTCOME}
 _PIPELINE = {"task": str, "name": str, "seed": int, **dict.fromkeys(("data", "model", "train", "evaluation"), dict)}
-_FINDING = {
-    **dict.fromkeys(("code", "severity", "message", "remedy"), str),
-    "items": [str],
-    "count": int,
-}
+_FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
 SHAPES: dict[str, Any] = {
     "status.json": {
         **dict.fromkeys(("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated"), str),

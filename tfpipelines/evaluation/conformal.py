@@ -88,8 +88,7 @@ class Threshold:
             threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
         except (ArtifactError, DataError) as error:
             raise ArtifactError(
-                error.cause,
-                f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data.",
+                error.cause, f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data."
             ) from error
 
         threshold.places = tuple(map(float, facts["places"]))
