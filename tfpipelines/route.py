@@ -16,8 +16,8 @@ from .observer import Observer
 from .run_files import read_json, read_table
 from .run_shapes import RUN_METRICS
 from .runs import START, RunFolder, atomic_write, ending, file_hash, write_json
-from .tasks.base import Loaded, Task
-from .tasks.trainable import Phase, Trainable
+from .tasks.base import Task
+from .tasks.trainable import Loaded, Phase, Trainable
 from .unchanged import require_same_data, splits_text, with_resumption
 
 

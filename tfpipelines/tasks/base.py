@@ -12,33 +12,10 @@ from tfpipelines import datasets, models
 from tfpipelines.config import Pipeline
 
 from .abilities import Ability, Kind
+from .trainable import Loaded, Stage, Trainable
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .trainable import Trainable
-
-
-class Stage:
-    """What every step knows.
-
-    Args:
-        pipeline: resolved, of the class `Task.schema`.
-
-    Attributes:
-        times: seconds of work between data and training, for metrics.json.
-    """
-
-    weight_files: ClassVar[tuple[str, ...]] = ("model.keras",)  # of a run, that another may start from
-
-    def __init__(self, pipeline: Pipeline):
-        self.pipeline = pipeline
-        self.times: dict[str, float] = {}
-
-    @property
-    def epochs(self) -> int:
-        """Most epochs of all phases together."""
-        return self.pipeline.train.epochs
 
 
 class Task(Stage, ABC):
@@ -62,7 +39,7 @@ class Task(Stage, ABC):
         return
 
     @abstractmethod
-    def load(self, findings: "datasets.Findings") -> "Loaded":
+    def load(self, findings: "datasets.Findings") -> Loaded:
         """Reads and decodes the samples, and splits them unless there are folds; adds what there is to say to
         `findings`.
         """
@@ -75,28 +52,6 @@ class Task(Stage, ABC):
             facts: the run's data.json, what its model file says of itself, `trained_on` (the fingerprints of the
                 training samples, frozenset) and `folder` (the run's, a Path).
         """
-
-
-class Loaded(Stage, ABC):
-    """A task whose samples are read."""
-
-    def folds(self) -> int:
-        """How many folds the run has, 0 for none."""
-        return 0
-
-    @abstractmethod
-    def check(self, findings: "datasets.Findings", fold: int | None = None) -> "Trainable":
-        """Takes the splits of one fold where given, and checks what only labels and splits can show. What it gives
-        can be trained if there is no error among the findings.
-        """
-
-    @abstractmethod
-    def describe(self, findings: "datasets.Findings") -> dict[str, Any]:
-        """The content of data.json."""
-
-    @abstractmethod
-    def split_table(self) -> "pd.DataFrame":
-        """That of splits.csv: item, label, split, fingerprint."""
 
 
 class Answering(Stage, ABC):
@@ -129,7 +84,7 @@ class Answering(Stage, ABC):
         """
 
 
-def checked(task: Task, fold: int | None = None) -> "Trainable":
+def checked(task: Task, fold: int | None = None) -> Trainable:
     """The task with its data read and checked.
 
     Raises:

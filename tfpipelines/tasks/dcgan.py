@@ -168,7 +168,7 @@ class ImageGeneration(Pixels):
         )
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
-        yield AdversarialPhase(self, core)
+        yield AdversarialPhase(self, core, self.watch)
 
     def compile(self, model, optimizer, **settings) -> None:
         train = self.pipeline.train

@@ -16,7 +16,9 @@ from .abilities import Ability
 from .trainable import Phase
 
 if TYPE_CHECKING:
-    from .dcgan import ImageGeneration
+    import keras
+
+    from .trainable import Trainable
 
 SAMPLES = 64  # images that a run leaves, and of a sheet without classes
 _ROWS, _STEPS = 10, 11  # of the ways from one noise to another
@@ -25,16 +27,23 @@ _PER_CLASS = 10  # images of a sheet with classes, and classes
 
 
 class AdversarialPhase(Phase):
-    """The training of both networks, which the task watches."""
+    """The training of both networks, whose images are looked at after each epoch.
 
-    task: "ImageGeneration"
+    Args:
+        watch: gives the callback that does so.
+        (others): as in `Phase`.
+    """
+
+    def __init__(self, task: "Trainable", model: "keras.Model", watch: Callable[..., "training.Watch"]):
+        super().__init__(task, model)
+        self.watch = watch
 
     @property
     def averaged(self) -> list:
         return self.model.generator.weights
 
     def callbacks(self, folder: RunFolder, artifact, weights: Callable[[], list], note: Callable[[str], None]) -> list:
-        return [self.task.watch(folder, artifact, lambda: artifact.set_weights(weights()), note)]
+        return [self.watch(folder, artifact, lambda: artifact.set_weights(weights()), note)]
 
 
 class Painter:

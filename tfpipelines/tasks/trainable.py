@@ -1,23 +1,66 @@
-"""A task that can be trained, and the phases of its training."""
+"""A task whose samples are read, then one that can be trained, and the phases of its training."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tfpipelines import models
+from tfpipelines import datasets, models
 from tfpipelines.config import Pipeline
 from tfpipelines.errors import ConfigError, counted
 from tfpipelines.runs import RunFolder
 
-from .base import Loaded
-
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    import pandas as pd
     import tensorflow as tf
 
     from tfpipelines.config.train import Training
+
+
+class Stage:
+    """What every step knows.
+
+    Args:
+        pipeline: resolved, of the class `Task.schema`.
+
+    Attributes:
+        times: seconds of work between data and training, for metrics.json.
+    """
+
+    weight_files: ClassVar[tuple[str, ...]] = ("model.keras",)  # of a run, that another may start from
+
+    def __init__(self, pipeline: Pipeline):
+        self.pipeline = pipeline
+        self.times: dict[str, float] = {}
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs of all phases together."""
+        return self.pipeline.train.epochs
+
+
+class Loaded(Stage, ABC):
+    """A task whose samples are read."""
+
+    def folds(self) -> int:
+        """How many folds the run has, 0 for none."""
+        return 0
+
+    @abstractmethod
+    def check(self, findings: "datasets.Findings", fold: int | None = None) -> "Trainable":
+        """Takes the splits of one fold where given, and checks what only labels and splits can show. What it gives
+        can be trained if there is no error among the findings.
+        """
+
+    @abstractmethod
+    def describe(self, findings: "datasets.Findings") -> dict[str, Any]:
+        """The content of data.json."""
+
+    @abstractmethod
+    def split_table(self) -> "pd.DataFrame":
+        """That of splits.csv: item, label, split, fingerprint."""
 
 
 class Phase:
