@@ -101,6 +101,19 @@ def test_better_is_told_from_worse(pair):
     assert "p_corrected" not in test["mcnemar"]
 
 
+def test_a_run_of_before_a_metric_was_added_and_figures_nobody_knows(pair):
+    metrics = read_json(pair[0] / "metrics.json")
+    del metrics["test"]["matthews"], metrics["intervals"]["matthews"]
+    write_json(pair[0] / "metrics.json", {**metrics, "test": {**metrics["test"], "brilliance": 0.25}})
+    result = tfpipelines.compare(pair)
+    told = result["metrics"]["test"]
+    assert told["matthews"][0] is None and told["matthews"][1]["value"] > 0  # as it was measured
+    assert result["tests"][0]["figures"]["matthews"]["interval"][1] < 0  # by the rows, of which both are known
+    assert told["brilliance"] == [{"value": 0.25}, None]
+    (table,) = (table for table in comparing.tables_of(result) if table.title.startswith("test"))
+    assert ["brilliance", "0.2500", ""] in table.rows
+
+
 def test_three_runs_are_corrected_for(pair, tmp_path):
     plain = tfpipelines.compare(pair)["tests"][0]
     result = tfpipelines.compare([*pair, twin(pair[1], tmp_path)])

@@ -537,3 +537,10 @@ def test_a_cross_validation_tells_of_its_data_whatever_was_found(made_up):
     report(whole.path)
     text = checked(whole / "report.html").text
     assert "photos" in text and "abc" in text and "Samples by class and part" in text and text.count("Few.") == 1
+
+
+def test_figures_that_nobody_knows_are_shown_without_a_meaning(made_up):
+    folder = made_up({"metrics.json": {"test": {"accuracy": 0.5, "brilliance": 0.25}}})
+    page = report(folder.path).page.read_text()
+    assert '<th scope="row">brilliance</th><td class="figure">0.2500</td>' in page
+    assert "<dt>accuracy</dt><dd>share of samples told right" in page and "<dt>brilliance</dt>" not in page
