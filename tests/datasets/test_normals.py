@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tfpipelines import models
+from tfpipelines.config.anomaly import AnomalyImageData
 from tfpipelines.datasets import Findings, read_masks, read_normal_images
 from tfpipelines.datasets.normals import mark, normal_labels, settle_missing, split_normals
 from tfpipelines.errors import ConfigError, DataError
@@ -17,9 +18,9 @@ from ..conftest import ROOT
 BRICKS = ROOT / "data" / "bricks"
 
 
-def read(path, **fields):
+def read(path, least=1, **fields):
     findings = Findings()
-    return read_normal_images(str(path), findings, **fields).frame, findings
+    return read_normal_images(AnomalyImageData(path=str(path), **fields), findings, least=least).frame, findings
 
 
 def codes(findings):

@@ -13,15 +13,17 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from ..config.gan import GeneratedImageData
 from ..errors import ConfigError, DataError, counted
 from .augment import Augmentation
 from .batches import Targets, training_batches, tuned
 from .checks import check_classes, check_duplicates
 from .findings import Findings
 from .graphs import as_it_is
+from .image_samples import read_image_source
 from .samples import Samples, split_and_limit
-from .sources import locate, read_image_source
-from .table import SampleTable, split_of
+from .source.base import SampleTable
+from .table import split_of
 
 _ANY = "image"  # what stands for a label where there are none
 _LEAST = 16  # images of a part below which no figure means anything
@@ -31,66 +33,34 @@ _NOISE, _DRAWS = 1, 2  # streams of random numbers
 
 
 def read_pictures(
-    path: str,
-    findings: Findings,
-    *,
-    labelled: bool,
-    layout: str = "auto",
-    item_column: str | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    root: str | None = None,
-    follow_links: bool = False,
-    on_bad: str = "error",
-    validation: float | str = "auto",
-    test: float = 0.15,
-    limit: int | None = None,
-    seed: int = 0,
-    splitting: bool = True,
+    data: GeneratedImageData, findings: Findings, *, labelled: bool, seed: int = 0, splitting: bool = True
 ) -> SampleTable:
     """The table of images, with their splits unless `splitting` is False.
 
     Args:
         labelled: whether labels are asked for; without, those there are do not count.
-        (others): the fields of the same name in `GeneratedImageData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    source = {
-        "item_column": item_column,
-        "label_column": label_column if labelled else None,
-        "split_column": split_column,
-        "root": root,
-        "follow_links": follow_links,
-        "on_bad": on_bad,
-    }
+    asked = data if labelled else data.model_copy(update={"label_column": None})
     try:
-        table = read_image_source(path, layout=layout, labelled=labelled, training=splitting, **source)
+        table = read_image_source(asked, labelled=labelled, training=splitting)
     except DataError as error:
         if labelled:
             error.remedy = f"Learn without labels: model.conditional=false. Or: {error.remedy}"
         raise
     if not labelled:
         table = replace(table, frame=table.frame.assign(label=_ANY))
-        if locate(path).is_dir():
-            table = _files(table, layout)
+        if table.source.tree:
+            table = _files(table, data.layout)
     findings.entries += table.findings.entries
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
         raise DataError(
-            f"{path} has only {counted(len(table.frame), 'image')}.",
+            f"{data.path} has only {counted(len(table.frame), 'image')}.",
             f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.",
         )
-    return split_and_limit(
-        table,
-        validation=validation,
-        test=test,
-        folds=None,
-        limit=limit,
-        seed=seed,
-        splitting=splitting,
-        findings=findings,
-    )
+    return split_and_limit(table, data, seed, splitting, findings)
 
 
 def _files(table: SampleTable, layout: str) -> SampleTable:

@@ -1,24 +1,22 @@
 """Tables of numbers: which columns are looked at, and the rows as samples."""
 
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from ..config.anomaly import AnomalyTableData
 from ..errors import DataError, counted, nearest
-from .arrays import named_splits, read_archive
 from .features import FeatureStore
 from .findings import Findings
 from .normals import mark, means_normal_in, normal_of, settle_missing, split_normals
 from .samples import Samples
-from .sources import locate
-from .table import SampleTable, make_frame
-from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
+from .source import open_source
+from .source.base import SampleTable
+from .source.kinds import ROWS, Request
+from .tables import LINE
 
-LABELS = ("label", "class", "target", "anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
 _MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels
 _NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
 _SHOWN = 10
@@ -53,19 +51,10 @@ class RowSamples(Samples):
 
 
 def read_rows(
-    path: str,
+    data: AnomalyTableData,
     findings: Findings,
     *,
-    test_path: str | None = None,
-    columns: tuple[str, ...] | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    normal: tuple[str, ...] | None = None,
-    validation: float | str = "auto",
-    test: float | str = "auto",
     least: int = 1,
-    limit: int | None = None,
-    on_bad: str = "error",
     seed: int = 0,
     splitting: bool = True,
     usual: tuple[str, ...] = (),
@@ -75,21 +64,22 @@ def read_rows(
     Args:
         least: see `split_normals`.
         usual: see `normal_labels`.
-        (others): the fields of the same name in `AnomalyTableData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    began = time.perf_counter()
-    alone = test_path is None or not splitting
-    table = read_numbers(path, findings, columns, label_column, split_column, strict=splitting, labelled=alone)
+    alone = data.test_path is None or not splitting
+    request = Request.of(ROWS, data, training=splitting)
+    source = open_source(data.path, ROWS)
+    first = source.read(request if alone else replace(request, optional=("label",)))
+    table = take_numbers(first, findings, data.columns, data.label_column, strict=splitting)
     if not alone:
-        second = read_numbers(
-            test_path, findings, tuple(table.columns), label_column, None, strict=False, key="data.test_path"
-        )
-        if label_column and table.label is None and second.label is None:
+        later = replace(request, columns={**request.columns, "split": None}, optional=tuple(request.columns))
+        tested = open_source(data.test_path, ROWS, "data.test_path").read(later)
+        second = take_numbers(tested, findings, tuple(table.columns), data.label_column, strict=False)
+        if data.label_column and table.label is None and second.label is None:
             raise DataError(
-                f"Neither {path} nor {test_path} has a column {label_column!r}.",
+                f"Neither {data.path} nor {data.test_path} has a column {data.label_column!r}.",
                 "Set data.label_column to one that is there.",
             )
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
@@ -108,28 +98,35 @@ def read_rows(
         ]
         findings.bad(
             "missing_value",
-            on_bad,
+            data.on_bad,
             f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite",
             "Fill them.",
             lines,
         )
-    samples = SampleTable(table.frame, None, table.values, Findings()).keep(whole)
-    if len(samples.frame):
-        samples = samples.keep(settle_missing(samples.frame, normal, usual, on_bad, findings))
-    frame = mark(samples.frame, normal, usual, trusted=splitting)
-    values = samples.array.astype(np.float32)
+    frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
+    if len(frame):
+        kept = settle_missing(frame, data.normal, usual, data.on_bad, findings)
+        frame, values = frame[kept].reset_index(drop=True), values[kept]
+    frame = mark(frame, data.normal, usual, trusted=splitting)
     if splitting and len(frame):
         keep = split_normals(
-            frame, validation=validation, test=test, least=least, limit=limit, seed=seed, findings=findings
+            frame,
+            validation=data.validation,
+            test=data.test,
+            least=least,
+            limit=data.limit,
+            seed=seed,
+            findings=findings,
         )
         frame, values = frame[keep].reset_index(drop=True), values[keep]
-        _look_at_columns(samples.array[keep][(frame["split"] == "train").to_numpy()], table.columns, findings)
+        _look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
+    values = values.astype(np.float32)
     frame["fingerprint"] = fingerprints_of(values)
     facts = {
-        "path": path,
+        "path": data.path,
         "columns": table.columns,
         "about": [f"columns: {few(table.columns)}", *about_labels(table.label, frame)],
-        "read_seconds": round(time.perf_counter() - began, 3),
+        "read_seconds": source.seconds,
     }
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
@@ -187,50 +184,34 @@ def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
     return [f"labels: column {column}; normal: {', '.join(normal_of(frame)) or 'none of them'}"] if column else []
 
 
-def read_numbers(
-    path: str,
+def take_numbers(
+    table: SampleTable,
     findings: Findings,
     columns: tuple[str, ...] | None,
-    label_column: str | None,
-    split_column: str | None,
+    label_column: str | None = None,
     strict: bool = True,
-    labelled: bool = True,
-    key: str = "data.path",
+    key: str = "data.columns",
 ) -> NumberTable:
-    """Reads a table, and takes the columns of numbers out of it.
+    """Takes the columns of numbers out of a table.
 
     Args:
         columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates
             rows.
-        strict: False takes a label or split column that is named but absent as not named, and cells that are no numbers
-            as empty.
-        labelled: False takes a label column that is named but absent as not named.
+        label_column: what the user has named, if anything.
+        strict: False takes cells that are no numbers as empty.
         key: the config field to speak of; "": none, the columns are those of a model.
 
     Raises:
         DataError: if a column is missing, or holds anything but numbers though it is named.
     """
-    located = locate(path, key or "the input")
-    if located.suffix.lower() == ".npz":
-        return _from_archive(located, columns)
-    if located.suffix.lower() not in TABLES:
-        raise DataError(
-            f"{located} is no table that is known by its ending.",
-            f"Give a file that ends in {', '.join(sorted(TABLES | {'.npz'}))}. For folders of images there "
-            "is the pipeline anomaly.",
-        )
-    rows = read_table(located)
-    named = {name: name if strict or name in rows else None for name in (label_column, split_column) if name}
-    if not labelled and label_column not in rows:
-        named.pop(label_column, None)
-    label = find_column(rows, "label", named.get(label_column), "data.label_column", False, LABELS)
-    if label and not label_column and rows[label].nunique() > _MOST_LABELS:
-        label = None  # a measurement by that name
-    split = find_column(rows, "split", named.get(split_column), "data.split_column", False)
-    taken = choose_columns(rows, columns, {label, split}, findings, "data.columns" if key else "")
-    labels = [clean_label(value) for value in rows[label]] if label else [None] * len(rows)
-    frame = make_frame(map(str, range(len(rows))), labels, parse_splits(rows, split, findings), lines=rows[LINE])
-    return NumberTable(to_numbers(rows, taken, strict), taken, frame, label)
+    findings.entries += table.findings.entries
+    if table.array is not None:
+        return _columns_of_array(table, columns)
+    cells, frame, label = table.cells, table.frame, table.columns["label"]
+    if label and not label_column and cells[label].nunique() > _MOST_LABELS:  # a measurement by that name
+        label, frame = None, frame.assign(label=pd.Series([None] * len(frame), dtype=object))
+    taken = choose_columns(cells, columns, {label, table.columns["split"]}, findings, key)
+    return NumberTable(to_numbers(cells, taken, strict), taken, frame, label)
 
 
 def choose_columns(
@@ -342,14 +323,8 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 
-def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:
-    pieces = read_archive(path)
-    values, labels, splits = (
-        np.concatenate([piece[place] for piece in pieces])
-        if place == 0
-        else [entry for piece in pieces for entry in piece[place]]
-        for place in range(3)
-    )
+def _columns_of_array(table: SampleTable, columns: tuple[str, ...] | None) -> NumberTable:
+    values, path = table.array, table.source.path
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         raise DataError(
             f"{path}: x is {values.dtype} of the shape {values.shape}.",
@@ -359,7 +334,7 @@ def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:
     if columns is not None and (strangers := [name for name in columns if name not in names]):
         raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")
     taken = list(columns or names)
-    frame = make_frame(map(str, range(len(values))), labels, named_splits(path, splits), lines=range(len(values)))
+    frame = table.frame.assign(line=pd.Series(range(len(values)), dtype=object))
     return NumberTable(values[:, [names.index(name) for name in taken]].astype(np.float64), taken, frame)
 
 

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..config.data import LabelledData
+from ..config.gan import GeneratedImageData
 from ..errors import DataError, counted
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
+from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
 from .table import SPLITS, class_order, counts, is_multi_label, label_names
 
@@ -66,24 +69,17 @@ def split_rows(frame: pd.DataFrame, validation: float, test: float, seed: int, f
 
 
 def split_and_limit(
-    table,
-    *,
-    validation: float | str,
-    test: float,
-    folds: int | str | None,
-    limit: int | None,
-    seed: int,
-    splitting: bool,
-    findings: Findings,
-):
-    """The table with its splits assigned, unless there are folds or `splitting` is False, and at most `limit` rows
-    of each.
+    table: SampleTable, data: LabelledData | GeneratedImageData, seed: int, splitting: bool, findings: Findings
+) -> SampleTable:
+    """The table with its splits assigned unless there are folds, and at most `limit` rows of each; without `splitting`
+    as it is.
     """
-    if not len(table.frame):
+    if not splitting or not len(table.frame):
         return table
-    if splitting and folds is None:
-        table = replace(table, frame=split_rows(table.frame, validation_share(validation), test, seed, findings))
-    return table.keep(limit_rows(table.frame, limit, seed))
+    if getattr(data, "folds", None) is None:
+        share = validation_share(data.validation)
+        table = replace(table, frame=split_rows(table.frame, share, data.test, seed, findings))
+    return table.keep(limit_rows(table.frame, data.limit, seed))
 
 
 def count_folds(samples: Samples, folds: int | str) -> int:

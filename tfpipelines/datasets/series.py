@@ -1,12 +1,12 @@
 """The windows that are cut from time series: for training, for the threshold, for the test."""
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from ..config.anomaly import AnomalySeriesData
 from ..errors import ConfigError, DataError, counted
 from .findings import Findings
 from .graphs import as_it_is
@@ -14,6 +14,8 @@ from .normals import NORMAL, UNKNOWN
 from .points import Points, read_points
 from .rows import fingerprints_of
 from .samples import Samples
+from .source import open_source
+from .source.kinds import SERIES, Request
 from .table import make_frame
 
 _MOST_WINDOWS = 20_000
@@ -67,26 +69,7 @@ class WindowSamples(Samples):
 
 
 def read_series(
-    path: str,
-    findings: Findings,
-    *,
-    window: int,
-    test_path: str | None = None,
-    time_column: str | None = None,
-    series_column: str | None = None,
-    columns: tuple[str, ...] | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    normal: tuple[str, ...] | None = None,
-    intervals: str | None = None,
-    stride: int | str = "auto",
-    validation: float = 0.4,
-    test: float | str = "auto",
-    limit: int | None = None,
-    on_bad: str = "error",
-    on_leak: str = "warn",
-    splitting: bool = True,
-    usual: tuple[str, ...] = (),
+    data: AnomalySeriesData, findings: Findings, *, splitting: bool = True, usual: tuple[str, ...] = ()
 ) -> WindowSamples:
     """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
 
@@ -94,55 +77,33 @@ def read_series(
 
     Args:
         usual: see `normal_labels`.
-        (others): the fields of the same name in `AnomalySeriesData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    began = time.perf_counter()
-    fields = {
-        "time_column": time_column,
-        "series_column": series_column,
-        "columns": columns,
-        "label_column": label_column,
-        "normal": normal,
-        "usual": usual,
-        "on_bad": on_bad,
-    }
-    alone = test_path is None or not splitting
-    points = read_points(
-        path,
-        findings,
-        intervals=intervals if alone else None,
-        split_column=split_column,
-        strict=splitting and alone,
-        **fields,
-    )
+    alone, window = data.test_path is None or not splitting, data.window
+    source, request = open_source(data.path, SERIES), Request.of(SERIES, data, training=splitting and alone)
+    here = data if alone else data.model_copy(update={"intervals": None})
+    points = read_points(source.read(request), here, findings, columns=data.columns, usual=usual)
     tested = points
     if not alone:
-        tested = read_points(
-            test_path,
-            findings,
-            intervals=intervals,
-            split_column=None,
-            strict=False,
-            **{**fields, "columns": tuple(points.columns)},
-            key="data.test_path",
-        )
+        request = replace(request, columns={**request.columns, "split": None})
+        table = open_source(data.test_path, SERIES, "data.test_path").read(request)
+        tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual)
         tested.split[:] = "test"
-        if label_column and points.label is None and tested.label is None:
+        if data.label_column and points.label is None and tested.label is None:
             raise DataError(
-                f"Neither {path} nor {test_path} has a column {label_column!r}.",
+                f"Neither {data.path} nor {data.test_path} has a column {data.label_column!r}.",
                 "Set data.label_column to one that is there.",
             )
-    if normal is not None and points.anomalous is None and tested.anomalous is None:
+    if data.normal is not None and points.anomalous is None and tested.anomalous is None:
         raise ConfigError(
-            f"data.normal={','.join(normal)}: but the points have no labels.",
+            f"data.normal={','.join(data.normal)}: but the points have no labels.",
             "Name the column of labels by data.label_column.",
         )
     whole = list(points.segments)
     if splitting:
-        _split_points(points, validation, test, test_path is not None)
+        _split_points(points, data.validation, data.test, data.test_path is not None)
     values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(
         np.float32
     )
@@ -150,7 +111,7 @@ def read_series(
     of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
     step = 0
     if splitting:
-        step = _stride(of(points, "train"), window) if stride == "auto" else stride
+        step = _stride(of(points, "train"), window) if data.stride == "auto" else data.stride
         cut = {
             "train": _normal_windows(points, of(points, "train"), window, step),
             "validation": _normal_windows(points, of(points, "validation"), window, window),
@@ -160,10 +121,11 @@ def read_series(
         cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
     if not any(cut.values()):
         raise DataError(
-            f"{path} has no {window} points in a row{' in any of its parts' if splitting else ''}.",
+            f"{data.path} has no {window} points in a row{' in any of its parts' if splitting else ''}.",
             "Set a shorter data.window, or give more points.",
         )
-    parts = {name: starts[:limit] if limit else starts for name, starts in cut.items()}
+    limit = data.limit if splitting else None
+    parts = {name: starts[:limit] for name, starts in cut.items()}
     starts = np.array([start for some in parts.values() for start in some], np.int64)
     store = WindowStore(values, starts, window)
     frame = _window_frame(
@@ -177,7 +139,7 @@ def read_series(
     )
     if splitting:
         used = of(points, "train") + of(points, "validation")
-        frame = _without_leaks(frame, values, used if tested is points else whole, window, on_leak, findings)
+        frame = _without_leaks(frame, values, used if tested is points else whole, window, data.on_leak, findings)
         early = (
             sum(int(points.anomalous[first:end].sum()) for first, end in used) if points.anomalous is not None else 0
         )
@@ -202,11 +164,11 @@ def read_series(
                 silent,
             )
     facts = {
-        "path": path,
+        "path": data.path,
         "columns": points.columns,
         "window": window,
         "points": len(values),
-        "read_seconds": round(time.perf_counter() - began, 3),
+        "read_seconds": source.seconds,
     }
     stated = (
         f", training windows begin {'at every point' if step == 1 else f'every {step} points'}" if splitting else ""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,6 @@ _MOST_FEATURES = 2**31  # bytes of features that are kept
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
 _MOST_PIXELS = 2 * 10**7  # whose distances are ranked
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
 
 class FeaturePhase(Phase):
@@ -92,27 +91,24 @@ class ImageAnomalies(Detection):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        data = self.pipeline.data
-        fields = self._data(*self.source_fields)
-        if splitting:
-            fields |= self._data("normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
-            size, channels = (
-                data.size,
-                3
-                if self.source and self.source.known
-                else self._load_backbone().channels
-                if self.source
-                else data.channels,
-            )
-        else:
-            fields |= {"normal": data.normal, "usual": self._normal}
-            size, channels = self.front.size, self.front.channels
-        read = partial(datasets.read_normal_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
-        samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
+        shape: dict[str, Any] = {}
+        if not splitting:
+            shape = {"size": self.front.size, "channels": self.front.channels}
+        elif self.source is not None:
+            shape = {"channels": 3 if self.source.known else self._load_backbone().channels}
+        data = self.pipeline.data.model_copy(update={"path": path, **shape})
+        table = datasets.read_normal_images(
+            data,
+            findings,
+            least=self.pipeline.evaluation.least,
+            seed=self.pipeline.seed_of_splits,
+            splitting=splitting,
+            usual=() if splitting else self._normal,
         )
-        self.front = samples.front
-        return samples
+        scan = datasets.scan_images(table, data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
 
     def recall(self, facts: dict[str, Any]) -> None:
         super().recall(facts)
@@ -164,25 +160,11 @@ class ImageAnomalies(Detection):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        import tensorflow as tf
-
-        data = self.pipeline.data
-        resize = tf.function(
-            self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)]
-        )
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read, scores, pictures, explanations = [], [np.zeros(0)], [np.zeros((0, *self.front.shape), np.uint8)], []
-        for some, images in datasets.decoded(
-            entries,
-            lambda image: resize(tf.constant(image)).numpy(),
-            self.front.channels,
-            batch_size,
-            data.background,
-            data.max_pixels,
-        ):
+        for some, images in datasets.decoded(entries, self.front, batch_size, self.pipeline.data):
             read += some
-            images = images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
             answer = part.predict_on_batch(images)
             scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
             if explain:

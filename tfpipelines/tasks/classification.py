@@ -24,7 +24,6 @@ class Classification(Task):
 
     one_loss = True
     source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
-    split_fields: ClassVar[tuple[str, ...]] = ("validation", "test", "folds", "limit")
 
     def __init__(self, pipeline):
         super().__init__(pipeline)

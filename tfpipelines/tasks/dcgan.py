@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,6 @@ from .generation import (
     nearest_training,
 )
 
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 _LEAST_STEPS = 500  # of an epoch, unless said
 _SHOWN = 24  # images beside their nearest training images
 
@@ -78,22 +77,19 @@ class ImageGeneration(Task):
         self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
 
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        data, fields = self.pipeline.data, self._data(*self.source_fields)
-        if splitting:
-            fields |= self._data("validation", "test", "limit")
-        size, channels = (data.size, data.channels) if splitting else (self.front.size, self.front.channels)
-        read = partial(
-            datasets.read_pictures,
+        shape = {} if splitting else {"size": self.front.size, "channels": self.front.channels}
+        data = self.pipeline.data.model_copy(update={"path": path, **shape})
+        table = datasets.read_pictures(
+            data,
+            findings,
             labelled=self.pipeline.model.conditional and splitting,
             seed=self.pipeline.seed_of_splits,
             splitting=splitting,
-            **fields,
         )
-        samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
-        )
-        self.front = samples.front
-        return samples
+        scan = datasets.scan_images(table, data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
 
     def _front(self, size: tuple[int, int], channels: int):
         data = self.pipeline.data
@@ -415,9 +411,6 @@ class ImageGeneration(Task):
         return datasets.Replay("noise draw", [str(number) for number in range(count)], [None] * count, read)
 
     # --- details
-    def _data(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self.pipeline.data, name) for name in names}
-
     def _some(self, rows: np.ndarray, most: int) -> np.ndarray:
         """At most so many rows, seeded, in their order."""
         if len(rows) <= most:

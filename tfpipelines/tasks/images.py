@@ -1,7 +1,6 @@
 """What every classifier of images has in common, whichever network it trains."""
 
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ _HEAT_NOTE = (
     "(Grad-CAM, Selvaraju et al. 2017). The map is coarse: it has the resolution of the last feature map."
 )
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 
 
 class ImageClassifier(Classification):
@@ -32,14 +30,13 @@ class ImageClassifier(Classification):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        pixels = self._data(*_PIXEL_FIELDS) | (
-            self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
-        )
-        fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
-        read = partial(datasets.read_labelled_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
-        samples = datasets.read_image_samples(findings, self._front, path=path, read=read, **pixels)
-        self.front = samples.front
-        return samples
+        shape = self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
+        data = self.pipeline.data.model_copy(update={"path": path, **shape})
+        table = datasets.read_labelled_images(data, findings, seed=self.pipeline.seed_of_splits, splitting=splitting)
+        scan = datasets.scan_images(table, data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
 
     def _input_fields(self) -> dict[str, Any]:
         """`size` and `channels` of what the network gets to see."""
@@ -69,27 +66,14 @@ class ImageClassifier(Classification):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        import tensorflow as tf
-
         data, where = self.pipeline.data, self._grad_cam(model) if explain else None
-        shape = [None, None, self.front.channels]
-        resize = tf.function(self.front.in_tf_data, input_signature=[tf.TensorSpec(shape, tf.uint8)])
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
         read, rows, pictures, heats = [], [], [], []
-        for some, images in datasets.decoded(
-            entries,
-            lambda image: resize(tf.constant(image)).numpy(),
-            self.front.channels,
-            batch_size,
-            data.background,
-            data.max_pixels,
-        ):
+        for some, images in datasets.decoded(entries, self.front, batch_size, data):
             read += some
-            rows.append(
-                model.predict_on_batch(images) if len(images) else np.zeros((len(some), len(self.classes)), np.float32)
-            )
+            rows.append(model.predict_on_batch(images))
             if explain:
-                pictures.append(images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8))
+                pictures.append(images)
                 heats += list(where(pictures[-1], rows[-1].argmax(1)))
         probabilities = np.concatenate(rows) if rows else np.zeros((0, len(self.classes)), np.float32)
         table = evaluation.prediction_table(
