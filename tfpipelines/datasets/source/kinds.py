@@ -47,11 +47,7 @@ class Kind:
 
 
 IMAGES = Kind(
-    "images",
-    "source of images",
-    "image",
-    {"image": (*_FILES, "item"), "label": _LABELS, "split": _SPLITS},
-    files=True,
+    "images", "source of images", "image", {"image": (*_FILES, "item"), "label": _LABELS, "split": _SPLITS}, files=True
 )
 TEXTS = Kind(
     "texts",
