@@ -88,34 +88,22 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
         rows = [row for folder, split in by_split.items() if split for row in _labelled(walk, folder, split)]
         strangers = [f"{folder.name}/" for folder, split in by_split.items() if split is None]
         if strangers:
-            findings.add(
-                "beside_splits",
-                "warning",
-                "Folders beside the split folders are not used",
-                "Name the folder of masks by data.masks, if it is among them",
-                strangers,
-            )
+            message = "Folders beside the split folders are not used"
+            remedy = "Name the folder of masks by data.masks, if it is among them"
+            findings.add("beside_splits", "warning", message, remedy, strangers)
     elif classes:
         rows = _labelled(walk, root, None)
     else:
         rows, loose = [(item, None, None) for item in walk.items(root)], []
         if folders:
-            findings.add(
-                "all_normal",
-                "warning",
-                f"All images below {root} count as normal, in {counted(len(folders), 'folder')}",
-                "If the folders are labels, name the normal ones by data.normal",
-                [f"{name}/" for name in names],
-            )
+            message = f"All images below {root} count as normal, in {counted(len(folders), 'folder')}"
+            remedy = "If the folders are labels, name the normal ones by data.normal"
+            findings.add("all_normal", "warning", message, remedy, [f"{name}/" for name in names])
     loose = [file for file in loose if file.suffix.lower() in Image.registered_extensions()]
     if loose:
-        findings.add(
-            "loose",
-            "warning",
-            f"{counted(len(loose), 'image')} in {root} beside its folders, not used",
-            "Put them into a folder if they are samples",
-            [file.name for file in loose],
-        )
+        message = f"{counted(len(loose), 'image')} in {root} beside its folders, not used"
+        remedy = "Put them into a folder if they are samples"
+        findings.add("loose", "warning", message, remedy, [file.name for file in loose])
     walk.report()
     if not rows:
         raise DataError(f"{root} holds no image.", "Check data.path and data.layout.")
@@ -162,14 +150,11 @@ def _find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, finding
         if anomalous and len(found) != 1:
             absent.append(f"{item} ({len(found)} masks)" if found else item)
     if absent:
-        findings.add(
-            "no_mask",
-            "warning",
+        message = (
             f"{counted(len(absent), 'anomaly', 'anomalies')} without a mask of its own: figures of places "
-            "leave them out",
-            "",
-            absent,
+            "leave them out"
         )
+        findings.add("no_mask", "warning", message, "", absent)
     return masks
 
 

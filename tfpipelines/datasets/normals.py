@@ -147,13 +147,8 @@ def settle_missing(
     if not partly.any():
         return ~partly
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
-        findings.bad(
-            "no_label",
-            on_bad,
-            f"{counted(partly.sum(), 'sample')} without a label",
-            "Label them.",
-            places(frame[partly]),
-        )
+        message = f"{counted(partly.sum(), 'sample')} without a label"
+        findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]))
         return ~partly
     findings.add(
         "unlabelled",
@@ -257,13 +252,11 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
             *([f"set evaluation.false_alarm_rate={possible:g}"] if held_out and possible <= 0.5 else []),
         ]
         remedy = f"{', '.join(ways[:-1])}, or {ways[-1]}."
-        findings.add(
-            "too_few_normals",
-            "error",
+        message = (
             f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the "
-            f"threshold, and there {'is' if held_out == 1 else 'are'} {held_out}",
-            remedy,
+            f"threshold, and there {'is' if held_out == 1 else 'are'} {held_out}"
         )
+        findings.add("too_few_normals", "error", message, remedy)
     test = part == "test"
     if train and not test.any():
         findings.add(
@@ -273,24 +266,14 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
             "data like the normal ones",
         )
     elif train and not frame["known"].to_numpy()[test].any():
-        findings.add(
-            "unlabelled_test",
-            "note",
-            f"Of no {unit} of the test it is known what it is: only the share of alarms is measured",
-        )
+        message = f"Of no {unit} of the test it is known what it is: only the share of alarms is measured"
+        findings.add("unlabelled_test", "note", message)
     elif train and not anomalous[test].any():
-        findings.add(
-            "no_anomalies",
-            "note",
-            f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured",
-        )
+        message = f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured"
+        findings.add("no_anomalies", "note", message)
     elif train and anomalous[test & frame["known"].to_numpy()].all():
-        findings.add(
-            "no_normal_test",
-            "warning",
-            f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured",
-            f"Add normal {unit}s to the test",
-        )
+        message = f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured"
+        findings.add("no_normal_test", "warning", message, f"Add normal {unit}s to the test")
     if train and "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return ordered_labels(frame)

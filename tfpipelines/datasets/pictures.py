@@ -77,21 +77,12 @@ def _files(table: SampleTable, layout: str) -> SampleTable:
     )
     items = table.frame["item"]
     if foreign.any():
-        table.findings.add(
-            "no_image",
-            "warning",
-            f"{counted(foreign.sum(), 'file')} without the name of an image, not used",
-            "",
-            items[foreign],
-        )
+        message = f"{counted(foreign.sum(), 'file')} without the name of an image, not used"
+        table.findings.add("no_image", "warning", message, "", items[foreign])
     if (outside & ~foreign).any():
-        table.findings.add(
-            "beside_splits",
-            "warning",
-            f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used",
-            "Move them into a split folder",
-            items[outside & ~foreign],
-        )
+        message = f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used"
+        remedy = "Move them into a split folder"
+        table.findings.add("beside_splits", "warning", message, remedy, items[outside & ~foreign])
     return replace(table, frame=table.frame.assign(split=splits)).keep(~(outside | foreign))
 
 
@@ -104,12 +95,8 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
         classes = check_classes(frame, found := Findings())
         findings.entries += [entry for entry in found.entries if entry.code != "one_class"]
         if len(classes) == 1:
-            findings.add(
-                "one_class",
-                "error",
-                f"The training images are all of one class, {classes[0]!r}",
-                "Learn without labels: model.conditional=false.",
-            )
+            message = f"The training images are all of one class, {classes[0]!r}"
+            findings.add("one_class", "error", message, "Learn without labels: model.conditional=false.")
     elif not (frame["split"] == "test").any() and (frame["split"] == "validation").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of the validation part")
     for split in ("train", "validation", "test"):
@@ -123,12 +110,8 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
             )
             findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
         elif split != "train" and 0 < count < 100:
-            findings.add(
-                "few_to_measure",
-                "warning",
-                f"Figures by {counted(count, 'image')} in the {split} part are rough",
-                "Compare them with those of real images alone",
-            )
+            message = f"Figures by {counted(count, 'image')} in the {split} part are rough"
+            findings.add("few_to_measure", "warning", message, "Compare them with those of real images alone")
         elif split == "validation" and not count:
             findings.add(
                 "no_validation",

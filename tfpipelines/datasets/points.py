@@ -93,13 +93,9 @@ def read_points(
     parts = table.frame["split"].to_numpy(object)[order]
     empty = ~np.isfinite(values.astype(np.float32)).all(1)
     if empty.any() and labelled:
-        findings.bad(
-            "missing_value",
-            data.on_bad,
-            f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite",
-            "Fill them.",
-            [f"line {line}" for line in rows[LINE][empty]],
-        )
+        message = f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite"
+        remedy = "Fill them."
+        findings.bad("missing_value", data.on_bad, message, remedy, [f"line {line}" for line in rows[LINE][empty]])
     segments = _segments(rows, times, groups, parts, empty, stamp, findings)
     written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
     written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
@@ -123,19 +119,11 @@ def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings)
         if rows[column].str.contains(r"\d", na=False).mean() > 0.9 and _dates(rows[column]).notna().mean() > 0.9
     ]
     if len(dates) == 1:
-        findings.add(
-            "time_column",
-            "note",
-            f"Column {dates[0]} holds dates: it is taken for the time",
-            "Name another by data.time_column",
-        )
+        message = f"Column {dates[0]} holds dates: it is taken for the time"
+        findings.add("time_column", "note", message, "Name another by data.time_column")
         return dates[0]
-    findings.add(
-        "no_time",
-        "note",
-        "No column is known as time: the rows count as evenly spaced and unbroken",
-        "Name it by data.time_column",
-    )
+    message = "No column is known as time: the rows count as evenly spaced and unbroken"
+    findings.add("no_time", "note", message, "Name it by data.time_column")
     return None
 
 
@@ -223,13 +211,9 @@ def _known_anomalies(
     missing = labels.isna()
     names = normal_labels(labels.dropna(), normal, usual=usual, unlabelled=bool(missing.any()))
     if missing.any() and names:
-        findings.bad(
-            "no_label",
-            on_bad,
-            f"{counted(missing.sum(), 'point')} without a label",
-            "Label them.",
-            [f"line {line}" for line in rows[LINE][missing.to_numpy()]],
-        )
+        message = f"{counted(missing.sum(), 'point')} without a label"
+        remedy = "Label them."
+        findings.bad("no_label", on_bad, message, remedy, [f"line {line}" for line in rows[LINE][missing.to_numpy()]])
     return (~missing & ~labels.isin(names)).to_numpy(), [
         f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"
     ]

@@ -96,13 +96,8 @@ def read_rows(
             f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}"
             for line, row in zip(table.frame["line"][~whole], table.values[~whole])
         ]
-        findings.bad(
-            "missing_value",
-            data.on_bad,
-            f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite",
-            "Fill them.",
-            lines,
-        )
+        message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
+        findings.bad("missing_value", data.on_bad, message, "Fill them.", lines)
     frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
     if len(frame):
         kept = settle_missing(frame, data.normal, usual, data.on_bad, findings)
@@ -142,41 +137,32 @@ def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings)
     spread, steps = values.std(0), np.diff(values, axis=0)
     constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
     if constant:
-        findings.add(
-            "constant",
-            "warning",
+        message = (
             f"{counted(len(constant), 'column')} with one value only among the training rows: any other "
-            "value there will be an anomaly",
-            "Leave them out by data.columns if that is not meant",
-            constant,
+            "value there will be an anomaly"
         )
+        findings.add("constant", "warning", message, "Leave them out by data.columns if that is not meant", constant)
     counting = [
         name
         for name, column, step in zip(columns, values.T, steps.T)
         if len(values) > 20 and (step > 0).all() and (column == np.round(column)).all()
     ]
     if counting:
-        findings.add(
-            "counting",
-            "warning",
+        message = (
             f"{counted(len(counting), 'column')} of whole numbers that rise from row to row, as a count or "
-            "an identifier does: new rows will be anomalies by it",
-            "Leave them out by data.columns",
-            counting,
+            "an identifier does: new rows will be anomalies by it"
         )
+        findings.add("counting", "warning", message, "Leave them out by data.columns", counting)
     coarse = [
         name
         for name, column, wide in zip(columns, values.T, spread)
         if wide and np.spacing(np.float32(np.abs(column).max())) > 0.05 * wide
     ]
     if coarse:
-        findings.add(
-            "coarse",
-            "warning",
-            f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart",
-            "Take a constant away from them",
-            coarse,
+        message = (
+            f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart"
         )
+        findings.add("coarse", "warning", message, "Take a constant away from them", coarse)
 
 
 def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
@@ -251,13 +237,11 @@ def choose_columns(
         )
     perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
     if perhaps:
-        findings.add(
-            "perhaps_labels",
-            "warning",
+        message = (
             f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, "
-            "anomalies are being trained on",
-            f"Set data.label_column={perhaps[0]}",
+            "anomalies are being trained on"
         )
+        findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
     if not numbers:
         raise DataError(
             f"No column holds numbers. Columns seen: {', '.join(there[:30])}.",

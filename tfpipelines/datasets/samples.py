@@ -121,12 +121,8 @@ def known_from(frame: pd.DataFrame, fingerprints: frozenset[str], unit: str, fin
     """Warns of samples whose content is among the fingerprints of what a model was trained on."""
     seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
     if seen:
-        findings.add(
-            "trained_on",
-            "warning",
-            f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter",
-            "Measure on others",
-        )
+        message = f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter"
+        findings.add("trained_on", "warning", message, "Measure on others")
 
 
 def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:

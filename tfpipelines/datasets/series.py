@@ -156,13 +156,8 @@ def read_series(
             - {""}
         )
         if silent:
-            findings.add(
-                "no_windows",
-                "warning",
-                f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from",
-                "",
-                silent,
-            )
+            message = f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from"
+            findings.add("no_windows", "warning", message, "", silent)
     facts = {
         "path": data.path,
         "columns": points.columns,

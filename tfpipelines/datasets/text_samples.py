@@ -176,9 +176,5 @@ def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: i
 
 def _tell_cut(count: int, of: int, max_length: int, findings: Findings) -> None:
     if count:
-        findings.add(
-            "cut",
-            "note",
-            f"{count} of {of} texts are longer than {max_length} tokens, and cut",
-            "data.max_length reads more",
-        )
+        message = f"{count} of {of} texts are longer than {max_length} tokens, and cut"
+        findings.add("cut", "note", message, "data.max_length reads more")

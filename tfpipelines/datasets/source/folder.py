@@ -87,13 +87,9 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
         strangers = [folder for folder in folders if split_of(folder.name) is None]
         if strangers:
             names = [f"{folder.name}/" for folder in strangers]
-            findings.add(
-                "beside_splits",
-                "warning",
-                "Folders beside the split folders are not used",
-                "Move them into a split folder if they are classes",
-                names,
-            )
+            message = "Folders beside the split folders are not used"
+            remedy = "Move them into a split folder if they are classes"
+            findings.add("beside_splits", "warning", message, remedy, names)
     _report_loose(root, loose, findings)
     walk.report()
     if not items and not findings.of("error"):
@@ -144,13 +140,8 @@ def _classes(
             empty.append(f"{folder.relative_to(walk.root)}/")
     if empty:
         severity = "error" if unlabelled_split is None else "warning"
-        findings.add(
-            "empty_class",
-            severity,
-            f"{counted(len(empty), 'class folder')} without any {unit}",
-            "Add some to them or remove them.",
-            empty,
-        )
+        message = f"{counted(len(empty), 'class folder')} without any {unit}"
+        findings.add("empty_class", severity, message, "Add some to them or remove them.", empty)
     return items, labels
 
 

@@ -110,13 +110,8 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
         f"line {line}: {word!r}" for split, word, line in zip(splits, frame[column], frame[LINE]) if split is None
     ]
     if unknown:
-        findings.add(
-            "unknown_split",
-            "error",
-            f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}",
-            "Use train, validation or test.",
-            unknown,
-        )
+        message = f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}"
+        findings.add("unknown_split", "error", message, "Use train, validation or test.", unknown)
     return splits
 
 
