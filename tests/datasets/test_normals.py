@@ -84,13 +84,9 @@ def parts(frame, keep, **fields):
     return {name: sorted(rows["label"]) for name, rows in frame[keep].groupby("split")}
 
 
-def split(frame, **fields):
+def split(frame, least=19, seed=0, **fields):
     findings = Findings()
-    keep = split_normals(
-        frame,
-        **{"validation": "auto", "test": "auto", "least": 19, "limit": None, "seed": 0, **fields},
-        findings=findings,
-    )
+    keep = split_normals(frame, AnomalyImageData(path="-", **fields), least, seed, findings)
     return frame[keep], findings
 
 

@@ -57,17 +57,7 @@ def read_normal_images(
     table = replace(table, frame=frame, findings=findings)
     if not splitting or not len(frame):
         return table
-    return table.keep(
-        split_normals(
-            frame,
-            validation=data.validation,
-            test=data.test,
-            least=least,
-            limit=data.limit,
-            seed=seed,
-            findings=findings,
-        )
-    )
+    return table.keep(split_normals(frame, data, least, seed, findings))
 
 
 def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], findings: Findings) -> SampleTable:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..config.anomaly import AnomalyImageData, AnomalyTableData
 from ..errors import ConfigError, DataError, counted, nearest
 from .checks import check_duplicates
 from .findings import Findings
@@ -12,21 +13,8 @@ from .table import class_order, places
 
 NORMAL, UNKNOWN = "normal", "unlabelled"  # what samples without a label are called
 _KNOWN = {
-    "good",
-    "normal",
-    "ok",
-    "okay",
-    "healthy",
-    "benign",
-    "negative",
-    "no",
-    "false",
-    "0",
-    "0.0",
-    "inlier",
-    "pass",
-    "passed",
-    "accepted",
+    *("good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0"),
+    *("inlier", "pass", "passed", "accepted"),
 }
 _SHARE = 0.2
 
@@ -161,14 +149,7 @@ def settle_missing(
 
 
 def split_normals(
-    frame: pd.DataFrame,
-    *,
-    validation: float | str,
-    test: float | str,
-    least: int,
-    limit: int | None,
-    seed: int,
-    findings: Findings,
+    frame: pd.DataFrame, data: AnomalyImageData | AnomalyTableData, least: int, seed: int, findings: Findings
 ) -> np.ndarray:
     """Parts the samples, in the column `split`.
 
@@ -177,9 +158,8 @@ def split_normals(
 
     Args:
         frame: with `split` and `anomalous`; `split` is changed in place.
-        validation, test: shares of the normal samples, or `auto`.
+        data: tells the shares, and the limit.
         least: normal validation samples that the threshold needs; `auto` gives as many, but no more than half.
-        limit: most samples of each part.
 
     Returns:
         Mask of the samples in use, bool (samples,).
@@ -200,21 +180,21 @@ def split_normals(
             rows = np.flatnonzero(split == "train")
             rows = rows[~anomalous[rows]]
             order = np.random.default_rng([seed, 0]).permutation(rows)
-            split[order[: _held_out(len(rows), validation, least)]] = "validation"
+            split[order[: _held_out(len(rows), data.validation, least)]] = "validation"
     else:
         split[:] = "test"
         order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~anomalous))
-        share = (_SHARE if anomalous.any() else 0.0) if test == "auto" else test
+        share = (_SHARE if anomalous.any() else 0.0) if data.test == "auto" else data.test
         tested = round(share * len(order))
         held_out = (
-            _held_out(len(order) - tested, validation, least)
-            if validation == "auto"
-            else min(round(validation * len(order)), len(order) - tested)
+            _held_out(len(order) - tested, data.validation, least)
+            if data.validation == "auto"
+            else min(round(data.validation * len(order)), len(order) - tested)
         )
         split[order[tested : tested + held_out]] = "validation"
         split[order[tested + held_out :]] = "train"
     frame["split"] = split
-    keep[keep] = limit_rows(frame[keep].reset_index(drop=True), limit, seed)
+    keep[keep] = limit_rows(frame[keep].reset_index(drop=True), data.limit, seed)
     return keep
 
 

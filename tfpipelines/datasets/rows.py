@@ -104,15 +104,7 @@ def read_rows(
         frame, values = frame[kept].reset_index(drop=True), values[kept]
     frame = mark(frame, data.normal, usual, trusted=splitting)
     if splitting and len(frame):
-        keep = split_normals(
-            frame,
-            validation=data.validation,
-            test=data.test,
-            least=least,
-            limit=data.limit,
-            seed=seed,
-            findings=findings,
-        )
+        keep = split_normals(frame, data, least, seed, findings)
         frame, values = frame[keep].reset_index(drop=True), values[keep]
         _look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
     values = values.astype(np.float32)
