@@ -236,7 +236,7 @@ class _Decoder:
         return tf.ensure_shape(image, self.front.shape)
 
     def _pixels(self, row: int) -> np.ndarray:
-        content = self.paths[row] or self.table.content(row)
+        content = self.paths[row] or self.table.content(int(row))  # TensorFlow gives an array
         return decode_image(content, self.front.channels, self.background, self.max_pixels)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
