@@ -14,6 +14,7 @@ import tfpipelines
 from tfpipelines.config.images import ImageData
 from tfpipelines.datasets import Findings, decode_images, read_labelled_images, scan_images, source
 from tfpipelines.datasets.source.kinds import IMAGES, ROWS, SERIES, TEXTS
+from tfpipelines.datasets.table import make_frame
 from tfpipelines.errors import DataError
 from tfpipelines.models import ImageFront
 
@@ -165,3 +166,21 @@ def test_who_reads_what(tmp_path):
     }
     assert names == {"": "Folder", "a.csv": "Table", "a.npz": "Archive", "b.TSV": "Table"}
     assert {member.__name__ for member in source.members()} == {"Folder", "Table", "Archive"}
+
+
+def test_an_item_may_be_an_array(tmp_path, digits):
+    class Arrays(source.Source):
+        def read(self, request):
+            return source.SampleTable(make_frame(["0", "1", "2"], ["a", "b", "a"]), self)
+
+        def open(self, item):
+            image = digits["x"][int(item)]
+            return image if item == "0" else np.stack([image] * 3, -1) if item == "1" else image[..., None].astype(bool)
+
+    data, findings = ImageData(path="-"), Findings()
+    scan = scan_images(Arrays(tmp_path, "-").read(None), data)
+    assert scan.shape(data) == ((28, 28), 3)
+    samples = decode_images(scan, ImageFront((28, 28), 1), data, findings)
+    images = samples.store.images(np.arange(3))[..., 0]
+    assert np.array_equal(images[:2], digits["x"][:2]) and set(np.unique(images[2])) == {0, 255}
+    assert samples.facts["formats"] == {"array": 3} and not findings.entries

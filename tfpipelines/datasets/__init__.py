@@ -5,13 +5,14 @@ from ..lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "arrays": ("pixels",),
         "augment": ("Augmentation",),
         "batches": ("Targets", "evaluation_batches", "training_batches"),
         "checks": ("class_weights", "oversampled"),
         "features": ("FeatureCache", "FeatureStore"),
         "findings": ("Finding", "Findings"),
         "images": ("decode_image",),
-        "inputs": ("decoded", "pixels", "raw_images"),
+        "inputs": ("decoded", "raw_images"),
         "image_samples": ("ImageSamples", "decode_images", "read_labelled_images", "scan_images"),
         "normal_images": ("read_masks", "read_normal_images"),
         "normals": ("check_normals", "describe_normals", "normal_of"),

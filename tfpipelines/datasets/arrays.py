@@ -1,9 +1,12 @@
-"""Arrays of images of any kind of number become bytes."""
+"""Images as arrays, whatever they were: files, their content, arrays of any kind of number."""
+
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
 from .findings import Findings
+from .images import decode_image
 
 
 def to_uint8(images: np.ndarray, origin: str, findings: Findings) -> np.ndarray:
@@ -48,3 +51,15 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
         return np.repeat(images, 3, -1)
     red, green, blue = np.moveaxis(images.astype(np.uint32), -1, 0)
     return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[..., None]
+
+
+def pixels(source: Path | bytes | np.ndarray, channels: int, background: int, max_pixels: int) -> np.ndarray:
+    """What is in a file, in the bytes of one, or in an array (height, width[, 1 or 3]): uint8 (height, width,
+    channels).
+
+    Raises:
+        DataError: as `decode_image` and `to_uint8`.
+    """
+    if isinstance(source, np.ndarray):
+        return to_channels(to_uint8(source[None], "the image", Findings()), channels)[0]
+    return decode_image(source, channels, background, max_pixels)

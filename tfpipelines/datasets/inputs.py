@@ -10,10 +10,10 @@ import numpy as np
 
 from ..config.images import PixelData
 from ..errors import DataError
-from .arrays import to_channels, to_uint8
+from .arrays import pixels, to_uint8
 from .findings import Findings
 from .image_samples import as_images
-from .images import decode_image, printable
+from .images import printable
 from .raw import Found, is_array, walk_inputs
 from .source.base import SampleTable
 from .source.kinds import IMAGES, Request
@@ -27,13 +27,13 @@ class RawImage:
 
     Args:
         item: what it is called in the output.
-        source: a file's content, uint8 pixels (height, width, channels), or a table; None if there is nothing to read.
+        source: a file's content, uint8 pixels (height, width, channels), or a table.
         row: of the table.
         error: why not.
     """
 
     item: str
-    source: bytes | np.ndarray | SampleTable | None = None
+    source: bytes | np.ndarray | SampleTable = b""
     row: int = 0
     error: str = ""
 
@@ -100,19 +100,6 @@ def decoded(
         for start in range(0, len(images), batch_size):
             entries, arrays = zip(*pool.map(one, images[start : start + batch_size]))
             yield list(entries), np.stack(arrays)
-
-
-def pixels(source: Path | bytes | np.ndarray, channels: int, background: int, max_pixels: int) -> np.ndarray:
-    """What is in a file, in the bytes of one, or in an array (height, width, 1 or 3): uint8 (height, width, channels).
-
-    Raises:
-        DataError: as `decode_image`.
-    """
-    return (
-        to_channels(source[None], channels)[0]
-        if isinstance(source, np.ndarray)
-        else decode_image(source, channels, background, max_pixels)
-    )
 
 
 def _from_array(array: np.ndarray, number: int) -> list[RawImage]:

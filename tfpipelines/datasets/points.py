@@ -227,7 +227,7 @@ def _inside(
     """
     table = Table(locate(path, "data.intervals"), path).read(Request(INTERVALS))
     rows, ends = table.cells, []
-    for column in (table.columns["start"], table.columns["end"]):
+    for column in (str(table.columns["start"]), str(table.columns["end"])):
         if _numeric(rows[column]) == dates:
             raise DataError(
                 f"{path}: its column {column} holds {'numbers' if dates else 'no numbers'}, unlike the "

@@ -27,7 +27,9 @@ def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, li
         where there is nothing, and for each row why it cannot be read, or "".
     """
     found = list(walk_inputs(inputs, Request.to_predict(ROWS, {}), _EXPECTED))
-    items, pieces, errors = [], [np.zeros((0, len(columns)), np.float32)], []
+    items: list[str] = []
+    errors: list[str] = []
+    pieces = [np.zeros((0, len(columns)), np.float32)]
     for entry in found:
         values, error = np.zeros((1, len(columns))), entry.error
         try:

@@ -68,18 +68,18 @@ def read_rows(
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    alone = data.test_path is None or not splitting
+    test_path = data.test_path if splitting else None
     request = Request.of(ROWS, data, training=splitting)
     source = open_source(data.path, ROWS)
-    first = source.read(request if alone else replace(request, optional=("label",)))
+    first = source.read(request if test_path is None else replace(request, optional=("label",)))
     table = take_numbers(first, findings, data.columns, data.label_column, strict=splitting)
-    if not alone:
+    if test_path is not None:
         later = replace(request, columns={**request.columns, "split": None}, optional=tuple(request.columns))
-        tested = open_source(data.test_path, ROWS, "data.test_path").read(later)
+        tested = open_source(test_path, ROWS, "data.test_path").read(later)
         second = take_numbers(tested, findings, tuple(table.columns), data.label_column, strict=False)
         if data.label_column and table.label is None and second.label is None:
             raise DataError(
-                f"Neither {data.path} nor {data.test_path} has a column {data.label_column!r}.",
+                f"Neither {data.path} nor {test_path} has a column {data.label_column!r}.",
                 "Set data.label_column to one that is there.",
             )
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
@@ -184,7 +184,7 @@ def take_numbers(
     """
     findings.entries += table.findings.entries
     if table.array is not None:
-        return _columns_of_array(table, columns)
+        return _columns_of_array(table.array, table, columns)
     cells, frame, label = table.cells, table.frame, table.columns["label"]
     if label and not label_column and cells[label].nunique() > _MOST_LABELS:  # a measurement by that name
         label, frame = None, frame.assign(label=pd.Series([None] * len(frame), dtype=object))
@@ -299,8 +299,8 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 
-def _columns_of_array(table: SampleTable, columns: tuple[str, ...] | None) -> NumberTable:
-    values, path = table.array, table.source.path
+def _columns_of_array(values: np.ndarray, table: SampleTable, columns: tuple[str, ...] | None) -> NumberTable:
+    path = table.source.path
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         raise DataError(
             f"{path}: x is {values.dtype} of the shape {values.shape}.",

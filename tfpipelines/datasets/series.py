@@ -81,19 +81,20 @@ def read_series(
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    alone, window = data.test_path is None or not splitting, data.window
-    source, request = open_source(data.path, SERIES), Request.of(SERIES, data, training=splitting and alone)
-    here = data if alone else data.model_copy(update={"intervals": None})
+    window, test_path = data.window, data.test_path if splitting else None
+    request = Request.of(SERIES, data, training=splitting and test_path is None)
+    source = open_source(data.path, SERIES)
+    here = data if test_path is None else data.model_copy(update={"intervals": None})
     points = read_points(source.read(request), here, findings, columns=data.columns, usual=usual)
     tested = points
-    if not alone:
+    if test_path is not None:
         request = replace(request, columns={**request.columns, "split": None})
-        table = open_source(data.test_path, SERIES, "data.test_path").read(request)
+        table = open_source(test_path, SERIES, "data.test_path").read(request)
         tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual)
         tested.split[:] = "test"
         if data.label_column and points.label is None and tested.label is None:
             raise DataError(
-                f"Neither {data.path} nor {data.test_path} has a column {data.label_column!r}.",
+                f"Neither {data.path} nor {test_path} has a column {data.label_column!r}.",
                 "Set data.label_column to one that is there.",
             )
     if data.normal is not None and points.anomalous is None and tested.anomalous is None:
@@ -103,7 +104,7 @@ def read_series(
         )
     whole = list(points.segments)
     if splitting:
-        _split_points(points, data.validation, data.test, data.test_path is not None)
+        _split_points(points, data.validation, data.test, test_path is not None)
     values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(
         np.float32
     )

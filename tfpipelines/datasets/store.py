@@ -18,9 +18,10 @@ from PIL import Image
 from .. import __version__
 from ..errors import DataError, ResourceError
 from ..runs import atomic_write, read_json, write_json
-from .arrays import to_channels
+from .arrays import pixels, to_channels, to_uint8
+from .findings import Findings
 from .graphs import as_it_is
-from .images import BYTES, Header, decode_image, printable, read_header
+from .images import BYTES, Header, printable, read_header
 from .source.base import SampleTable
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
@@ -87,7 +88,11 @@ def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | Non
 
     def one(row: int) -> Header | str:
         try:
-            return read_header(table.content(row), max_pixels)
+            content = table.content(row)
+            if isinstance(content, np.ndarray):
+                _, height, width, depth = to_uint8(content[None], "the image", Findings()).shape
+                return Header(height, width, depth == 1, "array", "other")
+            return read_header(content, max_pixels)
         except (DataError, OSError) as error:
             return _reason(error, table, row)
 
@@ -236,8 +241,8 @@ class _Decoder:
         return tf.ensure_shape(image, self.front.shape)
 
     def _pixels(self, row: int) -> np.ndarray:
-        content = self.paths[row] or self.table.content(int(row))  # TensorFlow gives an array
-        return decode_image(content, self.front.channels, self.background, self.max_pixels)
+        content = self.table.content(int(row))  # TensorFlow gives an array
+        return pixels(content, self.front.channels, self.background, self.max_pixels)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
         image = tf.numpy_function(self._pixels, [row], tf.uint8)

@@ -68,12 +68,14 @@ def texts_of(table: SampleTable) -> list[tuple[str, str]]:
     return texts
 
 
-def text_of(content: bytes) -> str:
+def text_of(content: bytes | np.ndarray) -> str:
     """The text in a UTF-8 file, without a byte order mark.
 
     Raises:
         DataError: if it is no text.
     """
+    if isinstance(content, np.ndarray):
+        raise DataError("an array: no text")
     if b"\0" in content:
         raise DataError(f"a NUL byte at byte {content.index(0)}: no text")
     try:

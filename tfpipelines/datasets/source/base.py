@@ -91,7 +91,7 @@ class SampleTable:
         source: what it was read from.
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
-        cells: all columns of a table as they are written, str or None, and where each row stands; None else.
+        cells: where a row of numbers is the sample, all columns as they are written, str or None, and `LINE`.
         columns: role -> the column of `cells` that plays it, or None.
     """
 
@@ -99,18 +99,18 @@ class SampleTable:
     source: Source
     array: np.ndarray | None = None
     findings: Findings = field(default_factory=Findings)
-    cells: pd.DataFrame | None = None
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     columns: dict[str, str | None] = field(default_factory=dict)
 
     def content(self, row: int) -> Path | bytes | np.ndarray:
         """The sample of a row, by position: a local file, the content of one, or an array."""
         if self.array is not None:
             return self.array[row]
-        return self.path(row) or self.source.open(self.frame["item"].iat[row])
+        return self.path(row) or self.source.open(str(self.frame["item"].iat[row]))
 
     def path(self, row: int) -> Path | None:
         """The file of a row, by position; None where samples are no local files."""
-        return None if self.source.root is None else self.source.root / self.frame["item"].iat[row]
+        return None if self.source.root is None else self.source.root / str(self.frame["item"].iat[row])
 
     def keep(self, mask: np.ndarray) -> "SampleTable":
         """The rows where `mask` is true; row numbers start again at 0."""
@@ -120,5 +120,5 @@ class SampleTable:
             self,
             frame=self.frame[mask].reset_index(drop=True),
             array=None if self.array is None else self.array[mask],
-            cells=None if self.cells is None else self.cells[mask].reset_index(drop=True),
+            cells=self.cells[mask].reset_index(drop=True) if len(self.cells) else self.cells,
         )

@@ -84,7 +84,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
     """(images, labels, splits) of each part of the archive."""
-    pieces = []
+    pieces: list[tuple[np.ndarray, np.ndarray | None, np.ndarray | str | None]] = []
     for name, images in arrays.items():
         kind, _, word = name.partition("_")
         split = split_of(word) if word else None
@@ -93,15 +93,15 @@ def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
             labels = next((arrays[other + suffix] for other in _LABELS if other + suffix in arrays), None)
             pieces.append((images, labels, split))
     if not pieces:
-        images = next((arrays[name] for name in _SAMPLES if name in arrays), None)
-        if images is None:
+        samples, labels, splits = (
+            next((arrays[name] for name in names if name in arrays), None) for names in (_SAMPLES, _LABELS, _SPLITS)
+        )
+        if samples is None:
             raise DataError(
                 f"{path} holds {', '.join(arrays) or 'nothing'}.",
                 "Expected: x and y, or x_train, y_train, x_test, y_test.",
             )
-        labels = next((arrays[name] for name in _LABELS if name in arrays), None)
-        split = next((arrays[name] for name in _SPLITS if name in arrays), None)
-        pieces = [(images, labels, split)]
+        pieces = [(samples, labels, splits)]
     return [_fit(path, *piece) for piece in pieces]
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -20,31 +21,31 @@ from .kinds import TEXTS, Request, key_of
 class Table(Source):
     """A table with a row for each sample: it names a file, holds a text, or is the numbers of the sample itself."""
 
-    kinds = ("images", "texts", "rows", "series")
+    kinds: ClassVar[tuple[str, ...]] = ("images", "texts", "rows", "series")
     endings = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
     def read(self, request: Request) -> SampleTable:
         findings = Findings()
         files = "image" in request.kind.roles
         if files:
-            self.root = Path(request.root).expanduser() if request.root else self.path.parent
-            if not self.root.is_dir():
+            self.root = root = Path(request.root).expanduser() if request.root else self.path.parent
+            if not root.is_dir():
                 raise DataError(
-                    f"The folder of images {self.root} does not exist.",
+                    f"The folder of images {root} does not exist.",
                     "Set data.root to the folder that the table's paths start from.",
                 )
         cells = self.cells()
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
         items: Iterable[str | None] = map(str, range(len(cells)))
         if files:
-            items = _Resolver(self.root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
+            items = _Resolver(root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
         label, fold = column.get("label"), column["fold"]
         labels = [clean_label(value) for value in cells[label]] if label else [None] * len(cells)
         splits = parse_splits(cells, column.get("split"), findings)
         frame = make_frame(items, labels, splits, cells[fold] if fold else None, cells[LINE])
         if "text" in column:
             frame["text"] = pd.Series([text or "" for text in cells[column["text"]]], dtype=object)
-        kept = None if request.kind.files else cells
+        kept = pd.DataFrame() if request.kind.files else cells
         table = SampleTable(frame, self, findings=findings, cells=kept, columns=column)
         return table.keep(frame["item"].notna().to_numpy())
 
@@ -136,7 +137,9 @@ class _Resolver:
 
     def resolve(self, names, lines) -> list[str | None]:
         """Paths relative to the root, None where there is none."""
-        absent, outside, searched, items = [], [], 0, []
+        absent: list[str] = []
+        outside: list[str] = []
+        searched, items = 0, []
         for name, line in zip(names, lines):
             item, reason = self._one(name)
             items.append(item)
