@@ -19,10 +19,8 @@ def to_uint8(images: np.ndarray, origin: str, findings: Findings) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
-        raise DataError(
-            f"{origin}: images have the shape {images.shape}.",
-            "Expected: (n, height, width), or with 1 or 3 channels at the end.",
-        )
+        message = f"{origin}: images have the shape {images.shape}."
+        raise DataError(message, "Expected: (n, height, width), or with 1 or 3 channels at the end.")
     if images.dtype == np.uint8:
         return images
     if images.dtype == bool:
@@ -31,10 +29,8 @@ def to_uint8(images: np.ndarray, origin: str, findings: Findings) -> np.ndarray:
         return ((images.astype(np.uint32) + 128) // 257).astype(np.uint8)
     low, high = float(images.min()), float(images.max())
     if images.dtype.kind not in "iuf" or not 0 <= low <= high <= 255:
-        raise DataError(
-            f"{origin}: images are {images.dtype} from {low:g} to {high:g}.",
-            "Expected: uint8, uint16, or numbers in [0, 1] or [0, 255].",
-        )
+        message = f"{origin}: images are {images.dtype} from {low:g} to {high:g}."
+        raise DataError(message, "Expected: uint8, uint16, or numbers in [0, 1] or [0, 255].")
     if images.dtype.kind == "f" and high <= 1:
         findings.add("scaled", "note", f"Images are {images.dtype} in [0, 1]: multiplied by 255 and rounded")
         images = images * 255

@@ -118,10 +118,8 @@ def class_weights(labels: np.ndarray, classes: list[str], setting) -> np.ndarray
     unknown = [name for name in setting if name not in classes]
     if unknown:
         guess = nearest(unknown[0], classes)
-        raise ConfigError(
-            f"data.class_weights: there is no class {unknown[0]!r}.",
-            f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.",
-        )
+        message = f"data.class_weights: there is no class {unknown[0]!r}."
+        raise ConfigError(message, f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.")
     return np.array([setting.get(name, 1.0) for name in classes], np.float32)
 
 

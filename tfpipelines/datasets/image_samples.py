@@ -128,12 +128,8 @@ def decode_images(scan: Scan, front: Any, data: PixelData, findings: Findings) -
         }
         bad = store.bad = scan.bad | store.bad
         if data.cache == "auto" and store.mode == "none":
-            findings.add(
-                "cache",
-                "note",
-                "The decoded images do not fit into memory: they are decoded anew in each epoch",
-                "data.cache=disk keeps them on disk",
-            )
+            message = "The decoded images do not fit into memory: they are decoded anew in each epoch"
+            findings.add("cache", "note", message, "data.cache=disk keeps them on disk")
     if bad:
         items = [f"{printable(table.frame['item'].iat[row])}: {reason}" for row, reason in sorted(bad.items())]
         message = f"{len(bad)} of {len(table.frame)} files cannot be read as images"

@@ -256,11 +256,6 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
         findings.add("no_normal_test", "warning", message, f"Add normal {unit}s to the test")
     if train and "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
-    return ordered_labels(frame)
-
-
-def ordered_labels(frame: pd.DataFrame) -> list[str]:
-    """The labels that occur, the normal ones first."""
     normal = normal_of(frame)
     return [*normal, *(name for name in class_order(frame["label"]) if name not in normal)]
 

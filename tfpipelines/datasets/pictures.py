@@ -56,10 +56,8 @@ def read_pictures(
             table = _files(table, data.layout)
     findings.entries += table.findings.entries
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
-        raise DataError(
-            f"{data.path} has only {counted(len(table.frame), 'image')}.",
-            f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.",
-        )
+        message = f"{data.path} has only {counted(len(table.frame), 'image')}."
+        raise DataError(message, f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.")
     return split_and_limit(table, data, seed, splitting, findings)
 
 
@@ -172,10 +170,8 @@ def told_groups(
     sizes = np.bincount(of_class)
     if clusters > 1 and clusters * _LEAST_OF_GROUP > sizes.min():
         of_one = "" if labels is None else " of one class"
-        raise ConfigError(
-            f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.",
-            f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.",
-        )
+        message = f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}."
+        raise ConfigError(message, f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.")
     told = of_class * clusters
     if clusters > 1:
         for number in range(len(sizes)):

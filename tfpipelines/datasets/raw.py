@@ -46,7 +46,11 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
     """
     texts = request.kind is TEXTS
     alone = isinstance(inputs, (str, Path, bytes)) or (is_array(inputs) and not texts)
-    if not (alone or isinstance(inputs, Iterable)) or isinstance(inputs, dict) or (texts and _is_frame(inputs)):
+    if (
+        not (alone or isinstance(inputs, Iterable))
+        or isinstance(inputs, dict)
+        or (texts and isinstance(inputs, pd.DataFrame))
+    ):
         raise DataError(f"The inputs are of type {type(inputs).__name__}.", expected)
     for entry in [inputs] if alone else inputs:
         if isinstance(entry, Path) or (isinstance(entry, str) and not texts):
@@ -58,10 +62,6 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
 def is_array(value: Any) -> bool:
     """Whether NumPy can take it for an array, as it can a DataFrame."""
     return hasattr(value, "__array__") or hasattr(value, "__array_interface__")
-
-
-def _is_frame(value: Any) -> bool:
-    return isinstance(value, pd.DataFrame)
 
 
 def _at_path(text: str, request: Request) -> Iterator[Found]:

@@ -116,10 +116,8 @@ def as_numbers(array: Any) -> np.ndarray:
     try:
         return np.asarray(array, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"One of the inputs is no array of numbers: {error}.",
-            "Give paths of tables, DataFrames, or arrays of numbers.",
-        ) from error
+        message = f"One of the inputs is no array of numbers: {error}."
+        raise DataError(message, "Give paths of tables, DataFrames, or arrays of numbers.") from error
 
 
 def _series_from_memory(entry: Any, columns: list[str]) -> Points:

@@ -78,10 +78,8 @@ def read_rows(
         tested = open_source(test_path, ROWS, "data.test_path").read(later)
         second = take_numbers(tested, findings, tuple(table.columns), data.label_column, strict=False)
         if data.label_column and table.label is None and second.label is None:
-            raise DataError(
-                f"Neither {data.path} nor {test_path} has a column {data.label_column!r}.",
-                "Set data.label_column to one that is there.",
-            )
+            message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
+            raise DataError(message, "Set data.label_column to one that is there.")
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
         table = NumberTable(
             np.concatenate([table.values, second.values]),
@@ -109,10 +107,13 @@ def read_rows(
         _look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
     values = values.astype(np.float32)
     frame["fingerprint"] = fingerprints_of(values)
+    about = [f"columns: {few(table.columns)}"]
+    if table.label:
+        about.append(f"labels: column {table.label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
     facts = {
         "path": data.path,
         "columns": table.columns,
-        "about": [f"columns: {few(table.columns)}", *about_labels(table.label, frame)],
+        "about": about,
         "read_seconds": source.seconds,
     }
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
@@ -155,11 +156,6 @@ def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings)
             f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart"
         )
         findings.add("coarse", "warning", message, "Take a constant away from them", coarse)
-
-
-def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
-    """Which column was taken for that of labels, and which of them mean normal."""
-    return [f"labels: column {column}; normal: {', '.join(normal_of(frame)) or 'none of them'}"] if column else []
 
 
 def take_numbers(
@@ -235,10 +231,8 @@ def choose_columns(
         )
         findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
     if not numbers:
-        raise DataError(
-            f"No column holds numbers. Columns seen: {', '.join(there[:30])}.",
-            f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.",
-        )
+        message = f"No column holds numbers. Columns seen: {', '.join(there[:30])}."
+        raise DataError(message, f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
     return numbers
 
 
@@ -259,11 +253,8 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
         )
         if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], rows[column][words])]
-            raise DataError(
-                f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}.",
-                "Mend them, or leave the column out by data.columns.",
-                lines[:_SHOWN],
-            )
+            message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."
+            raise DataError(message, "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
         values[:, place] = numbers
     return values
 
@@ -302,10 +293,8 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
 def _columns_of_array(values: np.ndarray, table: SampleTable, columns: tuple[str, ...] | None) -> NumberTable:
     path = table.source.path
     if values.ndim != 2 or values.dtype.kind not in "iufb":
-        raise DataError(
-            f"{path}: x is {values.dtype} of the shape {values.shape}.",
-            "Expected: numbers (n, columns). For images there is the pipeline anomaly.",
-        )
+        message = f"{path}: x is {values.dtype} of the shape {values.shape}."
+        raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
     names = [f"x{number}" for number in range(values.shape[1])]
     if columns is not None and (strangers := [name for name in columns if name not in names]):
         raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")

@@ -59,26 +59,20 @@ def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
     return targets
 
 
-def split_rows(frame: pd.DataFrame, validation: float, test: float, seed: int, findings: Findings) -> pd.DataFrame:
-    """`assign_splits`; where it cannot, that joins the other findings and the rows stay as they are."""
-    try:
-        return assign_splits(frame, validation, test, seed)
-    except DataError as error:
-        findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
-        return frame
-
-
 def split_and_limit(
     table: SampleTable, data: LabelledData | GeneratedImageData, seed: int, splitting: bool, findings: Findings
 ) -> SampleTable:
     """The table with its splits assigned unless there are folds, and at most `limit` rows of each; without `splitting`
-    as it is.
+    as it is. Where it cannot be split, that joins the findings.
     """
     if not splitting or not len(table.frame):
         return table
     if getattr(data, "folds", None) is None:
-        share = validation_share(data.validation)
-        table = replace(table, frame=split_rows(table.frame, share, data.test, seed, findings))
+        try:
+            frame = assign_splits(table.frame, validation_share(data.validation), data.test, seed)
+            table = replace(table, frame=frame)
+        except DataError as error:
+            findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
     return table.keep(limit_rows(table.frame, data.limit, seed))
 
 

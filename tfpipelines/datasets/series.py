@@ -93,15 +93,11 @@ def read_series(
         tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual)
         tested.split[:] = "test"
         if data.label_column and points.label is None and tested.label is None:
-            raise DataError(
-                f"Neither {data.path} nor {test_path} has a column {data.label_column!r}.",
-                "Set data.label_column to one that is there.",
-            )
+            message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
+            raise DataError(message, "Set data.label_column to one that is there.")
     if data.normal is not None and points.anomalous is None and tested.anomalous is None:
-        raise ConfigError(
-            f"data.normal={','.join(data.normal)}: but the points have no labels.",
-            "Name the column of labels by data.label_column.",
-        )
+        message = f"data.normal={','.join(data.normal)}: but the points have no labels."
+        raise ConfigError(message, "Name the column of labels by data.label_column.")
     whole = list(points.segments)
     if splitting:
         _split_points(points, data.validation, data.test, test_path is not None)
@@ -121,10 +117,8 @@ def read_series(
     else:
         cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
     if not any(cut.values()):
-        raise DataError(
-            f"{data.path} has no {window} points in a row{' in any of its parts' if splitting else ''}.",
-            "Set a shorter data.window, or give more points.",
-        )
+        message = f"{data.path} has no {window} points in a row{' in any of its parts' if splitting else ''}."
+        raise DataError(message, "Set a shorter data.window, or give more points.")
     limit = data.limit if splitting else None
     parts = {name: starts[:limit] for name, starts in cut.items()}
     starts = np.array([start for some in parts.values() for start in some], np.int64)
@@ -281,11 +275,7 @@ def _without_leaks(
     if on_leak == "drop":
         findings.add("leak", "note", f"{message}: left out")
         return frame[~leaked]
-    findings.add(
-        "leak",
-        "error" if on_leak == "error" else "warning",
-        f"{message}: test figures will flatter",
-        "Leave them out with data.on_leak=drop",
-        items,
-    )
+    message = f"{message}: test figures will flatter"
+    remedy = "Leave them out with data.on_leak=drop"
+    findings.add("leak", "error" if on_leak == "error" else "warning", message, remedy, items)
     return frame

@@ -45,10 +45,8 @@ def _read_text(path: Path) -> str:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8.",
-            "Save the table as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW.",
-        ) from error
+        message = f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8."
+        raise DataError(message, "Save the table as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW.") from error
 
 
 def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
@@ -69,16 +67,12 @@ def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
             if not header:
                 header = [name.strip() for name in row]
                 if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-                    raise DataError(
-                        f"{path}, line {start}: the header is one column, {header[0]!r}.",
-                        "Separate columns by commas in .csv files, by tabs in .tsv files.",
-                    )
+                    message = f"{path}, line {start}: the header is one column, {header[0]!r}."
+                    raise DataError(message, "Separate columns by commas in .csv files, by tabs in .tsv files.")
             elif row:  # an empty line is no row
                 if len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}.",
-                        "Mend the line; quote fields that hold commas.",
-                    )
+                    message = f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}."
+                    raise DataError(message, "Mend the line; quote fields that hold commas.")
                 rows.append(row)
                 lines.append(start)
             start = reader.line_num + 1

@@ -61,12 +61,8 @@ def read_text_samples(
         )
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
-        findings.add(
-            "capitals",
-            "note",
-            "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone",
-            "Lower them in the data where case does not matter",
-        )
+        message = "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone"
+        findings.add("capitals", "note", message, "Lower them in the data where case does not matter")
     return Samples(frame, None, {"path": data.path, "read_seconds": table.source.seconds})
 
 
@@ -119,13 +115,8 @@ def check_tokens(
         kept = unknown & ~training
         if training.any():
             message = f"{counted(int(training.sum()), 'training text')} of unknown words alone"
-            findings.bad(
-                "unknown_text",
-                on_bad,
-                message,
-                "Lower data.min_count, or raise data.vocabulary.",
-                places(frame[training]),
-            )
+            remedy = "Lower data.min_count, or raise data.vocabulary."
+            findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]))
         if kept.any():
             message = (
                 f"{counted(int(kept.sum()), 'text')} of unknown words alone: all the model can say of them is "

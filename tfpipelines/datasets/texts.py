@@ -44,12 +44,9 @@ def read_text_source(data: TextSource, *, labelled: bool = True, training: bool 
         or (data.multi_label == "auto" and table.frame["label"].str.contains(SEPARATOR, regex=False).any())
     ):
         table.frame = make_multi_label(table.frame)
-        table.findings.add(
-            "multi_label",
-            "note",
-            "Rows may have several labels, or none: each label is told by itself",
-            "" if data.multi_label is True else "data.multi_label=false takes them as they are",
-        )
+        message = "Rows may have several labels, or none: each label is told by itself"
+        remedy = "" if data.multi_label is True else "data.multi_label=false takes them as they are"
+        table.findings.add("multi_label", "note", message, remedy)
     return table
 
 

@@ -78,13 +78,8 @@ class Walk:
                 "links", "warning", message, "Set data.follow_links=true to follow those that do not loop", self.links
             )
         if self.junk:
-            self.findings.add(
-                "hidden",
-                "note",
-                f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over",
-                "",
-                self.junk,
-            )
+            message = f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over"
+            self.findings.add("hidden", "note", message, "", self.junk)
 
     def _may_follow(self, link: Path) -> bool:
         try:

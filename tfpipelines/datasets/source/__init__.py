@@ -47,10 +47,8 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
             return member(located, path)
     endings = ", ".join(sorted({ending for member in able for ending in member.endings}))
     folders = "a folder, or " if any(member.tree for member in able) else ""
-    raise DataError(
-        f"{located} is no {kind.source} that is known by its ending.",
-        f"Give {folders}a file that ends in {endings}.{kind.hint}",
-    )
+    message = f"{located} is no {kind.source} that is known by its ending."
+    raise DataError(message, f"Give {folders}a file that ends in {endings}.{kind.hint}")
 
 
 def locate(path: str, key: str = "data.path") -> Path:
@@ -91,10 +89,8 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
     """
     fold = request.columns.get("fold")
     if fold and "fold" not in table.frame:
-        raise DataError(
-            f"{table.source.path} has no column {fold!r} for data.folds.",
-            "Only tables can name folds; give data.folds a number instead.",
-        )
+        message = f"{table.source.path} has no column {fold!r} for data.folds."
+        raise DataError(message, "Only tables can name folds; give data.folds a number instead.")
     if not request.labelled:
         return table
     missing = table.frame["label"].isna().to_numpy()

@@ -93,10 +93,8 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
     _report_loose(root, loose, findings)
     walk.report()
     if not items and not findings.of("error"):
-        raise DataError(
-            f"{root} holds no {unit}s in class folders.",
-            "Give each class a folder of its own, or give a table (.csv) with a label column.",
-        )
+        message = f"{root} holds no {unit}s in class folders."
+        raise DataError(message, "Give each class a folder of its own, or give a table (.csv) with a label column.")
     return make_frame(items, labels, splits)
 
 
@@ -109,10 +107,8 @@ def _split_folders(root: Path, folders: list[Path], layout: str, training: bool)
     has_train = any(split == "train" for split, _ in splits)
     if layout == "auto" and not has_train and len(splits) < len(folders):
         names = ", ".join(f"{folder.name}/" for _, folder in splits)
-        raise DataError(
-            f"{root} has {names} beside other folders, and none for training: these may be splits or classes.",
-            "Put the others into train/, or set data.layout=classes if they all are classes.",
-        )
+        message = f"{root} has {names} beside other folders, and none for training: these may be splits or classes."
+        raise DataError(message, "Put the others into train/, or set data.layout=classes if they all are classes.")
     if not has_train and training:
         raise DataError(f"{root} has no folder for training.", "Name it train/, beside validation/ and test/.")
     seen: dict[str, Path] = {}
@@ -149,10 +145,5 @@ def _report_loose(root: Path, loose: list[Path], findings: Findings, split: str 
     if loose:
         where = f"{split}/" if split else str(root)
         message = f"{counted(len(loose), 'file')} in {where} outside of any class folder, not used"
-        findings.add(
-            "loose",
-            "warning",
-            message,
-            "Put them into class folders if they are samples",
-            [path.relative_to(root) for path in loose],
-        )
+        remedy = "Put them into class folders if they are samples"
+        findings.add("loose", "warning", message, remedy, [path.relative_to(root) for path in loose])

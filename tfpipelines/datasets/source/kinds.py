@@ -7,20 +7,8 @@ from typing import Any
 _LABELS = ("label", "class", "target", "category", "class_name", "label_name", "y")
 _ODD = ("anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
 _SPLITS = ("split", "subset", "set", "partition", "fold_type")
-_FILES = (
-    "image",
-    "path",
-    "file",
-    "filename",
-    "file_name",
-    "filepath",
-    "file_path",
-    "image_path",
-    "image_id",
-    "id",
-    "img",
-)
-_WORDS = ("text", "sentence", "review", "content", "body", "message", "comment", "document", "tweet", "utterance")
+_FILES = tuple("image path file filename file_name filepath file_path image_path image_id id img item".split())
+_WORDS = tuple("text sentence review content body message comment document tweet utterance question headline".split())
 _TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
 
 
@@ -46,15 +34,13 @@ class Kind:
     hint: str = ""
 
 
-IMAGES = Kind(
-    "images", "source of images", "image", {"image": (*_FILES, "item"), "label": _LABELS, "split": _SPLITS}, files=True
-)
+IMAGES = Kind("images", "source of images", "image", {"image": _FILES, "label": _LABELS, "split": _SPLITS}, files=True)
 TEXTS = Kind(
     "texts",
     "source of texts",
     "text file",
     {
-        "text": (*_WORDS, "question", "headline"),
+        "text": _WORDS,
         "label": (*_LABELS, "labels", "sentiment", "intent", "topic", "tags"),
         "split": _SPLITS,
     },

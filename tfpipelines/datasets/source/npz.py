@@ -68,10 +68,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not hasattr(archive, "files"):
-                raise DataError(
-                    f"{path} is a single array, not an archive.",
-                    "Save images and labels together: np.savez(file, x=images, y=labels).",
-                )
+                message = f"{path} is a single array, not an archive."
+                raise DataError(message, "Save images and labels together: np.savez(file, x=images, y=labels).")
             return {name.lower(): archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         if isinstance(error, DataError):
@@ -97,10 +95,8 @@ def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
             next((arrays[name] for name in names if name in arrays), None) for names in (_SAMPLES, _LABELS, _SPLITS)
         )
         if samples is None:
-            raise DataError(
-                f"{path} holds {', '.join(arrays) or 'nothing'}.",
-                "Expected: x and y, or x_train, y_train, x_test, y_test.",
-            )
+            message = f"{path} holds {', '.join(arrays) or 'nothing'}."
+            raise DataError(message, "Expected: x and y, or x_train, y_train, x_test, y_test.")
         pieces = [(samples, labels, splits)]
     return [_fit(path, *piece) for piece in pieces]
 
@@ -112,10 +108,8 @@ def _fit(path: Path, images: np.ndarray, labels: np.ndarray | None, split: np.nd
     else:
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.shape != (count,) or labels.dtype.kind not in "iubUS":
-            raise DataError(
-                f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} samples.",
-                "Expected: one whole number or word for each sample.",
-            )
+            message = f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} samples."
+            raise DataError(message, "Expected: one whole number or word for each sample.")
         names = [(value.decode() if isinstance(value, bytes) else str(value)) or None for value in labels.tolist()]
     if split is None or isinstance(split, str):
         return images, names, [split] * count

@@ -30,10 +30,8 @@ class Table(Source):
         if files:
             self.root = root = Path(request.root).expanduser() if request.root else self.path.parent
             if not root.is_dir():
-                raise DataError(
-                    f"The folder of images {root} does not exist.",
-                    "Set data.root to the folder that the table's paths start from.",
-                )
+                message = f"The folder of images {root} does not exist."
+                raise DataError(message, "Set data.root to the folder that the table's paths start from.")
         cells = self.cells()
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
         items: Iterable[str | None] = map(str, range(len(cells)))
@@ -86,16 +84,12 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise DataError(
-            f"Several columns could be the {role}: {', '.join(candidates)}. {seen}",
-            f"Set {key}={candidates[0]} or another.",
-        )
+        message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
+        raise DataError(message, f"Set {key}={candidates[0]} or another.")
     if request.required(role):
         texts = role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns)
-        raise DataError(
-            f"No column of the table is known as {role}. {seen}",
-            f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""),
-        )
+        message = f"No column of the table is known as {role}. {seen}"
+        raise DataError(message, f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""))
     return None
 
 
@@ -149,22 +143,14 @@ class _Resolver:
                     f"line {line}: {name or 'empty'}{f' ({reason})' if reason not in ('absent', 'outside') else ''}"
                 )
         if absent:
-            self.findings.add(
-                "absent",
-                "error",
-                f"{counted(len(absent), 'row')} that can be matched with no file, or with several, below {self.root}",
-                "Mend the rows, or set data.root.",
-                absent,
+            message = (
+                f"{counted(len(absent), 'row')} that can be matched with no file, or with several, below {self.root}"
             )
+            self.findings.add("absent", "error", message, "Mend the rows, or set data.root.", absent)
         if outside:
             message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
-            self.findings.add(
-                "outside",
-                "error",
-                message,
-                "Set data.root to a folder that holds them all, or data.follow_links=true.",
-                outside,
-            )
+            remedy = "Set data.root to a folder that holds them all, or data.follow_links=true."
+            self.findings.add("outside", "error", message, remedy, outside)
         if searched:
             self.findings.add(
                 "resolved", "note", f"{counted(searched, 'file')} found by name in the folders below {self.root}"
