@@ -119,6 +119,7 @@ def input(peers: Path, rounds: int) -> None:
     import tensorflow as tf
 
     from tfpipelines import datasets, models
+    from tfpipelines.config.images import ImageData
 
     count, size, batch_size = 1200, (224, 224), 32
     steps = count // batch_size
@@ -130,13 +131,10 @@ def input(peers: Path, rounds: int) -> None:
         images = sum(int(batch[0].shape[0]) for batch in batches())
         rates.setdefault(name, []).append(images / (time.perf_counter() - began))
 
-    def front(size, channels):
-        return models.ImageFront(size, channels, antialias=False)
-
     def read():
-        return datasets.read_image_samples(
-            datasets.Findings(), front, path=folder, size=size, channels=3, validation=0, test=0
-        )
+        data, findings = ImageData(path=folder, validation=0, test=0), datasets.Findings()
+        scan = datasets.scan_images(datasets.read_labelled_images(data, findings), data)
+        return datasets.decode_images(scan, models.ImageFront(size, 3, antialias=False), data, findings)
 
     def epochs(samples, first: int, last: int):
         rows, labels = samples.rows("train"), samples.labels("train", ["china", "flower"])

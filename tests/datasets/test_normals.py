@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tfpipelines import models
+from tfpipelines.config.anomaly import AnomalyImageData
 from tfpipelines.datasets import Findings, read_masks, read_normal_images
 from tfpipelines.datasets.normals import mark, normal_labels, settle_missing, split_normals
 from tfpipelines.errors import ConfigError, DataError
@@ -17,9 +18,9 @@ from ..conftest import ROOT
 BRICKS = ROOT / "data" / "bricks"
 
 
-def read(path, **fields):
+def read(path, least=1, **fields):
     findings = Findings()
-    return read_normal_images(str(path), findings, **fields).frame, findings
+    return read_normal_images(AnomalyImageData(path=str(path), **fields), findings, least=least).frame, findings
 
 
 def codes(findings):
@@ -83,13 +84,9 @@ def parts(frame, keep, **fields):
     return {name: sorted(rows["label"]) for name, rows in frame[keep].groupby("split")}
 
 
-def split(frame, **fields):
+def split(frame, least=19, seed=0, **fields):
     findings = Findings()
-    keep = split_normals(
-        frame,
-        **{"validation": "auto", "test": "auto", "least": 19, "limit": None, "seed": 0, **fields},
-        findings=findings,
-    )
+    keep = split_normals(frame, AnomalyImageData(path="-", **fields), least, seed, findings)
     return frame[keep], findings
 
 

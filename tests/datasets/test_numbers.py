@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tfpipelines.config.anomaly import AnomalySeriesData, AnomalyTableData
 from tfpipelines.datasets import Findings, raw_rows, raw_series, read_rows, read_series, windows_of
 from tfpipelines.datasets.rows import column_statistics
 from tfpipelines.errors import ConfigError, DataError
@@ -17,12 +18,13 @@ def codes(findings):
 
 def rows(path, **fields):
     findings = Findings()
-    return read_rows(str(path), findings, **{"least": 3, **fields}), findings
+    return read_rows(AnomalyTableData(path=str(path), **fields), findings, least=3), findings
 
 
-def series(path, window=5, **fields):
+def series(path, window=5, splitting=True, **fields):
     findings = Findings()
-    return read_series(str(path), findings, window=window, **fields), findings
+    data = AnomalySeriesData(path=str(path), window=window, **fields)
+    return read_series(data, findings, splitting=splitting), findings
 
 
 def write(path, **columns):

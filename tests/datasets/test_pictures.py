@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfpipelines import datasets
+from tfpipelines.config.gan import GeneratedImageData
 from tfpipelines.datasets.pictures import image_groups, told_groups
 from tfpipelines.datasets.store import store_array
 from tfpipelines.errors import ConfigError, DataError
@@ -14,7 +15,8 @@ from ..conftest import write_photos
 
 def read(path, labelled=False, **fields):
     findings = datasets.Findings()
-    return datasets.read_pictures(str(path), findings, labelled=labelled, **fields).frame, findings
+    data = GeneratedImageData(path=str(path), **fields)
+    return datasets.read_pictures(data, findings, labelled=labelled).frame, findings
 
 
 def test_a_folder_without_labels(tmp_path, digits):

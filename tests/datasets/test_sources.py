@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfpipelines.datasets.sources import read_image_source
+from tfpipelines.config.images import ImageData
+from tfpipelines.datasets import image_samples
 from tfpipelines.errors import ConfigError, DataError
 
 from ..conftest import write_photos
+
+
+def read_image_source(path, fold_column=None, **fields):
+    return image_samples.read_image_source(ImageData(path=path, folds=fold_column, **fields))
 
 
 def codes(table, severity):

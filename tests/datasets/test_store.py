@@ -10,8 +10,10 @@ from PIL import Image
 
 from tfpipelines.datasets import store as module
 from tfpipelines.datasets.images import decode_image
+from tfpipelines.datasets.source.base import SampleTable
+from tfpipelines.datasets.source.folder import Folder
 from tfpipelines.datasets.store import common_size, scan_headers, store_array, store_files
-from tfpipelines.datasets.table import SampleTable, make_frame
+from tfpipelines.datasets.table import make_frame
 from tfpipelines.models import ImageFront
 
 
@@ -41,7 +43,7 @@ def zoo(tmp_path) -> SampleTable:
     (tmp_path / "q.txt").write_text("no image")
     os.rename(tmp_path / "f.png", tmp_path / "f.jpg")  # named after another format
     items = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
-    return SampleTable(make_frame(items, ["x"] * len(items)), tmp_path)
+    return SampleTable(make_frame(items, ["x"] * len(items)), Folder(tmp_path, str(tmp_path)))
 
 
 def read(zoo, front, cache):

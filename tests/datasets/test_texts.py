@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from tfpipelines import DataError
+from tfpipelines.config.texts import TextData
+from tfpipelines.datasets import texts
 from tfpipelines.datasets.findings import Findings
 from tfpipelines.datasets.table import label_names, strata
 from tfpipelines.datasets.text_inputs import raw_texts
@@ -13,11 +15,15 @@ from tfpipelines.datasets.text_samples import has_content, read_text_samples
 from tfpipelines.datasets.texts import (
     clean_text,
     has_foreign_capitals,
-    read_text_source,
     text_fingerprints,
     unspaced_share,
     without_form,
 )
+
+
+def read_text_source(path, **fields):
+    return texts.read_text_source(TextData(path=path, **fields))
+
 
 ROWS = [("A fine, moving film", "good"), ('Dull "and" long', "bad"), ("Line one\nline two", "good")]
 
@@ -119,13 +125,13 @@ def test_a_byte_order_mark_is_no_text(tmp_path):
 def test_missing_labels_and_empty_texts_are_named_by_line(tmp_path):
     path = write(tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("!?", "b"), ("dull", "b")])
     findings = Findings()
-    read_text_samples(findings, path=path, splitting=False)
+    read_text_samples(TextData(path=path), findings, splitting=False)
     assert [(entry.code, entry.items) for entry in findings.of("error")] == [
         ("no_label", ("line 3",)),
         ("empty_text", ("line 4", "line 5")),
     ]
     findings = Findings()
-    samples = read_text_samples(findings, path=path, splitting=False, on_bad="skip")
+    samples = read_text_samples(TextData(path=path, on_bad="skip"), findings, splitting=False)
     assert list(samples.frame["text"]) == ["fine", "dull"] and not findings.of("error")
 
 
@@ -153,10 +159,10 @@ def test_rare_strata_hinder_no_split(tmp_path):
         ("once common alone", ["common"]),
     ]
     findings = Findings()
-    samples = read_text_samples(findings, path=write(tmp_path / "a.jsonl", rows))
+    samples = read_text_samples(TextData(path=write(tmp_path / "a.jsonl", rows)), findings)
     assert not findings.of("error") and set(samples.frame["split"]) == {"train", "validation", "test"}
     rows += [("rare", ["rare"])] * 2
-    read_text_samples(findings, path=write(tmp_path / "a.jsonl", rows))
+    read_text_samples(TextData(path=write(tmp_path / "a.jsonl", rows)), findings)
     assert "Class 'rare' has 2 samples" in findings.of("error")[0].message
 
 

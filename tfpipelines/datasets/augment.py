@@ -8,25 +8,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-_DRAWS = (
-    16  # uniform numbers of a sample; each use below has a column of its own, so that one setting never shifts another
-)
-(
-    _FLIP_X,
-    _FLIP_Y,
-    _SHIFT_X,
-    _SHIFT_Y,
-    _TURN,
-    _ZOOM,
-    _CROP,
-    _CROP_X,
-    _CROP_Y,
-    _BRIGHT,
-    _CONTRAST,
-    _BOX_X,
-    _BOX_Y,
-    _WHICH,
-) = range(14)
+_DRAWS = 16  # uniform numbers of a sample; each use below has a column of its own: one setting never shifts another
+_FLIP_X, _FLIP_Y, _SHIFT_X, _SHIFT_Y, _TURN, _ZOOM, _CROP, _CROP_X, _CROP_Y = range(9)
+_BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(9, 14)
 
 
 @dataclass(frozen=True)

@@ -29,14 +29,12 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
     if not len(train):
         findings.add("no_samples", "error", "There are no training samples", "Check data.path.")
     elif len(classes) < (1 if is_multi_label(frame) else 2):
-        findings.add(
-            "one_class",
-            "error",
+        message = (
             f"The training samples are all of one class, {classes[0]!r}"
             if classes
-            else "No training sample has any label",
-            "A classifier needs two classes at least.",
+            else "No training sample has any label"
         )
+        findings.add("one_class", "error", message, "A classifier needs two classes at least.")
     if len(train) and not (frame["split"] == "test").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of validation alone")
     for split in ("validation", "test"):
@@ -44,23 +42,15 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
             continue
         strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
-            findings.add(
-                "unseen_class",
-                "error",
-                f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks",
-                "Add training samples of them, or remove them.",
-                strangers,
-            )
+            message = f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks"
+            findings.add("unseen_class", "error", message, "Add training samples of them, or remove them.", strangers)
         absent = [name for name in classes if name not in present[split]]
         if absent:
-            findings.add(
-                "absent_class",
-                "warning",
+            message = (
                 f"{counted(len(absent), 'class', 'classes')} missing from {split}, whose figures therefore "
-                "say nothing about that",
-                "",
-                absent,
+                "say nothing about that"
             )
+            findings.add("absent_class", "warning", message, "", absent)
     return classes
 
 
@@ -88,21 +78,11 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
                 conflicts.append(f"{names[group.index[0]]} ({first['label']}) = {names[row]} ({other['label']})")
     if leaks:
         severity = "error" if on_leak == "error" else "warning"
-        findings.add(
-            "leak",
-            severity,
-            f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter",
-            "Remove the copies.",
-            leaks,
-        )
+        message = f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter"
+        findings.add("leak", severity, message, "Remove the copies.", leaks)
     if conflicts:
-        findings.add(
-            "conflict",
-            "warning",
-            f"{counted(len(conflicts), 'pair')} of equal samples with different labels",
-            "Decide on one label",
-            conflicts,
-        )
+        message = f"{counted(len(conflicts), 'pair')} of equal samples with different labels"
+        findings.add("conflict", "warning", message, "Decide on one label", conflicts)
     if copies > len(leaks):
         findings.add(
             "duplicates", "note", f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split"
@@ -138,10 +118,8 @@ def class_weights(labels: np.ndarray, classes: list[str], setting) -> np.ndarray
     unknown = [name for name in setting if name not in classes]
     if unknown:
         guess = nearest(unknown[0], classes)
-        raise ConfigError(
-            f"data.class_weights: there is no class {unknown[0]!r}.",
-            f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.",
-        )
+        message = f"data.class_weights: there is no class {unknown[0]!r}."
+        raise ConfigError(message, f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(classes[:20])}.")
     return np.array([setting.get(name, 1.0) for name in classes], np.float32)
 
 

@@ -106,10 +106,8 @@ class FeatureCache:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             lock = open(self.file.with_suffix(".lock"), "w")
         except OSError as error:
-            raise ResourceError(
-                f"The cache folder {self.file.parent} cannot be written: {error.strerror}.",
-                "Name another in the environment variable TFPIPE_CACHE.",
-            ) from error
+            message = f"The cache folder {self.file.parent} cannot be written: {error.strerror}."
+            raise ResourceError(message, "Name another in the environment variable TFPIPE_CACHE.") from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

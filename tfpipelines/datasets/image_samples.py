@@ -1,19 +1,22 @@
-"""From a source of images to samples that can be trained on: read, split, decode."""
+"""From a source of images to samples that can be trained on: read, look at the headers, decode."""
 
-import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..config.images import ImageData, PixelData
+from .arrays import to_uint8
 from .findings import Findings
-from .images import printable
+from .images import Header, printable
 from .samples import Samples, split_and_limit
-from .sources import read_image_source
-from .store import common_size, scan_headers, store_array, store_files
-from .table import SampleTable
+from .source import open_source, settle_labels
+from .source.base import SampleTable
+from .source.kinds import IMAGES, Request
+from .store import ImageStore, common_size, scan_headers, store_array, store_files
 
 
 @dataclass
@@ -22,157 +25,129 @@ class ImageSamples(Samples):
 
     Args:
         front: what they went through.
-        source: row -> its file, or its pixels before the front.
+        source: row -> its file, the content of one, or its pixels before the front.
     """
 
-    front: object = None
-    source: Callable[[int], Path | np.ndarray] | None = None
+    front: Any = None
+    source: Callable[[int], Path | bytes | np.ndarray] | None = None
 
 
-def read_image_samples(
-    findings: Findings,
-    make_front: Callable[[tuple[int, int], int], object],
-    *,
-    path: str,
-    read: Callable[[str, Findings], SampleTable],
-    size: int | tuple[int, int] | str = "auto",
-    channels: int | str = "auto",
-    on_bad: str = "error",
-    max_pixels: int = 100_000_000,
-    background: int = 255,
-    cache: str = "auto",
-) -> ImageSamples:
-    """Reads and decodes a source of images.
+@dataclass(frozen=True)
+class Scan:
+    """What can be told of the images of a table before any is decoded.
+
+    Args:
+        table: of the images.
+        headers: of each row, None where it cannot be read; [] where the images are an array.
+        bad: row -> why it cannot be read.
+    """
+
+    table: SampleTable
+    headers: list[Header | None]
+    bad: dict[int, str]
+
+    @property
+    def good(self) -> list[Header]:
+        """The headers there are."""
+        return [header for header in self.headers if header is not None]
+
+    def shape(self, data: PixelData) -> tuple[tuple[int, int], int] | None:
+        """(height, width) and channels of the images as the network is to see them; None if none can be read."""
+        size, channels, array = data.size, data.channels, self.table.array
+        if array is None and not self.good:
+            return None
+        if size == "auto":
+            size = common_size(self.good) if array is None else (array.shape[1], array.shape[2])
+        if channels == "auto":
+            channels = (1 if all(header.grey for header in self.good) else 3) if array is None else array.shape[3]
+        return (size, size) if isinstance(size, int) else tuple(size), channels
+
+
+def read_image_source(data: PixelData, *, labelled: bool = True, training: bool = True) -> SampleTable:
+    """Reads the list of images and their labels, but none of the image files.
+
+    Args:
+        labelled, training: see `Request`.
+
+    Raises:
+        ConfigError, DataError: if the source as a whole cannot be used.
+    """
+    request = Request.of(IMAGES, data, labelled=labelled, training=training)
+    return settle_labels(as_images(open_source(data.path, IMAGES).read(request)), request)
+
+
+def as_images(table: SampleTable) -> SampleTable:
+    """The table with an array of any kind of number as images, uint8."""
+    if table.array is None:
+        return table
+    return replace(table, array=to_uint8(table.array, str(table.source.path), table.findings))
+
+
+def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, splitting: bool = True) -> SampleTable:
+    """The table of a classifier's images, with their splits unless there are folds.
 
     Args:
         findings: everything worth saying is added to it; errors among it are raised by the caller.
-        make_front: function of ((height, width), channels) to the front that resizes.
-        path: of the source.
-        read: function of (path, findings) to the table of the images in it, split where they are to be.
-        (others): the fields of the same name in `PixelData`.
+        seed: of the splits.
+        splitting: with False rows keep the splits they were given, if any.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    began = time.perf_counter()
-    table = read(path, findings)
-    store, front, facts = _decode(table, findings, make_front, size, channels, on_bad, max_pixels, background, cache)
-    frame = table.frame.drop(index=sorted(store.bad)) if store is not None else table.frame
-    if store is not None:
-        frame = frame.assign(fingerprint=store.fingerprints[frame.index])
-    if facts:
-        formats = ", ".join(f"{count} {name}" for name, count in facts["formats"].items())
-        facts["about"] = [
-            f"images: {formats}; used at {front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"
-        ]
-    facts |= {"path": path, "read_seconds": round(time.perf_counter() - began, 3)}
-    return ImageSamples(frame, store, facts, front, table.path if table.array is None else table.array.__getitem__)
+    table = read_image_source(data, training=splitting)
+    findings.entries += table.findings.entries
+    return split_and_limit(table, data, seed, splitting, findings)
 
 
-def _decode(
-    table: SampleTable,
-    findings: Findings,
-    make_front,
-    size,
-    channels,
-    on_bad: str,
-    max_pixels: int,
-    background: int,
-    cache: str,
-):
-    """Store, front and facts; reports what cannot be read, and takes it out of the store's good rows."""
-    if table.array is not None:
-        height, width, depth = table.array.shape[1:]
-        front = make_front(
-            (height, width) if size == "auto" else _pair(size), depth if channels == "auto" else channels
-        )
-        store = store_array(table.array, front)
-        return (
-            store,
-            front,
-            {
-                "size": list(front.size),
-                "channels": front.channels,
-                "cache": "memory",
-                "formats": {"array": len(table.frame)},
-            },
-        )
-    headers, bad = scan_headers(table, max_pixels)
-    good = [header for header in headers if header is not None]
-    store = front = None
-    facts = {}
-    if good:
-        grey = all(header.grey for header in good)
-        front = make_front(
-            common_size(good) if size == "auto" else _pair(size), (1 if grey else 3) if channels == "auto" else channels
-        )
-        store = store_files(table, headers, front, background=background, max_pixels=max_pixels, cache=cache)
-        bad |= store.bad
-        store.bad = bad
-        formats = Counter(header.format for header in good)
+def scan_images(table: SampleTable, data: PixelData) -> Scan:
+    """Looks at the header of every image."""
+    return Scan(table, *(([], {}) if table.array is not None else scan_headers(table, data.max_pixels)))
+
+
+def decode_images(scan: Scan, front: Any, data: PixelData, findings: Findings) -> ImageSamples:
+    """Decodes the images of a table.
+
+    Args:
+        front: what they go through, an `ImageFront` of the size that the task has chosen by `scan.shape`; None if none
+            can be read.
+        findings: what cannot be read is added to it.
+    """
+    table = scan.table
+    store, facts, bad = None, {}, scan.bad
+    if front is not None:
+        store, formats = _store(scan, front, data)
         facts = {
             "size": list(front.size),
             "channels": front.channels,
             "cache": store.mode,
-            "formats": dict(formats.most_common()),
+            "formats": formats,
+            "about": [
+                f"images: {', '.join(f'{count} {name}' for name, count in formats.items())}; used at "
+                f"{front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"
+            ],
         }
-        if cache == "auto" and store.mode == "none":
-            findings.add(
-                "cache",
-                "note",
-                "The decoded images do not fit into memory: they are decoded anew in each epoch",
-                "data.cache=disk keeps them on disk",
-            )
+        bad = store.bad = scan.bad | store.bad
+        if data.cache == "auto" and store.mode == "none":
+            message = "The decoded images do not fit into memory: they are decoded anew in each epoch"
+            findings.add("cache", "note", message, "data.cache=disk keeps them on disk")
     if bad:
         items = [f"{printable(table.frame['item'].iat[row])}: {reason}" for row, reason in sorted(bad.items())]
-        findings.bad(
-            "unreadable",
-            on_bad,
-            f"{len(bad)} of {len(table.frame)} files cannot be read as images",
-            "Repair or remove them.",
-            items,
-        )
-    return store, front, facts
+        message = f"{len(bad)} of {len(table.frame)} files cannot be read as images"
+        findings.bad("unreadable", data.on_bad, message, "Repair or remove them.", items)
+    frame = table.frame
+    if store is not None:
+        frame = frame.drop(index=sorted(bad))
+        frame = frame.assign(fingerprint=store.fingerprints[frame.index])
+    facts |= {"path": data.path, "read_seconds": table.source.seconds}
+    return ImageSamples(frame, store, facts, front, table.content)
 
 
-def _pair(size) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
-
-
-def read_labelled_images(
-    path: str,
-    findings: Findings,
-    *,
-    seed: int = 0,
-    validation: float | str = "auto",
-    test: float = 0.15,
-    folds: int | str | None = None,
-    limit: int | None = None,
-    splitting: bool = True,
-    **source,
-) -> SampleTable:
-    """The table of a classifier's images, with their splits.
-
-    Args:
-        seed: of the splits.
-        folds: with it rows are left unsplit; `split_fold` does that.
-        splitting: with False rows keep the splits they were given, if any.
-        source: further fields of `ImageData` that `read_image_source` takes.
-        (others): the fields of the same name in `ImageData`.
-
-    Raises:
-        DataError, ConfigError: if it cannot go on.
-    """
-    fold_column = folds if isinstance(folds, str) else None
-    table = read_image_source(path, fold_column=fold_column, training=splitting, **source)
-    findings.entries += table.findings.entries
-    return split_and_limit(
-        table,
-        validation=validation,
-        test=test,
-        folds=folds,
-        limit=limit,
-        seed=seed,
-        splitting=splitting,
-        findings=findings,
+def _store(scan: Scan, front: Any, data: PixelData) -> tuple[ImageStore, dict[str, int]]:
+    """The decoded images, and how many there are of each format."""
+    if scan.table.array is not None:
+        return store_array(scan.table.array, front), {"array": len(scan.table.frame)}
+    formats = Counter(header.format for header in scan.good)
+    store = store_files(
+        scan.table, scan.headers, front, background=data.background, max_pixels=data.max_pixels, cache=data.cache
     )
+    return store, dict(formats.most_common())

@@ -13,6 +13,7 @@ from ..errors import DataError
 
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
+BYTES = "the bytes given"  # what messages call an image that is no file
 JUNK = {"thumbs.db", "desktop.ini"}  # files of the operating system, besides those that begin with a dot
 _PNG_METADATA = {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
@@ -171,7 +172,7 @@ def printable(path: str | Path) -> str:
 
 
 def _name(source: str | Path | bytes) -> str:
-    return "the bytes given" if isinstance(source, bytes) else str(source)
+    return BYTES if isinstance(source, bytes) else str(source)
 
 
 def _unreadable(source: str | Path | bytes, error: Exception) -> Exception:

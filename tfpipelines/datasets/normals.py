@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..config.anomaly import AnomalyImageData, AnomalyTableData
 from ..errors import ConfigError, DataError, counted, nearest
 from .checks import check_duplicates
 from .findings import Findings
@@ -12,21 +13,8 @@ from .table import class_order, places
 
 NORMAL, UNKNOWN = "normal", "unlabelled"  # what samples without a label are called
 _KNOWN = {
-    "good",
-    "normal",
-    "ok",
-    "okay",
-    "healthy",
-    "benign",
-    "negative",
-    "no",
-    "false",
-    "0",
-    "0.0",
-    "inlier",
-    "pass",
-    "passed",
-    "accepted",
+    *("good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0"),
+    *("inlier", "pass", "passed", "accepted"),
 }
 _SHARE = 0.2
 
@@ -147,13 +135,8 @@ def settle_missing(
     if not partly.any():
         return ~partly
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
-        findings.bad(
-            "no_label",
-            on_bad,
-            f"{counted(partly.sum(), 'sample')} without a label",
-            "Label them.",
-            places(frame[partly]),
-        )
+        message = f"{counted(partly.sum(), 'sample')} without a label"
+        findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]))
         return ~partly
     findings.add(
         "unlabelled",
@@ -166,14 +149,7 @@ def settle_missing(
 
 
 def split_normals(
-    frame: pd.DataFrame,
-    *,
-    validation: float | str,
-    test: float | str,
-    least: int,
-    limit: int | None,
-    seed: int,
-    findings: Findings,
+    frame: pd.DataFrame, data: AnomalyImageData | AnomalyTableData, least: int, seed: int, findings: Findings
 ) -> np.ndarray:
     """Parts the samples, in the column `split`.
 
@@ -182,9 +158,8 @@ def split_normals(
 
     Args:
         frame: with `split` and `anomalous`; `split` is changed in place.
-        validation, test: shares of the normal samples, or `auto`.
+        data: tells the shares, and the limit.
         least: normal validation samples that the threshold needs; `auto` gives as many, but no more than half.
-        limit: most samples of each part.
 
     Returns:
         Mask of the samples in use, bool (samples,).
@@ -205,21 +180,21 @@ def split_normals(
             rows = np.flatnonzero(split == "train")
             rows = rows[~anomalous[rows]]
             order = np.random.default_rng([seed, 0]).permutation(rows)
-            split[order[: _held_out(len(rows), validation, least)]] = "validation"
+            split[order[: _held_out(len(rows), data.validation, least)]] = "validation"
     else:
         split[:] = "test"
         order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~anomalous))
-        share = (_SHARE if anomalous.any() else 0.0) if test == "auto" else test
+        share = (_SHARE if anomalous.any() else 0.0) if data.test == "auto" else data.test
         tested = round(share * len(order))
         held_out = (
-            _held_out(len(order) - tested, validation, least)
-            if validation == "auto"
-            else min(round(validation * len(order)), len(order) - tested)
+            _held_out(len(order) - tested, data.validation, least)
+            if data.validation == "auto"
+            else min(round(data.validation * len(order)), len(order) - tested)
         )
         split[order[tested : tested + held_out]] = "validation"
         split[order[tested + held_out :]] = "train"
     frame["split"] = split
-    keep[keep] = limit_rows(frame[keep].reset_index(drop=True), limit, seed)
+    keep[keep] = limit_rows(frame[keep].reset_index(drop=True), data.limit, seed)
     return keep
 
 
@@ -257,13 +232,11 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
             *([f"set evaluation.false_alarm_rate={possible:g}"] if held_out and possible <= 0.5 else []),
         ]
         remedy = f"{', '.join(ways[:-1])}, or {ways[-1]}."
-        findings.add(
-            "too_few_normals",
-            "error",
+        message = (
             f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the "
-            f"threshold, and there {'is' if held_out == 1 else 'are'} {held_out}",
-            remedy,
+            f"threshold, and there {'is' if held_out == 1 else 'are'} {held_out}"
         )
+        findings.add("too_few_normals", "error", message, remedy)
     test = part == "test"
     if train and not test.any():
         findings.add(
@@ -273,31 +246,16 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
             "data like the normal ones",
         )
     elif train and not frame["known"].to_numpy()[test].any():
-        findings.add(
-            "unlabelled_test",
-            "note",
-            f"Of no {unit} of the test it is known what it is: only the share of alarms is measured",
-        )
+        message = f"Of no {unit} of the test it is known what it is: only the share of alarms is measured"
+        findings.add("unlabelled_test", "note", message)
     elif train and not anomalous[test].any():
-        findings.add(
-            "no_anomalies",
-            "note",
-            f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured",
-        )
+        message = f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured"
+        findings.add("no_anomalies", "note", message)
     elif train and anomalous[test & frame["known"].to_numpy()].all():
-        findings.add(
-            "no_normal_test",
-            "warning",
-            f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured",
-            f"Add normal {unit}s to the test",
-        )
+        message = f"Every {unit} of the test is an anomaly: neither false alarms nor curves can be measured"
+        findings.add("no_normal_test", "warning", message, f"Add normal {unit}s to the test")
     if train and "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
-    return ordered_labels(frame)
-
-
-def ordered_labels(frame: pd.DataFrame) -> list[str]:
-    """The labels that occur, the normal ones first."""
     normal = normal_of(frame)
     return [*normal, *(name for name in class_order(frame["label"]) if name not in normal)]
 

@@ -13,15 +13,17 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from ..config.gan import GeneratedImageData
 from ..errors import ConfigError, DataError, counted
 from .augment import Augmentation
 from .batches import Targets, training_batches, tuned
 from .checks import check_classes, check_duplicates
 from .findings import Findings
 from .graphs import as_it_is
+from .image_samples import read_image_source
 from .samples import Samples, split_and_limit
-from .sources import locate, read_image_source
-from .table import SampleTable, split_of
+from .source.base import SampleTable
+from .table import split_of
 
 _ANY = "image"  # what stands for a label where there are none
 _LEAST = 16  # images of a part below which no figure means anything
@@ -31,66 +33,32 @@ _NOISE, _DRAWS = 1, 2  # streams of random numbers
 
 
 def read_pictures(
-    path: str,
-    findings: Findings,
-    *,
-    labelled: bool,
-    layout: str = "auto",
-    item_column: str | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    root: str | None = None,
-    follow_links: bool = False,
-    on_bad: str = "error",
-    validation: float | str = "auto",
-    test: float = 0.15,
-    limit: int | None = None,
-    seed: int = 0,
-    splitting: bool = True,
+    data: GeneratedImageData, findings: Findings, *, labelled: bool, seed: int = 0, splitting: bool = True
 ) -> SampleTable:
     """The table of images, with their splits unless `splitting` is False.
 
     Args:
         labelled: whether labels are asked for; without, those there are do not count.
-        (others): the fields of the same name in `GeneratedImageData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    source = {
-        "item_column": item_column,
-        "label_column": label_column if labelled else None,
-        "split_column": split_column,
-        "root": root,
-        "follow_links": follow_links,
-        "on_bad": on_bad,
-    }
+    asked = data if labelled else data.model_copy(update={"label_column": None})
     try:
-        table = read_image_source(path, layout=layout, labelled=labelled, training=splitting, **source)
+        table = read_image_source(asked, labelled=labelled, training=splitting)
     except DataError as error:
         if labelled:
             error.remedy = f"Learn without labels: model.conditional=false. Or: {error.remedy}"
         raise
     if not labelled:
         table = replace(table, frame=table.frame.assign(label=_ANY))
-        if locate(path).is_dir():
-            table = _files(table, layout)
+        if table.source.tree:
+            table = _files(table, data.layout)
     findings.entries += table.findings.entries
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
-        raise DataError(
-            f"{path} has only {counted(len(table.frame), 'image')}.",
-            f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.",
-        )
-    return split_and_limit(
-        table,
-        validation=validation,
-        test=test,
-        folds=None,
-        limit=limit,
-        seed=seed,
-        splitting=splitting,
-        findings=findings,
-    )
+        message = f"{data.path} has only {counted(len(table.frame), 'image')}."
+        raise DataError(message, f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.")
+    return split_and_limit(table, data, seed, splitting, findings)
 
 
 def _files(table: SampleTable, layout: str) -> SampleTable:
@@ -107,21 +75,12 @@ def _files(table: SampleTable, layout: str) -> SampleTable:
     )
     items = table.frame["item"]
     if foreign.any():
-        table.findings.add(
-            "no_image",
-            "warning",
-            f"{counted(foreign.sum(), 'file')} without the name of an image, not used",
-            "",
-            items[foreign],
-        )
+        message = f"{counted(foreign.sum(), 'file')} without the name of an image, not used"
+        table.findings.add("no_image", "warning", message, "", items[foreign])
     if (outside & ~foreign).any():
-        table.findings.add(
-            "beside_splits",
-            "warning",
-            f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used",
-            "Move them into a split folder",
-            items[outside & ~foreign],
-        )
+        message = f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used"
+        remedy = "Move them into a split folder"
+        table.findings.add("beside_splits", "warning", message, remedy, items[outside & ~foreign])
     return replace(table, frame=table.frame.assign(split=splits)).keep(~(outside | foreign))
 
 
@@ -134,12 +93,8 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
         classes = check_classes(frame, found := Findings())
         findings.entries += [entry for entry in found.entries if entry.code != "one_class"]
         if len(classes) == 1:
-            findings.add(
-                "one_class",
-                "error",
-                f"The training images are all of one class, {classes[0]!r}",
-                "Learn without labels: model.conditional=false.",
-            )
+            message = f"The training images are all of one class, {classes[0]!r}"
+            findings.add("one_class", "error", message, "Learn without labels: model.conditional=false.")
     elif not (frame["split"] == "test").any() and (frame["split"] == "validation").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of the validation part")
     for split in ("train", "validation", "test"):
@@ -153,12 +108,8 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
             )
             findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
         elif split != "train" and 0 < count < 100:
-            findings.add(
-                "few_to_measure",
-                "warning",
-                f"Figures by {counted(count, 'image')} in the {split} part are rough",
-                "Compare them with those of real images alone",
-            )
+            message = f"Figures by {counted(count, 'image')} in the {split} part are rough"
+            findings.add("few_to_measure", "warning", message, "Compare them with those of real images alone")
         elif split == "validation" and not count:
             findings.add(
                 "no_validation",
@@ -219,10 +170,8 @@ def told_groups(
     sizes = np.bincount(of_class)
     if clusters > 1 and clusters * _LEAST_OF_GROUP > sizes.min():
         of_one = "" if labels is None else " of one class"
-        raise ConfigError(
-            f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}.",
-            f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.",
-        )
+        message = f"model.clusters: got {clusters}, but there are only {sizes.min()} training images{of_one}."
+        raise ConfigError(message, f"Set {int(sizes.min()) // _LEAST_OF_GROUP} at most.")
     told = of_class * clusters
     if clusters > 1:
         for number in range(len(sizes)):

@@ -1,22 +1,21 @@
 """Time series as points: read from a table, in order of time, and cut where they break off."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..config.anomaly import AnomalySeriesData
 from ..errors import DataError, counted
 from .findings import Findings
 from .normals import normal_labels
-from .row_inputs import as_numbers
 from .rows import choose_columns, to_numbers
-from .sources import locate
-from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table, table_of
+from .source import locate
+from .source.base import SampleTable
+from .source.kinds import INTERVALS, Request
+from .source.table import Table, clean_label
+from .tables import LINE
 
-_LABELS = ("label", "class", "anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
-_TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
 _PERHAPS_TIMES = {"ts", "t"}  # if they rise
 _GAP = 1.5  # times the usual step: beyond it windows do not reach
 
@@ -53,94 +52,62 @@ class Points:
 
 
 def read_points(
-    path: str | pd.DataFrame, findings: Findings, *, time_column: str | None = None, series_column: str | None = None,
-    columns: tuple[str, ...] | None = None, label_column: str | None = None,
-    normal: tuple[str, ...] | None = None, intervals: str | None = None, split_column: str | None = None,
-    on_bad: str = "error", strict: bool = True, labelled: bool = True,
-    usual: tuple[str, ...] = (), key: str = "data.path",
-) -> Points:  # fmt: skip
-    """Reads a table with a row for each point in time.
+    table: SampleTable,
+    data: AnomalySeriesData,
+    findings: Findings,
+    *,
+    columns: tuple[str, ...] | None,
+    labelled: bool = True,
+    usual: tuple[str, ...] = (),
+    key: str = "data.columns",
+) -> Points:
+    """The points of a table with a row for each point in time.
 
     Args:
-        path: of the table, or the table itself.
-        strict: False takes a label, split or series column that is named but absent as not named.
+        table: with its cells.
+        columns: the channels; None: all columns that hold nothing but numbers.
         labelled: whether labels are looked at; their column is no channel in any case.
         usual: see `normal_labels`.
-        key: the config field to speak of.
-        (others): the fields of the same name in `AnomalySeriesData`.
+        key: the config field to speak of; "": none, the columns are those of a model.
 
     Raises:
         DataError: if a column is missing, times do not rise, or cells are no numbers.
     """
-    rows, name = _table(path, key)
-    stamp = find_column(rows, "time", time_column, "data.time_column", False, _TIMES)
-    group = series_column if strict or series_column in rows else None
-    group = find_column(rows, "series", group, "data.series_column", False, ()) if group else None
+    findings.entries += table.findings.entries
+    rows = table.cells
+    stamp, group, label, split = (table.columns[role] for role in ("time", "series", "label", "split"))
     if stamp is None:
-        stamp = _only_dates(rows, {group, label_column, split_column}, findings)
+        stamp = _only_dates(rows, {group, data.label_column, data.split_column}, findings)
     elif (
-        not time_column
+        not data.time_column
         and stamp.strip().lower() in _PERHAPS_TIMES
         and not (_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9)
     ):
         stamp = None  # a measurement by that name
-    label = find_column(
-        rows, "label", label_column if strict or label_column in rows else None, "data.label_column", False, _LABELS
-    )
-    split = find_column(
-        rows, "split", split_column if strict or split_column in rows else None, "data.split_column", False
-    )
-    taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, "data.columns" if key else "")
+    taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, key)
     values = to_numbers(rows, taken, strict=labelled)
     times = _times(rows, stamp)
     groups = rows[group].fillna("").to_numpy(str) if group else np.zeros(len(rows), "U1")
     order = np.argsort(groups, kind="stable") if group else np.arange(len(rows))
     rows, values, times, groups = rows.iloc[order], values[order], times[order], groups[order]
-    parts = np.array(parse_splits(rows, split, findings) or [None] * len(rows), object)
+    parts = table.frame["split"].to_numpy(object)[order]
     empty = ~np.isfinite(values.astype(np.float32)).all(1)
     if empty.any() and labelled:
-        findings.bad(
-            "missing_value",
-            on_bad,
-            f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite",
-            "Fill them.",
-            [f"line {line}" for line in rows[LINE][empty]],
-        )
+        message = f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite"
+        remedy = "Fill them."
+        findings.bad("missing_value", data.on_bad, message, remedy, [f"line {line}" for line in rows[LINE][empty]])
     segments = _segments(rows, times, groups, parts, empty, stamp, findings)
     written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
     written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
-    anomalous, about = _known_anomalies(rows, label, normal, usual, on_bad, findings) if labelled else (None, [])
-    if intervals is not None:
-        inside = _inside(
-            intervals, times, groups, stamp is not None and not _numeric(rows[stamp]), series_column, findings
-        )
-        anomalous = inside if anomalous is None else anomalous | inside
-    return Points(
-        values,
-        written,
-        taken,
-        anomalous,
-        parts,
-        segments,
-        name,
-        groups,
-        label,
-        [f"line {line}" for line in rows[LINE][empty]],
-        about,
+    anomalous, about = (
+        _known_anomalies(rows, label, data.normal, usual, data.on_bad, findings) if labelled else (None, [])
     )
-
-
-def _table(path: str | pd.DataFrame, key: str) -> tuple[pd.DataFrame, str]:
-    """The table, and what it is called; a DataFrame is called nothing."""
-    if isinstance(path, pd.DataFrame):
-        return table_of(path, Path("the DataFrame")), ""
-    located = locate(path, key or "the input")
-    if located.suffix.lower() not in TABLES:
-        raise DataError(
-            f"{located} is no table that is known by its ending.",
-            f"Give a file that ends in {', '.join(sorted(TABLES))}.",
-        )
-    return read_table(located), str(path)
+    if labelled and data.intervals is not None:
+        dates = stamp is not None and not _numeric(rows[stamp])
+        inside = _inside(data.intervals, times, groups, dates, data.series_column, findings)
+        anomalous = inside if anomalous is None else anomalous | inside
+    empties = [f"line {line}" for line in rows[LINE][empty]]
+    return Points(values, written, taken, anomalous, parts, segments, table.source.named, groups, label, empties, about)
 
 
 def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> str | None:
@@ -152,19 +119,11 @@ def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings)
         if rows[column].str.contains(r"\d", na=False).mean() > 0.9 and _dates(rows[column]).notna().mean() > 0.9
     ]
     if len(dates) == 1:
-        findings.add(
-            "time_column",
-            "note",
-            f"Column {dates[0]} holds dates: it is taken for the time",
-            "Name another by data.time_column",
-        )
+        message = f"Column {dates[0]} holds dates: it is taken for the time"
+        findings.add("time_column", "note", message, "Name another by data.time_column")
         return dates[0]
-    findings.add(
-        "no_time",
-        "note",
-        "No column is known as time: the rows count as evenly spaced and unbroken",
-        "Name it by data.time_column",
-    )
+    message = "No column is known as time: the rows count as evenly spaced and unbroken"
+    findings.add("no_time", "note", message, "Name it by data.time_column")
     return None
 
 
@@ -177,11 +136,8 @@ def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
     dates = _dates(rows[column])
     if dates.isna().any():
         lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][dates.isna()], rows[column][dates.isna()])]
-        raise DataError(
-            f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates.",
-            "Mend them, or name another column by data.time_column.",
-            lines[:10],
-        )
+        message = f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates."
+        raise DataError(message, "Mend them, or name another column by data.time_column.", lines[:10])
     return _seconds(dates)
 
 
@@ -252,13 +208,9 @@ def _known_anomalies(
     missing = labels.isna()
     names = normal_labels(labels.dropna(), normal, usual=usual, unlabelled=bool(missing.any()))
     if missing.any() and names:
-        findings.bad(
-            "no_label",
-            on_bad,
-            f"{counted(missing.sum(), 'point')} without a label",
-            "Label them.",
-            [f"line {line}" for line in rows[LINE][missing.to_numpy()]],
-        )
+        message = f"{counted(missing.sum(), 'point')} without a label"
+        remedy = "Label them."
+        findings.bad("no_label", on_bad, message, remedy, [f"line {line}" for line in rows[LINE][missing.to_numpy()]])
     return (~missing & ~labels.isin(names)).to_numpy(), [
         f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"
     ]
@@ -270,13 +222,9 @@ def _inside(
     """Which points lie in one of the intervals of a table with the columns start and end, and that of the series
     where there are several.
     """
-    rows = read_table(locate(path, "data.intervals"))
-    columns = [
-        find_column(rows, role, None, f"the column {role} of data.intervals", True, (role,))
-        for role in ("start", "end")
-    ]
-    ends = []
-    for column in columns:
+    table = Table(locate(path, "data.intervals"), path).read(Request(INTERVALS))
+    rows, ends = table.cells, []
+    for column in (str(table.columns["start"]), str(table.columns["end"])):
         if _numeric(rows[column]) == dates:
             raise DataError(
                 f"{path}: its column {column} holds {'numbers' if dates else 'no numbers'}, unlike the "
@@ -286,11 +234,8 @@ def _inside(
         ends.append(_seconds(_dates(rows[column])) if dates else to_numbers(rows, [column])[:, 0])
     turned = np.flatnonzero(~(ends[1] >= ends[0]))
     if len(turned):
-        raise DataError(
-            f"{path}: {counted(len(turned), 'interval')} that end before they begin.",
-            "Mend them.",
-            [f"line {rows[LINE].iloc[row]}" for row in turned[:10]],
-        )
+        message = f"{path}: {counted(len(turned), 'interval')} that end before they begin."
+        raise DataError(message, "Mend them.", [f"line {rows[LINE].iloc[row]}" for row in turned[:10]])
     names = rows[series_column].fillna("").to_numpy(str) if series_column in rows else None
     if names is None and len(set(groups)) > 1:
         raise DataError(f"{path} does not say which series an interval is of.", f"Add the column {series_column}.")
@@ -308,71 +253,3 @@ def _inside(
             "empty_intervals", "warning", f"{empty} of {counted(len(rows), 'interval')} hold no point of the series"
         )
     return inside
-
-
-def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[tuple[str, Points | None, str]]:
-    """The series that `inputs` mean: a table's path, a DataFrame with such columns, an array (points, channels), or a
-    list of such.
-
-    Args:
-        fields: of `AnomalySeriesData`, that tell how to read.
-
-    Returns:
-        Of each its name, its points (None if it cannot be read), and what could not be read, or "".
-    """
-    alone = isinstance(inputs, (str, Path, pd.DataFrame)) or hasattr(inputs, "__array__")
-    found: list[tuple[str, Points | None, str]] = []
-    for number, entry in enumerate([inputs] if alone else inputs):
-        try:
-            if isinstance(entry, (str, Path, pd.DataFrame)):
-                name = str(number) if isinstance(entry, pd.DataFrame) else str(entry)
-                points = read_points(
-                    entry if isinstance(entry, pd.DataFrame) else name,
-                    Findings(),
-                    columns=tuple(columns),
-                    strict=False,
-                    labelled=False,
-                    key="",
-                    **fields,
-                )
-            else:
-                name, points = str(number), _from_memory(entry, columns)
-        except DataError as error:
-            if not isinstance(entry, (str, Path)):
-                raise
-            found.append((str(entry), None, " ".join(str(error).split())))
-            continue
-        if not any(end - first >= window for first, end in points.segments):
-            found.append((name, None, f"no {window} points in a row"))
-        else:
-            more = f" and {len(points.empty) - 5} more" if len(points.empty) > 5 else ""
-            found.append(
-                (
-                    name,
-                    points,
-                    f"empty cells, no window holds them: {', '.join(points.empty[:5])}{more}" if points.empty else "",
-                )
-            )
-    return found
-
-
-def _from_memory(entry: Any, columns: list[str]) -> Points:
-    values = as_numbers(entry)
-    values = values[:, None] if values.ndim == 1 else values
-    if values.ndim != 2 or values.shape[1] != len(columns):
-        raise DataError(f"One of the inputs has the shape {np.shape(entry)}.", f"Expected: (points, {len(columns)}).")
-    whole = np.isfinite(values.astype(np.float32)).all(1)
-    edges = [0, *(np.flatnonzero(~whole[1:] | ~whole[:-1]) + 1).tolist(), len(values)]
-    segments = [(first, end) for first, end in zip(edges, edges[1:]) if end > first and whole[first]]
-    return Points(
-        values,
-        np.arange(len(values)).astype(str),
-        columns,
-        None,
-        np.full(len(values), None, object),
-        segments,
-        "",
-        np.zeros(len(values), "U1"),
-        None,
-        [f"point {row}" for row in np.flatnonzero(~whole)],
-    )

@@ -69,16 +69,11 @@ def replay(
                 changed.append(keys[number][0])
         rows += list(np.random.default_rng([seed, 5]).permutation(np.array(found, np.int64)))
     if changed:
-        raise DataError(
-            f"{len(changed)} of the samples that are to be replayed are no longer what they were.",
-            "Bring the run's data back, or name where they are: data.path=PLACE.",
-            changed[:10],
-        )
+        message = f"{len(changed)} of the samples that are to be replayed are no longer what they were."
+        raise DataError(message, "Bring the run's data back, or name where they are: data.path=PLACE.", changed[:10])
     if not rows and lost:
-        raise DataError(
-            f"None of the {lost} samples that are to be replayed is there any more.",
-            "Bring the run's data back, or name where they are: data.path=PLACE.",
-        )
+        message = f"None of the {lost} samples that are to be replayed is there any more."
+        raise DataError(message, "Bring the run's data back, or name where they are: data.path=PLACE.")
     chosen = frame.loc[rows[:count]]
     return Replay("held-out sample", list(chosen["item"]), truth(chosen), lambda place: read(chosen.index[place]), lost)
 

@@ -1,24 +1,22 @@
 """Tables of numbers: which columns are looked at, and the rows as samples."""
 
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from ..config.anomaly import AnomalyTableData
 from ..errors import DataError, counted, nearest
-from .arrays import named_splits, read_archive
 from .features import FeatureStore
 from .findings import Findings
 from .normals import mark, means_normal_in, normal_of, settle_missing, split_normals
 from .samples import Samples
-from .sources import locate
-from .table import SampleTable, make_frame
-from .tables import LINE, TABLES, clean_label, find_column, parse_splits, read_table
+from .source import open_source
+from .source.base import SampleTable
+from .source.kinds import ROWS, Request
+from .tables import LINE
 
-LABELS = ("label", "class", "target", "anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
 _MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels
 _NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
 _SHOWN = 10
@@ -53,19 +51,10 @@ class RowSamples(Samples):
 
 
 def read_rows(
-    path: str,
+    data: AnomalyTableData,
     findings: Findings,
     *,
-    test_path: str | None = None,
-    columns: tuple[str, ...] | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    normal: tuple[str, ...] | None = None,
-    validation: float | str = "auto",
-    test: float | str = "auto",
     least: int = 1,
-    limit: int | None = None,
-    on_bad: str = "error",
     seed: int = 0,
     splitting: bool = True,
     usual: tuple[str, ...] = (),
@@ -75,23 +64,22 @@ def read_rows(
     Args:
         least: see `split_normals`.
         usual: see `normal_labels`.
-        (others): the fields of the same name in `AnomalyTableData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    began = time.perf_counter()
-    alone = test_path is None or not splitting
-    table = read_numbers(path, findings, columns, label_column, split_column, strict=splitting, labelled=alone)
-    if not alone:
-        second = read_numbers(
-            test_path, findings, tuple(table.columns), label_column, None, strict=False, key="data.test_path"
-        )
-        if label_column and table.label is None and second.label is None:
-            raise DataError(
-                f"Neither {path} nor {test_path} has a column {label_column!r}.",
-                "Set data.label_column to one that is there.",
-            )
+    test_path = data.test_path if splitting else None
+    request = Request.of(ROWS, data, training=splitting)
+    source = open_source(data.path, ROWS)
+    first = source.read(request if test_path is None else replace(request, optional=("label",)))
+    table = take_numbers(first, findings, data.columns, data.label_column, strict=splitting)
+    if test_path is not None:
+        later = replace(request, columns={**request.columns, "split": None}, optional=tuple(request.columns))
+        tested = open_source(test_path, ROWS, "data.test_path").read(later)
+        second = take_numbers(tested, findings, tuple(table.columns), data.label_column, strict=False)
+        if data.label_column and table.label is None and second.label is None:
+            message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
+            raise DataError(message, "Set data.label_column to one that is there.")
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
         table = NumberTable(
             np.concatenate([table.values, second.values]),
@@ -106,30 +94,27 @@ def read_rows(
             f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}"
             for line, row in zip(table.frame["line"][~whole], table.values[~whole])
         ]
-        findings.bad(
-            "missing_value",
-            on_bad,
-            f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite",
-            "Fill them.",
-            lines,
-        )
-    samples = SampleTable(table.frame, None, table.values, Findings()).keep(whole)
-    if len(samples.frame):
-        samples = samples.keep(settle_missing(samples.frame, normal, usual, on_bad, findings))
-    frame = mark(samples.frame, normal, usual, trusted=splitting)
-    values = samples.array.astype(np.float32)
+        message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
+        findings.bad("missing_value", data.on_bad, message, "Fill them.", lines)
+    frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
+    if len(frame):
+        kept = settle_missing(frame, data.normal, usual, data.on_bad, findings)
+        frame, values = frame[kept].reset_index(drop=True), values[kept]
+    frame = mark(frame, data.normal, usual, trusted=splitting)
     if splitting and len(frame):
-        keep = split_normals(
-            frame, validation=validation, test=test, least=least, limit=limit, seed=seed, findings=findings
-        )
+        keep = split_normals(frame, data, least, seed, findings)
         frame, values = frame[keep].reset_index(drop=True), values[keep]
-        _look_at_columns(samples.array[keep][(frame["split"] == "train").to_numpy()], table.columns, findings)
+        _look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
+    values = values.astype(np.float32)
     frame["fingerprint"] = fingerprints_of(values)
+    about = [f"columns: {few(table.columns)}"]
+    if table.label:
+        about.append(f"labels: column {table.label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
     facts = {
-        "path": path,
+        "path": data.path,
         "columns": table.columns,
-        "about": [f"columns: {few(table.columns)}", *about_labels(table.label, frame)],
-        "read_seconds": round(time.perf_counter() - began, 3),
+        "about": about,
+        "read_seconds": source.seconds,
     }
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
@@ -145,92 +130,62 @@ def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings)
     spread, steps = values.std(0), np.diff(values, axis=0)
     constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
     if constant:
-        findings.add(
-            "constant",
-            "warning",
+        message = (
             f"{counted(len(constant), 'column')} with one value only among the training rows: any other "
-            "value there will be an anomaly",
-            "Leave them out by data.columns if that is not meant",
-            constant,
+            "value there will be an anomaly"
         )
+        findings.add("constant", "warning", message, "Leave them out by data.columns if that is not meant", constant)
     counting = [
         name
         for name, column, step in zip(columns, values.T, steps.T)
         if len(values) > 20 and (step > 0).all() and (column == np.round(column)).all()
     ]
     if counting:
-        findings.add(
-            "counting",
-            "warning",
+        message = (
             f"{counted(len(counting), 'column')} of whole numbers that rise from row to row, as a count or "
-            "an identifier does: new rows will be anomalies by it",
-            "Leave them out by data.columns",
-            counting,
+            "an identifier does: new rows will be anomalies by it"
         )
+        findings.add("counting", "warning", message, "Leave them out by data.columns", counting)
     coarse = [
         name
         for name, column, wide in zip(columns, values.T, spread)
         if wide and np.spacing(np.float32(np.abs(column).max())) > 0.05 * wide
     ]
     if coarse:
-        findings.add(
-            "coarse",
-            "warning",
-            f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart",
-            "Take a constant away from them",
-            coarse,
+        message = (
+            f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart"
         )
+        findings.add("coarse", "warning", message, "Take a constant away from them", coarse)
 
 
-def about_labels(column: str | None, frame: pd.DataFrame) -> list[str]:
-    """Which column was taken for that of labels, and which of them mean normal."""
-    return [f"labels: column {column}; normal: {', '.join(normal_of(frame)) or 'none of them'}"] if column else []
-
-
-def read_numbers(
-    path: str,
+def take_numbers(
+    table: SampleTable,
     findings: Findings,
     columns: tuple[str, ...] | None,
-    label_column: str | None,
-    split_column: str | None,
+    label_column: str | None = None,
     strict: bool = True,
-    labelled: bool = True,
-    key: str = "data.path",
+    key: str = "data.columns",
 ) -> NumberTable:
-    """Reads a table, and takes the columns of numbers out of it.
+    """Takes the columns of numbers out of a table.
 
     Args:
         columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates
             rows.
-        strict: False takes a label or split column that is named but absent as not named, and cells that are no numbers
-            as empty.
-        labelled: False takes a label column that is named but absent as not named.
+        label_column: what the user has named, if anything.
+        strict: False takes cells that are no numbers as empty.
         key: the config field to speak of; "": none, the columns are those of a model.
 
     Raises:
         DataError: if a column is missing, or holds anything but numbers though it is named.
     """
-    located = locate(path, key or "the input")
-    if located.suffix.lower() == ".npz":
-        return _from_archive(located, columns)
-    if located.suffix.lower() not in TABLES:
-        raise DataError(
-            f"{located} is no table that is known by its ending.",
-            f"Give a file that ends in {', '.join(sorted(TABLES | {'.npz'}))}. For folders of images there "
-            "is the pipeline anomaly.",
-        )
-    rows = read_table(located)
-    named = {name: name if strict or name in rows else None for name in (label_column, split_column) if name}
-    if not labelled and label_column not in rows:
-        named.pop(label_column, None)
-    label = find_column(rows, "label", named.get(label_column), "data.label_column", False, LABELS)
-    if label and not label_column and rows[label].nunique() > _MOST_LABELS:
-        label = None  # a measurement by that name
-    split = find_column(rows, "split", named.get(split_column), "data.split_column", False)
-    taken = choose_columns(rows, columns, {label, split}, findings, "data.columns" if key else "")
-    labels = [clean_label(value) for value in rows[label]] if label else [None] * len(rows)
-    frame = make_frame(map(str, range(len(rows))), labels, parse_splits(rows, split, findings), lines=rows[LINE])
-    return NumberTable(to_numbers(rows, taken, strict), taken, frame, label)
+    findings.entries += table.findings.entries
+    if table.array is not None:
+        return _columns_of_array(table.array, table, columns)
+    cells, frame, label = table.cells, table.frame, table.columns["label"]
+    if label and not label_column and cells[label].nunique() > _MOST_LABELS:  # a measurement by that name
+        label, frame = None, frame.assign(label=pd.Series([None] * len(frame), dtype=object))
+    taken = choose_columns(cells, columns, {label, table.columns["split"]}, findings, key)
+    return NumberTable(to_numbers(cells, taken, strict), taken, frame, label)
 
 
 def choose_columns(
@@ -270,18 +225,14 @@ def choose_columns(
         )
     perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
     if perhaps:
-        findings.add(
-            "perhaps_labels",
-            "warning",
+        message = (
             f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, "
-            "anomalies are being trained on",
-            f"Set data.label_column={perhaps[0]}",
+            "anomalies are being trained on"
         )
+        findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
     if not numbers:
-        raise DataError(
-            f"No column holds numbers. Columns seen: {', '.join(there[:30])}.",
-            f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.",
-        )
+        message = f"No column holds numbers. Columns seen: {', '.join(there[:30])}."
+        raise DataError(message, f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
     return numbers
 
 
@@ -302,11 +253,8 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
         )
         if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], rows[column][words])]
-            raise DataError(
-                f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}.",
-                "Mend them, or leave the column out by data.columns.",
-                lines[:_SHOWN],
-            )
+            message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."
+            raise DataError(message, "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
         values[:, place] = numbers
     return values
 
@@ -342,24 +290,16 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 
-def _from_archive(path: Path, columns: tuple[str, ...] | None) -> NumberTable:
-    pieces = read_archive(path)
-    values, labels, splits = (
-        np.concatenate([piece[place] for piece in pieces])
-        if place == 0
-        else [entry for piece in pieces for entry in piece[place]]
-        for place in range(3)
-    )
+def _columns_of_array(values: np.ndarray, table: SampleTable, columns: tuple[str, ...] | None) -> NumberTable:
+    path = table.source.path
     if values.ndim != 2 or values.dtype.kind not in "iufb":
-        raise DataError(
-            f"{path}: x is {values.dtype} of the shape {values.shape}.",
-            "Expected: numbers (n, columns). For images there is the pipeline anomaly.",
-        )
+        message = f"{path}: x is {values.dtype} of the shape {values.shape}."
+        raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
     names = [f"x{number}" for number in range(values.shape[1])]
     if columns is not None and (strangers := [name for name in columns if name not in names]):
         raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")
     taken = list(columns or names)
-    frame = make_frame(map(str, range(len(values))), labels, named_splits(path, splits), lines=range(len(values)))
+    frame = table.frame.assign(line=pd.Series(range(len(values)), dtype=object))
     return NumberTable(values[:, [names.index(name) for name in taken]].astype(np.float64), taken, frame)
 
 

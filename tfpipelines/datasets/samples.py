@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..config.data import LabelledData
+from ..config.gan import GeneratedImageData
 from ..errors import DataError, counted
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
+from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
 from .table import SPLITS, class_order, counts, is_multi_label, label_names
 
@@ -56,34 +59,21 @@ def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
     return targets
 
 
-def split_rows(frame: pd.DataFrame, validation: float, test: float, seed: int, findings: Findings) -> pd.DataFrame:
-    """`assign_splits`; where it cannot, that joins the other findings and the rows stay as they are."""
-    try:
-        return assign_splits(frame, validation, test, seed)
-    except DataError as error:
-        findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
-        return frame
-
-
 def split_and_limit(
-    table,
-    *,
-    validation: float | str,
-    test: float,
-    folds: int | str | None,
-    limit: int | None,
-    seed: int,
-    splitting: bool,
-    findings: Findings,
-):
-    """The table with its splits assigned, unless there are folds or `splitting` is False, and at most `limit` rows
-    of each.
+    table: SampleTable, data: LabelledData | GeneratedImageData, seed: int, splitting: bool, findings: Findings
+) -> SampleTable:
+    """The table with its splits assigned unless there are folds, and at most `limit` rows of each; without `splitting`
+    as it is. Where it cannot be split, that joins the findings.
     """
-    if not len(table.frame):
+    if not splitting or not len(table.frame):
         return table
-    if splitting and folds is None:
-        table = replace(table, frame=split_rows(table.frame, validation_share(validation), test, seed, findings))
-    return table.keep(limit_rows(table.frame, limit, seed))
+    if getattr(data, "folds", None) is None:
+        try:
+            frame = assign_splits(table.frame, validation_share(data.validation), data.test, seed)
+            table = replace(table, frame=frame)
+        except DataError as error:
+            findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
+    return table.keep(limit_rows(table.frame, data.limit, seed))
 
 
 def count_folds(samples: Samples, folds: int | str) -> int:
@@ -125,12 +115,8 @@ def known_from(frame: pd.DataFrame, fingerprints: frozenset[str], unit: str, fin
     """Warns of samples whose content is among the fingerprints of what a model was trained on."""
     seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
     if seen:
-        findings.add(
-            "trained_on",
-            "warning",
-            f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter",
-            "Measure on others",
-        )
+        message = f"{seen} of {counted(len(frame), unit)} have been trained on: the figures flatter"
+        findings.add("trained_on", "warning", message, "Measure on others")
 
 
 def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:

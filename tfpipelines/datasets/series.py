@@ -1,12 +1,12 @@
 """The windows that are cut from time series: for training, for the threshold, for the test."""
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from ..config.anomaly import AnomalySeriesData
 from ..errors import ConfigError, DataError, counted
 from .findings import Findings
 from .graphs import as_it_is
@@ -14,6 +14,8 @@ from .normals import NORMAL, UNKNOWN
 from .points import Points, read_points
 from .rows import fingerprints_of
 from .samples import Samples
+from .source import open_source
+from .source.kinds import SERIES, Request
 from .table import make_frame
 
 _MOST_WINDOWS = 20_000
@@ -67,26 +69,7 @@ class WindowSamples(Samples):
 
 
 def read_series(
-    path: str,
-    findings: Findings,
-    *,
-    window: int,
-    test_path: str | None = None,
-    time_column: str | None = None,
-    series_column: str | None = None,
-    columns: tuple[str, ...] | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    normal: tuple[str, ...] | None = None,
-    intervals: str | None = None,
-    stride: int | str = "auto",
-    validation: float = 0.4,
-    test: float | str = "auto",
-    limit: int | None = None,
-    on_bad: str = "error",
-    on_leak: str = "warn",
-    splitting: bool = True,
-    usual: tuple[str, ...] = (),
+    data: AnomalySeriesData, findings: Findings, *, splitting: bool = True, usual: tuple[str, ...] = ()
 ) -> WindowSamples:
     """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
 
@@ -94,55 +77,30 @@ def read_series(
 
     Args:
         usual: see `normal_labels`.
-        (others): the fields of the same name in `AnomalySeriesData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    began = time.perf_counter()
-    fields = {
-        "time_column": time_column,
-        "series_column": series_column,
-        "columns": columns,
-        "label_column": label_column,
-        "normal": normal,
-        "usual": usual,
-        "on_bad": on_bad,
-    }
-    alone = test_path is None or not splitting
-    points = read_points(
-        path,
-        findings,
-        intervals=intervals if alone else None,
-        split_column=split_column,
-        strict=splitting and alone,
-        **fields,
-    )
+    window, test_path = data.window, data.test_path if splitting else None
+    request = Request.of(SERIES, data, training=splitting and test_path is None)
+    source = open_source(data.path, SERIES)
+    here = data if test_path is None else data.model_copy(update={"intervals": None})
+    points = read_points(source.read(request), here, findings, columns=data.columns, usual=usual)
     tested = points
-    if not alone:
-        tested = read_points(
-            test_path,
-            findings,
-            intervals=intervals,
-            split_column=None,
-            strict=False,
-            **{**fields, "columns": tuple(points.columns)},
-            key="data.test_path",
-        )
+    if test_path is not None:
+        request = replace(request, columns={**request.columns, "split": None})
+        table = open_source(test_path, SERIES, "data.test_path").read(request)
+        tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual)
         tested.split[:] = "test"
-        if label_column and points.label is None and tested.label is None:
-            raise DataError(
-                f"Neither {path} nor {test_path} has a column {label_column!r}.",
-                "Set data.label_column to one that is there.",
-            )
-    if normal is not None and points.anomalous is None and tested.anomalous is None:
-        raise ConfigError(
-            f"data.normal={','.join(normal)}: but the points have no labels.",
-            "Name the column of labels by data.label_column.",
-        )
+        if data.label_column and points.label is None and tested.label is None:
+            message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
+            raise DataError(message, "Set data.label_column to one that is there.")
+    if data.normal is not None and points.anomalous is None and tested.anomalous is None:
+        message = f"data.normal={','.join(data.normal)}: but the points have no labels."
+        raise ConfigError(message, "Name the column of labels by data.label_column.")
     whole = list(points.segments)
     if splitting:
-        _split_points(points, validation, test, test_path is not None)
+        _split_points(points, data.validation, data.test, test_path is not None)
     values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(
         np.float32
     )
@@ -150,7 +108,7 @@ def read_series(
     of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
     step = 0
     if splitting:
-        step = _stride(of(points, "train"), window) if stride == "auto" else stride
+        step = _stride(of(points, "train"), window) if data.stride == "auto" else data.stride
         cut = {
             "train": _normal_windows(points, of(points, "train"), window, step),
             "validation": _normal_windows(points, of(points, "validation"), window, window),
@@ -159,11 +117,10 @@ def read_series(
     else:
         cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
     if not any(cut.values()):
-        raise DataError(
-            f"{path} has no {window} points in a row{' in any of its parts' if splitting else ''}.",
-            "Set a shorter data.window, or give more points.",
-        )
-    parts = {name: starts[:limit] if limit else starts for name, starts in cut.items()}
+        message = f"{data.path} has no {window} points in a row{' in any of its parts' if splitting else ''}."
+        raise DataError(message, "Set a shorter data.window, or give more points.")
+    limit = data.limit if splitting else None
+    parts = {name: starts[:limit] for name, starts in cut.items()}
     starts = np.array([start for some in parts.values() for start in some], np.int64)
     store = WindowStore(values, starts, window)
     frame = _window_frame(
@@ -177,7 +134,7 @@ def read_series(
     )
     if splitting:
         used = of(points, "train") + of(points, "validation")
-        frame = _without_leaks(frame, values, used if tested is points else whole, window, on_leak, findings)
+        frame = _without_leaks(frame, values, used if tested is points else whole, window, data.on_leak, findings)
         early = (
             sum(int(points.anomalous[first:end].sum()) for first, end in used) if points.anomalous is not None else 0
         )
@@ -194,19 +151,14 @@ def read_series(
             - {""}
         )
         if silent:
-            findings.add(
-                "no_windows",
-                "warning",
-                f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from",
-                "",
-                silent,
-            )
+            message = f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from"
+            findings.add("no_windows", "warning", message, "", silent)
     facts = {
-        "path": path,
+        "path": data.path,
         "columns": points.columns,
         "window": window,
         "points": len(values),
-        "read_seconds": round(time.perf_counter() - began, 3),
+        "read_seconds": source.seconds,
     }
     stated = (
         f", training windows begin {'at every point' if step == 1 else f'every {step} points'}" if splitting else ""
@@ -323,11 +275,7 @@ def _without_leaks(
     if on_leak == "drop":
         findings.add("leak", "note", f"{message}: left out")
         return frame[~leaked]
-    findings.add(
-        "leak",
-        "error" if on_leak == "error" else "warning",
-        f"{message}: test figures will flatter",
-        "Leave them out with data.on_leak=drop",
-        items,
-    )
+    message = f"{message}: test figures will flatter"
+    remedy = "Leave them out with data.on_leak=drop"
+    findings.add("leak", "error" if on_leak == "error" else "warning", message, remedy, items)
     return frame

@@ -76,11 +76,8 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
     if isinstance(folds, str):
         missing = frame["fold"].isna()
         if missing.any():
-            raise DataError(
-                f"{counted(missing.sum(), 'row')} without a fold in column {folds!r}.",
-                "Name a fold in every row.",
-                list(frame["item"][missing][:10]),
-            )
+            message = f"{counted(missing.sum(), 'row')} without a fold in column {folds!r}."
+            raise DataError(message, "Name a fold in every row.", list(frame["item"][missing][:10]))
         names = class_order(frame["fold"])
         if len(names) < 2:
             raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")

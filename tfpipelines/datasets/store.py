@@ -19,10 +19,11 @@ from .. import __version__
 from ..errors import DataError, ResourceError
 from ..run_files import found_json
 from ..runs import atomic_write, write_json
-from .arrays import to_channels
+from .arrays import pixels, to_channels, to_uint8
+from .findings import Findings
 from .graphs import as_it_is
-from .images import Header, decode_image, printable, read_header
-from .table import SampleTable
+from .images import BYTES, Header, printable, read_header
+from .source.base import SampleTable
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
 MEMORY_SHARE = 0.4  # of the free memory that the cache may take
@@ -88,14 +89,26 @@ def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | Non
 
     def one(row: int) -> Header | str:
         try:
-            return read_header(table.path(row), max_pixels)
-        except DataError as error:
-            return error.cause.removeprefix(f"{printable(table.path(row))}: ")
+            content = table.content(row)
+            if isinstance(content, np.ndarray):
+                _, height, width, depth = to_uint8(content[None], "the image", Findings()).shape
+                return Header(height, width, depth == 1, "array", "other")
+            return read_header(content, max_pixels)
+        except (DataError, OSError) as error:
+            return _reason(error, table, row)
 
     results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
     return [result if isinstance(result, Header) else None for result in results], {
         row: result for row, result in enumerate(results) if isinstance(result, str)
     }
+
+
+def _reason(error: DataError | OSError, table: SampleTable, row: int) -> str:
+    """What is wrong with an image, without its name."""
+    if not isinstance(error, DataError):
+        return error.strerror or str(error)
+    path = table.path(row)
+    return error.cause.removeprefix(f"{printable(path)}: " if path else f"{BYTES}: ")
 
 
 def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
@@ -136,15 +149,14 @@ def store_files(
         background, max_pixels: see `decode_image`.
         cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
     """
-    paths = [printable(table.path(row)) for row in range(len(table.frame))]
     rows = np.array([row for row, header in enumerate(headers) if header is not None], np.int64)
-    bytes_needed = len(paths) * int(np.prod(front.shape))
+    bytes_needed = len(headers) * int(np.prod(front.shape))
     if cache == "auto":
         cache = "memory" if bytes_needed < MEMORY_SHARE * free_memory() else "none"
-    decoder = _Decoder(paths, headers, front, background, max_pixels)
+    decoder = _Decoder(table, headers, front, background, max_pixels)
     if cache == "disk":
-        return _disk_store(paths, rows, front, decoder, {"background": background, "max_pixels": max_pixels})
-    array = _page_aligned((len(paths), *front.shape)) if cache == "memory" else None
+        return _disk_store(decoder, rows, {"background": background, "max_pixels": max_pixels})
+    array = _page_aligned((len(headers), *front.shape)) if cache == "memory" else None
     fingerprints, bad = decoder.run(rows, array)
     return ImageStore(front.shape, fingerprints, bad, cache, array, decoder.decode)
 
@@ -169,9 +181,14 @@ class _Decoder:
     """Decodes rows of files. Plain JPEG and PNG go through TensorFlow's decoders, which give Pillow's pixels to the bit
     and run outside of Python; all else, and whatever TensorFlow refuses, goes through `decode_image`."""
 
-    def __init__(self, paths: list[str], headers: list[Header | None], front, background: int, max_pixels: int):
-        self.paths, self.front, self.background, self.max_pixels = paths, front, background, max_pixels
-        fast = [_KINDS[header.kind] if header and (front.channels == 3 or header.grey) else 0 for header in headers]
+    def __init__(self, table: SampleTable, headers: list[Header | None], front, background: int, max_pixels: int):
+        self.table, self.front, self.background, self.max_pixels = table, front, background, max_pixels
+        files = [table.path(row) for row in range(len(headers))]
+        self.paths = ["" if file is None else printable(file) for file in files]
+        fast = [
+            _KINDS[header.kind] if header and path and (front.channels == 3 or header.grey) else 0
+            for header, path in zip(headers, self.paths)
+        ]
         self.kinds = np.array(fast, np.int32)
 
     def run(self, rows: np.ndarray, array: np.ndarray | None) -> tuple[np.ndarray, dict[int, str]]:
@@ -201,11 +218,9 @@ class _Decoder:
 
         def slow(row: int) -> str | None:
             try:
-                image, fingerprint = finish(
-                    tf.constant(decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels))
-                )
-            except DataError as error:
-                return error.cause.removeprefix(f"{self.paths[row]}: ")
+                image, fingerprint = finish(tf.constant(self._pixels(row)))
+            except (DataError, OSError) as error:
+                return _reason(error, self.table, row)
             put(np.array([row]), image.numpy()[None], fingerprint.numpy()[None])
             return None
 
@@ -226,9 +241,13 @@ class _Decoder:
         image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
         return tf.ensure_shape(image, self.front.shape)
 
+    def _pixels(self, row: int) -> np.ndarray:
+        content = self.table.content(int(row))  # TensorFlow gives an array
+        return pixels(content, self.front.channels, self.background, self.max_pixels)
+
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
-        read = lambda row: decode_image(self.paths[row], self.front.channels, self.background, self.max_pixels)
-        return tf.ensure_shape(tf.numpy_function(read, [row], tf.uint8), [None, None, self.front.channels])
+        image = tf.numpy_function(self._pixels, [row], tf.uint8)
+        return tf.ensure_shape(image, [None, None, self.front.channels])
 
     def _fast(self, kind: str, path: tf.Tensor) -> tf.Tensor:
         content = tf.io.read_file(path)
@@ -270,11 +289,15 @@ def _fingerprints(images: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Fingerprint(data=images, method=b"farmhash64")
 
 
-def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, settings: dict) -> ImageStore:
+def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageStore:
     """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
+    front, files = decoder.front, decoder.paths
+    if "" in files:  # items of a source that is a file itself
+        files = [str(decoder.table.source.path), *decoder.table.frame["item"]]
     states = [
-        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in paths
+        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in files
     ]
+    shape = (len(decoder.paths), *front.shape)
     key = hashlib.sha256(
         json.dumps(
             [__version__, Image.__version__, tf.__version__, states, rows.tolist(), front.settings(), settings]
@@ -294,16 +317,14 @@ def _disk_store(paths: list[str], rows: np.ndarray, front, decoder: _Decoder, se
 
         def write(temporary: Path) -> None:
             with open(temporary, "wb") as stream:  # np.save would add an ending to the name
-                np.lib.format.write_array_header_1_0(
-                    stream, {"descr": "|u1", "fortran_order": False, "shape": (len(paths), *front.shape)}
-                )
+                np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
                 offset = stream.tell()
                 stream.flush()
-                size = offset + len(paths) * int(np.prod(front.shape))
+                size = offset + int(np.prod(shape))
                 stream.truncate(size)
                 if hasattr(os, "posix_fallocate"):  # not on macOS
                     os.posix_fallocate(stream.fileno(), 0, size)  # a full disk shows here
-            array = np.memmap(temporary, np.uint8, "r+", offset, (len(paths), *front.shape))
+            array = np.memmap(temporary, np.uint8, "r+", offset, shape)
             fingerprints, bad = decoder.run(rows, array)
             array.flush()
             facts.update(fingerprints=[int(value) for value in fingerprints], bad=bad)

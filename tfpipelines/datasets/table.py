@@ -1,14 +1,8 @@
-"""The sample table: one row per sample, whatever the source."""
+"""The columns of a sample table: items, labels and splits."""
 
 from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
-
-from ..errors import DataError
-from .findings import Findings
 
 SPLITS = ("train", "validation", "test")
 SEPARATOR = "|"  # between the names of a multi-label row
@@ -17,36 +11,6 @@ SYNONYMS = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "tst", "holdout", "evaluation", "eval"), "test"),
 }
-
-
-@dataclass
-class SampleTable:
-    """Every source becomes one of these.
-
-    Args:
-        frame: columns `item` (path below `root`, or row number), `label` (str or None), `split` (str or None), `fold`
-            where the source names folds, `text` where samples are texts, and `stratum` where a row may have several
-            labels.
-        root: the folder that items are relative to; None where items are no files.
-        array: the samples themselves where the source is an array, in row order; None else.
-        findings: what reading them had to say.
-    """
-
-    frame: pd.DataFrame
-    root: Path | None = None
-    array: np.ndarray | None = None
-    findings: Findings = field(default_factory=Findings)
-
-    def path(self, row: int) -> Path:
-        """The file of a row, by position."""
-        return self.root / self.frame["item"].iat[row]
-
-    def keep(self, mask: np.ndarray) -> "SampleTable":
-        """The rows where `mask` is true; row numbers start again at 0."""
-        if np.all(mask):
-            return self
-        array = None if self.array is None else self.array[mask]
-        return SampleTable(self.frame[mask].reset_index(drop=True), self.root, array, self.findings)
 
 
 def split_of(word: str) -> str | None:
@@ -132,14 +96,3 @@ def places(frame: pd.DataFrame) -> list[str]:
         f"line {line}" if "text" in frame else f"line {line}: {item}"
         for line, item in zip(frame["line"], frame["item"])
     ]
-
-
-def require_file(path: Path, key: str) -> None:
-    """Raises DataError unless `path` is there and is a regular file or a folder."""
-    if not path.exists():
-        guess = (
-            f" There is {path.parent.resolve()} beside it." if path.parent.is_dir() and path.parent != Path(".") else ""
-        )
-        raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")
-    if not (path.is_dir() or path.is_file()):
-        raise DataError(f"{path} is neither a folder nor a regular file.", f"Set {key} to data on a local disk.")

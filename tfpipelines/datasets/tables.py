@@ -3,50 +3,15 @@
 import csv
 import io
 import json
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, counted, nearest
-from .findings import Findings
-from .table import SEPARATOR, split_of
+from ..errors import DataError
+from .table import SEPARATOR
 
 LINE = "line of the file"  # the column that says where a row begins
-TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
-ALIASES = {
-    "image": (
-        "image",
-        "path",
-        "file",
-        "filename",
-        "file_name",
-        "filepath",
-        "file_path",
-        "image_path",
-        "image_id",
-        "id",
-        "img",
-        "item",
-    ),
-    "text": (
-        "text",
-        "sentence",
-        "review",
-        "content",
-        "body",
-        "message",
-        "comment",
-        "document",
-        "tweet",
-        "utterance",
-        "question",
-        "headline",
-    ),
-    "label": ("label", "class", "target", "category", "class_name", "label_name", "y"),
-    "split": ("split", "subset", "set", "partition", "fold_type"),
-}
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -65,107 +30,6 @@ def read_table(path: Path) -> pd.DataFrame:
     return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
 
 
-def find_column(
-    frame: pd.DataFrame,
-    role: str,
-    given: str | None,
-    key: str,
-    required: bool = True,
-    aliases: tuple[str, ...] | None = None,
-) -> str | None:
-    """The column that plays a role: the one given, or the only one with a usual name for it.
-
-    Args:
-        frame: the table.
-        role: a key of `ALIASES`.
-        given: what the user has set, if anything.
-        key: the config field to speak of.
-        required: whether its absence is an error.
-        aliases: usual names for it, where they are not those in `ALIASES`.
-
-    Raises:
-        DataError: if it is missing, or several columns could be meant; it lists the columns seen and the key to set.
-    """
-    columns = [column for column in frame.columns if column != LINE]
-    seen = f"Columns seen: {', '.join(columns)}."
-    if given is not None:
-        if given not in columns:
-            guess = nearest(given, columns)
-            raise DataError(f"The table has no column {given!r}. {seen}", f"Set {key}={guess or 'COLUMN'}.")
-        return given
-    candidates = [column for alias in aliases or ALIASES[role] for column in columns if column.strip().lower() == alias]
-    if len(candidates) == 1:
-        return candidates[0]
-    if candidates:
-        raise DataError(
-            f"Several columns could be the {role}: {', '.join(candidates)}. {seen}",
-            f"Set {key}={candidates[0]} or another.",
-        )
-    if required:
-        texts = role == "image" and any(column.lower() in ALIASES["text"] for column in columns)
-        raise DataError(
-            f"No column of the table is known as {role}. {seen}",
-            f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""),
-        )
-    return None
-
-
-def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) -> list[str | None] | None:
-    """The splits named in a column, by their usual names; None without one.
-
-    Unknown words are an error finding with their lines.
-    """
-    if column is None:
-        return None
-    splits = [split_of(word) if word is not None else None for word in frame[column]]
-    unknown = [
-        f"line {line}: {word!r}" for split, word, line in zip(splits, frame[column], frame[LINE]) if split is None
-    ]
-    if unknown:
-        findings.add(
-            "unknown_split",
-            "error",
-            f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}",
-            "Use train, validation or test.",
-            unknown,
-        )
-    return splits
-
-
-def read_columns(
-    path: Path,
-    names: dict[str, str | None],
-    keys: dict[str, str],
-    required: tuple[str, ...],
-    strict: bool = True,
-    aliases: dict[str, tuple[str, ...]] | None = None,
-) -> tuple[pd.DataFrame, dict[str, str | None]]:
-    """A table, and which of its columns plays each role.
-
-    Args:
-        names: role -> the column that the user has named, if any.
-        keys: role -> the config field to speak of.
-        required: the roles without which nothing goes.
-        strict: False takes a column that is named but absent as not named.
-        aliases: role -> usual names for it, where they are not those in `ALIASES`.
-    """
-    rows = read_table(path)
-    columns = {}
-    for role, name in names.items():
-        name = name if strict or name in rows else None
-        if role == "fold":
-            columns[role] = find_column(rows, role, name, keys[role]) if name else None
-        else:
-            columns[role] = find_column(rows, role, name, keys[role], role in required, (aliases or {}).get(role))
-    return rows, columns
-
-
-def clean_label(value: str | None) -> str | None:
-    """A label without surrounding space, in Unicode's composed form; None if nothing is left."""
-    text = unicodedata.normalize("NFC", value).strip() if value is not None else ""
-    return text or None
-
-
 def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
@@ -181,10 +45,8 @@ def _read_text(path: Path) -> str:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8.",
-            "Save the table as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW.",
-        ) from error
+        message = f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8."
+        raise DataError(message, "Save the table as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW.") from error
 
 
 def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
@@ -205,16 +67,12 @@ def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
             if not header:
                 header = [name.strip() for name in row]
                 if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-                    raise DataError(
-                        f"{path}, line {start}: the header is one column, {header[0]!r}.",
-                        "Separate columns by commas in .csv files, by tabs in .tsv files.",
-                    )
+                    message = f"{path}, line {start}: the header is one column, {header[0]!r}."
+                    raise DataError(message, "Separate columns by commas in .csv files, by tabs in .tsv files.")
             elif row:  # an empty line is no row
                 if len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}.",
-                        "Mend the line; quote fields that hold commas.",
-                    )
+                    message = f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}."
+                    raise DataError(message, "Mend the line; quote fields that hold commas.")
                 rows.append(row)
                 lines.append(start)
             start = reader.line_num + 1

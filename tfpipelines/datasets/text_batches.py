@@ -11,20 +11,8 @@ from .graphs import as_it_is
 from .tokens import Sequences
 
 WINDOW = 16  # batches that are sorted by length together
-_PADDED = (
-    16,
-    32,
-    48,
-    64,
-    96,
-    128,
-    192,
-    256,
-    384,
-    512,
-    768,
-    1024,
-)  # lengths, where every other one would be compiled anew
+# lengths, where every other one would be compiled anew
+_PADDED = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 _PADDED_MORE = (256, 1024, 4096, 16384)  # of further inputs, whose length costs less than a compilation
 
 

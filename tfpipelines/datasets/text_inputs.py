@@ -1,21 +1,14 @@
 """Raw input for prediction: texts, files, folders, globs and tables become one list of named texts."""
 
-import glob
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ..errors import DataError, TfpipelinesError
-from .findings import Findings
-from .folders import list_files
+from ..errors import DataError
 from .images import printable
-from .sources import locate
-from .tables import TABLES
+from .raw import walk_inputs
+from .source.kinds import TEXTS, Request
 from .text_samples import has_content
-from .texts import clean_text, read_text_file, read_text_source
+from .texts import clean_text, texts_of
 
 _EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, or a list of such."
 
@@ -46,57 +39,23 @@ def raw_texts(
             its rows.
         standardize, text_column, follow_links: the fields of the same name in `TextData`.
     """
-    if isinstance(inputs, (str, Path, bytes)):
-        inputs = [inputs]
-    if not isinstance(inputs, Iterable) or isinstance(inputs, (dict, pd.DataFrame)):
-        raise DataError(f"The inputs are of type {type(inputs).__name__}.", _EXPECTED)
     texts: list[RawText] = []
-    for entry in inputs:
-        if isinstance(entry, bytes):
-            entry = entry.decode("utf-8", "replace")
-        if isinstance(entry, Path):
-            texts += _from_path(str(entry), text_column, follow_links)
-        elif isinstance(entry, str):
-            texts.append(RawText(str(len(texts)), clean_text(entry)))
-        elif entry is None or entry != entry:
+    for found in walk_inputs(inputs, Request.to_predict(TEXTS, {"text": text_column}, follow_links), _EXPECTED):
+        value = found.value.decode("utf-8", "replace") if isinstance(found.value, bytes) else found.value
+        if found.error:
+            texts.append(RawText(found.name, error=found.error))
+        elif found.table is not None:
+            names = [printable(found.table.source.name(item)) for item in found.table.frame["item"]]
+            texts += [RawText(name, *entry) for name, entry in zip(names, texts_of(found.table))]
+        elif isinstance(value, str):
+            texts.append(RawText(str(len(texts)), clean_text(value)))
+        elif value is None or value != value:
             texts.append(RawText(str(len(texts)), error="no text"))
         else:
-            raise DataError(f"One of the inputs is of type {type(entry).__name__}.", _EXPECTED)
+            raise DataError(f"One of the inputs is of type {type(value).__name__}.", _EXPECTED)
     return [
         entry
         if entry.error or has_content(entry.text, standardize)
         else RawText(entry.item, entry.text, "there is no text in it")
         for entry in texts
     ]
-
-
-def _from_path(name: str, text_column: str | None, follow_links: bool) -> list[RawText]:
-    path = Path(name).expanduser()
-    if name.startswith("sample:"):
-        return _from_table(name, text_column)
-    if path.is_dir():
-        found = list_files(path, follow_links, Findings())
-        return [_from_file(path / item) for item in found] or [RawText(name, error="the folder holds no file")]
-    if path.is_file():
-        return _from_table(name, text_column) if path.suffix.lower() in TABLES else [_from_file(path)]
-    matches = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(name) else []
-    if matches:
-        return [text for match in matches for text in _from_path(match, text_column, follow_links)]
-    return [RawText(name, error="no file matches" if glob.has_magic(name) else "no such file")]
-
-
-def _from_file(path: Path) -> RawText:
-    try:
-        return RawText(printable(path), read_text_file(path))
-    except DataError as error:
-        return RawText(printable(path), error=error.cause.removeprefix(f"{path}: ").rstrip("."))
-
-
-def _from_table(name: str, text_column: str | None) -> list[RawText]:
-    try:
-        if locate(name, "the input").is_dir():
-            return _from_path(str(locate(name)), text_column, False)
-        table = read_text_source(name, text_column=text_column, labelled=False, training=False)
-    except TfpipelinesError as error:
-        return [RawText(name, error=" ".join(str(error).split()))]
-    return [RawText(item, text) for item, text in zip(table.frame["item"], table.frame["text"])]

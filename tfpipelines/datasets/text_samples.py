@@ -1,11 +1,11 @@
 """From a source of texts to samples that can be trained on: read, checked, split."""
 
 import re
-import time
 
 import numpy as np
 import pandas as pd
 
+from ..config.texts import TextSource
 from ..errors import counted
 from .findings import Findings
 from .samples import Samples, split_and_limit
@@ -25,50 +25,30 @@ _SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"
 
 
 def read_text_samples(
+    data: TextSource,
     findings: Findings,
     *,
-    path: str,
     seed: int = 0,
     standardize: str = "lower_and_strip_punctuation",
     level: str = "word",
-    validation: float | str = "auto",
-    test: float = 0.15,
-    folds: int | str | None = None,
-    limit: int | None = None,
-    on_bad: str = "error",
     splitting: bool = True,
-    **source,
 ) -> Samples:
     """Reads and splits a source of texts. The store is left to whoever knows how texts become ids.
 
     Args:
         findings: everything worth saying is added to it; errors among it are raised by the caller.
         seed: of the splits.
-        folds: with it rows are left unsplit; `split_fold` does that.
+        standardize, level: how texts become tokens, see `TextData`.
         splitting: with False rows keep the splits they were given, if any.
-        source: further fields of `TextData` that `read_text_source` takes.
-        (others): the fields of the same name in `TextData`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    began = time.perf_counter()
-    table = read_text_source(
-        path, fold_column=folds if isinstance(folds, str) else None, on_bad=on_bad, training=splitting, **source
-    )
+    table = read_text_source(data, training=splitting)
     empty = [not has_content(text, standardize) for text in table.frame["text"]]
-    table = drop_bad(table, empty, "empty_text", on_bad, "without any text", "Give them a text.")
+    table = drop_bad(table, empty, "empty_text", data.on_bad, "without any text", "Give them a text.")
     findings.entries += table.findings.entries
-    table = split_and_limit(
-        table,
-        validation=validation,
-        test=test,
-        folds=folds,
-        limit=limit,
-        seed=seed,
-        splitting=splitting,
-        findings=findings,
-    )
+    table = split_and_limit(table, data, seed, splitting, findings)
     texts = table.frame["text"]
     frame = table.frame.assign(
         fingerprint=pd.array(text_fingerprints(texts), "uint64"),
@@ -81,13 +61,9 @@ def read_text_samples(
         )
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
-        findings.add(
-            "capitals",
-            "note",
-            "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone",
-            "Lower them in the data where case does not matter",
-        )
-    return Samples(frame, None, {"path": path, "read_seconds": round(time.perf_counter() - began, 3)})
+        message = "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone"
+        findings.add("capitals", "note", message, "Lower them in the data where case does not matter")
+    return Samples(frame, None, {"path": data.path, "read_seconds": table.source.seconds})
 
 
 def has_content(text: str, standardize: str = "lower_and_strip_punctuation") -> bool:
@@ -139,13 +115,8 @@ def check_tokens(
         kept = unknown & ~training
         if training.any():
             message = f"{counted(int(training.sum()), 'training text')} of unknown words alone"
-            findings.bad(
-                "unknown_text",
-                on_bad,
-                message,
-                "Lower data.min_count, or raise data.vocabulary.",
-                places(frame[training]),
-            )
+            remedy = "Lower data.min_count, or raise data.vocabulary."
+            findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]))
         if kept.any():
             message = (
                 f"{counted(int(kept.sum()), 'text')} of unknown words alone: all the model can say of them is "
@@ -196,9 +167,5 @@ def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: i
 
 def _tell_cut(count: int, of: int, max_length: int, findings: Findings) -> None:
     if count:
-        findings.add(
-            "cut",
-            "note",
-            f"{count} of {of} texts are longer than {max_length} tokens, and cut",
-            "data.max_length reads more",
-        )
+        message = f"{count} of {of} texts are longer than {max_length} tokens, and cut"
+        findings.add("cut", "note", message, "data.max_length reads more")

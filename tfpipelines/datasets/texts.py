@@ -4,100 +4,81 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from ..config.texts import TextSource
 from ..errors import DataError, counted
-from .findings import Findings
-from .folders import list_files, read_folder
-from .sources import locate, without_missing_labels
-from .table import SEPARATOR, SampleTable, make_frame, make_multi_label, places
-from .tables import ALIASES, LINE, TABLES, clean_label, parse_splits, read_columns
+from .source import open_source, settle_labels
+from .source.base import SampleTable
+from .source.kinds import TEXTS, Request
+from .table import SEPARATOR, make_multi_label, places
 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
 )
-_ALIASES = {"label": (*ALIASES["label"], "labels", "sentiment", "intent", "topic", "tags")}
 _CASED = re.compile("[^\x00-\x7f]")
 
 
-def read_text_source(
-    path: str,
-    *,
-    layout: str = "auto",
-    text_column: str | None = None,
-    label_column: str | None = None,
-    split_column: str | None = None,
-    fold_column: str | None = None,
-    multi_label: bool | str = "auto",
-    follow_links: bool = False,
-    on_bad: str = "error",
-    labelled: bool = True,
-    training: bool = True,
-) -> SampleTable:
+def read_text_source(data: TextSource, *, labelled: bool = True, training: bool = True) -> SampleTable:
     """Reads texts and their labels; the frame has a column `text`.
 
     Args:
-        path: a folder of text files in class folders, a table, or `sample:NAME`.
-        fold_column: a table's column to be kept as `fold`.
-        multi_label: `auto`: where a label is a list, or holds a `|`.
-        labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
-        training: False for data that only a trained model is to see: then split folders need not hold one for training,
-            and a column that is named but absent is looked for by its usual names.
-        (others): the fields of the same name in `TextData`.
+        labelled, training: see `Request`.
 
     Raises:
         ConfigError, DataError: if the source as a whole cannot be used.
     """
-    located = locate(path)
-    if located.is_dir():
-        table = _read_text_folder(located, layout, follow_links, on_bad, labelled, training)
-    elif located.suffix.lower() in TABLES:
-        names = {"text": text_column, "label": label_column, "split": split_column, "fold": fold_column}
-        table = _read_text_table(located, names, labelled, training)
-    else:
-        raise DataError(
-            f"{located} is no source of texts that is known by its ending.",
-            f"Give a folder, or a file that ends in {', '.join(sorted(TABLES))}.",
-        )
-    if fold_column and "fold" not in table.frame:
-        raise DataError(
-            f"{located} has no column {fold_column!r} for data.folds.",
-            "Only tables can name folds; give data.folds a number instead.",
-        )
-    if not labelled:
-        return table
-    table = without_missing_labels(table, on_bad)
-    if multi_label is True or (
-        multi_label == "auto" and table.frame["label"].str.contains(SEPARATOR, regex=False).any()
+    request = Request.of(TEXTS, data, labelled=labelled, training=training)
+    table = open_source(data.path, TEXTS).read(request)
+    texts = texts_of(table)
+    bad = [f"{item}: {error}" for item, (_, error) in zip(table.frame["item"], texts) if error]
+    if bad:
+        message = f"{len(bad)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text"
+        table.findings.bad("unreadable", data.on_bad, message, "Convert or remove them.", bad)
+    table.frame["text"] = pd.Series([text for text, _ in texts], dtype=object)
+    table = settle_labels(table.keep(np.array([not error for _, error in texts], bool)), request)
+    if labelled and (
+        data.multi_label is True
+        or (data.multi_label == "auto" and table.frame["label"].str.contains(SEPARATOR, regex=False).any())
     ):
         table.frame = make_multi_label(table.frame)
-        table.findings.add(
-            "multi_label",
-            "note",
-            "Rows may have several labels, or none: each label is told by itself",
-            "" if multi_label is True else "data.multi_label=false takes them as they are",
-        )
+        message = "Rows may have several labels, or none: each label is told by itself"
+        remedy = "" if data.multi_label is True else "data.multi_label=false takes them as they are"
+        table.findings.add("multi_label", "note", message, remedy)
     return table
 
 
-def read_text_file(path: Path) -> str:
-    """The content of a UTF-8 text file, without a byte order mark.
+def texts_of(table: SampleTable) -> list[tuple[str, str]]:
+    """The text of each row, and why it cannot be read, or ""."""
+    if "text" in table.frame:
+        return [(clean_text(text), "") for text in table.frame["text"]]
+    texts = []
+    for item in table.frame["item"]:
+        try:
+            texts.append((text_of(table.source.open(item)), ""))
+        except OSError as error:
+            texts.append(("", error.strerror or str(error)))
+        except DataError as error:
+            texts.append(("", error.cause))
+    return texts
+
+
+def text_of(content: bytes | np.ndarray) -> str:
+    """The text in a UTF-8 file, without a byte order mark.
 
     Raises:
-        DataError: if it cannot be read or is no text.
+        DataError: if it is no text.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}.") from error
+    if isinstance(content, np.ndarray):
+        raise DataError("an array: no text")
     if b"\0" in content:
-        raise DataError(f"{path}: a NUL byte at byte {content.index(0)}: no text.")
+        raise DataError(f"a NUL byte at byte {content.index(0)}: no text")
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8.") from error
+        raise DataError(f"byte {error.start} (0x{content[error.start]:02x}) is not UTF-8") from error
 
 
 def text_fingerprints(texts: Iterable[str]) -> list[int]:
@@ -134,55 +115,6 @@ def has_foreign_capitals(texts: Iterable[str]) -> bool:
     return any(
         _CASED.search(text) and text.lower() != text and any(c > "\x7f" and c.isupper() for c in text) for text in texts
     )
-
-
-def _read_text_folder(
-    root: Path, layout: str, follow_links: bool, on_bad: str, labelled: bool, training: bool
-) -> SampleTable:
-    if labelled:
-        table = read_folder(root, layout, follow_links, training, "text file")
-    else:
-        findings = Findings()
-        items = list_files(root, follow_links, findings)
-        table = SampleTable(make_frame(items, [None] * len(items)), root, findings=findings)
-    texts, bad = [], []
-    for item in table.frame["item"]:
-        try:
-            texts.append(read_text_file(root / item))
-        except DataError as error:
-            texts.append(None)
-            bad.append(error.cause.removeprefix(f"{root}/").rstrip("."))
-    if bad:
-        table.findings.bad(
-            "unreadable",
-            on_bad,
-            f"{len(bad)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text",
-            "Convert or remove them.",
-            bad,
-        )
-    table.frame["text"] = pd.Series(texts, dtype=object)
-    return table.keep(table.frame["text"].notna().to_numpy())
-
-
-def _read_text_table(path: Path, names: dict[str, str | None], labelled: bool, training: bool) -> SampleTable:
-    keys = {
-        "text": "data.text_column",
-        "label": "data.label_column",
-        "split": "data.split_column",
-        "fold": "data.folds",
-    }
-    rows, column = read_columns(path, names, keys, ("text", "label") if labelled else ("text",), training, _ALIASES)
-    findings = Findings()
-    labels = [clean_label(value) for value in rows[column["label"]]] if column["label"] else [None] * len(rows)
-    frame = make_frame(
-        map(str, range(len(rows))),
-        labels,
-        parse_splits(rows, column["split"], findings),
-        rows[column["fold"]] if column["fold"] else None,
-        rows[LINE],
-    )
-    frame["text"] = pd.Series([clean_text(text or "") for text in rows[column["text"]]], dtype=object)
-    return SampleTable(frame, None, findings=findings)
 
 
 def drop_bad(table: SampleTable, bad: list[bool], code: str, on_bad: str, message: str, remedy: str) -> SampleTable:

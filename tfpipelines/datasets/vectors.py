@@ -28,10 +28,8 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     places = {name: FIRST + place for place, name in enumerate(vocabulary)}
     found = _READERS[file.suffix.lower()](file, places)
     if not found:
-        raise DataError(
-            f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary.",
-            "Use vectors of the same language; data.standardize=lower keeps signs.",
-        )
+        message = f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary."
+        raise DataError(message, "Use vectors of the same language; data.standardize=lower keeps signs.")
     known = np.array(list(found.values()), np.float32)
     if not np.isfinite(known).all():
         raise DataError(f"{path} holds vectors that are not finite.", "Repair the file.")
@@ -74,18 +72,14 @@ def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
             if width is None:
                 width = len(numbers)
             if len(numbers) != width or not width:
-                raise DataError(
-                    f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}.",
-                    "Each line is a word and its numbers, with one space between.",
-                )
+                message = f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}."
+                raise DataError(message, "Each line is a word and its numbers, with one space between.")
             if word in places:
                 try:
                     found[places[word]] = np.array(numbers, np.float32)
                 except ValueError as error:
-                    raise DataError(
-                        f"{file}, line {number}: not a number: {error}.",
-                        "Each line is a word and its numbers, with one space between.",
-                    ) from error
+                    message = f"{file}, line {number}: not a number: {error}."
+                    raise DataError(message, "Each line is a word and its numbers, with one space between.") from error
     return found
 
 
@@ -104,10 +98,8 @@ def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
         or vectors.dtype.kind not in "iuf"
         or words.dtype.kind not in "US"
     ):
-        raise DataError(
-            f"{file}: words have the shape {words.shape}, vectors {vectors.shape}.",
-            "Expected: text (words,) and numbers (words, numbers).",
-        )
+        message = f"{file}: words have the shape {words.shape}, vectors {vectors.shape}."
+        raise DataError(message, "Expected: text (words,) and numbers (words, numbers).")
     names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in words.tolist()]
     return {places[name]: vector.astype(np.float32) for name, vector in zip(names, vectors) if name in places}
 

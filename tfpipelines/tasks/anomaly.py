@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from tfpipelines.config.autoencoders import Features, ImageAutoencoder
 from tfpipelines.errors import counted
 
 from .detection import Detection
-from .pixels import _PIXEL_FIELDS, Pixels, explained
+from .pixels import Pixels, explained
 from .trainable import Phase
 
 _SHOWN = 12
@@ -82,27 +82,24 @@ class ImageAnomalies(Pixels, Detection):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        data = self.pipeline.data
-        fields = self._data(*self.source_fields)
-        if splitting:
-            fields |= self._data("normal", "validation", "test", "limit") | {"least": self.pipeline.evaluation.least}
-            size, channels = (
-                data.size,
-                3
-                if self.source and self.source.known
-                else self._load_backbone().channels
-                if self.source
-                else data.channels,
-            )
-        else:
-            fields |= {"normal": data.normal, "usual": self._normal}
-            size, channels = self.front.size, self.front.channels
-        read = partial(datasets.read_normal_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
-        samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
+        shape: dict[str, Any] = {}
+        if not splitting:
+            shape = {"size": self.front.size, "channels": self.front.channels}
+        elif self.source is not None:
+            shape = {"channels": 3 if self.source.known else self._load_backbone().channels}
+        data = self.pipeline.data.model_copy(update={"path": path, **shape})
+        table = datasets.read_normal_images(
+            data,
+            findings,
+            least=self.pipeline.evaluation.least,
+            seed=self.pipeline.seed_of_splits,
+            splitting=splitting,
+            usual=() if splitting else self._normal,
         )
-        self.front = samples.front
-        return samples
+        scan = datasets.scan_images(table, data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
 
     def training_batches(self, first_step: int, last_step: int):
         steps, rows = self._steps(first_step, last_step), self.samples.rows("train")

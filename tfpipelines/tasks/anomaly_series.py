@@ -37,12 +37,9 @@ class SeriesAnomalies(Detection):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.WindowSamples":
-        fields = self._data(*self.source_fields, "window", "intervals", "normal")
-        if splitting:
-            fields |= self._data("test_path", "columns", "stride", "validation", "test", "limit", "on_leak")
-        else:
-            fields |= {"columns": tuple(self.columns), "usual": self._normal}
-        samples = datasets.read_series(path, findings, splitting=splitting, **fields)
+        known = {} if splitting else {"columns": tuple(self.columns)}
+        data = self.pipeline.data.model_copy(update={"path": path, **known})
+        samples = datasets.read_series(data, findings, splitting=splitting, usual=() if splitting else self._normal)
         self.columns = samples.columns
         self.front = models.NumbersFront(samples.store.shape)
         return samples

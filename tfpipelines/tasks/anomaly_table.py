@@ -36,14 +36,15 @@ class RowAnomalies(Detection):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.RowSamples":
-        fields = self._data("label_column", "split_column", "on_bad")
-        if splitting:
-            fields |= self._data("test_path", "columns", "normal", "validation", "test", "limit") | {
-                "least": self.pipeline.evaluation.least
-            }
-        else:
-            fields |= {"columns": tuple(self.columns), "normal": self.pipeline.data.normal, "usual": self._normal}
-        samples = datasets.read_rows(path, findings, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
+        known = {} if splitting else {"columns": tuple(self.columns)}
+        samples = datasets.read_rows(
+            self.pipeline.data.model_copy(update={"path": path, **known}),
+            findings,
+            least=self.pipeline.evaluation.least,
+            seed=self.pipeline.seed_of_splits,
+            splitting=splitting,
+            usual=() if splitting else self._normal,
+        )
         self.columns = samples.columns
         self.front = models.NumbersFront((len(self.columns),))
         return samples

@@ -50,7 +50,6 @@ class Classification(Sampled):
     kind = Kind.CLASSIFIER
     abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS})
     source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
-    split_fields: ClassVar[tuple[str, ...]] = ("validation", "test", "folds", "limit")
 
     def __init__(self, pipeline):
         super().__init__(pipeline)

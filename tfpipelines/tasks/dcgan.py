@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -24,7 +24,7 @@ from .generation import (
     measure_elsewhere,
     nearest_training,
 )
-from .pixels import _PIXEL_FIELDS, Pixels
+from .pixels import Pixels
 from .trainable import Phase
 
 _DISCRIMINATOR = "discriminator.keras"  # which only further training needs
@@ -78,22 +78,19 @@ class ImageGeneration(Pixels):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        data, fields = self.pipeline.data, self._data(*self.source_fields)
-        if splitting:
-            fields |= self._data("validation", "test", "limit")
-        size, channels = (data.size, data.channels) if splitting else (self.front.size, self.front.channels)
-        read = partial(
-            datasets.read_pictures,
+        shape = {} if splitting else {"size": self.front.size, "channels": self.front.channels}
+        data = self.pipeline.data.model_copy(update={"path": path, **shape})
+        table = datasets.read_pictures(
+            data,
+            findings,
             labelled=self.pipeline.model.conditional and splitting,
             seed=self.pipeline.seed_of_splits,
             splitting=splitting,
-            **fields,
         )
-        samples = datasets.read_image_samples(
-            findings, self._front, path=path, read=read, size=size, channels=channels, **self._data(*_PIXEL_FIELDS)
-        )
-        self.front = samples.front
-        return samples
+        scan = datasets.scan_images(table, data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
 
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         side = min(size) // models.IMAGE_STEP * models.IMAGE_STEP

@@ -1,6 +1,5 @@
 """What every classifier of images has in common, whichever network it trains."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from tfpipelines.errors import ConfigError
 
 from .abilities import Ability
 from .classification import SHOWN_MISTAKES, Answers, Classification
-from .pixels import _PIXEL_FIELDS, Pixels, explained
+from .pixels import Pixels, explained
 
 _SHOWN_HEAT = 12
 _HEAT_NOTE = (
@@ -29,14 +28,13 @@ class ImageClassifier(Pixels, Classification):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        pixels = self._data(*_PIXEL_FIELDS) | (
-            self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
-        )
-        fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
-        read = partial(datasets.read_labelled_images, seed=self.pipeline.seed_of_splits, splitting=splitting, **fields)
-        samples = datasets.read_image_samples(findings, self._front, path=path, read=read, **pixels)
-        self.front = samples.front
-        return samples
+        shape = self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
+        data = self.pipeline.data.model_copy(update={"path": path, **shape})
+        table = datasets.read_labelled_images(data, findings, seed=self.pipeline.seed_of_splits, splitting=splitting)
+        scan = datasets.scan_images(table, data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
 
     def _input_fields(self) -> dict[str, Any]:
         """`size` and `channels` of what the network gets to see."""

@@ -15,7 +15,6 @@ from .sampled import Sampled
 if TYPE_CHECKING:
     import pandas as pd
 
-_PIXEL_FIELDS = ("on_bad", "max_pixels", "background", "cache")
 GREY = "Leave data.channels out: grey images become RGB by themselves."
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 
@@ -69,17 +68,9 @@ class Pixels(Sampled):
         return max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
 
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
-        """Raw inputs, some at a time: their entries, and images uint8 (entries, *front.shape); black ones where none
-        of them could be read.
-        """
-        import tensorflow as tf
-
-        data, channels = self.pipeline.data, self.front.channels
-        resize = tf.function(self.front.in_tf_data, input_signature=[tf.TensorSpec([None, None, channels], tf.uint8)])
+        """Raw inputs, some at a time: their entries, and images uint8 (entries, *front.shape)."""
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
-        decode = lambda image: resize(tf.constant(image)).numpy()
-        for some, images in datasets.decoded(entries, decode, channels, batch_size, data.background, data.max_pixels):
-            yield some, images if len(images) else np.zeros((len(some), *self.front.shape), np.uint8)
+        return datasets.decoded(entries, self.front, batch_size, self.pipeline.data)
 
     def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:
         return datasets.pixels(samples.source(row), self.front.channels, **self._data("background", "max_pixels"))

@@ -43,17 +43,14 @@ class TextClassifier(Classification):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
-        fields = self._data(*self.source_fields, "on_bad", *(self.split_fields if splitting else ()))
-        if not splitting:
-            fields["multi_label"] = self._several_labels
+        known = {} if splitting else {"multi_label": self._several_labels}
         return datasets.read_text_samples(
+            self.pipeline.data.model_copy(update={"path": path, **known}),
             findings,
-            path=path,
             seed=self.pipeline.seed_of_splits,
             splitting=splitting,
             standardize=self._standardize,
             level=self._level,
-            **fields,
         )
 
     def recall(self, facts: dict[str, Any]) -> Self:

@@ -1,0 +1,113 @@
+"""Sources of samples: folders, tables, archives of arrays. Each file of this folder may bring another.
+
+What a task needs of its data goes this way: `open_source` finds who reads a path, `Source.read` gives the sample table,
+`SampleTable.content` one sample.
+"""
+
+import functools
+import importlib
+import os
+import pkgutil
+from pathlib import Path
+
+from ...config.files import packaged, sample_names
+from ...errors import ConfigError, DataError, counted, nearest
+from ..table import places
+from .base import SampleTable, Source
+from .kinds import Kind, Request
+
+
+@functools.cache
+def members() -> tuple[type[Source], ...]:
+    """Every class of a source that a file of this folder defines, in the order of the files' names."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        names = vars(importlib.import_module(f"{__name__}.{module.name}"))
+        own = (value for value in names.values() if getattr(value, "__module__", "") == f"{__name__}.{module.name}")
+        found += [value for value in own if isinstance(value, type) and issubclass(value, Source) and value.kinds]
+    return tuple(found)
+
+
+def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
+    """Who reads a path. This is the only place where that is decided.
+
+    Args:
+        path: a folder, a file or `sample:NAME`.
+        kind: of the samples that are wanted.
+        key: the config field to speak of.
+
+    Raises:
+        ConfigError: for an unknown sample.
+        DataError: if nothing is there, or nobody reads it.
+    """
+    located = locate(path, key)
+    able = [member for member in members() if kind.name in member.kinds]
+    for member in able:
+        if member.reads(located):
+            return member(located, path)
+    endings = ", ".join(sorted({ending for member in able for ending in member.endings}))
+    folders = "a folder, or " if any(member.tree for member in able) else ""
+    message = f"{located} is no {kind.source} that is known by its ending."
+    raise DataError(message, f"Give {folders}a file that ends in {endings}.{kind.hint}")
+
+
+def locate(path: str, key: str = "data.path") -> Path:
+    """The local file or folder that `path` means; `sample:NAME` is data that come with the package, `sample:NAME/FILE`
+    a file of them.
+
+    Raises:
+        ConfigError: for an unknown sample.
+        DataError: if nothing is there.
+    """
+    if not path.startswith("sample:"):
+        located = Path(path).expanduser()
+        _require(located, key)
+        return located
+    name, _, file = path.removeprefix("sample:").partition("/")
+    if name not in sample_names():
+        guess = nearest(name, sample_names())
+        raise ConfigError(
+            f"{key}: there is no sample {name!r}.",
+            f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.",
+        )
+    folder = packaged("samples") / name
+    if file:
+        located = folder / os.path.normpath(f"/{file}")[1:]
+        _require(located, key)
+        return located
+    endings = {ending for member in members() for ending in member.endings}
+    tables = [file for file in sorted(folder.iterdir()) if file.suffix in endings]
+    named = [file for file in tables if file.stem == name]
+    return named[0] if named else tables[0] if len(tables) == 1 else folder
+
+
+def settle_labels(table: SampleTable, request: Request) -> SampleTable:
+    """The rows that have a label, where labels are asked for; the others are reported.
+
+    Raises:
+        DataError: if none has one, or folds are asked for by a column and there is none.
+    """
+    fold = request.columns.get("fold")
+    if fold and "fold" not in table.frame:
+        message = f"{table.source.path} has no column {fold!r} for data.folds."
+        raise DataError(message, "Only tables can name folds; give data.folds a number instead.")
+    if not request.labelled:
+        return table
+    missing = table.frame["label"].isna().to_numpy()
+    if missing.all() and len(missing):
+        raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
+    if missing.any():
+        message = f"{counted(missing.sum(), 'row')} without a label"
+        table.findings.bad("no_label", request.on_bad, message, "Label them.", places(table.frame[missing]))
+    return table.keep(~missing)
+
+
+def _require(path: Path, key: str) -> None:
+    """Raises DataError unless `path` is there and is a regular file or a folder."""
+    if not path.exists():
+        guess = (
+            f" There is {path.parent.resolve()} beside it." if path.parent.is_dir() and path.parent != Path(".") else ""
+        )
+        raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")
+    if not (path.is_dir() or path.is_file()):
+        raise DataError(f"{path} is neither a folder nor a regular file.", f"Set {key} to data on a local disk.")

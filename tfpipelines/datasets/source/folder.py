@@ -1,0 +1,149 @@
+"""Folders of files: one folder per class, with or without folders for the splits."""
+
+import unicodedata
+from pathlib import Path
+
+import pandas as pd
+
+from ...errors import DataError, counted
+from ..findings import Findings
+from ..table import make_frame, split_of
+from ..walk import Walk
+from .base import SampleTable, Source
+from .kinds import Request
+
+
+class Folder(Source):
+    """A folder of files, in folders named after their classes or not."""
+
+    kinds = ("images", "texts")
+    tree = True
+
+    def __init__(self, path: Path, named: str):
+        super().__init__(path, named)
+        self.root = path
+
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        return path.is_dir()
+
+    def read(self, request: Request) -> SampleTable:
+        findings = Findings()
+        walk = self.walk(request.follow_links, findings)
+        if request.labelled:
+            frame = _by_class(walk, request, findings)
+        else:
+            items = walk.items(self.path)
+            walk.report()
+            frame = make_frame(items, [None] * len(items))
+        return SampleTable(frame, self, findings=findings)
+
+    def name(self, item: str) -> str:
+        return str(self.path / item)
+
+    def walk(self, follow_links: bool, findings: Findings, beside: Path | None = None) -> Walk:
+        return Walk(self.path, follow_links, findings, beside)
+
+
+class File(Source):
+    """A file that is a sample by itself."""
+
+    def __init__(self, path: Path, named: str):
+        super().__init__(path, named)
+        self.root = path.parent
+
+    def read(self, request: Request) -> SampleTable:
+        return SampleTable(make_frame([self.path.name], [None]), self)
+
+    def name(self, item: str) -> str:
+        return self.named
+
+
+def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
+    """The files of `root/<class>/...` or `root/<split>/<class>/...`; those in folders further down belong to the class
+    above.
+
+    The layout is `classes`, `splits`, or `auto`: splits if a folder for training is there, or nothing but split
+    folders.
+
+    Raises:
+        DataError: if there are no class folders, or split folders and class folders are mixed up.
+    """
+    root, unit = walk.root, request.kind.unit
+    folders, loose = walk.children(root)
+    by_split = _split_folders(root, folders, request.layout, request.training)
+    if by_split is None:
+        items, labels = _classes(folders, walk, findings, unit)
+        splits = None
+    else:
+        items, labels, splits = [], [], []
+        for split, folder in by_split:
+            classes, unlabelled = walk.children(folder)
+            new_items, new_labels = _classes(classes, walk, findings, unit, None if split == "train" else split)
+            items += new_items
+            labels += new_labels
+            splits += [split] * len(new_items)
+            _report_loose(root, unlabelled, findings, split)
+        strangers = [folder for folder in folders if split_of(folder.name) is None]
+        if strangers:
+            names = [f"{folder.name}/" for folder in strangers]
+            message = "Folders beside the split folders are not used"
+            remedy = "Move them into a split folder if they are classes"
+            findings.add("beside_splits", "warning", message, remedy, names)
+    _report_loose(root, loose, findings)
+    walk.report()
+    if not items and not findings.of("error"):
+        message = f"{root} holds no {unit}s in class folders."
+        raise DataError(message, "Give each class a folder of its own, or give a table (.csv) with a label column.")
+    return make_frame(items, labels, splits)
+
+
+def _split_folders(root: Path, folders: list[Path], layout: str, training: bool) -> list[tuple[str, Path]] | None:
+    """(split, folder) pairs, or None where the folders are classes."""
+    named = [(split_of(folder.name), folder) for folder in folders]
+    splits = [(split, folder) for split, folder in named if split]
+    if layout == "classes" or (layout == "auto" and not splits):
+        return None
+    has_train = any(split == "train" for split, _ in splits)
+    if layout == "auto" and not has_train and len(splits) < len(folders):
+        names = ", ".join(f"{folder.name}/" for _, folder in splits)
+        message = f"{root} has {names} beside other folders, and none for training: these may be splits or classes."
+        raise DataError(message, "Put the others into train/, or set data.layout=classes if they all are classes.")
+    if not has_train and training:
+        raise DataError(f"{root} has no folder for training.", "Name it train/, beside validation/ and test/.")
+    seen: dict[str, Path] = {}
+    for split, folder in splits:
+        if split in seen:
+            raise DataError(
+                f"{root} has two folders for {split}: {seen[split].name}/ and {folder.name}/.", "Keep one of them."
+            )
+        seen[split] = folder
+    return splits
+
+
+def _classes(
+    folders: list[Path], walk: Walk, findings: Findings, unit: str, unlabelled_split: str | None = None
+) -> tuple[list[str], list[str]]:
+    """Items and labels of class folders. An empty class is an error in training and a warning elsewhere."""
+    items: list[str] = []
+    labels: list[str] = []
+    empty = []
+    for folder in folders:
+        found = walk.items(folder)
+        items += found
+        labels += [unicodedata.normalize("NFC", folder.name)] * len(found)
+        if not found:
+            empty.append(f"{folder.relative_to(walk.root)}/")
+    if empty:
+        severity = "error" if unlabelled_split is None else "warning"
+        message = f"{counted(len(empty), 'class folder')} without any {unit}"
+        findings.add("empty_class", severity, message, "Add some to them or remove them.", empty)
+    return items, labels
+
+
+def _report_loose(root: Path, loose: list[Path], findings: Findings, split: str | None = None) -> None:
+    if loose:
+        where = f"{split}/" if split else str(root)
+        message = f"{counted(len(loose), 'file')} in {where} outside of any class folder, not used"
+        remedy = "Put them into class folders if they are samples"
+        findings.add("loose", "warning", message, remedy, [path.relative_to(root) for path in loose])

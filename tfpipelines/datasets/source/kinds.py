@@ -1,0 +1,119 @@
+"""The kinds of samples, and what a reader of one asks of a source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_LABELS = ("label", "class", "target", "category", "class_name", "label_name", "y")
+_ODD = ("anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
+_SPLITS = ("split", "subset", "set", "partition", "fold_type")
+_FILES = tuple("image path file filename file_name filepath file_path image_path image_id id img item".split())
+_WORDS = tuple("text sentence review content body message comment document tweet utterance question headline".split())
+_TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of samples.
+
+    Args:
+        name: by which sources say that they may hold it.
+        source: what a source of it is called.
+        unit: what one of its files is called.
+        roles: role of a column -> the usual names of such a column. A column `image` names a file, a column `text` is
+            the sample; `label` and `split` are as in the sample table.
+        files: whether a file by itself can be a sample.
+        hint: where to go with other data.
+    """
+
+    name: str
+    source: str
+    unit: str
+    roles: Mapping[str, tuple[str, ...]]
+    files: bool = False
+    hint: str = ""
+
+
+IMAGES = Kind("images", "source of images", "image", {"image": _FILES, "label": _LABELS, "split": _SPLITS}, files=True)
+TEXTS = Kind(
+    "texts",
+    "source of texts",
+    "text file",
+    {
+        "text": _WORDS,
+        "label": (*_LABELS, "labels", "sentiment", "intent", "topic", "tags"),
+        "split": _SPLITS,
+    },
+    files=True,
+)
+ROWS = Kind(
+    "rows",
+    "table",
+    "table",
+    {"label": ("label", "class", "target", *_ODD), "split": _SPLITS},
+    hint=" For folders of images there is the pipeline anomaly.",
+)
+SERIES = Kind(
+    "series", "table", "table", {"time": _TIMES, "series": (), "label": ("label", "class", *_ODD), "split": _SPLITS}
+)
+INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
+_NEEDED = ("image", "text", "start", "end")
+_KEYS = {"image": "data.item_column", "fold": "data.folds"} | {
+    role: f"the column {role} of data.intervals" for role in INTERVALS.roles
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a source.
+
+    Args:
+        kind: of the samples.
+        columns: role -> the column that the user has named, if any.
+        labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
+        training: False for data that only a trained model is to see: then split folders need not hold one for training.
+        optional: roles whose column may be absent although it is named.
+        layout, root, follow_links, on_bad: the fields of the same name in `data`.
+    """
+
+    kind: Kind
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    labelled: bool = True
+    training: bool = True
+    optional: tuple[str, ...] = ()
+    layout: str = "auto"
+    root: str | None = None
+    follow_links: bool = False
+    on_bad: str = "error"
+
+    @classmethod
+    def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":
+        """What a `data` section asks. Without `training` a column may be absent though it is named, but that of time.
+
+        Args:
+            labelled, training: see `Request`.
+        """
+        columns = {role: getattr(data, key_of(role).removeprefix("data."), None) for role in kind.roles}
+        folds = getattr(data, "folds", None) if training else None
+        if isinstance(folds, str):
+            columns["fold"] = folds
+        optional = () if training else tuple(role for role in columns if role != "time")
+        given = {
+            name: getattr(data, name) for name in ("layout", "root", "follow_links", "on_bad") if hasattr(data, name)
+        }
+        return cls(kind, columns, labelled, training, optional, **given)
+
+    @classmethod
+    def to_predict(cls, kind: Kind, columns: Mapping[str, str | None], follow_links: bool = False) -> "Request":
+        """What the raw input of a prediction is asked: no labels, and a column of time alone must be there if named."""
+        optional = tuple(role for role in kind.roles if role != "time")
+        return cls(kind, columns, labelled=False, training=False, optional=optional, follow_links=follow_links)
+
+    def required(self, role: str) -> bool:
+        """Whether nothing goes without a column of that role."""
+        return role in _NEEDED or (role == "label" and self.labelled and self.kind.files)
+
+
+def key_of(role: str) -> str:
+    """The config field that names the column of a role."""
+    return _KEYS.get(role, f"data.{role}_column")

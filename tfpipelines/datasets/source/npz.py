@@ -1,0 +1,120 @@
+"""NumPy archives: `x` and `y` with an optional `split`, or `x_train`, `y_train`, `x_test`, ..."""
+
+import functools
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataError
+from ..table import make_frame, split_of
+from .base import SampleTable, Source
+from .kinds import Request
+
+_SAMPLES = ("x", "images", "data")
+_LABELS = ("y", "labels", "targets")
+_SPLITS = ("split", "splits", "subset")
+_Piece = tuple[np.ndarray, list[str | None], list[str | None]]  # samples, labels, splits
+
+
+class Archive(Source):
+    """An .npz file of images of one size, or of rows of numbers.
+
+    Arrays: images (n, height, width) or (n, height, width, channels), rows (n, columns); labels (n,), whole numbers or
+        text; split (n,), text.
+    """
+
+    kinds = ("images", "rows")
+    endings = (".npz",)
+
+    def read(self, request: Request) -> SampleTable:
+        labels = [label for piece in self._pieces for label in piece[1]]
+        splits = _named(self.path, [split for piece in self._pieces for split in piece[2]])
+        frame = make_frame(map(str, range(len(labels))), labels, splits)
+        return SampleTable(frame, self, self._array)
+
+    def open(self, item: str) -> np.ndarray:
+        return self._array[int(item)]
+
+    @functools.cached_property
+    def _array(self) -> np.ndarray:
+        pieces = [piece[0] for piece in self._pieces]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    @functools.cached_property
+    def _pieces(self) -> list[_Piece]:
+        """The parts of the archive.
+
+        Raises:
+            DataError: if it is damaged, holds Python objects, or its arrays do not fit together.
+        """
+        return _pieces(self.path, _load(self.path))
+
+
+def _named(path: Path, splits: list[str | None]) -> list[str | None] | None:
+    """The splits of all rows; None where none has one.
+
+    Raises:
+        DataError: if only some have.
+    """
+    if all(split is None for split in splits):
+        return None
+    if None in splits:
+        raise DataError(f"{path}: row {splits.index(None)} names no split.", "Use train, validation or test.")
+    return splits
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not hasattr(archive, "files"):
+                message = f"{path} is a single array, not an archive."
+                raise DataError(message, "Save images and labels together: np.savez(file, x=images, y=labels).")
+            return {name.lower(): archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = "it holds Python objects, which are not loaded" if "pickle" in str(error).lower() else str(error)
+        raise DataError(
+            f"{path} cannot be read as an .npz file: {reason}.", "Save it with np.savez, numbers and text only."
+        ) from error
+
+
+def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
+    """(images, labels, splits) of each part of the archive."""
+    pieces: list[tuple[np.ndarray, np.ndarray | None, np.ndarray | str | None]] = []
+    for name, images in arrays.items():
+        kind, _, word = name.partition("_")
+        split = split_of(word) if word else None
+        if kind in _SAMPLES and split:
+            suffix = name[len(kind) :]
+            labels = next((arrays[other + suffix] for other in _LABELS if other + suffix in arrays), None)
+            pieces.append((images, labels, split))
+    if not pieces:
+        samples, labels, splits = (
+            next((arrays[name] for name in names if name in arrays), None) for names in (_SAMPLES, _LABELS, _SPLITS)
+        )
+        if samples is None:
+            message = f"{path} holds {', '.join(arrays) or 'nothing'}."
+            raise DataError(message, "Expected: x and y, or x_train, y_train, x_test, y_test.")
+        pieces = [(samples, labels, splits)]
+    return [_fit(path, *piece) for piece in pieces]
+
+
+def _fit(path: Path, images: np.ndarray, labels: np.ndarray | None, split: np.ndarray | str | None) -> _Piece:
+    count = len(images) if images.ndim else 0
+    if labels is None:
+        names: list[str | None] = [None] * count
+    else:
+        labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+        if labels.shape != (count,) or labels.dtype.kind not in "iubUS":
+            message = f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} samples."
+            raise DataError(message, "Expected: one whole number or word for each sample.")
+        names = [(value.decode() if isinstance(value, bytes) else str(value)) or None for value in labels.tolist()]
+    if split is None or isinstance(split, str):
+        return images, names, [split] * count
+    if split.shape != (count,):
+        raise DataError(
+            f"{path}: split has the shape {split.shape} for {count} samples.", "Expected: one word for each sample."
+        )
+    return images, names, [split_of(value.decode() if isinstance(value, bytes) else value) for value in split.tolist()]
