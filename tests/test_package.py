@@ -26,6 +26,7 @@ LAYERS = {
     "route": 5,
     "tasks": 4,
     "training": 3,
+    "networks": 3,
     "datasets": 2,
     "models": 2,
     "evaluation": 2,

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfpipelines.models.dcgan import dcgan, dense_gan
 
 from tfpipelines import models
 from tfpipelines.errors import DivergedError
-from tfpipelines.models.dcgan import dcgan, dense_gan
 from tfpipelines.models.diff_augment import diff_augment
 from tfpipelines.models.gan import GAN
 from tfpipelines.models.generator import GeneratorArtifact, draw_classes, draw_noise, generate_images, noise_between

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
-from tfpipelines.config.autoencoders import Features, ImageAutoencoder
+from tfpipelines.config.kinds import IMAGE_AUTOENCODERS, ImageAutoencoders
 from tfpipelines.errors import ConfigError, counted
 
 from .base import Phase
@@ -57,7 +57,7 @@ class ImageAnomalies(Detection):
 
         task: Literal["anomaly"] = "anomaly"
         data: AnomalyImageData
-        model: ImageAutoencoder = Features()
+        model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network)
 
     unit = "image"
     source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad", "masks")
@@ -125,9 +125,7 @@ class ImageAnomalies(Detection):
 
     # --- model
     def build(self, fused: bool):
-        if self.source is None:
-            return self._network(models.IMAGE_AUTOENCODERS, fused)
-        return self._network({"feature": models.feature_autoencoder}, fused, self._load_backbone())
+        return self._network(fused, **({} if self.source is None else {"backbone": self._load_backbone()}))
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         if self.source is None:
@@ -316,7 +314,7 @@ class ImageAnomalies(Detection):
 
     @property
     def _augmentation(self) -> "datasets.Augmentation":
-        return datasets.Augmentation(**dict(self.pipeline.data.augment))
+        return datasets.Augmentation(self.pipeline.data.augment)
 
     def _front(self, size: tuple[int, int], channels: int):
         data = self.pipeline.data

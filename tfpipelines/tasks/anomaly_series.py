@@ -7,7 +7,7 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyPipeline, AnomalySeriesData
-from tfpipelines.config.autoencoders import Conv1DSeries, SeriesAutoencoder
+from tfpipelines.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
 
 from .detection import Detection
 
@@ -27,7 +27,7 @@ class SeriesAnomalies(Detection):
 
         task: Literal["anomaly-series"] = "anomaly-series"
         data: AnomalySeriesData
-        model: SeriesAutoencoder = Conv1DSeries()
+        model: SeriesAutoencoders = SERIES_AUTOENCODERS.default(default_network)
 
     unit = "window"
     source_fields = ("time_column", "series_column", "label_column", "split_column", "on_bad")
@@ -53,7 +53,7 @@ class SeriesAnomalies(Detection):
 
     # --- model
     def build(self, fused: bool):
-        core = self._network(models.SERIES_AUTOENCODERS, fused)
+        core = self._network(fused)
         models.set_statistics(core, *self._statistics)
         return core
 

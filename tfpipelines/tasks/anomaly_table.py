@@ -7,7 +7,7 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyPipeline, AnomalyTableData
-from tfpipelines.config.autoencoders import DenseRows, RowAutoencoder
+from tfpipelines.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 
 from .detection import Detection
 
@@ -27,7 +27,7 @@ class RowAnomalies(Detection):
 
         task: Literal["anomaly-table"] = "anomaly-table"
         data: AnomalyTableData
-        model: RowAutoencoder = DenseRows()
+        model: RowAutoencoders = ROW_AUTOENCODERS.default(default_network)
 
     unit = "row"
     reading_fields = ("label_column", "split_column", "normal", "on_bad")
@@ -54,7 +54,7 @@ class RowAnomalies(Detection):
 
     # --- model
     def build(self, fused: bool):
-        core = self._network(models.ROW_AUTOENCODERS, fused)
+        core = self._network(fused)
         models.set_statistics(
             core,
             *datasets.column_statistics(

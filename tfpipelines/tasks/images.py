@@ -60,7 +60,7 @@ class ImageClassifier(Classification):
             seed=self.pipeline.seed,
             first_step=first_step,
             last_step=last_step,
-            augmentation=datasets.Augmentation(**dict(data.augment)),
+            augmentation=datasets.Augmentation(data.augment),
         )
 
     # --- model

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "ema": ("AveragedWeights",),
         "environment": ("environment_facts",),
         "loop": ("fit",),
-        "optimizers": ("build_optimizer", "optimizer_of"),
+        "optimizers": ("build_optimizer",),
         "losses": ("RowAccuracy", "LossOfParts", "OfWhole"),
         "objective": ("Objective", "compiled"),
         "process": (
