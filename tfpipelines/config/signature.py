@@ -9,95 +9,46 @@ The file is read as a syntax tree. Nothing in it is imported, so Keras is not, a
             units: width of each hidden layer.
         '''
 
-- What the task gives (`Kind.given`) is no field, wherever it stands.
+- What the task gives (`kinds.Kind.given`) is no field, wherever it stands.
 - A parameter of a section's type (`config.networks`) stands for all of its fields; the function gets the whole section.
 - Every other parameter is a field, with its annotation as type and checks, its default, and what `Args:` say of it in
   the docstring. It replaces a shared field of the same name. `Args:` may say fitter words of a shared field, too.
 - What stands behind `*` is no field.
 - A function of the file named `rule_...` checks the fields that its parameters name, by raising ValueError.
 
-An annotation is made of Python's basic types, Annotated, Literal, unions, pydantic's Field and the names of
-`config.section`; a default is a literal, or arithmetic of numbers.
+What annotations and defaults may be made of: see `annotations`.
 """
 
 import ast
-import operator
 import re
-import types
-import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from ..errors import ConfigError, nearest
-from . import networks, section
+from .annotations import TYPES, type_of, value_of
 from .section import Section
 
-_TYPES: dict[str, Any] = {
-    **{kind.__name__: kind for kind in (bool, dict, float, int, list, str, tuple)},
-    **{name: getattr(typing, name) for name in ("Annotated", "Literal", "Optional", "Union")},
-    **{name: kind for name, kind in vars(section).items() if name[0].isupper() and name not in dir(typing)},
-    **{name: kind for name, kind in vars(networks).items() if isinstance(kind, type) and issubclass(kind, Section)},
-    "Field": Field,
-}
-for _name in ("BaseModel", "BeforeValidator", "ConfigDict"):
-    del _TYPES[_name]
-_MODULES = ("typing", "pydantic", "section", "networks")  # whose names may stand with the module's before them
-_OF_FIELDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "description", "union_mode",
-              "json_schema_extra")  # fmt: skip
-_ARITHMETIC = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Pow: operator.pow,
-}  # fmt: skip
+if TYPE_CHECKING:
+    from .kinds import Kind
+
 _BUILTINS = {
     function.__name__: function
     for function in (abs, all, any, enumerate, len, list, max, min, range, set, sorted, sum, tuple, zip, ValueError)
 }  # what rules may use
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Networks that do the same: what their functions are given, and where the built-in ones are.
-
-    Args:
-        folder: of `tfpipelines/networks`; each file in it is a network, and defines a function of its name.
-        given: names of the arguments that the task passes to those that ask for them.
-        brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
-    """
-
-    folder: str
-    given: tuple[str, ...]
-    brings: tuple[tuple[str, type[Section]], ...] = ()
-
-    @property
-    def names(self) -> list[str]:
-        """The built-in networks."""
-        return sorted(path.stem for path in self._home.glob("[!_]*.py"))
-
-    @property
-    def union(self) -> Any:
-        """What `model` may be: one of the built-in networks, by its `name`."""
-        sections = [self.section(name) for name in self.names]
-        union = reduce(operator.or_, sections)
-        return Annotated[union, Field(discriminator="name")] if len(sections) > 1 else union
-
-    def section(self, name: str) -> "type[NetworkSection]":
-        """The section of a built-in network."""
-        return read_network(self._home / f"{name}.py", name, self, trusted=True)
-
-    def default(self, name: str) -> Any:
-        """The same with all of its defaults."""
-        return self.section(name)()
-
-    @property
-    def _home(self) -> Path:
-        return Path(__file__).parents[1] / "networks" / self.folder
 
 
 class NetworkSection(Section):
@@ -105,7 +56,9 @@ class NetworkSection(Section):
 
     model_config = ConfigDict(validate_default=True)
 
-    origin: ClassVar[tuple[str, str, str, Kind, bool]]  # path, text of the file, function, kind, whether rules may run
+    origin: ClassVar[
+        tuple[str, str, str, "Kind", bool]
+    ]  # path, text of the file, function, kind, whether rules may run
     asked: ClassVar[tuple[str, ...]]  # arguments that the task passes
     whole: ClassVar[tuple[str, ...]]  # arguments that are the section itself
     own: ClassVar[tuple[str, ...]]  # arguments that are fields
@@ -114,7 +67,7 @@ class NetworkSection(Section):
         return _restored, (type(self).origin, self.__getstate__())
 
 
-def read_network(path: str | Path, function: str, kind: Kind, trusted: bool = False) -> type[NetworkSection]:
+def read_network(path: str | Path, function: str, kind: "Kind", trusted: bool = False) -> type[NetworkSection]:
     """The section of the network that a function in a Python file builds.
 
     Args:
@@ -134,11 +87,11 @@ def read_network(path: str | Path, function: str, kind: Kind, trusted: bool = Fa
 
 
 @lru_cache(maxsize=256)
-def _section_of(path: str, text: str, function: str, kind: Kind, trusted: bool) -> type[NetworkSection]:
+def _section_of(path: str, text: str, function: str, kind: "Kind", trusted: bool) -> type[NetworkSection]:
     return _Signature(path, text, function, kind, trusted).section()
 
 
-def _restored(origin: tuple[str, str, str, Kind, bool], state: dict[Any, Any]) -> NetworkSection:
+def _restored(origin: tuple[str, str, str, "Kind", bool], state: dict[Any, Any]) -> NetworkSection:
     """An unpickled section, of the class that this process makes of the same text."""
     kind = _section_of(*origin)
     found = kind.__new__(kind)
@@ -149,7 +102,7 @@ def _restored(origin: tuple[str, str, str, Kind, bool], state: dict[Any, Any]) -
 class _Signature:
     """One function of a file, on its way to a section; arguments as in `read_network`."""
 
-    def __init__(self, path: str, text: str, function: str, kind: Kind, trusted: bool):
+    def __init__(self, path: str, text: str, function: str, kind: "Kind", trusted: bool):
         self.origin, self.path, self.function = (path, text, function, kind, trusted), path, function
         self.kind, self.trusted = kind, trusted
         try:
@@ -159,10 +112,8 @@ class _Signature:
         functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
         if function not in functions:
             guess = nearest(function, functions)
-            raise ConfigError(
-                f"{path} has no function {function}.",
-                f"Did you mean {guess}?" if guess else f"It has: {', '.join(functions) or 'none'}.",
-            )
+            known = f"Did you mean {guess}?" if guess else f"It has: {', '.join(functions) or 'none'}."
+            raise ConfigError(f"{path} has no function {function}.", known)
         self.node = functions[function]
         self.rules = [node for name, node in functions.items() if name.startswith("rule_")]
         self.summary, self.told = _documented(ast.get_docstring(self.node) or "")
@@ -180,14 +131,14 @@ class _Signature:
             if argument.annotation is None:
                 given = ", ".join(self.kind.given)
                 self._refuse(argument, "has no annotation", f"Write its type; only {given} go without.")
-            kind = self._type(argument.annotation, argument)
+            kind = self._type(argument)
             if isinstance(kind, type) and issubclass(kind, Section):
                 whole.append(name)
                 sections.append(kind)
             elif default is None:
                 self._refuse(argument, "has no default", f"Write one: {name}: {ast.unparse(argument.annotation)} = ...")
             else:
-                fields[name] = (kind, self._value(default, argument))
+                fields[name] = (kind, self._default(argument, default))
         shared = {name: field for part in sections for name, field in part.model_fields.items()}
         own = tuple(fields)
         fields = {name: self._field(name, *pair, shared.get(name)) for name, pair in fields.items()}
@@ -196,27 +147,30 @@ class _Signature:
             kind = Annotated[field.annotation, *field.metadata, Field(json_schema_extra=field.json_schema_extra)]
             fields[name] = self._described(kind, field.default, self.told[name])
         rules = self._rules(fields, shared)
-        made = create_model(
-            self.function,
-            __base__=(*reversed(sections), NetworkSection),
-            __doc__=self.summary or None,
-            __module__=__name__,
-            __validators__=rules,
-            name=(Literal[self.function], self.function),
-            **fields,
-        )
-        made.origin = self.origin
-        made.asked, made.whole, made.own = tuple(asked), tuple(whole), own
         try:
+            made = create_model(
+                self.function,
+                __base__=(*reversed(sections), NetworkSection),
+                __doc__=self.summary or None,
+                __module__=__name__,
+                __validators__=rules,
+                name=(Literal[self.function], self.function),
+                **fields,
+            )
+            made.origin = self.origin
+            made.asked, made.whole, made.own = tuple(asked), tuple(whole), own
             made()
         except ValidationError as error:
             detail = error.errors()[0]
-            place = ".".join(map(str, detail["loc"])) or "defaults"
-            raise ConfigError(
-                f"{self.path}:{self.node.lineno}: {self.function}: {place}: the default is refused by its own check: "
-                f"{detail['msg']}."
-            ) from None
+            cause = f"{'.'.join(map(str, detail['loc']))}: its own check refuses the default: {detail['msg']}"
+            raise ConfigError(f"{self._place}: {cause}.", "Make them agree.") from None
+        except (NameError, TypeError, PydanticUserError) as error:  # such as a lower bound of a text
+            raise ConfigError(f"{self._place} makes no section: {error}.", "Look at its annotations.") from None
         return made
+
+    @property
+    def _place(self) -> str:
+        return f"{self.path}:{self.node.lineno}: {self.function}"
 
     def _arguments(self) -> Iterator[tuple[ast.arg, ast.expr | None]]:
         """(argument, default) of those that are fields, or are given."""
@@ -234,7 +188,8 @@ class _Signature:
                 self._refuse(argument, "stands behind the * and has no default", f"The task gives {given} alone.")
         missing = len(parts.args) - len(parts.defaults)
         for argument, default in zip(parts.args, [None] * missing + list(parts.defaults)):
-            if argument.arg not in self.kind.given and (argument.arg == "name" or hasattr(Section, argument.arg)):
+            taken = argument.arg == "name" or argument.arg[0] == "_" or hasattr(Section, argument.arg)
+            if taken and argument.arg not in self.kind.given:
                 self._refuse(argument, "has a name that fields cannot have", "Give it another one.")
             yield argument, default
 
@@ -262,98 +217,42 @@ class _Signature:
                     )
             if not self.trusted:
                 continue
-            check = self._compiled(node)
+            seen: dict[str, Any] = {"__builtins__": _BUILTINS}  # nothing of its file
+            exec(compile(ast.Module([node], []), self.path, "exec"), seen)
             if len(names) == 1 and names[0] in fields:
                 kind, default = fields[names[0]]
-                fields[names[0]] = Annotated[kind, AfterValidator(_kept(check))], default
+                fields[names[0]] = Annotated[kind, AfterValidator(_kept(seen[node.name]))], default
             else:
-                validators[node.name] = model_validator(mode="after")(_of_several(check, names))
+                validators[node.name] = model_validator(mode="after")(_kept(seen[node.name], names))
         return validators
 
-    def _compiled(self, node: ast.FunctionDef) -> Callable[..., None]:
-        """A rule as a function that sees nothing of its file."""
-        module = ast.Module([node], [])
-        names: dict[str, Any] = {"__builtins__": _BUILTINS}
-        exec(compile(module, self.path, "exec"), names)
-        return names[node.name]
-
-    def _type(self, node: ast.expr, argument: ast.arg) -> Any:
-        """What an annotation stands for."""
-        again = lambda inner: self._type(inner, argument)
+    def _type(self, argument: ast.arg) -> Any:
+        assert argument.annotation is not None
         try:
-            if isinstance(node, ast.Constant) and (node.value is None or node.value is ...):
-                return node.value
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                return again(ast.parse(node.value, mode="eval").body)
-            if isinstance(node, ast.Name):
-                return _TYPES[node.id]
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _MODULES:
-                return _TYPES[node.attr]
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-                return again(node.left) | again(node.right)
-            if isinstance(node, ast.Subscript):
-                base, inside = again(node.value), node.slice
-                parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
-                if base is Literal:
-                    return Literal[tuple(self._value(part, argument) for part in parts)]
-                return base[tuple(map(again, parts)) if isinstance(inside, ast.Tuple) else again(inside)]
-            if isinstance(node, ast.Call) and again(node.func) is Field and not node.args:
-                named = {word.arg: self._value(word.value, argument) for word in node.keywords}
-                if named.keys() <= set(_OF_FIELDS):
-                    return Field(**named)
-        except (KeyError, SyntaxError, TypeError):
-            pass
-        words = ast.unparse(node)
-        guess = nearest(words, _TYPES) if isinstance(node, ast.Name) else ""
-        known = f"Did you mean {guess}?" if guess else f"Known are {', '.join(sorted(_TYPES))}."
-        self._refuse(argument, f"has an annotation that cannot be read: {words}", known)
+            return type_of(argument.annotation)
+        except (SyntaxError, TypeError, ValueError):
+            words = ast.unparse(argument.annotation)
+            guess = nearest(words, TYPES) if words.isidentifier() else ""
+            known = f"Did you mean {guess}?" if guess else f"Known are {', '.join(sorted(TYPES))}."
+            self._refuse(argument, f"has an annotation that cannot be read: {words}", known)
 
-    def _value(self, node: ast.expr, argument: ast.arg) -> Any:
-        """What a literal stands for."""
-        if isinstance(node, ast.Constant) and not isinstance(node.value, (bytes, complex, types.EllipsisType)):
-            return node.value
-        if isinstance(node, ast.Tuple):
-            return tuple(self._value(part, argument) for part in node.elts)
-        if isinstance(node, ast.List):
-            return [self._value(part, argument) for part in node.elts]
-        if isinstance(node, ast.Dict) and None not in node.keys:
-            keys, values = ([self._value(part, argument) for part in parts] for parts in (node.keys, node.values))
-            return dict(zip(keys, values))
-        if isinstance(node, ast.Name) and node.id == "FIXED":
-            return section.FIXED
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            return -self._number(node.operand, argument)
-        if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-            left, right = self._number(node.left, argument), self._number(node.right, argument)
-            if not isinstance(node.op, ast.Pow) or (abs(left) <= 2**16 and abs(right) <= 64):
-                try:
-                    return _ARITHMETIC[type(node.op)](left, right)
-                except ArithmeticError:
-                    pass
-        self._refuse(argument, f"has a value that is no literal: {ast.unparse(node)}", "Write the value itself.")
-
-    def _number(self, node: ast.expr, argument: ast.arg) -> Any:
-        value = self._value(node, argument)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self._refuse(argument, f"has a value that is no literal: {ast.unparse(node)}", "Write the value itself.")
-        return value
+    def _default(self, argument: ast.arg, node: ast.expr) -> Any:
+        try:
+            return value_of(node)
+        except (ArithmeticError, TypeError, ValueError):
+            cause = f"has a default that is no literal: {ast.unparse(node)}"
+            self._refuse(argument, cause, "Write the value itself, such as 0.1 or (32, 64).")
 
     def _refuse(self, argument: ast.arg, cause: str, remedy: str) -> NoReturn:
         raise ConfigError(f"{self.path}:{argument.lineno}: {self.function}: {argument.arg} {cause}.", remedy)
 
 
-def _kept(check: Callable[[Any], None]) -> Callable[[Any], Any]:
+def _kept(check: Callable[..., None], names: list[str] | None = None) -> Callable[[Any], Any]:
+    """A validator that lets a value be, or a section some of whose fields are checked."""
+
     def validate(value: Any) -> Any:
-        check(value)
+        check(*([value] if names is None else [getattr(value, name) for name in names]))
         return value
-
-    return validate
-
-
-def _of_several(check: Callable[..., None], names: list[str]) -> Callable[[Any], Any]:
-    def validate(self: Any) -> Any:
-        check(**{name: getattr(self, name) for name in names})
-        return self
 
     return validate
 
