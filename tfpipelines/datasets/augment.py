@@ -10,25 +10,9 @@ import tensorflow as tf
 
 from ..config.images import Augment, Distortion
 
-_DRAWS = (
-    16  # uniform numbers of a sample; each use below has a column of its own, so that one setting never shifts another
-)
-(
-    _FLIP_X,
-    _FLIP_Y,
-    _SHIFT_X,
-    _SHIFT_Y,
-    _TURN,
-    _ZOOM,
-    _CROP,
-    _CROP_X,
-    _CROP_Y,
-    _BRIGHT,
-    _CONTRAST,
-    _BOX_X,
-    _BOX_Y,
-    _WHICH,
-) = range(14)
+_DRAWS = 16  # uniform numbers of a sample; each use has a column of its own, so that one setting never shifts another
+_FLIP_X, _FLIP_Y, _SHIFT_X, _SHIFT_Y, _TURN, _ZOOM, _CROP = range(7)
+_CROP_X, _CROP_Y, _BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(7, 14)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from ..models.layers import Builder
 from ..models.minibatch import MinibatchDeviation
 from ..models.spectral import SpectralConv2D, SpectralDense
 
-_CLASS_DEVIATION = (
-    0.05  # of the initial embedding: with that of the noise, 1, a generator learned to heed the class alone
-)
+_CLASS_DEVIATION = 0.05  # of the initial embedding: beside noise of 1, a generator learned to heed the class alone
 
 
 class Player(Builder):
