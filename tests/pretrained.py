@@ -21,12 +21,20 @@ def tiny_backbone(path: Path) -> Path:
     return path
 
 
+def image_network(name, shape, classes, seed=None, fused=False, **fields):
+    """A built-in network for images."""
+    from tfpipelines.config.kinds import IMAGES
+    from tfpipelines.networks import build_network
+
+    return build_network(IMAGES.section(name)(**fields), input_shape=shape, classes=classes, seed=seed, fused=fused)
+
+
 def tiny_classifier(folder: Path) -> Path:
     """Writes what an image-cls run leaves of its model, for grey images of 16 x 16 pixels."""
-    from tfpipelines.models import IMAGE_NETWORKS, ClassifierArtifact, ImageFront
+    from tfpipelines.models import ClassifierArtifact, ImageFront
 
     folder.mkdir()
-    core = IMAGE_NETWORKS["cnn"]((16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
+    core = image_network("cnn", (16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
     ClassifierArtifact(ImageFront((16, 16), 1), core, ["a", "b", "c"]).save(folder / "model.keras")
     (folder / "status.json").write_text(json.dumps({"task": "image-cls", "state": "done"}))
     (folder / "data.json").write_text(json.dumps({"size": [16, 16], "channels": 1}))

@@ -245,7 +245,7 @@ class Route:
         values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
         task.compile(
             model,
-            training.optimizer_of(settings, steps, phase.rates()),
+            training.build_optimizer(settings, steps, phase.rates()),
             jit_compile=training.jit_compile(settings.jit_compile, model),
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )

@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpipelines.config.images import Augment
 from tfpipelines.datasets.augment import Augmentation, beta, uniform
 from tfpipelines.datasets.batches import Targets, evaluation_batches, rows_at, training_batches
 from tfpipelines.datasets.store import store_array
 from tfpipelines.models import ImageFront
 
-ALL = Augmentation("both", 0.2, 0.1, 0.1, 0.2, 0.2, 0.2, "reflect", 0.4, 1.0)
+
+def changes(**settings):
+    return Augmentation(Augment(**settings))
+
+
+ALL = changes(
+    flip="both", crop=0.2, translate=0.1, rotate=0.1, zoom=0.2, brightness=0.2, contrast=0.2, fill="reflect", mixup=0.4,
+    cutmix=1.0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +86,8 @@ def test_smoothing_and_weights(store):
 @pytest.mark.parametrize(
     "augmentation",
     [
-        Augmentation(rotate=0.1, translate=0.1, zoom=0.2, crop=0.1, flip="both"),
-        Augmentation(brightness=0.3, contrast=0.3),
+        changes(rotate=0.1, translate=0.1, zoom=0.2, crop=0.1, flip="both"),
+        changes(brightness=0.3, contrast=0.3),
     ],
 )
 def test_a_samples_change_does_not_depend_on_the_batch(store, augmentation):
@@ -121,7 +130,7 @@ def test_flips_are_exact(digits):
         ("both", (image, image[:, ::-1], image[::-1], image[::-1, ::-1])),
     ):
         seen = {
-            tuple(np.allclose(one(Augmentation(flip=flip), image, position), option, atol=1e-3) for option in options)
+            tuple(np.allclose(one(changes(flip=flip), image, position), option, atol=1e-3) for option in options)
             for position in range(40)
         }
         assert seen == {tuple(i == j for j in range(len(options))) for i in range(len(options))}
@@ -132,7 +141,7 @@ def test_translation_moves_by_at_most_its_share():
     image[20, 20] = 255
     places = []
     for position in range(60):
-        moved = one(Augmentation(translate=0.1), image, position)
+        moved = one(changes(translate=0.1), image, position)
         places.append((moved[..., 0].sum(1) @ np.arange(40) / 255, moved[..., 0].sum(0) @ np.arange(40) / 255))
     shifts = np.array(places) - 20
     assert 3 < np.abs(shifts).max() <= 4.001 and abs(shifts.mean()) < 1
@@ -143,7 +152,7 @@ def test_rotation_keeps_the_middle_and_turns_by_at_most_its_share():
     image[20, 35] = image[20, 20] = 255
     angles = []
     for position in range(60):
-        turned = one(Augmentation(rotate=0.125), image, position)[..., 0]
+        turned = one(changes(rotate=0.125), image, position)[..., 0]
         assert turned[20, 20] > 200
         turned[18:23, 18:23] = 0
         y, x = np.unravel_index(turned.argmax(), turned.shape)
@@ -154,19 +163,19 @@ def test_rotation_keeps_the_middle_and_turns_by_at_most_its_share():
 def test_crops_stay_inside_the_image():
     image = np.full((30, 30, 1), 200.0)
     for position in range(40):
-        assert one(Augmentation(crop=0.4), image, position).min() > 199  # no border comes into view
+        assert one(changes(crop=0.4), image, position).min() > 199  # no border comes into view
 
 
 def test_colour_changes_stay_in_range(digits):
     for position in range(20):
-        changed = one(Augmentation(brightness=0.5, contrast=0.9), digits["x"][0][..., None], position)
+        changed = one(changes(brightness=0.5, contrast=0.9), digits["x"][0][..., None], position)
         assert changed.min() >= 0 and changed.max() <= 255
 
 
 def test_mixup_and_cutmix_mix_targets_with_the_images():
     images = tf.concat([tf.zeros([8, 16, 16, 1]), tf.fill([8, 16, 16, 1], 255.0)], 0)
     targets = tf.one_hot([0] * 8 + [1] * 8, 2)
-    for augmentation in (Augmentation(mixup=1.0), Augmentation(cutmix=1.0), Augmentation(mixup=1.0, cutmix=1.0)):
+    for augmentation in (changes(mixup=1.0), changes(cutmix=1.0), changes(mixup=1.0, cutmix=1.0)):
         mixed, soft = augmentation(images, targets, 0, tf.constant(0, tf.int64), tf.constant(0, tf.int64))
         assert np.allclose(soft.numpy().sum(1), 1)
         assert np.allclose(
@@ -176,8 +185,8 @@ def test_mixup_and_cutmix_mix_targets_with_the_images():
 
 
 def test_nothing_switched_on_changes_nothing(store):
-    (images, _), *_ = batches(store, augmentation=Augmentation())
-    assert images.dtype == np.uint8 and not Augmentation().active and Augmentation(zoom=0.1).active
+    (images, _), *_ = batches(store, augmentation=changes())
+    assert images.dtype == np.uint8 and not changes().active and changes(zoom=0.1).active
 
 
 def test_evaluation_keeps_the_order_and_every_row(store):

@@ -14,8 +14,11 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from tfpipelines import config, models
+from tfpipelines.config.kinds import IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS
+from tfpipelines.config.networks import ImageAutoencoder, RowAutoencoder
 from tfpipelines.models import DetectorArtifact, ImageFront, NumbersFront, detector, reconstruction
 from tfpipelines.models.deep_features import default_layers, join_maps
+from tfpipelines.networks import build_network
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (6, 19, 16, 1)).astype(np.uint8)
@@ -31,13 +34,21 @@ SMALL = {
 }
 
 
+def autoencoder(kind, name, shape, seed=None, fused=False, backbone=None, **fields):
+    given = {"input_shape": shape, "backbone": backbone, "seed": seed, "fused": fused}
+    return build_network(kind.section(name)(**fields), **given)
+
+
 def _builds():
-    for name, builder in models.IMAGE_AUTOENCODERS.items():
-        yield f"image-{name}", partial(builder, (19, 16, 1), **SMALL[name]), ImageFront((19, 16), 1), IMAGES
-    for name, builder in models.ROW_AUTOENCODERS.items():
-        yield f"row-{name}", partial(builder, (5,), **SMALL[name]), NumbersFront((5,)), ROWS
-    for name, builder in models.SERIES_AUTOENCODERS.items():
-        yield f"series-{name}", partial(builder, (13, 2), **SMALL[name]), NumbersFront((13, 2)), WINDOWS
+    for name in sorted({*IMAGE_AUTOENCODERS.names} - {"feature"}):
+        build = partial(autoencoder, IMAGE_AUTOENCODERS, name, (19, 16, 1), **SMALL.get(name, {}))
+        yield f"image-{name}", build, ImageFront((19, 16), 1), IMAGES
+    for name in ROW_AUTOENCODERS.names:
+        build = partial(autoencoder, ROW_AUTOENCODERS, name, (5,), **SMALL.get(name, {}))
+        yield f"row-{name}", build, NumbersFront((5,)), ROWS
+    for name in SERIES_AUTOENCODERS.names:
+        build = partial(autoencoder, SERIES_AUTOENCODERS, name, (13, 2), **SMALL.get(name, {}))
+        yield f"series-{name}", build, NumbersFront((13, 2)), WINDOWS
 
 
 BUILDS = {name: rest for name, *rest in _builds()}
@@ -108,7 +119,16 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
     expected = {}
     backbone = models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
     feature = (
-        partial(models.feature_autoencoder, backbone, (64, 64, 3), layers=["block2_add"], units=(8,), latent=4),
+        partial(
+            autoencoder,
+            IMAGE_AUTOENCODERS,
+            "feature",
+            (64, 64, 3),
+            backbone=backbone,
+            layers=["block2_add"],
+            units=(8,),
+            latent=4,
+        ),
         ImageFront((64, 64), 3),
         np.repeat(IMAGES, 3, -1),
     )
@@ -116,7 +136,7 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
         core = build(fused=True, seed=0)
         if name != "feature":
             statistics(core, inputs)
-        artifact = DetectorArtifact(front, build(fused=False, seed=0), {"normal": ["good"]})
+        artifact = DetectorArtifact(front, build(fused=False, seed=0), {"normal": ["good"]}, ImageAutoencoder())
         artifact.set_weights(core.get_weights())
         artifact.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", inputs)
@@ -134,7 +154,7 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
 
 
 def test_numbers_are_standardized_and_brought_back():
-    model = models.ROW_AUTOENCODERS["dense"]((5,), units=(), latent=5, seed=0, fused=False)
+    model = autoencoder(ROW_AUTOENCODERS, "dense", (5,), units=(), latent=5, seed=0, fused=False)
     statistics(model, ROWS)
     outputs = model(ROWS)
     target = np.asarray(outputs["target"])
@@ -146,11 +166,11 @@ def test_numbers_are_standardized_and_brought_back():
 
 def test_small_units_and_far_values_stay_finite_and_odd():
     rows = (RANDOM.standard_normal((50, 3)) * [1e-9, 1.0, 1e6]).astype(np.float32)
-    for name, builder in models.ROW_AUTOENCODERS.items():
-        model = builder((3,), units=(8,), latent=2, seed=0)
+    for name in ROW_AUTOENCODERS.names:
+        model = autoencoder(ROW_AUTOENCODERS, name, (3,), units=(8,), latent=2, seed=0)
         statistics(model, rows)
         assert np.abs(np.asarray(model(rows)["target"]).std(0) - 1).max() < 0.05
-        scores = detector.scores_only(DetectorArtifact(NumbersFront((3,)), model, {}).model)
+        scores = detector.scores_only(DetectorArtifact(NumbersFront((3,)), model, {}, RowAutoencoder()).model)
         odd = np.zeros((3, 3), np.float32) + np.diag(rows.std(0) * 1000).astype(np.float32)
         assert (
             np.isfinite(scores.predict(odd, verbose=0)).all()
@@ -159,7 +179,7 @@ def test_small_units_and_far_values_stay_finite_and_odd():
 
 
 def test_centered_windows_do_not_see_the_level():
-    model = models.SERIES_AUTOENCODERS["conv1d"]((13, 2), **SMALL["conv1d"], centered=True, seed=0)
+    model = autoencoder(SERIES_AUTOENCODERS, "conv1d", (13, 2), **SMALL["conv1d"], centered=True, seed=0)
     statistics(model, WINDOWS)
     low, high = model(WINDOWS), model(WINDOWS + 50)
     np.testing.assert_allclose(np.asarray(low["target"]), np.asarray(high["target"]), atol=1e-3)
@@ -202,7 +222,7 @@ def test_pooling(pooling, expected):
 
 
 def test_reconstruction_probability_is_the_mean_over_draws():
-    model = models.ROW_AUTOENCODERS["vae"]((5,), units=(8,), latent=2, samples=6, seed=0)
+    model = autoencoder(ROW_AUTOENCODERS, "vae", (5,), units=(8,), latent=2, samples=6, seed=0)
     statistics(model, ROWS)
     outputs = model(ROWS)
     encode, decode = model.get_layer("encoder"), model.get_layer("decoder")
@@ -225,7 +245,16 @@ def backbone():
 @pytest.mark.parametrize("bottleneck", ["place", "image"])
 def test_a_feature_autoencoder_leaves_its_backbone_alone(backbone, bottleneck):
     images = RANDOM.integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
-    build = partial(models.feature_autoencoder, backbone, (64, 64, 3), units=(8,), latent=4, bottleneck=bottleneck)
+    build = partial(
+        autoencoder,
+        IMAGE_AUTOENCODERS,
+        "feature",
+        (64, 64, 3),
+        backbone=backbone,
+        units=(8,),
+        latent=4,
+        bottleneck=bottleneck,
+    )
     core = build(fused=True, seed=0)
     assert default_layers(backbone, (64, 64, 3)) == ["block2_add", "block4_add", "block10_add"]
     assert core.output["target"].shape == (None, 8, 8, 24 + 40 + 112)
@@ -257,9 +286,9 @@ def test_maps_are_joined_on_one_grid():
 
 
 def test_smoothing_and_size_of_the_map(backbone):
-    core = models.feature_autoencoder(backbone, (64, 64, 3), units=(8,), latent=4, seed=0)
+    core = autoencoder(IMAGE_AUTOENCODERS, "feature", (64, 64, 3), backbone=backbone, units=(8,), latent=4, seed=0)
     rough, smooth = (
-        DetectorArtifact(ImageFront((64, 64), 3), core, {}, smoothing=side).model.predict(
+        DetectorArtifact(ImageFront((64, 64), 3), core, {}, ImageAutoencoder(smoothing=side)).model.predict(
             np.repeat(IMAGES[:2], 3, -1), verbose=0
         )["map"]
         for side in (0, 5)

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from tfpipelines import config, models
+from tfpipelines.config.finetune import FinetunedImages
+from tfpipelines.config.kinds import IMAGES
 from tfpipelines.models.backbones import SCALINGS, Backbone, head_layer, layer_blocks, load_backbone
 from tfpipelines.models.finetuned import finetuned_images, scale
+
+from ..pretrained import image_network
 
 NETWORKS = {name: function for name, function in vars(keras.applications).items() if inspect.isfunction(function)}
 
@@ -62,7 +66,7 @@ def test_names_are_found_whatever_their_case():
 
 def test_statistics_stay_while_the_rest_trains():
     backbone = load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
-    core = finetuned_images(backbone, (64, 64, 3), 2, dropout=0.0, seed=0)
+    core = finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(dropout=0.0), seed=0)
     images = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype(np.float32)
     training, inference = (keras.ops.convert_to_numpy(core(images, training=mode)) for mode in (True, False))
     np.testing.assert_allclose(training, inference, atol=1e-5)
@@ -92,15 +96,15 @@ def test_heat_is_where_the_network_looks():
 
 
 def test_a_network_of_dense_layers_has_no_heat():
-    core = models.IMAGE_NETWORKS["mlp"]((8, 8, 1), 2)
+    core = image_network("mlp", (8, 8, 1), 2)
     with pytest.raises(ValueError, match="no feature map"):
         models.GradCam(core)
     assert head_layer(core).name == "logits"
 
 
-@pytest.mark.parametrize("name", ["cnn", "resnet"])
+@pytest.mark.parametrize("name", sorted({*IMAGES.names} - {"mlp"}))
 def test_networks_of_ours_have_heat(name):
-    heat = models.GradCam(models.IMAGE_NETWORKS[name]((16, 16, 1), 3, seed=0))(
+    heat = models.GradCam(image_network(name, (16, 16, 1), 3, seed=0))(
         np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 1)), np.array([0, 2])
     )
     assert heat.shape[0] == 2 and heat.ndim == 3 and 0.0 <= heat.min() <= heat.max() <= 1.0
@@ -114,7 +118,7 @@ def test_what_is_frozen_is_said():
 
 def test_rates_do_not_hang_on_what_is_frozen():
     backbone = load_backbone(config.backbone_source("InceptionV3"), "none", size=(96, 96))
-    core = finetuned_images(backbone, (96, 96, 3), 2, seed=0)
+    core = finetuned_images(backbone, (96, 96, 3), 2, FinetunedImages(), seed=0)
     models.unfreeze(core, 3)
     assert set(models.rates_by_depth(core, 0.5)) == {1.0, 0.5, 0.25, 0.125}
 

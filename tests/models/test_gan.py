@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from functools import partial
 
 import keras
 import numpy as np
@@ -12,18 +13,29 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines import models
+from tfpipelines.config.kinds import GANS
 from tfpipelines.errors import DivergedError
-from tfpipelines.models.dcgan import dcgan, dense_gan
 from tfpipelines.models.diff_augment import diff_augment
 from tfpipelines.models.gan import GAN
 from tfpipelines.models.generator import GeneratorArtifact, draw_classes, draw_noise, generate_images, noise_between
 from tfpipelines.models.minibatch import MinibatchDeviation
 from tfpipelines.models.spectral import SpectralConv2D, SpectralDense
+from tfpipelines.networks import build_network
 from tfpipelines.training import TwoOptimizers
 
 from ..conftest import ROOT
 
 SMALL = {"generator_filters": (4,), "discriminator_filters": (4,), "discriminator_units": (8,), "latent": 6, "seed": 0}
+
+
+def adversaries(name, shape, classes=0, seed=None, **settings):
+    """A GAN of built-in networks; `settings` are their fields, and arguments of `GAN`."""
+    training = {key: settings.pop(key) for key in ("loss", "label_smoothing", "r1", "augment") if key in settings}
+    players = build_network(GANS.section(name)(**settings), image_shape=shape, classes=classes, seed=seed)
+    return GAN(*players, **training, name=name)
+
+
+dcgan, dense_gan = partial(adversaries, "dcgan"), partial(adversaries, "gan")
 
 
 def batch(shape=(8, 8, 1), count=8, classes=0, latent=6):

@@ -12,8 +12,10 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines.config.networks import Normalization
-from tfpipelines.models import TEXT_NETWORKS, ClassifierArtifact, Cutter, TextFront, load_artifact
+from tfpipelines.config.kinds import TEXTS
+from tfpipelines.config.section import Normalization
+from tfpipelines.models import ClassifierArtifact, Cutter, TextFront, Texts, load_artifact
+from tfpipelines.networks import build_network
 
 SMALL = {
     "rnn": {"units": (6,)}, "lstm": {"units": (6,)}, "gru": {"units": (6,)}, "bilstm": {"units": (6,)},
@@ -25,12 +27,13 @@ VOCABULARY = 12
 RATIOS = np.concatenate([np.zeros((2, 3)), np.random.default_rng(0).normal(size=(8, 3))]).astype(np.float32)
 POOLINGS = {"cnn": ("max", "mean", "attention"), "transformer": ("max", "mean", "attention"), "bow": ("max", "mean")}
 CASES = [
-    (name, pooling) for name in TEXT_NETWORKS for pooling in POOLINGS.get(name, ("last", "max", "mean", "attention"))
+    (name, pooling) for name in TEXTS.names for pooling in POOLINGS.get(name, ("last", "max", "mean", "attention"))
 ]
 
 
-def build(name, classes=3, **arguments):
-    return TEXT_NETWORKS[name](VOCABULARY, classes, **{"embedding": 8, **SMALL[name], "seed": 0, **arguments})
+def build(name, classes=3, vocabulary=VOCABULARY, vectors=None, ratios=None, seed=0, fused=False, **fields):
+    settings = TEXTS.section(name)(**{"embedding": 8, **SMALL.get(name, {}), **fields})
+    return build_network(settings, texts=Texts(vocabulary, classes, vectors, ratios), seed=seed, fused=fused)
 
 
 @pytest.mark.parametrize(("name", "pooling"), CASES)
@@ -45,7 +48,7 @@ def test_padding_and_neighbours_change_nothing(name, pooling):
     assert np.ptp(logits, axis=0).min() > 1e-6
 
 
-@pytest.mark.parametrize("name", TEXT_NETWORKS)
+@pytest.mark.parametrize("name", TEXTS.names)
 def test_order_matters_but_for_single_words(name):
     model, turned = build(name), np.array([[5, 6, 7]], np.int32)
     same = np.allclose(np.asarray(model(turned)), np.asarray(model(turned[:, ::-1].copy())), atol=1e-6)
@@ -94,7 +97,7 @@ def test_cudnn_could_run_every_recurrent_layer(name, monkeypatch):
     assert asked == [("gru" if name == "gru" else "lstm", None)] * (4 if name == "bilstm" else 2)
 
 
-@pytest.mark.parametrize("name", TEXT_NETWORKS)
+@pytest.mark.parametrize("name", TEXTS.names)
 def test_dropouts_act_in_training_alone(name):
     off = {"word_dropout": 0.0, "spatial_dropout": 0.0, "dropout": 0.0} | (
         {"attention_dropout": 0.0} if name == "transformer" else {}
@@ -114,7 +117,7 @@ def test_word_dropout_makes_tokens_unknown_and_spares_padding():
     assert np.allclose(np.asarray(model(IDS, training=True))[2:], np.asarray(model(unknown))[2:], atol=1e-2)
 
 
-@pytest.mark.parametrize("name", TEXT_NETWORKS)
+@pytest.mark.parametrize("name", TEXTS.names)
 def test_seeds_repeat_and_differ(name):
     first, again, other = (build(name, seed=seed).get_weights() for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
@@ -145,11 +148,14 @@ def test_bow_hashes_stay_in_range():
     assert 7919 * (2**18 - 1) + 2**20 < 2**31  # of a vocabulary of a million
 
 
-@pytest.mark.parametrize("name", TEXT_NETWORKS)
+@pytest.mark.parametrize("name", TEXTS.names)
 def test_wide_part_adds_the_votes_of_ngrams(name):
     plain, wide, parts = (
         build(name),
-        *(build(name, wide=RATIOS, wide_initial=0.5, deep_weight=0.7, parts=parts) for parts in (False, True)),
+        *(
+            build(name, ratios=RATIOS, wide={"initial": 0.5, "deep_weight": 0.7}, fused=parts)
+            for parts in (False, True)
+        ),
     )
     grams = np.array([[2, 3, 3, 0], [0, 0, 0, 0], [9, 1, 0, 0], [5, 4, 3, 2]], np.int32)
     votes = 0.5 * RATIOS[grams].sum(1)
@@ -180,14 +186,10 @@ print(json.dumps([model(tf.constant(["a fine film", "dull", "!"])).numpy().tolis
 def test_artifacts_load_in_plain_keras(tmp_path):
     words = ["a", "fine", "film", "dull"]
     paths, answers = [], []
-    for name in TEXT_NETWORKS:
+    for name in TEXTS.names:
         front = TextFront(Cutter(), words, 7, ((Cutter(ngrams=(1, 2)), ["fine", "fine film"]),))
-        core = TEXT_NETWORKS[name](
-            front.vocabulary_size,
-            2,
-            **{"embedding": 8, **SMALL[name], "seed": 0},
-            wide=np.array([[0, 0], [0, 0], [1, -1], [2, -2]], np.float32),
-        )
+        ratios = np.array([[0, 0], [0, 0], [1, -1], [2, -2]], np.float32)
+        core = build(name, 2, front.vocabulary_size, ratios=ratios)
         artifact = ClassifierArtifact(front, core, ["good", "bad"], multi_label=name == "gru")
         artifact.temperature = 1.7
         paths.append(tmp_path / f"{name}.keras")

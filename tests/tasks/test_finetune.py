@@ -13,6 +13,7 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer, config, models
+from tfpipelines.config.finetune import FinetunedImages
 from tfpipelines.errors import ArtifactError, ConfigError, Interrupted, ResourceError
 
 from ..conftest import ROOT
@@ -95,7 +96,7 @@ def test_phase_two_trains_the_last_blocks_and_no_statistics(pictures):
 
 def test_deeper_blocks_have_lower_rates():
     backbone = models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
-    core = models.finetuned_images(backbone, (64, 64, 3), 2, seed=0)
+    core = models.finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(), seed=0)
     assert models.unfreeze(core, "all") == 18
     rates = dict(zip((variable.path for variable in core.trainable_variables), models.rates_by_depth(core, 0.5)))
     of = lambda text: {rate for path, rate in rates.items() if text in path}

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from tfpipelines import training
-from tfpipelines.training.optimizers import OPTIMIZERS, Schedule, build_optimizer, build_schedule
+from tfpipelines.config.train import Training
+from tfpipelines.training.optimizers import Schedule, build_optimizer, build_schedule
+
+OPTIMIZERS = Training.model_fields["optimizer"].annotation.__args__
 
 
 def rates(name, epochs=10, **options):
-    schedule = build_schedule(name, 0.1, steps_per_epoch=10, epochs=epochs, **options)
+    schedule = build_schedule(Training(schedule=name, learning_rate=0.1, epochs=epochs, **options), 10)
     return np.array([float(schedule(step)) for step in range(epochs * 10 + 1)])
 
 
@@ -29,15 +32,12 @@ def test_step_exponential_and_constant():
         rates("exponential", decay_epochs=5, decay_factor=0.1)[[0, 25, 50, 100]], [0.1, 0.1 * 0.1**0.5, 0.01, 0.001]
     )
     assert np.allclose(rates("constant", warmup_epochs=1)[[0, 4, 9, 10, 100]], [0.01, 0.05, 0.1, 0.1, 0.1])
-    assert (
-        build_schedule("constant", 0.1, steps_per_epoch=10, epochs=3)
-        == build_schedule("plateau", 0.1, steps_per_epoch=10, epochs=3)
-        == 0.1
-    )
+    for name in ("constant", "plateau"):
+        assert build_schedule(Training(schedule=name, learning_rate=0.1), 10) == 0.1
 
 
 def test_schedule_survives_its_config():
-    schedule = build_schedule("cosine", 0.1, steps_per_epoch=10, epochs=3, warmup_epochs=1)
+    schedule = build_schedule(Training(learning_rate=0.1, epochs=3, warmup_epochs=1), 10)
     assert float(Schedule.from_config(schedule.get_config())(7)) == float(schedule(7))
 
 
@@ -50,9 +50,8 @@ def test_every_optimizer_learns_and_decays_kernels_only(name):
             [keras.Input((4,)), keras.layers.Dense(3), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
         )
         model.layers[0].bias.assign([1.0, 1.0, 1.0])
-        model.compile(
-            build_optimizer(name, steps_per_epoch=1, epochs=50, learning_rate=0.01, weight_decay=decay), "mse"
-        )
+        settings = Training(optimizer=name, epochs=50, learning_rate=0.01, weight_decay=decay)
+        model.compile(build_optimizer(settings, 1), "mse")
         x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
         losses = [float(model.train_on_batch(x, x[:, :1])) for _ in range(30)]
         assert losses[-1] < losses[0]
@@ -67,7 +66,7 @@ def test_every_optimizer_learns_and_decays_kernels_only(name):
 
 
 def test_defaults_of_weight_decay_and_clipping():
-    make = lambda name, **options: build_optimizer(name, steps_per_epoch=1, epochs=1, **options)
+    make = lambda name, **options: build_optimizer(Training(optimizer=name, epochs=1, **options), 1)
     assert (
         make("adamw").weight_decay == 0.01
         and make("adam").weight_decay is None
@@ -75,8 +74,6 @@ def test_defaults_of_weight_decay_and_clipping():
     )
     assert make("sgd", clip_norm=2.0).global_clipnorm == 2.0 and make("sgd", clip_value=0.5).clipvalue == 0.5
     assert make("sgd", momentum=0.8).nesterov and make("rmsprop", momentum=0.8).momentum == 0.8
-    with pytest.raises(ValueError, match="adamw, adam, sgd, rmsprop"):
-        make("adamx")
 
 
 def test_steps_per_execution_divides_the_epoch():
@@ -93,7 +90,7 @@ def test_precision_comes_back():
     assert keras.config.dtype_policy() == before
 
 
-@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_rates_of_single_variables(name):
     """Rate 0 stands still, decay included; rates of 1 are as without any."""
 
@@ -104,9 +101,8 @@ def test_rates_of_single_variables(name):
         model.set_weights(
             [np.full(weight.shape, 0.1 * (place + 1), np.float32) for place, weight in enumerate(model.get_weights())]
         )
-        optimizer = training.build_optimizer(
-            name, steps_per_epoch=2, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant", rates=rates
-        )
+        settings = Training(optimizer=name, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant")
+        optimizer = training.build_optimizer(settings, 2, rates)
         model.compile(optimizer=optimizer, loss="mse")
         model.fit(
             np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4),

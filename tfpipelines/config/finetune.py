@@ -4,26 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .networks import Activation, Initializer
+from .networks import Layers, Pretrained
 from .pipeline import Pipeline
-from .section import FIXED, Auto, Count, Counts, Fraction, NonNegative, Positive, Section, first_of
+from .section import Activation, Auto, Count, Counts, Fraction, Initializer, NonNegative, Positive, first_of
 from .train import Train
 
 
-class Finetuned(Section):
-    """A pretrained backbone with a new head, and what of it is trained."""
-
+class _Tuned(Pretrained):
     backbone: str = Field(
         "efficientnet-lite0",
         description="one of `tfpipe list backbones`, a .keras file, a run folder, a preset's folder, "
         "package:NAME/FOLDER, hf://... or kaggle://...",
         min_length=1,
-    )
-    weights: str = Field(
-        "auto",
-        description="auto: the backbone's own; none: random; or a .weights.h5 file",
-        min_length=1,
-        json_schema_extra=FIXED,
     )
     freeze: Literal["none", "all"] = Field(
         "none", description="all: a linear probe, the backbone is never trained; none: phase 2 trains it"
@@ -33,6 +25,11 @@ class Finetuned(Section):
         description="what phase 2, where there is one, trains of the backbone: all of it, or the last so many blocks",
     )
     units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
+
+
+class Finetuned(Layers, _Tuned):
+    """A pretrained backbone with a new head, and what of it is trained."""
+
     activation: Activation = Field("relu", description="of the dense layers")
     initializer: Initializer = Field("he_normal", description="of the dense layers")
     normalization: Literal["none", "batch", "layer"] = Field(

@@ -5,15 +5,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from .images import Distortion, PixelData
-from .networks import Activation, Initializer, Normalization
-from .section import FIXED, Auto, Count, Counts, Fraction, NonNegative, Positive, Role, Section, first_of
+from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Role, Section, first_of
 from .train import Training
 
 Augmentations = Annotated[
     tuple[Literal["color", "translation", "cutout"], ...],
     BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
 ]
-PlayerInitializer = Literal["normal"] | Initializer
+SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 
 
 # --- data
@@ -44,76 +43,15 @@ class GeneratedImageData(PixelData):
     @model_validator(mode="after")
     def _sides(self) -> "GeneratedImageData":
         sides = (self.size, self.size) if isinstance(self.size, int) else self.size
-        if sides != "auto" and (sides[0] != sides[1] or sides[0] % 4 or not 8 <= sides[0] <= 128):
+        if sides != "auto" and (
+            sides[0] != sides[1] or sides[0] % IMAGE_STEP or not SMALLEST_IMAGE <= sides[0] <= LARGEST_IMAGE
+        ):
             raise ValueError(
-                "data.size must be square and a multiple of 4 from 8 to 128, such as 28, 32 or 64; it is "
+                f"data.size must be square and a multiple of {IMAGE_STEP} from {SMALLEST_IMAGE} to {LARGEST_IMAGE}, "
+                "such as 28, 32 or 64; it is "
                 f"{self.size if isinstance(self.size, int) else list(self.size)}"
             )
         return self
-
-
-# --- networks: the names and defaults are those of the builders in `tfpipelines.models.dcgan`
-class Adversarial(Section):
-    """What generators and discriminators of every kind have."""
-
-    conditional: bool = Field(
-        False,
-        description="draw images of a class that is asked for; the data must have labels",
-        json_schema_extra=FIXED,
-    )
-    clusters: Count = Field(
-        1,
-        description="groups of each class, or without conditional of all images, found by k-means, that both networks "
-        "are told of (Liu et al. 2020); 1: no division",
-        json_schema_extra=FIXED,
-    )
-    latent: Count = Field(64, description="numbers of noise that an image is made from")
-    embedding: Count = Field(16, description="conditional: numbers that stand for a class beside the noise")
-    generator_activation: Activation = "relu"
-    discriminator_activation: Activation = Field("leaky_relu", description="leaky_relu has the slope 0.2 here")
-    generator_normalization: Normalization = "batch"
-    discriminator_normalization: Normalization = "none"
-    spectral_normalization: bool = Field(
-        False, description="divide the discriminator's kernels by their largest singular value (Miyato et al. 2018)"
-    )
-    minibatch_deviation: Annotated[int, Field(ge=0)] = Field(
-        4,
-        description="samples of a group by whose deviation the discriminator sees that images are too much alike "
-        "(Karras et al. 2018); a batch that is no multiple is one group; 0: it does not",
-    )
-
-
-class DCGAN(Adversarial):
-    """Transposed convolutions against strided ones (Radford et al. 2015)."""
-
-    name: Literal["dcgan"] = "dcgan"
-    generator_filters: Counts = Field(
-        (64,),
-        description="channels of the generator's maps, from the largest to the smallest; the last number is doubled at "
-        "each further map, up to 512",
-    )
-    discriminator_filters: Counts = Field((64,), description="the same of the discriminator")
-    discriminator_units: Annotated[
-        Counts, Field(description="width of dense layers between the discriminator's last map and its answer")
-    ] = (256,)
-    kernel_size: Count = 4
-    dropout: Fraction = Field(0.3, description="share of the discriminator's last map dropped")
-    initializer: PlayerInitializer = Field(
-        "normal", description="normal: N(0, 0.02) of convolutions, glorot_uniform of dense layers"
-    )
-
-
-class DenseGAN(Adversarial):
-    """Dense layers over the flattened image (Goodfellow et al. 2014)."""
-
-    name: Literal["gan"] = "gan"
-    generator_units: Counts = Field((256, 512), description="width of the generator's hidden layers")
-    discriminator_units: Counts = Field((512, 256), description="width of the discriminator's hidden layers")
-    dropout: Fraction = Field(0.3, description="share of the discriminator's units dropped after each layer")
-    initializer: PlayerInitializer = "glorot_uniform"
-
-
-GenerativeNetwork = Annotated[DCGAN | DenseGAN, Field(discriminator="name")]
 
 
 # --- training and evaluation

@@ -1,32 +1,29 @@
-"""The fields of each network. Their names and defaults are those of the builders in `tfpipelines.models`."""
+"""What the networks of a kind share: sections whose fields stand here once.
+
+A network's signature names such a section, takes it as a whole, and adds the fields of its own: see `signature`.
+"""
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from .section import Auto, Count, Counts, Fraction, NonNegative, Section, first_of
-
-Activation = Literal[
-    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "linear"
-]
-Initializer = Literal[
-    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform",
-    "orthogonal", "random_normal", "truncated_normal",
-]  # fmt: skip
-Normalization = Literal["none", "batch", "layer", "group", "instance", "rms"]
-
-
-def _six_n_plus_two(depth: int) -> int:
-    if depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"model.depth: got {depth}; it must be 6n + 2: 8, 14, 20, 26, 32, 44, 56, 110")
-    return depth
+from .section import (
+    FIXED,
+    Activation,
+    Count,
+    Counts,
+    Fraction,
+    Initializer,
+    NonNegative,
+    Normalization,
+    Positive,
+    Section,
+    Share,
+)
 
 
-ResNetDepth = Annotated[int, AfterValidator(_six_n_plus_two)]
-
-
-class Network(Section):
-    """What every feed-forward image network has."""
+class Layers(Section):
+    """What the layers of a network have in common."""
 
     activation: Activation = "relu"
     initializer: Initializer = "he_normal"
@@ -37,44 +34,194 @@ class Network(Section):
     )
 
 
-class MLP(Network):
-    """Multilayer perceptron over the flattened image."""
-
-    name: Literal["mlp"] = "mlp"
-    units: Counts = Field((256, 128), description="width of each hidden layer")
+class ImageNetwork(Layers):
+    """What every network that classifies images has."""
 
 
-class CNN(Network):
-    """Stages of convolutions, each stage closed by pooling."""
+# --- texts
+class Wide(Section):
+    """The wide part: n-grams that speak for the classes directly, weighed by their log-count ratios (Wang & Manning
+    2012).
 
-    name: Literal["cnn"] = "cnn"
-    filters: Counts = Field((32, 64, 128), description="channels of each stage")
-    convolutions: Counts = Field((2,), description="convolutions in each stage; one number serves all stages")
-    kernel_size: Count = 3
-    pooling: Literal["max", "average"] = "max"
-    head: Literal["average", "max", "flatten"] = Field(
-        "average", description="how the last feature map becomes a vector"
+    It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own.
+    """
+
+    words: Annotated[int, Field(ge=0, le=5)] = Field(0, description="longest word n-gram; 0: none")
+    characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = Field(
+        (), description="shortest and longest character n-gram, such as [3, 5]; []: none"
     )
-    units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
+    min_count: Count = Field(2, description="n-grams that occur less often in training are left out")
+    size: Count = Field(200_000, description="most n-grams of each kind")
+    initial: Positive = Field(0.05, description="weight that every n-gram begins with")
+    dropout: Fraction = Field(0.0, description="share of n-grams left out while training")
+    deep_weight: Positive = Field(0.3, description="what the network's logits count beside those of the n-grams")
 
     @model_validator(mode="after")
-    def _one_number_for_each_stage(self) -> "CNN":
-        if len(self.convolutions) not in (1, len(self.filters)):
+    def _in_order(self) -> "Wide":
+        if list(self.characters) != sorted(self.characters) or len(self.characters) == 1:
             raise ValueError(
-                f"model.convolutions has {len(self.convolutions)} numbers for the {len(self.filters)} "
-                "stages of model.filters; give one number, or one for each stage"
+                f"model.wide.characters: got {list(self.characters)}; allowed: [shortest, longest], or [] for none"
             )
         return self
 
-
-class ResNet(Network):
-    """Residual network in the style of He et al. 2016 for CIFAR, with an ImageNet stem for large images."""
-
-    name: Literal["resnet"] = "resnet"
-    depth: ResNetDepth = Field(20, description="number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110")
-    width: Count = Field(16, description="channels of the first of three stages; doubled at each further stage")
-    stem: first_of(Auto, Literal["cifar", "imagenet"]) = Field("auto", description="auto: imagenet from 96 pixels on")
-    dropout: Fraction = Field(0.0, description="share of units dropped before the output")
+    @property
+    def active(self) -> bool:
+        """Whether there is a wide part at all."""
+        return bool(self.words or self.characters)
 
 
-ImageNetwork = Annotated[MLP | CNN | ResNet, Field(discriminator="name")]
+class _Tokens(Section):
+    embedding: Count = Field(64, description="numbers for each token; those of data.vectors where given")
+    freeze_embedding: bool = Field(False, description="leave the embedding as it begins, for data.vectors")
+    word_dropout: Fraction = Field(0.1, description="share of tokens taken for unknown ones while training")
+    spatial_dropout: Fraction = Field(0.2, description="share of embedding channels dropped while training")
+    pooling: Literal["last", "max", "mean", "attention"] = Field("max", description="how a sequence becomes a vector")
+    dense: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
+
+
+class TextNetwork(Layers, _Tokens):
+    """What every text network has."""
+
+    activation: Activation = Field("relu", description="of convolutions and dense layers")
+    initializer: Initializer = "glorot_uniform"
+    normalization: Normalization = Field("none", description="of the pooled vector and of dense layers")
+    dropout: Fraction = Field(0.5, description="share of units dropped before the output and between dense layers")
+    wide: Annotated[Wide, BeforeValidator(lambda value: {} if value is None else value)] = Wide()
+
+
+class Recurrent(TextNetwork):
+    """What recurrent networks have."""
+
+    units: Counts = Field((64,), description="width of each stacked layer, in each direction")
+
+
+# --- networks that reconstruct their input
+class Scored(Section):
+    """How the distance of each place from its reconstruction becomes one score."""
+
+    pooling: Literal["max", "mean", "top"] = Field(
+        "top", description="of the distances of all places: the largest, their mean, or the mean of the largest"
+    )
+    top: Share = Field(0.05, description="pooling top: the share of places that counts")
+
+
+class Autoencoder(Layers, Scored):
+    """What every network that reconstructs its input has."""
+
+    dropout: Fraction = Field(0.0, description="share of units dropped while training")
+    noise: NonNegative = Field(
+        0.0,
+        description="deviation of Gaussian noise on the input while training, whose removal is learned (denoising, "
+        "Vincent et al. 2008); pixels go from 0 to 1, columns have deviation 1",
+    )
+
+
+class Variational(Section):
+    """What variational autoencoders have besides."""
+
+    beta: NonNegative = Field(1.0, description="weight of the divergence from the prior (Higgins et al. 2017)")
+    samples: Count = Field(8, description="draws of the latent variable that a score is the mean of")
+
+
+class _Pixels(Section):
+    loss: Literal["l2", "l1", "ssim"] = Field("l2", description="what training makes small")
+    distance: Literal["l2", "l1", "ssim"] = Field(
+        "l2", description="of a pixel from its reconstruction; ssim: 1 - structural similarity (Wang et al. 2004)"
+    )
+    smoothing: Annotated[int, Field(ge=0)] = Field(
+        0, description="side in pixels of the mean filter that goes twice over the distances; 0: none"
+    )
+
+
+class ImageAutoencoder(Autoencoder, _Pixels):
+    """What autoencoders of images have."""
+
+
+class _Numbers(Section):
+    loss: Literal["l2", "l1"] = Field("l2", description="what training makes small")
+    distance: Literal["l2", "l1"] = Field("l2", description="of a number from its reconstruction")
+
+
+class Columns(Autoencoder):
+    """What networks that reconstruct rows have."""
+
+    pooling: Literal["max", "mean", "top"] = Field(
+        "mean", description="of the distances of all columns: the largest, their mean, or the mean of the largest"
+    )
+    top: Share = Field(0.2, description="pooling top: the share of columns that counts")
+
+
+class RowAutoencoder(Columns, _Numbers):
+    """What autoencoders of rows have."""
+
+
+class _Windows(Section):
+    centered: bool = Field(
+        False,
+        description="take from each window its own mean, so that its shape counts and not its level; for signals whose "
+        "level drifts",
+    )
+
+
+class SeriesAutoencoder(Autoencoder, _Numbers, _Windows):
+    """What autoencoders of windows have."""
+
+    normalization: Normalization = "none"
+
+
+class RecurrentSeries(SeriesAutoencoder):
+    """What recurrent autoencoders of windows have."""
+
+    units: Counts = Field((32,), description="width of each stacked layer of the encoder; the decoder mirrors them")
+    latent: Count = Field(8, description="numbers that a window has to pass through")
+
+
+# --- networks that generate
+class Conditional(Section):
+    """What generators and discriminators are told of an image."""
+
+    conditional: bool = Field(
+        False,
+        description="draw images of a class that is asked for; the data must have labels",
+        json_schema_extra=FIXED,
+    )
+    clusters: Count = Field(
+        1,
+        description="groups of each class, or without conditional of all images, found by k-means, that both networks "
+        "are told of (Liu et al. 2020); 1: no division",
+        json_schema_extra=FIXED,
+    )
+
+
+class Adversarial(Section):
+    """What generators and discriminators of every kind have."""
+
+    latent: Count = Field(64, description="numbers of noise that an image is made from")
+    embedding: Count = Field(16, description="conditional: numbers that stand for a class beside the noise")
+    generator_activation: Activation = "relu"
+    discriminator_activation: Activation = Field("leaky_relu", description="leaky_relu has the slope 0.2 here")
+    generator_normalization: Normalization = "batch"
+    discriminator_normalization: Normalization = "none"
+    spectral_normalization: bool = Field(
+        False, description="divide the discriminator's kernels by their largest singular value (Miyato et al. 2018)"
+    )
+    minibatch_deviation: Annotated[int, Field(ge=0)] = Field(
+        4,
+        description="samples of a group by whose deviation the discriminator sees that images are too much alike "
+        "(Karras et al. 2018); a batch that is no multiple is one group; 0: it does not",
+    )
+
+
+# --- networks on a pretrained one
+class Pretrained(Section):
+    """Which pretrained network is taken."""
+
+    backbone: str = Field(
+        "efficientnet-lite0", description="one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1
+    )
+    weights: str = Field(
+        "auto",
+        description="auto: the backbone's own; none: random; or a .weights.h5 file",
+        min_length=1,
+        json_schema_extra=FIXED,
+    )

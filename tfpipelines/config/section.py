@@ -1,4 +1,4 @@
-"""The base of every section of a pipeline file, and field types that several sections use."""
+"""The base of every section of a pipeline file, and the field types that sections and signatures of networks use."""
 
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -46,4 +46,17 @@ NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
 Counts = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]  # one number stands for a list of one
+Share = Annotated[float, Field(gt=0, le=1)]
 Auto = Literal["auto"]
+AutoCount = Annotated[Auto | Count, Field(union_mode="left_to_right")]
+AutoNames = Annotated[Auto | Names, Field(union_mode="left_to_right")]
+
+# of layers
+Activation = Literal[
+    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "linear"
+]
+Initializer = Literal[
+    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform",
+    "orthogonal", "random_normal", "truncated_normal",
+]  # fmt: skip
+Normalization = Literal["none", "batch", "layer", "group", "instance", "rms"]

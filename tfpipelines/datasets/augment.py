@@ -8,25 +8,22 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-_DRAWS = 16  # uniform numbers of a sample; each use below has a column of its own: one setting never shifts another
-_FLIP_X, _FLIP_Y, _SHIFT_X, _SHIFT_Y, _TURN, _ZOOM, _CROP, _CROP_X, _CROP_Y = range(9)
-_BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(9, 14)
+from ..config.images import Augment, Distortion
+
+_DRAWS = 16  # uniform numbers of a sample; each use has a column of its own, so that one setting never shifts another
+_FLIP_X, _FLIP_Y, _SHIFT_X, _SHIFT_Y, _TURN, _ZOOM, _CROP = range(7)
+_CROP_X, _CROP_Y, _BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(7, 14)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes; the arguments are the fields of `config.images.Augment`."""
+    """Random changes.
 
-    flip: str = "none"
-    crop: float = 0.0
-    translate: float = 0.0
-    rotate: float = 0.0
-    zoom: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    fill: str = "constant"
-    mixup: float = 0.0
-    cutmix: float = 0.0
+    Args:
+        settings: which ones.
+    """
+
+    settings: Distortion
 
     def __call__(
         self, images: tf.Tensor, targets: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor
@@ -42,42 +39,57 @@ class Augmentation:
         Returns:
             Images and targets of the same shapes.
         """
+        change = self.settings
         draws = uniform(seed, epoch, start, tf.shape(images)[0])
         if self._moves:
             images = self._move(images, draws)
-        if self.contrast:
-            factor = (1.0 + self.contrast * (2.0 * draws[:, _CONTRAST] - 1.0))[:, None, None, None]
+        if change.contrast:
+            factor = (1.0 + change.contrast * (2.0 * draws[:, _CONTRAST] - 1.0))[:, None, None, None]
             mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
             images = mean + factor * (images - mean)
-        if self.brightness:
-            images += 255.0 * self.brightness * (2.0 * draws[:, _BRIGHT] - 1.0)[:, None, None, None]
-        if self.contrast or self.brightness:
+        if change.brightness:
+            images += 255.0 * change.brightness * (2.0 * draws[:, _BRIGHT] - 1.0)[:, None, None, None]
+        if change.contrast or change.brightness:
             images = tf.clip_by_value(images, 0.0, 255.0)
         if self.mixup or self.cutmix:
             images, targets = self._mix(images, targets, draws, seed, epoch, start)
         return images, targets
 
     @property
+    def mixup(self) -> float:
+        """Alpha of mixup; 0: none."""
+        return self.settings.mixup if isinstance(self.settings, Augment) else 0.0
+
+    @property
+    def cutmix(self) -> float:
+        """Alpha of cutmix; 0: none."""
+        return self.settings.cutmix if isinstance(self.settings, Augment) else 0.0
+
+    @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        return self._moves or any((self.brightness, self.contrast, self.mixup, self.cutmix))
+        return self._moves or any((self.settings.brightness, self.settings.contrast, self.mixup, self.cutmix))
 
     @property
     def _moves(self) -> bool:
-        return self.flip != "none" or any((self.crop, self.translate, self.rotate, self.zoom))
+        change = self.settings
+        return change.flip != "none" or any((change.crop, change.translate, change.rotate, change.zoom))
 
     def _move(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         """All geometric changes as one projective transform, so that pixels are interpolated once."""
+        change = self.settings
         height, width = images.shape[1:3]
         signed = 2.0 * draws - 1.0
-        angle = 2.0 * math.pi * self.rotate * signed[:, _TURN]
-        scale = (1.0 + self.zoom * signed[:, _ZOOM]) * (1.0 - self.crop * draws[:, _CROP])
-        mirror_x = tf.where((draws[:, _FLIP_X] < 0.5) & (self.flip in ("horizontal", "both")), -1.0, 1.0)
-        mirror_y = tf.where((draws[:, _FLIP_Y] < 0.5) & (self.flip in ("vertical", "both")), -1.0, 1.0)
-        free = 1.0 - scale if self.crop else tf.zeros_like(scale)  # what a crop leaves to choose its place from
+        angle = 2.0 * math.pi * change.rotate * signed[:, _TURN]
+        scale = (1.0 + change.zoom * signed[:, _ZOOM]) * (1.0 - change.crop * draws[:, _CROP])
+        mirror_x = tf.where((draws[:, _FLIP_X] < 0.5) & (change.flip in ("horizontal", "both")), -1.0, 1.0)
+        mirror_y = tf.where((draws[:, _FLIP_Y] < 0.5) & (change.flip in ("vertical", "both")), -1.0, 1.0)
+        free = 1.0 - scale if change.crop else tf.zeros_like(scale)  # what a crop leaves to choose its place from
         center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
-        shift_x = width * self.translate * signed[:, _SHIFT_X] + center_x * tf.maximum(free, 0.0) * signed[:, _CROP_X]
-        shift_y = height * self.translate * signed[:, _SHIFT_Y] + center_y * tf.maximum(free, 0.0) * signed[:, _CROP_Y]
+        shift_x = width * change.translate * signed[:, _SHIFT_X] + center_x * tf.maximum(free, 0.0) * signed[:, _CROP_X]
+        shift_y = (
+            height * change.translate * signed[:, _SHIFT_Y] + center_y * tf.maximum(free, 0.0) * signed[:, _CROP_Y]
+        )
         # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, with A = scale * rotation *
         # mirror.
         a, b = scale * tf.cos(angle) * mirror_x, -scale * tf.sin(angle) * mirror_y
@@ -91,7 +103,7 @@ class Augmentation:
             output_shape=[height, width],
             fill_value=0.0,
             interpolation="BILINEAR",
-            fill_mode=self.fill.upper(),
+            fill_mode=change.fill.upper(),
         )
 
     def _mix(

@@ -1,48 +1,5 @@
-"""Plain Keras builders: arguments in, keras.Model out."""
+"""What networks are made of, and what is made of them: layers, backbones, artifacts."""
 
-from ..lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "efficientnet_lite": ("SMALLEST",),
-        "backbone": ("Backbone",),
-        "backbones": ("layer_blocks", "load_backbone", "weights_hash"),
-        "detector": ("DetectorArtifact", "NumbersFront", "part_of", "scores_only"),
-        "deep_features": (
-            "classifier_features",
-            "feature_autoencoder",
-            "feature_extractor",
-            "feature_network",
-            "pooled_features",
-            "reconstructing_part",
-        ),
-        "finetuned": (
-            "backbone_of",
-            "features_model",
-            "finetuned_images",
-            "finetuned_texts",
-            "head_model",
-            "map_and_rest",
-            "rates_by_depth",
-            "unfreeze",
-        ),
-        "dcgan": ("GANS", "IMAGE_STEP", "LARGEST_IMAGE", "SMALLEST_IMAGE"),
-        "generator": ("GeneratorArtifact", "draw_classes", "draw_noise", "generate_images", "noise_between"),
-        "grad_cam": ("GradCam",),
-        "hub": ("HubFront", "HubTokens", "hub_presets", "load_text_preset"),
-        "networks": (
-            "IMAGE_AUTOENCODERS",
-            "IMAGE_NETWORKS",
-            "ROW_AUTOENCODERS",
-            "SERIES_AUTOENCODERS",
-            "TEXT_NETWORKS",
-        ),
-        "preprocessing": ("ImageFront",),
-        "answers": ("ServedAnswer", "ServedClasses", "ServedPictures", "ServedScores"),
-        "serving": ("Served", "ServedImages", "ServedInput", "ServedNoise", "ServedNumbers", "ServedTexts"),
-        "reconstruction": ("reconstruction_loss", "set_statistics"),
-        "text_front": ("Cutter", "TextFront", "rows_by_name", "token_cutter", "wide_cutters"),
-        "artifact": ("Artifact", "ClassifierArtifact", "LoadedArtifact", "core_of", "load_artifact", "take_weights"),
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,5 @@
-"""An autoencoder of what a pretrained backbone says of each place of an image."""
+"""What a pretrained backbone says of each place of an image: its maps, on one grid."""
 
-import math
 from collections.abc import Sequence
 
 import keras
@@ -12,96 +11,15 @@ from .artifact import core_of
 from .backbone import Backbone
 from .backbones import load_backbone
 from .efficientnet_lite import SMALLEST
-from .finetuned import InferenceMode, scale
-from .image_autoencoders import dense_stack
-from .layers import Builder
+from .finetuned import scale
 from .preprocessing import resized
-from .reconstruction import Reconstructor, reconstructor, standardize
+from .reconstruction import Reconstructor
 
 FEATURES = "features"  # name of the layer that gives the features to be reconstructed
 _STRIDES = (4, 8, 16)  # input pixels to a place of the layers that `auto` stands for
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as grey images are made when files are read
 _WHOLE = 16  # pixels that have one place on the smallest of the maps
-_GRID = 8  # input pixels to a place of the grid that `auto` stands for
-
-
-def feature_autoencoder(
-    backbone: Backbone,
-    input_shape: tuple[int, int, int],
-    layers: tuple[str, ...] | str = "auto",
-    grid: int | str = "auto",
-    neighbours: int = 1,
-    bottleneck: str = "place",
-    kernel_size: int = 3,
-    units: tuple[int, ...] = (256,),
-    latent: int = 96,
-    activation: str = "relu",
-    initializer: str = "he_normal",
-    normalization: str = "none",
-    dropout: float = 0.0,
-    weight_decay: float = 0.0,
-    noise: float = 0.3,
-    loss: str = "l2",
-    *,
-    seed: int | None = None,
-    fused: bool = False,
-) -> keras.Model:
-    """Layers of several depths of a frozen backbone, brought to one grid, pass through a bottleneck.
-
-    After Shi et al. 2021 (DFR: deep feature reconstruction), with the neighbourhoods of Roth et al. 2022 (PatchCore).
-
-    Args:
-        backbone: of images.
-        input_shape: (height, width, channels), as the backbone takes them.
-        layers: names of the backbone's layers; `auto`: see `default_layers`.
-        grid: places of the longer side; `auto`: one for every 8 pixels.
-        neighbours: side of the mean filter over each layer's output; 1: none.
-        bottleneck: `place`: every place by itself, wherever it is, which suits textures; `image`: all places together,
-            which suits objects that are seen in one pose.
-        kernel_size: bottleneck `place`: side of the convolutions, in places: how far a place looks to its neighbours.
-        units: width of the encoder's layers, convolutions or dense; the decoder mirrors them.
-        latent: numbers that each place, or the image, has to pass through.
-        dropout: share of channels dropped after each convolution.
-        noise: deviation of Gaussian noise on the standardized features while training.
-        loss: `l2`, `l1` or `cosine`.
-        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`; `fused` also makes the
-            model one that can be trained.
-
-    Returns:
-        Model: levels 0 to 255 (batch, height, width, channels) -> `target` and `reconstruction`, standardized features
-        (batch, rows, columns, channels).
-
-    Raises:
-        ConfigError: if the backbone has no such layers.
-    """
-    build = Builder(
-        activation=activation,
-        initializer=initializer,
-        normalization=normalization,
-        weight_decay=weight_decay,
-        seed=seed,
-        fused=fused,
-    )
-    inputs = keras.Input(input_shape, name="levels")
-    names = default_layers(backbone, input_shape) if layers == "auto" else layers
-    maps = backbone_maps(backbone, names)
-    maps.trainable = False
-    outputs = (InferenceMode(maps) if fused else maps)(scale(inputs, backbone.scaling))
-    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    grid = -(-max(input_shape[:2]) // _GRID) if grid == "auto" else grid
-    features = keras.layers.Identity(name=FEATURES)(
-        join_maps(outputs, input_shape, grid, neighbours)
-    )  # (B, rows, columns, D)
-    target = standardize(features)
-    x = build.noise(target, noise)
-    whole, shape = bottleneck == "image", features.shape[1:]
-    reach = None if whole else kernel_size
-    x = dense_stack(build, keras.layers.Flatten(name="flatten")(x) if whole else x, units, dropout, "encoder", reach)
-    x = keras.layers.Dense(latent, name="latent", **build.kernel("glorot_uniform"))(x)
-    x = dense_stack(build, x, units[::-1], dropout, "decoder", reach)
-    x = keras.layers.Dense(math.prod(shape) if whole else shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
-    reconstruction = keras.layers.Reshape(shape, name="map")(x) if whole else x
-    return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, fused)
+GRID = 8  # input pixels to a place of the grid that `auto` stands for
 
 
 def join_maps(maps: Sequence[keras.KerasTensor], shape: tuple[int, ...], grid: int, neighbours: int = 1):
@@ -222,7 +140,7 @@ def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras
     if input_shape[-1] == 1:
         x = keras.ops.repeat(x, 3, -1)
     outputs = backbone_maps(backbone, default_layers(backbone, (*size, 3), (8, 16)))(scale(x, backbone.scaling))
-    return keras.Model(inputs, join_maps(outputs, size, -(-max(size) // _GRID), 3), name="extractor")
+    return keras.Model(inputs, join_maps(outputs, size, -(-max(size) // GRID), 3), name="extractor")
 
 
 def pooled_features(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:

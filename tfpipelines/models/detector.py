@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ..config.networks import Scored
 from .artifact import Artifact, save_model
 from .preprocessing import resized
 from .reconstruction import distances
@@ -36,44 +37,30 @@ class DetectorArtifact(Artifact):
         front: an `ImageFront` or `NumbersFront`.
         core: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
-        distance: `l2`, `l1`, `ssim` or `cosine`, see `reconstruction.distances`; not used where the core says
-            `surprise`.
-        pooling: of the distances of all places: `max`, `mean`, or `top`, the mean of the largest.
-        top: share of places that counts with `top`.
-        smoothing: images: side in pixels of the mean filter that goes twice over the distances; 0: none.
+        scoring: fields of the network: `distance`, see `reconstruction.distances`, where the core says no `surprise`;
+            `smoothing`, where it takes images; `pooling` and `top`.
 
     Attributes:
         model: raw input -> {`score` float32 (batch,), `map` float32 (the distances: (batch, height, width) of images,
             the shape of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
     """
 
-    def __init__(
-        self,
-        front,
-        core: keras.Model,
-        facts: dict,
-        *,
-        distance: str = "l2",
-        pooling: str = "top",
-        top: float = 0.05,
-        smoothing: int = 0,
-    ):
+    def __init__(self, front, core: keras.Model, facts: dict, scoring: Scored):
         self.core, self.facts = core, facts
         raw = front.input()
         outputs = core(front.symbolic(raw))
-        places = (
-            outputs["surprise"]
-            if "surprise" in outputs
-            else distances(outputs["target"], outputs["reconstruction"], distance)
-        )
-        images = len(front.shape) == 3
-        if images:
+        if "surprise" in outputs:
+            places = outputs["surprise"]
+        else:
+            places = distances(outputs["target"], outputs["reconstruction"], scoring.distance)
+        if len(front.shape) == 3:  # images
+            smoothing = scoring.smoothing
             places = _as_large(keras.ops.mean(places, -1, keepdims=True), front.shape[:2])  # (B, H, W, 1)
             for _ in range(2 if smoothing > 1 else 0):
                 places = keras.ops.average_pool(places, min(smoothing, *front.shape[:2]), 1, "same")
             places = places[..., 0]
         by_place = keras.ops.mean(places, -1) if len(front.shape) == 2 else places  # of all channels of a window
-        answer = {"score": pool(by_place, pooling, top), "map": places}
+        answer = {"score": pool(by_place, scoring.pooling, scoring.top), "map": places}
         if "restored" in outputs:
             answer["reconstruction"] = outputs["restored"]
         self.model = keras.Model(raw, answer, name="detector")

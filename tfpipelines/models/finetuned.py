@@ -4,6 +4,7 @@ from typing import Literal
 
 import keras
 
+from ..config.finetune import Finetuned, FinetunedImages, FinetunedTexts
 from .backbone import Backbone, Scaling
 from .backbones import head_layer, layer_blocks
 from .layers import Builder
@@ -15,10 +16,10 @@ def finetuned_images(
     backbone: Backbone,
     input_shape: tuple[int, int, int],
     classes: int,
-    pooling: str = "average",
+    settings: FinetunedImages,
     *,
+    seed: int | None = None,
     training: bool = True,
-    **head,
 ) -> keras.Model:
     """Scaling, backbone, pooling over all positions, and a head.
 
@@ -28,9 +29,9 @@ def finetuned_images(
         backbone: of images.
         input_shape: (height, width, channels), as the backbone takes them.
         classes: number of classes.
-        pooling: `average` or `max` over the feature map.
+        settings: of pooling over the feature map, and of the head.
+        seed: of the head.
         training: whether it is to be trained; else it is made of layers that plain Keras can load.
-        head: further arguments of `head_logits`.
 
     Returns:
         Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
@@ -38,28 +39,27 @@ def finetuned_images(
     inputs = keras.Input(input_shape, name="levels")
     run = InferenceMode(backbone.model) if training and backbone.freezes_statistics else backbone.model
     x = run(scale(inputs, backbone.scaling))
+    largest = settings.pooling == "max"
     if len(x.shape) == 4:
-        x = {"average": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling](
-            name=FEATURES
-        )(x)
+        pool = keras.layers.GlobalMaxPooling2D if largest else keras.layers.GlobalAveragePooling2D
     elif len(x.shape) == 3:  # patches
-        x = {"average": keras.layers.GlobalAveragePooling1D, "max": keras.layers.GlobalMaxPooling1D}[pooling](
-            name=FEATURES
-        )(x)
+        pool = keras.layers.GlobalMaxPooling1D if largest else keras.layers.GlobalAveragePooling1D
     else:
-        x = keras.layers.Identity(name=FEATURES)(x)
-    return keras.Model(inputs, head_logits(x, classes, **head), name="finetuned")
+        pool = keras.layers.Identity
+    return keras.Model(inputs, head_logits(pool(name=FEATURES)(x), classes, settings, seed), name="finetuned")
 
 
-def finetuned_texts(backbone: Backbone, classes: int, pooling: str = "mean", *, pad: int = 0, **head) -> keras.Model:
+def finetuned_texts(
+    backbone: Backbone, classes: int, settings: FinetunedTexts, *, seed: int | None = None, pad: int = 0
+) -> keras.Model:
     """A text backbone of KerasHub, pooling over the tokens, and a head.
 
     Args:
         backbone: of token ids.
         classes: number of classes.
-        pooling: `mean` of all tokens, or the `first` one.
+        settings: of pooling over the tokens, and of the head.
+        seed: of the head.
         pad: the tokenizer's id of padding.
-        head: further arguments of `head_logits`.
 
     Returns:
         Model: token ids + 1, int32 (batch, length), 0 where there is none -> logits float32 (batch, classes).
@@ -70,50 +70,30 @@ def finetuned_texts(backbone: Backbone, classes: int, pooling: str = "mean", *, 
     names = {tensor.name for tensor in backbone.model.inputs}
     fed = {"token_ids": ids, "padding_mask": keras.ops.cast(there, "int32"), "segment_ids": keras.ops.zeros_like(ids)}
     x = backbone.model({name: tensor for name, tensor in fed.items() if name in names})  # (B, T, D)
-    if pooling == "mean":
+    if settings.pooling == "mean":
         weights = keras.ops.cast(there, x.dtype)[..., None]
         x = keras.ops.sum(keras.ops.where(weights > 0, x, 0.0), 1) / keras.ops.maximum(keras.ops.sum(weights, 1), 1.0)
     else:
         x = x[:, 0]
     x = keras.layers.Identity(name=FEATURES)(x)
-    return keras.Model(inputs, head_logits(x, classes, **head), name="finetuned")
+    return keras.Model(inputs, head_logits(x, classes, settings, seed), name="finetuned")
 
 
-def head_logits(
-    features: keras.KerasTensor,
-    classes: int,
-    units: tuple[int, ...] = (),
-    activation: str = "relu",
-    initializer: str = "he_normal",
-    normalization: str = "none",
-    dropout: float = 0.2,
-    weight_decay: float = 0.0,
-    *,
-    seed: int | None = None,
-) -> keras.KerasTensor:
+def head_logits(features: keras.KerasTensor, classes: int, settings: Finetuned, seed: int | None) -> keras.KerasTensor:
     """The head: normalization of the features, dense layers, dropout, and the output.
 
     Args:
         features: (batch, width).
         classes: number of classes.
-        units: width of dense layers between features and output.
-        normalization: `none`, `batch` or `layer`, of the features and of the dense layers.
-        dropout: share of features dropped, and of units after each dense layer.
-        activation, initializer, weight_decay, seed: see `layers.Builder`.
+        settings: fields of the head.
+        seed: see `layers.Builder`.
 
     Returns:
         Logits float32 (batch, classes).
     """
-    build = Builder(
-        activation=activation,
-        initializer=initializer,
-        normalization=normalization,
-        weight_decay=weight_decay,
-        seed=seed,
-        fused=False,
-    )
+    build, dropout = Builder(settings, seed=seed), settings.dropout
     x = build.normalize(features, "norm_features")
-    for number, width in enumerate(units, 1):
+    for number, width in enumerate(settings.units, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
         x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
     return build.logits(classes)(build.dropout(x, dropout))

@@ -4,6 +4,7 @@ import itertools
 
 import keras
 
+from ..config.networks import Layers
 from .fused import FusedBatchNormalization
 
 BATCH_MOMENTUM = 0.9  # Keras' 0.99 needs hundreds of steps before inference sees sensible statistics
@@ -13,27 +14,19 @@ class Builder:
     """Remembers what all layers of a network have in common, and gives each its own seed.
 
     Args:
-        activation: name of a Keras activation.
-        initializer: name of a Keras initializer of kernels.
-        normalization: `none`, `batch`, `layer`, `group`, `instance` or `rms`; all over the channels, the last axis.
-        weight_decay: factor of the L2 penalty on kernels.
+        common: names of a Keras activation and of a Keras initializer of kernels; the normalization: `none`, `batch`,
+            `layer`, `group`, `instance` or `rms`, all over the channels, the last axis; and `weight_decay`, the factor
+            of the L2 penalty on kernels.
         seed: of initializers and dropout; None draws other numbers each time.
         fused: batch normalization by the fused kernel in training. It changes no result beyond rounding; what is saved
             should be built without it, so that it loads in plain Keras.
+        changes: of these fields, other values than those of `common`.
     """
 
-    def __init__(
-        self,
-        *,
-        activation: str,
-        initializer: str,
-        normalization: str,
-        weight_decay: float,
-        seed: int | None,
-        fused: bool,
-    ):
-        self.activation_name, self.initializer_name, self.normalization_name = activation, initializer, normalization
-        self.weight_decay, self.fused = weight_decay, fused
+    def __init__(self, common: Layers, *, seed: int | None = None, fused: bool = False, **changes: str | float):
+        common = common.model_copy(update=changes)
+        self.activation_name, self.initializer_name = common.activation, common.initializer
+        self.normalization_name, self.weight_decay, self.fused = common.normalization, common.weight_decay, fused
         self._seeds = itertools.repeat(None) if seed is None else itertools.count(seed * 10_007 + 1)
 
     def seed(self) -> int | None:
@@ -67,8 +60,7 @@ class Builder:
         """Applies the normalization.
 
         `group`: at most 32 groups (Wu & He 2018), of 2 channels at least in images and of 8 units in vectors;
-            `instance`
-        (Ulyanov et al. 2016): every channel by itself, in vectors, which have no extent, all units together.
+        `instance` (Ulyanov et al. 2016): every channel by itself, in vectors, which have no extent, all units together.
         """
         kind = self.normalization_name
         if kind == "none":
@@ -81,20 +73,11 @@ class Builder:
         if kind == "rms":
             return keras.layers.RMSNormalization(name=name)(x)
         channels, spatial = x.shape[-1], len(x.shape) == 4
-        if (
-            not spatial
-        ):  # of a vector, a group of one number would always be 0: groups of 8 at least, one group for instance
-            groups = (
-                1
-                if kind == "instance"
-                else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 8))
-            )
+        least = 2 if spatial else 8  # of a vector, a group of one number would always be 0
+        if kind == "instance":
+            groups = channels if spatial else 1
         else:
-            groups = (
-                channels
-                if kind == "instance"
-                else next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= 2))
-            )
+            groups = next(n for n in (32, 16, 8, 4, 2, 1) if channels % n == 0 and (n == 1 or channels // n >= least))
         return keras.layers.GroupNormalization(groups, name=name)(x)
 
     def activate(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:

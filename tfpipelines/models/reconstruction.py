@@ -2,11 +2,15 @@
 
 Their output is a dict: `target` (what is to be reconstructed: the input, scaled), `reconstruction` (the same shape),
 and where it can be told `restored` (the reconstruction in the units of the raw input). The variational ones add
-`log_variance` for training, and `surprise`, the score of each place, for what is saved.
+`log_variance` for training, and `surprise`, the score of each place, for what is saved. Whoever builds them says by
+`fused` whether the model is to be trained. The fields of their scores (distance, pooling, top, smoothing) are the
+detector's.
 """
 
 import keras
 import numpy as np
+
+from ..config.networks import Variational
 
 _SMALLEST, _LARGEST = -6.0, 4.0  # of the logarithm of a variance
 STANDARDIZE, RESTORE = "standardize", "restore"
@@ -166,7 +170,7 @@ class Sampling(keras.layers.Layer):
 
 
 def variational(
-    target, encode: keras.Model, decode: keras.Model, beta: float, samples: int, seed: int | None, trained: bool
+    target, encode: keras.Model, decode: keras.Model, prior: Variational, seed: int | None, trained: bool
 ) -> dict:
     """The outputs of a variational autoencoder.
 
@@ -174,17 +178,18 @@ def variational(
         target: symbolic, (batch, ...).
         encode: target -> (mean, log variance) of the latent variable, both (batch, latent).
         decode: latent variable -> (mean, log variance) of the target.
-        samples: draws that `surprise` is the mean of: the reconstruction probability of An & Cho 2015, negative and in
-            logarithms. The draws are the same for every input, so that a score is a function of its input.
+        prior: how much it counts, and `samples`, the draws that `surprise` is the mean of: the reconstruction
+            probability of An & Cho 2015, negative and in logarithms. The draws are the same for every input, so that a
+            score is a function of its input.
         trained: whether it is to be trained; else it is made of layers that plain Keras can load.
     """
     mean, log_variance = encode(target)
     log_variance = bounded(log_variance)  # of what is far from all that was seen it may be anything
     if trained:
         size = int(np.prod(target.shape[1:]))
-        reconstruction, spread = decode(Sampling(beta, size, seed, name="sampling")([mean, log_variance]))
+        reconstruction, spread = decode(Sampling(prior.beta, size, seed, name="sampling")([mean, log_variance]))
         return {"target": target, "reconstruction": reconstruction, "log_variance": bounded(spread)}
-    deviation = keras.ops.exp(0.5 * log_variance)
+    deviation, samples = keras.ops.exp(0.5 * log_variance), prior.samples
     draws = np.random.default_rng(seed).standard_normal((samples, mean.shape[-1])).round(6)
     total: keras.KerasTensor | None = None
     for draw in np.concatenate(

@@ -75,7 +75,7 @@ def token_cutter(level: str, ngrams: int, standardize: str) -> Cutter:
 
 def wide_cutters(words: int, characters: tuple[int, ...], standardize: str) -> list[Cutter]:
     """How the n-grams of the wide part are cut, word n-grams first; `words` and `characters` are the fields of
-    `config.text_networks.Wide`."""
+    `config.networks.Wide`."""
     cutters = [Cutter("whitespace", _standardizer(standardize), tuple(range(1, words + 1)))] if words else []
     if characters:
         cutters.append(Cutter("character", _standardizer(standardize), tuple(range(characters[0], characters[1] + 1))))

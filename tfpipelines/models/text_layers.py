@@ -11,9 +11,28 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from ..config.networks import TextNetwork
 from .layers import Builder
 
 UNKNOWN = 1  # id of an unknown token
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a text network is to know of the texts.
+
+    Args:
+        vocabulary: number of ids, those of padding (0) and of unknown tokens (1) included.
+        classes: number of classes.
+        vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
+        ratios: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
+            n-grams.
+    """
+
+    vocabulary: int
+    classes: int
+    vectors: np.ndarray | None = None
+    ratios: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -45,17 +64,10 @@ class Embedded:
         return keras.ops.sum(x * keras.ops.expand_dims(here, -1), 1)
 
 
-def embed(
-    build: Builder,
-    vocabulary: int,
-    channels: int,
-    word_dropout: float,
-    spatial_dropout: float,
-    freeze: bool,
-    vectors: np.ndarray | None,
-) -> tuple[keras.KerasTensor, Embedded]:
+def embed(build: Builder, texts: Texts, common: TextNetwork) -> tuple[keras.KerasTensor, Embedded]:
     """The input of a text network, and its embedding; the arguments are those of `text_network`."""
-    channels = channels if vectors is None else vectors.shape[1]
+    vectors, word_dropout = texts.vectors, common.word_dropout
+    channels = common.embedding if vectors is None else vectors.shape[1]
     inputs = keras.Input((None,), dtype="int32", name="ids")
     ids = inputs
     present = keras.ops.not_equal(inputs, 0)
@@ -66,14 +78,18 @@ def embed(
         ids = keras.ops.where(keras.ops.logical_and(present, keras.ops.equal(kept, 0.0)), UNKNOWN, ids)
     initializer = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed())
     layer = keras.layers.Embedding(
-        vocabulary, channels, embeddings_initializer=initializer, trainable=not freeze, name="embedding"
+        texts.vocabulary,
+        channels,
+        embeddings_initializer=initializer,
+        trainable=not common.freeze_embedding,
+        name="embedding",
     )
     x = layer(ids)
     if vectors is not None:
         layer.embeddings.assign(vectors)
     mask = keras.ops.expand_dims(keras.ops.cast(present, x.dtype), -1)
-    if spatial_dropout:
-        x = keras.layers.SpatialDropout1D(spatial_dropout, seed=build.seed(), name="spatial_dropout")(x)
+    if common.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(common.spatial_dropout, seed=build.seed(), name="spatial_dropout")(x)
     lengths = keras.ops.sum(keras.ops.cast(present, "int32"), 1, keepdims=True)
     positions = keras.ops.cumsum(keras.ops.ones_like(inputs), 1) - 1
     return inputs, Embedded(ids, x * mask, mask, positions, lengths)
@@ -110,83 +126,46 @@ def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: 
 def text_network(
     name: str,
     body: Callable[[Builder, "Embedded"], keras.KerasTensor],
-    vocabulary: int,
-    classes: int,
-    embedding: int = 64,
-    freeze_embedding: bool = False,
-    word_dropout: float = 0.1,
-    spatial_dropout: float = 0.2,
-    dense: tuple[int, ...] = (),
-    activation: str = "relu",
-    initializer: str = "glorot_uniform",
-    normalization: str = "none",
-    dropout: float = 0.5,
-    weight_decay: float = 0.0,
-    *,
-    wide: np.ndarray | None = None,
-    wide_initial: float = 0.05,
-    wide_dropout: float = 0.0,
-    deep_weight: float = 0.3,
-    parts: bool = False,
-    vectors: np.ndarray | None = None,
+    texts: Texts,
+    common: TextNetwork,
     seed: int | None = None,
     fused: bool = False,
 ) -> keras.Model:
     """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is
-    one.
+    one. Words are dropped as in Iyyer et al. 2015, channels for a whole text as in Tompson et al. 2015.
 
     Args:
         name: of the model.
         body: function of a builder and the embedded texts to vectors (batch, channels).
-        vocabulary: number of ids, those of padding (0) and of unknown tokens (1) included.
-        classes: number of classes.
-        embedding: numbers for each token; those of `vectors` where they are given.
-        freeze_embedding: do not train the embedding.
-        word_dropout: share of tokens taken for unknown ones while training (Iyyer et al. 2015).
-        spatial_dropout: share of channels dropped for a whole text (Tompson et al. 2015).
-        dense: width of dense layers before the output.
-        dropout: share of units dropped before the output and between dense layers.
-        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
-        wide: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
-            n-grams.
-        wide_initial: weight that each n-gram begins with.
-        wide_dropout: share of n-grams left out while training.
-        deep_weight: what the network's logits count beside those of the n-grams.
-        parts: with a wide part, the logits of the n-grams and of the network follow those of the whole, so that each
-            can be trained by a loss of its own.
-        vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
+        texts: what is known of them.
+        common: fields of the network.
+        seed: see `layers.Builder`.
+        fused: whether the model is to be trained. Then with a wide part the logits of the n-grams and of the network
+            follow those of the whole, so that each can be trained by a loss of its own.
 
     Returns:
-        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), with
-            `parts` of three times as many.
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), of
+            three times as many where the parts follow.
     """
-    build = Builder(
-        activation=activation,
-        initializer=initializer,
-        normalization=normalization,
-        weight_decay=weight_decay,
-        seed=seed,
-        fused=fused,
-    )
+    build = Builder(common, seed=seed, fused=fused)
+    classes, dropout = texts.classes, common.dropout
 
     # === Layers ===
-    inputs, text = embed(build, vocabulary, embedding, word_dropout, spatial_dropout, freeze_embedding, vectors)
+    inputs, text = embed(build, texts, common)
     x = build.normalize(body(build, text), "norm_pool")
-    for number, width in enumerate(dense, 1):
+    for number, width in enumerate(common.dense, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
         x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
     logits = build.logits(classes)(build.dropout(x, dropout))
 
     # === Functional model ===
-    if wide is None:
+    if texts.ratios is None:
         return keras.Model(inputs, logits, name=name)
-    grams, votes = vote(build, wide, wide_initial, wide_dropout)
-    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")(
-        [votes, keras.layers.Rescaling(deep_weight, name="deep_weight", dtype="float32")(logits)]
-    )
-    return keras.Model(
-        [inputs, grams], keras.ops.concatenate([whole, votes, logits], -1) if parts else whole, name=name
-    )
+    grams, votes = vote(build, texts.ratios, common.wide.initial, common.wide.dropout)
+    deep = keras.layers.Rescaling(common.wide.deep_weight, name="deep_weight", dtype="float32")(logits)
+    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, deep])
+    outputs = keras.ops.concatenate([whole, votes, logits], -1) if fused else whole
+    return keras.Model([inputs, grams], outputs, name=name)
 
 
 def vote(

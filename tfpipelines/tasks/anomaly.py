@@ -10,7 +10,7 @@ import numpy as np
 
 from tfpipelines import config, datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
-from tfpipelines.config.autoencoders import Features, ImageAutoencoder
+from tfpipelines.config.kinds import IMAGE_AUTOENCODERS, ImageAutoencoders
 from tfpipelines.errors import counted
 
 from .detection import Detection
@@ -54,7 +54,7 @@ class ImageAnomaliesPipeline(AnomalyPipeline):
 
     task: Literal["anomaly"] = "anomaly"
     data: AnomalyImageData
-    model: ImageAutoencoder = Features()
+    model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network)
 
 
 class ImageAnomalies(Pixels, Detection):
@@ -107,9 +107,7 @@ class ImageAnomalies(Pixels, Detection):
 
     # --- model
     def build(self, fused: bool):
-        if self.source is None:
-            return self._network(models.IMAGE_AUTOENCODERS, fused)
-        return self._network({"feature": models.feature_autoencoder}, fused, self._load_backbone())
+        return self._network(fused, **({} if self.source is None else {"backbone": self._load_backbone()}))
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         if self.source is None:

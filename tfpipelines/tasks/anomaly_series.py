@@ -7,7 +7,7 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyPipeline, AnomalySeriesData
-from tfpipelines.config.autoencoders import Conv1DSeries, SeriesAutoencoder
+from tfpipelines.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
 
 from .detection import Detection
 
@@ -24,7 +24,7 @@ class SeriesAnomaliesPipeline(AnomalyPipeline):
 
     task: Literal["anomaly-series"] = "anomaly-series"
     data: AnomalySeriesData
-    model: SeriesAutoencoder = Conv1DSeries()
+    model: SeriesAutoencoders = SERIES_AUTOENCODERS.default(default_network)
 
 
 class SeriesAnomalies(Detection):
@@ -52,7 +52,7 @@ class SeriesAnomalies(Detection):
 
     # --- model
     def build(self, fused: bool):
-        core = self._network(models.SERIES_AUTOENCODERS, fused)
+        core = self._network(fused)
         models.set_statistics(core, *self._statistics)
         return core
 

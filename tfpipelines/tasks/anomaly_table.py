@@ -7,7 +7,7 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.config.anomaly import AnomalyPipeline, AnomalyTableData
-from tfpipelines.config.autoencoders import DenseRows, RowAutoencoder
+from tfpipelines.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 
 from .detection import Detection
 
@@ -24,7 +24,7 @@ class RowAnomaliesPipeline(AnomalyPipeline):
 
     task: Literal["anomaly-table"] = "anomaly-table"
     data: AnomalyTableData
-    model: RowAutoencoder = DenseRows()
+    model: RowAutoencoders = ROW_AUTOENCODERS.default(default_network)
 
 
 class RowAnomalies(Detection):
@@ -57,7 +57,7 @@ class RowAnomalies(Detection):
 
     # --- model
     def build(self, fused: bool):
-        core = self._network(models.ROW_AUTOENCODERS, fused)
+        core = self._network(fused)
         models.set_statistics(
             core,
             *datasets.column_statistics(

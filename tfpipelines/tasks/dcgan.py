@@ -8,8 +8,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from tfpipelines import config, datasets, evaluation, models, training
-from tfpipelines.config.gan import DCGAN, AdversarialTrain, GeneratedImageData, GenerationEvaluation, GenerativeNetwork
+from tfpipelines import config, datasets, evaluation, models, networks, training
+from tfpipelines.config.gan import AdversarialTrain, GeneratedImageData, GenerationEvaluation
+from tfpipelines.config.kinds import GANS, GenerativeNetworks
 from tfpipelines.errors import ConfigError, DataError, nearest
 from tfpipelines.runs import RunFolder
 
@@ -47,7 +48,7 @@ class ImageGenerationPipeline(config.Pipeline):
 
     task: Literal["dcgan"] = "dcgan"
     data: GeneratedImageData
-    model: GenerativeNetwork = DCGAN()
+    model: GenerativeNetworks = GANS.default(default_network)
     train: AdversarialTrain = AdversarialTrain()
     evaluation: GenerationEvaluation = GenerationEvaluation()
 
@@ -150,19 +151,11 @@ class ImageGeneration(Pixels):
 
     # --- model
     def build(self, fused: bool):
-        train, settings = self.pipeline.train, dict(self.pipeline.model)
-        build = models.GANS[settings.pop("name")]
-        del settings["conditional"], settings["clusters"]
+        train, model = self.pipeline.train, self.pipeline.model
+        given = {"image_shape": self.front.shape, "classes": len(self.groups["shares"])}
+        generator, discriminator = networks.build_network(model, **given, seed=self.pipeline.seed, fused=fused)
         fields = {name: getattr(train, name) for name in ("loss", "label_smoothing", "r1", "r1_interval")}
-        return build(
-            self.front.shape,
-            len(self.groups["shares"]),
-            **settings,
-            **fields,
-            augment=train.diff_augment,
-            seed=self.pipeline.seed,
-            fused=fused,
-        )
+        return models.GAN(generator, discriminator, **fields, augment=train.diff_augment, name=model.name)
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         yield AdversarialPhase(self, core, self.watch)
@@ -171,7 +164,9 @@ class ImageGeneration(Pixels):
         train = self.pipeline.train
         others = train.model_copy(update={"learning_rate": train.discriminator_learning_rate or train.learning_rate})
         both = training.TwoOptimizers(
-            optimizer, training.optimizer_of(others, self.steps_per_epoch()), len(model.generator.trainable_variables)
+            optimizer,
+            training.build_optimizer(others, self.steps_per_epoch()),
+            len(model.generator.trainable_variables),
         )
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 

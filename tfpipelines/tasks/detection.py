@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, models, training
+from tfpipelines import datasets, evaluation, models, networks, training
 from tfpipelines.errors import ArtifactError
 from tfpipelines.runs import RunFolder, atomic_write
 
@@ -20,7 +20,6 @@ from .sampled import Sampled
 
 _CALIBRATION = "the held-out part"
 _BLOCK = 512  # samples that a baseline scores at once
-_SCORING = ("distance", "pooling", "top", "smoothing")  # fields of `model` that the network does not see
 
 
 class Detection(Sampled):
@@ -98,9 +97,8 @@ class Detection(Sampled):
         model.compile(optimizer=optimizer, **settings)
 
     def artifact(self, core):
-        model = self.pipeline.model
-        scoring = {name: getattr(model, name) for name in _SCORING if hasattr(model, name)}
-        return models.DetectorArtifact(self.front, core, {"normal": datasets.normal_of(self.samples.frame)}, **scoring)
+        facts = {"normal": datasets.normal_of(self.samples.frame)}
+        return models.DetectorArtifact(self.front, core, facts, self.pipeline.model)
 
     def objective(self, model) -> "training.Objective":
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
@@ -244,16 +242,10 @@ class Detection(Sampled):
         """A row as the artifact's model takes it."""
 
     # --- details
-    def _network(self, builders: dict[str, Any], fused: bool, *backbone):
-        """The pipeline's network for samples of the front's shape; where it has a backbone, its builder takes that
-        first.
-        """
-        fields = {
-            name: value
-            for name, value in dict(self.pipeline.model).items()
-            if name not in (*_SCORING, "backbone", "weights")
-        }
-        return builders[fields.pop("name")](*backbone, self.front.shape, **fields, seed=self.pipeline.seed, fused=fused)
+    def _network(self, fused: bool, **given: Any):
+        """The pipeline's network for samples of the front's shape; where it looks through one, `backbone` is given."""
+        given |= {"input_shape": self.front.shape, "seed": self.pipeline.seed, "fused": fused}
+        return networks.build_network(self.pipeline.model, **given)
 
     @contextmanager
     def _timed(self, name: str):

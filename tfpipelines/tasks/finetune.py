@@ -14,13 +14,6 @@ from .images import ImageClassifier
 from .pixels import GREY
 
 _SIZE = 224  # side in pixels of images for a backbone that does not say
-_OF_BACKBONE = (
-    "backbone",
-    "weights",
-    "freeze",
-    "unfreeze",
-    "scaling",
-)  # fields of `model` that do not concern the head
 
 
 class ImageFinetuningPipeline(FinetunePipeline):
@@ -76,9 +69,9 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         return models.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
     def build(self, fused: bool):
-        head = {name: value for name, value in dict(self.pipeline.model).items() if name not in _OF_BACKBONE}
+        backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
         return models.finetuned_images(
-            self.take_backbone(), self.front.shape, len(self.classes), **head, seed=self.pipeline.seed, training=fused
+            backbone, self.front.shape, classes, model, seed=self.pipeline.seed, training=fused
         )
 
     def _feature_inputs(self, rows: np.ndarray):

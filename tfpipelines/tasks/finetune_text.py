@@ -90,15 +90,8 @@ class TextFinetuning(Finetuning, TextClassifier):
         return preset.backbone
 
     def build(self, fused: bool):
-        model = self.pipeline.model
-        head = {
-            name: value
-            for name, value in dict(model).items()
-            if name not in ("backbone", "weights", "freeze", "unfreeze")
-        }
-        return models.finetuned_texts(
-            self.take_backbone(), len(self.classes), **head, seed=self.pipeline.seed, pad=self.front.pad
-        )
+        backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
+        return models.finetuned_texts(backbone, classes, model, seed=self.pipeline.seed, pad=self.front.pad)
 
     def artifact(self, core):
         return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)

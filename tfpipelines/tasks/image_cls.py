@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from tfpipelines import config, models
+from tfpipelines import config, networks
 from tfpipelines.config.images import ImageData
-from tfpipelines.config.networks import CNN, ImageNetwork
+from tfpipelines.config.kinds import IMAGES, ImageNetworks
 
 from .images import ImageClassifier
 
@@ -22,7 +22,7 @@ class ImageClassificationPipeline(config.Pipeline):
 
     task: Literal["image-cls"] = "image-cls"
     data: ImageData
-    model: ImageNetwork = CNN()
+    model: ImageNetworks = IMAGES.default(default_network)
 
 
 class ImageClassification(ImageClassifier):
@@ -32,6 +32,5 @@ class ImageClassification(ImageClassifier):
     loading_fields = ()
 
     def build(self, fused: bool):
-        network = dict(self.pipeline.model)
-        builder = models.IMAGE_NETWORKS[network.pop("name")]
-        return builder(self.front.shape, len(self.classes), **network, seed=self.pipeline.seed, fused=fused)
+        given = {"input_shape": self.front.shape, "classes": len(self.classes)}
+        return networks.build_network(self.pipeline.model, **given, seed=self.pipeline.seed, fused=fused)

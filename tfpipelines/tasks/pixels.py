@@ -60,7 +60,7 @@ class Pixels(Sampled):
 
     @property
     def _augmentation(self) -> "datasets.Augmentation":
-        return datasets.Augmentation(**dict(self.pipeline.data.augment))
+        return datasets.Augmentation(self.pipeline.data.augment)
 
     @property
     def _inference_batch(self) -> int:

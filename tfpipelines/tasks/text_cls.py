@@ -4,8 +4,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from tfpipelines import config, datasets, evaluation, models, training
-from tfpipelines.config.text_networks import BiLSTM, TextNetworks
+from tfpipelines import config, datasets, evaluation, models, networks, training
+from tfpipelines.config.kinds import TEXTS, TextNetworks
 from tfpipelines.config.texts import TextData
 from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder, atomic_write
@@ -27,7 +27,7 @@ class TextClassificationPipeline(config.Pipeline):
 
     task: Literal["text-cls"] = "text-cls"
     data: TextData
-    model: TextNetworks = BiLSTM()
+    model: TextNetworks = TEXTS.default(default_network)
 
 
 class TextClassification(TextClassifier):
@@ -101,24 +101,8 @@ class TextClassification(TextClassifier):
 
     # --- model
     def build(self, fused: bool):
-        network = dict(self.pipeline.model)
-        builder, wide = models.TEXT_NETWORKS[network.pop("name")], network.pop("wide")
-        part = {
-            "wide": self.ratios,
-            "wide_initial": wide.initial,
-            "wide_dropout": wide.dropout,
-            "deep_weight": wide.deep_weight,
-            "parts": fused,
-        }
-        return builder(
-            self.front.vocabulary_size,
-            len(self.classes),
-            **network,
-            **part,
-            vectors=self.vectors,
-            seed=self.pipeline.seed,
-            fused=fused,
-        )
+        texts = models.Texts(self.front.vocabulary_size, len(self.classes), self.vectors, self.ratios)
+        return networks.build_network(self.pipeline.model, texts=texts, seed=self.pipeline.seed, fused=fused)
 
     def compile(self, model, optimizer, **settings) -> None:
         if self.ratios is None:

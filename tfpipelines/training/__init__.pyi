@@ -17,7 +17,6 @@ from .losses import RowAccuracy as RowAccuracy
 from .objective import Objective as Objective
 from .objective import compiled as compiled
 from .optimizers import build_optimizer as build_optimizer
-from .optimizers import optimizer_of as optimizer_of
 from .process import compiles_every_shape as compiles_every_shape
 from .process import jit_compile as jit_compile
 from .process import limit_threads as limit_threads

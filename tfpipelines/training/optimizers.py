@@ -4,82 +4,44 @@ import math
 
 import keras
 
-OPTIMIZERS = ("adamw", "adam", "sgd", "rmsprop")
+from ..config.train import Training
+
 _NOT_DECAYED = ["bias", "gamma", "beta", "scale"]
 
 
 def build_optimizer(
-    name: str,
-    *,
-    steps_per_epoch: int,
-    epochs: int,
-    learning_rate: float = 1e-3,
-    momentum: float = 0.9,
-    beta_1: float = 0.9,
-    beta_2: float = 0.999,
-    weight_decay: float | str = "auto",
-    schedule: str = "cosine",
-    warmup_epochs: float = 0.0,
-    final_rate: float = 0.0,
-    decay_epochs: int = 10,
-    decay_factor: float = 0.1,
-    clip_norm: float | None = None,
-    clip_value: float | None = None,
-    rates: list[float] | None = None,
+    settings: Training, steps_per_epoch: int, rates: list[float] | None = None
 ) -> keras.optimizers.Optimizer:
     """A Keras optimizer with its schedule. Decay touches kernels only, neither biases nor normalization.
 
     Args:
-        name: `adamw` (Loshchilov & Hutter 2019), `adam`, `sgd` (with Nesterov momentum) or `rmsprop`.
-        steps_per_epoch, epochs: the length of the run, which schedules need.
+        settings: its kind, one of AdamW (Loshchilov & Hutter 2019), Adam, SGD (with Nesterov momentum) and RMSprop, and
+            all else of it.
+        steps_per_epoch: which schedules need.
         rates: what the rate, and with it the decay, is multiplied by for each trainable variable; None: by 1.
-        (others): the fields of the same name in `config.train.Train`.
-
-    Raises:
-        ValueError: for an unknown name.
     """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"optimizer is {name!r}; it must be one of {', '.join(OPTIMIZERS)}")
-    decay = (0.01 if name == "adamw" else 0.0) if weight_decay == "auto" else float(weight_decay)
-    common = {
-        "learning_rate": build_schedule(
-            schedule, learning_rate, steps_per_epoch=steps_per_epoch, epochs=epochs, warmup_epochs=warmup_epochs,
-            final_rate=final_rate, decay_epochs=decay_epochs, decay_factor=decay_factor,
-        ),
-        "weight_decay": decay or None,
-        "global_clipnorm": clip_norm,
-        "clipvalue": clip_value,
-    }  # fmt: skip
-    if name == "adamw":
-        kind, more = keras.optimizers.AdamW, {"weight_decay": decay, "beta_1": beta_1, "beta_2": beta_2}
-    elif name == "adam":
-        kind, more = keras.optimizers.Adam, {"beta_1": beta_1, "beta_2": beta_2}
-    elif name == "sgd":
-        kind, more = keras.optimizers.SGD, {"momentum": momentum, "nesterov": momentum > 0}
-    else:
-        kind, more = keras.optimizers.RMSprop, {"momentum": momentum}
+    name, momentum = settings.optimizer, settings.momentum
+    decay = settings.weight_decay
+    if decay == "auto":
+        decay = 0.01 if name == "adamw" else 0.0
+    kind, more = {
+        "adamw": (keras.optimizers.AdamW, {"beta_1": settings.beta_1, "beta_2": settings.beta_2}),
+        "adam": (keras.optimizers.Adam, {"beta_1": settings.beta_1, "beta_2": settings.beta_2}),
+        "sgd": (keras.optimizers.SGD, {"momentum": momentum, "nesterov": momentum > 0}),
+        "rmsprop": (keras.optimizers.RMSprop, {"momentum": momentum}),
+    }[name]
     if rates is not None:
         kind = _with_rates(keras.optimizers.Adam if name == "adamw" else kind, rates, decay)
-        more["weight_decay"] = None
-    optimizer = kind(**{**common, **more})
+    optimizer = kind(
+        learning_rate=build_schedule(settings, steps_per_epoch),
+        weight_decay=None if rates is not None else decay if name == "adamw" else decay or None,
+        global_clipnorm=settings.clip_norm,
+        clipvalue=settings.clip_value,
+        **more,
+    )
     if decay:
         optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer
-
-
-def optimizer_of(settings, steps_per_epoch: int, rates: list[float] | None = None) -> keras.optimizers.Optimizer:
-    """The optimizer that a `config.train.Train` describes."""
-    names = (
-        "epochs", "learning_rate", "momentum", "beta_1", "beta_2", "weight_decay", "schedule", "warmup_epochs",
-        "final_rate", "decay_epochs", "decay_factor",
-        "clip_norm", "clip_value",
-    )  # fmt: skip
-    return build_optimizer(
-        settings.optimizer,
-        steps_per_epoch=steps_per_epoch,
-        rates=rates,
-        **{name: getattr(settings, name) for name in names},
-    )
 
 
 def _with_rates(
@@ -100,24 +62,20 @@ def _with_rates(
     return WithRates
 
 
-def build_schedule(
-    name: str,
-    learning_rate: float,
-    *,
-    steps_per_epoch: int,
-    epochs: int,
-    warmup_epochs: float = 0.0,
-    final_rate: float = 0.0,
-    decay_epochs: int = 10,
-    decay_factor: float = 0.1,
-):
+def build_schedule(settings: Training, steps_per_epoch: int) -> "float | Schedule":
     """The rate at each step: a number for `constant` without warm-up and for `plateau`, else a `Schedule`."""
-    if name == "plateau" or (name == "constant" and not warmup_epochs):
-        return learning_rate
+    name = settings.schedule
+    if name == "plateau" or (name == "constant" and not settings.warmup_epochs):
+        return settings.learning_rate
     return Schedule(
-        name, learning_rate, warmup_steps=round(warmup_epochs * steps_per_epoch), total_steps=epochs * steps_per_epoch,
-        final_rate=final_rate, decay_steps=decay_epochs * steps_per_epoch, decay_factor=decay_factor,
-    )  # fmt: skip
+        name,
+        settings.learning_rate,
+        warmup_steps=round(settings.warmup_epochs * steps_per_epoch),
+        total_steps=settings.epochs * steps_per_epoch,
+        final_rate=settings.final_rate,
+        decay_steps=settings.decay_epochs * steps_per_epoch,
+        decay_factor=settings.decay_factor,
+    )
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):

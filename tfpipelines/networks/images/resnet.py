@@ -1,55 +1,45 @@
 """Residual networks."""
 
+from typing import Literal
+
 import keras
 
-from .layers import Builder, scaled_input
+from tfpipelines.config.networks import ImageNetwork
+from tfpipelines.config.section import Auto, Count, Fraction
+from tfpipelines.models.layers import Builder, scaled_input
 
 IMAGENET_STEM_FROM = 96  # shorter side in pixels from which `stem="auto"` shrinks the image first
+
+
+def rule_depth(depth):
+    if depth < 8 or (depth - 2) % 6:
+        raise ValueError(f"model.depth: got {depth}; it must be 6n + 2: 8, 14, 20, 26, 32, 44, 56, 110")
 
 
 def resnet(
     input_shape: tuple[int, int, int],
     classes: int,
+    common: ImageNetwork,
     depth: int = 20,
-    width: int = 16,
-    stem: str = "auto",
-    activation: str = "relu",
-    initializer: str = "he_normal",
-    normalization: str = "batch",
-    dropout: float = 0.0,
-    weight_decay: float = 0.0,
+    width: Count = 16,
+    stem: Auto | Literal["cifar", "imagenet"] = "auto",
+    dropout: Fraction = 0.0,
     *,
     seed: int | None = None,
     fused: bool = False,
 ) -> keras.Model:
-    """Three stages of residual blocks, as for CIFAR-10 in He et al. 2016, section 4.2, with projection shortcuts.
+    """Residual network in the style of He et al. 2016 for CIFAR, with an ImageNet stem for large images.
+
+    Three stages of residual blocks, as in its section 4.2, with projection shortcuts. The stem is a convolution of
+    3 x 3 pixels, or that of ImageNet: 7 x 7 with stride 2, then 3 x 3 max pooling with stride 2.
 
     Args:
-        input_shape: (height, width, channels).
-        classes: number of classes.
-        depth: number of weighted layers, 6n + 2.
-        width: channels of the first stage; doubled at the second and the third.
-        stem: `cifar` (3 x 3 convolution), `imagenet` (7 x 7 with stride 2, then 3 x 3 max pooling with stride 2), or
-            `auto`: imagenet from a shorter side of 96 pixels on.
+        depth: number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110.
+        width: channels of the first of three stages; doubled at each further stage.
+        stem: auto: imagenet from 96 pixels on.
         dropout: share of units dropped before the output.
-        activation, initializer, normalization, weight_decay, seed, fused: see `layers.Builder`.
-
-    Returns:
-        Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
-
-    Raises:
-        ValueError: if `depth` is not 6n + 2.
     """
-    if depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"depth is {depth}; it must be 6n + 2: 8, 14, 20, 26, 32, 44, 56, 110")
-    build = Builder(
-        activation=activation,
-        initializer=initializer,
-        normalization=normalization,
-        weight_decay=weight_decay,
-        seed=seed,
-        fused=fused,
-    )
+    build = Builder(common, seed=seed, fused=fused)
     if stem == "auto":
         stem = "imagenet" if min(input_shape[:2]) >= IMAGENET_STEM_FROM else "cifar"
 
@@ -61,13 +51,7 @@ def resnet(
         x = keras.layers.MaxPooling2D(3, 2, "same", name="stem_pool")(x)
     for stage in range(3):
         for block in range((depth - 2) // 6):
-            x = _block(
-                build,
-                x,
-                width * 2**stage,
-                strides=2 if stage and not block else 1,
-                name=f"block{stage + 1}_{block + 1}",
-            )
+            x = _block(build, x, width * 2**stage, 2 if stage and not block else 1, f"block{stage + 1}_{block + 1}")
     x = keras.layers.GlobalAveragePooling2D(name="head")(x)  # (B, 4 width)
     x = build.dropout(x, dropout)
 

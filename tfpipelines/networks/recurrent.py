@@ -2,29 +2,27 @@
 
 import keras
 
-from .layers import Builder
-from .text_layers import Embedded, pool, text_network
+from ..config.networks import Recurrent
+from ..models.layers import Builder
+from ..models.text_layers import Embedded, Texts, pool, text_network
 
 CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
 def recurrent(
-    vocabulary: int, classes: int, units: tuple[int, ...] = (64,), pooling: str = "max", bidirectional: bool = False,
-    *, cell: str, **common
-) -> keras.Model:  # fmt: skip
-    """Stacked recurrent layers, read forwards or both ways: `rnn` (Elman 1990), `lstm` (Hochreiter & Schmidhuber 1997),
-    `gru` (Cho et al. 2014), `bilstm` (Graves & Schmidhuber 2005).
+    cell: str, texts: Texts, common: Recurrent, bidirectional: bool, seed: int | None, fused: bool
+) -> keras.Model:
+    """Stacked recurrent layers, read forwards or both ways.
 
-    The layers keep to what cuDNN can do: tanh and sigmoid, no dropout inside of the recurrence, no mask.
+    The layers keep to what cuDNN can do: tanh and sigmoid, no dropout inside of the recurrence, no mask. Pooling `last`
+    is where each direction ends.
 
     Args:
-        units: width of each stacked layer, in each direction.
-        pooling: how the last layer's sequence becomes a vector, see `text_layers.pool`; `last` is where each direction
-            ends.
-        bidirectional: read backwards, too; both directions' outputs stand side by side.
         cell: `rnn`, `lstm` or `gru`.
-        vocabulary, classes, common: see `text_layers.text_network`, which says what comes back.
+        bidirectional: read backwards, too; both directions' outputs stand side by side.
+        texts, common, seed, fused: see `text_layers.text_network`, which says what comes back.
     """
+    units, pooling = common.units, common.pooling
 
     def body(build: Builder, text: Embedded) -> keras.KerasTensor:
         def layer(width: int, name: str) -> keras.Layer:
@@ -50,4 +48,4 @@ def recurrent(
         pooled = [pool(build, pooling, direction, text) for direction in directions]
         return keras.ops.concatenate(pooled, -1) if bidirectional else pooled[0]
 
-    return text_network(f"bi{cell}" if bidirectional else cell, body, vocabulary, classes, **common)
+    return text_network(f"bi{cell}" if bidirectional else cell, body, texts, common, seed, fused)

@@ -1,44 +1,50 @@
 """Transformer encoder over texts."""
 
 import math
+from typing import Literal
 
 import keras
 import numpy as np
 
-from .layers import Builder
-from .text_layers import Embedded, pool, text_network
+from tfpipelines.config.networks import TextNetwork
+from tfpipelines.config.section import Count, Fraction
+from tfpipelines.models.layers import Builder
+from tfpipelines.models.text_layers import Embedded, Texts, pool, text_network
+
+
+def rule_heads(embedding, heads):
+    if embedding % heads or embedding % 2:
+        raise ValueError(f"model.embedding: got {embedding}; it must be even, and a multiple of model.heads ({heads})")
 
 
 def transformer(
-    vocabulary: int, classes: int, layers: int = 2, heads: int = 4, feedforward: int = 256,
-    attention_dropout: float = 0.1, pooling: str = "mean", **common
-) -> keras.Model:  # fmt: skip
-    """Blocks of self-attention and dense layers (Vaswani et al. 2017), each part normalized before it (Xiong et al.
-    2020), over embeddings with sinusoidal positions.
+    texts: Texts,
+    common: TextNetwork,
+    layers: Count = 2,
+    heads: Count = 4,
+    feedforward: Count = 256,
+    attention_dropout: Fraction = 0.1,
+    pooling: Literal["max", "mean", "attention"] = "mean",
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Transformer encoder (Vaswani et al. 2017), normalized before each part.
+
+    Blocks of self-attention and dense layers with layer normalization before each (Xiong et al. 2020), over embeddings
+    with sinusoidal positions. The field `normalization` is of the head alone.
 
     Args:
         layers: number of blocks.
-        heads: of attention; the embedding is even, and a multiple of it.
+        heads: attention heads; model.embedding is a multiple of it.
         feedforward: width of the dense layer in each block.
-        attention_dropout: share dropped of attention weights and behind each part of a block.
-        pooling: `max`, `mean` or `attention`.
-        vocabulary, classes, common: see `text_layers.text_network`, which says what comes back; its normalization is
-            that of the head, blocks have layer normalization.
-
-    Raises:
-        ValueError: if the embedding is odd, or no multiple of `heads`.
+        attention_dropout: share dropped inside of each block.
     """
 
     def body(build: Builder, text: Embedded) -> keras.KerasTensor:
         channels = text.vectors.shape[-1]
-        if channels % heads or channels % 2:
-            raise ValueError(
-                f"the embedding has {channels} numbers; it must be even, and a multiple of the {heads} heads"
-            )
         x = text.vectors * math.sqrt(channels) + _sinusoids(text.positions, channels)
-        seen = keras.ops.cast(
-            keras.ops.expand_dims(text.mask[..., 0], 1), "bool"
-        )  # (B, 1, T): which tokens all may attend to
+        seen = keras.ops.cast(keras.ops.expand_dims(text.mask[..., 0], 1), "bool")  # (B, 1, T): may be attended to
         for number in range(1, layers + 1):
             y = keras.layers.LayerNormalization(name=f"norm_attention{number}")(x)
             attention = keras.layers.MultiHeadAttention(
@@ -58,7 +64,7 @@ def transformer(
             x = x + build.dropout(y, attention_dropout, f"dropout_dense{number}")
         return pool(build, pooling, keras.layers.LayerNormalization(name="norm_last")(x), text)
 
-    return text_network("transformer", body, vocabulary, classes, **common)
+    return text_network("transformer", body, texts, common, seed, fused)
 
 
 def _sinusoids(positions: keras.KerasTensor, channels: int) -> keras.KerasTensor:

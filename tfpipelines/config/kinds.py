@@ -1,0 +1,78 @@
+"""The kinds of networks, and what the `model` of a pipeline may be.
+
+The unions are read from `tfpipelines/networks` when they are asked for; a type checker sees what their members share.
+"""
+
+import operator
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from .networks import Conditional, Pretrained
+from .section import Section
+from .signature import NetworkSection, read_network
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Networks that do the same: what their functions are given, and where the built-in ones are.
+
+    Args:
+        folder: of `tfpipelines/networks`; each file in it is a network, and defines a function of its name.
+        given: names of the arguments that the task passes to those that ask for them.
+        brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
+    """
+
+    folder: str
+    given: tuple[str, ...]
+    brings: tuple[tuple[str, type[Section]], ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The built-in networks."""
+        return sorted(path.stem for path in self._home.glob("[!_]*.py"))
+
+    @property
+    def union(self) -> Any:
+        """What `model` may be: one of the built-in networks, by its `name`."""
+        sections = [self.section(name) for name in self.names]
+        union = reduce(operator.or_, sections)
+        return Annotated[union, Field(discriminator="name")] if len(sections) > 1 else union
+
+    def section(self, name: str) -> type[NetworkSection]:
+        """The section of a built-in network."""
+        return read_network(self._home / f"{name}.py", name, self, trusted=True)
+
+    def default(self, name: str) -> Any:
+        """The same with all of its defaults."""
+        return self.section(name)()
+
+    @property
+    def _home(self) -> Path:
+        return Path(__file__).parents[1] / "networks" / self.folder
+
+
+IMAGES = Kind("images", ("input_shape", "classes", "seed", "fused"))
+TEXTS = Kind("texts", ("texts", "seed", "fused"))
+IMAGE_AUTOENCODERS = Kind(
+    "image_autoencoders", ("input_shape", "backbone", "seed", "fused"), (("backbone", Pretrained),)
+)
+ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"))
+SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"))
+GANS = Kind("gans", ("image_shape", "classes", "seed", "fused"), (("classes", Conditional),))
+
+if TYPE_CHECKING:
+    pass
+else:
+    _UNIONS = {
+        "ImageNetworks": IMAGES, "TextNetworks": TEXTS, "ImageAutoencoders": IMAGE_AUTOENCODERS,
+        "RowAutoencoders": ROW_AUTOENCODERS, "SeriesAutoencoders": SERIES_AUTOENCODERS, "GenerativeNetworks": GANS,
+    }  # fmt: skip
+
+    def __getattr__(name: str) -> Any:
+        if name not in _UNIONS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _UNIONS[name].union

@@ -1,0 +1,275 @@
+"""The signature of a network is its schema: the section of `model` that it is given is made from it here.
+
+The file is read as a syntax tree. Nothing in it is imported, so Keras is not, and nobody's code runs.
+
+    def mlp(input_shape, classes, common: ImageNetwork, units: Counts = (256, 128), *, seed: int | None = None):
+        '''Multilayer perceptron over the flattened image.
+
+        Args:
+            units: width of each hidden layer.
+        '''
+
+- What the task gives (`kinds.Kind.given`) is no field, wherever it stands.
+- A parameter of a section's type (`config.networks`) stands for all of its fields; the function gets the whole section.
+- Every other parameter is a field, with its annotation as type and checks, its default, and what `Args:` say of it in
+  the docstring. It replaces a shared field of the same name. `Args:` may say fitter words of a shared field, too.
+- What stands behind `*` is no field.
+- A function of the file named `rule_...` checks the fields that its parameters name, by raising ValueError.
+
+What annotations and defaults may be made of: see `annotations`.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+from ..errors import ConfigError, nearest
+from .annotations import TYPES, type_of, value_of
+from .section import Section
+
+if TYPE_CHECKING:
+    from .kinds import Kind
+
+_BUILTINS = {
+    function.__name__: function
+    for function in (abs, all, any, enumerate, len, list, max, min, range, set, sorted, sum, tuple, zip, ValueError)
+}  # what rules may use
+
+
+class NetworkSection(Section):
+    """What sections made from signatures share: where they come from, and how the function is called."""
+
+    model_config = ConfigDict(validate_default=True)
+
+    origin: ClassVar[
+        tuple[str, str, str, "Kind", bool]
+    ]  # path, text of the file, function, kind, whether rules may run
+    asked: ClassVar[tuple[str, ...]]  # arguments that the task passes
+    whole: ClassVar[tuple[str, ...]]  # arguments that are the section itself
+    own: ClassVar[tuple[str, ...]]  # arguments that are fields
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self).origin, self.__getstate__())
+
+
+def read_network(path: str | Path, function: str, kind: "Kind", trusted: bool = False) -> type[NetworkSection]:
+    """The section of the network that a function in a Python file builds.
+
+    Args:
+        path: of the file.
+        function: its name, and that of the network.
+        kind: of the network.
+        trusted: whether the file's rules may run. Nothing else of it ever does.
+
+    Raises:
+        ConfigError: if there is no such function, or what it takes cannot be read off its signature.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.", "Name a Python file.") from None
+    return _section_of(str(path), text, function, kind, trusted)
+
+
+@lru_cache(maxsize=256)
+def _section_of(path: str, text: str, function: str, kind: "Kind", trusted: bool) -> type[NetworkSection]:
+    return _Signature(path, text, function, kind, trusted).section()
+
+
+def _restored(origin: tuple[str, str, str, "Kind", bool], state: dict[Any, Any]) -> NetworkSection:
+    """An unpickled section, of the class that this process makes of the same text."""
+    kind = _section_of(*origin)
+    found = kind.__new__(kind)
+    found.__setstate__(state)
+    return found
+
+
+class _Signature:
+    """One function of a file, on its way to a section; arguments as in `read_network`."""
+
+    def __init__(self, path: str, text: str, function: str, kind: "Kind", trusted: bool):
+        self.origin, self.path, self.function = (path, text, function, kind, trusted), path, function
+        self.kind, self.trusted = kind, trusted
+        try:
+            body = ast.parse(text, path).body
+        except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
+            raise ConfigError(f"{path}:{getattr(error, 'lineno', 1)}: this is not Python: {error}.") from None
+        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+        if function not in functions:
+            guess = nearest(function, functions)
+            known = f"Did you mean {guess}?" if guess else f"It has: {', '.join(functions) or 'none'}."
+            raise ConfigError(f"{path} has no function {function}.", known)
+        self.node = functions[function]
+        self.rules = [node for name, node in functions.items() if name.startswith("rule_")]
+        self.summary, self.told = _documented(ast.get_docstring(self.node) or "")
+
+    def section(self) -> type[NetworkSection]:
+        """The class."""
+        brings, sections, fields = dict(self.kind.brings), [], {}
+        asked, whole = [], []
+        for argument, default in self._arguments():
+            name = argument.arg
+            if name in self.kind.given:
+                asked.append(name)
+                sections += [brings[name]] if name in brings else []
+                continue
+            if argument.annotation is None:
+                given = ", ".join(self.kind.given)
+                self._refuse(argument, "has no annotation", f"Write its type; only {given} go without.")
+            kind = self._type(argument)
+            if isinstance(kind, type) and issubclass(kind, Section):
+                whole.append(name)
+                sections.append(kind)
+            elif default is None:
+                self._refuse(argument, "has no default", f"Write one: {name}: {ast.unparse(argument.annotation)} = ...")
+            else:
+                fields[name] = (kind, self._default(argument, default))
+        shared = {name: field for part in sections for name, field in part.model_fields.items()}
+        own = tuple(fields)
+        fields = {name: self._field(name, *pair, shared.get(name)) for name, pair in fields.items()}
+        for name in self.told.keys() & shared.keys() - fields.keys():
+            field = shared[name]
+            kind = Annotated[field.annotation, *field.metadata, Field(json_schema_extra=field.json_schema_extra)]
+            fields[name] = self._described(kind, field.default, self.told[name])
+        rules = self._rules(fields, shared)
+        try:
+            made = create_model(
+                self.function,
+                __base__=(*reversed(sections), NetworkSection),
+                __doc__=self.summary or None,
+                __module__=__name__,
+                __validators__=rules,
+                name=(Literal[self.function], self.function),
+                **fields,
+            )
+            made.origin = self.origin
+            made.asked, made.whole, made.own = tuple(asked), tuple(whole), own
+            made()
+        except ValidationError as error:
+            detail = error.errors()[0]
+            cause = f"{'.'.join(map(str, detail['loc']))}: its own check refuses the default: {detail['msg']}"
+            raise ConfigError(f"{self._place}: {cause}.", "Make them agree.") from None
+        except (NameError, TypeError, PydanticUserError) as error:  # such as a lower bound of a text
+            raise ConfigError(f"{self._place} makes no section: {error}.", "Look at its annotations.") from None
+        return made
+
+    @property
+    def _place(self) -> str:
+        return f"{self.path}:{self.node.lineno}: {self.function}"
+
+    def _arguments(self) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+        """(argument, default) of those that are fields, or are given."""
+        parts = self.node.args
+        for argument in (parts.vararg, parts.kwarg):
+            if argument is not None:
+                self._refuse(argument, "stands for any number of arguments", "Write out each of them.")
+        for argument in parts.posonlyargs:
+            self._refuse(argument, "has no name to be passed by", "Leave out the / behind it.")
+        for argument, default in zip(parts.kwonlyargs, parts.kw_defaults):
+            if argument.arg in self.kind.given:
+                yield argument, default
+            elif default is None:
+                given = ", ".join(self.kind.given)
+                self._refuse(argument, "stands behind the * and has no default", f"The task gives {given} alone.")
+        missing = len(parts.args) - len(parts.defaults)
+        for argument, default in zip(parts.args, [None] * missing + list(parts.defaults)):
+            taken = argument.arg == "name" or argument.arg[0] == "_" or hasattr(Section, argument.arg)
+            if taken and argument.arg not in self.kind.given:
+                self._refuse(argument, "has a name that fields cannot have", "Give it another one.")
+            yield argument, default
+
+    def _field(self, name: str, kind: Any, default: Any, shared: FieldInfo | None) -> tuple[Any, Any]:
+        inner = [part for part in getattr(kind, "__metadata__", ()) if isinstance(part, FieldInfo)]
+        if any(part.description for part in inner):
+            return kind, default
+        text = self.told.get(name) or (shared.description if shared else None)
+        return self._described(kind, default, text) if text else (kind, default)
+
+    @staticmethod
+    def _described(kind: Any, default: Any, text: str) -> tuple[Any, Any]:
+        return Annotated[kind, Field(description=text)], default
+
+    def _rules(self, fields: dict[str, tuple[Any, Any]], shared: dict[str, FieldInfo]) -> dict[str, Any]:
+        """Validators of several fields; a rule of one field becomes part of the field."""
+        validators = {}
+        for node in self.rules:
+            names = [argument.arg for argument in node.args.args]
+            for argument in node.args.args:
+                if argument.arg not in fields and argument.arg not in shared:
+                    raise ConfigError(
+                        f"{self.path}:{argument.lineno}: {node.name}: {argument.arg} is no field of {self.function}.",
+                        "A function named rule_... checks the fields that its parameters name.",
+                    )
+            if not self.trusted:
+                continue
+            seen: dict[str, Any] = {"__builtins__": _BUILTINS}  # nothing of its file
+            exec(compile(ast.Module([node], []), self.path, "exec"), seen)
+            if len(names) == 1 and names[0] in fields:
+                kind, default = fields[names[0]]
+                fields[names[0]] = Annotated[kind, AfterValidator(_kept(seen[node.name]))], default
+            else:
+                validators[node.name] = model_validator(mode="after")(_kept(seen[node.name], names))
+        return validators
+
+    def _type(self, argument: ast.arg) -> Any:
+        assert argument.annotation is not None
+        try:
+            return type_of(argument.annotation)
+        except (SyntaxError, TypeError, ValueError):
+            words = ast.unparse(argument.annotation)
+            guess = nearest(words, TYPES) if words.isidentifier() else ""
+            known = f"Did you mean {guess}?" if guess else f"Known are {', '.join(sorted(TYPES))}."
+            self._refuse(argument, f"has an annotation that cannot be read: {words}", known)
+
+    def _default(self, argument: ast.arg, node: ast.expr) -> Any:
+        try:
+            return value_of(node)
+        except (ArithmeticError, TypeError, ValueError):
+            cause = f"has a default that is no literal: {ast.unparse(node)}"
+            self._refuse(argument, cause, "Write the value itself, such as 0.1 or (32, 64).")
+
+    def _refuse(self, argument: ast.arg, cause: str, remedy: str) -> NoReturn:
+        raise ConfigError(f"{self.path}:{argument.lineno}: {self.function}: {argument.arg} {cause}.", remedy)
+
+
+def _kept(check: Callable[..., None], names: list[str] | None = None) -> Callable[[Any], Any]:
+    """A validator that lets a value be, or a section some of whose fields are checked."""
+
+    def validate(value: Any) -> Any:
+        check(*([value] if names is None else [getattr(value, name) for name in names]))
+        return value
+
+    return validate
+
+
+def _documented(text: str) -> tuple[str, dict[str, str]]:
+    """The first paragraph of a docstring, and what its `Args:` say of each name, both as single lines."""
+    lines = cleandoc(text).splitlines()
+    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    told: dict[str, str] = {}
+    names: list[str] = []
+    start = lines.index("Args:") + 1 if "Args:" in lines else len(lines)
+    for line in lines[start:]:
+        if line and not line[0].isspace():
+            break
+        entry = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
+        if entry:
+            names = entry[1].split(", ")
+        for name in names:
+            told[name] = " ".join([told[name], line.strip()] if not entry else [entry[2].strip()]).strip()
+    return " ".join(" ".join(lines[:end]).split()), {name: words.removesuffix(".") for name, words in told.items()}

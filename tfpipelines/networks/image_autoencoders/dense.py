@@ -1,0 +1,40 @@
+"""Autoencoder of dense layers."""
+
+import math
+
+import keras
+
+from tfpipelines.config.networks import ImageAutoencoder
+from tfpipelines.config.section import Count, Counts
+from tfpipelines.models.layers import Builder, scaled_input
+from tfpipelines.models.reconstruction import reconstructor
+
+from ..stages import dense_stack, with_levels
+
+
+def dense(
+    input_shape: tuple[int, int, int],
+    common: ImageAutoencoder,
+    units: Counts = (256,),
+    latent: Count = 32,
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Dense layers down to a few numbers and back.
+
+    The image is flattened first (Hinton & Salakhutdinov 2006).
+
+    Args:
+        units: width of the encoder's layers; the decoder mirrors them.
+        latent: numbers that the image has to pass through.
+    """
+    build = Builder(common, seed=seed, fused=fused)
+    inputs, target = scaled_input(input_shape)
+    x = keras.layers.Flatten(name="flatten")(build.noise(target, common.noise))
+    x = dense_stack(build, x, units, common.dropout, "encoder")
+    x = keras.layers.Dense(latent, name="latent", **build.kernel())(x)
+    x = dense_stack(build, x, units[::-1], common.dropout, "decoder")
+    x = keras.layers.Dense(math.prod(input_shape), name="output", **build.kernel("glorot_uniform"))(x)
+    reconstruction = keras.layers.Reshape(input_shape, name="image")(x)
+    return reconstructor(inputs, with_levels(target, reconstruction), "dense", common.loss, fused)

@@ -1,0 +1,84 @@
+"""An autoencoder of what a pretrained backbone says of each place of an image."""
+
+import math
+from typing import Annotated, Literal
+
+import keras
+from pydantic import Field
+
+from tfpipelines.config.networks import Autoencoder
+from tfpipelines.config.section import AutoCount, AutoNames, Count, Counts, NonNegative, Normalization
+from tfpipelines.models.backbones import Backbone
+from tfpipelines.models.deep_features import FEATURES, GRID, backbone_maps, default_layers, join_maps
+from tfpipelines.models.finetuned import InferenceMode, scale
+from tfpipelines.models.layers import Builder
+from tfpipelines.models.reconstruction import reconstructor, standardize
+
+from ..stages import dense_stack
+
+
+def feature(
+    input_shape: tuple[int, int, int],
+    common: Autoencoder,
+    backbone: Backbone,
+    layers: AutoNames = "auto",
+    grid: AutoCount = "auto",
+    neighbours: Count = 1,
+    bottleneck: Literal["place", "image"] = "place",
+    kernel_size: Count = 3,
+    units: Counts = (256,),
+    latent: Count = 96,
+    normalization: Normalization = "none",
+    noise: NonNegative = 0.3,
+    distance: Literal["l2", "l1", "cosine"] = "l2",
+    loss: Literal["l2", "l1", "cosine"] = "l2",
+    smoothing: Annotated[int, Field(ge=0)] = 0,
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Reconstructs what a pretrained backbone says of each place of an image, layers of several depths together.
+
+    After Shi et al. 2021 (DFR: deep feature reconstruction), with the neighbourhoods of Roth et al. 2022 (PatchCore).
+    The outputs are standardized features (batch, rows, columns, channels).
+
+    Args:
+        layers: of the backbone, whose outputs are looked at; auto: the last ones whose map is 1/4, 1/8 and 1/16 as high
+            as the image.
+        grid: places of the longer side that the outputs are brought to; auto: one for every 8 pixels.
+        neighbours: side of the mean filter over each layer's output (Roth et al. 2022); 1: none.
+        bottleneck: what passes through it: every place by itself (textures), or all places together (objects in one
+            pose).
+        kernel_size: bottleneck place: side of the convolutions, in places: how far a place looks to its neighbours.
+        units: width of the encoder's layers, convolutions or dense; the decoder mirrors them.
+        latent: numbers that each place, or the image, has to pass through.
+        noise: deviation of Gaussian noise on the standardized features while training, whose removal is learned.
+        distance: of a place's features from their reconstruction.
+        loss: what training makes small.
+        smoothing: side in pixels of the mean filter that goes twice over the distances, once they are as large as the
+            image; 0: none.
+
+    Raises:
+        ConfigError: if the backbone has no such layers.
+    """
+    build = Builder(common, seed=seed, fused=fused, normalization=normalization)
+    inputs = keras.Input(input_shape, name="levels")
+    names = default_layers(backbone, input_shape) if layers == "auto" else layers
+    maps = backbone_maps(backbone, names)
+    maps.trainable = False
+    outputs = (InferenceMode(maps) if fused else maps)(scale(inputs, backbone.scaling))
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    places = -(-max(input_shape[:2]) // GRID) if grid == "auto" else grid
+    joined = join_maps(outputs, input_shape, places, neighbours)  # (B, rows, columns, D)
+    features = keras.layers.Identity(name=FEATURES)(joined)
+    target = standardize(features)
+    x = build.noise(target, noise)
+    whole, shape = bottleneck == "image", features.shape[1:]
+    reach = None if whole else kernel_size
+    x = keras.layers.Flatten(name="flatten")(x) if whole else x
+    x = dense_stack(build, x, units, common.dropout, "encoder", reach)
+    x = keras.layers.Dense(latent, name="latent", **build.kernel("glorot_uniform"))(x)
+    x = dense_stack(build, x, units[::-1], common.dropout, "decoder", reach)
+    x = keras.layers.Dense(math.prod(shape) if whole else shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
+    reconstruction = keras.layers.Reshape(shape, name="map")(x) if whole else x
+    return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, fused)

@@ -1,0 +1,4 @@
+"""Networks that reconstruct rows: float32 (batch, columns) in; what comes out: see `models.reconstruction`.
+
+Each asks for `input_shape` (columns,).
+"""

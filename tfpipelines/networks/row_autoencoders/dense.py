@@ -1,0 +1,26 @@
+"""Autoencoder of dense layers."""
+
+import keras
+
+from tfpipelines.config.networks import RowAutoencoder
+from tfpipelines.config.section import Count, Counts
+
+from ..numbers import dense_autoencoder
+
+
+def dense(
+    input_shape: tuple[int],
+    common: RowAutoencoder,
+    units: Counts = (64, 32),
+    latent: Count = 8,
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Dense layers down to a few numbers and back.
+
+    Args:
+        units: width of the encoder's layers; the decoder mirrors them.
+        latent: numbers that a row has to pass through.
+    """
+    return dense_autoencoder(input_shape, common, units, latent, False, seed, fused)

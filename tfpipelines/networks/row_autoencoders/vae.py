@@ -1,0 +1,48 @@
+"""Variational autoencoder of dense layers."""
+
+import keras
+
+from tfpipelines.config.networks import Columns, Variational
+from tfpipelines.config.section import Count, Counts
+from tfpipelines.models.layers import Builder
+from tfpipelines.models.reconstruction import reconstructor, restore, variational
+
+from ..numbers import begin, flat, output
+from ..stages import dense_stack
+
+
+def vae(
+    input_shape: tuple[int],
+    prior: Variational,
+    common: Columns,
+    units: Counts = (64, 32),
+    latent: Count = 8,
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Variational autoencoder, scored by the reconstruction probability.
+
+    After Kingma & Welling 2014; the score is that of An & Cho 2015. Where it is to be trained, its outputs tell
+    `log_variance`, else `surprise`.
+
+    Args:
+        units: width of the encoder's layers; the decoder mirrors them.
+        latent: latent variables.
+        pooling: of the columns' surprise: the largest, their mean, or the mean of the largest.
+    """
+    build = Builder(common, seed=seed, fused=fused)
+    inputs, target, *_ = begin(input_shape, 0.0, build)
+    row = keras.Input(input_shape, name="row")
+    x = dense_stack(build, flat(build.noise(row, common.noise)), units, common.dropout, "encoder")
+    two = [
+        keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")
+    ]
+    encode = keras.Model(row, two, name="encoder")
+    variable = keras.Input((latent,), name="variable")
+    x = dense_stack(build, variable, units[::-1], common.dropout, "decoder")
+    two = [output(build, x, input_shape, name) for name in ("output_mean", "output_log_variance")]
+    decode = keras.Model(variable, two, name="decoder")
+    outputs = variational(target, encode, decode, prior, build.seed(), fused)
+    outputs |= {"restored": restore(outputs["reconstruction"])}
+    return reconstructor(inputs, outputs, "vae", "probability", fused)

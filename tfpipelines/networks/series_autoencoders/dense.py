@@ -1,0 +1,26 @@
+"""Autoencoder of dense layers."""
+
+import keras
+
+from tfpipelines.config.networks import SeriesAutoencoder
+from tfpipelines.config.section import Count, Counts
+
+from ..numbers import dense_autoencoder
+
+
+def dense(
+    input_shape: tuple[int, int],
+    common: SeriesAutoencoder,
+    units: Counts = (64,),
+    latent: Count = 8,
+    *,
+    seed: int | None = None,
+    fused: bool = False,
+) -> keras.Model:
+    """Dense layers over all points of a window.
+
+    Args:
+        units: width of the encoder's layers; the decoder mirrors them.
+        latent: numbers that a window has to pass through.
+    """
+    return dense_autoencoder(input_shape, common, units, latent, common.centered, seed, fused)

@@ -1,0 +1,14 @@
+"""Gated recurrent unit."""
+
+import keras
+
+from tfpipelines.config.networks import RecurrentSeries
+
+from ..numbers import recurrent_autoencoder
+
+
+def gru(
+    input_shape: tuple[int, int], common: RecurrentSeries, *, seed: int | None = None, fused: bool = False
+) -> keras.Model:
+    """The same with gated recurrent units."""
+    return recurrent_autoencoder("gru", input_shape, common, seed, fused)

@@ -1,0 +1,13 @@
+"""Long short-term memory in both directions."""
+
+import keras
+
+from tfpipelines.config.networks import Recurrent
+from tfpipelines.models.text_layers import Texts
+
+from ..recurrent import recurrent
+
+
+def bilstm(texts: Texts, common: Recurrent, *, seed: int | None = None, fused: bool = False) -> keras.Model:
+    """LSTM that reads in both directions (Graves & Schmidhuber 2005)."""
+    return recurrent("lstm", texts, common, True, seed, fused)

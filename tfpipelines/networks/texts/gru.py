@@ -1,0 +1,19 @@
+"""Gated recurrent unit."""
+
+import keras
+
+from tfpipelines.config.networks import Recurrent
+from tfpipelines.models.text_layers import Texts
+
+from ..recurrent import recurrent
+
+
+def gru(
+    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, fused: bool = False
+) -> keras.Model:
+    """Gated recurrent unit (Cho et al. 2014).
+
+    Args:
+        bidirectional: also read backwards.
+    """
+    return recurrent("gru", texts, common, bidirectional, seed, fused)

@@ -1,0 +1,19 @@
+"""Simple recurrent network."""
+
+import keras
+
+from tfpipelines.config.networks import Recurrent
+from tfpipelines.models.text_layers import Texts
+
+from ..recurrent import recurrent
+
+
+def rnn(
+    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, fused: bool = False
+) -> keras.Model:
+    """Simple recurrent network (Elman 1990).
+
+    Args:
+        bidirectional: also read backwards.
+    """
+    return recurrent("rnn", texts, common, bidirectional, seed, fused)
