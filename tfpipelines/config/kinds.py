@@ -4,7 +4,6 @@ The unions are read from `tfpipelines/networks` when they are asked for; a type 
 """
 
 import operator
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,23 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from .networks import Conditional, Pretrained
-from .section import Section
-from .signature import NetworkSection, read_network
+from .signature import Family, NetworkSection, read_network
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Networks that do the same: what their functions are given, and where the built-in ones are.
-
-    Args:
-        folder: of `tfpipelines/networks`; each file in it is a network, and defines a function of its name.
-        given: names of the arguments that the task passes to those that ask for them.
-        brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
-    """
-
-    folder: str
-    given: tuple[str, ...]
-    brings: tuple[tuple[str, type[Section]], ...] = ()
+class Kind(Family):
+    """A family with its built-in networks."""
 
     @property
     def names(self) -> list[str]:

@@ -9,7 +9,7 @@ The file is read as a syntax tree. Nothing in it is imported, so Keras is not, a
             units: width of each hidden layer.
         '''
 
-- What the task gives (`kinds.Kind.given`) is no field, wherever it stands.
+- What the task gives (`Family.given`) is no field, wherever it stands.
 - A parameter of a section's type (`config.networks`) stands for all of its fields; the function gets the whole section.
 - Every other parameter is a field, with its annotation as type and checks, its default, and what `Args:` say of it in
   the docstring. It replaces a shared field of the same name. `Args:` may say fitter words of a shared field, too.
@@ -22,10 +22,11 @@ What annotations and defaults may be made of: see `annotations`.
 import ast
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
 from pydantic import (
     AfterValidator,
@@ -42,13 +43,25 @@ from ..errors import ConfigError, nearest
 from .annotations import TYPES, type_of, value_of
 from .section import Section
 
-if TYPE_CHECKING:
-    from .kinds import Kind
-
 _BUILTINS = {
     function.__name__: function
     for function in (abs, all, any, enumerate, len, list, max, min, range, set, sorted, sum, tuple, zip, ValueError)
 }  # what rules may use
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks that do the same, and what their functions are given.
+
+    Args:
+        folder: of `tfpipelines/networks`; each file in it is a network, and defines a function of its name.
+        given: names of the arguments that the task passes to those that ask for them.
+        brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
+    """
+
+    folder: str
+    given: tuple[str, ...]
+    brings: tuple[tuple[str, type[Section]], ...] = ()
 
 
 class NetworkSection(Section):
@@ -56,9 +69,8 @@ class NetworkSection(Section):
 
     model_config = ConfigDict(validate_default=True)
 
-    origin: ClassVar[
-        tuple[str, str, str, "Kind", bool]
-    ]  # path, text of the file, function, kind, whether rules may run
+    # path, text of the file, function, kind, whether rules may run
+    origin: ClassVar[tuple[str, str, str, Family, bool]]
     asked: ClassVar[tuple[str, ...]]  # arguments that the task passes
     whole: ClassVar[tuple[str, ...]]  # arguments that are the section itself
     own: ClassVar[tuple[str, ...]]  # arguments that are fields
@@ -67,7 +79,7 @@ class NetworkSection(Section):
         return _restored, (type(self).origin, self.__getstate__())
 
 
-def read_network(path: str | Path, function: str, kind: "Kind", trusted: bool = False) -> type[NetworkSection]:
+def read_network(path: str | Path, function: str, kind: Family, trusted: bool = False) -> type[NetworkSection]:
     """The section of the network that a function in a Python file builds.
 
     Args:
@@ -87,11 +99,11 @@ def read_network(path: str | Path, function: str, kind: "Kind", trusted: bool = 
 
 
 @lru_cache(maxsize=256)
-def _section_of(path: str, text: str, function: str, kind: "Kind", trusted: bool) -> type[NetworkSection]:
+def _section_of(path: str, text: str, function: str, kind: Family, trusted: bool) -> type[NetworkSection]:
     return _Signature(path, text, function, kind, trusted).section()
 
 
-def _restored(origin: tuple[str, str, str, "Kind", bool], state: dict[Any, Any]) -> NetworkSection:
+def _restored(origin: tuple[str, str, str, Family, bool], state: dict[Any, Any]) -> NetworkSection:
     """An unpickled section, of the class that this process makes of the same text."""
     kind = _section_of(*origin)
     found = kind.__new__(kind)
@@ -102,7 +114,7 @@ def _restored(origin: tuple[str, str, str, "Kind", bool], state: dict[Any, Any])
 class _Signature:
     """One function of a file, on its way to a section; arguments as in `read_network`."""
 
-    def __init__(self, path: str, text: str, function: str, kind: "Kind", trusted: bool):
+    def __init__(self, path: str, text: str, function: str, kind: Family, trusted: bool):
         self.origin, self.path, self.function = (path, text, function, kind, trusted), path, function
         self.kind, self.trusted = kind, trusted
         try:
