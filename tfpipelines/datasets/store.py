@@ -183,8 +183,8 @@ class _Decoder:
 
     def __init__(self, table: SampleTable, headers: list[Header | None], front, background: int, max_pixels: int):
         self.table, self.front, self.background, self.max_pixels = table, front, background, max_pixels
-        files = [table.path(row) for row in range(len(headers))]
-        self.paths = ["" if file is None else printable(file) for file in files]
+        self.files = [table.path(row) for row in range(len(headers))]
+        self.paths = ["" if file is None else printable(file) for file in self.files]
         fast = [
             _KINDS[header.kind] if header and path and (front.channels == 3 or header.grey) else 0
             for header, path in zip(headers, self.paths)
@@ -242,7 +242,7 @@ class _Decoder:
         return tf.ensure_shape(image, self.front.shape)
 
     def _pixels(self, row: int) -> np.ndarray:
-        content = self.table.content(int(row))  # TensorFlow gives an array
+        content = self.files[row] or self.table.content(int(row))  # TensorFlow gives an array
         return pixels(content, self.front.channels, self.background, self.max_pixels)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
