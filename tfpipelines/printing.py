@@ -14,6 +14,7 @@ from .words import Column, Table, duration, extremes, figures_table, fixed, mega
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
+_PARTS = ("train", "validation", "test")
 _BY_CLASS = ("precision", "recall", "f1")  # of a classifier
 _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
@@ -21,9 +22,7 @@ _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 def print_metrics(metrics: dict[str, Any]) -> None:
     """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
     spread = metrics.get("spread", {})
-    parts = [
-        Column(part, metrics[part], spread.get(part, {})) for part in ("train", "validation", "test") if part in metrics
-    ]
+    parts = [Column(part, metrics[part], spread.get(part, {})) for part in _PARTS if part in metrics]
     print_table(figures_table("metric", parts, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))
     classes = metrics.get("per_class", {})
     if classes:
@@ -42,7 +41,7 @@ def print_metrics(metrics: dict[str, Any]) -> None:
 
 def trial_line(facts: dict[str, Any]) -> str:
     """One trial in one line."""
-    values = "  ".join(f"{path}={value(entry, ',')}" for path, entry in facts["values"].items())
+    values = _settings(facts["values"])
     ends = {"failed": "failed: {}", "pruned": "pruned: {}", "cut": "cut short: {}"}
     end = ends[facts["status"]].format(facts["reason"]) if facts["status"] in ends else ""
     score = f"{facts['metric']} {fixed(facts['score'])}" if facts["score"] is not None else ""
@@ -53,6 +52,10 @@ def trial_line(facts: dict[str, Any]) -> str:
     return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(
         part for part in (score, work, parent, values, end, best, left) if part
     )
+
+
+def _settings(values: dict[str, Any]) -> str:
+    return "  ".join(f"{path}={value(entry, ',')}" for path, entry in values.items())
 
 
 def print_search(metrics: dict[str, Any]) -> None:
@@ -70,9 +73,7 @@ def print_search(metrics: dict[str, Any]) -> None:
         f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), "
         f"{counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}"
     )
-    out.print(
-        "best: " + plain_text("  ".join(f"{path}={value(entry, ',')}" for path, entry in found["values"].items()))
-    )
+    out.print(f"best: {plain_text(_settings(found['values']))}")
 
 
 def print_export(folder: Path, manifest: dict[str, Any]) -> None:

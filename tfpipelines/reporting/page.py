@@ -17,6 +17,7 @@ from .pictures import Picture, embedded
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
 _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
+_ANEW = "`tfpipe report --loss-surface` makes it anew."
 _ALONE = "Nothing in this page is fetched from elsewhere."
 _STATES = {
     "interrupted": "It was stopped before its end.",
@@ -35,10 +36,7 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
         (shrunk, "The pictures together would make this page too large, so these are shrunk: {}."),
         (bad, "These pictures cannot be read and are left out: {}."),
         (facts.damaged, "These files cannot be read, so what they would tell is missing: {}."),
-        (
-            facts.outdated,
-            "This is of an earlier model and left out: {}. `tfpipe report --loss-surface` makes it anew.",
-        ),
+        (facts.outdated, "This is of an earlier model and left out: {}. " + _ANEW),
     )
     notes = [text.format(listed(names)) for names, text in told if names]
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}
