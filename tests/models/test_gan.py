@@ -30,8 +30,10 @@ SMALL = {"generator_filters": (4,), "discriminator_filters": (4,), "discriminato
 
 def adversaries(name, shape, classes=0, seed=None, **settings):
     """A GAN of built-in networks; `settings` are their fields, and arguments of `GAN`."""
-    training = {key: settings.pop(key) for key in ("loss", "label_smoothing", "r1", "augment") if key in settings}
-    players = build_network(GANS.section(name)(**settings), image_shape=shape, classes=classes, seed=seed)
+    of_gan = ("loss", "label_smoothing", "r1", "r1_interval", "augment")
+    training = {key: settings.pop(key) for key in of_gan if key in settings}
+    given = {"image_shape": shape, "classes": classes, "seed": seed, "fused": settings.pop("fused", False)}
+    players = build_network(GANS.section(name)(**settings), **given)
     return GAN(*players, **training, name=name)
 
 

@@ -17,6 +17,7 @@ from tfpipelines.models.fused import FusedBatchNormalization
 from ..pretrained import image_network
 
 SMALL = {"mlp": {"units": (8, 6)}, "cnn": {"filters": (4, 6, 8)}, "resnet": {"depth": 8, "width": 4}}
+SMALL["convnext"] = {"filters": (8, 16), "depths": (1,)}
 PICTURES = np.random.default_rng(0).integers(0, 256, (5, 20, 16, 3)).astype(np.float32)
 
 

@@ -190,14 +190,14 @@ def test_artifacts_load_in_plain_keras(tmp_path):
         front = TextFront(Cutter(), words, 7, ((Cutter(ngrams=(1, 2)), ["fine", "fine film"]),))
         ratios = np.array([[0, 0], [0, 0], [1, -1], [2, -2]], np.float32)
         core = build(name, 2, front.vocabulary_size, ratios=ratios)
-        artifact = ClassifierArtifact(front, core, ["good", "bad"], multi_label=name == "gru")
+        artifact = ClassifierArtifact(front, core, ["good", "bad"], multi_label=name == TEXTS.names[2])
         artifact.temperature = 1.7
         paths.append(tmp_path / f"{name}.keras")
         artifact.save(paths[-1])
         assert load_artifact(paths[-1]).facts == {
             "classes": ["good", "bad"],
             "temperature": pytest.approx(1.7),
-            "multi_label": name == "gru",
+            "multi_label": name == TEXTS.names[2],
         }
         import tensorflow as tf
 

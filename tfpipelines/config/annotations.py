@@ -71,7 +71,7 @@ def value_of(node: ast.expr) -> Any:
         case ast.List(parts):
             return list(map(value_of, parts))
         case ast.Dict(keys, values) if None not in keys:
-            return dict(zip(map(value_of, keys), map(value_of, values)))
+            return {value_of(key): value_of(value) for key, value in zip(keys, values) if key is not None}
         case ast.Name("FIXED"):
             return section.FIXED
         case ast.UnaryOp(ast.USub(), operand):

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-FIXED = {"searchable": False}  # json_schema_extra of a field that a hyperparameter search must not touch
+FIXED: dict[str, Any] = {
+    "searchable": False
+}  # json_schema_extra of a field that a hyperparameter search must not touch
 
 
 class Role(Enum):

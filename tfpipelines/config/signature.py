@@ -43,6 +43,7 @@ from ..errors import ConfigError, nearest
 from .annotations import TYPES, type_of, value_of
 from .section import Section
 
+_create_model: Any = create_model  # its types do not know fields that are only known when it is called
 _BUILTINS = {
     function.__name__: function
     for function in (abs, all, any, enumerate, len, list, max, min, range, set, sorted, sum, tuple, zip, ValueError)
@@ -132,8 +133,8 @@ class _Signature:
 
     def section(self) -> type[NetworkSection]:
         """The class."""
-        brings, sections, fields = dict(self.kind.brings), [], {}
-        asked, whole = [], []
+        brings, sections = dict(self.kind.brings), list[type[Section]]()
+        fields, asked, whole = dict[str, tuple[Any, Any]](), list[str](), list[str]()
         for argument, default in self._arguments():
             name = argument.arg
             if name in self.kind.given:
@@ -160,7 +161,7 @@ class _Signature:
             fields[name] = self._described(kind, field.default, self.told[name])
         rules = self._rules(fields, shared)
         try:
-            made = create_model(
+            made: type[NetworkSection] = _create_model(
                 self.function,
                 __base__=(*reversed(sections), NetworkSection),
                 __doc__=self.summary or None,
