@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from .data import SampleData
 from .images import Distortion, PixelData
 from .pipeline import Pipeline
-from .section import FIXED, Auto, Count, Fraction, Names, Role, Section, first_of
+from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, Names, Role, Section
 from .train import Training
 
 Scaling = Literal["standard", "robust", "none"]
@@ -25,13 +25,13 @@ class NormalData(Section):
         "training part",
         json_schema_extra=FIXED,
     )
-    validation: first_of(Auto, Fraction) = Field(
+    validation: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
         "auto",
         description="share of the normal samples held out for the threshold, where no such part is given; auto: 0.2, "
         "or as many as evaluation.false_alarm_rate needs",
         json_schema_extra=FIXED,
     )
-    test: first_of(Auto, Fraction) = Field(
+    test: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
         "auto",
         description="share of the normal samples held out for the test, where no split is given at all; auto: 0.2 "
         "where there are anomalies, else 0",
@@ -42,7 +42,9 @@ class NormalData(Section):
 class AnomalyImageData(PixelData, NormalData):
     """Images, most of them or all of them normal."""
 
-    layout: Annotated[first_of(Auto, Literal["classes", "splits", "flat"]), Role.READING, Role.ANEW] = Field(
+    layout: Annotated[
+        Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT], Role.READING, Role.ANEW
+    ] = Field(
         "auto",
         description="folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) "
         "or nothing",
@@ -112,7 +114,7 @@ class AnomalySeriesData(SampleData):
         description="points of a window; windows are scored side by side, the last one of a stretch may overlap the "
         "one before it",
     )
-    stride: first_of(Auto, Count) = Field(
+    stride: Annotated[Auto | Count, LEFT_TO_RIGHT] = Field(
         "auto",
         description="points between the beginnings of training windows; auto: 1, or more so that there are at most "
         "20,000",
@@ -124,7 +126,7 @@ class AnomalySeriesData(SampleData):
         "given",
         json_schema_extra=FIXED,
     )
-    test: first_of(Auto, Fraction) = Field(
+    test: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
         "auto",
         description="share of the points, the last ones, for the test where no split is given; auto: 0.3 where "
         "anomalies are known, else 0",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .section import FIXED, Auto, Count, Fraction, Positive, Role, Section, first_of
+from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, Positive, Role, Section
 
 ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a number of folds
 
@@ -43,10 +43,10 @@ class FileData(SampleData):
 class LabelledData(FileData):
     """Samples of classes, and how they are split."""
 
-    layout: Annotated[first_of(Auto, Literal["classes", "splits"]), Role.READING, Role.ANEW] = Field(
+    layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = Field(
         "auto", description="folders: whether the first level names classes or splits", json_schema_extra=FIXED
     )
-    validation: first_of(Auto, Fraction) = Field(
+    validation: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
         "auto",
         description="share cut off for validation where none is given; auto: 0.15, or the next fold where a column "
         "names three folds or more",
@@ -57,10 +57,10 @@ class LabelledData(FileData):
         description="share cut off for the test where no split is given at all; 0: no test",
         json_schema_extra=FIXED,
     )
-    folds: first_of(Annotated[int, Field(ge=2)], ColumnName, None) = Field(
+    folds: Annotated[Annotated[int, Field(ge=2)] | ColumnName | None, LEFT_TO_RIGHT] = Field(
         None, description="cross-validation: number of folds, or the column that names them", json_schema_extra=FIXED
     )
-    class_weights: first_of(Literal["balanced"], dict[str, Positive], None) = Field(
+    class_weights: Annotated[Literal["balanced"] | dict[str, Positive] | None, LEFT_TO_RIGHT] = Field(
         None, description="weight of each class in the loss"
     )
     oversample: bool = Field(False, description="repeat rows of rare classes until all classes are equally frequent")

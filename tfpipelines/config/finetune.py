@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from .networks import Layers, Pretrained
 from .pipeline import Pipeline
-from .section import Activation, Auto, Count, Counts, Fraction, Initializer, NonNegative, Positive, first_of
+from .section import LEFT_TO_RIGHT, Activation, Auto, Count, Counts, Fraction, Initializer, NonNegative, Positive
 from .train import Train
 
 
@@ -20,7 +20,7 @@ class _Tuned(Pretrained):
     freeze: Literal["none", "all"] = Field(
         "none", description="all: a linear probe, the backbone is never trained; none: phase 2 trains it"
     )
-    unfreeze: first_of(Literal["all"], Count) = Field(
+    unfreeze: Annotated[Literal["all"] | Count, LEFT_TO_RIGHT] = Field(
         "all",
         description="what phase 2, where there is one, trains of the backbone: all of it, or the last so many blocks",
     )
@@ -46,7 +46,7 @@ class FinetunedImages(Finetuned):
     """A backbone for images."""
 
     pooling: Literal["average", "max"] = Field("average", description="how the feature map becomes a vector")
-    scaling: first_of(Auto, Literal["levels", "unit", "tf", "torch", "caffe", "lite"]) = Field(
+    scaling: Annotated[Auto | Literal["levels", "unit", "tf", "torch", "caffe", "lite"], LEFT_TO_RIGHT] = Field(
         "auto",
         description="what a .keras file expects of pixels: levels 0 to 255, unit 0 to 1, tf -1 to 1, torch and caffe "
         "as in keras.applications; auto: as the backbone says, else levels",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from .images import Distortion, PixelData
-from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Role, Section, first_of
+from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Positive, Role, Section
 from .train import Training
 
 Augmentations = Annotated[
@@ -19,13 +19,13 @@ SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 class GeneratedImageData(PixelData):
     """Images to be learned, of one size, with or without labels."""
 
-    layout: Annotated[first_of(Auto, Literal["classes", "splits"]), Role.READING, Role.ANEW] = Field(
+    layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = Field(
         "auto",
         description="folders: whether the first level names classes (or nothing, where the model is not conditional) "
         "or splits",
         json_schema_extra=FIXED,
     )
-    validation: first_of(Auto, Fraction) = Field(
+    validation: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
         "auto",
         description="share held out to choose the epoch, where no such part is given; auto: 0.15",
         json_schema_extra=FIXED,
@@ -59,7 +59,7 @@ class AdversarialTrain(Training):
     """How the two networks are trained against each other, one step each by the same batch."""
 
     epochs: Count = 30
-    steps_per_epoch: first_of(Auto, Count) = Field(
+    steps_per_epoch: Annotated[Auto | Count, LEFT_TO_RIGHT] = Field(
         "auto",
         description="steps of an epoch, from one look at the images to the next; auto: once through the data, but 500 "
         "at least",

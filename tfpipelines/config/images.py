@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from .data import FileData, LabelledData
-from .section import FIXED, Auto, Count, Fraction, NonNegative, Role, Section, first_of
+from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Role, Section
 
 Level = Annotated[int, Field(ge=0, le=255)]
 Channels = Annotated[
@@ -52,19 +52,22 @@ class PixelData(FileData):
     max_pixels: Annotated[Count, Role.READING] = Field(
         100_000_000, le=178_956_970, description="images whose header claims more are refused", json_schema_extra=FIXED
     )
-    size: first_of(
-        Auto, Annotated[int, Field(ge=4)], tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]]
-    ) = Field(
+    size: Annotated[
+        Auto | Annotated[int, Field(ge=4)] | tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]],
+        LEFT_TO_RIGHT,
+    ] = Field(
         "auto",
         description="side in pixels, or [height, width]; auto: as they are up to 128, else the median side, "
         "at most 128",
     )
-    channels: first_of(Auto, Channels) = Field("auto", description="1: grey, 3: RGB; auto: grey where every image is")
+    channels: Annotated[Auto | Channels, LEFT_TO_RIGHT] = Field(
+        "auto", description="1: grey, 3: RGB; auto: grey where every image is"
+    )
     resize: Literal["stretch", "crop", "pad"] = Field("stretch", description="what gives where the shape differs")
     filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
     antialias: bool = Field(True, description="widen the filter when shrinking")
     background: Level = Field(255, description="grey level that transparent pixels are laid on")
-    cache: Annotated[first_of(Auto, Literal["memory", "disk", "none"]), Role.READING] = Field(
+    cache: Annotated[Annotated[Auto | Literal["memory", "disk", "none"], LEFT_TO_RIGHT], Role.READING] = Field(
         "auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED
     )
 

@@ -26,7 +26,7 @@ class Pipeline(Section):
     if TYPE_CHECKING:  # every task's own class has them, the sections of classes of their own
         task: str
         data: SampleData
-        model: Section
+        model: Any  # a section made from a network's signature
 
     name: str = Field(
         "", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$"

@@ -30,12 +30,8 @@ def fields_that(section: Any, role: Role) -> list[str]:
     return [name for name, field in section.model_fields.items() if role in field.metadata]
 
 
-def first_of(*members: Any):
-    """A union that takes the first member a value fits, so that `5` in a file is a number before it is a name."""
-    union = members[0]
-    for member in members[1:]:
-        union = union | member
-    return Annotated[union, Field(union_mode="left_to_right")]
+# Of a union that takes the first member a value fits, so that `5` in a file is a number before it is a name.
+LEFT_TO_RIGHT = Field(union_mode="left_to_right")
 
 
 def _as_list(value: Any) -> Any:

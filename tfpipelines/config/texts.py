@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .data import LabelledData
-from .section import FIXED, Auto, Count, Role, first_of
+from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Role
 
 
 class TextSource(LabelledData):
@@ -19,12 +19,12 @@ class TextSource(LabelledData):
     text_column: Annotated[str | None, Role.READING] = Field(
         None, description="table: the column of texts", json_schema_extra=FIXED
     )
-    multi_label: first_of(Auto, bool) = Field(
+    multi_label: Annotated[Auto | bool, LEFT_TO_RIGHT] = Field(
         "auto",
         description="whether a row may have several labels, as a|b or a list; auto: where one has",
         json_schema_extra=FIXED,
     )
-    max_length: first_of(Auto, Count) = Field(
+    max_length: Annotated[Auto | Count, LEFT_TO_RIGHT] = Field(
         "auto", description="tokens of a text that are read; auto: all, at most 512 (char: 2048)"
     )
 

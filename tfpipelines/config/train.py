@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .section import FIXED, Auto, Count, Fraction, NonNegative, Positive, Section, first_of
+from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Positive, Section
 
 
 class Training(Section):
@@ -17,7 +17,7 @@ class Training(Section):
     momentum: Fraction = Field(0.9, description="of sgd (Nesterov) and rmsprop")
     beta_1: Fraction = Field(0.9, description="adamw and adam: decay of the mean of gradients")
     beta_2: Fraction = Field(0.999, description="adamw and adam: decay of the mean of their squares")
-    weight_decay: first_of(Auto, NonNegative) = Field(
+    weight_decay: Annotated[Auto | NonNegative, LEFT_TO_RIGHT] = Field(
         "auto", description="decoupled decay of kernels, times the rate; auto: 0.01 for adamw, else 0"
     )
     schedule: Literal["constant", "cosine", "step", "exponential", "plateau"] = "cosine"
@@ -39,10 +39,10 @@ class Training(Section):
         None, description="decay per step of the averaged weights that become the model"
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    steps_per_execution: first_of(Auto, Count) = Field(
+    steps_per_execution: Annotated[Auto | Count, LEFT_TO_RIGHT] = Field(
         "auto", description="steps per call into the backend; auto: by device and image size", json_schema_extra=FIXED
     )
-    jit_compile: first_of(Auto, bool) = Field(
+    jit_compile: Annotated[Auto | bool, LEFT_TO_RIGHT] = Field(
         "auto", description="XLA; auto: on accelerators, and always with jax", json_schema_extra=FIXED
     )
     deterministic: bool = Field(
