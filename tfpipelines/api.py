@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from .tasks.abilities import Ability
 if TYPE_CHECKING:
     from . import tuning
     from .training import StopSignals
+    from .tuning.state import State
 
 
 def run(
@@ -33,7 +34,7 @@ def run(
     start: str | Path | None = None,
     observer: Observer | None = None,
     command: str = "",
-) -> "Run":
+) -> Run:
     """Runs a pipeline in a new run folder.
 
     Args:
@@ -73,7 +74,7 @@ def run(
                 observer.started(folder, resolved)
                 for note in notes:
                     observer.note(note)
-            _route(resolved, folder, observer, command, stop)
+            _route(resolved, folder, observer, command, stop, resume=False)
     return Run(folder)
 
 
@@ -83,15 +84,11 @@ def require_finetuning(pipeline: str, overrides: Overrides = ()) -> None:
     Raises:
         ConfigError: naming those that do.
     """
-    loaded = config.load(pipeline, overrides, schemas=SCHEMAS).pipeline
-    if loaded.backbone is None:
-        names = [
-            entry["name"] for entry in list_pipelines() if Ability.FINETUNES in task_class(entry["task"]).abilities
-        ]
-        raise ConfigError(
-            f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune.",
-            f"`tfpipe run {pipeline}`, or fine-tune by: {', '.join(names)}.",
-        )
+    if config.load(pipeline, overrides, schemas=SCHEMAS).pipeline.backbone is None:
+        finetunes = lambda entry: Ability.FINETUNES in task_class(entry["task"]).abilities
+        names = ", ".join(entry["name"] for entry in list_pipelines() if finetunes(entry))
+        cause = f"The pipeline {pipeline} trains a network of its own: there is no backbone to fine-tune."
+        raise ConfigError(cause, f"`tfpipe run {pipeline}`, or fine-tune by: {names}.")
 
 
 def tune(
@@ -138,12 +135,7 @@ def tune(
             atomic_write(folder / "pipeline.yaml", config.to_yaml(plan.pipeline))
             state = plan.state(workers)
             state.save(folder.path)
-            observer.started(folder, plan.pipeline)
-            for note in notes:
-                observer.note(note)
-            with _reported(folder, observer, stop):
-                tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
-    return tuning.SearchResult(folder)
+            return _search(folder, plan.pipeline, state, observer, command, stop, notes)
 
 
 def resume(path: str | Path, *, observer: Observer | None = None, command: str = "") -> "Run | tuning.SearchResult":
@@ -163,30 +155,28 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
 
     observer = observer if observer is not None else _told()
     folder = RunFolder.open(path)
-    if "fold" in folder.status:
-        raise ConfigError(
-            f"{folder} is one fold of a cross-validation.", f"Resume the whole: tfpipe resume {folder.path.parent}"
-        )
-    if "part_of" in folder.status:
-        raise ConfigError(
-            f"{folder} is one run of a search.", f"Resume the whole: tfpipe resume {folder.path.parents[1]}"
-        )
+    for key, what, depth in (("fold", "fold of a cross-validation", 0), ("part_of", "run of a search", 1)):
+        if key in folder.status:
+            whole = folder.path.parents[depth]
+            raise ConfigError(f"{folder} is one {what}.", f"Resume the whole: tfpipe resume {whole}")
     is_search = folder.status.get("kind") == "search"
     with folder.locked():
         if folder.status.get("state") == "done":
             observer.note(f"{folder} is done already")
             return load(path)
-        if is_search:
-            return _resume_search(folder, observer, command)
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
+        if is_search:
+            from .tuning import unchanged_state
+
+            state = unchanged_state(folder, pipeline)
+            with StopSignals() as stop, stop.hold():
+                folder.set_status("running")
+                return _search(folder, pipeline, state, observer, command, stop)
         began_with = read_json(folder / "environment.json").get("pipeline")
         changed = config.difference(began_with, config.as_dict(pipeline)) if began_with else []
         if changed:
-            raise ConfigError(
-                f"{folder / 'pipeline.yaml'} has changed since the run began.",
-                f"Undo it, or make it a new run: {folder.as_new_run()}",
-                changed,
-            )
+            cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
+            raise ConfigError(cause, f"Undo it, or make it a new run: {folder.as_new_run()}", changed)
         with StopSignals() as stop:
             with stop.hold():
                 folder.set_status("running")
@@ -195,17 +185,23 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
     return Run(folder)
 
 
-def _resume_search(folder: RunFolder, observer: Observer, command: str) -> "tuning.SearchResult":
+def _search(
+    folder: RunFolder,
+    pipeline: config.Pipeline,
+    state: "State",
+    observer: Observer,
+    command: str,
+    stop: "StopSignals",
+    notes: Iterable[str] = (),
+) -> "tuning.SearchResult":
+    """Carries a search out in a folder that is held locked."""
     from . import tuning
-    from .training import StopSignals
 
-    pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
-    state = tuning.unchanged_state(folder, pipeline)
-    with StopSignals() as stop, stop.hold():
-        folder.set_status("running")
-        observer.started(folder, pipeline)
-        with _reported(folder, observer, stop):
-            tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
+    observer.started(folder, pipeline)
+    for note in notes:
+        observer.note(note)
+    with _reported(folder, observer, stop):
+        tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
     return tuning.SearchResult(folder)
 
 
@@ -246,11 +242,9 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
 
     if "data.path" in config.parse_overrides(overrides):
         raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
-    task = new_task(
-        config.load(pipeline, {**config.parse_overrides(overrides), "data.path": str(path)}, schemas=SCHEMAS).pipeline
-    )
-    findings = Findings()
-    loaded, error = None, None
+    changes = {**config.parse_overrides(overrides), "data.path": str(path)}
+    task = new_task(config.load(pipeline, changes, schemas=SCHEMAS).pipeline)
+    findings, loaded, error = Findings(), None, None
     try:
         loaded = task.load(findings)
         found = list(findings.entries)
@@ -260,12 +254,9 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         findings.raise_errors()
         if ready.steps_per_epoch() < 1:
-            findings.add(
-                "batch_size",
-                "warning",
-                f"A batch of train.batch_size={task.pipeline.train.batch_size} is larger than the training part",
-                "Set a smaller one",
-            )
+            size = task.pipeline.train.batch_size
+            message = f"A batch of train.batch_size={size} is larger than the training part"
+            findings.add("batch_size", "warning", message, "Set a smaller one")
     except DataError as caught:
         error = caught
     facts = {"findings": findings.as_list()} if loaded is None else loaded.describe(findings)
@@ -273,19 +264,14 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
 
 
 def _route(
-    pipeline: config.Pipeline,
-    folder: RunFolder,
-    observer: Observer,
-    command: str,
-    stop: "StopSignals",
-    resume: bool = False,
+    pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
-        from .route import run as route
+        from .route import Route
 
         task = new_task(pipeline)
     with _reported(folder, observer, stop):
-        route(task, folder, observer, stop, command or " ".join(sys.argv), resume=resume)
+        Route(folder, observer, stop, resume).run(task, command or " ".join(sys.argv))
 
 
 @contextmanager
@@ -307,10 +293,8 @@ def _start_model(start: str | Path | None) -> Path | None:
         return None
     folder = RunFolder.open(start)
     if not (folder / "model.keras").is_file():
-        raise ConfigError(
-            f"--from {start}: the run has no model yet, or one for each fold.",
-            "Name a run, or a fold of one, that has finished an epoch.",
-        )
+        cause = f"--from {start}: the run has no model yet, or one for each fold."
+        raise ConfigError(cause, "Name a run, or a fold of one, that has finished an epoch.")
     return verified_model(folder)
 
 

@@ -1,12 +1,14 @@
 """What a run has left: its figures, its model, and what the model says of new data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from . import config
 from .errors import ArtifactError, ConfigError, ResourceError
-from .run_files import damaged, found_json, read_json, read_table
+from .run_files import REMEDY, damaged, found_json, read_json, read_table
 from .runs import RunFolder, file_hash
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, Explains, Generates, Recalibrates
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from .config.anomaly import AnomalyEvaluation
     from .models import LoadedArtifact
 
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
@@ -68,23 +71,23 @@ class Run(Result):
         from .models import load_artifact
 
         path = self.folder / "model.keras"
-        if not path.is_file() and (self.folder / "fold-0").is_dir():
-            raise ConfigError(
-                f"{self._folder} is a cross-validation and has a model for each fold.",
-                f"Name one of them, such as {self._folder}/fold-0.",
-            )
-        if not path.is_file() and "part_of" in self.status:
-            raise ConfigError(
-                f"{self._folder} has no model: only the best trials of a search (search.keep) keep theirs.",
-                f"Name one of {Path(self.status['part_of']) / 'final'}.",
-            )
-        if not path.is_file() and self.status.get("state") != "done":
-            reason = f": {self.status['reason']}" if "reason" in self.status else ""
-            raise ConfigError(
-                f"{self._folder} has no model yet; the run is {self.status.get('state')}{reason}",
-                "Name a run that has finished an epoch.",
-            )
+        if not path.is_file():
+            self._lacks_model()
         return load_artifact(verified_model(self._folder))
+
+    def _lacks_model(self) -> None:
+        """Raises ConfigError where there is a reason for it."""
+        folder, status = self._folder, self.status
+        if (folder / "fold-0").is_dir():
+            cause = f"{folder} is a cross-validation and has a model for each fold."
+            raise ConfigError(cause, f"Name one of them, such as {folder}/fold-0.")
+        if "part_of" in status:
+            cause = f"{folder} has no model: only the best trials of a search (search.keep) keep theirs."
+            raise ConfigError(cause, f"Name one of {Path(status['part_of']) / 'final'}.")
+        if status.get("state") != "done":
+            reason = f": {status['reason']}" if "reason" in status else ""
+            cause = f"{folder} has no model yet; the run is {status.get('state')}{reason}"
+            raise ConfigError(cause, "Name a run that has finished an epoch.")
 
     @property
     def model(self) -> "keras.Model":
@@ -120,9 +123,8 @@ class Run(Result):
         allowed = [f"data.{name}" for name in (*more, *reading) if name in fields]
         foreign = [key for key in changes if key not in allowed]
         if foreign:
-            raise ConfigError(
-                f"{foreign[0]} cannot be changed once a model is trained.", f"What can be: {', '.join(allowed)}."
-            )
+            cause = f"{foreign[0]} cannot be changed once a model is trained."
+            raise ConfigError(cause, f"What can be: {', '.join(allowed)}.")
         if not own:
             anew = config.fields_that(data, config.Role.ANEW)
             changes = {f"data.{name}": fields[name].default for name in anew} | changes
@@ -142,11 +144,7 @@ class Run(Result):
         return frozenset(table["fingerprint"][table["split"] == "train"])
 
     def predict(
-        self,
-        inputs: Any,
-        batch_size: int = 128,
-        explain: bool = False,
-        overrides: Overrides = (),
+        self, inputs: Any, batch_size: int = 128, explain: bool = False, overrides: Overrides = ()
     ) -> "pd.DataFrame":
         """Predicts for raw input.
 
@@ -227,16 +225,11 @@ class Run(Result):
 
     def _require_generator(self) -> None:
         if not self._can(Ability.GENERATES):
-            raise ConfigError(
-                f"{self.pipeline.task} generates nothing.",
-                "Name a run of a dcgan pipeline; of this one: tfpipe predict RUN FILE...",
-            )
+            remedy = "Name a run of a dcgan pipeline; of this one: tfpipe predict RUN FILE..."
+            raise ConfigError(f"{self.pipeline.task} generates nothing.", remedy)
 
     def recalibrate(
-        self,
-        path: str | Path,
-        false_alarm_rate: float | None = None,
-        overrides: Overrides = (),
+        self, path: str | Path, false_alarm_rate: float | None = None, overrides: Overrides = ()
     ) -> dict[str, Any]:
         """Fits an anomaly detector's threshold to new normal data, and keeps it beside the model, which stays as it is.
 
@@ -258,9 +251,8 @@ class Run(Result):
         from .training import memory_errors
 
         if not self._can(Ability.RECALIBRATES):
-            raise ConfigError(
-                f"{self.pipeline.task} has no threshold to calibrate.", "Name a run of an anomaly pipeline."
-            )
+            cause = f"{self.pipeline.task} has no threshold to calibrate."
+            raise ConfigError(cause, "Name a run of an anomaly pipeline.")
         if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
         with self._folder.locked(), memory_errors():
@@ -268,15 +260,12 @@ class Run(Result):
             try:
                 before = task.threshold.facts()
             except ArtifactError:  # missing or damaged: this makes it anew
-                before, false_alarm_rate = {}, false_alarm_rate or self.pipeline.evaluation.false_alarm_rate
+                evaluation = cast("AnomalyEvaluation", self.pipeline.evaluation)
+                before, false_alarm_rate = {}, false_alarm_rate or evaluation.false_alarm_rate
             threshold = task.recalibrate(self.model, str(path), false_alarm_rate, self.folder)
         vars(self).pop("_task", None)
-        return {
-            "threshold": threshold.facts(),
-            "before": before,
-            "sentence": threshold.sentence(),
-            "findings": threshold.findings,
-        }
+        told = {"sentence": threshold.sentence(), "findings": threshold.findings}
+        return {"threshold": threshold.facts(), "before": before, **told}
 
     def draw_explanations(self, table: "pd.DataFrame", path: str | Path) -> None:
         """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.
@@ -287,11 +276,7 @@ class Run(Result):
         cast(Explains, self._task).draw_explanations(table, Path(path))
 
     def evaluate(
-        self,
-        path: str | Path,
-        split: str | None = None,
-        out: str | Path | None = None,
-        overrides: Overrides = (),
+        self, path: str | Path, split: str | None = None, out: str | Path | None = None, overrides: Overrides = ()
     ) -> dict[str, Any]:
         """Measures the model on other labelled data, given in any form that the pipeline reads.
 
@@ -312,21 +297,15 @@ class Run(Result):
         """
         folder = None
         if not isinstance(path, (str, Path)):
-            raise ConfigError(
-                f"The data to measure on are of type {type(path).__name__}.", "Give the path of a file or folder."
-            )
+            cause = f"The data to measure on are of type {type(path).__name__}."
+            raise ConfigError(cause, "Give the path of a file or folder.")
         if out is not None:
             folder = Path(out)
             if (folder / "status.json").exists():
-                raise ConfigError(
-                    f"{folder} is a run folder, whose figures are not overwritten.", "Name another folder with --out."
-                )
-            try:
+                cause = f"{folder} is a run folder, whose figures are not overwritten."
+                raise ConfigError(cause, "Name another folder with --out.")
+            with _making(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ResourceError(
-                    f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out."
-                ) from error
         from .training import memory_errors
 
         with memory_errors():
@@ -341,10 +320,8 @@ def open_run(path: str | Path) -> Run:
     """
     folder = RunFolder.open(path)
     if folder.status.get("kind") == "search":
-        raise ConfigError(
-            f"{path} is a search, with the models of several runs in it.",
-            f"Name one of them, such as {path}/final/seed-0.",
-        )
+        cause = f"{path} is a search, with the models of several runs in it."
+        raise ConfigError(cause, f"Name one of them, such as {path}/final/seed-0.")
     return Run(folder)
 
 
@@ -356,16 +333,21 @@ def empty_folder(path: str | Path) -> Path:
         ResourceError: if it cannot be made.
     """
     folder = Path(path)
-    try:
+    with _making(folder):
         folder.mkdir(parents=True, exist_ok=True)
         taken = any(folder.iterdir())
-    except OSError as error:
-        raise ResourceError(
-            f"{folder} cannot be made: {error.strerror}.", "Name a folder you may write to with --out."
-        ) from error
     if taken:
         raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
     return folder
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cause = f"{folder} cannot be made: {error.strerror}."
+        raise ResourceError(cause, "Name a folder you may write to with --out.") from error
 
 
 def verified_model(folder: RunFolder) -> Path:
@@ -376,8 +358,6 @@ def verified_model(folder: RunFolder) -> Path:
     """
     path, recorded = folder / "model.keras", folder.status.get("model_sha256")
     if recorded and path.is_file() and file_hash(path) not in recorded:
-        raise ArtifactError(
-            f"{path} is not the file that the run has written: its hash differs.",
-            "Restore it from a copy, or train again.",
-        )
+        cause = f"{path} is not the file that the run has written: its hash differs."
+        raise ArtifactError(cause, REMEDY)
     return path

@@ -20,39 +20,6 @@ from .tasks.base import Task
 from .tasks.trainable import Loaded, Phase, Trainable
 from .unchanged import require_same_data, splits_text, with_resumption
 
-
-def run(
-    task: Task,
-    folder: RunFolder,
-    observer: Observer,
-    stop: training.StopSignals,
-    command: str = "",
-    resume: bool = False,
-    fold: int | None = None,
-) -> dict[str, Any]:
-    """Carries a task out in a folder that the caller holds locked, from the first byte read to the last one written.
-
-    Args:
-        stop: entered already; it may have received a signal.
-        command: to be recorded.
-        resume: go on from the folder's checkpoints.
-        fold: of a cross-validation, run this one alone.
-
-    Returns:
-        The content of metrics.json.
-    """
-    with ending(folder):
-        stop.heed()
-        try:
-            with training.memory_errors():
-                metrics = Route(folder, observer, stop, resume).all(task, command, fold)
-        except MemoryExhaustedError as error:
-            error.remedy = _smaller_batch(task.pipeline, folder)
-            raise
-    observer.finished(folder, metrics)
-    return metrics
-
-
 _OF_FOLDS = ("time.training", "time.evaluation")  # what is put together of the metrics of folds
 _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
 
@@ -63,9 +30,11 @@ class Route:
     Every station takes the task as the one before it has left it: `Task`, `Loaded`, `Trainable`.
 
     Args:
+        folder: held locked by the caller.
+        stop: entered already; it may have received a signal.
+        resume: go on from the folder's checkpoints.
         trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written,
             and no scalars for TensorBoard.
-        (others): as in `run`.
     """
 
     def __init__(
@@ -74,8 +43,30 @@ class Route:
         self.folder, self.observer, self.stop, self.resume, self.trial = folder, observer, stop, resume, trial
         self.data_seconds = 0.0
 
-    def all(self, task: Task, command: str, fold: int | None = None) -> dict[str, Any]:
-        """Every station in order; the content of metrics.json."""
+    def run(self, task: Task, command: str = "", fold: int | None = None) -> dict[str, Any]:
+        """Carries a task out, from the first byte read to the last one written.
+
+        Args:
+            command: to be recorded.
+            fold: of a cross-validation, run this one alone.
+
+        Returns:
+            The content of metrics.json.
+        """
+        folder = self.folder
+        with ending(folder):
+            self.stop.heed()
+            try:
+                with training.memory_errors():
+                    metrics = self._all(task, command, fold)
+            except MemoryExhaustedError as error:
+                smaller = f"{folder.as_new_run()} train.batch_size={max(1, task.pipeline.train.batch_size // 2)}"
+                error.remedy = f"Free memory and `tfpipe resume {folder}`, or try: {smaller}"
+                raise
+        self.observer.finished(folder, metrics)
+        return metrics
+
+    def _all(self, task: Task, command: str, fold: int | None) -> dict[str, Any]:
         began = time.perf_counter()
         self.environment(task.pipeline, command)
         findings = Findings()
@@ -87,11 +78,10 @@ class Route:
                 write_json(self.folder / "data.json", {"findings": findings.as_list()})
         findings.raise_errors()
         self.data_seconds = round(time.perf_counter() - began, 3)
-        metrics = (
-            self.every_fold(loaded, findings)
-            if loaded.folds() and fold is None
-            else self.single(loaded, self.folder, findings, fold if loaded.folds() else None)
-        )
+        if loaded.folds() and fold is None:
+            metrics = self.every_fold(loaded, findings)
+        else:
+            metrics = self.single(loaded, self.folder, findings, fold if loaded.folds() else None)
         metrics["time"]["total"] = round(time.perf_counter() - began, 3)
         write_json(self.folder / "metrics.json", metrics)
         return metrics
@@ -101,14 +91,10 @@ class Route:
         facts = training.environment_facts(pipeline.seed, command)
         before = read_json(self.folder / "environment.json")
         if self.resume and before:
-            changed = [
-                line
-                for key in ("versions", "threads")
-                for line in config.difference(before.get(key, {}), facts[key], f"{key}.")
-            ]
-            if changed:
+            changes = (config.difference(before.get(key, {}), facts[key], f"{key}.") for key in ("versions", "threads"))
+            if changed := "; ".join(line for lines in changes for line in lines):
                 self.observer.warning(
-                    f"Not the environment that the run began in, so the last digits may differ: {'; '.join(changed)}"
+                    f"Not the environment that the run began in, so the last digits may differ: {changed}"
                 )
             facts = with_resumption(before, facts)
         else:
@@ -121,21 +107,17 @@ class Route:
         results, tables = [], []
         for fold in range(loaded.folds()):
             inner = self.folder.child(f"fold-{fold}")
-            metrics = (
-                read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
-                if inner.status.get("state") == "done"
-                else None
-            )
-            if metrics is None:
+            if inner.status.get("state") == "done":
+                metrics = read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
+            else:
                 self.observer.note(f"Fold {fold} of {loaded.folds()}")
                 inner.set_status("running", fold=fold)
                 atomic_write(inner / "pipeline.yaml", config.to_yaml(loaded.pipeline))
                 metrics = self.single(loaded, inner, findings, fold)
                 inner.set_status("done")
             results.append(metrics)
-            tables.append(
-                read_table(inner / "predictions.csv", text=("item", "text", "label", "predicted")).assign(fold=fold)
-            )
+            table = read_table(inner / "predictions.csv", text=("item", "text", "label", "predicted"))
+            tables.append(table.assign(fold=fold))
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
         return evaluation.summarize_folds(results)
 
@@ -149,18 +131,12 @@ class Route:
         artifact.set_weights(best.best_weights)
         metrics = task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
-        times = [row["seconds"] for row in history]
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
-        metrics |= {
-            "best_epoch": best.best_epoch,
-            "network": {"name": artifact.core.name, "parameters": artifact.core.count_params()},
-        }
-        metrics["time"] = {
-            "data": self.data_seconds,
-            **task.times,
-            "training": round(sum(times), 3),
-            "epoch": round(statistics.median(of_last_phase), 3),
-        }
+        metrics["best_epoch"] = best.best_epoch
+        metrics["network"] = {"name": artifact.core.name, "parameters": artifact.core.count_params()}
+        metrics["time"] = {"data": self.data_seconds, **task.times}
+        metrics["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
+        metrics["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
         metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         write_json(folder / "metrics.json", metrics)
         return metrics
@@ -197,20 +173,13 @@ class Route:
             core = task.build(fused=True)
         start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
         if start:
-            left = task.start_from(core, start)
-            if left:
+            if left := ", ".join(task.start_from(core, start)):
                 self.observer.note(
-                    f"Layers that start anew, being of another shape or for other classes or words: {', '.join(left)}"
+                    f"Layers that start anew, being of another shape or for other classes or words: {left}"
                 )
-        shape = core.inputs[0].shape[1:]
-        self.observer.model(
-            {
-                "name": core.name,
-                "parameters": core.count_params(),
-                "input_shape": list(shape),
-                "steps_per_epoch": task.steps_per_epoch(),
-            }
-        )
+        shape, steps = list(core.inputs[0].shape[1:]), task.steps_per_epoch()
+        facts = {"name": core.name, "parameters": core.count_params(), "input_shape": shape, "steps_per_epoch": steps}
+        self.observer.model(facts)
         history: list[dict] = []
         best: training.BestModel | None = None
         for phase in task.phases(core, self.observer.note):
@@ -218,6 +187,7 @@ class Route:
             best.best_weights = training.whole_weights(core, phase.model, best.best_weights)
             if not phase.last:
                 core.set_weights(best.best_weights)
+        assert best is not None  # there is a phase at least
         return history, best
 
     def fit(
@@ -251,7 +221,7 @@ class Route:
         )
         averaged = training.AveragedWeights(settings.ema, phase.averaged) if settings.ema else None
         weights = averaged.model_weights if averaged else model.get_weights
-        monitor = task.monitored if validation is None else f"val_{task.monitored}"
+        monitored = task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
             artifact.set_weights(training.whole_weights(core, model, weights))
@@ -262,27 +232,21 @@ class Route:
             folder.set_status("running", epoch=row["epoch"])
             self.observer.epoch(row, done + settings.epochs, steps * settings.batch_size)
 
-        best = training.BestModel(monitor, save, weights, done, settings.keep, phase.quick)
+        best = training.BestModel(monitored, save, weights, done, settings.keep, phase.quick)
         if earlier is not None:
             best.go_on_from(earlier, earlier.best_weights)
         history = training.History(folder / "history.csv", after_epoch, before, phase.name)
-        callbacks = [
-            training.StopOnNaN(settings.learning_rate),
-            averaged,
-            *phase.callbacks(folder, artifact, weights, self.observer.note),
-            training.ReduceLROnPlateau(
-                monitor, mode="min", factor=settings.decay_factor, patience=settings.decay_epochs
-            )
-            if settings.schedule == "plateau"
-            else None,
-            training.EarlyStopping(monitor, mode="min", patience=settings.early_stopping)
-            if settings.early_stopping
-            else None,
-            best,
-            history,
-            None if self.trial else training.TensorBoardScalars(folder / "logs" / "tensorboard", done),
-            training.Progress(self.observer.step, steps, done),
-        ]
+        callbacks = [training.StopOnNaN(settings.learning_rate), *([averaged] if averaged else [])]
+        callbacks += phase.callbacks(folder, artifact, weights, self.observer.note)
+        if settings.schedule == "plateau":
+            falls = {"factor": settings.decay_factor, "patience": settings.decay_epochs}
+            callbacks.append(training.ReduceLROnPlateau(monitored, mode="min", **falls))
+        if settings.early_stopping:
+            callbacks.append(training.EarlyStopping(monitored, mode="min", patience=settings.early_stopping))
+        callbacks += [best, history]
+        if not self.trial:
+            callbacks.append(training.TensorBoardScalars(folder / "logs" / "tensorboard", done))
+        callbacks.append(training.Progress(self.observer.step, steps, done))
         try:
             training.fit(
                 model,
@@ -291,7 +255,7 @@ class Route:
                 epochs=settings.epochs,
                 steps_per_epoch=steps,
                 checkpoints=training.Checkpoints(checkpoints),
-                callbacks=[callback for callback in callbacks if callback is not None],
+                callbacks=callbacks,
                 stop=self.stop,
                 checkpoint_steps=settings.checkpoint_steps,
                 checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick or self.trial else 0.0,
@@ -312,9 +276,8 @@ class Route:
 
         def write(temporary: Path) -> None:
             artifact.save(temporary)
-            folder.set_status(
-                "running", model_sha256=[file_hash(temporary), *folder.status.get("model_sha256", [])[:1]]
-            )
+            before = folder.status.get("model_sha256", [])[:1]
+            folder.set_status("running", model_sha256=[file_hash(temporary), *before])
 
         atomic_write(folder / "model.keras", write)
 
@@ -322,8 +285,3 @@ class Route:
         """That around a new core, of plain layers and in float32."""
         with training.precision("float32"):
             return task.artifact(task.build(fused=False))
-
-
-def _smaller_batch(pipeline: config.Pipeline, folder: RunFolder) -> str:
-    half = max(1, pipeline.train.batch_size // 2)
-    return f"Free memory and `tfpipe resume {folder}`, or try: {folder.as_new_run()} train.batch_size={half}"

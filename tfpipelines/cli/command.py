@@ -22,6 +22,9 @@ class Group(click.Group):
             raise
 
 
+_JSON = "Print one JSON document on stdout, and nothing else there."
+
+
 def command(group: click.Group):
     """Decorator: a command of the group, with --json and --debug.
 
@@ -30,9 +33,7 @@ def command(group: click.Group):
 
     def decorate(function):
         @group.command(name=function.__name__.strip("_"))
-        @click.option(
-            "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else there."
-        )
+        @click.option("--json", "as_json", is_flag=True, help=_JSON)
         @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
         @functools.wraps(function)
         def wrapped(*args, as_json: bool, debug: bool, **options):
@@ -72,9 +73,8 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
             terminal.send_chatter_aside()
         with open(terminal.log, "a", encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
-        error = TfpipelinesError(
-            f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {terminal.log}."
-        ).with_traceback(error.__traceback__)
+        cause, where = f"This is a bug in tfpipelines: {type(error).__name__}: {error}", error.__traceback__
+        error = TfpipelinesError(cause, f"Its traceback is in {terminal.log}.").with_traceback(where)
     terminal.error(error)
     if debug:
         terminal.messages.print("".join(traceback.format_exception(error)))

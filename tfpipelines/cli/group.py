@@ -19,13 +19,9 @@ def _print_completion(context, parameter, shell):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tfpipe", message="%(prog)s %(version)s")
 @click.option(
-    "--completion",
-    type=click.Choice(_SHELLS),
-    expose_value=False,
-    is_eager=True,
-    callback=_print_completion,
+    "--completion", type=click.Choice(_SHELLS), expose_value=False, is_eager=True, callback=_print_completion,
     help='Print the completion script of a shell: eval "$(tfpipe --completion bash)".',
-)
+)  # fmt: skip
 def cli():
     """From a folder of data to a model you can trust and ship.
 
@@ -55,10 +51,19 @@ overrides_argument = click.argument("overrides", nargs=-1)
 pipeline_argument = click.argument("pipeline", shell_complete=complete_pipelines)
 
 
-def mention_unfinished(terminal, loaded) -> None:
-    """Says so where a run's model is not its last word."""
+def whole(least: int, default: int) -> dict:
+    """What an option is that takes a whole number."""
+    return {"type": click.IntRange(min=least), "default": default, "show_default": True}
+
+
+def opened(terminal, run):
+    """A run, to be used; says so where its model is not its last word."""
+    from ..result import open_run
+
+    loaded = open_run(run)
     state = loaded.status.get("state")
     if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
-        terminal.note(
-            f"{loaded.folder} is {state}: its model is the best so far, and not calibrated; `tfpipe resume` goes on"
-        )
+        so_far = "its model is the best so far, and not calibrated"
+        terminal.note(f"{loaded.folder} is {state}: {so_far}; `tfpipe resume` goes on")
+    terminal.send_chatter_aside()
+    return loaded

@@ -7,28 +7,22 @@ import sys
 import click
 
 from .command import command
-from .group import cli, mention_unfinished, overrides_argument
+from .group import cli, opened, overrides_argument, whole
+
+_PARTS = click.Choice(["train", "validation", "test", "all"])
 
 
 @command(cli)
 @click.argument("run")
 @click.argument("path")
 @overrides_argument
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test", "all"]),
-    help="Which part of data that have splits; default: test, else all.",
-)
+@click.option("--split", type=_PARTS, help="Which part of data that have splits; default: test, else all.")
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
 def evaluate(terminal, run, path, overrides, split, out):
     """Measure a run's model on new labelled data."""
     from ..printing import finding_lines, print_metrics
-    from ..result import open_run
 
-    loaded = open_run(run)
-    mention_unfinished(terminal, loaded)
-    terminal.send_chatter_aside()
-    figures = loaded.evaluate(path, split, out, overrides)
+    figures = opened(terminal, run).evaluate(path, split, out, overrides)
     for line in finding_lines(figures["findings"], ("warning",)):
         terminal.messages.print(line)
     if terminal.results:
@@ -42,30 +36,23 @@ def evaluate(terminal, run, path, overrides, split, out):
 @click.argument("path")
 @overrides_argument
 @click.option(
-    "--false-alarm-rate",
-    type=float,
-    metavar="RATE",
+    "--false-alarm-rate", type=float, metavar="RATE",
     help="Share of normal samples that are to give an alarm; default: as before.",
-)
+)  # fmt: skip
 def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     """Fit an anomaly detector's threshold to new normal data, without training."""
     from .. import reporting
     from ..printing import finding_lines
-    from ..result import open_run
 
-    loaded = open_run(run)
-    mention_unfinished(terminal, loaded)
-    terminal.send_chatter_aside()
+    loaded = opened(terminal, run)
     result = loaded.recalibrate(path, false_alarm_rate, overrides)
     reporting.report(loaded)
     for line in finding_lines(result["findings"], ("warning", "note")):
         terminal.messages.print(line)
     if terminal.results:
-        before = result["before"]
-        click.echo(
-            result["sentence"]
-            + (f"\nbefore: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}" if before else "")
-        )
+        click.echo(result["sentence"])
+        if before := result["before"]:
+            click.echo(f"before: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}")
     return result
 
 
@@ -73,25 +60,16 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate):
 @click.argument("run")
 @click.argument("inputs", nargs=-1, metavar="PATH...")
 @click.option(
-    "--text",
-    "texts",
-    multiple=True,
-    metavar="TEXT",
+    "--text", "texts", multiple=True, metavar="TEXT",
     help="A text to predict, for text tasks; may be given several times.",
-)
+)  # fmt: skip
 @click.option(
     "--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout."
 )
 @click.option(
     "--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html."
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=128,
-    show_default=True,
-    help="Inputs that go through the model at once.",
-)
+@click.option("--batch-size", **whole(1, 128), help="Inputs that go through the model at once.")
 def predict(terminal, run, inputs, texts, out, explain, batch_size):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
 
@@ -101,27 +79,20 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
 
     from ..errors import DataError
     from ..evaluation.predictions import to_csv, to_records
-    from ..result import open_run
     from ..runs import atomic_write
 
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
     inputs = [word for word in inputs if word not in overrides]
-    entries = [
-        entry for word in inputs for entry in (_lines_of_stdin() if word == "-" else [Path(word) if word else word])
-    ]
+    read = lambda word: _lines_of_stdin() if word == "-" else [Path(word) if word else word]
+    entries = [entry for word in inputs for entry in read(word)]
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
-    loaded = open_run(run)
-    mention_unfinished(terminal, loaded)
-    terminal.send_chatter_aside()
+    loaded = opened(terminal, run)
     table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
     records = to_records(table)
     if out:
-        text = (
-            json.dumps(records, indent=1, ensure_ascii=False) + "\n"
-            if Path(out).suffix.lower() == ".json"
-            else to_csv(table)
-        )
+        as_json = Path(out).suffix.lower() == ".json"
+        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if as_json else to_csv(table)
         atomic_write(Path(out), text)
         if explain:
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
@@ -129,11 +100,9 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
         click.echo(to_csv(table), nl=False)
     bad = [row for row in records if row.get("error")]
     if bad:
-        error = DataError(
-            f"{len(bad)} of {len(records)} inputs could not be read.",
-            "The others are predicted." if len(bad) < len(records) else "",
-            [f"{row['item']}: {row['error']}" for row in bad[:10]],
-        )
+        remedy = "The others are predicted." if len(bad) < len(records) else ""
+        details = [f"{row['item']}: {row['error']}" for row in bad[:10]]
+        error = DataError(f"{len(bad)} of {len(records)} inputs could not be read.", remedy, details)
         error.result = records
         raise error
     return records
@@ -141,26 +110,16 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
 
 @command(cli)
 @click.argument("run")
-@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images to draw.")
+@click.option("--count", **whole(1, 64), help="Images to draw.")
+@click.option("--seed", **whole(0, 0), help="Of the noise: the same seed gives the same images.")
 @click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of the noise: the same seed gives the same images.",
-)
-@click.option(
-    "--class",
-    "label",
-    metavar="NAME",
+    "--class", "label", metavar="NAME",
     help="Draw images of this class alone; default: all, as frequent as in training.",
-)
+)  # fmt: skip
 @click.option(
-    "--truncation",
-    type=float,
-    metavar="LIMIT",
+    "--truncation", type=float, metavar="LIMIT",
     help="Keep the noise within +-LIMIT: below about 1 images get more alike and often better.",
-)
+)  # fmt: skip
 @click.option("--out", metavar="DIR", help="Write a PNG file for each image there, and samples.csv.")
 @click.option("--grid", metavar="FILE", help="Write all images as one PNG picture.")
 def generate(terminal, run, count, seed, label, truncation, out, grid):
@@ -176,11 +135,10 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
     if grid and not Path(grid).parent.is_dir():
         raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
-    loaded = open_run(run)
+    open_run(run)  # refused before the folder is made
     if out:
         empty_folder(out)
-    mention_unfinished(terminal, loaded)
-    terminal.send_chatter_aside()
+    loaded = opened(terminal, run)
     images, labels = loaded.generate(count, seed, label, truncation)
     if grid:
         from ..evaluation import sheet, write_picture

@@ -27,15 +27,8 @@ def _list(terminal, what, folder):
         terminal.send_chatter_aside()
         found = catalogue.list_backbones()
         if terminal.results:
-            rows = [
-                [
-                    entry["name"],
-                    f"{entry['parameters']:,}" if entry["parameters"] else "",
-                    str(entry["size"] or ""),
-                    entry["origin"],
-                ]
-                for entry in found
-            ]
+            number = lambda entry: f"{entry['parameters']:,}" if entry["parameters"] else ""
+            rows = [[entry["name"], number(entry), str(entry["size"] or ""), entry["origin"]] for entry in found]
             print_table(Table("backbones", ["backbone", "parameters", "input size", "weights"], rows))
             click.echo(
                 "also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub "
@@ -64,16 +57,9 @@ def _list_runs(terminal, folder):
         for run in runs:
             metric = run["metric"]
             shown = [f"{metric['name']} {fixed(metric['value'])}", metric["part"]] if metric else ["", ""]
-            rows.append(
-                [
-                    run["name"],
-                    run["task"] if run["kind"] == "run" else f"search ({run['task']})",
-                    run["state"],
-                    *shown,
-                    "" if run["seconds"] is None else duration(run["seconds"]),
-                    age(run["age"]),
-                ]
-            )
+            task = run["task"] if run["kind"] == "run" else f"search ({run['task']})"
+            took = "" if run["seconds"] is None else duration(run["seconds"])
+            rows.append([run["name"], task, run["state"], *shown, took, age(run["age"])])
         print_table(Table("runs", ["run", "task", "state", "main metric", "part", "duration", "age"], rows))
     elif terminal.results:
         click.echo(f"There are no runs in {folder}.")
@@ -127,12 +113,9 @@ def init(terminal, pipeline, file):
 @click.argument("path")
 @overrides_argument
 @click.option(
-    "--pipeline",
-    default="image-cls",
-    show_default=True,
-    shell_complete=complete_pipelines,
+    "--pipeline", default="image-cls", show_default=True, shell_complete=complete_pipelines,
     help="Whose data settings and rules apply.",
-)
+)  # fmt: skip
 def check(terminal, path, overrides, pipeline):
     """Look at data as a run would, and say what is there and what is wrong with it."""
     from .. import api

@@ -4,7 +4,7 @@ import click
 
 from ..exporting.formats import exporters
 from .command import command
-from .group import cli, mention_unfinished, overrides_argument
+from .group import cli, opened, overrides_argument, whole
 
 _EXPORTERS = exporters()
 _QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in some.quantized.items()}
@@ -14,13 +14,9 @@ _QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in
 @click.argument("run")
 @overrides_argument
 @click.option(
-    "--format",
-    "format_",
-    type=click.Choice(list(_EXPORTERS)),
-    default="saved_model",
-    show_default=True,
+    "--format", "format_", type=click.Choice(list(_EXPORTERS)), default="saved_model", show_default=True,
     help=f"What it is to run in: {', '.join(some.runs_in for some in _EXPORTERS.values())}.",
-)
+)  # fmt: skip
 @click.option(
     "--quantize",
     type=click.Choice(list(_QUANTIZED)),
@@ -28,9 +24,7 @@ _QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in
     f"{', or '.join(numbers.numbers for numbers in _QUANTIZED.values())}.",
 )
 @click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
-@click.option(
-    "--samples", type=click.IntRange(min=1), default=500, show_default=True, help="Held-out samples to replay."
-)
+@click.option("--samples", **whole(1, 500), help="Held-out samples to replay.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -46,21 +40,9 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
     """
     from .. import exporting
     from ..printing import print_export
-    from ..result import open_run
 
-    loaded = open_run(run)
-    mention_unfinished(terminal, loaded)
-    terminal.send_chatter_aside()
-    exported = exporting.export(
-        loaded,
-        format_,
-        quantize,
-        out=out,
-        samples=samples,
-        tolerance=tolerance,
-        overrides=overrides,
-        note=terminal.messages.print,
-    )
+    asked = {"out": out, "samples": samples, "tolerance": tolerance, "overrides": overrides}
+    exported = exporting.export(opened(terminal, run), format_, quantize, **asked, note=terminal.messages.print)
     if terminal.results:
         print_export(exported.folder, exported.manifest)
     return {"folder": str(exported.folder), **exported.manifest}
@@ -96,17 +78,10 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
         from .. import surfaces
 
         terminal.send_chatter_aside()
-        asked = {
-            name: value
-            for name, value in (("points", surface_points), ("samples", surface_samples))
-            if value is not None
-        }
-        surfaces.loss_surface(
-            run,
-            **asked,
-            progress=lambda done, total: terminal.bar("loss surface", done, total, "points"),
-            note=terminal.note,
-        )
+        given = {"points": surface_points, "samples": surface_samples}
+        asked = {name: value for name, value in given.items() if value is not None}
+        progress = lambda done, total: terminal.bar("loss surface", done, total, "points")
+        surfaces.loss_surface(run, **asked, progress=progress, note=terminal.note)
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
@@ -116,14 +91,9 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
             click.echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
         click.echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
     advice = [{"code": entry.code, "text": entry.text, "command": entry.command} for entry in written.advice]
-    return {
-        "page": str(written.page),
-        "card": str(written.card) if written.card else None,
-        "bytes": written.page.stat().st_size,
-        "summary": written.summary,
-        "advice": advice,
-        "notes": written.notes,
-    }
+    card, size = str(written.card) if written.card else None, written.page.stat().st_size
+    facts = {"page": str(written.page), "card": card, "bytes": size, "summary": written.summary}
+    return {**facts, "advice": advice, "notes": written.notes}
 
 
 @command(cli)

@@ -3,20 +3,17 @@
 import click
 
 from .command import command
-from .group import cli, complete_pipelines, overrides_argument, pipeline_argument
+from .group import cli, complete_pipelines, overrides_argument, pipeline_argument, whole
 
 
 def _running(function):
     """The options of commands that make a run."""
-    for option in (
-        click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run."),
-        click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>."),
-        click.option(
-            "--out", default="runs", show_default=True, metavar="DIR", help="Folder to make the run folder in."
-        ),
-    ):
-        function = option(function)
-    return function
+    folder = "Folder to make the run folder in."
+    function = click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run.")(
+        function
+    )
+    function = click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")(function)
+    return click.option("--out", default="runs", show_default=True, metavar="DIR", help=folder)(function)
 
 
 @command(cli)
@@ -48,13 +45,7 @@ def finetune(terminal, pipeline, overrides, out, name, start, backbone):
 @command(cli)
 @click.argument("pipeline", default="image-cls", shell_complete=complete_pipelines)
 @overrides_argument
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Trials at a time, each in a process of its own.",
-)
+@click.option("--workers", **whole(1, 1), help="Trials at a time, each in a process of its own.")
 @click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
 @click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
 def tune(terminal, pipeline, overrides, workers, out, name):

@@ -6,7 +6,7 @@ The unions are read from `tfpipelines/networks` when they are asked for; a type 
 import operator
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -51,15 +51,13 @@ ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"))
 SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"))
 GANS = Kind("gans", ("image_shape", "classes", "seed", "fused"), (("classes", Conditional),))
 
-if TYPE_CHECKING:
-    pass
-else:
-    _UNIONS = {
-        "ImageNetworks": IMAGES, "TextNetworks": TEXTS, "ImageAutoencoders": IMAGE_AUTOENCODERS,
-        "RowAutoencoders": ROW_AUTOENCODERS, "SeriesAutoencoders": SERIES_AUTOENCODERS, "GenerativeNetworks": GANS,
-    }  # fmt: skip
+_UNIONS = {
+    "ImageNetworks": IMAGES, "TextNetworks": TEXTS, "ImageAutoencoders": IMAGE_AUTOENCODERS,
+    "RowAutoencoders": ROW_AUTOENCODERS, "SeriesAutoencoders": SERIES_AUTOENCODERS, "GenerativeNetworks": GANS,
+}  # fmt: skip
 
-    def __getattr__(name: str) -> Any:
-        if name not in _UNIONS:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return _UNIONS[name].union
+
+def __getattr__(name: str) -> Any:
+    if name not in _UNIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _UNIONS[name].union

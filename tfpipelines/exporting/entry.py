@@ -75,14 +75,12 @@ def export(
     run = run if isinstance(run, Run) else open_run(run)
     exporter.require()
     model, task = run.model, run.own_task(overrides)
-    served, splits = task.served(model), _splits(run)
+    served, splits = task.served(model), read_table(run.folder / "splits.csv", ("item", "split"))
     note(f"replaying samples through {run.folder.name}'s own model")
     replay = task.replayed(splits, ("test", "validation"), samples)
     if not replay.items:
-        raise ExportError(
-            "The run has held out no samples, so nothing can be proven.",
-            "Train with data.validation or data.test above 0.",
-        )
+        remedy = "Train with data.validation or data.test above 0."
+        raise ExportError("The run has held out no samples, so nothing can be proven.", remedy)
     if replay.missing:
         note(f"{replay.missing} of the held-out samples are not there any more")
     numbers = exporter.quantized[quantize] if quantize else None
@@ -101,11 +99,8 @@ def export(
         except (OSError, MemoryError):
             raise
         except Exception as error:  # converters and runtimes raise nearly every kind
-            raise ExportError(
-                f"{run.pipeline.task} with {_network(run)} cannot be written as {format}: "
-                f"{' '.join(str(error).split())[-300:]}.",
-                "Try another format.",
-            ) from error
+            what, why = f"{run.pipeline.task} with {_network(run)}", " ".join(str(error).split())[-300:]
+            raise ExportError(f"{what} cannot be written as {format}: {why}.", "Try another format.") from error
         if not exporter.whole:
             for name, content in served.input.files().items():
                 (folder / name).write_text(content, encoding="utf-8")
@@ -127,22 +122,14 @@ def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
     if format not in known:
         raise ConfigError(f"format: got {format!r}; allowed: {', '.join(known)}.")
     if quantize is not None and quantize not in known[format].quantized:
-        allowed = "; ".join(
-            f"{' or '.join(some.quantized)} with {some.name}" for some in known.values() if some.quantized
-        )
-        raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {allowed}.")
+        allowed = [f"{' or '.join(some.quantized)} with {some.name}" for some in known.values() if some.quantized]
+        raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {'; '.join(allowed)}.")
     if samples < 1:
         raise ConfigError(f"samples: got {samples}; allowed: a whole number from 1.")
     if keras.backend.backend() != "tensorflow":
-        raise ConfigError(
-            f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here.",
-            "Set KERAS_BACKEND=tensorflow: the model file is the same for both.",
-        )
+        cause = f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here."
+        raise ConfigError(cause, "Set KERAS_BACKEND=tensorflow: the model file is the same for both.")
     return known[format]
-
-
-def _splits(run: Run) -> pd.DataFrame:
-    return read_table(run.folder / "splits.csv", ("item", "split"))
 
 
 def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:
@@ -161,24 +148,16 @@ def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:
     except ValueError as error:
         damaged(path, "a score is no number", error)
     decisions = table["predicted"] if classes else [None] * len(table)  # a threshold may be another one now
-    once = ~table["item"].duplicated(keep=False)  # of rows with one name nothing tells which is which
-    table, values, decisions = (
-        table[once],
-        values[once.to_numpy()],
-        [decision for decision, alone in zip(decisions, once) if alone],
-    )
-    return {
-        item: (row if classes else row[0], decision) for item, row, decision in zip(table["item"], values, decisions)
-    }
+    twice = table["item"].duplicated(keep=False)  # of rows with one name nothing tells which is which
+    rows = zip(table["item"], values, decisions, twice)
+    return {item: (row if classes else row[0], decision) for item, row, decision, doubled in rows if not doubled}
 
 
 def _calibration(task: Answering, splits: pd.DataFrame, served: Served, whole: bool) -> Feeds:
     replay = task.replayed(splits, ("train",), _CALIBRATION)
     if not replay.items:
-        raise ExportError(
-            "The run's training samples are not there, and int8 is calibrated by them.",
-            "Bring the run's data back, or export without --quantize int8.",
-        )
+        remedy = "Bring the run's data back, or export without --quantize int8."
+        raise ExportError("The run's training samples are not there, and int8 is calibrated by them.", remedy)
     feeds = [served.input.feed(sample, whole) for sample in replay]
     return lambda: iter(feeds)
 
@@ -186,35 +165,26 @@ def _calibration(task: Answering, splits: pd.DataFrame, served: Served, whole: b
 def _manifest(
     run: Run, exporter: Exporter, served: Served, quantize: str | None, proof: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
-    words, strings = served.answer.words(), exporter.whole
     inputs = [
         {"name": name, "dtype": spec.dtype.name, "shape": [exporter.batch, *spec.shape[1:]]}
         for name, spec in served.input.specs(exporter.whole).items()
     ]
     outputs = [
         {"name": name, "meaning": text}
-        for name, text in words.items()
-        if strings or not text.startswith("string") and name != "p_value"
+        for name, text in served.answer.words().items()
+        if exporter.whole or not text.startswith("string") and name != "p_value"
     ]
-    facts: dict[str, Any] = {
-        "format": exporter.name,
-        "quantize": quantize,
-        "file": exporter.file,
-        "task": run.pipeline.task,
-        "network": _network(run),
-        "created": now(),
-        "tfpipelines": __version__,
-    }
-    facts["run"] = {
-        "name": run.folder.name,
-        "state": run.status.get("state"),
-        "model_sha256": file_hash(run.folder / "model.keras"),
-    }
+    facts: dict[str, Any] = {"format": exporter.name, "quantize": quantize, "file": exporter.file}
+    facts |= {"task": run.pipeline.task, "network": _network(run), "created": now(), "tfpipelines": __version__}
+    sha256 = file_hash(run.folder / "model.keras")
+    facts["run"] = {"name": run.folder.name, "state": run.status.get("state"), "model_sha256": sha256}
     facts["signature"] = {"inputs": inputs, "outputs": outputs}
     facts["preprocessing"] = served.input.words(exporter.whole)
     facts |= served.answer.facts()
     facts["versions"] = {name: found for name in exporter.packages if (found := _installed(name))}
-    return {**facts, "proof": proof, "files": _files(folder)}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    facts_of = lambda path: {"sha256": file_hash(path), "bytes": path.stat().st_size}
+    return {**facts, "proof": proof, "files": {str(path.relative_to(folder)): facts_of(path) for path in paths}}
 
 
 def _network(run: Run) -> str:
@@ -240,8 +210,3 @@ def _installed(package: str) -> str | None:
         return version_of(package)
     except PackageNotFoundError:
         return None
-
-
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {str(path.relative_to(folder)): {"sha256": file_hash(path), "bytes": path.stat().st_size} for path in paths}

@@ -17,21 +17,17 @@ def function_of(served: Served, whole: bool, batch: int | None = None, words: bo
         words: add outputs that are strings, and what follows from the others.
     """
     model, answer = served.input.model if whole else served.input.part, served.answer
-    specs = {
-        name: tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, name)
-        for name, spec in served.input.specs(whole).items()
-    }
+    named = served.input.specs(whole).items()
+    signature = [tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, name) for name, spec in named]
 
     @tf.autograph.experimental.do_not_convert
     def serve(*tensors):
         outputs = answer.outputs(model(list(tensors) if len(tensors) > 1 else tensors[0], training=False))
-        return (
-            answer.with_words(outputs)
-            if words
-            else {name: tf.identity(value, name=name) for name, value in outputs.items()}
-        )
+        if words:
+            return answer.with_words(outputs)
+        return {name: tf.identity(value, name=name) for name, value in outputs.items()}
 
-    return tf.function(serve, input_signature=list(specs.values()))
+    return tf.function(serve, input_signature=signature)
 
 
 def write_graph(function, model: keras.Model, folder: Path) -> None:

@@ -68,11 +68,11 @@ def expected_of(
         said.answers.append(outputs)
         said.decisions.append(decision)
     if worst[0] > limit:
-        raise ExportError(
-            f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}.",
-            "Were the data or the model changed since, or was it trained on another device? Train again, "
-            "bring them back, or allow more by --tolerance.",
+        cause = (
+            f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}."
         )
+        why = "Were the data or the model changed since, or was it trained on another device?"
+        raise ExportError(cause, f"{why} Train again, bring them back, or allow more by --tolerance.")
     return said
 
 
@@ -110,22 +110,13 @@ def prove(
         others = {key: max(others.get(key, 0.0), value) for key, value in apart.items()}
         told = outputs.get(served.answer.decision)
         decisions.append(told[0].decode() if told is not None else served.answer.decide(outputs[name][0]))
-    facts: dict[str, Any] = {
-        "samples": len(said.items),
-        "of": replay.kind,
-        "missing": replay.missing,
-        "largest_difference": max(differences),
-        "mean_difference": statistics.fmean(differences),
-    }
+    facts: dict[str, Any] = {"samples": len(said.items), "of": replay.kind, "missing": replay.missing}
+    facts |= {"largest_difference": max(differences), "mean_difference": statistics.fmean(differences)}
     facts["worst_item"] = said.items[int(np.argmax(differences))]
     if others:
         facts["largest_difference_of_others"] = others
-    batches = [
-        rows[start : start + _BATCH]
-        for rows in together.values()
-        if len(rows) > 1
-        for start in range(0, len(rows), _BATCH)
-    ]
+    several = [rows for rows in together.values() if len(rows) > 1]
+    batches = [rows[start : start + _BATCH] for rows in several for start in range(0, len(rows), _BATCH)]
     if batches:
         differing = [0.0]
         for rows in batches:
@@ -158,97 +149,72 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     """
     facts["tolerance"] = limit
     count, flips = counted(facts["samples"], "sample"), facts.get("flips", 0)
-    details = [
-        f"largest difference {facts['largest_difference']:.2g} ({facts['worst_item']}), mean "
-        f"{facts['mean_difference']:.2g}"
-    ]
+    largest, mean = facts["largest_difference"], facts["mean_difference"]
+    details = [f"largest difference {largest:.2g} ({facts['worst_item']}), mean {mean:.2g}"]
     if flips:
-        details.append(
-            f"flipped: {', '.join(facts['flipped_items'])}{' ...' if flips > len(facts['flipped_items']) else ''}"
-        )
+        items = facts["flipped_items"]
+        details.append(f"flipped: {', '.join(items)}{' ...' if flips > len(items) else ''}")
+    remedy = "Export without --quantize, or allow more by --tolerance."
     if quantize is None:
-        largest = max(
-            facts["largest_difference"],
-            facts.get("largest_difference_in_batches", 0.0),
-            *facts.get("largest_difference_of_others", {}).values(),
+        others = facts.get("largest_difference_of_others", {}).values()
+        largest = max(largest, facts.get("largest_difference_in_batches", 0.0), *others)
+        good, remedy = largest <= limit and not flips, "Another format may do."
+        told = f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}"
+    elif "accuracy" in facts:
+        good, (low, high) = facts["accuracy_loss"] <= limit, facts["accuracy_loss_interval"]
+        told = (
+            f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over "
+            f"{counted(facts['labelled'], 'label')} (95%: a loss of {low:.4f} to {high:.4f}; allowed: {limit:g})"
         )
-        good, told = (
-            largest <= limit and not flips,
-            f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}",
-        )
-        remedy = "Another format may do."
+    elif "flips" in facts:
+        good, told = flips / facts["samples"] <= limit, f"{flips} of {count} flip (allowed: {limit:.1%})"
     else:
-        remedy = "Export without --quantize, or allow more by --tolerance."
-        if "accuracy" in facts:
-            good, told = (
-                facts["accuracy_loss"] <= limit,
-                f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over "
-                f"{counted(facts['labelled'], 'label')} (95%: a loss of "
-                f"{facts['accuracy_loss_interval'][0]:.4f} to {facts['accuracy_loss_interval'][1]:.4f}; "
-                f"allowed: {limit:g})",
-            )
-        elif "flips" in facts:
-            good, told = flips / facts["samples"] <= limit, f"{flips} of {count} flip (allowed: {limit:.1%})"
-        else:
-            good, told = (
-                facts["mean_difference"] <= limit,
-                f"by {facts['mean_difference']:.2g} on average (allowed: {limit:g})",
-            )
+        good, told = mean <= limit, f"by {mean:.2g} on average (allowed: {limit:g})"
     if not good:
-        raise ExportError(
-            f"The exported model answers differently: {told}.", f"Nothing was left behind. {remedy}", details
-        )
+        cause = f"The exported model answers differently: {told}."
+        raise ExportError(cause, f"Nothing was left behind. {remedy}", details)
 
 
 def _require_words(served: Served, outputs: dict[str, np.ndarray]) -> None:
     """Refuses what an export says beside its answer, where it does not follow from that: names of classes, p-values."""
     for name, right in served.answer.beside(outputs[served.answer.name][0]).items():
-        if name in outputs and not (
-            np.allclose(outputs[name][0], right, atol=1e-6)
-            if isinstance(right, float)
-            else [word.decode() for word in outputs[name][0]] == right
-        ):
-            raise ExportError(
-                f"The exported model says a wrong {name}.",
-                "Nothing was left behind. This should not happen: please report it.",
-            )
+        if name not in outputs:
+            continue
+        said = outputs[name][0]
+        same = np.allclose(said, right, atol=1e-6) if isinstance(right, float) else [w.decode() for w in said] == right
+        if not same:
+            remedy = "Nothing was left behind. This should not happen: please report it."
+            raise ExportError(f"The exported model says a wrong {name}.", remedy)
 
 
 def _run(runtime: Runtime, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     try:
         return runtime(feeds)
     except Exception as error:  # runtimes raise nearly every kind
-        raise ExportError(
-            f"The exported model does not run: {' '.join(str(error).split())[:200].rstrip('.')}.",
-            "Nothing was left behind. Try another format, or leave --quantize out.",
-        ) from error
+        why = " ".join(str(error).split())[:200].rstrip(".")
+        remedy = "Nothing was left behind. Try another format, or leave --quantize out."
+        raise ExportError(f"The exported model does not run: {why}.", remedy) from error
 
 
 def _difference(served: Served, now: np.ndarray, before: np.ndarray) -> float:
     """The largest difference of an output, in the answer's unit; infinite where something is no number."""
-    largest = float(
-        np.abs(np.asarray(now, np.float64) - before).max(initial=0.0) / served.answer.unit(np.asarray(before))
-    )
+    difference = np.abs(np.asarray(now, np.float64) - before).max(initial=0.0)
+    largest = float(difference / served.answer.unit(np.asarray(before)))
     return largest if np.isfinite(largest) else float("inf")
 
 
-def _accuracy(decisions: list[str], said: Expected, seed: int) -> dict[str, Any]:
+def _accuracy(decisions: list[str | None], said: Expected, seed: int) -> dict[str, Any]:
     """The share of right answers before and after, and the 95 % interval of the loss by a paired bootstrap (Efron &
     Tibshirani 1993).
     """
     known = [number for number, truth in enumerate(said.truth) if truth is not None]
     if not known:
         return {}
-    before, after = (
-        np.array([told[number] == said.truth[number] for number in known], float)
-        for told in (said.decisions, decisions)
-    )
+    right = lambda told: np.array([told[number] == said.truth[number] for number in known], float)
+    before, after = right(said.decisions), right(decisions)
     loss, random = before - after, np.random.default_rng([seed, 6])
     means = [loss[random.integers(0, len(loss), len(loss))].mean() for _ in range(_RESAMPLES)] if loss.any() else [0.0]
-    return {
-        "accuracy_before": float(before.mean()),
-        "accuracy": float(after.mean()),
-        "accuracy_loss": float(loss.mean()),
-        "accuracy_loss_interval": [float(edge) for edge in np.quantile(means, [0.025, 0.975])],
-        "labelled": len(known),
-    }
+    shares = {"accuracy_before": before, "accuracy": after, "accuracy_loss": loss}
+    interval = [float(edge) for edge in np.quantile(means, [0.025, 0.975])]
+    facts = {name: float(values.mean()) for name, values in shares.items()}
+    return {**facts, "accuracy_loss_interval": interval, "labelled": len(known)}

@@ -19,9 +19,8 @@ def random_direction(network: keras.Model, seed: int, number: int) -> list[np.nd
     """A filter-normalized Gaussian direction: each filter of it has the norm of that filter of the trained weights.
 
     A filter is what makes one output unit: of a convolution, a dense or a recurrent layer the slice of its kernel by
-        the
-    last axis, of a depthwise convolution a channel, of an embedding a row. Biases, the weights of normalizations and
-    all others with less than two axes get 0.
+    the last axis, of a depthwise convolution a channel, of an embedding a row. Biases, the weights of normalizations
+    and all others with less than two axes get 0.
 
     Args:
         network: with the trained weights.
@@ -52,9 +51,8 @@ def filter_axes(layer: keras.Layer, variable: keras.Variable) -> tuple[int, ...]
         layer: whose own the variable is.
     """
     rank = len(variable.shape)
-    if (
-        rank < 2 or isinstance(layer, _NORMALIZATIONS) or variable.name.endswith("bias")
-    ):  # that of a GRU and of attention heads has two axes
+    # the bias of a GRU and of attention heads has two axes
+    if rank < 2 or isinstance(layer, _NORMALIZATIONS) or variable.name.endswith("bias"):
         return None
     if isinstance(layer, keras.layers.Embedding) or "embedding" in variable.name:  # those of positions among them
         kept = {0}
@@ -67,11 +65,10 @@ def filter_axes(layer: keras.Layer, variable: keras.Variable) -> tuple[int, ...]
         kept = {axis for axis, letter in enumerate(spec) if letter in output}
     else:
         kept = {rank - 1}
-    if all(
-        variable.shape[axis] == 1 for axis in range(rank) if axis not in kept
-    ):  # an embedding of one number: a filter must not be one
-        kept = {rank - 1}
-    return tuple(axis for axis in range(rank) if axis not in kept)
+    axes = [axis for axis in range(rank) if axis not in kept]
+    if all(variable.shape[axis] == 1 for axis in axes):  # an embedding of one number: a filter must not be one
+        return tuple(range(rank - 1))
+    return tuple(axes)
 
 
 def _owners(network: keras.Model) -> dict[int, keras.Layer]:

@@ -50,27 +50,12 @@ def plot_surface(path: Path, surface: LossSurface) -> None:
 
     figure = Figure((12.5, 5.6), layout="constrained")
     solid, flat = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
-    solid.plot_surface(
-        alpha,
-        beta,
-        heights,
-        cmap=_COLORS,
-        norm=norm,
-        rcount=201,
-        ccount=201,
-        linewidth=0.15,
-        edgecolor=(0, 0, 0, 0.25),
-        antialiased=True,
-        alpha=0.92,
-    )
+    looks = {"rcount": 201, "ccount": 201, "linewidth": 0.15, "edgecolor": (0, 0, 0, 0.25), "antialiased": True}
+    solid.plot_surface(alpha, beta, heights, cmap=_COLORS, norm=norm, alpha=0.92, **looks)
     solid.plot([0, 0], [0, 0], [center, high], color=_MARK, linewidth=1.0, linestyle=":", zorder=10)
     solid.plot([0], [0], [center], "o", color=_MARK, markersize=5, zorder=11)
-    solid.set(
-        xlabel=r"$\alpha$, along direction 1",
-        ylabel=r"$\beta$, along direction 2",
-        zlim=(low, high),
-        box_aspect=(1, 1, 0.75),
-    )
+    names = {"xlabel": r"$\alpha$, along direction 1", "ylabel": r"$\beta$, along direction 2"}
+    solid.set(**names, zlim=(low, high), box_aspect=(1, 1, 0.75))
     solid.set_zlabel("loss", rotation=90, labelpad=9)
     for axis in (solid.xaxis, solid.yaxis, flat.xaxis, flat.yaxis):
         axis.set_ticks(np.linspace(steps[0], steps[-1], 5))
@@ -81,50 +66,25 @@ def plot_surface(path: Path, surface: LossSurface) -> None:
 
     flat.contourf(alpha, beta, heights, levels=np.linspace(low, high, _LEVELS + 1), cmap=_COLORS, norm=norm)
     if losses.max() > losses.min():
-        flat.contour(
-            alpha,
-            beta,
-            heights,
-            levels=np.linspace(low, high, _LINES + 2)[1:-1],
-            colors="white",
-            linewidths=0.5,
-            alpha=0.6,
-            linestyles="solid",
-        )
-    flat.plot(
-        [0],
-        [0],
-        "o",
-        color=_MARK,
-        markeredgecolor="white",
-        markersize=7,
-        label=f"trained weights: {surface.center:.4g}",
-    )
-    flat.set(xlabel=r"$\alpha$, along direction 1", ylabel=r"$\beta$, along direction 2", aspect="equal")
+        levels = np.linspace(low, high, _LINES + 2)[1:-1]
+        flat.contour(alpha, beta, heights, levels, colors="white", linewidths=0.5, alpha=0.6, linestyles="solid")
+    told = f"trained weights: {surface.center:.4g}"
+    flat.plot([0], [0], "o", color=_MARK, markeredgecolor="white", markersize=7, label=told)
+    flat.set(**names, aspect="equal")
     flat.legend(loc="upper right", fontsize=8, framealpha=0.85)
-    bar = figure.colorbar(
-        ScalarMappable(norm, _COLORS),
-        ax=flat,
-        fraction=0.046,
-        pad=0.03,
-        label="loss" if scale.name == "linear" else f"loss, {scale.name} scale",
-    )
+    label = "loss" if scale.name == "linear" else f"loss, {scale.name} scale"
+    bar = figure.colorbar(ScalarMappable(norm, _COLORS), ax=flat, fraction=0.046, pad=0.03, label=label)
     ticks: list[tuple[float, float]] = []
-    for height, tick in sorted(
-        zip(scale.height(scale.ticks), scale.ticks), key=lambda entry: abs(entry[1])
-    ):  # 0 before its neighbours
+    placed = zip(scale.height(scale.ticks), scale.ticks)
+    for height, tick in sorted(placed, key=lambda entry: abs(entry[1])):  # 0 before its neighbours
         if low <= height <= high and all(abs(height - other) > _APART * (high - low) for other, _ in ticks):
             ticks.append((height, tick))
     for axis in (solid.zaxis, bar.ax.yaxis):
         axis.set_ticks([height for height, _ in ticks], [f"{tick:g}" for _, tick in ticks])
     bar.ax.minorticks_off()
-    told = (
-        f"{surface.loss}; mean of {counted(surface.samples, 'sample')} of the {surface.split} part, seed {surface.seed}"
-    )
-    figure.suptitle(
-        f"Loss surface of {short(surface.run, 60)} along two filter-normalized random directions\n{told}{about}",
-        fontsize=10,
-    )
+    title = f"Loss surface of {short(surface.run, 60)} along two filter-normalized random directions"
+    mean = f"mean of {counted(surface.samples, 'sample')} of the {surface.split} part, seed {surface.seed}"
+    figure.suptitle(f"{title}\n{surface.loss}; {mean}{about}", fontsize=10)
     save_figure(figure, path)
 
 
@@ -153,11 +113,8 @@ def scale_of(losses: np.ndarray) -> Scale:
     if low <= 0 and high - low > _LARGE * abs(low):
         unit = max(abs(low), (high - low) / 1000)
         below = -_round_numbers(unit / 10, -low)[::-1] if low < 0 else np.zeros(0)
-        return Scale(
-            "asinh",
-            lambda values: np.arcsinh(np.asarray(values) / unit),
-            np.concatenate([below, [0.0], _round_numbers(unit / 3, high)]),
-        )
+        ticks = np.concatenate([below, [0.0], _round_numbers(unit / 3, high)])
+        return Scale("asinh", lambda values: np.arcsinh(np.asarray(values) / unit), ticks)
     return Scale("linear", np.asarray, np.asarray(MaxNLocator(7).tick_values(low, high)))
 
 

@@ -68,41 +68,26 @@ def loss_surface(
     _require(points, radius, samples, seed, split)
     run = Run(folder)  # with a model of its own, as parts of it are changed
     if Ability.ONE_LOSS not in task_class(run.pipeline.task).abilities:
-        raise ConfigError(
-            f"{folder} is of the task {run.pipeline.task}, which trains two networks, each by a loss of its "
-            "own: there is no one loss surface.",
-            "Name a run of another task.",
-        )
+        two = f"{folder} is of the task {run.pipeline.task}, which trains two networks, each by a loss of its own"
+        raise ConfigError(f"{two}: there is no one loss surface.", "Name a run of another task.")
     from ..training import memory_errors
     from .plots import plot_surface
 
     model = run.model
     with memory_errors():
         task = _with_data(run)
-        rows = _some_rows(task.samples.rows(split), samples, seed, split, folder)
+        rows = task.samples.rows(split)
+        if not len(rows):
+            raise DataError(f"{folder} has no samples in its {split} part.", "Name another split.")
+        rows = np.sort(np.random.default_rng([seed, _SAMPLING]).permutation(rows)[:samples])
         began = time.perf_counter()
         objective = task.objective(model)
         steps = np.arange(-(points // 2), points // 2 + 1) / (points // 2) * float(radius)
-        losses = _measure(
-            objective,
-            objective.held(rows),
-            steps,
-            seed,
-            progress or (lambda done, total: None),
-            note or logging.getLogger(__name__).info,
-        )
+        told = progress or (lambda done, total: None), note or logging.getLogger(__name__).info
+        losses = _measure(objective, objective.held(rows), steps, seed, *told)
     trained = sum(int(np.prod(variable.shape)) for variable in objective.network.trainable_variables)
-    surface = LossSurface(
-        folder.path.name,
-        steps,
-        losses,
-        objective.name,
-        split,
-        len(rows),
-        seed,
-        trained,
-        round(time.perf_counter() - began, 3),
-    )
+    name, seconds = folder.path.name, round(time.perf_counter() - began, 3)
+    surface = LossSurface(name, steps, losses, objective.name, split, len(rows), seed, trained, seconds)
     (folder / "plots").mkdir(exist_ok=True)
     atomic_write(folder / TABLE, surface.to_csv())
     plot_surface(folder / PICTURE, surface)
@@ -115,20 +100,17 @@ def _run_folder(run: Run | str | Path) -> RunFolder:
     if folder.status.get("kind") == "search":
         finals = sorted(path.parent.name for path in (folder / "final").glob("seed-*/model.keras"))
         where = ", ".join(f"{folder}/final/{name}" for name in finals[:3])
-        raise ConfigError(
-            f"{folder} is a search, with the models of several runs in it.",
-            f"Name one of its final runs: {where}."
-            if finals
-            else "It has no final run yet; finish it with `tfpipe resume`.",
-        )
+        remedy = f"Name one of its final runs: {where}."
+        if not finals:
+            remedy = "It has no final run yet; finish it with `tfpipe resume`."
+        raise ConfigError(f"{folder} is a search, with the models of several runs in it.", remedy)
     return folder
 
 
 def _require(points: int, radius: float, samples: int, seed: int, split: str) -> None:
     if not (3 <= points <= 201 and points % 2):
-        raise ConfigError(
-            f"points: got {points}; allowed: an odd number from 3 to 201, so that the trained weights are one of them."
-        )
+        allowed = "an odd number from 3 to 201, so that the trained weights are one of them"
+        raise ConfigError(f"points: got {points}; allowed: {allowed}.")
     if not 0 < radius < float("inf"):
         raise ConfigError(f"radius: got {radius:g}; allowed: above 0.")
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
@@ -145,10 +127,8 @@ def _with_data(run: Run) -> OneLoss:
 
     folder = RunFolder(run.folder)
     if not (folder / "splits.csv").is_file():
-        raise ConfigError(
-            f"{folder} has no splits.csv, so nothing tells which data it has trained on.",
-            "Restore it from a copy of the run folder.",
-        )
+        cause = f"{folder} has no splits.csv, so nothing tells which data it has trained on."
+        raise ConfigError(cause, "Restore it from a copy of the run folder.")
     try:
         task = checked(new_task(run.pipeline), folder.status.get("fold"))
     except TfpipelinesError as error:
@@ -156,12 +136,6 @@ def _with_data(run: Run) -> OneLoss:
         raise
     require_same_splits(folder, splits_text(task.split_table()))
     return cast(OneLoss, task)
-
-
-def _some_rows(rows: np.ndarray, samples: int, seed: int, split: str, folder: RunFolder) -> np.ndarray:
-    if not len(rows):
-        raise DataError(f"{folder} has no samples in its {split} part.", "Name another split.")
-    return np.sort(np.random.default_rng([seed, _SAMPLING]).permutation(rows)[:samples])
 
 
 def _measure(
@@ -180,25 +154,18 @@ def _measure(
 
     network, loss = objective.network, objective.function()
     start = [variable.value for variable in network.trainable_variables]
-    first, second = (
-        [keras.ops.convert_to_tensor(array) for array in random_direction(network, seed, number)] for number in (0, 1)
-    )
-    move = compiled(
-        lambda start, first, second, alpha, beta: [
-            w + alpha * d1 + beta * d2 for w, d1, d2 in zip(start, first, second)
-        ]
-    )
+    tensor, floats = keras.ops.convert_to_tensor, lambda value: float(keras.ops.convert_to_numpy(value))
+    first, second = (list(map(tensor, random_direction(network, seed, number))) for number in (0, 1))
+
+    def moved(start, first, second, alpha, beta):
+        return [w + alpha * d1 + beta * d2 for w, d1, d2 in zip(start, first, second)]
+
+    move = compiled(moved)
     count, total = sum(size for _, _, size in batches), len(steps) ** 2
 
     def at(alpha: float, beta: float) -> float:
-        values = move(start, first, second, *(keras.ops.convert_to_tensor(np.float32(step)) for step in (alpha, beta)))
-        return (
-            sum(
-                float(keras.ops.convert_to_numpy(loss(values, inputs, targets))) * size
-                for inputs, targets, size in batches
-            )
-            / count
-        )
+        values = move(start, first, second, *(tensor(np.float32(step)) for step in (alpha, beta)))
+        return sum(floats(loss(values, inputs, targets)) * size for inputs, targets, size in batches) / count
 
     at(0.0, 0.0)  # compiles all
     losses, began = np.empty((len(steps), len(steps))), time.perf_counter()
@@ -206,8 +173,6 @@ def _measure(
         losses[row, column] = at(float(steps[column]), float(steps[row]))
         progress(done, total)
         if done == 1:
-            note(
-                f"loss surface: {total} points on {counted(count, 'sample')}, about "
-                f"{(time.perf_counter() - began) * (total - 1):.0f} s"
-            )
+            seconds = (time.perf_counter() - began) * (total - 1)
+            note(f"loss surface: {total} points on {counted(count, 'sample')}, about {seconds:.0f} s")
     return losses

@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 
-PICTURE, TABLE, FACTS = (
-    Path("plots") / "loss_surface.png",
-    Path("loss_surface.csv"),
-    Path("loss_surface.json"),
-)  # in the run folder
+# in the run folder
+PICTURE, TABLE, FACTS = Path("plots") / "loss_surface.png", Path("loss_surface.csv"), Path("loss_surface.json")
 
 
 @dataclass(frozen=True)
@@ -49,21 +46,11 @@ class LossSurface:
     def facts(self) -> dict[str, Any]:
         """What there is to say of it, JSON values; `lost` counts the points without a finite loss."""
         finite = self.losses[np.isfinite(self.losses)]
-        return {
-            "loss": self.loss,
-            "split": self.split,
-            "samples": self.samples,
-            "seed": self.seed,
-            "points": len(self.steps),
-            "radius": float(self.steps[-1]),
-            "center": self.center,
-            "lowest": float(finite.min()) if len(finite) else None,
-            "highest": float(finite.max()) if len(finite) else None,
-            "lost": int(self.losses.size - len(finite)),
-            "trained": self.trained,
-            "seconds": self.seconds,
-            "files": [str(PICTURE), str(TABLE)],
-        }
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
+        facts = {name: getattr(self, name) for name in ("loss", "split", "samples", "seed")}
+        facts |= {"points": len(self.steps), "radius": float(self.steps[-1]), "center": self.center}
+        facts |= {"lowest": low, "highest": high, "lost": int(self.losses.size - len(finite))}
+        return {**facts, "trained": self.trained, "seconds": self.seconds, "files": [str(PICTURE), str(TABLE)]}
 
     def to_csv(self) -> str:
         """alpha, beta, loss: a row for each point, alpha the fastest."""

@@ -61,8 +61,8 @@ class ImageAnomalies(Pixels, Detection):
     """The task `anomaly`."""
 
     schema = ImageAnomaliesPipeline
+    pipeline: ImageAnomaliesPipeline
     unit = "image"
-    source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad", "masks")
 
     @cached_property
     def source(self) -> "config.BackboneSource | None":
@@ -81,25 +81,14 @@ class ImageAnomalies(Pixels, Detection):
             self._load_backbone()
 
     # --- data
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        shape: dict[str, Any] = {}
-        if not splitting:
-            shape = {"size": self.front.size, "channels": self.front.channels}
-        elif self.source is not None:
-            shape = {"channels": 3 if self.source.known else self._load_backbone().channels}
-        data = self.pipeline.data.model_copy(update={"path": path, **shape})
-        table = datasets.read_normal_images(
-            data,
-            findings,
-            least=self.pipeline.evaluation.least,
-            seed=self.pipeline.seed_of_splits,
-            splitting=splitting,
-            usual=() if splitting else self._normal,
-        )
-        scan = datasets.scan_images(table, data)
-        seen = scan.shape(data)
-        self.front = self._front(*seen) if seen else None
-        return datasets.decode_images(scan, self.front, data, findings)
+    def _list(self, data, findings, splitting: bool):
+        least, seed, usual = self.pipeline.evaluation.least, self.pipeline.seed_of_splits, self._usual(splitting)
+        return datasets.read_normal_images(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
+
+    def _input_fields(self) -> dict[str, Any]:
+        if self.source is None:
+            return {}
+        return {"channels": 3 if self.source.known else self._load_backbone().channels}
 
     def training_batches(self, first_step: int, last_step: int):
         steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
@@ -120,23 +109,20 @@ class ImageAnomalies(Pixels, Detection):
         if self._augmentation.active or 4 * len(rows) * math.prod(shape) > _MOST_FEATURES:
             train = self.samples.rows("train")
             some = np.sort(np.random.default_rng([self.pipeline.seed, 4]).permutation(train)[:_STATISTICS])
-            self._standardize(core, network.predict(self._batches(self.samples, some), verbose=0))
+            self._standardize(core, network.predict(self._batches(some), verbose=0))
             yield Phase(self, core)
             return
-        with self._timed("features"):
-            features = network.predict(self._batches(self.samples, rows), verbose=0).astype(np.float32)
-        note(
-            f"features of {counted(len(rows), 'image')} by the frozen backbone: "
-            f"{self.times['features']:.1f} s, {' x '.join(map(str, shape))} each"
-        )
+        with self.timed("features"):
+            features = network.predict(self._batches(rows), verbose=0).astype(np.float32)
+        what = f"features of {counted(len(rows), 'image')} by the frozen backbone"
+        note(f"{what}: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
         self._standardize(core, features[: len(self.samples.rows("train"))])
         yield FeaturePhase(self, core, features, rows)
 
     def _moving(self, core) -> tuple:
         if self.source is None:
             return super()._moving(core)
-        before = models.feature_network(core)
-        return models.reconstructing_part(core), before
+        return models.reconstructing_part(core), models.feature_network(core)
 
     def _standardize(self, core, features: np.ndarray) -> None:
         axes = (0, 1, 2)
@@ -145,23 +131,19 @@ class ImageAnomalies(Pixels, Detection):
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
-        read, scores, pictures, explanations = [], [np.zeros(0)], [], []
+        read: list[Any] = []
+        scores, pictures, explanations = [np.zeros(0)], [], []
         for some, images in self._decoded(inputs, batch_size):
             read += some
             answer = part.predict_on_batch(images)
             scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
             if explain:
                 pictures.append(images)
-                explanations += [
-                    {"heat": evaluation.heat_of(np.asarray(place, np.float64), self.threshold.places).round(3).tolist()}
-                    for place in answer["map"]
-                ]
-        table = self._table(
-            [entry.item for entry in read],
-            np.concatenate(scores),
-            [entry.error for entry in read],
-            explanations if explain else None,
-        )
+                maps = (np.asarray(distances, np.float64) for distances in answer["map"])
+                heats = (evaluation.heat_of(distances, self.threshold.places) for distances in maps)
+                explanations += [{"heat": heat.round(3).tolist()} for heat in heats]
+        items, errors = [entry.item for entry in read], [entry.error for entry in read]
+        table = self._table(items, np.concatenate(scores), errors, explanations if explain else None)
         if explain:
             table.attrs["pictures"] = self._pictures(pictures)
         return table
@@ -175,69 +157,52 @@ class ImageAnomalies(Pixels, Detection):
         )
         self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
 
-    def _more(
-        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
-    ) -> dict[str, float]:
-        frame = samples.frame.loc[rows]
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        frame = self.samples.frame.loc[rows]
         figures: dict[str, float] = {}
         masks: dict[int, np.ndarray] = {}
         if frame["mask"].notna().any():
-            masks = datasets.read_masks(
-                frame,
-                models.ImageFront(self.front.size, 1, self.pipeline.data.resize, "nearest", False),
-                self.pipeline.data.max_pixels,
-            )
-            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[
-                : max(1, min(evaluation.MOST_MAPS, _MOST_PIXELS // math.prod(self.front.size)))
-            ]
+            data, size = self.pipeline.data, self.front.size
+            front = models.ImageFront(size, 1, data.resize, "nearest", False)
+            masks = datasets.read_masks(frame, front, data.max_pixels)
+            most = max(1, min(evaluation.MOST_MAPS, _MOST_PIXELS // math.prod(size)))
+            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[:most]
             if len(known):
-                figures = evaluation.place_metrics(
-                    np.stack([masks[row] for row in known]), self._maps(model, samples, known)
-                )
+                odd = np.stack([masks[row] for row in known])
+                figures = evaluation.place_metrics(odd, self._maps(model, known))
         if plots is not None:
-            self._draw(model, threshold, samples, rows, scores, masks, plots)
+            self._draw(model, threshold, rows, scores, masks, plots)
         return figures
 
     def _show_held_out(self, model, threshold, plots: Path) -> None:
         super()._show_held_out(model, threshold, plots)
         rows = self.samples.rows("validation")
-        self._draw(model, threshold, self.samples, rows, self._scores(model, self.samples, rows), {}, plots)
+        self._draw(model, threshold, rows, self._scores(model, rows), {}, plots)
 
     def _draw(
-        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path
+        self, model, threshold, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path
     ) -> None:
-        frame, alarms = samples.frame.loc[rows], threshold.alarms(scores)
+        frame, alarms = self.samples.frame.loc[rows], threshold.alarms(scores)
         wrong = (alarms != frame["anomalous"].to_numpy(bool)) & frame["known"].to_numpy(bool)
         in_turn = frame.assign(score=scores, place=np.arange(len(rows))).sort_values("score", ascending=False)
         in_turn["turn"] = in_turn.groupby("label").cumcount()  # the highest of each label, then the second ones, ...
-        order = np.concatenate(
-            [
-                np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2],
-                in_turn.sort_values(["turn", "score"], ascending=[True, False])["place"],
-            ]
-        )
-        shown = np.array(list(dict.fromkeys(order.tolist()))[:_SHOWN], np.int64)
-        answer = model.predict(self._batches(samples, rows[shown]), verbose=0)
+        in_turn = in_turn.sort_values(["turn", "score"], ascending=[True, False])
+        worst = np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2]
+        order = dict.fromkeys([*worst.tolist(), *in_turn["place"].tolist()])
+        shown = np.array(list(order)[:_SHOWN], np.int64)
+        answer = model.predict(self._batches(rows[shown]), verbose=0)
+        verdicts = np.where(alarms[shown], evaluation.ANOMALY, evaluation.NORMAL).tolist()
         entries = [
-            {
-                "item": row["item"],
-                "label": row["label"],
-                "score": scores[place],
-                "verdict": evaluation.ANOMALY if alarms[place] else evaluation.NORMAL,
-            }
-            for place, row in zip(shown, frame.iloc[shown].to_dict("records"))
+            {"item": item, "label": label, "score": score, "verdict": verdict}
+            for item, label, score, verdict in zip(
+                frame["item"].iloc[shown], frame["label"].iloc[shown], scores[shown], verdicts
+            )
         ]
-        pictures = samples.store.images(rows[shown])
         low, high = threshold.places
-        evaluation.plot_maps(
-            plots / "heat.png",
-            pictures,
-            entries,
-            answer["map"],
-            (low, max(high, float(np.quantile(answer["map"], 0.995)))),
-            [masks.get(row) for row in rows[shown]],
-            answer.get("reconstruction"),
-        )
+        scale = low, max(high, float(np.quantile(answer["map"], 0.995)))
+        pictures, of_shown = self.samples.store.images(rows[shown]), [masks.get(row) for row in rows[shown]]
+        reconstructions = answer.get("reconstruction")
+        evaluation.plot_maps(plots / "heat.png", pictures, entries, answer["map"], scale, of_shown, reconstructions)
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":
@@ -246,6 +211,7 @@ class ImageAnomalies(Pixels, Detection):
     # --- details
     def _load_backbone(self):
         size = self._asked_size if self.front is None else self.front.size
+        assert self.source is not None
         return models.load_backbone(self.source, self.pipeline.model.weights, "auto", size, self.pipeline.seed)
 
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
@@ -253,11 +219,11 @@ class ImageAnomalies(Pixels, Detection):
             size = (max(size[0], models.SMALLEST), max(size[1], models.SMALLEST))
         return super()._front(size, channels)
 
-    def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
-        return samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0
+    def _numbers(self, rows: np.ndarray) -> np.ndarray:
+        return self.samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0
 
-    def _features(self, samples, rows: np.ndarray) -> np.ndarray:
-        features = self._extractor.predict(self._batches(samples, rows), verbose=0)
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        features = self._extractor.predict(self._batches(rows), verbose=0)
         return features.reshape(len(rows), -1, features.shape[-1])
 
     @cached_property

@@ -1,15 +1,15 @@
 """Anomaly detection in rows of numbers."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, models
+from tfpipelines import datasets, evaluation
 from tfpipelines.config.anomaly import AnomalyPipeline, AnomalyTableData
 from tfpipelines.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 
-from .detection import Detection
+from .numbers import NumberDetection
 
 
 class RowAnomaliesPipeline(AnomalyPipeline):
@@ -27,96 +27,37 @@ class RowAnomaliesPipeline(AnomalyPipeline):
     model: RowAutoencoders = ROW_AUTOENCODERS.default(default_network)
 
 
-class RowAnomalies(Detection):
+class RowAnomalies(NumberDetection):
     """The task `anomaly-table`."""
 
     schema = RowAnomaliesPipeline
-    columns: list[str]
+    pipeline: RowAnomaliesPipeline
     unit = "row"
 
     # --- data
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.RowSamples":
-        known = {} if splitting else {"columns": tuple(self.columns)}
-        samples = datasets.read_rows(
-            self.pipeline.data.model_copy(update={"path": path, **known}),
-            findings,
-            least=self.pipeline.evaluation.least,
-            seed=self.pipeline.seed_of_splits,
-            splitting=splitting,
-            usual=() if splitting else self._normal,
-        )
-        self.columns = samples.columns
-        self.front = models.NumbersFront((len(self.columns),))
-        return samples
+    def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
+        least, seed = self.pipeline.evaluation.least, self.pipeline.seed_of_splits
+        return datasets.read_rows(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
-        self.columns = list(facts["columns"])
-        self.front = models.NumbersFront((len(self.columns),))
-        return self
-
-    # --- model
-    def build(self, fused: bool):
-        core = self._network(fused)
-        models.set_statistics(
-            core,
-            *datasets.column_statistics(
-                self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling
-            ),
-        )
-        return core
+    def _values(self, samples, rows: np.ndarray) -> np.ndarray:
+        return samples.store.features[rows]
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, values, errors = datasets.raw_rows(inputs, self.columns)
-        answer = (
-            self._part(model, *(("score", "map", "reconstruction") if explain else ("score", "map"))).predict(
-                values, batch_size=batch_size, verbose=0
-            )
-            if len(values)
-            else {}
+        told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
+        guilty = lambda row: evaluation.guilty_columns(
+            self.columns, told["map"][row], values[row], told["reconstruction"][row]
         )
-        scores, explanations = answer.get("score", np.zeros(0)), None
-        if explain:
-            explanations = [
-                {
-                    "columns": evaluation.guilty_columns(
-                        self.columns, answer["map"][row], values[row], answer["reconstruction"][row]
-                    )
-                }
-                for row in range(len(values))
-            ]
-        return self._table(items, scores, errors, explanations)
+        explanations = [{"columns": guilty(row)} for row in range(len(values))] if explain else None
+        return self._table(items, told["score"], errors, explanations)
 
-    def _more(
-        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
-    ) -> dict[str, float]:
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         alarms = rows[threshold.alarms(scores)]
-        held_out = samples.rows("validation")
+        held_out = self.samples.rows("validation")
         normal = held_out if len(held_out) else rows[~threshold.alarms(scores)]
         if plots is not None and len(alarms) and len(normal):
-            mean = lambda some: np.maximum(self._maps(model, samples, some[: evaluation.MOST_MAPS]), 0).mean(0)
-            evaluation.plot_columns(
-                plots / "columns.png",
-                self.columns,
-                mean(normal),
-                mean(alarms),
-                f"what the {len(alarms)} alarms differ in",
-            )
+            mean = lambda some: np.maximum(self._maps(model, some[: evaluation.MOST_MAPS]), 0).mean(0)
+            title = f"what the {len(alarms)} alarms differ in"
+            evaluation.plot_columns(plots / "columns.png", self.columns, mean(normal), mean(alarms), title)
         return {}
-
-    # --- export
-    def _served_input(self, model) -> "models.ServedInput":
-        return models.ServedNumbers(model, self.columns)
-
-    def _raw(self, samples, row: int) -> np.ndarray:
-        return samples.store.features[row]
-
-    # --- details
-    def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
-        mean, deviation = datasets.column_statistics(
-            self.samples.store.features[self.samples.rows("train")], self.pipeline.data.scaling
-        )
-        return (samples.store.features[rows] - mean) / np.where(deviation > 0, deviation, 1.0)
-
-    _features = _numbers

@@ -1,10 +1,9 @@
 """What every classifier's task has in common: labels, splits, loss, and the account of the results."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -18,27 +17,9 @@ from .sampled import Sampled
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tfpipelines.config.data import LabelledData
+
 SHOWN_MISTAKES = 24
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What an artifact says of some rows.
-
-    Args:
-        model, temperature: the artifact's.
-        frame: of the rows, in their order.
-        store: of which they are rows.
-        probabilities: float (rows, classes).
-        mistakes: positions of the wrong ones, the most confident first.
-    """
-
-    model: Any
-    temperature: float
-    frame: "pd.DataFrame"
-    store: Any
-    probabilities: np.ndarray
-    mistakes: np.ndarray
 
 
 class Classification(Sampled):
@@ -49,31 +30,36 @@ class Classification(Sampled):
 
     kind = Kind.CLASSIFIER
     abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS})
-    source_fields: ClassVar[tuple[str, ...]] = ()  # of `data`, that say where samples are and how they are read
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.classes: list[str] = []
 
     @abstractmethod
-    def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
+    def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         """tf.data of some rows, once: inputs, with targets where `labels` are given. The order may be another."""
 
     @abstractmethod
-    def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
+    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
         """What the core says of some rows, float (rows, classes)."""
 
     @abstractmethod
-    def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
+    def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
         """What an artifact's model says of some rows, float (rows, classes)."""
 
     @abstractmethod
-    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
-        """Shows the most confident of the mistakes: pictures in `plots`, tables in `folder`."""
+    def _draw_mistakes(
+        self, model, temperature: float, frame: "pd.DataFrame", probabilities: np.ndarray, folder: Path, plots: Path
+    ) -> None:
+        """Shows the most confident of an artifact's mistakes: pictures in `plots`, tables in `folder`.
+
+        Args:
+            frame, probabilities: of the mistakes, the most confident first.
+        """
 
     @abstractmethod
     def _raw(self, samples, row: int) -> Any:
-        """A row as the artifact's model takes it."""
+        """A row of some samples as the artifact's model takes it."""
 
     def _prepare(self, findings) -> None:
         """Makes what hangs on the training rows; splits and classes are known by then."""
@@ -84,17 +70,19 @@ class Classification(Sampled):
         self._unfolded = self.samples
         return self
 
+    @property
+    def _labelled_data(self) -> "LabelledData":
+        """The section `data`."""
+        return cast("LabelledData", self.pipeline.data)
+
     def folds(self) -> int:
-        if self.pipeline.data.folds is None:
-            return 0
-        return datasets.count_folds(self._unfolded, self.pipeline.data.folds)
+        folds = self._labelled_data.folds
+        return 0 if folds is None else datasets.count_folds(self._unfolded, folds)
 
     def check(self, findings, fold: int | None = None) -> Self:
-        data = self.pipeline.data
-        if fold is not None:
-            self.samples = datasets.split_fold(
-                self._unfolded, data.folds, fold, data.validation, self.pipeline.seed_of_splits
-            )
+        data, seed = self._labelled_data, self.pipeline.seed_of_splits
+        if fold is not None and data.folds is not None:
+            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, seed)
         self.classes = datasets.check_samples(self.samples, data.on_leak, findings)
         if self.classes:
             if self.multi_label and (data.class_weights or data.oversample):
@@ -118,7 +106,7 @@ class Classification(Sampled):
 
     def validation_batches(self):
         rows = self.samples.rows("validation")
-        return self._batches(self.samples, rows, self.samples.labels("validation", self.classes)) if len(rows) else None
+        return self._batches(rows, self.samples.labels("validation", self.classes)) if len(rows) else None
 
     @property
     def multi_label(self) -> bool:
@@ -130,9 +118,8 @@ class Classification(Sampled):
         model.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
 
     def objective(self, model) -> "training.Objective":
-        return training.Objective(
-            models.core_of(model), self._mean_loss(self._loss()), self._labelled_batches, self._loss_name
-        )
+        core, loss = models.core_of(model), self._mean_loss(self._loss())
+        return training.Objective(core, loss, self._labelled_batches, self._loss_name)
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         return [] if layer.name == "logits" and earlier.facts.get("classes") != self.classes else weights
@@ -140,9 +127,8 @@ class Classification(Sampled):
     def _loss(self):
         import keras
 
-        return (keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy)(
-            from_logits=True
-        )
+        kind = keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy
+        return kind(from_logits=True)
 
     @property
     def _loss_name(self) -> str:
@@ -154,7 +140,7 @@ class Classification(Sampled):
 
     def _labelled_batches(self, rows: np.ndarray):
         """tf.data of some rows of the samples, once, with targets that are not smoothed."""
-        return self._batches(self.samples, rows, datasets.encode_labels(self.samples.frame.loc[rows], self.classes))
+        return self._batches(rows, datasets.encode_labels(self.samples.frame.loc[rows], self.classes))
 
     def _accuracy(self):
         import keras
@@ -164,78 +150,69 @@ class Classification(Sampled):
     def _log_loss(self):
         import keras
 
-        return (keras.metrics.BinaryCrossentropy if self.multi_label else keras.metrics.CategoricalCrossentropy)(
-            name="log_loss", from_logits=True
-        )
+        kind = keras.metrics.BinaryCrossentropy if self.multi_label else keras.metrics.CategoricalCrossentropy
+        return kind(name="log_loss", from_logits=True)
 
     # --- results
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
-        samples, rows = self.samples, self.samples.rows("validation")
+        rows = self.samples.rows("validation")
         if not len(rows):
             return {}
-        labels = samples.labels("validation", self.classes)
+        labels = self.samples.labels("validation", self.classes)
         if self.pipeline.evaluation.calibrate:
-            artifact.temperature = evaluation.fit_temperature(labels, self._logits(artifact.core, samples, rows))
-        return evaluation.classifier_metrics(
-            labels, self._probabilities(artifact.model, artifact.temperature, samples, rows)
-        )
+            artifact.temperature = evaluation.fit_temperature(labels, self._logits(artifact.core, rows))
+        return evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, rows))
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        samples, figures = self.samples, self.validate(artifact, folder)
+        figures, rows, plots = self.validate(artifact, folder), self.samples.rows("test"), folder / "plots"
         metrics: dict[str, Any] = {"validation": figures} if figures else {}
         metrics["temperature"] = artifact.temperature
-        evaluation.plot_curves(folder / "plots" / "curves.png", history, best_epoch)
-        rows = samples.rows("test")
+        evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
-            metrics |= self._account(artifact.model, artifact.temperature, samples, rows, folder.path, folder / "plots")
+            metrics |= self._account(artifact.model, artifact.temperature, rows, folder.path, plots)
         return metrics
 
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         frame = self.samples.frame
         unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
         if unknown:
-            raise DataError(
-                f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model.",
-                f"It knows: {', '.join(self.classes[:20])}.",
-                unknown[:10],
-            )
-        return self._account(model, self.temperature, self.samples, frame.index.to_numpy(np.int64), out, out)
+            cause = f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model."
+            raise DataError(cause, f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
+        return self._account(model, self.temperature, frame.index.to_numpy(np.int64), out, out)
 
     # --- export
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
         samples, _ = self._read_again()
         truth = lambda frame: ["|".join(sorted(names)) for names in datasets.label_names(frame)]
-        return datasets.replay(
-            samples.frame, splits, parts, count, self.pipeline.seed, truth, partial(self._raw, samples)
-        )
+        raw = partial(self._raw, samples)
+        return datasets.replay(samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
 
     # --- details
     def _training_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Store rows of the training part and their labels; those of rare classes repeated where asked."""
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
-        if self.pipeline.data.oversample:
+        if self._labelled_data.oversample:
             order = datasets.oversampled(labels)
             return rows[order], labels[order]
         return rows, labels
 
     def _training_targets(self, labels: np.ndarray) -> "datasets.Targets":
-        weights = datasets.class_weights(labels, self.classes, self.pipeline.data.class_weights)
+        weights = datasets.class_weights(labels, self.classes, self._labelled_data.class_weights)
         return datasets.Targets(labels, len(self.classes), self.pipeline.train.label_smoothing, weights)
 
     def _account(
-        self, model, temperature: float, samples, rows: np.ndarray, folder: Path | None, plots: Path | None
+        self, model, temperature: float, rows: np.ndarray, folder: Path | None, plots: Path | None
     ) -> dict[str, Any]:
-        """Figures, and with `folder` the files, of some rows of the store."""
-        probabilities = self._probabilities(model, temperature, samples, rows)
-        frame = samples.frame.loc[rows]
-        labels = datasets.encode_labels(frame, self.classes)
-        figures = evaluation.account(
-            labels, probabilities, self.classes, self.pipeline.evaluation.bootstrap, self.pipeline.seed
-        )
+        """Figures of some rows of the store, and with `folder` and `plots` the files."""
+        classes, resamples = self.classes, self.pipeline.evaluation.bootstrap
+        probabilities = self._probabilities(model, temperature, rows)
+        frame = self.samples.frame.loc[rows]
+        labels = datasets.encode_labels(frame, classes)
+        figures = evaluation.account(labels, probabilities, classes, resamples, self.pipeline.seed)
         if folder is not None and plots is not None:
             mistakes = evaluation.write_account(
-                folder, plots, figures, labels, probabilities, self.classes, frame, temperature
+                folder, plots, figures, labels, probabilities, classes, frame, temperature
             )
-            answers = Answers(model, temperature, frame, samples.store, probabilities, mistakes)
-            self._draw_mistakes(answers, folder, plots)
+            wrong = frame.iloc[mistakes], probabilities[mistakes]
+            self._draw_mistakes(model, temperature, *wrong, folder, plots)
         return figures

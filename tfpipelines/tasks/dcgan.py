@@ -15,22 +15,13 @@ from tfpipelines.errors import ConfigError, DataError, nearest
 from tfpipelines.runs import RunFolder
 
 from .abilities import Ability, Kind
-from .generation import (
-    AdversarialPhase,
-    Painter,
-    features_facts,
-    features_name,
-    features_network,
-    features_run,
-    measure_elsewhere,
-    nearest_training,
-)
+from .generation import AdversarialPhase, Painter
+from .judging import Comparison, features_facts, features_run, measure_elsewhere
 from .pixels import Pixels
 from .trainable import Phase
 
 _DISCRIMINATOR = "discriminator.keras"  # which only further training needs
 _LEAST_STEPS = 500  # of an epoch, unless said
-_SHOWN = 24  # images beside their nearest training images
 
 
 class ImageGenerationPipeline(config.Pipeline):
@@ -49,28 +40,26 @@ class ImageGenerationPipeline(config.Pipeline):
     task: Literal["dcgan"] = "dcgan"
     data: GeneratedImageData
     model: GenerativeNetworks = GANS.default(default_network)
-    train: AdversarialTrain = AdversarialTrain()
-    evaluation: GenerationEvaluation = GenerationEvaluation()
+    train: AdversarialTrain = AdversarialTrain()  # type: ignore[assignment]  # a section of its own
+    evaluation: GenerationEvaluation = GenerationEvaluation()  # type: ignore[assignment]  # a section of its own
 
 
 class ImageGeneration(Pixels):
     """The task `dcgan`."""
 
     schema = ImageGenerationPipeline
+    pipeline: ImageGenerationPipeline
     kind = Kind.GENERATOR
     abilities = frozenset({Ability.GENERATES})
     unit = "image"
     weight_files = (*Pixels.weight_files, _DISCRIMINATOR)
     loading_fields = ("conditional", "clusters")
-    source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links", "on_bad")
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.classes: list[str] = []
-        self.groups: dict[str, list] = {
-            "shares": [],
-            "classes": [],
-        }  # what the networks are told of: share of the training images, number of the class
+        # what the networks are told of: share of the training images, number of the class
+        self.groups: dict[str, list] = {"shares": [], "classes": []}
         self._told: np.ndarray | None = None  # the group of each training image
 
     def preflight(self) -> list[str]:
@@ -78,20 +67,9 @@ class ImageGeneration(Pixels):
         return []
 
     # --- data
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        shape = {} if splitting else {"size": self.front.size, "channels": self.front.channels}
-        data = self.pipeline.data.model_copy(update={"path": path, **shape})
-        table = datasets.read_pictures(
-            data,
-            findings,
-            labelled=self.pipeline.model.conditional and splitting,
-            seed=self.pipeline.seed_of_splits,
-            splitting=splitting,
-        )
-        scan = datasets.scan_images(table, data)
-        seen = scan.shape(data)
-        self.front = self._front(*seen) if seen else None
-        return datasets.decode_images(scan, self.front, data, findings)
+    def _list(self, data, findings, splitting: bool):
+        labelled, seed = self.pipeline.model.conditional and splitting, self.pipeline.seed_of_splits
+        return datasets.read_pictures(data, findings, labelled=labelled, seed=seed, splitting=splitting)
 
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         side = min(size) // models.IMAGE_STEP * models.IMAGE_STEP
@@ -99,27 +77,22 @@ class ImageGeneration(Pixels):
         return super()._front((side, side), channels)
 
     def check(self, findings, fold: int | None = None) -> Self:
-        self.classes = datasets.check_pictures(
-            self.samples, self.pipeline.model.conditional, self.pipeline.data.on_leak, findings
-        )
+        model, rows = self.pipeline.model, self.samples.rows("train")
+        self.classes = datasets.check_pictures(self.samples, model.conditional, self.pipeline.data.on_leak, findings)
         if findings.of("error"):
             return self
-        clusters, rows = self.pipeline.model.clusters, self.samples.rows("train")
         labels = self.samples.labels("train", self.classes) if self.classes else None
         pixels = lambda places: evaluation.small_pixels(self.samples.store.images(rows[places]))
-        self._told, self.groups = datasets.told_groups(labels, len(rows), clusters, pixels, self.pipeline.seed)
+        self._told, self.groups = datasets.told_groups(labels, len(rows), model.clusters, pixels, self.pipeline.seed)
         return self
 
     def describe(self, findings) -> dict[str, Any]:
-        facts = datasets.describe(self.samples, self.classes, findings) | {
-            "features": features_facts(self.pipeline.evaluation.features)
-        }
+        facts = datasets.describe(self.samples, self.classes, findings)
+        facts["features"] = features_facts(self.pipeline.evaluation.features)
         if self.pipeline.model.clusters > 1 and self.groups["shares"]:
             sizes = np.rint(np.array(self.groups["shares"]) * len(self.samples.rows("train"))).astype(int)
-            facts["about"] = [
-                *facts.get("about", ()),
-                f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks",
-            ]
+            told = f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks"
+            facts["about"] = [*facts.get("about", ()), told]
         return facts
 
     def recall(self, facts: dict[str, Any]) -> Self:
@@ -136,15 +109,9 @@ class ImageGeneration(Pixels):
         return max(once, _LEAST_STEPS) if train.steps_per_epoch == "auto" else train.steps_per_epoch
 
     def training_batches(self, first_step: int, last_step: int):
-        return datasets.adversarial_batches(
-            self.samples.store,
-            self.samples.rows("train"),
-            self._told,
-            **self._steps(first_step, last_step),
-            latent=self.pipeline.model.latent,
-            augmentation=self._augmentation,
-            draws=bool(self.pipeline.train.diff_augment),
-        )
+        drawn = {"latent": self.pipeline.model.latent, "draws": bool(self.pipeline.train.diff_augment)}
+        further = {**self._steps(first_step, last_step), **drawn, "augmentation": self._augmentation}
+        return datasets.adversarial_batches(self.samples.store, self.samples.rows("train"), self._told, **further)
 
     def validation_batches(self):
         return None  # what is generated is measured by `Watch`
@@ -163,11 +130,8 @@ class ImageGeneration(Pixels):
     def compile(self, model, optimizer, **settings) -> None:
         train = self.pipeline.train
         others = train.model_copy(update={"learning_rate": train.discriminator_learning_rate or train.learning_rate})
-        both = training.TwoOptimizers(
-            optimizer,
-            training.build_optimizer(others, self.steps_per_epoch()),
-            len(model.generator.trainable_variables),
-        )
+        second, count = training.build_optimizer(others, self.steps_per_epoch()), model.generator.trainable_variables
+        both = training.TwoOptimizers(optimizer, second, len(count))
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 
     def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
@@ -179,10 +143,8 @@ class ImageGeneration(Pixels):
 
     def carry_over(self, layer, weights: list, earlier) -> list:
         before = earlier.facts.get("groups", {})
-        same = earlier.facts.get("classes") == self.classes and (
-            before == self.groups
-            or (self.pipeline.model.clusters == 1 and len(before.get("classes", [])) == len(self.classes))
-        )
+        undivided = self.pipeline.model.clusters == 1 and len(before.get("classes", [])) == len(self.classes)
+        same = earlier.facts.get("classes") == self.classes and (before == self.groups or undivided)
         return [] if layer.name in ("class_embedding", "projection") and not same else weights
 
     @property
@@ -201,178 +163,91 @@ class ImageGeneration(Pixels):
         self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]
     ) -> "training.Watch":
         """The callback that looks at the images of each epoch."""
-        settings = self.pipeline.evaluation
-        part = "validation" if self._prefix else "train"
-        rows = self._some(self.samples.rows(part), settings.epoch_samples)
+        settings, seed, began = self.pipeline.evaluation, self.pipeline.seed, time.perf_counter()
+        rows = self._comparison.some("validation" if self._prefix else "train", settings.epoch_samples)
         count = min(settings.epoch_samples, len(self.samples.rows("train")))
-        began, painter = time.perf_counter(), self._painter(artifact.model)
+        painter, held = self._painter(artifact.model), self._comparison.held(rows)
         watch = training.Watch(
             draw=painter.draw,
-            sheet=lambda: evaluation.sheet(painter.grid(self.pipeline.seed)[0]),
-            judge=self._judge,
-            held=(held := evaluation.Held(self._judge(self.samples.store.images(rows)), self._classes_of(rows))),
+            sheet=lambda: evaluation.sheet(painter.grid(seed)[0]),
+            judge=self._comparison.judge,
+            held=held,
             count=count,
             neighbours=settings.neighbours,
             prefix=self._prefix,
             load=load,
             folder=folder.path,
             note=note,
-            seed=self.pipeline.seed,
+            seed=seed,
         )
-        self._usual = self._real_figures(held, count) if self._prefix else {}
+        self._usual = self._comparison.real(held, count) if self._prefix else {}
         self.times["measuring"] = time.perf_counter() - began
         return watch
-
-    def _real_figures(self, held, count: int) -> dict[str, float]:
-        """What so many real training images get."""
-        rows = self._judged[:: max(1, len(self._judged) // count)][:count]
-        chosen = np.searchsorted(self._judged, rows)
-        features = self._judge.real[chosen]
-        return evaluation.generation_metrics(features, held.features, self.pipeline.evaluation.neighbours) | {
-            "diversity": evaluation.diversity(features, held.features, self._classes_of(rows), held.classes)
-        }
 
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
         return {}  # the watch has told all
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        prefix = self._prefix
+        prefix, began, plots = self._prefix, time.perf_counter(), folder / "plots"
         kept = history[best_epoch - 1]
-        metrics: dict[str, Any] = (
-            {"validation": {name.removeprefix("val_"): kept[name] for name in kept if name.startswith("val_")}}
-            if prefix
-            else {}
-        )
+        validation = {name.removeprefix("val_"): kept[name] for name in kept if name.startswith("val_")}
         part = "test" if len(self.samples.rows("test")) else "validation" if prefix else "train"
-        began = time.perf_counter()
-        metrics |= self._account(artifact.model, part, folder / "plots")
-        self._painter(artifact.model).show(
-            folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed
-        )
-        evaluation.plot_progress(folder / "plots" / "curves.png", history, best_epoch, self._usual)
+        metrics: dict[str, Any] = {"validation": validation} if prefix else {}
+        painter = self._painter(artifact.model)
+        metrics |= self._comparison.account(painter, part, plots)
+        painter.show(folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed)
+        evaluation.plot_progress(plots / "curves.png", history, best_epoch, self._usual)
         collapsed = [row["epoch"] for row in history if row[f"{prefix}diversity"] < evaluation.COLLAPSE]
         if collapsed:
-            metrics["about"].append(
-                f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below "
-                f"{evaluation.COLLAPSE:g} of that of real images)"
-            )
-        self.times["measuring"] = round(
-            self.times.get("measuring", 0.0) + sum(row["measuring"] for row in history) + time.perf_counter() - began, 3
-        )
+            least = f"{evaluation.COLLAPSE:g} of that of real images"
+            told = f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below {least})"
+            metrics["about"].append(told)
+        measured = self.times.get("measuring", 0.0) + sum(row["measuring"] for row in history)
+        self.times["measuring"] = round(measured + time.perf_counter() - began, 3)
         return metrics
-
-    def _account(self, model, part: str, plots: Path) -> dict[str, Any]:
-        """Figures of generated images against a part of the data, with those of real training images beside them."""
-        settings, store = self.pipeline.evaluation, self.samples.store
-        train = self.samples.rows("train")
-        rows = self._some(self.samples.rows(part), settings.samples)
-        unseen = part != "train"  # else there are no real images to compare with
-        held = evaluation.Held(self._judge(store.images(rows)), self._classes_of(rows))
-        images, classes = self._painter(model).draw(len(self._judged), self.pipeline.seed + 1)
-        generated = self._judge(images)
-        figures = evaluation.generation_metrics(generated, held.features, settings.neighbours)
-        figures["diversity"] = evaluation.diversity(generated, held.features, classes, held.classes)
-        usual, _ = nearest_training(store, train, store.images(rows), None if unseen else np.searchsorted(train, rows))
-        distances, places = nearest_training(store, train, images)
-        copied, typical = evaluation.copies(distances, usual), evaluation.usual_distance(usual)
-        figures |= {"nearest": float(np.median(distances) / typical), "copies": float(copied.mean())}
-        order = np.argsort(distances)
-        order = order[np.sort(np.unique(places[order], return_index=True)[1])[:_SHOWN]]  # each training image once
-        evaluation.plot_neighbours(
-            plots / "nearest.png",
-            images[order],
-            store.images(train[places[order]]),
-            distances[order] / typical,
-            int(copied.sum()),
-            len(images),
-        )
-        result: dict[str, Any] = {part: figures, "baselines": {}, "intervals": {}}
-        if unseen:
-            real = self._real_figures(held, len(images)) | {
-                "nearest": float(np.median(usual) / typical),
-                "copies": float(evaluation.copies(usual, usual).mean()),
-            }
-            result["baselines"] = {f"real images ({part})": real}
-        if part == "test":
-            result["intervals"] = {"kid": list(evaluation.kernel_interval(generated, held.features))}
-        beside = (
-            "beside them as many real training images against the same"
-            if unseen
-            else "no part was held out, so good figures may be those of copies"
-        )
-        result["about"] = [
-            f"{len(images):,} generated images (seed {self.pipeline.seed + 1}) against {len(rows):,} of the "
-            f"{part} part; {beside}",
-            "lower is better for kid, fid and copies, higher for precision and recall; diversity and "
-            "nearest are about 1 for real images",
-            f"compared by {generated.shape[1]} features of {features_name(settings.features)}, standardized "
-            "by training images; kid and fid mean something beside others of the same features and counts "
-            "only",
-            "nearest: median distance of pixels to the closest training image, 1 being that of "
-            f"{'unseen real' if unseen else 'other training'} images; copies are closer than half of what "
-            f"99 % of those keep: {int(copied.sum())} of {len(images):,}",
-        ]
-        if figures["diversity"] < evaluation.COLLAPSE:
-            result["about"].append("the kept images have collapsed: nearest and copies say nothing of them")
-        return result
 
     def generate(
         self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None
     ) -> tuple[np.ndarray, list[str] | None]:
         label = None if label is None else str(label)
+        if label is not None and not self.classes:
+            remedy = "Leave --class out, or train with model.conditional=true."
+            raise ConfigError(f"The class {label!r}: this generator knows no classes.", remedy)
         if label is not None and label not in self.classes:
             guess = nearest(label, self.classes)
-            remedy = (
-                f"Did you mean {guess!r}?"
-                if guess
-                else f"Classes: {', '.join(self.classes[:20])}."
-                if self.classes
-                else "Leave --class out, or train with model.conditional=true."
-            )
-            raise ConfigError(
-                f"The class {label!r}: this generator knows {'no such class' if self.classes else 'no classes'}.",
-                remedy,
-            )
-        only = None if label is None else self.classes.index(label)
-        images, classes = self._painter(model).draw(count, seed, only, truncation)
-        return images, None if classes is None else [self.classes[number] for number in classes]
+            remedy = f"Did you mean {guess!r}?" if guess else f"Classes: {', '.join(self.classes[:20])}."
+            raise ConfigError(f"The class {label!r}: this generator knows no such class.", remedy)
+        only, painter = None if label is None else self.classes.index(label), self._painter(model)
+        images, classes = painter.draw(count, seed, only, truncation)
+        return images, painter.names(classes)
 
     def evaluate_new(self, model, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
-        if features_facts(self.pipeline.evaluation.features) != self._features:
-            raise ConfigError(
-                f"The classifier {self.pipeline.evaluation.features} is no longer the one that this run was "
-                "measured by.",
-                "Bring it back.",
-            )
+        named = self.pipeline.evaluation.features
+        if features_facts(named) != self._features:
+            cause = f"The classifier {named} is no longer the one that this run was measured by."
+            raise ConfigError(cause, "Bring it back.")
         return super().evaluate_new(model, path, split, out)
 
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
-        samples = self.samples
-        settings, rows = self.pipeline.evaluation, samples.frame.index.to_numpy(np.int64)
+        settings, seed, images = self.pipeline.evaluation, self.pipeline.seed, self.samples.store.images
+        rows = self.samples.frame.index.to_numpy(np.int64)
         if len(rows) < 2 * 16:
-            raise DataError(
-                f"{path} has {len(rows)} images: too few to measure by.", "Give 32 at least, better a thousand."
-            )
-        rows = np.random.default_rng([self.pipeline.seed, 3]).permutation(rows)[: 2 * settings.samples]
-        halves = samples.store.images(rows[::2]), samples.store.images(rows[1::2])
-        figures = measure_elsewhere(
-            self._painter(model), *halves, settings.features, settings.neighbours, self.pipeline.seed + 1
-        )
+            cause = f"{path} has {len(rows)} images: too few to measure by."
+            raise DataError(cause, "Give 32 at least, better a thousand.")
+        rows = np.random.default_rng([seed, 3]).permutation(rows)[: 2 * settings.samples]
+        halves, painter = (images(rows[::2]), images(rows[1::2])), self._painter(model)
+        figures = measure_elsewhere(painter, *halves, settings.features, settings.neighbours, seed + 1)
         return figures | {"samples": len(rows)}
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        raise ConfigError(
-            "A generator draws images of noise: there is nothing to predict.",
-            f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png",
-        )
+        remedy = f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png"
+        raise ConfigError("A generator draws images of noise: there is nothing to predict.", remedy)
 
     # --- export
     def served(self, model) -> "models.Served":
-        names = (
-            [self.classes[number] for number in self.groups["classes"]]
-            if self.classes
-            else [f"cluster {number + 1}" for number in range(len(self.groups["shares"]))]
-        )
+        names = [f"cluster {number + 1}" for number in range(len(self.groups["shares"]))]
+        if self.classes:
+            names = [self.classes[number] for number in self.groups["classes"]]
         return models.Served(models.ServedNoise(model, names), models.ServedPictures())
 
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
@@ -381,26 +256,9 @@ class ImageGeneration(Pixels):
         return datasets.Replay("noise draw", [str(number) for number in range(count)], [None] * count, read)
 
     # --- details
-    def _some(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """At most so many rows, seeded, in their order."""
-        if len(rows) <= most:
-            return rows
-        return np.sort(np.random.default_rng([self.pipeline.seed, 3]).choice(rows, most, replace=False))
-
-    def _classes_of(self, rows: np.ndarray) -> np.ndarray | None:
-        return datasets.encode_labels(self.samples.frame.loc[rows], self.classes) if self.classes else None
-
     def _painter(self, model) -> Painter:
         return Painter(model, self.pipeline.model.latent, self.classes, self.groups)
 
     @cached_property
-    def _judged(self) -> np.ndarray:
-        """The training images that stand for all of them."""
-        return self._some(self.samples.rows("train"), self.pipeline.evaluation.samples)
-
-    @cached_property
-    def _judge(self) -> "evaluation.Judge":
-        return evaluation.Judge(
-            features_network(self.pipeline.evaluation.features, self.front.shape),
-            self.samples.store.images(self._judged),
-        )
+    def _comparison(self) -> Comparison:
+        return Comparison(self.pipeline, self.samples, self.classes, self.front.shape)

@@ -2,9 +2,8 @@
 the results.
 """
 
-import time
 from abc import abstractmethod
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -12,13 +11,13 @@ from typing import Any, Self
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models, networks, training
+from tfpipelines.config.anomaly import AnomalyPipeline
 from tfpipelines.errors import ArtifactError
 from tfpipelines.runs import RunFolder, atomic_write
 
 from .abilities import Ability, Kind
-from .sampled import Sampled
+from .sampled import Sampled, add_explanations
 
-_CALIBRATION = "the held-out part"
 _BLOCK = 512  # samples that a baseline scores at once
 
 
@@ -26,47 +25,45 @@ class Detection(Sampled):
     """A task that learns to reconstruct what is normal, and scores samples by how far they are from their
     reconstruction.
 
-    What differs by the kind of sample is in the methods that begin with an underscore and are abstract here.
+    What differs by the kind of sample is in the methods that begin with an underscore and are abstract here. Rows are
+    those of `samples`.
     """
 
     kind = Kind.DETECTOR
     abilities = frozenset({Ability.EXPLAINS, Ability.RECALIBRATES, Ability.ONE_LOSS})
+    pipeline: AnomalyPipeline
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.labels: list[str] = []
-        self.front: Any = None
         self._parts: dict[Any, Any] = {}
 
     @property
     def _inference_batch(self) -> int:
         return 256
 
-    def _batches(self, samples, rows: np.ndarray):
+    def _batches(self, rows: np.ndarray):
         """tf.data of some rows, once, in their order, as the artifact takes them."""
-        return datasets.evaluation_batches(samples.store, rows, None, batch_size=self._inference_batch)
+        return datasets.evaluation_batches(self.samples.store, rows, None, batch_size=self._inference_batch)
 
     @abstractmethod
-    def _numbers(self, samples, rows: np.ndarray) -> np.ndarray:
+    def _numbers(self, rows: np.ndarray) -> np.ndarray:
         """Some rows for PCA and isolation forest, float (rows, numbers)."""
 
     @abstractmethod
-    def _features(self, samples, rows: np.ndarray) -> np.ndarray:
+    def _features(self, rows: np.ndarray) -> np.ndarray:
         """Some rows in the space of the nearest neighbours, float (rows, numbers) or (rows, places, numbers)."""
 
     @abstractmethod
-    def _more(
-        self, model, threshold, samples, rows: np.ndarray, scores: np.ndarray, plots: Path | None
-    ) -> dict[str, float]:
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         """Figures beyond those of the samples as a whole, such as of places; with `plots` also the pictures."""
 
     # --- data
     def check(self, findings, fold: int | None = None) -> Self:
-        settings = self.pipeline.evaluation
+        least, rate = self.pipeline.evaluation.least, self.pipeline.evaluation.false_alarm_rate
         if "anomalous" in self.samples.frame:
-            self.labels = datasets.check_normals(
-                self.samples, settings.least, settings.false_alarm_rate, self.unit, self.pipeline.data.on_leak, findings
-            )
+            on_leak = self.pipeline.data.on_leak
+            self.labels = datasets.check_normals(self.samples, least, rate, self.unit, on_leak, findings)
         return self
 
     def describe(self, findings) -> dict[str, Any]:
@@ -76,6 +73,10 @@ class Detection(Sampled):
         super().recall(facts)
         self._normal, self._folder = tuple(facts["normal"]), facts["folder"]
         return self
+
+    def _usual(self, splitting: bool) -> tuple[str, ...]:
+        """The normal labels of the data that the run was trained on, where others are read."""
+        return () if splitting else self._normal
 
     @cached_property
     def threshold(self) -> "evaluation.Threshold":
@@ -90,7 +91,7 @@ class Detection(Sampled):
         return datasets.training_batches(self.samples.store, rows, None, **self._steps(first_step, last_step))
 
     def validation_batches(self):
-        return self._batches(self.samples, self.samples.rows("validation"))
+        return self._batches(self.samples.rows("validation"))
 
     # --- model
     def compile(self, model, optimizer, **settings) -> None:
@@ -103,22 +104,15 @@ class Detection(Sampled):
     def objective(self, model) -> "training.Objective":
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
         core, name = models.core_of(model), getattr(self.pipeline.model, "loss", None)
-        batches = partial(self._batches, self.samples)
         if name is None:
-            network = models.take_weights(
-                self.build(fused=True), core
-            )  # only this one tells the variance and the divergence
+            network = models.take_weights(self.build(fused=True), core)  # this one tells the variance and divergence
             loss = lambda _, outputs, added: models.reconstruction_loss(outputs, "probability") + added
-            return training.Objective(network, loss, batches, "negative ELBO at the mean code", labelled=False)
+            told = "negative ELBO at the mean code"
+            return training.Objective(network, loss, self._batches, told, labelled=False)
         network, before = self._moving(core)
-        return training.Objective(
-            network,
-            lambda _, outputs, added: models.reconstruction_loss(outputs, name),
-            batches,
-            f"reconstruction loss ({name})",
-            labelled=False,
-            before=before,
-        )
+        loss = lambda _, outputs, added: models.reconstruction_loss(outputs, name)
+        told = f"reconstruction loss ({name})"
+        return training.Objective(network, loss, self._batches, told, labelled=False, before=before)
 
     def _moving(self, core) -> tuple:
         """The part of a core that is trained, and the part before it that stands still, None without."""
@@ -130,25 +124,22 @@ class Detection(Sampled):
         return {}
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        train = self.pipeline.train
+        train, plots = self.pipeline.train, folder / "plots"
         metrics: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
         threshold = self._calibrate(artifact, folder)
-        evaluation.plot_curves(folder / "plots" / "curves.png", history, best_epoch)
+        evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
         if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
             about.append(
                 "the held-out samples also chose the epoch, so they are not quite unseen: the threshold "
                 "may be a little low"
             )
-        rows = self.samples.rows("test")
+        rows, known = self.samples.rows("test"), self.samples.rows("train")
         if not len(rows):
-            self._show_held_out(artifact.model, threshold, folder / "plots")
+            self._show_held_out(artifact.model, threshold, plots)
         else:
-            figures = self._account(
-                artifact.model, threshold, self.samples, rows, folder.path, folder / "plots", self.samples.rows("train")
-            )
-            about += figures.pop("about")
-            metrics |= figures
+            metrics |= self._account(artifact.model, threshold, rows, folder.path, plots, known)
+            about += metrics.pop("about")
         return {**metrics, "threshold": threshold.facts(), "about": about}
 
     def _show_held_out(self, model, threshold, plots: Path) -> None:
@@ -161,25 +152,17 @@ class Detection(Sampled):
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         frame = self.samples.frame
         if not frame["known"].any():
-            findings.add(
-                "unlabelled",
-                "warning",
-                f"Of no {self.unit} it is known what it is: only the share of alarms is measured",
-                "Give labels, as columns or folders",
-            )
+            message = f"Of no {self.unit} it is known what it is: only the share of alarms is measured"
+            findings.add("unlabelled", "warning", message, "Give labels, as columns or folders")
         elif not frame["anomalous"].any():
-            findings.add(
-                "no_anomalies",
-                "warning",
-                f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured",
-            )
-        rows = frame.index.to_numpy(np.int64)
-        figures = self._account(model, self.threshold, self.samples, rows, out, out, None)
+            message = f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured"
+            findings.add("no_anomalies", "warning", message)
+        figures = self._account(model, self.threshold, frame.index.to_numpy(np.int64), out, out)
         return figures | {"threshold": self.threshold.facts()}
 
     def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "evaluation.Threshold":
-        samples, findings = self._read_again(path)
-        self.samples, frame = samples, samples.frame
+        self.samples, findings = self._read_again(path)
+        frame = self.samples.frame
         trained = frame["fingerprint"].map("{:016x}".format).isin(self.trained_on) | (frame["split"] == "train")
         tail = frame["tail"] if "tail" in frame else np.zeros(len(frame), bool)
         for code, rows, reason in (
@@ -189,40 +172,30 @@ class Detection(Sampled):
         ):
             if rows.any():
                 findings.add(code, "note", f"{int(rows.sum())} of {len(frame)} {self.unit}s {reason}: left out")
-        samples.frame = frame = frame[~(frame["anomalous"] | trained | tail)]
-        threshold = self._fit(
-            model, samples, frame.index.to_numpy(np.int64), rate or self.threshold.false_alarm_rate, str(path)
-        )
+        self.samples.frame = frame = frame[~(frame["anomalous"] | trained | tail)]
+        rate = rate or self.threshold.false_alarm_rate
+        threshold = self._fit(model, frame.index.to_numpy(np.int64), rate, str(path))
         with suppress(ArtifactError):  # none, or a damaged one
-            before = self.threshold
+            before, count = self.threshold, len(threshold.scores)
             alarms = int(before.alarms(threshold.scores).sum())
-            if alarms > len(threshold.scores) / 2:
-                findings.add(
-                    "mostly_alarms",
-                    "warning",
-                    f"{alarms} of {len(threshold.scores)} {self.unit}s were above the threshold so far: are "
-                    "they normal?",
-                    f"The threshold so far is kept in {out / evaluation.BEFORE}",
-                )
+            if alarms > count / 2:
+                message = f"{alarms} of {count} {self.unit}s were above the threshold so far: are they normal?"
+                kept = f"The threshold so far is kept in {out / evaluation.BEFORE}"
+                findings.add("mostly_alarms", "warning", message, kept)
             before.write(out, evaluation.BEFORE)
         threshold.write(out)
         threshold.findings = findings.as_list()
         return threshold
 
     def draw_explanations(self, table, path: Path) -> None:
-        evaluation.write_columns(
-            path,
-            f"Where the {self.unit}s differ from what is normal",
-            [row for row in table.to_dict("records") if row["explanation"] is not None],
-        )
+        rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
+        evaluation.write_columns(path, f"Where the {self.unit}s differ from what is normal", rows)
 
     # --- export
     def served(self, model) -> "models.Served":
-        parts = list(model.output)
-        return models.Served(
-            self._served_input(model),
-            models.ServedScores(self.threshold.threshold, self.threshold.scores, self.unit, parts),
-        )
+        threshold = self.threshold
+        answer = models.ServedScores(threshold.threshold, threshold.scores, self.unit, list(model.output))
+        return models.Served(self._served_input(model), answer)
 
     @abstractmethod
     def _served_input(self, model) -> "models.ServedInput":
@@ -230,29 +203,20 @@ class Detection(Sampled):
 
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
         self.samples, _ = self._read_again(splitting=True)
-        truth = lambda frame: [
-            ("anomaly" if odd else "normal") if known else None
-            for odd, known in zip(frame["anomalous"], frame["known"])
-        ]
+        name = lambda odd, known: ("anomaly" if odd else "normal") if known else None
+        truth = lambda frame: list(map(name, frame["anomalous"], frame["known"]))
         raw = partial(self._raw, self.samples)
         return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
 
     @abstractmethod
     def _raw(self, samples, row: int) -> np.ndarray:
-        """A row as the artifact's model takes it."""
+        """A row of some samples as the artifact's model takes it."""
 
     # --- details
     def _network(self, fused: bool, **given: Any):
         """The pipeline's network for samples of the front's shape; where it looks through one, `backbone` is given."""
         given |= {"input_shape": self.front.shape, "seed": self.pipeline.seed, "fused": fused}
         return networks.build_network(self.pipeline.model, **given)
-
-    @contextmanager
-    def _timed(self, name: str):
-        """Adds the seconds of what is inside to metrics.json."""
-        began = time.perf_counter()
-        yield
-        self.times[name] = round(self.times.get(name, 0.0) + time.perf_counter() - began, 3)
 
     def _part(self, model, *names: str):
         """The part of a model that gives some of its outputs, made once so that it is traced once."""
@@ -262,31 +226,24 @@ class Detection(Sampled):
             self._parts[names] = models.part_of(model, *names)
         return self._parts[names]
 
-    def _scores(self, model, samples, rows: np.ndarray) -> np.ndarray:
-        return (
-            evaluation.finite(self._part(model, "score").predict(self._batches(samples, rows), verbose=0))
-            if len(rows)
-            else np.zeros(0)
-        )
+    def _scores(self, model, rows: np.ndarray) -> np.ndarray:
+        if not len(rows):
+            return np.zeros(0)
+        return evaluation.finite(self._part(model, "score").predict(self._batches(rows), verbose=0))
 
-    def _maps(self, model, samples, rows: np.ndarray) -> np.ndarray:
+    def _maps(self, model, rows: np.ndarray) -> np.ndarray:
         """The distances of all places of some rows, float32 (rows, ...)."""
-        return self._part(model, "map").predict(self._batches(samples, rows), verbose=0)
+        return self._part(model, "map").predict(self._batches(rows), verbose=0)
 
-    def _fit(self, model, samples, rows: np.ndarray, rate: float, source: str) -> "evaluation.Threshold":
-        threshold = evaluation.Threshold.fit(self._scores(model, samples, rows), rate, self.unit, source)
-        threshold.places = evaluation.usual_distances(self._maps(model, samples, rows[: evaluation.MOST_MAPS]))
+    def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "evaluation.Threshold":
+        threshold = evaluation.Threshold.fit(self._scores(model, rows), rate, self.unit, source)
+        threshold.places = evaluation.usual_distances(self._maps(model, rows[: evaluation.MOST_MAPS]))
         return threshold
 
     def _calibrate(self, artifact, folder: RunFolder) -> "evaluation.Threshold":
         """The threshold by the held-out part, written beside the model."""
-        threshold = self._fit(
-            artifact.model,
-            self.samples,
-            self.samples.rows("validation"),
-            self.pipeline.evaluation.false_alarm_rate,
-            _CALIBRATION,
-        )
+        rate = self.pipeline.evaluation.false_alarm_rate
+        threshold = self._fit(artifact.model, self.samples.rows("validation"), rate, "the held-out part")
         threshold.write(folder.path)
         return threshold
 
@@ -294,99 +251,74 @@ class Detection(Sampled):
         self,
         model,
         threshold,
-        samples,
         rows: np.ndarray,
         folder: Path | None,
         plots: Path | None,
-        training: np.ndarray | None,
+        known: np.ndarray | None = None,
     ) -> dict[str, Any]:
-        """Figures, and with `folder` the files, of some rows; with `training`, rows of the same store, also what
-        stands beside them.
+        """Figures of some rows, and with `folder` and `plots` the files.
+
+        Args:
+            known: training rows, for what stands beside the model; None: nothing does.
         """
-        settings, seed = self.pipeline.evaluation, self.pipeline.seed
-        frame, scores = samples.frame.loc[rows], self._scores(model, samples, rows)
-        known, all_anomalous = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
-        anomalous, told = all_anomalous[known], scores[known]
-        figures: dict[str, Any] = {
-            "test": evaluation.detection_metrics(anomalous, told, threshold) if known.any() else {}
-        }
-        figures["intervals"] = (
-            evaluation.detection_intervals(anomalous, told, threshold, settings.bootstrap, seed) if known.any() else {}
-        )
-        figures["per_class"] = evaluation.by_label(
-            frame["label"].to_numpy(object), all_anomalous, known, scores, threshold
-        )
-        figures["samples"], figures["about"] = len(rows), []
-        normal = int((~anomalous).sum())
+        settings, seed, network = self.pipeline.evaluation, self.pipeline.seed, self.pipeline.model.name
+        frame, scores = self.samples.frame.loc[rows], self._scores(model, rows)
+        told, odd = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
+        anomalous, of_told = odd[told], scores[told]
+        figures: dict[str, Any] = {"test": {}, "intervals": {}}
+        if told.any():
+            figures["test"] = evaluation.detection_metrics(anomalous, of_told, threshold)
+            resamples = settings.bootstrap
+            figures["intervals"] = evaluation.detection_intervals(anomalous, of_told, threshold, resamples, seed)
+        figures["per_class"] = evaluation.by_label(frame["label"].to_numpy(object), odd, told, scores, threshold)
+        about: list[str] = []
+        figures |= {"samples": len(rows), "about": about}
+        normal, beside = int((~anomalous).sum()), {}
+        both = bool(anomalous.any() and normal)
         if normal:
             figures["test_interval"] = threshold.expected(normal)
-            figures["about"].append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal))
-        if not known.all():
-            alarms = threshold.alarms(scores[~known])
-            figures["test"]["alarm_rate"] = float(alarms.mean())
-            figures["about"].append(
-                f"{int(alarms.sum())} of {len(alarms)} {self.unit}s of which nothing is known gave an alarm "
-                f"({alarms.mean():.3f})"
+            about.append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal))
+        if not told.all():
+            alarms = threshold.alarms(scores[~told])
+            figures["test"]["alarm_rate"] = share = float(alarms.mean())
+            some = f"{int(alarms.sum())} of {len(alarms)} {self.unit}s"
+            about.append(f"{some} of which nothing is known gave an alarm ({share:.3f})")
+        if known is not None and settings.baselines and both:
+            with self.timed("baselines"):
+                beside = self._beside(known, rows[told])
+            others = {name: evaluation.ranking_metrics(anomalous, values) for name, values in beside.items()}
+            figures["baselines"] = others
+            best, own = max(others, key=lambda name: others[name]["roc_auc"]), figures["test"]["roc_auc"]
+            if others[best]["roc_auc"] > own:
+                area = others[best]["roc_auc"]
+                about.append(f"{best} tells them apart better here: {area:.4f} against {own:.4f} of {network}")
+        if folder is not None and plots is not None:
+            table = evaluation.detection_table(
+                frame["item"], scores, threshold, frame["label"] if anomalous.any() else None
             )
-        beside = {}
-        if training is not None and settings.baselines and anomalous.any() and normal:
-            with self._timed("baselines"):
-                beside = self._beside(samples, training, rows[known])
-            figures["baselines"] = {
-                name: evaluation.ranking_metrics(anomalous, values) for name, values in beside.items()
-            }
-            best, area = max(
-                ((name, values["roc_auc"]) for name, values in figures["baselines"].items()), key=lambda entry: entry[1]
-            )
-            if area > figures["test"]["roc_auc"]:
-                figures["about"].append(
-                    f"{best} tells them apart better here: {area:.4f} against "
-                    f"{figures['test']['roc_auc']:.4f} of {self.pipeline.model.name}"
-                )
-        if folder is not None:
-            labels = frame["label"] if anomalous.any() else None
-            atomic_write(
-                folder / "predictions.csv",
-                evaluation.to_csv(evaluation.detection_table(frame["item"], scores, threshold, labels)),
-            )
-            evaluation.plot_scores(
-                plots / "scores.png", scores, all_anomalous, known, threshold.scores, threshold.threshold
-            )
-            if anomalous.any() and normal:
-                evaluation.plot_ranking(
-                    plots / "curves_roc_pr.png",
-                    anomalous,
-                    {self.pipeline.model.name: told, **beside},
-                    threshold.threshold,
-                )
-        figures["test"] |= self._more(model, threshold, samples, rows, scores, plots)
+            atomic_write(folder / "predictions.csv", evaluation.to_csv(table))
+            limit = threshold.threshold
+            evaluation.plot_scores(plots / "scores.png", scores, odd, told, threshold.scores, limit)
+            if both:
+                ranked = {network: of_told, **beside}
+                evaluation.plot_ranking(plots / "curves_roc_pr.png", anomalous, ranked, limit)
+        figures["test"] |= self._more(model, threshold, rows, scores, plots)
         return figures
 
-    def _beside(self, samples, training: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def _beside(self, training: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Scores of the rows by methods that need no training, {name: float (rows,)}."""
-        training, blocks = (
-            evaluation.some_rows(training, self.pipeline.seed),
-            np.array_split(rows, max(1, len(rows) // _BLOCK)),
-        )
-        known = self._numbers(samples, training)
+        training = evaluation.some_rows(training, self.pipeline.seed)
+        blocks = np.array_split(rows, max(1, len(rows) // _BLOCK))
+        score = lambda method, values: np.concatenate([method.score(values(block)) for block in blocks])
+        known = self._numbers(training)
         methods = {"PCA": evaluation.Reconstruction().fit(known), "isolation forest": evaluation.Forest().fit(known)}
-        scores = {
-            name: np.concatenate([method.score(self._numbers(samples, block)) for block in blocks])
-            for name, method in methods.items()
-        }
-        method = evaluation.Neighbours().fit(self._features(samples, training), len(rows))
-        return scores | {
-            "nearest neighbour": np.concatenate([method.score(self._features(samples, block)) for block in blocks])
-        }
+        scores = {name: score(method, self._numbers) for name, method in methods.items()}
+        neighbours = evaluation.Neighbours().fit(self._features(training), len(rows))
+        return scores | {"nearest neighbour": score(neighbours, self._features)}
 
     def _table(self, items: list[str], scores: np.ndarray, errors: list[str], explanations: list | None):
         """What `predict` gives."""
-        scores = evaluation.finite(scores)
-        table = evaluation.detection_table(items, scores, self.threshold, errors=errors)
+        table = evaluation.detection_table(items, evaluation.finite(scores), self.threshold, errors=errors)
         if explanations is not None:
-            table.insert(
-                len(table.columns) - ("error" in table),
-                "explanation",
-                [None if error else entry for entry, error in zip(explanations, errors)],
-            )
+            add_explanations(table, [None if error else entry for entry, error in zip(explanations, errors)])
         return table

@@ -34,31 +34,29 @@ class ImageFinetuning(Finetuning, ImageClassifier):
     """The task `finetune`."""
 
     schema = ImageFinetuningPipeline
+    pipeline: ImageFinetuningPipeline
     abilities = ImageClassifier.abilities | Finetuning.abilities
     loading_fields = ("backbone", "weights", "scaling")
 
     def preflight(self) -> list[str]:
         self._require_input(self.source)
         if self.pipeline.model.scaling != "auto" and self.source.kind != "file":
-            raise ConfigError(
-                f"model.scaling: {self.source.name} says itself what it expects of pixels.",
-                "Leave model.scaling out; it is for .keras files.",
-            )
+            cause = f"model.scaling: {self.source.name} says itself what it expects of pixels."
+            raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
         return super().preflight()
 
     # --- data
     def _input_fields(self) -> dict[str, Any]:
         """Size and channels are the backbone's, where they are left open."""
         data, known = self.pipeline.data, self.source.known
-        size, channels = (known.size, 3) if known else (None, None)
+        size: Any = known.size if known else None
+        channels = 3
         if known is None:
             backbone = self._loaded = self._loaded or self._load_backbone()
             size, channels = backbone.input_size, backbone.channels
             if size is not None and data.size not in ("auto", size, size[0] if size[0] == size[1] else None):
-                raise ConfigError(
-                    f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone.",
-                    "Leave data.size out.",
-                )
+                cause = f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone."
+                raise ConfigError(cause, "Leave data.size out.")
         if data.channels not in ("auto", channels):
             raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", GREY)
         return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
@@ -69,21 +67,12 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         return models.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
     def build(self, fused: bool):
-        backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
-        return models.finetuned_images(
-            backbone, self.front.shape, classes, model, seed=self.pipeline.seed, training=fused
-        )
+        backbone, classes, seed = self.take_backbone(), len(self.classes), self.pipeline.seed
+        model, shape = self.pipeline.model, self.front.shape
+        return models.finetuned_images(backbone, shape, classes, model, seed=seed, training=fused)
 
     def _feature_inputs(self, rows: np.ndarray):
-        return self._batches(self.samples, rows), None
+        return self._batches(rows), None
 
     def _feature_key(self) -> dict[str, Any]:
-        data, model = self.pipeline.data, self.pipeline.model
-        return {
-            "path": data.path,
-            "front": self.front.settings(),
-            "background": data.background,
-            "backbone": self.source.name,
-            "pooling": model.pooling,
-            "scaling": model.scaling,
-        }
+        return {"background": self.pipeline.data.background, "scaling": self.pipeline.model.scaling}

@@ -1,6 +1,6 @@
 """Fine-tuning for texts: a pretrained text backbone of KerasHub becomes a classifier of one's own classes."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class TextFinetuning(Finetuning, TextClassifier):
     """The task `finetune-text`."""
 
     schema = TextFinetuningPipeline
+    pipeline: TextFinetuningPipeline
     loading_fields = ("backbone", "weights")
 
     def __init__(self, pipeline):
@@ -39,21 +40,18 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     def preflight(self) -> list[str]:
         if self.source.kind != "hub":
-            raise ConfigError(
-                f"model.backbone: {self.source.name} is no text backbone.",
-                "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER.",
-            )
+            remedy = "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER."
+            raise ConfigError(f"model.backbone: {self.source.name} is no text backbone.", remedy)
         return super().preflight()
 
     # --- data
     def _prepare(self, findings) -> None:
         data = self.pipeline.data
         backbone = self._loaded = self._loaded or self._load_backbone()
-        bound = min(_LONGEST, backbone.max_length) if data.max_length == "auto" else data.max_length
-        if bound > backbone.max_length:
-            raise ConfigError(
-                f"data.max_length: got {bound}, but {self.source.name} reads {backbone.max_length} tokens at most."
-            )
+        most = backbone.max_length or 2**31  # None: without a bound
+        bound = min(_LONGEST, most) if data.max_length == "auto" else data.max_length
+        if bound > most:
+            raise ConfigError(f"data.max_length: got {bound}, but {self.source.name} reads {most} tokens at most.")
         texts, train = self._texts(self.samples), self.samples.rows("train")
         self.front = models.HubFront(models.HubTokens(self._preprocessor, bound, name="tokens"))
         sequences = datasets.Sequences.of(*self.front.cut(texts))
@@ -63,16 +61,14 @@ class TextFinetuning(Finetuning, TextClassifier):
             long = (lengths > longest).sum()
             self.front.tokens.max_length = self.front.tokens.preprocessor.sequence_length = bound = longest
             sequences = datasets.Sequences.of(*self.front.cut(texts))
-        self.samples = datasets.check_pieces(
-            self.samples, sequences, self.front.vocabulary_size, bound, int(long), findings
-        )
+        count = self.front.vocabulary_size
+        self.samples = datasets.check_pieces(self.samples, sequences, count, bound, int(long), findings)
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(sequences)
 
     def _store(self, sequences) -> "datasets.TextStore":
-        return datasets.TextStore(
-            (sequences,), few_shapes=training.compiles_every_shape(self.pipeline.train.jit_compile)
-        )
+        few = training.compiles_every_shape(self.pipeline.train.jit_compile)
+        return datasets.TextStore((sequences,), few_shapes=few)
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         return self._store(datasets.Sequences.of(*self.front.cut(texts)))
@@ -83,9 +79,8 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     # --- model
     def _load_backbone(self):
-        preset = models.load_text_preset(
-            self.source.location, self.source.name, self.pipeline.model.weights != "none", self.pipeline.seed
-        )
+        source, weighted = self.source, self.pipeline.model.weights != "none"
+        preset = models.load_text_preset(source.location, source.name, weighted, self.pipeline.seed)
         self._preprocessor = self._preprocessor or preset.preprocessor
         return preset.backbone
 
@@ -98,11 +93,3 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     def _feature_inputs(self, rows: np.ndarray):
         return datasets.evaluation_text_batches(self.samples.store, rows, None, batch_size=_INFERENCE_BATCH)
-
-    def _feature_key(self) -> dict[str, Any]:
-        return {
-            "path": self.pipeline.data.path,
-            "front": self.front.settings(),
-            "backbone": self.source.name,
-            "pooling": self.pipeline.model.pooling,
-        }

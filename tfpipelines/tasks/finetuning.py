@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfpipelines import config, datasets, models, training
+from tfpipelines.config.finetune import FinetunePipeline
 from tfpipelines.errors import ConfigError, counted, nearest
 
 from .abilities import Ability
@@ -35,14 +36,8 @@ class HeadPhase(Phase):
     @property
     def settings(self):
         train = self.task.pipeline.train
-        return train.model_copy(
-            update={
-                "epochs": train.head_epochs,
-                "learning_rate": train.head_learning_rate,
-                "warmup_epochs": 0.0,
-                "checkpoint_steps": None,
-            }
-        )
+        length = {"epochs": train.head_epochs, "warmup_epochs": 0.0, "checkpoint_steps": None}
+        return train.model_copy(update={**length, "learning_rate": train.head_learning_rate})
 
     def training_batches(self, first_step: int, last_step: int):
         rows, targets = self.numbers[: len(self.rows)], self.task._training_targets(self.labels)
@@ -51,10 +46,9 @@ class HeadPhase(Phase):
     def validation_batches(self):
         if not len(self.validation):
             return None
-        targets = datasets.Targets(self.task.samples.labels("validation", self.task.classes), len(self.task.classes))
-        return datasets.evaluation_batches(
-            self.store, self.numbers[len(self.rows) :], targets, batch_size=_FEATURES_BATCH
-        )
+        numbers, classes = self.numbers[len(self.rows) :], self.task.classes
+        targets = datasets.Targets(self.task.samples.labels("validation", classes), len(classes))
+        return datasets.evaluation_batches(self.store, numbers, targets, batch_size=_FEATURES_BATCH)
 
 
 class BackbonePhase(Phase):
@@ -72,6 +66,7 @@ class Finetuning(Classification):
     """A classifier whose network is a pretrained backbone with a new head."""
 
     abilities = Classification.abilities | {Ability.FINETUNES}
+    pipeline: FinetunePipeline
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
@@ -91,9 +86,9 @@ class Finetuning(Classification):
     def _feature_inputs(self, rows: np.ndarray):
         """tf.data of some rows, as the core takes them; and where in it each row stands, None for their order."""
 
-    @abstractmethod
     def _feature_key(self) -> dict[str, Any]:
-        """All that inputs depend on besides the samples themselves, JSON values."""
+        """What inputs depend on besides samples, front and backbone, JSON values."""
+        return {}
 
     @property
     def epochs(self) -> int:
@@ -104,16 +99,16 @@ class Finetuning(Classification):
         source = self.source
         config.require_weights(self.pipeline.model.weights, source)
         notes = super().preflight()
-        if self.pipeline.model.weights == "auto" and source.kind == "application":
+        if self.pipeline.model.weights == "auto" and source.kind == "application" and source.known:
+            size = f"{source.known.parameters / 250_000:.0f} MB"
             notes.append(
-                f"the weights of {source.name} ({source.known.parameters / 250_000:.0f} MB) are taken from "
-                "Keras' folder ~/.keras, or fetched from Keras' public storage if they are not there"
+                f"the weights of {source.name} ({size}) are taken from Keras' folder ~/.keras, or fetched from "
+                "Keras' public storage if they are not there"
             )
         elif source.kind == "hub" and not source.location.startswith("/"):
             self._require_preset(source.location)
-            notes.append(
-                f"{source.location} is taken from the cache of its hub, or fetched over the network if it is not there"
-            )
+            where = "the cache of its hub, or fetched over the network if it is not there"
+            notes.append(f"{source.location} is taken from {where}")
         return notes
 
     def _require_preset(self, name: str) -> None:
@@ -121,10 +116,8 @@ class Finetuning(Classification):
         if "://" in name or name in (names := [preset["name"] for preset in models.hub_presets()]):
             return
         guess = nearest(name, [*names, *(entry.name for entry in config.known_backbones())])
-        raise ConfigError(
-            f"model.backbone: there is no backbone {name!r}.",
-            f"Did you mean {guess}?" if guess else "`tfpipe list backbones` names them.",
-        )
+        remedy = f"Did you mean {guess}?" if guess else "`tfpipe list backbones` names them."
+        raise ConfigError(f"model.backbone: there is no backbone {name!r}.", remedy)
 
     def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
         model, train = self.pipeline.model, self.pipeline.train
@@ -134,22 +127,19 @@ class Finetuning(Classification):
         if not probe:
             blocks = models.unfreeze(core, model.unfreeze)
             if model.unfreeze != "all" and model.unfreeze > blocks:
-                note(
-                    f"{self.source.name} has {counted(blocks, 'block')}, not {model.unfreeze}: all of them are trained"
-                )
+                there = f"{self.source.name} has {counted(blocks, 'block')}"
+                note(f"{there}, not {model.unfreeze}: all of them are trained")
             yield BackbonePhase(self, core)
 
     def objective(self, model) -> "training.Objective":
         """As the last phase saw it: where that is of the head alone, the backbone tells its features once."""
         core, fields = models.core_of(model), self.pipeline.model
-        network, before = core, None
+        network, before, loss = core, None, self._mean_loss(self._loss())
         if fields.freeze == "all":
             network, before = models.head_model(core), models.features_model(core)
         else:
             models.unfreeze(core, fields.unfreeze)
-        return training.Objective(
-            network, self._mean_loss(self._loss()), self._labelled_batches, self._loss_name, before=before
-        )
+        return training.Objective(network, loss, self._labelled_batches, self._loss_name, before=before)
 
     def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the different ones among some rows, each computed once and for all.
@@ -160,7 +150,8 @@ class Finetuning(Classification):
         began = time.perf_counter()
         unique, numbers = np.unique(rows, return_inverse=True)
         network = models.features_model(core)
-        key = {"weights": models.weights_hash(network), "policy": core.compute_dtype, **self._feature_key()}
+        key = {"weights": models.weights_hash(network), "policy": core.compute_dtype, "path": self.pipeline.data.path}
+        key |= {"front": self.front.settings(), "backbone": self.source.name, "pooling": self.pipeline.model.pooling}
         fingerprints = self.samples.frame.loc[unique, "fingerprint"].to_numpy(np.uint64)
 
         def compute(places: np.ndarray) -> np.ndarray:
@@ -168,7 +159,7 @@ class Finetuning(Classification):
             features = network.predict(batches, verbose=0)
             return features if order is None else features[order]
 
-        features, computed = datasets.FeatureCache(key).get(fingerprints, compute)
+        features, computed = datasets.FeatureCache(key | self._feature_key()).get(fingerprints, compute)
         seconds = time.perf_counter() - began
         self.times["features"] = round(self.times.get("features", 0.0) + seconds, 3)
         found = f", {len(features) - computed:,} of them found in the cache" if computed < len(features) else ""
@@ -178,12 +169,8 @@ class Finetuning(Classification):
     def begin(self) -> None:
         backbone = self._loaded = self._load_backbone()
         blocks, parameters = len(models.layer_blocks(backbone.model)), backbone.model.count_params()
-        self._facts = {
-            "name": backbone.name,
-            "parameters": parameters,
-            "weights_sha256": models.weights_hash(backbone.model),
-            "blocks": blocks,
-        }
+        sha = models.weights_hash(backbone.model)
+        self._facts = {"name": backbone.name, "parameters": parameters, "weights_sha256": sha, "blocks": blocks}
 
     def take_backbone(self) -> "models.Backbone":
         """A backbone for one network: the first time the one that is loaded already, if it is of the present
@@ -198,8 +185,6 @@ class Finetuning(Classification):
         facts = super().describe(findings)
         if self._facts:
             facts["backbone"] = self._facts
-            facts["about"] = [
-                *facts.get("about", ()),
-                "backbone: {name}, {parameters:,} parameters in {blocks} blocks".format(**self._facts),
-            ]
+            told = "backbone: {name}, {parameters:,} parameters in {blocks} blocks".format(**self._facts)
+            facts["about"] = [*facts.get("about", ()), told]
         return facts

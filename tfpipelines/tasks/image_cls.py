@@ -29,8 +29,9 @@ class ImageClassification(ImageClassifier):
     """The task `image-cls`."""
 
     schema = ImageClassificationPipeline
+    pipeline: ImageClassificationPipeline
     loading_fields = ()
 
     def build(self, fused: bool):
-        given = {"input_shape": self.front.shape, "classes": len(self.classes)}
-        return networks.build_network(self.pipeline.model, **given, seed=self.pipeline.seed, fused=fused)
+        given = {"input_shape": self.front.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
+        return networks.build_network(self.pipeline.model, **given, fused=fused)

@@ -9,8 +9,9 @@ from tfpipelines import datasets, evaluation, models
 from tfpipelines.errors import ConfigError
 
 from .abilities import Ability
-from .classification import SHOWN_MISTAKES, Answers, Classification
+from .classification import SHOWN_MISTAKES, Classification
 from .pixels import Pixels, explained
+from .sampled import add_explanations
 
 _SHOWN_HEAT = 12
 _HEAT_NOTE = (
@@ -23,32 +24,17 @@ _HEAT_NOTE = (
 class ImageClassifier(Pixels, Classification):
     """Reads images of one size, and predicts from them. What is left to say is the network: `build`."""
 
-    source_fields = ("layout", "item_column", "label_column", "split_column", "root", "follow_links")
     abilities = Classification.abilities | {Ability.COMPARES_IMAGES}
 
     # --- data
-    def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        shape = self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
-        data = self.pipeline.data.model_copy(update={"path": path, **shape})
-        table = datasets.read_labelled_images(data, findings, seed=self.pipeline.seed_of_splits, splitting=splitting)
-        scan = datasets.scan_images(table, data)
-        seen = scan.shape(data)
-        self.front = self._front(*seen) if seen else None
-        return datasets.decode_images(scan, self.front, data, findings)
-
-    def _input_fields(self) -> dict[str, Any]:
-        """`size` and `channels` of what the network gets to see."""
-        return self._data("size", "channels")
+    def _list(self, data, findings, splitting: bool):
+        seed = self.pipeline.seed_of_splits
+        return datasets.read_labelled_images(data, findings, seed=seed, splitting=splitting)
 
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()
-        return datasets.training_batches(
-            self.samples.store,
-            rows,
-            self._training_targets(labels),
-            **self._steps(first_step, last_step),
-            augmentation=self._augmentation,
-        )
+        steps, targets = self._steps(first_step, last_step), self._training_targets(labels)
+        return datasets.training_batches(self.samples.store, rows, targets, **steps, augmentation=self._augmentation)
 
     # --- model
     def artifact(self, core):
@@ -65,16 +51,13 @@ class ImageClassifier(Pixels, Classification):
                 pictures.append(images)
                 heats += list(where(images, rows[-1].argmax(1)))
         probabilities = np.concatenate(rows) if rows else np.zeros((0, len(self.classes)), np.float32)
-        table = evaluation.prediction_table(
-            [entry.item for entry in read], probabilities, self.classes, errors=[entry.error for entry in read]
-        )
+        items, errors = [entry.item for entry in read], [entry.error for entry in read]
+        table = evaluation.prediction_table(items, probabilities, self.classes, errors=errors)
         if explain:
-            names = [self.classes[number] for number in probabilities.argmax(1)]
-            explanations = [
-                None if entry.error else {"class": name, "heat": heat.astype(np.float64).round(3).tolist()}
-                for entry, name, heat in zip(read, names, heats)
-            ]
-            table.insert(len(table.columns) - ("error" in table), "explanation", explanations)
+            maps = (heat.astype(np.float64).round(3).tolist() for heat in heats)
+            told = zip(errors, probabilities.argmax(1), maps)
+            explained_by = lambda number, heat: {"class": self.classes[number], "heat": heat}
+            add_explanations(table, [None if error else explained_by(*rest) for error, *rest in told])
             table.attrs["pictures"] = self._pictures(pictures)
         return table
 
@@ -87,35 +70,34 @@ class ImageClassifier(Pixels, Classification):
         try:
             return models.GradCam(models.core_of(model))
         except ValueError as error:
-            raise ConfigError(
-                f"This run cannot explain its predictions: {error}.",
-                "Leave --explain out, or train a network of convolutions.",
-            ) from error
+            cause = f"This run cannot explain its predictions: {error}."
+            raise ConfigError(cause, "Leave --explain out, or train a network of convolutions.") from error
 
     # --- export
     def served(self, model) -> "models.Served":
         answer = models.ServedClasses(self.classes, False, self.temperature)
-        return models.Served(models.ServedImages(model, self.front, self.pipeline.data.background), answer)
+        return models.Served(models.ServedImages(model, self.front, self._pixel_data.background), answer)
 
     # --- details
-    def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
+    def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else datasets.Targets(labels, len(self.classes))
-        return datasets.evaluation_batches(samples.store, rows, targets, batch_size=self._inference_batch)
+        return datasets.evaluation_batches(self.samples.store, rows, targets, batch_size=self._inference_batch)
 
-    def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
-        return core.predict(self._batches(samples, rows), verbose=0)
+    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
+        return core.predict(self._batches(rows), verbose=0)
 
-    def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
-        return model.predict(self._batches(samples, rows), verbose=0)
+    def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
+        return model.predict(self._batches(rows), verbose=0)
 
-    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
-        count, shown = len(answers.mistakes), answers.mistakes[:SHOWN_MISTAKES]
-        frame, probabilities = answers.frame.iloc[shown], answers.probabilities[shown]
-        images = answers.store.images(frame.index.to_numpy(np.int64))
+    def _draw_mistakes(
+        self, model, temperature: float, frame, probabilities: np.ndarray, folder: Path, plots: Path
+    ) -> None:
+        count, frame, probabilities = len(frame), frame.iloc[:SHOWN_MISTAKES], probabilities[:SHOWN_MISTAKES]
+        images = self.samples.store.images(frame.index.to_numpy(np.int64))
         guesses = [self.classes[number] for number in probabilities.argmax(1)]
         items, labels = list(frame["item"]), list(frame["label"])
         evaluation.plot_mistakes(plots / "mistakes.png", images, items, labels, guesses, probabilities.max(1), count)
-        self._draw_heat_of_mistakes(answers.model, plots / "grad_cam.png", frame, images, probabilities, count)
+        self._draw_heat_of_mistakes(model, plots / "grad_cam.png", frame, images, probabilities, count)
 
     def _draw_heat_of_mistakes(
         self, model, path: Path, frame, images: np.ndarray, probabilities: np.ndarray, mistakes: int
@@ -125,14 +107,12 @@ class ImageClassifier(Pixels, Classification):
             where = models.GradCam(models.core_of(model))
         except ValueError:  # a network of dense layers
             return
-        count = min(_SHOWN_HEAT, len(images))
-        if not count:
+        if not len(images):
             return
-        guesses, labels = probabilities[:count].argmax(1), datasets.encode_labels(frame.iloc[:count], self.classes)
+        images, frame, probabilities = images[:_SHOWN_HEAT], frame.iloc[:_SHOWN_HEAT], probabilities[:_SHOWN_HEAT]
+        guesses, labels = probabilities.argmax(1), datasets.encode_labels(frame, self.classes)
         rows = [
             {"item": item, "label": label, "predicted": self.classes[guess], "confidence": share}
-            for item, label, guess, share in zip(frame["item"], frame["label"], guesses, probabilities[:count].max(1))
+            for item, label, guess, share in zip(frame["item"], frame["label"], guesses, probabilities.max(1))
         ]
-        evaluation.plot_heat(
-            path, images[:count], rows, where(images[:count], guesses), where(images[:count], labels), mistakes
-        )
+        evaluation.plot_heat(path, images, rows, where(images, guesses), where(images, labels), mistakes)

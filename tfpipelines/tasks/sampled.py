@@ -21,10 +21,12 @@ class Sampled(Task, Trainable, Answering):
     Attributes:
         unit: what a sample is.
         samples: of the run, or, of a finished one, those that were read last.
+        front: what a sample goes through before the network; None before it is known.
     """
 
     unit: ClassVar[str] = "sample"
     samples: "datasets.Samples"
+    front: Any = None
 
     def __init__(self, pipeline: Pipeline):
         super().__init__(pipeline)
@@ -60,10 +62,8 @@ class Sampled(Task, Trainable, Answering):
     def split_table(self) -> "pd.DataFrame":
         return self.samples.split_table()
 
-    def _read_again(
-        self, path: str | None = None, splitting: bool = False
-    ) -> "tuple[datasets.Samples, datasets.Findings]":
-        """Samples of a source, by default the run's own, and what there is to say of them.
+    def _read_again(self, path: str | None = None, splitting: bool = False):
+        """`Samples` of a source, by default the run's own, and `Findings`, what there is to say of them.
 
         Raises:
             DataError: with all that is wrong with them.
@@ -73,7 +73,7 @@ class Sampled(Task, Trainable, Answering):
         findings.raise_errors()
         return samples, findings
 
-    def _steps(self, first_step: int, last_step: int) -> dict[str, int]:
+    def _steps(self, first_step: int, last_step: int) -> dict[str, Any]:
         """Which batches of training are asked for; arguments as in `training_batches`."""
         batch_size, seed = self.pipeline.train.batch_size, self.pipeline.seed
         return {"batch_size": batch_size, "seed": seed, "first_step": first_step, "last_step": last_step}
@@ -81,3 +81,8 @@ class Sampled(Task, Trainable, Answering):
     def _data(self, *names: str) -> dict[str, Any]:
         """Fields of the section `data`."""
         return {name: getattr(self.pipeline.data, name) for name in names}
+
+
+def add_explanations(table: "pd.DataFrame", explanations: list) -> None:
+    """Adds the column of what moved each prediction, before that of what could not be read."""
+    table.insert(len(table.columns) - ("error" in table), "explanation", explanations)

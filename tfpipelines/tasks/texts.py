@@ -2,14 +2,18 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models
 from tfpipelines.runs import atomic_write
 
-from .classification import SHOWN_MISTAKES, Answers, Classification
+from .classification import SHOWN_MISTAKES, Classification
+from .sampled import add_explanations
+
+if TYPE_CHECKING:
+    from tfpipelines.config.texts import TextSource
 
 _INFERENCE_BATCH = 256
 
@@ -20,8 +24,6 @@ class TextClassifier(Classification):
     What is left to say is how texts become ids, and the network.
     """
 
-    source_fields = ("layout", "text_column", "label_column", "split_column", "follow_links", "multi_label")
-    front: Any = None  # what cuts a text into ids; None before it is known
     _several_labels: bool | None = None  # as the run has learned; None before that
 
     @abstractmethod
@@ -44,14 +46,14 @@ class TextClassifier(Classification):
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         known = {} if splitting else {"multi_label": self._several_labels}
-        return datasets.read_text_samples(
-            self.pipeline.data.model_copy(update={"path": path, **known}),
-            findings,
-            seed=self.pipeline.seed_of_splits,
-            splitting=splitting,
-            standardize=self._standardize,
-            level=self._level,
-        )
+        data, seed = self._text_data.model_copy(update={"path": path, **known}), self.pipeline.seed_of_splits
+        cut = {"standardize": self._standardize, "level": self._level}
+        return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, **cut)
+
+    @property
+    def _text_data(self) -> "TextSource":
+        """The section `data`."""
+        return cast("TextSource", self.pipeline.data)
 
     def recall(self, facts: dict[str, Any]) -> Self:
         super().recall(facts)
@@ -69,7 +71,7 @@ class TextClassifier(Classification):
         return super()._measure(model, path, findings, out)
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        data = self.pipeline.data
+        data = self._text_data
         self._take_front(model)
         entries = datasets.raw_texts(inputs, self._standardize, data.text_column, data.follow_links)
         good = [number for number, entry in enumerate(entries) if not entry.error]
@@ -77,18 +79,11 @@ class TextClassifier(Classification):
         probabilities = np.zeros((len(entries), len(self.classes)))
         if good:
             probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), self.temperature)
-        table = evaluation.prediction_table(
-            [entry.item for entry in entries], probabilities, self.classes, errors=[entry.error for entry in entries],
-            text=[entry.text for entry in entries], multi_label=self._several_labels,
-        )  # fmt: skip
+        items, errors = [entry.item for entry in entries], [entry.error for entry in entries]
+        table = self._predictions(items, probabilities, [entry.text for entry in entries], errors=errors)
         if explain:
             explanations = iter(self._explain(model, self.temperature, texts, batch_size))
-            places = set(good)
-            table.insert(
-                len(table.columns) - ("error" in table),
-                "explanation",
-                [next(explanations) if number in places else None for number in range(len(entries))],
-            )
+            add_explanations(table, [None if entry.error else next(explanations) for entry in entries])
         return table
 
     def draw_explanations(self, table, path: Path) -> None:
@@ -100,10 +95,8 @@ class TextClassifier(Classification):
     # --- export
     def served(self, model) -> "models.Served":
         self._take_front(model)
-        return models.Served(
-            models.ServedTexts(model, self.front),
-            models.ServedClasses(self.classes, self.multi_label, self.temperature),
-        )
+        answer = models.ServedClasses(self.classes, self.multi_label, self.temperature)
+        return models.Served(models.ServedTexts(model, self.front), answer)
 
     def _raw(self, samples, row: int) -> str:
         return samples.frame.at[row, "text"]
@@ -120,16 +113,15 @@ class TextClassifier(Classification):
             texts[row] = text
         return texts
 
-    def _batches(self, samples, rows: np.ndarray, labels: np.ndarray | None = None):
+    def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else datasets.Targets(labels, len(self.classes))
-        return datasets.evaluation_text_batches(
-            samples.store, rows, targets, batch_size=max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
-        )[0]
+        size = max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
+        return datasets.evaluation_text_batches(self.samples.store, rows, targets, batch_size=size)[0]
 
-    def _logits(self, core, samples, rows: np.ndarray) -> np.ndarray:
-        if samples.store is None:
-            samples.store = self._store_of(self._texts(samples))
-        return _logits(core, samples.store, rows, _INFERENCE_BATCH)
+    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
+        if self.samples.store is None:
+            self.samples.store = self._store_of(self._texts(self.samples))
+        return _logits(core, self.samples.store, rows, _INFERENCE_BATCH)
 
     def _scores(self, core, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
         return _logits(core, self._store_of(texts), np.arange(len(texts)), batch_size)
@@ -137,48 +129,31 @@ class TextClassifier(Classification):
     def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
         return evaluation.probabilities(logits, temperature, self.multi_label)
 
-    def _probabilities(self, model, temperature: float, samples, rows: np.ndarray) -> np.ndarray:
-        return self._answer(self._logits(models.core_of(model), samples, rows), temperature)
+    def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
+        return self._answer(self._logits(models.core_of(model), rows), temperature)
 
-    def _explain(
-        self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH
-    ) -> list[dict[str, Any]]:
+    def _predictions(self, items, probabilities: np.ndarray, texts: list[str], labels=None, errors=None):
+        several = self.multi_label
+        return evaluation.prediction_table(items, probabilities, self.classes, labels, errors, texts, several)
+
+    def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict]:
         if not texts:
             return []
         core = models.core_of(model)
         characters = self._level in ("char", "piece") and datasets.is_unspaced(texts)
-        return evaluation.explain_texts(
-            texts,
-            lambda some: self._scores(core, some, batch_size) / temperature,
-            self.classes,
-            characters,
-            self.multi_label,
-        )
+        answer = lambda some: self._scores(core, some, batch_size) / temperature
+        return evaluation.explain_texts(texts, answer, self.classes, characters, self.multi_label)
 
-    def _draw_mistakes(self, answers: Answers, folder: Path, plots: Path) -> None:
-        frame, probabilities = answers.frame.iloc[answers.mistakes], answers.probabilities[answers.mistakes]
-        table = evaluation.prediction_table(
-            frame["item"],
-            probabilities,
-            self.classes,
-            list(frame["label"]),
-            text=list(frame["text"]),
-            multi_label=self.multi_label,
-        )
+    def _draw_mistakes(
+        self, model, temperature: float, frame, probabilities: np.ndarray, folder: Path, plots: Path
+    ) -> None:
+        table = self._predictions(frame["item"], probabilities, list(frame["text"]), labels=list(frame["label"]))
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
-        explanations = self._explain(answers.model, answers.temperature, list(shown["text"]))
-        entries = [
-            {
-                "item": row["item"],
-                "text": row["text"],
-                "label": row["label"],
-                "predicted": row["predicted"],
-                "confidence": share,
-                "explanation": explanation,
-            }
-            for row, share, explanation in zip(shown.to_dict("records"), probabilities.max(1), explanations)
-        ]
+        explanations = self._explain(model, temperature, list(shown["text"]))
+        names = ["item", "text", "label", "predicted", "confidence", "explanation"]
+        rows = zip(*(shown[name] for name in names[:4]), probabilities.max(1), explanations)
+        entries = [dict(zip(names, row)) for row in rows]
         title = f"The {len(entries)} most confident of {len(frame)} mistakes"
         evaluation.write_words(plots / "mistakes.html", title, entries)
         evaluation.write_words_data(plots / "mistakes.json", title, entries)

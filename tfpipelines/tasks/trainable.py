@@ -1,7 +1,9 @@
 """A task whose samples are read, then one that can be trained, and the phases of its training."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,6 +41,13 @@ class Stage:
     def epochs(self) -> int:
         """Most epochs of all phases together."""
         return self.pipeline.train.epochs
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Adds the seconds of what is inside to `times`."""
+        began = time.perf_counter()
+        yield
+        self.times[name] = round(self.times.get(name, 0.0) + time.perf_counter() - began, 3)
 
 
 class Loaded(Stage, ABC):

@@ -63,6 +63,13 @@ class TrialObserver(Observer):
             self.halt.ask(f"pruned: worse than the median at epoch {done}")
 
 
+def begin_part(folder: RunFolder, pipeline: config.Pipeline, search: str, epochs: int) -> None:
+    """Says in the folder of a search's run what it is."""
+    facts = {"pipeline": pipeline.name, "task": pipeline.task, "part_of": search, "epoch": 0, "epochs": epochs}
+    folder.set_status("running", **facts)
+    atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+
+
 def attempt(
     line, halt: Halt, content: dict[str, Any], job: dict[str, Any], task: Trainable, fold: int | None, folder: RunFolder
 ):
@@ -73,15 +80,7 @@ def attempt(
             fresh = new_task(pipeline)
             fresh.begin()
             task = checked(fresh, fold)
-        folder.set_status(
-            "running",
-            pipeline=pipeline.name,
-            task=pipeline.task,
-            part_of=str(folder.path.parents[1]),
-            epoch=0,
-            epochs=task.epochs,
-        )
-        atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+        begin_part(folder, pipeline, str(folder.path.parents[1]), task.epochs)
         if job["parent"] and not any((folder / "checkpoints").iterdir()):
             _take_checkpoints(Path(job["parent"]), folder)
         task.require_steps()
@@ -100,16 +99,15 @@ def attempt(
             if status == "rung" or len(history_rows(folder.path)) >= task.epochs:
                 status, reason = "completed", ""
         result, validated = _account(task, artifact, folder, objective, status, reason)
-        return {**result, "spent": max(0, result["epochs"] - job["before"])}, lambda: _save(
-            task, artifact, folder, route, validated
-        )
+        result["spent"] = max(0, result["epochs"] - job["before"])
+        return result, lambda: _save(task, artifact, folder, route, validated)
     except Halted:
         line.send("halted", PAUSED)
         return None, None
-    except ResourceError as error:
-        if not isinstance(error, MemoryExhaustedError):
-            raise
+    except MemoryExhaustedError as error:
         return _failure(folder, job, error.cause), None
+    except ResourceError:
+        raise
     except TfpipelinesError as error:
         return _failure(folder, job, error.cause, error.details), None
     except Exception as error:
@@ -148,35 +146,21 @@ def _account(task, artifact, folder: RunFolder, objective, status: str, reason: 
     if validated:
         figures |= {f"val_{name}": float(value) for name, value in task.validate(artifact, folder).items()}
     if objective.metric not in figures:
-        raise ConfigError(
-            f"search.objective: {objective.metric} is not measured here.", "", [f"there are: {', '.join(figures)}"]
-        )
+        cause = f"search.objective: {objective.metric} is not measured here."
+        raise ConfigError(cause, "", [f"there are: {', '.join(figures)}"])
     score = figures[objective.metric]
     if not math.isfinite(score):
         raise DivergedError(f"{objective.metric} is {score}.")
     series = [row[objective.metric] for row in rows] if all(objective.metric in row for row in rows) else []
-    result = {
-        "status": status,
-        "reason": reason,
-        "score": score,
-        "series": series,
-        "figures": figures,
-        "best_epoch": int(kept["epoch"]),
-        "epochs": len(rows),
-    }
-    return result, validated
+    result = {"status": status, "reason": reason, "score": score, "series": series, "figures": figures}
+    return {**result, "best_epoch": int(kept["epoch"]), "epochs": len(rows)}, validated
 
 
 def _failure(folder: RunFolder, job: dict[str, Any], cause: str, details=()) -> dict[str, Any]:
     traceback.print_exc()
-    epochs = len(history_rows(folder.path))
-    return {
-        "status": "failed",
-        "reason": " ".join([cause, *details]),
-        "score": None,
-        "epochs": epochs,
-        "spent": max(0, epochs - job["before"]),
-    }
+    epochs, reason = len(history_rows(folder.path)), " ".join([cause, *details])
+    spent = max(0, epochs - job["before"])
+    return {"status": "failed", "reason": reason, "score": None, "epochs": epochs, "spent": spent}
 
 
 def _save(task, artifact, folder: RunFolder, route: Route, validated: bool) -> None:
@@ -222,10 +206,10 @@ def kept(keep) -> str:
     """Writes a model file; why that was not possible, "" if it was."""
     try:
         keep()
-    except ResourceError as error:
-        if not isinstance(error, MemoryExhaustedError):
-            raise
+    except MemoryExhaustedError as error:
         return error.cause
+    except ResourceError:
+        raise
     except Exception as error:
         traceback.print_exc()
         return memory_cause(error) or f"{type(error).__name__}: {error}"

@@ -71,22 +71,17 @@ class GaussianProcessOracle(BayesianOptimizationOracle):
     def _place(self, trial) -> list[float]:
         """Values as numbers from 0 to 1; a field that the trial does not have is at its default."""
         known = trial.hyperparameters
-        return [
-            field.value_to_prob(
-                known.values[field.name] if known.is_active(field) and field.name in known.values else field.default
-            )
-            for field in self._nonfixed_space()
-        ]
+        has = lambda field: known.is_active(field) and field.name in known.values
+        value = lambda field: known.values[field.name] if has(field) else field.default
+        return [field.value_to_prob(value(field)) for field in self._nonfixed_space()]
 
     def _fitted(self, places: np.ndarray, scores: np.ndarray) -> GaussianProcessRegressor:
-        kernel = Matern(length_scale=np.ones(places.shape[1]), length_scale_bounds=(0.05, 20.0), nu=2.5) + WhiteKernel(
-            1e-2, (1e-5, 0.3)
-        )
+        kernel = Matern(length_scale=np.ones(places.shape[1]), length_scale_bounds=(0.05, 20.0), nu=2.5)
+        kernel += WhiteKernel(1e-2, (1e-5, 0.3))
         process = GaussianProcessRegressor(kernel, n_restarts_optimizer=2, normalize_y=True, random_state=self.seed)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # a field that does not matter has no end of a length scale
+            # a field that does not matter has no end of a length scale
+            warnings.simplefilter("ignore", ConvergenceWarning)
             return process.fit(places, scores)
 
     def _candidates(self, best: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, TfpipelinesError
+from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
 from ..run_files import read_json
 from ..run_shapes import RUN_METRICS
 from .pool import Pool
@@ -28,29 +28,19 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
             seed = queue.pop(0)
             folder = search.folder.child(f"final/seed-{seed}")
-            setup = {
-                "kind": "final",
-                "content": search.state.content,
-                "values": search.best.values,
-                "seed": seed,
-                "folder": str(search.folder.path),
-                "run": str(folder.path),
-                "command": search.command,
-            }
+            setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed}
+            setup |= {"folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
             pool.start(setup, folder / "logs" / "run.log").trial = seed
         for worker, kind, content in pool.messages(TURN):
             seed = worker.trial
             if kind == "done":
                 results[seed] = content
                 search.observer.final(seed, content)
-            elif (
-                kind == "fatal"
-                and isinstance(content, (ConfigError, DataError, ResourceError))
-                and not isinstance(content, MemoryExhaustedError)
-            ):
-                raise content  # the same would happen with every seed
             elif kind == "fatal":
-                results[seed] = content.cause if isinstance(content, TfpipelinesError) else str(content)
+                of_all = isinstance(content, (ConfigError, DataError, ResourceError))
+                if of_all and not isinstance(content, MemoryExhaustedError):
+                    raise content  # the same would happen with every seed
+                results[seed] = content.cause
                 search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
             elif kind == "dead" and seed not in results and search.stop.received is None:
                 deaths[seed] += 1

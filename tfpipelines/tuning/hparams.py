@@ -25,10 +25,9 @@ def write_hparams(folder: Path, space: Space, trials: list[Trial], metric: str) 
         if place.exists():
             continue
         values = {
-            path: _plain(value) if field.domain.dtype is not str else str(_plain(value))
-            for path, value in trial.values.items()
+            field.name: _plain(trial.values[field.name], field.domain.dtype is str)
             for field in fields
-            if field.name == path
+            if field.name in trial.values
         }
         series = trial.series or ([trial.score] if trial.score is not None else [])
         entries = [(summary_v2.hparams_pb(values, trial_id=trial.name), 0)]
@@ -47,9 +46,8 @@ def _write(folder: Path, entries: list[tuple[Any, int]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     writer = EventFileWriter(str(folder))
     for summary, step in entries:
-        writer.add_event(
-            Event(wall_time=time.time(), step=step, summary=Summary.FromString(summary.SerializeToString()))
-        )
+        same = Summary.FromString(summary.SerializeToString())
+        writer.add_event(Event(wall_time=time.time(), step=step, summary=same))
     writer.close()
 
 
@@ -63,15 +61,12 @@ def _domain(api, space: Space, path: str):
     choices, dimension = space.choices(path), space.dimensions[path]
     if choices is not None:
         plain = [_plain(value) for value in choices]
-        return api.Discrete(plain if len({type(value) for value in plain}) == 1 else [str(value) for value in plain])
+        return api.Discrete(plain if len(set(map(type, plain))) == 1 else list(map(str, plain)))
     return (api.IntInterval if dimension.whole else api.RealInterval)(dimension.min, dimension.max)
 
 
-def _plain(value: Any) -> Any:
-    return (
-        value
-        if isinstance(value, (bool, int, float, str))
-        else " ".join(map(str, value))
-        if isinstance(value, (list, tuple))
-        else str(value)
-    )
+def _plain(value: Any, text: bool = False) -> Any:
+    """What the protocol has for a value; with `text` always a string."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    return value if isinstance(value, (bool, int, float, str)) and not text else str(value)

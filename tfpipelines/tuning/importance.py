@@ -50,15 +50,10 @@ def importance(space: Space, trials: list[Trial], direction: str, seed: int) -> 
     result = permutation_importance(
         forest, places, scores, scoring="neg_mean_absolute_error", n_repeats=_SHUFFLES, random_state=seed
     )
-    order = np.argsort(-result.importances_mean, kind="stable")
-    paths = list(space.dimensions)
-    return Importance(
-        {
-            paths[place]: (float(result.importances_mean[place]), float(result.importances_std[place]))
-            for place in order
-        },
-        float(forest.oob_score_),
-    )
+    means, deviations, paths = result.importances_mean, result.importances_std, list(space.dimensions)
+    order = np.argsort(-means, kind="stable")
+    fields = {paths[place]: (float(means[place]), float(deviations[place])) for place in order}
+    return Importance(fields, float(forest.oob_score_))
 
 
 def places_of(space: Space, trial: Trial) -> list[float]:

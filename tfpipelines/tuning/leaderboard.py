@@ -21,57 +21,33 @@ def write_leaderboard(folder: Path, state: State, space: Space, objective) -> No
         folder: of the search.
         objective: `config.search.Objective`.
     """
-    ranked = state.ranked(objective.direction)
-    stream = io.StringIO()
-    names = [
-        "rank",
-        "trial",
-        "status",
-        objective.metric,
-        "best_epoch",
-        "epochs",
-        "seconds",
-        "parent",
-        *space.dimensions,
-        "reason",
-        "by_epoch",
-    ]
-    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    ranked, stream = state.ranked(objective.direction), io.StringIO()
+    names = ["rank", "trial", "status", objective.metric, "best_epoch", "epochs", "seconds", "parent"]
+    writer = csv.DictWriter(stream, [*names, *space.dimensions, "reason", "by_epoch"], lineterminator="\n")
     writer.writeheader()
     numbers = {trial.proposal.identity: trial.number for trial in state.trials}
     for rank, trial in enumerate(ranked, 1):
         writer.writerow({"rank": rank, **_row(trial, objective.metric, numbers)})
-    writer.writerows(
-        _row(trial, objective.metric, numbers) for trial in state.trials if trial.score is None or not trial.ended
-    )
+    others = (trial for trial in state.trials if trial.score is None or not trial.ended)
+    writer.writerows(_row(trial, objective.metric, numbers) for trial in others)
     atomic_write(folder / "leaderboard.csv", stream.getvalue())
     if ranked:
         atomic_write(folder / "best.yaml", _best_yaml(state, ranked[0], objective))
 
 
 def _row(trial: Trial, metric: str, numbers: dict[str, int]) -> dict[str, Any]:
-    facts = {
-        "trial": trial.number,
-        "status": trial.status,
-        metric: trial.score,
-        "best_epoch": trial.best_epoch or None,
-        "epochs": trial.epochs,
-        "seconds": trial.seconds,
-        "parent": numbers.get(trial.proposal.parent or ""),
-    }
-    values = {
-        path: json.dumps(value) if isinstance(value, (list, tuple, bool, type(None))) else value
-        for path, value in trial.values.items()
-    }
-    return {**facts, **values, "reason": trial.reason, "by_epoch": json.dumps(trial.series)}
+    cell = lambda value: json.dumps(value) if isinstance(value, (list, tuple, bool, type(None))) else value
+    facts = {"trial": trial.number, "status": trial.status, metric: trial.score, "reason": trial.reason}
+    facts |= {"best_epoch": trial.best_epoch or None, "epochs": trial.epochs, "seconds": trial.seconds}
+    facts |= {"parent": numbers.get(trial.proposal.parent or ""), "by_epoch": json.dumps(trial.series)}
+    return facts | {path: cell(value) for path, value in trial.values.items()}
 
 
 def _best_yaml(state: State, best: Trial, objective) -> str:
     pipeline = config.with_values(state.content, best.values, SCHEMAS, "the best pipeline")
     pipeline = pipeline.model_copy(update={"split_seed": pipeline.seed_of_splits})
-    head = (
-        f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme(objective.direction)} of "
-        f"{len(state.ranked(objective.direction))} trials with one, and so a little flattered.\n"
-    )
+    count = len(state.ranked(objective.direction))
+    head = f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme(objective.direction)} of {count} "
+    head += "trials with one, and so a little flattered.\n"
     head += "".join(f"#   {path}: {json.dumps(value)}\n" for path, value in best.values.items())
     return head + config.to_yaml(pipeline)

@@ -79,14 +79,8 @@ class Oracle:
 
     def __init__(self, space: Space, settings, seed: int, epochs: int, start: dict[str, Any] | None):
         objective = keras_tuner.Objective(settings.objective.metric, settings.objective.direction)
-        common = {
-            "objective": objective,
-            "hyperparameters": space.hyperparameters(),
-            "seed": seed + 1,
-            "allow_new_entries": False,
-            "tune_new_entries": False,
-            "max_consecutive_failed_trials": 10**9,
-        }
+        common = {"objective": objective, "hyperparameters": space.hyperparameters(), "seed": seed + 1}
+        common |= {"allow_new_entries": False, "tune_new_entries": False, "max_consecutive_failed_trials": 10**9}
         global_state = random.getstate(), np.random.get_state()  # the oracles take from it where nobody looks
         self._oracle: _Steady
         if settings.algorithm == "hyperband":
@@ -124,11 +118,8 @@ class Oracle:
         again = self.propose()
         self._oracle.told = None
         if again != proposal:
-            raise ConfigError(
-                "The search cannot be repeated: the oracle proposes something else than it did.",
-                "Begin a new one with `tfpipe tune`.",
-                [f"was: {proposal}", f"is: {again}"],
-            )
+            cause = "The search cannot be repeated: the oracle proposes something else than it did."
+            raise ConfigError(cause, "Begin a new one with `tfpipe tune`.", [f"was: {proposal}", f"is: {again}"])
 
     def end(self, identity: str, score: float | None) -> None:
         """Tells what came of a trial.
@@ -143,9 +134,7 @@ class Oracle:
         elif score is None:
             score = self._worst
         else:
-            self._worst = (
-                score if self._worst is None else min(self._worst, score) if self._high else max(self._worst, score)
-            )
+            self._worst = score if self._worst is None else (min if self._high else max)(self._worst, score)
         if score is None:
             trial.status = "FAILED"
         else:

@@ -15,6 +15,7 @@ from ..runs import RunFolder
 from .space import field_values
 from .state import FILE, State
 
+_Schemas = Mapping[str, type[config.Pipeline]]
 _PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scikit-learn", "jax")
 
 
@@ -33,12 +34,7 @@ class Plan:
     notes: list[str]
 
     @classmethod
-    def of(
-        cls,
-        name: str,
-        overrides: dict[str, Any] | list[str] | tuple[str, ...],
-        schemas: Mapping[str, type[config.Pipeline]],
-    ) -> "Plan":
+    def of(cls, name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...], schemas: _Schemas) -> "Plan":
         """The search of a pipeline; arguments as in `config.load`.
 
         Raises:
@@ -80,19 +76,12 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
     state = State.load(folder.path)
     if state.content["task"] != pipeline.task:
         damaged(folder / FILE, "its content is of another task")
-    for what, before, now in (
-        (
-            f"{folder / 'pipeline.yaml'} has changed since the search began.",
-            state.fingerprint["pipeline"],
-            config.as_dict(pipeline),
-        ),
-        (
-            "The versions are not those that the search began with, so its trials could not be compared.",
-            state.fingerprint["versions"],
-            versions(),
-        ),
+    others = "The versions are not those that the search began with, so its trials could not be compared."
+    for key, now, what in (
+        ("pipeline", config.as_dict(pipeline), f"{folder / 'pipeline.yaml'} has changed since the search began."),
+        ("versions", versions(), others),
     ):
-        changed = config.difference(before, now)
+        changed = config.difference(state.fingerprint[key], now)
         if changed:
             raise ConfigError(what, f"Undo it, or make it a new search: {folder.as_new_run()}", changed)
     return state
@@ -115,11 +104,12 @@ def _anchor_choices(content: dict[str, Any]) -> None:
     for path in ("model.backbone", "model.weights"):
         if path in space:
             choice = space[path] if isinstance(space[path], dict) else {"values": space[path]}
-            values = [
-                str(Path(value).expanduser().absolute()) if isinstance(value, str) and config.is_path(value) else value
-                for value in choice["values"]
-            ]
-            space[path] = {**choice, "values": values}
+            space[path] = {**choice, "values": list(map(_anchored, choice["values"]))}
+
+
+def _anchored(value: Any) -> Any:
+    is_path = isinstance(value, str) and config.is_path(value)
+    return str(Path(value).expanduser().absolute()) if is_path else value
 
 
 def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes: dict[str, Any]) -> list[str]:
@@ -128,7 +118,7 @@ def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes:
     """
     if "search.space" in changes:
         return []
-    space, notes = pipeline.search.space, []
+    space = pipeline.search.space
     asked = [path for path in space if any(f"{key}.".startswith(f"search.space.{path}.") for key in changes)]
     given = [path for path in space if path not in asked and any(f"{path}.".startswith(f"{key}.") for key in changes)]
     raw = content["search"]["space"] if given else {}
@@ -144,47 +134,32 @@ def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes:
             raw[path]["when"] = {other: value for other, value in raw[path]["when"].items() if other not in met}
     for path in gone:
         del raw[path]
-    if given:
-        notes.append(
-            f"given, so not searched: {', '.join(given)}"
-            + (f"; without it there is no {', '.join(sorted(gone - set(given)))}" if gone - set(given) else "")
-        )
-    return notes
+    lost = ", ".join(sorted(gone - set(given)))
+    lost = f"; without it there is no {lost}" if lost else ""
+    return [f"given, so not searched: {', '.join(given)}{lost}"] if given else []
 
 
-def _require_sense(
-    pipeline: config.Pipeline, content: dict[str, Any], schemas: Mapping[str, type[config.Pipeline]]
-) -> None:
+def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: _Schemas) -> None:
     """Raises ConfigError for a space without fields, and for fields that a network in it does not have."""
     space = pipeline.search.space
     if not space:
-        raise ConfigError(
-            "search.space is empty: there is nothing to search.",
-            "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'.",
-        )
+        remedy = "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'."
+        raise ConfigError("search.space is empty: there is nothing to search.", remedy)
     if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep: hyperband goes on from weights.")
-    names: Sequence[Any] = (pipeline.network,)
-    if "model.name" in space:
-        names = space["model.name"].samples()
+    named = "model.name" in space
+    names: Sequence[Any] = space["model.name"].samples() if named else (pipeline.network,)
     for name in names:
+        network, origin = pipeline, f"search.space with model.name={name}"
         try:
-            network = (
-                config.with_values(content, {"model.name": name}, schemas, f"search.space with model.name={name}")
-                if "model.name" in space
-                else pipeline
-            )
+            if named:
+                network = config.with_values(content, {"model.name": name}, schemas, origin)
         except ConfigError as error:
-            raise ConfigError(
-                f"search.space: model.name={name} does not go with the other fields of the pipeline.",
-                "Leave it out, or change them.",
-                str(error).splitlines(),
-            ) from error
+            cause = f"search.space: model.name={name} does not go with the other fields of the pipeline."
+            raise ConfigError(cause, "Leave it out, or change them.", str(error).splitlines()) from error
         known = field_values(network, space)
         for path, dimension in space.items():
             if name in dimension.when.get("model.name", [name]) and path not in known:
                 have = [other for other in names if other != name] or ["NAME"]
-                raise ConfigError(
-                    f"search.space: {path} is no field of {name}.",
-                    f"Say which network has it, as in when: {{model.name: {have[0]}}}, or leave it out.",
-                )
+                remedy = f"Say which network has it, as in when: {{model.name: {have[0]}}}, or leave it out."
+                raise ConfigError(f"search.space: {path} is no field of {name}.", remedy)

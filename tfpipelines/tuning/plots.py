@@ -41,10 +41,8 @@ def plot_best(path: Path, trials: list[Trial], metric: str, direction: str) -> N
             rows.append((trial, trial.score, spent, best))
     figure = Figure((9.5, 3.6), layout="constrained")
     axes = figure.subplots(1, 2)
-    for axis, name, places in (
-        (axes[0], "trial", [trial.number for trial, _, _, _ in rows]),
-        (axes[1], "epochs of all trials so far", [count for _, _, count, _ in rows]),
-    ):
+    numbers, counts = [trial.number for trial, _, _, _ in rows], [count for _, _, count, _ in rows]
+    for axis, name, places in zip(axes, ("trial", "epochs of all trials so far"), (numbers, counts)):
         axis.step(places, [best for _, _, _, best in rows], where="post", color=_BEST, label="best so far")
         for status, (mark, color, label) in _MARKS.items():
             some = [(place, score) for place, (trial, score, _, _) in zip(places, rows) if trial.status == status]
@@ -77,30 +75,16 @@ def plot_parallel(path: Path, space: Space, trials: list[Trial], metric: str, di
     for rank, (trial, score) in enumerate(zip(order, scores)):
         heights = [*places_of(space, trial), (score - low) / (high - low) if high > low else 0.5]
         heights = [max(height, -0.12) for height in heights]
-        best = trial is order[-1]
-        axis.plot(
-            range(len(heights)),
-            heights,
-            color=_BEST if best else colors(norm(rank)),
-            linewidth=2.4 if best else 1.1,
-            alpha=1.0 if best else 0.75,
-        )
+        color, width, alpha = (_BEST, 2.4, 1.0) if trial is order[-1] else (colors(norm(rank)), 1.1, 0.75)
+        axis.plot(range(len(heights)), heights, color=color, linewidth=width, alpha=alpha)
+    box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
     for place, name in enumerate(paths):
         axis.axvline(place, color="black", linewidth=0.8)
         for height, label in _ticks(space, name):
-            axis.text(
-                place + 0.03,
-                height,
-                label,
-                fontsize=8,
-                va="center",
-                bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
-            )
+            axis.text(place + 0.03, height, label, fontsize=8, va="center", bbox=box)
     axis.axvline(len(paths), color="black", linewidth=0.8)
-    beyond = order[0].score < low, order[0].score > high
-    for height, sign in (
-        ((0.5, ""),) if low == high else ((0.0, "≤ " if beyond[0] else ""), (0.5, ""), (1.0, "≥ " if beyond[1] else ""))
-    ):
+    below, above = "≤ " if order[0].score < low else "", "≥ " if order[0].score > high else ""
+    for height, sign in ((0.5, ""),) if low == high else ((0.0, below), (0.5, ""), (1.0, above)):
         axis.text(len(paths) + 0.03, height, f"{sign}{low + height * (high - low):.4g}", fontsize=8, va="center")
     axis.set_xticks(range(len(paths) + 1), [*(short(name, 24, end=True) for name in paths), metric], fontsize=8)
     axis.set_yticks([])
@@ -117,17 +101,13 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
     names = list(found.fields)[::-1]
     figure = Figure((6.4, 1.4 + 0.4 * len(names)), layout="constrained")
     axis = figure.subplots()
-    axis.barh(
-        [short(name, 30, end=True) for name in names],
-        [found.fields[name][0] for name in names],
-        xerr=[found.fields[name][1] for name in names],
-        color=_LINE,
-    )
+    means, deviations = zip(*(found.fields[name] for name in names))
+    axis.barh([short(name, 30, end=True) for name in names], means, xerr=deviations, color=_LINE)
     axis.set(xlabel=f"mean error of a forest's guess of {metric}, more without the field")
-    if found.score > 0:
-        title = f"{count} trials; guesses of unseen trials: R² {found.score:.2f}"
-    else:
-        title = f"{count} trials are too few to tell: R² of unseen trials {found.score:.2f}"
+    told = (
+        "trials; guesses of unseen trials: R²" if found.score > 0 else "trials are too few to tell: R² of unseen trials"
+    )
+    title = f"{count} {told} {found.score:.2f}"
     axis.set_title(title, fontsize=10)
     axis.grid(alpha=0.25, axis="x")
     save_figure(figure, path)
@@ -140,10 +120,8 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
     Args:
         trials: that have ended, with or without a score.
     """
-    failed, trials = (
-        [trial for trial in trials if trial.score is None],
-        [trial for trial in trials if trial.score is not None],
-    )
+    failed = [trial for trial in trials if trial.score is None]
+    trials = [trial for trial in trials if trial.score is not None]
     paths = list(space.dimensions)
     columns = min(_PER_LINE, len(paths))
     lines = math.ceil(len(paths) / columns)
@@ -152,37 +130,29 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
     edge = (min if direction == "max" else max)(scores.values())
     figure = Figure((max(4.5, 3.1 * columns + 0.6), 3.0 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
+
+    def places(some: list[Trial], name: str) -> list[float]:
+        values, choices = [trial.values[name] for trial in some], space.choices(name)
+        return values if choices is None else [choices.index(value) for value in values]
+
     for axis, name in zip(axes, paths):
         choices = space.choices(name)
+        having = [trial for trial in trials if name in trial.values]
         for status, (mark, color, _) in _MARKS.items():
             for far in (False, True):
-                some = [
-                    trial
-                    for trial in trials
-                    if trial.status == status and name in trial.values and (scores[trial.number] != trial.score) == far
-                ]
-                axis.plot(
-                    [_place(choices, trial.values[name]) for trial in some],
-                    [scores[trial.number] for trial in some],
-                    "x" if far else mark,
-                    color=color,
-                    markersize=4.5,
-                    alpha=0.8,
-                )
+                far_off = [trial for trial in having if (scores[trial.number] != trial.score) == far]
+                some = [trial for trial in far_off if trial.status == status]
+                heights, mark = [scores[trial.number] for trial in some], "x" if far else mark
+                axis.plot(places(some, name), heights, mark, color=color, markersize=4.5, alpha=0.8)
         some = [trial for trial in failed if name in trial.values]
-        axis.plot(
-            [_place(choices, trial.values[name]) for trial in some], [edge] * len(some), "x", color=_BEST, markersize=6
-        )
+        axis.plot(places(some, name), [edge] * len(some), "x", color=_BEST, markersize=6)
         if name in best.values:
-            axis.plot(_place(choices, best.values[name]), best.score, "*", color=_BEST, markersize=13)
+            axis.plot(places([best], name), [best.score], "*", color=_BEST, markersize=13)
         if choices is not None:
-            axis.set_xticks(
-                range(len(choices)),
-                [short(_said(value), 16) for value in choices],
-                rotation=35 if len(choices) > 3 else 0,
-                ha="right" if len(choices) > 3 else "center",
-                fontsize=8,
-            )
+            labels, turn = [short(_said(value), 16) for value in choices], (0, "center")
+            if len(choices) > 3:
+                turn = 35, "right"
+            axis.set_xticks(range(len(choices)), labels, rotation=turn[0], ha=turn[1], fontsize=8)
             axis.set_xlim(-0.5, len(choices) - 0.5)
         else:
             _show_interval(axis, space, name)
@@ -193,11 +163,8 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
         axis.axis("off")
     for axis in axes[::columns]:
         axis.set_ylabel(metric)
-    figure.suptitle(
-        "star: the best; round: completed; other grey marks: stopped early; cross: failed (red), or far "
-        "worse than shown",
-        fontsize=8,
-    )
+    marks = "star: the best; round: completed; other grey marks: stopped early"
+    figure.suptitle(f"{marks}; cross: failed (red), or far worse than shown", fontsize=8)
     save_figure(figure, path)
 
 
@@ -213,20 +180,14 @@ def _show_interval(axis, space: Space, path: str) -> None:
     else:
         margin = 0.06 * (high - low)
         axis.set_xlim(low - margin, high + margin)
-    axis.set_xticks(
-        [_middle(dimension, share) for share in (0.0, 0.5, 1.0)],
-        [f"{_middle(dimension, share):.3g}" for share in (0.0, 0.5, 1.0)],
-    )
+    places = [_middle(dimension, share) for share in (0.0, 0.5, 1.0)]
+    axis.set_xticks(places, [f"{place:.3g}" for place in places])
 
 
 def _middle(dimension: Dimension, share: float) -> float:
     """A value of an interval by its share of the way, as the scale has it."""
     low, high = dimension.ends
     return low * (high / low) ** share if dimension.scale == "log" else low + share * (high - low)
-
-
-def _place(choices: list | None, value) -> float:
-    return value if choices is None else choices.index(value)
 
 
 def _ticks(space: Space, path: str) -> list[tuple[float, str]]:
@@ -238,10 +199,6 @@ def _ticks(space: Space, path: str) -> list[tuple[float, str]]:
 
 
 def _said(value) -> str:
-    return (
-        " ".join(map(str, value))
-        if isinstance(value, (list, tuple))
-        else "null"
-        if value is None
-        else str(np.round(value, 6) if isinstance(value, float) else value)
-    )
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    return "null" if value is None else str(np.round(value, 6) if isinstance(value, float) else value)

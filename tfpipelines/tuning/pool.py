@@ -68,15 +68,11 @@ class Pool:
             setup: for `worker.main`.
             log: where it prints to.
         """
-        slot = self._free_gpu()
+        taken = [worker.slot for worker in self.workers]
+        slot = min(range(len(self.gpus)), key=taken.count) if self.gpus else None  # that fewest workers have
         here, there = self._context.Pipe()
-        setup = {
-            **setup,
-            "log": str(log),
-            "gpu": None if slot is None else self.gpus[slot],
-            "threads": self._threads,
-            "environment": dict(os.environ),
-        }
+        setup = {**setup, "log": str(log), "threads": self._threads, "environment": dict(os.environ)}
+        setup["gpu"] = None if slot is None else self.gpus[slot]
         process = self._context.Process(target=begin, args=(there, setup), daemon=True)
         with _no_main(), _no_interrupt():
             process.start()
@@ -84,11 +80,6 @@ class Pool:
         worker = Worker(process, here, slot)
         self.workers.append(worker)
         return worker
-
-    def _free_gpu(self) -> int | None:
-        """The GPU that fewest workers have."""
-        taken = [worker.slot for worker in self.workers]
-        return min(range(len(self.gpus)), key=taken.count) if self.gpus else None
 
     def among(self, *states: str) -> list[Worker]:
         """The workers in these states."""
@@ -115,9 +106,8 @@ class Pool:
             alive = worker.process.is_alive()
         if not alive:
             code = worker.process.exitcode
-            messages.append(
-                (worker, "dead", f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}")
-            )
+            how = f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
+            messages.append((worker, "dead", how))
             self.remove(worker)
         return messages
 

@@ -9,19 +9,9 @@ import matplotlib.pyplot  # noqa: F401
 import pandas  # noqa: F401
 import sklearn.metrics  # noqa: F401
 
-import tfpipelines.datasets
-import tfpipelines.evaluation
-import tfpipelines.models
-import tfpipelines.tasks
-import tfpipelines.training
+from tfpipelines import datasets, evaluation, models, tasks, training
 from tfpipelines.route import Route  # noqa: F401
 
-for _package in (
-    tfpipelines.datasets,
-    tfpipelines.evaluation,
-    tfpipelines.models,
-    tfpipelines.tasks,
-    tfpipelines.training,
-):
+for _package in (datasets, evaluation, models, tasks, training):
     for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)

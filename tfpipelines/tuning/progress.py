@@ -14,17 +14,10 @@ def search_facts(settings, space: Space, state: State, epochs: int) -> dict[str,
         settings: `config.Search`.
         epochs: of a whole trial.
     """
-    done = sum(trial.ended for trial in state.trials)
-    return {
-        "algorithm": settings.algorithm,
-        "metric": settings.objective.metric,
-        "direction": settings.objective.direction,
-        "fields": list(space.dimensions),
-        "trials": settings.trials,
-        "epochs": epochs,
-        "workers": state.workers,
-        "done": done,
-    }
+    objective, done = settings.objective, sum(trial.ended for trial in state.trials)
+    facts = {"algorithm": settings.algorithm, "metric": objective.metric, "direction": objective.direction}
+    facts |= {"fields": list(space.dimensions), "trials": settings.trials, "epochs": epochs}
+    return {**facts, "workers": state.workers, "done": done}
 
 
 def trial_facts(trial: Trial, parent: Trial | None, settings, state: State, elapsed: float) -> dict[str, Any]:
@@ -36,18 +29,11 @@ def trial_facts(trial: Trial, parent: Trial | None, settings, state: State, elap
         elapsed: seconds of the search so far.
     """
     best = next(iter(state.ranked(settings.objective.direction)), None)
-    return {
-        **{
-            name: getattr(trial, name)
-            for name in ("number", "status", "score", "epochs", "seconds", "reason", "values")
-        },
-        "trials": settings.trials,
-        "metric": settings.objective.metric,
-        "parent": parent.number if parent else None,
-        "best": best.score if best else None,
-        "best_trial": best.number if best else None,
-        "left": _seconds_left(settings, state, elapsed),
-    }
+    names = ("number", "status", "score", "epochs", "seconds", "reason", "values")
+    facts = {name: getattr(trial, name) for name in names}
+    facts |= {"trials": settings.trials, "metric": settings.objective.metric}
+    facts |= {"parent": parent.number if parent else None, "left": _seconds_left(settings, state, elapsed)}
+    return {**facts, "best": best.score if best else None, "best_trial": best.number if best else None}
 
 
 def _seconds_left(settings, state: State, elapsed: float) -> float:

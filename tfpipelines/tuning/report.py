@@ -1,5 +1,6 @@
 """What a search leaves in the end: pictures, and the figures of the final runs."""
 
+from collections import Counter
 from statistics import mean
 from typing import Any
 
@@ -12,26 +13,17 @@ from .search import Search
 
 def write_pictures(search: Search) -> None:
     """plots/ and TensorBoard's HParams."""
-    objective, plots = search.objective, search.folder / "plots"
-    trials = [trial for trial in search.state.trials if trial.score is not None]
-    plot_best(plots / "best_so_far.png", search.state.trials, objective.metric, objective.direction)
-    plot_parallel(plots / "parallel_coordinates.png", search.space, trials, objective.metric, objective.direction)
-    plot_slices(
-        plots / "slices.png",
-        search.space,
-        [trial for trial in search.state.trials if trial.ended],
-        objective.metric,
-        objective.direction,
-    )
-    found = importance(search.space, trials, objective.direction, search.pipeline.seed)
+    plots, space, all_trials = search.folder / "plots", search.space, search.state.trials
+    metric, direction = search.objective.metric, search.objective.direction
+    scored = [trial for trial in all_trials if trial.score is not None]
+    ended = [trial for trial in all_trials if trial.ended]
+    plot_best(plots / "best_so_far.png", all_trials, metric, direction)
+    plot_parallel(plots / "parallel_coordinates.png", space, scored, metric, direction)
+    plot_slices(plots / "slices.png", space, ended, metric, direction)
+    found = importance(space, scored, direction, search.pipeline.seed)
     if found is not None:
-        plot_importance(plots / "importance.png", found, objective.metric, len(trials))
-    write_hparams(
-        search.folder / "logs" / "tensorboard",
-        search.space,
-        [trial for trial in search.state.trials if trial.ended],
-        objective.metric,
-    )
+        plot_importance(plots / "importance.png", found, metric, len(scored))
+    write_hparams(search.folder / "logs" / "tensorboard", space, ended, metric)
 
 
 def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> dict[str, Any]:
@@ -42,34 +34,24 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
     """
     state, objective, best = search.state, search.objective, search.best
     done = {seed: metrics for seed, metrics in finals.items() if isinstance(metrics, dict)}
-    metrics: dict[str, Any] = {
-        "search": {
-            "metric": objective.metric,
-            "direction": objective.direction,
-            "score": best.score,
-            "trial": best.number,
-            "values": best.values,
-            "trials": {
-                status: sum(trial.status == status for trial in state.trials)
-                for status in dict.fromkeys(trial.status for trial in state.trials)
-            },
-            "epochs": state.epochs,
-            "ended_by": state.stopped,
-        },
-        "best_trial": {name.removeprefix("val_"): value for name, value in best.figures.items()},
-        **{
-            part: spread
-            for part in ("validation", "test")
-            if (spread := _spread([metrics.get(part, {}) for metrics in done.values()]))
-        },
-        "seeds": list(done),
-        "failed_seeds": {str(seed): reason for seed, reason in finals.items() if isinstance(reason, str)},
-        "time": {
-            "search": round(state.elapsed, 3),
-            "trials": round(sum(trial.seconds for trial in state.trials), 3),
-            "final": round(sum(metrics["time"]["total"] for metrics in done.values()), 3),
-        },
+    statuses = Counter(trial.status for trial in state.trials)
+    facts: dict[str, Any] = {
+        "metric": objective.metric,
+        "direction": objective.direction,
+        "score": best.score,
+        "trial": best.number,
     }
+    facts |= {"values": best.values, "trials": dict(statuses), "epochs": state.epochs, "ended_by": state.stopped}
+    times = {"search": state.elapsed, "trials": sum(trial.seconds for trial in state.trials)}
+    times["final"] = sum(metrics["time"]["total"] for metrics in done.values())
+    metrics: dict[str, Any] = {"search": facts}
+    metrics["best_trial"] = {name.removeprefix("val_"): value for name, value in best.figures.items()}
+    for part in ("validation", "test"):
+        if spread := _spread([run.get(part, {}) for run in done.values()]):
+            metrics[part] = spread
+    metrics["seeds"] = list(done)
+    metrics["failed_seeds"] = {str(seed): reason for seed, reason in finals.items() if isinstance(reason, str)}
+    metrics["time"] = {name: round(seconds, 3) for name, seconds in times.items()}
     write_json(search.folder / "metrics.json", metrics)
     return metrics
 

@@ -62,8 +62,8 @@ class Search:
         """
         self._prepare_worker(pool)  # while KerasTuner is imported
         self.oracle = self._informed_oracle()
-        self._collect_lost_results()
-        self._note_start()
+        for trial in self._waiting():
+            self._take_lost_result(trial)
         while True:
             self._hand_out(pool)
             if not pool.among("running", "saving") and not self._waiting() and self.state.stopped:
@@ -86,16 +86,11 @@ class Search:
         if self.state.ranked(self.objective.direction):
             return
         reasons = Counter(trial.reason for trial in self.state.trials)
-        remedy = (
-            "Change search.space, or what its fields are combined with."
-            if reasons
-            else f"Raise the budget: the search ended by {self.state.stopped}."
-        )
-        raise SearchError(
-            "No trial has finished: there is no best.",
-            remedy,
-            [f"{count} times: {reason}" for reason, count in reasons.most_common(3)],
-        )
+        remedy = "Change search.space, or what its fields are combined with."
+        if not reasons:
+            remedy = f"Raise the budget: the search ended by {self.state.stopped}."
+        often = [f"{count} times: {reason}" for reason, count in reasons.most_common(3)]
+        raise SearchError("No trial has finished: there is no best.", remedy, often)
 
     @property
     def best(self) -> Trial:
@@ -107,11 +102,11 @@ class Search:
         """An oracle that knows what has happened so far."""
         from .oracle import Oracle  # KerasTuner, and with it TensorFlow, takes seconds
 
-        start = (
-            self.space.encode(field_values(self.pipeline, self.space.dimensions))
-            if self.settings.start and self.settings.algorithm != "grid"
-            else None
-        )
+        start = None
+        if self.settings.start and self.settings.algorithm != "grid":
+            start = self.space.encode(field_values(self.pipeline, self.space.dimensions))
+            if start is None and not self.state.trials:
+                self.observer.note("the pipeline as it stands is not in the space, so it is not the first trial")
         oracle = Oracle(self.space, self.settings, self.pipeline.seed, new_task(self.pipeline).epochs, start)
         for event, number in self.state.events:
             trial = self.state.trials[number - 1]
@@ -121,12 +116,8 @@ class Search:
                 oracle.end(trial.proposal.identity, trial.score)
         return oracle
 
-    def _collect_lost_results(self) -> None:
-        """Takes results that a worker has written and no supervisor has read."""
-        for trial in self._waiting():
-            self._take_lost_result(trial)
-
     def _take_lost_result(self, trial: Trial) -> bool:
+        """Takes a result that a worker has written and no supervisor has read, if there is one."""
         try:
             result = read_json(self._path(trial) / RESULT, ("status",))
         except ArtifactError:  # missing or damaged: the trial is to be run again
@@ -154,9 +145,8 @@ class Search:
         """What a new trial is held against by the median rule."""
         if self.settings.pruning == "none" or self.settings.algorithm not in ("random", "bayesian"):
             return []
-        return medians(
-            (trial.series for trial in self.state.trials if trial.status == "completed"), self.settings.pruning_trials
-        )
+        completed = (trial.series for trial in self.state.trials if trial.status == "completed")
+        return medians(completed, self.settings.pruning_trials)
 
     def _waiting(self) -> list[Trial]:
         """Trials that have begun, have not ended, and no worker has."""
@@ -172,18 +162,18 @@ class Search:
             return f"search.epochs={settings.epochs}"
         if settings.time is not None and self.elapsed >= settings.time:
             return f"search.time={settings.time:g} s"
-        if (
-            settings.disk is not None
-            and _size(self.folder.path) + self._largest * (1 + len(self._epochs)) > settings.disk
-        ):
-            return f"search.disk={settings.disk / 1e9:g} GB"
+        if settings.disk is not None:
+            more = self._largest * (1 + len(self._epochs))
+            return f"search.disk={settings.disk / 1e9:g} GB" if _size(self.folder.path) + more > settings.disk else ""
         return ""
 
     def _epochs_spent(self) -> int:
         running = [trial for trial in self.state.trials if trial.number in self._epochs]
-        return self.state.epochs + sum(
-            max(0, self._epochs[trial.number] - self._epochs_before(trial)) for trial in running
-        )
+        return self.state.epochs + sum(self._spent(trial, self._epochs[trial.number]) for trial in running)
+
+    def _spent(self, trial: Trial, epochs: int) -> int:
+        """Epochs of its own, of those done by a trial and its parents."""
+        return max(0, epochs - self._epochs_before(trial))
 
     def _epochs_before(self, trial: Trial) -> int:
         parent = self._parent(trial)
@@ -221,30 +211,17 @@ class Search:
             self._prepare_worker(pool)
 
     def _prepare_worker(self, pool: Pool) -> None:
-        setup = {
-            "kind": "trial",
-            "content": self.state.content,
-            "folder": str(self.folder.path),
-            "first": not self._told,
-            "command": self.command,
-        }
+        setup: dict[str, Any] = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path)}
+        setup |= {"first": not self._told, "command": self.command}
         pool.start(setup, self.folder / "logs" / "workers.log")
 
     def _give(self, worker: Worker, trial: Trial) -> None:
-        parent, before = self._parent(trial), self._epochs_before(trial)
-        job = {
-            "number": trial.number,
-            "values": trial.values,
-            "folder": str(self.folder.child(f"trials/{trial.name}").path),
-            "parent": str(self._path(parent)) if parent else None,
-            "before": before,
-            "epochs": trial.proposal.epochs,
-            "budget": None
-            if self.settings.epochs is None
-            else before + max(1, self.settings.epochs - self._epochs_spent()),
-            "limits": trial.limits,
-            "patience": self.settings.pruning_epochs,
-        }
+        parent, before, most = self._parent(trial), self._epochs_before(trial), self.settings.epochs
+        folder = self.folder.child(f"trials/{trial.name}").path
+        job: dict[str, Any] = {"number": trial.number, "values": trial.values, "folder": str(folder)}
+        job |= {"parent": str(self._path(parent)) if parent else None, "before": before}
+        job |= {"epochs": trial.proposal.epochs, "limits": trial.limits, "patience": self.settings.pruning_epochs}
+        job["budget"] = None if most is None else before + max(1, most - self._epochs_spent())
         worker.state, worker.trial = "running", trial
         self._epochs[trial.number] = before
         worker.send("job", job)
@@ -287,10 +264,8 @@ class Search:
         if worker.state == "preparing" and self.stop.received is None:
             self._deaths += 1
             if self._deaths >= MOST_DEATHS:
-                raise ResourceError(
-                    f"The worker processes die while they prepare the data: {how}.",
-                    f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}.",
-                )
+                remedy = f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}."
+                raise ResourceError(f"The worker processes die while they prepare the data: {how}.", remedy)
         if worker.state != "running":
             return
         epochs = self._epochs.pop(trial.number)
@@ -298,16 +273,8 @@ class Search:
             return
         trial.deaths += 1
         if trial.deaths >= MOST_DEATHS:
-            spent = max(0, epochs - self._epochs_before(trial))
-            self._end(
-                trial,
-                {
-                    "status": "failed",
-                    "reason": f"its worker died {trial.deaths} times: {how}",
-                    "epochs": epochs,
-                    "spent": spent,
-                },
-            )
+            result = {"status": "failed", "reason": f"its worker died {trial.deaths} times: {how}"}
+            self._end(trial, {**result, "epochs": epochs, "spent": self._spent(trial, epochs)})
         else:
             self.observer.warning(f"trial {trial.number}: its worker was {how}; it is tried again")
             self._save()
@@ -325,10 +292,8 @@ class Search:
         ended = [self.state.trials[number - 1] for event, number in self.state.events if event == "end"]
         first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
         if len(ended) == _SAME_FAILURES and len(first) == 1 and all(some.status == "failed" for some in ended):
-            raise SearchError(
-                f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}",
-                "Mend the pipeline or search.space: what helps one run helps the search.",
-            )
+            cause = f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}"
+            raise SearchError(cause, "Mend the pipeline or search.space: what helps one run helps the search.")
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""
@@ -349,11 +314,8 @@ class Search:
     def _parent(self, trial: Trial) -> Trial | None:
         """The trial from whose checkpoint this one goes on."""
         identity = trial.proposal.parent
-        return (
-            next((other for other in self.state.trials if other.proposal.identity == identity), None)
-            if identity is not None
-            else None
-        )
+        same = (other for other in self.state.trials if other.proposal.identity == identity)
+        return None if identity is None else next(same, None)
 
     def _kept(self) -> list[Trial]:
         return self.state.ranked(self.objective.direction)[: self.settings.keep]
@@ -377,19 +339,8 @@ class Search:
         self.state.elapsed = round(self.elapsed, 3)
         self.state.save(self.folder.path)
         ranked = self.state.ranked(self.objective.direction)
-        self.folder.set_status(
-            "running", trials=sum(trial.ended for trial in self.state.trials), best=ranked[0].score if ranked else None
-        )
-
-    def _note_start(self) -> None:
-        """What the oracle cannot know: a first trial that the space does not hold."""
-        if (
-            self.settings.start
-            and self.settings.algorithm != "grid"
-            and not self.state.trials
-            and self.space.encode(field_values(self.pipeline, self.space.dimensions)) is None
-        ):
-            self.observer.note("the pipeline as it stands is not in the space, so it is not the first trial")
+        ended = sum(trial.ended for trial in self.state.trials)
+        self.folder.set_status("running", trials=ended, best=ranked[0].score if ranked else None)
 
 
 def _size(folder: Path) -> int:

@@ -1,5 +1,6 @@
 """The space of a search, as KerasTuner's oracles know it, and values of theirs as those of fields."""
 
+import math
 from typing import Any
 
 from ..config import Dimension
@@ -19,9 +20,8 @@ class Space:
 
     def __init__(self, dimensions: dict[str, Dimension]):
         self.dimensions = dimensions
-        self._choices = {
-            path: _ordered(dimension.values) for path, dimension in dimensions.items() if dimension.values is not None
-        }
+        chosen = {path: dimension.values for path, dimension in dimensions.items() if dimension.values is not None}
+        self._choices = {path: _ordered(values) for path, values in chosen.items()}
 
     def hyperparameters(self):
         """The same as a `keras_tuner.HyperParameters`."""
@@ -40,12 +40,8 @@ class Space:
         elif path in self._choices:
             space.Choice(path, list(range(len(self._choices[path]))))
         elif dimension.whole:
-            space.Int(
-                path,
-                *dimension.ends,
-                step=None if dimension.step is None else int(dimension.step),
-                sampling=dimension.scale,
-            )
+            step = None if dimension.step is None else int(dimension.step)
+            space.Int(path, *dimension.ends, step=step, sampling=dimension.scale)
         else:
             space.Float(path, *dimension.ends, step=dimension.step, sampling=dimension.scale)
 
@@ -88,14 +84,12 @@ class Space:
 
     def place(self, path: str, value: Any) -> float:
         """Where a value lies between the lowest, 0, and the highest, 1, as the scale has it; choices lie evenly."""
-        import math
-
-        dimension = self.dimensions[path]
         if path in self._choices:
             return self._choices[path].index(value) / max(1, len(self._choices[path]) - 1)
-        low, high, value = (
-            math.log(number) if dimension.scale == "log" else number for number in (*dimension.ends, value)
-        )
+        dimension = self.dimensions[path]
+        low, high = dimension.ends
+        if dimension.scale == "log":
+            low, high, value = map(math.log, (low, high, value))
         return (value - low) / (high - low)
 
     def choices(self, path: str) -> list[Any] | None:

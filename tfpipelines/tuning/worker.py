@@ -18,12 +18,11 @@ from ..datasets import Findings
 from ..errors import ConfigError, RunInUseError, TfpipelinesError
 from ..observer import Observer
 from ..route import Route
-from ..route import run as whole_route
 from ..runs import RunFolder, atomic_write, write_json
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable
-from .attempt import Halt, Halted, attempt, kept
+from .attempt import Halt, Halted, attempt, begin_part, kept
 from .state import RESULT
 
 _PATIENCE = 30.0  # seconds that a trial's folder may still be held by a process that is about to die
@@ -87,12 +86,8 @@ def main(connection, setup: dict[str, Any]) -> None:
         line.send("fatal", error)
     except Exception as error:
         traceback.print_exc()
-        line.send(
-            "fatal",
-            TfpipelinesError(
-                f"This is a bug in tfpipelines: {type(error).__name__}: {error}", f"Its traceback is in {setup['log']}."
-            ),
-        )
+        cause = f"This is a bug in tfpipelines: {type(error).__name__}: {error}"
+        line.send("fatal", TfpipelinesError(cause, f"Its traceback is in {setup['log']}."))
     sys.stderr.flush()
     os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
 
@@ -103,9 +98,8 @@ def _settle(setup: dict[str, Any]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _write_to(Path(setup["log"]))
     os.environ.clear()  # the server has that of the moment it was started
-    os.environ.update(
-        {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **setup["environment"]}
-    )
+    os.environ |= {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    os.environ |= setup["environment"]
     if setup["gpu"] is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = setup["gpu"]
     if setup["threads"]:
@@ -125,16 +119,11 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     base = config.with_values(setup["content"], {}, SCHEMAS, "the pipeline")
     observer, search = _DataObserver(), RunFolder(Path(setup["folder"]))
     task, fold = _prepare(new_task(base), observer, halt, search)
-    line.send(
-        "ready",
-        {
-            "environment": training.environment_facts(base.seed, setup["command"]),
-            "data": observer.facts,
-            "epochs": task.epochs,
-        }
-        if setup["first"]
-        else None,
-    )
+    facts = None
+    if setup["first"]:
+        environment = training.environment_facts(base.seed, setup["command"])
+        facts = {"environment": environment, "data": observer.facts, "epochs": task.epochs}
+    line.send("ready", facts)
     job = line.receive()
     folder = RunFolder(Path(job["folder"]))
     with _held(folder):
@@ -162,9 +151,8 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
     fold, route = 0 if loaded.folds() else None, Route(search, observer, halt, resume=True)
     ready = route.splits(loaded, search, Findings(list(findings.entries)), fold)
     if not (ready.split_table()["split"] == "validation").any():
-        raise ConfigError(
-            "A search needs a validation part, and these data have none.", "Set data.validation=0.15, for example."
-        )
+        cause = "A search needs a validation part, and these data have none."
+        raise ConfigError(cause, "Set data.validation=0.15, for example.")
     return ready, fold
 
 
@@ -189,12 +177,9 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     pipeline = pipeline.model_copy(update={"seed": setup["seed"], "split_seed": pipeline.seed_of_splits})
     task, folder = new_task(pipeline), RunFolder(Path(setup["run"]))
     with _held(folder):
-        folder.set_status(
-            "running", pipeline=pipeline.name, task=pipeline.task, part_of=setup["folder"], epoch=0, epochs=task.epochs
-        )
-        atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+        begin_part(folder, pipeline, setup["folder"], task.epochs)
         for name in ("splits.csv", "data.json"):  # the route compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
                 atomic_write(folder / name, (Path(setup["folder"]) / name).read_bytes())
-        metrics = whole_route(task, folder, Observer(), halt, setup["command"], resume=True, fold=0)
+        metrics = Route(folder, Observer(), halt, resume=True).run(task, setup["command"], fold=0)
     line.send("done", metrics)

@@ -27,9 +27,8 @@ class ONNX(Exporter):
             import onnxruntime  # noqa: F401
             import tf2onnx  # noqa: F401
         except ImportError as error:
-            raise ConfigError(
-                f"--format onnx needs a package that is not installed: {error.name}.", "pip install 'tfpipelines[onnx]'"
-            ) from error
+            cause = f"--format onnx needs a package that is not installed: {error.name}."
+            raise ConfigError(cause, "pip install 'tfpipelines[onnx]'") from error
 
     def write(self, served: "Served", folder: Path, quantize: str | None, calibration: Feeds | None) -> None:
         import onnx
@@ -40,10 +39,8 @@ class ONNX(Exporter):
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         function = function_of(served, self.whole, self.batch)
         proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
-        words = {
-            "preprocessing": " ".join(served.input.words(self.whole)),
-            "classes": json.dumps(served.answer.classes, ensure_ascii=False),
-        }
+        classes = json.dumps(served.answer.classes, ensure_ascii=False)
+        words = {"preprocessing": " ".join(served.input.words(self.whole)), "classes": classes}
         onnx.helper.set_model_props(proto, words)
         onnx.checker.check_model(proto)
         (folder / self.file).write_bytes(proto.SerializeToString())
