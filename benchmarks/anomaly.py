@@ -120,14 +120,14 @@ def scoring(peers: Path, rounds: int) -> None:
     """Raw images through the saved model to a score, beside its network on ready floats."""
     import keras
 
-    from tfpipelines.models import core_of, scores_only
+    from tfpipelines.models import core_of, part_of
 
     with tempfile.TemporaryDirectory() as folder:
         _, path = tfpipe_run("anomaly", Path(folder), "train.epochs=1", "evaluation.baselines=false")
         model = keras.saving.load_model(path / "model.keras")
     side = model.output["map"].shape[1]
     images = np.random.default_rng(0).integers(0, 256, (1024, side, side, 3)).astype(np.uint8)
-    floats, saved, bare = images.astype(np.float32), scores_only(model), core_of(model)
+    floats, saved, bare = images.astype(np.float32), part_of(model, "score"), core_of(model)
     times: dict[str, list[float]] = {"saved model, uint8 to score": [], "bare forward pass, floats": []}
     for turn in range(rounds + 1):
         for name, network, inputs in zip(times, (saved, bare), (images, floats)):

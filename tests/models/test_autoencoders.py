@@ -170,7 +170,7 @@ def test_small_units_and_far_values_stay_finite_and_odd():
         model = autoencoder(ROW_AUTOENCODERS, name, (3,), units=(8,), latent=2, seed=0)
         statistics(model, rows)
         assert np.abs(np.asarray(model(rows)["target"]).std(0) - 1).max() < 0.05
-        scores = detector.scores_only(DetectorArtifact(NumbersFront((3,)), model, {}, RowAutoencoder()).model)
+        scores = detector.part_of(DetectorArtifact(NumbersFront((3,)), model, {}, RowAutoencoder()).model, "score")
         odd = np.zeros((3, 3), np.float32) + np.diag(rows.std(0) * 1000).astype(np.float32)
         assert (
             np.isfinite(scores.predict(odd, verbose=0)).all()

@@ -38,9 +38,7 @@ def to_uint8(images: np.ndarray, origin: str, findings: Findings) -> np.ndarray:
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """uint8 (n, height, width, 1 or 3) with 1 or 3 channels; RGB becomes grey by the same integer weights as in
-    Pillow.
-    """
+    """uint8 (n, height, width, 1 or 3) with 1 or 3 channels; RGB becomes grey by Pillow's integer weights."""
     if images.shape[-1] == channels:
         return images
     if channels == 3:
@@ -50,8 +48,7 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def pixels(source: Path | bytes | np.ndarray, channels: int, background: int, max_pixels: int) -> np.ndarray:
-    """What is in a file, in the bytes of one, or in an array (height, width[, 1 or 3]): uint8 (height, width,
-    channels).
+    """What is in a file, the bytes of one, or an array (height, width[, 1 or 3]): uint8 (height, width, channels).
 
     Raises:
         DataError: as `decode_image` and `to_uint8`.

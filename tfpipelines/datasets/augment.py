@@ -17,11 +17,7 @@ _CROP_X, _CROP_Y, _BRIGHT, _CONTRAST, _BOX_X, _BOX_Y, _WHICH = range(7, 14)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes.
-
-    Args:
-        settings: which ones.
-    """
+    """Random changes of images, those of the settings."""
 
     settings: Distortion
 
@@ -84,14 +80,12 @@ class Augmentation:
         scale = (1.0 + change.zoom * signed[:, _ZOOM]) * (1.0 - change.crop * draws[:, _CROP])
         mirror_x = tf.where((draws[:, _FLIP_X] < 0.5) & (change.flip in ("horizontal", "both")), -1.0, 1.0)
         mirror_y = tf.where((draws[:, _FLIP_Y] < 0.5) & (change.flip in ("vertical", "both")), -1.0, 1.0)
-        free = 1.0 - scale if change.crop else tf.zeros_like(scale)  # what a crop leaves to choose its place from
+        # What a crop leaves to choose its place from.
+        free = tf.maximum(1.0 - scale, 0.0) if change.crop else tf.zeros_like(scale)
         center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
-        shift_x = width * change.translate * signed[:, _SHIFT_X] + center_x * tf.maximum(free, 0.0) * signed[:, _CROP_X]
-        shift_y = (
-            height * change.translate * signed[:, _SHIFT_Y] + center_y * tf.maximum(free, 0.0) * signed[:, _CROP_Y]
-        )
-        # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, with A = scale * rotation *
-        # mirror.
+        shift_x = width * change.translate * signed[:, _SHIFT_X] + center_x * free * signed[:, _CROP_X]
+        shift_y = height * change.translate * signed[:, _SHIFT_Y] + center_y * free * signed[:, _CROP_Y]
+        # Output pixel (x, y) shows input pixel A (x - cx, y - cy) + (cx, cy) + shift, A = scale * rotation * mirror.
         a, b = scale * tf.cos(angle) * mirror_x, -scale * tf.sin(angle) * mirror_y
         c, d = scale * tf.sin(angle) * mirror_x, scale * tf.cos(angle) * mirror_y
         move_x = center_x - a * center_x - b * center_y + shift_x
@@ -109,9 +103,7 @@ class Augmentation:
     def _mix(
         self, images: tf.Tensor, targets: tf.Tensor, draws: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mixes each image with the one before it in the batch; with both kinds on, each image has one of them at
-        random.
-        """
+        """Mixes each image with the one before it in the batch; with both kinds on, each has one of them at random."""
         partner = lambda batch: tf.roll(batch, 1, 0)
         count = tf.shape(images)[0]
         height, width = images.shape[1:3]
@@ -119,21 +111,16 @@ class Augmentation:
         mixed = share[:, None, None, None] * images + (1.0 - share[:, None, None, None]) * partner(images)
         area = beta(self.cutmix or 1.0, seed, 2 * epoch + 1, start, count)
         box_h, box_w = tf.sqrt(1.0 - area) * height, tf.sqrt(1.0 - area) * width
-        inside = lambda size, middle, extent: (
-            tf.abs(tf.range(size, dtype=tf.float32)[None] + 0.5 - middle[:, None]) < extent[:, None] / 2.0
-        )
+        spots = lambda size: tf.range(size, dtype=tf.float32)[None] + 0.5
+        inside = lambda size, middle, extent: tf.abs(spots(size) - middle[:, None]) < extent[:, None] / 2.0
         rows, columns = inside(height, draws[:, _BOX_Y] * height, box_h), inside(width, draws[:, _BOX_X] * width, box_w)
         box = rows[:, :, None] & columns[:, None, :]
         pasted = tf.where(box[..., None], partner(images), images)
         kept = 1.0 - tf.reduce_mean(tf.cast(box, tf.float32), [1, 2])
-        if self.mixup and self.cutmix:
-            use_mixup = draws[:, _WHICH] < 0.5
-        else:
-            use_mixup = tf.fill([count], bool(self.mixup))
+        use_mixup = draws[:, _WHICH] < 0.5 if self.mixup and self.cutmix else tf.fill([count], bool(self.mixup))
         weight = tf.where(use_mixup, share, kept)[:, None]
-        return tf.where(use_mixup[:, None, None, None], mixed, pasted), weight * targets + (1.0 - weight) * partner(
-            targets
-        )
+        images = tf.where(use_mixup[:, None, None, None], mixed, pasted)
+        return images, weight * targets + (1.0 - weight) * partner(targets)
 
 
 def uniform(seed: int, epoch: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -146,9 +133,7 @@ def uniform(seed: int, epoch: tf.Tensor, start: tf.Tensor, count: tf.Tensor) -> 
         float32 (count, 16).
     """
     key = tf.bitcast(tf.stack([tf.constant(seed, tf.uint32), tf.cast(epoch, tf.uint32)])[None], tf.uint64)
-    counter = tf.stack(
-        [tf.cast(start * (_DRAWS // 4), tf.uint64), tf.constant(0, tf.uint64)]
-    )  # four numbers for each count
+    counter = tf.stack([tf.cast(start * (_DRAWS // 4), tf.uint64), tf.constant(0, tf.uint64)])  # a count: four numbers
     return tf.raw_ops.StatelessRandomUniformV2(shape=[count, _DRAWS], key=key, counter=counter, alg=1)
 
 

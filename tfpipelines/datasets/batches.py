@@ -13,9 +13,8 @@ from .store import ImageStore
 
 def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf.Tensor:
     """Which of `count` samples stand at `positions` of an epoch's order, int64, without making the whole order."""
-    return tf.random.experimental.index_shuffle(
-        positions, tf.stack([tf.constant(seed, tf.int64), epoch]), tf.constant(count - 1, tf.int64)
-    )
+    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    return tf.random.experimental.index_shuffle(positions, key, tf.constant(count - 1, tf.int64))
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,9 @@ class Targets:
         """(inputs, smoothed targets[, weights (batch,)])."""
         spread = self.smoothing / (self.classes if self.labels.ndim == 1 else 2)
         smooth = targets * (1.0 - self.smoothing) + spread
-        return (
-            (inputs, smooth)
-            if self.weights is None
-            else (inputs, smooth, tf.linalg.matvec(targets, tf.constant(self.weights)))
-        )
+        if self.weights is None:
+            return inputs, smooth
+        return inputs, smooth, tf.linalg.matvec(targets, tf.constant(self.weights))
 
 
 def training_batches(
@@ -66,8 +63,7 @@ def training_batches(
     last_step: int,
     augmentation: Augmentation | None = None,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) //
-    batch_size steps.
+    """Batches of the steps `first_step` to `last_step` - 1, over all epochs of len(rows) // batch_size steps each.
 
     Args:
         store: of the images, or of other samples that can be gathered by row.
@@ -102,17 +98,13 @@ def training_batches(
 def evaluation_batches(
     store: ImageStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int
 ) -> tf.data.Dataset:
-    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where they are
-    given.
-    """
-    rows_tensor = tf.constant(rows, tf.int64)
-    places = tf.data.Dataset.range(0, len(rows), batch_size).map(
-        as_it_is(lambda start: tf.range(start, tf.minimum(start + batch_size, len(rows))))
-    )
+    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where given."""
+    rows_tensor, count = tf.constant(rows, tf.int64), len(rows)
+    place = lambda start: tf.range(start, tf.minimum(start + batch_size, count))
+    places = tf.data.Dataset.range(0, count, batch_size).map(as_it_is(place))
     dataset = store.attach(places.map(as_it_is(lambda places: (places, tf.gather(rows_tensor, places)))))
-    if targets is None:
-        return tuned(dataset.map(as_it_is(lambda places, rows, images: images)))
-    return tuned(dataset.map(as_it_is(lambda places, rows, images: (images, targets.at(places)))))
+    finish = lambda places, rows, images: images if targets is None else (images, targets.at(places))
+    return tuned(dataset.map(as_it_is(finish)))
 
 
 def tuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -11,45 +11,33 @@ from .table import SPLITS, class_order, is_multi_label, label_names, places
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
-    """Whether the training rows can teach what the other rows ask.
+    """Whether the training rows can teach what the other rows ask; the classes: those of the training rows, in order.
 
     Args:
         frame: rows with `label` and `split`.
-        findings: where it is reported.
-
-    Returns:
-        The classes: those of the training rows, in order.
     """
-    present = {
-        split: class_order(name for names in label_names(frame[frame["split"] == split]) for name in names)
-        for split in SPLITS
-    }
+    of = lambda split: class_order(name for names in label_names(frame[frame["split"] == split]) for name in names)
+    present = {split: of(split) for split in SPLITS}
     classes = present["train"]
     train = frame[frame["split"] == "train"]
     if not len(train):
         findings.add("no_samples", "error", "There are no training samples", "Check data.path.")
     elif len(classes) < (1 if is_multi_label(frame) else 2):
-        message = (
-            f"The training samples are all of one class, {classes[0]!r}"
-            if classes
-            else "No training sample has any label"
-        )
+        message = "No training sample has any label"
+        if classes:
+            message = f"The training samples are all of one class, {classes[0]!r}"
         findings.add("one_class", "error", message, "A classifier needs two classes at least.")
     if len(train) and not (frame["split"] == "test").any():
         findings.add("no_test", "note", "There is no test part, so the figures will be of validation alone")
-    for split in ("validation", "test"):
-        if not present[split]:
-            continue
+    for split in [name for name in ("validation", "test") if present[name]]:
         strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
             message = f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks"
             findings.add("unseen_class", "error", message, "Add training samples of them, or remove them.", strangers)
         absent = [name for name in classes if name not in present[split]]
         if absent:
-            message = (
-                f"{counted(len(absent), 'class', 'classes')} missing from {split}, whose figures therefore "
-                "say nothing about that"
-            )
+            what = counted(len(absent), "class", "classes")
+            message = f"{what} missing from {split}, whose figures therefore say nothing about that"
             findings.add("absent_class", "warning", message, "", absent)
     return classes
 
@@ -61,7 +49,6 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
         frame: rows with `item`, `label`, `split`.
         fingerprints: content hash of each row, same index.
         on_leak: `warn` or `error`.
-        findings: where they are reported.
     """
     repeated = frame[fingerprints.duplicated(keep=False)]
     if repeated.empty:
@@ -77,25 +64,20 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
             if other["label"] != first["label"]:
                 conflicts.append(f"{names[group.index[0]]} ({first['label']}) = {names[row]} ({other['label']})")
     if leaks:
-        severity = "error" if on_leak == "error" else "warning"
         message = f"{counted(len(leaks), 'sample')} in more than one split: test figures will flatter"
-        findings.add("leak", severity, message, "Remove the copies.", leaks)
+        findings.add("leak", "error" if on_leak == "error" else "warning", message, "Remove the copies.", leaks)
     if conflicts:
         message = f"{counted(len(conflicts), 'pair')} of equal samples with different labels"
         findings.add("conflict", "warning", message, "Decide on one label", conflicts)
     if copies > len(leaks):
-        findings.add(
-            "duplicates", "note", f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split"
-        )
+        message = f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split"
+        findings.add("duplicates", "note", message)
 
 
 def content_hash(frame: pd.DataFrame, fingerprints: pd.Series) -> str:
-    """One hash of what the samples are, how they are labelled and how they are split; the order of rows does not
-    matter.
-    """
-    rows = sorted(
-        zip(fingerprints[frame.index].map("{:016x}".format), frame["label"].astype(str), frame["split"].astype(str))
-    )
+    """One hash of what the samples are, how they are labelled and split; the order of rows does not matter."""
+    hashes = fingerprints[frame.index].map("{:016x}".format)
+    rows = sorted(zip(hashes, frame["label"].astype(str), frame["split"].astype(str)))
     return hashlib.sha256("\n".join("\t".join(row) for row in rows).encode()).hexdigest()
 
 
@@ -112,9 +94,8 @@ def class_weights(labels: np.ndarray, classes: list[str], setting) -> np.ndarray
     if setting is None:
         return None
     if setting == "balanced":
-        return (len(labels) / (len(classes) * np.maximum(np.bincount(labels, minlength=len(classes)), 1))).astype(
-            np.float32
-        )
+        counts = np.maximum(np.bincount(labels, minlength=len(classes)), 1)
+        return (len(labels) / (len(classes) * counts)).astype(np.float32)
     unknown = [name for name in setting if name not in classes]
     if unknown:
         guess = nearest(unknown[0], classes)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..errors import ResourceError
 from ..runs import atomic_write
-from .graphs import as_it_is
+from .graphs import appended
 from .store import cache_folder
 
 _SLICE = 16_384  # samples whose features are computed before they are written
@@ -37,14 +37,7 @@ class FeatureStore:
 
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
         """Appends features to a dataset of (..., numbers), numbers being int64 (batch,): float32 (batch, width)."""
-
-        def gather(*parts):
-            features = tf.numpy_function(
-                lambda numbers: self.features[numbers], [parts[-1]], tf.float32, stateful=False
-            )
-            return *parts, tf.ensure_shape(features, [None, *self.shape])
-
-        return samples.map(as_it_is(gather), num_parallel_calls=1)
+        return appended(samples, lambda numbers: self.features[numbers], self.shape)
 
 
 class FeatureCache:
@@ -84,10 +77,8 @@ class FeatureCache:
             for start in range(0, len(missing), _SLICE):  # what is done survives a kill
                 some = missing[start : start + _SLICE]
                 fresh = np.asarray(compute(first[some].astype(np.int64)), np.float32)
-                known, table = (
-                    np.concatenate([known, unique[some]]),
-                    np.concatenate([table.reshape(-1, fresh.shape[1]), fresh]),
-                )
+                known = np.concatenate([known, unique[some]])
+                table = np.concatenate([table.reshape(-1, fresh.shape[1]), fresh])
                 _write(self.file, known, table)
         order = np.argsort(known)
         return table[order[np.searchsorted(known[order], unique)]][inverse], len(missing)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from ..errors import DataError
 
 EXAMPLES = 10  # items shown of a longer list
+Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Finding:
     """
 
     code: str
-    severity: Literal["error", "warning", "note"]
+    severity: Severity
     message: str
     remedy: str = ""
     items: tuple[str, ...] = ()
@@ -38,9 +39,7 @@ class Findings:
 
     entries: list[Finding] = field(default_factory=list)
 
-    def add(
-        self, code: str, severity: Literal["error", "warning", "note"], message: str, remedy: str = "", items=()
-    ) -> None:
+    def add(self, code: str, severity: Severity, message: str, remedy: str = "", items=()) -> None:
         """Appends a finding; the arguments are those of `Finding`."""
         self.entries.append(Finding(code, severity, message, remedy, tuple(map(str, items))))
 

@@ -60,7 +60,7 @@ class Scan:
             size = common_size(self.good) if array is None else (array.shape[1], array.shape[2])
         if channels == "auto":
             channels = (1 if all(header.grey for header in self.good) else 3) if array is None else array.shape[3]
-        return (size, size) if isinstance(size, int) else tuple(size), channels
+        return (size, size) if isinstance(size, int) else (size[0], size[1]), channels
 
 
 def read_image_source(data: PixelData, *, labelled: bool = True, training: bool = True) -> SampleTable:
@@ -116,22 +116,16 @@ def decode_images(scan: Scan, front: Any, data: PixelData, findings: Findings) -
     store, facts, bad = None, {}, scan.bad
     if front is not None:
         store, formats = _store(scan, front, data)
-        facts = {
-            "size": list(front.size),
-            "channels": front.channels,
-            "cache": store.mode,
-            "formats": formats,
-            "about": [
-                f"images: {', '.join(f'{count} {name}' for name, count in formats.items())}; used at "
-                f"{front.size[0]} x {front.size[1]}, {'grey' if front.channels == 1 else 'RGB'}"
-            ],
-        }
+        size, seen = list(front.size), ", ".join(f"{count} {name}" for name, count in formats.items())
+        used = f"{size[0]} x {size[1]}, {'grey' if front.channels == 1 else 'RGB'}"
+        facts = {"size": size, "channels": front.channels, "cache": store.mode, "formats": formats}
+        facts["about"] = [f"images: {seen}; used at {used}"]
         bad = store.bad = scan.bad | store.bad
         if data.cache == "auto" and store.mode == "none":
             message = "The decoded images do not fit into memory: they are decoded anew in each epoch"
             findings.add("cache", "note", message, "data.cache=disk keeps them on disk")
     if bad:
-        items = [f"{printable(table.frame['item'].iat[row])}: {reason}" for row, reason in sorted(bad.items())]
+        items = [f"{printable(str(table.frame['item'].iat[row]))}: {reason}" for row, reason in sorted(bad.items())]
         message = f"{len(bad)} of {len(table.frame)} files cannot be read as images"
         findings.bad("unreadable", data.on_bad, message, "Repair or remove them.", items)
     frame = table.frame

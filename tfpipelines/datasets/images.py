@@ -47,9 +47,8 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Hea
     with _open(source, max_pixels) as image:
         try:
             bit_depth, late = _png_facts(source) if image.format == "PNG" else (8, False)
-            exif = (
-                image.getexif() if late or image.format != "PNG" else Image.Image.getexif(image)
-            )  # a PNG is decoded for its own
+            # A PNG is decoded for its own.
+            exif = image.getexif() if late or image.format != "PNG" else Image.Image.getexif(image)
             turned = exif.get(ExifTags.Base.Orientation, 1)
             animated = getattr(image, "is_animated", False)
             grey = image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
@@ -69,9 +68,8 @@ def decode_image(
     name.
 
     The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces
-        to
-    RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the number of channels asked for,
-    grey being 0.299 R + 0.587 G + 0.114 B. Colour profiles are not applied.
+    to RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the channels asked for, grey
+    being 0.299 R + 0.587 G + 0.114 B. Colour profiles are not applied.
 
     Args:
         source: a path, or the file's bytes.
@@ -99,23 +97,22 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         raise DataError(f"{name}: its name is not UTF-8")
     try:
         if isinstance(source, bytes):
-            size, stream = len(source), io.BytesIO(source)
+            size = len(source)
         else:
             facts = os.stat(source)
             if not stat.S_ISREG(facts.st_mode):
                 raise DataError(f"{source}: not a file")
-            size, stream = facts.st_size, source
+            size = facts.st_size
         if size == 0:
             raise DataError(f"{_name(source)}: the file is empty")
-        image = Image.open(stream)
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except DataError:
         raise
     except FileNotFoundError as error:
-        raise DataError(f"{source}: no such file") from error
+        raise DataError(f"{_name(source)}: no such file") from error
     except Image.DecompressionBombError as error:
-        raise DataError(
-            f"{_name(source)}: its header claims more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})"
-        ) from error
+        bound = f"more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})"
+        raise DataError(f"{_name(source)}: its header claims {bound}") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{_name(source)}: not an image") from error
     except Exception as error:
@@ -123,9 +120,8 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
     width, height = image.size
     if width * height > max_pixels:
         image.close()
-        raise DataError(
-            f"{_name(source)}: its header claims {width} x {height} pixels, more than data.max_pixels {max_pixels}"
-        )
+        claimed = f"{width} x {height} pixels, more than data.max_pixels {max_pixels}"
+        raise DataError(f"{_name(source)}: its header claims {claimed}")
     return image
 
 
@@ -164,11 +160,7 @@ def _png_facts(source: str | Path | bytes) -> tuple[int, bool]:
 
 def printable(path: str | Path) -> str:
     """The path with bytes that are not UTF-8 written as escapes."""
-    return (
-        str(path).encode("utf-8", "backslashreplace").decode()
-        if any("\ud800" <= character <= "\udfff" for character in str(path))
-        else str(path)
-    )
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _name(source: str | Path | bytes) -> str:
@@ -176,11 +168,6 @@ def _name(source: str | Path | bytes) -> str:
 
 
 def _unreadable(source: str | Path | bytes, error: Exception) -> Exception:
-    """What Pillow's error, which may be of nearly every kind for a damaged file, means; a lack of memory stays what
-    it is.
-    """
-    return error if isinstance(error, MemoryError) else DataError(f"{_name(source)}: {_reason(error)}")
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """What Pillow's error, of nearly every kind for a damaged file, means; a lack of memory stays what it is."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return error if isinstance(error, MemoryError) else DataError(f"{_name(source)}: {reason}")

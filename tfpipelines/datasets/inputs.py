@@ -77,11 +77,8 @@ def raw_images(inputs: Any, item_column: str | None = None, follow_links: bool =
 def decoded(
     images: list[RawImage], front: Any, batch_size: int, data: PixelData
 ) -> Iterator[tuple[list[RawImage], np.ndarray]]:
-    """Batches of (entries, images), uint8 (entries, height, width, channels): those that could not be read have an
-    `error` and black pixels.
-
-    Args:
-        front: the `ImageFront` that makes them as large as the network wants them.
+    """Batches of (entries, images), uint8 (entries, height, width, channels), as large as `front` makes them; those
+    that could not be read have an `error` and black pixels.
     """
     import tensorflow as tf
 

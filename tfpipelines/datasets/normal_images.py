@@ -66,12 +66,9 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
     walk = source.walk(data.follow_links, findings, Path(data.masks).expanduser() if data.masks else root / _MASKS)
     folders, loose = walk.children(root)
     by_split = {folder: split_of(folder.name) for folder in folders}
-    splits = layout == "splits" or (
-        layout == "auto"
-        and "train" in by_split.values()
-        and not any(folder.name in (normal or ()) for folder in folders)
-    )
     names = [folder.name for folder in folders]
+    named = any(name in (normal or ()) for name in names)
+    splits = layout == "splits" or (layout == "auto" and "train" in by_split.values() and not named)
     tells = bool(names) and (normal is not None or bool(normal_labels(names, None, usual=usual, unlabelled=True)))
     classes = layout == "classes" or (layout == "auto" and not splits and tells)
     if splits:
@@ -102,9 +99,7 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
 
 
 def _labelled(walk: Walk, folder: Path, split: str | None) -> list[tuple[str, str | None, str | None]]:
-    """(item, label, split) of the files of a folder whose own folders are labels; in a split folder those beside
-    them have none.
-    """
+    """(item, label, split) of files whose folders are labels; in a split folder those beside them have none."""
     inner, loose = walk.children(folder)
     rows = [(str(file.relative_to(walk.root)), None, split) for file in loose] if split else []
     return rows + [(item, label.name, split) for label in inner for item in walk.items(label)]
@@ -112,38 +107,26 @@ def _labelled(walk: Walk, folder: Path, split: str | None) -> list[tuple[str, st
 
 def _find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, findings: Findings) -> list[str | None]:
     """The mask file of each anomaly, found by the names of its folders and its own."""
-    none: list[str | None] = [None] * len(frame)
     folder = Path(data.masks).expanduser() if data.masks else root / _MASKS
     if data.masks and not folder.is_dir():
-        raise ConfigError(
-            f"data.masks: the folder {data.masks} does not exist.", "Leave it out where there are no masks."
-        )
+        message = f"data.masks: the folder {data.masks} does not exist."
+        raise ConfigError(message, "Leave it out where there are no masks.")
     if not folder.is_dir():
-        return none
+        return [None] * len(frame)
     by_stem = defaultdict(list)
     for item in list_files(folder, data.follow_links):
         by_stem[Path(item).stem].append(Path(item))
     masks, absent = [], []
     for item, anomalous in zip(frame["item"], frame["anomalous"]):
         place = Path(item)
-        found = (
-            [
-                mask
-                for ending in _MASK_ENDINGS
-                for mask in by_stem[f"{place.stem}{ending}"]
-                if mask.parent.name == place.parent.name or len(mask.parts) == 1
-            ]
-            if anomalous
-            else []
-        )
+        named = [mask for ending in _MASK_ENDINGS for mask in by_stem[f"{place.stem}{ending}"] if anomalous]
+        found = [mask for mask in named if mask.parent.name == place.parent.name or len(mask.parts) == 1]
         masks.append(str(folder / found[0]) if len(found) == 1 else None)
         if anomalous and len(found) != 1:
             absent.append(f"{item} ({len(found)} masks)" if found else item)
     if absent:
-        message = (
-            f"{counted(len(absent), 'anomaly', 'anomalies')} without a mask of its own: figures of places "
-            "leave them out"
-        )
+        count = counted(len(absent), "anomaly", "anomalies")
+        message = f"{count} without a mask of its own: figures of places leave them out"
         findings.add("no_mask", "warning", message, "", absent)
     return masks
 
@@ -168,9 +151,8 @@ def read_masks(frame: pd.DataFrame, front, max_pixels: int) -> dict[int, np.ndar
     for row, path, anomalous, known in zip(frame.index, frame["mask"], frame["anomalous"], frame["known"]):
         if isinstance(path, str) and anomalous:
             mask = decode_image(path, 1, 0, max_pixels)
-            mask = np.where(mask > (127 if mask.max() > 127 else 0), 255, 0).astype(
-                np.uint8
-            )  # some tools write 1, or the number of a defect, for 255
+            level = 127 if mask.max() > 127 else 0  # some tools write 1, or the number of a defect, for 255
+            mask = np.where(mask > level, 255, 0).astype(np.uint8)
             mask = front.in_tf_data(tf.constant(mask)).numpy()[..., 0] > 127
             if mask.any():
                 masks[row] = mask

@@ -1,5 +1,7 @@
 """Which samples are normal, and how they are parted: training and threshold see none of the others."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
@@ -49,11 +51,9 @@ def normal_labels(
         return taught
     if unlabelled:
         return []
-    shown = ", ".join(names[:20])
-    raise DataError(
-        f"Nothing tells which of the labels means normal: {shown}.",
-        "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label.",
-    )
+    message = f"Nothing tells which of the labels means normal: {', '.join(names[:20])}."
+    remedy = "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label."
+    raise DataError(message, remedy)
 
 
 def _means_normal(name: str) -> bool:
@@ -74,10 +74,8 @@ def _same_label(name: str, names: list[str]) -> str:
         return next(other for other in names if float(other) == float(name))
     except (ValueError, StopIteration):
         guess = nearest(name, names)
-        raise ConfigError(
-            f"data.normal: no sample has the label {name!r}.",
-            f"Did you mean {guess!r}?" if guess else f"Labels: {', '.join(names[:20])}.",
-        ) from None
+        remedy = f"Did you mean {guess!r}?" if guess else f"Labels: {', '.join(names[:20])}."
+        raise ConfigError(f"data.normal: no sample has the label {name!r}.", remedy) from None
 
 
 def mark(
@@ -97,17 +95,12 @@ def mark(
     """
     labels = frame["label"].dropna()
     if not len(labels) and normal is not None:
-        raise ConfigError(
-            f"data.normal={','.join(normal)}: but the samples have no labels.",
-            "Name the column of labels by data.label_column, or put images into a folder for each label.",
-        )
+        remedy = "Name the column of labels by data.label_column, or put images into a folder for each label."
+        raise ConfigError(f"data.normal={','.join(normal)}: but the samples have no labels.", remedy)
     training = labels[frame.loc[labels.index, "split"] == "train"]
     unlabelled = frame["label"].isna()
-    odd = (
-        labels.index[~labels.isin(normal_labels(labels, normal, training, usual, bool(unlabelled.any())))]
-        if len(labels)
-        else []
-    )
+    names = normal_labels(labels, normal, training, usual, bool(unlabelled.any())) if len(labels) else []
+    odd = labels.index[~labels.isin(names).to_numpy(bool)]
     known = ~unlabelled | (trusted & (frame["split"] != "test"))
     label = frame["label"].where(~unlabelled, np.where(known, NORMAL, UNKNOWN))
     return frame.assign(label=label, anomalous=frame.index.isin(odd), known=known.to_numpy(bool))
@@ -119,8 +112,7 @@ def settle_missing(
     """What becomes of samples without a label where others of their part, test or not, have one.
 
     Where labels tell normal samples too, one that is missing is bad. Where they mark anomalies alone, it means normal:
-        `label`
-    is then changed in place.
+    `label` is then changed in place.
 
     Args:
         frame: with `label` and `split`.
@@ -134,16 +126,11 @@ def settle_missing(
     partly = missing & np.where(test, not missing[test].all(), not missing[~test].all())
     if not partly.any():
         return ~partly
+    message = f"{counted(partly.sum(), 'sample')} without a label"
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
-        message = f"{counted(partly.sum(), 'sample')} without a label"
         findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]))
         return ~partly
-    findings.add(
-        "unlabelled",
-        "note",
-        f"{counted(partly.sum(), 'sample')} without a label count as normal, as the labels there are mark "
-        "anomalies alone",
-    )
+    findings.add("unlabelled", "note", f"{message} count as normal, as the labels there are mark anomalies alone")
     frame.loc[partly, "label"] = NORMAL
     return np.ones(len(frame), bool)
 
@@ -173,9 +160,8 @@ def split_normals(
         if not keep.all():
             counts = pd.Series(split[~keep]).value_counts().to_dict()
             where = " and ".join(f"{count} of {name}" for name, count in counts.items())
-            findings.add(
-                "left_out", "note", f"Samples that are not normal are left out of training and threshold: {where}"
-            )
+            message = f"Samples that are not normal are left out of training and threshold: {where}"
+            findings.add("left_out", "note", message)
         if not (split == "validation").any():
             rows = np.flatnonzero(split == "train")
             rows = rows[~anomalous[rows]]
@@ -186,11 +172,10 @@ def split_normals(
         order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~anomalous))
         share = (_SHARE if anomalous.any() else 0.0) if data.test == "auto" else data.test
         tested = round(share * len(order))
-        held_out = (
-            _held_out(len(order) - tested, data.validation, least)
-            if data.validation == "auto"
-            else min(round(data.validation * len(order)), len(order) - tested)
-        )
+        rest = len(order) - tested
+        held_out = _held_out(rest, data.validation, least)
+        if data.validation != "auto":
+            held_out = min(round(data.validation * len(order)), rest)
         split[order[tested : tested + held_out]] = "validation"
         split[order[tested + held_out :]] = "train"
     frame["split"] = split
@@ -198,7 +183,7 @@ def split_normals(
     return keep
 
 
-def _held_out(count: int, validation: float | str, least: int) -> int:
+def _held_out(count: int, validation: float | Literal["auto"], least: int) -> int:
     if validation == "auto":
         return min(max(round(_SHARE * count), least), count // 2)
     return round(validation * count)
@@ -220,31 +205,24 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
     part = frame["split"].to_numpy(object)
     train, held_out = int((part == "train").sum()), int((part == "validation").sum())
     if not train:
-        findings.add(
-            "no_samples", "error", f"There is no normal {unit} to train on", "Check data.path and data.normal."
-        )
+        message = f"There is no normal {unit} to train on"
+        findings.add("no_samples", "error", message, "Check data.path and data.normal.")
     if held_out < least:
         possible = np.ceil(100 / (held_out + 1)) / 100
-        ways = [
-            "Add some",
-            "raise data.validation",
-            *(["shorten data.window"] if unit == "window" else []),
-            *([f"set evaluation.false_alarm_rate={possible:g}"] if held_out and possible <= 0.5 else []),
-        ]
+        ways = ["Add some", "raise data.validation"]
+        if unit == "window":
+            ways.append("shorten data.window")
+        if held_out and possible <= 0.5:
+            ways.append(f"set evaluation.false_alarm_rate={possible:g}")
         remedy = f"{', '.join(ways[:-1])}, or {ways[-1]}."
-        message = (
-            f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the "
-            f"threshold, and there {'is' if held_out == 1 else 'are'} {held_out}"
-        )
+        what = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the threshold"
+        message = f"{what}, and there {'is' if held_out == 1 else 'are'} {held_out}"
         findings.add("too_few_normals", "error", message, remedy)
     test = part == "test"
     if train and not test.any():
-        findings.add(
-            "no_test",
-            "note",
-            "There is no test part, so nothing is measured; the threshold keeps its rate nevertheless, on "
-            "data like the normal ones",
-        )
+        what = "There is no test part, so nothing is measured"
+        message = f"{what}; the threshold keeps its rate nevertheless, on data like the normal ones"
+        findings.add("no_test", "note", message)
     elif train and not frame["known"].to_numpy()[test].any():
         message = f"Of no {unit} of the test it is known what it is: only the share of alarms is measured"
         findings.add("unlabelled_test", "note", message)

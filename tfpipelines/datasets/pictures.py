@@ -27,6 +27,7 @@ from .table import split_of
 
 _ANY = "image"  # what stands for a label where there are none
 _LEAST = 16  # images of a part below which no figure means anything
+_MORE = f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good."
 _MOST_TO_GROUP, _COMPONENTS = 10_000, 40
 _LEAST_OF_GROUP = 4  # images, on the average
 _NOISE, _DRAWS = 1, 2  # streams of random numbers
@@ -56,23 +57,19 @@ def read_pictures(
             table = _files(table, data.layout)
     findings.entries += table.findings.entries
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
-        message = f"{data.path} has only {counted(len(table.frame), 'image')}."
-        raise DataError(message, f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good.")
+        raise DataError(f"{data.path} has only {counted(len(table.frame), 'image')}.", _MORE)
     return split_and_limit(table, data, seed, splitting, findings)
 
 
 def _files(table: SampleTable, layout: str) -> SampleTable:
-    """The images among the files of a folder, with the splits that its own folders are named after; the others are
-    reported.
-    """
+    """The images among a folder's files, with the splits that its own folders are named after; others are reported."""
     paths = [Path(item) for item in table.frame["item"]]
     splits = [split_of(path.parts[0]) if len(path.parts) > 1 else None for path in paths]
     if layout == "classes" or (layout == "auto" and "train" not in splits):
         splits = [None] * len(paths)
     outside = np.array([split is None for split in splits]) & any(splits)
-    foreign = np.array(
-        [bool(path.suffix) and path.suffix.lower() not in Image.registered_extensions() for path in paths]
-    )
+    known = Image.registered_extensions()
+    foreign = np.array([bool(path.suffix) and path.suffix.lower() not in known for path in paths])
     items = table.frame["item"]
     if foreign.any():
         message = f"{counted(foreign.sum(), 'file')} without the name of an image, not used"
@@ -81,7 +78,7 @@ def _files(table: SampleTable, layout: str) -> SampleTable:
         message = f"{counted((outside & ~foreign).sum(), 'file')} beside the split folders, not used"
         remedy = "Move them into a split folder"
         table.findings.add("beside_splits", "warning", message, remedy, items[outside & ~foreign])
-    return replace(table, frame=table.frame.assign(split=splits)).keep(~(outside | foreign))
+    return replace(table, frame=table.frame.assign(split=np.array(splits, object))).keep(~(outside | foreign))
 
 
 def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Findings) -> list[str]:
@@ -100,25 +97,19 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
     for split in ("train", "validation", "test"):
         count = int((frame["split"] == split).sum())
         if count < _LEAST and (count or split == "train"):
-            remedy = (
-                f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good."
-                if split == "train"
-                else f"Give {_LEAST} at least, or leave the part out: data.{split}=0 where it was cut off here, "
-                "else move its images into the training part."
-            )
+            remedy = _MORE
+            if split != "train":
+                where = f"data.{split}=0 where it was cut off here, else move its images into the training part."
+                remedy = f"Give {_LEAST} at least, or leave the part out: {where}"
             findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
         elif split != "train" and 0 < count < 100:
             message = f"Figures by {counted(count, 'image')} in the {split} part are rough"
             findings.add("few_to_measure", "warning", message, "Compare them with those of real images alone")
         elif split == "validation" and not count:
-            findings.add(
-                "no_validation",
-                "warning",
-                "There is no validation part: the epoch is chosen by images that were trained on, so copies look best",
-                f"Set data.validation={max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100):g}"
-                if len(frame) > 2 * _LEAST
-                else "",
-            )
+            what, share = "There is no validation part", max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100)
+            message = f"{what}: the epoch is chosen by images that were trained on, so copies look best"
+            remedy = f"Set data.validation={share:g}" if len(frame) > 2 * _LEAST else ""
+            findings.add("no_validation", "warning", message, remedy)
     if "fingerprint" in frame:
         check_duplicates(frame, frame["fingerprint"], on_leak, findings)
     return classes if labelled else []
@@ -141,9 +132,8 @@ def image_groups(pixels: Callable[[np.ndarray], np.ndarray], places: np.ndarray,
             warnings.simplefilter("ignore", ConvergenceWarning)  # of images that are all alike
             groups = KMeans(count, n_init=4, random_state=seed).fit(projection.transform(content))
         blocks = [places[start : start + _MOST_TO_GROUP] for start in range(0, len(places), _MOST_TO_GROUP)]
-        return np.concatenate([groups.predict(projection.transform(pixels(block))) for block in blocks]).astype(
-            np.int64
-        )
+        told = [groups.predict(projection.transform(pixels(block))) for block in blocks]
+        return np.concatenate(told).astype(np.int64)
 
 
 def told_groups(
@@ -226,8 +216,5 @@ def adversarial_batches(
             x["draws"] = tf.random.stateless_uniform([batch_size, 16], key(_DRAWS))
         return x
 
-    return tuned(
-        tf.data.Dataset.zip(tf.data.Dataset.range(first_step, last_step), batches).map(
-            as_it_is(finish), num_parallel_calls=1
-        )
-    )
+    steps = tf.data.Dataset.range(first_step, last_step)
+    return tuned(tf.data.Dataset.zip(steps, batches).map(as_it_is(finish), num_parallel_calls=1))

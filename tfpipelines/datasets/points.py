@@ -9,7 +9,7 @@ from ..config.anomaly import AnomalySeriesData
 from ..errors import DataError, counted
 from .findings import Findings
 from .normals import normal_labels
-from .rows import choose_columns, to_numbers
+from .rows import choose_columns, is_numeric, to_numbers
 from .source import locate
 from .source.base import SampleTable
 from .source.kinds import INTERVALS, Request
@@ -81,7 +81,7 @@ def read_points(
     elif (
         not data.time_column
         and stamp.strip().lower() in _PERHAPS_TIMES
-        and not (_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9)
+        and not (is_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9)
     ):
         stamp = None  # a measurement by that name
     taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, key)
@@ -91,33 +91,28 @@ def read_points(
     order = np.argsort(groups, kind="stable") if group else np.arange(len(rows))
     rows, values, times, groups = rows.iloc[order], values[order], times[order], groups[order]
     parts = table.frame["split"].to_numpy(object)[order]
-    empty = ~np.isfinite(values.astype(np.float32)).all(1)
-    if empty.any() and labelled:
-        message = f"{counted(empty.sum(), 'point')} with empty cells, or numbers that are not finite"
-        remedy = "Fill them."
-        findings.bad("missing_value", data.on_bad, message, remedy, [f"line {line}" for line in rows[LINE][empty]])
-    segments = _segments(rows, times, groups, parts, empty, stamp, findings)
+    empty = ~np.all(np.isfinite(values.astype(np.float32)), 1)
+    empties = [f"line {line}" for line in rows[LINE][empty]]
+    if empties and labelled:
+        message = f"{counted(len(empties), 'point')} with empty cells, or numbers that are not finite"
+        findings.bad("missing_value", data.on_bad, message, "Fill them.", empties)
+    cuts = _cuts(rows, times, groups, stamp, findings) | (parts[1:] != parts[:-1])
     written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
     written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
-    anomalous, about = (
-        _known_anomalies(rows, label, data.normal, usual, data.on_bad, findings) if labelled else (None, [])
-    )
+    anomalous, about = _known_anomalies(rows, label if labelled else None, data, usual, findings)
     if labelled and data.intervals is not None:
-        dates = stamp is not None and not _numeric(rows[stamp])
+        dates = stamp is not None and not is_numeric(rows[stamp])
         inside = _inside(data.intervals, times, groups, dates, data.series_column, findings)
         anomalous = inside if anomalous is None else anomalous | inside
-    empties = [f"line {line}" for line in rows[LINE][empty]]
-    return Points(values, written, taken, anomalous, parts, segments, table.source.named, groups, label, empties, about)
+    segments, path = stretches(cuts, empty), table.source.named
+    return Points(values, written, taken, anomalous, parts, segments, path, groups, label, empties, about)
 
 
 def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> str | None:
     """The only column of dates, where none is known by its name."""
-    words = [column for column in rows if column not in {LINE, *others} and not _numeric(rows[column])]
-    dates = [
-        column
-        for column in words
-        if rows[column].str.contains(r"\d", na=False).mean() > 0.9 and _dates(rows[column]).notna().mean() > 0.9
-    ]
+    words = [column for column in rows.columns if column not in {LINE, *others} and not is_numeric(rows[column])]
+    digits = lambda cells: cells.str.contains(r"\d", na=False).mean()
+    dates = [name for name in words if digits(rows[name]) > 0.9 and _dates(rows[name]).notna().mean() > 0.9]
     if len(dates) == 1:
         message = f"Column {dates[0]} holds dates: it is taken for the time"
         findings.add("time_column", "note", message, "Name another by data.time_column")
@@ -131,7 +126,7 @@ def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
     """Seconds, or the numbers themselves, float64; the row number without a time column."""
     if column is None:
         return np.arange(len(rows), dtype=np.float64)
-    if _numeric(rows[column]):
+    if is_numeric(rows[column]):
         return to_numbers(rows, [column])[:, 0]
     dates = _dates(rows[column])
     if dates.isna().any():
@@ -145,24 +140,14 @@ def _seconds(dates: pd.Series) -> np.ndarray:
     return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
 
 
-def _numeric(cells: pd.Series) -> bool:
-    return bool(pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
-
-
 def _dates(cells: pd.Series) -> pd.Series:
     return pd.to_datetime(cells, errors="coerce", utc=True, format="mixed")
 
 
-def _segments(
-    rows: pd.DataFrame,
-    times: np.ndarray,
-    groups: np.ndarray,
-    parts: np.ndarray,
-    empty: np.ndarray,
-    stamp: str | None,
-    findings: Findings,
-) -> list[tuple[int, int]]:
-    """Stretches of points whose times rise evenly, of one series and split, without empty cells."""
+def _cuts(
+    rows: pd.DataFrame, times: np.ndarray, groups: np.ndarray, stamp: str | None, findings: Findings
+) -> np.ndarray:
+    """Whether between a point and the next the series changes or breaks off, bool (points - 1,)."""
     steps, same = np.diff(times), groups[1:] == groups[:-1]
     usual = np.ones(len(steps))
     for name in np.unique(groups):  # series may tick at different rates
@@ -170,67 +155,52 @@ def _segments(
         usual[groups[1:] == name] = np.median(steps[inside]) if inside.any() else 1.0
     back = np.flatnonzero(same & ~(steps > 0))
     if len(back):
-        lines = [
-            f"line {rows[LINE].iloc[place + 1]}: {rows[stamp].iloc[place + 1]} after {rows[stamp].iloc[place]}"
-            for place in back
-        ]
-        raise DataError(
-            f"The times in column {stamp!r} do not rise: {counted(len(back), 'point')} not later than the one before.",
-            "Sort the rows; where there are several series, name their column by data.series_column.",
-            lines[:10],
-        )
+        line, when = rows[LINE].to_numpy(), rows[stamp].to_numpy()
+        lines = [f"line {line[place + 1]}: {when[place + 1]} after {when[place]}" for place in back]
+        late = f"{counted(len(back), 'point')} not later than the one before"
+        remedy = "Sort the rows; where there are several series, name their column by data.series_column."
+        raise DataError(f"The times in column {stamp!r} do not rise: {late}.", remedy, lines[:10])
     gap = same & (steps > _GAP * usual)
     if gap.any():
-        items = [
-            f"line {rows[LINE].iloc[place + 1]}: {steps[place] / usual[place]:.1f} steps"
-            for place in np.flatnonzero(gap)
-        ]
+        sizes = zip(rows[LINE].to_numpy()[1:][gap], steps[gap] / usual[gap])
+        items = [f"line {line}: {size:.1f} steps" for line, size in sizes]
         findings.add("gap", "note", f"{counted(gap.sum(), 'gap')} in time: no window reaches across one", "", items)
-    breaks = np.flatnonzero(~same | gap | (parts[1:] != parts[:-1]) | empty[1:] | empty[:-1]) + 1
-    edges = [0, *breaks.tolist(), len(times)]
+    return ~same | gap
+
+
+def stretches(cuts: np.ndarray | bool, empty: np.ndarray) -> list[tuple[int, int]]:
+    """(first, end) of the points in a row that are not empty, with a cut between them where `cuts` says so."""
+    edges = [0, *(np.flatnonzero(cuts | empty[1:] | empty[:-1]) + 1).tolist(), len(empty)]
     return [(first, end) for first, end in zip(edges, edges[1:]) if end > first and not empty[first]]
 
 
 def _known_anomalies(
-    rows: pd.DataFrame,
-    label: str | None,
-    normal: tuple[str, ...] | None,
-    usual: tuple[str, ...],
-    on_bad: str,
-    findings: Findings,
+    rows: pd.DataFrame, label: str | None, data: AnomalySeriesData, usual: tuple[str, ...], findings: Findings
 ) -> tuple[np.ndarray | None, list[str]]:
     """Which points are anomalies by their labels, None where nothing is known; and what there is to say of it."""
-    labels = (
-        pd.Series([clean_label(value) for value in rows[label]], dtype=object) if label else pd.Series(dtype=object)
-    )
-    if labels.isna().all():
-        return None, []
+    labels = pd.Series([clean_label(value) for value in rows[label]] if label else [], dtype=object)
     missing = labels.isna()
-    names = normal_labels(labels.dropna(), normal, usual=usual, unlabelled=bool(missing.any()))
+    if missing.all():
+        return None, []
+    names = normal_labels(labels.dropna(), data.normal, usual=usual, unlabelled=bool(missing.any()))
     if missing.any() and names:
-        message = f"{counted(missing.sum(), 'point')} without a label"
-        remedy = "Label them."
-        findings.bad("no_label", on_bad, message, remedy, [f"line {line}" for line in rows[LINE][missing.to_numpy()]])
-    return (~missing & ~labels.isin(names)).to_numpy(), [
-        f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"
-    ]
+        items = [f"line {line}" for line in rows[LINE][missing.to_numpy()]]
+        findings.bad("no_label", data.on_bad, f"{counted(len(items), 'point')} without a label", "Label them.", items)
+    told = f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"
+    return (~missing & ~labels.isin(names)).to_numpy(), [told]
 
 
 def _inside(
     path: str, times: np.ndarray, groups: np.ndarray, dates: bool, series_column: str | None, findings: Findings
 ) -> np.ndarray:
-    """Which points lie in one of the intervals of a table with the columns start and end, and that of the series
-    where there are several.
-    """
+    """Which points lie in an interval of a table with columns start, end and, where there are several, the series."""
     table = Table(locate(path, "data.intervals"), path).read(Request(INTERVALS))
     rows, ends = table.cells, []
     for column in (str(table.columns["start"]), str(table.columns["end"])):
-        if _numeric(rows[column]) == dates:
-            raise DataError(
-                f"{path}: its column {column} holds {'numbers' if dates else 'no numbers'}, unlike the "
-                "times of the series.",
-                "Write them alike; name the column of times by data.time_column.",
-            )
+        if is_numeric(rows[column]) == dates:
+            held = "numbers" if dates else "no numbers"
+            message = f"{path}: its column {column} holds {held}, unlike the times of the series."
+            raise DataError(message, "Write them alike; name the column of times by data.time_column.")
         ends.append(_seconds(_dates(rows[column])) if dates else to_numbers(rows, [column])[:, 0])
     turned = np.flatnonzero(~(ends[1] >= ends[0]))
     if len(turned):
@@ -241,15 +211,12 @@ def _inside(
         raise DataError(f"{path} does not say which series an interval is of.", f"Add the column {series_column}.")
     inside, empty = np.zeros(len(times), bool), 0
     for row, (low, high) in enumerate(zip(*ends)):
-        here = (
-            (times >= low)
-            & (times <= high)
-            & (True if names is None or len(set(groups)) == 1 and "" in set(groups) else groups == names[row])
-        )
+        here = (times >= low) & (times <= high)
+        if names is not None and set(groups) != {""}:
+            here &= groups == names[row]
         empty += not here.any()
         inside |= here
     if empty:
-        findings.add(
-            "empty_intervals", "warning", f"{empty} of {counted(len(rows), 'interval')} hold no point of the series"
-        )
+        message = f"{empty} of {counted(len(rows), 'interval')} hold no point of the series"
+        findings.add("empty_intervals", "warning", message)
     return inside

@@ -46,11 +46,8 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
     """
     texts = request.kind is TEXTS
     alone = isinstance(inputs, (str, Path, bytes)) or (is_array(inputs) and not texts)
-    if (
-        not (alone or isinstance(inputs, Iterable))
-        or isinstance(inputs, dict)
-        or (texts and isinstance(inputs, pd.DataFrame))
-    ):
+    foreign = isinstance(inputs, dict) or (texts and isinstance(inputs, pd.DataFrame))
+    if foreign or not (alone or isinstance(inputs, Iterable)):
         raise DataError(f"The inputs are of type {type(inputs).__name__}.", expected)
     for entry in [inputs] if alone else inputs:
         if isinstance(entry, Path) or (isinstance(entry, str) and not texts):

@@ -53,19 +53,18 @@ def replay(
         DataError: if none of them is there any more, or some have another content.
     """
     place = dict(zip(_keys(frame), frame.index))
-    contents = (
-        frame["fingerprint"].map("{:016x}".format) if "fingerprint" in frame and "fingerprint" in splits else None
-    )
+    hashed = "fingerprint" in frame and "fingerprint" in splits
+    contents = frame["fingerprint"].map("{:016x}".format) if hashed else None
     keys, rows, lost, changed = _keys(splits), [], 0, []
     for part in parts:
         found = []
-        for number in np.flatnonzero(splits["split"] == part):
+        for number in np.flatnonzero(splits["split"] == part).tolist():
             row = place.get(keys[number])
             if row is None:
                 lost += 1
                 continue
             found.append(row)
-            if contents is not None and contents.at[row] != splits["fingerprint"].iat[number]:
+            if contents is not None and str(contents.at[row]) != str(splits["fingerprint"].iat[number]):
                 changed.append(keys[number][0])
         rows += list(np.random.default_rng([seed, 5]).permutation(np.array(found, np.int64)))
     if changed:

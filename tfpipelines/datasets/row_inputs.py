@@ -9,7 +9,7 @@ import pandas as pd
 from ..config.anomaly import AnomalySeriesData
 from ..errors import DataError
 from .findings import Findings
-from .points import Points, read_points
+from .points import Points, read_points, stretches
 from .raw import walk_inputs
 from .rows import few, take_numbers
 from .source.kinds import ROWS, SERIES, Request
@@ -102,9 +102,8 @@ def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     missing = [name for name in columns if name not in frame]
     if missing:
         raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {few(columns)}.")
-    return np.stack(
-        [pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in columns], 1
-    )
+    numbers = [pd.to_numeric(frame[name], errors="coerce") for name in columns]
+    return np.stack([cells.to_numpy(np.float64, na_value=np.nan) for cells in numbers], 1)
 
 
 def as_numbers(array: Any) -> np.ndarray:
@@ -125,18 +124,7 @@ def _series_from_memory(entry: Any, columns: list[str]) -> Points:
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] != len(columns):
         raise DataError(f"One of the inputs has the shape {np.shape(entry)}.", f"Expected: (points, {len(columns)}).")
-    whole = np.isfinite(values.astype(np.float32)).all(1)
-    edges = [0, *(np.flatnonzero(~whole[1:] | ~whole[:-1]) + 1).tolist(), len(values)]
-    segments = [(first, end) for first, end in zip(edges, edges[1:]) if end > first and whole[first]]
-    return Points(
-        values,
-        np.arange(len(values)).astype(str),
-        columns,
-        None,
-        np.full(len(values), None, object),
-        segments,
-        "",
-        np.zeros(len(values), "U1"),
-        None,
-        [f"point {row}" for row in np.flatnonzero(~whole)],
-    )
+    count, empty = len(values), ~np.all(np.isfinite(values.astype(np.float32)), 1)
+    times, parts, groups = np.arange(count).astype(str), np.full(count, None, object), np.zeros(count, "U1")
+    names = [f"point {row}" for row in np.flatnonzero(empty)]
+    return Points(values, times, columns, None, parts, stretches(False, empty), "", groups, None, names)

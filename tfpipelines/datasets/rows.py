@@ -81,19 +81,15 @@ def read_rows(
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
             raise DataError(message, "Set data.label_column to one that is there.")
         table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
-        table = NumberTable(
-            np.concatenate([table.values, second.values]),
-            table.columns,
-            pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True),
-            table.label or second.label,
-        )
+        values = np.concatenate([table.values, second.values])
+        frame = pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True)
+        table = NumberTable(values, table.columns, frame, table.label or second.label)
     with np.errstate(over="ignore"):
-        whole = np.isfinite(table.values.astype(np.float32)).all(1)  # what the network gets to see
+        whole = np.all(np.isfinite(table.values.astype(np.float32)), 1)  # what the network gets to see
     if not whole.all():
-        lines = [
-            f"line {line}: {', '.join(table.columns[column] for column in np.flatnonzero(~np.isfinite(row))[:5])}"
-            for line, row in zip(table.frame["line"][~whole], table.values[~whole])
-        ]
+        names = np.array(table.columns)
+        empty = zip(table.frame["line"][~whole], ~np.isfinite(table.values[~whole]))
+        lines = [f"line {line}: {', '.join(names[cells][:5])}" for line, cells in empty]
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
         findings.bad("missing_value", data.on_bad, message, "Fill them.", lines)
     frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
@@ -110,51 +106,30 @@ def read_rows(
     about = [f"columns: {few(table.columns)}"]
     if table.label:
         about.append(f"labels: column {table.label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
-    facts = {
-        "path": data.path,
-        "columns": table.columns,
-        "about": about,
-        "read_seconds": source.seconds,
-    }
+    facts = {"path": data.path, "columns": table.columns, "about": about, "read_seconds": source.seconds}
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
 
 def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings) -> None:
-    """Says which columns of the training rows may not be what they seem.
-
-    Args:
-        values: float64 (rows, columns).
-    """
+    """Says which columns of the training rows, float64 (rows, columns), may not be what they seem."""
     if not len(values):
         return
-    spread, steps = values.std(0), np.diff(values, axis=0)
     constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
     if constant:
-        message = (
-            f"{counted(len(constant), 'column')} with one value only among the training rows: any other "
-            "value there will be an anomaly"
-        )
+        what = f"{counted(len(constant), 'column')} with one value only among the training rows"
+        message = f"{what}: any other value there will be an anomaly"
         findings.add("constant", "warning", message, "Leave them out by data.columns if that is not meant", constant)
-    counting = [
-        name
-        for name, column, step in zip(columns, values.T, steps.T)
-        if len(values) > 20 and (step > 0).all() and (column == np.round(column)).all()
-    ]
+    rising = (np.diff(values, axis=0) > 0).all(0) & (values == np.round(values)).all(0)
+    counting = [name for name, rises in zip(columns, rising) if rises and len(values) > 20]
     if counting:
-        message = (
-            f"{counted(len(counting), 'column')} of whole numbers that rise from row to row, as a count or "
-            "an identifier does: new rows will be anomalies by it"
-        )
+        what = f"{counted(len(counting), 'column')} of whole numbers that rise from row to row"
+        message = f"{what}, as a count or an identifier does: new rows will be anomalies by it"
         findings.add("counting", "warning", message, "Leave them out by data.columns", counting)
-    coarse = [
-        name
-        for name, column, wide in zip(columns, values.T, spread)
-        if wide and np.spacing(np.float32(np.abs(column).max())) > 0.05 * wide
-    ]
+    spread, finest = values.std(0), np.spacing(np.abs(values).max(0).astype(np.float32))
+    coarse = [name for name, wide, step in zip(columns, spread, finest) if wide and step > 0.05 * wide]
     if coarse:
-        message = (
-            f"{counted(len(coarse), 'column')} whose numbers are so far from 0 that 32 bits hardly tell them apart"
-        )
+        what = counted(len(coarse), "column")
+        message = f"{what} whose numbers are so far from 0 that 32 bits hardly tell them apart"
         findings.add("coarse", "warning", message, "Take a constant away from them", coarse)
 
 
@@ -203,37 +178,32 @@ def choose_columns(
     if wanted is not None:
         for name in wanted:
             if name not in there:
-                remedy = (
-                    f"Set {key}={nearest(name, there) or 'COLUMN'}."
-                    if key
-                    else f"The model was trained on: {few(list(wanted))}."
-                )
+                remedy = f"The model was trained on: {few(list(wanted))}."
+                if key:
+                    remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}."
                 raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
         return list(wanted)
     free = [column for column in there if column not in others]
     counting = [column for column in free if column.strip().lower() in _NO_MEASUREMENT]
-    numbers, words = [], []
-    for column in free:
-        if column not in counting:
-            cells = rows[column].dropna()
-            (numbers if len(cells) and pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5 else words).append(
-                column
-            )
+    numbers = [column for column in free if column not in counting and is_numeric(rows[column].dropna())]
+    words = [column for column in free if column not in counting and column not in numbers]
     if counting or words:
-        findings.add(
-            "columns_left_out", "note", f"Columns left out: {few([*counting, *words])}", f"Name others by {key}"
-        )
+        message = f"Columns left out: {few([*counting, *words])}"
+        findings.add("columns_left_out", "note", message, f"Name others by {key}")
     perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
     if perhaps:
-        message = (
-            f"Column {perhaps[0]} has few different words, one of which means normal: if they are labels, "
-            "anomalies are being trained on"
-        )
+        what = f"Column {perhaps[0]} has few different words, one of which means normal"
+        message = f"{what}: if they are labels, anomalies are being trained on"
         findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
     if not numbers:
         message = f"No column holds numbers. Columns seen: {', '.join(there[:30])}."
         raise DataError(message, f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
     return numbers
+
+
+def is_numeric(cells: pd.Series) -> bool:
+    """Whether most cells are numbers."""
+    return bool(pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
 
 
 def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> np.ndarray:
@@ -245,14 +215,12 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
     """
     values = np.empty((len(rows), len(columns)))
     for place, column in enumerate(columns):
-        numbers = pd.to_numeric(rows[column], errors="coerce").to_numpy(np.float64)
-        words = (
-            rows[column].notna().to_numpy()
-            & np.isnan(numbers)
-            & ~rows[column].astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
-        )
+        cells = rows[column]
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+        missing = cells.astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
+        words = cells.notna().to_numpy() & np.isnan(numbers) & ~missing
         if strict and words.any():
-            lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], rows[column][words])]
+            lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], cells[words])]
             message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."
             raise DataError(message, "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
         values[:, place] = numbers
@@ -281,12 +249,9 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     if not len(values):
         return np.zeros(0, np.uint64)
     block = max(1, 2**24 // max(1, int(np.prod(values.shape[1:]))))
-    pieces = [
-        tf.raw_ops.Fingerprint(
-            data=tf.constant(np.ascontiguousarray(values[start : start + block], np.float32)), method=b"farmhash64"
-        ).numpy()
-        for start in range(0, len(values), block)
-    ]
+    blocks = [values[start : start + block] for start in range(0, len(values), block)]
+    tensors = [tf.constant(np.ascontiguousarray(some, np.float32)) for some in blocks]
+    pieces = [tf.raw_ops.Fingerprint(data=some, method=b"farmhash64").numpy() for some in tensors]
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 

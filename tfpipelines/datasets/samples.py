@@ -1,7 +1,7 @@
 """Samples that can be trained on, whatever they are: their splits, folds, checks and facts."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,15 +41,12 @@ class Samples:
 
     def split_table(self) -> pd.DataFrame:
         """The content of splits.csv; `truth` stands there where more than the label is known of a sample."""
-        return self.frame[["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]].assign(
-            fingerprint=self.frame["fingerprint"].map("{:016x}".format)
-        )
+        columns = ["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]
+        return self.frame[columns].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
 
 
 def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
-    """Class number of each row, int64 (rows,); for multi-label data 1 for each class that it has, float32 (rows,
-    classes).
-    """
+    """Class number of each row, int64 (rows,); for multi-label data 1 for each it has, float32 (rows, classes)."""
     numbers = {name: number for number, name in enumerate(classes)}
     if not is_multi_label(frame):
         return frame["label"].map(numbers).to_numpy(np.int64)
@@ -69,8 +66,7 @@ def split_and_limit(
         return table
     if getattr(data, "folds", None) is None:
         try:
-            frame = assign_splits(table.frame, validation_share(data.validation), data.test, seed)
-            table = replace(table, frame=frame)
+            table = replace(table, frame=assign_splits(table.frame, validation_share(data.validation), data.test, seed))
         except DataError as error:
             findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
     return table.keep(limit_rows(table.frame, data.limit, seed))
@@ -81,7 +77,9 @@ def count_folds(samples: Samples, folds: int | str) -> int:
     return folds if isinstance(folds, int) else samples.frame["fold"].nunique()
 
 
-def split_fold(samples: Samples, folds: int | str, fold: int, validation: float | str, seed: int) -> Samples:
+def split_fold(
+    samples: Samples, folds: int | str, fold: int, validation: float | Literal["auto"], seed: int
+) -> Samples:
     """The same samples with the splits of one fold."""
     frame = samples.frame[samples.frame["split"] != "test"]
     split = assign_fold(frame, folds, fold, validation, seed)
@@ -134,13 +132,12 @@ def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
     frame = samples.frame
     seen = class_order(name for names in label_names(frame) for name in names)
     known = classes or seen
+    hashed = "fingerprint" in frame and frame["split"].notna().all()
     return {
         **samples.facts,
         "classes": classes,
         "counts": counts(frame, [*known, *(name for name in seen if name not in known)]),
         "rows": {split: int((frame["split"] == split).sum()) for split in SPLITS if (frame["split"] == split).any()},
-        "content_hash": content_hash(frame, frame["fingerprint"])
-        if "fingerprint" in frame and frame["split"].notna().all()
-        else None,
+        "content_hash": content_hash(frame, frame["fingerprint"]) if hashed else None,
         "findings": findings.as_list(),
     }

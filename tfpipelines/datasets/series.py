@@ -1,6 +1,8 @@
 """The windows that are cut from time series: for training, for the threshold, for the test."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import tensorflow as tf
 from ..config.anomaly import AnomalySeriesData
 from ..errors import ConfigError, DataError, counted
 from .findings import Findings
-from .graphs import as_it_is
+from .graphs import appended
 from .normals import NORMAL, UNKNOWN
 from .points import Points, read_points
 from .rows import fingerprints_of
@@ -47,12 +49,7 @@ class WindowStore:
 
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
         """Appends windows to a dataset of (..., rows), rows being int64 (batch,): float32 (batch, length, channels)."""
-
-        def gather(*parts):
-            windows = tf.numpy_function(self.windows, [parts[-1]], tf.float32, stateful=False)
-            return *parts, tf.ensure_shape(windows, [None, *self.shape])
-
-        return samples.map(as_it_is(gather), num_parallel_calls=1)
+        return appended(samples, self.windows, self.shape)
 
 
 @dataclass
@@ -101,18 +98,16 @@ def read_series(
     whole = list(points.segments)
     if splitting:
         _split_points(points, data.validation, data.test, test_path is not None)
-    values = np.concatenate([points.values, tested.values] if tested is not points else [points.values]).astype(
-        np.float32
-    )
-    offset = len(points.values) if tested is not points else 0
+    apart = tested is not points
+    values = np.concatenate([points.values, *([tested.values] if apart else [])]).astype(np.float32)
+    offset = len(points.values) if apart else 0
     of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
     step = 0
     if splitting:
-        step = _stride(of(points, "train"), window) if data.stride == "auto" else data.stride
-        cut = {
-            "train": _normal_windows(points, of(points, "train"), window, step),
-            "validation": _normal_windows(points, of(points, "validation"), window, window),
-        }
+        train, held_out = of(points, "train"), of(points, "validation")
+        step = _stride(train, window) if data.stride == "auto" else data.stride
+        cut = {"train": _normal_windows(points, train, window, step)}
+        cut["validation"] = _normal_windows(points, held_out, window, window)
         cut["test"] = [offset + start for start in windows_of(of(tested, "test"), window)]
     else:
         cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
@@ -123,61 +118,36 @@ def read_series(
     parts = {name: starts[:limit] for name, starts in cut.items()}
     starts = np.array([start for some in parts.values() for start in some], np.int64)
     store = WindowStore(values, starts, window)
-    frame = _window_frame(
-        points, tested, starts, [name for name, some in parts.items() for _ in some], window, offset, splitting
-    )
-    frame["fingerprint"] = np.concatenate(
-        [
-            fingerprints_of(store.windows(block))
-            for block in np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))
-        ]
-    )
+    names = [name for name, some in parts.items() for _ in some]
+    frame = _window_frame(points, tested, starts, names, window, offset, splitting)
+    blocks = np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))
+    frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in blocks])
     if splitting:
-        used = of(points, "train") + of(points, "validation")
-        frame = _without_leaks(frame, values, used if tested is points else whole, window, data.on_leak, findings)
-        early = (
-            sum(int(points.anomalous[first:end].sum()) for first, end in used) if points.anomalous is not None else 0
-        )
+        used, early = train + held_out, 0
+        frame = _without_leaks(frame, values, whole if apart else used, window, data.on_leak, findings)
+        if points.anomalous is not None:
+            early = sum(int(points.anomalous[first:end].sum()) for first, end in used)
         if early:
-            findings.add(
-                "early_anomalies",
-                "note",
-                f"{counted(early, 'point')} known as anomalies lie before the test: their windows are left "
-                "out, and not measured",
-            )
-        silent = sorted(
-            {str(points.series[first]) for first, _ in points.segments}
-            - {str(points.series[start]) for start in cut["train"] + cut["validation"]}
-            - {""}
-        )
+            what = f"{counted(early, 'point')} known as anomalies lie before the test"
+            findings.add("early_anomalies", "note", f"{what}: their windows are left out, and not measured")
+        seen = {str(points.series[start]) for start in cut["train"] + cut["validation"]} | {""}
+        silent = sorted({str(points.series[first]) for first, _ in points.segments} - seen)
         if silent:
             message = f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from"
             findings.add("no_windows", "warning", message, "", silent)
-    facts = {
-        "path": data.path,
-        "columns": points.columns,
-        "window": window,
-        "points": len(values),
-        "read_seconds": source.seconds,
-    }
-    stated = (
-        f", training windows begin {'at every point' if step == 1 else f'every {step} points'}" if splitting else ""
-    )
-    facts["about"] = [
-        f"channels: {', '.join(points.columns[:10])}{' ...' if len(points.columns) > 10 else ''}; windows "
-        f"of {window} points{stated}",
-        *(tested.about or points.about),
-    ]
-    return WindowSamples(
-        frame, store, facts, tested if "test" in set(frame["split"]) or not splitting else None, points.columns
-    )
+    stated, channels = "", ", ".join(points.columns[:10]) + (" ..." if len(points.columns) > 10 else "")
+    if splitting:
+        stated = f", training windows begin {'at every point' if step == 1 else f'every {step} points'}"
+    about = [f"channels: {channels}; windows of {window} points{stated}", *(tested.about or points.about)]
+    facts: dict = {"path": data.path, "columns": points.columns, "window": window, "points": len(values)}
+    facts |= {"read_seconds": source.seconds, "about": about}
+    test = tested if not splitting or "test" in set(frame["split"]) else None
+    return WindowSamples(frame, store, facts, test, points.columns)
 
 
 def windows_of(segments: list[tuple[int, int]], window: int, tail: bool = True) -> list[int]:
-    """Where windows begin that lie side by side; with `tail` the last one of a stretch overlaps the one before it
-    if need be.
-    """
-    starts = []
+    """Where windows begin that lie side by side; with `tail` the last of a stretch may overlap the one before it."""
+    starts: list[int] = []
     for first, end in segments:
         starts += range(first, end - window + 1, window)
         if tail and end - first > window and (end - first) % window:
@@ -199,10 +169,8 @@ def _stride(segments: list[tuple[int, int]], window: int) -> int:
     return max(1, -(-total // _MOST_WINDOWS))
 
 
-def _split_points(points: Points, validation: float, test: float | str, tested_elsewhere: bool) -> None:
-    """Parts each series by time where no split is given: training first, then what makes the threshold, then the
-    test.
-    """
+def _split_points(points: Points, validation: float, test: float | Literal["auto"], tested_elsewhere: bool) -> None:
+    """Parts each series in time where no split is given: training, then what makes the threshold, then the test."""
     known = points.anomalous is not None and points.anomalous.any()
     if test == "auto":
         test = 0.3 if known else 0.0
@@ -216,16 +184,18 @@ def _split_points(points: Points, validation: float, test: float | str, tested_e
 
 def _cut_tail(points: Points, part: str | None, share: float, tail: str, rest: str) -> None:
     """Makes the last share of each series' points of a part another part; segments are cut where it begins."""
-    segments, sizes, seen = [], {}, {}
+    segments: list[tuple[int, int]] = []
+    sizes, seen = Counter[str](), Counter[str]()
     for first, end in points.segments:
         if points.split[first] == part:
-            sizes[points.series[first]] = sizes.get(points.series[first], 0) + end - first
+            sizes[points.series[first]] += end - first
     for first, end in points.segments:
         if points.split[first] != part:
             segments.append((first, end))
             continue
         name = points.series[first]
-        before, seen[name] = seen.get(name, 0), seen.get(name, 0) + end - first
+        before = seen[name]
+        seen[name] += end - first
         middle = min(max(first + sizes[name] - round(share * sizes[name]) - before, first), end)
         points.split[first:middle], points.split[middle:end] = rest, tail
         segments += [edges for edges in ((first, middle), (middle, end)) if edges[0] < edges[1]]
@@ -268,14 +238,11 @@ def _without_leaks(
     leaked = tested & frame["fingerprint"].isin(seen)
     if not leaked.any():
         return frame
-    message, items = (
-        f"{counted(leaked.sum(), 'test window')} are part of the series that training or threshold use",
-        list(frame["item"][leaked]),
-    )
+    message = f"{counted(leaked.sum(), 'test window')} are part of the series that training or threshold use"
     if on_leak == "drop":
         findings.add("leak", "note", f"{message}: left out")
         return frame[~leaked]
     message = f"{message}: test figures will flatter"
-    remedy = "Leave them out with data.on_leak=drop"
+    remedy, items = "Leave them out with data.on_leak=drop", frame["item"][leaked]
     findings.add("leak", "error" if on_leak == "error" else "warning", message, remedy, items)
     return frame

@@ -1,5 +1,7 @@
 """Splits and folds: seeded, stratified, fixed before anything is shuffled."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
@@ -35,7 +37,9 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
     return frame
 
 
-def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: float | str, seed: int) -> pd.DataFrame:
+def assign_fold(
+    frame: pd.DataFrame, folds: int | str, fold: int, validation: float | Literal["auto"], seed: int
+) -> pd.DataFrame:
     """The splits of one fold of a cross-validation: the fold is the test part, validation is cut from the rest.
 
     With `validation="auto"`, where a column names three folds or more, the next of them is the validation part, so that
@@ -66,7 +70,7 @@ def assign_fold(frame: pd.DataFrame, folds: int | str, fold: int, validation: fl
     return frame
 
 
-def validation_share(setting: float | str) -> float:
+def validation_share(setting: float | Literal["auto"]) -> float:
     """The share that `data.validation` stands for."""
     return _VALIDATION if setting == "auto" else setting
 
@@ -117,9 +121,8 @@ def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray
         order = np.random.default_rng([seed, number]).permutation(rows)
         start = 0
         for part, share in parts.items():
-            room = (
-                len(rows) - start - (len(parts) - list(parts).index(part))
-            )  # one row is left for each later part and for training
+            # One row is left for each later part and for training.
+            room = len(rows) - start - (len(parts) - list(parts).index(part))
             size = min(max(1, round(share * len(rows))), room)
             result[order[start : start + size]] = part
             start += size
@@ -131,18 +134,13 @@ def _require(frame: pd.DataFrame, least: int, purpose: str) -> None:
     few = few[few < least]
     if len(few):
         names = [f"{name}: {count}" for name, count in few.items()]
-        raise DataError(
-            f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {purpose} needs at least {least} "
-            "of each class.",
-            "Add samples, or give the splits yourself.",
-            names[:10],
-        )
+        need = f"{purpose} needs at least {least} of each class"
+        message = f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {need}."
+        raise DataError(message, "Add samples, or give the splits yourself.", names[:10])
 
 
 def _stratified(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:
-    """Positions of `limit` rows, dealt out class by class in turn, so that shares stay and every class is there
-    first.
-    """
+    """Positions of `limit` rows, dealt out class by class in turn, so that shares stay and each class comes first."""
     rank = np.zeros(len(labels))
     for number, name in enumerate(class_order(labels)):
         rows = np.flatnonzero(labels == name)

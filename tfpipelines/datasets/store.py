@@ -1,6 +1,5 @@
 """Decoded images, ready to be gathered by row: from memory, from disk, or decoded anew each time."""
 
-import functools
 import hashlib
 import json
 import mmap
@@ -53,34 +52,31 @@ class ImageStore:
     _tensor: tf.Tensor | None = field(default=None, repr=False)
 
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
-        """Appends images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, height, width,
-        channels).
-        """
+        """Adds images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, *shape)."""
         if self.mode == "none":
-            decode = lambda *parts: (
-                *parts,
-                tf.map_fn(self.decode, parts[-1], fn_output_signature=tf.uint8, parallel_iterations=os.cpu_count()),
-            )
-            return samples.map(as_it_is(decode), num_parallel_calls=os.cpu_count(), deterministic=True)
+            cores = os.cpu_count()
+            each = lambda rows: tf.map_fn(self.decode, rows, fn_output_signature=tf.uint8, parallel_iterations=cores)
+            decode = as_it_is(lambda *parts: (*parts, each(parts[-1])))
+            return samples.map(decode, num_parallel_calls=cores, deterministic=True)
         return samples.map(as_it_is(lambda *parts: (*parts, self._gather(parts[-1]))), num_parallel_calls=1)
 
     def images(self, rows: np.ndarray) -> np.ndarray:
         """The images of some rows, uint8 (len(rows), height, width, channels)."""
         if self.array is not None:
             return np.asarray(self.array[rows])
-        return (
-            np.stack([self.decode(tf.constant(row, tf.int64)).numpy() for row in rows])
-            if len(rows)
-            else np.zeros((0, *self.shape), np.uint8)
-        )
+        assert self.decode is not None  # where nothing is cached
+        images = [self.decode(tf.constant(row, tf.int64)).numpy() for row in rows]
+        return np.array(images, np.uint8).reshape(-1, *self.shape)
 
     def _gather(self, rows: tf.Tensor) -> tf.Tensor:
+        array = self.array
+        assert array is not None
         if self.mode == "memory":
             if self._tensor is None:
                 with tf.init_scope():
-                    self.array, self._tensor = _shared(self.array)
+                    self.array, self._tensor = _shared(array)
             return tf.gather(self._tensor, rows)
-        images = tf.numpy_function(lambda rows: self.array[rows], [rows], tf.uint8, stateful=False)
+        images = tf.numpy_function(lambda rows: array[rows], [rows], tf.uint8, stateful=False)
         return tf.ensure_shape(images, [None, *self.shape])
 
 
@@ -98,9 +94,8 @@ def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | Non
             return _reason(error, table, row)
 
     results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
-    return [result if isinstance(result, Header) else None for result in results], {
-        row: result for row, result in enumerate(results) if isinstance(result, str)
-    }
+    bad = {row: result for row, result in enumerate(results) if isinstance(result, str)}
+    return [result if isinstance(result, Header) else None for result in results], bad
 
 
 def _reason(error: DataError | OSError, table: SampleTable, row: int) -> str:
@@ -124,16 +119,12 @@ def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
 
 def store_array(array: np.ndarray, front) -> ImageStore:
     """A store of images that are in memory already, resized where their size is another."""
+    blocks = [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
     if array.shape[1:] != front.shape:
         resize = tf.function(front.in_tf_data, reduce_retracing=True)
-        blocks = []
-        for start in range(0, len(array), _BLOCK):
-            block = array[start : start + _BLOCK]
-            blocks.append(resize(tf.constant(to_channels(block, front.channels))).numpy())
+        blocks = [resize(tf.constant(to_channels(block, front.channels))).numpy() for block in blocks]
         array = np.concatenate(blocks)
-    fingerprints = np.concatenate(
-        [_fingerprints(tf.constant(array[start : start + _BLOCK])).numpy() for start in range(0, len(array), _BLOCK)]
-    )
+    fingerprints = np.concatenate([_fingerprints(tf.constant(block)).numpy() for block in blocks])
     return ImageStore(front.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
 
 
@@ -207,14 +198,12 @@ class _Decoder:
             if not len(some):
                 continue
             dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
-            one = functools.partial(self._with_row, kind)
+            one = lambda row, path, kind=kind: (row, *self._with_fingerprint(self._fast(kind, path)))
             dataset = dataset.map(as_it_is(one), num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
             for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
                 put(*batch)
-        finish = tf.function(
-            lambda image: self._with_fingerprint(self.front.in_tf_data(image)),
-            input_signature=[tf.TensorSpec([None, None, self.front.channels], tf.uint8)],
-        )
+        spec = tf.TensorSpec([None, None, self.front.channels], tf.uint8)
+        finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[spec])
 
         def slow(row: int) -> str | None:
             try:
@@ -257,9 +246,6 @@ class _Decoder:
             image = tf.io.decode_png(content, self.front.channels)
         return self.front.in_tf_data(tf.ensure_shape(image, [None, None, self.front.channels]))
 
-    def _with_row(self, kind: str, row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return row, *self._with_fingerprint(self._fast(kind, path))
-
     def _with_fingerprint(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return image, _fingerprints(image[None])[0]
 
@@ -298,19 +284,16 @@ def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageSto
         (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in files
     ]
     shape = (len(decoder.paths), *front.shape)
-    key = hashlib.sha256(
-        json.dumps(
-            [__version__, Image.__version__, tf.__version__, states, rows.tolist(), front.settings(), settings]
-        ).encode()
-    ).hexdigest()[:32]
+    versions = [__version__, Image.__version__, tf.__version__]
+    known_by = json.dumps([*versions, states, rows.tolist(), front.settings(), settings])
+    key = hashlib.sha256(known_by.encode()).hexdigest()[:32]
     folder = cache_folder() / "images"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ResourceError(
-            f"The cache folder {folder} cannot be made: {error.strerror}.",
-            "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto.",
-        ) from error
+        message = f"The cache folder {folder} cannot be made: {error.strerror}."
+        remedy = "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto."
+        raise ResourceError(message, remedy) from error
     file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
     facts = found_json(facts_file, limit=2**32)
     if not (facts and file.is_file()):
@@ -332,6 +315,5 @@ def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageSto
         atomic_write(file, write)
         write_json(facts_file, facts)
     bad = {int(row): reason for row, reason in facts["bad"].items()}
-    return ImageStore(
-        front.shape, np.array(facts["fingerprints"], np.uint64), bad, "disk", np.load(file, mmap_mode="r")
-    )
+    fingerprints = np.array(facts["fingerprints"], np.uint64)
+    return ImageStore(front.shape, fingerprints, bad, "disk", np.load(file, mmap_mode="r"))

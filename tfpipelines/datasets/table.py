@@ -33,9 +33,8 @@ def make_multi_label(frame: pd.DataFrame) -> pd.DataFrame:
     names = [[name.strip() for name in str(label).split(SEPARATOR) if name.strip()] for label in frame["label"]]
     frequency = Counter(name for row in names for name in set(row))
     labels = [SEPARATOR.join(sorted(set(row))) for row in names]
-    return frame.assign(
-        label=labels, stratum=[min(row, key=lambda name: (frequency[name], name)) if row else "" for row in names]
-    )
+    rarest = [min(row, key=lambda name: (frequency[name], name), default="") for row in names]
+    return frame.assign(label=labels, stratum=rarest)
 
 
 def is_multi_label(frame: pd.DataFrame) -> bool:
@@ -64,7 +63,8 @@ def strata(frame: pd.DataFrame, least: int) -> pd.Series:
 def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]:
     """Rows by split and class: {split: {class: count}}; `without label` counts rows without one."""
     result: dict[str, dict[str, int]] = {}
-    for split in [name for name in SPLITS if (frame["split"] == name).any()] or [None]:
+    parts: list[str | None] = [name for name in SPLITS if (frame["split"] == name).any()]
+    for split in parts or [None]:
         rows = frame if split is None else frame[frame["split"] == split]
         by_class = Counter(name for names in label_names(rows) for name in names)
         result[split or "all"] = {name: by_class[name] for name in classes}
@@ -92,7 +92,5 @@ def places(frame: pd.DataFrame) -> list[str]:
     """How messages name each row: by the line of its table, and by its item unless that is but a row number."""
     if "line" not in frame:
         return list(frame["item"])
-    return [
-        f"line {line}" if "text" in frame else f"line {line}: {item}"
-        for line, item in zip(frame["line"], frame["item"])
-    ]
+    numbered = zip(frame["line"], frame["item"])
+    return [f"line {line}" if "text" in frame else f"line {line}: {item}" for line, item in numbered]

@@ -38,9 +38,8 @@ def _read_text(path: Path) -> str:
     if b"\0" in content:
         byte = content.index(b"\0")
         line = content.count(b"\n", 0, byte) + 1
-        raise DataError(
-            f"{path}, line {line}: a NUL byte at byte {byte}.", "Save the table as plain UTF-8 text (not UTF-16)."
-        )
+        message = f"{path}, line {line}: a NUL byte at byte {byte}."
+        raise DataError(message, "Save the table as plain UTF-8 text (not UTF-16).")
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -77,25 +76,22 @@ def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(
-            f"{path}, line {start}: {error}.", "Mend the line; quotes inside quotes are doubled."
-        ) from error
+        message = f"{path}, line {start}: {error}."
+        raise DataError(message, "Mend the line; quotes inside quotes are doubled.") from error
     return _frame(path, header, rows, lines)
 
 
 def _read_jsonl(path: Path, text: str) -> pd.DataFrame:
-    records, lines = [], []
+    records, lines, remedy = [], [], "Each line must hold one JSON object."
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
         except ValueError as error:
-            raise DataError(
-                f"{path}, line {number}: not JSON: {error}.", "Each line must hold one JSON object."
-            ) from error
+            raise DataError(f"{path}, line {number}: not JSON: {error}.", remedy) from error
         if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number}: not a JSON object.", "Each line must hold one JSON object.")
+            raise DataError(f"{path}, line {number}: not a JSON object.", remedy)
         records.append(record)
         lines.append(number)
     header = list(dict.fromkeys(key for record in records for key in record))
@@ -106,9 +102,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
-        raise DataError(
-            f"{path}: reading Parquet needs pyarrow.", "Install it: pip install 'tfpipelines[parquet]'."
-        ) from None
+        message = f"{path}: reading Parquet needs pyarrow."
+        raise DataError(message, "Install it: pip install 'tfpipelines[parquet]'.") from None
     try:
         frame = pd.read_parquet(path)
     except Exception as error:  # pyarrow has many kinds of errors for a damaged file

@@ -55,27 +55,18 @@ class TextStore:
             above = tf.reduce_min(tf.where(steps >= length, steps, steps.dtype.max))
             whole = -(-length // sizes[-1]) * sizes[-1]
             length = tf.where(length > sizes[-1], whole, above)
-        return tf.ensure_shape(
-            ragged.to_tensor(shape=tf.stack([tf.cast(-1, length.dtype), length])), [ragged.shape[0], None]
-        )
+        shape = tf.stack([tf.cast(-1, length.dtype), length])
+        return tf.ensure_shape(ragged.to_tensor(shape=shape), [ragged.shape[0], None])
 
 
 def training_text_batches(
     store: TextStore, rows: np.ndarray, targets: Targets, *, batch_size: int, seed: int, first_step: int, last_step: int
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, counted over all epochs; an epoch is len(rows) //
-    batch_size steps.
+    """Batches of the steps `first_step` to `last_step` - 1, over all epochs of len(rows) // batch_size steps each.
 
     The texts of an epoch are shuffled as a whole; each window of 16 batches is then sorted by length and cut into
     batches, and these are shuffled. So a batch needs little padding, and still every text meets others in each epoch.
-
-    Args:
-        store: of the texts.
-        rows: the training rows of the store, int64 (samples,).
-        targets: of each of them.
-        batch_size: at most len(rows).
-        seed: of the order.
-
+    The arguments are those of `batches.training_batches`.
     Returns:
         (int32 (batch, length) or a tuple of such, targets float32 (batch, classes)[, weights (batch,)]).
     """
@@ -93,25 +84,18 @@ def training_text_batches(
         positions = first * batch_size + tf.range(count * batch_size, dtype=tf.int64)
         order = rows_at(seed, epoch, positions, len(rows))
         order = tf.gather(order, tf.argsort(tf.gather(lengths, order), stable=True))
-        turns = tf.random.experimental.index_shuffle(
-            tf.range(count), tf.stack([tf.constant(seed, tf.int64) + 2**31, window]), count - 1
-        )
+        key = tf.stack([tf.constant(seed, tf.int64) + 2**31, window])
+        turns = tf.random.experimental.index_shuffle(tf.range(count), key, count - 1)
         return tf.data.Dataset.from_tensor_slices(tf.gather(tf.reshape(order, [count, batch_size]), turns))
 
     def finish(places: tf.Tensor):
+        places = tf.ensure_shape(places, [batch_size])
         return targets.finish(store.gather(tf.gather(rows_tensor, places)), targets.at(places))
 
     first_window, last_window = window_of(first_step), window_of(max(last_step - 1, first_step)) + 1
     before = first_step % steps_per_epoch % WINDOW
-    dataset = (
-        tf.data.Dataset.range(first_window, last_window)
-        .flat_map(as_it_is(batches_of))
-        .skip(before)
-        .take(last_step - first_step)
-    )
-    return tuned(
-        dataset.map(as_it_is(lambda places: finish(tf.ensure_shape(places, [batch_size]))), num_parallel_calls=1)
-    )
+    order = tf.data.Dataset.range(first_window, last_window).flat_map(as_it_is(batches_of)).skip(before)
+    return tuned(order.take(last_step - first_step).map(as_it_is(finish), num_parallel_calls=1))
 
 
 def evaluation_text_batches(

@@ -1,6 +1,6 @@
 """Raw input for prediction: texts, files, folders, globs and tables become one list of named texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import DataError
@@ -53,9 +53,5 @@ def raw_texts(
             texts.append(RawText(str(len(texts)), error="no text"))
         else:
             raise DataError(f"One of the inputs is of type {type(value).__name__}.", _EXPECTED)
-    return [
-        entry
-        if entry.error or has_content(entry.text, standardize)
-        else RawText(entry.item, entry.text, "there is no text in it")
-        for entry in texts
-    ]
+    empty = lambda entry: not entry.error and not has_content(entry.text, standardize)
+    return [replace(entry, error="there is no text in it") if empty(entry) else entry for entry in texts]

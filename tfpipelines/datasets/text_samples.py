@@ -55,9 +55,9 @@ def read_text_samples(
         content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"),
     )
     if level in ("word", "ngram") and is_unspaced(texts):
+        share = f"{unspaced_share(texts):.0%}"
         message = (
-            f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces, whose sentences "
-            "would be taken for words"
+            f"{share} of the letters are of scripts written without spaces, whose sentences would be taken for words"
         )
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
@@ -98,15 +98,11 @@ def check_tokens(
     frame = samples.frame
     rows = {split: samples.rows(split) for split in SPLITS if len(samples.rows(split))}
     facts = _lengths(samples, tokens, vocabulary, max_length)
-    facts["coverage"] = {
-        split: round(float(known.lengths[some].sum() / max(tokens.lengths[some].sum(), 1)), 4)
-        for split, some in rows.items()
-    }
-    covered = ", ".join(f"{share:.1%} of {split}" for split, share in facts["coverage"].items() if split != "train")
-    facts["about"].append(
-        f"vocabulary: {vocabulary:,} tokens, which cover {facts['coverage']['train']:.1%} of training"
-        + (f", {covered}" if covered else "")
-    )
+    share = lambda some: round(float(known.lengths[some].sum() / max(tokens.lengths[some].sum(), 1)), 4)
+    facts["coverage"] = {split: share(some) for split, some in rows.items()}
+    covered = "".join(f", {part:.1%} of {split}" for split, part in facts["coverage"].items() if split != "train")
+    train = f"{facts['coverage']['train']:.1%} of training"
+    facts["about"].append(f"vocabulary: {vocabulary:,} tokens, which cover {train}{covered}")
     long = (tokens.lengths[frame.index] > max_length).sum()
     _tell_cut(long, len(frame), max_length, findings)
     unknown = known.lengths[frame.index] == 0
@@ -118,10 +114,8 @@ def check_tokens(
             remedy = "Lower data.min_count, or raise data.vocabulary."
             findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]))
         if kept.any():
-            message = (
-                f"{counted(int(kept.sum()), 'text')} of unknown words alone: all the model can say of them is "
-                "how frequent classes are"
-            )
+            what = f"{counted(int(kept.sum()), 'text')} of unknown words alone"
+            message = f"{what}: all the model can say of them is how frequent classes are"
             findings.add("unknown_text", "warning", message, "", places(frame[kept]))
         if on_bad == "skip":
             frame = frame[~training]
@@ -150,18 +144,11 @@ def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: i
     for split in SPLITS:
         lengths = tokens.lengths[samples.rows(split)]
         if len(lengths):
-            low, middle, high = np.percentile(lengths, [5, 50, 95])
-            facts["lengths"][split] = {
-                "5%": float(low),
-                "median": float(middle),
-                "95%": float(high),
-                "longest": int(lengths.max()),
-            }
-    train = facts["lengths"]["train"]
-    facts["about"] = [
-        f"texts: {train['5%']:.0f} to {train['95%']:.0f} tokens (5% to 95% of training), median "
-        f"{train['median']:.0f}, longest {train['longest']}; at most {max_length} are read"
-    ]
+            low, middle, high = map(float, np.percentile(lengths, [5, 50, 95]))
+            facts["lengths"][split] = {"5%": low, "median": middle, "95%": high, "longest": int(lengths.max())}
+    low, middle, high, longest = facts["lengths"]["train"].values()
+    told = f"{low:.0f} to {high:.0f} tokens (5% to 95% of training), median {middle:.0f}, longest {longest}"
+    facts["about"] = [f"texts: {told}; at most {max_length} are read"]
     return facts
 
 

@@ -39,10 +39,8 @@ def read_text_source(data: TextSource, *, labelled: bool = True, training: bool 
         table.findings.bad("unreadable", data.on_bad, message, "Convert or remove them.", bad)
     table.frame["text"] = pd.Series([text for text, _ in texts], dtype=object)
     table = settle_labels(table.keep(np.array([not error for _, error in texts], bool)), request)
-    if labelled and (
-        data.multi_label is True
-        or (data.multi_label == "auto" and table.frame["label"].str.contains(SEPARATOR, regex=False).any())
-    ):
+    marked = lambda: table.frame["label"].str.contains(SEPARATOR, regex=False).any()
+    if labelled and (data.multi_label is True or (data.multi_label == "auto" and marked())):
         table.frame = make_multi_label(table.frame)
         message = "Rows may have several labels, or none: each label is told by itself"
         remedy = "" if data.multi_label is True else "data.multi_label=false takes them as they are"

@@ -2,6 +2,7 @@
 batches are cut from.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,9 +29,7 @@ class Tokens:
 
     @classmethod
     def of(cls, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> "Tokens":
-        """From the tokens themselves, some texts at a time: UTF-8 bytes (tokens,), and how many each text has,
-        (texts,).
-        """
+        """From the tokens, some texts at a time: UTF-8 bytes (tokens,), and how many each text has, (texts,)."""
         numbers: dict[bytes, int] = {}
         codes, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
         for flat, some in pieces:
@@ -38,11 +37,8 @@ class Tokens:
             table = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
             codes.append(table[places] if len(flat) else np.zeros(0, np.int32))
             lengths.append(some)
-        return cls(
-            np.array([name.decode("utf-8") for name in numbers], object),
-            np.concatenate(codes),
-            np.cumsum(np.concatenate(lengths)),
-        )
+        names = np.array([name.decode("utf-8") for name in numbers], object)
+        return cls(names, np.concatenate(codes), np.cumsum(np.concatenate(lengths)))
 
     @property
     def lengths(self) -> np.ndarray:
@@ -59,9 +55,8 @@ class Tokens:
         """
         counts = np.bincount(self.codes[_mask(self.splits, rows)], minlength=len(self.names))
         kept = [(-counts[place], self.names[place]) for place in np.flatnonzero(counts >= max(min_count, 1))]
-        return [
-            name for _, name in sorted(kept)[:size] if name != "[UNK]"
-        ]  # what Keras calls an unknown token cannot be a known one
+        # What Keras calls an unknown token cannot be a known one.
+        return [name for _, name in sorted(kept)[:size] if name != "[UNK]"]
 
     def sequences(self, vocabulary: list[str]) -> "Sequences":
         """Every text as ids: 2 for the first name of the vocabulary, and so on, 1 for others."""
@@ -108,9 +103,7 @@ class Sequences:
         return self.cut(length, least=0)
 
     def cut(self, length: int, least: int = 1) -> "Sequences":
-        """The first ids of each text, at most `length`; a text with fewer than `least` gets unknown tokens, so that
-        no row is empty.
-        """
+        """The first ids of each text, at most `length`; one of fewer than `least` gets unknown tokens."""
         lengths = np.minimum(self.lengths, length)
         starts = self.splits[:-1]
         splits = np.concatenate([[0], np.cumsum(np.maximum(lengths, least))])
@@ -141,11 +134,11 @@ def wide_sequences(parts: list[tuple[Tokens, list[str]]], longest: int) -> Seque
         parts: n-grams of the texts, and their vocabulary, of each kind.
         longest: n-grams of each kind that are read of a text.
     """
-    result, before = None, 0
+    sequences, before = [], 0
     for tokens, names in parts:
-        known = tokens.sequences(names).first(longest).known().shifted(before)
-        result, before = known if result is None else result.beside(known), before + len(names)
-    return result
+        sequences.append(tokens.sequences(names).first(longest).known().shifted(before))
+        before += len(names)
+    return functools.reduce(Sequences.beside, sequences)
 
 
 def log_count_ratios(

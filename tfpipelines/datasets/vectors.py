@@ -33,11 +33,8 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     known = np.array(list(found.values()), np.float32)
     if not np.isfinite(known).all():
         raise DataError(f"{path} holds vectors that are not finite.", "Repair the file.")
-    matrix = (
-        np.random.default_rng([seed, 3])
-        .normal(known.mean(), known.std(), (len(vocabulary) + FIRST, known.shape[1]))
-        .astype(np.float32)
-    )
+    size, random = (len(vocabulary) + FIRST, known.shape[1]), np.random.default_rng([seed, 3])
+    matrix = random.normal(known.mean(), known.std(), size).astype(np.float32)
     matrix[list(found)] = known
     matrix[0] = 0
     return matrix, len(found)
@@ -53,9 +50,8 @@ def require_vectors(path: str) -> Path:
     if not file.is_file():
         raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
     if file.suffix.lower() not in _READERS:
-        raise DataError(
-            f"{path} is no file of word vectors that is known by its ending.", "Give a .txt, .vec or .npz file."
-        )
+        message = f"{path} is no file of word vectors that is known by its ending."
+        raise DataError(message, "Give a .txt, .vec or .npz file.")
     if not file.stat().st_size:
         raise DataError(f"{path} is empty.", "Give a file of word vectors.")
     return file
@@ -63,7 +59,7 @@ def require_vectors(path: str) -> Path:
 
 def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
     found: dict[int, np.ndarray] = {}
-    width = None
+    width, remedy = None, "Each line is a word and its numbers, with one space between."
     with open(file, encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             word, *numbers = line.rstrip("\r\n").rstrip(" ").split(" ")
@@ -73,13 +69,12 @@ def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
                 width = len(numbers)
             if len(numbers) != width or not width:
                 message = f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}."
-                raise DataError(message, "Each line is a word and its numbers, with one space between.")
+                raise DataError(message, remedy)
             if word in places:
                 try:
                     found[places[word]] = np.array(numbers, np.float32)
                 except ValueError as error:
-                    message = f"{file}, line {number}: not a number: {error}."
-                    raise DataError(message, "Each line is a word and its numbers, with one space between.") from error
+                    raise DataError(f"{file}, line {number}: not a number: {error}.", remedy) from error
     return found
 
 
@@ -88,16 +83,10 @@ def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
         with np.load(file, allow_pickle=False) as archive:
             words, vectors = archive["words"], archive["vectors"]
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{file} cannot be read as vectors: {error}.",
-            "Save it with np.savez(file, words=words, vectors=vectors), text and numbers.",
-        ) from error
-    if (
-        vectors.ndim != 2
-        or words.shape != vectors.shape[:1]
-        or vectors.dtype.kind not in "iuf"
-        or words.dtype.kind not in "US"
-    ):
+        remedy = "Save it with np.savez(file, words=words, vectors=vectors), text and numbers."
+        raise DataError(f"{file} cannot be read as vectors: {error}.", remedy) from error
+    fits = vectors.ndim == 2 and words.shape == vectors.shape[:1]
+    if not fits or vectors.dtype.kind not in "iuf" or words.dtype.kind not in "US":
         message = f"{file}: words have the shape {words.shape}, vectors {vectors.shape}."
         raise DataError(message, "Expected: text (words,) and numbers (words, numbers).")
     names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in words.tolist()]

@@ -71,12 +71,10 @@ class Walk:
     def report(self) -> None:
         """Adds what was passed over to the findings."""
         if self.links:
-            message = (
-                f"{counted(len(self.links), 'symbolic link')} to folders, out of {self.root} or in a loop, not followed"
-            )
-            self.findings.add(
-                "links", "warning", message, "Set data.follow_links=true to follow those that do not loop", self.links
-            )
+            what = counted(len(self.links), "symbolic link")
+            message = f"{what} to folders, out of {self.root} or in a loop, not followed"
+            remedy = "Set data.follow_links=true to follow those that do not loop"
+            self.findings.add("links", "warning", message, remedy, self.links)
         if self.junk:
             message = f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over"
             self.findings.add("hidden", "note", message, "", self.junk)

@@ -20,7 +20,6 @@ from .deep_features import reconstructing_part as reconstructing_part
 from .detector import DetectorArtifact as DetectorArtifact
 from .detector import NumbersFront as NumbersFront
 from .detector import part_of as part_of
-from .detector import scores_only as scores_only
 from .efficientnet_lite import SMALLEST as SMALLEST
 from .finetuned import backbone_of as backbone_of
 from .finetuned import features_model as features_model

@@ -76,9 +76,8 @@ class ServedClasses(ServedAnswer):
         names, values = tf.constant(self.classes), outputs["probabilities"]
         if self.multi_label:
             order = np.argsort(self.classes)  # as predictions.csv has them
-            told = tf.ragged.boolean_mask(
-                tf.broadcast_to(tf.gather(names, order), tf.shape(values)), tf.gather(values, order, axis=1) >= 0.5
-            )
+            every = tf.broadcast_to(tf.gather(names, order), tf.shape(values))
+            told = tf.ragged.boolean_mask(every, tf.gather(values, order, axis=1) >= 0.5)
             predicted = tf.strings.reduce_join(told, axis=1, separator="|")
         else:
             predicted = tf.gather(names, tf.argmax(values, 1))
@@ -102,17 +101,12 @@ class ServedClasses(ServedAnswer):
         return float(first - second) / 2
 
     def words(self) -> dict[str, str]:
-        kind = (
-            "each for itself, from 0.5 on it is predicted"
-            if self.multi_label
-            else "that add up to 1; the largest is predicted"
-        )
+        many = self.multi_label
+        kind = "each for itself, from 0.5 on it is predicted" if many else "that add up to 1; the largest is predicted"
+        what = f"probabilities of the classes in their order, {kind}; temperature {self.temperature:.4g} is in them"
         return {
-            "probabilities": f"float32 (batch, {len(self.classes)}): probabilities of the classes in their order, "
-            f"{kind}; "
-            f"temperature {self.temperature:.4g} is in them",
-            "predicted": "string (batch,): "
-            + ("the predicted classes, joined by |" if self.multi_label else "the predicted class"),
+            "probabilities": f"float32 (batch, {len(self.classes)}): {what}",
+            "predicted": f"string (batch,): the predicted {'classes, joined by |' if many else 'class'}",
             "classes": "string (batch, classes): their names, beside the probabilities",
         }
 

@@ -19,6 +19,7 @@ _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _HUB_FILES = ("vocabulary", "merges", "proto")  # of tokenizers: in a model file they are among its assets
 _MODULES = ("keras", "keras_hub", "tfpipelines")
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
+_DAMAGED = "The file is damaged or foreign; restore it, or train again."
 
 
 class Artifact(ABC):
@@ -41,9 +42,7 @@ class Artifact(ABC):
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Writes a .keras file without optimizer; what is known of it stands in its metadata.json under
-        `tfpipelines`.
-        """
+        """Writes a .keras file without optimizer; its metadata.json says what is known of it under `tfpipelines`."""
 
 
 class ClassifierArtifact(Artifact):
@@ -95,9 +94,7 @@ def save_model(model: keras.Model, path: Path, facts: dict) -> None:
 
 
 class LoadedArtifact(NamedTuple):
-    """A model file's model, and what the file says about it (`classes`, `temperature`, `multi_label`; {} for a
-    foreign one).
-    """
+    """A model file's model, and what the file says of it (`classes`, `temperature`, `multi_label`; {} if foreign)."""
 
     model: keras.Model
     facts: dict
@@ -135,26 +132,21 @@ def load_artifact(path: Path) -> LoadedArtifact:
             cannot follow (then both versions are named).
     """
     if path.is_symlink() or not path.is_file():
-        raise ArtifactError(
-            f"{path} is {'not a regular file' if path.exists() or path.is_symlink() else 'missing'}.",
-            "Restore it, or name a model.keras file on a local disk.",
-        )
+        what = "not a regular file" if path.exists() or path.is_symlink() else "missing"
+        raise ArtifactError(f"{path} is {what}.", "Restore it, or name a model.keras file on a local disk.")
     metadata = _inspect(path)
     version = metadata.get("keras_version")
     try:
-        return LoadedArtifact(
-            keras.saving.load_model(path, compile=False, safe_mode=True), metadata.get("tfpipelines", {})
-        )
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return LoadedArtifact(model, metadata.get("tfpipelines", {}))
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
         reason = " ".join(str(error).split())[:300]
         if version != keras.__version__:
-            raise ArtifactError(
-                f"{path} was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}: {reason}.",
-                f"Install Keras {version} beside it, or train again.",
-            ) from error
-        raise ArtifactError(
-            f"{path} cannot be loaded: {reason}.", "The file is damaged or foreign; restore it, or train again."
-        ) from error
+            message = (
+                f"{path} was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}: {reason}."
+            )
+            raise ArtifactError(message, f"Install Keras {version} beside it, or train again.") from error
+        raise ArtifactError(f"{path} cannot be loaded: {reason}.", _DAMAGED) from error
 
 
 def require_plain_weights(path: Path) -> None:
@@ -169,46 +161,38 @@ def require_plain_weights(path: Path) -> None:
         with h5py.File(path, "r") as file:
             _inspect_weights(path, file)
     except OSError as error:
-        raise ArtifactError(
-            f"{path} is not a file of Keras weights: {' '.join(str(error).split())}.",
-            "The file is damaged or foreign; restore it.",
-        ) from error
+        message = f"{path} is not a file of Keras weights: {' '.join(str(error).split())}."
+        raise ArtifactError(message, "The file is damaged or foreign; restore it.") from error
+
+
+def _untrusted(path: Path, reason: str) -> ArtifactError:
+    return ArtifactError(f"{path} is not to be trusted: {reason}.", "Load models only from sources you know.")
 
 
 def _inspect(path: Path) -> dict:
     """Refuses what is no plain model archive; returns its metadata."""
-    damaged = "The file is damaged or foreign; restore it, or train again."
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             for member in members:
                 parts = Path(member.filename).parts
                 if member.filename not in _MEMBERS and not (parts[:1] == ("assets",) and ".." not in parts):
-                    raise ArtifactError(
-                        f"{path} is not to be trusted: it holds {member.filename!r}.",
-                        "Load models only from sources you know.",
-                    )
+                    raise _untrusted(path, f"it holds {member.filename!r}")
             if sum(member.file_size for member in members) > _LARGEST_RATIO * max(path.stat().st_size, 1):
-                raise ArtifactError(
-                    f"{path} is not to be trusted: it unpacks to far more than its size.",
-                    "Load models only from sources you know.",
-                )
+                raise _untrusted(path, "it unpacks to far more than its size")
             broken = archive.testzip()
             if broken or not {member.filename for member in members} >= _MEMBERS:
-                raise ArtifactError(f"{path} is damaged: {broken or 'a part'} is missing or broken.", damaged)
+                raise ArtifactError(f"{path} is damaged: {broken or 'a part'} is missing or broken.", _DAMAGED)
             metadata, config = json.loads(archive.read("metadata.json")), json.loads(archive.read("config.json"))
-            if (
-                not isinstance(metadata, dict)
-                or not isinstance(config, dict)
-                or not isinstance(metadata.get("tfpipelines", {}), dict)
-            ):
+            facts = metadata.get("tfpipelines", {}) if isinstance(metadata, dict) else None
+            if not isinstance(config, dict) or not isinstance(facts, dict):
                 raise ValueError("its metadata are no JSON objects")
             with archive.open("model.weights.h5") as weights, h5py.File(weights, "r") as file:
                 _inspect_weights(path, file)
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, ArtifactError):
             raise
-        raise ArtifactError(f"{path} is not a Keras model file: {' '.join(str(error).split())}.", damaged) from error
+        raise ArtifactError(f"{path} is not a Keras model file: {' '.join(str(error).split())}.", _DAMAGED) from error
     _inspect_config(path, config)
     return metadata
 
@@ -218,18 +202,12 @@ def _inspect_config(path: Path, node) -> None:
         module, name = node.get("module"), node.get("class_name")
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
         if foreign or name in ("Lambda", "__lambda__"):
-            raise ArtifactError(
-                f"{path} is not to be trusted: it asks for {module or 'code'} ({name}).",
-                "Load models only from sources you know.",
-            )
+            raise _untrusted(path, f"it asks for {module or 'code'} ({name})")
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)
             named = [key for key in _HUB_FILES if isinstance((node.get("config") or {}).get(key), str)]
             if named:
-                raise ArtifactError(
-                    f"{path} is not to be trusted: its tokenizer refers to a file ({named[0]}).",
-                    "Load models only from sources you know.",
-                )
+                raise _untrusted(path, f"its tokenizer refers to a file ({named[0]})")
         for value in node.values():
             _inspect_config(path, value)
     elif isinstance(node, list):
@@ -244,9 +222,8 @@ def _import_hub(path: Path) -> None:
 
         from . import hub  # noqa: F401
     except ImportError as error:
-        raise ArtifactError(
-            f"{path} has layers of KerasHub, which cannot be imported: {error}.", "pip install 'tfpipelines[hub]'"
-        ) from error
+        message = f"{path} has layers of KerasHub, which cannot be imported: {error}."
+        raise ArtifactError(message, "pip install 'tfpipelines[hub]'") from error
 
 
 def _inspect_weights(path: Path, group: h5py.Group) -> None:
@@ -254,9 +231,6 @@ def _inspect_weights(path: Path, group: h5py.Group) -> None:
         link = group.get(name, getlink=True)
         item = None if isinstance(link, h5py.ExternalLink) else group.get(name)
         if item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)):
-            raise ArtifactError(
-                f"{path} is not to be trusted: its weights refer to other files ({name}).",
-                "Load models only from sources you know.",
-            )
+            raise _untrusted(path, f"its weights refer to other files ({name})")
         if isinstance(item, h5py.Group):
             _inspect_weights(path, item)

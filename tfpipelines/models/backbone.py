@@ -48,9 +48,7 @@ class Backbone(NamedTuple):
 
     @property
     def freezes_statistics(self) -> bool:
-        """Whether it has batch statistics, which fine-tuning leaves as they are: then it always runs in inference
-        mode.
-        """
+        """Whether it has batch statistics, which fine-tuning leaves as they are: then it runs in inference mode."""
         return any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers())
 
 

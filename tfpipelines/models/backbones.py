@@ -1,6 +1,4 @@
-"""Pretrained networks as backbones: loaded from wherever they are, with what they expect of pixels, and cut into
-blocks.
-"""
+"""Pretrained networks as backbones: loaded from anywhere, with what they expect of pixels, and cut into blocks."""
 
 import hashlib
 import re
@@ -86,29 +84,23 @@ def load_backbone(
 
 
 def _named(source: BackboneSource, known: KnownBackbone, weights: str, size: tuple[int, int]) -> keras.Model:
-    shape, wanted = (*size, 3), {"auto": "imagenet"}.get(weights)
-    build = (
-        efficientnet_lite0
-        if source.kind == "bundled"
-        else lambda shape, weights: getattr(keras.applications, known.name)(
-            include_top=False, input_shape=shape, weights=weights
-        )
-    )
+    bundled, wanted = source.kind == "bundled", {"auto": "imagenet"}.get(weights)
+    build = efficientnet_lite0 if bundled else getattr(keras.applications, known.name)
+    more = {} if bundled else {"include_top": False}
     try:
         with redirect_stdout(sys.stderr):  # what Keras prints while it fetches does not belong among results
-            model = build(shape, weights=wanted)
+            model = build(input_shape=(*size, 3), weights=wanted, **more)
     except Exception as error:  # Keras raises a bare Exception where a download fails
         if "fetch" in str(error).lower() or isinstance(error, OSError):
+            message = f"The weights of {source.name} could not be fetched: {fetch_reason(error)}."
+            way = "Connect to the network once, give a file with model.weights=FILE.weights.h5"
             raise ResourceError(
-                f"The weights of {source.name} could not be fetched: {fetch_reason(error)}.",
-                "Connect to the network once, give a file with model.weights=FILE.weights.h5, or use "
-                "model.backbone=efficientnet-lite0, which needs none.",
+                message, f"{way}, or use model.backbone=efficientnet-lite0, which needs none."
             ) from error
         if isinstance(error, ValueError):
+            why = f"cannot take images of {size[0]} x {size[1]} pixels: {first_sentence(error)}"
             raise ConfigError(
-                f"data.size: {source.name} cannot take images of {size[0]} x {size[1]} pixels: "
-                f"{first_sentence(error)}.",
-                f"Set data.size={known.size}, for example.",
+                f"data.size: {source.name} {why}.", f"Set data.size={known.size}, for example."
             ) from error
         raise
     if weights not in ("auto", "none"):
@@ -132,10 +124,9 @@ def _load_weights(model: keras.Model, path: Path, source: BackboneSource) -> Non
         for layer in model.layers:
             layer.set_weights(whole.get_layer(layer.name).get_weights())
     except Exception:
-        raise ArtifactError(
-            f"{path} does not hold weights of {source.name}: {first_sentence(reason)}.",
-            "Give the file that Keras' save_weights wrote for this network, or leave model.weights out.",
-        ) from reason
+        message = f"{path} does not hold weights of {source.name}: {first_sentence(reason)}."
+        remedy = "Give the file that Keras' save_weights wrote for this network, or leave model.weights out."
+        raise ArtifactError(message, remedy) from reason
 
 
 def _load_all(model: keras.Model, path: Path) -> None:
@@ -153,10 +144,8 @@ def _from_file(path: Path) -> keras.Model:
 def _features_of(model: keras.Model, path: Path) -> keras.Model:
     """The network up to its last feature map; where it has none, up to the input of its last dense layer."""
     if len(getattr(model, "inputs", None) or ()) != 1 or len(model.inputs[0].shape) != 4:
-        raise ConfigError(
-            f"model.backbone: {path} does not take images.",
-            "Its one input must be of shape (batch, height, width, channels).",
-        )
+        message = f"model.backbone: {path} does not take images."
+        raise ConfigError(message, "Its one input must be of shape (batch, height, width, channels).")
     layer = head_layer(model)
     tensor = model.output if layer is None else layer.input
     return model if tensor is model.output else keras.Model(model.inputs, tensor, name=f"{model.name}_features")
@@ -167,22 +156,15 @@ def head_layer(model: keras.Model) -> keras.Layer | None:
     dense layer; None if the output is a map itself."""
     if len(model.output.shape) == 4:
         return None
-    layers = [
-        layer for layer in model.layers if layer._inbound_nodes and not isinstance(layer, keras.Model)
-    ]  # the tensors of a nested model are of its own graph
-    single = [
-        layer
-        for layer in layers
-        if isinstance(layer.output, keras.KerasTensor) and isinstance(layer.input, keras.KerasTensor)
-    ]
-    has_maps = any(isinstance(layer, keras.Model) for layer in model.layers) or any(
-        layer.weights and len(layer.output.shape) == 4 for layer in single
-    )
+    # The tensors of a nested model are of its own graph.
+    layers = [layer for layer in model.layers if layer._inbound_nodes and not isinstance(layer, keras.Model)]
+    alone = lambda tensor: isinstance(tensor, keras.KerasTensor)
+    single = [layer for layer in layers if alone(layer.output) and alone(layer.input)]
+    maps = any(layer.weights and len(layer.output.shape) == 4 for layer in single)
+    maps = maps or any(isinstance(layer, keras.Model) for layer in model.layers)
     # Without maps what is flattened is the image itself; and patches on their way to a transformer become sequences,
     # not vectors.
-    after_maps = [
-        layer for layer in single if has_maps and len(layer.input.shape) == 4 and len(layer.output.shape) == 2
-    ]
+    after_maps = [layer for layer in single if maps and len(layer.input.shape) == 4 and len(layer.output.shape) == 2]
     dense = [layer for layer in single if isinstance(layer, keras.layers.Dense)]
     return (after_maps or dense or [None])[-1]
 
@@ -225,20 +207,17 @@ def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
 
 def _learns(operation) -> bool:
     """Whether it has weights that can be trained, be they frozen now or not."""
-    return isinstance(operation, keras.Layer) and any(
-        layer._trainable_variables for layer in operation._flatten_layers()
-    )
+    layers = operation._flatten_layers() if isinstance(operation, keras.Layer) else ()
+    return any(layer._trainable_variables for layer in layers)
 
 
 def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
     """Segments of the same name put together; what normalizes joins what it normalizes."""
     blocks: list[list[keras.Layer]] = []
-    before = ""
+    before, normalizers = "", (keras.layers.BatchNormalization, keras.layers.LayerNormalization)
     for segment in segments:
         name = _block_name(segment[0].name)
-        joins = all(
-            isinstance(layer, (keras.layers.BatchNormalization, keras.layers.LayerNormalization)) for layer in segment
-        )
+        joins = all(isinstance(layer, normalizers) for layer in segment)
         if blocks and ((name and name == before) or (joins and not name)):
             blocks[-1] += segment
         else:
@@ -248,9 +227,7 @@ def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
 
 
 def _block_name(name: str) -> str:
-    """`conv2_block1` of `conv2_block1_0_bn`, `block2a` of `block2a_expand_conv`; "" of a name without a block's
-    number.
-    """
+    """`conv2_block1` of `conv2_block1_0_bn`, `block2a` of `block2a_expand_conv`; "" where no block has a number."""
     match = re.match(r"(.*?(?:block|expanded_conv)_?\d+[a-z]?)(?:_|$)", name)
     return match[1] if match else ""
 
@@ -261,11 +238,8 @@ def _with_parts(blocks: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
     result = []
     for block in blocks:
         large = len(block) == 1 and block[0].count_params() > total / 2
-        parts = (
-            [part for part in block[0]._flatten_layers(include_self=False, recursive=False) if _learns(part)]
-            if large
-            else []
-        )
+        inner = block[0]._flatten_layers(include_self=False, recursive=False) if large else ()
+        parts = [part for part in inner if _learns(part)]
         if large and isinstance(block[0], keras.Model):
             result += layer_blocks(block[0])
         elif len(parts) > 1:

@@ -40,9 +40,7 @@ def join_maps(maps: Sequence[keras.KerasTensor], shape: tuple[int, ...], grid: i
 
 
 def on_grid(x, size: tuple[int, int], name: str):
-    """A map (batch, rows, columns, channels) on another grid: means where its places can be put together, else
-    bilinear.
-    """
+    """A map (batch, rows, columns, channels) on another grid: means of whole places where they fit, else bilinear."""
     rows, columns = x.shape[1:3]
     if (rows, columns) == size:
         return x
@@ -57,20 +55,13 @@ def backbone_maps(backbone: Backbone, names: tuple[str, ...] | list[str]) -> ker
     for name in names:
         if name not in known:
             guess = nearest(name, known)
-            raise ConfigError(
-                f"model.layers: {backbone.name} has no layer {name!r}.",
-                f"Did you mean {guess}?" if guess else f"Its last ones: {', '.join(known[-10:])}.",
-            )
+            remedy = f"Did you mean {guess}?" if guess else f"Its last ones: {', '.join(known[-10:])}."
+            raise ConfigError(f"model.layers: {backbone.name} has no layer {name!r}.", remedy)
         if len(backbone.model.get_layer(name).output.shape) != 4:
-            raise ConfigError(
-                f"model.layers: the output of {name} is no feature map.",
-                "Name layers whose output is (batch, rows, columns, channels).",
-            )
-    return keras.Model(
-        backbone.model.input,
-        [backbone.model.get_layer(name).output for name in names],
-        name=f"{backbone.model.name}_maps",
-    )
+            message = f"model.layers: the output of {name} is no feature map."
+            raise ConfigError(message, "Name layers whose output is (batch, rows, columns, channels).")
+    outputs = [backbone.model.get_layer(name).output for name in names]
+    return keras.Model(backbone.model.input, outputs, name=f"{backbone.model.name}_maps")
 
 
 def default_layers(
@@ -81,31 +72,21 @@ def default_layers(
     Raises:
         ConfigError: if it has no such layer.
     """
-    layers = [
-        layer
-        for layer in backbone.model.layers
-        if isinstance(layer.output, keras.KerasTensor)
-        and len(layer.output.shape) == 4
-        and not isinstance(layer, keras.layers.InputLayer)
-    ]
-    outputs = keras.Model(backbone.model.input, [layer.output for layer in layers])(
-        np.zeros((1, *input_shape), np.float32), training=False
-    )
+    is_map = lambda output: isinstance(output, keras.KerasTensor) and len(output.shape) == 4
+    layers = [layer for layer in backbone.model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    layers = [layer for layer in layers if is_map(layer.output)]
+    maps = keras.Model(backbone.model.input, [layer.output for layer in layers])
+    outputs = maps(np.zeros((1, *input_shape), np.float32), training=False)
     found = []
     for stride in strides:
-        there = [
-            layer
-            for layer, output in zip(layers, outputs)
-            if -(-input_shape[0] // output.shape[1]) == stride and output.shape[1] > 1
-        ]
+        fits = [-(-input_shape[0] // output.shape[1]) == stride and output.shape[1] > 1 for output in outputs]
+        there = [layer for layer, fit in zip(layers, fits) if fit]
         additions = [layer for layer in there if isinstance(layer, keras.layers.Add)]
         found += [(additions or there)[-1].name] if there else []
     if not found:
-        raise ConfigError(
-            f"{backbone.name} has no layer whose map is 1/{strides[0]} to 1/{strides[-1]} as high as images "
-            f"of {input_shape[0]} pixels.",
-            "Name some with model.layers, or enlarge the images: data.size=128.",
-        )
+        shares = f"1/{strides[0]} to 1/{strides[-1]} as high as images of {input_shape[0]} pixels"
+        message = f"{backbone.name} has no layer whose map is {shares}."
+        raise ConfigError(message, "Name some with model.layers, or enlarge the images: data.size=128.")
     return found
 
 
@@ -144,13 +125,10 @@ def feature_extractor(input_shape: tuple[int, int, int], seed: int = 0) -> keras
 
 
 def pooled_features(input_shape: tuple[int, int, int], seed: int = 0) -> keras.Model:
-    """What the bundled backbone says of whole images: levels 0 to 255, grey or RGB -> the means of
-    `feature_extractor`'s maps (batch, features).
-    """
+    """Means of `feature_extractor`'s maps over whole images: levels 0 to 255, grey or RGB -> (batch, features)."""
     extractor = feature_extractor(input_shape, seed)
-    return keras.Model(
-        extractor.input, keras.layers.GlobalAveragePooling2D(name="pooled")(extractor.output), name="pooled_features"
-    )
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(extractor.output)
+    return keras.Model(extractor.input, pooled, name="pooled_features")
 
 
 def classifier_features(
@@ -167,9 +145,8 @@ def classifier_features(
     """
     core = core_of(classifier)
     if "logits" not in [layer.name for layer in core.layers]:
-        raise ArtifactError(
-            f"The model {classifier.name!r} has no layer of logits.", "Name the run of an image classifier."
-        )
+        message = f"The model {classifier.name!r} has no layer of logits."
+        raise ArtifactError(message, "Name the run of an image classifier.")
     inputs = x = keras.Input(input_shape, name="levels")
     if tuple(size) != tuple(input_shape[:2]):
         x = keras.layers.Resizing(*size, interpolation="bilinear", antialias=True, name="resize")(x, training=False)

@@ -46,18 +46,20 @@ class DetectorArtifact(Artifact):
     """
 
     def __init__(self, front, core: keras.Model, facts: dict, scoring: Scored):
-        self.core, self.facts = core, facts
+        self.core, self.facts, fields = core, facts, dict(scoring)  # which ones there are hangs on the network
         raw = front.input()
         outputs = core(front.symbolic(raw))
         if "surprise" in outputs:
             places = outputs["surprise"]
         else:
-            places = distances(outputs["target"], outputs["reconstruction"], scoring.distance)
+            places = distances(outputs["target"], outputs["reconstruction"], fields["distance"])
         if len(front.shape) == 3:  # images
-            smoothing = scoring.smoothing
-            places = _as_large(keras.ops.mean(places, -1, keepdims=True), front.shape[:2])  # (B, H, W, 1)
+            size, smoothing = tuple(front.shape[:2]), fields["smoothing"]
+            places = keras.ops.mean(places, -1, keepdims=True)  # (B, H, W, 1)
+            if tuple(places.shape[1:3]) != size:
+                places = resized(places, size, "enlarge")
             for _ in range(2 if smoothing > 1 else 0):
-                places = keras.ops.average_pool(places, min(smoothing, *front.shape[:2]), 1, "same")
+                places = keras.ops.average_pool(places, min(smoothing, *size), 1, "same")
             places = places[..., 0]
         by_place = keras.ops.mean(places, -1) if len(front.shape) == 2 else places  # of all channels of a window
         answer = {"score": pool(by_place, scoring.pooling, scoring.top), "map": places}
@@ -80,17 +82,7 @@ def pool(places, pooling: str, top: float):
     return keras.ops.mean(keras.ops.top_k(flat, max(1, round(top * size)))[0], -1)
 
 
-def scores_only(model: keras.Model) -> keras.Model:
-    """The part of a detector that gives nothing but scores, (batch,)."""
-    return part_of(model, "score")
-
-
 def part_of(model: keras.Model, *names: str) -> keras.Model:
     """The part of a detector that gives some of its outputs: the one, or a dict of several."""
-    return keras.Model(
-        model.input, model.output[names[0]] if len(names) == 1 else {name: model.output[name] for name in names}
-    )
-
-
-def _as_large(places, size: tuple[int, int]):
-    return places if tuple(places.shape[1:3]) == tuple(size) else resized(places, size, "enlarge")
+    outputs = {name: model.output[name] for name in names}
+    return keras.Model(model.input, outputs if len(names) > 1 else outputs[names[0]])

@@ -38,9 +38,8 @@ def diff_augment(images, draws, kinds: tuple[str, ...]):
 
 def _color(images, draws):
     ops = keras.ops
-    brightness, saturation, contrast = (
-        ops.cast(draws[:, number][:, None, None, None], images.dtype) for number in range(3)
-    )
+    part = lambda number: ops.cast(draws[:, number][:, None, None, None], images.dtype)
+    brightness, saturation, contrast = map(part, range(3))
     images = images + (brightness - 0.5)
     if images.shape[-1] > 1:
         grey = ops.mean(images, -1, keepdims=True)

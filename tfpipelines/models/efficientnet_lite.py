@@ -39,9 +39,8 @@ def efficientnet_lite0(
         ValueError: for another number of channels, too small a side, or unknown weights.
     """
     if input_shape[-1] != 3 or any(side is not None and side < SMALLEST for side in input_shape[:2]):
-        raise ValueError(
-            f"input_shape is {input_shape}; it must be (height, width, 3) with sides of at least {SMALLEST}"
-        )
+        wanted = f"(height, width, 3) with sides of at least {SMALLEST}"
+        raise ValueError(f"input_shape is {input_shape}; it must be {wanted}")
     if weights not in ("imagenet", None):
         raise ValueError(f"weights is {weights!r}; it must be 'imagenet' or None")
 

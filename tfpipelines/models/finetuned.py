@@ -118,9 +118,7 @@ def head_model(core: keras.Model) -> keras.Model:
 
 
 def map_and_rest(core: keras.Model) -> tuple[keras.Model, keras.Model] | None:
-    """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None if it has no
-    map.
-    """
+    """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None without a map."""
     layer = core.get_layer(FEATURES) if any(layer.name == FEATURES for layer in core.layers) else head_layer(core)
     if layer is None or len(layer.input.shape) != 4:
         return None

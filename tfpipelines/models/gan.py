@@ -1,6 +1,4 @@
-"""Generative adversarial networks (Goodfellow et al. 2014): two networks and the step that trains them against each
-other.
-"""
+"""Generative adversarial networks (Goodfellow et al. 2014): two networks and the step that trains both."""
 
 import keras
 
@@ -31,8 +29,8 @@ class GAN(keras.Model):
         inputs: symbolic, of the discriminator: what a step sees of the data.
 
     A batch is a dict: `images` (batch, height, width, channels) levels 0 to 255, `noise` float32 (batch, latent),
-        `labels` int32
-    (batch,) where the networks take them, `draws` float32 (batch, 16), uniform in [0, 1), where there is augmentation.
+    `labels` int32 (batch,) where the networks take them, `draws` float32 (batch, 16), uniform in [0, 1), where there
+    is augmentation.
 
     Raises:
         ValueError: for an unknown loss.
@@ -53,18 +51,11 @@ class GAN(keras.Model):
         if loss not in LOSSES:
             raise ValueError(f"loss is {loss!r}; it must be one of {', '.join(LOSSES)}")
         self.generator, self.discriminator = generator, discriminator
-        self.loss_name, self.label_smoothing, self.r1, self.r1_interval, self.augment = (
-            loss,
-            label_smoothing,
-            r1,
-            r1_interval,
-            tuple(augment),
-        )
+        self.loss_name, self.label_smoothing, self.augment = loss, label_smoothing, tuple(augment)
+        self.r1, self.r1_interval = r1, r1_interval
         self.conditional = len(generator.inputs) > 1
-        self._means = {
-            name: keras.metrics.Mean(name)
-            for name in ("generator_loss", "discriminator_loss", "real_logit", "fake_logit")
-        }
+        names = ("generator_loss", "discriminator_loss", "real_logit", "fake_logit")
+        self._means = {name: keras.metrics.Mean(name) for name in names}
         self.built = True
 
     @property
@@ -89,21 +80,15 @@ class GAN(keras.Model):
         raise NotImplementedError(f"A GAN trains on the backends tensorflow and jax, not on {backend}.")
 
     def get_config(self):
-        settings = {
-            "loss": self.loss_name,
-            **{name: getattr(self, name) for name in ("label_smoothing", "r1", "r1_interval", "augment", "name")},
-        }
-        return settings | {
-            name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("generator", "discriminator")
-        }
+        names = ("label_smoothing", "r1", "r1_interval", "augment", "name")
+        settings = {"loss": self.loss_name, **{name: getattr(self, name) for name in names}}
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return settings | {name: keras.saving.serialize_keras_object(value) for name, value in networks.items()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
-            for name in ("generator", "discriminator")
-        }
-        return cls(**{**config, **networks})
+        load = lambda name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+        return cls(**{**config, "generator": load("generator"), "discriminator": load("discriminator")})
 
     # --- what both backends share
     def _real(self, x):
@@ -134,15 +119,10 @@ class GAN(keras.Model):
         squares = keras.ops.sum(keras.ops.square(keras.ops.cast(gradients, "float32")), [1, 2, 3])
         return 0.5 * self.r1 * self.r1_interval * keras.ops.mean(squares)
 
-    def _record(self, generator_loss, discriminator_loss, real, fake) -> dict:
-        values = {
-            "generator_loss": generator_loss,
-            "discriminator_loss": discriminator_loss,
-            "real_logit": real,
-            "fake_logit": fake,
-        }
-        for name, value in values.items():
-            self._means[name].update_state(value)
+    def _record(self, *values) -> dict:
+        """Of the generator's loss and the discriminator's, and the logits of real and of generated images."""
+        for mean, value in zip(self._means.values(), values):
+            mean.update_state(value)
         return {name: mean.result() for name, mean in self._means.items()}
 
     # --- TensorFlow
@@ -177,35 +157,25 @@ class GAN(keras.Model):
 
         trainable, others, optimizer, means = state
         x = _tensors(data)
-        count = len(self.generator.trainable_variables)
-        of_generator, of_discriminator = trainable[:count], trainable[count:]
+        own, theirs = self.generator.trainable_variables, self.discriminator.trainable_variables
+        of_generator, of_discriminator = trainable[: len(own)], trainable[len(own) :]
         real_images = self._real(x)
-        due = (
-            dict(zip(map(id, self.optimizer.variables), optimizer))[id(self.optimizer.iterations)] % self.r1_interval
-            == 0
-        )
+        values = dict(zip(map(id, self.optimizer.variables), optimizer))
+        due = values[id(self.optimizer.iterations)] % self.r1_interval == 0
 
         def generate(weights):
-            images, kept = self._stateless(
-                lambda: self(x, training=True), self.generator.trainable_variables, weights, others
-            )
+            images, kept = self._stateless(lambda: self(x, training=True), own, weights, others)
             return self._augmented(images, x, 1), kept
 
         def judge(weights, fake_images, others):
-            def logits():
-                return self._logits(fake_images, x), self._logits(real_images, x)
-
-            (fake, real), kept = self._stateless(logits, self.discriminator.trainable_variables, weights, others)
+            logits = lambda: (self._logits(fake_images, x), self._logits(real_images, x))
+            (fake, real), kept = self._stateless(logits, theirs, weights, others)
             penalty = 0.0
             if self.r1:
 
                 def penalize():
-                    slope = lambda images: self._stateless(
-                        lambda: keras.ops.sum(self._logits(images, x)),
-                        self.discriminator.trainable_variables,
-                        weights,
-                        kept,
-                    )
+                    said = lambda images: keras.ops.sum(self._logits(images, x))
+                    slope = lambda images: self._stateless(lambda: said(images), theirs, weights, kept)
                     gradients, after = jax.grad(slope, has_aux=True)(real_images)
                     return self._penalty(gradients), after
 
@@ -213,27 +183,21 @@ class GAN(keras.Model):
             return (fake, real, penalty), kept
 
         fake_images, back_to_generator, others = jax.vjp(generate, of_generator, has_aux=True)
-        judged, back, others = jax.vjp(
-            lambda weights, images: judge(weights, images, others), of_discriminator, fake_images, has_aux=True
+        told = lambda weights, images: judge(weights, images, others)
+        judged, back, others = jax.vjp(told, of_discriminator, fake_images, has_aux=True)
+        slopes = lambda loss: jax.value_and_grad(loss, argnums=(0, 1, 2))(*judged)
+        generator_loss, by_generator = slopes(lambda fake, real, penalty: self.generator_loss(fake))
+        discriminator_loss, by_discriminator = slopes(
+            lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty
         )
-        generator_loss, by_generator = jax.value_and_grad(
-            lambda fake, real, penalty: self.generator_loss(fake), argnums=(0, 1, 2)
-        )(*judged)
-        discriminator_loss, by_discriminator = jax.value_and_grad(
-            lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty, argnums=(0, 1, 2)
-        )(*judged)
         (generator_gradients,) = back_to_generator(back(by_generator)[1])
         gradients = [*generator_gradients, *back(by_discriminator)[0]]
         trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
         fake, real, _ = judged
         with keras.StatelessScope(state_mapping=list(zip(self.metrics_variables, means))) as scope:
             logs = self._record(generator_loss, discriminator_loss, real, fake)
-        return logs, (
-            trainable,
-            others,
-            optimizer,
-            [scope.get_current_value(variable) for variable in self.metrics_variables],
-        )
+        means = [scope.get_current_value(variable) for variable in self.metrics_variables]
+        return logs, (trainable, others, optimizer, means)
 
     def _stateless(self, function, variables: list, weights: list, others: list):
         """What a function returns with these values of some variables and of all that are not trained; and the
@@ -247,7 +211,5 @@ class GAN(keras.Model):
 
 def _tensors(data) -> dict:
     """The batch, as tensors of the backend: without compilation jax is given arrays of NumPy."""
-    return {
-        name: keras.ops.convert_to_tensor(value)
-        for name, value in keras.utils.unpack_x_y_sample_weight(data)[0].items()
-    }
+    batch = keras.utils.unpack_x_y_sample_weight(data)[0]
+    return {name: keras.ops.convert_to_tensor(value) for name, value in batch.items()}

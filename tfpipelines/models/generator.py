@@ -30,12 +30,11 @@ class GeneratorArtifact(Artifact):
         self.core, self.facts = core, facts
         if discriminator:
             self.beside = {discriminator: lambda path: save_model(core.discriminator, path, {})}
-        inputs = [
-            keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.generator.inputs
-        ]
-        images = core.generator(inputs if core.conditional else inputs[0])
-        levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(images)
-        self.model = keras.Model(inputs if core.conditional else inputs[0], levels, name="generator_of_images")
+        tensors = core.generator.inputs
+        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in tensors]
+        given = inputs if core.conditional else inputs[0]
+        levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(core.generator(given))
+        self.model = keras.Model(given, levels, name="generator_of_images")
 
     def save(self, path: Path) -> None:
         save_model(self.model, path, self.facts)
@@ -59,14 +58,11 @@ def noise_between(rows: int, steps: int, latent: int, seed: int) -> np.ndarray:
     cosine = np.sum(one * two, -1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1), 1e-12)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]
     share = np.linspace(0.0, 1.0, steps)[None, :, None]
-    weights = np.stack(
-        [np.broadcast_to(1.0 - share, (rows, steps, 1)), np.broadcast_to(share, (rows, steps, 1))]
-    )  # along the line, where the angle tells no way
+    # Along the line, where the angle tells no way.
+    weights = np.stack([np.broadcast_to(part, (rows, steps, 1)) for part in (1.0 - share, share)])
     bent = np.sin(angle)[:, 0, 0] > 1e-3
-    weights[:, bent] = (
-        np.stack([np.sin((1.0 - share) * angle), np.sin(share * angle)])
-        / np.sin(np.where(np.sin(angle) > 1e-3, angle, 1.0))
-    )[:, bent]
+    arcs = np.stack([np.sin((1.0 - share) * angle), np.sin(share * angle)])
+    weights[:, bent] = (arcs / np.sin(np.where(np.sin(angle) > 1e-3, angle, 1.0)))[:, bent]
     return (weights[0] * one[:, None] + weights[1] * two[:, None]).astype(np.float32)
 
 
@@ -94,8 +90,6 @@ def generate_images(model: keras.Model, noise: np.ndarray, classes: np.ndarray |
         rows.append(model.predict_on_batch(inputs if classes is not None else inputs[0])[:count])
     levels = np.concatenate(rows)
     if not np.isfinite(levels).all():
-        raise DivergedError(
-            "Training diverged: the generated images are NaN or infinite.",
-            "Lower train.learning_rate, or set train.clip_norm=1.0.",
-        )
+        message = "Training diverged: the generated images are NaN or infinite."
+        raise DivergedError(message, "Lower train.learning_rate, or set train.clip_norm=1.0.")
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

@@ -21,7 +21,6 @@ class GradCam:
         if parts is None:
             raise ValueError("the network has no feature map, so there is nothing to say where it looked")
         self._map, self._rest = parts
-        self._gradient = None
 
     def __call__(self, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Heat maps.
@@ -35,9 +34,8 @@ class GradCam:
             where nothing does.
         """
         features = keras.ops.convert_to_tensor(self._map.predict_on_batch(np.asarray(images, np.float32)))
-        gradients = keras.ops.convert_to_numpy(
-            self._gradients(features, keras.ops.convert_to_tensor(np.asarray(classes, np.int32)))
-        )
+        numbers = keras.ops.convert_to_tensor(np.asarray(classes, np.int32))
+        gradients = keras.ops.convert_to_numpy(self._gradients(features, numbers))
         features = keras.ops.convert_to_numpy(features)
         weights = gradients.mean((1, 2), keepdims=True)  # (B, 1, 1, C)
         heat = np.maximum((weights * features).sum(-1), 0.0)

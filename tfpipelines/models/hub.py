@@ -47,9 +47,8 @@ def load_text_preset(location: str, name: str, weights: bool = True, seed: int =
     with random_state(seed):
         backbone = _from_preset(keras_hub.models.Backbone, location, load_weights=weights)
     if "token_ids" not in {tensor.name for tensor in backbone.inputs}:
-        raise ConfigError(
-            f"model.backbone: {name} is no backbone for texts.", "Images are fine-tuned by `tfpipe finetune backbone`."
-        )
+        message = f"model.backbone: {name} is no backbone for texts."
+        raise ConfigError(message, "Images are fine-tuned by `tfpipe finetune backbone`.")
     preprocessor = _from_preset(keras_hub.models.TextClassifierPreprocessor, location)
     output = backbone.output
     sequence = output["sequence_output"] if isinstance(output, dict) else output  # without what only [CLS] would need
@@ -68,10 +67,8 @@ def load_image_preset(location: str, weights: bool = True) -> tuple[keras.Model,
 
     model = _from_preset(keras_hub.models.Backbone, location, load_weights=weights)
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise ConfigError(
-            f"model.backbone: {location} is no backbone for images.",
-            "Texts are fine-tuned by `tfpipe finetune text-backbone`.",
-        )
+        message = f"model.backbone: {location} is no backbone for images."
+        raise ConfigError(message, "Texts are fine-tuned by `tfpipe finetune text-backbone`.")
     try:
         converter = keras_hub.layers.ImageConverter.from_preset(location)
     except Exception:  # a preset without one, which KerasHub tells in several ways
@@ -88,42 +85,27 @@ def _from_preset(kind, location: str, **options):
         with redirect_stdout(sys.stderr):  # what hubs print does not belong among results
             return kind.from_preset(location, **options)
     except ImportError as error:
-        raise ConfigError(
-            f"model.backbone: {location} needs a package that is not installed: {error}.",
-            "pip install 'tfpipelines[hub]'",
-        ) from error
+        message = f"model.backbone: {location} needs a package that is not installed: {error}."
+        raise ConfigError(message, "pip install 'tfpipelines[hub]'") from error
     except Exception as error:  # hubs and file formats raise nearly every kind
+        reason = fetch_reason(error)
         if not remote:
-            raise ArtifactError(
-                f"The preset in {location} cannot be loaded: {fetch_reason(error)}.",
-                "The folder is damaged, or of a kind that KerasHub does not know.",
-            ) from error
-        raise ResourceError(
-            f"The preset {location} could not be fetched: {fetch_reason(error)}.",
-            "Connect to the network once, or name the folder of a preset.",
-        ) from error
+            remedy = "The folder is damaged, or of a kind that KerasHub does not know."
+            raise ArtifactError(f"The preset in {location} cannot be loaded: {reason}.", remedy) from error
+        remedy = "Connect to the network once, or name the folder of a preset."
+        raise ResourceError(f"The preset {location} could not be fetched: {reason}.", remedy) from error
 
 
 def hub_presets() -> list[dict]:
-    """The presets that KerasHub knows by name and that can be fine-tuned here: `name`, `parameters`, `size` (None),
-    `origin`.
-    """
+    """The presets that KerasHub knows by name and that can be fine-tuned here; `size` is None."""
     import keras_hub
 
     kinds = {keras_hub.models.TextClassifier: "text", keras_hub.models.ImageClassifier: "images"}
     found: dict[str, dict] = {}
     for kind, word in kinds.items():
         for name, preset in kind.presets.items():
-            parameters = preset.get("metadata", {}).get("params")
-            found.setdefault(
-                name,
-                {
-                    "name": name,
-                    "parameters": parameters,
-                    "size": None,
-                    "origin": f"KerasHub, for {word}; fetched from Kaggle once",
-                },
-            )
+            facts = {"name": name, "parameters": preset.get("metadata", {}).get("params"), "size": None}
+            found.setdefault(name, facts | {"origin": f"KerasHub, for {word}; fetched from Kaggle once"})
     return sorted(found.values(), key=lambda entry: entry["name"])
 
 
@@ -152,11 +134,8 @@ class HubTokens(keras.layers.Layer):
         return keras.KerasTensor((texts.shape[0], self.max_length), "int32")
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "preprocessor": keras.saving.serialize_keras_object(self.preprocessor),
-            "max_length": self.max_length,
-        }
+        preprocessor = keras.saving.serialize_keras_object(self.preprocessor)
+        return {**super().get_config(), "preprocessor": preprocessor, "max_length": self.max_length}
 
     @classmethod
     def from_config(cls, config):
@@ -193,9 +172,8 @@ class HubFront:
     @property
     def vocabulary_hash(self) -> str:
         """SHA-256 of its vocabulary, in hexadecimal."""
-        return hashlib.sha256(
-            "\n".join(map(str, self.tokens.preprocessor.tokenizer.get_vocabulary())).encode()
-        ).hexdigest()
+        names = self.tokens.preprocessor.tokenizer.get_vocabulary()
+        return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
 
     def settings(self) -> dict:
         """All that the ids depend on, as JSON values."""
@@ -209,9 +187,8 @@ class HubFront:
         """The ids of texts, one after the other, int32 (ids,), and how many each text has, int64 (texts,)."""
         flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
         if texts:
-            for ids in (
-                tf.data.Dataset.from_tensor_slices(texts).batch(batch_size).map(self.tokens.call).as_numpy_iterator()
-            ):
+            batches = tf.data.Dataset.from_tensor_slices(texts).batch(batch_size)
+            for ids in batches.map(self.tokens.call).as_numpy_iterator():
                 there = ids > 0
                 flat.append(ids[there])
                 lengths.append(there.sum(1))

@@ -7,6 +7,7 @@ import keras
 from ..config.networks import Layers
 from .fused import FusedBatchNormalization
 
+CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 BATCH_MOMENTUM = 0.9  # Keras' 0.99 needs hundreds of steps before inference sees sensible statistics
 
 
@@ -25,7 +26,8 @@ class Builder:
 
     def __init__(self, common: Layers, *, seed: int | None = None, fused: bool = False, **changes: str | float):
         common = common.model_copy(update=changes)
-        self.activation_name, self.initializer_name = common.activation, common.initializer
+        self.activation_name: str = common.activation
+        self.initializer_name: str = common.initializer
         self.normalization_name, self.weight_decay, self.fused = common.normalization, common.weight_decay, fused
         self._seeds = itertools.repeat(None) if seed is None else itertools.count(seed * 10_007 + 1)
 
@@ -35,13 +37,10 @@ class Builder:
 
     def kernel(self, name: str | None = None) -> dict:
         """Keyword arguments for a layer with a kernel."""
-        initializer = keras.initializers.get(
-            {"class_name": _camel(name or self.initializer_name), "config": {"seed": self.seed()}}
-        )
-        return {
-            "kernel_initializer": initializer,
-            "kernel_regularizer": keras.regularizers.L2(self.weight_decay) if self.weight_decay else None,
-        }
+        kind = "".join(map(str.capitalize, (name or self.initializer_name).split("_")))
+        initializer = keras.initializers.get({"class_name": kind, "config": {"seed": self.seed()}})
+        penalty = keras.regularizers.L2(self.weight_decay) if self.weight_decay else None
+        return {"kernel_initializer": initializer, "kernel_regularizer": penalty}
 
     def conv(self, filters: int, size: int, name: str, strides: int = 1, bias: bool | None = None) -> keras.Layer:
         """A convolution that keeps height and width but for its strides; without bias where a normalization follows."""
@@ -51,6 +50,14 @@ class Builder:
     def dense(self, units: int, name: str) -> keras.Layer:
         """A dense layer; without bias where a normalization follows."""
         return keras.layers.Dense(units, use_bias=self.normalization_name == "none", name=name, **self.kernel())
+
+    def recurrent(
+        self, cell: str, units: int, name: str, sequences: bool = True, kernel: str | None = None
+    ) -> keras.Layer:
+        """A recurrent layer, `rnn`, `lstm` or `gru`, that gives a sequence or what stands at its end."""
+        start = keras.initializers.Orthogonal(seed=self.seed())
+        options = {"recurrent_initializer": start, "seed": self.seed(), **self.kernel(kernel)}
+        return CELLS[cell](units, return_sequences=sequences, name=name, **options)
 
     def logits(self, classes: int) -> keras.Layer:
         """The last layer, (batch, classes), in float32 whatever the precision of the rest."""
@@ -97,7 +104,3 @@ def scaled_input(shape: tuple[int, int, int]) -> tuple[keras.KerasTensor, keras.
     """The input, levels 0 to 255, and the same scaled to [0, 1]."""
     inputs = keras.Input(shape, name="levels")
     return inputs, keras.layers.Rescaling(1 / 255, name="scale")(inputs)
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))

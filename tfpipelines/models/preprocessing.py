@@ -1,6 +1,4 @@
-"""What happens to decoded pixels before the network sees them: one definition, used in tf.data and inside the
-artifact.
-"""
+"""What happens to decoded pixels before the network sees them: one definition, in tf.data and inside the artifact."""
 
 import keras
 import tensorflow as tf
@@ -52,18 +50,11 @@ class ImageFront:
 
     def settings(self) -> dict:
         """All that the result depends on, as JSON values."""
-        return {
-            "size": list(self.size),
-            "channels": self.channels,
-            "resize": self.resize,
-            "filter": self.filter,
-            "antialias": self.antialias,
-        }
+        names = ("channels", "resize", "filter", "antialias")
+        return {"size": list(self.size), **{name: getattr(self, name) for name in names}}
 
     def in_tf_data(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 (height, width, channels) or a batch of them -> uint8 of the network's size; for tf.data on any
-        backend.
-        """
+        """uint8 (height, width, channels) or a batch -> uint8 of the network's size; for tf.data on any backend."""
         levels = self._layer(tf.cast(images, tf.float32))
         levels = tf.round(levels) if self._stays_in_range else tf.clip_by_value(tf.round(levels), 0.0, 255.0)
         levels = tf.cast(levels, tf.uint8)

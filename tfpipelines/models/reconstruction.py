@@ -67,31 +67,22 @@ def distances(target, reconstruction, kind: str):
     if kind == "l1":
         return ops.abs(target - reconstruction)
     if kind == "cosine":
-        length = ops.sqrt(
-            ops.sum(ops.square(target), -1, keepdims=True) * ops.sum(ops.square(reconstruction), -1, keepdims=True)
-        )
+        square = lambda x: ops.sum(ops.square(x), -1, keepdims=True)
+        length = ops.sqrt(square(target) * square(reconstruction))
         return 1.0 - ops.sum(target * reconstruction, -1, keepdims=True) / ops.maximum(length, 1e-6)
     window = min(7, *target.shape[1:3])
     mean = lambda x: ops.average_pool(x, window, 1, "same")
     mean_a, mean_b = mean(target), mean(reconstruction)
-    variance_a, variance_b = (
-        mean(ops.square(target)) - ops.square(mean_a),
-        mean(ops.square(reconstruction)) - ops.square(mean_b),
-    )
+    variance_a = mean(ops.square(target)) - ops.square(mean_a)
+    variance_b = mean(ops.square(reconstruction)) - ops.square(mean_b)
     covariance = mean(target * reconstruction) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
-    similarity = (
-        (2.0 * mean_a * mean_b + c1)
-        * (2.0 * covariance + c2)
-        / ((ops.square(mean_a) + ops.square(mean_b) + c1) * (variance_a + variance_b + c2))
-    )
-    return 1.0 - similarity
+    means, variances = ops.square(mean_a) + ops.square(mean_b) + c1, variance_a + variance_b + c2
+    return 1.0 - (2.0 * mean_a * mean_b + c1) * (2.0 * covariance + c2) / (means * variances)
 
 
 def surprise(target, mean, log_variance):
-    """Negative log likelihood of each number under a normal distribution, without its constant; the shape of
-    `target`.
-    """
+    """Negative log likelihood of each number under a normal distribution, without its constant; as `target`."""
     target, mean, log_variance = _precise(target), _precise(mean), _precise(log_variance)
     return 0.5 * (log_variance + keras.ops.square(target - mean) * keras.ops.exp(-log_variance))
 
@@ -106,9 +97,7 @@ def bounded(log_variance):
 
 
 def standardize(inputs, name: str = STANDARDIZE):
-    """Brings each channel to mean 0 and deviation 1 by statistics that `set_statistics` gives; (batch, ...,
-    channels).
-    """
+    """Brings each channel, the last axis, to mean 0 and deviation 1 by statistics that `set_statistics` gives."""
     return _frozen(name)(inputs)
 
 
@@ -161,9 +150,8 @@ class Sampling(keras.layers.Layer):
         self.add_loss(self.beta * keras.ops.mean(divergence) / self.size)
         if not training:
             return mean
-        return mean + keras.ops.exp(0.5 * log_variance) * keras.random.normal(
-            keras.ops.shape(mean), dtype=mean.dtype, seed=self.random
-        )
+        noise = keras.random.normal(keras.ops.shape(mean), dtype=mean.dtype, seed=self.random)
+        return mean + keras.ops.exp(0.5 * log_variance) * noise
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta, "size": self.size, "seed": self.seed}
@@ -192,9 +180,8 @@ def variational(
     deviation, samples = keras.ops.exp(0.5 * log_variance), prior.samples
     draws = np.random.default_rng(seed).standard_normal((samples, mean.shape[-1])).round(6)
     total: keras.KerasTensor | None = None
-    for draw in np.concatenate(
-        [draws[: samples // 2], -draws[: (samples + 1) // 2]]
-    ):  # antithetic: of an even number the mean is 0
+    # Antithetic: of an even number the mean is 0.
+    for draw in np.concatenate([draws[: samples // 2], -draws[: (samples + 1) // 2]]):
         drawn = keras.layers.Rescaling(draw.tolist())(deviation)
         reconstruction, spread = decode(mean + drawn)
         one = surprise(target, reconstruction, bounded(spread))

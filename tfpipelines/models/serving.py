@@ -14,14 +14,18 @@ from .artifact import core_of
 from .text_front import STRIPPED, TextFront
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
+_TEXT = "A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are part of the graph."
+_CUT = (
+    "Cutting is by operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text "
+    "before loading."
+)
 
 
 class ServedInput(ABC):
     """How raw samples get into a model.
 
     Two graphs are made of a model: the `whole` one takes raw samples; the other is for formats without strings and
-        without
-    images of any size.
+    without images of any size.
 
     Args:
         model: the artifact's.
@@ -36,9 +40,7 @@ class ServedInput(ABC):
         return self.model
 
     def specs(self, whole: bool) -> dict[str, tf.TensorSpec]:
-        """Name -> shape and dtype of each input, the first size being that of the batch; the names are those of
-        Python arguments.
-        """
+        """Name -> shape and dtype of each input, the first size that of the batch; names are those of arguments."""
         inputs = (self.model if whole else self.part).inputs
         return {name: tf.TensorSpec(tensor.shape, tensor.dtype, name) for name, tensor in zip(self.names, inputs)}
 
@@ -73,9 +75,8 @@ class ServedImages(ServedInput):
     def __init__(self, model: keras.Model, front, background: int):
         super().__init__(model)
         self.front, self.background = front, background
-        self._resize = tf.function(
-            front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)]
-        )
+        pixels = tf.TensorSpec([None, None, front.channels], tf.uint8)
+        self._resize = tf.function(front.in_tf_data, input_signature=[pixels])
 
     @cached_property
     def part(self) -> keras.Model:
@@ -139,26 +140,12 @@ class ServedTexts(ServedInput):
         if whole:
             return {"text": np.array([sample], object)}
         ids = self._ids(tf.constant([sample]))
-        return {
-            tensor.name: value.numpy().astype(np.int32)
-            for tensor, value in zip(self.part.inputs, ids if isinstance(ids, (list, tuple)) else [ids])
-        }
+        ids = ids if isinstance(ids, (list, tuple)) else [ids]
+        return {tensor.name: value.numpy().astype(np.int32) for tensor, value in zip(self.part.inputs, ids)}
 
     def words(self, whole: bool) -> list[str]:
         if whole:
-            text = (
-                []
-                if isinstance(self.front, TextFront)
-                else [
-                    "Cutting is by operations of TensorFlow Text: TensorFlow Serving has them; in Python, "
-                    "import tensorflow_text before loading."
-                ]
-            )
-            return [
-                "A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are "
-                "part of the graph.",
-                *text,
-            ]
+            return [_TEXT] if isinstance(self.front, TextFront) else [_TEXT, _CUT]
         return [
             "The format has no strings: a text is given as int32 ids of its tokens, which the vocabulary "
             "file tells (vocabulary.json, where it also says how texts are cut).",
@@ -170,43 +157,27 @@ class ServedTexts(ServedInput):
 
     def _vocabulary(self) -> dict[str, Any]:
         front = self.front
-        examples = [
-            {"text": text, **{name: value[0].tolist() for name, value in self.feed(text, False).items()}}
-            for text in _EXAMPLES
-        ]
+        ids_of = lambda text: {name: value[0].tolist() for name, value in self.feed(text, False).items()}
+        examples = [{"text": text, **ids_of(text)} for text in _EXAMPLES]
         if not isinstance(front, TextFront):
             tokenizer = front.tokens.preprocessor.tokenizer
-            special = {
-                name: int(value) + 1
-                for name in (
-                    "start_token_id",
-                    "end_token_id",
-                    "cls_token_id",
-                    "sep_token_id",
-                    "pad_token_id",
-                    "unk_token_id",
-                    "mask_token_id",
-                )
-                if isinstance(value := getattr(tokenizer, name, None), (int, np.integer))
-            }
+            marks = [f"{mark}_token_id" for mark in ("start", "end", "cls", "sep", "pad", "unk", "mask")]
+            places = {mark: getattr(tokenizer, mark, None) for mark in marks}
+            special = {mark: int(place) + 1 for mark, place in places.items() if isinstance(place, (int, np.integer))}
             rule = (
                 "Cut as the named tokenizer of KerasHub does, its marks about the text included; the id of a "
                 "token is its place in `tokens` plus 1, 0 is padding. `special` are ids so counted; keep "
                 "max_length of them, the marks included."
             )
-            return {
-                "examples": examples,
-                "ids": {
-                    "rule": rule,
-                    "tokenizer": type(tokenizer).__name__,
-                    "special": special,
-                    "settings": {
-                        name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))
-                    },
-                    "max_length": front.tokens.max_length,
-                    "tokens": list(map(str, tokenizer.get_vocabulary())),
-                },
+            settings = {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}
+            ids: dict[str, Any] = {
+                "rule": rule,
+                "tokenizer": type(tokenizer).__name__,
+                "special": special,
+                "settings": settings,
             }
+            ids |= {"max_length": front.tokens.max_length, "tokens": list(map(str, tokenizer.get_vocabulary()))}
+            return {"examples": examples, "ids": ids}
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
         rule = (
             "Standardize: lower the letters A to Z, remove the characters of `strips`, each as its setting "
@@ -215,16 +186,9 @@ class ServedTexts(ServedInput):
             "ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; "
             "keep the first max_length; a text without a token is the one id 1."
         )
-        tables: dict[str, Any] = {
-            "examples": examples,
-            "ids": {
-                "rule": rule,
-                **cut(front.cutter),
-                "strips": STRIPPED,
-                "max_length": front.max_length,
-                "tokens": ["[PAD]", "[UNK]", *front.vocabulary],
-            },
-        }
+        ids = {"rule": rule, **cut(front.cutter), "strips": STRIPPED, "max_length": front.max_length}
+        ids["tokens"] = ["[PAD]", "[UNK]", *front.vocabulary]
+        tables: dict[str, Any] = {"examples": examples, "ids": ids}
         if front.wide:
             rule = (
                 "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's "
@@ -280,19 +244,11 @@ class ServedNoise(ServedInput):
         return {name: np.asarray(value)[None] for name, value in zip(self.names, sample)}
 
     def words(self, whole: bool) -> list[str]:
-        told = (
-            [
-                "class_index says what to draw: "
-                f"{', '.join(f'{number}: {name}' for number, name in enumerate(self.groups))}."
-            ]
-            if len(self.names) > 1
-            else []
-        )
-        return [
-            "noise are float32 numbers from N(0, 1), drawn anew for each image.",
-            *told,
-            "Levels come as float32 0 to 255: round them to whole ones.",
-        ]
+        words = ["noise are float32 numbers from N(0, 1), drawn anew for each image."]
+        if len(self.names) > 1:
+            groups = ", ".join(f"{number}: {name}" for number, name in enumerate(self.groups))
+            words.append(f"class_index says what to draw: {groups}.")
+        return [*words, "Levels come as float32 0 to 255: round them to whole ones."]
 
 
 class Served(NamedTuple):

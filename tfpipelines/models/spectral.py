@@ -18,9 +18,8 @@ class _Spectral(keras.layers.Layer):
         super().build(input_shape)
         seed = getattr(self.kernel_initializer, "seed", None)
         initializer = keras.initializers.RandomNormal(stddev=1.0, seed=seed if isinstance(seed, int) else None)
-        self.direction = self.add_weight(
-            shape=(1, self._kernel.shape[-1]), initializer=initializer, trainable=False, name="direction"
-        )
+        shape = (1, self._kernel.shape[-1])
+        self.direction = self.add_weight(shape=shape, initializer=initializer, trainable=False, name="direction")
 
     @property
     def kernel(self):

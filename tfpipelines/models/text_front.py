@@ -1,6 +1,4 @@
-"""What happens to raw texts before the network sees them: the same cuts in numpy for training and in layers inside
-the artifact.
-"""
+"""What happens to raw texts before the network sees them: the same cuts in numpy and in layers of the artifact."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,11 +33,8 @@ class Cutter:
         """How a layer cuts."""
         config = layer.get_config()
         ngrams = config["ngrams"]
-        return cls(
-            config["split"],
-            config["standardize"],
-            tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else ngrams and tuple(ngrams),
-        )
+        lengths = range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams
+        return cls(config["split"], config["standardize"], tuple(lengths) if lengths else None)
 
     def layer(self, vocabulary: list[str], name: str) -> keras.layers.TextVectorization:
         """Strings (batch,) -> ids int64 (batch, longest), 0 padding, 1 unknown, the vocabulary from 2 on."""
@@ -66,11 +61,8 @@ class Cutter:
 
 def token_cutter(level: str, ngrams: int, standardize: str) -> Cutter:
     """How texts become tokens; the arguments are the fields of the same name in `config.texts.TextData`."""
-    return Cutter(
-        "character" if level == "char" else "whitespace",
-        _standardizer(standardize),
-        tuple(range(1, ngrams + 1)) if level == "ngram" else None,
-    )
+    lengths = tuple(range(1, ngrams + 1)) if level == "ngram" else None
+    return Cutter("character" if level == "char" else "whitespace", _standardizer(standardize), lengths)
 
 
 def wide_cutters(words: int, characters: tuple[int, ...], standardize: str) -> list[Cutter]:
@@ -130,10 +122,8 @@ class TextFront:
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextFront":
         """The front inside an artifact's model, whose only part without a layer of its own is `max_length`."""
-        layers = sorted(
-            (layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)),
-            key=lambda layer: (layer.name != "tokens", layer.name),
-        )
+        layers = [layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)]
+        layers.sort(key=lambda layer: (layer.name != "tokens", layer.name))
         parts = [(Cutter.of(layer), layer.get_vocabulary(include_special_tokens=False)) for layer in layers]
         (cutter, vocabulary), *wide = parts
         return cls(cutter, vocabulary, max_length, tuple(wide))
@@ -151,9 +141,8 @@ class TextFront:
     @property
     def ngrams(self) -> list[str]:
         """The n-grams of the wide part in the order of their ids, which begin at 2; those of characters in quotes."""
-        return [
-            f"'{name[::2]}'" if cutter.split == "character" else name for cutter, names in self.wide for name in names
-        ]
+        told = lambda cutter, name: f"'{name[::2]}'" if cutter.split == "character" else name
+        return [told(cutter, name) for cutter, names in self.wide for name in names]
 
     @property
     def wide_size(self) -> int:

@@ -72,17 +72,12 @@ def embed(build: Builder, texts: Texts, common: TextNetwork) -> tuple[keras.Kera
     ids = inputs
     present = keras.ops.not_equal(inputs, 0)
     if word_dropout:
-        kept = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")(
-            keras.ops.ones_like(inputs, dtype="float32")
-        )
+        drop = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")
+        kept = drop(keras.ops.ones_like(inputs, dtype="float32"))
         ids = keras.ops.where(keras.ops.logical_and(present, keras.ops.equal(kept, 0.0)), UNKNOWN, ids)
-    initializer = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed())
+    start, learns = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed()), not common.freeze_embedding
     layer = keras.layers.Embedding(
-        texts.vocabulary,
-        channels,
-        embeddings_initializer=initializer,
-        trainable=not common.freeze_embedding,
-        name="embedding",
+        texts.vocabulary, channels, embeddings_initializer=start, trainable=learns, name="embedding"
     )
     x = layer(ids)
     if vectors is not None:
@@ -123,13 +118,11 @@ def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: 
     return keras.ops.sum(x * keras.ops.softmax(masked(score, text.mask), 1), 1)
 
 
+Body = Callable[[Builder, Embedded], keras.KerasTensor]
+
+
 def text_network(
-    name: str,
-    body: Callable[[Builder, "Embedded"], keras.KerasTensor],
-    texts: Texts,
-    common: TextNetwork,
-    seed: int | None = None,
-    fused: bool = False,
+    name: str, body: Body, texts: Texts, common: TextNetwork, seed: int | None = None, fused: bool = False
 ) -> keras.Model:
     """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is
     one. Words are dropped as in Iyyer et al. 2015, channels for a whole text as in Tompson et al. 2015.
@@ -184,9 +177,8 @@ def vote(
     table = keras.layers.Embedding(
         count, classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32"
     )
-    weights = keras.layers.Embedding(
-        count, 1, embeddings_initializer=keras.initializers.Constant(initial), name="ngram_weights", dtype="float32"
-    )
+    start = keras.initializers.Constant(initial)
+    weights = keras.layers.Embedding(count, 1, embeddings_initializer=start, name="ngram_weights", dtype="float32")
     votes = table(grams) * weights(grams)  # (B, n-grams, classes)
     table.embeddings.assign(ratios)
     if dropout:

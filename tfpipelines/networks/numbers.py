@@ -50,27 +50,14 @@ def recurrent_autoencoder(
     build = Builder(common, seed=seed, fused=fused)
     inputs, target, x, level = begin(input_shape, common.noise, build, common.centered)
 
-    def layer(width: int, sequences: bool, name: str, **settings) -> keras.Layer:
-        kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[cell]
-        start = keras.initializers.Orthogonal(seed=build.seed())
-        return kind(
-            width,
-            return_sequences=sequences,
-            recurrent_initializer=start,
-            seed=build.seed(),
-            name=name,
-            **build.kernel("glorot_uniform"),
-            **settings,
-        )
-
     x = keras.ops.flip(x, 1)  # what comes first is read last, and remembered best
     for number, width in enumerate(units, 1):
-        x = layer(width, number < len(units), f"encoder{number}")(x)
+        x = build.recurrent(cell, width, f"encoder{number}", number < len(units), "glorot_uniform")(x)
     x = build.dense(common.latent, "latent")(build.dropout(x, common.dropout, "dropout1"))
     x = build.activate(build.normalize(x, "latent_norm"), "latent_act")
     x = keras.layers.RepeatVector(input_shape[0], name="repeat")(build.dropout(x, common.dropout, "dropout2"))
     for number, width in enumerate(units[::-1], 1):
-        x = layer(width, True, f"decoder{number}")(x)
+        x = build.recurrent(cell, width, f"decoder{number}", kernel="glorot_uniform")(x)
     x = keras.layers.Dense(input_shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
     return reconstructor(inputs, end(target, x, level), cell, common.loss, fused)
 
@@ -78,9 +65,7 @@ def recurrent_autoencoder(
 def begin(
     input_shape: tuple[int, ...], noise: float, build: Builder, centered: bool = False
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor, keras.KerasTensor | None]:
-    """The input, what is to be reconstructed, what the encoder sees of it, and the level of each window that was
-    taken away.
-    """
+    """The input, what is to be reconstructed, what the encoder sees of it, and the level taken away of each window."""
     inputs = keras.Input(input_shape, name="numbers")
     target, level = standardize(inputs), None
     if centered:

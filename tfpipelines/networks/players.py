@@ -25,23 +25,20 @@ class Player(Builder):
     """
 
     def __init__(self, common: Adversarial, player: str, initializer: str, seed: int | None, fused: bool):
+        of = lambda field: getattr(common, f"{player}_{field}")
         layers = Layers.model_construct(
-            activation=getattr(common, f"{player}_activation"),
-            normalization=getattr(common, f"{player}_normalization"),
-            initializer=initializer,
-            weight_decay=0.0,
+            activation=of("activation"), normalization=of("normalization"), weight_decay=0.0
         )
         second = player == "discriminator"
         super().__init__(layers, seed=None if seed is None else seed + second, fused=fused)
+        self.initializer_name = initializer
         self.spectral = second and common.spectral_normalization
 
     def kernel(self, name: str | None = None) -> dict:
         if (name or self.initializer_name) != "normal":
             return super().kernel(name)
-        return {
-            **super().kernel("random_normal"),
-            "kernel_initializer": keras.initializers.RandomNormal(stddev=0.02, seed=self.seed()),
-        }
+        kernel = super().kernel("random_normal")
+        return kernel | {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02, seed=self.seed())}
 
     def dense_kernel(self) -> dict:
         """Of a dense layer: N(0, 0.02) is made for convolutions."""
@@ -49,12 +46,8 @@ class Player(Builder):
 
     def dense(self, units: int, name: str, bias: bool | None = None) -> keras.Layer:
         kind = SpectralDense if self.spectral else keras.layers.Dense
-        return kind(
-            units,
-            use_bias=self.normalization_name == "none" if bias is None else bias,
-            name=name,
-            **self.dense_kernel(),
-        )
+        bias = self.normalization_name == "none" if bias is None else bias
+        return kind(units, use_bias=bias, name=name, **self.dense_kernel())
 
     def down(self, filters: int, size: int, name: str, bias: bool) -> keras.Layer:
         """A convolution that halves the side."""
@@ -63,28 +56,18 @@ class Player(Builder):
 
     def up(self, filters: int, size: int, name: str, last: bool) -> keras.Layer:
         """A transposed convolution that doubles the side; the last one gives the image, in float32."""
-        more = {"activation": "tanh", "dtype": "float32"} if last else {}
-        return keras.layers.Conv2DTranspose(
-            filters,
-            size,
-            2,
-            "same",
-            use_bias=last or self.normalization_name == "none",
-            name=name,
-            **more,
-            **self.kernel(),
+        more, bias = (
+            {"activation": "tanh", "dtype": "float32"} if last else {},
+            last or self.normalization_name == "none",
         )
+        return keras.layers.Conv2DTranspose(filters, size, 2, "same", use_bias=bias, name=name, **more, **self.kernel())
 
     def condition(self, noise, label, classes: int, size: int):
         """The noise, with numbers beside it that stand for the class where there is one."""
         if label is None:
             return noise
-        embedding = keras.layers.Embedding(
-            classes,
-            size,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=_CLASS_DEVIATION, seed=self.seed()),
-            name="class_embedding",
-        )
+        start = keras.initializers.RandomNormal(stddev=_CLASS_DEVIATION, seed=self.seed())
+        embedding = keras.layers.Embedding(classes, size, embeddings_initializer=start, name="class_embedding")
         return keras.layers.Concatenate(name="condition")([noise, embedding(label)])
 
     def deviation(self, x, group: int):
@@ -103,11 +86,9 @@ class Player(Builder):
         return keras.Model([image, label], keras.layers.Add(name="answer")([logit, agreement]), name="discriminator")
 
     def activate(self, x, name: str):
-        return (
-            keras.layers.LeakyReLU(0.2, name=name)(x)
-            if self.activation_name == "leaky_relu"
-            else super().activate(x, name)
-        )
+        if self.activation_name != "leaky_relu":
+            return super().activate(x, name)
+        return keras.layers.LeakyReLU(0.2, name=name)(x)
 
 
 def noise_inputs(latent: int, classes: int) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:

@@ -6,8 +6,6 @@ from ..config.networks import Recurrent
 from ..models.layers import Builder
 from ..models.text_layers import Embedded, Texts, pool, text_network
 
-CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-
 
 def recurrent(
     cell: str, texts: Texts, common: Recurrent, bidirectional: bool, seed: int | None, fused: bool
@@ -25,22 +23,12 @@ def recurrent(
     units, pooling = common.units, common.pooling
 
     def body(build: Builder, text: Embedded) -> keras.KerasTensor:
-        def layer(width: int, name: str) -> keras.Layer:
-            start = keras.initializers.Orthogonal(seed=build.seed())
-            return CELLS[cell](
-                width,
-                return_sequences=True,
-                recurrent_initializer=start,
-                seed=build.seed(),
-                name=name,
-                **build.kernel(),
-            )
-
         x = text.vectors
         for number, width in enumerate(units, 1):
-            directions = [layer(width, f"forward{number}")(x)]  # (B, T, width)
+            directions = [build.recurrent(cell, width, f"forward{number}")(x)]  # (B, T, width)
             if bidirectional:
-                directions.append(layer(width, f"backward{number}")(text.backwards(x)))  # from the end to the start
+                backwards = build.recurrent(cell, width, f"backward{number}")
+                directions.append(backwards(text.backwards(x)))  # from the end to the start
             if number < len(units) or pooling == "attention":
                 x = keras.ops.concatenate([directions[0], *map(text.backwards, directions[1:])], -1)  # aligned by token
         if pooling == "attention":

@@ -2,21 +2,17 @@
 
 import keras
 
+from ..config.section import Counts
 from ..models.layers import Builder
 
 
 def dense_stack(
-    build: Builder,
-    x: keras.KerasTensor,
-    units: tuple[int, ...],
-    dropout: float,
-    name: str,
-    kernel_size: int | None = None,
+    build: Builder, x: keras.KerasTensor, units: Counts, dropout: float, name: str, size: int | None = None
 ) -> keras.KerasTensor:
     """Dense layers, or convolutions of that size, with normalization, activation and dropout, (batch, ..., width)."""
     for number, width in enumerate(units, 1):
         place = f"{name}{number}"
-        layer = build.dense(width, place) if kernel_size is None else build.conv(width, kernel_size, place)
+        layer = build.dense(width, place) if size is None else build.conv(width, size, place)
         x = build.activate(build.normalize(layer(x), f"{place}_norm"), f"{place}_act")
         x = build.dropout(x, dropout, f"{place}_dropout")
     return x
@@ -29,7 +25,7 @@ def with_levels(target: keras.KerasTensor, reconstruction: keras.KerasTensor) ->
 
 
 def down(
-    build: Builder, x: keras.KerasTensor, filters: tuple[int, ...], size: int
+    build: Builder, x: keras.KerasTensor, filters: Counts, size: int
 ) -> tuple[keras.KerasTensor, list[tuple[int, int]]]:
     """Halves height and width by each stage; also (height, width) before each."""
     sides = []
@@ -47,27 +43,16 @@ def from_latent(build: Builder, x: keras.KerasTensor, shape: tuple[int, int, int
 
 
 def up(
-    build: Builder,
-    x: keras.KerasTensor,
-    sides: list[tuple[int, int]],
-    filters: tuple[int, ...],
-    size: int,
-    channels: int,
+    build: Builder, x: keras.KerasTensor, sides: list[tuple[int, int]], filters: Counts, size: int, channels: int
 ) -> keras.KerasTensor:
     """Back through the sides; the last stage gives `channels`, linear."""
     for number in range(len(filters), 0, -1):
         height, width = sides[number - 1]
         last = number == 1
         bias = last or build.normalization_name == "none"
-        x = keras.layers.Conv2DTranspose(
-            channels if last else filters[number - 2],
-            size,
-            2,
-            "same",
-            use_bias=bias,
-            name=f"up{number}",
-            **build.kernel("glorot_uniform" if last else None),
-        )(x)
+        width, kernel = channels if last else filters[number - 2], build.kernel("glorot_uniform" if last else None)
+        layer = keras.layers.Conv2DTranspose(width, size, 2, "same", use_bias=bias, name=f"up{number}", **kernel)
+        x = layer(x)
         extra = (x.shape[1] - height, x.shape[2] - width)
         if any(extra):  # a side that could not be halved
             x = keras.layers.Cropping2D(((0, extra[0]), (0, extra[1])), name=f"up{number}_crop")(x)

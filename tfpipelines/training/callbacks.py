@@ -4,11 +4,13 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from ..errors import DivergedError, ResourceError
 from ..runs import atomic_write
@@ -16,33 +18,31 @@ from ..runs import atomic_write
 _SAVE_INTERVAL = 30.0  # seconds
 
 
-class EarlyStopping(keras.callbacks.EarlyStopping):
+class Resumable:
+    """A callback of which a checkpoint holds some attributes, those that `kept` names."""
+
+    kept: tuple[str, ...] = ()
+
+    def get_state(self) -> dict:
+        """What a checkpoint must hold beside arrays."""
+        return {name: getattr(self, name) for name in self.kept}
+
+    def set_state(self, state: dict) -> None:
+        """Takes back what `get_state` gave."""
+        for name in self.kept:
+            setattr(self, name, state[name])
+
+
+class EarlyStopping(Resumable, keras.callbacks.EarlyStopping):
     """Keras' early stopping, resumable."""
 
-    def get_state(self) -> dict:
-        """What a checkpoint must hold."""
-        return {
-            "wait": self.wait,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "stopped_epoch": self.stopped_epoch,
-        }
-
-    def set_state(self, state: dict) -> None:
-        """Takes back what `get_state` gave."""
-        self.__dict__.update(state)
+    kept = ("wait", "best", "best_epoch", "stopped_epoch")
 
 
-class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
+class ReduceLROnPlateau(Resumable, keras.callbacks.ReduceLROnPlateau):
     """Keras' reduction of the rate, resumable; the rate itself is a variable of the optimizer."""
 
-    def get_state(self) -> dict:
-        """What a checkpoint must hold."""
-        return {"wait": self.wait, "best": self.best, "cooldown_counter": self.cooldown_counter}
-
-    def set_state(self, state: dict) -> None:
-        """Takes back what `get_state` gave."""
-        self.__dict__.update(state)
+    kept = ("wait", "best", "cooldown_counter")
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -69,14 +69,13 @@ class StopOnNaN(keras.callbacks.Callback):
     def _check(self, logs, where: str) -> None:
         for name, value in (logs or {}).items():
             if name.endswith("loss") and not math.isfinite(value):
-                raise DivergedError(
-                    f"Training diverged: {name} is {value} at {where}.",
-                    f"Lower train.learning_rate (it is {self.learning_rate:g}), or set train.clip_norm=1.0 "
-                    "or train.warmup_epochs=1.",
-                )
+                rate = f"train.learning_rate (it is {self.learning_rate:g})"
+                remedy = f"Lower {rate}, or set train.clip_norm=1.0 or train.warmup_epochs=1."
+                raise DivergedError(f"Training diverged: {name} is {value} at {where}.", remedy)
 
 
-class BestModel(keras.callbacks.Callback):
+@dataclass(eq=False)
+class BestModel(Resumable, keras.callbacks.Callback):
     """Keeps the weights of the epoch with the lowest monitored value, or of the last one, and sees that they get into
     the model file.
 
@@ -92,26 +91,20 @@ class BestModel(keras.callbacks.Callback):
         quick: do not write the file at the first epoch either, only after half a minute.
     """
 
-    def __init__(
-        self,
-        monitor: str,
-        save: Callable,
-        weights: Callable,
-        epochs_before: int = 0,
-        keep: str = "best",
-        quick: bool = False,
-    ):
+    kept = ("best", "best_epoch")
+
+    monitor: str
+    save: Callable[[list], None]
+    weights: Callable[[], list]
+    epochs_before: int = 0
+    keep: str = "best"
+    quick: bool = False
+
+    def __post_init__(self):
         super().__init__()
-        self.monitor, self.save, self.weights, self.epochs_before, self.keep = (
-            monitor,
-            save,
-            weights,
-            epochs_before,
-            keep,
-        )
         self.best, self.best_epoch = math.inf, 0
         self.best_weights: list = []
-        self._unsaved, self._saved_at = False, time.monotonic() if quick else -math.inf
+        self._unsaved, self._saved_at = False, time.monotonic() if self.quick else -math.inf
 
     def go_on_from(self, earlier: "BestModel", weights: list) -> None:
         """Begins with what an earlier phase has found.
@@ -124,14 +117,6 @@ class BestModel(keras.callbacks.Callback):
         if self.monitor.startswith("val_"):  # training losses of phases cannot be compared: they see other inputs
             self.best = earlier.best
         self._unsaved, self._saved_at = earlier._unsaved, earlier._saved_at
-
-    def get_state(self) -> dict:
-        """What a checkpoint must hold beside the arrays."""
-        return {"best": self.best, "best_epoch": self.best_epoch}
-
-    def set_state(self, state: dict) -> None:
-        """Takes back what `get_state` gave."""
-        self.__dict__.update(state)
 
     def get_arrays(self) -> list:
         """The best weights; [] before the first epoch has ended."""
@@ -155,7 +140,7 @@ class BestModel(keras.callbacks.Callback):
             self._unsaved, self._saved_at = False, time.monotonic()
 
 
-class History(keras.callbacks.Callback):
+class History(Resumable, keras.callbacks.Callback):
     """One row per epoch in history.csv: epoch, losses and metrics, learning rate at its end, seconds.
 
     Args:
@@ -165,25 +150,18 @@ class History(keras.callbacks.Callback):
         phase: name of this one, for a column of its own; "": none.
     """
 
+    kept = ("rows",)
+
     def __init__(
-        self,
-        path: Path,
-        on_row: Callable[[dict], None] = lambda row: None,
-        rows: list[dict] | None = None,
-        phase: str = "",
+        self, path: Path, on_row: Callable[[dict], None] = lambda row: None, rows: Iterable[dict] = (), phase: str = ""
     ):
         super().__init__()
         self.path, self.on_row, self.phase = path, on_row, phase
-        self.rows = list(rows or ())
+        self.rows = list(rows)
         self.epochs_before = len(self.rows)
         self._began = 0.0
 
-    def get_state(self) -> dict:
-        """What a checkpoint must hold."""
-        return {"rows": self.rows}
-
     def set_state(self, state: dict) -> None:
-        """Takes back what `get_state` gave."""
         self.rows = list(state["rows"])
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -196,9 +174,8 @@ class History(keras.callbacks.Callback):
         row |= {**values, "seconds": round(time.perf_counter() - self._began, 3)}
         self.rows.append(row)
         text = io.StringIO()
-        writer = csv.DictWriter(
-            text, list(dict.fromkeys(name for row in self.rows for name in row)), lineterminator="\n"
-        )
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        writer = csv.DictWriter(text, list(names), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         atomic_write(self.path, text.getvalue())
@@ -208,14 +185,11 @@ class History(keras.callbacks.Callback):
 @contextmanager
 def event_errors(folder: Path):
     """What TensorFlow raises while events are written is a ResourceError."""
-    import tensorflow as tf
-
     try:
         yield
     except tf.errors.OpError as error:  # of the disk, though it may be called ResourceExhausted
-        raise ResourceError(
-            f"{folder} cannot be written: {error.message}.", "Free some space, then `tfpipe resume` the run."
-        ) from error
+        message = f"{folder} cannot be written: {error.message}."
+        raise ResourceError(message, "Free some space, then `tfpipe resume` the run.") from error
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -232,20 +206,15 @@ class TensorBoardScalars(keras.callbacks.Callback):
         self._writers: dict = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        import tensorflow as tf
-
         with event_errors(self.folder):
-            self._write(tf, epoch, logs)
-
-    def _write(self, tf, epoch, logs):
-        for name, value in logs.items():
-            part = "validation" if name.startswith("val_") else "train"
-            if part not in self._writers:
-                self._writers[part] = tf.summary.create_file_writer(str(self.folder / part))
-            with self._writers[part].as_default():
-                tf.summary.scalar(f"epoch/{name.removeprefix('val_')}", value, step=self.epochs_before + epoch + 1)
-        for writer in self._writers.values():
-            writer.flush()
+            for name, value in logs.items():
+                part = "validation" if name.startswith("val_") else "train"
+                if part not in self._writers:
+                    self._writers[part] = tf.summary.create_file_writer(str(self.folder / part))
+                with self._writers[part].as_default():
+                    tf.summary.scalar(f"epoch/{name.removeprefix('val_')}", value, step=self.epochs_before + epoch + 1)
+            for writer in self._writers.values():
+                writer.flush()
 
     def on_train_end(self, logs=None):
         for writer in self._writers.values():

@@ -14,13 +14,8 @@ from ..run_files import read_json
 from ..runs import atomic_write, file_hash
 
 KEPT = 2
-_MANIFEST = {
-    "step": int,
-    "file": str,
-    "size": int,
-    "sha256": str,
-    "facts": {"finished": bool, "callbacks": {str: dict}},
-}
+_FACTS = {"finished": bool, "callbacks": {str: dict}}
+_MANIFEST = {"step": int, "file": str, "size": int, "sha256": str, "facts": _FACTS}
 
 
 class Checkpoint(NamedTuple):
@@ -55,14 +50,9 @@ class Checkpoints:
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # none of them is called allow_pickle
         content = buffer.getbuffer()
         atomic_write(file, lambda temporary: temporary.write_bytes(content))
-        manifest = {
-            "step": step,
-            "file": file.name,
-            "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "facts": facts,
-            "facts_sha256": _seal(facts),
-        }
+        digest = hashlib.sha256(content).hexdigest()
+        manifest: dict[str, Any] = {"step": step, "file": file.name, "size": len(content), "sha256": digest}
+        manifest |= {"facts": facts, "facts_sha256": _seal(facts)}
         atomic_write(file.with_suffix(".json"), json.dumps(manifest, indent=1))
         manifests = sorted(self.folder.glob("step-*.json"))
         for old in manifests[:-KEPT]:
@@ -88,15 +78,13 @@ class Checkpoints:
                 if not file.is_file() or file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
                     raise ValueError("size or hash do not fit")
                 with np.load(file, allow_pickle=False) as archive:
-                    return Checkpoint(
-                        content["step"], {name: archive[name] for name in archive.files}, content["facts"]
-                    )
+                    arrays = {name: archive[name] for name in archive.files}
+                    return Checkpoint(content["step"], arrays, content["facts"])
             except (OSError, ValueError, KeyError, TypeError) as error:
                 self.damaged.append(f"{manifest.with_suffix('.npz')}: {error}")
         if manifests:
-            raise ArtifactError(
-                f"No checkpoint in {self.folder} is whole.", "Start again with `tfpipe run`.", self.damaged
-            )
+            message = f"No checkpoint in {self.folder} is whole."
+            raise ArtifactError(message, "Start again with `tfpipe run`.", self.damaged)
         return None
 
 
@@ -133,9 +121,7 @@ def restore(
 
 
 def whole_weights(model: keras.Model, part: keras.Model, weights: list) -> list:
-    """Weights of a model, in its order, of which those that `part` shares have the given values, in the part's
-    order.
-    """
+    """Weights of a model in its order, those that it shares with `part` as given, which is in the part's order."""
     if part is model:
         return weights
     given = {id(variable): value for variable, value in zip(part.weights, weights, strict=True)}

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from .callbacks import Resumable
 
-class AveragedWeights(keras.callbacks.Callback):
+
+class AveragedWeights(Resumable, keras.callbacks.Callback):
     """Keeps a moving average of all weights, statistics of normalization included, and lends it to each validation.
 
     The raw weights go on training. The decay rises with the number of steps t as min(decay, (1 + t) / (10 + t)), so
@@ -17,23 +19,15 @@ class AveragedWeights(keras.callbacks.Callback):
         weights: of the model, that are averaged; None: all.
     """
 
+    kept = ("steps",)
+
     def __init__(self, decay: float, weights: list | None = None):
         super().__init__()
-        self.decay = decay
-        self._some = weights
-        self.steps = 0
+        self.decay, self._some, self.steps = decay, weights, 0
         self.averages: list = []
         self._raw: list = []
         self._blend: Callable[[float], object] | None = None
         self._last_batch = -1
-
-    def get_state(self) -> dict:
-        """What a checkpoint must hold beside the arrays."""
-        return {"steps": self.steps}
-
-    def set_state(self, state: dict) -> None:
-        """Takes back what `get_state` gave."""
-        self.steps = state["steps"]
 
     @property
     def _weights(self) -> list:
@@ -57,12 +51,10 @@ class AveragedWeights(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if not self.averages:
             self.averages = [keras.ops.copy(weight) for weight in self._weights]
-        if self._blend is None:
-            self._blend, self.averages = (
-                _blend_in_place(self._weights, self.averages)
-                if keras.backend.backend() == "tensorflow"
-                else (_blend_arrays(self), self.averages)
-            )
+        if self._blend is None and keras.backend.backend() == "tensorflow":
+            self._blend, self.averages = _blend_in_place(self._weights, self.averages)
+        elif self._blend is None:
+            self._blend = _blend_arrays(self)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._last_batch = -1

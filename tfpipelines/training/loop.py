@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -56,9 +57,8 @@ def fit(
     done = last.step if last else 0
     total = epochs * steps_per_epoch
     epoch, begun = divmod(done, steps_per_epoch)
-    legs = (
-        [(epoch, epoch + 1, steps_per_epoch - begun)] if begun else []
-    )  # the rest of an epoch is a fit call of its own
+    # The rest of an epoch is a fit call of its own.
+    legs = [(epoch, epoch + 1, steps_per_epoch - begun)] if begun else []
     legs.append((epoch + bool(begun), epochs, steps_per_epoch))
     for first, end, steps in legs:
         if first >= end:
@@ -83,23 +83,20 @@ def fit(
         keeper.pending = keeper.states()  # the next call resets the callbacks
 
 
+@dataclass(eq=False)
 class _Keeper(keras.callbacks.Callback):
     """Last in the list: gives the callbacks their state back, and writes checkpoints."""
 
-    def __init__(
-        self,
-        checkpoints: Checkpoints,
-        callbacks: list,
-        stop: StopSignals,
-        epochs: int,
-        steps_per_epoch: int,
-        checkpoint_steps: int | None,
-        checkpoint_seconds: float,
-    ):
+    checkpoints: Checkpoints
+    callbacks: list
+    stop: StopSignals
+    epochs: int
+    steps_per_epoch: int
+    checkpoint_steps: int | None
+    checkpoint_seconds: float
+
+    def __post_init__(self):
         super().__init__()
-        self.checkpoints, self.callbacks, self.stop = checkpoints, callbacks, stop
-        self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
-        self.checkpoint_steps, self.checkpoint_seconds = checkpoint_steps, checkpoint_seconds
         self.step = 0
         self.pending: dict | None = None
         self._metrics: dict[str, np.ndarray] | None = None
@@ -125,11 +122,8 @@ class _Keeper(keras.callbacks.Callback):
 
     def states(self) -> dict[str, dict]:
         """The state of each callback that has one, by its place."""
-        return {
-            str(number): callback.get_state()
-            for number, callback in enumerate(self.callbacks)
-            if hasattr(callback, "get_state")
-        }
+        places = enumerate(self.callbacks)
+        return {str(place): one.get_state() for place, one in places if hasattr(one, "get_state")}
 
     def _give_back(self) -> None:
         for number, state in (self.pending or {}).items():
@@ -163,15 +157,10 @@ class _Keeper(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         arrays = dump(self.model)
-        if not all(
-            np.isfinite(array).all()
-            for name, array in arrays.items()
-            if name.startswith("model/") and array.dtype.kind == "f"
-        ):
-            raise DivergedError(
-                "Training diverged: weights are NaN or infinite.",
-                "Lower train.learning_rate, or set train.clip_norm=1.0.",
-            )
+        floats = [array for name, array in arrays.items() if name.startswith("model/") and array.dtype.kind == "f"]
+        if not all(np.isfinite(array).all() for array in floats):
+            message = "Training diverged: weights are NaN or infinite."
+            raise DivergedError(message, "Lower train.learning_rate, or set train.clip_norm=1.0.")
         for number, callback in enumerate(self.callbacks):
             if hasattr(callback, "get_arrays"):
                 arrays |= {f"callback{number}/{place:05d}": array for place, array in enumerate(callback.get_arrays())}
@@ -180,9 +169,7 @@ class _Keeper(keras.callbacks.Callback):
 
 
 def _build_metrics(model: keras.Model, data: tf.data.Dataset) -> None:
-    """Makes the variables of the metrics, which Keras leaves to the first step, so that they can be restored before
-    it.
-    """
+    """Makes the variables of the metrics, which Keras leaves to the first step, so that they can be restored."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(next(iter(data.take(1))))
     model.compute_metrics(x, y, model(x, training=False), weights)
     model.reset_metrics()

@@ -47,9 +47,7 @@ class OfWhole(keras.metrics.Metric):
 
 
 class RowAccuracy(keras.metrics.MeanMetricWrapper):
-    """Share of rows whose every label is told right: logits above 0 where targets, smoothed or not, are above one
-    half.
-    """
+    """Share of rows whose every label is told right: logits above 0 where targets, smoothed or not, are above 0.5."""
 
     def __init__(self):
         super().__init__(_right_rows, name="accuracy")

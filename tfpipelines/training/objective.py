@@ -43,9 +43,8 @@ class Objective:
             count = int(keras.tree.flatten(inputs)[0].shape[0])
             if self.before is not None:
                 inputs = self.before.predict_on_batch(keras.tree.map_structure(_tensor, inputs))
-            held.append(
-                (keras.tree.map_structure(_tensor, inputs), None if targets is None else _tensor(targets), count)
-            )
+            wanted = None if targets is None else _tensor(targets)
+            held.append((keras.tree.map_structure(_tensor, inputs), wanted, count))
         return held
 
     def function(self) -> Callable[[list, Any, Any], Any]:
@@ -75,6 +74,5 @@ def compiled(function: Callable) -> Callable:
 
 def _tensor(value):
     """A tensor of the backend from one of TensorFlow, which does the reading, or from an array."""
-    return keras.ops.convert_to_tensor(
-        value.numpy() if tf.is_tensor(value) and keras.backend.backend() != "tensorflow" else value
-    )
+    foreign = tf.is_tensor(value) and keras.backend.backend() != "tensorflow"
+    return keras.ops.convert_to_tensor(value.numpy() if foreign else value)

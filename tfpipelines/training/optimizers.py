@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules by name."""
 
 import math
+from dataclasses import dataclass
 
 import keras
 
@@ -47,9 +48,7 @@ def build_optimizer(
 def _with_rates(
     kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float
 ) -> type[keras.optimizers.Optimizer]:
-    """The optimizer with a rate of its own for each variable, and decoupled decay at that rate, which Keras' would
-    not heed.
-    """
+    """The optimizer with a rate for each variable, and decoupled decay at that rate, which Keras' would not heed."""
 
     class WithRates(kind):
         def update_step(self, gradient, variable, learning_rate):
@@ -78,6 +77,7 @@ def build_schedule(settings: Training, steps_per_epoch: int) -> "float | Schedul
     )
 
 
+@dataclass(eq=False)
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up from 0, then one of the usual courses.
 
@@ -88,19 +88,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps, total_steps, decay_steps: in steps.
     """
 
-    def __init__(
-        self,
-        name: str,
-        learning_rate: float,
-        warmup_steps: int,
-        total_steps: int,
-        final_rate: float,
-        decay_steps: int,
-        decay_factor: float,
-    ):
-        self.name, self.learning_rate = name, learning_rate
-        self.warmup_steps, self.total_steps = warmup_steps, total_steps
-        self.final_rate, self.decay_steps, self.decay_factor = final_rate, decay_steps, decay_factor
+    name: str
+    learning_rate: float
+    warmup_steps: int
+    total_steps: int
+    final_rate: float
+    decay_steps: int
+    decay_factor: float
 
     def __call__(self, step):
         step = keras.ops.cast(step, "float32")

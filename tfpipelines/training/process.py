@@ -64,16 +64,11 @@ def memory_errors() -> Iterator[None]:
     """Errors of an exhausted memory, which each library words in its own way, as MemoryExhaustedError."""
     try:
         yield
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise _out_of_memory() from error
-    except RuntimeError as error:  # jax
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, tf.errors.ResourceExhaustedError, RuntimeError) as error:  # the last one of jax
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        raise _out_of_memory() from error
-
-
-def _out_of_memory() -> MemoryExhaustedError:
-    return MemoryExhaustedError("The device ran out of memory.", "Use a smaller train.batch_size or data.size.")
+        remedy = "Use a smaller train.batch_size or data.size."
+        raise MemoryExhaustedError("The device ran out of memory.", remedy) from error
 
 
 @contextmanager

@@ -45,11 +45,7 @@ class TwoOptimizers(keras.optimizers.Optimizer):
         self.second.apply(gradients[self.count :], variables[self.count :])
 
     def stateless_apply(self, optimizer_variables, gradients, variables):
-        part = len(self.first.variables)
-        own, first = self.first.stateless_apply(
-            optimizer_variables[:part], gradients[: self.count], variables[: self.count]
-        )
-        others, second = self.second.stateless_apply(
-            optimizer_variables[part:], gradients[self.count :], variables[self.count :]
-        )
+        part, count = len(self.first.variables), self.count
+        own, first = self.first.stateless_apply(optimizer_variables[:part], gradients[:count], variables[:count])
+        others, second = self.second.stateless_apply(optimizer_variables[part:], gradients[count:], variables[count:])
         return [*own, *others], [*first, *second]

@@ -2,18 +2,22 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from .. import evaluation
-from .callbacks import event_errors
+from .callbacks import Resumable, event_errors
 
 PROGRESS = "progress"  # folder of the sheets of all epochs
 
 
-class Watch(keras.callbacks.Callback):
+@dataclass(eq=False, kw_only=True)
+class Watch(Resumable, keras.callbacks.Callback):
     """At the end of each epoch: draws images of noise that stays the same, measures them, and warns of a collapse.
 
     Args:
@@ -30,42 +34,24 @@ class Watch(keras.callbacks.Callback):
         seed: of the noise.
     """
 
-    def __init__(
-        self,
-        *,
-        draw: Callable,
-        sheet: Callable,
-        judge,
-        held,
-        count: int,
-        neighbours: int,
-        prefix: str,
-        load: Callable,
-        folder: Path,
-        note: Callable,
-        seed: int,
-    ):
+    kept = ("collapsed",)
+
+    draw: Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
+    sheet: Callable[[], np.ndarray]
+    judge: Any
+    held: Any
+    count: int
+    neighbours: int
+    prefix: str
+    load: Callable[[], None]
+    folder: Path
+    note: Callable[[str], None]
+    seed: int
+
+    def __post_init__(self):
         super().__init__()
-        self.draw, self.sheet, self.judge, self.held, self.count, self.neighbours = (
-            draw,
-            sheet,
-            judge,
-            held,
-            count,
-            neighbours,
-        )
-        self.prefix, self.load, self.folder, self.note, self.seed = prefix, load, folder, note, seed
-        self.collapsed = False
-        self._writer: _Images | None = None
-        (folder / PROGRESS).mkdir(exist_ok=True)
-
-    def get_state(self) -> dict:
-        """What a checkpoint must hold."""
-        return {"collapsed": self.collapsed}
-
-    def set_state(self, state: dict) -> None:
-        """Takes back what `get_state` gave."""
-        self.__dict__.update(state)
+        self.collapsed, self._writer = False, None
+        (self.folder / PROGRESS).mkdir(exist_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
         began = time.perf_counter()
@@ -74,9 +60,12 @@ class Watch(keras.callbacks.Callback):
         self.load()
         sheet = self.sheet()
         evaluation.write_picture(self.folder / PROGRESS / f"epoch-{epoch + 1:04d}.png", sheet)
-        with event_errors(self.folder / "logs" / "tensorboard"):
-            self._writer = self._writer or _Images(self.folder / "logs" / "tensorboard")
-            self._writer.show(sheet, epoch + 1)
+        events = self.folder / "logs" / "tensorboard"
+        with event_errors(events):
+            self._writer = self._writer or tf.summary.create_file_writer(str(events / "samples"))
+            with self._writer.as_default():
+                tf.summary.image("generated", sheet[None], step=epoch + 1)
+            self._writer.flush()
         images, classes = self.draw(self.count, self.seed)
         features = self.judge(images)
         figures = evaluation.generation_metrics(features, self.held.features, self.neighbours)
@@ -88,36 +77,16 @@ class Watch(keras.callbacks.Callback):
 
     def _alarm(self, epoch: int, diversity: float) -> None:
         collapsed = diversity < evaluation.COLLAPSE
+        much = f"{diversity:.2f} times as much as real ones do"
         if collapsed and not self.collapsed:
-            self.note(
-                f"epoch {epoch}: the images collapse: they differ from each other {diversity:.2f} times as "
-                "much as real ones do. If it lasts: lower train.discriminator_learning_rate, or set "
-                "train.r1=1 or train.diff_augment=[color,translation,cutout]"
-            )
+            remedy = "set train.r1=1 or train.diff_augment=[color,translation,cutout]"
+            remedy = f"If it lasts: lower train.discriminator_learning_rate, or {remedy}"
+            self.note(f"epoch {epoch}: the images collapse: they differ from each other {much}. {remedy}")
         elif self.collapsed and not collapsed:
-            self.note(
-                f"epoch {epoch}: the images differ from each other again, {diversity:.2f} times as much as real ones do"
-            )
+            self.note(f"epoch {epoch}: the images differ from each other again, {much}")
         self.collapsed = collapsed
 
     def on_train_end(self, logs=None):
         if self._writer is not None:
             self._writer.close()
             self._writer = None  # after the rest of an interrupted epoch there is another fit call
-
-
-class _Images:
-    """Image summaries for TensorBoard."""
-
-    def __init__(self, folder: Path):
-        import tensorflow as tf
-
-        self._tf, self._writer = tf, tf.summary.create_file_writer(str(folder / "samples"))
-
-    def show(self, sheet: np.ndarray, step: int) -> None:
-        with self._writer.as_default():
-            self._tf.summary.image("generated", sheet[None], step=step)
-        self._writer.flush()
-
-    def close(self) -> None:
-        self._writer.close()

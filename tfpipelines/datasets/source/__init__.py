@@ -60,21 +60,15 @@ def locate(path: str, key: str = "data.path") -> Path:
         DataError: if nothing is there.
     """
     if not path.startswith("sample:"):
-        located = Path(path).expanduser()
-        _require(located, key)
-        return located
+        return _there(Path(path).expanduser(), key)
     name, _, file = path.removeprefix("sample:").partition("/")
     if name not in sample_names():
         guess = nearest(name, sample_names())
-        raise ConfigError(
-            f"{key}: there is no sample {name!r}.",
-            f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}.",
-        )
+        remedy = f"Did you mean sample:{guess}?" if guess else f"There are: {', '.join(sample_names())}."
+        raise ConfigError(f"{key}: there is no sample {name!r}.", remedy)
     folder = packaged("samples") / name
     if file:
-        located = folder / os.path.normpath(f"/{file}")[1:]
-        _require(located, key)
-        return located
+        return _there(folder / os.path.normpath(f"/{file}")[1:], key)
     endings = {ending for member in members() for ending in member.endings}
     tables = [file for file in sorted(folder.iterdir()) if file.suffix in endings]
     named = [file for file in tables if file.stem == name]
@@ -102,12 +96,12 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
     return table.keep(~missing)
 
 
-def _require(path: Path, key: str) -> None:
-    """Raises DataError unless `path` is there and is a regular file or a folder."""
+def _there(path: Path, key: str) -> Path:
+    """The path; raises DataError unless it is there and is a regular file or a folder."""
     if not path.exists():
-        guess = (
-            f" There is {path.parent.resolve()} beside it." if path.parent.is_dir() and path.parent != Path(".") else ""
-        )
+        parent = path.parent
+        guess = f" There is {parent.resolve()} beside it." if parent.is_dir() and parent != Path(".") else ""
         raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")
     if not (path.is_dir() or path.is_file()):
         raise DataError(f"{path} is neither a folder nor a regular file.", f"Set {key} to data on a local disk.")
+    return path

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...errors import DataError, counted
-from ..findings import Findings
+from ..findings import Findings, Severity
 from ..table import make_frame, split_of
 from ..walk import Walk
 from .base import SampleTable, Source
@@ -79,7 +79,8 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
         items, labels, splits = [], [], []
         for split, folder in by_split:
             classes, unlabelled = walk.children(folder)
-            new_items, new_labels = _classes(classes, walk, findings, unit, None if split == "train" else split)
+            severity: Severity = "error" if split == "train" else "warning"
+            new_items, new_labels = _classes(classes, walk, findings, unit, severity)
             items += new_items
             labels += new_labels
             splits += [split] * len(new_items)
@@ -114,15 +115,14 @@ def _split_folders(root: Path, folders: list[Path], layout: str, training: bool)
     seen: dict[str, Path] = {}
     for split, folder in splits:
         if split in seen:
-            raise DataError(
-                f"{root} has two folders for {split}: {seen[split].name}/ and {folder.name}/.", "Keep one of them."
-            )
+            names = f"{seen[split].name}/ and {folder.name}/"
+            raise DataError(f"{root} has two folders for {split}: {names}.", "Keep one of them.")
         seen[split] = folder
     return splits
 
 
 def _classes(
-    folders: list[Path], walk: Walk, findings: Findings, unit: str, unlabelled_split: str | None = None
+    folders: list[Path], walk: Walk, findings: Findings, unit: str, severity: Severity = "error"
 ) -> tuple[list[str], list[str]]:
     """Items and labels of class folders. An empty class is an error in training and a warning elsewhere."""
     items: list[str] = []
@@ -135,7 +135,6 @@ def _classes(
         if not found:
             empty.append(f"{folder.relative_to(walk.root)}/")
     if empty:
-        severity = "error" if unlabelled_split is None else "warning"
         message = f"{counted(len(empty), 'class folder')} without any {unit}"
         findings.add("empty_class", severity, message, "Add some to them or remove them.", empty)
     return items, labels

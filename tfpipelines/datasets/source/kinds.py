@@ -35,24 +35,10 @@ class Kind:
 
 
 IMAGES = Kind("images", "source of images", "image", {"image": _FILES, "label": _LABELS, "split": _SPLITS}, files=True)
-TEXTS = Kind(
-    "texts",
-    "source of texts",
-    "text file",
-    {
-        "text": _WORDS,
-        "label": (*_LABELS, "labels", "sentiment", "intent", "topic", "tags"),
-        "split": _SPLITS,
-    },
-    files=True,
-)
-ROWS = Kind(
-    "rows",
-    "table",
-    "table",
-    {"label": ("label", "class", "target", *_ODD), "split": _SPLITS},
-    hint=" For folders of images there is the pipeline anomaly.",
-)
+_TOPICS = (*_LABELS, "labels", "sentiment", "intent", "topic", "tags")
+TEXTS = Kind("texts", "source of texts", "text file", {"text": _WORDS, "label": _TOPICS, "split": _SPLITS}, files=True)
+_HINT = " For folders of images there is the pipeline anomaly."
+ROWS = Kind("rows", "table", "table", {"label": ("label", "class", "target", *_ODD), "split": _SPLITS}, hint=_HINT)
 SERIES = Kind(
     "series", "table", "table", {"time": _TIMES, "series": (), "label": ("label", "class", *_ODD), "split": _SPLITS}
 )
@@ -88,19 +74,14 @@ class Request:
 
     @classmethod
     def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":
-        """What a `data` section asks. Without `training` a column may be absent though it is named, but that of time.
-
-        Args:
-            labelled, training: see `Request`.
-        """
+        """What a `data` section asks; without `training` a column may be absent though it is named, but for time."""
         columns = {role: getattr(data, key_of(role).removeprefix("data."), None) for role in kind.roles}
         folds = getattr(data, "folds", None) if training else None
         if isinstance(folds, str):
             columns["fold"] = folds
         optional = () if training else tuple(role for role in columns if role != "time")
-        given = {
-            name: getattr(data, name) for name in ("layout", "root", "follow_links", "on_bad") if hasattr(data, name)
-        }
+        names = ("layout", "root", "follow_links", "on_bad")
+        given = {name: getattr(data, name) for name in names if hasattr(data, name)}
         return cls(kind, columns, labelled, training, optional, **given)
 
     @classmethod

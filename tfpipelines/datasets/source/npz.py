@@ -75,9 +75,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         if isinstance(error, DataError):
             raise
         reason = "it holds Python objects, which are not loaded" if "pickle" in str(error).lower() else str(error)
-        raise DataError(
-            f"{path} cannot be read as an .npz file: {reason}.", "Save it with np.savez, numbers and text only."
-        ) from error
+        message = f"{path} cannot be read as an .npz file: {reason}."
+        raise DataError(message, "Save it with np.savez, numbers and text only.") from error
 
 
 def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
@@ -91,9 +90,8 @@ def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
             labels = next((arrays[other + suffix] for other in _LABELS if other + suffix in arrays), None)
             pieces.append((images, labels, split))
     if not pieces:
-        samples, labels, splits = (
-            next((arrays[name] for name in names if name in arrays), None) for names in (_SAMPLES, _LABELS, _SPLITS)
-        )
+        first = lambda names: next((arrays[name] for name in names if name in arrays), None)
+        samples, labels, splits = map(first, (_SAMPLES, _LABELS, _SPLITS))
         if samples is None:
             message = f"{path} holds {', '.join(arrays) or 'nothing'}."
             raise DataError(message, "Expected: x and y, or x_train, y_train, x_test, y_test.")
@@ -114,7 +112,6 @@ def _fit(path: Path, images: np.ndarray, labels: np.ndarray | None, split: np.nd
     if split is None or isinstance(split, str):
         return images, names, [split] * count
     if split.shape != (count,):
-        raise DataError(
-            f"{path}: split has the shape {split.shape} for {count} samples.", "Expected: one word for each sample."
-        )
+        message = f"{path}: split has the shape {split.shape} for {count} samples."
+        raise DataError(message, "Expected: one word for each sample.")
     return images, names, [split_of(value.decode() if isinstance(value, bytes) else value) for value in split.tolist()]

@@ -101,9 +101,8 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
     if column is None:
         return None
     splits = [split_of(word) if word is not None else None for word in frame[column]]
-    unknown = [
-        f"line {line}: {word!r}" for split, word, line in zip(splits, frame[column], frame[LINE]) if split is None
-    ]
+    rows = zip(splits, frame[column], frame[LINE])
+    unknown = [f"line {line}: {word!r}" for split, word, line in rows if split is None]
     if unknown:
         message = f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}"
         findings.add("unknown_split", "error", message, "Use train, validation or test.", unknown)
@@ -139,22 +138,19 @@ class _Resolver:
             items.append(item)
             searched += reason == "searched"
             if item is None:
-                (outside if reason == "outside" else absent).append(
-                    f"line {line}: {name or 'empty'}{f' ({reason})' if reason not in ('absent', 'outside') else ''}"
-                )
+                why = "" if reason in ("absent", "outside") else f" ({reason})"
+                (outside if reason == "outside" else absent).append(f"line {line}: {name or 'empty'}{why}")
         if absent:
-            message = (
-                f"{counted(len(absent), 'row')} that can be matched with no file, or with several, below {self.root}"
-            )
+            what = f"{counted(len(absent), 'row')} that can be matched with no file, or with several"
+            message = f"{what}, below {self.root}"
             self.findings.add("absent", "error", message, "Mend the rows, or set data.root.", absent)
         if outside:
             message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
             remedy = "Set data.root to a folder that holds them all, or data.follow_links=true."
             self.findings.add("outside", "error", message, remedy, outside)
         if searched:
-            self.findings.add(
-                "resolved", "note", f"{counted(searched, 'file')} found by name in the folders below {self.root}"
-            )
+            message = f"{counted(searched, 'file')} found by name in the folders below {self.root}"
+            self.findings.add("resolved", "note", message)
         return items
 
     def _one(self, name: str | None) -> tuple[str | None, str]:

@@ -79,10 +79,8 @@ def dcgan(
 def _stages(shape: tuple[int, int, int]) -> int:
     """How often the side is halved on the way to the smallest map."""
     if shape[0] != shape[1] or shape[0] % IMAGE_STEP or shape[0] < SMALLEST_IMAGE:
-        raise ValueError(
-            f"image_shape is {shape}; it must be square, with a side that is a multiple of {IMAGE_STEP}, "
-            f"from {SMALLEST_IMAGE}"
-        )
+        wanted = f"square, with a side that is a multiple of {IMAGE_STEP}, from {SMALLEST_IMAGE}"
+        raise ValueError(f"image_shape is {shape}; it must be {wanted}")
     side, stages = shape[0], 0
     while side % 2 == 0 and side // 2 >= _SMALLEST_MAP:
         side, stages = side // 2, stages + 1

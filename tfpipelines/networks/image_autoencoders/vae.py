@@ -42,10 +42,8 @@ def vae(
     x, sides = down(build, build.noise(image, common.noise), filters, kernel_size)
     shape = x.shape[1:]
     x = build.dropout(keras.layers.Flatten(name="flatten")(x), common.dropout)
-    two = [
-        keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")
-    ]
-    encode = keras.Model(image, two, name="encoder")
+    dense = lambda name: keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x)
+    encode = keras.Model(image, [dense("mean"), dense("log_variance")], name="encoder")
     variable = keras.Input((latent,), name="variable")
     x = up(build, from_latent(build, variable, shape), sides, filters, kernel_size, 2 * input_shape[-1])
     decode = keras.Model(variable, keras.ops.split(x, 2, -1), name="decoder")

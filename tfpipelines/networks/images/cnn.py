@@ -11,10 +11,8 @@ from tfpipelines.models.layers import Builder, scaled_input
 
 def rule_stages(convolutions, filters):
     if len(convolutions) not in (1, len(filters)):
-        raise ValueError(
-            f"model.convolutions has {len(convolutions)} numbers for the {len(filters)} "
-            "stages of model.filters; give one number, or one for each stage"
-        )
+        found = f"{len(convolutions)} numbers for the {len(filters)} stages of model.filters"
+        raise ValueError(f"model.convolutions has {found}; give one number, or one for each stage")
 
 
 def cnn(

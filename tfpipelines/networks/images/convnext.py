@@ -9,10 +9,8 @@ from tfpipelines.models.layers import Builder, scaled_input
 
 def rule_stages(depths, filters):
     if len(depths) not in (1, len(filters)):
-        raise ValueError(
-            f"model.depths has {len(depths)} numbers for the {len(filters)} stages of model.filters; "
-            "give one number, or one for each stage"
-        )
+        found = f"{len(depths)} numbers for the {len(filters)} stages of model.filters"
+        raise ValueError(f"model.depths has {found}; give one number, or one for each stage")
 
 
 def convnext(

@@ -35,10 +35,8 @@ def vae(
     inputs, target, *_ = begin(input_shape, 0.0, build)
     row = keras.Input(input_shape, name="row")
     x = dense_stack(build, flat(build.noise(row, common.noise)), units, common.dropout, "encoder")
-    two = [
-        keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x) for name in ("mean", "log_variance")
-    ]
-    encode = keras.Model(row, two, name="encoder")
+    dense = lambda name: keras.layers.Dense(latent, name=name, **build.kernel("glorot_uniform"))(x)
+    encode = keras.Model(row, [dense("mean"), dense("log_variance")], name="encoder")
     variable = keras.Input((latent,), name="variable")
     x = dense_stack(build, variable, units[::-1], common.dropout, "decoder")
     two = [output(build, x, input_shape, name) for name in ("output_mean", "output_log_variance")]

@@ -49,16 +49,12 @@ def conv1d(
         x = build.dropout(x, common.dropout)
     for number in range(len(filters), 0, -1):
         last = number == 1
-        width = input_shape[-1] if last else filters[number - 2]
-        x = keras.layers.Conv1DTranspose(
-            width,
-            kernel_size,
-            2,
-            "same",
-            use_bias=last or bias,
-            name=f"up{number}",
-            **build.kernel("glorot_uniform" if last else None),
-        )(x)
+        width, kernel = (
+            input_shape[-1] if last else filters[number - 2],
+            build.kernel("glorot_uniform" if last else None),
+        )
+        options = {"use_bias": last or bias, "name": f"up{number}", **kernel}
+        x = keras.layers.Conv1DTranspose(width, kernel_size, 2, "same", **options)(x)
         if x.shape[1] > lengths[number - 1]:  # a length that could not be halved
             x = keras.layers.Cropping1D((0, x.shape[1] - lengths[number - 1]), name=f"up{number}_crop")(x)
         if not last:

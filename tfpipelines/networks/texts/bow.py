@@ -33,9 +33,8 @@ def bow(
         pieces, masks = [text.vectors], [text.mask]
         if ngrams > 1:
             initializer = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed())
-            table = keras.layers.Embedding(
-                buckets, text.vectors.shape[-1], embeddings_initializer=initializer, name="ngram_embedding"
-            )
+            width = text.vectors.shape[-1]
+            table = keras.layers.Embedding(buckets, width, embeddings_initializer=initializer, name="ngram_embedding")
             hashed = text.ids % buckets
             for size in range(2, ngrams + 1):
                 following = keras.ops.pad(text.ids, [[0, 0], [0, size - 1]])[:, size - 1 :]  # 0 behind the end

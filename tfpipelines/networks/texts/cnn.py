@@ -30,10 +30,9 @@ def cnn(
     def body(build: Builder, text: Embedded) -> keras.KerasTensor:
         pooled = []
         for number, size in enumerate(kernel_sizes, 1):
-            x = keras.layers.Conv1D(filters, size, padding="same", name=f"conv{number}", **build.kernel())(
-                text.vectors
-            )  # (B, T, filters)
-            pooled.append(pool(build, pooling, build.activate(x, f"conv_act{number}"), text, f"pool{number}"))
+            convolution = keras.layers.Conv1D(filters, size, padding="same", name=f"conv{number}", **build.kernel())
+            x = build.activate(convolution(text.vectors), f"conv_act{number}")  # (B, T, filters)
+            pooled.append(pool(build, pooling, x, text, f"pool{number}"))
         return keras.ops.concatenate(pooled, -1) if len(pooled) > 1 else pooled[0]
 
     return text_network("cnn", body, texts, common, seed, fused)

@@ -47,19 +47,12 @@ def transformer(
         seen = keras.ops.cast(keras.ops.expand_dims(text.mask[..., 0], 1), "bool")  # (B, 1, T): may be attended to
         for number in range(1, layers + 1):
             y = keras.layers.LayerNormalization(name=f"norm_attention{number}")(x)
-            attention = keras.layers.MultiHeadAttention(
-                heads,
-                channels // heads,
-                dropout=attention_dropout,
-                seed=build.seed(),
-                name=f"attention{number}",
-                **build.kernel(),
-            )
+            options = {"dropout": attention_dropout, "seed": build.seed(), **build.kernel()}
+            attention = keras.layers.MultiHeadAttention(heads, channels // heads, name=f"attention{number}", **options)
             x = x + build.dropout(attention(y, y, attention_mask=seen), attention_dropout, f"dropout_attention{number}")
             y = keras.layers.LayerNormalization(name=f"norm_dense{number}")(x)
-            y = build.activate(
-                keras.layers.Dense(feedforward, name=f"wide_dense{number}", **build.kernel())(y), f"act_dense{number}"
-            )  # (B, T, feedforward)
+            wide = keras.layers.Dense(feedforward, name=f"wide_dense{number}", **build.kernel())
+            y = build.activate(wide(y), f"act_dense{number}")  # (B, T, feedforward)
             y = keras.layers.Dense(channels, name=f"narrow_dense{number}", **build.kernel())(y)
             x = x + build.dropout(y, attention_dropout, f"dropout_dense{number}")
         return pool(build, pooling, keras.layers.LayerNormalization(name="norm_last")(x), text)
@@ -68,11 +61,8 @@ def transformer(
 
 
 def _sinusoids(positions: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    """Positions as sines and cosines of wavelengths from 2 pi to 20,000 pi tokens, float32 (batch, length,
-    channels).
-    """
+    """Positions as sines and cosines of wavelengths of 2 pi to 20,000 pi tokens, float32 (batch, length, channels)."""
     rates = np.exp(-math.log(10_000.0) * np.arange(0, channels, 2) / channels).tolist()
-    angles = keras.ops.expand_dims(keras.ops.cast(positions, "float32"), -1) * keras.ops.convert_to_tensor(
-        rates, "float32"
-    )  # (B, T, channels / 2)
+    places = keras.ops.expand_dims(keras.ops.cast(positions, "float32"), -1)
+    angles = places * keras.ops.convert_to_tensor(rates, "float32")  # (B, T, channels / 2)
     return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], -1)
