@@ -34,7 +34,7 @@ _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "it
 SHAPES: dict[str, Any] = {
     "status.json": {
         **dict.fromkeys(("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated"), str),
-        **dict.fromkeys(("pid", "epoch", "epochs", "fold", "trials"), int),
+        **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
         "best": (float, None),
         "model_sha256": [str],
     },

@@ -126,15 +126,15 @@ def test_caches_give_the_same_model(photos):
 
 
 def test_nothing_is_decoded_twice(photos, monkeypatch):
-    from tfpipelines.datasets import store
+    from tfpipelines.datasets import arrays
 
     for path in photos.glob("*/*.png"):  # BMP goes through decode_image, where it can be counted
         Image.open(path).save(path.with_suffix(".bmp"))
         path.unlink()
 
     calls = []
-    real = store.decode_image
-    monkeypatch.setattr(store, "decode_image", lambda path, *rest: calls.append(path) or real(path, *rest))
+    real = arrays.decode_image
+    monkeypatch.setattr(arrays, "decode_image", lambda path, *rest: calls.append(path) or real(path, *rest))
     run(photos, "train.epochs=3", "data.cache=memory")
     assert len(calls) == 36
 
