@@ -251,7 +251,8 @@ class RunFolder:
     @property
     def format(self) -> int:
         """The number of the folder's format; 1 where none is named, as by version 0.1.0."""
-        return int(found_json(self.path / "status.json").get("format", 1))
+        number = found_json(self.path / "status.json").get("format")
+        return number if isinstance(number, int) else 1
 
     def set_status(self, state: str, **facts: Any) -> None:
         """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands
