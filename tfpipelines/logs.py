@@ -19,7 +19,8 @@ def wanted() -> bool:
     if not ROUTE.isEnabledFor(logging.INFO):
         return False
     while logger is not None:
-        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+        told = [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
+        if any(handler.level <= logging.INFO for handler in told):
             return True
         logger = logger.parent if logger.propagate else None
     return False

@@ -140,7 +140,7 @@ class Run(Result):
         path = self.folder / "splits.csv"
         if not path.exists():
             return frozenset()
-        table = read_table(path, ("split", "fingerprint"))
+        table = read_table(path, ("split", "fingerprint"), usecols=lambda name: name in ("split", "fingerprint"))
         return frozenset(table["fingerprint"][table["split"] == "train"])
 
     def predict(

@@ -10,12 +10,16 @@ _EXPORTERS = exporters()
 _QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in some.quantized.items()}
 
 
+def _either(words: list[str]) -> str:
+    return ", or ".join([", ".join(words[:-1]), words[-1]])
+
+
 @command(cli)
 @click.argument("run")
 @overrides_argument
 @click.option(
     "--format", "format_", type=click.Choice(list(_EXPORTERS)), default="saved_model", show_default=True,
-    help=f"What it is to run in: {', '.join(some.runs_in for some in _EXPORTERS.values())}.",
+    help=f"What it is to run in: {_either([some.runs_in for some in _EXPORTERS.values()])}.",
 )  # fmt: skip
 @click.option(
     "--quantize",

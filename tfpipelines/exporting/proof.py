@@ -12,6 +12,7 @@ import numpy as np
 from ..datasets import Replay
 from ..errors import ExportError, counted
 from ..models import Served
+from ..words import fixed
 from .exporter import Exporter, Runtime
 from .graphs import function_of
 
@@ -163,8 +164,8 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     elif "accuracy" in facts:
         good, (low, high) = facts["accuracy_loss"] <= limit, facts["accuracy_loss_interval"]
         told = (
-            f"accuracy falls from {facts['accuracy_before']:.4f} to {facts['accuracy']:.4f} over "
-            f"{counted(facts['labelled'], 'label')} (95%: a loss of {low:.4f} to {high:.4f}; allowed: {limit:g})"
+            f"accuracy falls from {fixed(facts['accuracy_before'])} to {fixed(facts['accuracy'])} over "
+            f"{counted(facts['labelled'], 'label')} (95%: a loss of {fixed(low)} to {fixed(high)}; allowed: {limit:g})"
         )
     elif "flips" in facts:
         good, told = flips / facts["samples"] <= limit, f"{flips} of {count} flip (allowed: {limit:.1%})"

@@ -14,6 +14,7 @@ from tfpipelines import datasets, evaluation, models, networks, training
 from tfpipelines.config.anomaly import AnomalyPipeline
 from tfpipelines.errors import ArtifactError
 from tfpipelines.runs import RunFolder, atomic_write
+from tfpipelines.words import fixed
 
 from .abilities import Ability, Kind
 from .sampled import Sampled, add_explanations
@@ -291,7 +292,7 @@ class Detection(Sampled):
             best, own = max(others, key=lambda name: others[name]["roc_auc"]), figures["test"]["roc_auc"]
             if others[best]["roc_auc"] > own:
                 area = others[best]["roc_auc"]
-                about.append(f"{best} tells them apart better here: {area:.4f} against {own:.4f} of {network}")
+                about.append(f"{best} tells them apart better here: {fixed(area)} against {fixed(own)} of {network}")
         if folder is not None and plots is not None:
             table = evaluation.detection_table(
                 frame["item"], scores, threshold, frame["label"] if anomalous.any() else None
