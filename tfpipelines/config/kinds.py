@@ -51,9 +51,7 @@ ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"))
 SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"))
 GANS = Kind("gans", ("image_shape", "classes", "seed", "fused"), (("classes", Conditional),))
 
-if TYPE_CHECKING:
-    pass
-else:
+if not TYPE_CHECKING:
     _UNIONS = {
         "ImageNetworks": IMAGES, "TextNetworks": TEXTS, "ImageAutoencoders": IMAGE_AUTOENCODERS,
         "RowAutoencoders": ROW_AUTOENCODERS, "SeriesAutoencoders": SERIES_AUTOENCODERS, "GenerativeNetworks": GANS,
