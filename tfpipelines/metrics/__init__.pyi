@@ -8,6 +8,7 @@ from .ranking import Ranking as Ranking
 from .registry import EACH_EPOCH as EACH_EPOCH
 from .registry import GENERATOR as GENERATOR
 from .registry import METRICS as METRICS
+from .registry import Direction as Direction
 from .registry import Metric as Metric
 from .registry import by_epoch as by_epoch
 from .registry import direction_of as direction_of

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import __version__
 from ..evaluation.word_pages import pieces
+from ..metrics import GENERATOR
 from ..pages import render
 from ..words import command, count, figure, listed, percent, quoted, samples, seconds
 from . import curves, tables, values
@@ -89,11 +90,7 @@ def _content(facts: Facts) -> dict[str, Any]:
     versions = values.mapping(facts.environment.get("versions"))
     so_far = "" if facts.state == "done" else " so far"
     kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
-    data = [
-        ("source", facts.data.path),
-        ("content hash (SHA-256)", facts.data.content_hash),
-        *facts.data.source.items(),
-    ]
+    data = {"source": facts.data.path, "content hash (SHA-256)": facts.data.content_hash, **facts.data.source}
     how = [
         ("versions", ", ".join(f"{name} {values.text(version)}" for name, version in versions.items())),
         ("platform", values.text(facts.environment.get("platform"))),
@@ -109,7 +106,7 @@ def _content(facts: Facts) -> dict[str, Any]:
         "reason": values.text(facts.status.get("reason")),
         "summary": summary(facts),
         "what": tables.what_table(facts),
-        "data": [(name, text) for name, text in data if text],
+        "data": [(name, text) for name, text in data.items() if text],
         "counts": tables.counts_table(facts),
         "search": tables.search_table(facts) if facts.kind == "search" else [],
         "best_values": tables.best_values(facts),
@@ -139,14 +136,12 @@ def _content(facts: Facts) -> dict[str, Any]:
 
 def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
     """(anchor, heading) of the sections that have something to show."""
-    shown = content["pictures"]
+    shown, search = content["pictures"], facts.kind == "search"
+    results = content["figures"] or content["leaderboard"] or content["inner_parts"]
     found = {
-        ("what", "What was trained" if facts.kind != "search" else "What was searched"): content["what"],
+        ("what", "What was searched" if search else "What was trained"): content["what"],
         ("data", "On what data"): content["data"] or content["counts"] or facts.data.findings,
-        ("results", "How well it does" if facts.kind != "search" else "What it found"): content["figures"]
-        or content["leaderboard"]
-        or content["inner_parts"]
-        or shown[RESULTS],
+        ("results", "What it found" if search else "How well it does"): results or shown[RESULTS],
         ("failures", "Where it fails"): content["mistakes"] or content["words"] or shown[FAILURES],
         ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
         ("pictures", "More pictures"): shown[MORE] or content["pages"],
@@ -161,11 +156,10 @@ def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Pictu
     """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones
     last.
     """
-    generator = tables.is_generator(facts)
     found: dict[str, list[tuple[Picture, str]]] = {place: [] for place in _PLACES}
     order = {name: number for number, name in enumerate(CAPTIONS)}
     for picture in sorted(pictures, key=lambda picture: order.get(Path(picture.name).stem, len(order))):
-        place, text = caption(Path(picture.name).stem, generator)
+        place, text = caption(Path(picture.name).stem, facts.made is GENERATOR)
         found[place].append((picture, text))
     return found
 

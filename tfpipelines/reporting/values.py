@@ -67,9 +67,8 @@ def rows_of(path: Path, most: int) -> list[dict[str, str]]:
             for row in csv.DictReader(file):
                 if len(rows) == most:
                     break
-                rows.append(
-                    {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
-                )
+                known = ((name, value) for name, value in row.items() if isinstance(name, str))
+                rows.append({name: value for name, value in known if isinstance(value, str)})
     except (OSError, ValueError, csv.Error):
         return []
     finally:
