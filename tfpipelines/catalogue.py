@@ -10,9 +10,8 @@ def list_pipelines() -> list[dict[str, str]]:
     entries = []
     for name in config.pipeline_names():
         path = config.find_pipeline(name)
-        entries.append(
-            {"name": name, "task": str(config.read_yaml(path).get("task")), "description": config.description(path)}
-        )
+        task = str(config.read_yaml(path).get("task"))
+        entries.append({"name": name, "task": task, "description": config.description(path)})
     return entries
 
 

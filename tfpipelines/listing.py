@@ -5,7 +5,7 @@ import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import ConfigError, ResourceError
 from .metrics import main_figure
@@ -38,9 +38,8 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
     """
     parent = Path(folder)
     if not parent.is_dir():
-        raise ConfigError(
-            f"There is no folder {folder}.", "Name the folder that runs were made in: tfpipe list runs --in DIR."
-        )
+        remedy = "Name the folder that runs were made in: tfpipe list runs --in DIR."
+        raise ConfigError(f"There is no folder {folder}.", remedy)
     try:
         inner = [path for path in parent.iterdir() if not (path.is_symlink() and path.name == "latest")]
     except OSError as error:
@@ -100,9 +99,8 @@ def _held(path: Path, status: dict[str, Any]) -> bool:
         return True
     try:
         inode = lock.stat().st_ino
-        held = {
-            line.split()[-3].rsplit(":", 1)[-1] for line in _LOCKS.read_text().splitlines() if len(line.split()) > 7
-        }
+        lines = [line.split() for line in _LOCKS.read_text().splitlines()]
+        held = {words[-3].rsplit(":", 1)[-1] for words in lines if len(words) > 7}
     except OSError:  # no lock, or not Linux
         return lock.exists() and _lives(owner.get("pid"))
     return str(inode) in held
@@ -145,14 +143,10 @@ def _search_metric(path: Path, metrics: dict[str, Any]) -> dict[str, Any] | None
     state = found_json(path / "search.json")
     try:
         objective = state["fingerprint"]["pipeline"]["search"]["objective"]
-        scores = [
-            trial["score"] for trial in state["trials"] if trial["status"] != "running" and _is_number(trial["score"])
-        ]
-        return {
-            "name": objective["metric"].removeprefix("val_"),
-            "part": "validation",
-            "value": (max if objective["direction"] == "max" else min)(scores),
-        }
+        trials = [trial for trial in state["trials"] if trial["status"] != "running"]
+        scores = [trial["score"] for trial in trials if _is_number(trial["score"])]
+        best = (max if objective["direction"] == "max" else min)(scores)
+        return {"name": objective["metric"].removeprefix("val_"), "part": "validation", "value": best}
     except (AttributeError, KeyError, TypeError, ValueError):  # damaged, or no trial has ended
         return None
 
@@ -161,8 +155,9 @@ def _seconds(status: dict[str, Any], metrics: dict[str, Any]) -> float | None:
     time = metrics.get("time")
     if isinstance(time, dict):
         parts = [time["total"]] if "total" in time else [time.get("search"), time.get("final")]
-        if all(map(_is_number, parts)):
-            return float(sum(parts))
+        numbers = [part for part in parts if _is_number(part)]
+        if len(numbers) == len(parts):
+            return float(sum(numbers))
     began, ended = _instant(status.get("started")), _instant(status.get("updated"))
     return None if began is None or ended is None else max(0.0, ended - began)
 
@@ -174,7 +169,7 @@ def _instant(text: Any) -> float | None:
         return None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

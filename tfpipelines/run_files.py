@@ -120,7 +120,8 @@ def read_table(path: Path, columns: Iterable[str] = (), text: Iterable[str] | No
     try:
         require_table(path)
         kinds = str if text is None else dict.fromkeys(text, str)
-        table = pd.read_csv(path, **{"dtype": kinds, "keep_default_na": False} | options)
+        read: Any = pd.read_csv  # by some options it would give parts of a table
+        table: pd.DataFrame = read(path, **{"dtype": kinds, "keep_default_na": False} | options)
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(f"{shown(path)} is missing.", REMEDY) from None
     except OSError as error:

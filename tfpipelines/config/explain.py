@@ -53,7 +53,8 @@ def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
 
 def properties_at(path: list[str], schema: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any]:
     """The fields that the section at `path` has, as JSON schema properties; a network's own where it is named."""
-    node, value = _chosen(schema, schema, raw), raw
+    node = _chosen(schema, schema, raw)
+    value: Any = raw
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
         node = _chosen(node.get("properties", {}).get(key, {}), schema, value)

@@ -52,9 +52,8 @@ def write_account(
     """
     texts = {"text": frame["text"]} if "text" in frame else {}
     single = labels.ndim == 1
-    table = prediction_table(
-        frame["item"], probabilities, classes, list(frame["label"]), multi_label=not single, **texts
-    )
+    items, named = frame["item"], list(frame["label"])
+    table = prediction_table(items, probabilities, classes, named, multi_label=not single, **texts)
     atomic_write(folder / "predictions.csv", to_csv(table))
     if single:
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)

@@ -24,9 +24,8 @@ _MOST_DRAWN = 2 * 10**7  # rows in all resamples together
 
 def finite(scores: np.ndarray) -> np.ndarray:
     """Scores, float64, of which those that are not finite are as large as can be: so odd that the network overflows."""
-    return np.nan_to_num(np.asarray(scores, np.float64), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(
-        -LARGEST, LARGEST
-    )
+    scores = np.asarray(scores, np.float64)
+    return np.nan_to_num(scores, nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
 
 
 def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
@@ -95,11 +94,8 @@ def detection_row_figures(
         hits, positives, claimed = int((odd & told).sum()), int(odd.sum()), int(told.sum())
         values = ranking.figures(np.bincount(rows, minlength=len(anomalous)))
         if positives:
-            values |= {
-                "f1": 2 * hits / (positives + claimed),
-                "precision": hits / max(claimed, 1),
-                "recall": hits / positives,
-            }
+            precision, recall = hits / max(claimed, 1), hits / positives
+            values |= {"f1": 2 * hits / (positives + claimed), "precision": precision, "recall": recall}
         if positives < len(rows):
             values["false_alarm_rate"] = (claimed - hits) / (len(rows) - positives)
         return values
@@ -120,11 +116,8 @@ def by_label(
     normal = ~anomalous & known
     for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[~normal]))]:
         rows = labels == label
-        table[label] = {
-            "alarms": float(alarms[rows].mean()),
-            "median_score": float(np.median(scores[rows])),
-            "support": int(rows.sum()),
-        }
+        middle = float(np.median(scores[rows]))
+        table[label] = {"alarms": float(alarms[rows].mean()), "median_score": middle, "support": int(rows.sum())}
         if anomalous[rows].all() and normal.any():
             some = rows | normal
             table[label]["roc_auc"] = float(metrics.roc_auc_score(anomalous[some], scores[some]))
@@ -145,10 +138,8 @@ def place_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
     """
     if not masks.any() or masks.all():
         return {}
-    return {
-        "pixel_roc_auc": float(metrics.roc_auc_score(masks.ravel(), maps.ravel())),
-        "per_region_overlap": _region_overlap(masks, maps),
-    }
+    area = float(metrics.roc_auc_score(masks.ravel(), maps.ravel()))
+    return {"pixel_roc_auc": area, "per_region_overlap": _region_overlap(masks, maps)}
 
 
 def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:

@@ -75,9 +75,8 @@ def plot_heat(
         heats = (np.ones(1), predicted[place], labelled[place])
         for axis, picture, title, heat in zip(axes[line, start : start + 3], shown, titles, heats):
             show(axis, picture, title if heat.any() else f"nothing {title}")
-    figure.suptitle(
-        f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes", fontsize=10
-    )
+    title = f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes"
+    figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
 
 

@@ -79,11 +79,8 @@ def _spans(text: str, unit: str) -> list[tuple[int, int]]:
 def _explain_group(
     texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool, gap: str
 ) -> list[dict[str, Any]]:
-    variants = [
-        f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}"
-        for text, places in zip(texts, spans)
-        for start, end in places
-    ]
+    less = lambda text, start, end: f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}"
+    variants = [less(text, *place) for text, places in zip(texts, spans) for place in places]
     logits = score([*texts, *variants]).astype(np.float64)
     chosen = logits[: len(texts)].argmax(1)
     owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
