@@ -22,10 +22,8 @@ def list_backbones() -> list[dict[str, Any]]:
     """
     import importlib.util
 
-    entries = [
-        {"name": entry.name, "parameters": entry.parameters, "size": entry.size, "origin": entry.origin}
-        for entry in config.known_backbones()
-    ]
+    told = ("name", "parameters", "size", "origin")
+    entries = [{name: getattr(entry, name) for name in told} for entry in config.known_backbones()]
     if importlib.util.find_spec("keras_hub") is not None:
         from .models import hub_presets
 

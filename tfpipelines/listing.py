@@ -77,9 +77,7 @@ def _entry(path: Path) -> dict[str, Any] | None:
 
 
 def state_of(path: Path, status: dict[str, Any]) -> str:
-    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status` is the content of
-    status.json.
-    """
+    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status`: content of status.json."""
     state = status.get("state")
     if state not in STATES:
         return DAMAGED
@@ -90,9 +88,7 @@ def state_of(path: Path, status: dict[str, Any]) -> str:
 
 
 def _held(path: Path, status: dict[str, Any]) -> bool:
-    """Whether a process may be at work in the folder: one on another host, or one that holds the lock of it or of
-    what it is part of.
-    """
+    """Whether a process may be at work in the folder: one on another host, or one that holds its lock."""
     lock = _lock_file(path, status)
     owner = {**status, **found_json(lock)}
     if owner.get("host") != socket.gethostname():
@@ -124,9 +120,7 @@ def _lives(pid: Any) -> bool:
 
 
 def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The main figure of the test, or else of validation, or of the training images where a generator has nothing
-    else.
-    """
+    """The main figure of the test, else of validation, else of training, where a generator has nothing else."""
     for part in ("test", "validation", "train"):
         figures = metrics.get(part)
         numbers = [name for name in figures if _is_number(figures[name])] if isinstance(figures, dict) else []

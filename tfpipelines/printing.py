@@ -85,22 +85,16 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
         table.add_row(f"output {tensor['name']}", plain_text(tensor["meaning"]))
     table.add_section()
     lost = f", {proof['missing']} more are not there any more" if proof["missing"] else ""
-    table.add_row(
-        "replayed",
-        f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: "
-        f"{proof['milliseconds_per_sample']:.3g} ms each",
-    )
+    speed = f"{proof['milliseconds_per_sample']:.3g} ms each"
+    table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {speed}")
     table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
     if "flips" in proof:
         ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
         table.add_row("flipped answers", f"{proof['flips']}{ties}")
     if manifest["quantize"] and "accuracy" in proof:
-        table.add_row(
-            "accuracy",
-            f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of "
-            f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])}), by "
-            f"{counted(proof['labelled'], 'label')}",
-        )
+        change = f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of"
+        loss = f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])})"
+        table.add_row("accuracy", f"{change} {loss}, by {counted(proof['labelled'], 'label')}")
     table.add_row("size", megabytes(proof["bytes"]))
     out.print(table)
     print_lines(manifest["preprocessing"])
@@ -169,9 +163,7 @@ class _Console(Console):
 
 
 def console_of(stream) -> Console:
-    """A console without colours, marks and line breaks of its own; of a fixed width where nobody sees it on a
-    terminal.
-    """
+    """A console without colours, marks and line breaks of its own; of a fixed width where it is no terminal."""
     console = _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH

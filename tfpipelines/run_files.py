@@ -23,12 +23,9 @@ _LONGEST_HEADER = 2**24  # bytes of the first line of a CSV file
 _DEEPEST = 100  # levels of lists and objects
 _DIGITS = 300  # of a number: more do not fit into a float
 _KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
-}
+}  # fmt: skip
 
 _LIMITS = {"status.json": _SMALL, "environment.json": _SMALL, ".lock": _SMALL}
 

@@ -256,9 +256,7 @@ class RunFolder:
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:
-    """Says in status.json how a run ended; a disk that is full has no room for this either, and the error itself is
-    on its way to the user.
-    """
+    """Says in status.json how a run ended, where the disk has room: the error itself is on its way to the user."""
     with suppress(ResourceError):
         folder.set_status(state, reason=reason)
 

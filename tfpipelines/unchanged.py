@@ -66,8 +66,6 @@ def require_same_splits(folder: RunFolder, text: str) -> None:
     change = "the order of rows, or how often one occurs, is another"
     if before != after:
         change = f"{len(gone)} rows are gone or changed, {len(new)} are new"
-    raise ConfigError(
-        f"The data are not those that {folder} began with: {change}.",
-        f"Bring them back, or train on them as a new run: {folder.as_new_run()}",
-        [*(f"was: {line}" for line in sorted(gone)[:5]), *(f"is: {line}" for line in sorted(new)[:5])],
-    )
+    lines = [*(f"was: {line}" for line in sorted(gone)[:5]), *(f"is: {line}" for line in sorted(new)[:5])]
+    remedy = f"Bring them back, or train on them as a new run: {folder.as_new_run()}"
+    raise ConfigError(f"The data are not those that {folder} began with: {change}.", remedy, lines)

@@ -54,14 +54,9 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
     sides = open_sides(list(runs))
     direction = None if fail_if_worse is None else _direction(fail_if_worse, sides)
     rows, about = matched(sides, [read_rows(side) for side in sides])
-    result: dict[str, Any] = {
-        "runs": [_facts(side) for side in sides],
-        "differences": _differences(sides),
-        "metrics": {part: _figures(sides, part) for part in PARTS if any(part in side.metrics for side in sides)},
-        "rows": None,
-        "resamples": 0,
-        "tests": [],
-    }
+    figures = {part: _figures(sides, part) for part in PARTS if any(part in side.metrics for side in sides)}
+    result: dict[str, Any] = {"runs": [_facts(side) for side in sides], "differences": _differences(sides)}
+    result |= {"metrics": figures, "rows": None, "resamples": 0, "tests": []}
     first = _models(sides[0])
     same = [side for side in sides[1:] if _models(side) == first]
     about += [f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it" for side in same]

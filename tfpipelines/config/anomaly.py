@@ -1,6 +1,4 @@
-"""The sections of the anomaly detection pipelines besides their networks: what is normal, and how far from it is
-too far.
-"""
+"""The sections of anomaly detection besides networks: what is normal, and how far from it is too far."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

@@ -39,11 +39,6 @@ class GeneratedImageData(PixelData):
             wanted = f"square and a multiple of {IMAGE_STEP} from {SMALLEST_IMAGE} to {LARGEST_IMAGE}"
             got = self.size if isinstance(self.size, int) else list(self.size)
             raise ValueError(f"data.size must be {wanted}, such as 28, 32 or 64; it is {got}")
-            raise ValueError(
-                f"data.size must be square and a multiple of {IMAGE_STEP} from {SMALLEST_IMAGE} to {LARGEST_IMAGE}, "
-                "such as 28, 32 or 64; it is "
-                f"{self.size if isinstance(self.size, int) else list(self.size)}"
-            )
         return self
 
 

@@ -140,9 +140,7 @@ def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") ->
 
 
 def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = None) -> list[tuple[str, list[Any]]]:
-    """(dotted key, value in each) of every leaf in which nested dicts are not all equal; `missing` stands where one
-    has no such key.
-    """
+    """(dotted key, value in each) of every leaf in which nested dicts differ; `missing` where one has no such key."""
     rows = []
     for key in dict.fromkeys(key for content in contents for key in content):
         here, values = f"{path}{key}", [content.get(key, missing) for content in contents]
@@ -195,9 +193,7 @@ def _dropped(section: str, content: dict[str, Any], fields: list[str]) -> str:
 
 
 def _drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
-    """Where an override names another backbone: removes the file's names of layers, which that one has not, and
-    says so.
-    """
+    """Where an override names another backbone: removes the file's names of layers, which it has not, and says so."""
     model = content.get("model")
     if not isinstance(model, dict) or "layers" not in model or "model.layers" in changes:
         return []

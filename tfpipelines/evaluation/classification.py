@@ -37,8 +37,7 @@ def account(
 
 def write_account(
     folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray,
-    classes: list[str], frame: pd.DataFrame,
-    temperature: float,
+    classes: list[str], frame: pd.DataFrame, temperature: float,
 ) -> np.ndarray:  # fmt: skip
     """Writes predictions.csv into `folder`, and confusion_matrix.png (or per_label.png) and reliability.png into
     `plots`.

@@ -111,9 +111,7 @@ class Threshold:
         return p_values(np.asarray(scores), self.scores, np)
 
     def expected(self, count: int) -> list[float]:
-        """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial
-        interval.
-        """
+        """95% beta-binomial interval of the share of alarms measured among `count` new normal samples."""
         alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
         if not count or not alarms:
             return []
@@ -121,9 +119,7 @@ class Threshold:
         return [float(edge) / count for edge in edges]
 
     def beside_the_promise(self, rate: float, count: int) -> str:
-        """Whether the share of alarms measured among `count` new normal samples is what the threshold promises, in
-        words.
-        """
+        """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words."""
         low, high = self.expected(count)
         inside = low <= rate <= high
         remedy = ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
@@ -135,14 +131,9 @@ class Threshold:
 
     def facts(self) -> dict[str, Any]:
         """For metrics.json: all but the scores."""
-        return {
-            "threshold": self.threshold,
-            "false_alarm_rate": self.false_alarm_rate,
-            "interval": self.interval,
-            "samples": len(self.scores),
-            "unit": self.unit,
-            "source": self.source,
-        }
+        promise = {"false_alarm_rate": self.false_alarm_rate, "interval": self.interval}
+        origin = {"samples": len(self.scores), "unit": self.unit, "source": self.source}
+        return {"threshold": self.threshold, **promise, **origin}
 
     def sentence(self) -> str:
         """What it promises, in words."""

@@ -63,9 +63,7 @@ def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, floa
 def detection_intervals(
     anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int
 ) -> dict[str, list[float]]:
-    """Percentile intervals (95%) of every figure of `detection_metrics`, by resampling normal samples and anomalies
-    apart.
-    """
+    """95% percentile intervals of `detection_metrics`, by resampling normal samples and anomalies apart."""
     kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
     generator = np.random.default_rng([seed, 2])
     count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
@@ -185,9 +183,7 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 
 def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None) -> pd.DataFrame:
-    """One row per sample: `item`, `score`, `p_value`, `verdict`, `label` where it is known, `error` if some could
-    not be read.
-    """
+    """A row per sample: `item`, `score`, `p_value`, `verdict`, known `label`, `error` if some could not be read."""
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
     verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
     numbers = {"score": scores, "p_value": threshold.p_values(scores)}

@@ -122,10 +122,8 @@ def plot_maps(
             shown["mask"] = masks[place].astype(np.uint8)[..., None] * 255
         if reconstructions is not None:
             shown["reconstruction"] = reconstructions[place].round().astype(np.uint8)
-        titles = {
-            "picture": f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}",
-            "distance": f"{row['verdict']}\n{row['score']:.4g}",
-        }
+        named = f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}"
+        titles = {"picture": named, "distance": f"{row['verdict']}\n{row['score']:.4g}"}
         for axis, name in zip(axes[line, start : start + len(names)], names):
             if name in shown:
                 show(axis, shown[name], titles.get(name, name))

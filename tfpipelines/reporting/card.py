@@ -1,6 +1,4 @@
-"""The model card: sections of Mitchell et al. 2019 ("Model Cards for Model Reporting") under the metadata that the
-Hugging Face Hub reads.
-"""
+"""The model card: sections of Mitchell et al. 2019 ("Model Cards for Model Reporting") under metadata for the Hub."""
 
 import hashlib
 import re

@@ -21,11 +21,15 @@ _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
 _ANEW = "`tfpipe report --loss-surface` makes it anew."
 _ALONE = "Nothing in this page is fetched from elsewhere."
 _STATES = {
-    "interrupted": "It was stopped before its end.",
-    "failed": "It has failed.",
-    "running": "It is under way.",
+    "interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way.",
     "killed": "It was killed.",
-}
+}  # fmt: skip
+_TABLES = {  # that the template shows, by the name they have there
+    "what": tables.what_table, "counts": tables.counts_table, "figures": tables.figures_table,
+    "best_values": tables.best_values, "calibration": tables.calibration, "inner_parts": tables.parts_table,
+    "leaderboard": tables.leaderboard_table, "classes": tables.classes_table, "meanings": tables.meanings,
+    "exports": tables.exports_table, "pairs": tables.pairs_table, "samples": tables.samples_table,
+}  # fmt: skip
 
 
 def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
@@ -105,21 +109,10 @@ def _content(facts: Facts) -> dict[str, Any]:
         "unfinished": _STATES.get(facts.state, "It is not known how it stands."),
         "reason": values.text(facts.status.get("reason")),
         "summary": summary(facts),
-        "what": tables.what_table(facts),
         "data": [(name, text) for name, text in data.items() if text],
-        "counts": tables.counts_table(facts),
+        **{name: made(facts) for name, made in _TABLES.items()},
         "search": tables.search_table(facts) if facts.kind == "search" else [],
-        "best_values": tables.best_values(facts),
-        "figures": tables.figures_table(facts),
-        "calibration": tables.calibration(facts),
-        "inner_parts": tables.parts_table(facts),
-        "leaderboard": tables.leaderboard_table(facts),
-        "classes": tables.classes_table(facts),
-        "meanings": tables.meanings(facts),
-        "exports": tables.exports_table(facts),
         "mistakes": _mistakes(facts),
-        "pairs": tables.pairs_table(facts),
-        "samples": tables.samples_table(facts),
         "words": words,
         "words_cut": cut,
         "kept": f"The model{so_far} is that of epoch {kept} of {len(facts.history)}." if kept else "",
@@ -153,9 +146,7 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Picture, str]]]:
-    """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones
-    last.
-    """
+    """Pictures with their captions by where they stand, in the order of the captions, unknown ones last."""
     found: dict[str, list[tuple[Picture, str]]] = {place: [] for place in _PLACES}
     order = {name: number for number, name in enumerate(CAPTIONS)}
     for picture in sorted(pictures, key=lambda picture: order.get(Path(picture.name).stem, len(order))):

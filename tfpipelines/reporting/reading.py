@@ -1,5 +1,6 @@
 """Reads a run folder into `facts.Facts`. Each file may be missing, damaged or of another version."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ from .pictures import KINDS
 _MOST_EPOCHS = 20_000
 _MOST_TRIALS = 5_000
 _SURFACE = "plots/loss_surface.png"
+_DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
+    values.text: "path content_hash", values.tables: "counts", values.figures: "rows", values.texts: "classes about",
+}  # fmt: skip
+_METRICS: dict[Callable[[Any], Any], str] = {
+    values.intervals: "intervals", values.tables: "per_class baselines", values.texts: "about",
+    values.mapping: "threshold", values.number: "temperature samples",
+}  # fmt: skip
 
 
 def read_facts(folder: RunFolder) -> Facts:
@@ -28,7 +36,7 @@ def read_facts(folder: RunFolder) -> Facts:
             damaged.append(name)
         return found
 
-    status, environment, metrics = content("status.json"), content("environment.json"), content("metrics.json")
+    status, environment, metrics = map(content, ("status.json", "environment.json", "metrics.json"))
     source, pipeline = _pipeline(folder.path, damaged)
     kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
     first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
@@ -94,16 +102,13 @@ def _data(content: dict[str, Any]) -> Data:
             findings.append({**told, **numbers})
     names = {"backbone": "backbone", "features": "compared by the features of"}
     networks = {label: values.text(values.mapping(content.get(key)).get("name")) for key, label in names.items()}
-    return Data(
-        path=values.text(content.get("path")),
-        content_hash=values.text(content.get("content_hash")),
-        counts=values.tables(content.get("counts")),
-        rows=values.figures(content.get("rows")),
-        classes=values.texts(content.get("classes")),
-        about=values.texts(content.get("about")),
-        findings=findings,
-        source={label: name for label, name in networks.items() if name},
-    )
+    source = {label: name for label, name in networks.items() if name}
+    return Data(**_entries(content, _DATA), findings=findings, source=source)
+
+
+def _entries(content: dict[str, Any], readers: dict[Callable[[Any], Any], str]) -> dict[str, Any]:
+    """The entries that are shown as they stand, each read as what it is to be."""
+    return {name: read(content.get(name)) for read, names in readers.items() for name in names.split()}
 
 
 def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
@@ -119,17 +124,11 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
     first = found_json(folder / "fold-0" / "metrics.json")
     interval = values.intervals({"rate": content.get("test_interval")})
     return Metrics(
+        **_entries(content, _METRICS),
         parts=parts,
-        intervals=values.intervals(content.get("intervals")),
-        per_class=values.tables(content.get("per_class")),
-        baselines=values.tables(content.get("baselines")),
         spread={part: rows for part, rows in spread.items() if rows},
-        about=values.texts(content.get("about")),
-        threshold=values.mapping(content.get("threshold")),
         threshold_now=values.number(found_json(folder / THRESHOLD).get("threshold")),
         test_interval=interval.get("rate"),
-        temperature=values.number(content.get("temperature")),
-        samples=values.number(content.get("samples")),
         best_epoch=int(values.number(content.get("best_epoch")) or 0),
         network=values.mapping(content.get("network")) or values.mapping(first.get("network")),
         seconds=values.figures(content.get("time")),

@@ -1,6 +1,4 @@
-"""What is read from files that may be missing, damaged or of an older version: each function gives the shape that
-is asked for, or nothing.
-"""
+"""What is read from files that may be missing or damaged: the shape that is asked for, or nothing."""
 
 import csv
 import sys
