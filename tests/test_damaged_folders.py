@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -356,3 +357,20 @@ def test_pipelines_that_multiply_or_have_no_end():
         config.read_yaml(path)
     with pytest.raises(OSError):
         read_text(Path("absent"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{" + ", ".join(f'"{number}": 0' for number in [*range(100_000), 7]) + "}", "it says '7' twice"),
+        ('{"a": [' + "[], " * 600_000 + "0]}", "it holds more than 524,288 lists and objects"),
+    ],
+    ids=["a doubled name", "many lists"],
+)
+def test_large_files_are_refused_at_once(tmp_path, content, said):
+    (tmp_path / "metrics.json").write_text(content)
+    began = time.process_time()
+    with pytest.raises(ArtifactError, match=said):
+        read_json(tmp_path / "metrics.json")
+    assert time.process_time() - began < 5
+    assert found_json(tmp_path / "metrics.json") == {}

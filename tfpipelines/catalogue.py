@@ -10,9 +10,8 @@ def list_pipelines() -> list[dict[str, str]]:
     entries = []
     for name in config.pipeline_names():
         path = config.find_pipeline(name)
-        entries.append(
-            {"name": name, "task": str(config.read_yaml(path).get("task")), "description": config.description(path)}
-        )
+        task = str(config.read_yaml(path).get("task"))
+        entries.append({"name": name, "task": task, "description": config.description(path)})
     return entries
 
 
@@ -23,10 +22,8 @@ def list_backbones() -> list[dict[str, Any]]:
     """
     import importlib.util
 
-    entries = [
-        {"name": entry.name, "parameters": entry.parameters, "size": entry.size, "origin": entry.origin}
-        for entry in config.known_backbones()
-    ]
+    told = ("name", "parameters", "size", "origin")
+    entries = [{name: getattr(entry, name) for name in told} for entry in config.known_backbones()]
     if importlib.util.find_spec("keras_hub") is not None:
         from .models import hub_presets
 

@@ -65,9 +65,8 @@ class Terminal(Observer):
     def environment(self, facts: dict[str, Any]) -> None:
         versions = facts["versions"]
         names = {"tfpipelines": "tfpipelines", "tensorflow": "TensorFlow", "keras": "Keras", "python": "Python"}
-        self.messages.print(
-            "versions    " + ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions)
-        )
+        told = ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions)
+        self.messages.print(f"versions    {told}")
         self.messages.print(f"device      {facts['device']}, {versions['backend']} backend")
 
     def data(self, facts: dict[str, Any]) -> None:
@@ -77,17 +76,14 @@ class Terminal(Observer):
 
     def model(self, facts: dict[str, Any]) -> None:
         shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])
-        self.messages.print(
-            f"model       {facts['name']}, {facts['parameters']:,} parameters, input {shape}, "
-            f"{counted(facts['steps_per_epoch'], 'step')} an epoch"
-        )
+        size = f"{facts['parameters']:,} parameters, input {shape}"
+        steps = counted(facts["steps_per_epoch"], "step")
+        self.messages.print(f"model       {facts['name']}, {size}, {steps} an epoch")
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def phase(self, facts: dict[str, Any]) -> None:
-        self.messages.print(
-            f"phase       {facts['name']}: {facts['trained']:,} weights are trained, "
-            f"{counted(facts['epochs'], 'epoch')} at most"
-        )
+        most = f"{counted(facts['epochs'], 'epoch')} at most"
+        self.messages.print(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {most}")
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def step(self, epoch: int, done: int, total: int) -> None:
@@ -98,12 +94,9 @@ class Terminal(Observer):
         if not self.messages.is_terminal:
             return
         if self._bar is None:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
-            )
-            self._bar = Progress(*columns, console=self.messages, transient=True)
+            columns = TextColumn("{task.description}"), BarColumn()
+            counter = TextColumn(f"{{task.completed}}/{{task.total}} {unit}")
+            self._bar = Progress(*columns, counter, console=self.messages, transient=True)
             self._bar.start()
             self._bar.add_task(name, total=total)
         self._bar.update(self._bar.task_ids[0], completed=done)
@@ -116,24 +109,19 @@ class Terminal(Observer):
         figures = "  ".join(f"{name} {fixed(row[name])}" for name in names if name in row)
         rate = samples / max(row["seconds"], 1e-9)
         eta = f"  ETA {duration(left)}" if left else ""
-        self.messages.print(
-            f"epoch {row['epoch']:>3}/{epochs}  {figures}  {row['seconds']:.1f} s  {rate:,.0f} samples/s{eta}"
-        )
+        speed = f"{row['seconds']:.1f} s  {rate:,.0f} samples/s"
+        self.messages.print(f"epoch {row['epoch']:>3}/{epochs}  {figures}  {speed}{eta}")
 
     def note(self, text: str) -> None:
         self._stop_bar()
         self.messages.print(f"note: {plain_text(text)}")
 
     def search(self, facts: dict[str, Any]) -> None:
-        over, workers = ", ".join(facts["fields"]), counted(facts["workers"], "worker")
-        self.messages.print(
-            f"search      {facts['algorithm']} for the {extreme(facts['direction'])} {facts['metric']} over {over}"
-        )
-        self.messages.print(
-            f"            at most {counted(facts['trials'], 'trial')} of at most "
-            f"{counted(facts['epochs'], 'epoch')} each, {workers}"
-            + (f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else "")
-        )
+        goal = f"{extreme(facts['direction'])} {facts['metric']} over {', '.join(facts['fields'])}"
+        self.messages.print(f"search      {facts['algorithm']} for the {goal}")
+        most = f"{counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each"
+        done = f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""
+        self.messages.print(f"            at most {most}, {counted(facts['workers'], 'worker')}{done}")
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
         self.step(number, epoch, epochs)
@@ -155,11 +143,9 @@ class Terminal(Observer):
         print_search(metrics)
         out = console_of(sys.stdout)
         seeds = metrics["seeds"]
-        out.print(
-            f"\ntime {duration(metrics['time']['search'])} for the search, "
-            f"{duration(metrics['time']['final'])} for the final runs; everything is in {folder}, in short "
-            f"in {folder}/report.html"
-        )
+        searching, final = (duration(metrics["time"][part]) for part in ("search", "final"))
+        took = f"time {searching} for the search, {final} for the final runs"
+        out.print(f"\n{took}; everything is in {folder}, in short in {folder}/report.html")
         best = shlex.quote(f"{folder}/best.yaml")
         use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
         logs = shlex.quote(f"{folder}/logs/tensorboard")
@@ -171,14 +157,12 @@ class Terminal(Observer):
             return
         print_metrics(metrics)
         out = console_of(sys.stdout)
-        out.print(
-            f"\ntime {duration(metrics['time']['total'])}; everything is in {folder}, in short in {folder}/report.html"
-        )
+        took = duration(metrics["time"]["total"])
+        out.print(f"\ntime {took}; everything is in {folder}, in short in {folder}/report.html")
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
         logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
-        out.print(
-            f"next: tfpipe {self._use.format(model)}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}"
-        )
+        use = f"tfpipe {self._use.format(model)}"
+        out.print(f"next: {use}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
 
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""

@@ -5,7 +5,7 @@ import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import ConfigError, ResourceError
 from .metrics import main_figure
@@ -38,9 +38,8 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
     """
     parent = Path(folder)
     if not parent.is_dir():
-        raise ConfigError(
-            f"There is no folder {folder}.", "Name the folder that runs were made in: tfpipe list runs --in DIR."
-        )
+        remedy = "Name the folder that runs were made in: tfpipe list runs --in DIR."
+        raise ConfigError(f"There is no folder {folder}.", remedy)
     try:
         inner = [path for path in parent.iterdir() if not (path.is_symlink() and path.name == "latest")]
     except OSError as error:
@@ -78,9 +77,7 @@ def _entry(path: Path) -> dict[str, Any] | None:
 
 
 def state_of(path: Path, status: dict[str, Any]) -> str:
-    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status` is the content of
-    status.json.
-    """
+    """running, done, interrupted, failed, killed or damaged, see `list_runs`; `status`: content of status.json."""
     state = status.get("state")
     if state not in STATES:
         return DAMAGED
@@ -91,18 +88,15 @@ def state_of(path: Path, status: dict[str, Any]) -> str:
 
 
 def _held(path: Path, status: dict[str, Any]) -> bool:
-    """Whether a process may be at work in the folder: one on another host, or one that holds the lock of it or of
-    what it is part of.
-    """
+    """Whether a process may be at work in the folder: one on another host, or one that holds its lock."""
     lock = _lock_file(path, status)
     owner = {**status, **found_json(lock)}
     if owner.get("host") != socket.gethostname():
         return True
     try:
         inode = lock.stat().st_ino
-        held = {
-            line.split()[-3].rsplit(":", 1)[-1] for line in _LOCKS.read_text().splitlines() if len(line.split()) > 7
-        }
+        lines = [line.split() for line in _LOCKS.read_text().splitlines()]
+        held = {words[-3].rsplit(":", 1)[-1] for words in lines if len(words) > 7}
     except OSError:  # no lock, or not Linux
         return lock.exists() and _lives(owner.get("pid"))
     return str(inode) in held
@@ -126,9 +120,7 @@ def _lives(pid: Any) -> bool:
 
 
 def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The main figure of the test, or else of validation, or of the training images where a generator has nothing
-    else.
-    """
+    """The main figure of the test, else of validation, else of training, where a generator has nothing else."""
     for part in ("test", "validation", "train"):
         figures = metrics.get(part)
         numbers = [name for name in figures if _is_number(figures[name])] if isinstance(figures, dict) else []
@@ -145,14 +137,10 @@ def _search_metric(path: Path, metrics: dict[str, Any]) -> dict[str, Any] | None
     state = found_json(path / "search.json")
     try:
         objective = state["fingerprint"]["pipeline"]["search"]["objective"]
-        scores = [
-            trial["score"] for trial in state["trials"] if trial["status"] != "running" and _is_number(trial["score"])
-        ]
-        return {
-            "name": objective["metric"].removeprefix("val_"),
-            "part": "validation",
-            "value": (max if objective["direction"] == "max" else min)(scores),
-        }
+        trials = [trial for trial in state["trials"] if trial["status"] != "running"]
+        scores = [trial["score"] for trial in trials if _is_number(trial["score"])]
+        best = (max if objective["direction"] == "max" else min)(scores)
+        return {"name": objective["metric"].removeprefix("val_"), "part": "validation", "value": best}
     except (AttributeError, KeyError, TypeError, ValueError):  # damaged, or no trial has ended
         return None
 
@@ -161,8 +149,9 @@ def _seconds(status: dict[str, Any], metrics: dict[str, Any]) -> float | None:
     time = metrics.get("time")
     if isinstance(time, dict):
         parts = [time["total"]] if "total" in time else [time.get("search"), time.get("final")]
-        if all(map(_is_number, parts)):
-            return float(sum(parts))
+        numbers = [part for part in parts if _is_number(part)]
+        if len(numbers) == len(parts):
+            return float(sum(numbers))
     began, ended = _instant(status.get("started")), _instant(status.get("updated"))
     return None if began is None or ended is None else max(0.0, ended - began)
 
@@ -174,7 +163,7 @@ def _instant(text: Any) -> float | None:
         return None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

@@ -79,6 +79,5 @@ class LogObserver(Observer):
 
 def _figures(content: dict[str, Any], *without: str) -> str:
     shown = {name: value for name, value in content.items() if name not in without}
-    return ", ".join(
-        f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
-    )
+    told = lambda value: f"{value:.6g}" if isinstance(value, float) else f"{value}"
+    return ", ".join(f"{name} {told(value)}" for name, value in shown.items())

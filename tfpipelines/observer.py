@@ -36,17 +36,13 @@ class Observer:
         """An epoch has ended: its row of history.csv, the number of epochs, training samples in it."""
 
     def search(self, facts: dict[str, Any]) -> None:
-        """The trials of a search begin: algorithm, metric, direction, fields, most trials, epochs of each, workers,
-        trials done.
-        """
+        """The trials begin: algorithm, metric, direction, fields, most trials, epochs of each, workers, trials done."""
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
         """A trial has done so many of its epochs; its objective, where it is measured in each."""
 
     def trial(self, facts: dict[str, Any]) -> None:
-        """A trial has ended: number, status, score, epochs, seconds, reason, values; best so far and its trial;
-        seconds left.
-        """
+        """A trial has ended: number, status, score, epochs, seconds, reason, values; best, its trial; seconds left."""
 
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         """The best values have been trained again with a seed: the content of that run's metrics.json."""

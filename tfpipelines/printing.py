@@ -49,9 +49,8 @@ def trial_line(facts: dict[str, Any]) -> str:
     left = f"about {duration(facts['left'])} left" if facts["left"] else ""
     parent = f"goes on from trial {facts['parent']}" if facts["parent"] else ""
     work = f"{counted(facts['epochs'], 'epoch')} {facts['seconds']:.1f} s" if facts["seconds"] else ""
-    return f"trial {facts['number']:>3}/{facts['trials']}  " + "  ".join(
-        part for part in (score, work, parent, values, end, best, left) if part
-    )
+    told = "  ".join(part for part in (score, work, parent, values, end, best, left) if part)
+    return f"trial {facts['number']:>3}/{facts['trials']}  {told}"
 
 
 def _settings(values: dict[str, Any]) -> str:
@@ -69,19 +68,16 @@ def print_search(metrics: dict[str, Any]) -> None:
             columns.append(Column(f"{part}, {seeds}", means, metrics[part] if len(metrics["seeds"]) > 1 else {}))
     print_table(figures_table("metric", columns, {}, {}, fixed))
     counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
-    out.print(
-        f"{counted(sum(found['trials'].values()), 'trial')} ({counts}), "
-        f"{counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}"
-    )
+    trials = f"{counted(sum(found['trials'].values()), 'trial')} ({counts})"
+    out.print(f"{trials}, {counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}")
     out.print(f"best: {plain_text(_settings(found['values']))}")
 
 
 def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     """What has been exported and how it was proven, on stdout."""
     out, proof = console_of(sys.stdout), manifest["proof"]
-    table = rich.table.Table(
-        "", manifest["format"] + (f", {manifest['quantize']}" if manifest["quantize"] else ""), show_header=True
-    )
+    kind = f", {manifest['quantize']}" if manifest["quantize"] else ""
+    table = rich.table.Table("", manifest["format"] + kind, show_header=True)
     for tensor in manifest["signature"]["inputs"]:
         shape = ", ".join("any" if size is None else str(size) for size in tensor["shape"])
         table.add_row(f"input {tensor['name']}", f"{tensor['dtype']} ({shape})")
@@ -89,22 +85,16 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
         table.add_row(f"output {tensor['name']}", plain_text(tensor["meaning"]))
     table.add_section()
     lost = f", {proof['missing']} more are not there any more" if proof["missing"] else ""
-    table.add_row(
-        "replayed",
-        f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: "
-        f"{proof['milliseconds_per_sample']:.3g} ms each",
-    )
+    speed = f"{proof['milliseconds_per_sample']:.3g} ms each"
+    table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {speed}")
     table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
     if "flips" in proof:
         ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
         table.add_row("flipped answers", f"{proof['flips']}{ties}")
     if manifest["quantize"] and "accuracy" in proof:
-        table.add_row(
-            "accuracy",
-            f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of "
-            f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])}), by "
-            f"{counted(proof['labelled'], 'label')}",
-        )
+        change = f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of"
+        loss = f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])})"
+        table.add_row("accuracy", f"{change} {loss}, by {counted(proof['labelled'], 'label')}")
     table.add_row("size", megabytes(proof["bytes"]))
     out.print(table)
     print_lines(manifest["preprocessing"])
@@ -156,16 +146,13 @@ def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> ric
 
 def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -> list[str]:
     """Findings as text, the first ten items of each."""
-    lines = []
-    for finding in findings:
-        if finding["severity"] in severities:
-            lines.append(
-                f"{finding['severity']}: {finding['message']}."
-                + (f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else "")
-            )
-            lines += [f"  {item}" for item in finding["items"][:10]]
-            if len(finding["items"]) > 10:
-                lines.append(f"  ... and {len(finding['items']) - 10} more")
+    lines: list[str] = []
+    for finding in (finding for finding in findings if finding["severity"] in severities):
+        remedy = f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else ""
+        lines.append(f"{finding['severity']}: {finding['message']}.{remedy}")
+        lines += [f"  {item}" for item in finding["items"][:10]]
+        if len(finding["items"]) > 10:
+            lines.append(f"  ... and {len(finding['items']) - 10} more")
     return [plain_text(line) for line in lines]
 
 
@@ -176,9 +163,7 @@ class _Console(Console):
 
 
 def console_of(stream) -> Console:
-    """A console without colours, marks and line breaks of its own; of a fixed width where nobody sees it on a
-    terminal.
-    """
+    """A console without colours, marks and line breaks of its own; of a fixed width where it is no terminal."""
     console = _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH

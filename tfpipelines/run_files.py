@@ -4,6 +4,7 @@ Whoever needs a file calls `read_json` or `read_table`, and a damaged one is an 
 left of a folder, such as a list or a report, calls `found_json`, for which a damaged file is an empty one.
 """
 
+import itertools
 import json
 import os
 import stat
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REMEDY = "Restore it from a copy, or train again."
-_SMALL, _LARGE, _TABLE = 2**22, 2**28, 2**32  # bytes: what is short by its nature, all other JSON, CSV files
+_SMALL, _LARGE, _TABLE = 2**22, 2**26, 2**32  # bytes: what is short by its nature, all other JSON, CSV files
 _LONGEST_HEADER = 2**24  # bytes of the first line of a CSV file
-_DEEPEST = 100  # levels of lists and objects
+_DEEPEST, _MOST = 100, 2**19  # levels, and number, of lists and objects
 _DIGITS = 300  # of a number: more do not fit into a float
 _KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
-}
+}  # fmt: skip
 
 _LIMITS = {"status.json": _SMALL, "environment.json": _SMALL, ".lock": _SMALL}
 
@@ -120,7 +118,8 @@ def read_table(path: Path, columns: Iterable[str] = (), text: Iterable[str] | No
     try:
         require_table(path)
         kinds = str if text is None else dict.fromkeys(text, str)
-        table = pd.read_csv(path, **{"dtype": kinds, "keep_default_na": False} | options)
+        read: Any = pd.read_csv  # by some options it would give parts of a table
+        table: pd.DataFrame = read(path, **{"dtype": kinds, "keep_default_na": False} | options)
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(f"{shown(path)} is missing.", REMEDY) from None
     except OSError as error:
@@ -158,6 +157,8 @@ def _require_regular(path: Path, limit: int) -> None:
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
+    if text.count("[") + text.count("{") > _MOST:
+        damaged(path, f"it holds more than {_MOST:,} lists and objects")
     try:
         content = json.loads(text, parse_int=_whole_number, object_pairs_hook=_without_doubles)
         _require_plain(content, _DEEPEST)
@@ -179,10 +180,11 @@ def _whole_number(text: str) -> int:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"it says {next(name for name in names if names.count(name) > 1)[:80]!r} twice")
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in content:
+            raise ValueError(f"it says {name[:80]!r} twice")
+        content[name] = value
     return content
 
 
@@ -193,8 +195,7 @@ def _require_plain(value: Any, levels: int) -> None:
     elif isinstance(value, (dict, list)):
         if not levels:
             raise RecursionError
-        for entry in value:
+        entries = itertools.chain(value, value.values()) if isinstance(value, dict) else value
+        for entry in entries:
             if not isinstance(entry, (int, float)):
                 _require_plain(entry, levels - 1)
-        if isinstance(value, dict):
-            _require_plain(list(value.values()), levels)

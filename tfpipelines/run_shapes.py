@@ -17,33 +17,23 @@ _TYPES: dict[Any, tuple[Any, str]] = {
 # {name: of that entry, where it is there} or {str: of each entry}
 _FIGURES = {str: (float, None)}
 OUTCOME = {
-    "status": str,
-    "score": (float, None),
-    "series": [(float, None)],
-    "figures": _FIGURES,
-    "best_epoch": int,
-    "epochs": int,
-    "spent": int,
-    "seconds": float,
-    "reason": str,
-}
+    "status": str, "score": (float, None), "series": [(float, None)], "figures": _FIGURES, "best_epoch": int,
+    "epochs": int, "spent": int, "seconds": float, "reason": str,
+}  # fmt: skip
 _PROPOSAL = {"identity": str, "encoded": dict, "epochs": (int, None), "parent": (str, None)}
 _TRIAL = {"number": int, "values": dict, "proposal": _PROPOSAL, "limits": [(float, None)], "deaths": int, **OUTCOME}
 _PIPELINE = {"task": str, "name": str, "seed": int, **dict.fromkeys(("data", "model", "train", "evaluation"), dict)}
 _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
+_STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated")
+# fmt: off
 SHAPES: dict[str, Any] = {
     "status.json": {
-        **dict.fromkeys(("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated"), str),
-        **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
-        "best": (float, None),
-        "model_sha256": [str],
+        **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
+        "best": (float, None), "model_sha256": [str],
     },
     "environment.json": {
-        **dict.fromkeys(("platform", "device", "command", "started"), str),
-        "versions": {str: str},
-        "threads": {str: int},
-        "git_commit": (str, None),
-        "pipeline": _PIPELINE,
+        **dict.fromkeys(("platform", "device", "command", "started"), str), "git_commit": (str, None),
+        "versions": {str: str}, "threads": {str: int}, "pipeline": _PIPELINE,
         "resumed": [{"command": str, "started": str, "versions": {str: str}}],
     },
     "data.json": {
@@ -51,49 +41,28 @@ SHAPES: dict[str, Any] = {
         **dict.fromkeys(("channels", "window", "max_length", "vocabulary"), int),
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),
-        "size": [int, int],
-        "multi_label": bool,
-        "counts": {str: {str: int}},
-        "rows": {str: int},
+        "size": [int, int], "multi_label": bool, "counts": {str: {str: int}}, "rows": {str: int},
         "findings": [_FINDING],
     },
     "metrics.json": {
         **dict.fromkeys(("train", "validation", "test"), {str: (float, None, _FIGURES)}),
-        **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}),
-        "best_trial": _FIGURES,
-        "intervals": {str: [(float, None), (float, None)]},
-        "test_interval": [(float, None)],
-        "spread": {str: {str: _FIGURES}},
-        "folds": [{str: _FIGURES}],
-        "time": {str: float},
-        "about": [str],
-        "temperature": (float, None),
-        "samples": int,
-        "best_epoch": int,
-        "network": {"name": str, "parameters": int},
-        "threshold": dict,
-        "search": dict,
-        "seeds": [int],
-        "failed_seeds": {str: str},
+        **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}), "best_trial": _FIGURES,
+        "intervals": {str: [(float, None), (float, None)]}, "test_interval": [(float, None)],
+        "spread": {str: {str: _FIGURES}}, "folds": [{str: _FIGURES}], "time": {str: float}, "about": [str],
+        "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
+        "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
     },
     "threshold.json": {
-        **dict.fromkeys(("threshold", "false_alarm_rate"), float),
-        **dict.fromkeys(("unit", "source"), str),
-        "scores": [float],
+        "threshold": float, "false_alarm_rate": float, "unit": str, "source": str, "scores": [float],
         "places": [float, float],
     },
     "search.json": {
-        "content": {"task": str},
-        "fingerprint": {"pipeline": dict, "versions": {str: str}},
-        "workers": int,
-        "trials": [_TRIAL],
-        "events": [[str, int]],
-        "elapsed": float,
-        "stopped": str,
+        "content": {"task": str}, "fingerprint": {"pipeline": dict, "versions": {str: str}}, "workers": int,
+        "trials": [_TRIAL], "events": [[str, int]], "elapsed": float, "stopped": str,
     },
     "result.json": OUTCOME,
 }
-
+# fmt: on
 
 # Of a run: those of a search have a mean and more in the place of each figure.
 RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(("train", "validation", "test"), _FIGURES)}

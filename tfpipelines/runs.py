@@ -67,17 +67,15 @@ def fsync_folder(folder: Path) -> None:
 def resource_error(error: OSError, path: Path) -> ResourceError:
     """The error to be told of one that came up while writing `path`."""
     text = str(error)
-    full = error.errno in _DISK_FULL or any(
-        f"errno = {number}," in text for number in _DISK_FULL
-    )  # h5py puts it into the text
+    # h5py puts the number into the text
+    full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)
     if full:
         return ResourceError(
             f"The disk is full or its quota used up while writing {path}.",
             "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.",
         )
-    return ResourceError(
-        f"{path} cannot be written: {error.strerror or text}.", "Check that the folder is there and may be written."
-    )
+    cause = f"{path} cannot be written: {error.strerror or text}."
+    return ResourceError(cause, "Check that the folder is there and may be written.")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -135,19 +133,16 @@ class RunFolder:
             ResourceError: if the folder cannot be made.
         """
         if name is not None and (name in ("", ".", "..", "latest") or os.sep in name or "\0" in name):
-            raise ConfigError(
-                f"--name {name!r} is not the name of a folder.", "Give one word; --out names the folder it lies in."
-            )
+            remedy = "Give one word; --out names the folder it lies in."
+            raise ConfigError(f"--name {name!r} is not the name of a folder.", remedy)
         try:
             parent.mkdir(exist_ok=True)
             path = _make_folder(parent, stem, name)
             for part in ("checkpoints", "plots", "logs"):
                 (path / part).mkdir()
         except OSError as error:
-            raise ResourceError(
-                f"The run folder cannot be made in {parent}: {error.strerror}.",
-                "Choose a folder you may write to with --out.",
-            ) from error
+            cause = f"The run folder cannot be made in {parent}: {error.strerror}."
+            raise ResourceError(cause, "Choose a folder you may write to with --out.") from error
         _point(parent / "latest", path.name)
         return cls(path.resolve())
 
@@ -161,17 +156,13 @@ class RunFolder:
         """
         folder = Path(path).resolve()
         if not (folder / "status.json").is_file():
-            raise ConfigError(
-                f"{path} is not a run folder.", "Name a folder that `tfpipe run` has made, such as runs/latest."
-            )
+            remedy = "Name a folder that `tfpipe run` has made, such as runs/latest."
+            raise ConfigError(f"{path} is not a run folder.", remedy)
         opened = cls(folder)
-        found = opened.format
-        if found > FORMAT:
-            raise ArtifactError(
-                f"{path} is of format {found}, written by a later version of tfpipelines; this one reads "
-                f"formats up to {FORMAT}.",
-                "Update tfpipelines: pip install --upgrade tfpipelines",
-            )
+        if opened.format > FORMAT:
+            cause = f"{path} is of format {opened.format}, written by a later version of tfpipelines; this one reads"
+            remedy = "Update tfpipelines: pip install --upgrade tfpipelines"
+            raise ArtifactError(f"{cause} formats up to {FORMAT}.", remedy)
         return opened
 
     def child(self, name: str) -> "RunFolder":
@@ -199,18 +190,13 @@ class RunFolder:
             except BlockingIOError:
                 held_here = True
             except OSError as error:
-                raise ResourceError(
-                    f"{lock} cannot be locked: {error.strerror}.",
-                    "Choose a folder on a file system with locks, with --out.",
-                ) from error
+                cause = f"{lock} cannot be locked: {error.strerror}."
+                raise ResourceError(cause, "Choose a folder on a file system with locks, with --out.") from error
             owner, here = found_json(lock), socket.gethostname()
             if held_here or owner.get("host", here) != here:
                 who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
-                remedy = (
-                    "Wait for it to end."
-                    if held_here
-                    else f"If nothing runs there any more, delete {lock} and try again."
-                )
+                gone = f"If nothing runs there any more, delete {lock} and try again."
+                remedy = "Wait for it to end." if held_here else gone
                 raise RunInUseError(f"{self} is in use by {who}.", remedy)
             try:
                 file.truncate(0)
@@ -263,22 +249,14 @@ class RunFolder:
         before = found_json(self.path / "status.json") or {"format": FORMAT}
         if state == "running":
             before.pop("reason", None)
-        content = {
-            **before,
-            "state": state,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "updated": now(),
-            **facts,
-        }
+        owner = {"pid": os.getpid(), "host": socket.gethostname()}
+        content = {**before, "state": state, **owner, "updated": now(), **facts}
         content.setdefault("started", content["updated"])
         write_json(self.path / "status.json", content)
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:
-    """Says in status.json how a run ended; a disk that is full has no room for this either, and the error itself is
-    on its way to the user.
-    """
+    """Says in status.json how a run ended, where the disk has room: the error itself is on its way to the user."""
     with suppress(ResourceError):
         folder.set_status(state, reason=reason)
 
@@ -294,9 +272,8 @@ def ending(folder: RunFolder):
         _record_end(folder, "interrupted", signal.cause)
         raise
     except BaseException as error:
-        _record_end(
-            folder, "failed", error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}"
-        )
+        told = error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}"
+        _record_end(folder, "failed", told)
         raise
 
 

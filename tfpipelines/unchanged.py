@@ -38,11 +38,9 @@ def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> No
     for key, name in (("backbone", "backbone"), ("features", "network of evaluation.features")):
         before, now = began.get(key, {}), facts.get(key, {})
         if before != now:
-            raise ConfigError(
-                f"The {name} is not the one that {folder} began with.",
-                f"Bring it back, or train as a new run: {folder.as_new_run()}",
-                config.difference(before, now, f"{key}."),
-            )
+            cause = f"The {name} is not the one that {folder} began with."
+            remedy = f"Bring it back, or train as a new run: {folder.as_new_run()}"
+            raise ConfigError(cause, remedy, config.difference(before, now, f"{key}."))
     require_same_splits(folder, text)
 
 
@@ -64,16 +62,10 @@ def require_same_splits(folder: RunFolder, text: str) -> None:
     if written == text:
         return
     before, after = set(written.splitlines()), set(text.splitlines())
-    lines = [f"was: {line}" for line in sorted(before - after)[:5]] + [
-        f"is: {line}" for line in sorted(after - before)[:5]
-    ]
-    change = (
-        f"{len(before - after)} rows are gone or changed, {len(after - before)} are new"
-        if before != after
-        else "the order of rows, or how often one occurs, is another"
-    )
-    raise ConfigError(
-        f"The data are not those that {folder} began with: {change}.",
-        f"Bring them back, or train on them as a new run: {folder.as_new_run()}",
-        lines,
-    )
+    gone, new = before - after, after - before
+    change = "the order of rows, or how often one occurs, is another"
+    if before != after:
+        change = f"{len(gone)} rows are gone or changed, {len(new)} are new"
+    lines = [*(f"was: {line}" for line in sorted(gone)[:5]), *(f"is: {line}" for line in sorted(new)[:5])]
+    remedy = f"Bring them back, or train on them as a new run: {folder.as_new_run()}"
+    raise ConfigError(f"The data are not those that {folder} began with: {change}.", remedy, lines)

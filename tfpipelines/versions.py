@@ -41,9 +41,8 @@ class NewVersion:
             self.path.chmod(0o777 & ~_umask())
         except OSError as error:
             self._clear()
-            raise ResourceError(
-                f"{self.parent} cannot be made: {error.strerror}.", "Name a folder you may write to with --out."
-            ) from error
+            cause = f"{self.parent} cannot be made: {error.strerror}."
+            raise ResourceError(cause, "Name a folder you may write to with --out.") from error
         return self
 
     def __exit__(self, kind, error, trace) -> None:
@@ -54,10 +53,9 @@ class NewVersion:
             except OSError as caught:
                 error = caught
         self._clear()
-        if isinstance(error, OSError) or "No space left on device" in str(error):
-            raise resource_error(
-                error if isinstance(error, OSError) else OSError(28, "No space left on device"), self.parent
-            ) from error
+        full = OSError(28, "No space left on device")
+        if isinstance(error, OSError) or str(full.strerror) in str(error):
+            raise resource_error(error if isinstance(error, OSError) else full, self.parent) from error
 
     def _publish(self) -> None:
         for path in self.path.rglob("*"):

@@ -78,11 +78,9 @@ def _with_spread(column: Column, name: str, shown: Callable[[float | None], str]
     text, spread = shown(column.figures.get(name)), column.spread.get(name, {})
     if text and "std" in spread:
         text += f" ± {shown(spread['std'])}"
-    return (
-        f"{text} ({extremes((spread['min'], spread['max']), shown)})"
-        if text and {"min", "max"} <= spread.keys()
-        else text
-    )
+    if not text or not {"min", "max"} <= spread.keys():
+        return text
+    return f"{text} ({extremes((spread['min'], spread['max']), shown)})"
 
 
 def fixed(value: float | None) -> str:

@@ -47,45 +47,31 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         WorseError: as `fail_if_worse` says; its `result` is what would have been returned.
     """
     if len(runs) < 2:
-        raise ConfigError(
-            f"There {'is one run' if runs else 'are no runs'} to compare.",
-            "Name two run folders or more: tfpipe compare RUN RUN.",
-        )
+        cause = f"There {'is one run' if runs else 'are no runs'} to compare."
+        raise ConfigError(cause, "Name two run folders or more: tfpipe compare RUN RUN.")
     if not tolerance >= 0:
         raise ConfigError(f"tolerance: got {tolerance:g}; allowed: 0 or more.")
     sides = open_sides(list(runs))
-    direction = _direction(fail_if_worse, sides) if fail_if_worse is not None else None
+    direction = None if fail_if_worse is None else _direction(fail_if_worse, sides)
     rows, about = matched(sides, [read_rows(side) for side in sides])
-    result: dict[str, Any] = {
-        "runs": [_facts(side) for side in sides],
-        "differences": _differences(sides),
-        "metrics": {part: _figures(sides, part) for part in PARTS if any(part in side.metrics for side in sides)},
-        "rows": None,
-        "resamples": 0,
-        "tests": [],
-    }
-    about += [
-        f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it"
-        for side in sides[1:]
-        if _models(side) == _models(sides[0])
-    ]
+    figures = {part: _figures(sides, part) for part in PARTS if any(part in side.metrics for side in sides)}
+    result: dict[str, Any] = {"runs": [_facts(side) for side in sides], "differences": _differences(sides)}
+    result |= {"metrics": figures, "rows": None, "resamples": 0, "tests": []}
+    first = _models(sides[0])
+    same = [side for side in sides[1:] if _models(side) == first]
+    about += [f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it" for side in same]
     if sides[0].kind is Kind.GENERATOR:
         about += _about_generators(sides, len(rows[0].frame))
     else:
         tests, resamples = _tests([run.answers for run in rows])
         result |= {"rows": len(rows[0].frame), "tests": tests, "resamples": resamples}
         about += _about_tests(sides, len(rows[0].frame), resamples)
-    if fail_if_worse is not None:
-        result["worse"] = _worse(result, fail_if_worse, direction, tolerance)
-    result["about"] = about
-    if result.get("worse"):
-        error = WorseError(
-            f"{len(result['worse'])} of {len(sides) - 1} runs compared "
-            f"{'is' if len(result['worse']) == 1 else 'are'} worse in {fail_if_worse} than {sides[0].name}, "
-            f"by more than {tolerance:g}.",
-            "Keep that one, or allow more with --tolerance.",
-            result["worse"],
-        )
+    worse = None if fail_if_worse is None or direction is None else _worse(result, fail_if_worse, direction, tolerance)
+    result |= {"about": about} if worse is None else {"worse": worse, "about": about}
+    if worse:
+        many = f"{len(worse)} of {len(sides) - 1} runs compared {'is' if len(worse) == 1 else 'are'} worse"
+        cause = f"{many} in {fail_if_worse} than {sides[0].name}, by more than {tolerance:g}."
+        error = WorseError(cause, "Keep that one, or allow more with --tolerance.", worse)
         error.result = result
         raise error
     return result
@@ -97,22 +83,19 @@ def _models(side: Side) -> list[str]:
     return [file_hash(model) for model in models if model.is_file()] or [str(side.folder)]
 
 
-def _direction(metric: str, sides: list[Side]) -> str:
+def _direction(metric: str, sides: list[Side]) -> metrics.Direction:
     tests = [side.metrics["test"] for side in sides]
     common = [name for name in tests[0] if all(isinstance(test.get(name), (int, float)) for test in tests)]
     there = [name for name in common if metrics.direction_of(name)]
     if metric not in common:
-        raise ConfigError(
-            f"--fail-if-worse: the runs have no test metric {metric!r} in common.",
-            f"There {'is' if len(there) == 1 else 'are'}: {', '.join(there)}."
-            if there
-            else "Compare runs with test metrics in common.",
-        )
-    if metric not in there:
-        raise ConfigError(
-            f"--fail-if-worse: {metric} is neither good when high nor when low.", f"Name one of: {', '.join(there)}."
-        )
-    return metrics.direction_of(metric)
+        known = f"There {'is' if len(there) == 1 else 'are'}: {', '.join(there)}."
+        cause = f"--fail-if-worse: the runs have no test metric {metric!r} in common."
+        raise ConfigError(cause, known if there else "Compare runs with test metrics in common.")
+    direction = metrics.direction_of(metric)
+    if direction is None:
+        cause = f"--fail-if-worse: {metric} is neither good when high nor when low."
+        raise ConfigError(cause, f"Name one of: {', '.join(there)}.")
+    return direction
 
 
 def _facts(side: Side) -> dict[str, Any]:
@@ -163,13 +146,14 @@ def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
     first, everything = answers[0], np.arange(len(answers[0].right))
     figures = [run.figures(everything) for run in answers]
     draws, resamples = resampled(answers, RESAMPLES)
-    tests = []
+    tests: list[dict[str, Any]] = []
     for number, run in enumerate(answers[1:], 1):
-        both, differences = mcnemar(first.right[first.known], run.right[first.known]) if first.known.any() else None, {}
+        both = mcnemar(first.right[first.known], run.right[first.known]) if first.known.any() else None
+        differences = {}
         for name in (name for name in figures[0] if name in figures[number]):
             one, two = figures[0][name], figures[number][name]
-            resampled_difference = difference(draws[0][name], draws[number][name])
-            differences[name] = {"first": one, "second": two, "difference": two - one, **resampled_difference}
+            chance = difference(draws[0][name], draws[number][name])
+            differences[name] = {"first": one, "second": two, "difference": two - one, **chance}
         tests.append({"run": number, "mcnemar": both, "figures": differences})
     if len(tests) > 1:
         for name in figures[0]:
@@ -185,58 +169,46 @@ def _correct(entries: list[dict[str, Any]]) -> None:
 
 def _about_tests(sides: list[Side], rows: int, resamples: int) -> list[str]:
     about = [
-        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} "
-        "resamples of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's "
-        "exact test (1947)",
+        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples "
+        "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
         "they tell these trained models apart, not their pipelines: another seed may move the figures as far",
     ]
     if len(sides) > 2:
-        about.append(
-            f"each figure is compared {len(sides) - 1} times: its p-values are corrected for that by Holm (1979)"
-        )
+        times = f"each figure is compared {len(sides) - 1} times"
+        about.append(f"{times}: its p-values are corrected for that by Holm (1979)")
     if any(side.crossed for side in sides):
-        about.append(
-            "cross-validation: metrics are means over folds, tests are of the test rows of all folds "
-            "pooled, so that their figures may be a little different"
-        )
+        pooled = "metrics are means over folds, tests are of the test rows of all folds pooled"
+        about.append(f"cross-validation: {pooled}, so that their figures may be a little different")
     return about
 
 
 def _about_generators(sides: list[Side], rows: int) -> list[str]:
-    about = [
-        "a generator has no test rows to pair: metrics stand side by side with their intervals, and there "
-        "is no test of their differences"
-    ]
+    pairs = "a generator has no test rows to pair: metrics stand side by side with their intervals"
+    about = [f"{pairs}, and there is no test of their differences"]
     if len({str(side.data.get("content_hash")) for side in sides}) > 1:
-        about.append(
-            "the features they are measured by are standardized by training images, and those are not the "
-            "same: small differences say nothing"
-        )
-    if rows > int(sides[0].pipeline["evaluation"]["samples"]) and len({side.pipeline["seed"] for side in sides}) > 1:
-        about.append(
-            f"each seed has its own {sides[0].pipeline['evaluation']['samples']} of the {rows:,} test "
-            "images to be measured against"
-        )
+        features = "the features they are measured by are standardized by training images"
+        about.append(f"{features}, and those are not the same: small differences say nothing")
+    samples = sides[0].pipeline["evaluation"]["samples"]
+    if rows > int(samples) and len({side.pipeline["seed"] for side in sides}) > 1:
+        about.append(f"each seed has its own {samples} of the {rows:,} test images to be measured against")
     return about
 
 
-def _worse(result: dict[str, Any], metric: str, direction: str, tolerance: float) -> list[str]:
+def _worse(result: dict[str, Any], metric: str, direction: metrics.Direction, tolerance: float) -> list[str]:
     first, *others = [entry["value"] for entry in result["metrics"]["test"][metric]]
+    names = [run["name"] for run in result["runs"]]
     sentences = []
     for number, value in enumerate(others, 1):
         lost = first - value if direction == "max" else value - first
         if lost > tolerance + 1e-12:  # of rounding
-            said = _called(result, number, metric)
-            sentences.append(
-                f"{result['runs'][number]['name']}: {metric} {value:.6g} against {first:.6g} of "
-                f"{result['runs'][0]['name']}; {said}"
-            )
+            told = f"{names[number]}: {metric} {value:.6g} against {first:.6g} of {names[0]}"
+            sentences.append(f"{told}; {_called(result, number, metric)}")
     return sentences
 
 
 def _called(result: dict[str, Any], number: int, metric: str) -> str:
     """What the paired test says of a difference."""
-    figures = next((test["figures"] for test in result["tests"] if test["run"] == number), {})
+    figures: dict[str, Any] = next((test["figures"] for test in result["tests"] if test["run"] == number), {})
     if metric not in figures:
         intervals = [result["metrics"]["test"][metric][place].get("interval") for place in (0, number)]
         if None in intervals or None in (edge for interval in intervals for edge in interval):

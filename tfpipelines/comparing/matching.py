@@ -10,12 +10,8 @@ from .rows import Rows, classes_of, keys_of
 from .sides import Side
 
 _SHOWN = 5
-_READING = (
-    "size",
-    "channels",
-    "columns",
-    "window",
-)  # in data.json: what the network sees of a sample, and its fingerprint is of
+# in data.json: what the network sees of a sample, and its fingerprint is of
+_READING = ("size", "channels", "columns", "window")
 _FORM = ("resize", "filter", "antialias", "background")  # the same, fields of `data`
 _MEASURING = ("samples", "neighbours")  # of a generator's `evaluation`
 
@@ -32,19 +28,14 @@ def matched(sides: list[Side], rows: list[Rows]) -> tuple[list[Rows], list[str]]
         _require_comparable(first, side)
         by_content = _seen_as(first) == _seen_as(side)
         if not by_content:
+            forms = f"in another form ({_forms(first, side)})"
             if first.data.get("path") != side.data.get("path"):
-                raise ConfigError(
-                    f"{first.name} and {side.name} read samples in another form ({_forms(first, side)}) and "
-                    "from other places: nothing tells which are the same.",
-                    "Compare runs on the same data.path.",
-                )
-            notes.append(
-                f"{side.name} sees samples in another form than {first.name} ({_forms(first, side)}): rows "
-                "are matched by item and label, not by content"
-            )
-        ordered.append(
-            own.take(_order(first, side, rows[0], own, ("item", "fingerprint") if by_content else ("item",)))
-        )
+                cause = f"{first.name} and {side.name} read samples {forms} and from other places"
+                raise ConfigError(f"{cause}: nothing tells which are the same.", "Compare runs on the same data.path.")
+            seen = f"{side.name} sees samples in another form than {first.name} ({_forms(first, side)})"
+            notes.append(f"{seen}: rows are matched by item and label, not by content")
+        columns = ("item", "fingerprint") if by_content else ("item",)
+        ordered.append(own.take(_order(first, side, rows[0], own, columns)))
     return ordered, notes
 
 
@@ -52,53 +43,36 @@ def _require_comparable(first: Side, side: Side) -> None:
     if first.kind is Kind.CLASSIFIER:
         one, other = classes_of(first), classes_of(side)
         if sorted(one) != sorted(other):
-            details = [
-                f"only {name}: {', '.join(sorted(set(some) - set(more))[:10])}"
-                for name, some, more in ((first.name, one, other), (side.name, other, one))
-                if set(some) - set(more)
-            ]
-            raise ConfigError(
-                f"{first.name} and {side.name} do not know the same classes.",
-                "Compare runs on the same classes.",
-                details,
-            )
+            alone = ((first.name, set(one) - set(other)), (side.name, set(other) - set(one)))
+            details = [f"only {name}: {', '.join(sorted(some)[:10])}" for name, some in alone if some]
+            cause = f"{first.name} and {side.name} do not know the same classes."
+            raise ConfigError(cause, "Compare runs on the same classes.", details)
         if bool(first.data.get("multi_label")) != bool(side.data.get("multi_label")):
-            raise ConfigError(
-                f"Of {first.name} and {side.name} one has one class a row, the other several.",
-                "Compare runs on the same data.",
-            )
+            cause = f"Of {first.name} and {side.name} one has one class a row, the other several."
+            raise ConfigError(cause, "Compare runs on the same data.")
     if first.kind is Kind.GENERATOR:
-        measured = [
-            {
-                "features": run.data.get("features"),
-                **{name: run.pipeline.get("evaluation", {}).get(name) for name in _MEASURING},
-            }
-            for run in (first, side)
-        ]
-        different = [name for name in measured[0] if measured[0][name] != measured[1][name]]
+        settings = [run.pipeline.get("evaluation", {}) for run in (first, side)]
+        different = [name for name in _MEASURING if settings[0].get(name) != settings[1].get(name)]
+        if first.data.get("features") != side.data.get("features"):
+            different.insert(0, "features")
         if different:
             raise ConfigError(
-                f"{first.name} and {side.name} were not measured alike, so that their figures say nothing "
-                f"beside each other: evaluation.{different[0]} differs.",
+                f"{first.name} and {side.name} were not measured alike, so that their figures say nothing beside each "
+                f"other: evaluation.{different[0]} differs.",
                 "Train them with the same evaluation.features, evaluation.samples and evaluation.neighbours.",
             )
 
 
 def _seen_as(side: Side) -> dict[str, Any]:
     data = side.pipeline.get("data", {})
-    return {
-        **{name: side.data[name] for name in _READING if name in side.data},
-        **{f"data.{name}": data[name] for name in _FORM if name in data},
-    }
+    read = {name: side.data[name] for name in _READING if name in side.data}
+    return {**read, **{f"data.{name}": data[name] for name in _FORM if name in data}}
 
 
 def _forms(first: Side, side: Side) -> str:
     one, other = _seen_as(first), _seen_as(side)
-    return ", ".join(
-        f"{name}: {_short(one.get(name))} and {_short(other.get(name))}"
-        for name in dict.fromkeys([*one, *other])
-        if one.get(name) != other.get(name)
-    )
+    different = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+    return ", ".join(f"{name}: {_short(one.get(name))} and {_short(other.get(name))}" for name in different)
 
 
 def _short(value: Any) -> str:
@@ -119,18 +93,17 @@ def _order(first: Side, side: Side, rows: Rows, own: Rows, columns: tuple[str, .
     ]
     if not (gone or more or changed):
         return np.array([there[key] for key in wanted], np.int64)
-    said = [
-        f"{counted(len(gone), 'row')} of {len(wanted)} in {first.name} alone",
-        f"{counted(len(more), 'row')} of {len(there)} in {side.name} alone",
-        f"{counted(len(changed), 'row')} with another label",
-    ]
-    said = [text for text, count in zip(said, (gone, more, changed)) if count]
-    details = [
-        f"only in {name}: {item}" for name, items in ((first.name, gone), (side.name, more)) for item in items[:_SHOWN]
-    ] + changed[:_SHOWN]
+    counts = {
+        f"of {len(wanted)} in {first.name} alone": len(gone),
+        f"of {len(there)} in {side.name} alone": len(more),
+        "with another label": len(changed),
+    }
+    said = [f"{counted(count, 'row')} {words}" for words, count in counts.items() if count]
+    details = [f"only in {first.name}: {item}" for item in gone[:_SHOWN]]
+    details += [f"only in {side.name}: {item}" for item in more[:_SHOWN]] + changed[:_SHOWN]
     raise ConfigError(
         f"The test sets of {first.name} and {side.name} differ: {', '.join(said)}.",
-        "Compare runs on the same data with the same splits: give split_seed when you change seed, and the "
-        "same data.limit.",
+        "Compare runs on the same data with the same splits: give split_seed when you change seed, and the same "
+        "data.limit.",
         details,
     )

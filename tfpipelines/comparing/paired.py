@@ -24,13 +24,9 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
         `both_right`, `only_first`, `only_second`, `both_wrong` (rows) and `p`, two-sided by the binomial distribution;
         1 where they are right in the same rows.
     """
-    counts = {
-        "both_right": first & second,
-        "only_first": first & ~second,
-        "only_second": ~first & second,
-        "both_wrong": ~first & ~second,
-    }
-    table = {name: int(rows.sum()) for name, rows in counts.items()}
+    outcomes = first & second, first & ~second, ~first & second, ~first & ~second
+    names = "both_right", "only_first", "only_second", "both_wrong"
+    table = {name: int(rows.sum()) for name, rows in zip(names, outcomes)}
     apart = table["only_first"] + table["only_second"]
     return {**table, "p": float(binomtest(table["only_first"], apart).pvalue) if apart else 1.0}
 

@@ -51,11 +51,8 @@ class Rows:
 
     def take(self, order: np.ndarray) -> "Rows":
         """The rows in another order."""
-        return replace(
-            self,
-            frame=self.frame.iloc[order].reset_index(drop=True),
-            columns={name: values[order] for name, values in self.columns.items()},
-        )
+        columns = {name: values[order] for name, values in self.columns.items()}
+        return replace(self, frame=self.frame.iloc[order].reset_index(drop=True), columns=columns)
 
     @property
     def answers(self) -> Answers:
@@ -100,11 +97,8 @@ def read_rows(side: Side) -> Rows:
         _require_same_figures(parts[-1], figures, folder)
     if len(parts) == 1:
         return parts[0]
-    return Rows(
-        pd.concat([part.frame for part in parts], ignore_index=True),
-        {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
-        side.kind,
-    )
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    return Rows(pd.concat([part.frame for part in parts], ignore_index=True), columns, side.kind)
 
 
 def classes_of(side: Side) -> list[str]:
@@ -133,10 +127,8 @@ def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Si
         raise _damaged(folder, "holds probabilities that are not between 0 and 1")
     several = bool(side.data.get("multi_label"))
     if not several and not frame["label"].isin(classes).all():
-        raise ArtifactError(
-            f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not.",
-            "Restore them from a copy, or train again.",
-        )
+        cause = f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not."
+        raise ArtifactError(cause, "Restore them from a copy, or train again.")
     truth = datasets.encode_labels(frame.assign(stratum="") if several else frame, classes)
     as_said = _as_decided if several else _as_chosen
     return {"truth": truth, "probabilities": as_said(scores, list(table.get("predicted", [])), classes, folder)}
@@ -198,9 +190,7 @@ def keys_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple]:
 
 
 def _require_same_figures(rows: Rows, recorded: dict[str, float], folder: Path) -> None:
-    """Raises ArtifactError unless predictions.csv gives the figures of metrics.json, but for what its digits leave
-    open.
-    """
+    """Refuses a predictions.csv that does not give the figures of metrics.json, but for what its digits leave open."""
     answers, count = rows.answers, len(rows.frame)
     found = answers.figures(np.arange(count))
     for name, value in found.items():

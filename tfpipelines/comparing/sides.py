@@ -58,11 +58,9 @@ def open_sides(paths: list[str | Path]) -> list[Side]:
     first = sides[0]
     for side in sides[1:]:
         if side.kind != first.kind:
-            raise ConfigError(
-                f"{first.name} is a {first.kind} ({first.pipeline['task']}) and {side.name} a {side.kind} "
-                f"({side.pipeline['task']}): they have no figures in common.",
-                "Compare runs of one kind.",
-            )
+            one, other = (f"{run.kind} ({run.pipeline['task']})" for run in (first, side))
+            cause = f"{first.name} is a {one} and {side.name} a {other}: they have no figures in common."
+            raise ConfigError(cause, "Compare runs of one kind.")
     return sides
 
 
@@ -70,38 +68,22 @@ def _open(folder: RunFolder, name: str) -> Side:
     status = folder.status
     if status.get("kind") == "search":
         finals = sorted(str(RunFolder(path.parent)) for path in folder.path.glob("final/seed-*/status.json"))
-        raise ConfigError(
-            f"{folder} is a search, with several runs in it.",
-            f"Name one of them: {', '.join(finals)}."
-            if finals
-            else "Compare its final runs, final/seed-0 and so on, once it is done.",
-        )
+        later = "Compare its final runs, final/seed-0 and so on, once it is done."
+        remedy = f"Name one of them: {', '.join(finals)}." if finals else later
+        raise ConfigError(f"{folder} is a search, with several runs in it.", remedy)
     if status.get("state") != "done":
         reason = f" ({status['reason']})" if status.get("reason") else ""
-        raise ConfigError(
-            f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}.",
-            f"Let it end, or go on with it: tfpipe resume {folder}",
-        )
+        cause = f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}."
+        raise ConfigError(cause, f"Let it end, or go on with it: tfpipe resume {folder}")
     metrics = read_json(folder / "metrics.json", ("time",), RUN_METRICS)
-    folds = (
-        sorted(
-            (path.parent for path in folder.path.glob("fold-*/status.json")),
-            key=lambda path: (len(path.name), path.name),
-        )
-        if "folds" in metrics
-        else []
-    )
+    found = [path.parent for path in folder.path.glob("fold-*/status.json")] if "folds" in metrics else []
+    folds = sorted(found, key=lambda path: (len(path.name), path.name))
     if "folds" in metrics and len(folds) != len(metrics["folds"]):
-        raise ArtifactError(
-            f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their "
-            "folders are there.",
-            "Restore them from a copy, or train again.",
-        )
+        cause = f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their folders"
+        raise ArtifactError(f"{cause} are there.", "Restore them from a copy, or train again.")
     if not metrics.get("test"):
-        raise ConfigError(
-            f"{folder} has no test part: there are no rows to compare by.",
-            "Compare runs whose data have a test part, such as by data.test=0.2.",
-        )
+        cause = f"{folder} has no test part: there are no rows to compare by."
+        raise ConfigError(cause, "Compare runs whose data have a test part, such as by data.test=0.2.")
     if not all("test" in fold for fold in metrics.get("folds", [])):
         damaged(folder / "metrics.json", "a fold has no test part")
     environment = read_json(folder / "environment.json")
@@ -109,24 +91,14 @@ def _open(folder: RunFolder, name: str) -> Side:
     if pipeline is None:
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline)
     parts = folds or [folder.path]
-    return Side(
-        name,
-        folder.path,
-        _kind(pipeline.get("task"), folder),
-        pipeline,
-        parts,
-        read_json(parts[0] / "data.json", ("classes",)),
-        environment,
-        metrics,
-    )
+    kind, data = _kind(pipeline.get("task"), folder), read_json(parts[0] / "data.json", ("classes",))
+    return Side(name, folder.path, kind, pipeline, parts, data, environment, metrics)
 
 
 def _kind(task: Any, folder: RunFolder) -> Kind:
     if task not in TASKS:
-        raise ConfigError(
-            f"{folder} is a run of the task {task!r}, which this version does not know.",
-            f"It knows: {', '.join(TASKS)}.",
-        )
+        cause = f"{folder} is a run of the task {task!r}, which this version does not know."
+        raise ConfigError(cause, f"It knows: {', '.join(TASKS)}.")
     return task_class(task).kind
 
 

@@ -2,25 +2,14 @@
 
 from .backbones import BackboneSource, backbone_source, is_path, known_backbones, require_weights
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
-from .load import (
-    Loaded,
-    anchored,
-    as_dict,
-    difference,
-    differing,
-    load,
-    parse_overrides,
-    to_yaml,
-    validate,
-    with_values,
-)
+from .load import anchored, as_dict, difference, differing, load, parse_overrides, to_yaml, validate, with_values
 from .pipeline import Pipeline
 from .search import Dimension, Search
-from .section import Role, Section, fields_that
+from .section import Role, fields_that
 
 __all__ = [
-    "BackboneSource", "Dimension", "Loaded", "Pipeline", "Role", "Search", "Section", "anchored", "as_dict",
-    "backbone_source", "description", "difference", "differing", "fields_that", "find_pipeline",
-    "is_path", "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml",
-    "require_weights", "sample_names", "to_yaml", "validate", "with_values",
+    "BackboneSource", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict", "backbone_source",
+    "description", "difference", "differing", "fields_that", "find_pipeline", "is_path", "known_backbones", "load",
+    "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml",
+    "validate", "with_values",
 ]  # fmt: skip

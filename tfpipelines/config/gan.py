@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from .fields import field, fixed
 from .images import Distortion, PixelData
-from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Positive, Role, Section
+from .section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Fraction, NonNegative, Positive, Role, Section
 from .train import Training
 
 Augmentations = Annotated[
@@ -19,38 +20,25 @@ SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 class GeneratedImageData(PixelData):
     """Images to be learned, of one size, with or without labels."""
 
-    layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = Field(
+    layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = fixed(
         "auto",
-        description="folders: whether the first level names classes (or nothing, where the model is not conditional) "
-        "or splits",
-        json_schema_extra=FIXED,
+        "folders: whether the first level names classes (or nothing, where the model is not conditional) or splits",
     )
-    validation: Annotated[Auto | Fraction, LEFT_TO_RIGHT] = Field(
-        "auto",
-        description="share held out to choose the epoch, where no such part is given; auto: 0.15",
-        json_schema_extra=FIXED,
+    validation: AutoFraction = fixed(
+        "auto", "share held out to choose the epoch, where no such part is given; auto: 0.15"
     )
-    test: Fraction = Field(
-        0.15,
-        description="share held out for the test, where no split is given at all; 0: no test",
-        json_schema_extra=FIXED,
-    )
-    resize: Literal["stretch", "crop", "pad"] = Field("crop", description="what gives where the shape is not square")
-    augment: Distortion = Field(
-        Distortion(), description="of the real images, which the generator learns to draw in the same way"
-    )
+    test: Fraction = fixed(0.15, "share held out for the test, where no split is given at all; 0: no test")
+    resize: Literal["stretch", "crop", "pad"] = field("crop", "what gives where the shape is not square")
+    augment: Distortion = field(Distortion(), "of the real images, which the generator learns to draw in the same way")
 
     @model_validator(mode="after")
     def _sides(self) -> "GeneratedImageData":
         sides = (self.size, self.size) if isinstance(self.size, int) else self.size
-        if sides != "auto" and (
-            sides[0] != sides[1] or sides[0] % IMAGE_STEP or not SMALLEST_IMAGE <= sides[0] <= LARGEST_IMAGE
-        ):
-            raise ValueError(
-                f"data.size must be square and a multiple of {IMAGE_STEP} from {SMALLEST_IMAGE} to {LARGEST_IMAGE}, "
-                "such as 28, 32 or 64; it is "
-                f"{self.size if isinstance(self.size, int) else list(self.size)}"
-            )
+        fits = lambda side: SMALLEST_IMAGE <= side <= LARGEST_IMAGE and not side % IMAGE_STEP
+        if sides != "auto" and (sides[0] != sides[1] or not fits(sides[0])):
+            wanted = f"square and a multiple of {IMAGE_STEP} from {SMALLEST_IMAGE} to {LARGEST_IMAGE}"
+            got = self.size if isinstance(self.size, int) else list(self.size)
+            raise ValueError(f"data.size must be {wanted}, such as 28, 32 or 64; it is {got}")
         return self
 
 
@@ -59,48 +47,40 @@ class AdversarialTrain(Training):
     """How the two networks are trained against each other, one step each by the same batch."""
 
     epochs: Count = 30
-    steps_per_epoch: Annotated[Auto | Count, LEFT_TO_RIGHT] = Field(
+    steps_per_epoch: AutoCount = field(
         "auto",
-        description="steps of an epoch, from one look at the images to the next; auto: once through the data, but 500 "
-        "at least",
+        "steps of an epoch, from one look at the images to the next; auto: once through the data, but 500 at least",
     )
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adam"
-    learning_rate: Positive = Field(5e-4, description="the highest rate of the generator's schedule")
-    discriminator_learning_rate: Positive | None = Field(None, description="of the discriminator's; null: the same")
-    beta_1: Fraction = Field(0.5, description="adam and adamw: decay of the mean of gradients")
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        0.998, description="decay per step of the generator's averaged weights, which become the model"
+    learning_rate: Positive = field(5e-4, "the highest rate of the generator's schedule")
+    discriminator_learning_rate: Positive | None = field(None, "of the discriminator's; null: the same")
+    beta_1: Fraction = field(0.5, "adam and adamw: decay of the mean of gradients")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
+        0.998, "decay per step of the generator's averaged weights, which become the model"
     )
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     loss: Literal["non-saturating", "hinge"] = "non-saturating"
-    label_smoothing: Fraction = Field(
-        0.1, description="with non-saturating: 1 minus the target of real images (one-sided)"
-    )
-    r1: NonNegative = Field(
+    label_smoothing: Fraction = field(0.1, "with non-saturating: 1 minus the target of real images (one-sided)")
+    r1: NonNegative = field(
         0.1,
-        description="weight of the gradient penalty at real images, as the discriminator sees them (Mescheder et al. "
-        "2018); 0: none",
+        "weight of the gradient penalty at real images, as the discriminator sees them (Mescheder et al. 2018); 0: "
+        "none",
     )
-    r1_interval: Count = Field(16, description="steps from one penalty to the next")
-    diff_augment: Augmentations = Field(
-        (),
-        description="differentiable augmentation of real and generated images: color, translation, cutout (Zhao et al. "
-        "2020)",
+    r1_interval: Count = field(16, "steps from one penalty to the next")
+    diff_augment: Augmentations = field(
+        (), "differentiable augmentation of real and generated images: color, translation, cutout (Zhao et al. 2020)"
     )
 
 
 class GenerationEvaluation(Section):
     """What is measured of generated images, while training goes on and at its end."""
 
-    features: str = Field(
-        "backbone",
-        description="what images are compared by: backbone (the bundled one), or the folder of an earlier "
-        "image-cls run",
-        json_schema_extra=FIXED,
+    features: str = fixed(
+        "backbone", "what images are compared by: backbone (the bundled one), or the folder of an earlier image-cls run"
     )
-    samples: Annotated[int, Field(ge=16)] = Field(
-        1000, description="images generated for the figures of the end, at most as many as there are to train on"
+    samples: Annotated[int, Field(ge=16)] = field(
+        1000, "images generated for the figures of the end, at most as many as there are to train on"
     )
-    epoch_samples: Annotated[int, Field(ge=16)] = Field(500, description="the same for those of each epoch")
-    neighbours: Count = Field(3, description="which nearest neighbour bounds the manifold of precision and recall")
-    frames: Annotated[int, Field(ge=2)] = Field(60, description="most pictures of the animation")
+    epoch_samples: Annotated[int, Field(ge=16)] = field(500, "the same for those of each epoch")
+    neighbours: Count = field(3, "which nearest neighbour bounds the manifold of precision and recall")
+    frames: Annotated[int, Field(ge=2)] = field(60, "most pictures of the animation")

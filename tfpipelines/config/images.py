@@ -5,70 +5,62 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from .data import FileData, LabelledData
-from .section import FIXED, LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Role, Section
+from .fields import field, fixed
+from .section import LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Role, Section
 
 Level = Annotated[int, Field(ge=0, le=255)]
-Channels = Annotated[
-    Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
-]  # files give text
+_Side = Annotated[int, Field(ge=4)]
+# files give text
+Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]
 
 
 class Distortion(Section):
     """Random changes to training images, drawn for each sample from (seed, epoch, position). All off by default."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
-    crop: Fraction = Field(0.0, description="largest share of each side cut away at random, then resized back")
-    translate: Fraction = Field(0.0, description="largest shift, as a share of the side")
-    rotate: Annotated[float, Field(ge=0, le=0.5)] = Field(0.0, description="largest turn, as a share of a full circle")
-    zoom: Fraction = Field(0.0, description="largest change of scale, in or out")
-    brightness: Fraction = Field(0.0, description="largest shift, as a share of the full range")
-    contrast: Fraction = Field(0.0, description="largest change of the distance from the image's mean")
-    fill: Literal["constant", "nearest", "reflect", "wrap"] = Field(
-        "constant", description="what lies beyond the border; constant: black"
+    crop: Fraction = field(0.0, "largest share of each side cut away at random, then resized back")
+    translate: Fraction = field(0.0, "largest shift, as a share of the side")
+    rotate: Annotated[float, Field(ge=0, le=0.5)] = field(0.0, "largest turn, as a share of a full circle")
+    zoom: Fraction = field(0.0, "largest change of scale, in or out")
+    brightness: Fraction = field(0.0, "largest shift, as a share of the full range")
+    contrast: Fraction = field(0.0, "largest change of the distance from the image's mean")
+    fill: Literal["constant", "nearest", "reflect", "wrap"] = field(
+        "constant", "what lies beyond the border; constant: black"
     )
 
 
 class Augment(Distortion):
     """The same, with what mixes samples and their labels."""
 
-    mixup: NonNegative = Field(0.0, description="alpha of Beta(alpha, alpha), Zhang et al. 2018; 0: off")
-    cutmix: NonNegative = Field(0.0, description="alpha of Beta(alpha, alpha), Yun et al. 2019; 0: off")
+    mixup: NonNegative = field(0.0, "alpha of Beta(alpha, alpha), Zhang et al. 2018; 0: off")
+    cutmix: NonNegative = field(0.0, "alpha of Beta(alpha, alpha), Yun et al. 2019; 0: off")
 
 
 class PixelData(FileData):
     """Where images are, and what the network gets to see of them."""
 
-    path: Annotated[str, Role.PATH] = Field(
-        description="a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME",
-        min_length=1,
-        json_schema_extra=FIXED,
+    path: Annotated[str, Role.PATH] = fixed(
+        ..., "a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME", min_length=1
     )
-    item_column: Annotated[str | None, Role.READING] = Field(
-        None, description="table: the column of image files", json_schema_extra=FIXED
+    item_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of image files")
+    root: Annotated[str | None, Role.PATH, Role.READING, Role.ANEW] = fixed(
+        None, "table: the folder its files lie in; default: the table's own"
     )
-    root: Annotated[str | None, Role.PATH, Role.READING, Role.ANEW] = Field(
-        None, description="table: the folder its files lie in; default: the table's own", json_schema_extra=FIXED
+    max_pixels: Annotated[Count, Role.READING] = fixed(
+        100_000_000, "images whose header claims more are refused", le=178_956_970
     )
-    max_pixels: Annotated[Count, Role.READING] = Field(
-        100_000_000, le=178_956_970, description="images whose header claims more are refused", json_schema_extra=FIXED
+    size: Annotated[Auto | _Side | tuple[_Side, _Side], LEFT_TO_RIGHT] = field(
+        "auto", "side in pixels, or [height, width]; auto: as they are up to 128, else the median side, at most 128"
     )
-    size: Annotated[
-        Auto | Annotated[int, Field(ge=4)] | tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]],
-        LEFT_TO_RIGHT,
-    ] = Field(
-        "auto",
-        description="side in pixels, or [height, width]; auto: as they are up to 128, else the median side, "
-        "at most 128",
+    channels: Annotated[Auto | Channels, LEFT_TO_RIGHT] = field(
+        "auto", "1: grey, 3: RGB; auto: grey where every image is"
     )
-    channels: Annotated[Auto | Channels, LEFT_TO_RIGHT] = Field(
-        "auto", description="1: grey, 3: RGB; auto: grey where every image is"
-    )
-    resize: Literal["stretch", "crop", "pad"] = Field("stretch", description="what gives where the shape differs")
+    resize: Literal["stretch", "crop", "pad"] = field("stretch", "what gives where the shape differs")
     filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
-    antialias: bool = Field(True, description="widen the filter when shrinking")
-    background: Level = Field(255, description="grey level that transparent pixels are laid on")
-    cache: Annotated[Annotated[Auto | Literal["memory", "disk", "none"], LEFT_TO_RIGHT], Role.READING] = Field(
-        "auto", description="decoded images; auto: in memory where they fit", json_schema_extra=FIXED
+    antialias: bool = field(True, "widen the filter when shrinking")
+    background: Level = field(255, "grey level that transparent pixels are laid on")
+    cache: Annotated[Annotated[Auto | Literal["memory", "disk", "none"], LEFT_TO_RIGHT], Role.READING] = fixed(
+        "auto", "decoded images; auto: in memory where they fit"
     )
 
 

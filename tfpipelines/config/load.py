@@ -41,12 +41,8 @@ def load(
     content = read_yaml(path)
     changes = parse_overrides(overrides)
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
-    notes = (
-        _drop_foreign_fields(content, changes, schema_class)
-        + _drop_fold_column(content, changes)
-        + _drop_other_data(content, changes, schema_class)
-        + _drop_layers(content, changes)
-    )
+    notes = _drop_foreign_fields(content, changes, schema_class)
+    notes += _drop_other_data(content, changes, schema_class) + _drop_layers(content, changes)
     for key, value in changes.items():
         _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
@@ -111,15 +107,13 @@ def anchored(pipeline: Pipeline) -> Pipeline:
         if value and not value.startswith("sample:"):
             changes[field] = str(Path(value).expanduser().absolute())
     named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
-    files = {
-        field: str(Path(value).expanduser().absolute()) for field, value in named.items() if value and is_path(value)
-    }
+    given = {field: Path(value).expanduser() for field, value in named.items() if value and is_path(value)}
+    files = {field: str(path.absolute()) for field, path in given.items()}
     features = getattr(pipeline.evaluation, "features", "")
     runs = {"features": str(Path(features).expanduser().resolve())} if features not in ("", "backbone") else {}
     parts = {"data": changes, "model": files, "evaluation": runs}
-    return pipeline.model_copy(
-        update={part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()}
-    )
+    changed = {part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()}
+    return pipeline.model_copy(update=changed)
 
 
 def to_yaml(pipeline: Pipeline) -> str:
@@ -146,9 +140,7 @@ def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") ->
 
 
 def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = None) -> list[tuple[str, list[Any]]]:
-    """(dotted key, value in each) of every leaf in which nested dicts are not all equal; `missing` stands where one
-    has no such key.
-    """
+    """(dotted key, value in each) of every leaf in which nested dicts differ; `missing` where one has no such key."""
     rows = []
     for key in dict.fromkeys(key for content in contents for key in content):
         here, values = f"{path}{key}", [content.get(key, missing) for content in contents]
@@ -166,9 +158,8 @@ def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> typ
         names = list(schemas)
         guess = nearest(str(task), names)
         got = f"task: got {task!r}" if task is not None else "task is missing"
-        raise ConfigError(
-            f"{path}: {got}; allowed: {', '.join(names)}.", f"Did you mean {guess}?" if guess else "Name one of them."
-        ) from None
+        remedy = f"Did you mean {guess}?" if guess else "Name one of them."
+        raise ConfigError(f"{path}: {got}; allowed: {', '.join(names)}.", remedy) from None
 
 
 def _value(text: str, word: str) -> Any:
@@ -194,51 +185,37 @@ def _put(content: dict[str, Any], keys: list[str], value: Any) -> None:
     content[keys[-1]] = value
 
 
-def _drop_fold_column(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
-    """Where an override names other data: removes the file's column of folds, which those have not, and says so."""
-    data = content.get("data")
-    if not isinstance(data, dict) or changes.get("data.path", data.get("path")) == data.get("path"):
-        return []
-    folds = data.get("folds")
-    if not isinstance(folds, str) or folds.isdigit() or "data.folds" in changes:
-        return []
-    del data["folds"]
-    return [f"data.path: left out data.folds={folds} of the file, a column of {data.get('path')}"]
+def _dropped(section: str, content: dict[str, Any], fields: list[str]) -> str:
+    """Removes fields from a section; their names."""
+    for field in fields:
+        del content[field]
+    return ", ".join(f"{section}.{field}" for field in fields)
 
 
 def _drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
-    """Where an override names another backbone: removes the file's names of layers, which that one has not, and
-    says so.
-    """
+    """Where an override names another backbone: removes the file's names of layers, which it has not, and says so."""
     model = content.get("model")
-    if (
-        not isinstance(model, dict)
-        or "layers" not in model
-        or "model.layers" in changes
-        or changes.get("model.backbone", model.get("backbone", BUNDLED)) == model.get("backbone", BUNDLED)
-    ):
+    if not isinstance(model, dict) or "layers" not in model or "model.layers" in changes:
         return []
-    del model["layers"]
-    return ["model.backbone: left out model.layers of the file, which are of another one"]
+    own = model.get("backbone", BUNDLED)
+    if changes.get("model.backbone", own) == own:
+        return []
+    return [f"model.backbone: left out {_dropped('model', model, ['layers'])} of the file, which are of another one"]
 
 
 def _drop_other_data(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
     """Where an override names other data: removes what the file says of its own alone, and says so."""
-    data = content.get("data")
+    data, notes = content.get("data"), []
     if not isinstance(data, dict) or changes.get("data.path", data.get("path")) == data.get("path"):
         return []
+    folds, own = data.get("folds"), data.get("path")
+    if isinstance(folds, str) and not folds.isdigit() and "data.folds" not in changes:
+        notes.append(f"data.path: left out {_dropped('data', data, ['folds'])}={folds} of the file, a column of {own}")
     of_source = fields_that(schema_class.model_fields["data"].annotation, Role.OF_SOURCE)
-    dropped = [field for field in of_source if field in data and f"data.{field}" not in changes]
-    for field in dropped:
-        del data[field]
-    return (
-        [
-            f"data.path: left out {', '.join(f'data.{field}' for field in dropped)} of the file, which "
-            f"{'is' if len(dropped) == 1 else 'are'} of {data.get('path')}"
-        ]
-        if dropped
-        else []
-    )
+    if fields := [field for field in of_source if field in data and f"data.{field}" not in changes]:
+        are = "is" if len(fields) == 1 else "are"
+        notes.append(f"data.path: left out {_dropped('data', data, fields)} of the file, which {are} of {own}")
+    return notes
 
 
 def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
@@ -251,13 +228,5 @@ def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schem
     if network is None:
         return []
     foreign = [key for key in model if key not in network.model_fields]
-    for key in foreign:
-        del model[key]
-    return (
-        [
-            f"model.name={name}: left out {', '.join(f'model.{key}' for key in foreign)} of the file, which "
-            f"{name} does not have"
-        ]
-        if foreign
-        else []
-    )
+    left = _dropped("model", model, foreign)
+    return [f"model.name={name}: left out {left} of the file, which {name} does not have"] if foreign else []

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from .fields import field, fixed
 from .section import (
-    FIXED,
     Activation,
     Count,
     Counts,
@@ -28,9 +28,9 @@ class Layers(Section):
     activation: Activation = "relu"
     initializer: Initializer = "he_normal"
     normalization: Normalization = "batch"
-    dropout: Fraction = Field(0.3, description="share of units dropped while training")
-    weight_decay: NonNegative = Field(
-        0.0, description="L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)"
+    dropout: Fraction = field(0.3, "share of units dropped while training")
+    weight_decay: NonNegative = field(
+        0.0, "L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)"
     )
 
 
@@ -46,22 +46,21 @@ class Wide(Section):
     It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own.
     """
 
-    words: Annotated[int, Field(ge=0, le=5)] = Field(0, description="longest word n-gram; 0: none")
-    characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = Field(
-        (), description="shortest and longest character n-gram, such as [3, 5]; []: none"
+    words: Annotated[int, Field(ge=0, le=5)] = field(0, "longest word n-gram; 0: none")
+    characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = field(
+        (), "shortest and longest character n-gram, such as [3, 5]; []: none"
     )
-    min_count: Count = Field(2, description="n-grams that occur less often in training are left out")
-    size: Count = Field(200_000, description="most n-grams of each kind")
-    initial: Positive = Field(0.05, description="weight that every n-gram begins with")
-    dropout: Fraction = Field(0.0, description="share of n-grams left out while training")
-    deep_weight: Positive = Field(0.3, description="what the network's logits count beside those of the n-grams")
+    min_count: Count = field(2, "n-grams that occur less often in training are left out")
+    size: Count = field(200_000, "most n-grams of each kind")
+    initial: Positive = field(0.05, "weight that every n-gram begins with")
+    dropout: Fraction = field(0.0, "share of n-grams left out while training")
+    deep_weight: Positive = field(0.3, "what the network's logits count beside those of the n-grams")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Wide":
         if list(self.characters) != sorted(self.characters) or len(self.characters) == 1:
-            raise ValueError(
-                f"model.wide.characters: got {list(self.characters)}; allowed: [shortest, longest], or [] for none"
-            )
+            words = "allowed: [shortest, longest], or [] for none"
+            raise ValueError(f"model.wide.characters: got {list(self.characters)}; {words}")
         return self
 
     @property
@@ -71,65 +70,65 @@ class Wide(Section):
 
 
 class _Tokens(Section):
-    embedding: Count = Field(64, description="numbers for each token; those of data.vectors where given")
-    freeze_embedding: bool = Field(False, description="leave the embedding as it begins, for data.vectors")
-    word_dropout: Fraction = Field(0.1, description="share of tokens taken for unknown ones while training")
-    spatial_dropout: Fraction = Field(0.2, description="share of embedding channels dropped while training")
-    pooling: Literal["last", "max", "mean", "attention"] = Field("max", description="how a sequence becomes a vector")
+    embedding: Count = field(64, "numbers for each token; those of data.vectors where given")
+    freeze_embedding: bool = field(False, "leave the embedding as it begins, for data.vectors")
+    word_dropout: Fraction = field(0.1, "share of tokens taken for unknown ones while training")
+    spatial_dropout: Fraction = field(0.2, "share of embedding channels dropped while training")
+    pooling: Literal["last", "max", "mean", "attention"] = field("max", "how a sequence becomes a vector")
     dense: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
 
 
 class TextNetwork(Layers, _Tokens):
     """What every text network has."""
 
-    activation: Activation = Field("relu", description="of convolutions and dense layers")
+    activation: Activation = field("relu", "of convolutions and dense layers")
     initializer: Initializer = "glorot_uniform"
-    normalization: Normalization = Field("none", description="of the pooled vector and of dense layers")
-    dropout: Fraction = Field(0.5, description="share of units dropped before the output and between dense layers")
+    normalization: Normalization = field("none", "of the pooled vector and of dense layers")
+    dropout: Fraction = field(0.5, "share of units dropped before the output and between dense layers")
     wide: Annotated[Wide, BeforeValidator(lambda value: {} if value is None else value)] = Wide()
 
 
 class Recurrent(TextNetwork):
     """What recurrent networks have."""
 
-    units: Counts = Field((64,), description="width of each stacked layer, in each direction")
+    units: Counts = field((64,), "width of each stacked layer, in each direction")
 
 
 # --- networks that reconstruct their input
 class Scored(Section):
     """How the distance of each place from its reconstruction becomes one score."""
 
-    pooling: Literal["max", "mean", "top"] = Field(
-        "top", description="of the distances of all places: the largest, their mean, or the mean of the largest"
+    pooling: Literal["max", "mean", "top"] = field(
+        "top", "of the distances of all places: the largest, their mean, or the mean of the largest"
     )
-    top: Share = Field(0.05, description="pooling top: the share of places that counts")
+    top: Share = field(0.05, "pooling top: the share of places that counts")
 
 
 class Autoencoder(Layers, Scored):
     """What every network that reconstructs its input has."""
 
-    dropout: Fraction = Field(0.0, description="share of units dropped while training")
-    noise: NonNegative = Field(
+    dropout: Fraction = field(0.0, "share of units dropped while training")
+    noise: NonNegative = field(
         0.0,
-        description="deviation of Gaussian noise on the input while training, whose removal is learned (denoising, "
-        "Vincent et al. 2008); pixels go from 0 to 1, columns have deviation 1",
+        "deviation of Gaussian noise on the input while training, whose removal is learned (denoising, Vincent et al. "
+        "2008); pixels go from 0 to 1, columns have deviation 1",
     )
 
 
 class Variational(Section):
     """What variational autoencoders have besides."""
 
-    beta: NonNegative = Field(1.0, description="weight of the divergence from the prior (Higgins et al. 2017)")
-    samples: Count = Field(8, description="draws of the latent variable that a score is the mean of")
+    beta: NonNegative = field(1.0, "weight of the divergence from the prior (Higgins et al. 2017)")
+    samples: Count = field(8, "draws of the latent variable that a score is the mean of")
 
 
 class _Pixels(Section):
-    loss: Literal["l2", "l1", "ssim"] = Field("l2", description="what training makes small")
-    distance: Literal["l2", "l1", "ssim"] = Field(
-        "l2", description="of a pixel from its reconstruction; ssim: 1 - structural similarity (Wang et al. 2004)"
+    loss: Literal["l2", "l1", "ssim"] = field("l2", "what training makes small")
+    distance: Literal["l2", "l1", "ssim"] = field(
+        "l2", "of a pixel from its reconstruction; ssim: 1 - structural similarity (Wang et al. 2004)"
     )
-    smoothing: Annotated[int, Field(ge=0)] = Field(
-        0, description="side in pixels of the mean filter that goes twice over the distances; 0: none"
+    smoothing: Annotated[int, Field(ge=0)] = field(
+        0, "side in pixels of the mean filter that goes twice over the distances; 0: none"
     )
 
 
@@ -138,17 +137,17 @@ class ImageAutoencoder(Autoencoder, _Pixels):
 
 
 class _Numbers(Section):
-    loss: Literal["l2", "l1"] = Field("l2", description="what training makes small")
-    distance: Literal["l2", "l1"] = Field("l2", description="of a number from its reconstruction")
+    loss: Literal["l2", "l1"] = field("l2", "what training makes small")
+    distance: Literal["l2", "l1"] = field("l2", "of a number from its reconstruction")
 
 
 class Columns(Autoencoder):
     """What networks that reconstruct rows have."""
 
-    pooling: Literal["max", "mean", "top"] = Field(
-        "mean", description="of the distances of all columns: the largest, their mean, or the mean of the largest"
+    pooling: Literal["max", "mean", "top"] = field(
+        "mean", "of the distances of all columns: the largest, their mean, or the mean of the largest"
     )
-    top: Share = Field(0.2, description="pooling top: the share of columns that counts")
+    top: Share = field(0.2, "pooling top: the share of columns that counts")
 
 
 class RowAutoencoder(Columns, _Numbers):
@@ -156,10 +155,10 @@ class RowAutoencoder(Columns, _Numbers):
 
 
 class _Windows(Section):
-    centered: bool = Field(
+    centered: bool = field(
         False,
-        description="take from each window its own mean, so that its shape counts and not its level; for signals whose "
-        "level drifts",
+        "take from each window its own mean, so that its shape counts and not its level; for signals whose level "
+        "drifts",
     )
 
 
@@ -172,43 +171,38 @@ class SeriesAutoencoder(Autoencoder, _Numbers, _Windows):
 class RecurrentSeries(SeriesAutoencoder):
     """What recurrent autoencoders of windows have."""
 
-    units: Counts = Field((32,), description="width of each stacked layer of the encoder; the decoder mirrors them")
-    latent: Count = Field(8, description="numbers that a window has to pass through")
+    units: Counts = field((32,), "width of each stacked layer of the encoder; the decoder mirrors them")
+    latent: Count = field(8, "numbers that a window has to pass through")
 
 
 # --- networks that generate
 class Conditional(Section):
     """What generators and discriminators are told of an image."""
 
-    conditional: bool = Field(
-        False,
-        description="draw images of a class that is asked for; the data must have labels",
-        json_schema_extra=FIXED,
-    )
-    clusters: Count = Field(
+    conditional: bool = fixed(False, "draw images of a class that is asked for; the data must have labels")
+    clusters: Count = fixed(
         1,
-        description="groups of each class, or without conditional of all images, found by k-means, that both networks "
-        "are told of (Liu et al. 2020); 1: no division",
-        json_schema_extra=FIXED,
+        "groups of each class, or without conditional of all images, found by k-means, that both networks are told of "
+        "(Liu et al. 2020); 1: no division",
     )
 
 
 class Adversarial(Section):
     """What generators and discriminators of every kind have."""
 
-    latent: Count = Field(64, description="numbers of noise that an image is made from")
-    embedding: Count = Field(16, description="conditional: numbers that stand for a class beside the noise")
+    latent: Count = field(64, "numbers of noise that an image is made from")
+    embedding: Count = field(16, "conditional: numbers that stand for a class beside the noise")
     generator_activation: Activation = "relu"
-    discriminator_activation: Activation = Field("leaky_relu", description="leaky_relu has the slope 0.2 here")
+    discriminator_activation: Activation = field("leaky_relu", "leaky_relu has the slope 0.2 here")
     generator_normalization: Normalization = "batch"
     discriminator_normalization: Normalization = "none"
-    spectral_normalization: bool = Field(
-        False, description="divide the discriminator's kernels by their largest singular value (Miyato et al. 2018)"
+    spectral_normalization: bool = field(
+        False, "divide the discriminator's kernels by their largest singular value (Miyato et al. 2018)"
     )
-    minibatch_deviation: Annotated[int, Field(ge=0)] = Field(
+    minibatch_deviation: Annotated[int, Field(ge=0)] = field(
         4,
-        description="samples of a group by whose deviation the discriminator sees that images are too much alike "
-        "(Karras et al. 2018); a batch that is no multiple is one group; 0: it does not",
+        "samples of a group by whose deviation the discriminator sees that images are too much alike (Karras et al. "
+        "2018); a batch that is no multiple is one group; 0: it does not",
     )
 
 
@@ -216,12 +210,7 @@ class Adversarial(Section):
 class Pretrained(Section):
     """Which pretrained network is taken."""
 
-    backbone: str = Field(
-        "efficientnet-lite0", description="one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1
+    backbone: str = field(
+        "efficientnet-lite0", "one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1
     )
-    weights: str = Field(
-        "auto",
-        description="auto: the backbone's own; none: random; or a .weights.h5 file",
-        min_length=1,
-        json_schema_extra=FIXED,
-    )
+    weights: str = fixed("auto", "auto: the backbone's own; none: random; or a .weights.h5 file", min_length=1)

@@ -1,10 +1,11 @@
 """The base of every task's pipeline."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from .data import SampleData
+from .fields import field
 from .search import Objective, Search, typed_space
 from .section import Section
 from .train import Evaluation, Train
@@ -15,9 +16,8 @@ class Pipeline(Section):
 
     default_network: ClassVar[str | None] = None
     objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise
-    takes: ClassVar[str] = (
-        "samples of the kind that it was trained on"  # what its model is given, in words, for the model card
-    )
+    # what its model is given, in words, for the model card
+    takes: ClassVar[str] = "samples of the kind that it was trained on"
     gives: ClassVar[str] = "an answer for each"
     hub_task: ClassVar[str] = ""  # what the Hugging Face Hub calls the task; "" where it has no name for it
     hub_tags: ClassVar[tuple[str, ...]] = ()  # further tags there
@@ -28,15 +28,11 @@ class Pipeline(Section):
         data: SampleData
         model: Any  # a section made from a network's signature
 
-    name: str = Field(
-        "", description="prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$"
+    name: str = field(
+        "", "prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$"
     )
-    seed: Annotated[
-        int, Field(ge=0, lt=2**31, description="of splits, initial weights, order, augmentation and dropout")
-    ] = 0
-    split_seed: Annotated[
-        int | None, Field(ge=0, lt=2**31, description="of splits alone, so that other seeds keep them; null: seed")
-    ] = None
+    seed: int = field(0, "of splits, initial weights, order, augmentation and dropout", ge=0, lt=2**31)
+    split_seed: int | None = field(None, "of splits alone, so that other seeds keep them; null: seed", ge=0, lt=2**31)
     train: Train = Train()
     evaluation: Evaluation = Evaluation()
     search: Search = Search()

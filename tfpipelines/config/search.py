@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 
 from ..errors import nearest
 from ..metrics import direction_of
+from .fields import field
 from .section import Count, Section
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -37,8 +38,9 @@ Size = Annotated[float, Field(gt=0), BeforeValidator(_amount(_BYTES, "10 GB"))]
 class Objective(Section):
     """What a search looks for."""
 
-    metric: str = Field(
-        description="a figure of the validation part: val_ and its name in history.csv, or else in metrics.json",
+    metric: str = field(
+        ...,
+        "a figure of the validation part: val_ and its name in history.csv, or else in metrics.json",
         pattern=r"^val_\w+$",
     )
     direction: Literal["max", "min"]
@@ -48,10 +50,9 @@ class Objective(Section):
     def _known_direction(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = {"metric": value}
-        if isinstance(value, dict) and not str(value.get("metric", "val_")).startswith("val_"):
-            raise ValueError(
-                f"what is searched for is a figure of the validation part: val_{value['metric']}, not {value['metric']}"
-            )
+        if isinstance(value, dict) and not str(metric := value.get("metric", "val_")).startswith("val_"):
+            cause = "what is searched for is a figure of the validation part"
+            raise ValueError(f"{cause}: val_{metric}, not {metric}")
         if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
             if direction := direction_of(name.removeprefix("val_")):
                 return {**value, "direction": direction}
@@ -65,13 +66,11 @@ class Dimension(Section):
     values: Annotated[tuple[Any, ...] | None, Field(description="to choose from")] = None
     min: int | float | None = None
     max: int | float | None = None
-    step: float | None = Field(
-        None, gt=0, description="between the values of an interval, with scale: log their ratio; whole numbers: 1"
+    step: float | None = field(
+        None, "between the values of an interval, with scale: log their ratio; whole numbers: 1", gt=0
     )
     scale: Literal["linear", "log"] = "linear"
-    when: dict[str, Any] = Field(
-        {}, description="other field: value, or list of values, that it must have for this one to vary"
-    )
+    when: dict[str, Any] = field({}, "other field: value, or list of values, that it must have for this one to vary")
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Dimension":
@@ -106,46 +105,37 @@ class Search(Section):
     """How `tfpipe tune` looks for better values. The test set plays no part in it."""
 
     algorithm: Literal["random", "bayesian", "hyperband", "grid"] = "bayesian"
-    objective: Objective | None = Field(
-        None, description="validation figure and whether it is to be high (max) or low (min); null: that of the task"
+    objective: Objective | None = field(
+        None, "validation figure and whether it is to be high (max) or low (min); null: that of the task"
     )
-    trials: Count = Field(20, description="most trials")
-    epochs: Count | None = Field(None, description="most epochs of all trials together")
-    time: Duration | None = Field(
-        None, description="longest time, in seconds or such as 90 min; the final runs come on top"
-    )
-    disk: Size | None = Field(
-        None, description="most bytes of the search's folder, or such as 10 GB; the final runs come on top"
-    )
-    pruning: Literal["median", "none"] = Field(
+    trials: Count = field(20, "most trials")
+    epochs: Count | None = field(None, "most epochs of all trials together")
+    time: Duration | None = field(None, "longest time, in seconds or such as 90 min; the final runs come on top")
+    disk: Size | None = field(None, "most bytes of the search's folder, or such as 10 GB; the final runs come on top")
+    pruning: Literal["median", "none"] = field(
         "median",
-        description="random and bayesian: stop a trial whose best figure so far is worse than the median of the "
-        "others' means up to that epoch",
+        "random and bayesian: stop a trial whose best figure so far is worse than the median of the others' means up "
+        "to that epoch",
     )
-    pruning_trials: Count = Field(5, description="finished trials that pruning waits for")
-    pruning_epochs: Count = Field(3, description="epochs of a trial that pruning waits for")
-    factor: Annotated[int, Field(ge=2)] = Field(
-        3, description="hyperband: one of so many trials goes on, for so many times the epochs"
+    pruning_trials: Count = field(5, "finished trials that pruning waits for")
+    pruning_epochs: Count = field(3, "epochs of a trial that pruning waits for")
+    factor: Annotated[int, Field(ge=2)] = field(
+        3, "hyperband: one of so many trials goes on, for so many times the epochs"
     )
-    start: bool = Field(
-        True, description="the first trial is the pipeline as it stands, where the space holds it; not with grid"
-    )
-    keep: Count = Field(3, description="best trials that keep their weights")
-    final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(
-        (0, 1, 2), description="the best values are trained again with each of these seeds, and tested; []: not at all"
+    start: bool = field(True, "the first trial is the pipeline as it stands, where the space holds it; not with grid")
+    keep: Count = field(3, "best trials that keep their weights")
+    final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = field(
+        (0, 1, 2), "the best values are trained again with each of these seeds, and tested; []: not at all"
     )
     space: dict[str, Dimension] = {}
 
     @field_validator("space", mode="before")
     @classmethod
     def _lists_are_values(cls, space: Any) -> Any:
-        if isinstance(space, dict):
-            return {
-                path: {"values": spec} if isinstance(spec, (list, tuple)) else spec
-                for path, spec in space.items()
-                if spec is not None
-            }
-        return space
+        if not isinstance(space, dict):
+            return space
+        given = {path: spec for path, spec in space.items() if spec is not None}
+        return {path: {"values": spec} if isinstance(spec, (list, tuple)) else spec for path, spec in given.items()}
 
 
 def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimension]:
@@ -162,13 +152,11 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
         if path == "train.epochs" and search.algorithm == "hyperband":
             raise ValueError("search.space: train.epochs belongs to hyperband itself")
         values = tuple(_typed(path, value, fields, pipeline) for value in dimension.samples())
-        when = {
-            other: _conditions(other, value, search.space, fields, pipeline) for other, value in dimension.when.items()
-        }
+        asked = dimension.when.items()
+        when = {other: _conditions(other, value, search.space, fields, pipeline) for other, value in asked}
         if dimension.values is None:
-            values = tuple(
-                value[0] if isinstance(value, tuple) and len(value) == 1 else value for value in values
-            )  # a list of one number
+            # a list of one number is that number
+            values = tuple(value[0] if isinstance(value, tuple) and len(value) == 1 else value for value in values)
             if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
                 raise ValueError(f"search.space: {path} is no number: give a list of values")
         change = {"values": values} if dimension.values is not None else dict(zip(("min", "max"), values))
@@ -179,21 +167,18 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
         for other, values in dimension.when.items():
             if other not in space:
                 raise ValueError(f"search.space: {path} depends on {other}, which is not searched")
-            if space[other].values is None:
+            if (choices := space[other].values) is None:
                 raise ValueError(f"search.space: {path} depends on {other}, which has no list of values")
             for value in values:
-                if value not in space[other].values:
+                if value not in choices:
                     raise ValueError(f"search.space: {path} asks for {other}={value}, which is not among its values")
     ordered: dict[str, Dimension] = {}
     while len(ordered) < len(space):  # what others depend on comes first
-        ready = [
-            path for path, dimension in space.items() if path not in ordered and dimension.when.keys() <= ordered.keys()
-        ]
+        left = {path: dimension for path, dimension in space.items() if path not in ordered}
+        ready = {path: dimension for path, dimension in left.items() if dimension.when.keys() <= ordered.keys()}
         if not ready:
-            raise ValueError(
-                f"search.space: {', '.join(path for path in space if path not in ordered)} depend on each other"
-            )
-        ordered |= {path: space[path] for path in ready}
+            raise ValueError(f"search.space: {', '.join(left)} depend on each other")
+        ordered |= ready
     return ordered
 
 
@@ -220,9 +205,8 @@ def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline
     if path not in fields:
         section, _, name = path.partition(".")
         guess = "" if _exists(section, name, pipeline) else nearest(path, fields)
-        raise ValueError(
-            f"search.space: {path} is no field that can be searched" + (f". Did you mean {guess}?" if guess else "")
-        )
+        hint = f". Did you mean {guess}?" if guess else ""
+        raise ValueError(f"search.space: {path} is no field that can be searched{hint}")
     found = []
     for adapter in fields[path]:  # networks may have fields of one name and of several types
         try:
@@ -230,9 +214,8 @@ def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline
         except ValidationError as error:
             reason = error.errors()[0]["msg"].lower().removeprefix("value error, ")
     if found:
-        return next(
-            (entry for entry in found if isinstance(value, (list, tuple)) or not isinstance(entry, tuple)), found[0]
-        )
+        whole = isinstance(value, (list, tuple))
+        return next((entry for entry in found if whole or not isinstance(entry, tuple)), found[0])
     raise ValueError(f"search.space: {path} cannot be {value!r}: {reason}")
 
 
@@ -250,13 +233,11 @@ def _collect(path: str, annotation: Any, fields: dict[str, list[TypeAdapter]]) -
     for member in members:
         if not (isinstance(member, type) and issubclass(member, Section)):
             continue
-        for name, field in member.model_fields.items():
-            if (field.json_schema_extra or {}).get("searchable", True) is False:
+        for name, info in member.model_fields.items():
+            if isinstance(extra := info.json_schema_extra, dict) and extra.get("searchable") is False:
                 continue
-            if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-                _collect(f"{path}.{name}", field.annotation, fields)
+            if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+                _collect(f"{path}.{name}", info.annotation, fields)
             else:
-                adapter = TypeAdapter(
-                    Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-                )
-                fields.setdefault(f"{path}.{name}", []).append(adapter)
+                kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+                fields.setdefault(f"{path}.{name}", []).append(TypeAdapter(kind))

@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-FIXED: dict[str, Any] = {
-    "searchable": False
-}  # json_schema_extra of a field that a hyperparameter search must not touch
+# json_schema_extra of a field that a hyperparameter search must not touch
+FIXED: dict[str, Any] = {"searchable": False}
 
 
 class Role(Enum):
@@ -46,8 +45,10 @@ Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list
 Counts = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]  # one number stands for a list of one
 Share = Annotated[float, Field(gt=0, le=1)]
 Auto = Literal["auto"]
-AutoCount = Annotated[Auto | Count, Field(union_mode="left_to_right")]
-AutoNames = Annotated[Auto | Names, Field(union_mode="left_to_right")]
+AutoBool = Annotated[Auto | bool, LEFT_TO_RIGHT]
+AutoCount = Annotated[Auto | Count, LEFT_TO_RIGHT]
+AutoFraction = Annotated[Auto | Fraction, LEFT_TO_RIGHT]
+AutoNames = Annotated[Auto | Names, LEFT_TO_RIGHT]
 
 # of layers
 Activation = Literal[

@@ -28,15 +28,8 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    PydanticUserError,
-    ValidationError,
-    create_model,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from ..errors import ConfigError, nearest
@@ -224,10 +217,9 @@ class _Signature:
             names = [argument.arg for argument in node.args.args]
             for argument in node.args.args:
                 if argument.arg not in fields and argument.arg not in shared:
-                    raise ConfigError(
-                        f"{self.path}:{argument.lineno}: {node.name}: {argument.arg} is no field of {self.function}.",
-                        "A function named rule_... checks the fields that its parameters name.",
-                    )
+                    place = f"{self.path}:{argument.lineno}: {node.name}"
+                    remedy = "A function named rule_... checks the fields that its parameters name."
+                    raise ConfigError(f"{place}: {argument.arg} is no field of {self.function}.", remedy)
             if not self.trusted:
                 continue
             seen: dict[str, Any] = {"__builtins__": _BUILTINS}  # nothing of its file
@@ -243,7 +235,7 @@ class _Signature:
         assert argument.annotation is not None
         try:
             return type_of(argument.annotation)
-        except (SyntaxError, TypeError, ValueError):
+        except (RecursionError, SyntaxError, TypeError, ValueError):
             words = ast.unparse(argument.annotation)
             guess = nearest(words, TYPES) if words.isidentifier() else ""
             known = f"Did you mean {guess}?" if guess else f"Known are {', '.join(sorted(TYPES))}."
@@ -252,7 +244,7 @@ class _Signature:
     def _default(self, argument: ast.arg, node: ast.expr) -> Any:
         try:
             return value_of(node)
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, RecursionError, TypeError, ValueError):
             cause = f"has a default that is no literal: {ast.unparse(node)}"
             self._refuse(argument, cause, "Write the value itself, such as 0.1 or (32, 64).")
 

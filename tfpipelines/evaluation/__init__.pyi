@@ -53,7 +53,6 @@ from .generation_plots import write_samples as write_samples
 from .heat import Pictures as Pictures
 from .heat import plot_heat as plot_heat
 from .heat import write_heat as write_heat
-from .plots import as_picture as as_picture
 from .plots import plot_curves as plot_curves
 from .plots import plot_mistakes as plot_mistakes
 from .predictions import prediction_table as prediction_table
@@ -62,5 +61,4 @@ from .score_names import score_columns as score_columns
 from .word_pages import write_words as write_words
 from .word_pages import write_words_data as write_words_data
 from .words import explain_texts as explain_texts
-from .words import strongest as strongest
 from .words import strongest_ngrams as strongest_ngrams

@@ -56,9 +56,7 @@ class Neighbours:
         self.share = share
 
     def fit(self, samples: np.ndarray, later: int = 0) -> "Neighbours":
-        """Takes features of normal samples, float (n, numbers) or (n, places, numbers); `later` samples will be
-        scored.
-        """
+        """Takes features of normal samples, float (n, [places,] numbers); `later` samples will be scored."""
         places = samples.reshape(-1, samples.shape[-1])
         asked = max(1, later * len(places) // len(samples))
         most = min(_MOST_PLACES, max(1_000, _MOST_COMPARED // asked))

@@ -37,8 +37,7 @@ def account(
 
 def write_account(
     folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray,
-    classes: list[str], frame: pd.DataFrame,
-    temperature: float,
+    classes: list[str], frame: pd.DataFrame, temperature: float,
 ) -> np.ndarray:  # fmt: skip
     """Writes predictions.csv into `folder`, and confusion_matrix.png (or per_label.png) and reliability.png into
     `plots`.
@@ -52,9 +51,8 @@ def write_account(
     """
     texts = {"text": frame["text"]} if "text" in frame else {}
     single = labels.ndim == 1
-    table = prediction_table(
-        frame["item"], probabilities, classes, list(frame["label"]), multi_label=not single, **texts
-    )
+    items, named = frame["item"], list(frame["label"])
+    table = prediction_table(items, probabilities, classes, named, multi_label=not single, **texts)
     atomic_write(folder / "predictions.csv", to_csv(table))
     if single:
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)

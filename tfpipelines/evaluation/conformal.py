@@ -57,19 +57,14 @@ class Threshold:
         count = len(scores)
         alarms = int((count + 1) * rate + 1e-9)  # n + 1 - k
         if alarms < 1:
-            least = int(np.ceil(1 / rate - 1e-9)) - 1
-            raise DataError(
-                f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s, and there "
-                f"{'is' if count == 1 else 'are'} {count}.",
-                "Add some, or ask for a higher rate.",
-            )
+            least, are = int(np.ceil(1 / rate - 1e-9)) - 1, "is" if count == 1 else "are"
+            needs = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s"
+            raise DataError(f"{needs}, and there {are} {count}.", "Add some, or ask for a higher rate.")
         scores = np.sort(np.asarray(scores, np.float64))
         if not np.isfinite(scores).all() or scores[-1] >= LARGEST:
-            raise DataError(
-                f"The scores of {int((~np.isfinite(scores) | (scores >= LARGEST)).sum())} held-out {unit}s "
-                "are not finite.",
-                "The model has not learned these data; look at its loss, or scale the data.",
-            )
+            endless = int((~np.isfinite(scores) | (scores >= LARGEST)).sum())
+            remedy = "The model has not learned these data; look at its loss, or scale the data."
+            raise DataError(f"The scores of {endless} held-out {unit}s are not finite.", remedy)
         interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
         return cls(float(scores[count - alarms]), rate, scores, unit, source, interval)
 
@@ -87,11 +82,11 @@ class Threshold:
                 damaged(folder / FILE, "its numbers cannot be")
             threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
         except (ArtifactError, DataError) as error:
-            raise ArtifactError(
-                error.cause, f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data."
-            ) from error
+            remedy = f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data."
+            raise ArtifactError(error.cause, remedy) from error
 
-        threshold.places = tuple(map(float, facts["places"]))
+        usual, most = map(float, facts["places"])
+        threshold.places = usual, most
         if value != threshold.threshold:
             threshold.edit(value)
         return threshold
@@ -116,9 +111,7 @@ class Threshold:
         return p_values(np.asarray(scores), self.scores, np)
 
     def expected(self, count: int) -> list[float]:
-        """Where the measured share of alarms among `count` new normal samples lies with 95%: a beta-binomial
-        interval.
-        """
+        """95% beta-binomial interval of the share of alarms measured among `count` new normal samples."""
         alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
         if not count or not alarms:
             return []
@@ -126,27 +119,21 @@ class Threshold:
         return [float(edge) / count for edge in edges]
 
     def beside_the_promise(self, rate: float, count: int) -> str:
-        """Whether the share of alarms measured among `count` new normal samples is what the threshold promises, in
-        words.
-        """
+        """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words."""
         low, high = self.expected(count)
-        where = "inside of" if low <= rate <= high else "OUTSIDE of"
+        inside = low <= rate <= high
         remedy = ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
         return (
             f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
-            f"{where} the {low:.3f} to {high:.3f} that so many may show (95%)" + ("" if low <= rate <= high else remedy)
+            f"{'inside of' if inside else 'OUTSIDE of'} the {low:.3f} to {high:.3f} that so many may show (95%)"
+            f"{'' if inside else remedy}"
         )
 
     def facts(self) -> dict[str, Any]:
         """For metrics.json: all but the scores."""
-        return {
-            "threshold": self.threshold,
-            "false_alarm_rate": self.false_alarm_rate,
-            "interval": self.interval,
-            "samples": len(self.scores),
-            "unit": self.unit,
-            "source": self.source,
-        }
+        promise = {"false_alarm_rate": self.false_alarm_rate, "interval": self.interval}
+        origin = {"samples": len(self.scores), "unit": self.unit, "source": self.source}
+        return {"threshold": self.threshold, **promise, **origin}
 
     def sentence(self) -> str:
         """What it promises, in words."""

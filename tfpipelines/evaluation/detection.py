@@ -24,9 +24,8 @@ _MOST_DRAWN = 2 * 10**7  # rows in all resamples together
 
 def finite(scores: np.ndarray) -> np.ndarray:
     """Scores, float64, of which those that are not finite are as large as can be: so odd that the network overflows."""
-    return np.nan_to_num(np.asarray(scores, np.float64), nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(
-        -LARGEST, LARGEST
-    )
+    scores = np.asarray(scores, np.float64)
+    return np.nan_to_num(scores, nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
 
 
 def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
@@ -64,9 +63,7 @@ def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, floa
 def detection_intervals(
     anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int
 ) -> dict[str, list[float]]:
-    """Percentile intervals (95%) of every figure of `detection_metrics`, by resampling normal samples and anomalies
-    apart.
-    """
+    """95% percentile intervals of `detection_metrics`, by resampling normal samples and anomalies apart."""
     kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
     generator = np.random.default_rng([seed, 2])
     count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
@@ -95,11 +92,8 @@ def detection_row_figures(
         hits, positives, claimed = int((odd & told).sum()), int(odd.sum()), int(told.sum())
         values = ranking.figures(np.bincount(rows, minlength=len(anomalous)))
         if positives:
-            values |= {
-                "f1": 2 * hits / (positives + claimed),
-                "precision": hits / max(claimed, 1),
-                "recall": hits / positives,
-            }
+            precision, recall = hits / max(claimed, 1), hits / positives
+            values |= {"f1": 2 * hits / (positives + claimed), "precision": precision, "recall": recall}
         if positives < len(rows):
             values["false_alarm_rate"] = (claimed - hits) / (len(rows) - positives)
         return values
@@ -120,11 +114,8 @@ def by_label(
     normal = ~anomalous & known
     for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[~normal]))]:
         rows = labels == label
-        table[label] = {
-            "alarms": float(alarms[rows].mean()),
-            "median_score": float(np.median(scores[rows])),
-            "support": int(rows.sum()),
-        }
+        middle = float(np.median(scores[rows]))
+        table[label] = {"alarms": float(alarms[rows].mean()), "median_score": middle, "support": int(rows.sum())}
         if anomalous[rows].all() and normal.any():
             some = rows | normal
             table[label]["roc_auc"] = float(metrics.roc_auc_score(anomalous[some], scores[some]))
@@ -145,10 +136,8 @@ def place_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
     """
     if not masks.any() or masks.all():
         return {}
-    return {
-        "pixel_roc_auc": float(metrics.roc_auc_score(masks.ravel(), maps.ravel())),
-        "per_region_overlap": _region_overlap(masks, maps),
-    }
+    area = float(metrics.roc_auc_score(masks.ravel(), maps.ravel()))
+    return {"pixel_roc_auc": area, "per_region_overlap": _region_overlap(masks, maps)}
 
 
 def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:
@@ -194,9 +183,7 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 
 def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None) -> pd.DataFrame:
-    """One row per sample: `item`, `score`, `p_value`, `verdict`, `label` where it is known, `error` if some could
-    not be read.
-    """
+    """A row per sample: `item`, `score`, `p_value`, `verdict`, known `label`, `error` if some could not be read."""
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
     verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
     numbers = {"score": scores, "p_value": threshold.p_values(scores)}

@@ -35,11 +35,8 @@ def plot_scores(
     edge = threshold + 4 * max(threshold - float(np.median(usual)), 1e-12)
     beyond = not wide and high > edge
     high = edge if beyond else high
-    edges = (
-        np.geomspace(low, high, _BINS + 1)
-        if wide and high > low
-        else np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    )
+    spaced, last = (np.geomspace, high) if wide and high > low else (np.linspace, high if high > low else low + 1)
+    edges = spaced(low, last, _BINS + 1).tolist()
     groups = [
         (held_out, f"normal, held out for the threshold ({len(held_out)})", _NORMAL, "step"),
         (scores[~anomalous & known], f"normal, test ({(~anomalous & known).sum()})", _NORMAL, "bar"),
@@ -83,11 +80,8 @@ def plot_ranking(path: Path, anomalous: np.ndarray, scores: dict[str, np.ndarray
         right.plot(alarms[anomalous].mean(), anomalous[alarms].mean(), "o", color=_MARK, label="threshold")
     left.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--")
     left.set(xlabel="false-alarm rate", ylabel="share of anomalies found", title="ROC")
-    right.set(
-        xlabel="share of anomalies found (recall)",
-        ylabel="share of alarms that are right (precision)",
-        title="precision and recall, average precision",
-    )
+    recalled, precise = "share of anomalies found (recall)", "share of alarms that are right (precision)"
+    right.set(xlabel=recalled, ylabel=precise, title="precision and recall, average precision")
     for axis in (left, right):
         axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axis.grid(alpha=0.25)
@@ -128,16 +122,13 @@ def plot_maps(
             shown["mask"] = masks[place].astype(np.uint8)[..., None] * 255
         if reconstructions is not None:
             shown["reconstruction"] = reconstructions[place].round().astype(np.uint8)
-        titles = {
-            "picture": f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}",
-            "distance": f"{row['verdict']}\n{row['score']:.4g}",
-        }
+        named = f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}"
+        titles = {"picture": named, "distance": f"{row['verdict']}\n{row['score']:.4g}"}
         for axis, name in zip(axes[line, start : start + len(names)], names):
             if name in shown:
                 show(axis, shown[name], titles.get(name, name))
-    figure.suptitle(
-        "where they differ from what is normal: mistakes first, then the highest scores of each label", fontsize=10
-    )
+    title = "where they differ from what is normal: mistakes first, then the highest scores of each label"
+    figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
 
 
@@ -183,9 +174,8 @@ def plot_series(
             axis.axvline(edge, color="black", linewidth=0.8)
         axis.margins(x=0)
         axis.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-    axes[-1].xaxis.set_major_formatter(
-        lambda place, _: points.times[int(place)] if 0 <= place < len(points.times) else ""
-    )
+    times = points.times
+    axes[-1].xaxis.set_major_formatter(lambda place, _: times[int(place)] if 0 <= place < len(times) else "")
     handles: dict[str, Any] = dict(zip(*reversed(axes[-1].get_legend_handles_labels())))
     axes[-1].legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper left")
     figure.suptitle(title, fontsize=10)

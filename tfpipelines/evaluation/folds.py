@@ -22,9 +22,6 @@ def summarize_folds(results: list[dict[str, Any]]) -> dict[str, Any]:
                 some = [result[part][name] for result in results]
                 spread[part][name] = {"mean": mean(some), "std": stdev(some), "min": min(some), "max": max(some)}
     seconds = {name: round(sum(result["time"][name] for result in results), 3) for name in ("training", "evaluation")}
-    return {
-        **{part: {name: entry["mean"] for name, entry in names.items()} for part, names in spread.items()},
-        "spread": spread,
-        "folds": [{part: result[part] for part in parts} for result in results],
-        "time": seconds,
-    }
+    means = {part: {name: entry["mean"] for name, entry in names.items()} for part, names in spread.items()}
+    folds = [{part: result[part] for part in parts} for result in results]
+    return {**means, "spread": spread, "folds": folds, "time": seconds}

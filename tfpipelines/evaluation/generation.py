@@ -106,9 +106,8 @@ def precision_recall(features: np.ndarray, real: np.ndarray, neighbours: int = 3
 
 def _inside(points: np.ndarray, manifold: np.ndarray, neighbours: int) -> float:
     neighbours = min(neighbours, len(manifold) - 1)
-    radii = np.concatenate(
-        [np.partition(cdist(part, manifold), neighbours, 1)[:, neighbours] for part in _parts(manifold)]
-    )  # 0 is the point itself
+    reach = lambda part: np.partition(cdist(part, manifold), neighbours, 1)[:, neighbours]  # 0 is the point itself
+    radii = np.concatenate([reach(part) for part in _parts(manifold)])
     return float(np.mean(np.concatenate([(cdist(part, manifold) <= radii).any(1) for part in _parts(points)])))
 
 
@@ -174,9 +173,7 @@ def _spread(features: np.ndarray) -> float:
 
 
 def generation_metrics(features: np.ndarray, real: np.ndarray, neighbours: int = 3) -> dict[str, float]:
-    """`kid`, `fid`, `precision` and `recall` of generated images, by features (rows, numbers) of them and of real
-    ones.
-    """
+    """`kid`, `fid`, `precision` and `recall` of generated images, by features (rows, numbers) of them and real ones."""
     precision, recall = precision_recall(features, real, neighbours)
     distances = {"kid": kernel_distance(features, real)[0], "fid": frechet_distance(features, real)}
     return {**distances, "precision": precision, "recall": recall}

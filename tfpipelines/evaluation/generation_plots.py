@@ -1,6 +1,4 @@
-"""Pictures of what a generator draws: sheets, the way from one image to another, an animation, nearest training
-images.
-"""
+"""Pictures of what a generator draws: sheets, interpolations, an animation, nearest training images."""
 
 import io
 from pathlib import Path

@@ -67,17 +67,13 @@ def plot_heat(
     for place, (image, row) in enumerate(zip(images, rows)):
         line, start = place // columns, 3 * (place % columns)
         shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
-        titles = (
-            short(row["item"], 22, end=True),
-            f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})",
-            f"for {short(row['label'], 16)} (true)",
-        )
+        told = f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})"
+        titles = short(row["item"], 22, end=True), told, f"for {short(row['label'], 16)} (true)"
         heats = (np.ones(1), predicted[place], labelled[place])
         for axis, picture, title, heat in zip(axes[line, start : start + 3], shown, titles, heats):
             show(axis, picture, title if heat.any() else f"nothing {title}")
-    figure.suptitle(
-        f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes", fontsize=10
-    )
+    title = f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes"
+    figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
 
 

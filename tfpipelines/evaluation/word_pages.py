@@ -20,9 +20,8 @@ def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
 def write_words_data(path: Path, title: str, entries: list[dict[str, Any]]) -> None:
     """What `write_words` makes a page of, as JSON, for pages that show it among other things; arguments as there."""
     names = ("item", "text", "label", "predicted", "confidence", "explanation")
-    write_json(
-        path, {"title": title, "entries": [{name: entry[name] for name in names if name in entry} for entry in entries]}
-    )
+    told = [{name: entry[name] for name in names if name in entry} for entry in entries]
+    write_json(path, {"title": title, "entries": told})
 
 
 def pieces(text: str, explanation: dict[str, Any], most: int | None = None) -> list[dict[str, Any]]:

@@ -8,17 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+Score = Callable[[list[str]], np.ndarray]  # of raw texts: their logits, float (texts, classes)
 _LONGEST = 50_000  # characters of a text that are looked at
 _EFFORT = 500_000  # characters of all variants of one text
 _GROUP = 2_000_000  # characters of variants that are scored together
 
 
 def explain_texts(
-    texts: list[str],
-    score: Callable[[list[str]], np.ndarray],
-    classes: list[str],
-    characters: bool = False,
-    multi_label: bool = False,
+    texts: list[str], score: Score, classes: list[str], characters: bool = False, multi_label: bool = False
 ) -> list[dict[str, Any]]:
     """What each word says for or against the most probable class of its text.
 
@@ -27,7 +24,7 @@ def explain_texts(
 
     Args:
         texts: not empty.
-        score: function of raw texts to logits, float (texts, classes).
+        score: function of raw texts to logits.
         classes: their names.
         characters: look at characters instead of words, for scripts without spaces.
         multi_label: whether classes do not exclude each other.
@@ -79,11 +76,8 @@ def _spans(text: str, unit: str) -> list[tuple[int, int]]:
 def _explain_group(
     texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool, gap: str
 ) -> list[dict[str, Any]]:
-    variants = [
-        f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}"
-        for text, places in zip(texts, spans)
-        for start, end in places
-    ]
+    less = lambda text, start, end: f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}"
+    variants = [less(text, *place) for text, places in zip(texts, spans) for place in places]
     logits = score([*texts, *variants]).astype(np.float64)
     chosen = logits[: len(texts)].argmax(1)
     owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])

@@ -5,11 +5,10 @@ from .figures import classifier_row_figures as classifier_row_figures
 from .figures import percentiles as percentiles
 from .one_label import per_class as per_class
 from .ranking import Ranking as Ranking
-from .registry import CLASSIFIER as CLASSIFIER
-from .registry import DETECTOR as DETECTOR
 from .registry import EACH_EPOCH as EACH_EPOCH
 from .registry import GENERATOR as GENERATOR
 from .registry import METRICS as METRICS
+from .registry import Direction as Direction
 from .registry import Metric as Metric
 from .registry import by_epoch as by_epoch
 from .registry import direction_of as direction_of

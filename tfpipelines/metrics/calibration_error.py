@@ -41,11 +41,8 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
     places = bin_of(confidence, bins)
     counts = np.bincount(places, minlength=bins)
     with np.errstate(invalid="ignore"):
-        return {
-            "confidence": np.bincount(places, confidence, bins) / counts,
-            "accuracy": np.bincount(places, right, bins) / counts,
-            "count": counts,
-        }
+        mean, share = np.bincount(places, confidence, bins) / counts, np.bincount(places, right, bins) / counts
+    return {"confidence": mean, "accuracy": share, "count": counts}
 
 
 def bin_of(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:

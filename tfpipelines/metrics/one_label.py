@@ -83,9 +83,8 @@ def log_loss(drawn: Drawn) -> float:
 
 
 def ece(drawn: Drawn) -> float:
-    return binned_error(
-        *(values[drawn.rows] for values in (drawn.known.bins, drawn.known.confidence, drawn.known.right))
-    )
+    known, rows = drawn.known, drawn.rows
+    return binned_error(known.bins[rows], known.confidence[rows], known.right[rows])
 
 
 def matthews(drawn: Drawn) -> float:

@@ -15,9 +15,8 @@ class Ranking:
     def __init__(self, positive: np.ndarray, scores: np.ndarray):
         self._order = np.argsort(-scores, kind="stable")
         self._positive = positive[self._order]
-        self._ends = np.flatnonzero(
-            np.append(np.diff(scores[self._order]) != 0, True)
-        )  # the last row of each run of equal scores
+        # the last row of each run of equal scores
+        self._ends = np.flatnonzero(np.append(np.diff(scores[self._order]) != 0, True))
 
     def figures(self, counts: np.ndarray) -> dict[str, float]:
         """`roc_auc` and `average_precision` (mean precision over the steps of recall) of the rows drawn; {} unless rows

@@ -107,9 +107,8 @@ def average_precision(drawn: Drawn) -> float | None:
         present = known.targets.sum(0) > 0
         if not present.any():
             return None
-        return metrics.average_precision_score(
-            known.targets[:, present], known.probabilities[:, present], average="macro"
-        )
+        targets, probabilities = known.targets[:, present], known.probabilities[:, present]
+        return metrics.average_precision_score(targets, probabilities, average="macro")
     counts = np.bincount(drawn.rows, minlength=len(known.targets))
     found = [value for ranking in known.rankings if (value := ranking.average_precision(counts)) is not None]
     return float(np.mean(found)) if found else None

@@ -1,6 +1,4 @@
-"""A run folder as one page to read and as a model card, both made from the same facts; neither TensorFlow nor
-matplotlib is needed.
-"""
+"""A run folder as one page and as a model card, from the same facts; TensorFlow and matplotlib are not needed."""
 
 import lazy_loader
 

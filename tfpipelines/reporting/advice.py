@@ -29,6 +29,7 @@ LEAST_SUPPORT = 10  # test samples of a class whose recall is worth a word
 WIDE = 0.1  # of the 95% interval of the main figure, from end to end
 COLLAPSED = 0.5  # diversity of generated images beside real ones (as in training)
 SPREAD = 0.05  # standard deviation of accuracy over folds
+_REGULARIZERS = ("data.augment", "model.dropout", "train.weight_decay", "train.label_smoothing")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def advice(facts: Facts) -> list[Advice]:
     found = [*_of_state(facts), *_of_findings(facts)]
     if facts.kind == "search":
         return [*found, *(Advice(*entry) for entry in of_search(facts))]
-    of_figures = _of_samples, _of_training, _of_result, _of_calibration, _of_classes
-    for look in (*of_figures, _of_detector, _of_generator, _of_folds):
+    looks = _of_samples, _of_training, _of_result, _of_calibration, _of_classes, _of_detector, _of_generator, _of_folds
+    for look in looks:
         found += look(facts)
     guessing = any(entry.code == "no_better_than_guessing" for entry in found)
     # what has learned nothing has not learned by heart
@@ -96,9 +97,9 @@ def _of_state(facts: Facts) -> Iterator[Advice]:
         text = f"{reason} A lower learning rate{than}, train.clip_norm=1.0 or train.warmup_epochs=1 usually help."
         yield Advice("diverged", text, _again(facts, *lower))
         return
+    again = "after a change of the pipeline or the data it has to be a new run."
     texts = {
-        "failed": "Mend what made it fail, then go on; after a change of the pipeline or the data it has to be a new "
-        "run.",
+        "failed": f"Mend what made it fail, then go on; {again}",
         "interrupted": "It was stopped before its end: go on from the last checkpoint.",
         "killed": "It was killed: go on where it was.",
     }
@@ -120,19 +121,13 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
         return
     few = sorted((name for name, number in counts.items() if number < FEW), key=lambda name: counts[name])
     if few:
-        told = [f"{name} ({counts[name]})" for name in few]
-        yield Advice(
-            "few_samples",
-            f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples: "
-            f"{listed(told, 6)}. More of them help more than any setting.",
-        )
+        told = listed([f"{name} ({counts[name]})" for name in few], 6)
+        many = f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples"
+        yield Advice("few_samples", f"{many}: {told}. More of them help more than any setting.")
     largest, smallest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
-    if (
-        counts[largest] > UNEVEN * counts[smallest]
-        and "class_weights" in facts.section("data")
-        and not field(facts, "data.class_weights")
-        and not field(facts, "data.oversample")
-    ):
+    balanced = field(facts, "data.class_weights") or field(facts, "data.oversample")
+    can_be = "class_weights" in facts.section("data") and not balanced
+    if counts[largest] > UNEVEN * counts[smallest] and can_be:
         text = (
             f"The largest class, {largest}, has {count(counts[largest])} training samples, the smallest, "
             f"{smallest}, {count(counts[smallest])}: weights can balance them, if rare classes matter as much."
@@ -144,14 +139,8 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
     epochs, best, monitored = len(facts.history), best_epoch(facts), _monitored(facts)
     points = series([row for row in facts.history if row.get("phase") == facts.history[-1].get("phase")], monitored)
     asked = values.number(field(facts, "train.epochs"))
-    if (
-        facts.state == "done"
-        and facts.kind == "run"
-        and asked
-        and len(points) >= 2
-        and best == epochs
-        and not monitored.endswith("kid")
-    ):
+    whole = facts.state == "done" and facts.kind == "run" and not monitored.endswith("kid")
+    if whole and asked and len(points) >= 2 and best == epochs:
         before, last = min(value for _, value in points[: -max(1, len(points) // 5)]), points[-1][1]
         gain = (before - last) / abs(before) if before else 0.0
         if gain > STILL_BETTER:
@@ -166,15 +155,13 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
     if seen is not None and unseen is not None and held > 0:
         doubt = 2 * math.sqrt(max(unseen * (1 - unseen), 0.0) / held)
         if seen - unseen > max(GAP, doubt):
-            ways = [
-                f"{path.partition('.')[2].replace('_', ' ')} ({path})"
-                for path in ("data.augment", "model.dropout", "train.weight_decay", "train.label_smoothing")
-                if path.partition(".")[2] in facts.section(path.partition(".")[0])
-            ]
+            paths = [path.partition(".") for path in _REGULARIZERS]
+            there = [path for path in paths if path[2] in facts.section(path[0])]
+            ways = [f"{path[2].replace('_', ' ')} ({''.join(path)})" for path in there]
             text = (
                 f"In the kept epoch accuracy is {figure(seen)} in training and {figure(unseen)} in validation, "
-                f"{figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): it learns by heart. More "
-                "data help most"
+                f"{figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): it learns by heart. More data help "
+                "most"
             )
             yield Advice("overfitting", text + (f"; else more of {listed(ways)}." if ways else "."))
 
@@ -182,49 +169,36 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
 def _of_result(facts: Facts) -> Iterator[Advice]:
     metrics, test = facts.metrics, facts.metrics.parts.get("test", {})
     if metrics.parts and not test and facts.data.rows and not facts.data.rows.get("test"):
-        yield Advice(
-            "no_test",
-            "There is no test part: the figures are of validation, by which the epoch was chosen, and so a "
-            "little flattered. Hold samples back that are used for nothing else.",
-        )
+        flattered = "the figures are of validation, by which the epoch was chosen, and so a little flattered"
+        remedy = "Hold samples back that are used for nothing else."
+        yield Advice("no_test", f"There is no test part: {flattered}. {remedy}")
     shares = facts.data.counts.get("test", {})
-    if (
-        facts.made is Kind.CLASSIFIER
-        and "accuracy" in test
-        and shares
-        and sum(shares.values()) == facts.data.rows.get("test")
-    ):
+    one_each = bool(shares) and sum(shares.values()) == facts.data.rows.get("test")
+    if facts.made is Kind.CLASSIFIER and "accuracy" in test and one_each:
         most = max(shares, key=lambda name: shares[name])
         share, low = shares[most] / sum(shares.values()), metrics.intervals.get("accuracy", (test["accuracy"],) * 2)[0]
         if low <= share:
             sure = "is not better" if test["accuracy"] <= share else "may not be better"
-            yield Advice(
-                "no_better_than_guessing",
-                f"Test accuracy {figure(test['accuracy'])} {sure} than always answering {most} "
-                f"({figure(share)}): it has learned little. Look at the labels, train longer, or try "
-                "another learning rate.",
+            text = (
+                f"Test accuracy {figure(test['accuracy'])} {sure} than always answering {most} ({figure(share)}): it "
+                "has learned little. Look at the labels, train longer, or try another learning rate."
             )
-    better = {
-        name: row["roc_auc"]
-        for name, row in metrics.baselines.items()
-        if row.get("roc_auc", 0.0) > test.get("roc_auc", math.inf)
-    }
+            yield Advice("no_better_than_guessing", text)
+    areas = {name: row.get("roc_auc", 0.0) for name, row in metrics.baselines.items()}
+    better = {name: area for name, area in areas.items() if area > test.get("roc_auc", math.inf)}
     if better:
         told = [f"{name} {figure(area)}" for name, area in sorted(better.items(), key=lambda entry: -entry[1])]
-        yield Advice(
-            "worse_than_baseline",
-            f"Methods that need no training are better here than roc_auc {figure(test['roc_auc'])}: "
-            f"{listed(told)}. Train longer, try another network, or take the simpler method.",
-        )
+        beaten = f"Methods that need no training are better here than roc_auc {figure(test['roc_auc'])}"
+        remedy = "Train longer, try another network, or take the simpler method."
+        yield Advice("worse_than_baseline", f"{beaten}: {listed(told)}. {remedy}")
     part, name = facts.main_figure
     entry = metric(name)
     if part == "test" and name in metrics.intervals and entry and entry.main and entry.range == (0.0, 1.0):
         low, high = metrics.intervals[name]
         if high - low > WIDE:
             text = (
-                f"The 95% interval of the test's {name} is {figure(high - low)} wide, {figure(low)} to "
-                f"{figure(high)} (limit {WIDE:g}): its {count(metrics.samples)} samples tell little. More test "
-                "samples would."
+                f"The 95% interval of the test's {name} is {figure(high - low)} wide, {figure(low)} to {figure(high)} "
+                f"(limit {WIDE:g}): its {count(metrics.samples)} samples tell little. More test samples would."
             )
             yield Advice("small_test", text)
 
@@ -235,10 +209,8 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
         return
     surely = facts.metrics.intervals.get("ece", (error,))[0]
     if min(error, surely) > MISCALIBRATED:
-        text = (
-            f"Probabilities are off by {figure(error)} on average (ece; limit {MISCALIBRATED:g}): do not read "
-            "them as they stand."
-        )
+        off = f"Probabilities are off by {figure(error)} on average (ece; limit {MISCALIBRATED:g})"
+        text = f"{off}: do not read them as they stand."
         if field(facts, "evaluation.calibrate") is False:
             again = _again(facts, "evaluation.calibrate=true", start=facts.has_model)
             yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation part.", again)
@@ -248,11 +220,8 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
 
 
 def _of_classes(facts: Facts) -> Iterator[Advice]:
-    rows = {
-        name: row
-        for name, row in facts.metrics.per_class.items()
-        if "recall" in row and row.get("support", 0) >= LEAST_SUPPORT
-    }
+    known = {name: row for name, row in facts.metrics.per_class.items() if "recall" in row}
+    rows = {name: row for name, row in known.items() if row.get("support", 0) >= LEAST_SUPPORT}
     if len(rows) < 2:
         return
     mean = sum(row["recall"] for row in rows.values()) / len(rows)
@@ -262,11 +231,9 @@ def _of_classes(facts: Facts) -> Iterator[Advice]:
         taken = [(told, number) for true, told, number in facts.failures.pairs if true == name]
         times = f"{taken[0][1]} of {count(rows[name]['support'])}" if taken else ""
         most = f", most often taken for {taken[0][0]} ({times})" if taken else ""
-        yield Advice(
-            "low_recall",
-            f"Only {percent(rows[name]['recall'])} of {name} are found{most}; the mean of all classes is "
-            f"{percent(mean)}. Look at their labels and mistakes, and add samples of {name}.",
-        )
+        only = f"Only {percent(rows[name]['recall'])} of {name} are found{most}; the mean of all classes is"
+        remedy = f"Look at their labels and mistakes, and add samples of {name}."
+        yield Advice("low_recall", f"{only} {percent(mean)}. {remedy}")
     if len(low) > 5:
         more = counted(len(low) - 5, "further class", "further classes")
         yield Advice("low_recall", f"So are {more}: {listed(low[5:], 8)}.")
@@ -284,41 +251,33 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
         yield Advice("false_alarms", text, f"tfpipe recalibrate {quoted(facts.shown)} PATH")
     normal = sum(facts.data.counts.get("train", {}).values())
     if facts.metrics.threshold and 0 < normal < FEW:
-        yield Advice(
-            "few_samples",
-            f"There are {count(normal)} normal training samples (limit {FEW}): more of them show better "
-            "what is normal.",
-        )
+        few = f"There are {count(normal)} normal training samples (limit {FEW})"
+        yield Advice("few_samples", f"{few}: more of them show better what is normal.")
 
 
 def _of_generator(facts: Facts) -> Iterator[Advice]:
     parts = facts.metrics.parts
     figures = parts.get("test") or parts.get("train") or parts.get("validation") or {}
     if "diversity" in figures and figures["diversity"] < COLLAPSED:
-        yield Advice(
-            "collapsed",
-            f"The diversity of the images is {figure(figures['diversity'])} of that of real ones (limit "
-            f"{COLLAPSED:g}): they have collapsed to a few kinds. Longer training, a lower learning rate or "
-            "more data help most.",
-        )
+        told = f"The diversity of the images is {figure(figures['diversity'])} of that of real ones"
+        remedy = "Longer training, a lower learning rate or more data help most."
+        text = f"{told} (limit {COLLAPSED:g}): they have collapsed to a few kinds. {remedy}"
+        yield Advice("collapsed", text)
     real = next((row["copies"] for row in facts.metrics.baselines.values() if "copies" in row), 0.0)
     if "copies" in figures and figures["copies"] > real + 0.01:
-        yield Advice(
-            "copies",
-            f"{percent(figures['copies'])} of the images lie very near to a training image, of real ones "
-            f"{percent(real)}: look at nearest.png before they are shown to anyone.",
-        )
+        near = f"{percent(figures['copies'])} of the images lie very near to a training image, of real ones"
+        yield Advice("copies", f"{near} {percent(real)}: look at nearest.png before they are shown to anyone.")
 
 
 def _of_folds(facts: Facts) -> Iterator[Advice]:
     spread = facts.metrics.spread.get("test", {}).get("accuracy", {})
     if facts.kind == "folds" and spread.get("std", 0.0) > SPREAD:
-        yield Advice(
-            "folds_differ",
-            f"Test accuracy differs between folds by a standard deviation of {figure(spread['std'])} (limit "
-            f"{SPREAD:g}), {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would "
-            "have told little. More data would make it steadier.",
+        text = (
+            f"Test accuracy differs between folds by a standard deviation of {figure(spread['std'])} (limit {SPREAD:g})"
+            f", {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would have told little. "
+            "More data would make it steadier."
         )
+        yield Advice("folds_differ", text)
 
 
 def _fitted(facts: Facts) -> str:

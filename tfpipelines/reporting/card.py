@@ -1,6 +1,4 @@
-"""The model card: sections of Mitchell et al. 2019 ("Model Cards for Model Reporting") under the metadata that the
-Hugging Face Hub reads.
-"""
+"""The model card: sections of Mitchell et al. 2019 ("Model Cards for Model Reporting") under metadata for the Hub."""
 
 import hashlib
 import re
@@ -70,11 +68,11 @@ def metadata(facts: Facts) -> dict[str, Any]:
     task = facts.schema.hub_task if facts.schema is not None else ""
     tags = ["tfpipelines", *(facts.schema.hub_tags if facts.schema is not None else ())]
     test = facts.metrics.parts.get("test", {})
-    kind = metrics.GENERATOR if tables.is_generator(facts) else ""
-    known = {name: entry.hub for name in test if (entry := metrics.metric(name, kind)) is not None and entry.hub}
+    hubs = {name: entry.hub for name in test if (entry := metrics.metric(name, facts.made or "")) is not None}
+    known = {name: hub for name, hub in hubs.items() if hub is not None}
     content: dict[str, Any] = {"library_name": "keras", **({"pipeline_tag": task} if task else {}), "tags": tags}
     if known:
-        ordered = [entry.hub[0] for entry in metrics.METRICS if entry.hub in known.values()]
+        ordered = [entry.hub[0] for entry in metrics.METRICS if entry.hub and entry.hub in known.values()]
         content["metrics"] = list(dict.fromkeys(ordered))
     if test:
         name = _source(facts).removeprefix("sample:") or "unknown"
@@ -82,9 +80,9 @@ def metadata(facts: Facts) -> dict[str, Any]:
         for figure, value in test.items():
             identity, written = known.get(figure, (figure, figure.replace("_", " ")))
             told.append({"type": identity, "name": written, "value": round(float(value), 6)})
-        kind = {"type": task, "name": task.replace("-", " ").title()} if task else {"type": "other", "name": facts.task}
+        of = {"type": task, "name": task.replace("-", " ").title()} if task else {"type": "other", "name": facts.task}
         dataset = {"type": name, "name": name, "split": "test"}
-        results = [{"task": kind, "dataset": dataset, "metrics": told}]
+        results = [{"task": of, "dataset": dataset, "metrics": told}]
         content["model-index"] = [{"name": facts.name, "results": results}]
     return content
 
@@ -126,19 +124,17 @@ def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
     remedied = {message for finding, message in findings if finding["remedy"]}
     warned = [message for finding, message in findings if finding["severity"] == "warning"]
     lines += [f"{message}." for message in warned if message not in remedied]
-    pairs = [
-        f"{true or 'none'} taken for {told or 'none'} ({counted(number, 'time')})"
-        for true, told, number in facts.failures.pairs[:3]
-    ]
+    pairs = [(true or "none", told or "none", times) for true, told, times in facts.failures.pairs[:3]]
     if pairs:
-        lines.append(f"Most frequent mistakes of the test: {'; '.join(pairs)}.")
+        told = [f"{true} taken for {told} ({counted(times, 'time')})" for true, told, times in pairs]
+        lines.append(f"Most frequent mistakes of the test: {'; '.join(told)}.")
     if not facts.metrics.parts:
         lines.append("Nothing has been measured, so nothing is known of how well it does.")
     if facts.metrics.samples:
-        lines.append(
-            f"It was tested on {samples(facts.metrics.samples)} that come from the same source as the "
-            "training data; other sources may give other figures."
+        tested = (
+            f"It was tested on {samples(facts.metrics.samples)} that come from the same source as the training data"
         )
+        lines.append(f"{tested}; other sources may give other figures.")
     return lines
 
 
@@ -149,11 +145,8 @@ def _loading(facts: Facts) -> str:
             configuration = archive.read("config.json")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return "The file of the model cannot be read."
-    needed = [
-        name
-        for module, name in (("tfpipelines", "tfpipelines"), ("keras_hub", "keras-hub"))
-        if f'"{module}.'.encode() in configuration or f'"{module}"'.encode() in configuration
-    ]
+    names = {"tfpipelines": "tfpipelines", "keras_hub": "keras-hub"}
+    needed = [name for module, name in names.items() if re.search(rf'"{module}[."]'.encode(), configuration)]
     if needed:
         return f"It has layers of {' and '.join(needed)}, which must be installed."
     return "Its layers are Keras' own: nothing else has to be installed."
@@ -171,21 +164,14 @@ def _escaped(value: Any) -> str:
     if isinstance(value, _Plain):
         return value
     line = " ".join(str(value).split()).replace("&", "&amp;")
-    return _ADDRESS.sub(
-        lambda match: f"{match[1]}&#58;" if match[1] else f"{match[2]}&#46;", _SPECIAL.sub(r"\\\1", line)
-    )
+    hidden = lambda match: f"{match[1]}&#58;" if match[1] else f"{match[2]}&#46;"
+    return _ADDRESS.sub(hidden, _SPECIAL.sub(r"\\\1", line))
 
 
 def _table(content: tables.Table) -> _Plain:
-    cells = [
-        content.columns,
-        ["---"] + ["---:" if place >= content.figures_from else "---" for place in range(1, len(content.columns))],
-        *content.rows,
-    ]
-    lines = [
-        "| " + " | ".join(cell if number == 1 else _escaped(cell) for cell in row) + " |"
-        for number, row in enumerate(cells)
-    ]
+    sides = ["---:" if place >= max(content.figures_from, 1) else "---" for place in range(len(content.columns))]
+    rows = [[_escaped(cell) for cell in row] for row in (content.columns, *content.rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in (rows[0], sides, *rows[1:])]
     return _Plain("\n".join([*lines, *(["", _escaped(content.note)] if content.note else [])]))
 
 

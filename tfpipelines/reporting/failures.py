@@ -1,6 +1,4 @@
-"""What predictions.csv tells of mistakes: which classes are taken for which, and the samples that go wrong most
-clearly.
-"""
+"""What predictions.csv tells of mistakes: which classes are taken for which, and the clearest ones."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import __version__
 from ..evaluation.word_pages import pieces
+from ..metrics import GENERATOR
 from ..pages import render
 from ..words import command, count, figure, listed, percent, quoted, samples, seconds
 from . import curves, tables, values
@@ -20,11 +21,15 @@ _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
 _ANEW = "`tfpipe report --loss-surface` makes it anew."
 _ALONE = "Nothing in this page is fetched from elsewhere."
 _STATES = {
-    "interrupted": "It was stopped before its end.",
-    "failed": "It has failed.",
-    "running": "It is under way.",
+    "interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way.",
     "killed": "It was killed.",
-}
+}  # fmt: skip
+_TABLES = {  # that the template shows, by the name they have there
+    "what": tables.what_table, "counts": tables.counts_table, "figures": tables.figures_table,
+    "best_values": tables.best_values, "calibration": tables.calibration, "inner_parts": tables.parts_table,
+    "leaderboard": tables.leaderboard_table, "classes": tables.classes_table, "meanings": tables.meanings,
+    "exports": tables.exports_table, "pairs": tables.pairs_table, "samples": tables.samples_table,
+}  # fmt: skip
 
 
 def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
@@ -89,11 +94,7 @@ def _content(facts: Facts) -> dict[str, Any]:
     versions = values.mapping(facts.environment.get("versions"))
     so_far = "" if facts.state == "done" else " so far"
     kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
-    data = [
-        ("source", facts.data.path),
-        ("content hash (SHA-256)", facts.data.content_hash),
-        *facts.data.source.items(),
-    ]
+    data = {"source": facts.data.path, "content hash (SHA-256)": facts.data.content_hash, **facts.data.source}
     how = [
         ("versions", ", ".join(f"{name} {values.text(version)}" for name, version in versions.items())),
         ("platform", values.text(facts.environment.get("platform"))),
@@ -108,21 +109,10 @@ def _content(facts: Facts) -> dict[str, Any]:
         "unfinished": _STATES.get(facts.state, "It is not known how it stands."),
         "reason": values.text(facts.status.get("reason")),
         "summary": summary(facts),
-        "what": tables.what_table(facts),
-        "data": [(name, text) for name, text in data if text],
-        "counts": tables.counts_table(facts),
+        "data": [(name, text) for name, text in data.items() if text],
+        **{name: made(facts) for name, made in _TABLES.items()},
         "search": tables.search_table(facts) if facts.kind == "search" else [],
-        "best_values": tables.best_values(facts),
-        "figures": tables.figures_table(facts),
-        "calibration": tables.calibration(facts),
-        "inner_parts": tables.parts_table(facts),
-        "leaderboard": tables.leaderboard_table(facts),
-        "classes": tables.classes_table(facts),
-        "meanings": tables.meanings(facts),
-        "exports": tables.exports_table(facts),
         "mistakes": _mistakes(facts),
-        "pairs": tables.pairs_table(facts),
-        "samples": tables.samples_table(facts),
         "words": words,
         "words_cut": cut,
         "kept": f"The model{so_far} is that of epoch {kept} of {len(facts.history)}." if kept else "",
@@ -139,14 +129,12 @@ def _content(facts: Facts) -> dict[str, Any]:
 
 def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
     """(anchor, heading) of the sections that have something to show."""
-    shown = content["pictures"]
+    shown, search = content["pictures"], facts.kind == "search"
+    results = content["figures"] or content["leaderboard"] or content["inner_parts"]
     found = {
-        ("what", "What was trained" if facts.kind != "search" else "What was searched"): content["what"],
+        ("what", "What was searched" if search else "What was trained"): content["what"],
         ("data", "On what data"): content["data"] or content["counts"] or facts.data.findings,
-        ("results", "How well it does" if facts.kind != "search" else "What it found"): content["figures"]
-        or content["leaderboard"]
-        or content["inner_parts"]
-        or shown[RESULTS],
+        ("results", "What it found" if search else "How well it does"): results or shown[RESULTS],
         ("failures", "Where it fails"): content["mistakes"] or content["words"] or shown[FAILURES],
         ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
         ("pictures", "More pictures"): shown[MORE] or content["pages"],
@@ -158,14 +146,11 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Picture, str]]]:
-    """Pictures with their captions by where they stand, in the order in which captions are listed, unknown ones
-    last.
-    """
-    generator = tables.is_generator(facts)
+    """Pictures with their captions by where they stand, in the order of the captions, unknown ones last."""
     found: dict[str, list[tuple[Picture, str]]] = {place: [] for place in _PLACES}
     order = {name: number for number, name in enumerate(CAPTIONS)}
     for picture in sorted(pictures, key=lambda picture: order.get(Path(picture.name).stem, len(order))):
-        place, text = caption(Path(picture.name).stem, generator)
+        place, text = caption(Path(picture.name).stem, facts.made is GENERATOR)
         found[place].append((picture, text))
     return found
 

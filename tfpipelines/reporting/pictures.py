@@ -93,9 +93,7 @@ def _share(lengths: list[int], budget: int) -> int:
 
 
 def _shrunk(name: str, content: bytes, most: int) -> Picture:
-    """The picture in fewer colours, then smaller, until it takes no more than `most`; of a moving one the last
-    frame.
-    """
+    """The picture in fewer colours, then smaller, until it takes at most `most`; of a moving one the last frame."""
     with Image.open(io.BytesIO(content)) as source:
         source.seek(getattr(source, "n_frames", 1) - 1)
         image = Image.new("RGB", source.size, "white")

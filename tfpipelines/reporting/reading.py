@@ -1,5 +1,6 @@
 """Reads a run folder into `facts.Facts`. Each file may be missing, damaged or of another version."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from .pictures import KINDS
 
 _MOST_EPOCHS = 20_000
 _MOST_TRIALS = 5_000
+_SURFACE = "plots/loss_surface.png"
+_DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
+    values.text: "path content_hash", values.tables: "counts", values.figures: "rows", values.texts: "classes about",
+}  # fmt: skip
+_METRICS: dict[Callable[[Any], Any], str] = {
+    values.intervals: "intervals", values.tables: "per_class baselines", values.texts: "about",
+    values.mapping: "threshold", values.number: "temperature samples",
+}  # fmt: skip
 
 
 def read_facts(folder: RunFolder) -> Facts:
@@ -27,34 +36,23 @@ def read_facts(folder: RunFolder) -> Facts:
             damaged.append(name)
         return found
 
-    status, environment, metrics = content("status.json"), content("environment.json"), content("metrics.json")
+    status, environment, metrics = map(content, ("status.json", "environment.json", "metrics.json"))
     source, pipeline = _pipeline(folder.path, damaged)
     kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
     first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
-    data = _data(
-        found_json(first / "data.json") if kind == "folds" and (first / "data.json").is_file() else content("data.json")
-    )
+    within = kind == "folds" and (first / "data.json").is_file()
+    data = _data(found_json(first / "data.json") if within else content("data.json"))
     if status.get("state") == "running":
         status["state"] = state_of(folder.path, status)
     failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv")
-    if (
-        kind == "run"
-        and failures.total is not None
-        and not failures.cut
-        and data.rows.get("test") not in (None, failures.rows)
-    ):
+    whole = failures.total is not None and not failures.cut
+    if kind == "run" and whole and data.rows.get("test") not in (None, failures.rows):
         damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test part)")
         failures = Failures()
-    outdated = [
-        path
-        for path in ("plots/loss_surface.png",)
-        if (folder / path).is_file() and not _of_model(found_json(folder / "loss_surface.json"), status)
-    ]
-    plots = sorted(
-        path
-        for path in (folder / "plots").glob("*")
-        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
-    )
+    surface = (folder / _SURFACE).is_file() and not _of_model(found_json(folder / "loss_surface.json"), status)
+    outdated = [_SURFACE] if surface else []
+    inside = (path for path in (folder / "plots").glob("[!.]*") if path.is_file() and not path.is_symlink())
+    plots = [path for path in sorted(inside) if path.relative_to(folder.path).as_posix() not in outdated]
     task = values.text(pipeline.get("task")) or values.text(status.get("task"))
     known = task_class(task) if task in TASKS else None
     return Facts(
@@ -72,11 +70,7 @@ def read_facts(folder: RunFolder) -> Facts:
         search=_search(metrics, folder.path) if kind == "search" else Search(),
         history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
         failures=failures,
-        pictures=[
-            path
-            for path in plots
-            if path.suffix.lower() in KINDS and path.relative_to(folder.path).as_posix() not in outdated
-        ],
+        pictures=[path for path in plots if path.suffix.lower() in KINDS],
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
         words=_words(content("plots/mistakes.json")),
         parts=_parts(folder.path, kind),
@@ -99,65 +93,42 @@ def _pipeline(folder: Path, damaged: list[str]) -> tuple[str, dict[str, Any]]:
 
 
 def _data(content: dict[str, Any]) -> Data:
-    findings = [
-        {
-            "code": values.text(entry.get("code")),
-            "severity": values.text(entry.get("severity")),
-            "message": values.text(entry.get("message")),
-            "remedy": values.text(entry.get("remedy")),
-            "items": values.texts(entry.get("items")),
-            "count": values.number(entry.get("count")) or 0,
-        }
-        for entry in values.records(content.get("findings"))
-    ]
+    words = ("code", "severity", "message", "remedy")
+    findings = []
+    for entry in values.records(content.get("findings")):
+        told = {name: values.text(entry.get(name)) for name in words}
+        numbers = {"items": values.texts(entry.get("items")), "count": values.number(entry.get("count")) or 0}
+        if told["message"]:
+            findings.append({**told, **numbers})
     names = {"backbone": "backbone", "features": "compared by the features of"}
-    source = {
-        label: found
-        for key, label in names.items()
-        if (found := values.text(values.mapping(content.get(key)).get("name")))
-    }
-    return Data(
-        path=values.text(content.get("path")),
-        content_hash=values.text(content.get("content_hash")),
-        counts=values.tables(content.get("counts")),
-        rows=values.figures(content.get("rows")),
-        classes=values.texts(content.get("classes")),
-        about=values.texts(content.get("about")),
-        findings=[entry for entry in findings if entry["message"]],
-        source=source,
-    )
+    networks = {label: values.text(values.mapping(content.get(key)).get("name")) for key, label in names.items()}
+    source = {label: name for label, name in networks.items() if name}
+    return Data(**_entries(content, _DATA), findings=findings, source=source)
+
+
+def _entries(content: dict[str, Any], readers: dict[Callable[[Any], Any], str]) -> dict[str, Any]:
+    """The entries that are shown as they stand, each read as what it is to be."""
+    return {name: read(content.get(name)) for read, names in readers.items() for name in names.split()}
 
 
 def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
-    parts, spread = (
-        {},
-        {part: values.tables(row) for part, row in values.mapping(content.get("spread")).items() if part in PARTS},
-    )
+    spreads = values.mapping(content.get("spread"))
+    parts, spread = {}, {part: values.tables(row) for part, row in spreads.items() if part in PARTS}
     for part in PARTS:
-        over_seeds = values.tables(content.get(part))
-        if over_seeds:
+        found = values.figures(content.get(part))
+        if over_seeds := values.tables(content.get(part)):
             spread[part] = {name: row for name, row in over_seeds.items() if "mean" in row}
-        found = (
-            {name: row["mean"] for name, row in spread[part].items()}
-            if over_seeds
-            else values.figures(content.get(part))
-        )
+            found = {name: row["mean"] for name, row in spread[part].items()}
         if found:
             parts[part] = found
     first = found_json(folder / "fold-0" / "metrics.json")
     interval = values.intervals({"rate": content.get("test_interval")})
     return Metrics(
+        **_entries(content, _METRICS),
         parts=parts,
-        intervals=values.intervals(content.get("intervals")),
-        per_class=values.tables(content.get("per_class")),
-        baselines=values.tables(content.get("baselines")),
         spread={part: rows for part, rows in spread.items() if rows},
-        about=values.texts(content.get("about")),
-        threshold=values.mapping(content.get("threshold")),
         threshold_now=values.number(found_json(folder / THRESHOLD).get("threshold")),
         test_interval=interval.get("rate"),
-        temperature=values.number(content.get("temperature")),
-        samples=values.number(content.get("samples")),
         best_epoch=int(values.number(content.get("best_epoch")) or 0),
         network=values.mapping(content.get("network")) or values.mapping(first.get("network")),
         seconds=values.figures(content.get("time")),
@@ -165,14 +136,13 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
 
 
 def _search(content: dict[str, Any], folder: Path) -> Search:
+    failed = values.mapping(content.get("failed_seeds"))
     return Search(
         summary=values.mapping(content.get("search")),
         best=values.figures(content.get("best_trial")),
         rows=values.rows_of(folder / "leaderboard.csv", _MOST_TRIALS),
         seeds=values.texts(content.get("seeds")),
-        failed_seeds={
-            seed: values.text(reason) for seed, reason in values.mapping(content.get("failed_seeds")).items()
-        },
+        failed_seeds={seed: values.text(reason) for seed, reason in failed.items()},
     )
 
 
@@ -184,44 +154,31 @@ def _words(content: dict[str, Any]) -> dict[str, Any]:
     """Texts with their explanations; an entry of another shape is left out."""
     entries = []
     for entry in values.records(content.get("entries")):
-        words = [
-            word
-            for word in values.records(values.mapping(entry.get("explanation")).get("words"))
-            if isinstance(word.get("word"), str)
-            and values.number(word.get("weight")) is not None
-            and all(isinstance(word.get(place), int) for place in ("start", "end"))
-        ]
+        given = values.mapping(entry.get("explanation"))
+        words = [word for word in values.records(given.get("words")) if _is_word(word)]
         if isinstance(entry.get("text"), str) and values.number(entry.get("confidence")) is not None:
-            chosen = values.text(values.mapping(entry.get("explanation")).get("class"))
-            entries.append(
-                {
-                    **{name: values.text(entry.get(name)) for name in ("item", "text", "label", "predicted")},
-                    "confidence": entry["confidence"],
-                    "explanation": {"class": chosen, "words": words},
-                }
-            )
+            told = {name: values.text(entry.get(name)) for name in ("item", "text", "label", "predicted")}
+            explanation = {"class": values.text(given.get("class")), "words": words}
+            entries.append({**told, "confidence": entry["confidence"], "explanation": explanation})
     return {"title": values.text(content.get("title")), "entries": entries} if entries else {}
+
+
+def _is_word(word: dict[str, Any]) -> bool:
+    whole = all(isinstance(word.get(place), int) for place in ("start", "end"))
+    return whole and isinstance(word.get("word"), str) and values.number(word.get("weight")) is not None
 
 
 def _parts(folder: Path, kind: str) -> list[Part]:
     pattern = {"folds": "fold-*", "search": "final/seed-*"}.get(kind)
-    paths = (
-        [path for path in folder.glob(pattern) if path.is_dir() and path.name.split("-")[1].isdecimal()]
-        if pattern
-        else []
-    )
     found = []
-    for path in sorted(paths, key=lambda path: int(path.name.split("-")[1])):
-        metrics = found_json(path / "metrics.json")
-        state = values.text(found_json(path / "status.json").get("state"))
-        found.append(
-            Part(
-                path.relative_to(folder).as_posix(),
-                state or "unknown",
-                {part: row for part in PARTS if (row := values.figures(metrics.get(part)))},
-            )
-        )
-    return found
+    for path in folder.glob(pattern) if pattern else ():
+        number = path.name.split("-")[1]
+        if path.is_dir() and number.isdecimal():
+            metrics, status = found_json(path / "metrics.json"), found_json(path / "status.json")
+            figures = {part: row for part in PARTS if (row := values.figures(metrics.get(part)))}
+            state = values.text(status.get("state")) or "unknown"
+            found.append((int(number), Part(path.relative_to(folder).as_posix(), state, figures)))
+    return [part for _, part in sorted(found, key=lambda entry: entry[0])]
 
 
 def _of_model(facts: dict[str, Any], status: dict[str, Any]) -> bool:
@@ -231,11 +188,10 @@ def _of_model(facts: dict[str, Any], status: dict[str, Any]) -> bool:
 
 
 def _exports(folder: Path, status: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    paths = [path for path in sorted(folder.glob("export/*/*/manifest.json")) if path.parent.name.isdecimal()]
-    manifests = {
-        path.parent.relative_to(folder).as_posix(): manifest for path in paths if (manifest := found_json(path))
-    }
-    return {
-        place: {**manifest, "outdated": not _of_model(values.mapping(manifest.get("run")), status)}
-        for place, manifest in manifests.items()
-    }
+    found = {}
+    for path in sorted(folder.glob("export/*/*/manifest.json")):
+        manifest = found_json(path) if path.parent.name.isdecimal() else {}
+        if manifest:
+            outdated = not _of_model(values.mapping(manifest.get("run")), status)
+            found[path.parent.relative_to(folder).as_posix()] = {**manifest, "outdated": outdated}
+    return found

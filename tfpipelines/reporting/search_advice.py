@@ -26,10 +26,8 @@ def of_search(facts: Facts) -> Iterator[tuple[str, str, str]]:
         yield "failed_trials", f"{share}, {times} of them so: {reason}", ""
     scored = [row for row in rows if values.parsed(row.get("rank")) is not None]
     if space and 0 < len(scored) < PER_FIELD * len(space):
-        text = (
-            f"{counted(len(scored), 'trial has', 'trials have')} a score, for {counted(len(space), 'field')} (limit: "
-            f"{PER_FIELD} each): the best may be a matter of luck. Raise search.trials."
-        )
+        few = f"{counted(len(scored), 'trial has', 'trials have')} a score, for {counted(len(space), 'field')}"
+        text = f"{few} (limit: {PER_FIELD} each): the best may be a matter of luck. Raise search.trials."
         yield "few_trials", text, ""
     yield from _edges(values.mapping(summary.get("values")), space)
     yield from _ties(facts, scored)
@@ -51,10 +49,9 @@ def _edges(best: dict[str, Any], space: dict[str, Any]) -> Iterator[tuple[str, s
         place = (middle - first) / (last - first)
         if math.isfinite(place) and (place < EDGE or place > 1 - EDGE):
             side = "lower" if place < EDGE else "upper"
-            text = (
-                f"The best {path} is {value(chosen)}, at the {side} end of its interval, {value(low)} to "
-                f"{value(high)}: widen it there, unless no other value makes sense."
-            )
+            where = f"at the {side} end of its interval, {value(low)} to {value(high)}"
+            told = f"The best {path} is {value(chosen)}, {where}"
+            text = f"{told}: widen it there, unless no other value makes sense."
             yield "edge", text, ""
 
 

@@ -1,7 +1,7 @@
 """The tables of a report: what is in their cells, as text."""
 
 from .. import words
-from ..metrics import GENERATOR, metric
+from ..metrics import metric
 from ..words import Column, Table, count, extreme, figure, instant, percent, seconds, signed, value
 from . import values
 from .facts import PARTS, Facts
@@ -35,16 +35,10 @@ def figures_table(facts: Facts) -> Table:
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:
     """(figure, what it is and which way is better) of the figures told."""
-    kind = GENERATOR if is_generator(facts) else ""
     names = dict.fromkeys(name for part in facts.metrics.parts.values() for name in part)
-    known = [entry for name in names if (entry := metric(name, kind)) is not None]
+    known = [entry for name in names if (entry := metric(name, facts.made or "")) is not None]
     ways = {"max": "; higher is better", "min": "; lower is better", None: ""}
     return [(entry.name, entry.what + ways[entry.better]) for entry in known if entry.what]
-
-
-def is_generator(facts: Facts) -> bool:
-    """Whether the run is of a generator of images."""
-    return facts.made is GENERATOR
 
 
 def classes_table(facts: Facts) -> Table:
@@ -118,10 +112,8 @@ def exports_table(facts: Facts) -> Table:
         }
         rows.append(list(cells.values()))
         headings = list(cells)
-    note = (
-        "Held-out samples went through the exported model in its own runtime, one at a time; manifest.json in "
-        "each folder says all."
-    )
+    by = "Held-out samples went through the exported model in its own runtime, one at a time"
+    note = f"{by}; manifest.json in each folder says all."
     return Table("Exports", headings, rows, note)
 
 
@@ -178,10 +170,8 @@ def calibration(facts: Facts) -> list[str]:
     lines, test = [], facts.metrics.parts.get("test", {})
     temperature = facts.metrics.temperature
     if temperature == 1:
-        lines.append(
-            "Probabilities are as the network gives them: no temperature was asked for, or none made them "
-            "better on the validation part."
-        )
+        none = "Probabilities are as the network gives them: no temperature was asked for, or none made them better"
+        lines.append(f"{none} on the validation part.")
     elif temperature is not None:
         way = "surer" if temperature > 1 else "less sure"
         lines.append(
@@ -190,15 +180,13 @@ def calibration(facts: Facts) -> list[str]:
         )
     if "ece" in test:
         lines.append(f"On the test part confidence and accuracy differ by {figure(test['ece'])} on average (ece).")
-    if (rate := values.number(facts.metrics.threshold.get("false_alarm_rate"))) is not None and not facts.metrics.about:
-        lines.append(
-            f"The threshold {figure(values.number(facts.metrics.threshold.get('threshold')))} is to give an "
-            f"alarm for {percent(rate)} of normal samples."
-        )
-    now, then = facts.metrics.threshold_now, values.number(facts.metrics.threshold.get("threshold"))
+    threshold, now = facts.metrics.threshold, facts.metrics.threshold_now
+    rate, then = values.number(threshold.get("false_alarm_rate")), values.number(threshold.get("threshold"))
+    if rate is not None and not facts.metrics.about:
+        lines.append(f"The threshold {figure(then)} is to give an alarm for {percent(rate)} of normal samples.")
     if now is not None and then is not None and now != then:
         lines.append(
-            f"The threshold has been fitted or set anew since: it is {figure(now)} now. The figures and "
-            f"verdicts here are those of the threshold before, {figure(then)}."
+            f"The threshold has been fitted or set anew since: it is {figure(now)} now. The figures and verdicts here "
+            f"are those of the threshold before, {figure(then)}."
         )
     return lines

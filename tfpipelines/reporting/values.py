@@ -1,6 +1,4 @@
-"""What is read from files that may be missing, damaged or of an older version: each function gives the shape that
-is asked for, or nothing.
-"""
+"""What is read from files that may be missing or damaged: the shape that is asked for, or nothing."""
 
 import csv
 import sys
@@ -67,9 +65,8 @@ def rows_of(path: Path, most: int) -> list[dict[str, str]]:
             for row in csv.DictReader(file):
                 if len(rows) == most:
                     break
-                rows.append(
-                    {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
-                )
+                known = ((name, value) for name, value in row.items() if isinstance(name, str))
+                rows.append({name: value for name, value in known if isinstance(value, str)})
     except (OSError, ValueError, csv.Error):
         return []
     finally:

@@ -53,10 +53,9 @@ def report(run: str | Path | Result, out: str | Path | None = None) -> Report:
         return _write(folder, folder / PAGE, with_card=True)
     path = Path(out)
     if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError(
-            f"--out {path}: " + ("that is a folder." if path.is_dir() else f"there is no folder {path.parent}."),
-            f"Name a file, such as {path / PAGE if path.is_dir() else PAGE}.",
-        )
+        wrong = "that is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        remedy = f"Name a file, such as {path / PAGE if path.is_dir() else PAGE}."
+        raise ConfigError(f"--out {path}: {wrong}.", remedy)
     return _write(folder, path, with_card=False)
 
 
@@ -65,12 +64,7 @@ def write_reports(folder: RunFolder, observer: Observer) -> None:
 
     Nothing that goes wrong here makes a run fail: a note tells of it.
     """
-    inner = [
-        path
-        for pattern in ("fold-*", "final/seed-*")
-        for path in folder.path.glob(pattern)
-        if (path / "status.json").is_file()
-    ]
+    inner = [path.parent for part in ("fold-*", "final/seed-*") for path in folder.path.glob(f"{part}/status.json")]
     for one in [*map(RunFolder, sorted(inner)), folder]:
         try:
             _write(one, one / PAGE, with_card=True)
