@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -135,7 +135,10 @@ def tune(
             atomic_write(folder / "pipeline.yaml", config.to_yaml(plan.pipeline))
             state = plan.state(workers)
             state.save(folder.path)
-            return _search(folder, plan.pipeline, state, observer, command, stop, notes)
+            observer.started(folder, plan.pipeline)
+            for note in notes:
+                observer.note(note)
+            return _search(folder, state, observer, command, stop)
 
 
 def resume(path: str | Path, *, observer: Observer | None = None, command: str = "") -> "Run | tuning.SearchResult":
@@ -171,7 +174,8 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
             state = unchanged_state(folder, pipeline)
             with StopSignals() as stop, stop.hold():
                 folder.set_status("running")
-                return _search(folder, pipeline, state, observer, command, stop)
+                observer.started(folder, pipeline)
+                return _search(folder, state, observer, command, stop)
         began_with = read_json(folder / "environment.json").get("pipeline")
         changed = config.difference(began_with, config.as_dict(pipeline)) if began_with else []
         if changed:
@@ -186,20 +190,11 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
 
 
 def _search(
-    folder: RunFolder,
-    pipeline: config.Pipeline,
-    state: "State",
-    observer: Observer,
-    command: str,
-    stop: "StopSignals",
-    notes: Iterable[str] = (),
+    folder: RunFolder, state: "State", observer: Observer, command: str, stop: "StopSignals"
 ) -> "tuning.SearchResult":
     """Carries a search out in a folder that is held locked."""
     from . import tuning
 
-    observer.started(folder, pipeline)
-    for note in notes:
-        observer.note(note)
     with _reported(folder, observer, stop):
         tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
     return tuning.SearchResult(folder)

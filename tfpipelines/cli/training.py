@@ -8,12 +8,11 @@ from .group import cli, complete_pipelines, overrides_argument, pipeline_argumen
 
 def _running(function):
     """The options of commands that make a run."""
-    folder = "Folder to make the run folder in."
-    function = click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run.")(
-        function
-    )
-    function = click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")(function)
-    return click.option("--out", default="runs", show_default=True, metavar="DIR", help=folder)(function)
+    start = click.option("--from", "start", metavar="RUN", help="Start from the weights of an earlier run.")
+    name = click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")
+    told = "Folder to make the run folder in."
+    out = click.option("--out", default="runs", show_default=True, metavar="DIR", help=told)
+    return out(name(start(function)))
 
 
 @command(cli)

@@ -51,7 +51,7 @@ def plot_surface(path: Path, surface: LossSurface) -> None:
     figure = Figure((12.5, 5.6), layout="constrained")
     solid, flat = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
     looks = {"rcount": 201, "ccount": 201, "linewidth": 0.15, "edgecolor": (0, 0, 0, 0.25), "antialiased": True}
-    solid.plot_surface(alpha, beta, heights, cmap=_COLORS, norm=norm, alpha=0.92, **looks)
+    solid.plot_surface(alpha, beta, heights, cmap=_COLORS, norm=norm, **looks, alpha=0.92)  # in this order
     solid.plot([0, 0], [0, 0], [center, high], color=_MARK, linewidth=1.0, linestyle=":", zorder=10)
     solid.plot([0], [0], [center], "o", color=_MARK, markersize=5, zorder=11)
     names = {"xlabel": r"$\alpha$, along direction 1", "ylabel": r"$\beta$, along direction 2"}

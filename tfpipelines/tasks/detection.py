@@ -131,10 +131,8 @@ class Detection(Sampled):
         evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
         if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
-            about.append(
-                "the held-out samples also chose the epoch, so they are not quite unseen: the threshold "
-                "may be a little low"
-            )
+            chosen = "the held-out samples also chose the epoch, so they are not quite unseen"
+            about.append(f"{chosen}: the threshold may be a little low")
         rows, known = self.samples.rows("test"), self.samples.rows("train")
         if not len(rows):
             self._show_held_out(artifact.model, threshold, plots)
@@ -294,9 +292,8 @@ class Detection(Sampled):
                 area = others[best]["roc_auc"]
                 about.append(f"{best} tells them apart better here: {fixed(area)} against {fixed(own)} of {network}")
         if folder is not None and plots is not None:
-            table = evaluation.detection_table(
-                frame["item"], scores, threshold, frame["label"] if anomalous.any() else None
-            )
+            labels = frame["label"] if anomalous.any() else None
+            table = evaluation.detection_table(frame["item"], scores, threshold, labels)
             atomic_write(folder / "predictions.csv", evaluation.to_csv(table))
             limit = threshold.threshold
             evaluation.plot_scores(plots / "scores.png", scores, odd, told, threshold.scores, limit)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfpipelines import evaluation, models
+from tfpipelines import datasets, evaluation, models
 from tfpipelines.errors import ConfigError
 from tfpipelines.run_files import read_json
 from tfpipelines.runs import file_hash
@@ -15,7 +15,7 @@ from .abilities import Ability
 from .generation import Painter
 
 if TYPE_CHECKING:
-    from tfpipelines import datasets
+    from tfpipelines.datasets import Samples
 
     from .dcgan import ImageGenerationPipeline
 
@@ -38,11 +38,7 @@ class Comparison:
     """
 
     def __init__(
-        self,
-        pipeline: "ImageGenerationPipeline",
-        samples: "datasets.Samples",
-        classes: list[str],
-        shape: tuple[int, int, int],
+        self, pipeline: "ImageGenerationPipeline", samples: "Samples", classes: list[str], shape: tuple[int, int, int]
     ):
         self.settings, self.seed = pipeline.evaluation, pipeline.seed
         self.samples, self.classes, self.train = samples, classes, samples.rows("train")
@@ -116,9 +112,7 @@ class Comparison:
         return np.sort(np.random.default_rng([self.seed, 3]).choice(rows, most, replace=False))
 
     def _classes_of(self, rows: np.ndarray) -> np.ndarray | None:
-        from tfpipelines.datasets import encode_labels
-
-        return encode_labels(self.samples.frame.loc[rows], self.classes) if self.classes else None
+        return datasets.encode_labels(self.samples.frame.loc[rows], self.classes) if self.classes else None
 
     def _nearest(self, images: np.ndarray, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Distance in pixels to the nearest training image, and its position, for each image; a block of them at a
