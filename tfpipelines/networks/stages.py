@@ -50,8 +50,8 @@ def up(
         height, width = sides[number - 1]
         last = number == 1
         bias = last or build.normalization_name == "none"
-        width, kernel = channels if last else filters[number - 2], build.kernel("glorot_uniform" if last else None)
-        layer = keras.layers.Conv2DTranspose(width, size, 2, "same", use_bias=bias, name=f"up{number}", **kernel)
+        count, kernel = channels if last else filters[number - 2], build.kernel("glorot_uniform" if last else None)
+        layer = keras.layers.Conv2DTranspose(count, size, 2, "same", use_bias=bias, name=f"up{number}", **kernel)
         x = layer(x)
         extra = (x.shape[1] - height, x.shape[2] - width)
         if any(extra):  # a side that could not be halved
