@@ -77,9 +77,7 @@ def raw_images(inputs: Any, item_column: str | None = None, follow_links: bool =
 def decoded(
     images: list[RawImage], front: Any, batch_size: int, data: PixelData
 ) -> Iterator[tuple[list[RawImage], np.ndarray]]:
-    """Batches of (entries, images), uint8 (entries, height, width, channels), as large as `front` makes them; those
-    that could not be read have an `error` and black pixels.
-    """
+    """Batches of (entries, images), uint8 (entries, height, width, channels); those with an `error` are black."""
     import tensorflow as tf
 
     resize = tf.function(front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)])

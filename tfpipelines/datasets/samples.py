@@ -59,9 +59,7 @@ def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
 def split_and_limit(
     table: SampleTable, data: LabelledData | GeneratedImageData, seed: int, splitting: bool, findings: Findings
 ) -> SampleTable:
-    """The table with its splits assigned unless there are folds, and at most `limit` rows of each; without `splitting`
-    as it is. Where it cannot be split, that joins the findings.
-    """
+    """The table with its splits unless there are folds, at most `limit` rows of each; a failed split is a finding."""
     if not splitting or not len(table.frame):
         return table
     if getattr(data, "folds", None) is None:

@@ -260,9 +260,7 @@ def _page_aligned(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _shared(array: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
-    """The array, and a tensor on the CPU that shares its memory; a copy of both where the array does not begin at a
-    multiple of 64 bytes.
-    """
+    """The array, or a copy that begins at a multiple of 64 bytes, and a tensor on the CPU that shares its memory."""
     if array.ctypes.data % 64 or not array.flags.c_contiguous or not array.flags.writeable:
         aligned = _page_aligned(array.shape)
         aligned[:] = array

@@ -10,15 +10,7 @@ from ..errors import counted
 from .findings import Findings
 from .samples import Samples, split_and_limit
 from .table import SPLITS, places
-from .texts import (
-    drop_bad,
-    has_foreign_capitals,
-    is_unspaced,
-    read_text_source,
-    text_fingerprints,
-    unspaced_share,
-    without_form,
-)
+from .texts import has_foreign_capitals, is_unspaced, read_text_source, text_fingerprints, unspaced_share, without_form
 from .tokens import Sequences
 
 _SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"
@@ -45,20 +37,19 @@ def read_text_samples(
         DataError, ConfigError: if it cannot go on.
     """
     table = read_text_source(data, training=splitting)
-    empty = [not has_content(text, standardize) for text in table.frame["text"]]
-    table = drop_bad(table, empty, "empty_text", data.on_bad, "without any text", "Give them a text.")
+    empty = np.array([not has_content(text, standardize) for text in table.frame["text"]], bool)
+    if empty.any():
+        message = f"{counted(int(empty.sum()), 'row')} without any text"
+        table.findings.bad("empty_text", data.on_bad, message, "Give them a text.", places(table.frame[empty]))
+        table = table.keep(~empty)
     findings.entries += table.findings.entries
     table = split_and_limit(table, data, seed, splitting, findings)
     texts = table.frame["text"]
-    frame = table.frame.assign(
-        fingerprint=pd.array(text_fingerprints(texts), "uint64"),
-        content=pd.array(text_fingerprints(map(without_form, texts)), "uint64"),
-    )
+    hashed = lambda texts: pd.array(text_fingerprints(texts), "uint64")
+    frame = table.frame.assign(fingerprint=hashed(texts), content=hashed(map(without_form, texts)))
     if level in ("word", "ngram") and is_unspaced(texts):
-        share = f"{unspaced_share(texts):.0%}"
-        message = (
-            f"{share} of the letters are of scripts written without spaces, whose sentences would be taken for words"
-        )
+        what = f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces"
+        message = f"{what}, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
         message = "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone"

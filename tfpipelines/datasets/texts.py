@@ -13,7 +13,7 @@ from ..errors import DataError, counted
 from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.kinds import TEXTS, Request
-from .table import SEPARATOR, make_multi_label, places
+from .table import SEPARATOR, make_multi_label
 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
@@ -113,17 +113,3 @@ def has_foreign_capitals(texts: Iterable[str]) -> bool:
     return any(
         _CASED.search(text) and text.lower() != text and any(c > "\x7f" and c.isupper() for c in text) for text in texts
     )
-
-
-def drop_bad(table: SampleTable, bad: list[bool], code: str, on_bad: str, message: str, remedy: str) -> SampleTable:
-    """The table without some rows, which are reported by `data.on_bad`.
-
-    Args:
-        bad: of each row.
-        message: what is wrong with them, to stand behind `3 rows`.
-    """
-    if not any(bad):
-        return table
-    mask = pd.Series(bad, index=table.frame.index).to_numpy(bool)
-    table.findings.bad(code, on_bad, f"{counted(int(mask.sum()), 'row')} {message}", remedy, places(table.frame[mask]))
-    return table.keep(~mask)

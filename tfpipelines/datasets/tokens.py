@@ -1,6 +1,4 @@
-"""Texts as numbers: the tokens of every text, the vocabularies counted from them, and the sequences of ids that
-batches are cut from.
-"""
+"""Texts as numbers: their tokens, the vocabularies counted from them, and the ids that batches are cut from."""
 
 import functools
 from collections.abc import Iterable

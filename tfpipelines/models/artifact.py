@@ -142,9 +142,8 @@ def load_artifact(path: Path) -> LoadedArtifact:
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
         reason = " ".join(str(error).split())[:300]
         if version != keras.__version__:
-            message = (
-                f"{path} was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}: {reason}."
-            )
+            versions = f"was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}"
+            message = f"{path} {versions}: {reason}."
             raise ArtifactError(message, f"Install Keras {version} beside it, or train again.") from error
         raise ArtifactError(f"{path} cannot be loaded: {reason}.", _DAMAGED) from error
 

@@ -8,14 +8,8 @@ import keras
 
 Scaling = tuple[float | list[float], float | list[float], bool]
 _NO_NETWORK = (
-    "Name or service not known",
-    "Failed to resolve",
-    "Temporary failure in name resolution",
-    "Max retries exceeded",
-    "Connection refused",
-    "Network is unreachable",
-    "couldn't connect",
-    "LocalEntryNotFound",
+    *("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded"),
+    *("Connection refused", "Network is unreachable", "couldn't connect", "LocalEntryNotFound"),
 )
 
 

@@ -94,14 +94,12 @@ def _named(source: BackboneSource, known: KnownBackbone, weights: str, size: tup
         if "fetch" in str(error).lower() or isinstance(error, OSError):
             message = f"The weights of {source.name} could not be fetched: {fetch_reason(error)}."
             way = "Connect to the network once, give a file with model.weights=FILE.weights.h5"
-            raise ResourceError(
-                message, f"{way}, or use model.backbone=efficientnet-lite0, which needs none."
-            ) from error
+            remedy = f"{way}, or use model.backbone=efficientnet-lite0, which needs none."
+            raise ResourceError(message, remedy) from error
         if isinstance(error, ValueError):
             why = f"cannot take images of {size[0]} x {size[1]} pixels: {first_sentence(error)}"
-            raise ConfigError(
-                f"data.size: {source.name} {why}.", f"Set data.size={known.size}, for example."
-            ) from error
+            message = f"data.size: {source.name} {why}."
+            raise ConfigError(message, f"Set data.size={known.size}, for example.") from error
         raise
     if weights not in ("auto", "none"):
         _load_weights(model, Path(weights), source)

@@ -1,6 +1,4 @@
-"""Differentiable augmentation of images, real and generated alike (Zhao et al. 2020), so that a discriminator
-cannot learn few images by heart.
-"""
+"""Differentiable augmentation of real and generated images (Zhao et al. 2020): few are not learned by heart."""
 
 import keras
 

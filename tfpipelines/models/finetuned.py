@@ -28,7 +28,6 @@ def finetuned_images(
     Args:
         backbone: of images.
         input_shape: (height, width, channels), as the backbone takes them.
-        classes: number of classes.
         settings: of pooling over the feature map, and of the head.
         seed: of the head.
         training: whether it is to be trained; else it is made of layers that plain Keras can load.
@@ -56,7 +55,6 @@ def finetuned_texts(
 
     Args:
         backbone: of token ids.
-        classes: number of classes.
         settings: of pooling over the tokens, and of the head.
         seed: of the head.
         pad: the tokenizer's id of padding.
@@ -84,7 +82,6 @@ def head_logits(features: keras.KerasTensor, classes: int, settings: Finetuned, 
 
     Args:
         features: (batch, width).
-        classes: number of classes.
         settings: fields of the head.
         seed: see `layers.Builder`.
 

@@ -27,14 +27,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         import tensorflow as tf
 
         empty = tf.zeros([0], tf.float32)
+        scale = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(inputs.shape[-1:])
+        offset = tf.convert_to_tensor(self.beta) if self.center else tf.zeros(inputs.shape[-1:])
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=tf.convert_to_tensor(self.gamma) if self.scale else tf.ones(inputs.shape[-1:]),
-            offset=tf.convert_to_tensor(self.beta) if self.center else tf.zeros(inputs.shape[-1:]),
-            mean=empty,
-            variance=empty,
-            epsilon=self.epsilon,
-            is_training=True,
+            x=inputs, scale=scale, offset=offset, mean=empty, variance=empty, epsilon=self.epsilon, is_training=True
         )
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1.0 - self.momentum))

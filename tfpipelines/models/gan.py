@@ -187,9 +187,8 @@ class GAN(keras.Model):
         judged, back, others = jax.vjp(told, of_discriminator, fake_images, has_aux=True)
         slopes = lambda loss: jax.value_and_grad(loss, argnums=(0, 1, 2))(*judged)
         generator_loss, by_generator = slopes(lambda fake, real, penalty: self.generator_loss(fake))
-        discriminator_loss, by_discriminator = slopes(
-            lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty
-        )
+        penalized = lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty
+        discriminator_loss, by_discriminator = slopes(penalized)
         (generator_gradients,) = back_to_generator(back(by_generator)[1])
         gradients = [*generator_gradients, *back(by_discriminator)[0]]
         trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
@@ -200,9 +199,7 @@ class GAN(keras.Model):
         return logs, (trainable, others, optimizer, means)
 
     def _stateless(self, function, variables: list, weights: list, others: list):
-        """What a function returns with these values of some variables and of all that are not trained; and the
-        latter after it.
-        """
+        """What a function returns with these values of some variables and all untrained ones; the latter after it."""
         mapping = [*zip(variables, weights), *zip(self.non_trainable_variables, others)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
             answer = function()

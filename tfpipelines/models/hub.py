@@ -177,11 +177,9 @@ class HubFront:
 
     def settings(self) -> dict:
         """All that the ids depend on, as JSON values."""
-        return {
-            "preprocessor": keras.saving.serialize_keras_object(self.tokens.preprocessor),
-            "vocabulary": self.vocabulary_hash,
-            "max_length": self.tokens.max_length,
-        }
+        preprocessor = keras.saving.serialize_keras_object(self.tokens.preprocessor)
+        hashed, longest = self.vocabulary_hash, self.tokens.max_length
+        return {"preprocessor": preprocessor, "vocabulary": hashed, "max_length": longest}
 
     def cut(self, texts: list[str], batch_size: int = 1024) -> tuple[np.ndarray, np.ndarray]:
         """The ids of texts, one after the other, int32 (ids,), and how many each text has, int64 (texts,)."""

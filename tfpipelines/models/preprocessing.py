@@ -28,14 +28,9 @@ class ImageFront:
     ):
         self.size: tuple[int, int] = (size[0], size[1])
         self.channels, self.resize, self.filter, self.antialias = channels, resize, filter, antialias
+        aspect = {"crop_to_aspect_ratio": resize == "crop", "pad_to_aspect_ratio": resize == "pad"}
         self._layer = keras.layers.Resizing(
-            *self.size,
-            interpolation=filter,
-            crop_to_aspect_ratio=resize == "crop",
-            pad_to_aspect_ratio=resize == "pad",
-            antialias=antialias,
-            dtype="float32",
-            name="resize",
+            *self.size, interpolation=filter, antialias=antialias, dtype="float32", name="resize", **aspect
         )
 
     @property

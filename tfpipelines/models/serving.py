@@ -170,13 +170,9 @@ class ServedTexts(ServedInput):
                 "max_length of them, the marks included."
             )
             settings = {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}
-            ids: dict[str, Any] = {
-                "rule": rule,
-                "tokenizer": type(tokenizer).__name__,
-                "special": special,
-                "settings": settings,
-            }
-            ids |= {"max_length": front.tokens.max_length, "tokens": list(map(str, tokenizer.get_vocabulary()))}
+            ids: dict[str, Any] = {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special}
+            ids |= {"settings": settings, "max_length": front.tokens.max_length}
+            ids["tokens"] = list(map(str, tokenizer.get_vocabulary()))
             return {"examples": examples, "ids": ids}
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
         rule = (

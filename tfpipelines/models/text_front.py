@@ -43,9 +43,7 @@ class Cutter:
         )
 
     def cut(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The tokens that the layer would look up, some texts at a time: UTF-8 bytes (tokens,), and how many each
-        text has, int64 (texts,).
-        """
+        """The tokens the layer looks up, some texts at a time: UTF-8 bytes (tokens,), and counts int64 (texts,)."""
         for start in range(0, len(texts), _BATCH):
             pieces = self._tokens(tf.constant(texts[start : start + _BATCH]))
             yield pieces.flat_values.numpy(), pieces.row_lengths().numpy()

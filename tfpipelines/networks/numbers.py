@@ -89,8 +89,5 @@ def end(
     target: keras.KerasTensor, reconstruction: keras.KerasTensor, level: keras.KerasTensor | None
 ) -> dict[str, keras.KerasTensor]:
     """The outputs, what was taken away by `begin` given back to what is restored."""
-    return {
-        "target": target,
-        "reconstruction": reconstruction,
-        "restored": restore(reconstruction if level is None else reconstruction + level),
-    }
+    restored = restore(reconstruction if level is None else reconstruction + level)
+    return {"target": target, "reconstruction": reconstruction, "restored": restored}

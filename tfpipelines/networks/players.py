@@ -25,10 +25,8 @@ class Player(Builder):
     """
 
     def __init__(self, common: Adversarial, player: str, initializer: str, seed: int | None, fused: bool):
-        of = lambda field: getattr(common, f"{player}_{field}")
-        layers = Layers.model_construct(
-            activation=of("activation"), normalization=of("normalization"), weight_decay=0.0
-        )
+        activation, normalization = (getattr(common, f"{player}_{field}") for field in ("activation", "normalization"))
+        layers = Layers.model_construct(activation=activation, normalization=normalization, weight_decay=0.0)
         second = player == "discriminator"
         super().__init__(layers, seed=None if seed is None else seed + second, fused=fused)
         self.initializer_name = initializer
@@ -56,10 +54,8 @@ class Player(Builder):
 
     def up(self, filters: int, size: int, name: str, last: bool) -> keras.Layer:
         """A transposed convolution that doubles the side; the last one gives the image, in float32."""
-        more, bias = (
-            {"activation": "tanh", "dtype": "float32"} if last else {},
-            last or self.normalization_name == "none",
-        )
+        more = {"activation": "tanh", "dtype": "float32"} if last else {}
+        bias = last or self.normalization_name == "none"
         return keras.layers.Conv2DTranspose(filters, size, 2, "same", use_bias=bias, name=name, **more, **self.kernel())
 
     def condition(self, noise, label, classes: int, size: int):

@@ -95,11 +95,8 @@ def _seal(facts: dict[str, Any]) -> str:
 def dump(model: keras.Model) -> dict[str, np.ndarray]:
     """All variables of a built and compiled model in order: weights, seed generators, optimizer, metrics."""
     groups = {"model": model.variables, "optimizer": model.optimizer.variables, "metric": model.metrics_variables}
-    return {
-        f"{group}/{number:05d}": np.asarray(variable.numpy())
-        for group, variables in groups.items()
-        for number, variable in enumerate(variables)
-    }
+    every = [(group, number, value) for group, values in groups.items() for number, value in enumerate(values)]
+    return {f"{group}/{number:05d}": np.asarray(value.numpy()) for group, number, value in every}
 
 
 def restore(

@@ -22,16 +22,9 @@ def environment_facts(seed: int, command: str) -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return {
-        "versions": versions,
-        "platform": platform.platform(),
-        "device": describe_device(),
-        "threads": threads(),
-        "seed": seed,
-        "git_commit": _git_commit(),
-        "command": command,
-        "started": now(),
-    }
+    machine = {"platform": platform.platform(), "device": describe_device(), "threads": threads()}
+    call = {"seed": seed, "git_commit": _git_commit(), "command": command, "started": now()}
+    return {"versions": versions, **machine, **call}
 
 
 def _git_commit() -> str | None:

@@ -33,13 +33,9 @@ def build_optimizer(
     }[name]
     if rates is not None:
         kind = _with_rates(keras.optimizers.Adam if name == "adamw" else kind, rates, decay)
-    optimizer = kind(
-        learning_rate=build_schedule(settings, steps_per_epoch),
-        weight_decay=None if rates is not None else decay if name == "adamw" else decay or None,
-        global_clipnorm=settings.clip_norm,
-        clipvalue=settings.clip_value,
-        **more,
-    )
+    own_decay = None if rates is not None else decay if name == "adamw" else decay or None
+    clips = {"global_clipnorm": settings.clip_norm, "clipvalue": settings.clip_value}
+    optimizer = kind(learning_rate=build_schedule(settings, steps_per_epoch), weight_decay=own_decay, **clips, **more)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer
@@ -66,15 +62,9 @@ def build_schedule(settings: Training, steps_per_epoch: int) -> "float | Schedul
     name = settings.schedule
     if name == "plateau" or (name == "constant" and not settings.warmup_epochs):
         return settings.learning_rate
-    return Schedule(
-        name,
-        settings.learning_rate,
-        warmup_steps=round(settings.warmup_epochs * steps_per_epoch),
-        total_steps=settings.epochs * steps_per_epoch,
-        final_rate=settings.final_rate,
-        decay_steps=settings.decay_epochs * steps_per_epoch,
-        decay_factor=settings.decay_factor,
-    )
+    warmup, total = round(settings.warmup_epochs * steps_per_epoch), settings.epochs * steps_per_epoch
+    course = settings.final_rate, settings.decay_epochs * steps_per_epoch, settings.decay_factor
+    return Schedule(name, settings.learning_rate, warmup, total, *course)
 
 
 @dataclass(eq=False)

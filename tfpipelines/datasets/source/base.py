@@ -116,9 +116,6 @@ class SampleTable:
         """The rows where `mask` is true; row numbers start again at 0."""
         if np.all(mask):
             return self
-        return replace(
-            self,
-            frame=self.frame[mask].reset_index(drop=True),
-            array=None if self.array is None else self.array[mask],
-            cells=self.cells[mask].reset_index(drop=True) if len(self.cells) else self.cells,
-        )
+        array = None if self.array is None else self.array[mask]
+        cells = self.cells[mask].reset_index(drop=True) if len(self.cells) else self.cells
+        return replace(self, frame=self.frame[mask].reset_index(drop=True), array=array, cells=cells)

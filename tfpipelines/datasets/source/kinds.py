@@ -44,9 +44,8 @@ SERIES = Kind(
 )
 INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
 _NEEDED = ("image", "text", "start", "end")
-_KEYS = {"image": "data.item_column", "fold": "data.folds"} | {
-    role: f"the column {role} of data.intervals" for role in INTERVALS.roles
-}
+_ENDS = {role: f"the column {role} of data.intervals" for role in INTERVALS.roles}
+_KEYS = {"image": "data.item_column", "fold": "data.folds", **_ENDS}
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,8 @@ def conv1d(
         x = build.dropout(x, common.dropout)
     for number in range(len(filters), 0, -1):
         last = number == 1
-        width, kernel = (
-            input_shape[-1] if last else filters[number - 2],
-            build.kernel("glorot_uniform" if last else None),
-        )
+        width = input_shape[-1] if last else filters[number - 2]
+        kernel = build.kernel("glorot_uniform" if last else None)
         options = {"use_bias": last or bias, "name": f"up{number}", **kernel}
         x = keras.layers.Conv1DTranspose(width, kernel_size, 2, "same", **options)(x)
         if x.shape[1] > lengths[number - 1]:  # a length that could not be halved
