@@ -120,6 +120,8 @@ BASES = {
     "finetuning",
     "generation",
     "images",
+    "judging",
+    "numbers",
     "pixels",
     "sampled",
     "texts",

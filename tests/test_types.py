@@ -55,3 +55,8 @@ def test_users_get_types(said):
     lines = enumerate(SCRIPT.splitlines(), 1)
     expected = {number: line.partition("  # ")[2] for number, line in lines if "  # " in line}
     assert found == expected
+
+
+def test_mypy_has_nothing_to_say(said):
+    of_package, _ = said
+    assert not [line for line in of_package if not line.startswith("Found ")], "\n".join(of_package)

@@ -2,19 +2,30 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from .augment import Augmentation
 from .graphs import as_it_is
-from .store import ImageStore
 
 
 def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf.Tensor:
     """Which of `count` samples stand at `positions` of an epoch's order, int64, without making the whole order."""
     key = tf.stack([tf.constant(seed, tf.int64), epoch])
     return tf.random.experimental.index_shuffle(positions, key, tf.constant(count - 1, tf.int64))
+
+
+class Store(Protocol):
+    """Samples of one shape, by row: images, features or windows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+
+    def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
+        """Adds samples to a dataset of (..., rows), rows being int64 (batch,)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class Targets:
 
 
 def training_batches(
-    store: ImageStore,
+    store: Store,
     rows: np.ndarray,
     targets: Targets | None,
     *,
@@ -95,9 +106,7 @@ def training_batches(
     return tuned(dataset.map(as_it_is(finish), num_parallel_calls=1))
 
 
-def evaluation_batches(
-    store: ImageStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int
-) -> tf.data.Dataset:
+def evaluation_batches(store: Store, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
     """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where given."""
     rows_tensor, count = tf.constant(rows, tf.int64), len(rows)
     place = lambda start: tf.range(start, tf.minimum(start + batch_size, count))

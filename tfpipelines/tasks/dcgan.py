@@ -261,4 +261,5 @@ class ImageGeneration(Pixels):
 
     @cached_property
     def _comparison(self) -> Comparison:
-        return Comparison(self.pipeline, self.samples, self.classes, self.front.shape)
+        settings, seed = self.pipeline.evaluation, self.pipeline.seed
+        return Comparison(settings, seed, self.samples, self.classes, self.front.shape)

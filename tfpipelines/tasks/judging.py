@@ -15,9 +15,8 @@ from .abilities import Ability
 from .generation import Painter
 
 if TYPE_CHECKING:
+    from tfpipelines.config.gan import GenerationEvaluation
     from tfpipelines.datasets import Samples
-
-    from .dcgan import ImageGenerationPipeline
 
 _BLOCK = 4096  # training images that are looked at together
 _SHOWN = 24  # images beside their nearest training images
@@ -27,7 +26,7 @@ class Comparison:
     """Generated images beside the real ones of a run.
 
     Args:
-        pipeline: of the run.
+        settings, seed: of the run.
         samples: its images.
         classes: their names; [] without.
         shape: of an image.
@@ -38,9 +37,14 @@ class Comparison:
     """
 
     def __init__(
-        self, pipeline: "ImageGenerationPipeline", samples: "Samples", classes: list[str], shape: tuple[int, int, int]
+        self,
+        settings: "GenerationEvaluation",
+        seed: int,
+        samples: "Samples",
+        classes: list[str],
+        shape: tuple[int, int, int],
     ):
-        self.settings, self.seed = pipeline.evaluation, pipeline.seed
+        self.settings, self.seed = settings, seed
         self.samples, self.classes, self.train = samples, classes, samples.rows("train")
         self.rows = self._some(self.train, self.settings.samples)
         network = features_network(self.settings.features, shape)

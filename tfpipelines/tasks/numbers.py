@@ -53,7 +53,7 @@ class NumberDetection(Detection):
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Center and spread of each column over the training rows."""
         values = self._values(self.samples, self.samples.rows("train"))
-        scaling = self.pipeline.data.scaling  # type: ignore[attr-defined]  # a field of both tasks of numbers
+        scaling = self.pipeline.data.scaling  # type: ignore[union-attr]  # a field of both tasks of numbers
         return datasets.column_statistics(values.reshape(-1, values.shape[-1]), scaling)
 
     def _told(self, model, values: np.ndarray, batch_size: int, explain: bool) -> dict[str, np.ndarray]:
