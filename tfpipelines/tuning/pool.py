@@ -68,8 +68,7 @@ class Pool:
             setup: for `worker.main`.
             log: where it prints to.
         """
-        taken = [worker.slot for worker in self.workers]
-        slot = min(range(len(self.gpus)), key=taken.count) if self.gpus else None  # that fewest workers have
+        slot = self._free_gpu()
         here, there = self._context.Pipe()
         setup = {**setup, "log": str(log), "threads": self._threads, "environment": dict(os.environ)}
         setup["gpu"] = None if slot is None else self.gpus[slot]
@@ -80,6 +79,11 @@ class Pool:
         worker = Worker(process, here, slot)
         self.workers.append(worker)
         return worker
+
+    def _free_gpu(self) -> int | None:
+        """The GPU that fewest workers have."""
+        taken = [worker.slot for worker in self.workers]
+        return min(range(len(self.gpus)), key=taken.count) if self.gpus else None
 
     def among(self, *states: str) -> list[Worker]:
         """The workers in these states."""
