@@ -1,6 +1,5 @@
 """LiteRT (TensorFlow Lite): one sample at a time, on phones and small computers; in whole numbers where asked."""
 
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,8 @@ class LiteRT(Exporter):
     }
 
     def write(self, served: "Served", folder: Path, quantize: str | None, calibration: Feeds | None) -> None:
+        import tempfile
+
         import tensorflow as tf
 
         from ..graphs import function_of, write_graph
