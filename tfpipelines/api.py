@@ -54,7 +54,7 @@ def run(
         ConfigError: before anything is made on disk, if the pipeline or an override is wrong.
         DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json.
     """
-    observer = observer if observer is not None else _told()
+    observer = _told(observer)
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
@@ -121,7 +121,7 @@ def tune(
     """
     from . import tuning
 
-    observer = observer if observer is not None else _told()
+    observer = _told(observer)
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS)
@@ -156,7 +156,7 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
     """
     from .training import StopSignals
 
-    observer = observer if observer is not None else _told()
+    observer = _told(observer)
     folder = RunFolder.open(path)
     for key, what, depth in (("fold", "fold of a cross-validation", 0), ("part_of", "run of a search", 1)):
         if key in folder.status:
@@ -293,12 +293,17 @@ def _start_model(start: str | Path | None) -> Path | None:
     return verified_model(folder)
 
 
-def _told() -> Observer:
-    """Who is told of a run where the caller names nobody: the program's log, if it has one, else the terminal."""
-    from . import logs
+def _told(observer: Observer | None) -> Observer:
+    """Who is told of a run, and of plugins that cannot be used. Where the caller names nobody: the program's log, if it
+    has one, else the terminal.
+    """
+    from . import logs, plugins
 
-    if logs.wanted():
-        return logs.LogObserver()
-    from .console import Terminal
+    if observer is None and logs.wanted():
+        return logs.LogObserver()  # the log is told of plugins anyway
+    if observer is None:
+        from .console import Terminal
 
-    return Terminal()
+        observer = Terminal()
+    plugins.tell(observer.warning)
+    return observer

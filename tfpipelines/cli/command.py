@@ -38,8 +38,10 @@ def command(group: click.Group):
         @functools.wraps(function)
         def wrapped(*args, as_json: bool, debug: bool, **options):
             from ..console import Terminal
+            from ..plugins import tell
 
             terminal = Terminal(results=not as_json, redirect=True)
+            tell(terminal.warning)
             code = 0
             try:
                 document = function(terminal, *args, **options)

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import ConfigError, nearest
+from ..plugins import reason
 
 
 def explain(error: ValidationError, schema: dict[str, Any], raw: dict[str, Any], origin: str) -> ConfigError:
@@ -127,6 +128,8 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         return f"{path} is missing; allowed: {allowed(siblings.get(key, {}), schema)}."
     if detail["type"] == "union_tag_invalid":
         names, tag = str(detail["ctx"]["expected_tags"]).replace("'", "").split(", "), detail["ctx"]["tag"]
+        if why := reason("networks", tag):
+            return f"{path}.name: {why}"
         return f"{path}.name: got {tag!r}; allowed: {', '.join(names)}." + _meant(nearest(str(tag), names))
     if detail["type"] == "value_error":
         text = str(detail["ctx"]["error"])  # our own words, which mostly name the key

@@ -22,11 +22,10 @@ What annotations and defaults may be made of: see `annotations`.
 import ast
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic.errors import PydanticUserError
@@ -34,6 +33,7 @@ from pydantic.fields import FieldInfo
 
 from ..errors import ConfigError, nearest
 from .annotations import TYPES, type_of, value_of
+from .family import Family
 from .section import Section
 
 _create_model: Any = create_model  # its types do not know fields that are only known when it is called
@@ -43,19 +43,26 @@ _BUILTINS = {
 }  # what rules may use
 
 
-@dataclass(frozen=True)
-class Family:
-    """Networks that do the same, and what their functions are given.
+class Origin(NamedTuple):
+    """Where a section comes from; all that it takes to make it again in another process.
 
     Args:
-        folder: of `tfpipelines/networks`; each file in it is a network, and defines a function of its name.
-        given: names of the arguments that the task passes to those that ask for them.
-        brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
+        path: of the file.
+        text: of the file.
+        function: that builds the network.
+        kind: of the network.
+        trusted: whether the file's rules may run.
+        name: of the network.
+        module: to import the function from.
     """
 
-    folder: str
-    given: tuple[str, ...]
-    brings: tuple[tuple[str, type[Section]], ...] = ()
+    path: str
+    text: str
+    function: str
+    kind: Family
+    trusted: bool
+    name: str
+    module: str
 
 
 class NetworkSection(Section):
@@ -63,8 +70,7 @@ class NetworkSection(Section):
 
     model_config = ConfigDict(validate_default=True)
 
-    # path, text of the file, function, kind, whether rules may run
-    origin: ClassVar[tuple[str, str, str, Family, bool]]
+    origin: ClassVar[Origin]
     asked: ClassVar[tuple[str, ...]]  # arguments that the task passes
     whole: ClassVar[tuple[str, ...]]  # arguments that are the section itself
     own: ClassVar[tuple[str, ...]]  # arguments that are fields
@@ -73,14 +79,18 @@ class NetworkSection(Section):
         return _restored, (type(self).origin, self.__getstate__())
 
 
-def read_network(path: str | Path, function: str, kind: Family, trusted: bool = False) -> type[NetworkSection]:
+def read_network(
+    path: str | Path, function: str, kind: Family, trusted: bool = False, name: str = "", module: str = ""
+) -> type[NetworkSection]:
     """The section of the network that a function in a Python file builds.
 
     Args:
         path: of the file.
-        function: its name, and that of the network.
+        function: its name.
         kind: of the network.
         trusted: whether the file's rules may run. Nothing else of it ever does.
+        name: of the network; "": that of the function.
+        module: that the function is imported from when the network is built.
 
     Raises:
         ConfigError: if there is no such function, or what it takes cannot be read off its signature.
@@ -89,37 +99,47 @@ def read_network(path: str | Path, function: str, kind: Family, trusted: bool = 
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Name a Python file.") from None
-    return _section_of(str(path), text, function, kind, trusted)
+    return _section_of(Origin(str(path), text, function, kind, trusted, name or function, module))
 
 
 @lru_cache(maxsize=256)
-def _section_of(path: str, text: str, function: str, kind: Family, trusted: bool) -> type[NetworkSection]:
-    return _Signature(path, text, function, kind, trusted).section()
+def _section_of(origin: Origin) -> type[NetworkSection]:
+    return _Signature(origin).section()
 
 
-def _restored(origin: tuple[str, str, str, Family, bool], state: dict[Any, Any]) -> NetworkSection:
+def _restored(origin: Origin, state: dict[Any, Any]) -> NetworkSection:
     """An unpickled section, of the class that this process makes of the same text."""
-    kind = _section_of(*origin)
+    kind = _section_of(origin)
     found = kind.__new__(kind)
     found.__setstate__(state)
     return found
 
 
-class _Signature:
-    """One function of a file, on its way to a section; arguments as in `read_network`."""
+def functions_of(path: str, text: str | bytes, asked: str) -> dict[str, ast.FunctionDef]:
+    """Name -> function, of a file of Python.
 
-    def __init__(self, path: str, text: str, function: str, kind: Family, trusted: bool):
-        self.origin, self.path, self.function = (path, text, function, kind, trusted), path, function
-        self.kind, self.trusted = kind, trusted
-        try:
-            body = ast.parse(text, path).body
-        except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
-            raise ConfigError(f"{path}:{getattr(error, 'lineno', 1)}: this is not Python: {error}.") from None
-        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-        if function not in functions:
-            guess = nearest(function, functions)
-            known = f"Did you mean {guess}?" if guess else f"It has: {', '.join(functions) or 'none'}."
-            raise ConfigError(f"{path} has no function {function}.", known)
+    Raises:
+        ConfigError: if it is none, or the function that is asked for is not in it.
+    """
+    try:
+        body = ast.parse(text, path).body
+    except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
+        raise ConfigError(f"{path}:{getattr(error, 'lineno', 1)}: this is not Python: {error}.") from None
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    if asked not in functions:
+        guess = nearest(asked, functions)
+        known = f"Did you mean {guess}?" if guess else f"It has: {', '.join(functions) or 'none'}."
+        raise ConfigError(f"{path} has no function {asked}.", known)
+    return functions
+
+
+class _Signature:
+    """One function of a file, on its way to a section."""
+
+    def __init__(self, origin: Origin):
+        self.origin, self.kind, self.trusted = origin, origin.kind, origin.trusted
+        self.path, self.function = path, function = origin.path, origin.function
+        functions = functions_of(path, origin.text, function)
         self.node = functions[function]
         self.rules = [node for name, node in functions.items() if name.startswith("rule_")]
         self.summary, self.told = _documented(ast.get_docstring(self.node) or "")
@@ -160,7 +180,7 @@ class _Signature:
                 __doc__=self.summary or None,
                 __module__=__name__,
                 __validators__=rules,
-                name=(Literal[self.function], self.function),
+                name=(Literal[self.origin.name], self.origin.name),
                 **fields,
             )
             made.origin = self.origin

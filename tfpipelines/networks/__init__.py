@@ -5,20 +5,37 @@ of them are made of stands beside the folders, and in `tfpipelines.models`.
 """
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
-from ..config.signature import NetworkSection
+from ..config.signature import NetworkSection, Origin
+from ..errors import ConfigError
 
 
 def build_network(settings: NetworkSection, **given: Any) -> Any:
     """The network that a pipeline's `model` describes.
 
     Args:
-        settings: made from the signature of a built-in network.
+        settings: made from a network's signature.
         given: what its kind passes to those that ask for it, such as `input_shape`, `classes`, `seed` and `fused`.
     """
-    _, _, function, kind, _ = settings.origin
-    module = importlib.import_module(f"{__name__}.{kind.folder}.{function}")
+    build = imported(settings.origin)
     fields = {name: getattr(settings, name) for name in settings.own}
     passed = {name: given[name] for name in settings.asked if name in given}
-    return getattr(module, function)(**passed, **dict.fromkeys(settings.whole, settings), **fields)
+    return build(**passed, **dict.fromkeys(settings.whole, settings), **fields)
+
+
+def imported(origin: Origin) -> Callable[..., Any]:
+    """The function that a section was made from. Its file is run here, and not before.
+
+    Raises:
+        ConfigError: if the file of another package cannot be imported.
+    """
+    try:
+        return getattr(importlib.import_module(origin.module), origin.function)
+    except (Exception, SystemExit) as error:
+        if origin.module.startswith(f"{__name__}."):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        cause = f"The network {origin.name} cannot be built: importing {origin.module} fails: {reason}."
+        raise ConfigError(cause, f"Mend {origin.path}, or take another network.") from error

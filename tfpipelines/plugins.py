@@ -1,0 +1,130 @@
+"""What installed packages add to this one, by entry points of their names.
+
+    [project.entry-points."tfpipelines.networks"]
+    mixer = "my_package.mixer:mixer"
+
+Entry points are read once, when somebody asks for what a plugin might bring. A plugin that cannot be used is told of
+once, and left out; who asks for it by name is given the reason.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from .errors import ConfigError
+
+GROUPS = ("networks", "tasks", "sources", "exporters", "metrics")
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point.
+
+    Args:
+        group: of `GROUPS`.
+        label: its name as the package gives it.
+        target: `module:attribute`.
+        package: the distribution's name and version.
+    """
+
+    group: str
+    label: str
+    target: str
+    package: str
+
+    @property
+    def name(self) -> str:
+        """By which it is asked for: without the kind, which may stand before a dot."""
+        return self.label.rpartition(".")[2]
+
+    @property
+    def module(self) -> str:
+        """What is imported for it."""
+        return self.target.partition(":")[0]
+
+    @property
+    def attribute(self) -> str:
+        """What is taken from the module."""
+        return self.target.partition(":")[2]
+
+    def load(self) -> Any:
+        """What the entry point names, imported.
+
+        Raises:
+            ConfigError: if that fails, whatever it fails by.
+        """
+        try:
+            return getattr(importlib.import_module(self.module), self.attribute)
+        except (Exception, SystemExit) as error:  # nothing that a package does when imported is to end us
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ConfigError(f"{self.target} cannot be imported: {reason}.", self.remedy) from error
+
+    @property
+    def remedy(self) -> str:
+        """What to do about one that is of no use."""
+        return f"Mend the package {self.package.partition(' ')[0]}, or uninstall it."
+
+
+_failures: dict[Plugin, ConfigError] = {}
+_receivers: list[Callable[[str], None]] = []
+_untold: list[str] = []
+
+
+@cache
+def _all() -> tuple[Plugin, ...]:
+    """Every plugin, by package and name, so that the order is always the same."""
+    from importlib.metadata import entry_points
+
+    found = set()
+    for group in GROUPS:
+        for entry in entry_points(group=f"{__package__}.{group}"):
+            package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
+            found.add(Plugin(group, entry.name, entry.value.partition("[")[0].strip(), package))
+    return tuple(sorted(found, key=lambda plugin: (plugin.package, plugin.label, plugin.target)))
+
+
+def plugins(group: str) -> list[Plugin]:
+    """Those of a group; nothing of them is imported."""
+    return [plugin for plugin in _all() if plugin.group == group]
+
+
+def leave_out(plugin: Plugin, error: ConfigError) -> None:
+    """Remembers why a plugin is not used, and says so, once."""
+    if plugin not in _failures:
+        _failures[plugin] = error
+        _LOG.warning("%s", _told(plugin))
+        _untold.append(_told(plugin))
+        _pass_on()
+
+
+def failures(group: str) -> dict[Plugin, ConfigError]:
+    """The plugins of a group that have been left out so far, and why."""
+    return {plugin: error for plugin, error in _failures.items() if plugin.group == group}
+
+
+def reason(group: str, name: Any) -> str:
+    """Why the plugin of that name is not used, in a sentence; "" if there is none."""
+    found = [plugin for plugin in failures(group) if plugin.name == name]
+    return _told(found[0]) if found else ""
+
+
+def tell(receiver: Callable[[str], None]) -> None:
+    """From now on `receiver` is told, besides the log, of plugins that are left out; also of those that have been
+    already, where nobody was there to be told.
+    """
+    _receivers[:] = [receiver]
+    _pass_on()
+
+
+def _pass_on() -> None:
+    while _receivers and _untold:
+        _receivers[0](_untold.pop(0))
+
+
+def _told(plugin: Plugin) -> str:
+    one = plugin.group.removesuffix("s")
+    return f"the {one} {plugin.name} of the package {plugin.package} cannot be used: {_failures[plugin].cause}"
