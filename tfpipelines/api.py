@@ -15,9 +15,11 @@ from .errors import ConfigError, DataError
 from .observer import Observer
 from .result import Overrides, Run, verified_model
 from .run_files import read_json
+from .pipeline_files import require_same_code, write_pipeline
 from .runs import START, RunFolder, atomic_write
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability
+from .trust import asking
 
 if TYPE_CHECKING:
     from . import tuning
@@ -34,6 +36,7 @@ def run(
     start: str | Path | None = None,
     observer: Observer | None = None,
     command: str = "",
+    trust: bool = False,
 ) -> Run:
     """Runs a pipeline in a new run folder.
 
@@ -46,16 +49,19 @@ def run(
         observer: is told how it goes; default: lines on stderr, or the log of a program that has set up `logging` at
             level INFO. `Observer()` keeps quiet.
         command: recorded in environment.json; default: the process' own command line.
+        trust: let the code of a network run that the pipeline's file names, and remember it. An override that names
+            code by itself says that it is trusted.
 
     Returns:
         The finished run.
 
     Raises:
-        ConfigError: before anything is made on disk, if the pipeline or an override is wrong.
+        ConfigError: before anything is made on disk, if the pipeline or an override is wrong, or an own network fails.
+        ArtifactError: if the pipeline's file names code that is not trusted.
         DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json.
     """
     observer = _told(observer)
-    loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
+    loaded = config.load(pipeline, overrides, schemas=SCHEMAS, ask=asking(trust))
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
     task = new_task(resolved)
@@ -67,7 +73,7 @@ def run(
         with folder.locked():
             with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
                 folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
-                atomic_write(folder / "pipeline.yaml", config.to_yaml(resolved))
+                write_pipeline(folder, resolved)
                 for path in [origin.parent / name for name in task.weight_files] if origin else ():
                     if path.is_file() and not path.is_symlink():
                         atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
@@ -100,11 +106,12 @@ def tune(
     name: str | None = None,
     observer: Observer | None = None,
     command: str = "",
+    trust: bool = False,
 ) -> "tuning.SearchResult":
     """Searches for better values of a pipeline's fields, in a new folder; the test set plays no part before the end.
 
     Args:
-        pipeline, overrides, out, observer, command: as in `run`. A field that is given a value is not searched. The
+        pipeline, overrides, out, observer, command, trust: as in `run`. A field that is given a value is not searched. The
             search itself is set by the fields of `search`.
         workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
         name: of the folder; default: `tune-<pipeline>-<n>`.
@@ -124,7 +131,7 @@ def tune(
     observer = _told(observer)
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
-    plan = tuning.Plan.of(pipeline, overrides, SCHEMAS)
+    plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
     from .training import StopSignals
 
@@ -132,7 +139,7 @@ def tune(
         folder = RunFolder.create(Path(out), f"tune-{plan.pipeline.name}", name)
         with folder.locked(), stop.hold():
             folder.set_status("running", kind="search", pipeline=plan.pipeline.name, task=plan.pipeline.task, trials=0)
-            atomic_write(folder / "pipeline.yaml", config.to_yaml(plan.pipeline))
+            write_pipeline(folder, plan.pipeline)
             state = plan.state(workers)
             state.save(folder.path)
             observer.started(folder, plan.pipeline)
@@ -141,17 +148,20 @@ def tune(
             return _search(folder, state, observer, command, stop)
 
 
-def resume(path: str | Path, *, observer: Observer | None = None, command: str = "") -> "Run | tuning.SearchResult":
+def resume(
+    path: str | Path, *, observer: Observer | None = None, command: str = "", trust: bool = False
+) -> "Run | tuning.SearchResult":
     """Goes on with an interrupted or crashed run or search; a finished one is returned as it is.
 
     Args:
         path: run folder.
         observer, command: as in `run`.
+        trust: let the code of a network run that the run folder holds, and remember it.
 
     Raises:
-        ConfigError: if the pipeline file or the data have changed since, with the difference; or if it is one fold of a
+        ConfigError: if the pipeline file, the code of an own network or the data have changed since, with the difference; or if it is one fold of a
             run or one run of a search. For a search also if the versions have changed.
-        ArtifactError: if there are checkpoints, and all are damaged.
+        ArtifactError: if there are checkpoints, and all are damaged; or if the code of the network is not trusted.
         RunInUseError: if another process works on it.
     """
     from .training import StopSignals
@@ -167,7 +177,8 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
         if folder.status.get("state") == "done":
             observer.note(f"{folder} is done already")
             return load(path)
-        pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
+        pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
+        require_same_code(folder, pipeline)
         if is_search:
             from .tuning import unchanged_state
 
@@ -200,8 +211,11 @@ def _search(
     return tuning.SearchResult(folder)
 
 
-def load(path: str | Path) -> "Run | tuning.SearchResult":
+def load(path: str | Path, *, trust: bool = False) -> "Run | tuning.SearchResult":
     """Brings an earlier run or search back.
+
+    Args:
+        trust: let the code of the network run that the run folder holds, if its model needs it, and remember it.
 
     Raises:
         ConfigError: if the folder is no run folder.
@@ -211,7 +225,7 @@ def load(path: str | Path) -> "Run | tuning.SearchResult":
         from . import tuning
 
         return tuning.SearchResult(folder)
-    return Run(folder)
+    return Run(folder, trust)
 
 
 @dataclass(frozen=True)

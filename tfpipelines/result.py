@@ -13,6 +13,7 @@ from .runs import RunFolder, file_hash
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, Explains, Generates, Recalibrates
 from .tasks.base import Answering
+from .trust import asking
 
 if TYPE_CHECKING:
     import keras
@@ -59,21 +60,40 @@ class Result:
 
 
 class Run(Result):
-    """A run folder and what came out of it."""
+    """A run folder and what came out of it.
+
+    Args:
+        folder: of the run.
+        trust: let the code of the network run that the folder holds, if the model needs it, and remember it.
+    """
+
+    def __init__(self, folder: RunFolder, trust: bool = False):
+        super().__init__(folder)
+        self._trust = trust
 
     @cached_property
     def pipeline(self) -> config.Pipeline:
         """The resolved pipeline."""
-        return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
+        ask = asking(everything=True) if self._trust else None
+        return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS, ask=ask).pipeline
 
     @cached_property
     def _artifact(self) -> "LoadedArtifact":
-        from .models import load_artifact
+        from .models import CodeNeeded, load_artifact
 
         path = self.folder / "model.keras"
         if not path.is_file():
             self._lacks_model()
-        return load_artifact(verified_model(self._folder))
+        try:
+            return load_artifact(verified_model(self._folder))
+        except CodeNeeded:
+            if self.pipeline.code is None:
+                raise
+            from .networks.own import function_of, user_errors
+
+            with user_errors(self.pipeline.model):
+                function_of(self.pipeline.model.origin)  # which makes its layers known
+            return load_artifact(path)
 
     def _lacks_model(self) -> None:
         """Raises ConfigError where there is a reason for it."""
@@ -312,8 +332,11 @@ class Run(Result):
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, trust: bool = False) -> Run:
     """A run, for what needs one model.
+
+    Args:
+        trust: as in `Run`.
 
     Raises:
         ConfigError: if the folder is no run folder, or that of a search, which has several.
@@ -322,7 +345,7 @@ def open_run(path: str | Path) -> Run:
     if folder.status.get("kind") == "search":
         cause = f"{path} is a search, with the models of several runs in it."
         raise ConfigError(cause, f"Name one of them, such as {path}/final/seed-0.")
-    return Run(folder)
+    return Run(folder, trust)
 
 
 def empty_folder(path: str | Path) -> Path:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from . import config, evaluation, models, training
+from . import config, evaluation, models, networks, training
 from .datasets import Findings
 from .errors import MemoryExhaustedError, ResourceError
 from .observer import Observer
+from .pipeline_files import code_facts, write_pipeline
 from .run_files import read_json, read_table
 from .run_shapes import RUN_METRICS
 from .runs import START, RunFolder, atomic_write, ending, file_hash, write_json
@@ -57,7 +58,7 @@ class Route:
         with ending(folder):
             self.stop.heed()
             try:
-                with training.memory_errors():
+                with networks.user_errors(task.pipeline.model), training.memory_errors():
                     metrics = self._all(task, command, fold)
             except MemoryExhaustedError as error:
                 smaller = f"{folder.as_new_run()} train.batch_size={max(1, task.pipeline.train.batch_size // 2)}"
@@ -99,6 +100,8 @@ class Route:
             facts = with_resumption(before, facts)
         else:
             facts["pipeline"] = config.as_dict(pipeline)
+            if code := code_facts(pipeline):
+                facts["code"] = code
         write_json(self.folder / "environment.json", facts)
         self.observer.environment(facts)
 
@@ -112,7 +115,7 @@ class Route:
             else:
                 self.observer.note(f"Fold {fold} of {loaded.folds()}")
                 inner.set_status("running", fold=fold)
-                atomic_write(inner / "pipeline.yaml", config.to_yaml(loaded.pipeline))
+                write_pipeline(inner, loaded.pipeline)
                 metrics = self.single(loaded, inner, findings, fold)
                 inner.set_status("done")
             results.append(metrics)

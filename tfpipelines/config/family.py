@@ -15,12 +15,16 @@ class Family:
         given: names of the arguments that the task passes to those that ask for them.
         shared: the section of the fields that all of them have; a network of a package that takes it is of this kind.
         brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
+        always: sections whose fields every network has.
+        own: whether these are users' own: then arguments behind `*` are fields, too, and some names are not free.
     """
 
     folder: str
     given: tuple[str, ...]
     shared: type[Section]
     brings: tuple[tuple[str, type[Section]], ...] = ()
+    always: tuple[type[Section], ...] = ()
+    own: bool = False
 
     @property
     def names(self) -> list[str]:

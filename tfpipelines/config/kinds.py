@@ -5,8 +5,9 @@ sees what their members share.
 """
 
 import operator
+from collections.abc import Sequence
 from functools import reduce
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
@@ -18,12 +19,16 @@ from .networks import (
     Conditional,
     ImageAutoencoder,
     ImageNetwork,
+    ImageScores,
     Pretrained,
+    RowScores,
     SeriesAutoencoder,
+    SeriesScores,
     TextNetwork,
 )
+from .own import Code
 from .plugged import plugged
-from .signature import NetworkSection, read_network
+from .signature import NetworkSection, Origin, read_network, section_of
 
 
 class Kind(Family):
@@ -50,6 +55,22 @@ class Kind(Family):
         """The same with all of its defaults."""
         return self.section(name)()
 
+    def with_own(self, codes: Sequence[tuple[Code, bool]]) -> Any:
+        """The union, and the networks of the user's own.
+
+        Args:
+            codes: (of each, whether it is trusted).
+        """
+        family = _OWN[self.folder]
+        own = [section_of(Origin(code.path, code.text, code.function, family, trusted, code.name, code.module))
+               for code, trusted in codes]  # fmt: skip
+        return Annotated[reduce(operator.or_, [*get_args(self.union)[0].__args__, *own]), Field(discriminator="name")]
+
+    @property
+    def takes_own(self) -> bool:
+        """Whether a network of the kind may be the user's own: it has one input and one output."""
+        return self.folder in _OWN
+
 
 IMAGES = Kind("images", ("input_shape", "classes", "seed", "fused"), ImageNetwork)
 TEXTS = Kind("texts", ("texts", "seed", "fused"), TextNetwork)
@@ -62,6 +83,17 @@ IMAGE_AUTOENCODERS = Kind(
 ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"), Columns)
 SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"), SeriesAutoencoder)
 GANS = Kind("gans", ("image_shape", "classes", "seed", "fused"), Adversarial, (("classes", Conditional),))
+_SHAPE = ("input_shape", "seed")
+_OWN = {  # what users' own networks of a kind are given, and which fields they have besides their own
+    family.folder: family
+    for family in (
+        Family("images", (*_SHAPE, "classes"), ImageNetwork, own=True),
+        Family("texts", (*_SHAPE, "classes", "vocabulary", "vectors"), TextNetwork, own=True),
+        Family("image_autoencoders", _SHAPE, ImageAutoencoder, always=(ImageScores,), own=True),
+        Family("row_autoencoders", _SHAPE, Columns, always=(RowScores,), own=True),
+        Family("series_autoencoders", _SHAPE, SeriesAutoencoder, always=(SeriesScores,), own=True),
+    )
+}
 KINDS = (IMAGES, TEXTS, IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS, GANS)
 
 _UNIONS = {

@@ -1,23 +1,34 @@
 """From a name and overrides to a frozen pipeline: schema < file < overrides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from ..errors import ConfigError, nearest
 from .backbones import BUNDLED, is_path
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
+from .kinds import Kind
+from .own import CODE, Code, codes_of, find_code, put_code, renamed
 from .pipeline import Pipeline
 from .search import Dimension
 from .section import Role, fields_that
+from .signature import NetworkSection
+
+_create_model: Any = create_model  # its types do not know fields that are only known when it is called
+
+
+Ask = Callable[[Code, bool], None]
 
 
 class Loaded(NamedTuple):
-    """A pipeline ready to run, what loading it had to say, and the nested dicts that it came from, without defaults."""
+    """A pipeline ready to run, what loading it had to say, and the nested dicts that it came from, without defaults but
+    with the code of users' own networks.
+    """
 
     pipeline: Pipeline
     notes: list[str]
@@ -25,7 +36,11 @@ class Loaded(NamedTuple):
 
 
 def load(
-    name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, schemas: Mapping[str, type[Pipeline]]
+    name: str,
+    overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    *,
+    schemas: Mapping[str, type[Pipeline]],
+    ask: Ask | None = None,
 ) -> Loaded:
     """Resolves a pipeline.
 
@@ -33,6 +48,8 @@ def load(
         name: of a packaged pipeline, or the path of a YAML file.
         overrides: `{"train.epochs": 5}` or `["train.epochs=5"]`; they win over the file.
         schemas: mapping from a task's name to its Pipeline class.
+        ask: is told of the code of each network of the user's own, and whether an override names it, before anybody
+            asks whether it is trusted.
 
     Raises:
         ConfigError: if the pipeline, a key or a value is wrong.
@@ -40,7 +57,8 @@ def load(
     path = find_pipeline(name)
     content = read_yaml(path)
     changes = parse_overrides(overrides)
-    schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
+    content, changes = _with_code(content, changes, path, ask)
+    schema_class = widened(_schema(changes.get("task", content.get("task")), schemas, path), codes_of(content))
     notes = _drop_foreign_fields(content, changes, schema_class)
     notes += _drop_other_data(content, changes, schema_class) + _drop_layers(content, changes)
     for key, value in changes.items():
@@ -62,7 +80,7 @@ def with_values(
     Raises:
         ConfigError: listing all that is wrong.
     """
-    content, schema_class = deepcopy(content), schemas[content["task"]]
+    content, schema_class = deepcopy(content), widened(schemas[content["task"]], codes_of(content))
     _drop_foreign_fields(content, values, schema_class)
     _drop_layers(content, values)
     for key, value in values.items():
@@ -76,10 +94,50 @@ def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str)
     Raises:
         ConfigError: listing all that is wrong.
     """
+    schema_class = widened(schema_class, codes_of(content))
+    content = {key: value for key, value in content.items() if key != CODE}
     try:
         return schema_class.model_validate(content)
     except ValidationError as error:
         raise explain(error, schema_class.model_json_schema(), content, origin) from None
+
+
+@lru_cache(maxsize=64)
+def widened(schema_class: type[Pipeline], codes: tuple[tuple[Code, bool], ...]) -> type[Pipeline]:
+    """The class of pipelines whose `model` may also be one of the user's own networks.
+
+    Args:
+        codes: (of each, whether it is trusted).
+
+    Raises:
+        ConfigError: if the task takes none, or a function's signature cannot be read.
+    """
+    codes = tuple(entry for entry in codes if entry not in schema_class.own_code)
+    if not codes:
+        return schema_class
+    default = schema_class.model_fields["model"].default
+    kind = default.origin.kind if isinstance(default, NetworkSection) else None
+    if not isinstance(kind, Kind) or not kind.takes_own:
+        task = schema_class.model_fields["task"].default
+        cause = f"model.name: {task} takes no network of your own: its networks have not one input and one output."
+        raise ConfigError(cause, f"`tfpipe show {task} --schema` lists its fields.")
+    made = _create_model(
+        schema_class.__name__,
+        __base__=schema_class,
+        __doc__=schema_class.__doc__,
+        __module__=schema_class.__module__,
+        model=(kind.with_own(codes), default),
+    )
+    made.own_code, made.restored_by = codes, (_restored, schema_class)
+    return made
+
+
+def _restored(of_task: type[Pipeline], codes: tuple[tuple[Code, bool], ...], state: dict[Any, Any]) -> Pipeline:
+    """An unpickled pipeline, of the class that this process makes."""
+    kind = widened(of_task, codes)
+    found = kind.__new__(kind)
+    found.__setstate__(state)
+    return found
 
 
 def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> dict[str, Any]:
@@ -149,6 +207,21 @@ def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = Non
         elif any(value != values[0] for value in values):
             rows.append((here, values))
     return rows
+
+
+def _with_code(
+    content: dict[str, Any], changes: dict[str, Any], path: Path, ask: Ask | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both with absolute names of users' own networks, and the content with their code."""
+    whole = deepcopy(content)
+    for key, value in changes.items():
+        _put(whole, _keys(key), deepcopy(value))
+    if CODE in content:
+        raise ConfigError(f"{path}: unknown key {CODE}.")
+    found = find_code(whole, path, changes, ask)
+    put_code(content, found)
+    names = {name: code.name for name, code in found.items()}
+    return content, {key: renamed(value, names) if found else value for key, value in changes.items()}
 
 
 def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> type[Pipeline]:

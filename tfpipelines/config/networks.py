@@ -141,13 +141,15 @@ class _Numbers(Section):
     distance: Literal["l2", "l1"] = field("l2", "of a number from its reconstruction")
 
 
-class Columns(Autoencoder):
-    """What networks that reconstruct rows have."""
-
+class _Columns(Scored):
     pooling: Literal["max", "mean", "top"] = field(
         "mean", "of the distances of all columns: the largest, their mean, or the mean of the largest"
     )
     top: Share = field(0.2, "pooling top: the share of columns that counts")
+
+
+class Columns(_Columns, Autoencoder):
+    """What networks that reconstruct rows have."""
 
 
 class RowAutoencoder(Columns, _Numbers):
@@ -173,6 +175,19 @@ class RecurrentSeries(SeriesAutoencoder):
 
     units: Counts = field((32,), "width of each stacked layer of the encoder; the decoder mirrors them")
     latent: Count = field(8, "numbers that a window has to pass through")
+
+
+# --- users' own autoencoders
+class ImageScores(Scored, _Pixels):
+    """Of images: how their distance from what the network makes of them becomes a loss and a score."""
+
+
+class RowScores(_Columns, _Numbers):
+    """Of rows: how their distance from what the network makes of them becomes a loss and a score."""
+
+
+class SeriesScores(Scored, _Numbers, _Windows):
+    """Of windows: how their distance from what the network makes of them becomes a loss and a score."""
 
 
 # --- networks that generate

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from .data import SampleData
 from .fields import field
+from .own import Code
 from .search import Objective, Search, typed_space
 from .section import Section
 from .train import Evaluation, Train
@@ -22,6 +23,9 @@ class Pipeline(Section):
     hub_task: ClassVar[str] = ""  # what the Hugging Face Hub calls the task; "" where it has no name for it
     hub_tags: ClassVar[tuple[str, ...]] = ()  # further tags there
     use: ClassVar[str] = "predict {} FILE..."  # what a run of it is for, as a command with a place for the run folder
+
+    own_code: ClassVar[tuple[tuple[Code, bool], ...]] = ()  # of users' own networks that `model` may be, see `load`
+    restored_by: ClassVar[Any] = None  # what unpickles those that have own code: (function, class of the task)
 
     if TYPE_CHECKING:  # every task's own class has them, the sections of classes of their own
         task: str
@@ -52,10 +56,21 @@ class Pipeline(Section):
         search = self.search.model_copy(update={"space": typed_space(self.search, type(self)), "objective": objective})
         return self.model_copy(update={"search": search})
 
+    def __reduce__(self) -> Any:
+        if not self.own_code:
+            return super().__reduce__()
+        function, of_task = self.restored_by
+        return function, (of_task, self.own_code, self.__getstate__())
+
     @property
     def network(self) -> str | None:
         """The name of the network; None where it is a backbone with a new head."""
         return dict(self.model).get("name")
+
+    @property
+    def code(self) -> Code | None:
+        """Of the network, if it is the user's own."""
+        return next((code for code, _ in self.own_code if code.name == self.network), None)
 
     @property
     def backbone(self) -> str | None:

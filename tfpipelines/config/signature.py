@@ -13,7 +13,7 @@ The file is read as a syntax tree. Nothing in it is imported, so Keras is not, a
 - A parameter of a section's type (`config.networks`) stands for all of its fields; the function gets the whole section.
 - Every other parameter is a field, with its annotation as type and checks, its default, and what `Args:` say of it in
   the docstring. It replaces a shared field of the same name. `Args:` may say fitter words of a shared field, too.
-- What stands behind `*` is no field.
+- What stands behind `*` is no field, but of a user's own network.
 - A function of the file named `rule_...` checks the fields that its parameters name, by raising ValueError.
 
 What annotations and defaults may be made of: see `annotations`.
@@ -41,6 +41,7 @@ _BUILTINS = {
     function.__name__: function
     for function in (abs, all, any, enumerate, len, list, max, min, range, set, sorted, sum, tuple, zip, ValueError)
 }  # what rules may use
+_TAKEN = ("backbone", "weights", "layers", "wide")  # fields of `model` that tasks know
 
 
 class Origin(NamedTuple):
@@ -53,7 +54,7 @@ class Origin(NamedTuple):
         kind: of the network.
         trusted: whether the file's rules may run.
         name: of the network.
-        module: to import the function from.
+        module: to import the function from; "" for a user's own file, whose text is run as it stands here.
     """
 
     path: str
@@ -99,17 +100,22 @@ def read_network(
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Name a Python file.") from None
-    return _section_of(Origin(str(path), text, function, kind, trusted, name or function, module))
+    return section_of(Origin(str(path), text, function, kind, trusted, name or function, module))
 
 
 @lru_cache(maxsize=256)
-def _section_of(origin: Origin) -> type[NetworkSection]:
+def section_of(origin: Origin) -> type[NetworkSection]:
+    """The section of the network that a function builds.
+
+    Raises:
+        ConfigError: as `read_network`.
+    """
     return _Signature(origin).section()
 
 
 def _restored(origin: Origin, state: dict[Any, Any]) -> NetworkSection:
     """An unpickled section, of the class that this process makes of the same text."""
-    kind = _section_of(origin)
+    kind = section_of(origin)
     found = kind.__new__(kind)
     found.__setstate__(state)
     return found
@@ -146,7 +152,7 @@ class _Signature:
 
     def section(self) -> type[NetworkSection]:
         """The class."""
-        brings, sections = dict(self.kind.brings), list[type[Section]]()
+        brings, sections = dict(self.kind.brings), list[type[Section]](self.kind.always)
         fields, asked, whole = dict[str, tuple[Any, Any]](), list[str](), list[str]()
         for argument, default in self._arguments():
             name = argument.arg
@@ -207,17 +213,22 @@ class _Signature:
         for argument in parts.posonlyargs:
             self._refuse(argument, "has no name to be passed by", "Leave out the / behind it.")
         for argument, default in zip(parts.kwonlyargs, parts.kw_defaults):
-            if argument.arg in self.kind.given:
-                yield argument, default
+            if argument.arg in self.kind.given or self.kind.own:
+                yield self._free(argument), default
             elif default is None:
                 given = ", ".join(self.kind.given)
                 self._refuse(argument, "stands behind the * and has no default", f"The task gives {given} alone.")
         missing = len(parts.args) - len(parts.defaults)
         for argument, default in zip(parts.args, [None] * missing + list(parts.defaults)):
-            taken = argument.arg == "name" or argument.arg[0] == "_" or hasattr(Section, argument.arg)
-            if taken and argument.arg not in self.kind.given:
-                self._refuse(argument, "has a name that fields cannot have", "Give it another one.")
-            yield argument, default
+            yield self._free(argument), default
+
+    def _free(self, argument: ast.arg) -> ast.arg:
+        """The argument, whose name a field can have, or the task gives it."""
+        name = argument.arg
+        taken = name == "name" or name[0] == "_" or hasattr(Section, name) or (self.kind.own and name in _TAKEN)
+        if any(name in section.model_fields for section in self.kind.always) or (taken and name not in self.kind.given):
+            self._refuse(argument, "has a name that fields of a network cannot have", "Give it another one.")
+        return argument
 
     def _field(self, name: str, kind: Any, default: Any, shared: FieldInfo | None) -> tuple[Any, Any]:
         inner = [part for part in getattr(kind, "__metadata__", ()) if isinstance(part, FieldInfo)]

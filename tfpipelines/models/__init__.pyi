@@ -4,7 +4,9 @@ from .answers import ServedPictures as ServedPictures
 from .answers import ServedScores as ServedScores
 from .artifact import Artifact as Artifact
 from .artifact import ClassifierArtifact as ClassifierArtifact
+from .artifact import CodeNeeded as CodeNeeded
 from .artifact import LoadedArtifact as LoadedArtifact
+from .artifact import allow_modules as allow_modules
 from .artifact import core_of as core_of
 from .artifact import load_artifact as load_artifact
 from .artifact import take_weights as take_weights

@@ -18,8 +18,18 @@ from .text_front import TextFront
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _HUB_FILES = ("vocabulary", "merges", "proto")  # of tokenizers: in a model file they are among its assets
 _MODULES = ("keras", "keras_hub", "tfpipelines")
+_allowed: set[str] = set()  # modules of own networks whose code has been run
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 _DAMAGED = "The file is damaged or foreign; restore it, or train again."
+
+
+class CodeNeeded(ArtifactError):
+    """A model file has layers of a user's own code, which has not been run."""
+
+
+def allow_modules(names: set[str]) -> None:
+    """From now on model files may have layers of these modules, whose code the user trusts and which has been run."""
+    _allowed.update(names)
 
 
 class Artifact(ABC):
@@ -164,8 +174,8 @@ def require_plain_weights(path: Path) -> None:
         raise ArtifactError(message, "The file is damaged or foreign; restore it.") from error
 
 
-def _untrusted(path: Path, reason: str) -> ArtifactError:
-    return ArtifactError(f"{path} is not to be trusted: {reason}.", "Load models only from sources you know.")
+def _untrusted(path: Path, reason: str, kind: type[ArtifactError] = ArtifactError) -> ArtifactError:
+    return kind(f"{path} is not to be trusted: {reason}.", "Load models only from sources you know.")
 
 
 def _inspect(path: Path) -> dict:
@@ -200,8 +210,9 @@ def _inspect_config(path: Path, node) -> None:
     if isinstance(node, dict):
         module, name = node.get("module"), node.get("class_name")
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
-        if foreign or name in ("Lambda", "__lambda__"):
-            raise _untrusted(path, f"it asks for {module or 'code'} ({name})")
+        if (foreign and module not in _allowed) or name in ("Lambda", "__lambda__"):
+            kind = CodeNeeded if foreign else ArtifactError
+            raise _untrusted(path, f"it asks for {module or 'code'} ({name})", kind)
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)
             named = [key for key in _HUB_FILES if isinstance((node.get("config") or {}).get(key), str)]

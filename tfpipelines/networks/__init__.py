@@ -5,7 +5,8 @@ of them are made of stands beside the folders, and in `tfpipelines.models`.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..config.signature import NetworkSection, Origin
@@ -19,10 +20,39 @@ def build_network(settings: NetworkSection, **given: Any) -> Any:
         settings: made from a network's signature.
         given: what its kind passes to those that ask for it, such as `input_shape`, `classes`, `seed` and `fused`.
     """
+    if settings.origin.kind.own:
+        from .own import build_own
+
+        return build_own(settings, **given)
     build = imported(settings.origin)
     fields = {name: getattr(settings, name) for name in settings.own}
     passed = {name: given[name] for name in settings.asked if name in given}
     return build(**passed, **dict.fromkeys(settings.whole, settings), **fields)
+
+
+def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Callable[[int], Any] | None = None) -> None:
+    """Tries a user's own network before any data are read; others are passed over. See `probe.probe`."""
+    if isinstance(settings, NetworkSection) and settings.origin.kind.own:
+        from . import probing
+
+        probing.probe(settings, shapes, texts)
+
+
+@contextmanager
+def user_errors(settings: Any) -> Iterator[None]:
+    """Errors inside that come from the code of a user's own network become ConfigErrors with its file and line; for
+    other networks it does nothing.
+
+    Args:
+        settings: the section `model` of a pipeline.
+    """
+    if not isinstance(settings, NetworkSection) or not settings.origin.kind.own:
+        yield
+        return
+    from . import own
+
+    with own.user_errors(settings):
+        yield
 
 
 def imported(origin: Origin) -> Callable[..., Any]:

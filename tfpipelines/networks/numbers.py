@@ -63,7 +63,7 @@ def recurrent_autoencoder(
 
 
 def begin(
-    input_shape: tuple[int, ...], noise: float, build: Builder, centered: bool = False
+    input_shape: tuple[int, ...], noise: float, build: Builder | None, centered: bool = False
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor, keras.KerasTensor | None]:
     """The input, what is to be reconstructed, what the encoder sees of it, and the level taken away of each window."""
     inputs = keras.Input(input_shape, name="numbers")
@@ -71,7 +71,7 @@ def begin(
     if centered:
         level = keras.ops.mean(target, 1, keepdims=True)
         target = target - level
-    return inputs, target, build.noise(target, noise), level
+    return inputs, target, build.noise(target, noise) if build else target, level
 
 
 def flat(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfpipelines import config, datasets, evaluation, models
+from tfpipelines import config, datasets, evaluation, models, networks
 from tfpipelines.config.anomaly import AnomalyImageData, AnomalyPipeline
 from tfpipelines.config.kinds import IMAGE_AUTOENCODERS, ImageAutoencoders
 from tfpipelines.errors import counted
@@ -71,6 +71,7 @@ class ImageAnomalies(Pixels, Detection):
 
     def preflight(self) -> list[str]:
         if self.source is None:
+            networks.probe(self.pipeline.model, self._sample_shapes())
             return []
         config.require_weights(self.pipeline.model.weights, self.source)
         self._require_input(self.source)

@@ -32,6 +32,10 @@ class ImageClassification(ImageClassifier):
     pipeline: ImageClassificationPipeline
     loading_fields = ()
 
+    def preflight(self) -> list[str]:
+        networks.probe(self.pipeline.model, self._sample_shapes())
+        return []
+
     def build(self, fused: bool):
         given = {"input_shape": self.front.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
         return networks.build_network(self.pipeline.model, **given, fused=fused)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tfpipelines import datasets, models
+from tfpipelines import datasets, models, networks
 
 from .detection import Detection
 
@@ -42,6 +42,11 @@ class NumberDetection(Detection):
         self.columns = list(facts["columns"])
         self.front = models.NumbersFront((*(facts[name] for name in self.lengths), len(self.columns)))
         return self
+
+    def preflight(self) -> list[str]:
+        lengths = tuple(getattr(self.pipeline.data, name) for name in self.lengths)
+        networks.probe(self.pipeline.model, [(*lengths, 3), (*lengths, 8)])
+        return []
 
     # --- model
     def build(self, fused: bool):

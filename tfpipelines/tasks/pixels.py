@@ -66,6 +66,13 @@ class Pixels(Sampled):
         size = self._pixel_data.size
         return None if size == "auto" else (size, size) if isinstance(size, int) else size
 
+    def _sample_shapes(self) -> list[tuple[int, ...]]:
+        """Two shapes that samples may have, as far as `data` leaves that open."""
+        size, channels = self._asked_size, self._pixel_data.channels
+        some = ((64, 64, 3), (96, 64, 1))
+        return [((height, width) if size is None else size) + (count if channels == "auto" else channels,)
+                for height, width, count in some]  # fmt: skip
+
     def _require_input(self, source: "config.BackboneSource") -> None:
         """Refuses images that a backbone does not take, by what can be told before it is loaded.
 

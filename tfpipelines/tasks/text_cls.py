@@ -6,6 +6,7 @@ import numpy as np
 
 from tfpipelines import config, datasets, evaluation, models, networks, training
 from tfpipelines.config.kinds import TEXTS, TextNetworks
+from tfpipelines.config.networks import Wide
 from tfpipelines.config.texts import TextData
 from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder, atomic_write
@@ -14,6 +15,7 @@ from .texts import TextClassifier
 
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
+_PROBED = 50  # tokens of a vocabulary that an own network is tried with
 _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
 
 
@@ -50,6 +52,16 @@ class TextClassification(TextClassifier):
     def _level(self) -> str:
         return self.pipeline.data.level
 
+    def preflight(self) -> list[str]:
+        model, vectors = self.pipeline.model, None
+        if self.pipeline.data.vectors is not None:
+            if model.origin.kind.own and "vectors" not in model.asked:
+                cause = f"data.vectors: {config.short_name(model.name)} does not ask for them."
+                raise ConfigError(cause, "Give its function a parameter `vectors`, or leave data.vectors out.")
+            vectors = np.zeros((_PROBED, 16), np.float32)
+        networks.probe(model, [(None,), (None,)], lambda classes: models.Texts(_PROBED, classes, vectors))
+        return []
+
     # --- data
     def load(self, findings) -> Self:
         if self.pipeline.data.vectors is not None:
@@ -58,7 +70,7 @@ class TextClassification(TextClassifier):
         return self
 
     def _prepare(self, findings) -> None:
-        data, wide = self.pipeline.data, self.pipeline.model.wide
+        data, wide = self.pipeline.data, dict(self.pipeline.model).get("wide", Wide())
         texts, rows = self._texts(self.samples), self.samples.rows("train")
         cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
         wide_cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)

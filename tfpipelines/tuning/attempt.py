@@ -11,6 +11,7 @@ from .. import config, training
 from ..datasets import Findings
 from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
 from ..observer import Observer
+from ..pipeline_files import write_pipeline
 from ..route import Route
 from ..run_files import require_table
 from ..runs import RunFolder, atomic_write, write_json
@@ -67,7 +68,7 @@ def begin_part(folder: RunFolder, pipeline: config.Pipeline, search: str, epochs
     """Says in the folder of a search's run what it is."""
     facts = {"pipeline": pipeline.name, "task": pipeline.task, "part_of": search, "epoch": 0, "epochs": epochs}
     folder.set_status("running", **facts)
-    atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+    write_pipeline(folder, pipeline)
 
 
 def attempt(

@@ -34,14 +34,20 @@ class Plan:
     notes: list[str]
 
     @classmethod
-    def of(cls, name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...], schemas: _Schemas) -> "Plan":
+    def of(
+        cls,
+        name: str,
+        overrides: dict[str, Any] | list[str] | tuple[str, ...],
+        schemas: _Schemas,
+        ask: config.Ask | None = None,
+    ) -> "Plan":
         """The search of a pipeline; arguments as in `config.load`.
 
         Raises:
             ConfigError: if the pipeline, an override or the space is wrong, or nothing is left to be searched.
         """
         changes = config.parse_overrides(overrides)
-        loaded = config.load(name, changes, schemas=schemas)
+        loaded = config.load(name, changes, schemas=schemas, ask=ask)
         content, notes = deepcopy(loaded.content), list(loaded.notes)
         notes += _take_out_given(content, loaded.pipeline, changes)
         if getattr(loaded.pipeline.data, "cache", None) == "auto":

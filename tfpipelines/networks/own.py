@@ -1,0 +1,254 @@
+"""Users' own networks: their code is run here, if it is trusted, and what it gives is looked at.
+
+An own network is a function. What it is given and what it has to give, by kind:
+
+| kind | given | its model |
+|---|---|---|
+| images | `input_shape` (height, width, channels), `classes` | levels 0 to 255 (batch, height, width, channels) -> logits (batch, classes) |
+| texts | `vocabulary`, `classes` | ids int32 (batch, length), 0 behind the end -> logits (batch, classes) |
+| autoencoders of images | `input_shape` | values 0 to 1 (batch, height, width, channels) -> the same shape |
+| of rows | `input_shape` (columns,) | standardized numbers (batch, columns) -> the same shape |
+| of series | `input_shape` (points, channels) | standardized numbers (batch, points, channels) -> the same shape |
+
+`seed` is given to those that ask for it.
+"""  # noqa: E501
+
+import importlib
+import inspect
+import linecache
+import random
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..config import Code, short_name
+from ..config.signature import NetworkSection, Origin
+from ..errors import ArtifactError, ConfigError, TfpipelinesError
+from ..models import allow_modules
+from ..models.layers import scaled_input
+from ..models.reconstruction import reconstructor
+from .numbers import begin, end
+from .stages import with_levels
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 300  # characters of an error that are told
+
+
+def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
+    """The model of an own network, with what stands around it where it reconstructs.
+
+    Args:
+        settings: made from its signature.
+        given: see `build_network`.
+
+    Raises:
+        ArtifactError: if its code is not trusted.
+        ConfigError: with file and line, if the code fails or gives something else than it has to.
+    """
+    folder, shape = settings.origin.kind.folder, given.get("input_shape", (None,))
+    if folder == "texts":
+        texts = given.pop("texts")
+        given |= {"input_shape": shape, "classes": texts.classes, "vocabulary": texts.vocabulary}
+        given["vectors"] = texts.vectors
+    fields = {name: getattr(settings, name) for name in settings.own}
+    passed = {name: given[name] for name in settings.asked if name in given}
+    with user_errors(settings), _repeatable(given["seed"]):
+        function = function_of(settings.origin)
+        made = function(**passed, **dict.fromkeys(settings.whole, settings), **fields)
+        body = _checked(settings, function, made, shape, given.get("classes"))
+    fused: bool = given["fused"]
+    loss: str = getattr(settings, "loss", "")
+    name = settings.origin.function
+    if folder == "image_autoencoders":
+        inputs, target = scaled_input(shape)
+        return reconstructor(inputs, with_levels(target, body(target)), name, loss, fused)
+    if folder in ("row_autoencoders", "series_autoencoders"):
+        inputs, target, _, level = begin(shape, 0.0, None, getattr(settings, "centered", False))
+        return reconstructor(inputs, end(target, body(target), level), name, loss, fused)
+    return body
+
+
+def function_of(origin: Origin) -> Callable[..., Any]:
+    """The function, its code having been run.
+
+    Raises:
+        ArtifactError: if it is not trusted.
+    """
+    code = Code(origin.name, origin.path, origin.text)
+    if not origin.trusted:
+        raise ArtifactError(
+            f"The network {short_name(origin.name)} is code, {origin.path}, that you have not trusted: to build it "
+            "means to run it, and it can do whatever you can.",
+            "Read it; if you trust it, say so by --trust (in Python: trust=True).",
+        )
+    module = _module_of(code)
+    allow_modules({module.__name__, *_beside(module)})
+    return getattr(module, code.function)
+
+
+def _module_of(code: Code) -> ModuleType:
+    folder = str(Path(code.path).parent)
+    if code.module:
+        return importlib.import_module(code.module)
+    name = f"tfpipelines_network_{code.sha256[:16]}"  # by its text, so that saved layers find it again
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = code.path
+    linecache.cache[code.path] = (len(code.text), None, code.text.splitlines(True), code.path)
+    sys.modules[name] = module
+    sys.path.insert(0, folder)
+    try:
+        exec(compile(code.text, code.path, "exec"), vars(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        with suppress(ValueError):
+            sys.path.remove(folder)
+    return module
+
+
+def _beside(module: ModuleType) -> Iterator[str]:
+    """Modules that come from the folder of an own network's file, which it has imported."""
+    folder = f"{Path(module.__file__ or '').parent}/"
+    for name, other in list(sys.modules.items()):
+        file = str(getattr(other, "__file__", None) or "")
+        if file.startswith(folder) and "site-packages" not in file.removeprefix(folder):
+            yield name
+
+
+@contextmanager
+def _repeatable(seed: int | None) -> Iterator[None]:
+    """Layers without a seed of their own draw it from Python's random numbers, which begin with `seed` inside."""
+    before, of_numpy = random.getstate(), np.random.get_state()
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        np.random.set_state(of_numpy)
+
+
+@contextmanager
+def user_errors(settings: Any) -> Iterator[None]:
+    """An error that comes from the code of an own network is a ConfigError with the file and line of that code.
+
+    Args:
+        settings: the section `model` of a pipeline, of whatever network.
+    """
+    origin: Origin | None = getattr(settings, "origin", None)
+    if origin is None or not origin.kind.own:
+        yield
+        return
+    try:
+        yield
+    except TfpipelinesError:
+        raise
+    except (Exception, SystemExit) as error:
+        place = _place_of(error, origin)
+        if place is None:
+            raise
+        if isinstance(error, ModuleNotFoundError):
+            raise ConfigError(f"{place}: the package {error.name} is not installed.", f"pip install {error.name}") from (
+                error
+            )
+        raise ConfigError(f"{place}: {_words(error)}", "Mend the network's code.") from error
+
+
+def place_of(settings: NetworkSection) -> str:
+    """Where the function of an own network begins, as FILE:LINE: FUNCTION."""
+    origin = settings.origin
+    function = function_of(origin)
+    return f"{origin.path}:{inspect.unwrap(function).__code__.co_firstlineno}: {origin.function}"
+
+
+def _place_of(error: BaseException, origin: Origin) -> str | None:
+    """File and line of the code that raised an error; None if it was not the user's."""
+    if isinstance(error, SyntaxError) and error.filename == origin.path:
+        return f"{origin.path}:{error.lineno}"
+    folder, frames = f"{Path(origin.path).parent}/", traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == origin.path]
+    near = [frame for frame in frames if frame.filename.startswith(folder) and "site-packages" not in frame.filename]
+    if found := own or near:
+        return f"{found[-1].filename}:{found[-1].lineno}: {found[-1].name}"
+    told = re.findall(rf'File "{re.escape(origin.path)}", line (\d+), in (\w+)', str(error))  # of traced functions
+    return f"{origin.path}:{told[-1][0]}: {told[-1][1]}" if told else None
+
+
+def _words(error: BaseException) -> str:
+    lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines()]
+    text = " ".join(line for line in lines if line)[:_LONGEST].rstrip(".")
+    return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
+
+
+def _checked(
+    settings: NetworkSection, function: Callable[..., Any], made: Any, shape: tuple[int | None, ...], classes: int | None
+) -> keras.Model:
+    """What the function has given, if it is a model of the right input and output, with the functional API."""
+    place, ids = place_of(settings), settings.origin.kind.folder == "texts"
+
+    def refuse(cause: str, remedy: str) -> None:
+        raise ConfigError(f"{place}: {cause}.", remedy)
+
+    if not isinstance(made, keras.Model):
+        what = "nothing" if made is None else f"a {type(made).__name__}"
+        refuse(f"it returns {what}, no keras.Model", "End with: return keras.Model(inputs, outputs)")
+    if not isinstance(made, keras.Sequential) and not hasattr(made, "_nested_inputs") and not getattr(made, "inputs", 0):
+        return _checked_ends(refuse, _around(made, shape, ids), shape, classes)
+    if not getattr(made, "inputs", None):  # a Sequential that has not been told of its input
+        return _checked_ends(refuse, _around(made, shape, ids), shape, classes)
+    for what, tensors in (("input", made.inputs), ("output", made.outputs)):
+        if len(tensors) != 1:
+            refuse(f"its model has {len(tensors)} {what}s, not one", f"Give keras.Model one {what}.")
+    if made.inputs[0].shape[0] is not None or made.outputs[0].shape[0] is not None:
+        found = made.inputs[0].shape[0] or made.outputs[0].shape[0]
+        refuse(f"its batch size is fixed at {found}", "Leave the batch size out: keras.Input(input_shape).")
+    if isinstance(made, keras.Sequential) or isinstance(made.input, (list, dict)) or isinstance(made.output, (list, dict)):
+        made = keras.Model(made.inputs[0], made.outputs[0], name=made.name)
+    return _checked_ends(refuse, made, shape, classes)
+
+
+def _around(made: keras.Model, shape: tuple[int | None, ...], ids: bool) -> keras.Model:
+    """A model of the functional API around one that is a class of its own, or does not know its input yet."""
+    inputs = keras.Input(shape, dtype="int32" if ids else "float32")
+    outputs = made(inputs)
+    if isinstance(outputs, (list, tuple, dict)) and len(outputs) == 1:
+        outputs = next(iter(outputs.values() if isinstance(outputs, dict) else outputs))
+    if isinstance(made, keras.Sequential):
+        return keras.Model(made.inputs[0], made.outputs[0], name=made.name)
+    return keras.Model(inputs, outputs, name=f"{made.name}_network")
+
+
+def _checked_ends(
+    refuse: Callable[[str, str], None], made: keras.Model, shape: tuple[int | None, ...], classes: int | None
+) -> keras.Model:
+    if len(made.outputs) != 1:
+        refuse(f"its model has {len(made.outputs)} outputs, not one", "Return one tensor.")
+    wanted = shape if classes is None else (classes,)
+    taken, gives = made.inputs[0].shape[1:], made.outputs[0].shape[1:]
+    fits = lambda known, asked: len(known) == len(asked) and all(
+        one is None or other is None or one == other for one, other in zip(known, asked)
+    )
+    if not fits(taken, shape):
+        refuse(f"its model takes {_told(taken)}, and a sample is {_told(shape)}", "Use the input_shape that it is given.")
+    if not fits(gives, wanted):
+        what = f"{classes} logits, one for each class" if classes is not None else f"a reconstruction, {_told(shape)}"
+        refuse(f"its model gives {_told(gives)}, not {what}", "Let the last layer give that shape.")
+    if not made.trainable_variables:
+        refuse("its model has no trainable weights", "Add a layer that learns.")
+    return made
+
+
+def _told(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"

@@ -1,0 +1,75 @@
+"""A user's own network is tried on made-up samples before any data are read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..config.signature import NetworkSection
+from ..errors import ConfigError
+from . import build_network
+from .own import place_of, user_errors
+
+
+def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = None) -> None:
+    """Builds an own network for samples of each shape, predicts for two batches and trains for one step. Built-in
+    networks are passed over.
+
+    Args:
+        settings: the section `model` of a pipeline.
+        shapes: of samples.
+        texts: function of a number of classes to what text networks are given; None for others.
+
+    Raises:
+        ArtifactError: if its code is not trusted.
+        ConfigError: with file and line of what is wrong with it.
+    """
+    if not isinstance(settings, NetworkSection) or not settings.origin.kind.own:
+        return
+    rng = np.random.default_rng(0)
+    for classes, shape in enumerate(shapes, 2):
+        given = {"input_shape": shape, "classes": classes, "seed": 0, "fused": True}
+        if texts is not None:
+            given["texts"] = texts(classes)
+        with user_errors(settings):
+            try:
+                _try(settings, build_network(settings, **given), shape, classes, rng)
+            except ConfigError as error:
+                error.details = (*error.details, f"tried with samples of shape {shape}")
+                raise
+
+
+def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | None], classes: int, rng: Any) -> None:
+    folder = settings.origin.kind.folder
+    if folder == "texts":
+        x = rng.integers(1, 20, (3, 9)).astype(np.int32)
+        x[1, 5:] = 0
+    elif folder in ("images", "image_autoencoders"):
+        x = rng.integers(0, 256, (3, *shape)).astype(np.float32)
+    else:
+        x = rng.normal(size=(3, *shape)).astype(np.float32)
+    for size in (3, 2):
+        answer = model.predict_on_batch(x[:size])
+        answer = np.asarray(answer["reconstruction"] if isinstance(answer, dict) else answer)
+        wanted = (size, *(shape if folder.endswith("autoencoders") else (classes,)))
+        if answer.shape != wanted:
+            _refuse(settings, f"for a batch of {size} its output has the shape {answer.shape}, not {wanted}")
+        if not np.isfinite(answer).all():
+            _refuse(settings, "its output is not finite with its first weights")
+        if folder in ("images", "texts") and (answer >= 0).all() and np.allclose(answer.sum(1), 1, atol=1e-4):
+            cause = "its output are probabilities, and it has to give logits"
+            _refuse(settings, cause, "Leave out the softmax of the last layer.")
+    if folder in ("images", "texts"):
+        loss: Any = keras.losses.CategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer="sgd", loss=loss, run_eagerly=True)
+        value = model.train_on_batch(x, np.eye(classes, dtype=np.float32)[np.arange(len(x)) % classes])
+    else:
+        model.compile(optimizer="sgd", run_eagerly=True)
+        value = model.train_on_batch(x)
+    if not np.isfinite(np.asarray(value)).all():
+        _refuse(settings, f"its loss is {float(np.ravel(value)[0])} at the first step")
+
+
+def _refuse(settings: NetworkSection, cause: str, remedy: str = "Mend the network's code.") -> None:
+    raise ConfigError(f"{place_of(settings)}: {cause}.", remedy)

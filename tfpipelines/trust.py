@@ -1,0 +1,40 @@
+"""Which code of users' own networks may run: what this user has named on a command line or in a call of their own.
+
+The trust store is a folder, `trusted` in `~/.config/tfpipelines` (XDG_CONFIG_HOME and TFPIPE_CONFIG are heeded), with a
+file for each text of code, called after its SHA-256. Whoever deletes the file takes the trust back.
+"""
+
+from collections.abc import Callable
+
+from .config import Code, trust_store
+from .errors import ResourceError
+from .runs import atomic_write, now
+
+
+def asking(everything: bool = False) -> Callable[[Code, bool], None]:
+    """What `config.load` asks where a user starts something: remembers code that an override names.
+
+    Args:
+        everything: also code that the pipeline's file or the run folder names.
+    """
+
+    def ask(code: Code, named: bool) -> None:
+        if (named or everything) and not code.trusted:
+            remember(code)
+
+    return ask
+
+
+def remember(code: Code) -> None:
+    """Puts code into the trust store.
+
+    Raises:
+        ResourceError: if that cannot be written.
+    """
+    folder = trust_store()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        cause = f"{folder}, which remembers whose code you trust, cannot be made: {error.strerror}."
+        raise ResourceError(cause, "Set TFPIPE_CONFIG to a folder that you may write to.") from error
+    atomic_write(folder / code.sha256, f"{code.name}\n{now()}\n")
