@@ -13,9 +13,9 @@ from . import config
 from .catalogue import list_pipelines
 from .errors import ConfigError, DataError
 from .observer import Observer
+from .pipeline_files import require_same_code, write_pipeline
 from .result import Overrides, Run, verified_model
 from .run_files import read_json
-from .pipeline_files import require_same_code, write_pipeline
 from .runs import START, RunFolder, atomic_write
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability
@@ -65,6 +65,7 @@ def run(
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
     task = new_task(resolved)
+    observer.preparing()
     notes = [*loaded.notes, *task.preflight()]
     from .training import StopSignals
 
@@ -111,8 +112,8 @@ def tune(
     """Searches for better values of a pipeline's fields, in a new folder; the test set plays no part before the end.
 
     Args:
-        pipeline, overrides, out, observer, command, trust: as in `run`. A field that is given a value is not searched. The
-            search itself is set by the fields of `search`.
+        pipeline, overrides, out, observer, command, trust: as in `run`. A field that is given a value is not
+            searched. The search itself is set by the fields of `search`.
         workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
         name: of the folder; default: `tune-<pipeline>-<n>`.
 
@@ -132,6 +133,7 @@ def tune(
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
+    observer.preparing()
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
     from .training import StopSignals
 
@@ -159,8 +161,9 @@ def resume(
         trust: let the code of a network run that the run folder holds, and remember it.
 
     Raises:
-        ConfigError: if the pipeline file, the code of an own network or the data have changed since, with the difference; or if it is one fold of a
-            run or one run of a search. For a search also if the versions have changed.
+        ConfigError: if the pipeline file, the code of an own network or the data have changed since, with the
+            difference; or if it is one fold of a run or one run of a search. For a search also if the versions have
+            changed.
         ArtifactError: if there are checkpoints, and all are damaged; or if the code of the network is not trusted.
         RunInUseError: if another process works on it.
     """

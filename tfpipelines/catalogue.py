@@ -1,8 +1,16 @@
 """What has a name: pipelines and pretrained networks."""
 
+from pathlib import Path
 from typing import Any
 
 from . import config
+from .errors import ConfigError, nearest
+
+_TEMPLATES = Path(__file__).parent / "networks" / "templates"
+_TEMPLATE_OF = {
+    "image-cls": "images", "text-cls": "texts",
+    "anomaly": "autoencoders", "anomaly-table": "autoencoders", "anomaly-series": "autoencoders",
+}  # fmt: skip
 
 
 def list_pipelines() -> list[dict[str, str]]:
@@ -29,3 +37,25 @@ def list_backbones() -> list[dict[str, Any]]:
 
         entries += hub_presets()
     return entries
+
+
+def network_template(target: Path, task: str) -> tuple[str, str]:
+    """A network of the user's own to start from, and a command that trains it.
+
+    Args:
+        target: where it will be; its function is called after the file.
+        task: that it is for.
+
+    Raises:
+        ConfigError: if the task takes no such network, or the file's name is none of Python's.
+    """
+    if task not in _TEMPLATE_OF:
+        guess = nearest(task, _TEMPLATE_OF)
+        remedy = f"Did you mean {guess}?" if guess else f"Those that do: {', '.join(_TEMPLATE_OF)}."
+        raise ConfigError(f"--task: {task} takes no network of your own.", remedy)
+    function = target.stem
+    if target.suffix != ".py" or not function.isidentifier():
+        raise ConfigError(f"{target} is no name of a Python file.", "Name it as in mixer.py.")
+    text = (_TEMPLATES / f"{_TEMPLATE_OF[task]}.py").read_text(encoding="utf-8")
+    named = text.replace("def network(", f"def {function}(").replace("FILE:network", f"{target}:{function}")
+    return named.replace("TASK", task), f"tfpipe run {task} model.name={target}:{function}"

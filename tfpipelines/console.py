@@ -37,11 +37,14 @@ class Terminal(Observer):
 
     def send_chatter_to(self, log: Path) -> None:
         """File descriptor 2 goes to `log` from now on; our own messages still go where it went before."""
+        before, self._aside = self.log if self._aside else None, False
         if self.log is None:
             self.messages = console_of(os.fdopen(os.dup(2), "w", buffering=1))
         with open(log, "ab") as file:
             os.dup2(file.fileno(), 2)
         self.log = log
+        if before is not None:
+            before.unlink(missing_ok=True)
 
     def send_chatter_aside(self) -> None:
         """The same for commands without a run folder: to a file of the system's temporary folder."""
@@ -55,6 +58,10 @@ class Terminal(Observer):
         self._stop_bar()
         if self._aside and self.log is not None and not keep_log:
             self.log.unlink(missing_ok=True)
+
+    def preparing(self) -> None:
+        if self.redirect:
+            self.send_chatter_aside()
 
     def started(self, folder, pipeline) -> None:
         if self.redirect:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 class Observer:
     """Every method is called at one point of a run and may be overridden."""
 
+    def preparing(self) -> None:
+        """A run or search is to begin; there is no folder yet, but its network may be tried."""
+
     def started(self, folder: "RunFolder", pipeline: "Pipeline") -> None:
         """The run folder is made and locked; nothing heavy is loaded yet.
 

@@ -48,6 +48,10 @@ def complete_pipelines(context, parameter, incomplete):
 
 
 overrides_argument = click.argument("overrides", nargs=-1)
+trust_option = click.option(
+    "--trust", is_flag=True,
+    help="Run the code of a network that the pipeline's file or the run folder names, and remember that you trust it.",
+)  # fmt: skip
 pipeline_argument = click.argument("pipeline", shell_complete=complete_pipelines)
 
 
@@ -56,11 +60,11 @@ def whole(least: int, default: int) -> dict:
     return {"type": click.IntRange(min=least), "default": default, "show_default": True}
 
 
-def opened(terminal, run):
+def opened(terminal, run, trust=False):
     """A run, to be used; says so where its model is not its last word."""
     from ..result import open_run
 
-    loaded = open_run(run)
+    loaded = open_run(run, trust)
     state = loaded.status.get("state")
     if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
         so_far = "its model is the best so far, and not calibrated"

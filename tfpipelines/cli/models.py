@@ -7,7 +7,7 @@ import sys
 import click
 
 from .command import command
-from .group import cli, opened, overrides_argument, whole
+from .group import cli, opened, overrides_argument, trust_option, whole
 
 _PARTS = click.Choice(["train", "validation", "test", "all"])
 
@@ -18,11 +18,12 @@ _PARTS = click.Choice(["train", "validation", "test", "all"])
 @overrides_argument
 @click.option("--split", type=_PARTS, help="Which part of data that have splits; default: test, else all.")
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
-def evaluate(terminal, run, path, overrides, split, out):
+@trust_option
+def evaluate(terminal, run, path, overrides, split, out, trust):
     """Measure a run's model on new labelled data."""
     from ..printing import finding_lines, print_metrics
 
-    figures = opened(terminal, run).evaluate(path, split, out, overrides)
+    figures = opened(terminal, run, trust).evaluate(path, split, out, overrides)
     for line in finding_lines(figures["findings"], ("warning",)):
         terminal.messages.print(line)
     if terminal.results:
@@ -39,12 +40,13 @@ def evaluate(terminal, run, path, overrides, split, out):
     "--false-alarm-rate", type=float, metavar="RATE",
     help="Share of normal samples that are to give an alarm; default: as before.",
 )  # fmt: skip
-def recalibrate(terminal, run, path, overrides, false_alarm_rate):
+@trust_option
+def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     """Fit an anomaly detector's threshold to new normal data, without training."""
     from .. import reporting
     from ..printing import finding_lines
 
-    loaded = opened(terminal, run)
+    loaded = opened(terminal, run, trust)
     result = loaded.recalibrate(path, false_alarm_rate, overrides)
     reporting.report(loaded)
     for line in finding_lines(result["findings"], ("warning", "note")):
@@ -70,7 +72,8 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate):
     "--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html."
 )
 @click.option("--batch-size", **whole(1, 128), help="Inputs that go through the model at once.")
-def predict(terminal, run, inputs, texts, out, explain, batch_size):
+@trust_option
+def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
 
     What cannot be read is reported, the rest is predicted. Words such as data.text_column=quote tell how to read.
@@ -87,7 +90,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size):
     entries = [entry for word in inputs for entry in read(word)]
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
-    loaded = opened(terminal, run)
+    loaded = opened(terminal, run, trust)
     table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
     records = to_records(table)
     if out:

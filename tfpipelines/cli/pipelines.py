@@ -91,21 +91,34 @@ def show(terminal, pipeline, overrides, schema):
 @command(cli)
 @pipeline_argument
 @click.argument("file", required=False)
-def init(terminal, pipeline, file):
-    """Copy a pipeline file here, to edit and to run."""
+@click.option("--task", metavar="TASK", help="Of a network: what it is for; default: image-cls.")
+def init(terminal, pipeline, file, task):
+    """Copy a pipeline file here, to edit and to run.
+
+    `tfpipe init network FILE.py` writes a network of your own to start from, which `model.name=FILE.py:FUNCTION` names.
+    """
     from pathlib import Path
 
     from ..config import find_pipeline
     from ..errors import ConfigError
     from ..runs import atomic_write
 
-    source = find_pipeline(pipeline)
-    target = Path(file or source.name)
+    if pipeline == "network":
+        from ..catalogue import network_template
+
+        target = Path(file or "network.py")
+        content, then = network_template(target, task or "image-cls")
+    else:
+        if task is not None:
+            raise click.UsageError("--task goes with `init network`.")
+        source = find_pipeline(pipeline)
+        target = Path(file or source.name)
+        content, then = source.read_text(encoding="utf-8"), f"tfpipe run {target}"
     if target.exists():
         raise ConfigError(f"{target} exists already.", "Name another file: tfpipe init NAME FILE.")
-    atomic_write(target, source.read_bytes())
+    atomic_write(target, content)
     if terminal.results:
-        click.echo(f"{target} written; edit it, then: tfpipe run {target}")
+        click.echo(f"{target} written; edit it, then: {then}")
     return {"file": str(target)}
 
 

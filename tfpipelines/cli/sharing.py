@@ -4,7 +4,7 @@ import click
 
 from ..exporting.formats import exporters
 from .command import command
-from .group import cli, opened, overrides_argument, whole
+from .group import cli, opened, overrides_argument, trust_option, whole
 
 _EXPORTERS = exporters()
 _QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in some.quantized.items()}
@@ -36,7 +36,8 @@ def _either(words: list[str]) -> str:
     help="Largest difference allowed; default: 1e-4. With --quantize the loss of accuracy; default: "
     f"{', '.join(f'{numbers.limit} with {name}' for name, numbers in _QUANTIZED.items())}.",
 )
-def export(terminal, run, overrides, format_, quantize, out, samples, tolerance):
+@trust_option
+def export(terminal, run, overrides, format_, quantize, out, samples, tolerance, trust):
     """Write a run's model for others to run, proven by its own held-out samples.
 
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
@@ -46,7 +47,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance)
     from ..printing import print_export
 
     asked = {"out": out, "samples": samples, "tolerance": tolerance, "overrides": overrides}
-    exported = exporting.export(opened(terminal, run), format_, quantize, **asked, note=terminal.messages.print)
+    exported = exporting.export(opened(terminal, run, trust), format_, quantize, **asked, note=terminal.messages.print)
     if terminal.results:
         print_export(exported.folder, exported.manifest)
     return {"folder": str(exported.folder), **exported.manifest}

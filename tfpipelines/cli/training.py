@@ -3,7 +3,7 @@
 import click
 
 from .command import command
-from .group import cli, complete_pipelines, overrides_argument, pipeline_argument, whole
+from .group import cli, complete_pipelines, overrides_argument, pipeline_argument, trust_option, whole
 
 
 def _running(function):
@@ -12,18 +12,18 @@ def _running(function):
     name = click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")
     told = "Folder to make the run folder in."
     out = click.option("--out", default="runs", show_default=True, metavar="DIR", help=told)
-    return out(name(start(function)))
+    return out(name(start(trust_option(function))))
 
 
 @command(cli)
 @pipeline_argument
 @overrides_argument
 @_running
-def run(terminal, pipeline, overrides, out, name, start):
+def run(terminal, pipeline, overrides, **options):
     """Train, evaluate and save a model by a pipeline."""
     from .. import api
 
-    return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
+    return _summary(api.run(pipeline, overrides, observer=terminal, **options))
 
 
 @command(cli)
@@ -31,14 +31,14 @@ def run(terminal, pipeline, overrides, out, name, start):
 @overrides_argument
 @_running
 @click.option("--backbone", metavar="NAME", help="Short for model.backbone=NAME; `tfpipe list backbones` names some.")
-def finetune(terminal, pipeline, overrides, out, name, start, backbone):
+def finetune(terminal, pipeline, overrides, backbone, **options):
     """Fine-tune a pretrained backbone by a pipeline: the same as run, for the pipelines of that kind."""
     from .. import api
 
     if backbone is not None:
         overrides = (*overrides, f"model.backbone={backbone}")
     api.require_finetuning(pipeline, overrides)
-    return _summary(api.run(pipeline, overrides, out=out, name=name, start=start, observer=terminal))
+    return _summary(api.run(pipeline, overrides, observer=terminal, **options))
 
 
 @command(cli)
@@ -47,7 +47,8 @@ def finetune(terminal, pipeline, overrides, out, name, start, backbone):
 @click.option("--workers", **whole(1, 1), help="Trials at a time, each in a process of its own.")
 @click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
 @click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
-def tune(terminal, pipeline, overrides, workers, out, name):
+@trust_option
+def tune(terminal, pipeline, overrides, **options):
     """Search for better values of a pipeline's fields (of image-cls unless another is named).
 
     What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not
@@ -57,16 +58,17 @@ def tune(terminal, pipeline, overrides, workers, out, name):
 
     if "=" in pipeline:
         pipeline, overrides = "image-cls", (pipeline, *overrides)
-    return _summary(api.tune(pipeline, overrides, workers=workers, out=out, name=name, observer=terminal))
+    return _summary(api.tune(pipeline, overrides, observer=terminal, **options))
 
 
 @command(cli)
 @click.argument("run")
-def resume(terminal, run):
+@trust_option
+def resume(terminal, run, trust):
     """Go on with an interrupted or crashed run or search."""
     from .. import api
 
-    return _summary(api.resume(run, observer=terminal))
+    return _summary(api.resume(run, observer=terminal, trust=trust))
 
 
 def _summary(finished) -> dict:

@@ -12,8 +12,8 @@ from .search import Dimension, Search
 from .section import Role, fields_that
 
 __all__ = [
-    "CODE_COPY", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict", "backbone_source",
-    "current_text", "description", "difference", "differing", "fields_that", "find_pipeline", "is_path", "known_backbones", "load",
-    "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml",
-    "trust_store", "validate", "with_values",
+    "CODE_COPY", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict",
+    "backbone_source", "current_text", "description", "difference", "differing", "fields_that", "find_pipeline",
+    "is_path", "known_backbones", "load", "packaged", "parse_overrides", "pipeline_names", "read_yaml",
+    "require_weights", "sample_names", "short_name", "to_yaml", "trust_store", "validate", "with_values",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .. import __version__
+from .. import __version__, config
 from ..errors import ConfigError, ExportError
 from ..models import Served
 from ..result import Run, open_run
@@ -189,7 +189,7 @@ def _manifest(
 
 def _network(run: Run) -> str:
     """What the network is called; of a path its last part, since the rest is of one machine."""
-    return run.pipeline.network or Path(run.pipeline.backbone or "").name
+    return config.short_name(run.pipeline.network or "") or Path(run.pipeline.backbone or "").name
 
 
 @contextmanager

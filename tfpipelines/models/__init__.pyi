@@ -9,6 +9,7 @@ from .artifact import LoadedArtifact as LoadedArtifact
 from .artifact import allow_modules as allow_modules
 from .artifact import core_of as core_of
 from .artifact import load_artifact as load_artifact
+from .artifact import own_layers as own_layers
 from .artifact import take_weights as take_weights
 from .backbone import Backbone as Backbone
 from .backbones import layer_blocks as layer_blocks

@@ -1,9 +1,10 @@
 """The model file: raw input -> probabilities, in layers of Keras' own; and how to load one without trusting it."""
 
 import json
+import sys
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ class CodeNeeded(ArtifactError):
 def allow_modules(names: set[str]) -> None:
     """From now on model files may have layers of these modules, whose code the user trusts and which has been run."""
     _allowed.update(names)
+
+
+def own_layers(names: Iterable[str]) -> dict[str, type]:
+    """The layers that allowed modules define, by the names that model files call them."""
+    found = (kind for name in names if name in _allowed for kind in vars(sys.modules[name]).values())
+    layers = (kind for kind in found if isinstance(kind, type) and issubclass(kind, keras.Layer))
+    return {keras.saving.get_registered_name(kind): kind for kind in layers if kind.__module__ in _allowed}
 
 
 class Artifact(ABC):
@@ -144,10 +152,10 @@ def load_artifact(path: Path) -> LoadedArtifact:
     if path.is_symlink() or not path.is_file():
         what = "not a regular file" if path.exists() or path.is_symlink() else "missing"
         raise ArtifactError(f"{path} is {what}.", "Restore it, or name a model.keras file on a local disk.")
-    metadata = _inspect(path)
+    metadata, modules = _inspect(path)
     version = metadata.get("keras_version")
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, own_layers(modules), compile=False, safe_mode=True)
         return LoadedArtifact(model, metadata.get("tfpipelines", {}))
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
         reason = " ".join(str(error).split())[:300]
@@ -178,8 +186,8 @@ def _untrusted(path: Path, reason: str, kind: type[ArtifactError] = ArtifactErro
     return kind(f"{path} is not to be trusted: {reason}.", "Load models only from sources you know.")
 
 
-def _inspect(path: Path) -> dict:
-    """Refuses what is no plain model archive; returns its metadata."""
+def _inspect(path: Path) -> tuple[dict, set[str]]:
+    """Refuses what is no plain model archive; its metadata, and the modules of own networks that it names."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -202,27 +210,31 @@ def _inspect(path: Path) -> dict:
         if isinstance(error, ArtifactError):
             raise
         raise ArtifactError(f"{path} is not a Keras model file: {' '.join(str(error).split())}.", _DAMAGED) from error
-    _inspect_config(path, config)
-    return metadata
+    modules = set[str]()
+    _inspect_config(path, config, modules)
+    return metadata, modules
 
 
-def _inspect_config(path: Path, node) -> None:
+def _inspect_config(path: Path, node, modules: set[str]) -> None:
+    """Adds to `modules` those of own networks."""
     if isinstance(node, dict):
         module, name = node.get("module"), node.get("class_name")
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
         if (foreign and module not in _allowed) or name in ("Lambda", "__lambda__"):
             kind = CodeNeeded if foreign else ArtifactError
             raise _untrusted(path, f"it asks for {module or 'code'} ({name})", kind)
+        if foreign:
+            modules.add(module)
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)
             named = [key for key in _HUB_FILES if isinstance((node.get("config") or {}).get(key), str)]
             if named:
                 raise _untrusted(path, f"its tokenizer refers to a file ({named[0]})")
         for value in node.values():
-            _inspect_config(path, value)
+            _inspect_config(path, value, modules)
     elif isinstance(node, list):
         for value in node:
-            _inspect_config(path, value)
+            _inspect_config(path, value, modules)
 
 
 def _import_hub(path: Path) -> None:

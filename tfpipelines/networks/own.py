@@ -160,9 +160,9 @@ def user_errors(settings: Any) -> Iterator[None]:
         if place is None:
             raise
         if isinstance(error, ModuleNotFoundError):
-            raise ConfigError(f"{place}: the package {error.name} is not installed.", f"pip install {error.name}") from (
-                error
-            )
+            raise ConfigError(
+                f"{place}: the package {error.name} is not installed.", f"pip install {error.name}"
+            ) from (error)
         raise ConfigError(f"{place}: {_words(error)}", "Mend the network's code.") from error
 
 
@@ -193,7 +193,11 @@ def _words(error: BaseException) -> str:
 
 
 def _checked(
-    settings: NetworkSection, function: Callable[..., Any], made: Any, shape: tuple[int | None, ...], classes: int | None
+    settings: NetworkSection,
+    function: Callable[..., Any],
+    made: Any,
+    shape: tuple[int | None, ...],
+    classes: int | None,
 ) -> keras.Model:
     """What the function has given, if it is a model of the right input and output, with the functional API."""
     place, ids = place_of(settings), settings.origin.kind.folder == "texts"
@@ -204,7 +208,11 @@ def _checked(
     if not isinstance(made, keras.Model):
         what = "nothing" if made is None else f"a {type(made).__name__}"
         refuse(f"it returns {what}, no keras.Model", "End with: return keras.Model(inputs, outputs)")
-    if not isinstance(made, keras.Sequential) and not hasattr(made, "_nested_inputs") and not getattr(made, "inputs", 0):
+    if (
+        not isinstance(made, keras.Sequential)
+        and not hasattr(made, "_nested_inputs")
+        and not getattr(made, "inputs", 0)
+    ):
         return _checked_ends(refuse, _around(made, shape, ids), shape, classes)
     if not getattr(made, "inputs", None):  # a Sequential that has not been told of its input
         return _checked_ends(refuse, _around(made, shape, ids), shape, classes)
@@ -214,7 +222,11 @@ def _checked(
     if made.inputs[0].shape[0] is not None or made.outputs[0].shape[0] is not None:
         found = made.inputs[0].shape[0] or made.outputs[0].shape[0]
         refuse(f"its batch size is fixed at {found}", "Leave the batch size out: keras.Input(input_shape).")
-    if isinstance(made, keras.Sequential) or isinstance(made.input, (list, dict)) or isinstance(made.output, (list, dict)):
+    if (
+        isinstance(made, keras.Sequential)
+        or isinstance(made.input, (list, dict))
+        or isinstance(made.output, (list, dict))
+    ):
         made = keras.Model(made.inputs[0], made.outputs[0], name=made.name)
     return _checked_ends(refuse, made, shape, classes)
 
@@ -237,11 +249,14 @@ def _checked_ends(
         refuse(f"its model has {len(made.outputs)} outputs, not one", "Return one tensor.")
     wanted = shape if classes is None else (classes,)
     taken, gives = made.inputs[0].shape[1:], made.outputs[0].shape[1:]
-    fits = lambda known, asked: len(known) == len(asked) and all(
-        one is None or other is None or one == other for one, other in zip(known, asked)
+    fits = lambda known, asked: (
+        len(known) == len(asked)
+        and all(one is None or other is None or one == other for one, other in zip(known, asked))
     )
     if not fits(taken, shape):
-        refuse(f"its model takes {_told(taken)}, and a sample is {_told(shape)}", "Use the input_shape that it is given.")
+        refuse(
+            f"its model takes {_told(taken)}, and a sample is {_told(shape)}", "Use the input_shape that it is given."
+        )
     if not fits(gives, wanted):
         what = f"{classes} logits, one for each class" if classes is not None else f"a reconstruction, {_told(shape)}"
         refuse(f"its model gives {_told(gives)}, not {what}", "Let the last layer give that shape.")
@@ -251,4 +266,6 @@ def _checked_ends(
 
 
 def _told(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+    return (
+        "(" + ", ".join("any" if size is None else str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+    )

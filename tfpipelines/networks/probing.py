@@ -8,6 +8,7 @@ import numpy as np
 
 from ..config.signature import NetworkSection
 from ..errors import ConfigError
+from ..models import own_layers
 from . import build_network
 from .own import place_of, user_errors
 
@@ -29,8 +30,10 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
         return
     rng = np.random.default_rng(0)
     for classes, shape in enumerate(shapes, 2):
-        given = {"input_shape": shape, "classes": classes, "seed": 0, "fused": True}
-        if texts is not None:
+        given: dict[str, Any] = {"input_shape": shape, "seed": 0, "fused": True}
+        if settings.origin.kind.folder == "images":
+            given["classes"] = classes
+        elif texts is not None:
             given["texts"] = texts(classes)
         with user_errors(settings):
             try:
@@ -41,6 +44,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
 
 
 def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | None], classes: int, rng: Any) -> None:
+    _require_saveable(settings, model)
     folder = settings.origin.kind.folder
     if folder == "texts":
         x = rng.integers(1, 20, (3, 9)).astype(np.int32)
@@ -69,6 +73,22 @@ def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | Non
         value = model.train_on_batch(x)
     if not np.isfinite(np.asarray(value)).all():
         _refuse(settings, f"its loss is {float(np.ravel(value)[0])} at the first step")
+
+
+def _require_saveable(settings: NetworkSection, model: keras.Model) -> None:
+    """Refuses a model that could not be loaded back from its file."""
+    lambdas = [layer.name for layer in model._flatten_layers() if isinstance(layer, keras.layers.Lambda)]
+    if lambdas:
+        cause = f"its layer {lambdas[0]} is a Lambda, which cannot be loaded back without trusting the file"
+        _refuse(settings, cause, "Use functions of keras.ops on its input, or write a class derived from keras.Layer.")
+    modules = {type(layer).__module__ for layer in model._flatten_layers()}
+    try:
+        with keras.saving.custom_object_scope(own_layers(modules)):
+            type(model).from_config(model.get_config())
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        cause = f"its model cannot be made again from its configuration: {reason}"
+        _refuse(settings, cause, "Give each class of your own a get_config that returns what its __init__ takes.")
 
 
 def _refuse(settings: NetworkSection, cause: str, remedy: str = "Mend the network's code.") -> None:

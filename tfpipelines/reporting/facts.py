@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import Pipeline
+from ..config import Pipeline, short_name
 from ..metrics import main_figure
 from ..tasks.abilities import Kind
 from . import values
@@ -162,7 +162,9 @@ class Facts:
 
     @property
     def network(self) -> str:
-        return values.text(self.section("model").get("name")) or values.text(self.metrics.network.get("name"))
+        return short_name(values.text(self.section("model").get("name"))) or values.text(
+            self.metrics.network.get("name")
+        )
 
     @property
     def main_figure(self) -> tuple[str, str]:

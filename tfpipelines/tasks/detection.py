@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, models, networks, training
+from tfpipelines import config, datasets, evaluation, models, networks, training
 from tfpipelines.config.anomaly import AnomalyPipeline
 from tfpipelines.errors import ArtifactError
 from tfpipelines.runs import RunFolder, atomic_write
@@ -260,7 +260,8 @@ class Detection(Sampled):
         Args:
             known: training rows, for what stands beside the model; None: nothing does.
         """
-        settings, seed, network = self.pipeline.evaluation, self.pipeline.seed, self.pipeline.model.name
+        settings, seed = self.pipeline.evaluation, self.pipeline.seed
+        network = config.short_name(self.pipeline.model.name)
         frame, scores = self.samples.frame.loc[rows], self._scores(model, rows)
         told, odd = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
         anomalous, of_told = odd[told], scores[told]
