@@ -33,9 +33,10 @@ class Result(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
-    """Every test works in an empty folder, with an empty cache."""
+    """Every test works in an empty folder, with an empty cache and an empty trust store."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFPIPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TFPIPE_CONFIG", str(tmp_path / "config"))
 
 
 @pytest.fixture

@@ -269,7 +269,8 @@ class _Signature:
         except (RecursionError, SyntaxError, TypeError, ValueError):
             words = ast.unparse(argument.annotation)
             guess = nearest(words, TYPES) if words.isidentifier() else ""
-            known = f"Did you mean {guess}?" if guess else f"Known are {', '.join(sorted(TYPES))}."
+            simple = [name for name in sorted(TYPES) if name[0].islower()]
+            known = f"Did you mean {guess}?" if guess else f"Known are {', '.join(simple)}, Literal, Annotated, Union."
             self._refuse(argument, f"has an annotation that cannot be read: {words}", known)
 
     def _default(self, argument: ast.arg, node: ast.expr) -> Any:

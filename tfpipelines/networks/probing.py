@@ -29,6 +29,8 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
     if not isinstance(settings, NetworkSection) or not settings.origin.kind.own:
         return
     rng = np.random.default_rng(0)
+    one = settings.origin.kind.folder not in ("images", "image_autoencoders") or len({*shapes}) == 1
+    hint = "" if one else "; for one alone, set data.size and data.channels"
     for classes, shape in enumerate(shapes, 2):
         given: dict[str, Any] = {"input_shape": shape, "seed": 0, "fused": True}
         if settings.origin.kind.folder == "images":
@@ -39,7 +41,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
             try:
                 _try(settings, build_network(settings, **given), shape, classes, rng)
             except ConfigError as error:
-                error.details = (*error.details, f"tried with samples of shape {shape}")
+                error.details = (*error.details, f"tried with samples of shape {shape}{hint}")
                 raise
 
 
@@ -86,7 +88,7 @@ def _require_saveable(settings: NetworkSection, model: keras.Model) -> None:
         with keras.saving.custom_object_scope(own_layers(modules)):
             type(model).from_config(model.get_config())
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200].replace("tfpipelines_network_", "")
         cause = f"its model cannot be made again from its configuration: {reason}"
         _refuse(settings, cause, "Give each class of your own a get_config that returns what its __init__ takes.")
 
