@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import config
+from . import config, plugins
 from .catalogue import list_pipelines
 from .errors import ConfigError, DataError
 from .observer import Observer
@@ -167,6 +167,7 @@ def resume(path: str | Path, *, observer: Observer | None = None, command: str =
         if folder.status.get("state") == "done":
             observer.note(f"{folder} is done already")
             return load(path)
+        plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
         if is_search:
             from .tuning import unchanged_state
@@ -297,7 +298,7 @@ def _told(observer: Observer | None) -> Observer:
     """Who is told of a run, and of plugins that cannot be used. Where the caller names nobody: the program's log, if it
     has one, else the terminal.
     """
-    from . import logs, plugins
+    from . import logs
 
     if observer is None and logs.wanted():
         return logs.LogObserver()  # the log is told of plugins anyway

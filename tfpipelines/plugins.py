@@ -8,7 +8,6 @@ once, and left out; who asks for it by name is given the reason.
 """
 
 import importlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +16,6 @@ from typing import Any
 from .errors import ConfigError
 
 GROUPS = ("networks", "tasks", "sources", "exporters", "metrics")
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,11 @@ class Plugin:
     def name(self) -> str:
         """By which it is asked for: without the kind, which may stand before a dot."""
         return self.label.rpartition(".")[2]
+
+    @property
+    def called(self) -> str:
+        """What and which it is."""
+        return f"{self.group.removesuffix('s')} {self.name}"
 
     @property
     def module(self) -> str:
@@ -95,8 +98,10 @@ def plugins(group: str) -> list[Plugin]:
 def leave_out(plugin: Plugin, error: ConfigError) -> None:
     """Remembers why a plugin is not used, and says so, once."""
     if plugin not in _failures:
+        import logging
+
         _failures[plugin] = error
-        _LOG.warning("%s", _told(plugin))
+        logging.getLogger(__name__).warning("%s", _told(plugin))
         _untold.append(_told(plugin))
         _pass_on()
 
@@ -110,6 +115,23 @@ def reason(group: str, name: Any) -> str:
     """Why the plugin of that name is not used, in a sentence; "" if there is none."""
     found = [plugin for plugin in failures(group) if plugin.name == name]
     return _told(found[0]) if found else ""
+
+
+def require(where: object, recorded: dict[str, str]) -> None:
+    """Refuses to go on with what began with plugins that are not there.
+
+    Args:
+        where: it is.
+        recorded: what `Plugin.called` says -> package and version.
+
+    Raises:
+        ConfigError: naming the first package that is not installed.
+    """
+    there = {plugin.called for plugin in _all()}
+    for called, package in recorded.items():
+        if called not in there:
+            cause = f"{where} has the {called} of the package {package}, which is not installed here."
+            raise ConfigError(cause, "Install it and try again; what the run has left is usable without it.")
 
 
 def tell(receiver: Callable[[str], None]) -> None:
@@ -126,5 +148,4 @@ def _pass_on() -> None:
 
 
 def _told(plugin: Plugin) -> str:
-    one = plugin.group.removesuffix("s")
-    return f"the {one} {plugin.name} of the package {plugin.package} cannot be used: {_failures[plugin].cause}"
+    return f"the {plugin.called} of the package {plugin.package} cannot be used: {_failures[plugin].cause}"

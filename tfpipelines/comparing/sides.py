@@ -89,7 +89,7 @@ def _open(folder: RunFolder, name: str) -> Side:
     environment = read_json(folder / "environment.json")
     pipeline = environment.get("pipeline")
     if pipeline is None:
-        pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline)
+        pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline)
     parts = folds or [folder.path]
     kind, data = _kind(pipeline.get("task"), folder), read_json(parts[0] / "data.json", ("classes",))
     return Side(name, folder.path, kind, pipeline, parts, data, environment, metrics)

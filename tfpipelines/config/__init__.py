@@ -4,12 +4,13 @@ from .backbones import BackboneSource, backbone_source, is_path, known_backbones
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
 from .load import anchored, as_dict, difference, differing, load, parse_overrides, to_yaml, validate, with_values
 from .pipeline import Pipeline
+from .plugged import packages_of
 from .search import Dimension, Search
 from .section import Role, fields_that
 
 __all__ = [
     "BackboneSource", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict", "backbone_source",
     "description", "difference", "differing", "fields_that", "find_pipeline", "is_path", "known_backbones", "load",
-    "packaged", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "to_yaml",
-    "validate", "with_values",
+    "packaged", "packages_of", "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names",
+    "to_yaml", "validate", "with_values",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from .backbones import BUNDLED, is_path
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
+from .plugged import without_lost
 from .search import Dimension
 from .section import Role, fields_that
 
@@ -25,7 +26,11 @@ class Loaded(NamedTuple):
 
 
 def load(
-    name: str, overrides: dict[str, Any] | list[str] | tuple[str, ...] = (), *, schemas: Mapping[str, type[Pipeline]]
+    name: str,
+    overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
+    *,
+    schemas: Mapping[str, type[Pipeline]],
+    built: bool = False,
 ) -> Loaded:
     """Resolves a pipeline.
 
@@ -33,6 +38,7 @@ def load(
         name: of a packaged pipeline, or the path of a YAML file.
         overrides: `{"train.epochs": 5}` or `["train.epochs=5"]`; they win over the file.
         schemas: mapping from a task's name to its Pipeline class.
+        built: whether it is that of a run whose network has been built; then the network need not be known any more.
 
     Raises:
         ConfigError: if the pipeline, a key or a value is wrong.
@@ -46,6 +52,8 @@ def load(
     for key, value in changes.items():
         _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
+    if built and (found := without_lost(content, schema_class)):
+        content, schema_class = found
     return Loaded(validate(content, schema_class, name), notes, content)
 
 
