@@ -166,6 +166,7 @@ def test_what_is_missing_or_linked_is_as_ever(tmp_path):
         ("environment.json", {"versions": ["keras"]}, "versions is a list, not an object"),
         ("data.json", {"size": [28, "x"]}, "size.1 is a text, not a whole number"),
         ("data.json", {"findings": [{"items": None}]}, "findings.0.items is null, not a list"),
+        ("data.json", {"columns": []}, "columns is empty"),
         ("threshold.json", {"scores": [1, 2, "3"]}, "scores.2 is a text, not a number"),
     ],
 )

@@ -12,12 +12,9 @@ this package instead.
 Names are imported when they are first used, so that `import tfpipelines` costs nothing.
 """
 
-import logging
-
 import lazy_loader
 
 __version__ = "0.1.0"
-logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = ["__version__", *_names]

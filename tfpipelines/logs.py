@@ -8,6 +8,8 @@ from typing import Any
 
 from .observer import Observer
 
+# here and not in the package itself, since the help of commands comes without `logging`
+logging.getLogger(__package__).addHandler(logging.NullHandler())
 ROUTE, DATASETS, TRAINING, TUNING = (
     logging.getLogger(f"{__package__}.{name}") for name in ("route", "datasets", "training", "tuning")
 )

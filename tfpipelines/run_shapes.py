@@ -13,8 +13,8 @@ _TYPES: dict[Any, tuple[Any, str]] = {
     None: (type(None), "null"),
 }
 
-# A shape is a type (float: any number), None, a tuple of alternatives, [of each entry], [of the first, of the second],
-# {name: of that entry, where it is there} or {str: of each entry}
+# A shape is a type (float: any number), None, a tuple of alternatives, [of each entry], [of each of at least one, ...],
+# [of the first, of the second], {name: of that entry, where it is there} or {str: of each entry}
 _FIGURES = {str: (float, None)}
 OUTCOME = {
     "status": str, "score": (float, None), "series": [(float, None)], "figures": _FIGURES, "best_epoch": int,
@@ -37,7 +37,7 @@ SHAPES: dict[str, Any] = {
         "resumed": [{"command": str, "started": str, "versions": {str: str}}],
     },
     "data.json": {
-        **dict.fromkeys(("classes", "normal", "columns", "about"), [str]),
+        **dict.fromkeys(("classes", "normal", "about"), [str]), "columns": [str, ...],
         **dict.fromkeys(("channels", "window", "max_length", "vocabulary"), int),
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),
@@ -81,6 +81,9 @@ def fault_of(value: Any, shape: Any, where: str = "") -> str:
         each = shape.get(str)
         entries = ((name, entry, each or shape.get(name)) for name, entry in value.items() if each or name in shape)
     elif isinstance(shape, list):
+        if shape[1:] == [...] and not value:
+            return f"{where or 'it'} is empty"
+        shape = shape[:1] if shape[1:] == [...] else shape
         if len(shape) > 1 and len(value) != len(shape):
             return f"{where or 'it'} has {len(value)} entries, not {len(shape)}"
         entries = ((place, entry, shape[place % len(shape)]) for place, entry in enumerate(value))

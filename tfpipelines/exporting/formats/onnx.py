@@ -1,7 +1,6 @@
 """ONNX: any number of samples at once, in ONNX Runtime and whatever else reads the format (extra `onnx`)."""
 
 import json
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ class ONNX(Exporter):
             raise ConfigError(cause, "pip install 'tfpipelines[onnx]'") from error
 
     def write(self, served: "Served", folder: Path, quantize: str | None, calibration: Feeds | None) -> None:
+        import logging
+
         import onnx
         import tf2onnx
 
