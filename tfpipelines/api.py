@@ -300,11 +300,9 @@ def _told(observer: Observer | None) -> Observer:
     """
     from . import logs
 
-    if observer is None and logs.wanted():
-        return logs.LogObserver()  # the log is told of plugins anyway
     if observer is None:
         from .console import Terminal
 
-        observer = Terminal()
+        observer = logs.LogObserver() if logs.wanted() else Terminal()
     plugins.tell(observer.warning)
     return observer

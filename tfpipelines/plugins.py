@@ -36,8 +36,8 @@ class Plugin:
 
     @property
     def name(self) -> str:
-        """By which it is asked for: without the kind, which may stand before a dot."""
-        return self.label.rpartition(".")[2]
+        """By which it is asked for; of a network without the kind, which may stand before a dot."""
+        return self.label.rpartition(".")[2] if self.group == "networks" else self.label
 
     @property
     def called(self) -> str:
@@ -54,17 +54,23 @@ class Plugin:
         """What is taken from the module."""
         return self.target.partition(":")[2]
 
-    def load(self) -> Any:
+    def load(self, fault: Callable[[Any], str]) -> Any:
         """What the entry point names, imported.
 
+        Args:
+            fault: see `members`.
+
         Raises:
-            ConfigError: if that fails, whatever it fails by.
+            ConfigError: if that fails, whatever it fails by, or it is not what it should be.
         """
         try:
-            return getattr(importlib.import_module(self.module), self.attribute)
+            found = getattr(importlib.import_module(self.module), self.attribute)
         except (Exception, SystemExit) as error:  # nothing that a package does when imported is to end us
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ConfigError(f"{self.target} cannot be imported: {reason}.", self.remedy) from error
+        if wrong := fault(found):
+            raise ConfigError(f"{self.target} {wrong}.", self.remedy)
+        return found
 
     @property
     def remedy(self) -> str:
@@ -72,9 +78,14 @@ class Plugin:
         return f"Mend the package {self.package.partition(' ')[0]}, or uninstall it."
 
 
+def _log(text: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning("%s", text)
+
+
 _failures: dict[Plugin, ConfigError] = {}
-_receivers: list[Callable[[str], None]] = []
-_untold: list[str] = []
+_receivers: list[Callable[[str], None]] = [_log]
 
 
 @cache
@@ -95,15 +106,27 @@ def plugins(group: str) -> list[Plugin]:
     return [plugin for plugin in _all() if plugin.group == group]
 
 
+def members(group: str, fault: Callable[[Any], str]) -> dict[Plugin, Any]:
+    """What the entry points of a group name, imported. What is of no use is left out.
+
+    Args:
+        fault: what is wrong with it, in words that follow "it"; "" if nothing is.
+    """
+    found = {}
+    for plugin in plugins(group):
+        try:
+            found[plugin] = plugin.load(fault)
+        except ConfigError as error:
+            leave_out(plugin, error)
+    return found
+
+
 def leave_out(plugin: Plugin, error: ConfigError) -> None:
     """Remembers why a plugin is not used, and says so, once."""
     if plugin not in _failures:
-        import logging
-
         _failures[plugin] = error
-        logging.getLogger(__name__).warning("%s", _told(plugin))
-        _untold.append(_told(plugin))
-        _pass_on()
+        for receiver in _receivers:
+            receiver(_told(plugin))
 
 
 def failures(group: str) -> dict[Plugin, ConfigError]:
@@ -135,16 +158,8 @@ def require(where: object, recorded: dict[str, str]) -> None:
 
 
 def tell(receiver: Callable[[str], None]) -> None:
-    """From now on `receiver` is told, besides the log, of plugins that are left out; also of those that have been
-    already, where nobody was there to be told.
-    """
+    """From now on `receiver` is told of plugins that are left out, instead of the log."""
     _receivers[:] = [receiver]
-    _pass_on()
-
-
-def _pass_on() -> None:
-    while _receivers and _untold:
-        _receivers[0](_untold.pop(0))
 
 
 def _told(plugin: Plugin) -> str:
