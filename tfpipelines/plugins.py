@@ -9,17 +9,15 @@ once, and left out; who asks for it by name is given the reason.
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ConfigError
 
 GROUPS = ("networks", "tasks", "sources", "exporters", "metrics")
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """One entry point.
 
     Args:
