@@ -20,6 +20,7 @@ HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
 LAYERS = {
     "cli": 9,
     "api": 8,
+    "members": 8,
     "comparing": 7,
     "exporting": 7,
     "reporting": 7,

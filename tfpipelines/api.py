@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import config
+from . import config, plugins
 from .catalogue import list_pipelines
 from .errors import ConfigError, DataError
 from .observer import Observer
@@ -180,6 +180,7 @@ def resume(
         if folder.status.get("state") == "done":
             observer.note(f"{folder} is done already")
             return load(path)
+        plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
         require_same_code(folder, pipeline)
         if is_search:
@@ -314,13 +315,11 @@ def _told(observer: Observer | None) -> Observer:
     """Who is told of a run, and of plugins that cannot be used. Where the caller names nobody: the program's log, if it
     has one, else the terminal.
     """
-    from . import logs, plugins
+    from . import logs
 
-    if observer is None and logs.wanted():
-        return logs.LogObserver()  # the log is told of plugins anyway
     if observer is None:
         from .console import Terminal
 
-        observer = Terminal()
+        observer = logs.LogObserver() if logs.wanted() else Terminal()
     plugins.tell(observer.warning)
     return observer

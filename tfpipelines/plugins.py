@@ -8,20 +8,16 @@ once, and left out; who asks for it by name is given the reason.
 """
 
 import importlib
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ConfigError
 
 GROUPS = ("networks", "tasks", "sources", "exporters", "metrics")
-_LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """One entry point.
 
     Args:
@@ -38,8 +34,13 @@ class Plugin:
 
     @property
     def name(self) -> str:
-        """By which it is asked for: without the kind, which may stand before a dot."""
-        return self.label.rpartition(".")[2]
+        """By which it is asked for; of a network without the kind, which may stand before a dot."""
+        return self.label.rpartition(".")[2] if self.group == "networks" else self.label
+
+    @property
+    def called(self) -> str:
+        """What and which it is."""
+        return f"{self.group.removesuffix('s')} {self.name}"
 
     @property
     def module(self) -> str:
@@ -51,17 +52,23 @@ class Plugin:
         """What is taken from the module."""
         return self.target.partition(":")[2]
 
-    def load(self) -> Any:
+    def load(self, fault: Callable[[Any], str]) -> Any:
         """What the entry point names, imported.
 
+        Args:
+            fault: see `members`.
+
         Raises:
-            ConfigError: if that fails, whatever it fails by.
+            ConfigError: if that fails, whatever it fails by, or it is not what it should be.
         """
         try:
-            return getattr(importlib.import_module(self.module), self.attribute)
+            found = getattr(importlib.import_module(self.module), self.attribute)
         except (Exception, SystemExit) as error:  # nothing that a package does when imported is to end us
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ConfigError(f"{self.target} cannot be imported: {reason}.", self.remedy) from error
+        if wrong := fault(found):
+            raise ConfigError(f"{self.target} {wrong}.", self.remedy)
+        return found
 
     @property
     def remedy(self) -> str:
@@ -69,9 +76,14 @@ class Plugin:
         return f"Mend the package {self.package.partition(' ')[0]}, or uninstall it."
 
 
+def _log(text: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning("%s", text)
+
+
 _failures: dict[Plugin, ConfigError] = {}
-_receivers: list[Callable[[str], None]] = []
-_untold: list[str] = []
+_receivers: list[Callable[[str], None]] = [_log]
 
 
 @cache
@@ -92,13 +104,27 @@ def plugins(group: str) -> list[Plugin]:
     return [plugin for plugin in _all() if plugin.group == group]
 
 
+def members(group: str, fault: Callable[[Any], str]) -> dict[Plugin, Any]:
+    """What the entry points of a group name, imported. What is of no use is left out.
+
+    Args:
+        fault: what is wrong with it, in words that follow "it"; "" if nothing is.
+    """
+    found = {}
+    for plugin in plugins(group):
+        try:
+            found[plugin] = plugin.load(fault)
+        except ConfigError as error:
+            leave_out(plugin, error)
+    return found
+
+
 def leave_out(plugin: Plugin, error: ConfigError) -> None:
     """Remembers why a plugin is not used, and says so, once."""
     if plugin not in _failures:
         _failures[plugin] = error
-        _LOG.warning("%s", _told(plugin))
-        _untold.append(_told(plugin))
-        _pass_on()
+        for receiver in _receivers:
+            receiver(_told(plugin))
 
 
 def failures(group: str) -> dict[Plugin, ConfigError]:
@@ -112,19 +138,27 @@ def reason(group: str, name: Any) -> str:
     return _told(found[0]) if found else ""
 
 
-def tell(receiver: Callable[[str], None]) -> None:
-    """From now on `receiver` is told, besides the log, of plugins that are left out; also of those that have been
-    already, where nobody was there to be told.
+def require(where: object, recorded: dict[str, str]) -> None:
+    """Refuses to go on with what began with plugins that are not there.
+
+    Args:
+        where: it is.
+        recorded: what `Plugin.called` says -> package and version.
+
+    Raises:
+        ConfigError: naming the first package that is not installed.
     """
+    there = {plugin.called for plugin in _all()}
+    for called, package in recorded.items():
+        if called not in there:
+            cause = f"{where} has the {called} of the package {package}, which is not installed here."
+            raise ConfigError(cause, "Install it and try again; what the run has left is usable without it.")
+
+
+def tell(receiver: Callable[[str], None]) -> None:
+    """From now on `receiver` is told of plugins that are left out, instead of the log."""
     _receivers[:] = [receiver]
-    _pass_on()
-
-
-def _pass_on() -> None:
-    while _receivers and _untold:
-        _receivers[0](_untold.pop(0))
 
 
 def _told(plugin: Plugin) -> str:
-    one = plugin.group.removesuffix("s")
-    return f"the {one} {plugin.name} of the package {plugin.package} cannot be used: {_failures[plugin].cause}"
+    return f"the {plugin.called} of the package {plugin.package} cannot be used: {_failures[plugin].cause}"

@@ -75,7 +75,7 @@ class Run(Result):
     def pipeline(self) -> config.Pipeline:
         """The resolved pipeline."""
         ask = asking(everything=True) if self._trust else None
-        return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS, ask=ask).pipeline
+        return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS, ask=ask, built=True).pipeline
 
     @cached_property
     def _artifact(self) -> "LoadedArtifact":
@@ -148,7 +148,8 @@ class Run(Result):
         if not own:
             anew = config.fields_that(data, config.Role.ANEW)
             changes = {f"data.{name}": fields[name].default for name in anew} | changes
-        task = new_task(config.load(str(self.folder / "pipeline.yaml"), changes, schemas=SCHEMAS).pipeline)
+        path = str(self.folder / "pipeline.yaml")
+        task = new_task(config.load(path, changes, schemas=SCHEMAS, built=True).pipeline)
         known = {**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder}
         try:
             return task.recall(known)

@@ -22,6 +22,7 @@ from .tasks.trainable import Loaded, Phase, Trainable
 from .unchanged import require_same_data, splits_text, with_resumption
 
 _OF_FOLDS = ("time.training", "time.evaluation")  # what is put together of the metrics of folds
+_SURROUNDINGS = ("versions", "plugins", "threads")  # that the last digits hang on
 _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
 
 
@@ -89,10 +90,10 @@ class Route:
 
     def environment(self, pipeline: config.Pipeline, command: str) -> None:
         """Writes environment.json; on resume, says what is no longer the same."""
-        facts = training.environment_facts(pipeline.seed, command)
+        facts = training.environment_facts(pipeline.seed, command, config.packages_of(pipeline))
         before = read_json(self.folder / "environment.json")
         if self.resume and before:
-            changes = (config.difference(before.get(key, {}), facts[key], f"{key}.") for key in ("versions", "threads"))
+            changes = (config.difference(before.get(key, {}), facts.get(key, {}), f"{key}.") for key in _SURROUNDINGS)
             if changed := "; ".join(line for lines in changes for line in lines):
                 self.observer.warning(
                     f"Not the environment that the run began in, so the last digits may differ: {changed}"

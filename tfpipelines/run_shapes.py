@@ -33,7 +33,8 @@ SHAPES: dict[str, Any] = {
     },
     "environment.json": {
         **dict.fromkeys(("platform", "device", "command", "started"), str), "git_commit": (str, None),
-        "versions": {str: str}, "threads": {str: int}, "pipeline": _PIPELINE, "code": {str: str},
+        "versions": {str: str}, "plugins": {str: str}, "threads": {str: int}, "pipeline": _PIPELINE,
+        "code": {str: str},
         "resumed": [{"command": str, "started": str, "versions": {str: str}}],
     },
     "data.json": {

@@ -52,9 +52,9 @@ def lists(tmp_path, monkeypatch):
     (tmp_path / "members" / "lst.py").write_text(MEMBER)
     monkeypatch.setattr(source, "__path__", [*source.__path__, str(tmp_path / "members")])
     importlib.invalidate_caches()
-    source.members.cache_clear()
+    source.built_in.cache_clear()
     yield
-    source.members.cache_clear()
+    source.built_in.cache_clear()
     sys.modules.pop(f"{source.__name__}.lst", None)
 
 

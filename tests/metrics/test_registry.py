@@ -68,11 +68,11 @@ def test_every_entry_with_a_function_is_a_figure_of_classifiers(module, shape):
 
 def test_a_metric_that_is_added_is_in_every_figure(monkeypatch):
     """One entry and a function of its name."""
-    from tfpipelines.metrics import Metric, classifier_intervals, figures, one_label
+    from tfpipelines.metrics import Metric, classifier_intervals, figures, one_label, registry
 
     entry = Metric("errors", "classifier", "min", "share of samples told wrong", "answers", (ONE,))
     monkeypatch.setattr(one_label, "errors", lambda drawn: 1 - one_label.accuracy(drawn), raising=False)
-    monkeypatch.setattr(figures, "METRICS", (*METRICS, entry))
+    monkeypatch.setattr(registry, "BUILT_IN", (*METRICS, entry))
     figures._functions.cache_clear()
     try:
         labels, probabilities = np.array([0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 0]]

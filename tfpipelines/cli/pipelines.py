@@ -4,21 +4,24 @@ import json
 
 import click
 
+from ..plugins import GROUPS
 from .command import command
 from .group import cli, complete_pipelines, overrides_argument, pipeline_argument
 
 
 @command(cli)
-@click.argument("what", type=click.Choice(["pipelines", "backbones", "runs"]), default="pipelines")
+@click.argument("what", type=click.Choice(["pipelines", "backbones", "runs", *GROUPS]), default="pipelines")
 @click.option("--in", "folder", metavar="DIR", help="Of runs: the folder they were made in; default: runs.")
 def _list(terminal, what, folder):
-    """Show the pipelines and sample data that come with the package, the backbones that have a name, or the runs of
-    a folder.
+    """Show the pipelines and sample data that come with the package, the backbones that have a name, the runs of a
+    folder, or what there is of networks, tasks, sources, exporters or metrics, with the packages they are of.
     """
     if folder is not None and what != "runs":
         raise click.UsageError("--in goes with `list runs`.")
     if what == "runs":
         return _list_runs(terminal, "runs" if folder is None else folder)
+    if what in GROUPS:
+        return _list_members(terminal, what)
     from .. import catalogue
     from ..printing import print_table
     from ..words import Table
@@ -44,6 +47,21 @@ def _list(terminal, what, folder):
         print_table(Table("pipelines", ["pipeline", "task", "what it is"], rows))
         click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
     return {"pipelines": entries, "samples": samples}
+
+
+def _list_members(terminal, group):
+    from .. import plugins
+    from ..members import list_members
+    from ..printing import print_table
+    from ..words import Table
+
+    plugins.tell(lambda text: None)  # the list says it
+    found = list_members(group)
+    if terminal.results:
+        rows = [[entry["name"], entry["kind"], entry["error"] or "", entry["origin"]] for entry in found]
+        told = [[name, f"cannot be used: {error}" if error else kind, origin] for name, kind, error, origin in rows]
+        print_table(Table(group, [group.removesuffix("s"), "kind", "origin"], told))
+    return {group: found}
 
 
 def _list_runs(terminal, folder):

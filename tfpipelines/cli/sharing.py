@@ -2,12 +2,22 @@
 
 import click
 
-from ..exporting.formats import exporters
+from ..exporting.formats import built_in
+from ..plugins import plugins
 from .command import command
 from .group import cli, opened, overrides_argument, trust_option, whole
 
-_EXPORTERS = exporters()
+_EXPORTERS = built_in()
 _QUANTIZED = {name: numbers for some in _EXPORTERS.values() for name, numbers in some.quantized.items()}
+
+
+class _Known(click.Choice):
+    """What is listed, and what packages may bring; those are looked for only for a word that is not listed."""
+
+    def convert(self, value, parameter, context):
+        if value not in self.choices and plugins("exporters"):
+            return value  # the export itself says what is known
+        return super().convert(value, parameter, context)
 
 
 def _either(words: list[str]) -> str:
@@ -18,12 +28,12 @@ def _either(words: list[str]) -> str:
 @click.argument("run")
 @overrides_argument
 @click.option(
-    "--format", "format_", type=click.Choice(list(_EXPORTERS)), default="saved_model", show_default=True,
+    "--format", "format_", type=_Known(list(_EXPORTERS)), default="saved_model", show_default=True,
     help=f"What it is to run in: {_either([some.runs_in for some in _EXPORTERS.values()])}.",
 )  # fmt: skip
 @click.option(
     "--quantize",
-    type=click.Choice(list(_QUANTIZED)),
+    type=_Known(list(_QUANTIZED)),
     help=f"Smaller numbers, with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)}: "
     f"{', or '.join(numbers.numbers for numbers in _QUANTIZED.values())}.",
 )

@@ -9,7 +9,7 @@ from ..errors import ArtifactError, ConfigError
 from ..run_files import damaged, read_json
 from ..run_shapes import RUN_METRICS
 from ..runs import RunFolder
-from ..tasks import SCHEMAS, TASKS, task_class
+from ..tasks import SCHEMAS, known_class
 from ..tasks.abilities import Kind
 
 
@@ -89,17 +89,18 @@ def _open(folder: RunFolder, name: str) -> Side:
     environment = read_json(folder / "environment.json")
     pipeline = environment.get("pipeline")
     if pipeline is None:
-        pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline)
+        pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline)
     parts = folds or [folder.path]
     kind, data = _kind(pipeline.get("task"), folder), read_json(parts[0] / "data.json", ("classes",))
     return Side(name, folder.path, kind, pipeline, parts, data, environment, metrics)
 
 
 def _kind(task: Any, folder: RunFolder) -> Kind:
-    if task not in TASKS:
+    known = known_class(task)
+    if known is None:
         cause = f"{folder} is a run of the task {task!r}, which this version does not know."
-        raise ConfigError(cause, f"It knows: {', '.join(TASKS)}.")
-    return task_class(task).kind
+        raise ConfigError(cause, f"It knows: {', '.join(SCHEMAS)}.")
+    return known.kind
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -15,6 +15,7 @@ from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .kinds import Kind
 from .own import CODE, Code, codes_of, find_code, put_code, renamed
 from .pipeline import Pipeline
+from .plugged import without_lost
 from .search import Dimension
 from .section import Role, fields_that
 from .signature import NetworkSection
@@ -41,6 +42,7 @@ def load(
     *,
     schemas: Mapping[str, type[Pipeline]],
     ask: Ask | None = None,
+    built: bool = False,
 ) -> Loaded:
     """Resolves a pipeline.
 
@@ -50,6 +52,7 @@ def load(
         schemas: mapping from a task's name to its Pipeline class.
         ask: is told of the code of each network of the user's own, and whether an override names it, before anybody
             asks whether it is trusted.
+        built: whether it is that of a run whose network has been built; then the network need not be known any more.
 
     Raises:
         ConfigError: if the pipeline, a key or a value is wrong.
@@ -64,6 +67,8 @@ def load(
     for key, value in changes.items():
         _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
+    if built and (found := without_lost(content, schema_class)):
+        content, schema_class = found
     return Loaded(validate(content, schema_class, name), notes, content)
 
 

@@ -4,12 +4,16 @@ import ast
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, create_model
 
 from ..errors import ConfigError, nearest
 from ..plugins import Plugin, leave_out, plugins
 from .annotations import type_of
 from .family import Family
 from .modules import located
+from .pipeline import Pipeline
 from .section import Section
 from .signature import NetworkSection, functions_of, read_network
 
@@ -75,3 +79,45 @@ def _section(argument: ast.arg) -> type[Section] | None:
     except (RecursionError, SyntaxError, TypeError, ValueError):  # which is said where the signature is read
         return None
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def packages_of(pipeline: Pipeline) -> dict[str, str]:
+    """`network NAME` and `task NAME` -> package and version, of what installed packages bring to a pipeline."""
+    origin = getattr(pipeline.model, "origin", None)
+    module = origin.module if origin else None
+    found = [plugin for plugin in plugins("tasks") if plugin.name == pipeline.task]
+    found += [plugin for plugin in plugins("networks") if (plugin.module, plugin.name) == (module, pipeline.network)]
+    return {plugin.called: plugin.package for plugin in found}
+
+
+class LostNetwork(NetworkSection):
+    """That of a package which is not installed any more: enough for a model that is built already."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def without_lost(content: dict[str, Any], schema: type[Pipeline]) -> tuple[dict[str, Any], type[Pipeline]] | None:
+    """Content and schema that do without networks of packages which are not installed any more.
+
+    Args:
+        content: of the pipeline.yaml of a run.
+        schema: of its task.
+
+    Returns:
+        The network's fields are taken as they stand, and no space is searched; None if no network is unknown.
+    """
+    field = schema.model_fields["model"]
+    members = getattr(field.annotation, "__args__", (field.annotation,))
+    sections = [kind for kind in members if isinstance(kind, type) and issubclass(kind, NetworkSection)]
+    known = {section.origin.name: section.origin for section in sections}
+    model, space = content.get("model"), content.get("search", {}).get("space", {})
+    name = model.get("name") if isinstance(model, dict) else None
+    choices = space.get("model.name", {}).get("values", ()) if isinstance(space, dict) else ()
+    if not known or not isinstance(name, str) or not {name, *choices} - known.keys():
+        return None
+    if name not in known:
+        shared = next(iter(known.values())).kind.shared
+        bases = (shared, LostNetwork)
+        section: Any = create_model("LostNetwork", __base__=bases, __module__=__name__, name=(str, name))
+        schema = create_model(schema.__name__, __base__=schema, __module__=__name__, model=(section, ...))
+    return {**content, "search": {**content.get("search", {}), "space": {}}}, schema

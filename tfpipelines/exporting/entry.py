@@ -13,6 +13,7 @@ import pandas as pd
 from .. import __version__, config
 from ..errors import ConfigError, ExportError
 from ..models import Served
+from ..plugins import reason
 from ..result import Run, open_run
 from ..run_files import damaged, read_table
 from ..runs import file_hash, now, write_json
@@ -120,6 +121,8 @@ def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
 
     known = exporters()
     if format not in known:
+        if why := reason("exporters", format):
+            raise ConfigError(f"format: {why}")
         raise ConfigError(f"format: got {format!r}; allowed: {', '.join(known)}.")
     if quantize is not None and quantize not in known[format].quantized:
         allowed = [f"{' or '.join(some.quantized)} with {some.name}" for some in known.values() if some.quantized]

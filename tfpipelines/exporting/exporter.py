@@ -36,7 +36,7 @@ class Exporter(ABC):
     """Writes a model in a format that others run, and runs it.
 
     Attributes:
-        name: of its file, which is that of the format.
+        name: of its file, which is that of the format; of a package's the name of its entry point.
         runs_in: what the format is for, in words.
         file: that which holds the model.
         packages: that have a say in the result.

@@ -9,8 +9,8 @@ from functools import cache
 
 import numpy as np
 
-from . import one_label, several_labels
-from .registry import METRICS, ONE, SEVERAL
+from . import one_label, registry, several_labels
+from .registry import ONE, SEVERAL
 
 
 def classifier_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -63,7 +63,7 @@ def _known(labels: np.ndarray, probabilities: np.ndarray) -> "one_label.Known | 
 def _functions(dimensions: int, loose: bool = True) -> tuple[tuple[str, Callable], ...]:
     """(figure, its function) by the shape of the labels; without `loose` those that rounding cannot make jump."""
     module = ONE if dimensions == 1 else SEVERAL
-    found = [entry for entry in METRICS if module in entry.by and (loose or not entry.loose)]
+    found = [entry for entry in registry.METRICS if module in entry.by and (loose or not entry.loose)]
     return tuple((entry.name, entry.function(module)) for entry in found)
 
 

@@ -1,14 +1,19 @@
 """The metrics, each of them one entry: what it is, which way is better, what it is made from.
 
 Tables, pages, searches and comparisons ask here. Nothing heavy is loaded: functions are named and imported when they
-are needed. A new figure of a classifier is an entry of `METRICS` and a function of its name.
+are needed. A new figure of a classifier is an entry of `BUILT_IN` and a function of its name; packages bring entries
+with their function, see `plugins`.
 """
 
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Literal
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import ConfigError
+from ..plugins import Plugin, leave_out, members
 
 
 class Kind(StrEnum):
@@ -35,11 +40,12 @@ class Metric:
         better: whether it is to be high (max) or low (min); None for neither.
         what: it is, in a phrase.
         of: what it is made from: answers, values (of probabilities, distances, features), their order, or bins of them.
-        by: modules of this package with a function of its name, which makes it of a `figures.Drawn`.
+        by: modules of this package with a function of its name, which makes it of rows that are drawn: their `Drawn`.
         range: what it can be, lowest and highest.
         hub: how the Hugging Face Hub calls it, and how it is written there.
         main: it stands for all figures of a run that has it.
         each_epoch: it is measured after each epoch, and so printed and drawn.
+        compute: the function itself, of what a package brings; it gives a number, or None where rows do not allow it.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Metric:
     hub: tuple[str, str] | None = None
     main: bool = False
     each_epoch: bool = False
+    compute: Callable[[Any], float | None] | None = None
 
     @property
     def loose(self) -> bool:
@@ -59,7 +66,9 @@ class Metric:
         return self.of in ("order", "bins")
 
     def function(self, module: str) -> Callable[[Any], float | None]:
-        """That makes it of a `figures.Drawn`; the module is one of `by`."""
+        """That makes it of the `Drawn` of a module, which is one of `by`."""
+        if self.compute is not None:
+            return self.compute
         return getattr(importlib.import_module(f"{__package__}.{module}"), self.name)
 
 
@@ -67,7 +76,7 @@ _ANY = (float("-inf"), float("inf"))
 _POSITIVE = (0.0, float("inf"))
 _ENDS: tuple[tuple[str, Direction], ...] = (("auc", "max"), ("error", "min"), ("mae", "min"), ("mse", "min"))
 
-METRICS = (  # those of classifiers in the order in which they are told
+BUILT_IN = (  # those of classifiers in the order in which they are told
     Metric("loss", CLASSIFIER, "min", "what training makes small", range=_ANY, each_epoch=True),
     Metric("accuracy", CLASSIFIER, "max",
            "share of samples told right, with several labels those with every label right",
@@ -123,8 +132,59 @@ METRICS = (  # those of classifiers in the order in which they are told
     *(Metric(name, "", better, "") for name, better in _ENDS),
 )  # fmt: skip
 EACH_EPOCH = sorted(  # losses first
-    (entry for entry in METRICS if entry.each_epoch), key=lambda entry: (entry.kind == GENERATOR, entry.better != "min")
+    (entry for entry in BUILT_IN if entry.each_epoch),
+    key=lambda entry: (entry.kind == GENERATOR, entry.better != "min"),
 )
+
+
+if TYPE_CHECKING:
+    METRICS: tuple[Metric, ...]  # all of them, the built-in ones first
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name != "METRICS":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return (*BUILT_IN, *(entry for _, entry in added()))
+
+
+@cache
+def added() -> tuple[tuple[Plugin, Metric], ...]:
+    """The figures that packages bring: who does, and the entry. An entry point names one, or a tuple of some."""
+    found: list[tuple[Plugin, Metric]] = []
+    for plugin, brought in members("metrics", _fault).items():
+        for entry in brought if isinstance(brought, tuple) else (brought,):
+            if any(other.name == entry.name for other in (*BUILT_IN, *(entry for _, entry in found))):
+                leave_out(plugin, ConfigError(f"the name {entry.name} is that of another one already.", plugin.remedy))
+            else:
+                found.append((plugin, replace(entry, compute=partial(_computed, plugin, entry.compute))))
+    return tuple(found)
+
+
+def _fault(brought: Any) -> str:
+    for entry in brought if isinstance(brought, tuple) else (brought,):
+        if not isinstance(entry, Metric):
+            return f"is no {Metric.__module__}.Metric, nor a tuple of such"
+        if entry.kind != CLASSIFIER or entry.each_epoch or not callable(entry.compute):
+            return f"is to bring figures of classifiers, each with its function compute: {entry.name} is none"
+        if not entry.by or not {*entry.by} <= {ONE, SEVERAL}:
+            return f"is to say what {entry.name} is computed of: by=({ONE!r},), ({SEVERAL!r},) or both"
+    return ""
+
+
+def _computed(plugin: Plugin, compute: Callable[[Any], float | None], drawn: Any) -> float | None:
+    """A package's figure; none where its function fails, which must not cost a run that is trained already."""
+    try:
+        value = compute(drawn)
+        return None if value is None else float(value)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        leave_out(plugin, ConfigError(f"computing it fails: {reason}.", plugin.remedy))
+        return None
+
+
+def _called(name: str) -> list[Metric]:
+    """The entries of a name; packages are asked for one that is not built in."""
+    return [entry for entry in BUILT_IN if entry.name == name] or [entry for _, entry in added() if entry.name == name]
 
 
 def metric(name: str, kind: str = "") -> Metric | None:
@@ -133,13 +193,13 @@ def metric(name: str, kind: str = "") -> Metric | None:
     Args:
         kind: of the run that it is of, where several kinds mean different things by the name.
     """
-    found = [entry for entry in METRICS if entry.name == name]
+    found = _called(name)
     return next((entry for entry in found if entry.kind == kind), found[0] if found else None)
 
 
 def direction_of(name: str) -> Direction | None:
     """Whether a figure is to be high (max) or low (min), by its name or the end of it; None where that is not known."""
-    ends = [entry for entry in METRICS if entry.name == name or name.endswith(f"_{entry.name}")]
+    ends = _called(name) or [entry for entry in BUILT_IN if name.endswith(f"_{entry.name}")]
     return max(ends, key=lambda entry: len(entry.name)).better if ends else None
 
 

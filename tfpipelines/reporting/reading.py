@@ -8,7 +8,7 @@ from .. import config
 from ..listing import state_of
 from ..run_files import found_json, read_text
 from ..runs import THRESHOLD, RunFolder
-from ..tasks import TASKS, task_class
+from ..tasks import known_class
 from . import values
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
 from .failures import Failures, read_failures
@@ -54,7 +54,7 @@ def read_facts(folder: RunFolder) -> Facts:
     inside = (path for path in (folder / "plots").glob("[!.]*") if path.is_file() and not path.is_symlink())
     plots = [path for path in sorted(inside) if path.relative_to(folder.path).as_posix() not in outdated]
     task = values.text(pipeline.get("task")) or values.text(status.get("task"))
-    known = task_class(task) if task in TASKS else None
+    known = known_class(task)
     return Facts(
         folder=folder.path,
         shown=str(folder),

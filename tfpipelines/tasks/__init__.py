@@ -1,8 +1,14 @@
-"""What pipelines can be of: each name leads to a class, loaded when it is asked for."""
+"""What pipelines can be of: each name leads to a class, loaded when it is asked for. Installed packages may bring more:
+see `plugins`.
+"""
 
 import importlib
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from ..plugins import Plugin, leave_out, plugins, reason
 
 if TYPE_CHECKING:
     from ..config import Pipeline
@@ -25,9 +31,50 @@ def task_class(name: str) -> "type[Task]":
 
     Raises:
         KeyError: for an unknown name.
+        ConfigError: for that of a package's task which cannot be used.
     """
+    if name not in TASKS:
+        return _added(name)
     module, _, attribute = TASKS[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def known_class(name: object) -> "type[Task] | None":
+    """The same; None for what is no name of a task, or of one that cannot be used."""
+    try:
+        return task_class(str(name))
+    except (ConfigError, KeyError):
+        return None
+
+
+def added() -> dict[str, Plugin]:
+    """The tasks of packages by their names; nothing of them is loaded."""
+    found: dict[str, Plugin] = {}
+    for plugin in plugins("tasks"):
+        if plugin.name in TASKS or plugin.name in found:
+            leave_out(plugin, ConfigError("its name is that of another one already.", plugin.remedy))
+        else:
+            found[plugin.name] = plugin
+    return found
+
+
+@cache
+def _added(name: str) -> "type[Task]":
+    plugin = added()[name]
+    try:
+        return plugin.load(partial(_fault, name))
+    except ConfigError as error:
+        leave_out(plugin, error)
+        raise ConfigError(f"task: {reason('tasks', name)}", error.remedy) from error
+
+
+def _fault(name: str, kind: object) -> str:
+    from .base import Task
+
+    if not (isinstance(kind, type) and issubclass(kind, Task)):
+        return f"is no class derived from {Task.__module__}.Task"
+    said = kind.schema.model_fields["task"].default if hasattr(kind, "schema") else None
+    return "" if said == name else f"has no schema whose field task is {name}"
 
 
 def new_task(pipeline: "Pipeline") -> "Task":
@@ -42,10 +89,10 @@ class _Schemas(Mapping[str, "type[Pipeline]"]):
         return task_class(name).schema
 
     def __iter__(self) -> Iterator[str]:
-        return iter(TASKS)
+        return iter([*TASKS, *added()])
 
     def __len__(self) -> int:
-        return len(TASKS)
+        return len(TASKS) + len(added())
 
 
 SCHEMAS = _Schemas()

@@ -10,7 +10,7 @@ from tfpipelines.errors import ConfigError
 from tfpipelines.run_files import read_json
 from tfpipelines.runs import file_hash
 
-from . import TASKS, task_class
+from . import known_class
 from .abilities import Ability
 from .generation import Painter
 
@@ -140,9 +140,9 @@ def features_run(named: str) -> Path | None:
     if named == "backbone":
         return None
     folder = Path(named).expanduser()
-    task = str(read_json(folder / "status.json").get("task"))
-    known = (folder / "model.keras").is_file() and task in TASKS
-    if not known or Ability.COMPARES_IMAGES not in task_class(task).abilities:
+    made = known_class(read_json(folder / "status.json").get("task"))
+    able = made is not None and Ability.COMPARES_IMAGES in made.abilities
+    if not able or not (folder / "model.keras").is_file():
         cause = f"evaluation.features: {named} is no run of an image classifier that has a model."
         raise ConfigError(cause, "Give backbone, or the folder of such a run.")
     return folder

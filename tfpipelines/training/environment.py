@@ -14,8 +14,12 @@ from .process import describe_device, threads
 _PACKAGES = ("tensorflow", "keras", "numpy", "jax", "pandas", "scikit-learn", "Pillow")
 
 
-def environment_facts(seed: int, command: str) -> dict[str, Any]:
-    """Versions, device, threads, seed, git commit of the working directory, command and time."""
+def environment_facts(seed: int, command: str, packages: dict[str, str]) -> dict[str, Any]:
+    """Versions, device, threads, seed, git commit of the working directory, command and time.
+
+    Args:
+        packages: what of the pipeline is of which package, if anything is: see `config.packages_of`.
+    """
     versions = {"tfpipelines": __version__, "python": platform.python_version(), "backend": keras.backend.backend()}
     for package in _PACKAGES:
         try:
@@ -24,7 +28,7 @@ def environment_facts(seed: int, command: str) -> dict[str, Any]:
             continue
     machine = {"platform": platform.platform(), "device": describe_device(), "threads": threads()}
     call = {"seed": seed, "git_commit": _git_commit(), "command": command, "started": now()}
-    return {"versions": versions, **machine, **call}
+    return {"versions": versions, **({"plugins": packages} if packages else {}), **machine, **call}
 
 
 def _git_commit() -> str | None:

@@ -66,7 +66,9 @@ class Plan:
 
     def state(self, workers: int) -> State:
         """That of a search that has not begun."""
-        return State(self.content, {"pipeline": config.as_dict(self.pipeline), "versions": versions()}, workers)
+        return State(
+            self.content, {"pipeline": config.as_dict(self.pipeline), "versions": versions(self.pipeline)}, workers
+        )
 
 
 def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
@@ -85,7 +87,7 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
     others = "The versions are not those that the search began with, so its trials could not be compared."
     for key, now, what in (
         ("pipeline", config.as_dict(pipeline), f"{folder / 'pipeline.yaml'} has changed since the search began."),
-        ("versions", versions(), others),
+        ("versions", versions(pipeline), others),
     ):
         changed = config.difference(state.fingerprint[key], now)
         if changed:
@@ -93,7 +95,7 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
     return state
 
 
-def versions() -> dict[str, str]:
+def versions(pipeline: config.Pipeline) -> dict[str, str]:
     """Of what the figures of a trial hang on."""
     found = {"tfpipelines": __version__, "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
     for package in _PACKAGES:
@@ -101,7 +103,7 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return found | config.packages_of(pipeline)
 
 
 def _anchor_choices(content: dict[str, Any]) -> None:

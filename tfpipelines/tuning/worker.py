@@ -121,7 +121,7 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     task, fold = _prepare(new_task(base), observer, halt, search)
     facts = None
     if setup["first"]:
-        environment = training.environment_facts(base.seed, setup["command"])
+        environment = training.environment_facts(base.seed, setup["command"], config.packages_of(base))
         facts = {"environment": environment, "data": observer.facts, "epochs": task.epochs}
     line.send("ready", facts)
     job = line.receive()

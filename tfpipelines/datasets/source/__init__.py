@@ -1,4 +1,5 @@
-"""Sources of samples: folders, tables, archives of arrays. Each file of this folder may bring another.
+"""Sources of samples: folders, tables, archives of arrays. Each file of this folder may bring another, and so may
+installed packages: see `plugins`.
 
 What a task needs of its data goes this way: `open_source` finds who reads a path, `Source.read` gives the sample table,
 `SampleTable.content` one sample.
@@ -10,6 +11,7 @@ import os
 import pkgutil
 from pathlib import Path
 
+from ... import plugins
 from ...config.files import packaged, sample_names
 from ...errors import ConfigError, DataError, counted, nearest
 from ..table import places
@@ -18,7 +20,7 @@ from .kinds import Kind, Request
 
 
 @functools.cache
-def members() -> tuple[type[Source], ...]:
+def built_in() -> tuple[type[Source], ...]:
     """Every class of a source that a file of this folder defines, in the order of the files' names."""
     found = []
     for module in pkgutil.iter_modules(__path__):
@@ -26,6 +28,23 @@ def members() -> tuple[type[Source], ...]:
         own = (value for value in names.values() if getattr(value, "__module__", "") == f"{__name__}.{module.name}")
         found += [value for value in own if isinstance(value, type) and issubclass(value, Source) and value.kinds]
     return tuple(found)
+
+
+@functools.cache
+def added() -> dict[plugins.Plugin, type[Source]]:
+    """The classes that packages bring."""
+    return plugins.members("sources", _fault)
+
+
+def members() -> tuple[type[Source], ...]:
+    """All of them. Those of packages come last, so that installing one changes nothing of who reads what."""
+    return (*built_in(), *added().values())
+
+
+def _fault(member: object) -> str:
+    if not (isinstance(member, type) and issubclass(member, Source)):
+        return f"is no class derived from {Source.__module__}.Source"
+    return "" if member.kinds else "names no kinds of samples that it may hold"
 
 
 def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
@@ -48,7 +67,8 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
     endings = ", ".join(sorted({ending for member in able for ending in member.endings}))
     folders = "a folder, or " if any(member.tree for member in able) else ""
     message = f"{located} is no {kind.source} that is known by its ending."
-    raise DataError(message, f"Give {folders}a file that ends in {endings}.{kind.hint}")
+    reasons = [plugins.reason("sources", plugin.name) for plugin in plugins.failures("sources")]
+    raise DataError(message, f"Give {folders}a file that ends in {endings}.{kind.hint}", reasons)
 
 
 def locate(path: str, key: str = "data.path") -> Path:
