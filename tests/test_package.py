@@ -38,6 +38,8 @@ LAYERS = {
     "listing": 2,
     "logs": 3,
     "unchanged": 2,
+    "trust": 2,
+    "pipeline_files": 2,
     "metrics": 0,
     "pages": 1,
     "versions": 2,

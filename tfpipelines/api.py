@@ -20,6 +20,7 @@ from .runs import START, RunFolder, atomic_write
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability
 from .trust import asking
+from .trust import require as require_trust
 
 if TYPE_CHECKING:
     from . import tuning
@@ -65,6 +66,7 @@ def run(
     origin = _start_model(start)
     resolved = config.anchored(loaded.pipeline)
     task = new_task(resolved)
+    require_trust(resolved)
     observer.preparing()
     notes = [*loaded.notes, *task.preflight()]
     from .training import StopSignals
@@ -133,6 +135,7 @@ def tune(
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
+    require_trust(plan.pipeline)
     observer.preparing()
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
     from .training import StopSignals
@@ -183,6 +186,7 @@ def resume(
         plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
         require_same_code(folder, pipeline)
+        require_trust(pipeline)
         if is_search:
             from .tuning import unchanged_state
 

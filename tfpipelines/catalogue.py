@@ -6,7 +6,7 @@ from typing import Any
 from . import config
 from .errors import ConfigError, nearest
 
-_TEMPLATES = Path(__file__).parent / "networks" / "templates"
+_TEMPLATES = Path(__file__).parent / "config" / "templates"
 _TEMPLATE_OF = {
     "image-cls": "images", "text-cls": "texts",
     "anomaly": "autoencoders", "anomaly-table": "autoencoders", "anomaly-series": "autoencoders",

@@ -6,8 +6,8 @@ file for each text of code, called after its SHA-256. Whoever deletes the file t
 
 from collections.abc import Callable
 
-from .config import Code, trust_store
-from .errors import ResourceError
+from .config import Code, Pipeline, short_name, trust_store
+from .errors import ArtifactError, ResourceError
 from .runs import atomic_write, now
 
 
@@ -38,3 +38,23 @@ def remember(code: Code) -> None:
         cause = f"{folder}, which remembers whose code you trust, cannot be made: {error.strerror}."
         raise ResourceError(cause, "Set TFPIPE_CONFIG to a folder that you may write to.") from error
     atomic_write(folder / code.sha256, f"{code.name}\n{now()}\n")
+
+
+def require(pipeline: Pipeline) -> None:
+    """Refuses a pipeline whose networks are code that the user does not trust.
+
+    Raises:
+        ArtifactError: with what it would mean to run it.
+    """
+    for code, trusted in pipeline.own_code:
+        if not trusted:
+            raise untrusted(code)
+
+
+def untrusted(code: Code) -> ArtifactError:
+    """That code is not trusted, and what it would mean to run it."""
+    return ArtifactError(
+        f"The network {short_name(code.name)} is code, {code.path}, that you have not trusted: to build it means to "
+        "run it, and it can do whatever you can.",
+        "Read it; if you trust it, say so by --trust (in Python: trust=True).",
+    )

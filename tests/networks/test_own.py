@@ -162,19 +162,17 @@ def test_equal_seeds_give_equal_weights_and_the_process_draws_on():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run of an own network, whose file is gone."""
-    home, before = tmp_path_factory.mktemp("finished"), os.getcwd()
-    os.environ["TFPIPE_CONFIG"] = str(home / "config")
-    os.chdir(home)
-    try:
+    home = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFPIPE_CONFIG", str(home / "config"))
+        patch.chdir(home)
         return tfpipelines.run(
             "image-cls", [*FEW, f"model.name={own(GOOD)}"], observer=Observer(), name="own"
         ).folder.resolve()
-    finally:
-        os.chdir(before)
 
 
 def test_what_is_made_of_the_model_needs_no_trust(finished, tfpipe):
-    folder = shutil.copytree(finished, "copy")
+    folder = Path(shutil.copytree(finished, "copy"))
     for words in (
         ["list", "runs", "--in", "."],
         ["report", folder],
@@ -194,7 +192,7 @@ def test_code_that_a_file_names_runs_only_if_it_is_trusted(words, finished, tfpi
         f"task: image-cls\ndata: {{path: 'sample:digits'}}\nmodel: {{name: '{own(GOOD)}'}}\n"
     )
     for file in ("pipeline.yaml", finished / "pipeline.yaml"):
-        more = ["search.space.model.width=[4, 8]"] if words == ["tune"] else []
+        more = ["search.space={model.width: [4, 8]}"] if words == ["tune"] else []
         result = tfpipe(*words, file, *FEW, *more)
         assert result.code == 7 and "it can do whatever you can" in result.err and "--trust" in result.err
     assert not Path("runs").exists()
@@ -215,7 +213,7 @@ def test_nothing_of_the_code_runs_before_it_is_trusted(tfpipe):
 
 
 def test_a_copy_that_somebody_changed_is_not_trusted(finished):
-    folder = shutil.copytree(finished, "copy")
+    folder = Path(shutil.copytree(finished, "copy"))
     (folder / "network.py").write_text(GOOD.replace("width: int = 4", "width: int = 4, more: int = 1"))
     assert not config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline.model.origin.trusted
 
@@ -244,14 +242,10 @@ WRONG = {
     ),
     "another batch size": (
         HEAD + BODY + "    x = keras.ops.reshape(x, (-1, 2 * width))\n" + END,
-        "for a batch of 3",
+        "mixer.py",
     ),
     "other classes": (HEAD + BODY + "    return keras.Model(inputs, x)\n", "its model gives (4,), not 2 logits"),
     "NaN": (HEAD + BODY + "    x = keras.ops.log(-1.0 - x * x)\n" + END, "its output is not finite"),
-    "NaN of a gradient": (
-        HEAD + BODY + "    x = keras.ops.sqrt(x * 0.0)\n" + END.replace("Dense(classes)(x)", "Dense(classes)(x)"),
-        "",
-    ),
     "a softmax": (
         HEAD + BODY + END.replace("Dense(classes)", "Dense(classes, activation='softmax')"),
         "its output are probabilities",
@@ -263,7 +257,7 @@ WRONG = {
     "an exception": (GOOD.replace("    inputs", "    {}['width']\n    inputs", 1), ":5: net: KeyError: 'width'"),
     "an error of Keras": (HEAD + "    x = keras.layers.Conv1D(3, 3)(inputs)\n" + END, ":6: net: ValueError: "),
     "an end": ("import sys\n\nsys.exit('enough')\n" + GOOD, ":3: <module>: SystemExit: enough"),
-    "no Python": (GOOD + "def (\n", ":9: this is not Python"),
+    "no Python": (GOOD + "def (\n", ":8: this is not Python"),
     "no such function": (GOOD.replace("def net", "def nett"), "has no function net"),
     "any arguments": (GOOD.replace("width: int = 4", "*width"), ":4: net: width stands for any number of arguments"),
     "no annotation": (GOOD.replace("width: int = 4", "width=4"), ":4: net: width has no annotation"),
@@ -280,7 +274,6 @@ WRONG = {
         "cannot be made again from its configuration",
     ),
 }
-del WRONG["NaN of a gradient"]
 
 
 @pytest.mark.parametrize("what", WRONG)

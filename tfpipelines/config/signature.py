@@ -227,7 +227,7 @@ class _Signature:
         name = argument.arg
         taken = name == "name" or name[0] == "_" or hasattr(Section, name) or (self.kind.own and name in _TAKEN)
         if any(name in section.model_fields for section in self.kind.always) or (taken and name not in self.kind.given):
-            self._refuse(argument, "has a name that fields of a network cannot have", "Give it another one.")
+            self._refuse(argument, "has a name that fields cannot have", "Give it another one.")
         return argument
 
     def _field(self, name: str, kind: Any, default: Any, shared: FieldInfo | None) -> tuple[Any, Any]:

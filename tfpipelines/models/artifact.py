@@ -223,7 +223,7 @@ def _inspect_config(path: Path, node, modules: set[str]) -> None:
         if (foreign and module not in _allowed) or name in ("Lambda", "__lambda__"):
             kind = CodeNeeded if foreign else ArtifactError
             raise _untrusted(path, f"it asks for {module or 'code'} ({name})", kind)
-        if foreign:
+        if foreign and isinstance(module, str):
             modules.add(module)
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)

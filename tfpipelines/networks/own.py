@@ -29,12 +29,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..config import Code, short_name
+from ..config import Code
 from ..config.signature import NetworkSection, Origin
-from ..errors import ArtifactError, ConfigError, TfpipelinesError
+from ..errors import ConfigError, TfpipelinesError
 from ..models import allow_modules
 from ..models.layers import scaled_input
 from ..models.reconstruction import reconstructor
+from ..trust import untrusted
 from .numbers import begin, end
 from .stages import with_levels
 
@@ -84,11 +85,7 @@ def function_of(origin: Origin) -> Callable[..., Any]:
     """
     code = Code(origin.name, origin.path, origin.text)
     if not origin.trusted:
-        raise ArtifactError(
-            f"The network {short_name(origin.name)} is code, {origin.path}, that you have not trusted: to build it "
-            "means to run it, and it can do whatever you can.",
-            "Read it; if you trust it, say so by --trust (in Python: trust=True).",
-        )
+        raise untrusted(code)
     module = _module_of(code)
     allow_modules({module.__name__, *_beside(module)})
     return getattr(module, code.function)
@@ -141,11 +138,12 @@ def _repeatable(seed: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def user_errors(settings: Any) -> Iterator[None]:
+def user_errors(settings: Any, any_error: bool = False) -> Iterator[None]:
     """An error that comes from the code of an own network is a ConfigError with the file and line of that code.
 
     Args:
         settings: the section `model` of a pipeline, of whatever network.
+        any_error: whether errors of other code are the network's, too.
     """
     origin: Origin | None = getattr(settings, "origin", None)
     if origin is None or not origin.kind.own:
@@ -157,8 +155,9 @@ def user_errors(settings: Any) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         place = _place_of(error, origin)
-        if place is None:
+        if place is None and not any_error:
             raise
+        place = place or place_of(settings)
         if isinstance(error, ModuleNotFoundError):
             raise ConfigError(
                 f"{place}: the package {error.name} is not installed.", f"pip install {error.name}"

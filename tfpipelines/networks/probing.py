@@ -37,7 +37,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
             given["classes"] = classes
         elif texts is not None:
             given["texts"] = texts(classes)
-        with user_errors(settings):
+        with user_errors(settings, any_error=True):
             try:
                 _try(settings, build_network(settings, **given), shape, classes, rng)
             except ConfigError as error:
@@ -55,24 +55,22 @@ def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | Non
         x = rng.integers(0, 256, (3, *shape)).astype(np.float32)
     else:
         x = rng.normal(size=(3, *shape)).astype(np.float32)
+    classifies = folder in ("images", "texts")
+    loss = {"loss": keras.losses.CategoricalCrossentropy(from_logits=True)} if classifies else {}
+    model.compile(optimizer="sgd", run_eagerly=True, **loss)
     for size in (3, 2):
         answer = model.predict_on_batch(x[:size])
         answer = np.asarray(answer["reconstruction"] if isinstance(answer, dict) else answer)
-        wanted = (size, *(shape if folder.endswith("autoencoders") else (classes,)))
+        wanted = (size, *((classes,) if classifies else shape))
         if answer.shape != wanted:
             _refuse(settings, f"for a batch of {size} its output has the shape {answer.shape}, not {wanted}")
         if not np.isfinite(answer).all():
             _refuse(settings, "its output is not finite with its first weights")
-        if folder in ("images", "texts") and (answer >= 0).all() and np.allclose(answer.sum(1), 1, atol=1e-4):
+        if classifies and (answer >= 0).all() and np.allclose(answer.sum(1), 1, atol=1e-4):
             cause = "its output are probabilities, and it has to give logits"
             _refuse(settings, cause, "Leave out the softmax of the last layer.")
-    if folder in ("images", "texts"):
-        loss: Any = keras.losses.CategoricalCrossentropy(from_logits=True)
-        model.compile(optimizer="sgd", loss=loss, run_eagerly=True)
-        value = model.train_on_batch(x, np.eye(classes, dtype=np.float32)[np.arange(len(x)) % classes])
-    else:
-        model.compile(optimizer="sgd", run_eagerly=True)
-        value = model.train_on_batch(x)
+    targets = [np.eye(classes, dtype=np.float32)[np.arange(len(x)) % classes]] if classifies else []
+    value = model.train_on_batch(x, *targets)
     if not np.isfinite(np.asarray(value)).all():
         _refuse(settings, f"its loss is {float(np.ravel(value)[0])} at the first step")
 
