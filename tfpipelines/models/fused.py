@@ -37,3 +37,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         variance *= (count - 1.0) / count  # the kernel gives the sample variance; Keras keeps that of the batch
         self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1.0 - self.momentum))
         return outputs
+
+
+def use_fused(model: keras.Model) -> None:
+    """Lets Keras' batch normalizations of images in a model compute by the fused kernel, in training. Their variables
+    and configurations stay as they are.
+    """
+    for layer in model._flatten_layers():
+        of_channels = (
+            type(layer) is keras.layers.BatchNormalization and layer.axis in (-1, 3) and not layer.synchronized
+        )
+        if of_channels and layer.built and len(layer.input.shape) == 4:
+            layer.__class__ = FusedBatchNormalization  # which only computes otherwise

@@ -33,6 +33,7 @@ from ..config import Code
 from ..config.signature import NetworkSection, Origin
 from ..errors import ConfigError, TfpipelinesError
 from ..models import allow_modules
+from ..models.fused import use_fused
 from ..models.layers import scaled_input
 from ..models.reconstruction import reconstructor
 from ..trust import untrusted
@@ -66,6 +67,8 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
         made = function(**passed, **dict.fromkeys(settings.whole, settings), **fields)
         body = _checked(settings, function, made, shape, given.get("classes"))
     fused: bool = given["fused"]
+    if fused:
+        use_fused(body)
     loss: str = getattr(settings, "loss", "")
     name = settings.origin.function
     if folder == "image_autoencoders":
