@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from .detection import runs
 from .heat import overlay
-from .plots import save_figure, sheet_of, short, show
+from .plots import Sheet, save_figure, short
 
 _NORMAL, _ODD, _MARK = "#0b6e99", "#c0392b", "#222222"
 _BINS = 40
@@ -114,7 +114,7 @@ def plot_maps(
     names = ["picture", *(["mask"] if masked else []), *rebuilt, "distance"]
     blocks = 2 if len(images) > 1 else 1
     lines = max(1, -(-len(images) // blocks))
-    figure, axes = sheet_of(lines, len(names) * blocks, (1.75 * len(names) * blocks + 0.3, 2.0 * lines + 0.7))
+    sheet = Sheet(lines, len(names) * blocks, 2)
     for place, (image, row, distances) in enumerate(zip(images, rows, maps)):
         line, start = place // blocks, len(names) * (place % blocks)
         shown = {"picture": image, "distance": overlay(image, heat_of(distances, scale))}
@@ -124,12 +124,10 @@ def plot_maps(
             shown["reconstruction"] = reconstructions[place].round().astype(np.uint8)
         named = f"{short(row['item'], 24, end=True)}\n{short(row['label'], 18)}"
         titles = {"picture": named, "distance": f"{row['verdict']}\n{row['score']:.4g}"}
-        for axis, name in zip(axes[line, start : start + len(names)], names):
+        for column, name in enumerate(names, start):
             if name in shown:
-                show(axis, shown[name], titles.get(name, name))
-    title = "where they differ from what is normal: mistakes first, then the highest scores of each label"
-    figure.suptitle(title, fontsize=10)
-    save_figure(figure, path)
+                sheet.show(line, column, shown[name], titles.get(name, name))
+    sheet.save(path, "where they differ from what is normal: mistakes first, then the highest scores of each label")
 
 
 def heat_of(distances: np.ndarray, scale: tuple[float, float]) -> np.ndarray:

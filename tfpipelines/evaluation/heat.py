@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..pages import data_uri, render
 from ..runs import atomic_write
-from .plots import as_picture, save_figure, sheet_of, short, show
+from .plots import Sheet, as_picture, short
 
 _SHARE = 0.55  # of the heat's colour where it is strongest
 _LEAST_SIDE = 160  # pixels; smaller pictures are enlarged on the page
@@ -63,18 +63,16 @@ def plot_heat(
     count = len(images)
     columns = 2 if count > 1 else 1
     lines = max(1, -(-count // columns))
-    figure, axes = sheet_of(lines, 3 * columns, (5.2 * columns + 0.3, 2.1 * lines + 0.6))
+    sheet = Sheet(lines, 3 * columns, 1)
     for place, (image, row) in enumerate(zip(images, rows)):
         line, start = place // columns, 3 * (place % columns)
         shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
         told = f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})"
         titles = short(row["item"], 22, end=True), told, f"for {short(row['label'], 16)} (true)"
         heats = (np.ones(1), predicted[place], labelled[place])
-        for axis, picture, title, heat in zip(axes[line, start : start + 3], shown, titles, heats):
-            show(axis, picture, title if heat.any() else f"nothing {title}")
-    title = f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes"
-    figure.suptitle(title, fontsize=10)
-    save_figure(figure, path)
+        for column, (picture, title, heat) in enumerate(zip(shown, titles, heats), start):
+            sheet.show(line, column, picture, title if heat.any() else f"nothing {title}")
+    sheet.save(path, f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes")
 
 
 def write_heat(

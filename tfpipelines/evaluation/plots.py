@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -137,27 +136,50 @@ def plot_mistakes(
     """
     count, columns = len(images), min(6, max(len(images), 1))
     lines = max(1, -(-count // columns))
-    figure, axes = sheet_of(lines, columns, (1.75 * columns + 0.4, 2.25 * lines + 0.6))
-    for axis, image, item, label, guess, share in zip(axes.ravel(), images, items, labels, predicted, confidence):
+    sheet = Sheet(lines, columns, 3)
+    for place, (image, item, label, guess, share) in enumerate(zip(images, items, labels, predicted, confidence)):
         taken = f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})"
-        show(axis, image, f"{taken}\n{short(item, 22, end=True)}")
-    figure.suptitle(f"the {count} most confident of {total} mistakes" if total else "no mistakes", fontsize=10)
-    save_figure(figure, path)
+        sheet.show(*divmod(place, columns), image, f"{taken}\n{short(item, 22, end=True)}")
+    sheet.save(path, f"the {count} most confident of {total} mistakes" if total else "no mistakes")
 
 
-def sheet_of(lines: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
-    """A figure of so many inches for pictures, and its axes (lines, columns), which show nothing of themselves."""
-    figure = Figure(size, layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for axis in axes.ravel():
-        axis.axis("off")
-    return figure, axes
+class Sheet:
+    """Pictures side by side, each with a small title above it. They share one Axes: one for each of them, and a layout
+    of them all, take several times as long to draw.
 
+    Args:
+        lines, columns: of pictures.
+        title_lines: of text above each.
+    """
 
-def show(axis: Axes, image: np.ndarray, title: str = "") -> None:
-    """Draws a picture, uint8 (height, width, channels), with a small title."""
-    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-    axis.set_title(title, fontsize=7)
+    _SIDE, _GAP, _LINE, _TOP = 1.6, 0.15, 0.12, 0.35  # inches: of a picture's place, between, of a text line, above all
+
+    def __init__(self, lines: int, columns: int, title_lines: int):
+        self._step = self._SIDE + self._GAP, self._SIDE + self._GAP + title_lines * self._LINE
+        self._width, self._height = columns * self._step[0] + self._GAP, lines * self._step[1] + self._TOP + self._GAP
+        self._figure = Figure((self._width, self._height))
+        self._axes = self._figure.add_axes((0, 0, 1, 1))
+        self._axes.axis("off")
+
+    def show(self, line: int, column: int, image: np.ndarray, title: str = "") -> None:
+        """Draws a picture, uint8 (height, width, channels), as large as its place allows."""
+        height, width = image.shape[:2]
+        scale = self._SIDE / max(height, width)
+        left = self._GAP + column * self._step[0] + (self._SIDE - width * scale) / 2
+        bottom = self._height - self._TOP - (line + 1) * self._step[1] + self._GAP
+        extent = (left, left + width * scale, bottom, bottom + height * scale)
+        pixels = image[..., 0] if image.shape[-1] == 1 else image
+        self._axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
+        place = (left + width * scale / 2, bottom + height * scale + 0.03)
+        self._axes.text(*place, title, fontsize=7, ha="center", va="bottom")
+
+    def save(self, path: Path, title: str) -> None:
+        """Writes the sheet as PNG, with a title above all."""
+        width = max(self._width, 0.075 * len(title) + 0.2)
+        self._figure.set_size_inches(width, self._height)
+        self._axes.set(xlim=(0, width), ylim=(0, self._height))
+        self._axes.text(width / 2, self._height - 0.1, title, fontsize=10, ha="center", va="top")
+        save_figure(self._figure, path)
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:
