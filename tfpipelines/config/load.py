@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ..errors import ConfigError, nearest
 from .backbones import BUNDLED, is_path
+from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .pipeline import Pipeline
@@ -43,10 +44,14 @@ def load(
     schema_class = _schema(changes.get("task", content.get("task")), schemas, path)
     notes = _drop_foreign_fields(content, changes, schema_class)
     notes += _drop_other_data(content, changes, schema_class) + _drop_layers(content, changes)
+    train = schema_class.training()
+    notes += drop_foreign(content, changes, train, train.choices)
     for key, value in changes.items():
         _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
-    return Loaded(validate(content, schema_class, name), notes, content)
+    pipeline = validate(content, schema_class, name)
+    refuse_given(pipeline.train, train.choices, changes)
+    return Loaded(pipeline, notes, content)
 
 
 def with_values(
@@ -65,6 +70,9 @@ def with_values(
     content, schema_class = deepcopy(content), schemas[content["task"]]
     _drop_foreign_fields(content, values, schema_class)
     _drop_layers(content, values)
+    train = schema_class.training()
+    values = without_foreign(content, values, train, train.choices)
+    drop_foreign(content, values, train, train.choices)
     for key, value in values.items():
         _put(content, _keys(key), value)
     return validate(content, schema_class, origin)

@@ -12,6 +12,11 @@ from tfpipelines.models.reconstruction import reconstructor
 from ..stages import dense_stack, with_levels
 
 
+def rule_normalization(normalization):
+    if normalization == "local_response":
+        raise ValueError("model.normalization: local_response is of maps, and this network has none; take another one")
+
+
 def dense(
     input_shape: tuple[int, int, int],
     common: ImageAutoencoder,

@@ -7,6 +7,11 @@ from tfpipelines.config.section import Counts
 from tfpipelines.models.layers import Builder, scaled_input
 
 
+def rule_normalization(normalization):
+    if normalization == "local_response":
+        raise ValueError("model.normalization: local_response is of maps, and this network has none; take another one")
+
+
 def mlp(
     input_shape: tuple[int, int, int],
     classes: int,
