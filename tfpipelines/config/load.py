@@ -142,6 +142,15 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
     return {**{key: content[key] for key in order}, **content}
 
 
+def changed_since(before: dict[str, Any], pipeline: Pipeline) -> list[str]:
+    """As `difference`, from nested dicts that an earlier version may have written, without the fields that are new."""
+    try:
+        before = as_dict(validate(before, type(pipeline), "the pipeline that it began with"))
+    except ConfigError:  # of fields that there are no longer
+        pass
+    return difference(before, as_dict(pipeline))
+
+
 def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
     """One line, `key: before -> after`, for each leaf in which two resolved pipelines differ."""
     return [f"{key}: {old} -> {new}" for key, (old, new) in differing([before, after], path)]

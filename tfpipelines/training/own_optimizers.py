@@ -1,4 +1,4 @@
-"""Optimizers that Keras lacks, or has in another form."""
+"""Optimizers that Keras lacks, or has in a form that will not do."""
 
 import math
 
@@ -6,6 +6,19 @@ import keras
 
 _LAST_LAYERS = ("logits", "logit", "output")
 _FIRST_AXIS_IN = ("query", "key", "value")  # kernels of attention: (width, heads, width of a head)
+
+
+class Nadam(keras.optimizers.Nadam):
+    """Keras' Nadam (Dozat 2016), all of whose variables are its variables, so that checkpoints have them.
+
+    Inside of a LossScaleOptimizer Keras loses sight of the product of the momenta.
+    """
+
+    def build(self, var_list):
+        fresh = not self.built
+        super().build(var_list)
+        if fresh and not any(variable is self._u_product for variable in self._variables):
+            self._track_variable(self._u_product)
 
 
 class Muon(keras.optimizers.Muon):
