@@ -196,7 +196,7 @@ def resume(
                 observer.started(folder, pipeline)
                 return _search(folder, state, observer, command, stop)
         began_with = read_json(folder / "environment.json").get("pipeline")
-        changed = config.difference(began_with, config.as_dict(pipeline)) if began_with else []
+        changed = config.changed_since(began_with, pipeline) if began_with else []
         if changed:
             cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
             raise ConfigError(cause, f"Undo it, or make it a new run: {folder.as_new_run()}", changed)

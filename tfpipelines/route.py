@@ -217,13 +217,14 @@ class Route:
             trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
             self.observer.phase({"name": phase.name, "trained": trained, "epochs": settings.epochs})
         values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
+        optimizer = training.build_optimizer(settings, steps, phase.rates())
         task.compile(
             model,
-            training.build_optimizer(settings, steps, phase.rates()),
+            optimizer,
             jit_compile=training.jit_compile(settings.jit_compile, model),
             steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
         )
-        averaged = training.AveragedWeights(settings.ema, phase.averaged) if settings.ema else None
+        averaged = training.averaging(settings, optimizer, phase.averaged)
         weights = averaged.model_weights if averaged else model.get_weights
         monitored = task.monitored if validation is None else f"val_{task.monitored}"
 

@@ -127,3 +127,13 @@ def test_smaller_numbers_state_what_they_cost(quantize, tmp_path):
     assert low <= proof["accuracy_loss"] <= high and proof["accuracy_loss"] == pytest.approx(
         proof["accuracy_before"] - proof["accuracy"]
     )
+
+
+@pytest.mark.slow
+def test_local_response_normalization_goes_into_every_format():
+    run = tfpipelines.run(
+        "image-cls", [*TINY, "data.limit=200", "model.normalization=local_response"], observer=Observer()
+    )
+    for format in exporters():
+        proof = tfpipelines.export(run, format, samples=20).manifest["proof"]
+        assert proof["largest_difference"] <= 1e-4 and proof["samples"] == 20

@@ -13,7 +13,9 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines import models
+from tfpipelines.config.gan import AdversarialTrain
 from tfpipelines.config.kinds import GANS
+from tfpipelines.config.optimizers import PLAIN
 from tfpipelines.errors import DivergedError
 from tfpipelines.models.diff_augment import diff_augment
 from tfpipelines.models.gan import GAN
@@ -21,7 +23,7 @@ from tfpipelines.models.generator import GeneratorArtifact, draw_classes, draw_n
 from tfpipelines.models.minibatch import MinibatchDeviation
 from tfpipelines.models.spectral import SpectralConv2D, SpectralDense
 from tfpipelines.networks import build_network
-from tfpipelines.training import TwoOptimizers
+from tfpipelines.training import TwoOptimizers, build_optimizer
 
 from ..conftest import ROOT
 
@@ -58,6 +60,18 @@ def compiled(gan, optimizer=None):
     )
     gan.optimizer.build(gan.trainable_variables)
     return gan
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLAIN)
+def test_every_optimizer_moves_both_networks(name):
+    settings = AdversarialTrain(optimizer=name, schedule="constant")
+    gan = compiled(dcgan((8, 8, 1), **SMALL), lambda: build_optimizer(settings, 10))
+    before = [weight.numpy().copy() for weight in gan.trainable_variables]
+    gan.fit(tf.data.Dataset.from_tensors(batch()).repeat(3), epochs=1, verbose=0)
+    for weight, then in zip(gan.trainable_variables, before):
+        now = weight.numpy()
+        assert np.isfinite(now).all() and not np.array_equal(now, then), weight.path
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from tfpipelines.config.kinds import IMAGES
-from tfpipelines.config.section import Activation, Initializer, Normalization
+from tfpipelines.config.section import Activation, Initializer, MapNormalization
 from tfpipelines.models import ClassifierArtifact, ImageFront, load_artifact
 from tfpipelines.models.fused import FusedBatchNormalization
+from tfpipelines.models.layers import local_response
 
 from ..pretrained import image_network
 
@@ -26,8 +27,11 @@ def build(name, shape=(20, 16, 3), classes=4, **arguments):
 
 
 @pytest.mark.parametrize("name", IMAGES.names)
-@pytest.mark.parametrize("normalization", Normalization.__args__)
+@pytest.mark.parametrize("normalization", MapNormalization.__args__)
 def test_every_normalization(name, normalization):
+    if normalization not in IMAGES.section(name).model_fields["normalization"].annotation.__args__:
+        assert (name, normalization) == ("mlp", "local_response")  # which has no maps
+        return
     model = build(name, normalization=normalization)
     assert model(PICTURES).shape == (5, 4) and model.output.dtype == "float32"
     kinds = {type(layer).__name__ for layer in model.layers if "Normalization" in type(layer).__name__}
@@ -36,12 +40,27 @@ def test_every_normalization(name, normalization):
         "batch": {"BatchNormalization"},
         "layer": {"LayerNormalization"},
         "rms": {"RMSNormalization"},
+        "local_response": set(),
     }
     assert kinds == expected.get(normalization, {"GroupNormalization"})
     for layer in model.layers:  # a bias in front of a normalization would do nothing
         if hasattr(layer, "use_bias"):
             behind = {type(node.operation).__name__ for node in layer._outbound_nodes}
             assert layer.use_bias != any("Normalization" in name for name in behind), layer.name
+
+
+def test_local_response_is_that_of_its_paper():
+    """Against the sum of Krizhevsky et al. 2012, section 3.3, written out."""
+    maps = 50 * np.random.default_rng(0).normal(size=(2, 3, 4, 7)).astype("float32")
+    expected = np.empty_like(maps)
+    for channel in range(7):
+        near = maps[..., max(0, channel - 2) : min(6, channel + 2) + 1]
+        expected[..., channel] = maps[..., channel] / (2 + 1e-4 * (near**2).sum(-1)) ** 0.75
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(local_response(maps)), expected, rtol=1e-5)
+    assert np.isfinite(keras.ops.convert_to_numpy(local_response(np.full((1, 1, 1, 5), 6e3, "float16")))).all()
+    model = build("cnn", normalization="local_response", units=(5,))
+    assert any("power" in operation.name for operation in model.operations)
+    assert model.get_layer("dense1").use_bias and model.get_layer("conv1_1").use_bias
 
 
 @pytest.mark.parametrize("activation", Activation.__args__)
@@ -174,8 +193,10 @@ def test_artifacts_load_in_plain_keras(tmp_path):
     raw = np.random.default_rng(2).integers(0, 256, (3, 41, 37, 3), dtype=np.uint8)
     np.save(tmp_path / "raw.npy", raw)
     expected = {}
-    for name in IMAGES.names:
-        artifact = ClassifierArtifact(ImageFront((20, 16), 3), build(name), ["a", "b", "c", "d"])
+    cores = {name: build(name) for name in IMAGES.names}
+    cores["local_response"] = build("cnn", normalization="local_response")
+    for name, core in cores.items():
+        artifact = ClassifierArtifact(ImageFront((20, 16), 3), core, ["a", "b", "c", "d"])
         artifact.temperature = 2.0
         artifact.save(tmp_path / f"{name}.keras")
         expected[name] = artifact.model.predict(raw, verbose=0)

@@ -93,8 +93,9 @@ def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request)
         ("anomaly-table", [*SMALL_ANOMALY, "model.name=vae", "model.units=16", "train.epochs=3"]),
         ("anomaly-digits", [*SMALL_ANOMALY, "model.name=vae", "model.filters=[4]"]),
         ("anomaly-digits", [*SMALL_ANOMALY, "model.name=conv", "model.filters=[4]", "model.loss=ssim"]),
+        ("image-cls", [*TINY[3:], "data.limit=64", "model.name=mlp", "model.units=8", "train.loss=focal"]),
     ],
-    ids=["resnet", "narrow", "wide", "vae", "image_vae", "ssim"],
+    ids=["resnet", "narrow", "wide", "vae", "image_vae", "ssim", "focal"],
 )
 @pytest.mark.slow
 def test_so_it_is_for_other_networks(pipeline, overrides):

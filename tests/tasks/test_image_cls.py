@@ -98,6 +98,13 @@ def test_it_learns(digits):
         ],
         ["data.oversample=true", "data.test=0", "train.steps_per_execution=2", "train.batch_size=4"],
         ["data.validation=0", "data.augment={mixup: 0.4}", "train.checkpoint_steps=1"],
+        [
+            "train.optimizer=schedule_free_adamw",
+            "train.loss=focal",
+            "data.augment={mixup: 0.4}",
+            "data.class_weights=balanced",
+            "model.normalization=local_response",
+        ],
     ],
 )
 def test_options_run_to_the_end(photos, overrides):
@@ -117,6 +124,13 @@ def test_options_run_to_the_end(photos, overrides):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("words", [["train.loss=asymmetric"], ["train.loss=focal", "train.focal_alpha=0.3"]])
+def test_losses_of_several_labels_are_refused_for_one(photos, words):
+    with pytest.raises(ConfigError, match=f"{words[-1].partition('=')[0]}.* goes with several labels a row") as caught:
+        run(photos, *words)
+    assert caught.value.exit_code == 2
+
+
 def test_caches_give_the_same_model(photos):
     weights = [
         run(photos, f"data.cache={cache}", "data.size=16", "data.augment={rotate: 0.1}").model.get_weights()

@@ -2,7 +2,19 @@
 
 from .backbones import BackboneSource, backbone_source, is_path, known_backbones, require_weights
 from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
-from .load import Ask, anchored, as_dict, difference, differing, load, parse_overrides, to_yaml, validate, with_values
+from .load import (
+    Ask,
+    anchored,
+    as_dict,
+    changed_since,
+    difference,
+    differing,
+    load,
+    parse_overrides,
+    to_yaml,
+    validate,
+    with_values,
+)
 from .own import COPY as CODE_COPY
 from .own import Code, current_text
 from .own import short as short_name
@@ -14,8 +26,8 @@ from .section import Role, fields_that
 
 __all__ = [
     "CODE_COPY", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict",
-    "backbone_source", "current_text", "description", "difference", "differing", "fields_that", "find_pipeline",
-    "is_path", "known_backbones", "load", "packaged", "packages_of", "parse_overrides", "pipeline_names",
-    "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml", "trust_store", "validate",
-    "with_values",
+    "backbone_source", "changed_since", "current_text", "description", "difference", "differing", "fields_that",
+    "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of", "parse_overrides",
+    "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml", "trust_store",
+    "validate", "with_values",
 ]  # fmt: skip

@@ -1,11 +1,12 @@
 """The sections of the pipelines that learn to generate images."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from .fields import field, fixed
 from .images import Distortion, PixelData
+from .optimizers import PLAIN, of_optimizers, rates_in_words
 from .section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Fraction, NonNegative, Positive, Role, Section
 from .train import Training
 
@@ -13,6 +14,10 @@ Augmentations = Annotated[
     tuple[Literal["color", "translation", "cutout"], ...],
     BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
 ]
+if TYPE_CHECKING:
+    _Optimizer = str
+else:
+    _Optimizer = Literal[PLAIN]  # those whose own weights are the model's: the generator's are averaged here
 SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 
 
@@ -51,10 +56,14 @@ class AdversarialTrain(Training):
         "auto",
         "steps of an epoch, from one look at the images to the next; auto: once through the data, but 500 at least",
     )
-    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adam"
-    learning_rate: Positive = field(5e-4, "the highest rate of the generator's schedule")
+    optimizer: _Optimizer = field("adam", "of both networks, each with its own")
+    learning_rate: Positive = field(
+        5e-4,
+        "the highest rate of the generator's schedule; not given, it is multiplied by what is usual: "
+        + rates_in_words(),
+    )
     discriminator_learning_rate: Positive | None = field(None, "of the discriminator's; null: the same")
-    beta_1: Fraction = field(0.5, "adam and adamw: decay of the mean of gradients")
+    beta_1: Fraction = of_optimizers("beta_1", 0.5, "decay of the mean of gradients")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
         0.998, "decay per step of the generator's averaged weights, which become the model"
     )

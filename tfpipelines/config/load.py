@@ -10,6 +10,7 @@ from pydantic import ValidationError, create_model
 
 from ..errors import ConfigError, nearest
 from .backbones import BUNDLED, is_path
+from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .kinds import Kind
@@ -64,12 +65,16 @@ def load(
     schema_class = widened(_schema(changes.get("task", content.get("task")), schemas, path), codes_of(content))
     notes = _drop_foreign_fields(content, changes, schema_class)
     notes += _drop_other_data(content, changes, schema_class) + _drop_layers(content, changes)
+    train = schema_class.training()
+    notes += drop_foreign(content, changes, train, train.choices)
     for key, value in changes.items():
         _put(content, _keys(key), value)
     content.setdefault("name", path.stem)
     if built and (found := without_lost(content, schema_class)):
         content, schema_class = found
-    return Loaded(validate(content, schema_class, name), notes, content)
+    pipeline = validate(content, schema_class, name)
+    refuse_given(pipeline.train, train.choices, changes)
+    return Loaded(pipeline, notes, content)
 
 
 def with_values(
@@ -88,6 +93,9 @@ def with_values(
     content, schema_class = deepcopy(content), widened(schemas[content["task"]], codes_of(content))
     _drop_foreign_fields(content, values, schema_class)
     _drop_layers(content, values)
+    train = schema_class.training()
+    values = without_foreign(content, values, train, train.choices)
+    drop_foreign(content, values, train, train.choices)
     for key, value in values.items():
         _put(content, _keys(key), value)
     return validate(content, schema_class, origin)
@@ -195,6 +203,15 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
         content["model"] = {"name": content["model"].pop("name"), **content["model"]}
     order = ("task", "name", "seed", "split_seed", "data", "model", "train")
     return {**{key: content[key] for key in order}, **content}
+
+
+def changed_since(before: dict[str, Any], pipeline: Pipeline) -> list[str]:
+    """As `difference`, from nested dicts that an earlier version may have written, without the fields that are new."""
+    try:
+        before = as_dict(validate(before, type(pipeline), "the pipeline that it began with"))
+    except ConfigError:  # of fields that there are no longer
+        pass
+    return difference(before, as_dict(pipeline))
 
 
 def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:

@@ -14,6 +14,7 @@ from .section import (
     Counts,
     Fraction,
     Initializer,
+    MapNormalization,
     NonNegative,
     Normalization,
     Positive,
@@ -34,7 +35,13 @@ class Layers(Section):
     )
 
 
-class ImageNetwork(Layers):
+class _Maps(Layers):
+    normalization: MapNormalization = field(  # type: ignore[assignment]  # one choice more
+        "batch", "local_response: of maps by their neighbouring channels (Krizhevsky et al. 2012), and none of vectors"
+    )
+
+
+class ImageNetwork(_Maps):
     """What every network that classifies images has."""
 
 
@@ -132,7 +139,7 @@ class _Pixels(Section):
     )
 
 
-class ImageAutoencoder(Autoencoder, _Pixels):
+class ImageAutoencoder(Autoencoder, _Maps, _Pixels):
     """What autoencoders of images have."""
 
 

@@ -6,10 +6,11 @@ from pydantic import model_validator
 
 from .data import SampleData
 from .fields import field
+from .losses import FIELDS as OF_LOSSES
 from .own import Code
 from .search import Objective, Search, typed_space
 from .section import Section
-from .train import Evaluation, Train
+from .train import Evaluation, Train, Training
 
 
 class Pipeline(Section):
@@ -53,8 +54,17 @@ class Pipeline(Section):
     @model_validator(mode="after")
     def _typed_search(self) -> "Pipeline":
         objective = self.search.objective or Objective.model_validate(self.objective)
+        of_losses = [path for path in self.search.space if path in OF_LOSSES]
+        if of_losses and objective.metric == "val_loss":
+            cannot = "values of different losses cannot be compared: set search.objective=val_log_loss or val_accuracy"
+            raise ValueError(f"search.space: with {of_losses[0]}, val_loss is no objective, since {cannot}")
         search = self.search.model_copy(update={"space": typed_space(self.search, type(self)), "objective": objective})
         return self.model_copy(update={"search": search})
+
+    @classmethod
+    def training(cls) -> type[Training]:
+        """The class of its section `train`."""
+        return type(cls.model_fields["train"].default)
 
     def __reduce__(self) -> Any:
         if not self.own_code:

@@ -59,3 +59,4 @@ Initializer = Literal[
     "orthogonal", "random_normal", "truncated_normal",
 ]  # fmt: skip
 Normalization = Literal["none", "batch", "layer", "group", "instance", "rms"]
+MapNormalization = Literal[Normalization, "local_response"]  # of maps (batch, height, width, channels)

@@ -1,25 +1,52 @@
 """The `train` and `evaluation` sections."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from .choices import Choices, check, usual_values
 from .fields import field, fixed
-from .section import LEFT_TO_RIGHT, Auto, AutoBool, AutoCount, Count, Fraction, NonNegative, Positive, Section
+from .losses import LOSSES, losses_in_words, of_losses
+from .optimizers import OPTIMIZERS, decays_in_words, of_optimizers, rates_in_words, sources_in_words
+from .section import LEFT_TO_RIGHT, Auto, AutoBool, AutoCount, Count, Fraction, NonNegative, Positive, Section, Share
+
+if TYPE_CHECKING:
+    OptimizerName = str
+    LossName = str
+else:
+    OptimizerName = Literal[tuple(OPTIMIZERS)]
+    LossName = Literal[tuple(LOSSES)]
 
 
 class Training(Section):
     """How the weights of any network are found. Lengths are in epochs, rates per step."""
 
+    choices: ClassVar[Choices] = {"optimizer": OPTIMIZERS}  # fields that decide which others count
+
     epochs: Count = 20
     batch_size: Count = 64
-    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
-    learning_rate: Positive = field(1e-3, "the highest rate of the schedule")
-    momentum: Fraction = field(0.9, "of sgd (Nesterov) and rmsprop")
-    beta_1: Fraction = field(0.9, "adamw and adam: decay of the mean of gradients")
-    beta_2: Fraction = field(0.999, "adamw and adam: decay of the mean of their squares")
+    optimizer: OptimizerName = field("adamw", sources_in_words())
+    learning_rate: Positive = field(
+        1e-3,
+        "the highest rate of the schedule; not given, the default of a rate is multiplied by what is usual: "
+        + rates_in_words(),
+    )
+    momentum: Fraction = of_optimizers("momentum", 0.9, "share of the last step, or of the mean of gradients, kept")
+    nesterov: bool = of_optimizers("nesterov", True, "look ahead by the momentum (Nesterov 1983)")
+    rho: Fraction = of_optimizers("rho", 0.9, "decay of the mean of squared gradients")
+    centered: bool = of_optimizers("centered", False, "divide by the deviation of gradients, not by their size")
+    beta_1: Fraction = of_optimizers("beta_1", 0.9, "decay of the mean of gradients")
+    beta_2: Fraction = of_optimizers("beta_2", 0.999, "decay of the mean of their squares, or of lion's momentum")
+    amsgrad: bool = of_optimizers("amsgrad", False, "divide by the largest mean so far (Reddi et al. 2018)")
+    epsilon: Positive = of_optimizers("epsilon", 1e-7, "is added to what gradients are divided by")
+    initial_accumulator: Positive = of_optimizers("initial_accumulator", 0.1, "what the sums of squares begin with")
+    beta_2_decay: Annotated[float, Field(lt=0)] = of_optimizers(
+        "beta_2_decay", -0.8, "the squares' decay at step t is 1 - t to this power"
+    )
+    clip_threshold: Positive = of_optimizers("clip_threshold", 1.0, "largest root mean square of an update")
+    ns_steps: Count = of_optimizers("ns_steps", 5, "Newton-Schulz iterations that make an update orthogonal")
     weight_decay: Annotated[Auto | NonNegative, LEFT_TO_RIGHT] = field(
-        "auto", "decoupled decay of kernels, times the rate; auto: 0.01 for adamw, else 0"
+        "auto", f"decoupled decay of kernels, times the rate; auto: {decays_in_words()}"
     )
     schedule: Literal["constant", "cosine", "step", "exponential", "plateau"] = "cosine"
     warmup_epochs: NonNegative = field(0.0, "linear rise of the rate from 0")
@@ -45,8 +72,22 @@ class Training(Section):
     deterministic: bool = fixed(False, "deterministic kernels on accelerators (CPU runs are so without it)")
     checkpoint_steps: Count | None = fixed(None, "a checkpoint every so many steps, besides one each epoch")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, raw: Any) -> Any:
+        return {**usual_values(cls, cls.choices, raw), **raw} if isinstance(raw, dict) else raw
+
     @model_validator(mode="after")
     def _consistent(self) -> "Training":
+        check(self, self.choices)
+        entry = OPTIMIZERS[self.optimizer]
+        if zero := next((name for name in entry.positive if not getattr(self, name)), None):
+            raise ValueError(f"train.{zero} must be above 0 with train.optimizer={self.optimizer}")
+        if entry.averages and self.schedule != "constant":
+            needs = f"train.optimizer={self.optimizer} needs no schedule"
+            raise ValueError(f"{needs}: set train.schedule=constant, with train.warmup_epochs if you like")
+        if entry.averages and self.ema is not None:
+            raise ValueError(f"train.optimizer={self.optimizer} averages weights itself: set train.ema=null")
         if self.schedule == "plateau" and self.warmup_epochs:
             goes = "train.warmup_epochs goes with the schedules constant, cosine, step and exponential"
             raise ValueError(f"{goes}, not with plateau")
@@ -61,7 +102,35 @@ class Training(Section):
 class Train(Training):
     """How the weights of a classifier are found."""
 
+    choices: ClassVar[Choices] = {**Training.choices, "loss": LOSSES}
+
     label_smoothing: Fraction = 0.0
+    loss: LossName = field(
+        "cross_entropy",
+        f"{losses_in_words()}; of the validation part it is what chooses the epoch, schedule plateau and early "
+        "stopping look at",
+    )
+    focal_gamma: NonNegative = of_losses("focal_gamma", 2.0, "how little what is told well counts; 0: cross-entropy")
+    focal_alpha: Annotated[float, Field(gt=0, lt=1)] | None = of_losses(
+        "focal_alpha",
+        None,
+        "with several labels a row, weight of a label that is present, one minus it of one that is not; null: the same",
+    )
+    poly1_epsilon: Annotated[float, Field(ge=-1)] = of_losses(
+        "poly1_epsilon", 1.0, "weight of 1 - p beside the cross-entropy, p being the probability of what is true"
+    )
+    generalized_q: Share = of_losses(
+        "generalized_q", 0.7, "from cross-entropy, near 0, to the mean absolute error, 1, which heeds wrong labels less"
+    )
+    asymmetric_present: NonNegative = of_losses(
+        "asymmetric_present", 1.0, "how little a label that is present and told well counts"
+    )
+    asymmetric_absent: NonNegative = of_losses(
+        "asymmetric_absent", 4.0, "how little a label that is absent and told well counts"
+    )
+    asymmetric_margin: Fraction = of_losses(
+        "asymmetric_margin", 0.05, "probability up to which a label that is absent does not count at all"
+    )
 
 
 class Evaluation(Section):

@@ -16,8 +16,8 @@ class Builder:
 
     Args:
         common: names of a Keras activation and of a Keras initializer of kernels; the normalization: `none`, `batch`,
-            `layer`, `group`, `instance` or `rms`, all over the channels, the last axis; and `weight_decay`, the factor
-            of the L2 penalty on kernels.
+            `layer`, `group`, `instance`, `rms` or `local_response`, all over the channels, the last axis; and
+            `weight_decay`, the factor of the L2 penalty on kernels.
         seed: of initializers and dropout; None draws other numbers each time.
         fused: batch normalization by the fused kernel in training. It changes no result beyond rounding; what is saved
             should be built without it, so that it loads in plain Keras.
@@ -30,6 +30,11 @@ class Builder:
         self.initializer_name: str = common.initializer
         self.normalization_name, self.weight_decay, self.fused = common.normalization, common.weight_decay, fused
         self._seeds = itertools.repeat(None) if seed is None else itertools.count(seed * 10_007 + 1)
+
+    @property
+    def biased(self) -> bool:
+        """Whether layers in front of the normalization have a bias: where it neither centres nor shifts."""
+        return self.normalization_name in ("none", "local_response")
 
     def seed(self) -> int | None:
         """The next layer's seed."""
@@ -44,12 +49,12 @@ class Builder:
 
     def conv(self, filters: int, size: int, name: str, strides: int = 1, bias: bool | None = None) -> keras.Layer:
         """A convolution that keeps height and width but for its strides; without bias where a normalization follows."""
-        bias = self.normalization_name == "none" if bias is None else bias
+        bias = self.biased if bias is None else bias
         return keras.layers.Conv2D(filters, size, strides, "same", use_bias=bias, name=name, **self.kernel())
 
     def dense(self, units: int, name: str) -> keras.Layer:
         """A dense layer; without bias where a normalization follows."""
-        return keras.layers.Dense(units, use_bias=self.normalization_name == "none", name=name, **self.kernel())
+        return keras.layers.Dense(units, use_bias=self.biased, name=name, **self.kernel())
 
     def recurrent(
         self, cell: str, units: int, name: str, sequences: bool = True, kernel: str | None = None
@@ -67,11 +72,14 @@ class Builder:
         """Applies the normalization.
 
         `group`: at most 32 groups (Wu & He 2018), of 2 channels at least in images and of 8 units in vectors;
-        `instance` (Ulyanov et al. 2016): every channel by itself, in vectors, which have no extent, all units together.
+        `instance` (Ulyanov et al. 2016): every channel by itself, in vectors, which have no extent, all units together;
+        `local_response`: of maps alone, the units of a vector have no neighbours.
         """
         kind = self.normalization_name
-        if kind == "none":
+        if kind == "none" or (kind == "local_response" and len(x.shape) != 4):
             return x
+        if kind == "local_response":
+            return local_response(x)
         if kind == "batch":
             layer = FusedBatchNormalization if self.fused and len(x.shape) == 4 else keras.layers.BatchNormalization
             return layer(momentum=BATCH_MOMENTUM, name=name)(x)
@@ -98,6 +106,20 @@ class Builder:
     def dropout(self, x: keras.KerasTensor, rate: float, name: str = "dropout") -> keras.KerasTensor:
         """Applies dropout where `rate` is above 0."""
         return keras.layers.Dropout(rate, seed=self.seed(), name=name)(x) if rate else x
+
+
+def local_response(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Local response normalization of (batch, height, width, channels): x / (2 + 1e-4 s) ** 0.75, where s adds the
+    squares of the channel and of two on either side (Krizhevsky et al. 2012, section 3.3, with its constants).
+
+    It is made of Keras' own operations, so that what is saved loads without this package.
+    """
+    ops, channels, reach = keras.ops, x.shape[-1], 2
+    squares = ops.pad(ops.square(x * 1e-2), ((0, 0), (0, 0), (0, 0), (reach, reach)))  # float16 holds no larger ones
+    total = squares[:, :, :, :channels]
+    for shift in range(1, 2 * reach + 1):
+        total = total + squares[:, :, :, shift : shift + channels]
+    return x * ops.power(total + 2.0, -0.75)
 
 
 def scaled_input(shape: tuple[int, int, int]) -> tuple[keras.KerasTensor, keras.KerasTensor]:

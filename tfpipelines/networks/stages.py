@@ -49,7 +49,7 @@ def up(
     for number in range(len(filters), 0, -1):
         height, width = sides[number - 1]
         last = number == 1
-        bias = last or build.normalization_name == "none"
+        bias = last or build.biased
         count, kernel = channels if last else filters[number - 2], build.kernel("glorot_uniform" if last else None)
         layer = keras.layers.Conv2DTranspose(count, size, 2, "same", use_bias=bias, name=f"up{number}", **kernel)
         x = layer(x)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 
 from tfpipelines import datasets, evaluation, models, training
+from tfpipelines.config.losses import LOSSES
 from tfpipelines.errors import ConfigError, DataError, counted
 from tfpipelines.runs import RunFolder
 
@@ -90,6 +91,7 @@ class Classification(Sampled):
                     "data.class_weights and data.oversample go with one label a row, and these data have several.",
                     "Leave them out.",
                 )
+            self._require_loss()
             self._prepare(findings)
         return self
 
@@ -125,14 +127,24 @@ class Classification(Sampled):
         return [] if layer.name == "logits" and earlier.facts.get("classes") != self.classes else weights
 
     def _loss(self):
-        import keras
-
-        kind = keras.losses.BinaryCrossentropy if self.multi_label else keras.losses.CategoricalCrossentropy
-        return kind(from_logits=True)
+        self._require_loss()  # a search changes it after `check`
+        return training.make_loss(self.pipeline.train, self.multi_label)
 
     @property
     def _loss_name(self) -> str:
-        return "binary cross-entropy, mean of the labels" if self.multi_label else "cross-entropy"
+        name = self.pipeline.train.loss
+        binary = "binary " if name == "cross_entropy" and self.multi_label else ""
+        return f"{binary}{LOSSES[name].words}" + (", mean of the labels" if self.multi_label else "")
+
+    def _require_loss(self) -> None:
+        """Refuses a loss, or a field of one, that goes with several labels a row where these data have one each."""
+        train = self.pipeline.train
+        loss = LOSSES[train.loss]
+        given = [] if loss.for_one else [f"loss={train.loss}"]
+        given += [name for name in loss.several if getattr(train, name) is not None]
+        if given and not self.multi_label:
+            cause = f"train.{given[0]} goes with several labels a row, and these data have one each."
+            raise ConfigError(cause, "Take another loss." if not loss.for_one else "Leave it out.")
 
     def _mean_loss(self, loss):
         """A loss of Keras as that of an `Objective`."""

@@ -9,11 +9,14 @@ from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import whole_weights as whole_weights
 from .ema import AveragedWeights as AveragedWeights
+from .ema import LentWeights as LentWeights
+from .ema import averaging as averaging
 from .environment import environment_facts as environment_facts
 from .loop import fit as fit
 from .losses import LossOfParts as LossOfParts
 from .losses import OfWhole as OfWhole
 from .losses import RowAccuracy as RowAccuracy
+from .losses import make_loss as make_loss
 from .objective import Objective as Objective
 from .objective import compiled as compiled
 from .optimizers import build_optimizer as build_optimizer

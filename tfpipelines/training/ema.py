@@ -1,14 +1,82 @@
-"""Averaged weights (exponential moving average, Polyak & Juditsky 1992)."""
+"""Averaged weights: a moving average (Polyak & Juditsky 1992), or what an optimizer averages itself."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
+from ..config.train import Training
 from .callbacks import Resumable
+from .own_optimizers import ScheduleFreeAdamW
 
 
-class AveragedWeights(Resumable, keras.callbacks.Callback):
+def averaging(settings: Training, optimizer: keras.optimizers.Optimizer, weights: list | None) -> "LentWeights | None":
+    """The callback that has the averaged weights, where there are some.
+
+    Args:
+        optimizer: that trains.
+        weights: those that `train.ema` averages; None: all of the model's.
+    """
+    if isinstance(optimizer, ScheduleFreeAdamW):
+        return OwnAverages(optimizer)
+    return AveragedWeights(settings.ema, weights) if settings.ema else None
+
+
+class LentWeights(keras.callbacks.Callback):
+    """Lends other weights to each validation than the raw ones, which go on training."""
+
+    def __init__(self):
+        super().__init__()
+        self._raw: list = []
+
+    @property
+    @abstractmethod
+    def _weights(self) -> list:
+        """Of the model, those that are replaced."""
+
+    @abstractmethod
+    def lent(self) -> list:
+        """What they are replaced by, tensors or variables in their order."""
+
+    def model_weights(self) -> list[np.ndarray]:
+        """The model's weights, in its order, those that are lent in place of those they are for."""
+        given = {id(weight): keras.ops.convert_to_numpy(value) for weight, value in zip(self._weights, self.lent())}
+        return [np.asarray(given[id(one)] if id(one) in given else one.numpy()) for one in self.model.weights]
+
+    def on_test_begin(self, logs=None):
+        self._raw, lent = [keras.ops.copy(weight) for weight in self._weights], self.lent()
+        self._assign(lent)
+
+    def on_test_end(self, logs=None):
+        self._assign(self._raw)
+        self._raw = []
+
+    def _assign(self, values: list) -> None:
+        for weight, value in zip(self._weights, values):
+            weight.assign(keras.ops.copy(value))  # jax gives the arrays of variables away to its compiled steps
+
+
+class OwnAverages(LentWeights):
+    """The averages of an optimizer that has its own. They follow from its variables: checkpoints need no more.
+
+    Args:
+        optimizer: that trains.
+    """
+
+    def __init__(self, optimizer: ScheduleFreeAdamW):
+        super().__init__()
+        self.optimizer = optimizer
+
+    @property
+    def _weights(self) -> list:
+        return self.model.trainable_variables
+
+    def lent(self) -> list:
+        return self.optimizer.averages()
+
+
+class AveragedWeights(Resumable, LentWeights):
     """Keeps a moving average of all weights, statistics of normalization included, and lends it to each validation.
 
     The raw weights go on training. The decay rises with the number of steps t as min(decay, (1 + t) / (10 + t)), so
@@ -25,7 +93,6 @@ class AveragedWeights(Resumable, keras.callbacks.Callback):
         super().__init__()
         self.decay, self._some, self.steps = decay, weights, 0
         self.averages: list = []
-        self._raw: list = []
         self._blend: Callable[[float], object] | None = None
         self._last_batch = -1
 
@@ -33,12 +100,8 @@ class AveragedWeights(Resumable, keras.callbacks.Callback):
     def _weights(self) -> list:
         return self.model.weights if self._some is None else self._some
 
-    def model_weights(self) -> list[np.ndarray]:
-        """The model's weights, in its order, the averaged ones in place of those they are of."""
-        if self._some is None:
-            return self.get_arrays()
-        given = dict(zip(map(id, self._some), self.get_arrays()))
-        return [given[id(weight)] if id(weight) in given else weight.numpy() for weight in self.model.weights]
+    def lent(self) -> list:
+        return self.averages
 
     def get_arrays(self) -> list[np.ndarray]:
         """The averages, in the order of the weights they are of."""
@@ -67,18 +130,6 @@ class AveragedWeights(Resumable, keras.callbacks.Callback):
             keep *= min(self.decay, (1 + self.steps) / (10 + self.steps))
         assert self._blend is not None  # made by on_train_begin
         self._blend(keep)
-
-    def on_test_begin(self, logs=None):
-        self._raw = [keras.ops.copy(weight) for weight in self._weights]
-        self._assign(self.averages)
-
-    def on_test_end(self, logs=None):
-        self._assign(self._raw)
-        self._raw = []
-
-    def _assign(self, values: list) -> None:
-        for weight, value in zip(self._weights, values):
-            weight.assign(keras.ops.copy(value))  # jax gives the arrays of variables away to its compiled steps
 
 
 def _blend_in_place(weights: list, averages: list):

@@ -4,7 +4,91 @@ A network and the n-grams beside it are trained apart, each by a loss of its own
 pieces of `classes` logits: of the whole, of the n-grams, of the network.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
+from keras import ops
+
+from ..config.losses import LOSSES
+from ..config.train import Train
+
+_TINY = 1e-7  # below which a share counts as this: powers of 0 have no gradient
+
+
+def make_loss(train: Train, several: bool) -> keras.losses.Loss:
+    """The loss of a classifier's logits.
+
+    Args:
+        train: its name and fields.
+        several: whether a row may have several labels.
+    """
+    if train.loss == "cross_entropy":
+        kind = keras.losses.BinaryCrossentropy if several else keras.losses.CategoricalCrossentropy
+        return kind(from_logits=True)
+    fields = {argument: getattr(train, field) for field, argument in LOSSES[train.loss].takes.items()}
+    return LossOfLogits(_COSTS[train.loss](**fields), several, train.loss)
+
+
+class LossOfLogits(keras.losses.Loss):
+    """What probabilities cost, weighed by the targets, which may be soft: (rows, classes) -> (rows,).
+
+    With one label a row the probabilities are the softmax, and the costs of all classes are added. With several they
+    are sigmoids; what is absent has the probability 1 - p, and the mean of the labels counts.
+
+    Args:
+        costs: functions of log p that give the cost of a label that is present, and of one that is absent of the log
+            of its 1 - p.
+        several: whether a row may have several labels.
+        name: of the loss.
+    """
+
+    def __init__(self, costs: tuple[Callable[[Any], Any], Callable[[Any], Any]], several: bool, name: str):
+        super().__init__(name=name)
+        self.present, self.absent = costs
+        self.several = several
+
+    def call(self, y_true, y_pred):
+        targets = ops.cast(y_true, y_pred.dtype)
+        if not self.several:
+            return ops.sum(targets * self.present(ops.log_softmax(y_pred, -1)), -1)
+        present, absent = self.present(ops.log_sigmoid(y_pred)), self.absent(ops.log_sigmoid(-y_pred))
+        return ops.mean(targets * present + (1.0 - targets) * absent, -1)
+
+
+def _focal(gamma: float, alpha: float | None):
+    cost = lambda log_p: -ops.power(_rest(log_p), gamma) * log_p
+    if alpha is None:
+        return cost, cost
+    return lambda log_p: alpha * cost(log_p), lambda log_p: (1.0 - alpha) * cost(log_p)
+
+
+def _poly1(epsilon: float):
+    cost = lambda log_p: epsilon * _rest(log_p) - log_p
+    return cost, cost
+
+
+def _generalized(q: float):
+    cost = lambda log_p: -ops.expm1(q * log_p) / q  # (1 - p^q) / q
+    return cost, cost
+
+
+def _asymmetric(present: float, absent: float, margin: float):
+    def of_absent(log_rest):
+        p = ops.maximum(_rest(log_rest) - margin, _TINY)
+        return -ops.power(p, absent) * ops.log1p(-ops.minimum(p, 1.0 - _TINY))
+
+    return _focal(present, None)[0], of_absent
+
+
+def _rest(log_p):
+    """1 - p."""
+    return ops.maximum(-ops.expm1(log_p), _TINY)
+
+
+_COSTS: dict[str, Callable[..., Any]] = {
+    "focal": _focal, "poly1": _poly1, "generalized": _generalized, "asymmetric": _asymmetric
+}  # fmt: skip
 
 
 class LossOfParts(keras.losses.Loss):

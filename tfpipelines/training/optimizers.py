@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import keras
 
+from ..config.optimizers import OPTIMIZERS
 from ..config.train import Training
+from . import own_optimizers
 
 _NOT_DECAYED = ["bias", "gamma", "beta", "scale"]
 
@@ -16,26 +18,21 @@ def build_optimizer(
     """A Keras optimizer with its schedule. Decay touches kernels only, neither biases nor normalization.
 
     Args:
-        settings: its kind, one of AdamW (Loshchilov & Hutter 2019), Adam, SGD (with Nesterov momentum) and RMSprop, and
-            all else of it.
+        settings: its name, and all else of it.
         steps_per_epoch: which schedules need.
         rates: what the rate, and with it the decay, is multiplied by for each trainable variable; None: by 1.
     """
-    name, momentum = settings.optimizer, settings.momentum
-    decay = settings.weight_decay
+    entry, decay = OPTIMIZERS[settings.optimizer], settings.weight_decay
     if decay == "auto":
-        decay = 0.01 if name == "adamw" else 0.0
-    kind, more = {
-        "adamw": (keras.optimizers.AdamW, {"beta_1": settings.beta_1, "beta_2": settings.beta_2}),
-        "adam": (keras.optimizers.Adam, {"beta_1": settings.beta_1, "beta_2": settings.beta_2}),
-        "sgd": (keras.optimizers.SGD, {"momentum": momentum, "nesterov": momentum > 0}),
-        "rmsprop": (keras.optimizers.RMSprop, {"momentum": momentum}),
-    }[name]
+        decay = entry.decay
+    kind = getattr(own_optimizers, entry.kind, None) or getattr(keras.optimizers, entry.kind)
+    fields = {argument: getattr(settings, field) for field, argument in entry.takes.items()}
     if rates is not None:
-        kind = _with_rates(keras.optimizers.Adam if name == "adamw" else kind, rates, decay)
-    own_decay = None if rates is not None else decay if name == "adamw" else decay or None
+        kind = _with_rates(keras.optimizers.Adam if kind is keras.optimizers.AdamW else kind, rates, decay)
+    # AdamW takes 0 for none, the others None
+    own_decay = None if rates is not None else decay if kind is keras.optimizers.AdamW else decay or None
     clips = {"global_clipnorm": settings.clip_norm, "clipvalue": settings.clip_value}
-    optimizer = kind(learning_rate=build_schedule(settings, steps_per_epoch), weight_decay=own_decay, **clips, **more)
+    optimizer = kind(learning_rate=build_schedule(settings, steps_per_epoch), weight_decay=own_decay, **clips, **fields)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer
@@ -45,16 +42,22 @@ def _with_rates(
     kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float
 ) -> type[keras.optimizers.Optimizer]:
     """The optimizer with a rate for each variable, and decoupled decay at that rate, which Keras' would not heed."""
+    shrink = getattr(kind, "shrink", _shrink)
 
     class WithRates(kind):
         def update_step(self, gradient, variable, learning_rate):
             rate = learning_rate * keras.ops.cast(rates[self._get_variable_index(variable)], learning_rate.dtype)
             if decay and self._use_weight_decay(variable):
-                self.assign_sub(variable, keras.ops.cast(rate * decay, variable.dtype) * variable)
+                shrink(self, variable, keras.ops.cast(rate * decay, variable.dtype))
             super().update_step(gradient, variable, rate)
 
     WithRates.__name__ = kind.__name__
     return WithRates
+
+
+def _shrink(optimizer: keras.optimizers.Optimizer, variable, share) -> None:
+    """Decay: takes a share of a variable away."""
+    optimizer.assign_sub(variable, share * variable)
 
 
 def build_schedule(settings: Training, steps_per_epoch: int) -> "float | Schedule":

@@ -85,11 +85,11 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
     if state.content["task"] != pipeline.task:
         damaged(folder / FILE, "its content is of another task")
     others = "The versions are not those that the search began with, so its trials could not be compared."
-    for key, now, what in (
-        ("pipeline", config.as_dict(pipeline), f"{folder / 'pipeline.yaml'} has changed since the search began."),
-        ("versions", versions(pipeline), others),
+    before, file = state.fingerprint, folder / "pipeline.yaml"
+    for changed, what in (
+        (config.changed_since(before["pipeline"], pipeline), f"{file} has changed since the search began."),
+        (config.difference(before["versions"], versions(pipeline)), others),
     ):
-        changed = config.difference(state.fingerprint[key], now)
         if changed:
             raise ConfigError(what, f"Undo it, or make it a new search: {folder.as_new_run()}", changed)
     return state

@@ -5,7 +5,7 @@ import math
 import keras
 
 from tfpipelines.config.networks import ImageAutoencoder
-from tfpipelines.config.section import Count, Counts
+from tfpipelines.config.section import Count, Counts, Normalization
 from tfpipelines.models.layers import Builder, scaled_input
 from tfpipelines.models.reconstruction import reconstructor
 
@@ -17,6 +17,7 @@ def dense(
     common: ImageAutoencoder,
     units: Counts = (256,),
     latent: Count = 32,
+    normalization: Normalization = "batch",
     *,
     seed: int | None = None,
     fused: bool = False,
@@ -28,8 +29,9 @@ def dense(
     Args:
         units: width of the encoder's layers; the decoder mirrors them.
         latent: numbers that the image has to pass through.
+        normalization: of encoder and decoder.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, fused=fused, normalization=normalization)
     inputs, target = scaled_input(input_shape)
     x = keras.layers.Flatten(name="flatten")(build.noise(target, common.noise))
     x = dense_stack(build, x, units, common.dropout, "encoder")

@@ -3,7 +3,7 @@
 import keras
 
 from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Activation, Count, Counts, Fraction, Initializer, NonNegative, Normalization
+from tfpipelines.config.section import Activation, Count, Counts, Fraction, Initializer, MapNormalization, NonNegative
 from tfpipelines.models.layers import Builder, scaled_input
 
 
@@ -25,7 +25,7 @@ def convnext(
     layer_scale: NonNegative = 0.0,
     activation: Activation = "gelu",
     initializer: Initializer = "truncated_normal",
-    normalization: Normalization = "layer",
+    normalization: MapNormalization = "layer",
     dropout: Fraction = 0.0,
     *,
     seed: int | None = None,
@@ -69,14 +69,14 @@ def convnext(
 
 def _patches(build: Builder, x: keras.KerasTensor, width: int, side: int, name: str) -> keras.KerasTensor:
     """A convolution over patches that lie side by side; the last ones may reach beyond the border."""
-    bias = name != "stem" or build.normalization_name == "none"
+    bias = name != "stem" or build.biased
     return keras.layers.Conv2D(width, side, side, "same", use_bias=bias, name=name, **build.kernel())(x)
 
 
 def _block(
     build: Builder, x: keras.KerasTensor, size: int, expansion: int, scale: float, name: str
 ) -> keras.KerasTensor:
-    width, kernel, bias = x.shape[-1], build.kernel(), build.normalization_name == "none"
+    width, kernel, bias = x.shape[-1], build.kernel(), build.biased
     depthwise = {key.replace("kernel", "depthwise"): value for key, value in kernel.items()}
     y = keras.layers.DepthwiseConv2D(size, padding="same", use_bias=bias, name=f"{name}_depthwise", **depthwise)(x)
     y = build.normalize(y, f"{name}_norm")

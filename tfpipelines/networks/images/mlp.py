@@ -3,7 +3,7 @@
 import keras
 
 from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Counts
+from tfpipelines.config.section import Counts, Normalization
 from tfpipelines.models.layers import Builder, scaled_input
 
 
@@ -12,6 +12,7 @@ def mlp(
     classes: int,
     common: ImageNetwork,
     units: Counts = (256, 128),
+    normalization: Normalization = "batch",
     *,
     seed: int | None = None,
     fused: bool = False,
@@ -22,8 +23,9 @@ def mlp(
 
     Args:
         units: width of each hidden layer.
+        normalization: of each hidden layer.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, fused=fused, normalization=normalization)
 
     # === Layers ===
     inputs, x = scaled_input(input_shape)

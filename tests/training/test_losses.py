@@ -1,0 +1,101 @@
+"""Losses of classifiers by name."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfpipelines.config.losses import LOSSES
+from tfpipelines.config.train import Train
+from tfpipelines.training import make_loss
+
+_RANDOM = np.random.default_rng(0)
+LOGITS = (3 * _RANDOM.normal(size=(6, 4))).astype("float32")
+ONE = np.eye(4, dtype="float32")[[0, 1, 2, 3, 0, 1]]
+SEVERAL = (_RANDOM.random((6, 4)) < 0.4).astype("float32")
+SOFT = (0.7 * ONE + 0.3 * ONE[::-1]).astype("float32")
+
+
+def value(targets, several, logits=LOGITS, **fields):
+    return float(keras.ops.convert_to_numpy(make_loss(Train(**fields), several)(targets, logits)))
+
+
+def softmax():
+    p = np.exp(LOGITS - LOGITS.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+def sigmoid():
+    return 1 / (1 + np.exp(-LOGITS))
+
+
+# of p, the probability of what is true, the cost
+COSTS = {
+    "focal": lambda p: -((1 - p) ** 2) * np.log(p),
+    "poly1": lambda p: -np.log(p) + (1 - p),
+    "generalized": lambda p: (1 - p**0.7) / 0.7,
+}
+
+
+@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize("targets", [ONE, SOFT], ids=["hard", "soft"])
+def test_one_label(name, targets):
+    expected = (targets * COSTS[name](softmax())).sum(1).mean()
+    np.testing.assert_allclose(value(targets, False, loss=name), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_several_labels(name):
+    p = sigmoid()
+    expected = (SEVERAL * COSTS[name](p) + (1 - SEVERAL) * COSTS[name](1 - p)).mean()
+    np.testing.assert_allclose(value(SEVERAL, True, loss=name), expected, rtol=1e-4)
+
+
+def test_fields_count():
+    p = sigmoid()
+    alpha = (0.3 * SEVERAL * -((1 - p) ** 3) * np.log(p) - 0.7 * (1 - SEVERAL) * p**3 * np.log(1 - p)).mean()
+    got = value(SEVERAL, True, loss="focal", focal_gamma=3, focal_alpha=0.3)
+    np.testing.assert_allclose(got, alpha, rtol=1e-4)
+    shifted = np.maximum(p - 0.1, 0)
+    asymmetric = -(SEVERAL * (1 - p) ** 2 * np.log(p) + (1 - SEVERAL) * shifted**3 * np.log(1 - shifted)).mean()
+    fields = {"asymmetric_present": 2, "asymmetric_absent": 3, "asymmetric_margin": 0.1}
+    np.testing.assert_allclose(value(SEVERAL, True, loss="asymmetric", **fields), asymmetric, rtol=1e-4)
+    assert value(ONE, False, loss="poly1", poly1_epsilon=2) > value(ONE, False, loss="poly1")
+    error = 1 - (ONE * softmax()).sum(1).mean()  # with q = 1, the mean absolute error
+    np.testing.assert_allclose(value(ONE, False, loss="generalized", generalized_q=1), error, rtol=1e-4)
+
+
+@pytest.mark.parametrize("targets, several", [(ONE, False), (SEVERAL, True)])
+def test_all_of_them_contain_cross_entropy(targets, several):
+    plain = value(targets, several)
+    kind = keras.losses.BinaryCrossentropy if several else keras.losses.CategoricalCrossentropy
+    assert type(make_loss(Train(), several)) is kind
+    for fields in (
+        {"loss": "focal", "focal_gamma": 0},
+        {"loss": "poly1", "poly1_epsilon": 0},
+        {"loss": "generalized", "generalized_q": 1e-4},
+    ):
+        np.testing.assert_allclose(value(targets, several, **fields), plain, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_gradients_are_finite_however_sure_the_network_is(name, gamma):
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("asks TensorFlow for gradients")
+    fields = {"focal": {"focal_gamma": gamma}, "asymmetric": {"asymmetric_present": gamma, "asymmetric_absent": gamma}}
+    loss = make_loss(Train(loss=name, **fields.get(name, {})), name == "asymmetric")
+    logits = tf.Variable(np.array([[200.0, -200.0, 0.0], [-200.0, 200.0, 0.0]], "float32"))
+    with tf.GradientTape() as tape:
+        found = loss(np.array([[1, 0, 0], [1, 0, 0]], "float32"), logits)
+    gradient = tape.gradient(found, logits)
+    assert np.isfinite(found) and np.isfinite(gradient).all()
+    if name not in ("generalized",):  # it gives up what it takes for wrong labels
+        assert float(gradient[1, 0]) < 0
+
+
+def test_weights_of_classes_weigh_rows():
+    loss, weights = make_loss(Train(loss="focal"), False), np.array([1, 0, 0, 0, 0, 0], "float32")
+    alone = float(keras.ops.convert_to_numpy(loss(ONE[:1], LOGITS[:1])))
+    np.testing.assert_allclose(float(keras.ops.convert_to_numpy(loss(ONE, LOGITS, weights))), alone / 6, rtol=1e-5)
