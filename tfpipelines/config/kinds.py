@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from .networks import Conditional, Pretrained
+from .networks import Conditional, PretrainedOnImages
 from .signature import Family, NetworkSection, read_network
 
 
@@ -45,7 +45,7 @@ class Kind(Family):
 IMAGES = Kind("images", ("input_shape", "classes", "seed", "fused"))
 TEXTS = Kind("texts", ("texts", "seed", "fused"))
 IMAGE_AUTOENCODERS = Kind(
-    "image_autoencoders", ("input_shape", "backbone", "seed", "fused"), (("backbone", Pretrained),)
+    "image_autoencoders", ("input_shape", "backbone", "seed", "fused"), (("backbone", PretrainedOnImages),)
 )
 ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"))
 SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"))

@@ -1,6 +1,7 @@
 """The model file: raw input -> probabilities, in layers of Keras' own; and how to load one without trusting it."""
 
 import json
+import re
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -20,6 +21,13 @@ _HUB_FILES = ("vocabulary", "merges", "proto")  # of tokenizers: in a model file
 _MODULES = ("keras", "keras_hub", "tfpipelines")
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 _DAMAGED = "The file is damaged or foreign; restore it, or train again."
+_OWN_CODE = re.compile(  # Keras' words for what is not of Keras
+    r"Could not locate (?:class|function) '([^']*)'.*Full object config: \{'module': (?:None|'builtins')", re.DOTALL
+)
+REBUILD = (
+    "Code in model files is never run: rebuild the model of Keras' own layers, Functional or Sequential, give it the "
+    "weights of the old one with set_weights, and save that."
+)
 
 
 class Artifact(ABC):
@@ -140,6 +148,10 @@ def load_artifact(path: Path) -> LoadedArtifact:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         return LoadedArtifact(model, metadata.get("tfpipelines", {}))
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
+        if own := _OWN_CODE.search(str(error)):
+            what = "code of its author's, such as a subclassed model, which neither Keras nor the file has"
+            message = f"{path} cannot be loaded: it asks for {own[1]}, {what}."
+            raise ArtifactError(message, REBUILD) from error
         reason = " ".join(str(error).split())[:300]
         if version != keras.__version__:
             versions = f"was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}"
@@ -164,8 +176,8 @@ def require_plain_weights(path: Path) -> None:
         raise ArtifactError(message, "The file is damaged or foreign; restore it.") from error
 
 
-def _untrusted(path: Path, reason: str) -> ArtifactError:
-    return ArtifactError(f"{path} is not to be trusted: {reason}.", "Load models only from sources you know.")
+def _untrusted(path: Path, reason: str, remedy: str = "Load models only from sources you know.") -> ArtifactError:
+    return ArtifactError(f"{path} is not to be trusted: {reason}.", remedy)
 
 
 def _inspect(path: Path) -> dict:
@@ -201,7 +213,7 @@ def _inspect_config(path: Path, node) -> None:
         module, name = node.get("module"), node.get("class_name")
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
         if foreign or name in ("Lambda", "__lambda__"):
-            raise _untrusted(path, f"it asks for {module or 'code'} ({name})")
+            raise _untrusted(path, f"it asks for {module or 'code'} ({name})", REBUILD)
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":
             _import_hub(path)
             named = [key for key in _HUB_FILES if isinstance((node.get("config") or {}).get(key), str)]

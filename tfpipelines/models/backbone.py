@@ -2,9 +2,12 @@
 
 import random
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
+
+if TYPE_CHECKING:
+    from .scaling import Unsaid
 
 Scaling = tuple[float | list[float], float | list[float], bool]
 _NO_NETWORK = (
@@ -22,12 +25,14 @@ class Backbone(NamedTuple):
         scaling: (scale, offset, to BGR) of levels 0 to 255; None for texts.
         name: in words.
         max_length: most tokens of a text; None without a bound, and for images.
+        unsaid: what there is to tell the scaling by, if it is assumed alone; None if it is known.
     """
 
     model: keras.Model
     scaling: Scaling | None
     name: str
     max_length: int | None = None
+    unsaid: "Unsaid | None" = None
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -40,10 +45,22 @@ class Backbone(NamedTuple):
         """Channels of its images."""
         return self.model.inputs[0].shape[-1]
 
+    def scaled_as(self, name: str | None) -> "Backbone":
+        """The same, taken to expect what a name of `scaling.SCALINGS` stands for; None: what it is known to expect."""
+        from .scaling import SCALINGS
+
+        return self if name is None else self._replace(scaling=SCALINGS[name])
+
     @property
     def freezes_statistics(self) -> bool:
         """Whether it has batch statistics, which fine-tuning leaves as they are: then it runs in inference mode."""
         return any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers())
+
+
+def learns(operation) -> bool:
+    """Whether an operation of a graph has weights that can be trained, be they frozen now or not."""
+    layers = operation._flatten_layers() if isinstance(operation, keras.Layer) else ()
+    return any(layer._trainable_variables for layer in layers)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from tfpipelines.errors import ConfigError
 from .finetuning import Finetuning
 from .images import ImageClassifier
 from .pixels import GREY
+from .scaling import find_scaling, require_scaling
 
 _SIZE = 224  # side in pixels of images for a backbone that does not say
 
@@ -38,11 +39,13 @@ class ImageFinetuning(Finetuning, ImageClassifier):
     abilities = ImageClassifier.abilities | Finetuning.abilities
     loading_fields = ("backbone", "weights", "scaling")
 
+    def __init__(self, pipeline):
+        super().__init__(pipeline)
+        self._scaling: str | None = None
+
     def preflight(self) -> list[str]:
         self._require_input(self.source)
-        if self.pipeline.model.scaling != "auto" and self.source.kind != "file":
-            cause = f"model.scaling: {self.source.name} says itself what it expects of pixels."
-            raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
+        require_scaling(self.source, self.pipeline.model.scaling)
         return super().preflight()
 
     # --- data
@@ -61,13 +64,21 @@ class ImageFinetuning(Finetuning, ImageClassifier):
             raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", GREY)
         return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
 
+    def _prepare(self, findings) -> None:
+        if self.source.kind == "file":
+            backbone = self._loaded = self._loaded or self._load_backbone()
+            self._scaling = find_scaling(backbone, self.samples, findings)
+
+    def describe(self, findings) -> dict[str, Any]:
+        return super().describe(findings) | ({} if self._scaling is None else {"scaling": self._scaling})
+
     # --- model
     def _load_backbone(self):
         model = self.pipeline.model
         return models.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
     def build(self, fused: bool):
-        backbone, classes, seed = self.take_backbone(), len(self.classes), self.pipeline.seed
+        backbone, classes, seed = self.take_backbone().scaled_as(self._scaling), len(self.classes), self.pipeline.seed
         model, shape = self.pipeline.model, self.front.shape
         return models.finetuned_images(backbone, shape, classes, model, seed=seed, training=fused)
 
@@ -75,4 +86,4 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         return self._batches(rows), None
 
     def _feature_key(self) -> dict[str, Any]:
-        return {"background": self.pipeline.data.background, "scaling": self.pipeline.model.scaling}
+        return {"background": self.pipeline.data.background, "scaling": self._scaling or self.pipeline.model.scaling}
