@@ -25,8 +25,8 @@ _OWN_CODE = re.compile(  # Keras' words for what is not of Keras
     r"Could not locate (?:class|function) '([^']*)'.*Full object config: \{'module': (?:None|'builtins')", re.DOTALL
 )
 REBUILD = (
-    "Code in model files is never run: rebuild the model of Keras' own layers, Functional or Sequential, give it the "
-    "weights of the old one with set_weights, and save that."
+    "Code of others is never run: rebuild the subclassed model, the own layer or the Lambda of Keras' own layers, as a "
+    "Functional or Sequential model, give it the weights of the old one with set_weights, and save that."
 )
 
 
@@ -149,7 +149,7 @@ def load_artifact(path: Path) -> LoadedArtifact:
         return LoadedArtifact(model, metadata.get("tfpipelines", {}))
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
         if own := _OWN_CODE.search(str(error)):
-            what = "code of its author's, such as a subclassed model, which neither Keras nor the file has"
+            what = "a subclassed model, layer or function whose code neither Keras nor the file has"
             message = f"{path} cannot be loaded: it asks for {own[1]}, {what}."
             raise ArtifactError(message, REBUILD) from error
         reason = " ".join(str(error).split())[:300]

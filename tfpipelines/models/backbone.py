@@ -2,14 +2,12 @@
 
 import random
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import keras
 
-if TYPE_CHECKING:
-    from .scaling import Unsaid
+from .scaling import SCALINGS, Scaling, Unsaid
 
-Scaling = tuple[float | list[float], float | list[float], bool]
 _NO_NETWORK = (
     *("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded"),
     *("Connection refused", "Network is unreachable", "couldn't connect", "LocalEntryNotFound"),
@@ -32,7 +30,7 @@ class Backbone(NamedTuple):
     scaling: Scaling | None
     name: str
     max_length: int | None = None
-    unsaid: "Unsaid | None" = None
+    unsaid: Unsaid | None = None
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -47,20 +45,12 @@ class Backbone(NamedTuple):
 
     def scaled_as(self, name: str | None) -> "Backbone":
         """The same, taken to expect what a name of `scaling.SCALINGS` stands for; None: what it is known to expect."""
-        from .scaling import SCALINGS
-
         return self if name is None else self._replace(scaling=SCALINGS[name])
 
     @property
     def freezes_statistics(self) -> bool:
         """Whether it has batch statistics, which fine-tuning leaves as they are: then it runs in inference mode."""
         return any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers())
-
-
-def learns(operation) -> bool:
-    """Whether an operation of a graph has weights that can be trained, be they frozen now or not."""
-    layers = operation._flatten_layers() if isinstance(operation, keras.Layer) else ()
-    return any(layer._trainable_variables for layer in layers)
 
 
 @contextmanager

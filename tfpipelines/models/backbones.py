@@ -13,10 +13,10 @@ import numpy as np
 from ..config.backbones import BackboneSource, KnownBackbone
 from ..errors import ArtifactError, ConfigError, ResourceError, counted
 from .artifact import REBUILD, core_of, load_artifact, require_plain_weights
-from .backbone import Backbone, Scaling, fetch_reason, first_sentence, learns, random_state
+from .backbone import Backbone, fetch_reason, first_sentence, random_state
 from .efficientnet_lite import efficientnet_lite0
-from .flat import flattened, is_graph
-from .scaling import IMAGENET_MEAN, IMAGENET_STD, OF_COLOURS, SCALINGS, Unsaid, unsaid
+from .flat import flattened, is_graph, learns
+from .scaling import IMAGENET_MEAN, IMAGENET_STD, OF_COLOURS, SCALINGS, Scaling, Unsaid, unsaid
 
 _PLAIN = (
     "Save the part of it that takes one image and gives one feature map or vector: "
@@ -147,13 +147,13 @@ def _require_images(model: keras.Model, source: BackboneSource) -> None:
             raise ConfigError(message, "Begin it with keras.Input(shape), train it, and save it again.")
         message = f"{source.name} is a subclassed model: Python code calls its layers, and no graph says where it ends."
         raise ArtifactError(message, REBUILD)
+    shape, kind = model.inputs[0].shape, model.inputs[0].dtype
+    if not any(len(tensor.shape) == 4 for tensor in model.inputs):
+        message = f"{here} does not take images, but {kind} of shape {shape}."
+        raise ConfigError(message, "Its one input must be of shape (batch, height, width, channels).")
     for tensors, what in ((model.inputs, "input"), (model.outputs, "output")):
         if len(tensors) != 1:
             raise ConfigError(f"{here} has {counted(len(tensors), what)}, and a backbone has one.", _PLAIN)
-    shape = model.inputs[0].shape
-    if len(shape) != 4:
-        message = f"{here} does not take images, but {model.inputs[0].dtype} of shape {shape}."
-        raise ConfigError(message, "Its one input must be of shape (batch, height, width, channels).")
     if shape[-1] not in (1, 3):
         message = f"{here} takes images of {shape[-1]} channels: its input is of shape {shape}."
         raise ConfigError(message, "Grey images have 1 channel and RGB images have 3, which come last.")
@@ -164,7 +164,7 @@ def _features_of(model: keras.Model, source: BackboneSource) -> keras.Model:
     layer = head_layer(model)
     tensor = model.outputs[0] if layer is None else layer.input
     if tensor is not model.outputs[0] or model.output is not tensor:
-        model = keras.Model(model.inputs, tensor, name=f"{model.name}_features")
+        model = keras.Model(model.inputs[0], tensor, name=f"{model.name}_features")
     if not any(map(learns, model.operations)):
         message = f"model.backbone: {source.name} has no layer with weights before its head: it knows no features."
         raise ConfigError(message, "Name a deeper network.")

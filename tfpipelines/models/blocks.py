@@ -4,7 +4,7 @@ import re
 
 import keras
 
-from .backbone import learns
+from .flat import learns
 
 
 def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:

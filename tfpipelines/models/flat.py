@@ -30,6 +30,12 @@ def flattened(model: keras.Model) -> keras.Model:
     return keras.Model(inputs, walk.through(model, inputs), name=model.name)
 
 
+def learns(operation) -> bool:
+    """Whether an operation of a graph has weights that can be trained, be they frozen now or not."""
+    layers = operation._flatten_layers() if isinstance(operation, keras.Layer) else ()
+    return any(layer._trainable_variables for layer in layers)
+
+
 class _Walk:
     """Calls the operations of a model and of those inside of it anew, each of them as part of one graph."""
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from .backbone import Scaling, learns
+from .flat import learns
 
+Scaling = tuple[float | list[float], float | list[float], bool]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # What a network expects of RGB levels 0 to 255: (scale, offset, whether the channels are turned to BGR first).

@@ -15,7 +15,6 @@ from tfpipelines.errors import counted
 
 from .detection import Detection
 from .pixels import Pixels, explained
-from .scaling import find_scaling, require_scaling
 from .trainable import Phase
 
 _SHOWN = 12
@@ -65,10 +64,6 @@ class ImageAnomalies(Pixels, Detection):
     pipeline: ImageAnomaliesPipeline
     unit = "image"
 
-    def __init__(self, pipeline):
-        super().__init__(pipeline)
-        self._scaling: str | None = None
-
     @cached_property
     def source(self) -> "config.BackboneSource | None":
         """What `model.backbone` means; None for networks without one."""
@@ -78,7 +73,7 @@ class ImageAnomalies(Pixels, Detection):
         if self.source is None:
             return []
         config.require_weights(self.pipeline.model.weights, self.source)
-        require_scaling(self.source, self.pipeline.model.scaling)
+        self._require_scaling(self.source, self.pipeline.model.scaling)
         self._require_input(self.source)
         return []
 
@@ -94,16 +89,16 @@ class ImageAnomalies(Pixels, Detection):
     def _input_fields(self) -> dict[str, Any]:
         if self.source is None:
             return {}
-        return {"channels": 3 if self.source.known else self._load_backbone().channels}
+        return {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
 
     def check(self, findings, fold: int | None = None):
         super().check(findings, fold)
         if self.source is not None and self.source.kind == "file" and "anomalous" in self.samples.frame:
-            self._scaling = find_scaling(self._load_backbone(), self.samples, findings)
+            self._find_scaling(self._load_backbone(), findings)
         return self
 
     def describe(self, findings) -> dict[str, Any]:
-        return super().describe(findings) | ({} if self._scaling is None else {"scaling": self._scaling})
+        return super().describe(findings) | ({} if self.scaling is None else {"scaling": self.scaling})
 
     def training_batches(self, first_step: int, last_step: int):
         steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
@@ -229,7 +224,7 @@ class ImageAnomalies(Pixels, Detection):
         assert self.source is not None
         model = self.pipeline.model
         backbone = models.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
-        return backbone.scaled_as(self._scaling)
+        return backbone.scaled_as(self.scaling)
 
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         if self.source is not None and self.source.kind == "bundled":
