@@ -200,7 +200,7 @@ def test_a_sequential_model_is_scaled_by_its_batch_normalization_and_goes_on_whe
 
 def test_a_scaling_that_nothing_tells_is_assumed_aloud(pictures, tmp_path, tfpipe):
     unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures), statistics=False)
-    words = ["check", "backbone", f"data.path={pictures}", "data.folds=null", "data.size=auto"]
+    words = ["check", pictures, "--pipeline", "backbone", "data.folds=null", "data.size=auto"]
     result = tfpipe(*words, "model.backbone=mine.keras")
     assert result.code == 0 and "warning: model.scaling=auto" in result.out and "levels 0 to 255" in result.out
     assert "Set model.scaling" in result.out

@@ -137,13 +137,12 @@ class Pixels(Sampled):
             why = "nor a BatchNormalization whose statistics tell what it expects"
             findings.add("scaling", "warning", f"{begins}, {why}: {words} are assumed", _SET_SCALING)
             return
-        told = ", ".join(f"{name} {distance:.3f}" for name, distance in distances.items())
-        message = f"{begins}; the statistics of its first BatchNormalization fit {words} best (distances: {told})"
-        nearest, second = [*distances.values()][:2]
-        if second > _CLEAR * nearest:
+        message = f"{begins}; the statistics of its first BatchNormalization fit {words} best"
+        second = [*distances][1]
+        if distances[second] > _CLEAR * distances[self.scaling]:
             findings.add("scaling", "note", message)
         else:
-            findings.add("scaling", "warning", f"{message}, but not by much", _SET_SCALING)
+            findings.add("scaling", "warning", f"{message}, and {second} hardly less", _SET_SCALING)
 
     @property
     def _augmentation(self) -> "datasets.Augmentation":
