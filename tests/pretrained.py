@@ -21,6 +21,31 @@ def tiny_backbone(path: Path) -> Path:
     return path
 
 
+def unscaled_backbone(path: Path, images, statistics: bool = True) -> Path:
+    """Writes a .keras file with a Sequential model for images of 32 x 32 pixels, its first layers in one of their own.
+
+    It expects pixels from 0 to 1 and does not say so: but for the statistics of its first batch normalization, where
+    these are asked for.
+
+    Args:
+        images: uint8 (batch, 32, 32, 3), whose statistics they are.
+    """
+    import keras
+
+    keras.utils.set_random_seed(0)
+    first = [keras.layers.Conv2D(8, 3, 2, "same", name="conv"), keras.layers.BatchNormalization(name="bn")]
+    stem = keras.Sequential([*first, keras.layers.ReLU(name="act")], name="stem")
+    last = [keras.layers.Conv2D(8, 3, 2, "same", name="conv"), keras.layers.ReLU(name="act")]
+    head = [keras.layers.GlobalAveragePooling2D(name="mean"), keras.layers.Dense(4, "softmax", name="told")]
+    model = keras.Sequential([keras.Input((32, 32, 3)), stem, *last, *head], name="mine")
+    if statistics:
+        x = keras.ops.convert_to_numpy(first[0](images.astype("float32") / 255))
+        first[1].moving_mean.assign(x.mean((0, 1, 2)))
+        first[1].moving_variance.assign(x.var((0, 1, 2)))
+    model.save(path)
+    return path
+
+
 def image_network(name, shape, classes, seed=None, fused=False, **fields):
     """A built-in network for images."""
     from tfpipelines.config.kinds import IMAGES

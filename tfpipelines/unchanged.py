@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_NETWORKS: tuple[tuple[str, str, Any], ...] = (  # key of data.json, what it is, what its absence means
+    ("backbone", "backbone", {}),
+    ("features", "network of evaluation.features", {}),
+    ("scaling", "scaling of pixels that model.scaling=auto stands for", "levels"),
+)
+
+
 def with_resumption(before: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """The content of environment.json of what goes on: what it began in, and another entry of `resumed`.
 
@@ -35,12 +42,12 @@ def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> No
         ConfigError: with what differs.
     """
     began = read_json(folder / "data.json")
-    for key, name in (("backbone", "backbone"), ("features", "network of evaluation.features")):
-        before, now = began.get(key, {}), facts.get(key, {})
+    for key, name, unsaid in _NETWORKS:
+        before, now = began.get(key, unsaid), facts.get(key, unsaid)
         if before != now:
             cause = f"The {name} is not the one that {folder} began with."
             remedy = f"Bring it back, or train as a new run: {folder.as_new_run()}"
-            raise ConfigError(cause, remedy, config.difference(before, now, f"{key}."))
+            raise ConfigError(cause, remedy, config.difference({key: before}, {key: now}))
     require_same_splits(folder, text)
 
 

@@ -10,7 +10,8 @@ import pytest
 from tfpipelines import config, models
 from tfpipelines.config.finetune import FinetunedImages
 from tfpipelines.config.kinds import IMAGES
-from tfpipelines.models.backbones import SCALINGS, Backbone, head_layer, layer_blocks, load_backbone
+from tfpipelines.models.backbones import SCALINGS, Backbone, head_layer, load_backbone
+from tfpipelines.models.blocks import layer_blocks
 from tfpipelines.models.finetuned import finetuned_images, scale
 
 from ..pretrained import image_network

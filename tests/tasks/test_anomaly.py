@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import Observer
+from tfpipelines import Observer, models
 from tfpipelines.errors import ArtifactError, ConfigError, DataError, Interrupted
 
 from ..conftest import ROOT
+from ..pretrained import unscaled_backbone
 
 BRICKS = ROOT / "data" / "bricks"
 QUICK = ["train.epochs=3", "train.batch_size=16", "evaluation.bootstrap=20", "evaluation.baselines=false"]
@@ -226,6 +227,19 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
 
 
 @pytest.mark.slow
+def test_a_sequential_backbone_is_scaled_and_its_inner_layers_looked_at(tmp_path, tfpipe):
+    files = sorted((BRICKS / "train" / "good").glob("*"))[:32]
+    pixels = np.stack([np.asarray(Image.open(file).convert("RGB").resize((32, 32))) for file in files])
+    unscaled_backbone(tmp_path / "mine.keras", pixels)
+    options = ["data.limit=48", "data.size=auto", "model.units=8", "model.latent=4", "model.backbone=mine.keras"]
+    run = tfpipelines.run("anomaly", [*QUICK, "train.epochs=1", *options, "model.layers=[act]"], observer=Observer())
+    assert json.loads((run.folder / "data.json").read_text())["scaling"] == "unit"
+    core = models.core_of(run.model)
+    assert core.get_layer("scale").scale == 1 / 255 and core.get_layer("features").output.shape[1:] == (4, 4, 8)
+    result = tfpipe("check", "anomaly", *options, "data.size=64")
+    assert result.code == 2 and "takes images of 32 x 32 pixels alone" in result.err
+
+
 def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkeypatch):
     small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4"]
     seen = Notes()

@@ -15,8 +15,11 @@ import tfpipelines
 from tfpipelines import Observer, config, models
 from tfpipelines.config.finetune import FinetunedImages
 from tfpipelines.errors import ArtifactError, ConfigError, Interrupted, ResourceError
+from tfpipelines.runs import RunFolder
+from tfpipelines.unchanged import require_same_data
 
 from ..conftest import ROOT
+from ..pretrained import unscaled_backbone
 
 CLASSES = ("flags", "smileys-emotion", "food-drink")
 SMALL = [
@@ -162,6 +165,56 @@ def test_features_are_computed_once_and_a_changed_image_is_noticed(pictures, tin
     Image.new("RGB", (64, 64), "green").save(pictures / splits["item"][splits["split"] == "train"].iloc[0])
     assert "41 of them" in found()
     assert "42 of them" in found()
+
+
+def pixels_of(pictures):
+    files = sorted(pictures.glob("*/*.png"))
+    return np.stack([np.asarray(Image.open(file).convert("RGBA").convert("RGB").resize((32, 32))) for file in files])
+
+
+def test_a_sequential_model_is_scaled_by_its_batch_normalization_and_goes_on_when_killed(pictures, tmp_path):
+    unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures))
+
+    class Stop(Observer):
+        def epoch(self, row, epochs, samples):
+            if row["phase"] == "backbone":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    options = [f"data.path={pictures}", "model.backbone=mine.keras", "data.size=auto", "model.unfreeze=1"]
+    options += ["train.head_epochs=1", "train.epochs=2"]
+    whole = finetune(*options)
+    facts = json.loads((whole.folder / "data.json").read_text())
+    assert facts["scaling"] == "unit" and facts["backbone"]["blocks"] == 2
+    (told,) = [entry for entry in facts["findings"] if entry["code"] == "scaling"]
+    assert told["severity"] == "note" and "numbers from 0 to 1 (unit) best" in told["message"]
+    assert models.core_of(whole.model).get_layer("scale").scale == 1 / 255
+    images = pixels_of(pictures)
+    again = keras.saving.load_model(whole.folder / "model.keras").predict(images, verbose=0)
+    np.testing.assert_allclose(again, whole.predict(images).select_dtypes("number").to_numpy(), atol=1e-5)
+    with pytest.raises(Interrupted):
+        finetune(*options, observer=Stop(), name="stopped")
+    resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    for one, other in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_scaling_that_nothing_tells_is_assumed_aloud(pictures, tmp_path, tfpipe):
+    unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures), statistics=False)
+    words = ["check", pictures, "--pipeline", "backbone", "data.folds=null", "data.size=auto"]
+    result = tfpipe(*words, "model.backbone=mine.keras")
+    assert result.code == 0 and "warning: model.scaling=auto" in result.out and "levels 0 to 255" in result.out
+    assert "Set model.scaling" in result.out
+    assert "model.scaling=auto" not in tfpipe(*words, "model.backbone=mine.keras", "model.scaling=unit").out
+
+
+def test_a_run_that_was_scaled_otherwise_does_not_go_on(tmp_path):
+    """Such as one of a version that fed levels to every file."""
+    folder = RunFolder(tmp_path)
+    (tmp_path / "data.json").write_text("{}")
+    (tmp_path / "splits.csv").write_text("")
+    require_same_data(folder, "", {"scaling": "levels"})
+    with pytest.raises(ConfigError, match="scaling of pixels .* is not the one"):
+        require_same_data(folder, "", {"scaling": "unit"})
 
 
 @pytest.mark.slow

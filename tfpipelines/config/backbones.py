@@ -6,12 +6,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ..errors import ConfigError, nearest
+from ..errors import ArtifactError, ConfigError, nearest
 
 BUNDLED = "efficientnet-lite0"
 NETWORK_HANDLES = ("hf://", "kaggle://")
 PACKAGE_HANDLE = "package:"
 WEIGHT_FILES = (".weights.h5", ".h5")
+_HDF5, _HDF5_BEGINS = (".h5", ".hdf5"), b"\x89HDF\r\n\x1a\n"
 _PRESET = "A preset's folder has a config.json."
 _HUB_MISSING = "The presets of KerasHub need the extra `hub`: pip install 'tfpipelines[hub]'."
 
@@ -77,7 +78,8 @@ def backbone_source(backbone: str) -> BackboneSource:
     """What the name or path of a backbone means, by what can be told without loading it.
 
     Raises:
-        ConfigError: if there is no such file, folder or name, or KerasHub is missing.
+        ConfigError: if there is no such file, folder or name, the file is of another kind, or KerasHub is missing.
+        ArtifactError: if a file is damaged.
     """
     known = _find_known(backbone)
     if known is not None:
@@ -137,14 +139,48 @@ def _local_source(backbone: str) -> BackboneSource:
         if (path / "config.json").is_file():
             _require_hub(backbone)
             return BackboneSource("hub", backbone, str(path))
+        if (path / "saved_model.pb").is_file():
+            cause = f"{here} is a SavedModel of TensorFlow: a graph without layers, which cannot be trained on."
+            raise ConfigError(cause, "Save the Keras model that it was exported from as a .keras file.")
         raise ConfigError(f"{here} is neither a run folder nor the folder of a preset.", _PRESET)
-    if path.name.endswith(WEIGHT_FILES):
+    held, new = _content(path), f"{path.with_suffix('')}.keras"
+    if held == "model":
+        cause = (
+            f"{here} is a whole model in Keras' old HDF5 format, which can hide code: .keras files alone are loaded."
+        )
+        old = path if path.suffix in _HDF5 else path.with_suffix(".h5")
+        first = "" if old == path else f"rename it to {old} and "
+        convert = f'keras.saving.load_model("{old}", compile=False).save("{new}")'
+        raise ConfigError(cause, f"If you trust it, {first}convert it once in Python: {convert}; then name that file.")
+    if held == "weights":
         remedy = f"Name the network they are of: model.backbone=NAME model.weights={backbone}"
         raise ConfigError(f"{here} holds weights alone, no network.", remedy)
+    if held == "archive" and path.suffix != ".keras":
+        raise ConfigError(f"{here} seems to be a .keras file under another name.", f"Rename it to {new}.")
+    if path.suffix in _HDF5:
+        raise ArtifactError(f"{here} is no HDF5 file.", "It is damaged or foreign; restore it.")
     if path.suffix != ".keras":
         remedy = "Name a .keras file, a run folder, the folder of a preset, or one of `tfpipe list backbones`."
         raise ConfigError(f"{here} is no model file.", remedy)
     return BackboneSource("file", backbone, str(path))
+
+
+def _content(path: Path) -> Literal["model", "weights", "archive", "other"]:
+    """What a file is by its content, whatever its name: a whole model or weights in HDF5, or an archive as .keras."""
+    if not path.is_file():
+        return "other"
+    try:
+        with open(path, "rb") as file:
+            begins = file.read(8)
+        if begins != _HDF5_BEGINS:
+            return "archive" if begins.startswith(b"PK\x03\x04") else "other"
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return "model" if "model_config" in file.attrs else "weights"
+    except OSError as error:
+        cause = f"model.backbone: {path} cannot be read: {' '.join(str(error).split())[:200]}."
+        raise ArtifactError(cause, "The file is damaged or not yours to read; restore it.") from error
 
 
 def _folder_in_package(address: str) -> Path:

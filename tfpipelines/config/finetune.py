@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .fields import field
-from .networks import Layers, Pretrained
+from .networks import Layers, Pretrained, PretrainedOnImages
 from .pipeline import Pipeline
-from .section import LEFT_TO_RIGHT, Activation, Auto, Count, Counts, Fraction, Initializer, NonNegative, Positive
+from .section import LEFT_TO_RIGHT, Activation, Count, Counts, Fraction, Initializer, NonNegative, Positive
 from .train import Train
 
 
@@ -39,15 +39,10 @@ class Finetuned(Layers, _Tuned):
     )
 
 
-class FinetunedImages(Finetuned):
+class FinetunedImages(Finetuned, PretrainedOnImages):
     """A backbone for images."""
 
     pooling: Literal["average", "max"] = field("average", "how the feature map becomes a vector")
-    scaling: Annotated[Auto | Literal["levels", "unit", "tf", "torch", "caffe", "lite"], LEFT_TO_RIGHT] = field(
-        "auto",
-        "what a .keras file expects of pixels: levels 0 to 255, unit 0 to 1, tf -1 to 1, torch and caffe as in "
-        "keras.applications; auto: as the backbone says, else levels",
-    )
 
 
 class FinetunedTexts(Finetuned):

@@ -20,7 +20,7 @@ from .networks import (
     ImageAutoencoder,
     ImageNetwork,
     ImageScores,
-    Pretrained,
+    PretrainedOnImages,
     RowScores,
     SeriesAutoencoder,
     SeriesScores,
@@ -78,7 +78,7 @@ IMAGE_AUTOENCODERS = Kind(
     "image_autoencoders",
     ("input_shape", "backbone", "seed", "fused"),
     ImageAutoencoder,
-    (("backbone", Pretrained),),
+    (("backbone", PretrainedOnImages),),
 )
 ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"), Columns)
 SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"), SeriesAutoencoder)

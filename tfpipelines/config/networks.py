@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from .fields import field, fixed
 from .section import (
+    LEFT_TO_RIGHT,
     Activation,
+    Auto,
     Count,
     Counts,
     Fraction,
@@ -236,3 +238,13 @@ class Pretrained(Section):
         "efficientnet-lite0", "one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1
     )
     weights: str = fixed("auto", "auto: the backbone's own; none: random; or a .weights.h5 file", min_length=1)
+
+
+class PretrainedOnImages(Pretrained):
+    """Which pretrained network for images is taken."""
+
+    scaling: Annotated[Auto | Literal["levels", "unit", "tf", "torch", "caffe", "lite"], LEFT_TO_RIGHT] = field(
+        "auto",
+        "what a .keras file expects of pixels: levels 0 to 255, unit 0 to 1, tf -1 to 1, torch and caffe as in "
+        "keras.applications; auto: as the backbone says, else what fits its first batch normalization, else levels",
+    )

@@ -12,9 +12,9 @@ from .artifact import load_artifact as load_artifact
 from .artifact import own_layers as own_layers
 from .artifact import take_weights as take_weights
 from .backbone import Backbone as Backbone
-from .backbones import layer_blocks as layer_blocks
 from .backbones import load_backbone as load_backbone
 from .backbones import weights_hash as weights_hash
+from .blocks import layer_blocks as layer_blocks
 from .deep_features import classifier_features as classifier_features
 from .deep_features import feature_extractor as feature_extractor
 from .deep_features import feature_network as feature_network

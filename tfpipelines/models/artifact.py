@@ -1,6 +1,7 @@
 """The model file: raw input -> probabilities, in layers of Keras' own; and how to load one without trusting it."""
 
 import json
+import re
 import sys
 import zipfile
 from abc import ABC, abstractmethod
@@ -22,6 +23,13 @@ _MODULES = ("keras", "keras_hub", "tfpipelines")
 _allowed: set[str] = set()  # modules of own networks whose code has been run
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
 _DAMAGED = "The file is damaged or foreign; restore it, or train again."
+_OWN_CODE = re.compile(  # Keras' words for what is not of Keras
+    r"Could not locate (?:class|function) '([^']*)'.*Full object config: \{'module': (?:None|'builtins')", re.DOTALL
+)
+REBUILD = (
+    "Code of others is never run: rebuild the subclassed model, the own layer or the Lambda of Keras' own layers, as a "
+    "Functional or Sequential model, give it the weights of the old one with set_weights, and save that."
+)
 
 
 class CodeNeeded(ArtifactError):
@@ -158,6 +166,10 @@ def load_artifact(path: Path) -> LoadedArtifact:
         model = keras.saving.load_model(path, own_layers(modules), compile=False, safe_mode=True)
         return LoadedArtifact(model, metadata.get("tfpipelines", {}))
     except Exception as error:  # Keras raises nearly every kind for a file it cannot make sense of
+        if own := _OWN_CODE.search(str(error)):
+            what = "a subclassed model, layer or function whose code neither Keras nor the file has"
+            message = f"{path} cannot be loaded: it asks for {own[1]}, {what}."
+            raise ArtifactError(message, REBUILD) from error
         reason = " ".join(str(error).split())[:300]
         if version != keras.__version__:
             versions = f"was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}"
@@ -182,8 +194,13 @@ def require_plain_weights(path: Path) -> None:
         raise ArtifactError(message, "The file is damaged or foreign; restore it.") from error
 
 
-def _untrusted(path: Path, reason: str, kind: type[ArtifactError] = ArtifactError) -> ArtifactError:
-    return kind(f"{path} is not to be trusted: {reason}.", "Load models only from sources you know.")
+def _untrusted(
+    path: Path,
+    reason: str,
+    remedy: str = "Load models only from sources you know.",
+    kind: type[ArtifactError] = ArtifactError,
+) -> ArtifactError:
+    return kind(f"{path} is not to be trusted: {reason}.", remedy)
 
 
 def _inspect(path: Path) -> tuple[dict, set[str]]:
@@ -222,7 +239,7 @@ def _inspect_config(path: Path, node, modules: set[str]) -> None:
         foreign = isinstance(module, str) and module.partition(".")[0] not in _MODULES and module != "builtins"
         if (foreign and module not in _allowed) or name in ("Lambda", "__lambda__"):
             kind = CodeNeeded if foreign else ArtifactError
-            raise _untrusted(path, f"it asks for {module or 'code'} ({name})", kind)
+            raise _untrusted(path, f"it asks for {module or 'code'} ({name})", REBUILD, kind)
         if foreign and isinstance(module, str):
             modules.add(module)
         if isinstance(module, str) and module.partition(".")[0] == "keras_hub":

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import keras
 
-Scaling = tuple[float | list[float], float | list[float], bool]
+from .scaling import SCALINGS, Scaling, Unsaid
+
 _NO_NETWORK = (
     *("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded"),
     *("Connection refused", "Network is unreachable", "couldn't connect", "LocalEntryNotFound"),
@@ -22,12 +23,14 @@ class Backbone(NamedTuple):
         scaling: (scale, offset, to BGR) of levels 0 to 255; None for texts.
         name: in words.
         max_length: most tokens of a text; None without a bound, and for images.
+        unsaid: what there is to tell the scaling by, if it is assumed alone; None if it is known.
     """
 
     model: keras.Model
     scaling: Scaling | None
     name: str
     max_length: int | None = None
+    unsaid: Unsaid | None = None
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -39,6 +42,10 @@ class Backbone(NamedTuple):
     def channels(self) -> int:
         """Channels of its images."""
         return self.model.inputs[0].shape[-1]
+
+    def scaled_as(self, name: str | None) -> "Backbone":
+        """The same, taken to expect what a name of `scaling.SCALINGS` stands for; None: what it is known to expect."""
+        return self if name is None else self._replace(scaling=SCALINGS[name])
 
     @property
     def freezes_statistics(self) -> bool:

@@ -1,4 +1,4 @@
-"""Pretrained networks as backbones: loaded from anywhere, with what they expect of pixels, and cut into blocks."""
+"""Pretrained networks as backbones: loaded from anywhere, with what they expect of pixels, up to their heads."""
 
 import hashlib
 import re
@@ -11,33 +11,22 @@ import keras
 import numpy as np
 
 from ..config.backbones import BackboneSource, KnownBackbone
-from ..errors import ArtifactError, ConfigError, ResourceError
-from .artifact import core_of, load_artifact, require_plain_weights
-from .backbone import Backbone, Scaling, fetch_reason, first_sentence, random_state
+from ..errors import ArtifactError, ConfigError, ResourceError, counted
+from .artifact import REBUILD, core_of, load_artifact, require_plain_weights
+from .backbone import Backbone, fetch_reason, first_sentence, random_state
 from .efficientnet_lite import efficientnet_lite0
+from .flat import flattened, is_graph, learns
+from .scaling import IMAGENET_MEAN, IMAGENET_STD, OF_COLOURS, SCALINGS, Scaling, Unsaid, unsaid
 
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-# What a network expects of RGB levels 0 to 255: (scale, offset, whether the channels are turned to BGR first).
-SCALINGS: dict[str, "Scaling"] = {
-    "levels": (1.0, 0.0, False),
-    "unit": (1 / 255, 0.0, False),
-    "tf": (1 / 127.5, -1.0, False),
-    "lite": (1 / 128, -127 / 128, False),
-    "torch": (
-        [1 / (255 * std) for std in _IMAGENET_STD],
-        [-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)],
-        False,
-    ),
-    "caffe": (1.0, [-103.939, -116.779, -123.68], True),
-}
-
-
+_PLAIN = (
+    "Save the part of it that takes one image and gives one feature map or vector: "
+    "keras.Model(model.inputs[0], model.get_layer(NAME).output).save(FILE)"
+)
 # Keras puts a scaling into EfficientNetB0 to B7 where it loads the ImageNet weights itself, and only there: after
 # the normalization, so that in front of the network it is this.
 _EFFICIENTNET_FILE: Scaling = (
-    [std**-0.5 for std in _IMAGENET_STD],
-    [255 * mean * (1 - std**-0.5) for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD)],
+    [std**-0.5 for std in IMAGENET_STD],
+    [255 * mean * (1 - std**-0.5) for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD)],
     False,
 )
 
@@ -70,11 +59,12 @@ def load_backbone(
             model, given = _named(source, source.known, weights, size or (side, side)), source.known.scaling
             if weights not in ("auto", "none") and re.fullmatch(r"EfficientNetB\d", source.name):
                 return Backbone(model, _EFFICIENTNET_FILE, source.name)
-        elif source.kind == "run":
-            path = Path(source.location) / "model.keras"
-            model, given = _features_of(core_of(load_artifact(path).model), path), "levels"
-        elif source.kind == "file":
-            model, given = _from_file(Path(source.location)), "levels"
+        elif source.kind in ("file", "run"):
+            model, question = _from_file(Path(source.location), source)
+            if scaling == "auto":
+                return Backbone(model, SCALINGS["levels"], source.name, unsaid=question)
+            _require_channels(model, scaling, source)
+            return Backbone(model, SCALINGS[scaling], source.name)
         else:
             from .hub import load_image_preset
 
@@ -134,25 +124,64 @@ def _load_all(model: keras.Model, path: Path) -> None:
         model.load_weights(path)
 
 
-def _from_file(path: Path) -> keras.Model:
-    artifact = load_artifact(path)
-    return _features_of(core_of(artifact.model) if artifact.facts else artifact.model, path)
+def _from_file(path: Path, source: BackboneSource) -> tuple[keras.Model, Unsaid | None]:
+    """The network of a file or run up to its head; and, of networks that are not ours, what leaves its scaling open."""
+    artifact = load_artifact(path / "model.keras" if source.kind == "run" else path)
+    ours = source.kind == "run" or bool(artifact.facts)
+    model = core_of(artifact.model) if ours else artifact.model
+    _require_images(model, source)
+    try:
+        model = flattened(model)
+    except Exception as error:  # layers raise nearly every kind where shapes do not fit
+        message = f"model.backbone: {source.name} cannot be taken apart: {first_sentence(error)}."
+        raise ConfigError(message, _PLAIN) from error
+    return _features_of(model, source), None if ours else unsaid(model)
 
 
-def _features_of(model: keras.Model, path: Path) -> keras.Model:
-    """The network up to its last feature map; where it has none, up to the input of its last dense layer."""
-    if len(getattr(model, "inputs", None) or ()) != 1 or len(model.inputs[0].shape) != 4:
-        message = f"model.backbone: {path} does not take images."
+def _require_images(model: keras.Model, source: BackboneSource) -> None:
+    """Refuses networks that are no graph, or one of another shape than image -> features."""
+    here = f"model.backbone: {source.name}"
+    if not is_graph(model):
+        if isinstance(model, keras.Sequential):
+            message = f"{here} is a Sequential model that was saved before it was built: it has no weights."
+            raise ConfigError(message, "Begin it with keras.Input(shape), train it, and save it again.")
+        message = f"{source.name} is a subclassed model: Python code calls its layers, and no graph says where it ends."
+        raise ArtifactError(message, REBUILD)
+    shape, kind = model.inputs[0].shape, model.inputs[0].dtype
+    if not any(len(tensor.shape) == 4 for tensor in model.inputs):
+        message = f"{here} does not take images, but {kind} of shape {shape}."
         raise ConfigError(message, "Its one input must be of shape (batch, height, width, channels).")
+    for tensors, what in ((model.inputs, "input"), (model.outputs, "output")):
+        if len(tensors) != 1:
+            raise ConfigError(f"{here} has {counted(len(tensors), what)}, and a backbone has one.", _PLAIN)
+    if shape[-1] not in (1, 3):
+        message = f"{here} takes images of {shape[-1]} channels: its input is of shape {shape}."
+        raise ConfigError(message, "Grey images have 1 channel and RGB images have 3, which come last.")
+
+
+def _features_of(model: keras.Model, source: BackboneSource) -> keras.Model:
+    """The network up to its last feature map; where it has none, up to the input of its last dense layer."""
     layer = head_layer(model)
-    tensor = model.output if layer is None else layer.input
-    return model if tensor is model.output else keras.Model(model.inputs, tensor, name=f"{model.name}_features")
+    tensor = model.outputs[0] if layer is None else layer.input
+    if tensor is not model.outputs[0] or model.output is not tensor:
+        model = keras.Model(model.inputs[0], tensor, name=f"{model.name}_features")
+    if not any(map(learns, model.operations)):
+        message = f"model.backbone: {source.name} has no layer with weights before its head: it knows no features."
+        raise ConfigError(message, "Name a deeper network.")
+    return model
+
+
+def _require_channels(model: keras.Model, scaling: str, source: BackboneSource) -> None:
+    channels = model.inputs[0].shape[-1]
+    if scaling in OF_COLOURS and channels != 3:
+        message = f"model.scaling: {scaling} is for 3 channels, and {source.name} takes {channels}."
+        raise ConfigError(message, "Set model.scaling=levels, unit or tf.")
 
 
 def head_layer(model: keras.Model) -> keras.Layer | None:
     """The layer that turns the last feature map into something else, such as its mean; where there is no map, the last
     dense layer; None if the output is a map itself."""
-    if len(model.output.shape) == 4:
+    if len(model.outputs[0].shape) == 4:
         return None
     # The tensors of a nested model are of its own graph.
     layers = [layer for layer in model.layers if layer._inbound_nodes and not isinstance(layer, keras.Model)]
@@ -165,86 +194,6 @@ def head_layer(model: keras.Model) -> keras.Layer | None:
     after_maps = [layer for layer in single if maps and len(layer.input.shape) == 4 and len(layer.output.shape) == 2]
     dense = [layer for layer in single if isinstance(layer, keras.layers.Dense)]
     return (after_maps or dense or [None])[-1]
-
-
-def layer_blocks(model: keras.Model) -> list[list[keras.Layer]]:
-    """The layers with weights, in blocks from the input to the output.
-
-    A block lies between two places where all of the signal is in one tensor: a residual block or an inception module is
-    one. Neighbours whose names say so (`block3_`, `conv2_block1_`) are one block, too; a layer that holds nearly all
-    weights by itself, such as a whole encoder, counts as its parts.
-    """
-    segments: list[list[keras.Layer]] = []
-    current: list[keras.Layer] = []
-    live: dict[int, int] = {}  # tensors yet to be consumed, by id
-    consumers: dict[int, int] = {}
-    operations = model.operations
-    for operation in operations:
-        for tensor in keras.tree.flatten(operation.input if operation._inbound_nodes else []):
-            consumers[id(tensor)] = consumers.get(id(tensor), 0) + 1
-    for operation in operations:
-        inputs = [] if isinstance(operation, keras.layers.InputLayer) else keras.tree.flatten(operation.input)
-        learns = _learns(operation)
-        weighted = learns or any(id(tensor) in live for tensor in inputs)
-        for tensor in inputs:
-            if id(tensor) in live:
-                live[id(tensor)] -= 1
-                if not live[id(tensor)]:
-                    del live[id(tensor)]
-        if learns:
-            current.append(operation)
-        if weighted:
-            live |= {id(tensor): consumers.get(id(tensor), 0) or 1 for tensor in keras.tree.flatten(operation.output)}
-        if len(live) == 1 and current:
-            segments.append(current)
-            current = []
-    if current:
-        segments.append(current)
-    return _with_parts(_merged(segments))
-
-
-def _learns(operation) -> bool:
-    """Whether it has weights that can be trained, be they frozen now or not."""
-    layers = operation._flatten_layers() if isinstance(operation, keras.Layer) else ()
-    return any(layer._trainable_variables for layer in layers)
-
-
-def _merged(segments: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
-    """Segments of the same name put together; what normalizes joins what it normalizes."""
-    blocks: list[list[keras.Layer]] = []
-    before, normalizers = "", (keras.layers.BatchNormalization, keras.layers.LayerNormalization)
-    for segment in segments:
-        name = _block_name(segment[0].name)
-        joins = all(isinstance(layer, normalizers) for layer in segment)
-        if blocks and ((name and name == before) or (joins and not name)):
-            blocks[-1] += segment
-        else:
-            blocks.append(list(segment))
-        before = name or before
-    return blocks
-
-
-def _block_name(name: str) -> str:
-    """`conv2_block1` of `conv2_block1_0_bn`, `block2a` of `block2a_expand_conv`; "" where no block has a number."""
-    match = re.match(r"(.*?(?:block|expanded_conv)_?\d+[a-z]?)(?:_|$)", name)
-    return match[1] if match else ""
-
-
-def _with_parts(blocks: list[list[keras.Layer]]) -> list[list[keras.Layer]]:
-    """A layer that holds more than half of all weights is replaced by its parts, where it has some."""
-    total = sum(layer.count_params() for block in blocks for layer in block)
-    result = []
-    for block in blocks:
-        large = len(block) == 1 and block[0].count_params() > total / 2
-        inner = block[0]._flatten_layers(include_self=False, recursive=False) if large else ()
-        parts = [part for part in inner if _learns(part)]
-        if large and isinstance(block[0], keras.Model):
-            result += layer_blocks(block[0])
-        elif len(parts) > 1:
-            result += [[part] for part in parts]
-        else:
-            result.append(block)
-    return result
 
 
 def weights_hash(model: keras.Model) -> str:

@@ -75,8 +75,10 @@ def default_layers(
     is_map = lambda output: isinstance(output, keras.KerasTensor) and len(output.shape) == 4
     layers = [layer for layer in backbone.model.layers if not isinstance(layer, keras.layers.InputLayer)]
     layers = [layer for layer in layers if is_map(layer.output)]
-    maps = keras.Model(backbone.model.input, [layer.output for layer in layers])
-    outputs = maps(np.zeros((1, *input_shape), np.float32), training=False)
+    outputs = []
+    if layers:
+        maps = keras.Model(backbone.model.input, [layer.output for layer in layers])
+        outputs = keras.tree.flatten(maps(np.zeros((1, *input_shape), np.float32), training=False))
     found = []
     for stride in strides:
         fits = [-(-input_shape[0] // output.shape[1]) == stride and output.shape[1] > 1 for output in outputs]

@@ -6,7 +6,8 @@ import keras
 
 from ..config.finetune import Finetuned, FinetunedImages, FinetunedTexts
 from .backbone import Backbone, Scaling
-from .backbones import head_layer, layer_blocks
+from .backbones import head_layer
+from .blocks import layer_blocks
 from .layers import Builder
 
 FEATURES = "features"  # name of the layer that turns what the backbone gives into a vector

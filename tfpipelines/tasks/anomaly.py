@@ -74,6 +74,7 @@ class ImageAnomalies(Pixels, Detection):
             networks.probe(self.pipeline.model, self._sample_shapes())
             return []
         config.require_weights(self.pipeline.model.weights, self.source)
+        self._require_scaling(self.source, self.pipeline.model.scaling)
         self._require_input(self.source)
         return []
 
@@ -89,7 +90,16 @@ class ImageAnomalies(Pixels, Detection):
     def _input_fields(self) -> dict[str, Any]:
         if self.source is None:
             return {}
-        return {"channels": 3 if self.source.known else self._load_backbone().channels}
+        return {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
+
+    def check(self, findings, fold: int | None = None):
+        super().check(findings, fold)
+        if self.source is not None and self.source.kind == "file" and "anomalous" in self.samples.frame:
+            self._find_scaling(self._load_backbone(), findings)
+        return self
+
+    def describe(self, findings) -> dict[str, Any]:
+        return super().describe(findings) | ({} if self.scaling is None else {"scaling": self.scaling})
 
     def training_batches(self, first_step: int, last_step: int):
         steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
@@ -213,7 +223,9 @@ class ImageAnomalies(Pixels, Detection):
     def _load_backbone(self):
         size = self._asked_size if self.front is None else self.front.size
         assert self.source is not None
-        return models.load_backbone(self.source, self.pipeline.model.weights, "auto", size, self.pipeline.seed)
+        model = self.pipeline.model
+        backbone = models.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
+        return backbone.scaled_as(self.scaling)
 
     def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
         if self.source is not None and self.source.kind == "bundled":

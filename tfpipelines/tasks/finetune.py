@@ -7,11 +7,9 @@ import numpy as np
 from tfpipelines import models
 from tfpipelines.config.finetune import FinetunedImages, FinetunePipeline
 from tfpipelines.config.images import ImageData
-from tfpipelines.errors import ConfigError
 
 from .finetuning import Finetuning
 from .images import ImageClassifier
-from .pixels import GREY
 
 _SIZE = 224  # side in pixels of images for a backbone that does not say
 
@@ -40,26 +38,25 @@ class ImageFinetuning(Finetuning, ImageClassifier):
 
     def preflight(self) -> list[str]:
         self._require_input(self.source)
-        if self.pipeline.model.scaling != "auto" and self.source.kind != "file":
-            cause = f"model.scaling: {self.source.name} says itself what it expects of pixels."
-            raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
+        self._require_scaling(self.source, self.pipeline.model.scaling)
         return super().preflight()
 
     # --- data
     def _input_fields(self) -> dict[str, Any]:
         """Size and channels are the backbone's, where they are left open."""
-        data, known = self.pipeline.data, self.source.known
-        size: Any = known.size if known else None
-        channels = 3
-        if known is None:
+        size, known = self.pipeline.data.size, self.source.known
+        if known is not None:
+            return {"size": known.size if size == "auto" else size, "channels": 3}
+        backbone = self._loaded = self._loaded or self._load_backbone()
+        return {"size": _SIZE if size == "auto" else size} | self._fields_of(backbone)
+
+    def _prepare(self, findings) -> None:
+        if self.source.kind == "file":
             backbone = self._loaded = self._loaded or self._load_backbone()
-            size, channels = backbone.input_size, backbone.channels
-            if size is not None and data.size not in ("auto", size, size[0] if size[0] == size[1] else None):
-                cause = f"data.size: {self.source.name} takes images of {size[0]} x {size[1]} pixels alone."
-                raise ConfigError(cause, "Leave data.size out.")
-        if data.channels not in ("auto", channels):
-            raise ConfigError(f"data.channels: {self.source.name} takes images of {channels} channels.", GREY)
-        return {"size": (size or _SIZE) if data.size == "auto" else data.size, "channels": channels}
+            self._find_scaling(backbone, findings)
+
+    def describe(self, findings) -> dict[str, Any]:
+        return super().describe(findings) | ({} if self.scaling is None else {"scaling": self.scaling})
 
     # --- model
     def _load_backbone(self):
@@ -67,7 +64,7 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         return models.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
     def build(self, fused: bool):
-        backbone, classes, seed = self.take_backbone(), len(self.classes), self.pipeline.seed
+        backbone, classes, seed = self.take_backbone().scaled_as(self.scaling), len(self.classes), self.pipeline.seed
         model, shape = self.pipeline.model, self.front.shape
         return models.finetuned_images(backbone, shape, classes, model, seed=seed, training=fused)
 
@@ -75,4 +72,4 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         return self._batches(rows), None
 
     def _feature_key(self) -> dict[str, Any]:
-        return {"background": self.pipeline.data.background, "scaling": self.pipeline.model.scaling}
+        return {"background": self.pipeline.data.background, "scaling": self.scaling or self.pipeline.model.scaling}

@@ -1,10 +1,11 @@
 """Fine-tuning for texts: a pretrained text backbone of KerasHub becomes a classifier of one's own classes."""
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from tfpipelines import datasets, models, training
+from tfpipelines import config, datasets, models, training
 from tfpipelines.config.finetune import FinetunedTexts, FinetunePipeline
 from tfpipelines.config.texts import TextSource
 from tfpipelines.errors import ConfigError
@@ -39,9 +40,12 @@ class TextFinetuning(Finetuning, TextClassifier):
         self._preprocessor = self._front_of = None
 
     def preflight(self) -> list[str]:
-        if self.source.kind != "hub":
+        named = self.pipeline.model.backbone
+        alone = config.is_path(named) and Path(named).expanduser().is_file()  # whatever is in it
+        if alone or self.source.kind != "hub":
+            cause = "a text backbone comes with its tokenizer, as a preset of KerasHub"
             remedy = "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER."
-            raise ConfigError(f"model.backbone: {self.source.name} is no text backbone.", remedy)
+            raise ConfigError(f"model.backbone: {named} is no text backbone: {cause}.", remedy)
         return super().preflight()
 
     # --- data

@@ -24,11 +24,31 @@ if TYPE_CHECKING:
 
 
 GREY = "Leave data.channels out: grey images become RGB by themselves."
+_ASKED = 64  # training images whose statistics tell how a backbone's pixels are scaled
+_CLEAR = 2.0  # how much farther than the nearest the second one is where the answer is clear
+_SCALINGS = {
+    "levels": "levels 0 to 255",
+    "unit": "numbers from 0 to 1",
+    "tf": "numbers from -1 to 1",
+    "torch": "mean 0 and deviation 1 by the statistics of ImageNet",
+    "caffe": "BGR levels less the means of ImageNet",
+}
+_SET_SCALING = (
+    "Set model.scaling to what it was trained on: levels (0 to 255), unit (0 to 1), tf (-1 to 1), torch or caffe (as "
+    "in keras.applications)"
+)
 _INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
 
 
 class Pixels(Sampled):
-    """A task of images of one size."""
+    """A task of images of one size.
+
+    Attributes:
+        scaling: what `model.scaling=auto` was found to stand for, a name of `models.scaling.SCALINGS`; None where the
+            backbone says it itself, or the pipeline does.
+    """
+
+    scaling: str | None = None
 
     @abstractmethod
     def _list(self, data: Any, findings: "datasets.Findings", splitting: bool) -> "SampleTable":
@@ -85,6 +105,51 @@ class Pixels(Sampled):
         if source.kind == "bundled" and size is not None and min(size) < models.SMALLEST:
             cause = f"data.size: {source.name} takes images from {models.SMALLEST} pixels up."
             raise ConfigError(cause, "Enlarge small images: data.size=128, for example.")
+
+    def _fields_of(self, backbone: "models.Backbone") -> dict[str, Any]:
+        """What a backbone has to say of `data`: its channels, and its size where it takes one alone.
+
+        Raises:
+            ConfigError: if `data` asks for others.
+        """
+        size, channels = backbone.input_size, backbone.channels
+        if size is not None and self._asked_size not in (None, size):
+            cause = f"data.size: {backbone.name} takes images of {size[0]} x {size[1]} pixels alone."
+            raise ConfigError(cause, "Leave data.size out, or set data.size=auto.")
+        if self._pixel_data.channels not in ("auto", channels):
+            raise ConfigError(f"data.channels: {backbone.name} takes images of {channels} channels.", GREY)
+        return {"channels": channels} if size is None else {"size": size, "channels": channels}
+
+    def _require_scaling(self, source: "config.BackboneSource", scaling: str) -> None:
+        """Refuses `model.scaling` for a backbone that says itself what it expects.
+
+        Raises:
+            ConfigError: naming the field.
+        """
+        if scaling != "auto" and source.kind != "file":
+            cause = f"model.scaling: {source.name} says itself what it expects of pixels."
+            raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
+
+    def _find_scaling(self, backbone: "models.Backbone", findings: "datasets.Findings") -> None:
+        """Sets `scaling`, a pure function of the backbone's file and the training images; a finding says why."""
+        if backbone.unsaid is None:
+            return
+        rows = self.samples.rows("train")
+        some = rows[np.unique(np.linspace(0, len(rows) - 1, min(_ASKED, len(rows))).round().astype(int))]
+        distances = backbone.unsaid.distances(self.samples.store.images(some)) if len(some) else {}
+        self.scaling = next(iter(distances), "levels")
+        words = f"{_SCALINGS[self.scaling]} ({self.scaling})"
+        begins = f"model.scaling=auto: {backbone.name} has no Rescaling or Normalization of levels 0 to 255"
+        if not distances:
+            why = "nor a BatchNormalization whose statistics tell what it expects"
+            findings.add("scaling", "warning", f"{begins}, {why}: {words} are assumed", _SET_SCALING)
+            return
+        message = f"{begins}; the statistics of its first BatchNormalization fit {words} best"
+        second = [*distances][1]
+        if distances[second] > _CLEAR * distances[self.scaling]:
+            findings.add("scaling", "note", message)
+        else:
+            findings.add("scaling", "warning", f"{message}, and {second} hardly less", _SET_SCALING)
 
     @property
     def _augmentation(self) -> "datasets.Augmentation":
