@@ -50,6 +50,7 @@ class DivergedError(TfpipelinesError, ArithmeticError):
     """The loss became NaN or infinite."""
 
     exit_code = 5
+    at_once = False  # when the loss was looked at for the first time
 
 
 class SearchError(TfpipelinesError, RuntimeError):

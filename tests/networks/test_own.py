@@ -302,6 +302,14 @@ def test_an_error_while_it_is_trained_is_told_with_its_line():
         tfpipelines.run("image-cls", [*FEW, f"model.name={own(text)}"], observer=Observer())
 
 
+def test_nan_at_the_first_step_is_the_networks():
+    rare = "    x = x + keras.ops.log(keras.ops.max(inputs, (1, 2, 3))[:, None])\n"  # black images are rare
+    np.savez("dark.npz", x=np.zeros((40, 8, 8), np.uint8), y=np.arange(40) % 2)
+    words = [*FEW, "data.path=dark.npz", "data.on_leak=warn", f"model.name={own(HEAD + BODY + rare + END)}"]
+    with pytest.raises(ConfigError, match=r"mixer.py:4: net: loss is .* of epoch 1"):
+        tfpipelines.run("image-cls", words, observer=Observer())
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -55,23 +55,26 @@ class StopOnNaN(keras.callbacks.Callback):
     def __init__(self, learning_rate: float):
         super().__init__()
         self.learning_rate = learning_rate
-        self._epoch = 0
+        self._epoch, self._new = 0, False
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
+        self._epoch, self._new = epoch, not epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self._check(logs, f"step {batch + 1} of epoch {self._epoch + 1}")
+        self._check(logs, f"step {batch + 1} of epoch {self._epoch + 1}", self._new)
+        self._new = False
 
     def on_epoch_end(self, epoch, logs=None):
         self._check(logs, f"epoch {epoch + 1}")
 
-    def _check(self, logs, where: str) -> None:
+    def _check(self, logs, where: str, at_once: bool = False) -> None:
         for name, value in (logs or {}).items():
             if name.endswith("loss") and not math.isfinite(value):
                 rate = f"train.learning_rate (it is {self.learning_rate:g})"
                 remedy = f"Lower {rate}, or set train.clip_norm=1.0 or train.warmup_epochs=1."
-                raise DivergedError(f"Training diverged: {name} is {value} at {where}.", remedy)
+                error = DivergedError(f"Training diverged: {name} is {value} at {where}.", remedy)
+                error.at_once = at_once
+                raise error
 
 
 @dataclass(eq=False)
