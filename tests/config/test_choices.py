@@ -56,12 +56,12 @@ def test_every_field_of_a_loss_is_one_of_the_schema():
 def test_defaults_go_with_the_optimizer():
     assert Training() == Training(optimizer="adamw") and Training(optimizer="sgd").learning_rate == 1e-3
     lion = Training(optimizer="lion")
-    assert (lion.learning_rate, lion.beta_2, lion.beta_1) == (1e-4, 0.99, 0.9)
-    assert Training(optimizer="lion", learning_rate=3e-4, beta_2=0.9).beta_2 == 0.9
+    assert (lion.learning_rate, lion.beta_2, lion.beta_1) == (3e-4, 0.99, 0.9)
+    assert Training(optimizer="lion", learning_rate=1e-4, beta_2=0.9).beta_2 == 0.9
     assert Training(optimizer="muon").momentum == 0.95 and Training(optimizer="adadelta").learning_rate == 1.0
     free = Training(optimizer="schedule_free_adamw")
     assert (free.schedule, free.ema, free.learning_rate) == ("constant", None, 2.5e-3)
-    assert FinetuneTrain(optimizer="lion").head_learning_rate == 3e-4
+    assert FinetuneTrain(optimizer="lion").head_learning_rate == 9e-4
     assert AdversarialTrain(optimizer="adamax").learning_rate == 1e-3
     assert AdversarialTrain(optimizer="lion").discriminator_learning_rate is None
 
@@ -78,7 +78,7 @@ def test_a_resolved_file_resolves_to_the_same(name, tmp_path):
 
 def test_another_optimizer_leaves_the_rate_of_the_file_behind():
     loaded = load("train.optimizer=lion")
-    assert loaded.pipeline.train.learning_rate == 1e-4 and loaded.pipeline.train.ema == 0.99
+    assert loaded.pipeline.train.learning_rate == 3e-4 and loaded.pipeline.train.ema == 0.99
     (note,) = loaded.notes
     assert note == "train.optimizer=lion: left out train.learning_rate of the file, which goes with adamw"
     given = load("train.optimizer=lion", "train.learning_rate=0.002")
@@ -120,7 +120,7 @@ def test_trials_take_the_fields_of_their_own_choices():
     content = load("train.epochs=2", "train.learning_rate=0.002").content
     values = {"train.optimizer": "lion", "train.momentum": 0.5, "train.loss": "focal", "train.focal_gamma": 3.0}
     train = config.with_values(content, values, SCHEMAS, "trial").train
-    assert (train.optimizer, train.momentum, train.focal_gamma, train.learning_rate) == ("lion", 0.9, 3.0, 1e-4)
+    assert (train.optimizer, train.momentum, train.focal_gamma, train.learning_rate) == ("lion", 0.9, 3.0, 3e-4)
     train = config.with_values(content, values | {"train.optimizer": "sgd", "train.loss": "poly1"}, SCHEMAS, "t").train
     assert (train.momentum, train.focal_gamma, train.learning_rate) == (0.5, 2.0, 0.002)
 

@@ -55,7 +55,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     ),
     "lamb": Optimizer("Lamb", "You et al. 2020", _MOMENTS, rate=5.0, decay=0.01),
     "lion": Optimizer(
-        "Lion", "Chen et al. 2023", _same("beta_1", "beta_2"), {"beta_2": 0.99}, 0.1, 0.1, positive=("beta_1",)
+        "Lion", "Chen et al. 2023", _same("beta_1", "beta_2"), {"beta_2": 0.99}, 0.3, 0.03, positive=("beta_1",)
     ),
     "muon": Optimizer(
         "Muon", "Jordan et al. 2024; Liu et al. 2025",
