@@ -1,7 +1,7 @@
 """Finished runs to compare: really trained ones, and written ones whose answers are known."""
 
+import contextlib
 import json
-import os
 
 import numpy as np
 import pandas as pd
@@ -98,16 +98,17 @@ def pair(tmp_path):
     )
 
 
-def _trained(home, runs: dict[str, list]) -> dict:
-    before = os.getcwd()
-    os.chdir(home)
-    try:
-        return {
-            name: tfpipelines.run(words[0], words[1:], name=name, observer=Observer()).folder.resolve()
-            for name, words in runs.items()
-        }
-    finally:
-        os.chdir(before)
+class Trained(dict):
+    """{name: folder of a run}, trained when it is first asked for."""
+
+    def __init__(self, home, runs):
+        self.home, self.runs = home, runs
+
+    def __missing__(self, name):
+        pipeline, *words = self.runs[name]
+        with contextlib.chdir(self.home):
+            self[name] = tfpipelines.run(pipeline, words, name=name, observer=Observer()).folder.resolve()
+        return self[name]
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +128,7 @@ def trained(tmp_path_factory):
     (home / "several.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
     few = ["image-cls", *TINY, "data.limit=60", "split_seed=0"]
     rows = ["anomaly-table", "train.epochs=2", "split_seed=0", "evaluation.baselines=false", "evaluation.bootstrap=50"]
-    return _trained(home, {
+    return Trained(home, {
         "one": few,
         "two": [*few, "seed=1", "model.filters=[8,8]"],
         "small": [*few, "data.size=14"],

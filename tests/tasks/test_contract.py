@@ -15,7 +15,7 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer, config, metrics
 from tfpipelines.errors import Interrupted
-from tfpipelines.tasks import TASKS
+from tfpipelines.tasks import SCHEMAS, TASKS
 
 from .. import golden
 from ..conftest import ROOT
@@ -44,23 +44,16 @@ SMALL = {
 }
 
 
-QUICK = (
-    "anomaly",
-    "dcgan",
-    "finetune",
-    "image-cls",
-    "text-cls",
-)  # the others are slow ones where a test is of the route that they share
+# The others are slow ones where a test is of the route that they share.
+RESUMED = ("dcgan", "finetune", "image-cls")
+LEFT_AS_FOUND = ("dcgan", "image-cls")
+ON_JAX = ("anomaly-table", "image-cls")  # a classifier and a detector
+HEADERS = ("anomaly-table", "image-cls")  # of pipelines
 
 
-@pytest.fixture(params=sorted(CASES))
-def case(request):
-    return case_of(request.param, request)
-
-
-@pytest.fixture(params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in sorted(CASES)])
-def case_of_few(request):
-    return case_of(request.param, request)
+def some(names, quick):
+    """Parameters of a test, of which only some are in the quick suite."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in sorted(names)]
 
 
 def case_of(name, request):
@@ -111,8 +104,9 @@ def test_its_bits_are_the_recorded_ones(name, finished):
     assert golden.bits_of(tfpipelines.load(run.folder)) == recorded, "if meant: python benchmarks/golden.py --record"
 
 
-def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(case_of_few):
-    pipeline, overrides, raw = case_of_few
+@pytest.mark.parametrize("name", some(CASES, RESUMED))
+def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(name, request):
+    pipeline, overrides, raw = case_of(name, request)
     overrides = [*overrides, "train.epochs=2", "train.steps_per_execution=1"]
 
     class Stop(Observer):
@@ -130,7 +124,8 @@ def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(case_o
     assert same_answers(whole, resumed, raw)
 
 
-def test_the_process_is_left_as_it_was_found(case_of_few):
+@pytest.mark.parametrize("name", some(CASES, LEFT_AS_FOUND))
+def test_the_process_is_left_as_it_was_found(name, request):
     import keras
 
     def settings():
@@ -145,7 +140,7 @@ def test_the_process_is_left_as_it_was_found(case_of_few):
     def draws():
         return random.random(), np.random.random(), keras.random.normal((3,)).numpy().tolist()
 
-    pipeline, overrides, _ = case_of_few
+    pipeline, overrides, _ = case_of(name, request)
     before = settings()
     keras.utils.set_random_seed(5)
     expected = draws()
@@ -155,9 +150,7 @@ def test_the_process_is_left_as_it_was_found(case_of_few):
     assert draws() == expected
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "image-cls" else pytest.mark.slow) for name in sorted(CASES)]
-)
+@pytest.mark.parametrize("name", some(CASES, ("image-cls",)))
 def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, request):
     pipeline, overrides, raw = case_of(name, request)
     search = tfpipelines.tune(
@@ -191,9 +184,10 @@ def jax_environment(tmp_path_factory):
     }
 
 
-def test_jax_runs_the_same_pipeline(case, jax_environment):
+@pytest.mark.parametrize("name", some(CASES, ON_JAX))
+def test_jax_runs_the_same_pipeline(name, request, jax_environment):
     pytest.importorskip("jax")
-    pipeline, overrides, raw = case
+    pipeline, overrides, raw = case_of(name, request)
     if "text" in pipeline:
         overrides = [*overrides, "data.max_length=16"]  # every other length would be compiled anew
     command = [sys.executable, "-m", "tfpipelines", "run", pipeline, *overrides, "--json"]
@@ -207,17 +201,28 @@ def test_jax_runs_the_same_pipeline(case, jax_environment):
     )  # images are whole levels
 
 
+def commands_of(name):
+    """The commands in the header of a pipeline, as lists of words."""
+    header = [line[1:].strip() for line in config.find_pipeline(name).read_text().splitlines() if line.startswith("#")]
+    return [shlex.split(line) for line in header if line.startswith("tfpipe ")]
+
+
 @pytest.mark.parametrize("name", config.pipeline_names())
+def test_command_in_the_header_of_every_pipeline_is_valid(name):
+    assert commands_of(name), "the header must name the command that the pipeline is for"
+    for words in commands_of(name):
+        words = [word for word in words[2:] if "=" in word or not word.startswith("-")]
+        assert words[0] == name and config.load(*words[:1], words[1:], schemas=SCHEMAS).pipeline.name == name
+
+
+@pytest.mark.parametrize("name", some(config.pipeline_names(), HEADERS))
 def test_command_in_the_header_of_every_pipeline_runs(name, tfpipe, request):
     more = list(SMALL.get(name, ()))
     if name == "text-backbone":  # its own backbone is fetched by the slow test alone
         more.append(f"model.backbone={request.getfixturevalue('tiny_bert')}")
     if "gan" in name:
         more.append(f"evaluation.features={request.getfixturevalue('tiny_classifier')}")
-    header = [line[1:].strip() for line in config.find_pipeline(name).read_text().splitlines() if line.startswith("#")]
-    commands = [shlex.split(line) for line in header if line.startswith("tfpipe ")]
-    assert commands, "the header must name the command that the pipeline is for"
-    for words in commands:
+    for words in commands_of(name):
         result = tfpipe(
             *words[1:],
             "train.epochs=1",
