@@ -69,7 +69,7 @@ KINDS = {
     "in Functional": (lambda: [layers.Rescaling(1 / 255), keras.Sequential([*block(), *block()])], around),
     "Functional in Sequential": (lambda: [functional("residual")], SEQUENTIAL),
     "Functional in Functional": (lambda: [functional("residual")], around),
-    "augmenting": (lambda: [layers.RandomFlip(), layers.RandomZoom(0.2), *block()], SEQUENTIAL),
+    "augmenting": (lambda: [layers.RandomFlip(), layers.RandomCrop(12, 12), *block()], SEQUENTIAL),
     "augmenting by a model": (lambda: [keras.Sequential([layers.RandomRotation(0.2)]), *block()], around),
 }
 

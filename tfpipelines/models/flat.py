@@ -3,7 +3,6 @@
 import keras
 
 _AUGMENTING = ("AugMix", "CutMix", "MixUp", "RandAugment")  # besides those whose names begin with Random
-_RESIZING = ("RandomCrop",)  # which crops and resizes in inference, too
 
 
 def is_graph(model: object) -> bool:
@@ -86,4 +85,4 @@ def _augments(operation) -> bool:
     """Whether a layer changes images while training, and only then."""
     name, module = type(operation).__name__, type(operation).__module__
     of_images = module.startswith("keras.") and ".image_preprocessing." in module
-    return of_images and (name.startswith("Random") or name in _AUGMENTING) and name not in _RESIZING
+    return of_images and (name.startswith("Random") or name in _AUGMENTING)
