@@ -13,6 +13,7 @@ from tfpipelines.runs import write_json
 from tfpipelines.tasks import SCHEMAS
 
 from ..conftest import ROOT, TINY
+from ..tasks.cases import SMALL_TEXT
 
 VERSIONS = {"tfpipelines": "0.1.0", "keras": "3.15.1"}
 
@@ -134,6 +135,6 @@ def trained(tmp_path_factory):
         "small": [*few, "data.size=14"],
         "rows-one": rows,
         "rows-two": [*rows, "seed=1"],
-        "several": ["text-cls", "data.path=several.jsonl", "train.epochs=1", "evaluation.bootstrap=50"],
+        "several": ["text-cls", *SMALL_TEXT[:-1], "data.path=several.jsonl"],
         "folds": ["image-cls", *TINY, "data.limit=40", "data.folds=2"],
     })  # fmt: skip

@@ -42,6 +42,7 @@ def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
         assert value == pytest.approx(side.metrics["test"][figure], abs=2e-6), figure
 
 
+@pytest.mark.slow
 def test_figures_of_folds_are_those_of_their_folds(trained, tmp_path):
     result = tfpipelines.compare([trained["folds"], twin(trained["folds"], tmp_path)])
     (side,) = open_sides([trained["folds"]])

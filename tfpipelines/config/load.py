@@ -14,7 +14,7 @@ from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .kinds import Kind
-from .own import CODE, Code, codes_of, find_code, put_code, renamed
+from .own import CODE, Code, codes_of, find_code, put_code, renamed, short
 from .pipeline import Pipeline
 from .plugged import without_lost
 from .search import Dimension
@@ -324,4 +324,8 @@ def _drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schem
         return []
     foreign = [key for key in model if key not in network.model_fields]
     left = _dropped("model", model, foreign)
-    return [f"model.name={name}: left out {left} of the file, which {name} does not have"] if foreign else []
+    return (
+        [f"model.name={short(str(name))}: left out {left} of the file, which {short(str(name))} does not have"]
+        if foreign
+        else []
+    )

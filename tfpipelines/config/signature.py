@@ -212,15 +212,15 @@ class _Signature:
                 self._refuse(argument, "stands for any number of arguments", "Write out each of them.")
         for argument in parts.posonlyargs:
             self._refuse(argument, "has no name to be passed by", "Leave out the / behind it.")
+        missing = len(parts.args) - len(parts.defaults)
+        for argument, default in zip(parts.args, [None] * missing + list(parts.defaults)):
+            yield self._free(argument), default
         for argument, default in zip(parts.kwonlyargs, parts.kw_defaults):
             if argument.arg in self.kind.given or self.kind.own:
                 yield self._free(argument), default
             elif default is None:
                 given = ", ".join(self.kind.given)
                 self._refuse(argument, "stands behind the * and has no default", f"The task gives {given} alone.")
-        missing = len(parts.args) - len(parts.defaults)
-        for argument, default in zip(parts.args, [None] * missing + list(parts.defaults)):
-            yield self._free(argument), default
 
     def _free(self, argument: ast.arg) -> ast.arg:
         """The argument, whose name a field can have, or the task gives it."""

@@ -158,7 +158,9 @@ def user_errors(settings: Any, any_error: bool = False) -> Iterator[None]:
         if not getattr(error, "at_once", False):
             raise
         cause = f"{place_of(settings)}: {error.cause.removeprefix('Training diverged: ')}"
-        raise ConfigError(cause, "Scale its input, look for a logarithm or root of what may be 0, or lower train.learning_rate.") from error
+        raise ConfigError(
+            cause, "Scale its input, look for a logarithm or root of what may be 0, or lower train.learning_rate."
+        ) from error
     except (Exception, SystemExit) as error:
         place = _place_of(error, origin)
         if place is None and not any_error:
