@@ -139,7 +139,7 @@ def test_a_users_file(written):
     section = written(GOOD)
     assert section.__doc__ == "Mixes patches, and channels."
     assert section.own == ("width", "rate", "sides", "mode", "table", "normalization", "fixed")
-    assert section.asked == ("seed", "input_shape", "classes") and section.whole == ("common",)
+    assert section.asked == ("input_shape", "classes", "seed") and section.whole == ("common",)
     settings = section(width="7", mode="b")
     assert (settings.width, settings.rate, settings.mode, settings.table) == (7, -0.5, "b", {"x": 0.5})
     assert settings.normalization == "layer" and settings.dropout == 0.3 and "hidden" not in section.model_fields

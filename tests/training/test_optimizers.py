@@ -51,7 +51,7 @@ def test_every_optimizer_learns_and_decays_kernels_only(name):
         )
         model.layers[0].bias.assign([1.0, 1.0, 1.0])
         settings = Training(optimizer=name, epochs=50, learning_rate=0.01, weight_decay=decay)
-        model.compile(build_optimizer(settings, 1), "mse")
+        model.compile(build_optimizer(settings, 1), "mse", run_eagerly=True)  # tracing takes longer than the steps
         x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
         losses = [float(model.train_on_batch(x, x[:, :1])) for _ in range(30)]
         assert losses[-1] < losses[0]
@@ -103,7 +103,7 @@ def test_rates_of_single_variables(name):
         )
         settings = Training(optimizer=name, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant")
         optimizer = training.build_optimizer(settings, 2, rates)
-        model.compile(optimizer=optimizer, loss="mse")
+        model.compile(optimizer=optimizer, loss="mse", run_eagerly=True)
         model.fit(
             np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4),
             np.ones((4, 2), np.float32),
