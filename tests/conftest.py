@@ -23,6 +23,11 @@ TINY = [
 ]
 
 
+def some(names, quick) -> list:
+    """Parameters of a test, of which only some are in the quick suite."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
+
+
 class Result(NamedTuple):
     """How a command ended."""
 

@@ -18,7 +18,7 @@ from tfpipelines.errors import Interrupted
 from tfpipelines.tasks import SCHEMAS, TASKS
 
 from .. import golden
-from ..conftest import ROOT
+from ..conftest import ROOT, some
 from .cases import CASES, SMALL_GAN, answers, case_with
 
 FILES = {
@@ -52,11 +52,6 @@ ON_JAX = ("anomaly-table", "image-cls")  # a classifier and a detector
 HEADERS = ("anomaly-table", "image-cls")  # of pipelines
 
 
-def some(names, quick):
-    """Parameters of a test, of which only some are in the quick suite."""
-    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in sorted(names)]
-
-
 def case_of(name, request):
     """Pipeline, overrides and the function to raw input of a task."""
     return case_with(name, request.getfixturevalue)
@@ -72,7 +67,7 @@ def test_every_task_has_a_case():
     assert set(CASES) == set(TASKS)
 
 
-@pytest.mark.parametrize("name", some(CASES, FINISHED))
+@pytest.mark.parametrize("name", some(sorted(CASES), FINISHED))
 def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, finished):
     run, raw = finished(name), CASES[name][2]
     assert run.status["state"] == "done" and run.status["format"] == 1
@@ -95,7 +90,7 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, fi
             assert entry is not None and entry.what and entry.range[0] <= value <= entry.range[1], name
 
 
-@pytest.mark.parametrize("name", some(CASES, FINISHED))
+@pytest.mark.parametrize("name", some(sorted(CASES), FINISHED))
 def test_its_bits_are_the_recorded_ones(name, finished):
     run = finished(name)
     key = golden.key_of(run.folder)
@@ -105,7 +100,7 @@ def test_its_bits_are_the_recorded_ones(name, finished):
     assert golden.bits_of(tfpipelines.load(run.folder)) == recorded, "if meant: python benchmarks/golden.py --record"
 
 
-@pytest.mark.parametrize("name", some(CASES, RESUMED))
+@pytest.mark.parametrize("name", some(sorted(CASES), RESUMED))
 def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(name, request):
     pipeline, overrides, raw = case_of(name, request)
     overrides = [*overrides, "train.epochs=2", "train.steps_per_execution=1"]
@@ -125,7 +120,7 @@ def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(name, 
     assert same_answers(whole, resumed, raw)
 
 
-@pytest.mark.parametrize("name", some(CASES, LEFT_AS_FOUND))
+@pytest.mark.parametrize("name", some(sorted(CASES), LEFT_AS_FOUND))
 def test_the_process_is_left_as_it_was_found(name, request):
     import keras
 
@@ -151,7 +146,7 @@ def test_the_process_is_left_as_it_was_found(name, request):
     assert draws() == expected
 
 
-@pytest.mark.parametrize("name", some(CASES, ("image-cls",)))
+@pytest.mark.parametrize("name", some(sorted(CASES), ("image-cls",)))
 def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, request):
     pipeline, overrides, raw = case_of(name, request)
     search = tfpipelines.tune(
@@ -185,7 +180,7 @@ def jax_environment(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("name", some(CASES, ON_JAX))
+@pytest.mark.parametrize("name", some(sorted(CASES), ON_JAX))
 def test_jax_runs_the_same_pipeline(name, request, jax_environment):
     pytest.importorskip("jax")
     pipeline, overrides, raw = case_of(name, request)
