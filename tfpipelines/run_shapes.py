@@ -58,7 +58,8 @@ SHAPES: dict[str, Any] = {
         "places": [float, float],
     },
     "search.json": {
-        "content": {"task": str}, "fingerprint": {"pipeline": dict, "versions": {str: str}}, "workers": int,
+        "content": {"task": str, "(code)": {str: {"path": str, "text": str}}},
+        "fingerprint": {"pipeline": dict, "versions": {str: str}}, "workers": int,
         "trials": [_TRIAL], "events": [[str, int]], "elapsed": float, "stopped": str,
     },
     "result.json": OUTCOME,

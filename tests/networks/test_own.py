@@ -4,8 +4,10 @@ the user trusts it; and what is wrong with it is told with file and line.
 
 import os
 import pickle
+import re
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,10 @@ from tfpipelines.catalogue import network_template
 from tfpipelines.config import Code
 from tfpipelines.config.kinds import IMAGES
 from tfpipelines.errors import Interrupted
+from tfpipelines.runs import RunFolder
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.trust import remember
+from tfpipelines.tuning import unchanged_state
 
 from ..conftest import ROOT
 
@@ -92,6 +96,10 @@ def test_it_is_searched_over_its_own_field():
     assert set(search.leaderboard["status"]) == {"completed"} and set(search.leaderboard["model.width"]) == {4, 6}
     assert (search.runs[0].folder / "network.py").read_text() == GOOD
     assert len(search.runs[0].predict(np.zeros((3, 28, 28), np.uint8))) == 3
+    (search.folder / "network.py").write_text(GOOD + "# more\n")
+    pipeline = config.load(str(search.folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline
+    with pytest.raises(ConfigError, match="network.py has changed since the search began"):
+        unchanged_state(RunFolder.open(search.folder), pipeline)
 
 
 @pytest.mark.slow
@@ -218,6 +226,40 @@ def test_a_copy_that_somebody_changed_is_not_trusted(finished):
     assert not config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS).pipeline.model.origin.trusted
 
 
+def test_what_lies_beside_trusted_code_does_not_run(finished, tmp_path, monkeypatch, tfpipe):
+    own("import colorsys\nimport helper_x\n" + GOOD)
+    Path("pipeline.yaml").write_text(
+        "task: image-cls\ndata: {path: 'sample:digits'}\nmodel: {name: 'mixer.py:net'}\n"
+    )
+    for name in ("helper_x.py", "colorsys.py"):
+        Path(name).write_text("open('ran', 'w')\n")
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path not in ("", str(tmp_path))])
+    result = tfpipe("run", "pipeline.yaml", *FEW, "--trust")
+    assert result.code == 2 and "there is no module helper_x" in result.err and not Path("ran").exists()
+
+
+def test_a_module_that_is_not_the_code_of_the_run_does_not_run(finished, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(finished, "copy"))
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "pipeline.yaml").write_text(text.replace(re.search(r"name: (\S+mixer.py):net", text)[1], "other_module"))
+    Path("other_module.py").write_text("open('ran', 'w')\n" + GOOD)
+    monkeypatch.syspath_prepend(tmp_path)
+    pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=lambda code, _: remember(code)).pipeline
+    assert pipeline.model.origin.trusted
+    with pytest.raises(ArtifactError, match="other_module.py is not the code that the network"):
+        networks.build_network(pipeline.model, input_shape=(8, 8, 1), classes=2, seed=0, fused=False)
+    assert not Path("ran").exists()
+
+
+def test_only_names_of_networks_are_named(tfpipe):
+    Path("sample.py").write_text(GOOD.replace("def net", "def digits"))
+    Path("p.yaml").write_text("task: image-cls\ndata: {path: 'sample:digits'}\nmodel: {name: 'sample.py:digits'}\n")
+    for word in ("data.path=sample.py:digits", "data.path=sample:digits"):
+        assert tfpipe("run", "p.yaml", word).code == 7
+    assert tfpipe("run", "image-cls", "model.name=sample.py:typo").code == 2
+    assert not config.trust_store().exists()
+
+
 def test_resume_refuses_other_code_with_the_difference(tfpipe):
     folder = stopped(f"model.name={own(GOOD)}")
     own(GOOD.replace("Flatten()(inputs)", "Flatten()(inputs / 2)"))
@@ -252,7 +294,7 @@ WRONG = {
     ),
     "a missing package": (
         GOOD.replace("    inputs", "    import no_such_package\n\n    inputs", 1),
-        ":5: net: the package",
+        ":5: net: there is no module no_such_package",
     ),
     "an exception": (GOOD.replace("    inputs", "    {}['width']\n    inputs", 1), ":5: net: KeyError: 'width'"),
     "an error of Keras": (HEAD + "    x = keras.layers.Conv1D(3, 3)(inputs)\n" + END, ":6: net: ValueError: "),
@@ -317,6 +359,8 @@ def test_nan_at_the_first_step_is_the_networks():
         ("mixer.py:", "names no function"),
         ("no_such_package.module:net", "There is no module no_such_package"),
         (":net", "names no function"),
+        (f"{'a' * 300}.py:net", "is no path|does not exist"),
+        ("~nobody_of_that_name/x.py:net", "is no path"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_refused(name, said):

@@ -16,7 +16,7 @@ from .load import (
     with_values,
 )
 from .own import COPY as CODE_COPY
-from .own import Code, current_text
+from .own import Code, codes_of, current_text
 from .own import short as short_name
 from .own import store as trust_store
 from .pipeline import Pipeline
@@ -26,8 +26,8 @@ from .section import Role, fields_that
 
 __all__ = [
     "CODE_COPY", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict",
-    "backbone_source", "changed_since", "current_text", "description", "difference", "differing", "fields_that",
-    "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of", "parse_overrides",
-    "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml", "trust_store",
-    "validate", "with_values",
+    "backbone_source", "changed_since", "codes_of", "current_text", "description", "difference", "differing",
+    "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of",
+    "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml",
+    "trust_store", "validate", "with_values",
 ]  # fmt: skip

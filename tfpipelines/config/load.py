@@ -14,7 +14,7 @@ from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
 from .files import dump_yaml, find_pipeline, parse_yaml, read_yaml
 from .kinds import Kind
-from .own import CODE, Code, codes_of, find_code, put_code, renamed, short
+from .own import CODE, Code, codes_of, find_code, names_in, put_code, renamed, short
 from .pipeline import Pipeline
 from .plugged import without_lost
 from .search import Dimension
@@ -51,8 +51,8 @@ def load(
         name: of a packaged pipeline, or the path of a YAML file.
         overrides: `{"train.epochs": 5}` or `["train.epochs=5"]`; they win over the file.
         schemas: mapping from a task's name to its Pipeline class.
-        ask: is told of the code of each network of the user's own, and whether an override names it, before anybody
-            asks whether it is trusted.
+        ask: is told of the code of each network of the user's own that can be read and that the task takes, and
+            whether an override names it, before anybody asks whether it is trusted.
         built: whether it is that of a run whose network has been built; then the network need not be known any more.
 
     Raises:
@@ -61,8 +61,9 @@ def load(
     path = find_pipeline(name)
     content = read_yaml(path)
     changes = parse_overrides(overrides)
-    content, changes = _with_code(content, changes, path, ask)
-    schema_class = widened(_schema(changes.get("task", content.get("task")), schemas, path), codes_of(content))
+    of_task = _schema(changes.get("task", content.get("task")), schemas, path)
+    content, changes = _with_code(content, changes, path, of_task, ask, built)
+    schema_class = widened(of_task, codes_of(content))
     notes = _drop_foreign_fields(content, changes, schema_class)
     notes += _drop_other_data(content, changes, schema_class) + _drop_layers(content, changes)
     train = schema_class.training()
@@ -232,18 +233,33 @@ def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = Non
 
 
 def _with_code(
-    content: dict[str, Any], changes: dict[str, Any], path: Path, ask: Ask | None
+    content: dict[str, Any],
+    changes: dict[str, Any],
+    path: Path,
+    schema_class: type[Pipeline],
+    ask: Ask | None,
+    built: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Both with absolute names of users' own networks, and the content with their code."""
-    whole = deepcopy(content)
-    for key, value in changes.items():
-        _put(whole, _keys(key), deepcopy(value))
     if CODE in content:
         raise ConfigError(f"{path}: unknown key {CODE}.")
-    found = find_code(whole, path, changes, ask)
+    whole, given = deepcopy(content), dict[str, Any]()
+    for key, value in changes.items():
+        for target in (whole, given):
+            _put(target, _keys(key), deepcopy(value))
+    try:
+        found = find_code(whole, path, given)
+    except ConfigError:
+        if not built:
+            raise
+        found = {}  # the network is not known any more
+    if found and ask is not None:
+        widened(schema_class, tuple((code, False) for code in found.values()))
+        for name, code in found.items():
+            ask(code, name in names_in(given))
     put_code(content, found)
     names = {name: code.name for name, code in found.items()}
-    return content, {key: renamed(value, names) if found else value for key, value in changes.items()}
+    return content, {key: renamed(key, value, names) if found else value for key, value in changes.items()}
 
 
 def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> type[Pipeline]:

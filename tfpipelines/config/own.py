@@ -6,7 +6,7 @@ with one file for each SHA-256 that the user has let run.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +51,10 @@ class Code(NamedTuple):
     @property
     def trusted(self) -> bool:
         """Whether the user's trust store knows it."""
-        return (store() / self.sha256).is_file()
+        try:
+            return (store() / self.sha256).is_file()
+        except (OSError, RuntimeError):  # no home folder, or one that may not be read
+            return False
 
 
 def is_own(name: Any) -> bool:
@@ -82,29 +85,22 @@ def names_in(content: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for name in named if is_own(name)))
 
 
-def find_code(
-    content: Mapping[str, Any], pipeline: Path, overridden: Mapping[str, Any], ask: Callable[[Code, bool], None] | None
-) -> dict[str, Code]:
+def find_code(content: Mapping[str, Any], pipeline: Path, given: Mapping[str, Any]) -> dict[str, Code]:
     """{name as it is given: code} of the own networks that the nested dicts of a pipeline name.
 
     Args:
         content: with overrides.
         pipeline: its file: a name in it means a file beside it, or one below the working directory; in a run folder
             the copy of the code.
-        overridden: those overrides, in which names are relative to the working directory.
-        ask: is told of each code, and whether an override names it, before anybody asks whether it is trusted.
+        given: the nested dicts of the overrides alone, in which names are relative to the working directory.
 
     Raises:
         ConfigError: if there is no such file or module, or there are several.
     """
-    named = set(_texts(list(overridden.values())))
-    found = {}
+    named, found = names_in(given), dict[str, Code]()
     for name in names_in(content):
-        of_file = name not in named
-        copy = pipeline.parent / COPY if of_file and _is_run(pipeline) else None
-        found[name] = code = _found(name, copy, pipeline.parent if of_file else None)
-        if ask is not None:
-            ask(code, not of_file)
+        copy = pipeline.parent / COPY if name not in named and _is_run(pipeline) else None
+        found[name] = _found(name, copy, None if name in named else pipeline.parent)
     if len(paths := {code.path for code in found.values()}) > 1:
         cause = f"model.name: the networks of one run are in several files: {', '.join(sorted(paths))}."
         raise ConfigError(cause, "Put them into one file.")
@@ -114,9 +110,9 @@ def find_code(
 def put_code(content: dict[str, Any], found: Mapping[str, Code]) -> None:
     """Makes the names of own networks absolute in the nested dicts of a pipeline, and puts their code beside them."""
     names = {name: code.name for name, code in found.items()}
-    for section in ("model", "search"):
-        if section in content:
-            content[section] = renamed(content[section], names)
+    for key in ("model", "search"):
+        if key in content:
+            content[key] = renamed(key, content[key], names)
     if found:
         content[CODE] = {code.name: {"path": code.path, "text": code.text} for code in found.values()}
 
@@ -127,28 +123,27 @@ def codes_of(content: Mapping[str, Any]) -> tuple[tuple[Code, bool], ...]:
     return tuple((code, code.trusted) for code in codes)
 
 
-def renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """Nested dicts and lists with other texts in the place of some."""
+def renamed(key: str, value: Any, names: Mapping[str, str]) -> Any:
+    """A value of a pipeline with other names of networks in it: of `model`, `model.name`, or what is below `search`."""
+    if key == "model" and isinstance(value, dict) and "name" in value:
+        return {**value, "name": _renamed(value["name"], names)}
+    return _renamed(value, names) if key == "model.name" or key.split(".")[0] == "search" else value
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: renamed(entry, names) for key, entry in value.items()}
+        return {key: _renamed(entry, names) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [renamed(entry, names) for entry in value]
+        return [_renamed(entry, names) for entry in value]
     return names.get(value, value) if isinstance(value, str) else value
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for entry in value.values() if isinstance(value, dict) else value:
-            yield from _texts(entry)
 
 
 def current_text(code: Code) -> str | None:
     """What the file or module that code was read from holds now; None if it cannot be read any more."""
     place = code.name.rpartition(":")[0]
     try:
-        return read_text(Path(place) if _is_file(place) else located(place), _LARGEST)
+        path = Path(place) if _is_file(place) else located(place)
+        return read_text(path, _LARGEST).removeprefix("\ufeff")
     except (OSError, ValueError):
         return None
 
@@ -163,23 +158,31 @@ def _is_file(place: str) -> bool:
     return place.endswith(".py") or "/" in place
 
 
+def _path_of(place: str, beside: Path | None) -> Path:
+    """The file of code, absolute."""
+    path = Path(place).expanduser() if _is_file(place) else located(place)
+    near = beside / path if beside else path
+    return (near if near.is_file() else path).absolute()
+
+
 def _found(name: str, copy: Path | None, beside: Path | None) -> Code:
     place, _, function = name.rpartition(":")
     if not place or not function.isidentifier():
         raise ConfigError(
             f"model.name: {name!r} names no function.", "Write FILE.py:FUNCTION or PACKAGE.MODULE:FUNCTION."
         )
-    path = Path(place).expanduser() if _is_file(place) else located(place)
-    if not path.is_absolute():
-        near = beside / path if beside else path
-        path = (near if near.is_file() else path).absolute()
+    try:
+        path = copy if copy and not _is_file(place) else _path_of(place, beside)
+        there = copy is not None or path.is_file()
+        what = "is not a regular file" if path.exists() else "does not exist"
+    except (OSError, RuntimeError) as error:  # a name that is too long, an unknown home
+        raise ConfigError(f"model.name: {place} is no path: {error}.", "Name a Python file.") from error
+    if not there:
+        raise ConfigError(f"model.name: {path} {what}.", "Name the Python file that defines the network.")
     known = f"{path}:{function}" if _is_file(place) else name
     source = copy or path
-    if copy is None and not path.is_file():
-        what = "is not a regular file" if path.exists() else "does not exist"
-        raise ConfigError(f"model.name: {path} {what}.", "Name the Python file that defines the network.")
     try:
-        return Code(known, str(source), read_text(source, _LARGEST))
+        return Code(known, str(source), read_text(source, _LARGEST).removeprefix("\ufeff"))
     except (OSError, ValueError) as error:
         cause = getattr(error, "cause", f"{source} cannot be read: {error}.")
         raise ConfigError(f"model.name: {cause}", "Name a Python file.") from error

@@ -60,3 +60,4 @@ from .tokens import log_count_ratios as log_count_ratios
 from .tokens import wide_sequences as wide_sequences
 from .vectors import read_vectors as read_vectors
 from .vectors import require_vectors as require_vectors
+from .vectors import vector_width as vector_width

@@ -1,5 +1,6 @@
 """Word vectors from local files."""
 
+import itertools
 import zipfile
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def require_vectors(path: str) -> Path:
     if not file.stat().st_size:
         raise DataError(f"{path} is empty.", "Give a file of word vectors.")
     return file
+
+
+def vector_width(path: str) -> int:
+    """The numbers of each vector of a file of word vectors, by its beginning.
+
+    Raises:
+        DataError: as `read_vectors`.
+    """
+    file = require_vectors(path)
+    if file.suffix.lower() == ".npz":
+        _read_npz(file, {})
+        with np.load(file, allow_pickle=False) as archive:
+            return archive["vectors"].shape[1]
+    with open(file, encoding="utf-8", errors="replace") as lines:
+        return max(len(line.rstrip().split(" ")) - 1 for line in itertools.islice(lines, 2))
 
 
 def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:

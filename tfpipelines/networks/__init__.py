@@ -31,7 +31,7 @@ def build_network(settings: NetworkSection, **given: Any) -> Any:
 
 
 def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Callable[[int], Any] | None = None) -> None:
-    """Tries a user's own network before any data are read; others are passed over. See `probe.probe`."""
+    """Tries a user's own network before any data are read; others are passed over. See `probing.probe`."""
     if isinstance(settings, NetworkSection) and settings.origin.kind.own:
         from . import probing
 

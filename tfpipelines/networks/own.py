@@ -1,27 +1,16 @@
 """Users' own networks: their code is run here, if it is trusted, and what it gives is looked at.
 
-An own network is a function. What it is given and what it has to give, by kind:
-
-| kind | given | its model |
-|---|---|---|
-| images | `input_shape` (height, width, channels), `classes` | levels 0 to 255 (batch, height, width, channels) -> logits (batch, classes) |
-| texts | `vocabulary`, `classes` | ids int32 (batch, length), 0 behind the end -> logits (batch, classes) |
-| autoencoders of images | `input_shape` | values 0 to 1 (batch, height, width, channels) -> the same shape |
-| of rows | `input_shape` (columns,) | standardized numbers (batch, columns) -> the same shape |
-| of series | `input_shape` (points, channels) | standardized numbers (batch, points, channels) -> the same shape |
-
-`seed` is given to those that ask for it.
-"""  # noqa: E501
+What a function is given and what it has to give stands in the README, under "A network of your own".
+"""
 
 import importlib
-import inspect
 import linecache
 import random
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,9 +18,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..config import Code
-from ..config.signature import NetworkSection, Origin
-from ..errors import ConfigError, TfpipelinesError
+from ..config import Code, current_text
+from ..config.modules import located
+from ..config.signature import NetworkSection, Origin, functions_of
+from ..errors import ArtifactError, ConfigError, TfpipelinesError
 from ..models import allow_modules
 from ..models.fused import use_fused
 from ..models.layers import scaled_input
@@ -75,7 +65,7 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
         inputs, target = scaled_input(shape)
         return reconstructor(inputs, with_levels(target, body(target)), name, loss, fused)
     if folder in ("row_autoencoders", "series_autoencoders"):
-        inputs, target, _, level = begin(shape, 0.0, None, getattr(settings, "centered", False))
+        inputs, target, _, level = begin(shape, 0.0, None, "series" in folder and dict(settings)["centered"])
         return reconstructor(inputs, end(target, body(target), level), name, loss, fused)
     return body
 
@@ -90,14 +80,15 @@ def function_of(origin: Origin) -> Callable[..., Any]:
     if not origin.trusted:
         raise untrusted(code)
     module = _module_of(code)
-    allow_modules({module.__name__, *_beside(module)})
+    top = code.module.partition(".")[0]
+    of_package = (name for name in sys.modules if name.startswith(f"{top}.")) if top else ()
+    allow_modules({module.__name__, *of_package})
     return getattr(module, code.function)
 
 
 def _module_of(code: Code) -> ModuleType:
-    folder = str(Path(code.path).parent)
     if code.module:
-        return importlib.import_module(code.module)
+        return _imported(code)
     name = f"tfpipelines_network_{code.sha256[:16]}"  # by its text, so that saved layers find it again
     if name in sys.modules:
         return sys.modules[name]
@@ -105,25 +96,23 @@ def _module_of(code: Code) -> ModuleType:
     module.__file__ = code.path
     linecache.cache[code.path] = (len(code.text), None, code.text.splitlines(True), code.path)
     sys.modules[name] = module
-    sys.path.insert(0, folder)
     try:
         exec(compile(code.text, code.path, "exec"), vars(module))
     except BaseException:
         del sys.modules[name]
         raise
-    finally:
-        with suppress(ValueError):
-            sys.path.remove(folder)
     return module
 
 
-def _beside(module: ModuleType) -> Iterator[str]:
-    """Modules that come from the folder of an own network's file, which it has imported."""
-    folder = f"{Path(module.__file__ or '').parent}/"
-    for name, other in list(sys.modules.items()):
-        file = str(getattr(other, "__file__", None) or "")
-        if file.startswith(folder) and "site-packages" not in file.removeprefix(folder):
-            yield name
+def _imported(code: Code) -> ModuleType:
+    """The module, which has to be the one whose text is trusted."""
+    path = located(code.module)
+    same = current_text(code) == code.text
+    module = importlib.import_module(code.module) if same else None
+    if module is None or not Path(module.__file__ or "").samefile(path):
+        cause = f"{path} is not the code that the network {code.name} was trusted for: it differs from {code.path}."
+        raise ArtifactError(cause, "Install the version that the run was made with, or begin a new run.")
+    return module
 
 
 @contextmanager
@@ -167,28 +156,25 @@ def user_errors(settings: Any, any_error: bool = False) -> Iterator[None]:
             raise
         place = place or place_of(settings)
         if isinstance(error, ModuleNotFoundError):
-            raise ConfigError(
-                f"{place}: the package {error.name} is not installed.", f"pip install {error.name}"
-            ) from (error)
+            remedy = "A file may import installed packages alone; for code in several files: PACKAGE.MODULE:FUNCTION."
+            raise ConfigError(f"{place}: there is no module {error.name}.", remedy) from error
         raise ConfigError(f"{place}: {_words(error)}", "Mend the network's code.") from error
 
 
 def place_of(settings: NetworkSection) -> str:
     """Where the function of an own network begins, as FILE:LINE: FUNCTION."""
     origin = settings.origin
-    function = function_of(origin)
-    return f"{origin.path}:{inspect.unwrap(function).__code__.co_firstlineno}: {origin.function}"
+    line = functions_of(origin.path, origin.text, origin.function)[origin.function].lineno
+    return f"{origin.path}:{line}: {origin.function}"
 
 
 def _place_of(error: BaseException, origin: Origin) -> str | None:
     """File and line of the code that raised an error; None if it was not the user's."""
     if isinstance(error, SyntaxError) and error.filename == origin.path:
         return f"{origin.path}:{error.lineno}"
-    folder, frames = f"{Path(origin.path).parent}/", traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == origin.path]
-    near = [frame for frame in frames if frame.filename.startswith(folder) and "site-packages" not in frame.filename]
-    if found := own or near:
-        return f"{found[-1].filename}:{found[-1].lineno}: {found[-1].name}"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == origin.path]
+    if own:
+        return f"{origin.path}:{own[-1].lineno}: {own[-1].name}"
     told = re.findall(rf'File "{re.escape(origin.path)}", line (\d+), in (\w+)', str(error))  # of traced functions
     return f"{origin.path}:{told[-1][0]}: {told[-1][1]}" if told else None
 

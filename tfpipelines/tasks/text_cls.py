@@ -58,7 +58,7 @@ class TextClassification(TextClassifier):
             if model.origin.kind.own and "vectors" not in model.asked:
                 cause = f"data.vectors: {config.short_name(model.name)} does not ask for them."
                 raise ConfigError(cause, "Give its function a parameter `vectors`, or leave data.vectors out.")
-            vectors = np.zeros((_PROBED, 16), np.float32)
+            vectors = np.zeros((_PROBED, datasets.vector_width(self.pipeline.data.vectors)), np.float32)
         networks.probe(model, [(None,), (None,)], lambda classes: models.Texts(_PROBED, classes, vectors))
         return []
 
@@ -178,7 +178,7 @@ class TextClassification(TextClassifier):
         assert self.pipeline.data.vectors is not None
         vectors, found = datasets.read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
         width, heads = vectors.shape[1], getattr(self.pipeline.model, "heads", None)
-        if heads and (width % heads or width % 2):
+        if heads and not self.pipeline.code and (width % heads or width % 2):
             cause = f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}."
             raise ConfigError(cause, "Set model.heads to a divisor of it, or use other vectors.")
         told = f"word vectors: {width} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}"

@@ -61,7 +61,8 @@ class StopOnNaN(keras.callbacks.Callback):
         self._epoch, self._new = epoch, not epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self._check(logs, f"step {batch + 1} of epoch {self._epoch + 1}", self._new)
+        first = self._new and batch < max(1, self.model.steps_per_execution or 1)  # not so where a run goes on
+        self._check(logs, f"step {batch + 1} of epoch {self._epoch + 1}", first)
         self._new = False
 
     def on_epoch_end(self, epoch, logs=None):

@@ -86,8 +86,11 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
         damaged(folder / FILE, "its content is of another task")
     others = "The versions are not those that the search began with, so its trials could not be compared."
     before, file = state.fingerprint, folder / "pipeline.yaml"
+    codes = {code.name: code.sha256 for code, _ in pipeline.own_code}
+    of_state = {code.name: code.sha256 for code, _ in config.codes_of(state.content)}
     for changed, what in (
         (config.changed_since(before["pipeline"], pipeline), f"{file} has changed since the search began."),
+        (config.difference(of_state, codes), f"{folder / config.CODE_COPY} has changed since the search began."),
         (config.difference(before["versions"], versions(pipeline)), others),
     ):
         if changed:
