@@ -10,6 +10,8 @@ from tfpipelines.errors import DataError
 from tfpipelines.evaluation import Threshold
 from tfpipelines.evaluation.predictions import to_records
 
+pytestmark = pytest.mark.pictures
+
 RANDOM = np.random.default_rng(0)
 THRESHOLD = Threshold(0.6, 0.05, np.linspace(0, 1, 60), "image", "here", [0.01, 0.1])
 

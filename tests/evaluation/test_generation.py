@@ -15,6 +15,8 @@ from tfpipelines.evaluation.generation import (
 )
 from tfpipelines.evaluation.generation_plots import sheet, write_animation, write_picture, write_samples
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def rng():

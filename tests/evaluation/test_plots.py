@@ -6,6 +6,8 @@ from PIL import Image
 
 from tfpipelines.evaluation import plots
 
+pytestmark = pytest.mark.pictures
+
 
 def size(path):
     with Image.open(path) as image:

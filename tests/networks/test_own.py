@@ -228,9 +228,7 @@ def test_a_copy_that_somebody_changed_is_not_trusted(finished):
 
 def test_what_lies_beside_trusted_code_does_not_run(finished, tmp_path, monkeypatch, tfpipe):
     own("import colorsys\nimport helper_x\n" + GOOD)
-    Path("pipeline.yaml").write_text(
-        "task: image-cls\ndata: {path: 'sample:digits'}\nmodel: {name: 'mixer.py:net'}\n"
-    )
+    Path("pipeline.yaml").write_text("task: image-cls\ndata: {path: 'sample:digits'}\nmodel: {name: 'mixer.py:net'}\n")
     for name in ("helper_x.py", "colorsys.py"):
         Path(name).write_text("open('ran', 'w')\n")
     monkeypatch.setattr("sys.path", [path for path in sys.path if path not in ("", str(tmp_path))])

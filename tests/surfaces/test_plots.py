@@ -7,6 +7,8 @@ from PIL import Image
 from tfpipelines.surfaces import LossSurface
 from tfpipelines.surfaces.plots import clipped, plot_surface, scale_of
 
+pytestmark = pytest.mark.pictures
+
 STEPS = np.linspace(-1, 1, 5)
 BOWL = STEPS[:, None] ** 2 + STEPS[None] ** 2
 

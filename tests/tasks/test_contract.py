@@ -21,6 +21,8 @@ from .. import golden
 from ..conftest import ROOT, some
 from .cases import CASES, SMALL_GAN, answers, case_with
 
+pytestmark = pytest.mark.pictures
+
 FILES = {
     "pipeline.yaml",
     "environment.json",
