@@ -16,31 +16,51 @@ import yaml
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import ConfigError
+from tfpipelines import ConfigError, config, plugins
 from tfpipelines.config.kinds import IMAGES
 from tfpipelines.config.modules import located
+from tfpipelines.config.plugged import without_lost
+from tfpipelines.tasks import SCHEMAS
 
 from .conftest import ROOT
 
 BROKEN = """[tfpipelines.networks]
 images.cnn = broken_plugin.nets:free
 images.cracked = broken_plugin.cracked:cracked
+images.latin = broken_plugin.latin:latin
+images.ruled = broken_plugin.ruled:ruled
 cut = broken_plugin.nets:cut
 free = broken_plugin.nets:free
 lost = broken_plugin.lost:lost
 row_autoencoders.plain = broken_plugin.nets:free
 [tfpipelines.tasks]
+crack = broken_plugin.cracked:Crack
+odd = broken_plugin.odd:Odd
 tilt = broken_plugin.nets:Tilt
 [tfpipelines.sources]
 tape = broken_plugin.cracked:Tape
 [tfpipelines.exporters]
 crate = broken_plugin.cracked:Crate
+jar = broken_plugin.odd:Jar
 [tfpipelines.metrics]
 fails = tiny_plugin.errors:FAILS
 nothing = tiny_plugin.errors:share
 """
 NETS = """def cut(input_shape, classes, width): ...
 def free(input_shape): ...
+"""
+LATIN = "# coding: latin-1\n# \xe4\ndef latin(input_shape, classes): ...\n"
+RULED = "def rule_width(width, *, limit=LIMIT): ...\ndef ruled(input_shape, classes, width: int = 3): ...\n"
+ODD = """
+from tfpipelines.exporting.formats.saved_model import SavedModel
+from tfpipelines.tasks.image_cls import ImageClassification
+
+class Jar(SavedModel):
+    def __init__(self):
+        raise SystemExit("no room")
+
+class Odd(ImageClassification):
+    schema = dict
 """
 SCRIPT = """
 import os, signal
@@ -84,13 +104,16 @@ def site(tmp_path_factory):
     files = {
         broken / "__init__.py": "",
         broken / "nets.py": NETS,
+        broken / "latin.py": LATIN,
+        broken / "odd.py": ODD,
+        broken / "ruled.py": RULED,
         broken / "cracked.py": "raise RuntimeError('it was run')\ndef cracked(input_shape, classes): ...\n",
         facts / "METADATA": "Metadata-Version: 2.1\nName: broken-plugin\nVersion: 0.1\n",
         facts / "entry_points.txt": BROKEN,
     }
     for path, text in files.items():
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
     return folder / "site"
 
 
@@ -187,6 +210,7 @@ def why(call, *given, **named):
 plugins.tell(lambda text: None)
 load = lambda words: why(config.load, "image-cls", words, schemas=SCHEMAS)
 found = {"cut": load(["model.name=cut"]), "rule": load(["model.name=mixer", "model.width=5"])}
+found |= {"crack": load(["task=crack"]), "odd": load(["task=odd"]), "list": load(["task=[odd]"])}
 found |= {"near": load(["model.name=mixr"]), "tilt": load(["task=tilt"]), "tin-cls": load(["task=tin-cls"])}
 found["loaded"] = [name for name in ("keras", "tensorflow", "pandas", "tiny_plugin") if name in sys.modules]
 model = config.load("image-cls", ["model.name=mixer", "model.width=6"], schemas=SCHEMAS).pipeline.model
@@ -212,6 +236,9 @@ def said(python, tmp_path_factory):
 def test_who_asks_for_what_is_broken_is_told_why(said):
     assert "model.name: the network cut of the package broken-plugin 0.1 cannot be used: " in said["cut"]
     assert said["tilt"].startswith("task: the task tilt of the package broken-plugin 0.1 cannot be used: ")
+    assert "broken_plugin.cracked:Crack cannot be imported: RuntimeError: it was run." in said["crack"]
+    assert "broken_plugin.odd:Odd has no schema whose field task is odd." in said["odd"]
+    assert "task: got ['odd']; allowed: image-cls, " in said["list"]
     assert "the source tape of the package broken-plugin 0.1 cannot be used: " in said["tap"]
     assert ".npz, .parquet, .tar" in said["tap"]
     assert said["rule"].startswith("image-cls: model.width: got 5; allowed: an even number.")
@@ -237,6 +264,10 @@ def test_members_are_listed_with_their_origin(said):
     }
     broken = [row for rows in said["members"].values() for row in rows if row["origin"] == "broken-plugin 0.1"]
     assert {row["name"] for row in broken if row["error"]} >= {"cnn", "cut", "lost", "tilt", "tape", "crate", "nothing"}
+    errors = {row["name"]: row["error"] for row in broken if row["error"]}
+    assert "odd:Jar cannot be made: SystemExit: no room." in errors["jar"]
+    assert "latin.py cannot be read: 'utf-8' codec can't decode" in errors["latin"]
+    assert "ruled.py:1: rule_width: NameError: name 'LIMIT' is not defined" in errors["ruled"]
     for rows in said["members"].values():
         assert all(row["error"] is None for row in rows if row["origin"] == "built-in")
 
@@ -261,6 +292,55 @@ def test_a_run_whose_package_is_gone(trained):
     (folder / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
     with pytest.raises(ConfigError, match="tiny-plugin 1.2, which is not installed here"):
         tfpipelines.resume(folder)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        None,
+        ["x"],
+        {"space": None},
+        {"space": ["model.name"]},
+        {"space": {"model.name": ["cnn", "gone", {"a": 1}]}},
+        {"space": {"model.name": "cnn"}},
+        {"space": {"model.name": {"values": [["cnn"], None]}}},
+        {"space": {"model.name": {"values": "cnn"}}},
+    ],
+)
+def test_whatever_the_search_of_a_run_says_lost_networks_are_told(search):
+    names, schema = str(search), SCHEMAS["image-cls"]
+    known = without_lost({"model": {"name": "cnn"}, "search": search}, schema)
+    assert known == (({"model": {"name": "cnn"}, "search": {"space": {}}}, schema) if "gone" in names else None)
+    content, made = without_lost({"model": {"name": "gone"}, "search": search}, schema)
+    assert made is not schema and content["search"] == ({"space": {}} if isinstance(search, dict) else search)
+
+
+@pytest.mark.parametrize("search", ["null", "{space: {model.name: [cnn, {a: 1}]}}", "{space: {model.name: [cnn]}}"])
+def test_a_search_that_cannot_be_is_told_of_a_run(tmp_path, search):
+    text = "task: image-cls\ndata: {path: sample:digits}\nmodel: {name: gone}\nsearch: "
+    (tmp_path / "pipeline.yaml").write_text(text + search)
+    if search == "null":
+        with pytest.raises(ConfigError, match="search: got None"):
+            config.load(str(tmp_path / "pipeline.yaml"), schemas=SCHEMAS, built=True)
+    else:
+        assert not config.load(str(tmp_path / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline.search.space
+
+
+def test_a_list_of_entry_points_that_cannot_be_read(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(plugins, "_receivers", [told.append])
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, entries in (("bytes", b"\xff"), ("sound", b"whole = a:b"), ("words", b"no entry")):
+        folder = tmp_path / f"{name}-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (folder / "entry_points.txt").write_bytes(b"[tfpipelines.tasks]\n" + entries)
+    assert plugins.Plugin("tasks", "whole", "a:b", "sound 1") in plugins._all.__wrapped__()
+    words = "the entry points of the package {} cannot be read: "
+    assert sorted(line.partition("read: ")[0] + "read: " for line in told) == [
+        words.format("bytes"),
+        words.format("words"),
+    ]
 
 
 def test_modules_are_found_and_not_run(tmp_path, monkeypatch):

@@ -8,11 +8,14 @@ once, and left out; who asks for it by name is given the reason.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUPS = ("networks", "tasks", "sources", "exporters", "metrics")
 
@@ -61,19 +64,36 @@ class Plugin(NamedTuple):
         Raises:
             ConfigError: if that fails, whatever it fails by, or it is not what it should be.
         """
-        try:
-            found = getattr(importlib.import_module(self.module), self.attribute)
-        except (Exception, SystemExit) as error:  # nothing that a package does when imported is to end us
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ConfigError(f"{self.target} cannot be imported: {reason}.", self.remedy) from error
-        if wrong := fault(found):
+        found = self.guarded(
+            "cannot be imported", lambda: getattr(importlib.import_module(self.module), self.attribute)
+        )
+        if wrong := self.guarded("is not what it should be", lambda: fault(found)):
             raise ConfigError(f"{self.target} {wrong}.", self.remedy)
         return found
+
+    def guarded(self, failed: str, call: Callable[[], Any]) -> Any:
+        """What a call of the package's code gives; nothing that it does is to end us.
+
+        Args:
+            failed: what is the matter if it fails, in words that follow "it".
+            call: without arguments.
+
+        Raises:
+            ConfigError: if it fails, whatever by.
+        """
+        try:
+            return call()
+        except (Exception, SystemExit) as error:
+            raise ConfigError(f"{self.target} {failed}: {_words(error)}.", self.remedy) from error
 
     @property
     def remedy(self) -> str:
         """What to do about one that is of no use."""
         return f"Mend the package {self.package.partition(' ')[0]}, or uninstall it."
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _log(text: str) -> None:
@@ -89,14 +109,31 @@ _receivers: list[Callable[[str], None]] = [_log]
 @cache
 def _all() -> tuple[Plugin, ...]:
     """Every plugin, by package and name, so that the order is always the same."""
-    from importlib.metadata import entry_points
-
     found = set()
-    for group in GROUPS:
-        for entry in entry_points(group=f"{__package__}.{group}"):
+    for entry in _entries():
+        parent, _, group = entry.group.rpartition(".")
+        if parent == __package__ and group in GROUPS:
             package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
             found.add(Plugin(group, entry.name, entry.value.partition("[")[0].strip(), package))
     return tuple(sorted(found, key=lambda plugin: (plugin.package, plugin.label, plugin.target)))
+
+
+def _entries() -> "Iterable[EntryPoint]":
+    """The entry points of all packages but those whose list cannot be read, which are named."""
+    from importlib.metadata import distributions, entry_points
+
+    found: list[EntryPoint] = []
+    try:
+        return [entry for group in GROUPS for entry in entry_points(group=f"{__package__}.{group}")]
+    except Exception:  # of one list that cannot be read
+        pass
+    for distribution in distributions():
+        try:
+            found += distribution.entry_points
+        except Exception as error:
+            for receiver in _receivers:
+                receiver(f"the entry points of the package {distribution.name} cannot be read: {_words(error)}.")
+    return found
 
 
 def plugins(group: str) -> list[Plugin]:

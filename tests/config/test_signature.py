@@ -180,6 +180,9 @@ def test_a_users_file(written):
         ("_width: int = 3", "_width has a name that fields cannot have"),
         ("width: Annotated[str, Field(multiple_of=2)] = 'x'", "mixer makes no section"),
         ("common: ImageNetwork, layers: Layers", "mixer makes no section"),
+        ("width: Annotated[str, Field(pattern='(')] = 'x'", 'Field "width": regex parse error'),
+        ("width: Annotated[int, Field(gt='a')] = 3", "'gt' must be coercible to an integer"),
+        ("width: tuple[...] = (1,)", "mixer makes no section"),
     ],
 )
 def test_what_cannot_be_read_is_refused(written, signature, message):
@@ -229,6 +232,62 @@ def test_rules_run_where_they_are_trusted_alone(written):
         written(RULES.replace("int = 4", "int = 5"), trusted=True)
     with pytest.raises(ConfigError, match="'open' is not defined"):
         written("def rule_width(width): open('x', 'w')\ndef mixer(width: int = 4): ...", trusted=True)
+
+
+NOTED = """
+@remembered
+def rule_width(width: int) -> Checked:
+    odd: Odd = isinstance(width, float) or round(float(str(width))) % 2
+    if bool(odd):
+        raise ValueError("must be even")
+
+def mixer(common: ImageNetwork, width: int = 4): ...
+"""
+
+
+def test_annotations_and_decorators_of_rules_are_not_looked_at(written):
+    with pytest.raises(ValueError, match="must be even"):
+        written(NOTED, trusted=True)(width=3)
+    assert written(NOTED, trusted=True)(width=6).width == 6
+    for text, message in (
+        (
+            "def rule_width(width, *, limit=LIMIT): ...",
+            "mixer.py:1: rule_width: NameError: name 'LIMIT' is not defined",
+        ),
+        ("def rule_width(width): await width", "rule_width: SyntaxError"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            written(f"{text}\ndef mixer(width: int = 4): ...", trusted=True)
+        written(f"{text}\ndef mixer(width: int = 4): ...")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line", "message"),
+    [
+        ("width", "1 // width", "3: rule_x: ZeroDivisionError: "),
+        ("width, dropout", "(width,)[1 - min(1, width)]", "3: rule_x: IndexError: tuple index out of range"),
+        ("width", "width or len(width)", "3: rule_x: TypeError: object of type 'int'"),
+        ("width", "assert width, 'not  so'", "3: rule_x: AssertionError: not so"),
+        ("width, dropout", "width or math.pi", "3: rule_x: NameError: name 'math' is not defined; a rule sees "),
+        ("width", "if not width: raise ValueError", "3: rule_x: ValueError"),
+    ],
+)
+def test_whatever_a_rule_fails_by_is_told_with_its_place(written, parameters, line, message):
+    text = f"\ndef rule_x({parameters}):\n    {line}\n\ndef mixer(common: ImageNetwork, width: int = 4): ..."
+    with pytest.raises(ValueError) as caught:
+        written(text, trusted=True)(width=0)
+    assert f"mixer.py:{message}" in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        written(text.replace("int = 4", "int = 0"), trusted=True)
+    assert f"own check refuses the default: Value error, {caught.value.cause.partition(':')[0]}:{message}" in str(
+        caught.value
+    )
+    assert ": :" not in caught.value.cause
+
+
+def test_a_rule_that_cannot_be_called_is_told(written):
+    with pytest.raises(ConfigError, match="mixer.py:1: rule_width: TypeError: .*missing 1 required"):
+        written("def rule_width(*, width): ...\ndef mixer(width: int = 4): ...", trusted=True)
 
 
 @pytest.mark.parametrize("task", SCHEMAS)

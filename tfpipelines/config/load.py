@@ -264,7 +264,7 @@ def _with_code(
 
 def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> type[Pipeline]:
     try:
-        return schemas[task]
+        return schemas[task if isinstance(task, str) else ""]
     except KeyError:
         names = list(schemas)
         guess = nearest(str(task), names)

@@ -110,9 +110,12 @@ def without_lost(content: dict[str, Any], schema: type[Pipeline]) -> tuple[dict[
     members = getattr(field.annotation, "__args__", (field.annotation,))
     sections = [kind for kind in members if isinstance(kind, type) and issubclass(kind, NetworkSection)]
     known = {section.origin.name: section.origin for section in sections}
-    model, space = content.get("model"), content.get("search", {}).get("space", {})
+    model, search = content.get("model"), content.get("search", {})
     name = model.get("name") if isinstance(model, dict) else None
-    choices = space.get("model.name", {}).get("values", ()) if isinstance(space, dict) else ()
+    space = search.get("space") if isinstance(search, dict) else None
+    tried = space.get("model.name") if isinstance(space, dict) else None
+    tried = tried.get("values") if isinstance(tried, dict) else tried
+    choices = [choice for choice in tried if isinstance(choice, str)] if isinstance(tried, (list, tuple)) else []
     if not known or not isinstance(name, str) or not {name, *choices} - known.keys():
         return None
     if name not in known:
@@ -120,4 +123,4 @@ def without_lost(content: dict[str, Any], schema: type[Pipeline]) -> tuple[dict[
         bases = (shared, LostNetwork)
         section: Any = create_model("LostNetwork", __base__=bases, __module__=__name__, name=(str, name))
         schema = create_model(schema.__name__, __base__=schema, __module__=__name__, model=(section, ...))
-    return {**content, "search": {**content.get("search", {}), "space": {}}}, schema
+    return {**content, "search": {**search, "space": {}} if isinstance(search, dict) else search}, schema

@@ -14,14 +14,14 @@ The file is read as a syntax tree. Nothing in it is imported, so Keras is not, a
 - Every other parameter is a field, with its annotation as type and checks, its default, and what `Args:` say of it in
   the docstring. It replaces a shared field of the same name. `Args:` may say fitter words of a shared field, too.
 - What stands behind `*` is no field, but of a user's own network.
-- A function of the file named `rule_...` checks the fields that its parameters name, by raising ValueError.
+- A function of the file named `rule_...` checks the fields that its parameters name: see `rules`.
 
 What annotations and defaults may be made of: see `annotations`.
 """
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from inspect import cleandoc
 from pathlib import Path
@@ -30,17 +30,15 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NoReturn
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError
 
 from ..errors import ConfigError, nearest
 from .annotations import TYPES, type_of, value_of
 from .family import Family
+from .rules import kept, rule_of
 from .section import Section
 
 _create_model: Any = create_model  # its types do not know fields that are only known when it is called
-_BUILTINS = {
-    function.__name__: function
-    for function in (abs, all, any, enumerate, len, list, max, min, range, set, sorted, sum, tuple, zip, ValueError)
-}  # what rules may use
 _TAKEN = ("backbone", "weights", "layers", "wide")  # fields of `model` that tasks know
 
 
@@ -194,10 +192,11 @@ class _Signature:
             made()
         except ValidationError as error:
             detail = error.errors()[0]
-            cause = f"{'.'.join(map(str, detail['loc']))}: its own check refuses the default: {detail['msg']}"
+            where = ".".join(map(str, detail["loc"])) + ": " if detail["loc"] else ""
+            cause = f"{where}its own check refuses the default: {detail['msg']}"
             raise ConfigError(f"{self._place}: {cause}.", "Make them agree.") from None
-        except (NameError, TypeError, PydanticUserError) as error:  # such as a lower bound of a text
-            raise ConfigError(f"{self._place} makes no section: {error}.", "Look at its annotations.") from None
+        except (NameError, TypeError, ValueError, PydanticUserError, SchemaError) as error:  # such as a bound of a text
+            raise ConfigError(f"{self._place} makes no section: {_words(error)}.", "Look at its annotations.") from None
         return made
 
     @property
@@ -253,13 +252,12 @@ class _Signature:
                     raise ConfigError(f"{place}: {argument.arg} is no field of {self.function}.", remedy)
             if not self.trusted:
                 continue
-            seen: dict[str, Any] = {"__builtins__": _BUILTINS}  # nothing of its file
-            exec(compile(ast.Module([node], []), self.path, "exec"), seen)
+            rule = rule_of(node, self.path)
             if len(names) == 1 and names[0] in fields:
                 kind, default = fields[names[0]]
-                fields[names[0]] = Annotated[kind, AfterValidator(_kept(seen[node.name]))], default
+                fields[names[0]] = Annotated[kind, AfterValidator(kept(rule))], default
             else:
-                validators[node.name] = model_validator(mode="after")(_kept(seen[node.name], names))
+                validators[node.name] = model_validator(mode="after")(kept(rule, names))
         return validators
 
     def _type(self, argument: ast.arg) -> Any:
@@ -284,14 +282,10 @@ class _Signature:
         raise ConfigError(f"{self.path}:{argument.lineno}: {self.function}: {argument.arg} {cause}.", remedy)
 
 
-def _kept(check: Callable[..., None], names: list[str] | None = None) -> Callable[[Any], Any]:
-    """A validator that lets a value be, or a section some of whose fields are checked."""
-
-    def validate(value: Any) -> Any:
-        check(*([value] if names is None else [getattr(value, name) for name in names]))
-        return value
-
-    return validate
+def _words(error: Exception) -> str:
+    """What an error of pydantic says, in a line; of those that a SchemaError names, the field and the last."""
+    whole, *inner = " ".join(str(error).split()).split(" SchemaError: ")
+    return " ".join([part for part in inner if part.startswith("Field ")][:1] + inner[-1:]) or whole
 
 
 def _documented(text: str) -> tuple[str, dict[str, str]]:

@@ -5,6 +5,7 @@ see `plugins`.
 import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
+from inspect import isabstract
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
@@ -73,8 +74,10 @@ def _fault(name: str, kind: object) -> str:
 
     if not (isinstance(kind, type) and issubclass(kind, Task)):
         return f"is no class derived from {Task.__module__}.Task"
-    said = kind.schema.model_fields["task"].default if hasattr(kind, "schema") else None
-    return "" if said == name else f"has no schema whose field task is {name}"
+    if isabstract(kind) or not hasattr(kind, "kind"):
+        return f"lacks {', '.join(sorted(kind.__abstractmethods__)) or 'kind'}"
+    field = getattr(getattr(kind, "schema", None), "model_fields", {}).get("task")
+    return "" if field is not None and field.default == name else f"has no schema whose field task is {name}"
 
 
 def new_task(pipeline: "Pipeline") -> "Task":

@@ -32,9 +32,14 @@ def added() -> dict[Plugin, Exporter]:
         if plugin.name in known:
             leave_out(plugin, ConfigError("its name is that of another one already.", plugin.remedy))
             continue
+        try:
+            exporter = plugin.guarded("cannot be made", kind)
+        except ConfigError as error:
+            leave_out(plugin, error)
+            continue
         known.add(plugin.name)
         kind.name = plugin.name
-        found[plugin] = kind()
+        found[plugin] = exporter
     return found
 
 
