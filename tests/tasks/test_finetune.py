@@ -257,6 +257,7 @@ def test_a_network_of_keras_applications_with_local_weights(pictures, mobilenet,
     )
 
 
+@pytest.mark.slow
 def test_a_keras_file_with_a_stated_scaling(pictures, mobilenet):
     folder, body = mobilenet
     run = finetune(
@@ -284,6 +285,7 @@ def test_a_file_saved_with_a_frozen_base_is_trained_nevertheless(pictures, mobil
     assert facts["backbone"]["blocks"] == 27
 
 
+@pytest.mark.slow
 def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
     inner = keras.applications.MobileNet(weights=None, include_top=False, pooling="avg", input_shape=(64, 64, 3))
     inputs = keras.Input((64, 64, 3))
@@ -292,6 +294,7 @@ def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
     assert models.backbone_of(models.core_of(run.model)).count_params() == inner.count_params()
 
 
+@pytest.mark.slow
 def test_a_run_on_texts_is_no_backbone_for_images(pictures):
     texts = [
         "model.units=8",

@@ -21,6 +21,14 @@ def run(path, *overrides, **options):
     return tfpipelines.run("image-cls", [f"data.path={path}", *TINY, *overrides], **{"observer": Observer(), **options})
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, digits):
+    """A run on photos of three digits, for tests that leave its folder as it is."""
+    home = tmp_path_factory.mktemp("shared")
+    photos = write_photos(home / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
+    return run(photos, "train.epochs=2", out=home / "runs")
+
+
 class StopInSecondFold(SignalAt):
     """Sends the signal in the second fold that is trained."""
 
@@ -131,6 +139,7 @@ def test_losses_of_several_labels_are_refused_for_one(photos, words):
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.slow
 def test_caches_give_the_same_model(photos):
     weights = [
         run(photos, f"data.cache={cache}", "data.size=16", "data.augment={rotate: 0.1}").model.get_weights()
@@ -194,11 +203,11 @@ def test_early_stopping_and_plateau_act(photos):
     assert len(rows) < 30 and rows["learning_rate"].iloc[-1] < 1e-9
 
 
-def test_tensorboard_events_hold_the_scalars(photos):
+def test_tensorboard_events_hold_the_scalars(shared):
     import tensorflow as tf
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    finished = run(photos, "train.epochs=2")
+    finished = shared
     for part, prefix in {"train": "", "validation": "val_"}.items():
         events = EventAccumulator(str(finished.folder / "logs" / "tensorboard" / part)).Reload()
         values = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch/loss")]
@@ -293,27 +302,24 @@ def test_python_api(photos, capfd):
     assert "image-cls" in {entry["name"] for entry in tfpipelines.list_pipelines()}
 
 
-def test_batches_of_a_prediction_do_not_change_it(photos):
-    finished = run(photos)
-    one, many = finished.predict(photos, batch_size=1), finished.predict(photos, batch_size=64)
+def test_batches_of_a_prediction_do_not_change_it(shared, photos):
+    one, many = shared.predict(photos, batch_size=1), shared.predict(photos, batch_size=64)
     assert list(one["item"]) == list(many["item"])
     np.testing.assert_allclose(one[["one", "two", "zero"]], many[["one", "two", "zero"]], atol=1e-6)
 
 
-def test_the_artifact_says_what_it_is(photos):
-    finished = run(photos)
-    with zipfile.ZipFile(finished.folder / "model.keras") as archive:
+def test_the_artifact_says_what_it_is(shared):
+    with zipfile.ZipFile(shared.folder / "model.keras") as archive:
         facts = json.loads(archive.read("metadata.json"))["tfpipelines"]
     assert facts["classes"] == ["one", "two", "zero"] and facts["temperature"] == pytest.approx(
-        finished.metrics["temperature"]
+        shared.metrics["temperature"]
     )
 
 
-def test_colour_and_grey_arrays_are_converted_as_files_are(photos):
-    finished = run(photos)
+def test_colour_and_grey_arrays_are_converted_as_files_are(shared, photos):
     grey = np.stack([tfpipelines.decode_image(path, 1) for path in sorted(photos.glob("*/*.png"))])
     scores = ["one", "two", "zero"]
-    assert np.allclose(finished.predict(np.repeat(grey, 3, -1))[scores], finished.predict(grey)[scores])
+    assert np.allclose(shared.predict(np.repeat(grey, 3, -1))[scores], shared.predict(grey)[scores])
 
 
 @pytest.mark.slow
@@ -350,9 +356,9 @@ def test_evaluation_reads_what_the_run_has_read(photos):
 
 
 @pytest.mark.parametrize("inputs", [None, 3, [3.5], {"a": 1}])
-def test_inputs_of_no_sense_are_refused(photos, inputs):
+def test_inputs_of_no_sense_are_refused(shared, inputs):
     with pytest.raises(tfpipelines.DataError):
-        table = run(photos).predict(inputs)
+        table = shared.predict(inputs)
         if "error" in table:
             raise tfpipelines.DataError(table["error"].iat[0])
 
@@ -363,10 +369,10 @@ def test_uncached_files_that_only_pillow_reads_can_be_trained_on(photos):
     assert run(photos, "data.cache=none").status["state"] == "done"
 
 
-def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(photos, tmp_path):
-    table = run(photos).predict([photos / "one", photos / "none.png"], explain=True)
+def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(shared, photos, tmp_path):
+    table = shared.predict([photos / "one", photos / "none.png"], explain=True)
     assert table["explanation"].iat[-1] is None and table["explanation"].iat[0]["class"] == table["predicted"].iat[0]
-    tfpipelines.load("runs/image-cls-1").draw_explanations(table, tmp_path / "why.html")
+    shared.draw_explanations(table, tmp_path / "why.html")
     assert (tmp_path / "why.html").read_text().count("<figure>") == 12
     dense = tfpipelines.run(
         "image-cls",
