@@ -194,6 +194,7 @@ def test_a_text_may_have_several_labels(name, tmp_path, request):
     np.testing.assert_allclose(surface.center, kept_loss(run), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_fold_has_one_and_the_whole_has_none(photos):
     run = trained("image-cls", *TINY, f"data.path={photos}", "data.folds=2", "train.batch_size=4")
     fold = tfpipelines.load(run.folder / "fold-1")

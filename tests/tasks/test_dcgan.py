@@ -116,6 +116,7 @@ def test_figures_are_by_the_classifier_of_training_alone(small, tiny_classifier,
         run.evaluate("sample:digits")
 
 
+@pytest.mark.slow
 def test_a_classifier_called_latest_stays_the_one_that_was_meant_and_halves_are_random(
     small, tiny_classifier, tmp_path
 ):
@@ -137,6 +138,7 @@ def test_another_task_generates_nothing(tiny_classifier):
         tfpipelines.load(tiny_classifier).generate()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_both_networks_of_another(small):
     first = tfpipelines.run("dcgan", small, observer=Observer())
     watcher = Notes()
@@ -205,6 +207,7 @@ def test_both_networks_optimizers_and_averages_survive_an_interruption(small):
         assert one.is_file() and (path.endswith(".keras") or one.read_bytes() == other.read_bytes()), path
 
 
+@pytest.mark.slow
 def test_colour_without_labels_on_what_is_not_square(tmp_path, small):
     rng = np.random.default_rng(0)
     (tmp_path / "pictures").mkdir()
@@ -281,6 +284,7 @@ def test_a_collapse_is_told_when_it_begins(tmp_path, small):
     assert any("collapsed in 2 of 2 epochs" in line for line in run.metrics["about"])
 
 
+@pytest.mark.slow
 def test_without_held_out_images_training_ones_are_compared_and_nothing_is_claimed(tmp_path, digits, small):
     np.savez(tmp_path / "all.npz", x=digits["x"][:80])
     watcher = Notes()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,7 +88,11 @@ def test_same_seed_same_result(whole):
 
 @pytest.mark.parametrize(
     ("epoch", "step", "number", "code"),
-    [(1, 6, signal.SIGTERM, 143), (2, 12, signal.SIGINT, 130), (3, 2, signal.SIGTERM, 143)],
+    [
+        pytest.param(1, 6, signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (2, 12, signal.SIGINT, 130),
+        (3, 2, signal.SIGTERM, 143),
+    ],
 )
 def test_signal_then_resume(whole, epoch, step, number, code):
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -194,12 +199,19 @@ cli.cli.main({["run", "image-cls", *WORDS, "--name", "killed"]!r})
 
 
 # --- checkpoints and folders that were tampered with
-@pytest.fixture
-def interrupted():
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
     """A run stopped in its third epoch."""
+    out = tmp_path_factory.mktemp("stopped")
     with pytest.raises(Interrupted):
-        tfpipelines.run("image-cls", FULL, observer=SignalAt(3, 2))
-    return tfpipelines.load("runs/latest").folder
+        tfpipelines.run("image-cls", FULL, observer=SignalAt(3, 2), out=out, name="image-cls-1")
+    return out / "image-cls-1"
+
+
+@pytest.fixture
+def interrupted(stopped):
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(stopped, "runs/image-cls-1")).resolve()
 
 
 @pytest.mark.parametrize(
