@@ -1,5 +1,6 @@
 """What tests share: small real data, and the command line in this process or in one of its own."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -48,6 +49,13 @@ def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFPIPE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TFPIPE_CONFIG", str(tmp_path / "config"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """What earlier modules have left is not looked at by every collection of garbage: graphs are many objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

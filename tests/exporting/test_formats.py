@@ -35,7 +35,7 @@ CASES = {
     "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8"]),
     "dcgan": ("dcgan", SMALL_GAN),
 }
-SLOW = ("anomaly-table", "finetune", "finetune-text")  # as anomaly-series, image-cls and text-cls are
+SLOW = ("anomaly", "anomaly-table", "finetune", "finetune-text")  # as anomaly-series, image-cls and text-cls are
 
 
 def write_rows(path, digits):

@@ -20,6 +20,8 @@ from tfpipelines.models import DetectorArtifact, ImageFront, NumbersFront, detec
 from tfpipelines.models.deep_features import default_layers, join_maps
 from tfpipelines.networks import build_network
 
+from ..conftest import some
+
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (6, 19, 16, 1)).astype(np.uint8)
 ROWS = (RANDOM.standard_normal((6, 5)) * [1, 10, 100, 1, 0] + [0, 5, -300, 2, 7]).astype(np.float32)
@@ -54,7 +56,7 @@ def _builds():
 BUILDS = {name: rest for name, *rest in _builds()}
 
 
-@pytest.fixture(params=BUILDS)
+@pytest.fixture(params=some(BUILDS, ("image-conv", "image-vae", "row-dense", "series-gru")))
 def network(request):
     return BUILDS[request.param]
 

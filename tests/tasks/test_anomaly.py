@@ -42,7 +42,7 @@ def bricks(tmp_path_factory):
     """A run of the shipped pipeline with the bundled backbone."""
     return tfpipelines.run(
         "anomaly",
-        ["train.epochs=10", "evaluation.bootstrap=20"],
+        ["train.epochs=5", "evaluation.bootstrap=20"],
         out=tmp_path_factory.mktemp("bricks"),
         observer=Observer(),
     )

@@ -73,15 +73,18 @@ def test_it_learns(digits):
     "overrides",
     [
         ["model.name=mlp", "model.units=[8]", "train.optimizer=sgd", "train.schedule=constant", "train.clip_value=0.5"],
-        [
-            "model.name=resnet",
-            "model.depth=8",
-            "model.width=4",
-            "train.optimizer=rmsprop",
-            "train.schedule=exponential",
-            "train.warmup_epochs=0",
-            "train.clip_norm=1",
-        ],
+        pytest.param(
+            [
+                "model.name=resnet",
+                "model.depth=8",
+                "model.width=4",
+                "train.optimizer=rmsprop",
+                "train.schedule=exponential",
+                "train.warmup_epochs=0",
+                "train.clip_norm=1",
+            ],
+            marks=pytest.mark.slow,
+        ),
         [
             "train.schedule=step",
             "train.decay_epochs=1",
@@ -89,12 +92,15 @@ def test_it_learns(digits):
             "train.precision=mixed_float16",
             "train.warmup_epochs=0",
         ],
-        [
-            "train.schedule=plateau",
-            "train.warmup_epochs=0",
-            "train.early_stopping=1",
-            "data.augment={flip: both, crop: 0.1, brightness: 0.2, contrast: 0.2, cutmix: 1}",
-        ],
+        pytest.param(
+            [
+                "train.schedule=plateau",
+                "train.warmup_epochs=0",
+                "train.early_stopping=1",
+                "data.augment={flip: both, crop: 0.1, brightness: 0.2, contrast: 0.2, cutmix: 1}",
+            ],
+            marks=pytest.mark.slow,
+        ),
         ["data.class_weights=balanced", "data.cache=disk", "data.size=20", "data.resize=pad", "train.jit_compile=true"],
         [
             "data.class_weights={zero: 2}",
@@ -104,8 +110,13 @@ def test_it_learns(digits):
             "data.channels=3",
             "evaluation.calibrate=false",
         ],
-        ["data.oversample=true", "data.test=0", "train.steps_per_execution=2", "train.batch_size=4"],
-        ["data.validation=0", "data.augment={mixup: 0.4}", "train.checkpoint_steps=1"],
+        pytest.param(
+            ["data.oversample=true", "data.test=0", "train.steps_per_execution=2", "train.batch_size=4"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["data.validation=0", "data.augment={mixup: 0.4}", "train.checkpoint_steps=1"], marks=pytest.mark.slow
+        ),
         [
             "train.optimizer=schedule_free_adamw",
             "train.loss=focal",
