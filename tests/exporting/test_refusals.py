@@ -73,7 +73,7 @@ def spoilt(way, monkeypatch):
     monkeypatch.setattr(way, "write", wrong)
 
 
-@pytest.mark.parametrize("way", [SavedModel, LiteRT])
+@pytest.mark.parametrize("way", [SavedModel, pytest.param(LiteRT, marks=pytest.mark.slow)])
 def test_a_model_that_answers_differently_is_not_exported(way, digit_run, tmp_path, monkeypatch, tfpipe):
     spoilt(way, monkeypatch)
     name = way.name
@@ -246,6 +246,7 @@ def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
         assert tfpipelines.export(run, format).manifest["proof"]["largest_difference"] < 1e-5
 
 
+@pytest.mark.slow
 def test_a_saved_model_needs_tensorflow_alone(digit_run, text_run, tmp_path):
     """In a process without this package: any size of picture, strings, names of classes, several labels."""
     pictures, texts = (

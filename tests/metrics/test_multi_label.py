@@ -81,6 +81,7 @@ def test_mistakes_come_by_the_most_wrong_decision():
     assert confident_mistakes(np.array([0, 1, 1]), np.array([[0.2, 0.8], [0.1, 0.9], [0.9, 0.1]])).tolist() == [2, 0]
 
 
+@pytest.mark.pictures
 def test_files_are_written(tmp_path):
     frame = pd.DataFrame(
         {

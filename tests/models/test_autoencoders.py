@@ -117,6 +117,7 @@ assert "tfpipelines" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_every_detector_loads_in_plain_keras(tmp_path):
     expected = {}
     backbone = models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))

@@ -69,6 +69,7 @@ def is_table_of(run, surface):
         for name in sorted(set(TASKS) - {"dcgan"})
     ],
 )
+@pytest.mark.pictures
 def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request):
     pipeline, overrides, _ = case_of(name, request)
     phases = Phases()

@@ -222,7 +222,7 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
         and not (run.folder / "predictions.csv").exists()
     )
     assert seen.facts["counts"] == {"train": {"normal": 192}, "validation": {"normal": 48}}
-    assert {finding["code"] for finding in seen.facts["findings"]} == {"no_test"}
+    assert {finding["code"] for finding in seen.facts["findings"]} == {"no_test", "scaling"}
     assert run.predict(BRICKS / "test" / "patch" / "000.png")["verdict"].iloc[0] in ("normal", "anomaly")
 
 

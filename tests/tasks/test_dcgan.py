@@ -34,6 +34,7 @@ class Notes(Observer):
         self.rows.append(row)
 
 
+@pytest.mark.pictures
 def test_a_run_is_measured_seen_and_used(small, tfpipe):
     watcher = Notes()
     run = tfpipelines.run("dcgan", [*small, "train.epochs=3"], observer=watcher)

@@ -56,8 +56,8 @@ def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | Non
     else:
         x = rng.normal(size=(3, *shape)).astype(np.float32)
     classifies = folder in ("images", "texts")
-    loss = {"loss": keras.losses.CategoricalCrossentropy(from_logits=True)} if classifies else {}
-    model.compile(optimizer="sgd", run_eagerly=True, **loss)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True) if classifies else None
+    model.compile("sgd", loss, run_eagerly=True)
     for size in (3, 2):
         answer = model.predict_on_batch(x[:size])
         answer = np.asarray(answer["reconstruction"] if isinstance(answer, dict) else answer)
