@@ -80,7 +80,10 @@ def test_pipelines_are_frozen():
             ["train.optimizer=adamww"],
             f"train.optimizer: got 'adamww'; allowed: {', '.join(OPTIMIZERS)}. Did you mean adamw?",
         ),
-        (["model.name=cnnn"], "model.name: got 'cnnn'; allowed: cnn, convnext, mlp, resnet. Did you mean cnn?"),
+        (
+            ["model.name=cnnn"],
+            "model.name: got 'cnnn'; allowed: cnn, convnext, mlp, resnet, or FILE.py:FUNCTION of your own. Did you mean cnn?",
+        ),
         (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),
         (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
         (["data.size=huge"], "data.size: got 'huge'; allowed: auto or a whole number from 4 or a list of values."),

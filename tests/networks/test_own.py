@@ -284,7 +284,10 @@ WRONG = {
         HEAD + BODY + "    x = keras.ops.reshape(x, (-1, 2 * width))\n" + END,
         "mixer.py",
     ),
-    "other classes": (HEAD + BODY + "    return keras.Model(inputs, x)\n", "its model gives (4,), not 2 logits"),
+    "other classes": (
+        HEAD + BODY + "    return keras.Model(inputs, x)\n",
+        "its model gives (4,), not (2,), a logit for each",
+    ),
     "NaN": (HEAD + BODY + "    x = keras.ops.log(-1.0 - x * x)\n" + END, "its output is not finite"),
     "a softmax": (
         HEAD + BODY + END.replace("Dense(classes)", "Dense(classes, activation='softmax')"),
@@ -364,6 +367,24 @@ def test_nan_at_the_first_step_is_the_networks():
 def test_a_name_that_leads_nowhere_is_refused(name, said):
     own(GOOD)
     with pytest.raises(ConfigError, match=said):
+        config.load("image-cls", [f"model.name={name}"], schemas=SCHEMAS)
+
+
+def test_a_network_of_another_task_is_refused_by_what_it_asks_for():
+    with pytest.raises(ConfigError, match="input_shape has no annotation") as caught:
+        config.load("text-cls", [f"model.name={own(GOOD)}"], schemas=SCHEMAS)
+    assert "vocabulary" in caught.value.remedy
+    for word, said in (("model.name=mixer.py", "mixer.py:FUNCTION"), ("model.name=mixer", "FILE.py:FUNCTION")):
+        with pytest.raises(ConfigError, match=said):
+            config.load("image-cls", [word], schemas=SCHEMAS)
+
+
+def test_a_rule_of_one_network_leaves_the_others_of_its_file_alone():
+    rule = "def rule_depth(depth):\n    pass\n\n\ndef deep(input_shape, classes, depth: int = 2):\n    pass\n"
+    name = own(f"{GOOD}\n\n{rule}")
+    assert config.load("image-cls", [f"model.name={name}"], schemas=SCHEMAS).pipeline.model.width == 4
+    own(GOOD + "\n\ndef rule_depth(depth):\n    pass\n")
+    with pytest.raises(ConfigError, match="depth is no field of net"):
         config.load("image-cls", [f"model.name={name}"], schemas=SCHEMAS)
 
 

@@ -53,6 +53,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
     and the exit code is 5. data.path=PLACE says where the run's data are now.
     """
+    terminal.send_chatter_aside()
     from .. import exporting
     from ..printing import print_export
 

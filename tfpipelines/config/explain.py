@@ -10,7 +10,9 @@ from ..errors import ConfigError, nearest
 from ..plugins import reason
 
 
-def explain(error: ValidationError, schema: dict[str, Any], raw: dict[str, Any], origin: str) -> ConfigError:
+def explain(
+    error: ValidationError, schema: dict[str, Any], raw: dict[str, Any], origin: str, own: bool = False
+) -> ConfigError:
     """One ConfigError for all that is wrong.
 
     Args:
@@ -18,13 +20,17 @@ def explain(error: ValidationError, schema: dict[str, Any], raw: dict[str, Any],
         schema: JSON schema of the pipeline.
         raw: the nested dicts that were validated.
         origin: the file or name to speak of.
+        own: whether the network may be the user's own.
     """
     lines: dict[str, str] = {}
     for detail in error.errors(include_url=False):
         path = _config_path(detail, raw)
-        lines.setdefault(path, _sentence(path, detail, schema, raw))
+        lines.setdefault(path, _sentence(path, detail, schema, raw, own))
     first, *rest = lines.values()
-    remedy = f"`tfpipe show {raw.get('task', 'NAME')} --schema` lists every field."
+    model = raw.get("model")
+    name = model.get("name") if isinstance(model, dict) else None
+    named = f" model.name={name}" if isinstance(name, str) and ":" in name else ""
+    remedy = f"`tfpipe show {raw.get('task', 'NAME')}{named} --schema` lists every field."
     return ConfigError(f"{origin}: {first}", remedy, rest)
 
 
@@ -113,7 +119,7 @@ def _meant(guess: str) -> str:
     return f" Did you mean {guess}?" if guess else ""
 
 
-def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict[str, Any]) -> str:
+def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict[str, Any], own: bool) -> str:
     if detail["loc"][:2] == ("search", "space") and len(detail["loc"]) > 2:
         return _dimension_sentence(detail, schema)
     *parents, key = path.split(".") if path else [""]
@@ -130,7 +136,9 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         names, tag = str(detail["ctx"]["expected_tags"]).replace("'", "").split(", "), detail["ctx"]["tag"]
         if why := reason("networks", tag):
             return f"{path}.name: {why}"
-        return f"{path}.name: got {tag!r}; allowed: {', '.join(names)}." + _meant(nearest(str(tag), names))
+        more = ", or FILE.py:FUNCTION of your own" if own else ""
+        guess = f"{tag}:FUNCTION" if own and str(tag).endswith(".py") else nearest(str(tag), names)
+        return f"{path}.name: got {tag!r}; allowed: {', '.join(names)}{more}." + _meant(guess)
     if detail["type"] == "value_error":
         text = str(detail["ctx"]["error"])  # our own words, which mostly name the key
         text = f"{path}: {text}" if path.startswith("search.") and path not in text else text

@@ -87,8 +87,8 @@ _SHAPE = ("input_shape", "seed")
 _OWN = {  # what users' own networks of a kind are given, and which fields they have besides their own
     family.folder: family
     for family in (
-        Family("images", (*_SHAPE, "classes"), ImageNetwork, own=True),
-        Family("texts", (*_SHAPE, "classes", "vocabulary", "vectors"), TextNetwork, own=True),
+        Family("images", ("input_shape", "classes", "seed"), ImageNetwork, own=True),
+        Family("texts", ("vocabulary", "classes", "vectors", "seed"), TextNetwork, own=True),
         Family("image_autoencoders", _SHAPE, ImageAutoencoder, always=(ImageScores,), own=True),
         Family("row_autoencoders", _SHAPE, Columns, always=(RowScores,), own=True),
         Family("series_autoencoders", _SHAPE, SeriesAutoencoder, always=(SeriesScores,), own=True),

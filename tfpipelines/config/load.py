@@ -113,7 +113,15 @@ def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str)
     try:
         return schema_class.model_validate(content)
     except ValidationError as error:
-        raise explain(error, schema_class.model_json_schema(), content, origin) from None
+        own = (kind := _kind_of(schema_class)) is not None and kind.takes_own
+        raise explain(error, schema_class.model_json_schema(), content, origin, own) from None
+
+
+def _kind_of(schema_class: type[Pipeline]) -> Kind | None:
+    """Of the networks that a class of pipelines takes; None where they are no networks of a kind."""
+    default = schema_class.model_fields["model"].default
+    kind = default.origin.kind if isinstance(default, NetworkSection) else None
+    return kind if isinstance(kind, Kind) else None
 
 
 @lru_cache(maxsize=64)
@@ -129,9 +137,8 @@ def widened(schema_class: type[Pipeline], codes: tuple[tuple[Code, bool], ...]) 
     codes = tuple(entry for entry in codes if entry not in schema_class.own_code)
     if not codes:
         return schema_class
-    default = schema_class.model_fields["model"].default
-    kind = default.origin.kind if isinstance(default, NetworkSection) else None
-    if not isinstance(kind, Kind) or not kind.takes_own:
+    kind = _kind_of(schema_class)
+    if kind is None or not kind.takes_own:
         task = schema_class.model_fields["task"].default
         cause = f"model.name: {task} takes no network of your own: its networks have not one input and one output."
         raise ConfigError(cause, f"`tfpipe show {task} --schema` lists its fields.")
@@ -140,7 +147,7 @@ def widened(schema_class: type[Pipeline], codes: tuple[tuple[Code, bool], ...]) 
         __base__=schema_class,
         __doc__=schema_class.__doc__,
         __module__=schema_class.__module__,
-        model=(kind.with_own(codes), default),
+        model=(kind.with_own(codes), schema_class.model_fields["model"].default),
     )
     made.own_code, made.restored_by = codes, (_restored, schema_class)
     return made

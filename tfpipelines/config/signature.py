@@ -128,7 +128,8 @@ def functions_of(path: str, text: str | bytes, asked: str) -> dict[str, ast.Func
     try:
         body = ast.parse(text, path).body
     except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
-        raise ConfigError(f"{path}:{getattr(error, 'lineno', 1)}: this is not Python: {error}.") from None
+        cause = f"{path}:{getattr(error, 'lineno', 1)}: this is not Python: {getattr(error, 'msg', error)}."
+        raise ConfigError(cause, "Mend the line.") from None
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     if asked not in functions:
         guess = nearest(asked, functions)
@@ -146,6 +147,8 @@ class _Signature:
         functions = functions_of(path, origin.text, function)
         self.node = functions[function]
         self.rules = [node for name, node in functions.items() if name.startswith("rule_")]
+        others = (node for name, node in functions.items() if not name.startswith("rule_") and name != function)
+        self.others = [{part.arg for part in (*node.args.args, *node.args.kwonlyargs)} for node in others]
         self.summary, self.told = _documented(ast.get_docstring(self.node) or "")
 
     def section(self) -> type[NetworkSection]:
@@ -159,8 +162,9 @@ class _Signature:
                 sections += [brings[name]] if name in brings else []
                 continue
             if argument.annotation is None:
-                given = ", ".join(self.kind.given)
-                self._refuse(argument, "has no annotation", f"Write its type; only {given} go without.")
+                given, guess = ", ".join(self.kind.given), nearest(name, self.kind.given)
+                known = f"Did you mean {guess}?" if guess else f"Write its type; only {given} go without."
+                self._refuse(argument, "has no annotation", known)
             kind = self._type(argument)
             if isinstance(kind, type) and issubclass(kind, Section):
                 whole.append(name)
@@ -245,6 +249,8 @@ class _Signature:
         validators = {}
         for node in self.rules:
             names = [argument.arg for argument in node.args.args]
+            if any(set(names) <= known for known in self.others) and not set(names) <= fields.keys() | shared.keys():
+                continue  # it is of another network of the file
             for argument in node.args.args:
                 if argument.arg not in fields and argument.arg not in shared:
                     place = f"{self.path}:{argument.lineno}: {node.name}"

@@ -30,6 +30,7 @@ from ..trust import untrusted
 from .numbers import begin, end
 from .stages import with_levels
 
+_UNNAMED = re.compile(r"(functional|sequential)(_\d+)?")  # what Keras calls a model that has no name
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 300  # characters of an error that are told
 
@@ -48,14 +49,14 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
     folder, shape = settings.origin.kind.folder, given.get("input_shape", (None,))
     if folder == "texts":
         texts = given.pop("texts")
-        given |= {"input_shape": shape, "classes": texts.classes, "vocabulary": texts.vocabulary}
+        given |= {"classes": texts.classes, "vocabulary": texts.vocabulary}
         given["vectors"] = texts.vectors
     fields = {name: getattr(settings, name) for name in settings.own}
     passed = {name: given[name] for name in settings.asked if name in given}
     with user_errors(settings), _repeatable(given["seed"]):
         function = function_of(settings.origin)
         made = function(**passed, **dict.fromkeys(settings.whole, settings), **fields)
-        body = _checked(settings, function, made, shape, given.get("classes"))
+        body = _checked(settings, made, shape, given.get("classes"))
     fused: bool = given["fused"]
     if fused:
         use_fused(body)
@@ -185,13 +186,7 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
 
 
-def _checked(
-    settings: NetworkSection,
-    function: Callable[..., Any],
-    made: Any,
-    shape: tuple[int | None, ...],
-    classes: int | None,
-) -> keras.Model:
+def _checked(settings: NetworkSection, made: Any, shape: tuple[int | None, ...], classes: int | None) -> keras.Model:
     """What the function has given, if it is a model of the right input and output, with the functional API."""
     place, ids = place_of(settings), settings.origin.kind.folder == "texts"
 
@@ -201,26 +196,17 @@ def _checked(
     if not isinstance(made, keras.Model):
         what = "nothing" if made is None else f"a {type(made).__name__}"
         refuse(f"it returns {what}, no keras.Model", "End with: return keras.Model(inputs, outputs)")
-    if (
-        not isinstance(made, keras.Sequential)
-        and not hasattr(made, "_nested_inputs")
-        and not getattr(made, "inputs", 0)
-    ):
-        return _checked_ends(refuse, _around(made, shape, ids), shape, classes)
-    if not getattr(made, "inputs", None):  # a Sequential that has not been told of its input
-        return _checked_ends(refuse, _around(made, shape, ids), shape, classes)
+    if not getattr(made, "inputs", None):  # a class of its own, or a Sequential that has not been told of its input
+        made = _around(made, shape, ids)
     for what, tensors in (("input", made.inputs), ("output", made.outputs)):
         if len(tensors) != 1:
             refuse(f"its model has {len(tensors)} {what}s, not one", f"Give keras.Model one {what}.")
     if made.inputs[0].shape[0] is not None or made.outputs[0].shape[0] is not None:
         found = made.inputs[0].shape[0] or made.outputs[0].shape[0]
         refuse(f"its batch size is fixed at {found}", "Leave the batch size out: keras.Input(input_shape).")
-    if (
-        isinstance(made, keras.Sequential)
-        or isinstance(made.input, (list, dict))
-        or isinstance(made.output, (list, dict))
-    ):
-        made = keras.Model(made.inputs[0], made.outputs[0], name=made.name)
+    if type(made).__module__.startswith("keras."):  # functional or sequential, its tensors in lists or not
+        name = settings.origin.function if _UNNAMED.fullmatch(made.name) else made.name
+        made = keras.Model(made.inputs[0], made.outputs[0], name=name)
     return _checked_ends(refuse, made, shape, classes)
 
 
@@ -228,18 +214,14 @@ def _around(made: keras.Model, shape: tuple[int | None, ...], ids: bool) -> kera
     """A model of the functional API around one that is a class of its own, or does not know its input yet."""
     inputs = keras.Input(shape, dtype="int32" if ids else "float32")
     outputs = made(inputs)
-    if isinstance(outputs, (list, tuple, dict)) and len(outputs) == 1:
-        outputs = next(iter(outputs.values() if isinstance(outputs, dict) else outputs))
     if isinstance(made, keras.Sequential):
-        return keras.Model(made.inputs[0], made.outputs[0], name=made.name)
+        return made  # which knows it now
     return keras.Model(inputs, outputs, name=f"{made.name}_network")
 
 
 def _checked_ends(
     refuse: Callable[[str, str], None], made: keras.Model, shape: tuple[int | None, ...], classes: int | None
 ) -> keras.Model:
-    if len(made.outputs) != 1:
-        refuse(f"its model has {len(made.outputs)} outputs, not one", "Return one tensor.")
     wanted = shape if classes is None else (classes,)
     taken, gives = made.inputs[0].shape[1:], made.outputs[0].shape[1:]
     fits = lambda known, asked: (
@@ -251,8 +233,13 @@ def _checked_ends(
             f"its model takes {_told(taken)}, and a sample is {_told(shape)}", "Use the input_shape that it is given."
         )
     if not fits(gives, wanted):
-        what = f"{classes} logits, one for each class" if classes is not None else f"a reconstruction, {_told(shape)}"
-        refuse(f"its model gives {_told(gives)}, not {what}", "Let the last layer give that shape.")
+        what = (
+            f"({classes},), a logit for each of the {classes} classes it is asked for"
+            if classes is not None
+            else f"a reconstruction, {_told(shape)}"
+        )
+        remedy = "Use the `classes` that it is given." if classes is not None else "Let the last layer give that shape."
+        refuse(f"its model gives {_told(gives)}, not {what}", remedy)
     if not made.trainable_variables:
         refuse("its model has no trainable weights", "Add a layer that learns.")
     return made

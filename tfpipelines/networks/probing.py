@@ -41,6 +41,8 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
             try:
                 _try(settings, build_network(settings, **given), shape, classes, rng)
             except ConfigError as error:
+                if "its model" not in error.cause and "Error: " not in error.cause:
+                    raise
                 error.details = (*error.details, f"tried with samples of shape {shape}{hint}")
                 raise
 
@@ -86,7 +88,8 @@ def _require_saveable(settings: NetworkSection, model: keras.Model) -> None:
         with keras.saving.custom_object_scope(own_layers(modules)):
             type(model).from_config(model.get_config())
     except Exception as error:
-        reason = " ".join(str(error).split())[:200].replace("tfpipelines_network_", "")
+        reason = str(error).rpartition("Exception encountered: ")[2].partition("\n\n")[0]
+        reason = " ".join(reason.split()).replace("tfpipelines_network_", "")[:400].rstrip(".")
         cause = f"its model cannot be made again from its configuration: {reason}"
         _refuse(settings, cause, "Give each class of your own a get_config that returns what its __init__ takes.")
 

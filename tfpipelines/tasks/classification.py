@@ -143,8 +143,11 @@ class Classification(Sampled):
         given = [] if loss.for_one else [f"loss={train.loss}"]
         given += [name for name in loss.several if getattr(train, name) is not None]
         if given and not self.multi_label:
+            fitting = [name for name, entry in LOSSES.items() if entry.for_one]
             cause = f"train.{given[0]} goes with several labels a row, and these data have one each."
-            raise ConfigError(cause, "Take another loss." if not loss.for_one else "Leave it out.")
+            raise ConfigError(
+                cause, f"Take one of these: {', '.join(fitting)}." if not loss.for_one else "Leave it out."
+            )
 
     def _mean_loss(self, loss):
         """A loss of Keras as that of an `Objective`."""
