@@ -82,7 +82,8 @@ def test_pipelines_are_frozen():
         ),
         (
             ["model.name=cnnn"],
-            "model.name: got 'cnnn'; allowed: cnn, convnext, mlp, resnet, or FILE.py:FUNCTION of your own. Did you mean cnn?",
+            "model.name: got 'cnnn'; allowed: cnn, convnext, mlp, resnet, or FILE.py:FUNCTION of your own. "
+            "Did you mean cnn?",
         ),
         (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),
         (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
