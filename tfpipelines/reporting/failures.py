@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..evaluation.score_names import score_columns
 from ..run_files import found_json
+from ..tasks.abilities import Kind
 from . import values
 
 _MOST_ROWS = 200_000
@@ -34,19 +35,20 @@ class Failures:
     cut: bool = False
 
 
-def read_failures(folder: Path, path: Path) -> Failures:
+def read_failures(folder: Path, path: Path, kind: Kind | None) -> Failures:
     """Reads predictions.csv of a classifier or detector.
 
     Args:
         folder: of the run, whose data.json names what is normal.
         path: of predictions.csv.
+        kind: of the run's task; None where it is not known.
     """
     rows = values.rows_of(path, _MOST_ROWS + 1)
     cut, rows = len(rows) > _MOST_ROWS, rows[:_MOST_ROWS]
-    if rows and {"label", "predicted"} <= rows[0].keys():
+    if kind is Kind.CLASSIFIER and rows and {"label", "predicted"} <= rows[0].keys():
         data = found_json(folder / "data.json")
         return _of_classifier(rows, cut, values.texts(data.get("classes")), data.get("multi_label") is True)
-    if rows and {"label", "verdict", "p_value"} <= rows[0].keys():
+    if kind is Kind.DETECTOR and rows and {"label", "verdict", "p_value"} <= rows[0].keys():
         normal = values.texts(found_json(folder / "data.json").get("normal"))
         return _of_detector(rows, cut, set(normal)) if normal else Failures()
     return Failures()

@@ -9,6 +9,7 @@ from ..listing import state_of
 from ..run_files import found_json, read_text
 from ..runs import THRESHOLD, RunFolder
 from ..tasks import known_class
+from ..tasks.abilities import Kind
 from . import values
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
 from .failures import Failures, read_failures
@@ -44,7 +45,10 @@ def read_facts(folder: RunFolder) -> Facts:
     data = _data(found_json(first / "data.json") if within else content("data.json"))
     if status.get("state") == "running":
         status["state"] = state_of(folder.path, status)
-    failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv")
+    task = values.text(pipeline.get("task")) or values.text(status.get("task"))
+    known = known_class(task)
+    made = known.kind if known else None
+    failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv", made)
     whole = failures.total is not None and not failures.cut
     if kind == "run" and whole and data.rows.get("test") not in (None, failures.rows):
         damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test part)")
@@ -53,20 +57,18 @@ def read_facts(folder: RunFolder) -> Facts:
     outdated = [_SURFACE] if surface else []
     inside = (path for path in (folder / "plots").glob("[!.]*") if path.is_file() and not path.is_symlink())
     plots = [path for path in sorted(inside) if path.relative_to(folder.path).as_posix() not in outdated]
-    task = values.text(pipeline.get("task")) or values.text(status.get("task"))
-    known = known_class(task)
     return Facts(
         folder=folder.path,
         shown=str(folder),
         kind=kind,
         schema=known.schema if known else None,
-        made=known.kind if known else None,
+        made=made,
         pipeline=pipeline,
         source=source,
         status=status,
         environment=environment,
         data=data,
-        metrics=_metrics(metrics, folder.path),
+        metrics=_metrics(metrics, folder.path, made),
         search=_search(metrics, folder.path) if kind == "search" else Search(),
         history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
         failures=failures,
@@ -111,7 +113,7 @@ def _entries(content: dict[str, Any], readers: dict[Callable[[Any], Any], str]) 
     return {name: read(content.get(name)) for read, names in readers.items() for name in names.split()}
 
 
-def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
+def _metrics(content: dict[str, Any], folder: Path, made: Kind | None) -> Metrics:
     spreads = values.mapping(content.get("spread"))
     parts, spread = {}, {part: values.tables(row) for part, row in spreads.items() if part in PARTS}
     for part in PARTS:
@@ -122,12 +124,13 @@ def _metrics(content: dict[str, Any], folder: Path) -> Metrics:
         if found:
             parts[part] = found
     first = found_json(folder / "fold-0" / "metrics.json")
+    threshold = found_json(folder / THRESHOLD) if made is Kind.DETECTOR else {}
     interval = values.intervals({"rate": content.get("test_interval")})
     return Metrics(
         **_entries(content, _METRICS),
         parts=parts,
         spread={part: rows for part, rows in spread.items() if rows},
-        threshold_now=values.number(found_json(folder / THRESHOLD).get("threshold")),
+        threshold_now=values.number(threshold.get("threshold")),
         test_interval=interval.get("rate"),
         best_epoch=int(values.number(content.get("best_epoch")) or 0),
         network=values.mapping(content.get("network")) or values.mapping(first.get("network")),
