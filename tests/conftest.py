@@ -59,6 +59,21 @@ def _frozen():
 
 
 @pytest.fixture(autouse=True)
+def _eager(request):
+    """Tests marked `eager` run their steps eagerly: of a run of a few steps, tracing is the larger part. What tf.data,
+    exports and processes of their own do is traced all the same.
+    """
+    if request.node.get_closest_marker("eager") is None:
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(autouse=True)
 def _undrawn(request, monkeypatch):
     """Figures are made but not drawn, which takes a third of a small run, but for tests that are marked `pictures`."""
     if request.node.get_closest_marker("pictures") is None:
