@@ -1,7 +1,9 @@
 """What can go wrong, by exit code. Every error says one sentence of cause and one of remedy."""
 
-from collections.abc import Iterable
 from typing import Any
+
+from .words import counted as counted
+from .words import nearest as nearest
 
 
 class TfpipelinesError(Exception):
@@ -95,19 +97,3 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(cause)
         self.cause, self.remedy, self.details = cause, "", ()
         self.exit_code = 128 + signal_number
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """`1 row` or `3 rows`; `many` is the plural where it is not `one` with an s."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str:
-    """The candidate most like `name`, or "" if none is."""
-    import difflib
-
-    candidates = list(candidates)
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
-    if not matches:
-        matches = [candidate for candidate in candidates if candidate.lower() == name.lower()]
-    return matches[0] if matches else ""

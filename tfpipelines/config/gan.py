@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from .fields import field, fixed
-from .images import Distortion, PixelData
+from .images import IMAGE_STEP, LARGEST_IMAGE, SMALLEST_IMAGE, Distortion, PixelData
 from .optimizers import PLAIN, of_optimizers, rates_in_words
 from .section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Fraction, NonNegative, Positive, Role, Section
 from .train import Training
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     _Optimizer = str
 else:
     _Optimizer = Literal[PLAIN]  # those whose own weights are the model's: the generator's are averaged here
-SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # side in pixels
 
 
 # --- data

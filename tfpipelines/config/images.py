@@ -9,6 +9,7 @@ from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Role, Section
 
 Level = Annotated[int, Field(ge=0, le=255)]
+SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # sides in pixels of generated images
 _Side = Annotated[int, Field(ge=4)]
 # files give text
 Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]

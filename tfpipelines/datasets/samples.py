@@ -6,8 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..config.data import LabelledData
-from ..config.gan import GeneratedImageData
 from ..errors import DataError, counted
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
@@ -56,8 +54,19 @@ def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
     return targets
 
 
+class Splitting(Protocol):
+    """Fields of a `data` section that say how samples are split; see `config.data.LabelledData`."""
+
+    @property
+    def validation(self) -> AutoFraction: ...
+    @property
+    def test(self) -> float: ...
+    @property
+    def limit(self) -> int | None: ...
+
+
 def split_and_limit(
-    table: SampleTable, data: LabelledData | GeneratedImageData, seed: int, splitting: bool, findings: Findings
+    table: SampleTable, data: Splitting, seed: int, splitting: bool, findings: Findings
 ) -> SampleTable:
     """The table with its splits unless there are folds, at most `limit` rows of each; a failed split is a finding."""
     if not splitting or not len(table.frame):

@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from tfpipelines.config.gan import IMAGE_STEP, SMALLEST_IMAGE
+from tfpipelines.config.images import IMAGE_STEP, SMALLEST_IMAGE
 from tfpipelines.config.networks import Adversarial
 from tfpipelines.config.section import Count, Counts, Fraction, Initializer
 

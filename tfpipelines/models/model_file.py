@@ -1,0 +1,84 @@
+"""The model file: raw input -> answers, in layers of Keras' own, as one .keras file."""
+
+import json
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .preprocessing import ImageFront
+from .text_front import TextFront
+
+
+class Artifact(ABC):
+    """A model file in the making.
+
+    Attributes:
+        core: what is trained, in float32 and of plain Keras layers.
+        model: raw input -> the task's output; it holds the core, or that part of it which is used.
+        beside: {name: function that writes it} of files that only further training needs.
+    """
+
+    core: keras.Model
+    model: keras.Model
+    beside: Mapping[str, Callable[[Path], None]] = {}
+
+    def set_weights(self, values: list[np.ndarray]) -> None:
+        """Assigns the core's weights, in the order of `core.weights`."""
+        for variable, value in zip(self.core.weights, values, strict=True):
+            variable.assign(value)
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Writes a .keras file without optimizer; its metadata.json says what is known of it under `tfpipelines`."""
+
+
+class ClassifierArtifact(Artifact):
+    """Preprocessing + core + softmax as one model; with several labels a row, sigmoid.
+
+    Args:
+        front: an `ImageFront` or `TextFront`.
+        core: what the front gives -> logits, in float32 and of plain Keras layers.
+        classes: names of the classes, in the order of the logits; they travel in the file's metadata.
+        multi_label: whether each class is told by itself.
+
+    Attributes:
+        model: raw input -> float32 probabilities (batch, classes).
+    """
+
+    def __init__(self, front: ImageFront | TextFront, core: keras.Model, classes: list[str], multi_label: bool = False):
+        self.core = core
+        raw = front.input()
+        x = core(front.symbolic(raw))
+        self._temperature = keras.layers.Rescaling(1.0, name="temperature", dtype="float32")
+        answer = keras.layers.Activation("sigmoid" if multi_label else "softmax", name="probabilities", dtype="float32")
+        self.model = keras.Model(raw, answer(self._temperature(x)), name="classifier")
+        self.classes, self.multi_label = list(classes), multi_label
+
+    @property
+    def temperature(self) -> float:
+        """Logits are divided by it before the softmax."""
+        return 1.0 / self._temperature.scale
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self._temperature.scale = 1.0 / float(value)
+        self.model.predict_function = None  # the old value is part of the traced function
+
+    def save(self, path: Path) -> None:
+        facts = {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label}
+        save_model(self.model, path, facts)
+
+
+def save_model(model: keras.Model, path: Path, facts: dict) -> None:
+    """Writes a .keras file whose metadata.json holds `facts` under `tfpipelines`."""
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members: dict[str, bytes | str] = {name: archive.read(name) for name in archive.namelist()}
+    metadata = {**json.loads(members["metadata.json"]), "tfpipelines": facts}
+    with zipfile.ZipFile(path, "w") as archive:  # a fourth member would make Keras unpack the file to disk at each load
+        for name, content in (members | {"metadata.json": json.dumps(metadata)}).items():
+            archive.writestr(name, content)
