@@ -1,7 +1,7 @@
 """Samples that can be trained on, whatever they are: their splits, folds, checks and facts."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
