@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from ..config.section import AutoFraction
 from ..errors import DataError, counted
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings

@@ -64,7 +64,7 @@ def imported(origin: Origin) -> Callable[..., Any]:
     try:
         return getattr(importlib.import_module(origin.module), origin.function)
     except (Exception, SystemExit) as error:
-        if origin.module.startswith(f"{__name__}."):
+        if origin.module.startswith(f"{__package__}."):
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         cause = f"The network {origin.name} cannot be built: importing {origin.module} fails: {reason}."
