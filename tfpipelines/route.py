@@ -60,13 +60,13 @@ class Route:
             self.stop.heed()
             try:
                 with networks.user_errors(task.pipeline.model), training.memory_errors():
-                    metrics = self._all(task, command, fold)
+                    content = self._all(task, command, fold)
             except MemoryExhaustedError as error:
                 smaller = f"{folder.as_new_run()} train.batch_size={max(1, task.pipeline.train.batch_size // 2)}"
                 error.remedy = f"Free memory and `tfpipe resume {folder}`, or try: {smaller}"
                 raise
-        self.observer.finished(folder, metrics)
-        return metrics
+        self.observer.finished(folder, content)
+        return content
 
     def _all(self, task: Task, command: str, fold: int | None) -> dict[str, Any]:
         began = time.perf_counter()
@@ -81,12 +81,12 @@ class Route:
         findings.raise_errors()
         self.data_seconds = round(time.perf_counter() - began, 3)
         if loaded.folds() and fold is None:
-            metrics = self.every_fold(loaded, findings)
+            content = self.every_fold(loaded, findings)
         else:
-            metrics = self.single(loaded, self.folder, findings, fold if loaded.folds() else None)
-        metrics["time"]["total"] = round(time.perf_counter() - began, 3)
-        write_json(self.folder / "metrics.json", metrics)
-        return metrics
+            content = self.single(loaded, self.folder, findings, fold if loaded.folds() else None)
+        content["time"]["total"] = round(time.perf_counter() - began, 3)
+        write_json(self.folder / "metrics.json", content)
+        return content
 
     def environment(self, pipeline: config.Pipeline, command: str) -> None:
         """Writes environment.json; on resume, says what is no longer the same."""
@@ -112,14 +112,14 @@ class Route:
         for fold in range(loaded.folds()):
             inner = self.folder.child(f"fold-{fold}")
             if inner.status.get("state") == "done":
-                metrics = read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
+                content = read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
             else:
                 self.observer.note(f"Fold {fold} of {loaded.folds()}")
                 inner.set_status("running", fold=fold)
                 write_pipeline(inner, loaded.pipeline)
-                metrics = self.single(loaded, inner, findings, fold)
+                content = self.single(loaded, inner, findings, fold)
                 inner.set_status("done")
-            results.append(metrics)
+            results.append(content)
             table = read_table(inner / "predictions.csv", text=("item", "text", "label", "predicted"))
             tables.append(table.assign(fold=fold))
         atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
@@ -133,17 +133,17 @@ class Route:
         self.stop.heed()
         began = time.perf_counter()
         artifact.set_weights(best.best_weights)
-        metrics = task.evaluate(artifact, folder, history, best.best_epoch)
+        content = task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
-        metrics["best_epoch"] = best.best_epoch
-        metrics["network"] = {"name": artifact.core.name, "parameters": artifact.core.count_params()}
-        metrics["time"] = {"data": self.data_seconds, **task.times}
-        metrics["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
-        metrics["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
-        metrics["time"]["evaluation"] = round(time.perf_counter() - began, 3)
-        write_json(folder / "metrics.json", metrics)
-        return metrics
+        content["best_epoch"] = best.best_epoch
+        content["network"] = {"name": artifact.core.name, "parameters": artifact.core.count_params()}
+        content["time"] = {"data": self.data_seconds, **task.times}
+        content["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
+        content["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
+        content["time"]["evaluation"] = round(time.perf_counter() - began, 3)
+        write_json(folder / "metrics.json", content)
+        return content
 
     def splits(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None) -> Trainable:
         """Checks the splits and writes them; on resume, they must be those that the run began with."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from tfpipelines import evaluation
 from tfpipelines.errors import DataError
@@ -21,9 +21,9 @@ def test_figures_are_those_of_scikit_learn():
     scores = RANDOM.random(200) + 0.3 * anomalous
     figures = evaluation.detection_metrics(anomalous, scores, THRESHOLD)
     alarms = scores > 0.6
-    assert figures["roc_auc"] == pytest.approx(metrics.roc_auc_score(anomalous, scores))
-    assert figures["average_precision"] == pytest.approx(metrics.average_precision_score(anomalous, scores))
-    assert figures["f1"] == pytest.approx(metrics.f1_score(anomalous, alarms))
+    assert figures["roc_auc"] == pytest.approx(sklearn_metrics.roc_auc_score(anomalous, scores))
+    assert figures["average_precision"] == pytest.approx(sklearn_metrics.average_precision_score(anomalous, scores))
+    assert figures["f1"] == pytest.approx(sklearn_metrics.f1_score(anomalous, alarms))
     assert figures["false_alarm_rate"] == pytest.approx(alarms[~anomalous].mean())
     intervals = evaluation.detection_intervals(anomalous, scores, THRESHOLD, 200, 0)
     assert all(low <= figures[name] <= high for name, (low, high) in intervals.items()) and set(intervals) == set(
@@ -65,7 +65,7 @@ def test_per_region_overlap():
     maps = RANDOM.random((3, 16, 16)) + 0.8 * ndimage.gaussian_filter(masks.astype(float), (0, 1, 1))
     figures = evaluation.place_metrics(masks, maps)
     assert figures["per_region_overlap"] == pytest.approx(_slow_overlap(masks, maps), abs=0.02)
-    assert figures["pixel_roc_auc"] == pytest.approx(metrics.roc_auc_score(masks.ravel(), maps.ravel()))
+    assert figures["pixel_roc_auc"] == pytest.approx(sklearn_metrics.roc_auc_score(masks.ravel(), maps.ravel()))
     perfect = evaluation.place_metrics(masks, masks.astype(float))
     assert perfect["pixel_roc_auc"] == 1.0 and perfect["per_region_overlap"] == pytest.approx(1.0, abs=0.01)
     assert evaluation.place_metrics(np.zeros((2, 4, 4), bool), np.zeros((2, 4, 4))) == {}
@@ -79,7 +79,7 @@ def test_events_of_a_series():
     figures = evaluation.series_metrics(anomalous, guilty, alarms)
     assert figures["event_recall"] == pytest.approx(2 / 3) and figures["event_precision"] == pytest.approx(3 / 4)
     assert figures["event_f1"] == pytest.approx(2 * (2 / 3) * (3 / 4) / (2 / 3 + 3 / 4))
-    assert figures["point_f1"] == pytest.approx(metrics.f1_score(anomalous, guilty))
+    assert figures["point_f1"] == pytest.approx(sklearn_metrics.f1_score(anomalous, guilty))
     none = np.zeros(100, bool)
     assert evaluation.series_metrics(anomalous, none, none)["event_f1"] == 0.0
     assert evaluation.series_metrics(none, guilty, alarms) == {}
@@ -100,7 +100,7 @@ def test_baselines_tell_what_is_far_from_the_normal_ones():
     truth = np.repeat([False, True], 100)
     for baseline in (evaluation.Reconstruction(), evaluation.Forest(), evaluation.Neighbours()):
         scores = baseline.fit(normal).score(np.concatenate([new, odd]))
-        assert metrics.roc_auc_score(truth, scores) > 0.95
+        assert sklearn_metrics.roc_auc_score(truth, scores) > 0.95
 
 
 def test_neighbours_of_places_see_a_single_odd_place():

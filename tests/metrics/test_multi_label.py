@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from tfpipelines import evaluation
 from tfpipelines.evaluation.classification import confident_mistakes
@@ -16,18 +16,19 @@ NAMES = ["a", "b", "c", "d"]
 
 def test_figures_are_scikit_learns():
     values, decided = evaluation.classifier_metrics(TARGETS, SCORES), SCORES >= 0.5
-    assert values["accuracy"] == pytest.approx(metrics.accuracy_score(TARGETS, decided))
-    assert values["hamming_loss"] == pytest.approx(metrics.hamming_loss(TARGETS, decided))
+    assert values["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(TARGETS, decided))
+    assert values["hamming_loss"] == pytest.approx(sklearn_metrics.hamming_loss(TARGETS, decided))
     for average in ("micro", "macro"):
-        assert values[f"f1_{average}"] == pytest.approx(metrics.f1_score(TARGETS, decided, average=average))
+        assert values[f"f1_{average}"] == pytest.approx(sklearn_metrics.f1_score(TARGETS, decided, average=average))
     assert values["balanced_accuracy"] == pytest.approx(
-        np.mean([metrics.balanced_accuracy_score(TARGETS[:, i], decided[:, i]) for i in range(4)])
+        np.mean([sklearn_metrics.balanced_accuracy_score(TARGETS[:, i], decided[:, i]) for i in range(4)])
     )
     assert values["average_precision"] == pytest.approx(
-        metrics.average_precision_score(TARGETS, SCORES, average="macro")
+        sklearn_metrics.average_precision_score(TARGETS, SCORES, average="macro")
     )
     assert values["log_loss"] == pytest.approx(
-        np.mean([metrics.log_loss(TARGETS[:, i], np.clip(SCORES[:, i], 1e-7, 1 - 1e-7)) for i in range(4)]), rel=1e-3
+        np.mean([sklearn_metrics.log_loss(TARGETS[:, i], np.clip(SCORES[:, i], 1e-7, 1 - 1e-7)) for i in range(4)]),
+        rel=1e-3,
     )
 
 
@@ -53,11 +54,11 @@ def test_a_single_label_has_its_own_figures():
     row = evaluation.account(TARGETS[:, 2:3], SCORES[:, 2:3], ["c"], 0, 0)["per_class"]["c"]
     decided = SCORES[:, 2] >= 0.5
     assert row["support"] == TARGETS[:, 2].sum() and row["precision"] == pytest.approx(
-        metrics.precision_score(TARGETS[:, 2], decided)
+        sklearn_metrics.precision_score(TARGETS[:, 2], decided)
     )
-    assert row["recall"] == pytest.approx(metrics.recall_score(TARGETS[:, 2], decided)) and row["f1"] == pytest.approx(
-        metrics.f1_score(TARGETS[:, 2], decided)
-    )
+    assert row["recall"] == pytest.approx(sklearn_metrics.recall_score(TARGETS[:, 2], decided)) and row[
+        "f1"
+    ] == pytest.approx(sklearn_metrics.f1_score(TARGETS[:, 2], decided))
 
 
 def test_columns_of_scores_never_meet():

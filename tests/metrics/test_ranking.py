@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from tfpipelines import evaluation
 from tfpipelines.metrics import Ranking, classifier_row_figures
@@ -18,8 +18,8 @@ def test_ranking_is_that_of_scikit_learn(digits):
         rows = generator.integers(0, 70, 70)
         counts = np.bincount(rows, minlength=70)
         expected = {
-            "roc_auc": metrics.roc_auc_score(positive[rows], scores[rows]),
-            "average_precision": metrics.average_precision_score(positive[rows], scores[rows]),
+            "roc_auc": sklearn_metrics.roc_auc_score(positive[rows], scores[rows]),
+            "average_precision": sklearn_metrics.average_precision_score(positive[rows], scores[rows]),
         }
         assert ranking.figures(counts) == pytest.approx(expected)
         assert ranking.average_precision(counts) == pytest.approx(expected["average_precision"])

@@ -66,9 +66,7 @@ class Splitting(Protocol):
     def limit(self) -> int | None: ...
 
 
-def split_and_limit(
-    table: SampleTable, data: Splitting, seed: int, splitting: bool, findings: Findings
-) -> SampleTable:
+def split_and_limit(table: SampleTable, data: Splitting, seed: int, splitting: bool, findings: Findings) -> SampleTable:
     """The table with its splits unless there are folds, at most `limit` rows of each; a failed split is a finding."""
     if not splitting or not len(table.frame):
         return table

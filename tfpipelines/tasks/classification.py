@@ -180,12 +180,12 @@ class Classification(Sampled):
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         figures, rows, plots = self.validate(artifact, folder), self.samples.rows("test"), folder / "plots"
-        metrics: dict[str, Any] = {"validation": figures} if figures else {}
-        metrics["temperature"] = artifact.temperature
+        results: dict[str, Any] = {"validation": figures} if figures else {}
+        results["temperature"] = artifact.temperature
         evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
-            metrics |= self._account(artifact.model, artifact.temperature, rows, folder.path, plots)
-        return metrics
+            results |= self._account(artifact.model, artifact.temperature, rows, folder.path, plots)
+        return results
 
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         frame = self.samples.frame

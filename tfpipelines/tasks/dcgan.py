@@ -192,19 +192,19 @@ class ImageGeneration(Pixels):
         kept = history[best_epoch - 1]
         validation = {name.removeprefix("val_"): kept[name] for name in kept if name.startswith("val_")}
         part = "test" if len(self.samples.rows("test")) else "validation" if prefix else "train"
-        metrics: dict[str, Any] = {"validation": validation} if prefix else {}
+        results: dict[str, Any] = {"validation": validation} if prefix else {}
         painter = self._painter(artifact.model)
-        metrics |= self._comparison.account(painter, part, plots)
+        results |= self._comparison.account(painter, part, plots)
         painter.show(folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed)
         evaluation.plot_progress(plots / "curves.png", history, best_epoch, self._usual)
         collapsed = [row["epoch"] for row in history if row[f"{prefix}diversity"] < evaluation.COLLAPSE]
         if collapsed:
             least = f"{evaluation.COLLAPSE:g} of that of real images"
             told = f"collapsed in {len(collapsed)} of {len(history)} epochs (diversity below {least})"
-            metrics["about"].append(told)
+            results["about"].append(told)
         measured = self.times.get("measuring", 0.0) + sum(row["measuring"] for row in history)
         self.times["measuring"] = round(measured + time.perf_counter() - began, 3)
-        return metrics
+        return results
 
     def generate(
         self, model, count: int, seed: int, label: str | None = None, truncation: float | None = None

@@ -126,7 +126,7 @@ class Detection(Sampled):
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         train, plots = self.pipeline.train, folder / "plots"
-        metrics: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
+        results: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
         threshold = self._calibrate(artifact, folder)
         evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
@@ -137,9 +137,9 @@ class Detection(Sampled):
         if not len(rows):
             self._show_held_out(artifact.model, threshold, plots)
         else:
-            metrics |= self._account(artifact.model, threshold, rows, folder.path, plots, known)
-            about += metrics.pop("about")
-        return {**metrics, "threshold": threshold.facts(), "about": about}
+            results |= self._account(artifact.model, threshold, rows, folder.path, plots, known)
+            about += results.pop("about")
+        return {**results, "threshold": threshold.facts(), "about": about}
 
     def _show_held_out(self, model, threshold, plots: Path) -> None:
         """Without a test, the pictures are of the samples that made the threshold: they show whether the normal
