@@ -120,7 +120,8 @@ def scoring(peers: Path, rounds: int) -> None:
     """Raw images through the saved model to a score, beside its network on ready floats."""
     import keras
 
-    from tfpipelines.models import core_of, part_of
+    from tfpipelines.models import core_of
+    from tfpipelines.tasks.anomaly import part_of
 
     with tempfile.TemporaryDirectory() as folder:
         _, path = tfpipe_run("anomaly", Path(folder), "train.epochs=1", "evaluation.baselines=false")

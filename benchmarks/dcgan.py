@@ -119,14 +119,15 @@ def our_steps(images: np.ndarray):
     """
     import keras
 
-    from tfpipelines import datasets, models, training
-    from tfpipelines.datasets.store import store_array
-    from tfpipelines.models.gan import GAN
+    from tfpipelines import models, training
+    from tfpipelines.datasets.image_store import store_array
+    from tfpipelines.tasks import generation
+    from tfpipelines.tasks.generation.gan import GAN
 
     gan = GAN(*networks(), label_smoothing=0.1)
     optimizers = (keras.optimizers.Adam(2e-4, 0.5) for _ in range(2))
     gan.compile(
-        optimizer=training.TwoOptimizers(*optimizers, len(gan.generator.trainable_variables)), jit_compile=False
+        optimizer=generation.TwoOptimizers(*optimizers, len(gan.generator.trainable_variables)), jit_compile=False
     )
     gan.optimizer.build(gan.trainable_variables)
     store, averaged, done = (
@@ -137,7 +138,7 @@ def our_steps(images: np.ndarray):
 
     def run(steps: int) -> None:
         nonlocal done
-        batches = datasets.adversarial_batches(
+        batches = generation.adversarial_batches(
             store,
             np.arange(len(images)),
             None,

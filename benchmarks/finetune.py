@@ -113,7 +113,7 @@ def _whole_table(path: Path) -> None:
 
 def one_pass() -> None:
     """One pass in a process of its own, the first call (which builds the graph) included, as it is in ours."""
-    from tfpipelines.models.efficientnet_lite import efficientnet_lite0
+    from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0
 
     images, network = _pictures(), efficientnet_lite0((SIDE, SIDE, 3))
     began = time.perf_counter()
@@ -125,7 +125,7 @@ def plain_loop() -> None:
     """What a plain Keras script does: the frozen backbone runs in each epoch."""
     import keras
 
-    from tfpipelines.models.efficientnet_lite import efficientnet_lite0
+    from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0
 
     images, network = _pictures(), efficientnet_lite0((SIDE, SIDE, 3))
     network.trainable = False
@@ -142,7 +142,7 @@ def inference(peers: Path, rounds: int) -> None:
     """Both take images of the network's size from memory, in batches of 64, after a first pass."""
     import keras
 
-    from tfpipelines.models.efficientnet_lite import efficientnet_lite0
+    from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0
 
     with tempfile.TemporaryDirectory() as folder:
         _, run = tfpipe_run("backbone", Path(folder), "data.folds=null", "model.freeze=all", "train.head_epochs=1")
@@ -187,7 +187,7 @@ def _pictures() -> np.ndarray:
 
 
 def _features() -> np.ndarray:
-    from tfpipelines.models.efficientnet_lite import efficientnet_lite0
+    from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0
 
     return efficientnet_lite0((SIDE, SIDE, 3)).predict(_pictures(), verbose=0).mean((1, 2))
 

@@ -119,7 +119,7 @@ def input(peers: Path, rounds: int) -> None:
     import tensorflow as tf
 
     from tfpipelines import datasets, models
-    from tfpipelines.config.images import ImageData
+    from tfpipelines.core.config.images import ImageData
 
     count, size, batch_size = 1200, (224, 224), 32
     steps = count // batch_size

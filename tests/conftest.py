@@ -85,7 +85,7 @@ def _undrawn(request, monkeypatch):
 @pytest.fixture
 def tfpipe(capfd):
     """Runs the command line in this process: tfpipe("show", "image-cls") -> Result."""
-    from tfpipelines.cli import cli
+    from tfpipelines.cli.group import cli
 
     def call(*words) -> Result:
         capfd.readouterr()

@@ -48,7 +48,7 @@ def unscaled_backbone(path: Path, images, statistics: bool = True) -> Path:
 
 def image_network(name, shape, classes, seed=None, fused=False, **fields):
     """A built-in network for images."""
-    from tfpipelines.config.kinds import IMAGES
+    from tfpipelines.core.config.kinds import IMAGES
     from tfpipelines.networks import build_network
 
     return build_network(IMAGES.section(name)(**fields), input_shape=shape, classes=classes, seed=seed, fused=fused)

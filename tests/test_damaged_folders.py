@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import tfpipelines
-from tfpipelines import ArtifactError, ConfigError, Observer, config
-from tfpipelines.evaluation import Threshold
-from tfpipelines.run_files import found_json, read_json, read_table, read_text
-from tfpipelines.run_shapes import SHAPES
-from tfpipelines.runs import RunFolder, write_json
+from tfpipelines import ArtifactError, ConfigError, Observer
+from tfpipelines.core import config
+from tfpipelines.core.files import write_json
+from tfpipelines.core.run_files import found_json, read_json, read_table, read_text
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.core.run_shapes import SHAPES
+from tfpipelines.metrics import Threshold
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.training.checkpoints import Checkpoints
 from tfpipelines.tuning.plan import Plan

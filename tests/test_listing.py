@@ -13,8 +13,9 @@ import pytest
 
 import tfpipelines
 from tfpipelines import ConfigError
-from tfpipelines.listing import list_runs
-from tfpipelines.runs import RunFolder, write_json
+from tfpipelines.core.files import write_json
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.reporting.listing import list_runs
 
 from .conftest import ROOT, TINY
 
@@ -151,7 +152,7 @@ def test_folds_and_trials_share_the_lock_of_the_whole(tmp_path):
 
 
 def test_without_a_list_of_locks_the_process_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfpipelines.listing._LOCKS", tmp_path / "none")
+    monkeypatch.setattr("tfpipelines.reporting.listing._LOCKS", tmp_path / "none")
     folder = RunFolder.create(tmp_path / "runs", "a")
     with folder.locked():
         folder.set_status("running")
@@ -167,7 +168,7 @@ def test_a_run_that_ends_while_we_look_is_not_called_killed(tmp_path, monkeypatc
         write_json(path / "status.json", {"state": "done"})
         return False
 
-    monkeypatch.setattr("tfpipelines.listing._held", held)
+    monkeypatch.setattr("tfpipelines.reporting.listing._held", held)
     assert only(tmp_path / "runs")["state"] == "done"
 
 
@@ -190,7 +191,7 @@ def test_looking_takes_no_lock_and_changes_nothing(tmp_path, monkeypatch):
 
 def test_a_run_that_is_killed_for_real(tmp_path):
     code = (
-        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom tfpipelines.runs "
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom tfpipelines.core.run_folder "
         "import RunFolder\nfolder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    "
         "folder.set_status('running')\n    print('ready', flush=True)\n    time.sleep(60)"
     )
@@ -282,7 +283,7 @@ print("loaded", [name for name in heavy if name in sys.modules])
 def test_comparing_loads_no_tensorflow(tmp_path):
     code = (
         "import sys, tfpipelines\ntry:\n    tfpipelines.compare(['a', 'b'])\nexcept tfpipelines.ConfigError:\n "
-        "   from tfpipelines.comparing import comparison, page\n    from tfpipelines import datasets\n    "
+        "   from tfpipelines.reporting.compare import comparison, page\n    from tfpipelines import datasets\n    "
         "datasets.encode_labels\n    print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     result = subprocess.run(

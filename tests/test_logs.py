@@ -5,7 +5,8 @@ import logging
 import pytest
 
 import tfpipelines
-from tfpipelines import LogObserver, Observer, logs
+from tfpipelines import LogObserver, Observer
+from tfpipelines.output import logs
 
 from .conftest import TINY
 
@@ -25,10 +26,10 @@ def test_a_program_that_logs_gets_the_course_in_its_log(at_info, caplog, capfd, 
     run = tfpipelines.run("image-cls", SMALL)
     told = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
     names = [name for name, _, _ in told if name.startswith("tfpipelines.")]
-    assert {"tfpipelines.route", "tfpipelines.datasets", "tfpipelines.training"} <= {*names}
+    assert {"tfpipelines.runner", "tfpipelines.datasets", "tfpipelines.training"} <= {*names}
     assert any(name == "tfpipelines.training" and "epoch 1 of 1: accuracy " in text for name, _, text in told)
     accuracy = f"accuracy {run.metrics['test']['accuracy']:.6g}"
-    assert told[-1][0] == "tfpipelines.route" and " is done: " in told[-1][2] and accuracy in told[-1][2]
+    assert told[-1][0] == "tfpipelines.runner" and " is done: " in told[-1][2] and accuracy in told[-1][2]
     out, err = capfd.readouterr()
     assert out == "" and "run folder  " not in err and "epoch   1/1" not in err
     caplog.clear()

@@ -203,7 +203,7 @@ except SystemExit as end:
 
 
 _LOCATE = (
-    "from tfpipelines import list_pipelines; from tfpipelines.config import packaged; "
+    "from tfpipelines import list_pipelines; from tfpipelines.core.config import packaged; "
     "print(len(list_pipelines()), packaged('samples'))"
 )
 _LIST = f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; {_LOCATE}"

@@ -16,10 +16,11 @@ import yaml
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import ConfigError, config, plugins
-from tfpipelines.config.kinds import IMAGES
-from tfpipelines.config.modules import located
-from tfpipelines.config.plugged import without_lost
+from tfpipelines import ConfigError
+from tfpipelines.core import config, plugins
+from tfpipelines.core.config.kinds import IMAGES
+from tfpipelines.core.config.modules import located
+from tfpipelines.core.config.plugged import without_lost
 from tfpipelines.tasks import SCHEMAS
 
 from .conftest import ROOT
@@ -53,7 +54,7 @@ LATIN = "# coding: latin-1\n# \xe4\ndef latin(input_shape, classes): ...\n"
 RULED = "def rule_width(width, *, limit=LIMIT): ...\ndef ruled(input_shape, classes, width: int = 3): ...\n"
 ODD = """
 from tfpipelines.exporting.formats.saved_model import SavedModel
-from tfpipelines.tasks.image_cls import ImageClassification
+from tfpipelines.tasks.classification.image_cls import ImageClassification
 
 class Jar(SavedModel):
     def __init__(self):
@@ -217,7 +218,7 @@ model = config.load("image-cls", ["model.name=mixer", "model.width=6"], schemas=
 found["pickled"] = pickle.loads(pickle.dumps(model)).width
 found["space"] = load(["search.space={model.name: [cnn, mixer], model.width: [4, 6]}"])
 from tfpipelines.datasets.source import open_source
-from tfpipelines.datasets.source.kinds import IMAGES
+from tfpipelines.datasets.source.requests import IMAGES
 open("odd.tap", "w")
 found["tap"] = why(open_source, "odd.tap", IMAGES)
 found["members"] = {group: list_members(group) for group in plugins.GROUPS}

@@ -11,9 +11,10 @@ import textwrap
 import pytest
 
 import tfpipelines
-from tfpipelines import runs
+from tfpipelines.core import run_folder
+from tfpipelines.core.files import atomic_write
+from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ArtifactError, ConfigError, ResourceError, RunInUseError
-from tfpipelines.runs import RunFolder, atomic_write
 
 from .conftest import ROOT
 
@@ -93,7 +94,7 @@ def test_full_disk_is_a_resource_error(tmp_path):
 
 def test_unwritable_folder_is_a_resource_error():
     with pytest.raises(ResourceError, match="cannot be written"):
-        atomic_write(runs.Path("/proc/self/nothing"), "x")
+        atomic_write(run_folder.Path("/proc/self/nothing"), "x")
 
 
 def test_names_count_up_and_latest_follows(tmp_path):
@@ -129,8 +130,8 @@ def test_open_asks_for_a_run_folder(tmp_path):
 def test_a_folder_names_its_format_and_keeps_it(tmp_path):
     folder = RunFolder.create(tmp_path, "a")
     folder.set_status("running")
-    assert folder.status["format"] == RunFolder.open(folder.path).format == runs.FORMAT
-    runs.write_json(folder / "status.json", {"state": "interrupted"})  # as version 0.1.0 left it
+    assert folder.status["format"] == RunFolder.open(folder.path).format == run_folder.FORMAT
+    run_folder.write_json(folder / "status.json", {"state": "interrupted"})  # as version 0.1.0 left it
     assert RunFolder.open(folder.path).format == 1
     folder.set_status("running")
     assert "format" not in folder.status
@@ -139,8 +140,10 @@ def test_a_folder_names_its_format_and_keeps_it(tmp_path):
 @pytest.mark.parametrize("verb", ["load", "resume", "report", "export", "compare"])
 def test_a_folder_of_a_later_format_is_refused(tmp_path, verb):
     folder = RunFolder.create(tmp_path, "a")
-    folder.set_status("done", format=runs.FORMAT + 1)
-    with pytest.raises(ArtifactError, match=f"is of format {runs.FORMAT + 1}, written by a later version") as caught:
+    folder.set_status("done", format=run_folder.FORMAT + 1)
+    with pytest.raises(
+        ArtifactError, match=f"is of format {run_folder.FORMAT + 1}, written by a later version"
+    ) as caught:
         getattr(tfpipelines, verb)([folder.path] * 2 if verb == "compare" else folder.path)
     assert caught.value.exit_code == 7 and caught.value.remedy.startswith("Update tfpipelines")
 
@@ -148,7 +151,7 @@ def test_a_folder_of_a_later_format_is_refused(tmp_path, verb):
 def test_second_process_is_told_who_holds_the_lock(tmp_path):
     folder = RunFolder.create(tmp_path, "a")
     code = (
-        f"import sys; from tfpipelines.runs import *\nwith RunFolder(Path({str(folder.path)!r})).locked(): "
+        f"import sys; from tfpipelines.core.run_folder import *\nwith RunFolder(Path({str(folder.path)!r})).locked(): "
         "print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
@@ -184,7 +187,7 @@ def test_lock_of_another_host_is_never_taken_over(tmp_path):
 def test_json_is_plain(tmp_path):
     import numpy as np
 
-    runs.write_json(
+    run_folder.write_json(
         tmp_path / "x.json",
         {
             "nan": float("nan"),
@@ -203,4 +206,4 @@ def test_json_is_plain(tmp_path):
         "p": str(tmp_path),
         "1": [True, None],
     }
-    assert runs.read_json(tmp_path / "absent.json") == {}
+    assert run_folder.read_json(tmp_path / "absent.json") == {}

@@ -19,8 +19,8 @@ reveal_type(run.metrics)  # dict[str, Any]
 reveal_type(run.predict(["some.jpg"]))  # pandas.core.frame.DataFrame
 reveal_type(run.pipeline.train.learning_rate)  # float
 reveal_type(run.generate(4)[1])  # list[str] | None
-reveal_type(tfpipelines.load(pathlib.Path("runs/x")))  # tfpipelines.result.Run | tfpipelines.tuning.result.SearchResult
-reveal_type(tfpipelines.tune("tabular", ["search.trials=3"], workers=2))  # tfpipelines.tuning.result.SearchResult
+reveal_type(tfpipelines.load(pathlib.Path("runs/x")))  # tfpipelines.result.Run | tfpipelines.tuning.search_result.SearchResult
+reveal_type(tfpipelines.tune("tabular", ["search.trials=3"], workers=2))  # tfpipelines.tuning.search_result.SearchResult
 reveal_type(tfpipelines.check("photos/").error)  # tfpipelines.errors.DataError | None
 reveal_type(tfpipelines.loss_surface(run).center)  # float
 reveal_type(tfpipelines.__version__)  # str

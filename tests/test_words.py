@@ -2,21 +2,9 @@
 
 import pytest
 
-from tfpipelines.pages import data_uri
-from tfpipelines.words import (
-    Column,
-    Table,
-    age,
-    duration,
-    extremes,
-    figure,
-    figures_table,
-    fixed,
-    megabytes,
-    seconds,
-    signed,
-    value,
-)
+from tfpipelines.core.text_tables import Column, Table, figures_table
+from tfpipelines.core.words import age, duration, extremes, figure, fixed, megabytes, seconds, signed, value
+from tfpipelines.output.pages import data_uri
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from .api import resume as resume
 from .api import run as run
 from .api import tune as tune
 from .catalogue import list_pipelines as list_pipelines
-from .comparing import compare as compare
-from .datasets.images import decode_image as decode_image
+from .core.observer import Observer as Observer
+from .datasets.decoding import decode_image as decode_image
 from .errors import ArtifactError as ArtifactError
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError
@@ -21,13 +21,13 @@ from .errors import TfpipelinesError as TfpipelinesError
 from .errors import WorseError as WorseError
 from .exporting import Exported as Exported
 from .exporting import export as export
-from .listing import list_runs as list_runs
-from .logs import LogObserver as LogObserver
-from .observer import Observer as Observer
+from .output.logs import LogObserver as LogObserver
 from .reporting import Report as Report
 from .reporting import report as report
-from .surfaces import LossSurface as LossSurface
-from .surfaces import loss_surface as loss_surface
+from .reporting.compare import compare as compare
+from .reporting.listing import list_runs as list_runs
+from .reporting.surface import LossSurface as LossSurface
+from .reporting.surface import loss_surface as loss_surface
 from .tuning import SearchResult as SearchResult
 
 __version__: str

@@ -9,18 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import config, plugins
 from .catalogue import list_pipelines
+from .core import config, plugins
+from .core.files import atomic_write
+from .core.observer import Observer
+from .core.pipeline_files import require_same_code, write_pipeline
+from .core.run_files import read_json
+from .core.run_folder import START, RunFolder
+from .core.trust import asking
+from .core.trust import require as require_trust
 from .errors import ConfigError, DataError
-from .observer import Observer
-from .pipeline_files import require_same_code, write_pipeline
 from .result import Overrides, Run, verified_model
-from .run_files import read_json
-from .runs import START, RunFolder, atomic_write
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability
-from .trust import asking
-from .trust import require as require_trust
 
 if TYPE_CHECKING:
     from . import tuning
@@ -284,7 +285,7 @@ def _route(
     pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
-        from .route import Route
+        from .runner import Route
 
         task = new_task(pipeline)
     with _reported(folder, observer, stop):
@@ -319,10 +320,10 @@ def _told(observer: Observer | None) -> Observer:
     """Who is told of a run, and of plugins that cannot be used. Where the caller names nobody: the program's log, if it
     has one, else the terminal.
     """
-    from . import logs
+    from .output import logs
 
     if observer is None:
-        from .console import Terminal
+        from .output.console import Terminal
 
         observer = logs.LogObserver() if logs.wanted() else Terminal()
     plugins.tell(observer.warning)

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from . import config
-from .errors import ConfigError, nearest
+from .core import config
+from .core.words import nearest
+from .errors import ConfigError
 
-_TEMPLATES = Path(__file__).parent / "config" / "templates"
+_TEMPLATES = Path(__file__).parent / "core" / "config" / "templates"
 _TEMPLATE_OF = {
     "image-cls": "images", "text-cls": "texts",
     "anomaly": "autoencoders", "anomaly-table": "autoencoders", "anomaly-series": "autoencoders",
@@ -33,7 +34,7 @@ def list_backbones() -> list[dict[str, Any]]:
     told = ("name", "parameters", "size", "origin")
     entries = [{name: getattr(entry, name) for name in told} for entry in config.known_backbones()]
     if importlib.util.find_spec("keras_hub") is not None:
-        from .models import hub_presets
+        from .networks.backbones import hub_presets
 
         entries += hub_presets()
     return entries

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from .words import counted as counted
-from .words import nearest as nearest
-
 
 class TfpipelinesError(Exception):
     """Base of all errors that the user can do something about.

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from . import plugins
-from .config.kinds import KINDS
+from .core import plugins
+from .core.config.kinds import KINDS
+from .core.plugins import Plugin
 from .metrics import registry
-from .plugins import Plugin
 
 BUILT_IN = "built-in"
 

@@ -6,22 +6,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from . import config
+from .core import config
+from .core.files import file_hash
+from .core.run_files import REMEDY, damaged, found_json, read_json, read_table
+from .core.run_folder import RunFolder
+from .core.trust import asking
 from .errors import ArtifactError, ConfigError, ResourceError
-from .run_files import REMEDY, damaged, found_json, read_json, read_table
-from .runs import RunFolder, file_hash
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, Explains, Generates, Recalibrates
 from .tasks.base import Answering
-from .trust import asking
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
     import pandas as pd
 
-    from .config.anomaly import AnomalyEvaluation
     from .models import LoadedArtifact
+    from .tasks.anomaly.config import AnomalyEvaluation
 
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
@@ -240,7 +241,7 @@ class Run(Result):
             ConfigError: if the folder holds anything.
             ResourceError: if it cannot be written.
         """
-        from .evaluation import write_samples
+        from .tasks.generation import write_samples
 
         write_samples(empty_folder(folder), images, labels)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import keras
 
-from tfpipelines.config import parse_overrides, with_values
-from tfpipelines.observer import Observer
-from tfpipelines.route import Route
-from tfpipelines.runs import RunFolder
+from tfpipelines.core.config import parse_overrides, with_values
+from tfpipelines.core.observer import Observer
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.runner import Route
 from tfpipelines.tasks import SCHEMAS, new_task
 from tfpipelines.tasks.base import checked
 from tfpipelines.tuning.attempt import Halt, Halted

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import Observer, config, evaluation
-from tfpipelines.runs import write_json
+from tfpipelines import Observer, evaluation
+from tfpipelines.core import config
+from tfpipelines.core.files import write_json
 from tfpipelines.tasks import SCHEMAS
 
 from ..conftest import ROOT, TINY

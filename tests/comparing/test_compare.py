@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import ArtifactError, ConfigError, WorseError, comparing
-from tfpipelines.comparing.rows import read_rows
-from tfpipelines.comparing.sides import open_sides
-from tfpipelines.runs import read_json, write_json
+from tfpipelines import ArtifactError, ConfigError, WorseError
+from tfpipelines.core.files import write_json
+from tfpipelines.core.run_folder import read_json
+from tfpipelines.reporting import compare
+from tfpipelines.reporting.compare.run_records import open_sides
+from tfpipelines.reporting.compare.test_rows import read_rows
 
 from .conftest import answer, rows_of, write_run
 
@@ -111,7 +113,7 @@ def test_a_run_of_before_a_metric_was_added_and_figures_nobody_knows(pair):
     assert told["matthews"][0] is None and told["matthews"][1]["value"] > 0  # as it was measured
     assert result["tests"][0]["figures"]["matthews"]["interval"][1] < 0  # by the rows, of which both are known
     assert told["brilliance"] == [{"value": 0.25}, None]
-    (table,) = (table for table in comparing.tables_of(result) if table.title.startswith("test"))
+    (table,) = (table for table in compare.tables_of(result) if table.title.startswith("test"))
     assert ["brilliance", "0.2500", ""] in table.rows
 
 
@@ -339,7 +341,7 @@ def test_the_page_needs_nothing_and_trusts_no_name(tmp_path):
         for name, share in (("a<b>", 0.9), ("c&d", 0.5))
     ]
     result = tfpipelines.compare(runs)
-    comparing.write_page(tmp_path / "page.html", result)
+    compare.write_page(tmp_path / "page.html", result)
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "a&lt;b&gt;" in page and "c&amp;d" in page
     assert (

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tfpipelines import evaluation
-from tfpipelines.comparing.paired import difference, holm, mcnemar, resampled
-from tfpipelines.comparing.rows import Answers
+from tfpipelines import metrics
 from tfpipelines.metrics import classifier_row_figures
+from tfpipelines.reporting.compare.paired import difference, holm, mcnemar, resampled
+from tfpipelines.reporting.compare.test_rows import Answers
 
 
 def test_mcnemar_is_the_exact_binomial_test():
@@ -77,8 +77,8 @@ def test_strata_are_resampled_apart():
     run = Answers(
         alarms == anomalous,
         np.ones(63, bool),
-        evaluation.kinds_of(anomalous),
-        evaluation.detection_row_figures(anomalous, alarms, scores),
+        metrics.kinds_of(anomalous),
+        metrics.detection_row_figures(anomalous, alarms, scores),
     )
     draws, _ = resampled([run], 200)
     assert not np.isnan(draws[0]["roc_auc"]).any()  # else some resamples would have no anomaly

@@ -4,14 +4,14 @@ import inspect
 
 import pytest
 
-from tfpipelines import config
-from tfpipelines.config.finetune import FinetuneTrain
-from tfpipelines.config.gan import AdversarialTrain
-from tfpipelines.config.losses import FIELDS, LOSSES
-from tfpipelines.config.optimizers import OPTIMIZERS
-from tfpipelines.config.train import Train, Training
+from tfpipelines.core import config
+from tfpipelines.core.config.losses import FIELDS, LOSSES
+from tfpipelines.core.config.optimizers import OPTIMIZERS
+from tfpipelines.core.config.train import Train, Training
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tasks.finetuning.config import FinetuneTrain
+from tfpipelines.tasks.generation.config import AdversarialTrain
 
 
 def load(*overrides, name="image-cls"):

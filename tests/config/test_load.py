@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfpipelines import config
-from tfpipelines.config.optimizers import OPTIMIZERS
+from tfpipelines.core import config
+from tfpipelines.core.config.optimizers import OPTIMIZERS
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
 

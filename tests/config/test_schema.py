@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from tfpipelines import config
-from tfpipelines.config.anomaly import AnomalyEvaluation, least_normals
-from tfpipelines.config.kinds import GANS, IMAGES, TEXTS
+from tfpipelines.core import config
+from tfpipelines.core.config.kinds import GANS, IMAGES, TEXTS
 from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tasks.anomaly.config import AnomalyEvaluation, least_normals
 
 
 def written(schema, network, key, value):

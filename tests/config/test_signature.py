@@ -10,11 +10,11 @@ from types import NoneType
 
 import pytest
 
-from tfpipelines import config
-from tfpipelines.config import kinds
-from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import FIXED
-from tfpipelines.config.signature import NetworkSection, read_network
+from tfpipelines.core import config
+from tfpipelines.core.config import kinds
+from tfpipelines.core.config.networks import ImageNetwork
+from tfpipelines.core.config.section import FIXED
+from tfpipelines.core.config.signature import NetworkSection, read_network
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
 
@@ -74,8 +74,8 @@ def test_a_section_is_that_of_what_its_network_shares():
 def test_nothing_heavy_is_loaded():
     code = """
 import sys
-from tfpipelines.config import kinds
-from tfpipelines.config.kinds import GenerativeNetworks, ImageAutoencoders, ImageNetworks, TextNetworks
+from tfpipelines.core.config import kinds
+from tfpipelines.core.config.kinds import GenerativeNetworks, ImageAutoencoders, ImageNetworks, TextNetworks
 print([name for name in ("tensorflow", "keras", "pandas", "tfpipelines.models", "tfpipelines.networks")
        if name in sys.modules])
 """

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipelines.config.images import Augment
-from tfpipelines.datasets.augment import Augmentation, beta, uniform
+from tfpipelines.core.config.images import Augment
+from tfpipelines.datasets.augmentation import Augmentation, beta, uniform
 from tfpipelines.datasets.batches import Targets, evaluation_batches, rows_at, training_batches
-from tfpipelines.datasets.store import store_array
+from tfpipelines.datasets.image_store import store_array
 from tfpipelines.models import ImageFront
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tfpipelines.datasets.checks import check_classes, check_duplicates, class_weights, content_hash, oversampled
 from tfpipelines.datasets.findings import Findings
-from tfpipelines.datasets.table import class_order, make_frame
+from tfpipelines.datasets.sample_table import class_order, make_frame
 from tfpipelines.errors import ConfigError, DataError
 
 

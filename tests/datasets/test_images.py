@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tfpipelines import decode_image
-from tfpipelines.datasets.images import read_header
+from tfpipelines.datasets.decoding import read_header
 from tfpipelines.errors import DataError
 
 

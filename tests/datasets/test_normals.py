@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from tfpipelines import models
-from tfpipelines.config.anomaly import AnomalyImageData
-from tfpipelines.datasets import Findings, read_masks, read_normal_images
-from tfpipelines.datasets.normals import mark, normal_labels, settle_missing, split_normals
+from tfpipelines.datasets import Findings
 from tfpipelines.errors import ConfigError, DataError
+from tfpipelines.tasks.anomaly import read_masks, read_normal_images
+from tfpipelines.tasks.anomaly.config import AnomalyImageData
+from tfpipelines.tasks.anomaly.normal_samples import mark, normal_labels, settle_missing, split_normals
 
 from ..conftest import ROOT
 

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfpipelines.config.anomaly import AnomalySeriesData, AnomalyTableData
-from tfpipelines.datasets import Findings, raw_rows, raw_series, read_rows, read_series, windows_of
-from tfpipelines.datasets.rows import column_statistics
+from tfpipelines.datasets import Findings
 from tfpipelines.errors import ConfigError, DataError
+from tfpipelines.tasks.anomaly import raw_rows, raw_series, read_rows, read_series, windows_of
+from tfpipelines.tasks.anomaly.config import AnomalySeriesData, AnomalyTableData
+from tfpipelines.tasks.anomaly.rows import column_statistics
 
 RANDOM = np.random.default_rng(0)
 

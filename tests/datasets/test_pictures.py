@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from tfpipelines import datasets
-from tfpipelines.config.gan import GeneratedImageData
-from tfpipelines.datasets.pictures import image_groups, told_groups
-from tfpipelines.datasets.store import store_array
+from tfpipelines.datasets.image_store import store_array
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.models import ImageFront
+from tfpipelines.tasks import generation
+from tfpipelines.tasks.generation.config import GeneratedImageData
+from tfpipelines.tasks.generation.images import image_groups, told_groups
 
 from ..conftest import write_photos
 
@@ -16,7 +17,7 @@ from ..conftest import write_photos
 def read(path, labelled=False, **fields):
     findings = datasets.Findings()
     data = GeneratedImageData(path=str(path), **fields)
-    return datasets.read_pictures(data, findings, labelled=labelled).frame, findings
+    return generation.read_pictures(data, findings, labelled=labelled).frame, findings
 
 
 def test_a_folder_without_labels(tmp_path, digits):
@@ -54,12 +55,12 @@ def test_too_few_images_are_told(tmp_path, digits):
         read(write_photos(tmp_path / "two", digits, {"zero": 0}, 2))
     findings = datasets.Findings()
     frame, _ = read(root)
-    datasets.check_pictures(datasets.Samples(frame), False, "warn", findings)
+    generation.check_pictures(datasets.Samples(frame), False, "warn", findings)
     assert [finding.code for finding in findings.of("error")] == ["few", "few"]
     frame, _ = read("sample:digits", labelled=True)
     findings = datasets.Findings()
     assert (
-        datasets.check_pictures(datasets.Samples(frame), True, "warn", findings)
+        generation.check_pictures(datasets.Samples(frame), True, "warn", findings)
         == [str(number) for number in range(10)]
         and not findings.entries
     )
@@ -69,7 +70,7 @@ def batches(digits, first, last, labels=None, **more):
     store = store_array(digits["x"][:40, ..., None], ImageFront((28, 28), 1))
     rows = np.arange(40)
     return list(
-        datasets.adversarial_batches(
+        generation.adversarial_batches(
             store, rows, labels, batch_size=8, seed=3, first_step=first, last_step=last, latent=5, **more
         ).as_numpy_iterator()
     )

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines.config.images import ImageData
+from tfpipelines.core.config.images import ImageData
 from tfpipelines.datasets import Findings, decode_images, read_labelled_images, scan_images, source
-from tfpipelines.datasets.source.kinds import IMAGES, ROWS, SERIES, TEXTS
-from tfpipelines.datasets.table import make_frame
+from tfpipelines.datasets.sample_table import make_frame
+from tfpipelines.datasets.source.requests import IMAGES, ROWS, SERIES, TEXTS
 from tfpipelines.errors import DataError
 from tfpipelines.models import ImageFront
 

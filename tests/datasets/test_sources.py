@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfpipelines.config.images import ImageData
+from tfpipelines.core.config.images import ImageData
 from tfpipelines.datasets import image_samples
 from tfpipelines.errors import ConfigError, DataError
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.splits import assign_fold, assign_splits, fold_numbers, limit_rows
-from tfpipelines.datasets.table import make_frame
 from tfpipelines.errors import DataError
 
 

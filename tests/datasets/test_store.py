@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfpipelines.datasets import store as module
-from tfpipelines.datasets.images import decode_image
+from tfpipelines.datasets import image_store as module
+from tfpipelines.datasets.decoding import decode_image
+from tfpipelines.datasets.image_store import common_size, scan_headers, store_array, store_files
+from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.source.base import SampleTable
 from tfpipelines.datasets.source.folder import Folder
-from tfpipelines.datasets.store import common_size, scan_headers, store_array, store_files
-from tfpipelines.datasets.table import make_frame
 from tfpipelines.models import ImageFront
 
 

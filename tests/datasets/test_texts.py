@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from tfpipelines import DataError
-from tfpipelines.config.texts import TextData
-from tfpipelines.datasets import texts
+from tfpipelines.core.config.texts import TextData
+from tfpipelines.datasets import text_table
 from tfpipelines.datasets.findings import Findings
-from tfpipelines.datasets.table import label_names, strata
+from tfpipelines.datasets.sample_table import label_names, strata
 from tfpipelines.datasets.text_inputs import raw_texts
 from tfpipelines.datasets.text_samples import has_content, read_text_samples
-from tfpipelines.datasets.texts import (
+from tfpipelines.datasets.text_table import (
     clean_text,
     has_foreign_capitals,
     text_fingerprints,
@@ -22,7 +22,7 @@ from tfpipelines.datasets.texts import (
 
 
 def read_text_source(path, **fields):
-    return texts.read_text_source(TextData(path=path, **fields))
+    return text_table.read_text_source(TextData(path=path, **fields))
 
 
 ROWS = [("A fine, moving film", "good"), ('Dull "and" long', "bad"), ("Line one\nline two", "good")]
@@ -175,9 +175,9 @@ def test_a_bar_may_be_part_of_a_class_name(tmp_path):
 
 
 def test_copies_are_found_whatever_their_form_and_changes_too():
-    texts = ["Café  noir\n", "cafe\u0301 NOIR", "cafe noir"]
-    a, b, c = map(without_form, texts)
-    assert a == b != c and len(set(text_fingerprints(texts))) == 3
+    text_table = ["Café  noir\n", "cafe\u0301 NOIR", "cafe noir"]
+    a, b, c = map(without_form, text_table)
+    assert a == b != c and len(set(text_fingerprints(text_table))) == 3
 
 
 def test_half_a_surrogate_pair_is_no_text_that_stops_a_run(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from tfpipelines import DataError
 from tfpipelines.datasets.tokens import Sequences, Tokens, log_count_ratios
-from tfpipelines.datasets.vectors import read_vectors
+from tfpipelines.datasets.word_vectors import read_vectors
 
 TEXTS = [["a", "b", "a"], [], ["c"], ["b", "[UNK]", "a", "é"]]
 PIECES = [

@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import stats
 
 from tfpipelines.errors import ArtifactError, DataError
-from tfpipelines.evaluation import Threshold
+from tfpipelines.metrics import Threshold
 from tfpipelines.models.answers import ServedScores
 
 RANDOM = np.random.default_rng(0)

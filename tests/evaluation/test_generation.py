@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfpipelines import evaluation
-from tfpipelines.evaluation.generation import (
+from tfpipelines import metrics
+from tfpipelines.metrics.generation import (
     frechet_distance,
     kernel_distance,
     kernel_interval,
@@ -13,7 +13,7 @@ from tfpipelines.evaluation.generation import (
     precision_recall,
     small_pixels,
 )
-from tfpipelines.evaluation.generation_plots import sheet, write_animation, write_picture, write_samples
+from tfpipelines.tasks.generation.plots import sheet, write_animation, write_picture, write_samples
 
 pytestmark = pytest.mark.pictures
 
@@ -77,18 +77,18 @@ def test_nearest_and_copies(rng):
         unseen,
         np.concatenate([unseen, np.zeros(30)]),
     ):  # also where some of the unseen ones have been trained on after all
-        assert list(np.flatnonzero(evaluation.copies(nearest(made, blocks)[0], usual))) == list(range(50, 60))
-        assert evaluation.usual_distance(usual) == np.median(unseen)
-    assert evaluation.copies(np.array([0.0, 0.1]), np.zeros(5)).tolist() == [True, False]
+        assert list(np.flatnonzero(metrics.copies(nearest(made, blocks)[0], usual))) == list(range(50, 60))
+        assert metrics.usual_distance(usual) == np.median(unseen)
+    assert metrics.copies(np.array([0.0, 0.1]), np.zeros(5)).tolist() == [True, False]
 
 
 def test_diversity_sees_a_collapse_within_classes(rng):
     classes = np.repeat([0, 1], 50)
     real = rng.standard_normal((100, 6)) + 10 * classes[:, None]
     collapsed = 0.1 * rng.standard_normal((100, 6)) + 10 * classes[:, None]
-    assert evaluation.diversity(collapsed, real) > 0.8  # the two classes alone look diverse
-    assert evaluation.diversity(collapsed, real, classes, classes) == pytest.approx(0.1, abs=0.02)
-    assert evaluation.diversity(real, real, classes, classes) == pytest.approx(1.0)
+    assert metrics.diversity(collapsed, real) > 0.8  # the two classes alone look diverse
+    assert metrics.diversity(collapsed, real, classes, classes) == pytest.approx(0.1, abs=0.02)
+    assert metrics.diversity(real, real, classes, classes) == pytest.approx(1.0)
 
 
 def test_judge_standardizes_by_the_training_images(rng):
@@ -97,7 +97,7 @@ def test_judge_standardizes_by_the_training_images(rng):
             return np.stack([images.mean((1, 2, 3)), np.full(len(images), 7.0)], 1)
 
     images = rng.integers(0, 256, (300, 4, 4, 1)).astype(np.uint8)
-    judge = evaluation.Judge(Network(), images)
+    judge = metrics.Judge(Network(), images)
     assert judge.real[:, 0].mean() == pytest.approx(0, abs=1e-9) and judge.real[:, 0].std() == pytest.approx(1)
     assert not judge.real[:, 1].any()  # what never changes says nothing
     assert np.array_equal(judge(images), judge.real)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from tfpipelines.evaluation.occlusion import explain_texts, strongest, strongest_ngrams
 from tfpipelines.evaluation.word_pages import pieces, write_words, write_words_data
-from tfpipelines.evaluation.words import explain_texts, strongest, strongest_ngrams
 
 WEIGHTS = {"good": 2.0, "bad": -3.0, "<b>very</b>": 0.5}
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import softmax
 from sklearn import metrics as reference
 
-from tfpipelines import evaluation
+from tfpipelines import evaluation, metrics
 from tfpipelines.metrics import classifier_intervals, classifier_metrics, classifier_row_figures, per_class
 from tfpipelines.metrics.calibration_error import expected_calibration_error
 
@@ -77,10 +77,8 @@ def test_temperature_recovers_what_was_done_to_the_logits():
     logits = generator.normal(size=(20_000, 5)) * 2
     labels = np.array([generator.choice(5, p=row) for row in softmax(logits, 1)])
     for temperature in (0.5, 1.0, 4.0):
-        assert np.isclose(evaluation.fit_temperature(labels, logits * temperature), temperature, rtol=0.05)
-    assert (
-        0.04 < evaluation.fit_temperature(np.array([0, 1]), np.array([[9.0, 0], [0, 9.0]])) <= 1
-    )  # all right: bounded
+        assert np.isclose(metrics.fit_temperature(labels, logits * temperature), temperature, rtol=0.05)
+    assert 0.04 < metrics.fit_temperature(np.array([0, 1]), np.array([[9.0, 0], [0, 9.0]])) <= 1  # all right: bounded
 
 
 def test_per_class_table(outcome):
@@ -105,11 +103,11 @@ def test_prediction_table_names_and_errors():
 
 def test_few_rows_without_mistakes_do_not_sharpen():
     logits = np.eye(3)[[0, 1, 2, 0, 1, 2]] * 2.0
-    assert evaluation.fit_temperature(np.array([0, 1, 2, 0, 1, 2]), logits) == 1.0
+    assert metrics.fit_temperature(np.array([0, 1, 2, 0, 1, 2]), logits) == 1.0
     many = np.tile(logits, (50, 1))
     labels = many.argmax(1)
     labels[0] = 2  # one mistake in 300
-    assert 0.3 < evaluation.fit_temperature(labels, many) < 1.0
+    assert 0.3 < metrics.fit_temperature(labels, many) < 1.0
 
 
 def test_ties_count_alike_in_figure_and_interval():

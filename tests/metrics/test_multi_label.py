@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from tfpipelines import evaluation
+from tfpipelines import evaluation, metrics
 from tfpipelines.evaluation.classification import confident_mistakes
 
 RNG = np.random.default_rng(0)
@@ -68,12 +68,10 @@ def test_columns_of_scores_never_meet():
 def test_temperature_of_sigmoids():
     logits = RNG.normal(size=(2000, 3)) * 2
     targets = (RNG.random((2000, 3)) < 1 / (1 + np.exp(-logits))).astype(np.float32)
-    assert evaluation.fit_temperature(targets, 3 * logits) == pytest.approx(3, rel=0.1)
-    assert evaluation.fit_temperature((logits > 0).astype(np.float32), logits) == 1.0
-    assert np.allclose(
-        evaluation.probabilities(logits, 2.0, multi_label=True), 1 / (1 + np.exp(-logits / 2)), atol=1e-6
-    )
-    assert np.allclose(evaluation.probabilities(logits, 2.0).sum(1), 1, atol=1e-6)
+    assert metrics.fit_temperature(targets, 3 * logits) == pytest.approx(3, rel=0.1)
+    assert metrics.fit_temperature((logits > 0).astype(np.float32), logits) == 1.0
+    assert np.allclose(metrics.probabilities(logits, 2.0, multi_label=True), 1 / (1 + np.exp(-logits / 2)), atol=1e-6)
+    assert np.allclose(metrics.probabilities(logits, 2.0).sum(1), 1, atol=1e-6)
 
 
 def test_mistakes_come_by_the_most_wrong_decision():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from tfpipelines import evaluation
+from tfpipelines import evaluation, metrics
 from tfpipelines.metrics import Ranking, classifier_row_figures
 
 
@@ -32,7 +32,7 @@ def test_ranking_is_that_of_scikit_learn(digits):
 def test_row_figures_are_the_figures_of_the_rows():
     generator = np.random.default_rng(1)
     anomalous, scores = generator.random(60) < 0.3, np.round(generator.normal(size=60), 1)
-    threshold = evaluation.Threshold(0.5, 0.1, np.zeros(9), "row", "a test")
+    threshold = metrics.Threshold(0.5, 0.1, np.zeros(9), "row", "a test")
     labels, probabilities = generator.integers(0, 7, 60), generator.dirichlet(np.ones(7), 60).astype(np.float32)
     targets, several = (
         (generator.random((60, 4)) < 0.4).astype(np.float32),
@@ -49,15 +49,15 @@ def test_row_figures_are_the_figures_of_the_rows():
             evaluation.classifier_metrics(targets[rows], several[rows]),
         ),
         (
-            evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(rows),
-            evaluation.detection_metrics(anomalous[rows], scores[rows], threshold),
+            metrics.detection_row_figures(anomalous, scores > 0.5, scores)(rows),
+            metrics.detection_metrics(anomalous[rows], scores[rows], threshold),
         ),
     ]
     for found, expected in pairs:
         assert found.keys() == expected.keys() and found == pytest.approx(expected, abs=1e-6)
     only = np.flatnonzero(~anomalous)
-    assert evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(only).keys() == {"false_alarm_rate"}
-    assert evaluation.detection_row_figures(anomalous, scores > 0.5, scores)(np.flatnonzero(anomalous)).keys() == {
+    assert metrics.detection_row_figures(anomalous, scores > 0.5, scores)(only).keys() == {"false_alarm_rate"}
+    assert metrics.detection_row_figures(anomalous, scores > 0.5, scores)(np.flatnonzero(anomalous)).keys() == {
         "f1",
         "precision",
         "recall",

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from tfpipelines import ConfigError, config
+from tfpipelines import ConfigError
+from tfpipelines.core import config
 from tfpipelines.metrics import METRICS, by_epoch, classifier_metrics, direction_of, main_figure, metric
 from tfpipelines.metrics.registry import ONE, SEVERAL
 from tfpipelines.tasks import SCHEMAS
@@ -60,26 +61,26 @@ def test_entries_are_whole():
 def test_every_entry_with_a_function_is_a_figure_of_classifiers(module, shape):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 7 if len(shape) == 1 else 2, shape)
-    figures = classifier_metrics(labels, generator.dirichlet(np.ones(7), 40).astype(np.float32))
-    assert list(figures) == [entry.name for entry in METRICS if module in entry.by]
-    for name, value in figures.items():
+    classification = classifier_metrics(labels, generator.dirichlet(np.ones(7), 40).astype(np.float32))
+    assert list(classification) == [entry.name for entry in METRICS if module in entry.by]
+    for name, value in classification.items():
         assert metric(name).range[0] <= value <= metric(name).range[1]
 
 
 def test_a_metric_that_is_added_is_in_every_figure(monkeypatch):
     """One entry and a function of its name."""
-    from tfpipelines.metrics import Metric, classifier_intervals, figures, one_label, registry
+    from tfpipelines.metrics import Metric, classification, classifier_intervals, registry, single_label
 
     entry = Metric("errors", "classifier", "min", "share of samples told wrong", "answers", (ONE,))
-    monkeypatch.setattr(one_label, "errors", lambda drawn: 1 - one_label.accuracy(drawn), raising=False)
+    monkeypatch.setattr(single_label, "errors", lambda drawn: 1 - single_label.accuracy(drawn), raising=False)
     monkeypatch.setattr(registry, "BUILT_IN", (*METRICS, entry))
-    figures._functions.cache_clear()
+    classification._functions.cache_clear()
     try:
         labels, probabilities = np.array([0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 0]]
         assert classifier_metrics(labels, probabilities)["errors"] == 0.25
         assert "errors" in classifier_intervals(labels, probabilities, 5, 0)
     finally:
-        figures._functions.cache_clear()
+        classification._functions.cache_clear()
 
 
 def test_main_figures_and_those_of_epochs():

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from tfpipelines import config, models
-from tfpipelines.config.kinds import IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS
-from tfpipelines.config.networks import ImageAutoencoder, RowAutoencoder
-from tfpipelines.models import DetectorArtifact, ImageFront, NumbersFront, detector, reconstruction
-from tfpipelines.models.deep_features import default_layers, join_maps
-from tfpipelines.networks import build_network
+from tfpipelines import models, networks
+from tfpipelines.core import config
+from tfpipelines.core.config.kinds import IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS
+from tfpipelines.core.config.networks import ImageAutoencoder, RowAutoencoder
+from tfpipelines.models import ImageFront
+from tfpipelines.networks import backbones, build_network, reconstruction
+from tfpipelines.networks.backbones.deep_features import default_layers, join_maps
+from tfpipelines.tasks.anomaly import DetectorArtifact, NumbersFront, model_file
 
 from ..conftest import some
 
@@ -120,7 +122,7 @@ assert "tfpipelines" not in sys.modules
 @pytest.mark.slow
 def test_every_detector_loads_in_plain_keras(tmp_path):
     expected = {}
-    backbone = models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
+    backbone = backbones.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
     feature = (
         partial(
             autoencoder,
@@ -173,7 +175,7 @@ def test_small_units_and_far_values_stay_finite_and_odd():
         model = autoencoder(ROW_AUTOENCODERS, name, (3,), units=(8,), latent=2, seed=0)
         statistics(model, rows)
         assert np.abs(np.asarray(model(rows)["target"]).std(0) - 1).max() < 0.05
-        scores = detector.part_of(DetectorArtifact(NumbersFront((3,)), model, {}, RowAutoencoder()).model, "score")
+        scores = model_file.part_of(DetectorArtifact(NumbersFront((3,)), model, {}, RowAutoencoder()).model, "score")
         odd = np.zeros((3, 3), np.float32) + np.diag(rows.std(0) * 1000).astype(np.float32)
         assert (
             np.isfinite(scores.predict(odd, verbose=0)).all()
@@ -221,7 +223,7 @@ def test_other_distances():
 @pytest.mark.parametrize(("pooling", "expected"), [("max", 9.0), ("mean", 4.5), ("top", 8.5)])
 def test_pooling(pooling, expected):
     places = np.arange(10, dtype=np.float32).reshape(1, 5, 2)
-    assert float(detector.pool(places, pooling, 0.2)[0]) == expected
+    assert float(model_file.pool(places, pooling, 0.2)[0]) == expected
 
 
 def test_reconstruction_probability_is_the_mean_over_draws():
@@ -242,7 +244,7 @@ def test_reconstruction_probability_is_the_mean_over_draws():
 
 @pytest.fixture(scope="module")
 def backbone():
-    return models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
+    return backbones.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
 
 
 @pytest.mark.parametrize("bottleneck", ["place", "image"])
@@ -262,11 +264,11 @@ def test_a_feature_autoencoder_leaves_its_backbone_alone(backbone, bottleneck):
     assert default_layers(backbone, (64, 64, 3)) == ["block2_add", "block4_add", "block10_add"]
     assert core.output["target"].shape == (None, 8, 8, 24 + 40 + 112)
     before = [weight.numpy() for weight in backbone.model.weights]
-    features = models.feature_network(core).predict(images, verbose=0)
-    models.set_statistics(core, features.mean((0, 1, 2)), features.std((0, 1, 2)))
+    features = backbones.feature_network(core).predict(images, verbose=0)
+    networks.set_statistics(core, features.mean((0, 1, 2)), features.std((0, 1, 2)))
     target = np.asarray(core(images)["target"])
     assert abs(target.mean()) < 1e-3 and abs(target.std() - 1) < 1e-2
-    part = models.reconstructing_part(core)
+    part = backbones.reconstructing_part(core)
     part.compile(optimizer="adam")
     part.fit(features, epochs=1, verbose=0)
     assert all(np.array_equal(old, new.numpy()) for old, new in zip(before, backbone.model.weights))

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tfpipelines import config, models
-from tfpipelines.config.finetune import FinetunedImages
+from tfpipelines.core import config
+from tfpipelines.core.config.finetuned import FinetunedImages
 from tfpipelines.errors import ArtifactError, ConfigError
-from tfpipelines.models.backbones import load_backbone
-from tfpipelines.models.flat import flattened
-from tfpipelines.models.scaling import SCALINGS, unsaid
+from tfpipelines.networks import backbones
+from tfpipelines.networks.backbones.flat import flattened
+from tfpipelines.networks.backbones.loading import load_backbone
+from tfpipelines.networks.backbones.scaling import SCALINGS, unsaid
 
 SHAPE = (16, 16, 3)
 
@@ -88,7 +89,7 @@ def test_a_file_gives_its_features_in_one_graph(kind, tmp_path):
     assert not [layer for layer in backbone.model.layers if isinstance(layer, keras.Model)]
     assert not [layer for layer in backbone.model.layers if layer.name.startswith("random")]
     convolutions = sum(isinstance(layer, layers.Conv2D) for layer in backbone.model.layers)
-    blocks = models.layer_blocks(backbone.model)
+    blocks = backbones.layer_blocks(backbone.model)
     assert sum(isinstance(layer, layers.Conv2D) for block in blocks for layer in block) == convolutions > 0
     backbone.model.save(tmp_path / "features.keras")
     for network in (backbone.model, keras.saving.load_model(tmp_path / "features.keras")):
@@ -101,10 +102,10 @@ def test_layers_of_nested_models_are_found_by_their_names(tmp_path):
     assert [layer.name for layer in backbone.model.layers[1:]] == [
         *("same_conv", "same_bn", "same_act", "two_same_conv", "two_same_bn", "two_same_act")
     ]
-    core = models.finetuned_images(backbone, SHAPE, 2, FinetunedImages(), seed=0)
-    assert models.unfreeze(core, 1) == 2
-    trained = {variable.path.split("/")[-2] for variable in models.backbone_of(core).trainable_variables}
-    assert len(trained) == 2 and len(models.backbone_of(core).trainable_variables) == 4
+    core = backbones.finetuned_images(backbone, SHAPE, 2, FinetunedImages(), seed=0)
+    assert backbones.unfreeze(core, 1) == 2
+    trained = {variable.path.split("/")[-2] for variable in backbones.backbone_of(core).trainable_variables}
+    assert len(trained) == 2 and len(backbones.backbone_of(core).trainable_variables) == 4
 
 
 @keras.saving.register_keras_serializable("tests")

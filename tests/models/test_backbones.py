@@ -7,12 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines import config, models
-from tfpipelines.config.finetune import FinetunedImages
-from tfpipelines.config.kinds import IMAGES
-from tfpipelines.models.backbones import SCALINGS, Backbone, head_layer, load_backbone
-from tfpipelines.models.blocks import layer_blocks
-from tfpipelines.models.finetuned import finetuned_images, scale
+from tfpipelines import evaluation
+from tfpipelines.core import config
+from tfpipelines.core.config.finetuned import FinetunedImages
+from tfpipelines.core.config.kinds import IMAGES
+from tfpipelines.networks import backbones
+from tfpipelines.networks.backbones.blocks import layer_blocks
+from tfpipelines.networks.backbones.finetuned import finetuned_images, scale
+from tfpipelines.networks.backbones.loading import SCALINGS, Backbone, head_layer, load_backbone
 
 from ..pretrained import image_network
 
@@ -91,7 +93,7 @@ def test_heat_is_where_the_network_looks():
     core = keras.Model(inputs, keras.layers.Dense(2, use_bias=False, name="logits")(x))
     core.get_layer("maps").set_weights([halves])
     core.get_layer("logits").set_weights([np.eye(2, dtype=np.float32)])
-    heat = models.GradCam(core)(np.full((2, 8, 8, 1), 255, np.float32), np.array([0, 1]))
+    heat = evaluation.GradCam(core)(np.full((2, 8, 8, 1), 255, np.float32), np.array([0, 1]))
     assert heat.shape == (2, 8, 8)
     assert heat[0, :, :4].min() == 1.0 and heat[0, :, 4:].max() == 0.0 and heat[1, :, :4].max() == 0.0
 
@@ -99,13 +101,13 @@ def test_heat_is_where_the_network_looks():
 def test_a_network_of_dense_layers_has_no_heat():
     core = image_network("mlp", (8, 8, 1), 2)
     with pytest.raises(ValueError, match="no feature map"):
-        models.GradCam(core)
+        evaluation.GradCam(core)
     assert head_layer(core).name == "logits"
 
 
 @pytest.mark.parametrize("name", sorted({*IMAGES.names} - {"mlp"}))
 def test_networks_of_ours_have_heat(name):
-    heat = models.GradCam(image_network(name, (16, 16, 1), 3, seed=0))(
+    heat = evaluation.GradCam(image_network(name, (16, 16, 1), 3, seed=0))(
         np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 1)), np.array([0, 2])
     )
     assert heat.shape[0] == 2 and heat.ndim == 3 and 0.0 <= heat.min() <= heat.max() <= 1.0
@@ -120,8 +122,8 @@ def test_what_is_frozen_is_said():
 def test_rates_do_not_hang_on_what_is_frozen():
     backbone = load_backbone(config.backbone_source("InceptionV3"), "none", size=(96, 96))
     core = finetuned_images(backbone, (96, 96, 3), 2, FinetunedImages(), seed=0)
-    models.unfreeze(core, 3)
-    assert set(models.rates_by_depth(core, 0.5)) == {1.0, 0.5, 0.25, 0.125}
+    backbones.unfreeze(core, 3)
+    assert set(backbones.rates_by_depth(core, 0.5)) == {1.0, 0.5, 0.25, 0.125}
 
 
 def test_efficientnet_from_a_file_is_that_with_imagenet_weights(tmp_path, monkeypatch):

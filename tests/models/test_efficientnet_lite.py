@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines.models.efficientnet_lite import efficientnet_lite0
+from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0
 
 from ..conftest import ROOT
 
 FEATURES = (
-    "import numpy as np, keras; from tfpipelines.models.efficientnet_lite import efficientnet_lite0; x = "
+    "import numpy as np, keras; from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0; x = "
     "np.load('x.npy'); np.save('y.npy', keras.ops.convert_to_numpy(efficientnet_lite0(x.shape[1:])(x)))"
 )
 

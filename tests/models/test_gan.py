@@ -13,17 +13,24 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines import models
-from tfpipelines.config.gan import AdversarialTrain
-from tfpipelines.config.kinds import GANS
-from tfpipelines.config.optimizers import PLAIN
+from tfpipelines.core.config.kinds import GANS
+from tfpipelines.core.config.optimizers import PLAIN
 from tfpipelines.errors import DivergedError
-from tfpipelines.models.diff_augment import diff_augment
-from tfpipelines.models.gan import GAN
-from tfpipelines.models.generator import GeneratorArtifact, draw_classes, draw_noise, generate_images, noise_between
-from tfpipelines.models.minibatch import MinibatchDeviation
-from tfpipelines.models.spectral import SpectralConv2D, SpectralDense
 from tfpipelines.networks import build_network
-from tfpipelines.training import TwoOptimizers, build_optimizer
+from tfpipelines.networks.minibatch_stddev import MinibatchDeviation
+from tfpipelines.networks.spectral_norm import SpectralConv2D, SpectralDense
+from tfpipelines.tasks.generation import TwoOptimizers
+from tfpipelines.tasks.generation.config import AdversarialTrain
+from tfpipelines.tasks.generation.diff_augment import diff_augment
+from tfpipelines.tasks.generation.gan import GAN
+from tfpipelines.tasks.generation.model_file import (
+    GeneratorArtifact,
+    draw_classes,
+    draw_noise,
+    generate_images,
+    noise_between,
+)
+from tfpipelines.training import build_optimizer
 
 from ..conftest import ROOT
 

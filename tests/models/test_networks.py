@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines.config.kinds import IMAGES
-from tfpipelines.config.section import Activation, Initializer, MapNormalization
+from tfpipelines.core.config.kinds import IMAGES
+from tfpipelines.core.config.section import Activation, Initializer, MapNormalization
 from tfpipelines.models import ClassifierArtifact, ImageFront, load_artifact
-from tfpipelines.models.fused import FusedBatchNormalization
-from tfpipelines.models.layers import local_response
+from tfpipelines.networks.fused_batch_norm import FusedBatchNormalization
+from tfpipelines.networks.layers import local_response
 
 from ..pretrained import image_network
 

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines.config.kinds import TEXTS
-from tfpipelines.config.section import Normalization
-from tfpipelines.models import ClassifierArtifact, Cutter, TextFront, Texts, load_artifact
-from tfpipelines.networks import build_network
+from tfpipelines.core.config.kinds import TEXTS
+from tfpipelines.core.config.section import Normalization
+from tfpipelines.models import ClassifierArtifact, Cutter, TextFront, load_artifact
+from tfpipelines.networks import Texts, build_network
 
 SMALL = {
     "rnn": {"units": (6,)}, "lstm": {"units": (6,)}, "gru": {"units": (6,)}, "bilstm": {"units": (6,)},

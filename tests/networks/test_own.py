@@ -15,15 +15,16 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import ArtifactError, ConfigError, Observer, config, exporting, networks
+from tfpipelines import ArtifactError, ConfigError, Observer, exporting, networks
 from tfpipelines.catalogue import network_template
-from tfpipelines.config import Code
-from tfpipelines.config.kinds import IMAGES
+from tfpipelines.core import config
+from tfpipelines.core.config import Code
+from tfpipelines.core.config.kinds import IMAGES
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.core.trust import remember
 from tfpipelines.errors import Interrupted
 from tfpipelines.exporting.formats import exporters
-from tfpipelines.runs import RunFolder
 from tfpipelines.tasks import SCHEMAS
-from tfpipelines.trust import remember
 from tfpipelines.tuning import unchanged_state
 
 from ..conftest import ROOT
@@ -148,7 +149,7 @@ def test_layers_of_its_own_are_loaded_back_where_the_code_is_trusted(monkeypatch
     again = tfpipelines.load(run.folder).predict(images)
     np.testing.assert_allclose(again.iloc[:, 2:].astype(float), written.iloc[:, 3:].astype(float), atol=1e-5)
     monkeypatch.setenv("TFPIPE_CONFIG", "elsewhere")
-    monkeypatch.setattr("tfpipelines.models.artifact._allowed", set())  # as in another process
+    monkeypatch.setattr("tfpipelines.models.loading._allowed", set())  # as in another process
     with pytest.raises(ArtifactError, match=r"mixer.py:net is code, .*network.py, that you have not trusted"):
         tfpipelines.load(run.folder).predict(images)
     assert len(tfpipelines.load(run.folder, trust=True).predict(images)) == len(images)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 import tfpipelines
 from tfpipelines import Observer
-from tfpipelines.runs import RunFolder
+from tfpipelines.core.run_folder import RunFolder
 
 from ..conftest import TINY
 

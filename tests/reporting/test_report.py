@@ -14,10 +14,10 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer
+from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ConfigError, ResourceError
 from tfpipelines.reporting import report, write_reports, writing
-from tfpipelines.reporting.pictures import embedded
-from tfpipelines.runs import RunFolder
+from tfpipelines.reporting.embedded_images import embedded
 
 from ..conftest import ROOT
 from .conftest import history

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfpipelines.surfaces import random_direction
+from tfpipelines.reporting.surface import random_direction
 
 
 def directions_of(network, seed=0, number=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfpipelines.surfaces import LossSurface
-from tfpipelines.surfaces.plots import clipped, plot_surface, scale_of
+from tfpipelines.reporting.surface import LossSurface
+from tfpipelines.reporting.surface.plot import clipped, plot_surface, scale_of
 
 pytestmark = pytest.mark.pictures
 

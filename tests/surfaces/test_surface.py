@@ -12,8 +12,8 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer
+from tfpipelines.core.files import file_hash
 from tfpipelines.errors import ConfigError, DataError
-from tfpipelines.runs import file_hash
 from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY

@@ -59,7 +59,7 @@ def test_pipelines_that_fine_tune():
 def test_pipelines_are_found_by_pickle():
     import pickle
 
-    from tfpipelines import config
+    from tfpipelines.core import config
 
     pipeline = config.load("image-cls", schemas=SCHEMAS).pipeline
     assert pickle.loads(pickle.dumps(pipeline)) == pipeline

@@ -248,7 +248,7 @@ def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkey
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any(
         "features of 96 images" in note for note in seen.notes
     )
-    monkeypatch.setattr("tfpipelines.tasks.anomaly._MOST_FEATURES", 0)  # as if they were too many
+    monkeypatch.setattr("tfpipelines.tasks.anomaly.images._MOST_FEATURES", 0)  # as if they were too many
     whole = tfpipelines.run("anomaly", [*small, "model.noise=0"], observer=seen)
     assert len(seen.phases) == 1
     monkeypatch.undo()

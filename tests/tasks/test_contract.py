@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import Observer, config, metrics
+from tfpipelines import Observer, metrics
+from tfpipelines.core import config
 from tfpipelines.errors import Interrupted
 from tfpipelines.tasks import SCHEMAS, TASKS
 

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import Observer, config, models
-from tfpipelines.config.finetune import FinetunedImages
+from tfpipelines import Observer, models
+from tfpipelines.core import config
+from tfpipelines.core.config.finetuned import FinetunedImages
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.core.unchanged import require_same_data
 from tfpipelines.errors import ArtifactError, ConfigError, Interrupted, ResourceError
-from tfpipelines.runs import RunFolder
-from tfpipelines.unchanged import require_same_data
+from tfpipelines.networks import backbones
 
 from ..conftest import ROOT, some
 from ..pretrained import unscaled_backbone
@@ -61,11 +63,11 @@ def finetune(*overrides, observer=None, **options):
 
 
 def backbone_weights(run):
-    return models.backbone_of(models.core_of(run.model))
+    return backbones.backbone_of(models.core_of(run.model))
 
 
 def bundled(size=64):
-    return models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(size, size)).model
+    return backbones.load_backbone(config.backbone_source("efficientnet-lite0"), size=(size, size)).model
 
 
 def test_a_linear_probe_learns_and_leaves_the_backbone_alone(pictures):
@@ -98,10 +100,10 @@ def test_phase_two_trains_the_last_blocks_and_no_statistics(pictures):
 
 
 def test_deeper_blocks_have_lower_rates():
-    backbone = models.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
-    core = models.finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(), seed=0)
-    assert models.unfreeze(core, "all") == 18
-    rates = dict(zip((variable.path for variable in core.trainable_variables), models.rates_by_depth(core, 0.5)))
+    backbone = backbones.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
+    core = backbones.finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(), seed=0)
+    assert backbones.unfreeze(core, "all") == 18
+    rates = dict(zip((variable.path for variable in core.trainable_variables), backbones.rates_by_depth(core, 0.5)))
     of = lambda text: {rate for path, rate in rates.items() if text in path}
     assert (
         of("logits") == {1.0} and of("head_conv") == {0.5} and of("block15_") == {0.25} and of("stem_conv") == {0.5**18}
@@ -291,7 +293,7 @@ def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
     inputs = keras.Input((64, 64, 3))
     keras.Model(inputs, keras.layers.Dense(4)(inner(inputs))).save(tmp_path / "mine.keras")
     run = finetune(f"data.path={pictures}", "model.backbone=mine.keras", "data.size=auto", "model.freeze=all")
-    assert models.backbone_of(models.core_of(run.model)).count_params() == inner.count_params()
+    assert backbones.backbone_of(models.core_of(run.model)).count_params() == inner.count_params()
 
 
 @pytest.mark.slow

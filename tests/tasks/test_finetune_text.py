@@ -10,6 +10,7 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer, models
 from tfpipelines.errors import ArtifactError, ConfigError, ResourceError
+from tfpipelines.networks import backbones
 
 from ..conftest import ROOT
 
@@ -50,13 +51,13 @@ def test_predict_and_the_saved_model_on_strings_say_the_same(tiny_bert, table):
 
 @pytest.mark.slow
 def test_pooling_changes_the_features_and_a_probe_leaves_the_backbone_alone(tiny_bert, table):
-    before = models.load_text_preset(str(tiny_bert), "tiny").backbone.model.get_weights()
+    before = backbones.load_text_preset(str(tiny_bert), "tiny").backbone.model.get_weights()
     runs = [
         finetune(tiny_bert, f"data.path={table}", "model.freeze=all", f"model.pooling={pooling}")
         for pooling in ("mean", "first")
     ]
     for run in runs:
-        for mine, old in zip(models.backbone_of(models.core_of(run.model)).get_weights(), before, strict=True):
+        for mine, old in zip(backbones.backbone_of(models.core_of(run.model)).get_weights(), before, strict=True):
             np.testing.assert_array_equal(mine, old)
     scores = [run.predict(["A gripping film"]).select_dtypes("number").to_numpy() for run in runs]
     assert np.abs(scores[0] - scores[1]).max() > 1e-4
@@ -143,4 +144,6 @@ def test_an_image_preset_in_a_folder(tmp_path):
     run = tfpipelines.run("backbone", [f"model.backbone={tmp_path / 'preset'}", *small], observer=Observer())
     core = models.core_of(run.model)
     np.testing.assert_allclose(core.get_layer("scale").scale, 1 / 127.5)
-    assert run.metrics["test"]["accuracy"] >= 0.0 and models.backbone_of(core).count_params() == backbone.count_params()
+    assert (
+        run.metrics["test"]["accuracy"] >= 0.0 and backbones.backbone_of(core).count_params() == backbone.count_params()
+    )

@@ -160,15 +160,15 @@ def test_caches_give_the_same_model(photos):
 
 
 def test_nothing_is_decoded_twice(photos, monkeypatch):
-    from tfpipelines.datasets import arrays
+    from tfpipelines.datasets import image_arrays
 
     for path in photos.glob("*/*.png"):  # BMP goes through decode_image, where it can be counted
         Image.open(path).save(path.with_suffix(".bmp"))
         path.unlink()
 
     calls = []
-    real = arrays.decode_image
-    monkeypatch.setattr(arrays, "decode_image", lambda path, *rest: calls.append(path) or real(path, *rest))
+    real = image_arrays.decode_image
+    monkeypatch.setattr(image_arrays, "decode_image", lambda path, *rest: calls.append(path) or real(path, *rest))
     run(photos, "train.epochs=3", "data.cache=memory")
     assert len(calls) == 36
 

@@ -130,7 +130,7 @@ def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
 def test_predict_reads_lines_from_stdin(trained, monkeypatch):
     from click.testing import CliRunner
 
-    from tfpipelines.cli import cli
+    from tfpipelines.cli.group import cli
 
     result = CliRunner().invoke(cli, ["predict", str(trained.folder), "-", "--json"], input="a dull film\n\nmoving\n")
     assert result.exit_code == 3  # every line has its row

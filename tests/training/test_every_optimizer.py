@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines import training
-from tfpipelines.config.optimizers import OPTIMIZERS
-from tfpipelines.config.train import Training
+from tfpipelines.core.config.optimizers import OPTIMIZERS
+from tfpipelines.core.config.train import Training
 from tfpipelines.training.checkpoints import Checkpoints, dump
 from tfpipelines.training.own_optimizers import Muon, ScheduleFreeAdamW
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines.config.losses import LOSSES
-from tfpipelines.config.train import Train
+from tfpipelines.core.config.losses import LOSSES
+from tfpipelines.core.config.train import Train
 from tfpipelines.training import make_loss
 
 _RANDOM = np.random.default_rng(0)

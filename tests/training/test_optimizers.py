@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfpipelines import training
-from tfpipelines.config.train import Training
+from tfpipelines.core.config.train import Training
 from tfpipelines.training.optimizers import Schedule, build_optimizer, build_schedule
 
 OPTIMIZERS = Training.model_fields["optimizer"].annotation.__args__

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipelines.training import TwoOptimizers
+from tfpipelines.tasks.generation import TwoOptimizers
 
 
 def test_each_updates_its_own_and_clips_by_itself():

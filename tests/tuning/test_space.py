@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfpipelines import config
+from tfpipelines.core import config
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tuning import Plan

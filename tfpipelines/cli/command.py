@@ -37,8 +37,8 @@ def command(group: click.Group):
         @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
         @functools.wraps(function)
         def wrapped(*args, as_json: bool, debug: bool, **options):
-            from ..console import Terminal
-            from ..plugins import tell
+            from ..core.plugins import tell
+            from ..output.console import Terminal
 
             terminal = Terminal(results=not as_json, redirect=True)
             tell(terminal.warning)
@@ -50,7 +50,7 @@ def command(group: click.Group):
             except BaseException as error:
                 code, document = _report(error, terminal, debug)
             if as_json:
-                from ..runs import plain
+                from ..core.files import plain
 
                 click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
             terminal.close(keep_log=code == 1)

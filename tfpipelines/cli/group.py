@@ -42,7 +42,7 @@ def cli():
 
 
 def complete_pipelines(context, parameter, incomplete):
-    from ..config import pipeline_names
+    from ..core.config import pipeline_names
 
     return [name for name in pipeline_names() if name.startswith(incomplete)]
 

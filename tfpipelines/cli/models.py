@@ -21,7 +21,7 @@ _PARTS = click.Choice(["train", "validation", "test", "all"])
 @trust_option
 def evaluate(terminal, run, path, overrides, split, out, trust):
     """Measure a run's model on new labelled data."""
-    from ..printing import finding_lines, print_metrics
+    from ..output.printing import finding_lines, print_metrics
 
     figures = opened(terminal, run, trust).evaluate(path, split, out, overrides)
     for line in finding_lines(figures["findings"], ("warning",)):
@@ -44,7 +44,7 @@ def evaluate(terminal, run, path, overrides, split, out, trust):
 def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     """Fit an anomaly detector's threshold to new normal data, without training."""
     from .. import reporting
-    from ..printing import finding_lines
+    from ..output.printing import finding_lines
 
     loaded = opened(terminal, run, trust)
     result = loaded.recalibrate(path, false_alarm_rate, overrides)
@@ -80,9 +80,9 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     """
     from pathlib import Path
 
+    from ..core.files import atomic_write
     from ..errors import DataError
     from ..evaluation.predictions import to_csv, to_records
-    from ..runs import atomic_write
 
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
     inputs = [word for word in inputs if word not in overrides]
@@ -144,7 +144,7 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     loaded = opened(terminal, run)
     images, labels = loaded.generate(count, seed, label, truncation)
     if grid:
-        from ..evaluation import sheet, write_picture
+        from ..tasks.generation import sheet, write_picture
 
         write_picture(Path(grid), sheet(images))
     if out:

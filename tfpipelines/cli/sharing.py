@@ -2,8 +2,8 @@
 
 import click
 
+from ..core.plugins import plugins
 from ..exporting.formats import built_in
-from ..plugins import plugins
 from .command import command
 from .group import cli, opened, overrides_argument, trust_option, whole
 
@@ -55,7 +55,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     """
     terminal.send_chatter_aside()
     from .. import exporting
-    from ..printing import print_export
+    from ..output.printing import print_export
 
     asked = {"out": out, "samples": samples, "tolerance": tolerance, "overrides": overrides}
     exported = exporting.export(opened(terminal, run, trust), format_, quantize, **asked, note=terminal.messages.print)
@@ -86,18 +86,18 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     The end of every run writes both; this writes them anew, as after a crash or a move of the folder.
     """
     from .. import reporting
-    from ..printing import plain_text
+    from ..output.printing import plain_text
 
     if not loss_surface and (surface_points is not None or surface_samples is not None):
         raise click.UsageError("--surface-points and --surface-samples go with --loss-surface.")
     if loss_surface:
-        from .. import surfaces
+        from ..reporting import surface
 
         terminal.send_chatter_aside()
         given = {"points": surface_points, "samples": surface_samples}
         asked = {name: value for name, value in given.items() if value is not None}
         progress = lambda done, total: terminal.bar("loss surface", done, total, "points")
-        surfaces.loss_surface(run, **asked, progress=progress, note=terminal.note)
+        surface.loss_surface(run, **asked, progress=progress, note=terminal.note)
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
@@ -121,29 +121,29 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
 @click.option("--html", metavar="FILE", help="Also write the comparison as a page that needs no network.")
 def compare(terminal, runs, fail_if_worse, tolerance, html):
     """Compare runs with the first one: what differs in them, their figures, and paired tests on the same test rows."""
-    from .. import comparing
     from ..errors import WorseError
+    from ..reporting import compare
 
     if tolerance is not None and fail_if_worse is None:
         raise click.UsageError("--tolerance goes with --fail-if-worse METRIC.")
     if html is not None:
-        comparing.require_file(html)
+        compare.require_file(html)
     error = None
     try:
-        result = comparing.compare(runs, fail_if_worse=fail_if_worse, tolerance=tolerance or 0.0)
+        result = compare.compare(runs, fail_if_worse=fail_if_worse, tolerance=tolerance or 0.0)
     except WorseError as caught:
         error, result = caught, caught.result
     if terminal.results:
-        _print_comparison(comparing.tables_of(result), result["about"])
+        _print_comparison(compare.tables_of(result), result["about"])
     if html is not None:
-        comparing.write_page(html, result)
+        compare.write_page(html, result)
     if error:
         raise error
     return result
 
 
 def _print_comparison(tables, about) -> None:
-    from ..printing import print_lines, print_table
+    from ..output.printing import print_lines, print_table
 
     for table in tables:
         print_lines([table.title])

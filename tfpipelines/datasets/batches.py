@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from .augment import Augmentation
-from .graphs import as_it_is
+from .augmentation import Augmentation
+from .tracing import as_it_is
 
 
 def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf.Tensor:

@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from ..errors import ConfigError, counted, nearest
+from ..core.words import counted, nearest
+from ..errors import ConfigError
 from .findings import Findings
-from .table import SPLITS, class_order, is_multi_label, label_names, places
+from .sample_table import SPLITS, class_order, is_multi_label, label_names, places
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..config.images import ImageData, PixelData
-from .arrays import to_uint8
+from ..core.config.images import ImageData, PixelData
+from .decoding import Header, printable
 from .findings import Findings
-from .images import Header, printable
+from .image_arrays import to_uint8
+from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
 from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
 from .source.base import SampleTable
-from .source.kinds import IMAGES, Request
-from .store import ImageStore, common_size, scan_headers, store_array, store_files
+from .source.requests import IMAGES, Request
 
 
 @dataclass

@@ -6,13 +6,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from ..config.section import AutoFraction
-from ..errors import DataError, counted
+from ..core.config.section import AutoFraction
+from ..core.words import counted
+from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
+from .sample_table import SPLITS, class_order, counts, is_multi_label, label_names
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
-from .table import SPLITS, class_order, counts, is_multi_label, label_names
 
 
 @dataclass

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from ..errors import DataError, counted
-from .table import class_order, label_names, strata
+from ..core.words import counted
+from ..errors import DataError
+from .sample_table import class_order, label_names, strata
 
 _VALIDATION = 0.15  # share of rows, where none is stated
 

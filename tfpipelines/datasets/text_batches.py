@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from .batches import Targets, rows_at, tuned
-from .graphs import as_it_is
 from .tokens import Sequences
+from .tracing import as_it_is
 
 WINDOW = 16  # batches that are sorted by length together
 # lengths, where every other one would be compiled anew

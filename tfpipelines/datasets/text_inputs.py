@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import DataError
-from .images import printable
-from .raw import walk_inputs
-from .source.kinds import TEXTS, Request
+from .decoding import printable
+from .raw_inputs import walk_inputs
+from .source.requests import TEXTS, Request
 from .text_samples import has_content
-from .texts import clean_text, texts_of
+from .text_table import clean_text, texts_of
 
 _EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, or a list of such."
 

@@ -5,12 +5,19 @@ import re
 import numpy as np
 import pandas as pd
 
-from ..config.texts import TextSource
-from ..errors import counted
+from ..core.config.texts import TextSource
+from ..core.words import counted
 from .findings import Findings
+from .sample_table import SPLITS, places
 from .samples import Samples, split_and_limit
-from .table import SPLITS, places
-from .texts import has_foreign_capitals, is_unspaced, read_text_source, text_fingerprints, unspaced_share, without_form
+from .text_table import (
+    has_foreign_capitals,
+    is_unspaced,
+    read_text_source,
+    text_fingerprints,
+    unspaced_share,
+    without_form,
+)
 from .tokens import Sequences
 
 _SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"

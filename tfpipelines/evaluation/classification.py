@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.files import atomic_write
 from ..metrics import THRESHOLD, as_decisions, classifier_intervals, classifier_metrics, per_class, per_label
-from ..runs import atomic_write
 from .plots import plot_confusion, plot_per_label, plot_reliability
 from .predictions import prediction_table, to_csv
 

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
+from ..core.files import atomic_write
 from ..metrics import by_epoch, reliability
-from ..runs import atomic_write
 
 TRAIN, VALIDATION, MARK = "#7f8fa6", "#0b6e99", "#c0392b"
 POINTS = {"marker": "o", "markersize": 3}  # of curves by epoch

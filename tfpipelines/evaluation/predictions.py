@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from ..metrics import THRESHOLD
-from .columns import strongest_columns
-from .detection import detection_records
+from ..metrics.detection import detection_records
+from ..tasks.anomaly.columns import strongest_columns
+from .occlusion import strongest
 from .score_names import score_columns
-from .words import strongest
 
 
 def prediction_table(

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from ..pages import render
-from ..runs import atomic_write, write_json
+from ..core.files import atomic_write, write_json
+from ..output.pages import render
 
 
 def write_words(path: Path, title: str, entries: list[dict[str, Any]]) -> None:

@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .. import __version__, config
+from .. import __version__
+from ..core import config
+from ..core.files import file_hash, now, write_json
+from ..core.numbered_folders import NewVersion
+from ..core.plugins import reason
+from ..core.run_files import damaged, read_table
 from ..errors import ConfigError, ExportError
 from ..models import Served
-from ..plugins import reason
 from ..result import Run, open_run
-from ..run_files import damaged, read_table
-from ..runs import file_hash, now, write_json
 from ..tasks.base import Answering
 from ..training import StopSignals
-from ..versions import NewVersion
 from .exporter import Exporter, Feeds
 from .formats import exporters
 from .proof import LIMIT, expected_of, judge, prove

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.words import counted, fixed
 from ..datasets import Replay
-from ..errors import ExportError, counted
+from ..errors import ExportError
 from ..models import Served
-from ..words import fixed
 from .exporter import Exporter, Runtime
 from .graphs import function_of
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..core.plugins import Plugin, leave_out, members
 from ..errors import ConfigError
-from ..plugins import Plugin, leave_out, members
 
 
 class Kind(StrEnum):

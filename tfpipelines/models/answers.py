@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..conformal import ANOMALY, NORMAL, is_normal, p_values
+from ..metrics.p_values import ANOMALY, NORMAL, is_normal, p_values
 
 
 class ServedAnswer(ABC):

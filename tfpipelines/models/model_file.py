@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .preprocessing import ImageFront
-from .text_front import TextFront
+from .image_preprocessing import ImageFront
+from .text_preprocessing import TextFront
 
 
 class Artifact(ABC):

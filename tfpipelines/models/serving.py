@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from .answers import ServedAnswer
-from .artifact import core_of
-from .text_front import STRIPPED, TextFront
+from .loading import core_of
+from .text_preprocessing import STRIPPED, TextFront
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
 _TEXT = "A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are part of the graph."

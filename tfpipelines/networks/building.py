@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..config.signature import NetworkSection, Origin
+from ..core.config.signature import NetworkSection, Origin
 from ..errors import ConfigError
 
 

@@ -18,17 +18,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..config import Code, current_text
-from ..config.modules import located
-from ..config.signature import NetworkSection, Origin, functions_of
+from ..core.config import Code, current_text
+from ..core.config.modules import located
+from ..core.config.signature import NetworkSection, Origin, functions_of
+from ..core.trust import untrusted
 from ..errors import ArtifactError, ConfigError, TfpipelinesError
 from ..models import allow_modules
-from ..models.fused import use_fused
-from ..models.layers import scaled_input
-from ..models.reconstruction import reconstructor
-from ..trust import untrusted
-from .numbers import begin, end
-from .stages import with_levels
+from .autoencoder_blocks import with_levels
+from .fused_batch_norm import use_fused
+from .layers import scaled_input
+from .reconstruction import reconstructor
+from .vector_autoencoders import begin, end
 
 _UNNAMED = re.compile(r"(functional|sequential)(_\d+)?")  # what Keras calls a model that has no name
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

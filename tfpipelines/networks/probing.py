@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..config.signature import NetworkSection
+from ..core.config.signature import NetworkSection
 from ..errors import ConfigError
 from ..models import own_layers
-from . import build_network
+from .building import build_network
 from .own import place_of, user_errors
 
 

@@ -2,9 +2,9 @@
 
 import keras
 
-from ..config.networks import Recurrent
-from ..models.layers import Builder
-from ..models.text_layers import Embedded, Texts, pool, text_network
+from ..core.config.networks import Recurrent
+from .layers import Builder
+from .text_layers import Embedded, Texts, pool, text_network
 
 
 def recurrent(

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import counted
+from ..core.run_folder import RunFolder
+from ..core.words import count, counted, figure, listed, percent, quoted
 from ..metrics import metric
-from ..runs import RunFolder
 from ..tasks.abilities import Kind
-from ..words import count, figure, listed, percent, quoted
 from . import values
 from .curves import series
 from .facts import Facts

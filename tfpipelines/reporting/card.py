@@ -11,10 +11,9 @@ import jinja2
 import yaml
 
 from .. import __version__, metrics
-from ..errors import counted
-from ..pages import environment
+from ..core.words import count, counted, instant, listed, plain_text, samples
+from ..output.pages import environment
 from ..tasks.abilities import Kind
-from ..words import count, instant, listed, plain_text, samples
 from . import tables, values
 from .advice import Advice
 from .facts import Facts

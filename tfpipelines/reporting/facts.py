@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import Pipeline, short_name
+from ..core.config import Pipeline, short_name
 from ..metrics import main_figure
 from ..tasks.abilities import Kind
 from . import values

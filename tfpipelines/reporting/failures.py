@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.run_files import found_json
 from ..evaluation.score_names import score_columns
-from ..run_files import found_json
 from ..tasks.abilities import Kind
 from . import values
 

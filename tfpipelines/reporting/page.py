@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..core.words import command, count, figure, listed, percent, quoted, samples, seconds
 from ..evaluation.word_pages import pieces
 from ..metrics import GENERATOR
-from ..pages import render
-from ..words import command, count, figure, listed, percent, quoted, samples, seconds
+from ..output.pages import render
 from . import curves, tables, values
 from .advice import Advice, best_epoch
 from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
+from .embedded_images import Picture, embedded
 from .facts import Facts
-from .pictures import Picture, embedded
 
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)

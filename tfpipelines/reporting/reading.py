@@ -4,16 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import config
-from ..listing import state_of
-from ..run_files import found_json, read_text
-from ..runs import THRESHOLD, RunFolder
+from ..core import config
+from ..core.run_files import found_json, read_text
+from ..core.run_folder import THRESHOLD, RunFolder
 from ..tasks import known_class
 from ..tasks.abilities import Kind
 from . import values
+from .embedded_images import KINDS
 from .facts import PARTS, Data, Facts, Metrics, Part, Search
 from .failures import Failures, read_failures
-from .pictures import KINDS
+from .listing import state_of
 
 _MOST_EPOCHS = 20_000
 _MOST_TRIALS = 5_000

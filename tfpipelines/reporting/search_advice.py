@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import counted
-from ..words import figure, percent, quoted, value
+from ..core.words import counted, figure, percent, quoted, value
 from . import values
 from .facts import Facts
 

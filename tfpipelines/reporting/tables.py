@@ -1,8 +1,9 @@
 """The tables of a report: what is in their cells, as text."""
 
-from .. import words
+from ..core import words
+from ..core.text_tables import Column, Table
+from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
 from ..metrics import metric
-from ..words import Column, Table, count, extreme, figure, instant, percent, seconds, signed, value
 from . import values
 from .facts import PARTS, Facts
 

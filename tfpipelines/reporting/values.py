@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..run_files import require_table
+from ..core.run_files import require_table
 
 _LONGEST = 2**31 - 1  # characters of a field: a text of any length is one
 

@@ -4,10 +4,11 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.files import atomic_write
+from ..core.observer import Observer
+from ..core.run_folder import RunFolder
 from ..errors import ConfigError, TfpipelinesError
-from ..observer import Observer
 from ..result import Result
-from ..runs import RunFolder, atomic_write
 from .advice import Advice, advice
 from .card import card, is_ours
 from .page import page, summary

@@ -8,22 +8,22 @@ from functools import cache, partial
 from inspect import isabstract
 from typing import TYPE_CHECKING
 
+from ..core.plugins import Plugin, leave_out, plugins, reason
 from ..errors import ConfigError
-from ..plugins import Plugin, leave_out, plugins, reason
 
 if TYPE_CHECKING:
-    from ..config import Pipeline
+    from ..core.config import Pipeline
     from .base import Task
 
 TASKS = {
-    "image-cls": "tfpipelines.tasks.image_cls:ImageClassification",
-    "text-cls": "tfpipelines.tasks.text_cls:TextClassification",
-    "finetune": "tfpipelines.tasks.finetune:ImageFinetuning",
-    "finetune-text": "tfpipelines.tasks.finetune_text:TextFinetuning",
-    "anomaly": "tfpipelines.tasks.anomaly:ImageAnomalies",
-    "anomaly-table": "tfpipelines.tasks.anomaly_table:RowAnomalies",
-    "anomaly-series": "tfpipelines.tasks.anomaly_series:SeriesAnomalies",
-    "dcgan": "tfpipelines.tasks.dcgan:ImageGeneration",
+    "image-cls": "tfpipelines.tasks.classification.image_cls:ImageClassification",
+    "text-cls": "tfpipelines.tasks.classification.text_cls:TextClassification",
+    "finetune": "tfpipelines.tasks.finetuning.images:ImageFinetuning",
+    "finetune-text": "tfpipelines.tasks.finetuning.texts:TextFinetuning",
+    "anomaly": "tfpipelines.tasks.anomaly.images:ImageAnomalies",
+    "anomaly-table": "tfpipelines.tasks.anomaly.table:RowAnomalies",
+    "anomaly-series": "tfpipelines.tasks.anomaly.series:SeriesAnomalies",
+    "dcgan": "tfpipelines.tasks.generation.dcgan:ImageGeneration",
 }
 
 

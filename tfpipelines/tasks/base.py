@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipelines import datasets, models
-from tfpipelines.config import Pipeline
+from tfpipelines.core.config import Pipeline
 
 from .abilities import Ability, Kind
 from .trainable import Loaded, Stage, Trainable

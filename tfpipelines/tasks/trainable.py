@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipelines import datasets, models
-from tfpipelines.config import Pipeline
-from tfpipelines.errors import ConfigError, counted
-from tfpipelines.runs import RunFolder
+from tfpipelines.core.config import Pipeline
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.core.words import counted
+from tfpipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import tensorflow as tf
 
-    from tfpipelines.config.train import Training
+    from tfpipelines.core.config.train import Training
 
 
 class Stage:

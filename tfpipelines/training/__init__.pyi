@@ -29,6 +29,3 @@ from .process import on_accelerator as on_accelerator
 from .process import precision as precision
 from .process import steps_per_execution as steps_per_execution
 from .signals import StopSignals as StopSignals
-from .two_optimizers import TwoOptimizers as TwoOptimizers
-from .watch import PROGRESS as PROGRESS
-from .watch import Watch as Watch

@@ -12,8 +12,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from ..core.files import atomic_write
 from ..errors import DivergedError, ResourceError
-from ..runs import atomic_write
 
 _SAVE_INTERVAL = 30.0  # seconds
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ..core.files import atomic_write, file_hash
+from ..core.run_files import read_json
 from ..errors import ArtifactError
-from ..run_files import read_json
-from ..runs import atomic_write, file_hash
 
 KEPT = 2
 _FACTS = {"finished": bool, "callbacks": {str: dict}}

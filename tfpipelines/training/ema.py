@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from ..config.train import Training
+from ..core.config.train import Training
 from .callbacks import Resumable
 from .own_optimizers import ScheduleFreeAdamW
 

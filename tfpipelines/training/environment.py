@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from .. import __version__
-from ..runs import now
+from ..core.files import now
 from .process import describe_device, threads
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "jax", "pandas", "scikit-learn", "Pillow")

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..config.losses import LOSSES
-from ..config.train import Train
+from ..core.config.losses import LOSSES
+from ..core.config.train import Train
 
 _TINY = 1e-7  # below which a share counts as this: powers of 0 have no gradient
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import keras
 
-from ..config.optimizers import OPTIMIZERS
-from ..config.train import Training
+from ..core.config.optimizers import OPTIMIZERS
+from ..core.config.train import Training
 from . import own_optimizers
 
 _NOT_DECAYED = ["bias", "gamma", "beta", "scale"]

@@ -1,4 +1,4 @@
 from .entry import carry_out as carry_out
 from .plan import Plan as Plan
 from .plan import unchanged_state as unchanged_state
-from .result import SearchResult as SearchResult
+from .search_result import SearchResult as SearchResult

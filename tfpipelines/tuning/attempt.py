@@ -7,14 +7,16 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from .. import config, training
+from .. import training
+from ..core import config
+from ..core.files import atomic_write, write_json
+from ..core.observer import Observer
+from ..core.pipeline_files import write_pipeline
+from ..core.run_files import require_table
+from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
-from ..observer import Observer
-from ..pipeline_files import write_pipeline
-from ..route import Route
-from ..run_files import require_table
-from ..runs import RunFolder, atomic_write, write_json
+from ..runner import Route
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import checked
 from ..tasks.trainable import Trainable

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ..observer import Observer
-from ..runs import RunFolder, ending
+from ..core.observer import Observer
+from ..core.run_folder import RunFolder, ending
 from .finals import run_finals
 from .pool import Pool
-from .search import Search
 from .state import State
+from .supervisor import Search
 
 
 def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
             if not state.stopped or any(not trial.ended for trial in state.trials):
                 search.run(pool)
             search.require_best()
-            from .report import write_metrics, write_pictures  # sklearn and matplotlib take seconds
+            from .summary import write_metrics, write_pictures  # sklearn and matplotlib take seconds
 
             write_pictures(search)
             metrics = write_metrics(search, run_finals(search, pool))

@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import Any
 
+from ..core.run_files import read_json
+from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
-from ..run_files import read_json
-from ..run_shapes import RUN_METRICS
 from .pool import Pool
-from .search import MOST_DEATHS, TURN, Search
+from .supervisor import MOST_DEATHS, TURN, Search
 
 
 def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .. import config
-from ..runs import atomic_write
+from ..core import config
+from ..core.files import atomic_write
+from ..core.words import extreme
 from ..tasks import SCHEMAS
-from ..words import extreme
 from .space import Space
 from .state import State, Trial
 

@@ -8,10 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, config
+from .. import __version__
+from ..core import config
+from ..core.run_files import damaged
+from ..core.run_folder import RunFolder
 from ..errors import ConfigError
-from ..run_files import damaged
-from ..runs import RunFolder
 from .space import field_values
 from .state import FILE, State
 

@@ -10,7 +10,7 @@ import pandas  # noqa: F401
 import sklearn.metrics  # noqa: F401
 
 from tfpipelines import datasets, evaluation, models, tasks, training
-from tfpipelines.route import Route  # noqa: F401
+from tfpipelines.runner import Route  # noqa: F401
 
 for _package in (datasets, evaluation, models, tasks, training):
     for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..config import Dimension
+from ..core.config import Dimension
 
 _DIGITS = 4  # significant ones of a number from an interval
 

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..core.files import plain, write_json
+from ..core.run_files import read_json, shown
+from ..core.run_shapes import OUTCOME
 from ..errors import ArtifactError
-from ..run_files import read_json, shown
-from ..run_shapes import OUTCOME
-from ..runs import plain, write_json
 
 FILE = "search.json"
 RESULT = "result.json"  # in the folder of a trial: what its worker found

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .. import config, training
+from .. import training
+from ..core import config
+from ..core.files import atomic_write, write_json
+from ..core.observer import Observer
+from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, RunInUseError, TfpipelinesError
-from ..observer import Observer
-from ..route import Route
-from ..runs import RunFolder, atomic_write, write_json
+from ..runner import Route
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable

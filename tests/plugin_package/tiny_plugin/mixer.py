@@ -2,8 +2,8 @@
 
 import keras
 
-from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Count
+from tfpipelines.core.config.networks import ImageNetwork
+from tfpipelines.core.config.section import Count
 
 
 def rule_width(width):

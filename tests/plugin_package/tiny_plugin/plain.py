@@ -2,7 +2,7 @@
 
 import keras
 
-from tfpipelines.config.section import Count
+from tfpipelines.core.config.section import Count
 
 
 def plain_rows(input_shape, inside: Count = 4):

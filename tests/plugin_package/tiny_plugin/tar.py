@@ -2,8 +2,8 @@
 
 import tarfile
 
+from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.source.base import SampleTable, Source
-from tfpipelines.datasets.table import make_frame
 
 
 class Tar(Source):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tfpipelines.tasks.image_cls import ImageClassification, ImageClassificationPipeline
+from tfpipelines.tasks.classification.image_cls import ImageClassification, ImageClassificationPipeline
 
 
 class TinyPipeline(ImageClassificationPipeline):

@@ -11,12 +11,13 @@ import os
 import pkgutil
 from pathlib import Path
 
-from ... import plugins
-from ...config.files import packaged, sample_names
-from ...errors import ConfigError, DataError, counted, nearest
-from ..table import places
+from ...core import plugins
+from ...core.config.files import packaged, sample_names
+from ...core.words import counted, nearest
+from ...errors import ConfigError, DataError
+from ..sample_table import places
 from .base import SampleTable, Source
-from .kinds import Kind, Request
+from .requests import Kind, Request
 
 
 @functools.cache

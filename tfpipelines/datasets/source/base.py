@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..findings import Findings
-from ..walk import Walk
-from .kinds import Request
+from ..folder_walk import Walk
+from .requests import Request
 
 
 class Source(ABC):

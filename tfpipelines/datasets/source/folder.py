@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...errors import DataError, counted
+from ...core.words import counted
+from ...errors import DataError
 from ..findings import Findings, Severity
-from ..table import make_frame, split_of
-from ..walk import Walk
+from ..folder_walk import Walk
+from ..sample_table import make_frame, split_of
 from .base import SampleTable, Source
-from .kinds import Request
+from .requests import Request
 
 
 class Folder(Source):

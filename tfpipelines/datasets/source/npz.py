@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from ..table import make_frame, split_of
+from ..sample_table import make_frame, split_of
 from .base import SampleTable, Source
-from .kinds import Request
+from .requests import Request
 
 _SAMPLES = ("x", "images", "data")
 _LABELS = ("y", "labels", "targets")

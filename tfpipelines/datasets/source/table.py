@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import pandas as pd
 
-from ...errors import DataError, counted, nearest
+from ...core.words import counted, nearest
+from ...errors import DataError
 from ..findings import Findings
-from ..table import make_frame, split_of
-from ..tables import LINE, read_table, table_of
-from ..walk import list_files
+from ..folder_walk import list_files
+from ..sample_table import make_frame, split_of
+from ..table_files import LINE, read_table, table_of
 from .base import SampleTable, Source
-from .kinds import TEXTS, Request, key_of
+from .requests import TEXTS, Request, key_of
 
 
 class Table(Source):

@@ -5,8 +5,8 @@ import pkgutil
 from functools import cache
 from inspect import isabstract
 
+from ...core.plugins import Plugin, leave_out, members
 from ...errors import ConfigError
-from ...plugins import Plugin, leave_out, members
 from ..exporter import Exporter
 
 

@@ -4,11 +4,11 @@ from typing import Literal
 
 import keras
 
-from tfpipelines.config.images import IMAGE_STEP, SMALLEST_IMAGE
-from tfpipelines.config.networks import Adversarial
-from tfpipelines.config.section import Count, Counts, Fraction, Initializer
+from tfpipelines.core.config.images import IMAGE_STEP, SMALLEST_IMAGE
+from tfpipelines.core.config.networks import Adversarial
+from tfpipelines.core.config.section import Count, Counts, Fraction, Initializer
 
-from ..players import Player, generator_of, image_inputs, noise_inputs
+from ..gan_blocks import Player, generator_of, image_inputs, noise_inputs
 
 _SMALLEST_MAP, _MOST_FILTERS = 4, 512
 

@@ -5,10 +5,10 @@ from typing import Literal
 
 import keras
 
-from tfpipelines.config.networks import Adversarial
-from tfpipelines.config.section import Counts, Fraction, Initializer
+from tfpipelines.core.config.networks import Adversarial
+from tfpipelines.core.config.section import Counts, Fraction, Initializer
 
-from ..players import Player, generator_of, image_inputs, noise_inputs
+from ..gan_blocks import Player, generator_of, image_inputs, noise_inputs
 
 
 def gan(

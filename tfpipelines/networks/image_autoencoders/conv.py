@@ -5,12 +5,12 @@ from typing import Annotated
 import keras
 from pydantic import Field
 
-from tfpipelines.config.networks import ImageAutoencoder
-from tfpipelines.config.section import Count, Counts
-from tfpipelines.models.layers import Builder, scaled_input
-from tfpipelines.models.reconstruction import reconstructor
+from tfpipelines.core.config.networks import ImageAutoencoder
+from tfpipelines.core.config.section import Count, Counts
+from tfpipelines.networks.layers import Builder, scaled_input
+from tfpipelines.networks.reconstruction import reconstructor
 
-from ..stages import down, from_latent, up, with_levels
+from ..autoencoder_blocks import down, from_latent, up, with_levels
 
 
 def conv(

@@ -4,12 +4,12 @@ import math
 
 import keras
 
-from tfpipelines.config.networks import ImageAutoencoder
-from tfpipelines.config.section import Count, Counts, Normalization
-from tfpipelines.models.layers import Builder, scaled_input
-from tfpipelines.models.reconstruction import reconstructor
+from tfpipelines.core.config.networks import ImageAutoencoder
+from tfpipelines.core.config.section import Count, Counts, Normalization
+from tfpipelines.networks.layers import Builder, scaled_input
+from tfpipelines.networks.reconstruction import reconstructor
 
-from ..stages import dense_stack, with_levels
+from ..autoencoder_blocks import dense_stack, with_levels
 
 
 def dense(

@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 import keras
 from pydantic import Field
 
-from tfpipelines.config.networks import Autoencoder
-from tfpipelines.config.section import AutoCount, AutoNames, Count, Counts, NonNegative, Normalization
-from tfpipelines.models.backbones import Backbone
-from tfpipelines.models.deep_features import FEATURES, GRID, backbone_maps, default_layers, join_maps
-from tfpipelines.models.finetuned import InferenceMode, scale
-from tfpipelines.models.layers import Builder
-from tfpipelines.models.reconstruction import reconstructor, standardize
+from tfpipelines.core.config.networks import Autoencoder
+from tfpipelines.core.config.section import AutoCount, AutoNames, Count, Counts, NonNegative, Normalization
+from tfpipelines.networks.backbones.deep_features import FEATURES, GRID, backbone_maps, default_layers, join_maps
+from tfpipelines.networks.backbones.finetuned import InferenceMode, scale
+from tfpipelines.networks.backbones.loading import Backbone
+from tfpipelines.networks.layers import Builder
+from tfpipelines.networks.reconstruction import reconstructor, standardize
 
-from ..stages import dense_stack
+from ..autoencoder_blocks import dense_stack
 
 
 def feature(

@@ -4,9 +4,9 @@ from typing import Literal
 
 import keras
 
-from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Count, Counts
-from tfpipelines.models.layers import Builder, scaled_input
+from tfpipelines.core.config.networks import ImageNetwork
+from tfpipelines.core.config.section import Count, Counts
+from tfpipelines.networks.layers import Builder, scaled_input
 
 
 def rule_stages(convolutions, filters):

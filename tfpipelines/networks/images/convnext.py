@@ -2,9 +2,17 @@
 
 import keras
 
-from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Activation, Count, Counts, Fraction, Initializer, MapNormalization, NonNegative
-from tfpipelines.models.layers import Builder, scaled_input
+from tfpipelines.core.config.networks import ImageNetwork
+from tfpipelines.core.config.section import (
+    Activation,
+    Count,
+    Counts,
+    Fraction,
+    Initializer,
+    MapNormalization,
+    NonNegative,
+)
+from tfpipelines.networks.layers import Builder, scaled_input
 
 
 def rule_stages(depths, filters):

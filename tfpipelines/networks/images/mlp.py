@@ -2,9 +2,9 @@
 
 import keras
 
-from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Counts, Normalization
-from tfpipelines.models.layers import Builder, scaled_input
+from tfpipelines.core.config.networks import ImageNetwork
+from tfpipelines.core.config.section import Counts, Normalization
+from tfpipelines.networks.layers import Builder, scaled_input
 
 
 def mlp(

@@ -4,9 +4,9 @@ from typing import Literal
 
 import keras
 
-from tfpipelines.config.networks import ImageNetwork
-from tfpipelines.config.section import Auto, Count, Fraction
-from tfpipelines.models.layers import Builder, scaled_input
+from tfpipelines.core.config.networks import ImageNetwork
+from tfpipelines.core.config.section import Auto, Count, Fraction
+from tfpipelines.networks.layers import Builder, scaled_input
 
 IMAGENET_STEM_FROM = 96  # shorter side in pixels from which `stem="auto"` shrinks the image first
 

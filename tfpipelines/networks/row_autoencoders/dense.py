@@ -2,10 +2,10 @@
 
 import keras
 
-from tfpipelines.config.networks import RowAutoencoder
-from tfpipelines.config.section import Count, Counts
+from tfpipelines.core.config.networks import RowAutoencoder
+from tfpipelines.core.config.section import Count, Counts
 
-from ..numbers import dense_autoencoder
+from ..vector_autoencoders import dense_autoencoder
 
 
 def dense(

@@ -2,13 +2,13 @@
 
 import keras
 
-from tfpipelines.config.networks import Columns, Variational
-from tfpipelines.config.section import Count, Counts
-from tfpipelines.models.layers import Builder
-from tfpipelines.models.reconstruction import reconstructor, restore, variational
+from tfpipelines.core.config.networks import Columns, Variational
+from tfpipelines.core.config.section import Count, Counts
+from tfpipelines.networks.layers import Builder
+from tfpipelines.networks.reconstruction import reconstructor, restore, variational
 
-from ..numbers import begin, flat, output
-from ..stages import dense_stack
+from ..autoencoder_blocks import dense_stack
+from ..vector_autoencoders import begin, flat, output
 
 
 def vae(

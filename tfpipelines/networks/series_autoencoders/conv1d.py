@@ -5,12 +5,12 @@ from typing import Annotated
 import keras
 from pydantic import Field
 
-from tfpipelines.config.networks import SeriesAutoencoder
-from tfpipelines.config.section import Count, Counts
-from tfpipelines.models.layers import Builder
-from tfpipelines.models.reconstruction import reconstructor
+from tfpipelines.core.config.networks import SeriesAutoencoder
+from tfpipelines.core.config.section import Count, Counts
+from tfpipelines.networks.layers import Builder
+from tfpipelines.networks.reconstruction import reconstructor
 
-from ..numbers import begin, end, flat
+from ..vector_autoencoders import begin, end, flat
 
 
 def conv1d(

@@ -2,9 +2,9 @@
 
 import keras
 
-from tfpipelines.config.networks import RecurrentSeries
+from tfpipelines.core.config.networks import RecurrentSeries
 
-from ..numbers import recurrent_autoencoder
+from ..vector_autoencoders import recurrent_autoencoder
 
 
 def gru(

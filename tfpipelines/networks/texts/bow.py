@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import keras
 from pydantic import Field
 
-from tfpipelines.config.networks import TextNetwork
-from tfpipelines.models.layers import Builder
-from tfpipelines.models.text_layers import Embedded, Texts, masked, text_network
+from tfpipelines.core.config.networks import TextNetwork
+from tfpipelines.networks.layers import Builder
+from tfpipelines.networks.text_layers import Embedded, Texts, masked, text_network
 
 _FACTOR = 7919  # prime; with at most 2**18 buckets no product leaves int32
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 import keras
 
-from tfpipelines.config.networks import TextNetwork
-from tfpipelines.config.section import Count, Counts
-from tfpipelines.models.layers import Builder
-from tfpipelines.models.text_layers import Embedded, Texts, pool, text_network
+from tfpipelines.core.config.networks import TextNetwork
+from tfpipelines.core.config.section import Count, Counts
+from tfpipelines.networks.layers import Builder
+from tfpipelines.networks.text_layers import Embedded, Texts, pool, text_network
 
 
 def cnn(

@@ -2,8 +2,8 @@
 
 import keras
 
-from tfpipelines.config.networks import Recurrent
-from tfpipelines.models.text_layers import Texts
+from tfpipelines.core.config.networks import Recurrent
+from tfpipelines.networks.text_layers import Texts
 
 from ..recurrent import recurrent
 

@@ -1,0 +1,96 @@
+"""Files written so that a reader sees the old one or the new one, whatever happens; and their hashes."""
+
+import errno
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import ResourceError
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+TEMPORARY = ".tmp-"  # prefix of what is being written
+
+
+def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:
+    """Writes a file so that a reader sees the old one or the new one, whatever happens in between.
+
+    Args:
+        path: the file.
+        content: what it shall hold, or a function that writes it to the temporary path it is given.
+
+    Raises:
+        ResourceError: if the disk is full or the folder cannot be written; the old file stays.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise resource_error(error, path) from error
+    finally:
+        with suppress(OSError):  # the error that led here is the one to tell
+            temporary.unlink(missing_ok=True)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes sure that what has been renamed in a folder is so on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def resource_error(error: OSError, path: Path) -> ResourceError:
+    """The error to be told of one that came up while writing `path`."""
+    text = str(error)
+    # h5py puts the number into the text
+    full = error.errno in _DISK_FULL or any(f"errno = {number}," in text for number in _DISK_FULL)
+    if full:
+        return ResourceError(
+            f"The disk is full or its quota used up while writing {path}.",
+            "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.",
+        )
+    cause = f"{path} cannot be written: {error.strerror or text}."
+    return ResourceError(cause, "Check that the folder is there and may be written.")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Atomically writes JSON; NaN and infinities, which JSON lacks, become null."""
+    atomic_write(path, json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Nested values with numpy scalars, paths and non-finite floats turned into what JSON has."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def now() -> str:
+    """The present instant, ISO 8601, UTC, in seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

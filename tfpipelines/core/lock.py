@@ -1,0 +1,65 @@
+"""The lock of a run folder: one process works in it at a time."""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from ..errors import ResourceError, RunInUseError
+from .files import TEMPORARY, resource_error
+from .run_files import found_json, shown
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a folder for this process.
+
+    Raises:
+        RunInUseError: if another process holds it, or if a process on another host may do so.
+    """
+    lock = folder / ".lock"
+    try:
+        file = open(lock, "a+", encoding="utf-8")
+    except OSError as error:
+        raise resource_error(error, lock) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held_here = False
+        except BlockingIOError:
+            held_here = True
+        except OSError as error:
+            cause = f"{lock} cannot be locked: {error.strerror}."
+            raise ResourceError(cause, "Choose a folder on a file system with locks, with --out.") from error
+        owner, here = found_json(lock), socket.gethostname()
+        if held_here or owner.get("host", here) != here:
+            who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
+            gone = f"If nothing runs there any more, delete {lock} and try again."
+            remedy = "Wait for it to end." if held_here else gone
+            raise RunInUseError(f"{shown(folder)} is in use by {who}.", remedy)
+        try:
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "host": here}))
+            file.flush()
+        except OSError as error:
+            raise resource_error(error, lock) from error
+        _remove_leftovers(folder)
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Temporary files and folders of processes that died while writing."""
+    for leftover in folder.rglob(f"{TEMPORARY}*"):
+        owner = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
+        if owner.isdecimal() and int(owner) != os.getpid() and psutil.pid_exists(int(owner)):
+            continue
+        shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""What a run tells while it goes on. This one keeps quiet; `console.Terminal` prints, `logs.LogObserver` logs."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Pipeline
+    from .run_folder import RunFolder
+
+
+class Observer:
+    """Every method is called at one point of a run and may be overridden."""
+
+    def preparing(self) -> None:
+        """A run or search is to begin; there is no folder yet, but its network may be tried."""
+
+    def started(self, folder: "RunFolder", pipeline: "Pipeline") -> None:
+        """The run folder is made and locked; nothing heavy is loaded yet.
+
+        Args:
+            pipeline: resolved.
+        """
+
+    def environment(self, facts: dict[str, Any]) -> None:
+        """Versions and device are known: the content of environment.json."""
+
+    def data(self, facts: dict[str, Any]) -> None:
+        """Data are read and checked: the content of data.json."""
+
+    def model(self, facts: dict[str, Any]) -> None:
+        """The network is built: name, parameters, input shape."""
+
+    def phase(self, facts: dict[str, Any]) -> None:
+        """A phase of a training that has several begins: name, number of weights that are trained, most epochs."""
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        """So many steps of the epoch are done; epochs count from 1."""
+
+    def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
+        """An epoch has ended: its row of history.csv, the number of epochs, training samples in it."""
+
+    def search(self, facts: dict[str, Any]) -> None:
+        """The trials begin: algorithm, metric, direction, fields, most trials, epochs of each, workers, trials done."""
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
+        """A trial has done so many of its epochs; its objective, where it is measured in each."""
+
+    def trial(self, facts: dict[str, Any]) -> None:
+        """A trial has ended: number, status, score, epochs, seconds, reason, values; best, its trial; seconds left."""
+
+    def final(self, seed: int, metrics: dict[str, Any]) -> None:
+        """The best values have been trained again with a seed: the content of that run's metrics.json."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+    def warning(self, text: str) -> None:
+        """Something that should not be passed over; a note, unless it is told apart."""
+        self.note(text)
+
+    def finished(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
+        """All is written: the content of metrics.json."""
+
+    def searched(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
+        """All of a search is written: the content of its metrics.json."""

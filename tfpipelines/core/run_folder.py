@@ -1,0 +1,182 @@
+"""The run folder: created once, locked while in use, written only through `atomic_write`."""
+
+import os
+import shlex
+import socket
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
+from .lock import locked
+from .run_files import found_json, read_json, shown
+
+# Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
+FORMAT = 1
+START = "start-"  # prefix of files of an earlier run that this one starts from
+THRESHOLD = "threshold.json"  # a detector's, beside its model
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: of an existing folder; `RunFolder.create` makes a new one.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock_file = None
+
+    def __truediv__(self, name: str | Path) -> Path:
+        return self.path / name
+
+    def __str__(self) -> str:
+        return shown(self.path)
+
+    @classmethod
+    def create(cls, parent: Path, stem: str, name: str | None = None) -> "RunFolder":
+        """Makes `parent/stem-<n>`, or `parent/name`, and points `parent/latest` at it.
+
+        Raises:
+            ConfigError: if `name` is no plain folder name or is taken.
+            ResourceError: if the folder cannot be made.
+        """
+        if name is not None and (name in ("", ".", "..", "latest") or os.sep in name or "\0" in name):
+            remedy = "Give one word; --out names the folder it lies in."
+            raise ConfigError(f"--name {name!r} is not the name of a folder.", remedy)
+        try:
+            parent.mkdir(exist_ok=True)
+            path = _make_folder(parent, stem, name)
+            for part in ("checkpoints", "plots", "logs"):
+                (path / part).mkdir()
+        except OSError as error:
+            cause = f"The run folder cannot be made in {parent}: {error.strerror}."
+            raise ResourceError(cause, "Choose a folder you may write to with --out.") from error
+        _point(parent / "latest", path.name)
+        return cls(path.resolve())
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """The folder of an earlier run.
+
+        Raises:
+            ConfigError: if it is not one.
+            ArtifactError: if it is of a later format than this version knows.
+        """
+        folder = Path(path).resolve()
+        if not (folder / "status.json").is_file():
+            remedy = "Name a folder that `tfpipe run` has made, such as runs/latest."
+            raise ConfigError(f"{path} is not a run folder.", remedy)
+        opened = cls(folder)
+        if opened.format > FORMAT:
+            cause = f"{path} is of format {opened.format}, written by a later version of tfpipelines; this one reads"
+            remedy = "Update tfpipelines: pip install --upgrade tfpipelines"
+            raise ArtifactError(f"{cause} formats up to {FORMAT}.", remedy)
+        return opened
+
+    def child(self, name: str) -> "RunFolder":
+        """A run folder inside this one, made if it is missing; it shares this one's lock."""
+        for part in ("checkpoints", "plots", "logs"):
+            (self.path / name / part).mkdir(parents=True, exist_ok=True)
+        return RunFolder(self.path / name)
+
+    @contextmanager
+    def locked(self):
+        """Holds the folder for this process.
+
+        Raises:
+            RunInUseError: if another process holds it, or if a process on another host may do so.
+        """
+        with locked(self.path):
+            yield self
+
+    def as_new_run(self) -> str:
+        """The command that repeats this run in a new folder, from its weights where it has any."""
+        if found_json(self.path / "status.json").get("kind") == "search":
+            return f"tfpipe tune {shlex.quote(f'{self}/pipeline.yaml')}"
+        start = f" --from {shlex.quote(str(self))}" if (self / "model.keras").is_file() else ""
+        return f"tfpipe run {shlex.quote(f'{self}/pipeline.yaml')}{start}"
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The content of status.json.
+
+        Raises:
+            ArtifactError: if it is damaged.
+        """
+        return read_json(self.path / "status.json")
+
+    @property
+    def format(self) -> int:
+        """The number of the folder's format; 1 where none is named, as by version 0.1.0."""
+        number = found_json(self.path / "status.json").get("format")
+        return number if isinstance(number, int) else 1
+
+    def set_status(self, state: str, **facts: Any) -> None:
+        """Updates status.json: `state` is running, done, interrupted or failed; `facts` are merged into what stands
+        there.
+
+        The first time it also names the format, so a folder that is gone on with keeps its own.
+        """
+        before = found_json(self.path / "status.json") or {"format": FORMAT}
+        if state == "running":
+            before.pop("reason", None)
+        owner = {"pid": os.getpid(), "host": socket.gethostname()}
+        content = {**before, "state": state, **owner, "updated": now(), **facts}
+        content.setdefault("started", content["updated"])
+        write_json(self.path / "status.json", content)
+
+
+def _record_end(folder: RunFolder, state: str, reason: str) -> None:
+    """Says in status.json how a run ended, where the disk has room: the error itself is on its way to the user."""
+    with suppress(ResourceError):
+        folder.set_status(state, reason=reason)
+
+
+@contextmanager
+def ending(folder: RunFolder):
+    """Says in status.json how what happens inside has ended: done, interrupted or failed."""
+    try:
+        yield
+        folder.set_status("done")
+    except Interrupted as signal:
+        signal.remedy = f"Go on with: tfpipe resume {folder}"
+        _record_end(folder, "interrupted", signal.cause)
+        raise
+    except BaseException as error:
+        told = error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}"
+        _record_end(folder, "failed", told)
+        raise
+
+
+def _make_folder(parent: Path, stem: str, name: str | None) -> Path:
+    if name is not None:
+        try:
+            (parent / name).mkdir()
+        except FileExistsError:
+            raise ConfigError(
+                f"{parent / name} exists already.", "Choose another --name; a run folder is never overwritten."
+            ) from None
+        return parent / name
+    taken = [path.name.removeprefix(f"{stem}-") for path in parent.glob(f"{stem}-*")]
+    number = max((int(text) for text in taken if text.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            (parent / f"{stem}-{number}").mkdir()
+        except FileExistsError:  # another process was faster
+            continue
+        return parent / f"{stem}-{number}"
+
+
+def _point(link: Path, target: str) -> None:
+    """Makes `link` a symbolic link to `target`, unless something else of the user's bears its name."""
+    if link.exists() and not link.is_symlink():
+        return
+    temporary = link.with_name(f"{TEMPORARY}{os.getpid()}-{link.name}")
+    try:
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
+    except OSError:  # a file system without links: the link is a convenience only
+        temporary.unlink(missing_ok=True)

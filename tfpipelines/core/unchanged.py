@@ -1,0 +1,78 @@
+"""Whether a run or search that goes on is what it began as: its data, and the environment it is in."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+from . import config
+from .run_files import read_json, read_text
+from .run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_NETWORKS: tuple[tuple[str, str, Any], ...] = (  # key of data.json, what it is, what its absence means
+    ("backbone", "backbone", {}),
+    ("features", "network of evaluation.features", {}),
+    ("scaling", "scaling of pixels that model.scaling=auto stands for", "levels"),
+)
+
+
+def with_resumption(before: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """The content of environment.json of what goes on: what it began in, and another entry of `resumed`.
+
+    Args:
+        before: its content so far; {} if there is none.
+        facts: of now, as `training.environment_facts` gives them.
+    """
+    if not before:
+        return facts
+    again = {key: facts[key] for key in ("command", "started", "versions")}
+    return {**before, "resumed": [*before.get("resumed", []), again]}
+
+
+def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:
+    """`require_same_splits`, and the networks that data.json names must be the same.
+
+    Args:
+        text: see there.
+        facts: the content that data.json would have now.
+
+    Raises:
+        ConfigError: with what differs.
+    """
+    began = read_json(folder / "data.json")
+    for key, name, unsaid in _NETWORKS:
+        before, now = began.get(key, unsaid), facts.get(key, unsaid)
+        if before != now:
+            cause = f"The {name} is not the one that {folder} began with."
+            remedy = f"Bring it back, or train as a new run: {folder.as_new_run()}"
+            raise ConfigError(cause, remedy, config.difference({key: before}, {key: now}))
+    require_same_splits(folder, text)
+
+
+def splits_text(table: "pd.DataFrame") -> str:
+    """The content of splits.csv."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def require_same_splits(folder: RunFolder, text: str) -> None:
+    """Refuses data that are not those of a run.
+
+    Args:
+        text: the content that splits.csv would have now.
+
+    Raises:
+        ConfigError: with the rows in which they differ.
+    """
+    written = read_text(folder / "splits.csv", 2**32)
+    if written == text:
+        return
+    before, after = set(written.splitlines()), set(text.splitlines())
+    gone, new = before - after, after - before
+    change = "the order of rows, or how often one occurs, is another"
+    if before != after:
+        change = f"{len(gone)} rows are gone or changed, {len(new)} are new"
+    lines = [*(f"was: {line}" for line in sorted(gone)[:5]), *(f"is: {line}" for line in sorted(new)[:5])]
+    remedy = f"Bring them back, or train on them as a new run: {folder.as_new_run()}"
+    raise ConfigError(f"The data are not those that {folder} began with: {change}.", remedy, lines)

@@ -1,0 +1,134 @@
+"""Numbers, durations, names and commands as text."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+_PROGRAM = re.compile(r"^\S*(?:tfpipelines/__main__\.py|/tfpipe)(?=\s|$)")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 row` or `3 rows`; `many` is the plural where it is not `one` with an s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """The candidate most like `name`, or "" if none is."""
+    import difflib
+
+    candidates = list(candidates)
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
+    if not matches:
+        matches = [candidate for candidate in candidates if candidate.lower() == name.lower()]
+    return matches[0] if matches else ""
+
+
+def fixed(value: float | None) -> str:
+    """A figure with four digits behind the point, so that columns of them line up."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def signed(value: float | None) -> str:
+    """The same with its sign."""
+    return "" if value is None else f"{value:+.4f}"
+
+
+def extremes(interval: Sequence[float], shown: Callable[[float | None], str] = fixed) -> str:
+    """`0.1000 to 0.2000`."""
+    return " to ".join(map(shown, interval))
+
+
+def figure(value: float | None) -> str:
+    """A figure with four digits behind the point, large or tiny ones with four significant ones."""
+    if value is None:
+        return ""
+    if value == 0 or 0.0001 <= abs(value) < 1000:
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3e}"
+
+
+def count(value: float | None) -> str:
+    """A whole number with commas."""
+    return "" if value is None else f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """0.123 as 12.3 %."""
+    return f"{100 * share:.1f} %"
+
+
+def samples(number: float) -> str:
+    """`1 sample` or `3,000 samples`."""
+    return counted(int(number), "sample").replace(str(int(number)), count(number), 1)
+
+
+def seconds(value: float | None) -> str:
+    """Seconds in words: 42 s, 3 min 20 s, 2 h 5 min."""
+    if value is None:
+        return ""
+    return f"{value:.3g} s" if value < 60 else duration(value)
+
+
+def duration(seconds: float) -> str:
+    """The same in whole seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def age(seconds: float) -> str:
+    """The largest unit alone: 5 min, 3 h, 12 d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def megabytes(size: float) -> str:
+    """Bytes as 1.23 MB."""
+    return f"{size / 1e6:.2f} MB"
+
+
+def instant(value: Any) -> str:
+    """An ISO 8601 instant as `2025-01-31 12:30 UTC`; "" for anything else."""
+    try:
+        return datetime.fromisoformat(value).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except (TypeError, ValueError):
+        return ""
+
+
+def command(recorded: str) -> str:
+    """A recorded command line, whose program may be a script of ours, as it is typed."""
+    return _PROGRAM.sub("tfpipe", recorded)
+
+
+def quoted(path: str) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(path)
+
+
+def listed(names: list[str], most: int = 12) -> str:
+    """`a, b, c`, of many the first ones and how many more."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def extreme(direction: str | None) -> str:
+    """What a figure is searched for: the highest (max) or the lowest (min)."""
+    return "highest" if direction == "max" else "lowest"
+
+
+def value(entry: Any, gap: str = ", ") -> str:
+    """A field's value in short; `gap` stands between those of a list."""
+    if isinstance(entry, float):
+        return f"{entry:.4g}"
+    if isinstance(entry, (list, tuple)):
+        return "[" + gap.join(value(part, gap) for part in entry) + "]"
+    return "null" if entry is None else str(entry).lower() if isinstance(entry, bool) else str(entry)
+
+
+def plain_text(text: str) -> str:
+    """Text without control characters: class and file names are data."""
+    return "".join(character if character.isprintable() else "�" for character in str(text))

@@ -1,0 +1,117 @@
+"""Raw input for prediction: files, folders, globs, tables and arrays become one list of named images."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.config.images import PixelData
+from ..errors import DataError
+from .decoding import printable
+from .findings import Findings
+from .image_arrays import pixels, to_uint8
+from .image_samples import as_images
+from .raw_inputs import Found, is_array, walk_inputs
+from .source.base import SampleTable
+from .source.requests import IMAGES, Request
+
+_EXPECTED = "Give paths, glob patterns, arrays (n, height, width[, channels]), or a list of such."
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """One image to predict.
+
+    Args:
+        item: what it is called in the output.
+        source: a file's content, uint8 pixels (height, width, channels), or a table.
+        row: of the table.
+        error: why not.
+    """
+
+    item: str
+    source: bytes | np.ndarray | SampleTable = b""
+    row: int = 0
+    error: str = ""
+
+    def pixels(self, channels: int, background: int, max_pixels: int) -> np.ndarray:
+        """The image, uint8 (height, width, channels).
+
+        Raises:
+            DataError: if it cannot be read.
+        """
+        content = self.source.content(self.row) if isinstance(self.source, SampleTable) else self.source
+        try:
+            return pixels(content, channels, background, max_pixels)
+        except DataError as error:
+            name = f"{printable(content)}: " if isinstance(content, Path) else ""
+            raise DataError(error.cause.removeprefix(name)) from error
+
+
+def raw_images(inputs: Any, item_column: str | None = None, follow_links: bool = False) -> list[RawImage]:
+    """The images that `inputs` mean.
+
+    Args:
+        inputs: a path, glob pattern, array (n, height, width[, channels]), an image file's bytes, or a list of such. A
+            folder stands for all files in it, a table or .npz file for its rows.
+        item_column, follow_links: the fields of the same name in `ImageData`.
+    """
+    images: list[RawImage] = []
+    for found in walk_inputs(inputs, Request.to_predict(IMAGES, {"image": item_column}, follow_links), _EXPECTED):
+        if found.error:
+            images.append(RawImage(found.name, error=found.error))
+        elif found.table is not None:
+            images += _from_table(found, found.table)
+        elif isinstance(found.value, bytes):
+            images.append(RawImage(str(len(images)), found.value))
+        elif is_array(found.value):
+            images += _from_array(np.asarray(found.value), len(images))
+        else:
+            raise DataError(f"One of the inputs is of type {type(found.value).__name__}.", _EXPECTED)
+    return images
+
+
+def decoded(
+    images: list[RawImage], front: Any, batch_size: int, data: PixelData
+) -> Iterator[tuple[list[RawImage], np.ndarray]]:
+    """Batches of (entries, images), uint8 (entries, height, width, channels); those with an `error` are black."""
+    import tensorflow as tf
+
+    resize = tf.function(front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)])
+
+    def one(entry: RawImage) -> tuple[RawImage, np.ndarray]:
+        try:
+            if not entry.error:
+                image = entry.pixels(front.channels, data.background, data.max_pixels)
+                return entry, resize(tf.constant(image)).numpy()
+        except (DataError, OSError) as error:
+            entry = RawImage(printable(entry.item), error=getattr(error, "cause", "") or str(error))
+        return entry, np.zeros(front.shape, np.uint8)
+
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(images), batch_size):
+            entries, arrays = zip(*pool.map(one, images[start : start + batch_size]))
+            yield list(entries), np.stack(arrays)
+
+
+def _from_array(array: np.ndarray, number: int) -> list[RawImage]:
+    """Images called by their number, the first of them `number`."""
+    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
+    try:
+        images = to_uint8(array[None] if single else array, "the array", Findings())
+    except DataError as error:
+        return [RawImage(str(number), error=error.cause)]
+    return [RawImage(str(number + place), image) for place, image in enumerate(images)]
+
+
+def _from_table(found: Found, table: SampleTable) -> list[RawImage]:
+    try:
+        table = as_images(table)
+    except DataError as error:
+        return [RawImage(found.name, error=" ".join(str(error).split()))]
+    rows = [RawImage(table.source.name(item), table, row) for row, item in enumerate(table.frame["item"])]
+    missing = [line for finding in table.findings.of("error") for line in finding.items]
+    return rows + [RawImage(line, error="the table names no file there, or several") for line in missing]

@@ -1,0 +1,317 @@
+"""Decoded images, ready to be gathered by row: from memory, from disk, or decoded anew each time."""
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import tensorflow as tf
+from PIL import Image
+
+from .. import __version__
+from ..core.files import atomic_write, write_json
+from ..core.run_files import found_json
+from ..errors import DataError, ResourceError
+from .decoding import BYTES, Header, printable, read_header
+from .findings import Findings
+from .image_arrays import pixels, to_channels, to_uint8
+from .source.base import SampleTable
+from .tracing import as_it_is
+
+_KINDS = {"other": 0, "jpeg": 1, "png": 2}
+MEMORY_SHARE = 0.4  # of the free memory that the cache may take
+_BLOCK = 256
+_DECODE_BATCH = 16
+
+
+@dataclass
+class ImageStore:
+    """Images of one size by row of a sample table.
+
+    Args:
+        shape: (height, width, channels).
+        fingerprints: 64-bit content hash of each row's pixels, uint64 (rows,).
+        bad: {row: reason} of rows that could not be decoded.
+        mode: `memory`, `disk` or `none`.
+        array: uint8 (rows, height, width, channels), None where nothing is cached.
+        decode: row tensor -> uint8 image tensor, for the mode `none`.
+    """
+
+    shape: tuple[int, int, int]
+    fingerprints: np.ndarray
+    bad: dict[int, str]
+    mode: str
+    array: np.ndarray | None = None
+    decode: Callable[[tf.Tensor], tf.Tensor] | None = None
+    _tensor: tf.Tensor | None = field(default=None, repr=False)
+
+    def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
+        """Adds images to a dataset of (..., rows), rows being int64 (batch,): uint8 (batch, *shape)."""
+        if self.mode == "none":
+            cores = os.cpu_count()
+            each = lambda rows: tf.map_fn(self.decode, rows, fn_output_signature=tf.uint8, parallel_iterations=cores)
+            decode = as_it_is(lambda *parts: (*parts, each(parts[-1])))
+            return samples.map(decode, num_parallel_calls=cores, deterministic=True)
+        return samples.map(as_it_is(lambda *parts: (*parts, self._gather(parts[-1]))), num_parallel_calls=1)
+
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        """The images of some rows, uint8 (len(rows), height, width, channels)."""
+        if self.array is not None:
+            return np.asarray(self.array[rows])
+        assert self.decode is not None  # where nothing is cached
+        images = [self.decode(tf.constant(row, tf.int64)).numpy() for row in rows]
+        return np.array(images, np.uint8).reshape(-1, *self.shape)
+
+    def _gather(self, rows: tf.Tensor) -> tf.Tensor:
+        array = self.array
+        assert array is not None
+        if self.mode == "memory":
+            if self._tensor is None:
+                with tf.init_scope():
+                    self.array, self._tensor = _shared(array)
+            return tf.gather(self._tensor, rows)
+        images = tf.numpy_function(lambda rows: array[rows], [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, [None, *self.shape])
+
+
+def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | None], dict[int, str]]:
+    """The header of every file, or the reason why it has none, by row."""
+
+    def one(row: int) -> Header | str:
+        try:
+            content = table.content(row)
+            if isinstance(content, np.ndarray):
+                _, height, width, depth = to_uint8(content[None], "the image", Findings()).shape
+                return Header(height, width, depth == 1, "array", "other")
+            return read_header(content, max_pixels)
+        except (DataError, OSError) as error:
+            return _reason(error, table, row)
+
+    results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
+    bad = {row: result for row, result in enumerate(results) if isinstance(result, str)}
+    return [result if isinstance(result, Header) else None for result in results], bad
+
+
+def _reason(error: DataError | OSError, table: SampleTable, row: int) -> str:
+    """What is wrong with an image, without its name."""
+    if not isinstance(error, DataError):
+        return error.strerror or str(error)
+    path = table.path(row)
+    return error.cause.removeprefix(f"{printable(path)}: " if path else f"{BYTES}: ")
+
+
+def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
+    """The size `auto` stands for: (height, width) as it is, where all images share one and no side is over `largest`;
+    else a square of the median shorter side, a multiple of 8, at most `largest`."""
+    sizes = {(header.height, header.width) for header in headers}
+    if len(sizes) == 1 and max(next(iter(sizes))) <= largest:
+        return next(iter(sizes))
+    side = int(np.median([min(header.height, header.width) for header in headers]))
+    side = max(8, min(side, largest) // 8 * 8)
+    return side, side
+
+
+def store_array(array: np.ndarray, front) -> ImageStore:
+    """A store of images that are in memory already, resized where their size is another."""
+    blocks = [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
+    if array.shape[1:] != front.shape:
+        resize = tf.function(front.in_tf_data, reduce_retracing=True)
+        blocks = [resize(tf.constant(to_channels(block, front.channels))).numpy() for block in blocks]
+        array = np.concatenate(blocks)
+    fingerprints = np.concatenate([_fingerprints(tf.constant(block)).numpy() for block in blocks])
+    return ImageStore(front.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
+
+
+def store_files(
+    table: SampleTable, headers: list[Header | None], front, *, background: int, max_pixels: int, cache: str
+) -> ImageStore:
+    """Decodes every file once, through `front`, and keeps what the cache mode says.
+
+    Args:
+        table: of files.
+        headers: of each row; rows without one are left out.
+        front: object with `shape`, `channels`, `settings()` and `in_tf_data`.
+        background, max_pixels: see `decode_image`.
+        cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
+    """
+    rows = np.array([row for row, header in enumerate(headers) if header is not None], np.int64)
+    bytes_needed = len(headers) * int(np.prod(front.shape))
+    if cache == "auto":
+        cache = "memory" if bytes_needed < MEMORY_SHARE * free_memory() else "none"
+    decoder = _Decoder(table, headers, front, background, max_pixels)
+    if cache == "disk":
+        return _disk_store(decoder, rows, {"background": background, "max_pixels": max_pixels})
+    array = _page_aligned((len(headers), *front.shape)) if cache == "memory" else None
+    fingerprints, bad = decoder.run(rows, array)
+    return ImageStore(front.shape, fingerprints, bad, cache, array, decoder.decode)
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take, by the system and by its control group."""
+    free = psutil.virtual_memory().available
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    try:
+        return min(free, int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):  # no control group, or one without a limit
+        return free
+
+
+def cache_folder() -> Path:
+    """Where decoded data are kept on request: $TFPIPE_CACHE, or tfpipelines in the user's cache folder."""
+    given = os.environ.get("TFPIPE_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfpipelines"
+
+
+class _Decoder:
+    """Decodes rows of files. Plain JPEG and PNG go through TensorFlow's decoders, which give Pillow's pixels to the bit
+    and run outside of Python; all else, and whatever TensorFlow refuses, goes through `decode_image`."""
+
+    def __init__(self, table: SampleTable, headers: list[Header | None], front, background: int, max_pixels: int):
+        self.table, self.front, self.background, self.max_pixels = table, front, background, max_pixels
+        self.files = [table.path(row) for row in range(len(headers))]
+        self.paths = ["" if file is None else printable(file) for file in self.files]
+        fast = [
+            _KINDS[header.kind] if header and path and (front.channels == 3 or header.grey) else 0
+            for header, path in zip(headers, self.paths)
+        ]
+        self.kinds = np.array(fast, np.int32)
+
+    def run(self, rows: np.ndarray, array: np.ndarray | None) -> tuple[np.ndarray, dict[int, str]]:
+        """Decodes `rows` into `array` where given; fingerprints and {row: reason} of the failures."""
+        fingerprints = np.zeros(len(self.paths), np.uint64)
+        done = np.zeros(len(self.paths), bool)
+
+        def put(rows: np.ndarray, images: np.ndarray, hashes: np.ndarray) -> None:
+            fingerprints[rows] = hashes.view(np.uint64)[:, 0]
+            done[rows] = True
+            if array is not None:
+                array[rows] = images
+
+        for kind in ("jpeg", "png"):
+            some = rows[self.kinds[rows] == _KINDS[kind]]
+            if not len(some):
+                continue
+            dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
+            one = lambda row, path, kind=kind: (row, *self._with_fingerprint(self._fast(kind, path)))
+            dataset = dataset.map(as_it_is(one), num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
+            for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
+                put(*batch)
+        spec = tf.TensorSpec([None, None, self.front.channels], tf.uint8)
+        finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[spec])
+
+        def slow(row: int) -> str | None:
+            try:
+                image, fingerprint = finish(tf.constant(self._pixels(row)))
+            except (DataError, OSError) as error:
+                return _reason(error, self.table, row)
+            put(np.array([row]), image.numpy()[None], fingerprint.numpy()[None])
+            return None
+
+        left = [int(row) for row in rows if not done[row]]
+        self.kinds[left] = _KINDS["other"]  # whatever their names and headers say, TensorFlow's decoders refuse them
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            reasons = list(pool.map(slow, left))
+        return fingerprints, {row: reason for row, reason in zip(left, reasons) if reason}
+
+    def decode(self, row: tf.Tensor) -> tf.Tensor:
+        """One row's image in a graph, whatever its kind."""
+        path, kind = tf.gather(tf.constant(self.paths), row), tf.gather(tf.constant(self.kinds), row)
+        ways = {
+            "other": lambda: self.front.in_tf_data(self._slow(row)),
+            "jpeg": lambda: self._fast("jpeg", path),
+            "png": lambda: self._fast("png", path),
+        }
+        image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
+        return tf.ensure_shape(image, self.front.shape)
+
+    def _pixels(self, row: int) -> np.ndarray:
+        content = self.files[row] or self.table.content(int(row))  # TensorFlow gives an array
+        return pixels(content, self.front.channels, self.background, self.max_pixels)
+
+    def _slow(self, row: tf.Tensor) -> tf.Tensor:
+        image = tf.numpy_function(self._pixels, [row], tf.uint8)
+        return tf.ensure_shape(image, [None, None, self.front.channels])
+
+    def _fast(self, kind: str, path: tf.Tensor) -> tf.Tensor:
+        content = tf.io.read_file(path)
+        if kind == "jpeg":
+            image = tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")  # as Pillow does
+        else:
+            image = tf.io.decode_png(content, self.front.channels)
+        return self.front.in_tf_data(tf.ensure_shape(image, [None, None, self.front.channels]))
+
+    def _with_fingerprint(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return image, _fingerprints(image[None])[0]
+
+
+def _page_aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros, uint8, at an address that TensorFlow accepts as its own."""
+    size = int(np.prod(shape))
+    memory = mmap.mmap(-1, max(size, 1))
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint8, size).reshape(shape)
+
+
+def _shared(array: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
+    """The array, or a copy that begins at a multiple of 64 bytes, and a tensor on the CPU that shares its memory."""
+    if array.ctypes.data % 64 or not array.flags.c_contiguous or not array.flags.writeable:
+        aligned = _page_aligned(array.shape)
+        aligned[:] = array
+        array = aligned
+    return array, tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def _fingerprints(images: tf.Tensor) -> tf.Tensor:
+    """FarmHash of each image's pixels, uint8 (images, 8)."""
+    return tf.raw_ops.Fingerprint(data=images, method=b"farmhash64")
+
+
+def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageStore:
+    """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
+    front, files = decoder.front, decoder.paths
+    if "" in files:  # items of a source that is a file itself
+        files = [str(decoder.table.source.path), *decoder.table.frame["item"]]
+    states = [
+        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in files
+    ]
+    shape = (len(decoder.paths), *front.shape)
+    versions = [__version__, Image.__version__, tf.__version__]
+    known_by = json.dumps([*versions, states, rows.tolist(), front.settings(), settings])
+    key = hashlib.sha256(known_by.encode()).hexdigest()[:32]
+    folder = cache_folder() / "images"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The cache folder {folder} cannot be made: {error.strerror}."
+        remedy = "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto."
+        raise ResourceError(message, remedy) from error
+    file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
+    facts = found_json(facts_file, limit=2**32)
+    if not (facts and file.is_file()):
+
+        def write(temporary: Path) -> None:
+            with open(temporary, "wb") as stream:  # np.save would add an ending to the name
+                np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+                offset = stream.tell()
+                stream.flush()
+                size = offset + int(np.prod(shape))
+                stream.truncate(size)
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(stream.fileno(), 0, size)  # a full disk shows here
+            array = np.memmap(temporary, np.uint8, "r+", offset, shape)
+            fingerprints, bad = decoder.run(rows, array)
+            array.flush()
+            facts.update(fingerprints=[int(value) for value in fingerprints], bad=bad)
+
+        atomic_write(file, write)
+        write_json(facts_file, facts)
+    bad = {int(row): reason for row, reason in facts["bad"].items()}
+    fingerprints = np.array(facts["fingerprints"], np.uint64)
+    return ImageStore(front.shape, fingerprints, bad, "disk", np.load(file, mmap_mode="r"))

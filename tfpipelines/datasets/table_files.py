@@ -1,0 +1,137 @@
+"""Tables of samples: CSV, TSV, JSONL and Parquet, checked before pandas gets to see them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from .sample_table import SEPARATOR
+
+LINE = "line of the file"  # the column that says where a row begins
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Reads a table; every cell is text, an absent one None. Row i stands for the sample; column `LINE` is where it
+    begins.
+
+    Raises:
+        DataError: naming line and byte of what is wrong with the file.
+    """
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        return _read_parquet(path)
+    text = _read_text(path)
+    if kind in (".jsonl", ".ndjson"):
+        return _read_jsonl(path, text)
+    return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if b"\0" in content:
+        byte = content.index(b"\0")
+        line = content.count(b"\n", 0, byte) + 1
+        message = f"{path}, line {line}: a NUL byte at byte {byte}."
+        raise DataError(message, "Save the table as plain UTF-8 text (not UTF-16).")
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8."
+        raise DataError(message, "Save the table as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW.") from error
+
+
+def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
+    longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
+    try:
+        return _read_csv_rows(path, text, delimiter)
+    finally:
+        csv.field_size_limit(longest)
+
+
+def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows, lines = [], []
+    header: list[str] = []
+    start = 1
+    try:
+        for row in reader:
+            if not header:
+                header = [name.strip() for name in row]
+                if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+                    message = f"{path}, line {start}: the header is one column, {header[0]!r}."
+                    raise DataError(message, "Separate columns by commas in .csv files, by tabs in .tsv files.")
+            elif row:  # an empty line is no row
+                if len(row) != len(header):
+                    message = f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}."
+                    raise DataError(message, "Mend the line; quote fields that hold commas.")
+                rows.append(row)
+                lines.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        message = f"{path}, line {start}: {error}."
+        raise DataError(message, "Mend the line; quotes inside quotes are doubled.") from error
+    return _frame(path, header, rows, lines)
+
+
+def _read_jsonl(path: Path, text: str) -> pd.DataFrame:
+    records, lines, remedy = [], [], "Each line must hold one JSON object."
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: not JSON: {error}.", remedy) from error
+        if not isinstance(record, dict):
+            raise DataError(f"{path}, line {number}: not a JSON object.", remedy)
+        records.append(record)
+        lines.append(number)
+    header = list(dict.fromkeys(key for record in records for key in record))
+    return _frame(path, header, [[record.get(key) for key in header] for record in records], lines)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        message = f"{path}: reading Parquet needs pyarrow."
+        raise DataError(message, "Install it: pip install 'tfpipelines[parquet]'.") from None
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # pyarrow has many kinds of errors for a damaged file
+        raise DataError(f"{path} is not a readable Parquet file: {error}.", "Write it again.") from error
+    return table_of(frame, path)
+
+
+def table_of(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A DataFrame as `read_table` gives it; `path` is what messages call it."""
+    frame = frame.astype(object).where(frame.notna(), None)
+    return _frame(path, [str(name) for name in frame.columns], frame.values.tolist(), list(range(1, len(frame) + 1)))
+
+
+def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) -> pd.DataFrame:
+    if not header or not rows:
+        raise DataError(f"{path} holds no rows.", "A table begins with a line of column names.")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: the column {twice[0]!r} stands twice in the header.", "Rename one of them.")
+    columns = {name: pd.Series([_text(row[i]) for row in rows], dtype=object) for i, name in enumerate(header)}
+    return pd.DataFrame({**columns, LINE: lines})
+
+
+def _text(value) -> str | None:
+    if isinstance(value, (list, tuple, np.ndarray)):  # several labels; none of them is not the same as a missing one
+        return SEPARATOR.join(map(str, value)) or SEPARATOR
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of whole numbers with gaps comes as floats
+    return str(value)

@@ -1,0 +1,153 @@
+"""A threshold that keeps a stated false-alarm rate, made from normal samples alone."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta, betabinom
+
+from ..core.files import write_json
+from ..core.run_files import damaged, read_json
+from ..core.run_folder import THRESHOLD
+from ..core.words import counted
+from ..errors import ArtifactError, DataError
+from .p_values import is_normal, p_values
+
+FILE, BEFORE = THRESHOLD, "threshold.before.json"
+LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
+
+
+@dataclass
+class Threshold:
+    """Where alarms begin: a score above it is an anomaly.
+
+    The split conformal quantile (Vovk et al. 2005; Laxhammar & Falkman 2010): the k-th smallest of n held-out normal
+    scores, k = ceil((n + 1) (1 - rate)). A new normal sample like them is then above it with a probability of at most
+    `rate`; and over all new samples, given these n, the rate of alarms is a Beta(n + 1 - k, k) variable, which
+    `interval` is the 95% of.
+
+    Args:
+        threshold: the score.
+        false_alarm_rate: asked for.
+        scores: of the held-out samples, ascending.
+        unit: what has one score: image, row or window.
+        source: where the held-out samples came from, in words.
+        interval: see above.
+        edited: whether the value was set by hand.
+        places: two distances of single places: what is usual among the held-out samples, and more than any of them has.
+        findings: on the data that it was made from.
+    """
+
+    threshold: float
+    false_alarm_rate: float
+    scores: np.ndarray
+    unit: str
+    source: str
+    interval: list[float] = field(default_factory=list)
+    places: tuple[float, float] = (0.0, 1.0)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    edited: bool = False
+
+    @classmethod
+    def fit(cls, scores: np.ndarray, rate: float, unit: str, source: str) -> "Threshold":
+        """The threshold by held-out normal scores, float (n,).
+
+        Raises:
+            DataError: if they are too few for the rate.
+        """
+        count = len(scores)
+        alarms = int((count + 1) * rate + 1e-9)  # n + 1 - k
+        if alarms < 1:
+            least, are = int(np.ceil(1 / rate - 1e-9)) - 1, "is" if count == 1 else "are"
+            needs = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s"
+            raise DataError(f"{needs}, and there {are} {count}.", "Add some, or ask for a higher rate.")
+        scores = np.sort(np.asarray(scores, np.float64))
+        if not np.isfinite(scores).all() or scores[-1] >= LARGEST:
+            endless = int((~np.isfinite(scores) | (scores >= LARGEST)).sum())
+            remedy = "The model has not learned these data; look at its loss, or scale the data."
+            raise DataError(f"The scores of {endless} held-out {unit}s are not finite.", remedy)
+        interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
+        return cls(float(scores[count - alarms]), rate, scores, unit, source, interval)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Threshold":
+        """That of a run.
+
+        Raises:
+            ArtifactError: if its file is missing or damaged.
+        """
+        try:
+            facts = read_json(folder / FILE, ("threshold", "false_alarm_rate", "scores", "unit", "source", "places"))
+            value, rate = float(facts["threshold"]), float(facts["false_alarm_rate"])
+            if not 0 < rate < 1 or not np.isfinite(value):
+                damaged(folder / FILE, "its numbers cannot be")
+            threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
+        except (ArtifactError, DataError) as error:
+            remedy = f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data."
+            raise ArtifactError(error.cause, remedy) from error
+
+        usual, most = map(float, facts["places"])
+        threshold.places = usual, most
+        if value != threshold.threshold:
+            threshold.edit(value)
+        return threshold
+
+    def edit(self, value: float) -> None:
+        """Takes another value; the rate and its interval become those that the held-out samples say it has."""
+        count, self.threshold, self.edited = len(self.scores), value, True
+        alarms = min(int((self.scores > value).sum()) + 1, count)
+        self.false_alarm_rate = alarms / (count + 1)
+        self.interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
+
+    def write(self, folder: Path, name: str = FILE) -> None:
+        """Writes threshold.json, in which `threshold` may be edited by hand."""
+        write_json(folder / name, {**self.facts(), "places": list(self.places), "scores": self.scores.tolist()})
+
+    def alarms(self, scores: np.ndarray) -> np.ndarray:
+        """Which scores are anomalies, bool; one that is no number is."""
+        return ~is_normal(scores, self.threshold)
+
+    def p_values(self, scores: np.ndarray) -> np.ndarray:
+        """`conformal.p_values` of scores, float (n,)."""
+        return p_values(np.asarray(scores), self.scores, np)
+
+    def expected(self, count: int) -> list[float]:
+        """95% beta-binomial interval of the share of alarms measured among `count` new normal samples."""
+        alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
+        if not count or not alarms:
+            return []
+        edges = betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)
+        return [float(edge) / count for edge in edges]
+
+    def beside_the_promise(self, rate: float, count: int) -> str:
+        """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words."""
+        low, high = self.expected(count)
+        inside = low <= rate <= high
+        remedy = ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
+        return (
+            f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
+            f"{'inside of' if inside else 'OUTSIDE of'} the {low:.3f} to {high:.3f} that so many may show (95%)"
+            f"{'' if inside else remedy}"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """For metrics.json: all but the scores."""
+        promise = {"false_alarm_rate": self.false_alarm_rate, "interval": self.interval}
+        origin = {"samples": len(self.scores), "unit": self.unit, "source": self.source}
+        return {"threshold": self.threshold, **promise, **origin}
+
+    def sentence(self) -> str:
+        """What it promises, in words."""
+        low, high = self.interval
+        return (
+            f"threshold {self.threshold:.6g}{' (edited by hand)' if self.edited else ''}: "
+            f"{'about' if self.edited else 'at most'} {self.false_alarm_rate:.3g} of normal {self.unit}s "
+            f"give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
+            f"the true rate lies between {low:.3f} and {high:.3f} (95%)"
+        )
+
+
+def usual_distances(maps: np.ndarray) -> tuple[float, float]:
+    """What is usual among the distances of normal samples' places (their 90% quantile), and 1.5 times the largest."""
+    return (float(np.quantile(maps, 0.9)), 1.5 * float(maps.max())) if maps.size else (0.0, 1.0)

@@ -1,0 +1,202 @@
+"""Figures of an anomaly detector, and its table of predictions.
+
+A score is the higher the odder; `anomalous` is what is true.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+from sklearn import metrics
+
+from .classification import percentiles
+from .conformal import LARGEST, Threshold
+from .p_values import ANOMALY, NORMAL
+from .ranking import Ranking
+
+MOST_MAPS = 2_000  # samples whose places are looked at
+_MOST_FALSE = 0.3  # false-positive rate up to which per-region overlap counts (Bergmann et al. 2020)
+_STEPS = 300
+_MOST_DRAWN = 2 * 10**7  # rows in all resamples together
+
+
+def finite(scores: np.ndarray) -> np.ndarray:
+    """Scores, float64, of which those that are not finite are as large as can be: so odd that the network overflows."""
+    scores = np.asarray(scores, np.float64)
+    return np.nan_to_num(scores, nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
+
+
+def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
+    """The figures that the labels allow.
+
+    Args:
+        anomalous: bool (n,).
+        scores: float (n,).
+
+    Returns:
+        roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there
+        are anomalies; false_alarm_rate where there are normal samples.
+    """
+    alarms = threshold.alarms(scores)
+    values = ranking_metrics(anomalous, scores)
+    if anomalous.any():
+        scored = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
+        precision, recall, f1, _ = scored
+        values |= {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
+    if not anomalous.all():
+        values["false_alarm_rate"] = float(alarms[~anomalous].mean())
+    return values
+
+
+def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """roc_auc and average_precision; {} unless both kinds are there."""
+    if anomalous.all() or not anomalous.any():
+        return {}
+    return {
+        "roc_auc": float(metrics.roc_auc_score(anomalous, scores)),
+        "average_precision": float(metrics.average_precision_score(anomalous, scores)),
+    }
+
+
+def detection_intervals(
+    anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int
+) -> dict[str, list[float]]:
+    """95% percentile intervals of `detection_metrics`, by resampling normal samples and anomalies apart."""
+    kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
+    generator = np.random.default_rng([seed, 2])
+    count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
+    draws = (np.concatenate([generator.choice(rows, len(rows)) for rows in kinds]) for _ in range(count))
+    return percentiles(map(figures, draws), tail=2.5)
+
+
+def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of the normal samples and those of the anomalies, which are resampled apart; those that there are."""
+    return [rows for rows in (np.flatnonzero(~anomalous), np.flatnonzero(anomalous)) if len(rows)]
+
+
+def detection_row_figures(
+    anomalous: np.ndarray, alarms: np.ndarray, scores: np.ndarray
+) -> Callable[[np.ndarray], dict[str, float]]:
+    """The figures of `detection_metrics` as a function of row numbers, in which a row may occur several times.
+
+    Args:
+        anomalous, scores: as there.
+        alarms: which samples are said to be anomalies, bool (n,).
+    """
+    ranking = Ranking(anomalous, scores)
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        odd, told = anomalous[rows], alarms[rows]
+        hits, positives, claimed = int((odd & told).sum()), int(odd.sum()), int(told.sum())
+        values = ranking.figures(np.bincount(rows, minlength=len(anomalous)))
+        if positives:
+            precision, recall = hits / max(claimed, 1), hits / positives
+            values |= {"f1": 2 * hits / (positives + claimed), "precision": precision, "recall": recall}
+        if positives < len(rows):
+            values["false_alarm_rate"] = (claimed - hits) / (len(rows) - positives)
+        return values
+
+    return figures
+
+
+def by_label(
+    labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold
+) -> dict[str, dict[str, float]]:
+    """Of each label: the share of alarms, and for anomalies how well they are told from the normal samples.
+
+    Args:
+        labels: of each sample.
+        known: of which it is known what they are, bool.
+    """
+    alarms, table = threshold.alarms(scores), {}
+    normal = ~anomalous & known
+    for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[~normal]))]:
+        rows = labels == label
+        middle = float(np.median(scores[rows]))
+        table[label] = {"alarms": float(alarms[rows].mean()), "median_score": middle, "support": int(rows.sum())}
+        if anomalous[rows].all() and normal.any():
+            some = rows | normal
+            table[label]["roc_auc"] = float(metrics.roc_auc_score(anomalous[some], scores[some]))
+    return table
+
+
+def place_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
+    """How well the places of anomalies are found.
+
+    Args:
+        masks: bool (images, height, width); all False for normal images.
+        maps: the distances, float (images, height, width).
+
+    Returns:
+        pixel_roc_auc, and per_region_overlap: the mean share of each connected anomaly that is found, integrated over
+        false-positive rates of pixels up to 0.3, and divided by that (Bergmann et al. 2020); {} without any anomalous
+        pixel.
+    """
+    if not masks.any() or masks.all():
+        return {}
+    area = float(metrics.roc_auc_score(masks.ravel(), maps.ravel()))
+    return {"pixel_roc_auc": area, "per_region_overlap": _region_overlap(masks, maps)}
+
+
+def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:
+    normal = np.sort(maps[~masks])
+    rates = np.linspace(0, _MOST_FALSE, _STEPS + 1)
+    # the threshold that a share of the normal pixels lies above
+    thresholds = normal[np.clip(np.ceil((1 - rates) * len(normal)).astype(int) - 1, 0, len(normal) - 1)]
+    overlaps = []
+    for mask, distances in zip(masks, maps):
+        regions, count = ndimage.label(mask, np.ones((3, 3)))
+        for number in range(1, count + 1):
+            inside = np.sort(distances[regions == number])
+            overlaps.append(1 - np.searchsorted(inside, thresholds, "right") / len(inside))
+    return float(np.trapezoid(np.mean(overlaps, 0), rates) / _MOST_FALSE)
+
+
+def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray) -> dict[str, float]:
+    """Figures by point and by event of a series.
+
+    Args:
+        anomalous: bool (points,).
+        guilty: points of alarmed windows that are themselves beyond the threshold, bool (points,).
+        alarms: points of alarmed windows, bool (points,): neighbouring windows are one alarm.
+
+    Returns:
+        point_f1 (of the guilty points); event_f1, event_precision (share of the alarms that touch an anomaly) and
+        event_recall (share of the anomalies that an alarm touches); {} where no point is an anomaly.
+    """
+    if not anomalous.any():
+        return {}
+    true, told = runs(anomalous), runs(alarms)
+    recall = float(np.mean([alarms[first:end].any() for first, end in true]))
+    precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    by_point = float(metrics.f1_score(anomalous, guilty, zero_division=0))
+    return {"point_f1": by_point, "event_f1": f1, "event_precision": precision, "event_recall": recall}
+
+
+def runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """(first, end) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
+
+
+def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None) -> pd.DataFrame:
+    """A row per sample: `item`, `score`, `p_value`, `verdict`, known `label`, `error` if some could not be read."""
+    failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
+    verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
+    numbers = {"score": scores, "p_value": threshold.p_values(scores)}
+    numbers = {name: np.where(failed, math.nan, values) for name, values in numbers.items()}
+    table = pd.DataFrame({"item": list(items), **numbers, "verdict": pd.Series(verdicts, dtype=object)})
+    if labels is not None:
+        table["label"] = list(labels)
+    return table.assign(error=list(errors)) if failed.any() else table
+
+
+def detection_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table as one dict per row."""
+    plain = lambda value: None if isinstance(value, float) and math.isnan(value) else value
+    rows = ((row, bool(row.get("error"))) for row in table.to_dict("records"))
+    return [{str(name): plain(row[name]) for name in row if name != "error" or failed} for row, failed in rows]

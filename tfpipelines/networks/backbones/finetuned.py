@@ -1,0 +1,177 @@
+"""A pretrained backbone with a new head, and the models that its two phases of training take out of it."""
+
+from typing import Literal
+
+import keras
+
+from ...core.config.finetuned import Finetuned, FinetunedImages, FinetunedTexts
+from ..layers import Builder
+from .backbone import Backbone, Scaling
+from .blocks import layer_blocks
+from .loading import head_layer
+
+FEATURES = "features"  # name of the layer that turns what the backbone gives into a vector
+
+
+def finetuned_images(
+    backbone: Backbone,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    settings: FinetunedImages,
+    *,
+    seed: int | None = None,
+    training: bool = True,
+) -> keras.Model:
+    """Scaling, backbone, pooling over all positions, and a head.
+
+    A backbone with batch normalization always runs in inference mode: its statistics stay those it was trained with.
+
+    Args:
+        backbone: of images.
+        input_shape: (height, width, channels), as the backbone takes them.
+        settings: of pooling over the feature map, and of the head.
+        seed: of the head.
+        training: whether it is to be trained; else it is made of layers that plain Keras can load.
+
+    Returns:
+        Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
+    """
+    inputs = keras.Input(input_shape, name="levels")
+    run = InferenceMode(backbone.model) if training and backbone.freezes_statistics else backbone.model
+    x = run(scale(inputs, backbone.scaling))
+    largest = settings.pooling == "max"
+    if len(x.shape) == 4:
+        pool = keras.layers.GlobalMaxPooling2D if largest else keras.layers.GlobalAveragePooling2D
+    elif len(x.shape) == 3:  # patches
+        pool = keras.layers.GlobalMaxPooling1D if largest else keras.layers.GlobalAveragePooling1D
+    else:
+        pool = keras.layers.Identity
+    return keras.Model(inputs, head_logits(pool(name=FEATURES)(x), classes, settings, seed), name="finetuned")
+
+
+def finetuned_texts(
+    backbone: Backbone, classes: int, settings: FinetunedTexts, *, seed: int | None = None, pad: int = 0
+) -> keras.Model:
+    """A text backbone of KerasHub, pooling over the tokens, and a head.
+
+    Args:
+        backbone: of token ids.
+        settings: of pooling over the tokens, and of the head.
+        seed: of the head.
+        pad: the tokenizer's id of padding.
+
+    Returns:
+        Model: token ids + 1, int32 (batch, length), 0 where there is none -> logits float32 (batch, classes).
+    """
+    inputs = keras.Input((None,), dtype="int32", name="tokens")
+    there = keras.ops.greater(inputs, 0)  # (B, T)
+    ids = keras.ops.where(there, inputs - 1, pad)
+    names = {tensor.name for tensor in backbone.model.inputs}
+    fed = {"token_ids": ids, "padding_mask": keras.ops.cast(there, "int32"), "segment_ids": keras.ops.zeros_like(ids)}
+    x = backbone.model({name: tensor for name, tensor in fed.items() if name in names})  # (B, T, D)
+    if settings.pooling == "mean":
+        weights = keras.ops.cast(there, x.dtype)[..., None]
+        x = keras.ops.sum(keras.ops.where(weights > 0, x, 0.0), 1) / keras.ops.maximum(keras.ops.sum(weights, 1), 1.0)
+    else:
+        x = x[:, 0]
+    x = keras.layers.Identity(name=FEATURES)(x)
+    return keras.Model(inputs, head_logits(x, classes, settings, seed), name="finetuned")
+
+
+def head_logits(features: keras.KerasTensor, classes: int, settings: Finetuned, seed: int | None) -> keras.KerasTensor:
+    """The head: normalization of the features, dense layers, dropout, and the output.
+
+    Args:
+        features: (batch, width).
+        settings: fields of the head.
+        seed: see `layers.Builder`.
+
+    Returns:
+        Logits float32 (batch, classes).
+    """
+    build, dropout = Builder(settings, seed=seed), settings.dropout
+    x = build.normalize(features, "norm_features")
+    for number, width in enumerate(settings.units, 1):
+        x = build.dropout(x, dropout, f"dropout{number}")
+        x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
+    return build.logits(classes)(build.dropout(x, dropout))
+
+
+def scale(levels: keras.KerasTensor, scaling: Scaling | None) -> keras.KerasTensor:
+    """Levels 0 to 255 -> what a backbone of images expects of them."""
+    assert scaling is not None, "a backbone of texts"
+    factor, offset, reverse = scaling
+    x = levels[..., ::-1] if reverse else levels
+    return x if (factor, offset) == (1.0, 0.0) else keras.layers.Rescaling(factor, offset, name="scale")(x)
+
+
+def features_model(core: keras.Model) -> keras.Model:
+    """The part of a fine-tuned network before its head: inputs -> features (batch, width)."""
+    return keras.Model(core.inputs, core.get_layer(FEATURES).output, name="features_model")
+
+
+def head_model(core: keras.Model) -> keras.Model:
+    """The head of a fine-tuned network: features (batch, width) -> logits. It shares its layers."""
+    return keras.Model(core.get_layer(FEATURES).output, core.output, name="head")
+
+
+def map_and_rest(core: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None without a map."""
+    layer = core.get_layer(FEATURES) if any(layer.name == FEATURES for layer in core.layers) else head_layer(core)
+    if layer is None or len(layer.input.shape) != 4:
+        return None
+    return keras.Model(core.inputs, layer.input), keras.Model(layer.input, core.output)
+
+
+def unfreeze(core: keras.Model, blocks: int | Literal["all"]) -> int:
+    """Makes the last blocks of the backbone trainable, and its other layers not.
+
+    Args:
+        blocks: how many, or `all`.
+
+    Returns:
+        How many blocks there are.
+    """
+    backbone = backbone_of(core)
+    parts = layer_blocks(backbone)
+    for layer in backbone._flatten_layers():  # each by itself: a file may have been saved with some of them frozen
+        layer.trainable = True
+    if blocks != "all":
+        for block in parts[: max(len(parts) - blocks, 0)]:
+            for layer in block:
+                layer.trainable = False
+    return len(parts)
+
+
+def rates_by_depth(core: keras.Model, decay: float) -> list[float]:
+    """What the learning rate of each trainable variable is multiplied by: 1 in the head, and in each block of the
+    backbone `decay` times that of the block after it (Howard & Ruder 2018; Clark et al. 2020).
+    """
+    factors: dict[int, float] = {}
+    for depth, block in enumerate(reversed(layer_blocks(backbone_of(core))), 1):
+        factors |= {id(weight): decay**depth for layer in block for weight in layer.weights}
+    return [factors.get(id(variable), 1.0) for variable in core.trainable_variables]
+
+
+def backbone_of(core: keras.Model) -> keras.Model:
+    """The pretrained network inside a fine-tuned one."""
+    layer = next(layer for layer in core.layers if isinstance(layer, (keras.Model, InferenceMode)))
+    return layer.model if isinstance(layer, InferenceMode) else layer
+
+
+class InferenceMode(keras.layers.Layer):
+    """A network inside of another one that runs in inference mode while that one is trained; its weights train
+    nevertheless.
+
+    `network(x, training=False)` in a Functional model does not do: Keras 3.15 overrides it when that model is trained.
+
+    Args:
+        model: the network; the layer has its name.
+    """
+
+    def __init__(self, model: keras.Model):
+        super().__init__(name=model.name)
+        self.model = model
+
+    def call(self, inputs):
+        return self.model(inputs, training=False)

@@ -1,0 +1,188 @@
+"""What text networks share: arguments, the embedding front, pooling that heeds lengths, the head, the wide part.
+
+Texts come as ids, 0 where there is none, and only at the end. No layer gets a Keras mask: masks keep recurrent layers
+from their fast kernels (on jax always, elsewhere when a row is empty). What is masked is the pooling, and what is read
+backwards is turned within its length; what recurrent layers make of the padding behind it is never looked at.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from ..core.config.networks import TextNetwork
+from .layers import Builder
+
+UNKNOWN = 1  # id of an unknown token
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a text network is to know of the texts.
+
+    Args:
+        vocabulary: number of ids, those of padding (0) and of unknown tokens (1) included.
+        classes: number of classes.
+        vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
+        ratios: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
+            n-grams.
+    """
+
+    vocabulary: int
+    classes: int
+    vectors: np.ndarray | None = None
+    ratios: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A batch of texts as vectors.
+
+    Args:
+        ids: int32 (batch, length), after word dropout.
+        vectors: float (batch, length, channels), 0 behind the end.
+        mask: float (batch, length, 1): 1 for tokens.
+        positions: int32 (batch, length), from 0.
+        lengths: int32 (batch, 1).
+    """
+
+    ids: keras.KerasTensor
+    vectors: keras.KerasTensor
+    mask: keras.KerasTensor
+    positions: keras.KerasTensor
+    lengths: keras.KerasTensor
+
+    def backwards(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Turns a sequence (batch, length, channels) within each text's length; twice is as before."""
+        turned = keras.ops.where(self.positions < self.lengths, self.lengths - 1 - self.positions, self.positions)
+        return keras.ops.take_along_axis(x, keras.ops.expand_dims(turned, -1), 1)
+
+    def last(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """What stands at the last token: (batch, channels)."""
+        here = keras.ops.cast(keras.ops.equal(self.positions, self.lengths - 1), x.dtype)
+        return keras.ops.sum(x * keras.ops.expand_dims(here, -1), 1)
+
+
+def embed(build: Builder, texts: Texts, common: TextNetwork) -> tuple[keras.KerasTensor, Embedded]:
+    """The input of a text network, and its embedding; the arguments are those of `text_network`."""
+    vectors, word_dropout = texts.vectors, common.word_dropout
+    channels = common.embedding if vectors is None else vectors.shape[1]
+    inputs = keras.Input((None,), dtype="int32", name="ids")
+    ids = inputs
+    present = keras.ops.not_equal(inputs, 0)
+    if word_dropout:
+        drop = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")
+        kept = drop(keras.ops.ones_like(inputs, dtype="float32"))
+        ids = keras.ops.where(keras.ops.logical_and(present, keras.ops.equal(kept, 0.0)), UNKNOWN, ids)
+    start, learns = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed()), not common.freeze_embedding
+    layer = keras.layers.Embedding(
+        texts.vocabulary, channels, embeddings_initializer=start, trainable=learns, name="embedding"
+    )
+    x = layer(ids)
+    if vectors is not None:
+        layer.embeddings.assign(vectors)
+    mask = keras.ops.expand_dims(keras.ops.cast(present, x.dtype), -1)
+    if common.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(common.spatial_dropout, seed=build.seed(), name="spatial_dropout")(x)
+    lengths = keras.ops.sum(keras.ops.cast(present, "int32"), 1, keepdims=True)
+    positions = keras.ops.cumsum(keras.ops.ones_like(inputs), 1) - 1
+    return inputs, Embedded(ids, x * mask, mask, positions, lengths)
+
+
+def masked(x: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
+    """x where the mask is 1, else a number below all others, in range of float16.
+
+    Not by adding a mask of (batch, length, 1): `keras.ops.add` on tensorflow (3.15) takes that for a bias of the
+    channels where the batch is 1 and there are as many tokens as channels.
+    """
+    return keras.ops.where(keras.ops.greater(mask, 0.5), x, -1e4)
+
+
+def pool(build: Builder, kind: str, x: keras.KerasTensor, text: Embedded, name: str = "pool") -> keras.KerasTensor:
+    """A sequence (batch, length, channels) as a vector (batch, channels), its tokens alone.
+
+    Args:
+        kind: `last`, `max`, `mean`, or `attention`: a weighted mean, the weights a softmax of a learned score (Yang et
+            al. 2016).
+    """
+    if kind == "last":
+        return text.last(x)
+    if kind == "mean":
+        return keras.ops.sum(x * text.mask, 1) / keras.ops.cast(text.lengths, x.dtype)
+    if kind == "max":
+        return keras.ops.max(masked(x, text.mask), 1)
+    score = keras.layers.Dense(1, use_bias=False, name=f"{name}_score", **build.kernel())(
+        keras.layers.Dense(x.shape[-1], activation="tanh", name=f"{name}_hidden", **build.kernel())(x)
+    )
+    return keras.ops.sum(x * keras.ops.softmax(masked(score, text.mask), 1), 1)
+
+
+Body = Callable[[Builder, Embedded], keras.KerasTensor]
+
+
+def text_network(
+    name: str, body: Body, texts: Texts, common: TextNetwork, seed: int | None = None, fused: bool = False
+) -> keras.Model:
+    """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is
+    one. Words are dropped as in Iyyer et al. 2015, channels for a whole text as in Tompson et al. 2015.
+
+    Args:
+        name: of the model.
+        body: function of a builder and the embedded texts to vectors (batch, channels).
+        texts: what is known of them.
+        common: fields of the network.
+        seed: see `layers.Builder`.
+        fused: whether the model is to be trained. Then with a wide part the logits of the n-grams and of the network
+            follow those of the whole, so that each can be trained by a loss of its own.
+
+    Returns:
+        Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), of
+            three times as many where the parts follow.
+    """
+    build = Builder(common, seed=seed, fused=fused)
+    classes, dropout = texts.classes, common.dropout
+
+    # === Layers ===
+    inputs, text = embed(build, texts, common)
+    x = build.normalize(body(build, text), "norm_pool")
+    for number, width in enumerate(common.dense, 1):
+        x = build.dropout(x, dropout, f"dropout{number}")
+        x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
+    logits = build.logits(classes)(build.dropout(x, dropout))
+
+    # === Functional model ===
+    if texts.ratios is None:
+        return keras.Model(inputs, logits, name=name)
+    grams, votes = vote(build, texts.ratios, common.wide.initial, common.wide.dropout)
+    deep = keras.layers.Rescaling(common.wide.deep_weight, name="deep_weight", dtype="float32")(logits)
+    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, deep])
+    outputs = keras.ops.concatenate([whole, votes, logits], -1) if fused else whole
+    return keras.Model([inputs, grams], outputs, name=name)
+
+
+def vote(
+    build: Builder, ratios: np.ndarray, initial: float, dropout: float
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The wide part: the input of n-gram ids, int32 (batch, n-grams), and the logits that they add up to, float32
+    (batch, classes).
+
+    Args:
+        ratios: of each n-gram for each class, (n-grams, classes); not trained. Those of padding are 0.
+        initial: weight that each n-gram begins with.
+        dropout: share of n-grams left out while training.
+    """
+    count, classes = ratios.shape
+    grams = keras.Input((None,), dtype="int32", name="ngrams")
+    table = keras.layers.Embedding(
+        count, classes, embeddings_initializer="zeros", trainable=False, name="ratios", dtype="float32"
+    )
+    start = keras.initializers.Constant(initial)
+    weights = keras.layers.Embedding(count, 1, embeddings_initializer=start, name="ngram_weights", dtype="float32")
+    votes = table(grams) * weights(grams)  # (B, n-grams, classes)
+    table.embeddings.assign(ratios)
+    if dropout:
+        votes = keras.layers.Dropout(
+            dropout, noise_shape=(None, None, 1), seed=build.seed(), name="ngram_dropout", dtype="float32"
+        )(votes)
+    return grams, keras.ops.sum(votes, 1)

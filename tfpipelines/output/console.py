@@ -1,0 +1,185 @@
+"""What people see while something goes on: progress on stderr; what comes of it goes to stdout by `printing`."""
+
+import os
+import shlex
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ..core.observer import Observer
+from ..core.words import counted, duration, extreme, fixed, plain_text
+from ..metrics import by_epoch
+from .printing import console_of, counts_table, finding_lines, print_metrics, print_search, trial_line
+
+
+class Terminal(Observer):
+    """Prints a run as it goes: one updating line per epoch on a terminal, one plain line per epoch elsewhere.
+
+    Args:
+        results: whether the result goes to stdout; off where the caller prints JSON there.
+        redirect: send file descriptor 2, where TensorFlow's own messages go, to logs/run.log. For the command line
+            only.
+    """
+
+    def __init__(self, results: bool = True, redirect: bool = False):
+        self.results, self.redirect = results, redirect
+        self.messages = console_of(sys.stderr)
+        self.log: Path | None = None
+        self._aside = False
+        self._bar: Progress | None = None
+        self._started = 0.0
+        self._epochs_seen = 0
+
+    def send_chatter_to(self, log: Path) -> None:
+        """File descriptor 2 goes to `log` from now on; our own messages still go where it went before."""
+        before, self._aside = self.log if self._aside else None, False
+        if self.log is None:
+            self.messages = console_of(os.fdopen(os.dup(2), "w", buffering=1))
+        with open(log, "ab") as file:
+            os.dup2(file.fileno(), 2)
+        self.log = log
+        if before is not None:
+            before.unlink(missing_ok=True)
+
+    def send_chatter_aside(self) -> None:
+        """The same for commands without a run folder: to a file of the system's temporary folder."""
+        handle, name = tempfile.mkstemp(prefix="tfpipe-", suffix=".log")
+        os.close(handle)
+        self.send_chatter_to(Path(name))
+        self._aside = True
+
+    def close(self, keep_log: bool) -> None:
+        """Ends a command: removes a log that was sent aside, unless it is wanted."""
+        self._stop_bar()
+        if self._aside and self.log is not None and not keep_log:
+            self.log.unlink(missing_ok=True)
+
+    def preparing(self) -> None:
+        if self.redirect:
+            self.send_chatter_aside()
+
+    def started(self, folder, pipeline) -> None:
+        if self.redirect:
+            self.send_chatter_to(folder / "logs" / "run.log")
+        self.messages.print(f"run folder  {folder}")
+        self._use = pipeline.use
+
+    def environment(self, facts: dict[str, Any]) -> None:
+        versions = facts["versions"]
+        names = {"tfpipelines": "tfpipelines", "tensorflow": "TensorFlow", "keras": "Keras", "python": "Python"}
+        told = ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions)
+        self.messages.print(f"versions    {told}")
+        self.messages.print(f"device      {facts['device']}, {versions['backend']} backend")
+
+    def data(self, facts: dict[str, Any]) -> None:
+        self.messages.print(counts_table(facts["counts"], facts.get("rows", {})))
+        for line in (*facts.get("about", ()), *finding_lines(facts["findings"], ("warning", "note"))):
+            self.messages.print(plain_text(line))
+
+    def model(self, facts: dict[str, Any]) -> None:
+        shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])
+        size = f"{facts['parameters']:,} parameters, input {shape}"
+        steps = counted(facts["steps_per_epoch"], "step")
+        self.messages.print(f"model       {facts['name']}, {size}, {steps} an epoch")
+        self._started, self._epochs_seen = time.monotonic(), 0
+
+    def phase(self, facts: dict[str, Any]) -> None:
+        most = f"{counted(facts['epochs'], 'epoch')} at most"
+        self.messages.print(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {most}")
+        self._started, self._epochs_seen = time.monotonic(), 0
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        self.bar(f"epoch {epoch}", done, total, "steps")
+
+    def bar(self, name: str, done: int, total: int, unit: str) -> None:
+        """An updating line, on a terminal."""
+        if not self.messages.is_terminal:
+            return
+        if self._bar is None:
+            columns = TextColumn("{task.description}"), BarColumn()
+            counter = TextColumn(f"{{task.completed}}/{{task.total}} {unit}")
+            self._bar = Progress(*columns, counter, console=self.messages, transient=True)
+            self._bar.start()
+            self._bar.add_task(name, total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done)
+
+    def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
+        self._stop_bar()
+        self._epochs_seen += 1
+        left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
+        names = [f"{prefix}{name}" for prefix in ("", "val_") for name in by_epoch(row)]
+        figures = "  ".join(f"{name} {fixed(row[name])}" for name in names if name in row)
+        rate = samples / max(row["seconds"], 1e-9)
+        eta = f"  ETA {duration(left)}" if left else ""
+        speed = f"{row['seconds']:.1f} s  {rate:,.0f} samples/s"
+        self.messages.print(f"epoch {row['epoch']:>3}/{epochs}  {figures}  {speed}{eta}")
+
+    def note(self, text: str) -> None:
+        self._stop_bar()
+        self.messages.print(f"note: {plain_text(text)}")
+
+    def search(self, facts: dict[str, Any]) -> None:
+        goal = f"{extreme(facts['direction'])} {facts['metric']} over {', '.join(facts['fields'])}"
+        self.messages.print(f"search      {facts['algorithm']} for the {goal}")
+        most = f"{counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each"
+        done = f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""
+        self.messages.print(f"            at most {most}, {counted(facts['workers'], 'worker')}{done}")
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
+        self.step(number, epoch, epochs)
+
+    def trial(self, facts: dict[str, Any]) -> None:
+        self._stop_bar()
+        self.messages.print(plain_text(trial_line(facts)))
+
+    def final(self, seed: int, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        part = "test" if metrics.get("test") else "validation"
+        figures = "  ".join(f"{name} {fixed(value)}" for name, value in list(metrics.get(part, {}).items())[:3])
+        self.messages.print(f"final run, seed {seed}: {part} {figures}")
+
+    def searched(self, folder, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        if not self.results:
+            return
+        print_search(metrics)
+        out = console_of(sys.stdout)
+        seeds = metrics["seeds"]
+        searching, final = (duration(metrics["time"][part]) for part in ("search", "final"))
+        took = f"time {searching} for the search, {final} for the final runs"
+        out.print(f"\n{took}; everything is in {folder}, in short in {folder}/report.html")
+        best = shlex.quote(f"{folder}/best.yaml")
+        use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
+        logs = shlex.quote(f"{folder}/logs/tensorboard")
+        out.print("next: " + "    ".join([*use, f"tfpipe run {best}", f"tensorboard --logdir {logs}"]))
+
+    def finished(self, folder, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        if not self.results:
+            return
+        print_metrics(metrics)
+        out = console_of(sys.stdout)
+        took = duration(metrics["time"]["total"])
+        out.print(f"\ntime {took}; everything is in {folder}, in short in {folder}/report.html")
+        model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
+        logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
+        use = f"tfpipe {self._use.format(model)}"
+        out.print(f"next: {use}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
+
+    def error(self, error: BaseException) -> None:
+        """Prints cause, details and remedy of an error."""
+        self._stop_bar()
+        self.messages.print(f"error: {plain_text(getattr(error, 'cause', str(error)))}")
+        for line in getattr(error, "details", ()):
+            self.messages.print(f"  {plain_text(line)}")
+        if remedy := getattr(error, "remedy", ""):
+            self.messages.print(plain_text(remedy))
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

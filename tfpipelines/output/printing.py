@@ -1,0 +1,170 @@
+"""Results as tables on stdout."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import rich.table
+from rich.console import Console
+
+from ..core.text_tables import Column, Table, figures_table
+from ..core.words import counted, duration, extremes, fixed, megabytes, plain_text, value
+
+_PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
+_CLASSES_SHOWN = 20
+_PARTS = ("train", "validation", "test")
+_BY_CLASS = ("precision", "recall", "f1")  # of a classifier
+_BY_LABEL = ("alarms", "roc_auc")  # of a detector
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
+    spread = metrics.get("spread", {})
+    parts = [Column(part, metrics[part], spread.get(part, {})) for part in _PARTS if part in metrics]
+    print_table(figures_table("metric", parts, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))
+    classes = metrics.get("per_class", {})
+    if classes:
+        columns = _BY_CLASS if all("f1" in row for row in classes.values()) else _BY_LABEL
+        worst = sorted(classes.items(), key=lambda entry: entry[1].get(columns[-1], 2.0))[:_CLASSES_SHOWN]
+        rows = [
+            [name, *(f"{row[key]:.3f}" if key in row else "" for key in columns), str(row["support"])]
+            for name, row in (worst if len(classes) > _CLASSES_SHOWN else classes.items())
+        ]
+        print_table(Table("classes", ["class", *(name.replace("_", " ") for name in columns), "samples"], rows))
+        if len(classes) > _CLASSES_SHOWN:
+            all_of = f"out of {len(classes)}; all are in metrics.json"
+            print_lines([f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} {all_of}"])
+    print_lines(metrics.get("about", ()))
+
+
+def trial_line(facts: dict[str, Any]) -> str:
+    """One trial in one line."""
+    values = _settings(facts["values"])
+    ends = {"failed": "failed: {}", "pruned": "pruned: {}", "cut": "cut short: {}"}
+    end = ends[facts["status"]].format(facts["reason"]) if facts["status"] in ends else ""
+    score = f"{facts['metric']} {fixed(facts['score'])}" if facts["score"] is not None else ""
+    best = f"best {fixed(facts['best'])} (trial {facts['best_trial']})" if facts["best"] is not None else ""
+    left = f"about {duration(facts['left'])} left" if facts["left"] else ""
+    parent = f"goes on from trial {facts['parent']}" if facts["parent"] else ""
+    work = f"{counted(facts['epochs'], 'epoch')} {facts['seconds']:.1f} s" if facts["seconds"] else ""
+    told = "  ".join(part for part in (score, work, parent, values, end, best, left) if part)
+    return f"trial {facts['number']:>3}/{facts['trials']}  {told}"
+
+
+def _settings(values: dict[str, Any]) -> str:
+    return "  ".join(f"{path}={value(entry, ',')}" for path, entry in values.items())
+
+
+def print_search(metrics: dict[str, Any]) -> None:
+    """What a search has found, on stdout: its best trial beside the mean and range of the final runs over seeds."""
+    out, found = console_of(sys.stdout), metrics["search"]
+    seeds = f"{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}"
+    columns = [Column(f"search: trial {found['trial']}, validation", metrics["best_trial"], {})]
+    for part in ("validation", "test"):
+        if part in metrics:
+            means = {name: spread["mean"] for name, spread in metrics[part].items()}
+            columns.append(Column(f"{part}, {seeds}", means, metrics[part] if len(metrics["seeds"]) > 1 else {}))
+    print_table(figures_table("metric", columns, {}, {}, fixed))
+    counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
+    trials = f"{counted(sum(found['trials'].values()), 'trial')} ({counts})"
+    out.print(f"{trials}, {counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}")
+    out.print(f"best: {plain_text(_settings(found['values']))}")
+
+
+def print_export(folder: Path, manifest: dict[str, Any]) -> None:
+    """What has been exported and how it was proven, on stdout."""
+    out, proof = console_of(sys.stdout), manifest["proof"]
+    kind = f", {manifest['quantize']}" if manifest["quantize"] else ""
+    table = rich.table.Table("", manifest["format"] + kind, show_header=True)
+    for tensor in manifest["signature"]["inputs"]:
+        shape = ", ".join("any" if size is None else str(size) for size in tensor["shape"])
+        table.add_row(f"input {tensor['name']}", f"{tensor['dtype']} ({shape})")
+    for tensor in manifest["signature"]["outputs"]:
+        table.add_row(f"output {tensor['name']}", plain_text(tensor["meaning"]))
+    table.add_section()
+    lost = f", {proof['missing']} more are not there any more" if proof["missing"] else ""
+    speed = f"{proof['milliseconds_per_sample']:.3g} ms each"
+    table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {speed}")
+    table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
+    if "flips" in proof:
+        ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
+        table.add_row("flipped answers", f"{proof['flips']}{ties}")
+    if manifest["quantize"] and "accuracy" in proof:
+        change = f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of"
+        loss = f"{fixed(proof['accuracy_loss'])} (95%: {extremes(proof['accuracy_loss_interval'])})"
+        table.add_row("accuracy", f"{change} {loss}, by {counted(proof['labelled'], 'label')}")
+    table.add_row("size", megabytes(proof["bytes"]))
+    out.print(table)
+    print_lines(manifest["preprocessing"])
+    place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
+    out.print(f"{place}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
+
+
+def print_check(facts: dict[str, Any]) -> None:
+    """What a check found, on stdout."""
+    out = console_of(sys.stdout)
+    if facts.get("counts"):
+        out.print(counts_table(facts["counts"], facts.get("rows", {})))
+    print_lines([*facts.get("about", ()), *finding_lines(facts["findings"], ("error", "warning", "note"))])
+
+
+def print_table(content: Table) -> None:
+    """A plain table on stdout."""
+    table = rich.table.Table(*map(plain_text, content.columns))
+    for row in content.rows:
+        table.add_row(*map(plain_text, row))
+    console_of(sys.stdout).print(table)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines of text on stdout."""
+    out = console_of(sys.stdout)
+    for line in lines:
+        out.print(plain_text(line))
+
+
+def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> rich.table.Table:
+    """Split x class; with many classes only their number and extremes.
+
+    `rows` are those of each split, where they may have several classes.
+    """
+    splits = list(counts)
+    classes = list(dict.fromkeys(name for row in counts.values() for name in row))
+    table = rich.table.Table("class", *splits, title=None)
+    shown = classes if len(classes) <= _CLASSES_SHOWN else classes[: _CLASSES_SHOWN - 1]
+    for name in shown:
+        table.add_row(plain_text(name), *(str(counts[split].get(name, 0)) for split in splits))
+    if len(shown) < len(classes):
+        rest = [[counts[split].get(name, 0) for name in classes[len(shown) :]] for split in splits]
+        table.add_row(f"{len(classes) - len(shown)} more", *(f"{min(row)} to {max(row)} each" for row in rest))
+    table.add_section()
+    table.add_row("all", *(str(rows.get(split, sum(counts[split].values()))) for split in splits))
+    return table
+
+
+def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -> list[str]:
+    """Findings as text, the first ten items of each."""
+    lines: list[str] = []
+    for finding in (finding for finding in findings if finding["severity"] in severities):
+        remedy = f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else ""
+        lines.append(f"{finding['severity']}: {finding['message']}.{remedy}")
+        lines += [f"  {item}" for item in finding["items"][:10]]
+        if len(finding["items"]) > 10:
+            lines.append(f"  ... and {len(finding['items']) - 10} more")
+    return [plain_text(line) for line in lines]
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read our output has left: the command line knows what to do, rich would leave with 1."""
+        raise BrokenPipeError
+
+
+def console_of(stream) -> Console:
+    """A console without colours, marks and line breaks of its own; of a fixed width where it is no terminal."""
+    console = _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console

@@ -1,0 +1,221 @@
+"""The comparison of runs, from what their folders hold."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import metrics
+from ...core import config
+from ...core.files import file_hash
+from ...errors import ConfigError, WorseError
+from ...tasks.abilities import Kind
+from .matching import matched
+from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
+from .run_records import Side, open_sides
+from .test_rows import read_rows
+
+PARTS = ("validation", "test")
+
+
+def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tolerance: float = 0.0) -> dict[str, Any]:
+    """Compares finished runs that were tested on the same rows, by what their folders hold; no model is loaded.
+
+    Args:
+        runs: two run folders or more; the first is the reference, the others are compared with it.
+        fail_if_worse: a test metric, in which no other run may be worse than the first by more than `tolerance`.
+        tolerance: in units of that metric, 0 at least.
+
+    Returns:
+        `runs`: for each `name`, `folder`, `pipeline`, `task`, `seconds` (training, epoch, total), `model_bytes`.
+        `differences`: {pipeline, data, versions: [{`field`, `values` (one for each run)}]}, of what is not the same in
+            all.
+        `metrics`: {validation, test: {metric: for each run {`value`, `interval` or `spread`} or None}}, from
+            metrics.json.
+        `rows`: test rows, None for generators, which have none; `resamples`.
+        `tests`: for each other run `run` (its place in `runs`, from 0), `mcnemar` (McNemar 1947; see `paired.mcnemar`)
+            and `figures`,
+        {metric: `first`, `second`, `difference` (second - first), `interval` (95%), `p`} by a paired bootstrap (Efron &
+        Tibshirani 1993); with more than two runs also `p_corrected` (Holm 1979).
+        `worse`: with `fail_if_worse`, sentences on runs that are worse.
+        `about`: what to know of all this, sentences.
+
+    Raises:
+        ConfigError: for fewer than two runs; if one is no run, is a search, is not done or has no test part; if they
+            were not tested on the same rows; for an unknown metric.
+        ArtifactError: if a file of a run is missing, damaged or edited.
+        WorseError: as `fail_if_worse` says; its `result` is what would have been returned.
+    """
+    if len(runs) < 2:
+        cause = f"There {'is one run' if runs else 'are no runs'} to compare."
+        raise ConfigError(cause, "Name two run folders or more: tfpipe compare RUN RUN.")
+    if not tolerance >= 0:
+        raise ConfigError(f"tolerance: got {tolerance:g}; allowed: 0 or more.")
+    sides = open_sides(list(runs))
+    direction = None if fail_if_worse is None else _direction(fail_if_worse, sides)
+    rows, about = matched(sides, [read_rows(side) for side in sides])
+    figures = {part: _figures(sides, part) for part in PARTS if any(part in side.metrics for side in sides)}
+    result: dict[str, Any] = {"runs": [_facts(side) for side in sides], "differences": _differences(sides)}
+    result |= {"metrics": figures, "rows": None, "resamples": 0, "tests": []}
+    first = _models(sides[0])
+    same = [side for side in sides[1:] if _models(side) == first]
+    about += [f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it" for side in same]
+    if sides[0].kind is Kind.GENERATOR:
+        about += _about_generators(sides, len(rows[0].frame))
+    else:
+        tests, resamples = _tests([run.answers for run in rows])
+        result |= {"rows": len(rows[0].frame), "tests": tests, "resamples": resamples}
+        about += _about_tests(sides, len(rows[0].frame), resamples)
+    worse = None if fail_if_worse is None or direction is None else _worse(result, fail_if_worse, direction, tolerance)
+    result |= {"about": about} if worse is None else {"worse": worse, "about": about}
+    if worse:
+        many = f"{len(worse)} of {len(sides) - 1} runs compared {'is' if len(worse) == 1 else 'are'} worse"
+        cause = f"{many} in {fail_if_worse} than {sides[0].name}, by more than {tolerance:g}."
+        error = WorseError(cause, "Keep that one, or allow more with --tolerance.", worse)
+        error.result = result
+        raise error
+    return result
+
+
+def _models(side: Side) -> list[str]:
+    """Hashes of the model files; [side's own name] where there are none."""
+    models = [folder / "model.keras" for folder in side.parts]
+    return [file_hash(model) for model in models if model.is_file()] or [str(side.folder)]
+
+
+def _direction(metric: str, sides: list[Side]) -> metrics.Direction:
+    tests = [side.metrics["test"] for side in sides]
+    common = [name for name in tests[0] if all(isinstance(test.get(name), (int, float)) for test in tests)]
+    there = [name for name in common if metrics.direction_of(name)]
+    if metric not in common:
+        known = f"There {'is' if len(there) == 1 else 'are'}: {', '.join(there)}."
+        cause = f"--fail-if-worse: the runs have no test metric {metric!r} in common."
+        raise ConfigError(cause, known if there else "Compare runs with test metrics in common.")
+    direction = metrics.direction_of(metric)
+    if direction is None:
+        cause = f"--fail-if-worse: {metric} is neither good when high nor when low."
+        raise ConfigError(cause, f"Name one of: {', '.join(there)}.")
+    return direction
+
+
+def _facts(side: Side) -> dict[str, Any]:
+    time = side.metrics["time"]
+    models = [folder / "model.keras" for folder in side.parts]
+    return {
+        "name": side.name,
+        "folder": str(side.folder),
+        "pipeline": side.pipeline.get("name"),
+        "task": side.pipeline["task"],
+        "seconds": {name: time[name] for name in ("training", "epoch", "total") if name in time},
+        "model_bytes": models[0].stat().st_size if models[0].is_file() else None,
+    }
+
+
+def _differences(sides: list[Side]) -> dict[str, list[dict[str, Any]]]:
+    data, surroundings = [], []
+    for side in sides:
+        told = {name: side.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")}
+        data.append({**told, **({"folds": len(side.parts)} if side.crossed else {})})
+        device = {"device": side.environment["device"]} if "device" in side.environment else {}
+        surroundings.append({**side.environment.get("versions", {}), **device})
+    contents = {"pipeline": [side.pipeline for side in sides], "data": data, "versions": surroundings}
+    return {
+        part: [{"field": field, "values": values} for field, values in config.differing(some, missing="")]
+        for part, some in contents.items()
+    }
+
+
+def _figures(sides: list[Side], part: str) -> dict[str, list[dict[str, Any] | None]]:
+    names = dict.fromkeys(name for side in sides for name in side.metrics.get(part, {}))
+    return {name: [_figure(side, part, name) for side in sides] for name in names}
+
+
+def _figure(side: Side, part: str, name: str) -> dict[str, Any] | None:
+    if name not in side.metrics.get(part, {}):
+        return None
+    figure = {"value": side.metrics[part][name]}
+    if part == "test" and name in side.metrics.get("intervals", {}):
+        figure["interval"] = side.metrics["intervals"][name]
+    if name in side.metrics.get("spread", {}).get(part, {}):
+        figure["spread"] = side.metrics["spread"][part][name]
+    return figure
+
+
+def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
+    """The tests of every run but the first against that, and the number of resamples."""
+    first, everything = answers[0], np.arange(len(answers[0].right))
+    figures = [run.figures(everything) for run in answers]
+    draws, resamples = resampled(answers, RESAMPLES)
+    tests: list[dict[str, Any]] = []
+    for number, run in enumerate(answers[1:], 1):
+        both = mcnemar(first.right[first.known], run.right[first.known]) if first.known.any() else None
+        differences = {}
+        for name in (name for name in figures[0] if name in figures[number]):
+            one, two = figures[0][name], figures[number][name]
+            chance = difference(draws[0][name], draws[number][name])
+            differences[name] = {"first": one, "second": two, "difference": two - one, **chance}
+        tests.append({"run": number, "mcnemar": both, "figures": differences})
+    if len(tests) > 1:
+        for name in figures[0]:
+            _correct([test["figures"][name] for test in tests if name in test["figures"]])
+        _correct([test["mcnemar"] for test in tests if test["mcnemar"]])
+    return tests, resamples
+
+
+def _correct(entries: list[dict[str, Any]]) -> None:
+    for entry, value in zip(entries, holm([entry["p"] for entry in entries])):
+        entry["p_corrected"] = value
+
+
+def _about_tests(sides: list[Side], rows: int, resamples: int) -> list[str]:
+    about = [
+        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples "
+        "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
+        "they tell these trained models apart, not their pipelines: another seed may move the figures as far",
+    ]
+    if len(sides) > 2:
+        times = f"each figure is compared {len(sides) - 1} times"
+        about.append(f"{times}: its p-values are corrected for that by Holm (1979)")
+    if any(side.crossed for side in sides):
+        pooled = "metrics are means over folds, tests are of the test rows of all folds pooled"
+        about.append(f"cross-validation: {pooled}, so that their figures may be a little different")
+    return about
+
+
+def _about_generators(sides: list[Side], rows: int) -> list[str]:
+    pairs = "a generator has no test rows to pair: metrics stand side by side with their intervals"
+    about = [f"{pairs}, and there is no test of their differences"]
+    if len({str(side.data.get("content_hash")) for side in sides}) > 1:
+        features = "the features they are measured by are standardized by training images"
+        about.append(f"{features}, and those are not the same: small differences say nothing")
+    samples = sides[0].pipeline["evaluation"]["samples"]
+    if rows > int(samples) and len({side.pipeline["seed"] for side in sides}) > 1:
+        about.append(f"each seed has its own {samples} of the {rows:,} test images to be measured against")
+    return about
+
+
+def _worse(result: dict[str, Any], metric: str, direction: metrics.Direction, tolerance: float) -> list[str]:
+    first, *others = [entry["value"] for entry in result["metrics"]["test"][metric]]
+    names = [run["name"] for run in result["runs"]]
+    sentences = []
+    for number, value in enumerate(others, 1):
+        lost = first - value if direction == "max" else value - first
+        if lost > tolerance + 1e-12:  # of rounding
+            told = f"{names[number]}: {metric} {value:.6g} against {first:.6g} of {names[0]}"
+            sentences.append(f"{told}; {_called(result, number, metric)}")
+    return sentences
+
+
+def _called(result: dict[str, Any], number: int, metric: str) -> str:
+    """What the paired test says of a difference."""
+    figures: dict[str, Any] = next((test["figures"] for test in result["tests"] if test["run"] == number), {})
+    if metric not in figures:
+        intervals = [result["metrics"]["test"][metric][place].get("interval") for place in (0, number)]
+        if None in intervals or None in (edge for interval in intervals for edge in interval):
+            return "there is no paired test of it"
+        apart = intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0]
+        return f"there is no paired test of it; the 95% intervals {'do not' if apart else 'do'} overlap"
+    p = figures[metric].get("p_corrected", figures[metric]["p"])
+    called = "more than chance" if p < LEVEL else "no more than chance may do"
+    return f"the paired test calls that {called} (p = {p:.3g})"

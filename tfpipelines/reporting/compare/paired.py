@@ -1,0 +1,84 @@
+"""Paired tests of runs on the same rows.
+
+No tests of means: what is measured twice on the same rows is compared row by row.
+"""
+
+import numpy as np
+from scipy.stats import binomtest
+
+from .test_rows import Answers
+
+RESAMPLES = 2_000
+LEVEL = 0.05  # p-values below it are called more than chance
+_MOST_DRAWN = 10**8  # rows in all resamples together
+_LEAST = 200
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """McNemar's exact test (McNemar 1947): whether one of two is right more often where one alone is.
+
+    Args:
+        first, second: which rows each has right, bool (rows,).
+
+    Returns:
+        `both_right`, `only_first`, `only_second`, `both_wrong` (rows) and `p`, two-sided by the binomial distribution;
+        1 where they are right in the same rows.
+    """
+    outcomes = first & second, first & ~second, ~first & second, ~first & ~second
+    names = "both_right", "only_first", "only_second", "both_wrong"
+    table = {name: int(rows.sum()) for name, rows in zip(names, outcomes)}
+    apart = table["only_first"] + table["only_second"]
+    return {**table, "p": float(binomtest(table["only_first"], apart).pvalue) if apart else 1.0}
+
+
+def resampled(
+    answers: list[Answers], resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[list[dict[str, np.ndarray]], int]:
+    """The figures of every run on the same resampled rows (Efron & Tibshirani 1993).
+
+    Args:
+        answers: of the runs, their rows in the same order; the strata of the first are resampled apart.
+        resamples: fewer where there are very many rows.
+        seed: of the resampling.
+
+    Returns:
+        For each run {figure: float (resamples,)}, NaN where a resample does not have it; and the number of resamples.
+    """
+    strata, generator = answers[0].strata, np.random.default_rng([seed, 4])
+    count = min(resamples, max(_LEAST, _MOST_DRAWN // max(1, sum(map(len, strata)) * len(answers))))
+    names = [list(run.figures(np.concatenate(strata))) for run in answers]
+    draws = [{name: np.full(count, np.nan) for name in some} for some in names]
+    for number in range(count):
+        rows = np.concatenate([part[generator.integers(0, len(part), len(part))] for part in strata])
+        for run, table in zip(answers, draws):
+            for name, value in run.figures(rows).items():
+                if name in table:
+                    table[name][number] = value
+    return draws, count
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
+    """95% percentile interval of a difference, and how often chance would be as far from 0 to either side.
+
+    Args:
+        first, second: a figure of two runs on the same resamples, float (resamples,).
+
+    Returns:
+        `interval` of second - first; `p`, two-sided: twice the smaller share of resamples on one side of 0, which is
+            what the
+        percentile interval says at every level; at least 2 / (resamples + 1).
+    """
+    differences = (second - first)[~np.isnan(second - first)]
+    low, high = np.percentile(differences, [2.5, 97.5])
+    tail = 1 + min((differences <= 0).sum(), (differences >= 0).sum())
+    return {"interval": [float(low), float(high)], "p": float(min(1.0, 2 * tail / (len(differences) + 1)))}
+
+
+def holm(values: list[float]) -> list[float]:
+    """p-values corrected for their number by the step-down method of Holm (1979)."""
+    order = np.argsort(values, kind="stable")
+    corrected, largest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, values[place] * (len(values) - rank)))
+        corrected[place] = largest
+    return corrected

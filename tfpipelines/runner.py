@@ -1,0 +1,294 @@
+"""The one route every run takes: data, model, training, evaluation, each leaving its files in the run folder."""
+
+import math
+import statistics
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from . import metrics, models, networks, training
+from .core import config
+from .core.files import atomic_write, file_hash, write_json
+from .core.observer import Observer
+from .core.pipeline_files import code_facts, write_pipeline
+from .core.run_files import read_json, read_table
+from .core.run_folder import START, RunFolder, ending
+from .core.run_shapes import RUN_METRICS
+from .core.unchanged import require_same_data, splits_text, with_resumption
+from .datasets import Findings
+from .errors import MemoryExhaustedError, ResourceError
+from .tasks.base import Task
+from .tasks.trainable import Loaded, Phase, Trainable
+
+_OF_FOLDS = ("time.training", "time.evaluation")  # what is put together of the metrics of folds
+_SURROUNDINGS = ("versions", "plugins", "threads")  # that the last digits hang on
+_QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
+
+
+class Route:
+    """The stations of a run. With folds, those from the splits on are passed once for each fold.
+
+    Every station takes the task as the one before it has left it: `Task`, `Loaded`, `Trainable`.
+
+    Args:
+        folder: held locked by the caller.
+        stop: entered already; it may have received a signal.
+        resume: go on from the folder's checkpoints.
+        trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written,
+            and no scalars for TensorBoard.
+    """
+
+    def __init__(
+        self, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool, trial: bool = False
+    ):
+        self.folder, self.observer, self.stop, self.resume, self.trial = folder, observer, stop, resume, trial
+        self.data_seconds = 0.0
+
+    def run(self, task: Task, command: str = "", fold: int | None = None) -> dict[str, Any]:
+        """Carries a task out, from the first byte read to the last one written.
+
+        Args:
+            command: to be recorded.
+            fold: of a cross-validation, run this one alone.
+
+        Returns:
+            The content of metrics.json.
+        """
+        folder = self.folder
+        with ending(folder):
+            self.stop.heed()
+            try:
+                with networks.user_errors(task.pipeline.model), training.memory_errors():
+                    content = self._all(task, command, fold)
+            except MemoryExhaustedError as error:
+                smaller = f"{folder.as_new_run()} train.batch_size={max(1, task.pipeline.train.batch_size // 2)}"
+                error.remedy = f"Free memory and `tfpipe resume {folder}`, or try: {smaller}"
+                raise
+        self.observer.finished(folder, content)
+        return content
+
+    def _all(self, task: Task, command: str, fold: int | None) -> dict[str, Any]:
+        began = time.perf_counter()
+        self.environment(task.pipeline, command)
+        findings = Findings()
+        task.begin()
+        try:
+            loaded = task.load(findings)
+        finally:
+            if findings.entries:
+                write_json(self.folder / "data.json", {"findings": findings.as_list()})
+        findings.raise_errors()
+        self.data_seconds = round(time.perf_counter() - began, 3)
+        if loaded.folds() and fold is None:
+            content = self.every_fold(loaded, findings)
+        else:
+            content = self.single(loaded, self.folder, findings, fold if loaded.folds() else None)
+        content["time"]["total"] = round(time.perf_counter() - began, 3)
+        write_json(self.folder / "metrics.json", content)
+        return content
+
+    def environment(self, pipeline: config.Pipeline, command: str) -> None:
+        """Writes environment.json; on resume, says what is no longer the same."""
+        facts = training.environment_facts(pipeline.seed, command, config.packages_of(pipeline))
+        before = read_json(self.folder / "environment.json")
+        if self.resume and before:
+            changes = (config.difference(before.get(key, {}), facts.get(key, {}), f"{key}.") for key in _SURROUNDINGS)
+            if changed := "; ".join(line for lines in changes for line in lines):
+                self.observer.warning(
+                    f"Not the environment that the run began in, so the last digits may differ: {changed}"
+                )
+            facts = with_resumption(before, facts)
+        else:
+            facts["pipeline"] = config.as_dict(pipeline)
+            if code := code_facts(pipeline):
+                facts["code"] = code
+        write_json(self.folder / "environment.json", facts)
+        self.observer.environment(facts)
+
+    def every_fold(self, loaded: Loaded, findings: Findings) -> dict[str, Any]:
+        """Each fold in a folder of its own; folds that are done are not repeated."""
+        results, tables = [], []
+        for fold in range(loaded.folds()):
+            inner = self.folder.child(f"fold-{fold}")
+            if inner.status.get("state") == "done":
+                content = read_json(inner / "metrics.json", _OF_FOLDS, RUN_METRICS)
+            else:
+                self.observer.note(f"Fold {fold} of {loaded.folds()}")
+                inner.set_status("running", fold=fold)
+                write_pipeline(inner, loaded.pipeline)
+                content = self.single(loaded, inner, findings, fold)
+                inner.set_status("done")
+            results.append(content)
+            table = read_table(inner / "predictions.csv", text=("item", "text", "label", "predicted"))
+            tables.append(table.assign(fold=fold))
+        atomic_write(self.folder / "predictions.csv", pd.concat(tables).to_csv(index=False, lineterminator="\n"))
+        return metrics.summarize_folds(results)
+
+    def single(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
+        """Splits, training and evaluation in one folder."""
+        task = self.splits(loaded, folder, Findings(list(findings.entries)), fold)
+        artifact = self.fresh_artifact(task)
+        history, best = self.train(task, folder, artifact)
+        self.stop.heed()
+        began = time.perf_counter()
+        artifact.set_weights(best.best_weights)
+        content = task.evaluate(artifact, folder, history, best.best_epoch)
+        self.save_model(artifact, folder)
+        of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
+        content["best_epoch"] = best.best_epoch
+        content["network"] = {"name": artifact.core.name, "parameters": artifact.core.count_params()}
+        content["time"] = {"data": self.data_seconds, **task.times}
+        content["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
+        content["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
+        content["time"]["evaluation"] = round(time.perf_counter() - began, 3)
+        write_json(folder / "metrics.json", content)
+        return content
+
+    def splits(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None) -> Trainable:
+        """Checks the splits and writes them; on resume, they must be those that the run began with."""
+        task = loaded.check(findings, fold)
+        facts, table = task.describe(findings), task.split_table()
+        text = splits_text(table)
+        if self.resume and (folder / "splits.csv").is_file():
+            require_same_data(folder, text, facts)
+        write_json(folder / "data.json", facts)
+        findings.raise_errors()
+        atomic_write(folder / "splits.csv", text)
+        self.observer.data(facts)
+        task.require_steps()
+        return task
+
+    def train(
+        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact"
+    ) -> tuple[list[dict], training.BestModel]:
+        """Builds the core, gives it the weights to start from, and fits it, phase by phase.
+
+        Args:
+            artifact: in which the best weights so far are saved.
+
+        Returns:
+            The rows of history.csv, and the best weights of the core.
+        """
+        settings = task.pipeline.train
+        if settings.deterministic:
+            training.make_deterministic()
+        with training.precision(settings.precision):
+            core = task.build(fused=True)
+        start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
+        if start:
+            if left := ", ".join(task.start_from(core, start)):
+                self.observer.note(
+                    f"Layers that start anew, being of another shape or for other classes or words: {left}"
+                )
+        shape, steps = list(core.inputs[0].shape[1:]), task.steps_per_epoch()
+        facts = {"name": core.name, "parameters": core.count_params(), "input_shape": shape, "steps_per_epoch": steps}
+        self.observer.model(facts)
+        history: list[dict] = []
+        best: training.BestModel | None = None
+        for phase in task.phases(core, self.observer.note):
+            history, best = self.fit(phase, core, artifact, folder, history, best)
+            best.best_weights = training.whole_weights(core, phase.model, best.best_weights)
+            if not phase.last:
+                core.set_weights(best.best_weights)
+        assert best is not None  # there is a phase at least
+        return history, best
+
+    def fit(
+        self, phase: Phase, core, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None
+    ) -> tuple[list[dict], training.BestModel]:
+        """One phase of the training.
+
+        Args:
+            core: the model of the phase, or what its layers are part of.
+            artifact: in which the best weights so far are saved.
+            before, earlier: history and best weights of the core from the phases before.
+
+        Returns:
+            The history with the phase's epochs, and its best weights.
+        """
+        task, settings, model = phase.task, phase.settings, phase.model
+        steps, validation = task.steps_per_epoch(), phase.validation_batches()
+        done, checkpoints = len(before), folder / "checkpoints"
+        if not phase.last:
+            checkpoints = checkpoints / phase.name
+            checkpoints.mkdir(exist_ok=True)
+        if phase.name:
+            trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+            self.observer.phase({"name": phase.name, "trained": trained, "epochs": settings.epochs})
+        values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
+        optimizer = training.build_optimizer(settings, steps, phase.rates())
+        task.compile(
+            model,
+            optimizer,
+            jit_compile=training.jit_compile(settings.jit_compile, model),
+            steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
+        )
+        averaged = training.averaging(settings, optimizer, phase.averaged)
+        weights = averaged.model_weights if averaged else model.get_weights
+        monitored = task.monitored if validation is None else f"val_{task.monitored}"
+
+        def save(weights) -> None:
+            artifact.set_weights(training.whole_weights(core, model, weights))
+            if not self.trial:
+                self.save_model(artifact, folder)
+
+        def after_epoch(row: dict) -> None:
+            folder.set_status("running", epoch=row["epoch"])
+            self.observer.epoch(row, done + settings.epochs, steps * settings.batch_size)
+
+        best = training.BestModel(monitored, save, weights, done, settings.keep, phase.quick)
+        if earlier is not None:
+            best.go_on_from(earlier, earlier.best_weights)
+        history = training.History(folder / "history.csv", after_epoch, before, phase.name)
+        callbacks = [training.StopOnNaN(settings.learning_rate), *([averaged] if averaged else [])]
+        callbacks += phase.callbacks(folder, artifact, weights, self.observer.note)
+        if settings.schedule == "plateau":
+            falls = {"factor": settings.decay_factor, "patience": settings.decay_epochs}
+            callbacks.append(training.ReduceLROnPlateau(monitored, mode="min", **falls))
+        if settings.early_stopping:
+            callbacks.append(training.EarlyStopping(monitored, mode="min", patience=settings.early_stopping))
+        callbacks += [best, history]
+        if not self.trial:
+            callbacks.append(training.TensorBoardScalars(folder / "logs" / "tensorboard", done))
+        callbacks.append(training.Progress(self.observer.step, steps, done))
+        try:
+            training.fit(
+                model,
+                phase.training_batches,
+                validation,
+                epochs=settings.epochs,
+                steps_per_epoch=steps,
+                checkpoints=training.Checkpoints(checkpoints),
+                callbacks=callbacks,
+                stop=self.stop,
+                checkpoint_steps=settings.checkpoint_steps,
+                checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick or self.trial else 0.0,
+                on_damage=lambda names: self.observer.warning(f"Damaged checkpoint passed over: {'; '.join(names)}"),
+            )
+        except BaseException:
+            with suppress(ResourceError):  # the error that led here is the one to tell
+                best.flush()
+            raise
+        if phase.last:
+            best.flush()
+        return history.rows, best
+
+    def save_model(self, artifact, folder: RunFolder) -> None:
+        """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""
+        for name, write_file in artifact.beside.items():
+            atomic_write(folder / name, write_file)
+
+        def write(temporary: Path) -> None:
+            artifact.save(temporary)
+            before = folder.status.get("model_sha256", [])[:1]
+            folder.set_status("running", model_sha256=[file_hash(temporary), *before])
+
+        atomic_write(folder / "model.keras", write)
+
+    def fresh_artifact(self, task: Trainable) -> "models.Artifact":
+        """That around a new core, of plain layers and in float32."""
+        with training.precision("float32"):
+            return task.artifact(task.build(fused=False))

@@ -1,0 +1,5 @@
+"""Anomaly detection: in images, in rows of numbers, in time series."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,326 @@
+"""What every anomaly detector's task has in common: normal samples to learn from, a threshold, and the account of
+the results.
+"""
+
+from abc import abstractmethod
+from contextlib import suppress
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, metrics, models, networks, training
+from tfpipelines.core import config
+from tfpipelines.core.files import atomic_write
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.core.words import fixed
+from tfpipelines.errors import ArtifactError
+from tfpipelines.tasks import anomaly
+from tfpipelines.tasks.anomaly.config import AnomalyPipeline
+
+from ..abilities import Ability, Kind
+from ..sample_task import Sampled, add_explanations
+
+_BLOCK = 512  # samples that a baseline scores at once
+
+
+class Detection(Sampled):
+    """A task that learns to reconstruct what is normal, and scores samples by how far they are from their
+    reconstruction.
+
+    What differs by the kind of sample is in the methods that begin with an underscore and are abstract here. Rows are
+    those of `samples`.
+    """
+
+    kind = Kind.DETECTOR
+    abilities = frozenset({Ability.EXPLAINS, Ability.RECALIBRATES, Ability.ONE_LOSS})
+    pipeline: AnomalyPipeline
+
+    def __init__(self, pipeline):
+        super().__init__(pipeline)
+        self.labels: list[str] = []
+        self._parts: dict[Any, Any] = {}
+
+    @property
+    def _inference_batch(self) -> int:
+        return 256
+
+    def _batches(self, rows: np.ndarray):
+        """tf.data of some rows, once, in their order, as the artifact takes them."""
+        return datasets.evaluation_batches(self.samples.store, rows, None, batch_size=self._inference_batch)
+
+    @abstractmethod
+    def _numbers(self, rows: np.ndarray) -> np.ndarray:
+        """Some rows for PCA and isolation forest, float (rows, numbers)."""
+
+    @abstractmethod
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        """Some rows in the space of the nearest neighbours, float (rows, numbers) or (rows, places, numbers)."""
+
+    @abstractmethod
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        """Figures beyond those of the samples as a whole, such as of places; with `plots` also the pictures."""
+
+    # --- data
+    def check(self, findings, fold: int | None = None) -> Self:
+        least, rate = self.pipeline.evaluation.least, self.pipeline.evaluation.false_alarm_rate
+        if "anomalous" in self.samples.frame:
+            on_leak = self.pipeline.data.on_leak
+            self.labels = anomaly.check_normals(self.samples, least, rate, self.unit, on_leak, findings)
+        return self
+
+    def describe(self, findings) -> dict[str, Any]:
+        return anomaly.describe_normals(self.samples, self.labels, findings)
+
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
+        self._normal, self._folder = tuple(facts["normal"]), facts["folder"]
+        return self
+
+    def _usual(self, splitting: bool) -> tuple[str, ...]:
+        """The normal labels of the data that the run was trained on, where others are read."""
+        return () if splitting else self._normal
+
+    @cached_property
+    def threshold(self) -> "evaluation.Threshold":
+        """That of the run whose model this is."""
+        return metrics.Threshold.read(self._folder)
+
+    def steps_per_epoch(self) -> int:
+        return len(self.samples.rows("train")) // self.pipeline.train.batch_size
+
+    def training_batches(self, first_step: int, last_step: int):
+        rows = self.samples.rows("train")
+        return datasets.training_batches(self.samples.store, rows, None, **self._steps(first_step, last_step))
+
+    def validation_batches(self):
+        return self._batches(self.samples.rows("validation"))
+
+    # --- model
+    def compile(self, model, optimizer, **settings) -> None:
+        model.compile(optimizer=optimizer, **settings)
+
+    def artifact(self, core):
+        facts = {"normal": anomaly.normal_of(self.samples.frame)}
+        return anomaly.DetectorArtifact(self.front, core, facts, self.pipeline.model)
+
+    def objective(self, model) -> "training.Objective":
+        """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
+        core, name = models.core_of(model), getattr(self.pipeline.model, "loss", None)
+        if name is None:
+            network = models.take_weights(self.build(fused=True), core)  # this one tells the variance and divergence
+            loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, "probability") + added
+            told = "negative ELBO at the mean code"
+            return training.Objective(network, loss, self._batches, told, labelled=False)
+        network, before = self._moving(core)
+        loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, name)
+        told = f"reconstruction loss ({name})"
+        return training.Objective(network, loss, self._batches, told, labelled=False, before=before)
+
+    def _moving(self, core) -> tuple:
+        """The part of a core that is trained, and the part before it that stands still, None without."""
+        return core, None
+
+    # --- results
+    def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
+        self._calibrate(artifact, folder)
+        return {}
+
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        train, plots = self.pipeline.train, folder / "plots"
+        results: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
+        threshold = self._calibrate(artifact, folder)
+        evaluation.plot_curves(plots / "curves.png", history, best_epoch)
+        about = [threshold.sentence()]
+        if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
+            chosen = "the held-out samples also chose the epoch, so they are not quite unseen"
+            about.append(f"{chosen}: the threshold may be a little low")
+        rows, known = self.samples.rows("test"), self.samples.rows("train")
+        if not len(rows):
+            self._show_held_out(artifact.model, threshold, plots)
+        else:
+            results |= self._account(artifact.model, threshold, rows, folder.path, plots, known)
+            about += results.pop("about")
+        return {**results, "threshold": threshold.facts(), "about": about}
+
+    def _show_held_out(self, model, threshold, plots: Path) -> None:
+        """Without a test, the pictures are of the samples that made the threshold: they show whether the normal
+        ones are clean.
+        """
+        none = np.zeros(0, bool)
+        anomaly.plot_scores(plots / "scores.png", np.zeros(0), none, none, threshold.scores, threshold.threshold)
+
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        frame = self.samples.frame
+        if not frame["known"].any():
+            message = f"Of no {self.unit} it is known what it is: only the share of alarms is measured"
+            findings.add("unlabelled", "warning", message, "Give labels, as columns or folders")
+        elif not frame["anomalous"].any():
+            message = f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured"
+            findings.add("no_anomalies", "warning", message)
+        figures = self._account(model, self.threshold, frame.index.to_numpy(np.int64), out, out)
+        return figures | {"threshold": self.threshold.facts()}
+
+    def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "evaluation.Threshold":
+        self.samples, findings = self._read_again(path)
+        frame = self.samples.frame
+        trained = frame["fingerprint"].map("{:016x}".format).isin(self.trained_on) | (frame["split"] == "train")
+        tail = frame["tail"] if "tail" in frame else np.zeros(len(frame), bool)
+        for code, rows, reason in (
+            ("not_normal", frame["anomalous"], "are not normal by their labels"),
+            ("trained_on", trained, "have been trained on, or are of a training part"),
+            ("overlap", tail, "overlap others"),
+        ):
+            if rows.any():
+                findings.add(code, "note", f"{int(rows.sum())} of {len(frame)} {self.unit}s {reason}: left out")
+        self.samples.frame = frame = frame[~(frame["anomalous"] | trained | tail)]
+        rate = rate or self.threshold.false_alarm_rate
+        threshold = self._fit(model, frame.index.to_numpy(np.int64), rate, str(path))
+        with suppress(ArtifactError):  # none, or a damaged one
+            before, count = self.threshold, len(threshold.scores)
+            alarms = int(before.alarms(threshold.scores).sum())
+            if alarms > count / 2:
+                message = f"{alarms} of {count} {self.unit}s were above the threshold so far: are they normal?"
+                kept = f"The threshold so far is kept in {out / metrics.BEFORE}"
+                findings.add("mostly_alarms", "warning", message, kept)
+            before.write(out, metrics.BEFORE)
+        threshold.write(out)
+        threshold.findings = findings.as_list()
+        return threshold
+
+    def draw_explanations(self, table, path: Path) -> None:
+        rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
+        anomaly.write_columns(path, f"Where the {self.unit}s differ from what is normal", rows)
+
+    # --- export
+    def served(self, model) -> "models.Served":
+        threshold = self.threshold
+        answer = models.ServedScores(threshold.threshold, threshold.scores, self.unit, list(model.output))
+        return models.Served(self._served_input(model), answer)
+
+    @abstractmethod
+    def _served_input(self, model) -> "models.ServedInput":
+        """What the exported model takes."""
+
+    def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
+        self.samples, _ = self._read_again(splitting=True)
+        name = lambda odd, known: ("anomaly" if odd else "normal") if known else None
+        truth = lambda frame: list(map(name, frame["anomalous"], frame["known"]))
+        raw = partial(self._raw, self.samples)
+        return datasets.replay(self.samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
+
+    @abstractmethod
+    def _raw(self, samples, row: int) -> np.ndarray:
+        """A row of some samples as the artifact's model takes it."""
+
+    # --- details
+    def _network(self, fused: bool, **given: Any):
+        """The pipeline's network for samples of the front's shape; where it looks through one, `backbone` is given."""
+        given |= {"input_shape": self.front.shape, "seed": self.pipeline.seed, "fused": fused}
+        return networks.build_network(self.pipeline.model, **given)
+
+    def _part(self, model, *names: str):
+        """The part of a model that gives some of its outputs, made once so that it is traced once."""
+        if self._parts.get("of") is not model:
+            self._parts = {"of": model}
+        if names not in self._parts:
+            self._parts[names] = anomaly.part_of(model, *names)
+        return self._parts[names]
+
+    def _scores(self, model, rows: np.ndarray) -> np.ndarray:
+        if not len(rows):
+            return np.zeros(0)
+        return metrics.finite(self._part(model, "score").predict(self._batches(rows), verbose=0))
+
+    def _maps(self, model, rows: np.ndarray) -> np.ndarray:
+        """The distances of all places of some rows, float32 (rows, ...)."""
+        return self._part(model, "map").predict(self._batches(rows), verbose=0)
+
+    def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "evaluation.Threshold":
+        threshold = metrics.Threshold.fit(self._scores(model, rows), rate, self.unit, source)
+        threshold.places = metrics.usual_distances(self._maps(model, rows[: metrics.MOST_MAPS]))
+        return threshold
+
+    def _calibrate(self, artifact, folder: RunFolder) -> "evaluation.Threshold":
+        """The threshold by the held-out part, written beside the model."""
+        rate = self.pipeline.evaluation.false_alarm_rate
+        threshold = self._fit(artifact.model, self.samples.rows("validation"), rate, "the held-out part")
+        threshold.write(folder.path)
+        return threshold
+
+    def _account(
+        self,
+        model,
+        threshold,
+        rows: np.ndarray,
+        folder: Path | None,
+        plots: Path | None,
+        known: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Figures of some rows, and with `folder` and `plots` the files.
+
+        Args:
+            known: training rows, for what stands beside the model; None: nothing does.
+        """
+        settings, seed = self.pipeline.evaluation, self.pipeline.seed
+        network = config.short_name(self.pipeline.model.name)
+        frame, scores = self.samples.frame.loc[rows], self._scores(model, rows)
+        told, odd = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
+        anomalous, of_told = odd[told], scores[told]
+        figures: dict[str, Any] = {"test": {}, "intervals": {}}
+        if told.any():
+            figures["test"] = metrics.detection_metrics(anomalous, of_told, threshold)
+            resamples = settings.bootstrap
+            figures["intervals"] = metrics.detection_intervals(anomalous, of_told, threshold, resamples, seed)
+        figures["per_class"] = metrics.by_label(frame["label"].to_numpy(object), odd, told, scores, threshold)
+        about: list[str] = []
+        figures |= {"samples": len(rows), "about": about}
+        normal, beside = int((~anomalous).sum()), {}
+        both = bool(anomalous.any() and normal)
+        if normal:
+            figures["test_interval"] = threshold.expected(normal)
+            about.append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal))
+        if not told.all():
+            alarms = threshold.alarms(scores[~told])
+            figures["test"]["alarm_rate"] = share = float(alarms.mean())
+            some = f"{int(alarms.sum())} of {len(alarms)} {self.unit}s"
+            about.append(f"{some} of which nothing is known gave an alarm ({share:.3f})")
+        if known is not None and settings.baselines and both:
+            with self.timed("baselines"):
+                beside = self._beside(known, rows[told])
+            others = {name: metrics.ranking_metrics(anomalous, values) for name, values in beside.items()}
+            figures["baselines"] = others
+            best, own = max(others, key=lambda name: others[name]["roc_auc"]), figures["test"]["roc_auc"]
+            if others[best]["roc_auc"] > own:
+                area = others[best]["roc_auc"]
+                about.append(f"{best} tells them apart better here: {fixed(area)} against {fixed(own)} of {network}")
+        if folder is not None and plots is not None:
+            labels = frame["label"] if anomalous.any() else None
+            table = metrics.detection_table(frame["item"], scores, threshold, labels)
+            atomic_write(folder / "predictions.csv", evaluation.to_csv(table))
+            limit = threshold.threshold
+            anomaly.plot_scores(plots / "scores.png", scores, odd, told, threshold.scores, limit)
+            if both:
+                ranked = {network: of_told, **beside}
+                anomaly.plot_ranking(plots / "curves_roc_pr.png", anomalous, ranked, limit)
+        figures["test"] |= self._more(model, threshold, rows, scores, plots)
+        return figures
+
+    def _beside(self, training: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores of the rows by methods that need no training, {name: float (rows,)}."""
+        training = anomaly.some_rows(training, self.pipeline.seed)
+        blocks = np.array_split(rows, max(1, len(rows) // _BLOCK))
+        score = lambda method, values: np.concatenate([method.score(values(block)) for block in blocks])
+        known = self._numbers(training)
+        methods = {"PCA": anomaly.Reconstruction().fit(known), "isolation forest": anomaly.Forest().fit(known)}
+        scores = {name: score(method, self._numbers) for name, method in methods.items()}
+        neighbours = anomaly.Neighbours().fit(self._features(training), len(rows))
+        return scores | {"nearest neighbour": score(neighbours, self._features)}
+
+    def _table(self, items: list[str], scores: np.ndarray, errors: list[str], explanations: list | None):
+        """What `predict` gives."""
+        table = metrics.detection_table(items, metrics.finite(scores), self.threshold, errors=errors)
+        if explanations is not None:
+            add_explanations(table, [None if error else entry for entry, error in zip(explanations, errors)])
+        return table

@@ -1,0 +1,160 @@
+"""The sections of anomaly detection besides networks: what is normal, and how far from it is too far."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ...core.config.data import SampleData
+from ...core.config.fields import field, fixed
+from ...core.config.images import Distortion, PixelData
+from ...core.config.pipeline import Pipeline
+from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Fraction, Names, Role, Section
+from ...core.config.train import Training
+
+Scaling = Literal["standard", "robust", "none"]
+_Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
+
+
+# --- data
+class NormalData(Section):
+    """Which samples are normal, and how they are parted."""
+
+    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None,
+        "labels that mean normal; default: good, normal, ok, 0 and the like, or else those of a given training part",
+    )
+    validation: AutoFraction = fixed(
+        "auto",
+        "share of the normal samples held out for the threshold, where no such part is given; auto: 0.2, or as many "
+        "as evaluation.false_alarm_rate needs",
+    )
+    test: AutoFraction = fixed(
+        "auto",
+        "share of the normal samples held out for the test, where no split is given at all; auto: 0.2 where there are "
+        "anomalies, else 0",
+    )
+
+
+class AnomalyImageData(PixelData, NormalData):
+    """Images, most of them or all of them normal."""
+
+    layout: Annotated[_Layout, Role.READING, Role.ANEW] = fixed(
+        "auto",
+        "folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) or nothing",
+    )
+    masks: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None, "folder of masks of the anomalies, named as the images; default: ground_truth beside the splits"
+    )
+    augment: Distortion = Distortion()
+
+
+class AnomalyTableData(SampleData, NormalData):
+    """Rows of numbers."""
+
+    path: Annotated[str, Role.PATH] = fixed(
+        ..., "a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME", min_length=1
+    )
+    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
+    columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None, "columns that are looked at; default: all that hold nothing but numbers"
+    )
+    scaling: Scaling = field(
+        "standard", "of each column: standard (mean and deviation), robust (median and quartiles) or none"
+    )
+
+
+class AnomalySeriesData(SampleData):
+    """Time series, cut into windows."""
+
+    path: Annotated[str, Role.PATH] = fixed(
+        ..., "a table (.csv .tsv .jsonl .parquet) with a row for each point in time, or sample:NAME", min_length=1
+    )
+    test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
+    time_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None, "numbers or dates, rising; default: the column named time, timestamp, date or the like"
+    )
+    series_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None, "which of several series a row belongs to"
+    )
+    columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None, "channels; default: all columns that hold nothing but numbers"
+    )
+    normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None, "labels that mean normal; default: 0, normal, false and the like"
+    )
+    intervals: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
+        None, "a table of the anomalies: columns start and end, both within, in the units of the time column"
+    )
+    window: Annotated[int, Field(ge=4)] = field(
+        32,
+        "points of a window; windows are scored side by side, the last one of a stretch may overlap the one before it",
+    )
+    stride: AutoCount = field(
+        "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"
+    )
+    validation: Fraction = fixed(
+        0.4, "share of the training points, the last ones, held out for the threshold where no such part is given", gt=0
+    )
+    test: AutoFraction = fixed(
+        "auto",
+        "share of the points, the last ones, for the test where no split is given; auto: 0.3 where anomalies are "
+        "known, else 0",
+    )
+    on_leak: Literal["warn", "error", "drop"] = fixed(  # type: ignore[assignment]  # one choice more
+        "warn", "test windows that are part of the training series; drop: leave them out"
+    )
+    scaling: Scaling = field(
+        "standard", "of each channel: standard (mean and deviation), robust (median and quartiles) or none"
+    )
+
+
+# --- training and evaluation
+class AnomalyTrain(Training):
+    """The held-out samples make the threshold, so no epoch is chosen by them unless that is asked for."""
+
+    keep: Literal["best", "last"] = field(
+        "last",
+        "which epoch becomes the model: the last one, or that of the best reconstruction of the held-out samples, "
+        "which then are no longer unseen",
+    )
+
+
+class AnomalyEvaluation(Section):
+    """What is measured once training has ended."""
+
+    false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = field(
+        0.05, "share of normal samples that the threshold is to take for anomalies"
+    )
+    baselines: bool = field(
+        True, "measure PCA, isolation forest and nearest neighbour beside the model, where labels are known"
+    )
+    bootstrap: Annotated[int, Field(ge=0)] = field(1000, "resamples for the 95% intervals; 0: none")
+
+    @property
+    def least(self) -> int:
+        """Normal samples without which no threshold has that rate."""
+        return least_normals(self.false_alarm_rate)
+
+
+def least_normals(rate: float) -> int:
+    """How many held-out normal samples a false-alarm rate needs: floor((n + 1) * rate) must be 1 at least."""
+    count = max(int(1 / rate) - 2, 0)
+    while int((count + 1) * rate + 1e-9) < 1:
+        count += 1
+    return count
+
+
+class AnomalyPipeline(Pipeline):
+    """What every anomaly detection pipeline has; a task adds its `task`, `data` and `model`."""
+
+    if TYPE_CHECKING:
+        data: AnomalyImageData | AnomalyTableData | AnomalySeriesData
+
+    train: AnomalyTrain = AnomalyTrain()  # type: ignore[assignment]  # a section of its own
+    evaluation: AnomalyEvaluation = AnomalyEvaluation()  # type: ignore[assignment]  # a section of its own
+
+    @model_validator(mode="after")
+    def _schedule_without_validation(self) -> "AnomalyPipeline":
+        if self.data.validation == 0:
+            raise ValueError("data.validation must be above 0: the threshold is made from held-out normal samples")
+        return self

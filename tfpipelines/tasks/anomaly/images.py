@@ -1,0 +1,247 @@
+"""Anomaly detection in images: an autoencoder of normal ones, or of what a pretrained backbone says of them."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import datasets, metrics, models, networks
+from tfpipelines.core import config
+from tfpipelines.core.config.kinds import IMAGE_AUTOENCODERS, ImageAutoencoders
+from tfpipelines.core.words import counted
+from tfpipelines.networks import backbones
+from tfpipelines.tasks import anomaly
+from tfpipelines.tasks.anomaly.config import AnomalyImageData, AnomalyPipeline
+
+from ..image_task import Pixels, explained
+from ..trainable import Phase
+from .base import Detection
+
+_SHOWN = 12
+_MOST_FEATURES = 2**31  # bytes of features that are kept
+_STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
+_MOST_PIXELS = 2 * 10**7  # whose distances are ranked
+
+
+class FeaturePhase(Phase):
+    """Trains what reconstructs the features, which the frozen backbone gives of each image once."""
+
+    task: "ImageAnomalies"
+    name, quick = "reconstruction", True
+
+    def __init__(self, task: "ImageAnomalies", core, features: np.ndarray, rows: np.ndarray):
+        super().__init__(task, backbones.reconstructing_part(core))
+        self.store = datasets.FeatureStore(features)
+        split = task.samples.frame["split"].loc[rows].to_numpy()
+        self.train, self.held_out = (np.flatnonzero(split == name) for name in ("train", "validation"))
+
+    def training_batches(self, first_step: int, last_step: int):
+        return datasets.training_batches(self.store, self.train, None, **self.task._steps(first_step, last_step))
+
+    def validation_batches(self):
+        return datasets.evaluation_batches(self.store, self.held_out, None, batch_size=self.settings.batch_size)
+
+
+class ImageAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly pipeline."""
+
+    default_network = "feature"
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a score for each, higher the less it is like normal images, and a map of where it differs",
+    )
+    hub_tags = ("anomaly-detection", "image-anomaly-detection")
+
+    task: Literal["anomaly"] = "anomaly"
+    data: AnomalyImageData
+    model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network)
+
+
+class ImageAnomalies(Pixels, Detection):
+    """The task `anomaly`."""
+
+    schema = ImageAnomaliesPipeline
+    pipeline: ImageAnomaliesPipeline
+    unit = "image"
+
+    @cached_property
+    def source(self) -> "config.BackboneSource | None":
+        """What `model.backbone` means; None for networks without one."""
+        return config.backbone_source(self.pipeline.model.backbone) if self.pipeline.model.name == "feature" else None
+
+    def preflight(self) -> list[str]:
+        if self.source is None:
+            networks.probe(self.pipeline.model, self._sample_shapes())
+            return []
+        config.require_weights(self.pipeline.model.weights, self.source)
+        self._require_scaling(self.source, self.pipeline.model.scaling)
+        self._require_input(self.source)
+        return []
+
+    def begin(self) -> None:
+        if self.source is not None:
+            self._load_backbone()
+
+    # --- data
+    def _list(self, data, findings, splitting: bool):
+        least, seed, usual = self.pipeline.evaluation.least, self.pipeline.seed_of_splits, self._usual(splitting)
+        return anomaly.read_normal_images(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
+
+    def _input_fields(self) -> dict[str, Any]:
+        if self.source is None:
+            return {}
+        return {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
+
+    def check(self, findings, fold: int | None = None):
+        super().check(findings, fold)
+        if self.source is not None and self.source.kind == "file" and "anomalous" in self.samples.frame:
+            self._find_scaling(self._load_backbone(), findings)
+        return self
+
+    def describe(self, findings) -> dict[str, Any]:
+        return super().describe(findings) | ({} if self.scaling is None else {"scaling": self.scaling})
+
+    def training_batches(self, first_step: int, last_step: int):
+        steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
+        return datasets.training_batches(self.samples.store, rows, None, **steps, augmentation=self._augmentation)
+
+    # --- model
+    def build(self, fused: bool):
+        return self._network(fused, **({} if self.source is None else {"backbone": self._load_backbone()}))
+
+    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
+        if self.source is None:
+            yield Phase(self, core)
+            return
+        rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
+        network = backbones.feature_network(core)
+        shape = network.output.shape[1:]
+        # The choice must be the same when the run is resumed, so it does not hang on the memory that is free.
+        if self._augmentation.active or 4 * len(rows) * math.prod(shape) > _MOST_FEATURES:
+            train = self.samples.rows("train")
+            some = np.sort(np.random.default_rng([self.pipeline.seed, 4]).permutation(train)[:_STATISTICS])
+            self._standardize(core, network.predict(self._batches(some), verbose=0))
+            yield Phase(self, core)
+            return
+        with self.timed("features"):
+            features = network.predict(self._batches(rows), verbose=0).astype(np.float32)
+        what = f"features of {counted(len(rows), 'image')} by the frozen backbone"
+        note(f"{what}: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
+        self._standardize(core, features[: len(self.samples.rows("train"))])
+        yield FeaturePhase(self, core, features, rows)
+
+    def _moving(self, core) -> tuple:
+        if self.source is None:
+            return super()._moving(core)
+        return backbones.reconstructing_part(core), backbones.feature_network(core)
+
+    def _standardize(self, core, features: np.ndarray) -> None:
+        axes = (0, 1, 2)
+        networks.set_statistics(core, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        part = self._part(model, "score", "map") if explain else self._part(model, "score")
+        read: list[Any] = []
+        scores, pictures, explanations = [np.zeros(0)], [], []
+        for some, images in self._decoded(inputs, batch_size):
+            read += some
+            answer = part.predict_on_batch(images)
+            scores.append(np.asarray(answer["score"] if explain else answer, np.float64))
+            if explain:
+                pictures.append(images)
+                maps = (np.asarray(distances, np.float64) for distances in answer["map"])
+                heats = (anomaly.heat_of(distances, self.threshold.places) for distances in maps)
+                explanations += [{"heat": heat.round(3).tolist()} for heat in heats]
+        items, errors = [entry.item for entry in read], [entry.error for entry in read]
+        table = self._table(items, np.concatenate(scores), errors, explanations if explain else None)
+        if explain:
+            table.attrs["pictures"] = self._pictures(pictures)
+        return table
+
+    def draw_explanations(self, table, path: Path) -> None:
+        rows = sorted(explained(table), key=lambda entry: -entry[1]["score"])
+        told = [(row["verdict"], f"score {row['score']:.4g}, p = {row['p_value']:.3f}") for _, row in rows]
+        note = (
+            "Left the picture as the network sees it, right the same in grey: the brighter a place, the "
+            "farther it is from what is normal; where nothing shines, it is as normal pictures are."
+        )
+        self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
+
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        frame = self.samples.frame.loc[rows]
+        figures: dict[str, float] = {}
+        masks: dict[int, np.ndarray] = {}
+        if frame["mask"].notna().any():
+            data, size = self.pipeline.data, self.front.size
+            front = models.ImageFront(size, 1, data.resize, "nearest", False)
+            masks = anomaly.read_masks(frame, front, data.max_pixels)
+            most = max(1, min(metrics.MOST_MAPS, _MOST_PIXELS // math.prod(size)))
+            known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[:most]
+            if len(known):
+                odd = np.stack([masks[row] for row in known])
+                figures = metrics.place_metrics(odd, self._maps(model, known))
+        if plots is not None:
+            self._draw(model, threshold, rows, scores, masks, plots)
+        return figures
+
+    def _show_held_out(self, model, threshold, plots: Path) -> None:
+        super()._show_held_out(model, threshold, plots)
+        rows = self.samples.rows("validation")
+        self._draw(model, threshold, rows, self._scores(model, rows), {}, plots)
+
+    def _draw(
+        self, model, threshold, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path
+    ) -> None:
+        frame, alarms = self.samples.frame.loc[rows], threshold.alarms(scores)
+        wrong = (alarms != frame["anomalous"].to_numpy(bool)) & frame["known"].to_numpy(bool)
+        in_turn = frame.assign(score=scores, place=np.arange(len(rows))).sort_values("score", ascending=False)
+        in_turn["turn"] = in_turn.groupby("label").cumcount()  # the highest of each label, then the second ones, ...
+        in_turn = in_turn.sort_values(["turn", "score"], ascending=[True, False])
+        worst = np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2]
+        order = dict.fromkeys([*worst.tolist(), *in_turn["place"].tolist()])
+        shown = np.array(list(order)[:_SHOWN], np.int64)
+        answer = model.predict(self._batches(rows[shown]), verbose=0)
+        verdicts = np.where(alarms[shown], metrics.ANOMALY, metrics.NORMAL).tolist()
+        entries = [
+            {"item": item, "label": label, "score": score, "verdict": verdict}
+            for item, label, score, verdict in zip(
+                frame["item"].iloc[shown], frame["label"].iloc[shown], scores[shown], verdicts
+            )
+        ]
+        low, high = threshold.places
+        scale = low, max(high, float(np.quantile(answer["map"], 0.995)))
+        pictures, of_shown = self.samples.store.images(rows[shown]), [masks.get(row) for row in rows[shown]]
+        reconstructions = answer.get("reconstruction")
+        anomaly.plot_maps(plots / "heat.png", pictures, entries, answer["map"], scale, of_shown, reconstructions)
+
+    # --- export
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedImages(model, self.front, self.pipeline.data.background)
+
+    # --- details
+    def _load_backbone(self):
+        size = self._asked_size if self.front is None else self.front.size
+        assert self.source is not None
+        model = self.pipeline.model
+        backbone = backbones.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
+        return backbone.scaled_as(self.scaling)
+
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
+        if self.source is not None and self.source.kind == "bundled":
+            size = (max(size[0], backbones.SMALLEST), max(size[1], backbones.SMALLEST))
+        return super()._front(size, channels)
+
+    def _numbers(self, rows: np.ndarray) -> np.ndarray:
+        return self.samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0
+
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        features = self._extractor.predict(self._batches(rows), verbose=0)
+        return features.reshape(len(rows), -1, features.shape[-1])
+
+    @cached_property
+    def _extractor(self):
+        return backbones.feature_extractor(self.front.shape, self.pipeline.seed)

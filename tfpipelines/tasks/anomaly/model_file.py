@@ -1,0 +1,88 @@
+"""The model file of an anomaly detector: raw input -> score, map of distances and reconstruction."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ...core.config.networks import Scored
+from ...models.image_preprocessing import resized
+from ...models.model_file import Artifact, save_model
+from ...networks.reconstruction import distances
+
+
+class NumbersFront:
+    """Stands where images have their `ImageFront`: numbers come as they are.
+
+    Args:
+        shape: of one sample: (columns,) or (length, channels).
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = tuple(shape)
+
+    def input(self) -> keras.KerasTensor:
+        """The symbolic input: float32 (batch, *shape)."""
+        return keras.Input(self.shape, dtype="float32", name="numbers")
+
+    def symbolic(self, numbers: keras.KerasTensor) -> keras.KerasTensor:
+        """The same."""
+        return numbers
+
+
+class DetectorArtifact(Artifact):
+    """Preprocessing + core + score as one model.
+
+    Args:
+        front: an `ImageFront` or `NumbersFront`.
+        core: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
+        facts: JSON values that travel in the file's metadata.
+        scoring: fields of the network: `distance`, see `reconstruction.distances`, where the core says no `surprise`;
+            `smoothing`, where it takes images; `pooling` and `top`.
+
+    Attributes:
+        model: raw input -> {`score` float32 (batch,), `map` float32 (the distances: (batch, height, width) of images,
+            the shape of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
+    """
+
+    def __init__(self, front, core: keras.Model, facts: dict, scoring: Scored):
+        self.core, self.facts, fields = core, facts, dict(scoring)  # which ones there are hangs on the network
+        raw = front.input()
+        outputs = core(front.symbolic(raw))
+        if "surprise" in outputs:
+            places = outputs["surprise"]
+        else:
+            places = distances(outputs["target"], outputs["reconstruction"], fields["distance"])
+        if len(front.shape) == 3:  # images
+            size, smoothing = tuple(front.shape[:2]), fields["smoothing"]
+            places = keras.ops.mean(places, -1, keepdims=True)  # (B, H, W, 1)
+            if tuple(places.shape[1:3]) != size:
+                places = resized(places, size, "enlarge")
+            for _ in range(2 if smoothing > 1 else 0):
+                places = keras.ops.average_pool(places, min(smoothing, *size), 1, "same")
+            places = places[..., 0]
+        by_place = keras.ops.mean(places, -1) if len(front.shape) == 2 else places  # of all channels of a window
+        answer = {"score": pool(by_place, scoring.pooling, scoring.top), "map": places}
+        if "restored" in outputs:
+            answer["reconstruction"] = outputs["restored"]
+        self.model = keras.Model(raw, answer, name="detector")
+
+    def save(self, path: Path) -> None:
+        save_model(self.model, path, self.facts)
+
+
+def pool(places, pooling: str, top: float):
+    """One number of each sample from the distances of its places, (batch, ...) -> (batch,)."""
+    size = int(np.prod(places.shape[1:]))
+    flat = keras.ops.reshape(places, (-1, size))
+    if pooling == "mean":
+        return keras.ops.mean(flat, -1)
+    if pooling == "max":
+        return keras.ops.max(flat, -1)
+    return keras.ops.mean(keras.ops.top_k(flat, max(1, round(top * size)))[0], -1)
+
+
+def part_of(model: keras.Model, *names: str) -> keras.Model:
+    """The part of a detector that gives some of its outputs: the one, or a dict of several."""
+    outputs = {name: model.output[name] for name in names}
+    return keras.Model(model.input, outputs if len(names) > 1 else outputs[names[0]])

@@ -1,0 +1,83 @@
+"""What anomaly detection in numbers has in common, be they rows of a table or windows of a series."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from tfpipelines import models, networks
+from tfpipelines.tasks import anomaly
+
+from .base import Detection
+
+
+class NumberDetection(Detection):
+    """Reads columns of numbers, and takes them to the network as they are.
+
+    Attributes:
+        columns: their names.
+        lengths: facts of a run that are the sizes of a sample before its columns.
+    """
+
+    columns: list[str]
+    lengths: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]) -> Any:
+        """Reads a source: samples that know their columns."""
+
+    @abstractmethod
+    def _values(self, samples, rows: np.ndarray) -> np.ndarray:
+        """Some rows of samples, float32 (rows, ..., columns)."""
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
+        known = {} if splitting else {"columns": tuple(self.columns)}
+        data = self.pipeline.data.model_copy(update={"path": path, **known})
+        samples = self._list(data, findings, splitting, self._usual(splitting))
+        self.columns, self.front = samples.columns, anomaly.NumbersFront(samples.store.shape)
+        return samples
+
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
+        self.columns = list(facts["columns"])
+        self.front = anomaly.NumbersFront((*(facts[name] for name in self.lengths), len(self.columns)))
+        return self
+
+    def preflight(self) -> list[str]:
+        lengths = tuple(getattr(self.pipeline.data, name) for name in self.lengths)
+        networks.probe(self.pipeline.model, [(*lengths, 3), (*lengths, 8)])
+        return []
+
+    # --- model
+    def build(self, fused: bool):
+        core = self._network(fused)
+        networks.set_statistics(core, *self._statistics)
+        return core
+
+    @property
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Center and spread of each column over the training rows."""
+        values = self._values(self.samples, self.samples.rows("train"))
+        scaling = self.pipeline.data.scaling  # type: ignore[union-attr]  # a field of both tasks of numbers
+        return anomaly.column_statistics(values.reshape(-1, values.shape[-1]), scaling)
+
+    def _told(self, model, values: np.ndarray, batch_size: int, explain: bool) -> dict[str, np.ndarray]:
+        """What a model says of some inputs."""
+        part = self._part(model, "score", "map", *(["reconstruction"] if explain else []))
+        return part.predict(values, batch_size=batch_size, verbose=0)
+
+    # --- export
+    def _served_input(self, model) -> "models.ServedInput":
+        return models.ServedNumbers(model, self.columns)
+
+    def _raw(self, samples, row: int) -> np.ndarray:
+        return self._values(samples, np.array([row]))[0]
+
+    # --- details
+    def _numbers(self, rows: np.ndarray) -> np.ndarray:
+        mean, deviation = self._statistics
+        scaled = (self._values(self.samples, rows) - mean) / np.where(deviation > 0, deviation, 1.0)
+        return scaled.reshape(len(rows), -1)
+
+    _features = _numbers

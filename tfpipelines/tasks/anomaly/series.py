@@ -1,0 +1,109 @@
+"""Anomaly detection in time series, window by window."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tfpipelines import metrics
+from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
+from tfpipelines.tasks import anomaly
+from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalySeriesData
+
+from .numbers import NumberDetection
+
+if TYPE_CHECKING:
+    from tfpipelines.tasks.anomaly.windows import WindowSamples
+
+
+class SeriesAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly-series pipeline."""
+
+    default_network = "conv1d"
+    takes, gives = (
+        "windows of a time series, float32 (batch, points, channels), in the units of the training series",
+        "a score for each, higher the less it is like normal windows, and the distance of each point",
+    )
+    hub_tags = ("anomaly-detection", "time-series")
+
+    task: Literal["anomaly-series"] = "anomaly-series"
+    data: AnomalySeriesData
+    model: SeriesAutoencoders = SERIES_AUTOENCODERS.default(default_network)
+
+
+class SeriesAnomalies(NumberDetection):
+    """The task `anomaly-series`."""
+
+    schema = SeriesAnomaliesPipeline
+    pipeline: SeriesAnomaliesPipeline
+    unit = "window"
+    lengths = ("window",)
+    samples: "WindowSamples"
+    source_fields = ("time_column", "series_column", "label_column", "split_column", "on_bad")
+
+    # --- data
+    def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
+        return anomaly.read_series(data, findings, splitting=splitting, usual=usual)
+
+    def _values(self, samples, rows: np.ndarray) -> np.ndarray:
+        return samples.store.windows(rows)
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        items: list[str] = []
+        errors: list[str] = []
+        explanations: list[dict[str, Any] | None] = []
+        scores, length = [np.zeros(0)], self.front.shape[0]
+        named = self._data("time_column", "series_column", "label_column")
+        found = anomaly.raw_series(inputs, length, self.columns, **named)
+        for name, points, error in found:
+            if error:
+                items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]
+                scores.append(np.zeros(1))
+            if points is None:
+                continue
+            starts = np.array(anomaly.windows_of(points.segments, length), np.int64)
+            windows = anomaly.WindowStore(points.values.astype(np.float32), starts, length).windows(
+                np.arange(len(starts))
+            )
+            told = self._told(model, windows, batch_size, explain)
+            scores.append(told["score"])
+            head = f"{name}: " if len(found) > 1 and points.path else ""
+            items += [f"{head}{points.times[start]} to {points.times[start + length - 1]}" for start in starts]
+            errors += [""] * len(starts)
+            if explain:
+                each = zip(starts, windows, told["map"], told["reconstruction"])
+                explanations += [self._explain(points, *of_window) for of_window in each]
+        return self._table(items, np.concatenate(scores), errors, explanations if explain else None)
+
+    def _explain(
+        self, points, start: int, window: np.ndarray, distances: np.ndarray, expected: np.ndarray
+    ) -> dict[str, Any]:
+        """The guilty channels, with what they are and were expected to be at the point that is farthest off."""
+        worst = int(distances.mean(-1).argmax())
+        guilty = anomaly.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst])
+        return {"columns": guilty, "at": str(points.times[start + worst])}
+
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        points, starts, length = self.samples.test, self.samples.frame.loc[rows, "start"], self.front.shape[0]
+        assert points is not None  # rows of a test are cut from them
+        count, limit, alarmed = len(points.values), threshold.threshold, threshold.alarms(scores)
+        by_window, alarms, guilty, seen = np.full(count, np.nan), *np.zeros((3, count), bool)
+        for start, score, alarm in zip(starts, scores, alarmed):
+            window = slice(start, start + length)
+            by_window[window] = np.fmax(by_window[window], score)
+            alarms[window] |= alarm
+            seen[window] = True
+        odd = rows[alarmed]
+        for start, distances in zip(starts[alarmed], self._maps(model, odd).mean(-1) if len(odd) else ()):
+            guilty[start : start + length] |= distances > limit  # some are: the score is no more than the largest
+        if plots is not None:
+            told = f"the test series with the score of each window: {int(alarmed.sum())} of {len(rows)} give an alarm"
+            anomaly.plot_series(plots / "series.png", points, slice(0, None), by_window, limit, alarms, told)
+            if len(rows):
+                middle, told = int(np.nanargmax(by_window)) + length // 2, "around the highest score"
+                near = slice(max(0, middle - 8 * length), middle + 8 * length)
+                anomaly.plot_series(plots / "highest.png", points, near, by_window, limit, alarms, told)
+        if points.anomalous is None:
+            return {}
+        return metrics.series_metrics(points.anomalous[seen], guilty[seen], alarms[seen])

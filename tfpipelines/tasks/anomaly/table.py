@@ -1,0 +1,64 @@
+"""Anomaly detection in rows of numbers."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipelines import metrics
+from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
+from tfpipelines.tasks import anomaly
+from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalyTableData
+
+from .numbers import NumberDetection
+
+
+class RowAnomaliesPipeline(AnomalyPipeline):
+    """An anomaly-table pipeline."""
+
+    default_network = "dense"
+    takes, gives = (
+        "rows of numbers, float32 (batch, columns), in the columns and units of the training table",
+        "a score for each, higher the less it is like normal rows, and the share of each column",
+    )
+    hub_tags = ("anomaly-detection", "tabular")
+
+    task: Literal["anomaly-table"] = "anomaly-table"
+    data: AnomalyTableData
+    model: RowAutoencoders = ROW_AUTOENCODERS.default(default_network)
+
+
+class RowAnomalies(NumberDetection):
+    """The task `anomaly-table`."""
+
+    schema = RowAnomaliesPipeline
+    pipeline: RowAnomaliesPipeline
+    unit = "row"
+
+    # --- data
+    def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
+        least, seed = self.pipeline.evaluation.least, self.pipeline.seed_of_splits
+        return anomaly.read_rows(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
+
+    def _values(self, samples, rows: np.ndarray) -> np.ndarray:
+        return samples.store.features[rows]
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        items, values, errors = anomaly.raw_rows(inputs, self.columns)
+        told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
+        guilty = lambda row: anomaly.guilty_columns(
+            self.columns, told["map"][row], values[row], told["reconstruction"][row]
+        )
+        explanations = [{"columns": guilty(row)} for row in range(len(values))] if explain else None
+        return self._table(items, told["score"], errors, explanations)
+
+    def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
+        alarms = rows[threshold.alarms(scores)]
+        held_out = self.samples.rows("validation")
+        normal = held_out if len(held_out) else rows[~threshold.alarms(scores)]
+        if plots is not None and len(alarms) and len(normal):
+            mean = lambda some: np.maximum(self._maps(model, some[: metrics.MOST_MAPS]), 0).mean(0)
+            title = f"what the {len(alarms)} alarms differ in"
+            anomaly.plot_columns(plots / "columns.png", self.columns, mean(normal), mean(alarms), title)
+        return {}

@@ -1,0 +1,249 @@
+"""The windows that are cut from time series: for training, for the threshold, for the test."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from ...core.words import counted
+from ...datasets.findings import Findings
+from ...datasets.sample_table import make_frame
+from ...datasets.samples import Samples
+from ...datasets.source import open_source
+from ...datasets.source.requests import SERIES, Request
+from ...datasets.tracing import appended
+from ...errors import ConfigError, DataError
+from .config import AnomalySeriesData
+from .normal_samples import NORMAL, UNKNOWN
+from .points import Points, read_points
+from .rows import fingerprints_of
+
+_MOST_WINDOWS = 20_000
+_ANOMALY = "anomaly"
+
+
+@dataclass(frozen=True)
+class WindowStore:
+    """Windows by number.
+
+    Args:
+        values: float32 (points, channels).
+        starts: the first point of each window, int64 (windows,).
+        length: points of a window.
+    """
+
+    values: np.ndarray
+    starts: np.ndarray
+    length: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(length, channels)."""
+        return self.length, self.values.shape[1]
+
+    def windows(self, rows: np.ndarray) -> np.ndarray:
+        """float32 (len(rows), length, channels)."""
+        return self.values[self.starts[rows][:, None] + np.arange(self.length)]
+
+    def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
+        """Appends windows to a dataset of (..., rows), rows being int64 (batch,): float32 (batch, length, channels)."""
+        return appended(samples, self.windows, self.shape)
+
+
+@dataclass
+class WindowSamples(Samples):
+    """Samples whose store holds windows.
+
+    Args:
+        test: the points that test windows are cut from; None without a test.
+        columns: names of the channels.
+    """
+
+    test: Points | None = None
+    columns: list[str] = field(default_factory=list)
+
+
+def read_series(
+    data: AnomalySeriesData, findings: Findings, *, splitting: bool = True, usual: tuple[str, ...] = ()
+) -> WindowSamples:
+    """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
+
+    Training and threshold windows hold no known anomaly. Without `splitting` all of it is one part, to be scored.
+
+    Args:
+        usual: see `normal_labels`.
+
+    Raises:
+        DataError, ConfigError: if it cannot go on.
+    """
+    window, test_path = data.window, data.test_path if splitting else None
+    request = Request.of(SERIES, data, training=splitting and test_path is None)
+    source = open_source(data.path, SERIES)
+    here = data if test_path is None else data.model_copy(update={"intervals": None})
+    points = read_points(source.read(request), here, findings, columns=data.columns, usual=usual)
+    tested = points
+    if test_path is not None:
+        request = replace(request, columns={**request.columns, "split": None})
+        table = open_source(test_path, SERIES, "data.test_path").read(request)
+        tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual)
+        tested.split[:] = "test"
+        if data.label_column and points.label is None and tested.label is None:
+            message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
+            raise DataError(message, "Set data.label_column to one that is there.")
+    if data.normal is not None and points.anomalous is None and tested.anomalous is None:
+        message = f"data.normal={','.join(data.normal)}: but the points have no labels."
+        raise ConfigError(message, "Name the column of labels by data.label_column.")
+    whole = list(points.segments)
+    if splitting:
+        _split_points(points, data.validation, data.test, test_path is not None)
+    apart = tested is not points
+    values = np.concatenate([points.values, *([tested.values] if apart else [])]).astype(np.float32)
+    offset = len(points.values) if apart else 0
+    of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
+    step = 0
+    if splitting:
+        train, held_out = of(points, "train"), of(points, "validation")
+        step = _stride(train, window) if data.stride == "auto" else data.stride
+        cut = {"train": _normal_windows(points, train, window, step)}
+        cut["validation"] = _normal_windows(points, held_out, window, window)
+        cut["test"] = [offset + start for start in windows_of(of(tested, "test"), window)]
+    else:
+        cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
+    if not any(cut.values()):
+        message = f"{data.path} has no {window} points in a row{' in any of its parts' if splitting else ''}."
+        raise DataError(message, "Set a shorter data.window, or give more points.")
+    limit = data.limit if splitting else None
+    parts = {name: starts[:limit] for name, starts in cut.items()}
+    starts = np.array([start for some in parts.values() for start in some], np.int64)
+    store = WindowStore(values, starts, window)
+    names = [name for name, some in parts.items() for _ in some]
+    frame = _window_frame(points, tested, starts, names, window, offset, splitting)
+    blocks = np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))
+    frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in blocks])
+    if splitting:
+        used, early = train + held_out, 0
+        frame = _without_leaks(frame, values, whole if apart else used, window, data.on_leak, findings)
+        if points.anomalous is not None:
+            early = sum(int(points.anomalous[first:end].sum()) for first, end in used)
+        if early:
+            what = f"{counted(early, 'point')} known as anomalies lie before the test"
+            findings.add("early_anomalies", "note", f"{what}: their windows are left out, and not measured")
+        seen = {str(points.series[start]) for start in cut["train"] + cut["validation"]} | {""}
+        silent = sorted({str(points.series[first]) for first, _ in points.segments} - seen)
+        if silent:
+            message = f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from"
+            findings.add("no_windows", "warning", message, "", silent)
+    stated, channels = "", ", ".join(points.columns[:10]) + (" ..." if len(points.columns) > 10 else "")
+    if splitting:
+        stated = f", training windows begin {'at every point' if step == 1 else f'every {step} points'}"
+    about = [f"channels: {channels}; windows of {window} points{stated}", *(tested.about or points.about)]
+    facts: dict = {"path": data.path, "columns": points.columns, "window": window, "points": len(values)}
+    facts |= {"read_seconds": source.seconds, "about": about}
+    test = tested if not splitting or "test" in set(frame["split"]) else None
+    return WindowSamples(frame, store, facts, test, points.columns)
+
+
+def windows_of(segments: list[tuple[int, int]], window: int, tail: bool = True) -> list[int]:
+    """Where windows begin that lie side by side; with `tail` the last of a stretch may overlap the one before it."""
+    starts: list[int] = []
+    for first, end in segments:
+        starts += range(first, end - window + 1, window)
+        if tail and end - first > window and (end - first) % window:
+            starts.append(end - window)
+    return starts
+
+
+def _normal_windows(points: Points, segments: list[tuple[int, int]], window: int, step: int) -> list[int]:
+    """Windows without a known anomaly, `step` points apart."""
+    starts = [start for first, end in segments for start in range(first, end - window + 1, step)]
+    if points.anomalous is None:
+        return starts
+    before = np.concatenate([[0], np.cumsum(points.anomalous)])
+    return [start for start in starts if before[start + window] == before[start]]
+
+
+def _stride(segments: list[tuple[int, int]], window: int) -> int:
+    total = sum(max(end - first - window + 1, 0) for first, end in segments)
+    return max(1, -(-total // _MOST_WINDOWS))
+
+
+def _split_points(points: Points, validation: float, test: float | Literal["auto"], tested_elsewhere: bool) -> None:
+    """Parts each series in time where no split is given: training, then what makes the threshold, then the test."""
+    known = points.anomalous is not None and points.anomalous.any()
+    if test == "auto":
+        test = 0.3 if known else 0.0
+    if tested_elsewhere or any(points.split == "test"):
+        test = 0.0
+    if any(part is None for part in points.split):
+        _cut_tail(points, None, test, "test", "train")
+    if not any(points.split == "validation"):
+        _cut_tail(points, "train", validation, "validation", "train")
+
+
+def _cut_tail(points: Points, part: str | None, share: float, tail: str, rest: str) -> None:
+    """Makes the last share of each series' points of a part another part; segments are cut where it begins."""
+    segments: list[tuple[int, int]] = []
+    sizes, seen = Counter[str](), Counter[str]()
+    for first, end in points.segments:
+        if points.split[first] == part:
+            sizes[points.series[first]] += end - first
+    for first, end in points.segments:
+        if points.split[first] != part:
+            segments.append((first, end))
+            continue
+        name = points.series[first]
+        before = seen[name]
+        seen[name] += end - first
+        middle = min(max(first + sizes[name] - round(share * sizes[name]) - before, first), end)
+        points.split[first:middle], points.split[middle:end] = rest, tail
+        segments += [edges for edges in ((first, middle), (middle, end)) if edges[0] < edges[1]]
+    points.segments[:] = segments
+
+
+def _window_frame(
+    points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int, splitting: bool
+) -> pd.DataFrame:
+    """One row for each window; `truth` counts its odd points, `tail` says that it overlaps the one before it."""
+    items, labels, truth = [], [], []
+    for start, split in zip(starts, splits):
+        source, place = (tested, start - offset) if split == "test" else (points, start)
+        items.append(f"{source.times[place]} to {source.times[place + window - 1]}")
+        odd = None if source.anomalous is None else source.anomalous[place : place + window]
+        assumed = splitting and split != "test"
+        labels.append(_ANOMALY if odd is not None and odd.any() else NORMAL if odd is not None or assumed else UNKNOWN)
+        truth.append("" if odd is None else str(np.flatnonzero(odd).tolist()) if odd.any() else "")
+    frame = make_frame(items, labels, splits)
+    frame["start"] = starts - np.where(frame["split"] == "test", offset, 0)
+    frame["anomalous"], frame["known"], frame["truth"] = frame["label"] == _ANOMALY, frame["label"] != UNKNOWN, truth
+    part, distance = frame["split"].fillna(""), frame["start"].diff()
+    frame["tail"] = (part == part.shift()) & part.isin(["test", ""]) & (distance > 0) & (distance < window)
+    return frame
+
+
+def _without_leaks(
+    frame: pd.DataFrame, values: np.ndarray, used: list[tuple[int, int]], window: int, on_leak: str, findings: Findings
+) -> pd.DataFrame:
+    """Finds test windows that stand, point by point, anywhere in what training and threshold use."""
+    tested = frame["split"] == "test"
+    if not tested.any():
+        return frame
+    wanted = set(frame["fingerprint"][tested])
+    seen: set[int] = set()
+    for first, end in used:
+        for block in range(first, end - window + 1, 4096):
+            starts = np.arange(block, min(block + 4096, end - window + 1))
+            seen |= wanted & set(fingerprints_of(values[starts[:, None] + np.arange(window)]).tolist())
+    leaked = tested & frame["fingerprint"].isin(seen)
+    if not leaked.any():
+        return frame
+    message = f"{counted(leaked.sum(), 'test window')} are part of the series that training or threshold use"
+    if on_leak == "drop":
+        findings.add("leak", "note", f"{message}: left out")
+        return frame[~leaked]
+    message = f"{message}: test figures will flatter"
+    remedy, items = "Leave them out with data.on_leak=drop", frame["item"][leaked]
+    findings.add("leak", "error" if on_leak == "error" else "warning", message, remedy, items)
+    return frame

@@ -1,0 +1,1 @@
+"""Classifiers trained from the start: of images and of texts."""

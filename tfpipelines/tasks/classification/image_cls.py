@@ -1,0 +1,42 @@
+"""Image classification: a network of ours, trained from the start on labelled images."""
+
+from typing import Literal
+
+from tfpipelines import networks
+from tfpipelines.core import config
+from tfpipelines.core.config.images import ImageData
+from tfpipelines.core.config.kinds import IMAGES, ImageNetworks
+
+from ..image_classifier import ImageClassifier
+
+
+class ImageClassificationPipeline(config.Pipeline):
+    """An image-cls pipeline."""
+
+    default_network = "cnn"
+    objective = "val_accuracy"
+    takes, gives = (
+        "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
+        "a probability for each class",
+    )
+    hub_task = "image-classification"
+
+    task: Literal["image-cls"] = "image-cls"
+    data: ImageData
+    model: ImageNetworks = IMAGES.default(default_network)
+
+
+class ImageClassification(ImageClassifier):
+    """The task `image-cls`."""
+
+    schema = ImageClassificationPipeline
+    pipeline: ImageClassificationPipeline
+    loading_fields = ()
+
+    def preflight(self) -> list[str]:
+        networks.probe(self.pipeline.model, self._sample_shapes())
+        return []
+
+    def build(self, fused: bool):
+        given = {"input_shape": self.front.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
+        return networks.build_network(self.pipeline.model, **given, fused=fused)

@@ -1,0 +1,207 @@
+"""Text classification: a network of ours, trained from the start on labelled texts."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, models, networks, training
+from tfpipelines.core import config
+from tfpipelines.core.config.kinds import TEXTS, TextNetworks
+from tfpipelines.core.config.networks import Wide
+from tfpipelines.core.config.texts import TextData
+from tfpipelines.core.files import atomic_write
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.core.words import counted
+from tfpipelines.errors import ConfigError, DataError
+
+from ..text_classifier import TextClassifier
+
+_SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
+_CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
+_PROBED = 50  # tokens of a vocabulary that an own network is tried with
+_LONGEST = {"word": 512, "ngram": 512, "char": 2048}
+
+
+class TextClassificationPipeline(config.Pipeline):
+    """A text-cls pipeline."""
+
+    default_network = "bilstm"
+    objective = "val_accuracy"
+    takes, gives = "texts, as they are", "a probability for each class"
+    hub_task = "text-classification"
+
+    task: Literal["text-cls"] = "text-cls"
+    data: TextData
+    model: TextNetworks = TEXTS.default(default_network)
+
+
+class TextClassification(TextClassifier):
+    """The task `text-cls`."""
+
+    schema = TextClassificationPipeline
+    pipeline: TextClassificationPipeline
+    loading_fields = ("wide", "heads")
+
+    def __init__(self, pipeline: config.Pipeline):
+        super().__init__(pipeline)
+        self._front_of: Any = None  # the model that `front` is of
+        self._earlier: tuple[Any, models.TextFront] | None = None
+
+    @property
+    def _standardize(self) -> str:
+        return self.pipeline.data.standardize
+
+    @property
+    def _level(self) -> str:
+        return self.pipeline.data.level
+
+    def preflight(self) -> list[str]:
+        model, vectors = self.pipeline.model, None
+        if self.pipeline.data.vectors is not None:
+            if model.origin.kind.own and "vectors" not in model.asked:
+                cause = f"data.vectors: {config.short_name(model.name)} does not ask for them."
+                raise ConfigError(cause, "Give its function a parameter `vectors`, or leave data.vectors out.")
+            vectors = np.zeros((_PROBED, datasets.vector_width(self.pipeline.data.vectors)), np.float32)
+        networks.probe(model, [(None,), (None,)], lambda classes: networks.Texts(_PROBED, classes, vectors))
+        return []
+
+    # --- data
+    def load(self, findings) -> Self:
+        if self.pipeline.data.vectors is not None:
+            datasets.require_vectors(self.pipeline.data.vectors)
+        super().load(findings)
+        return self
+
+    def _prepare(self, findings) -> None:
+        data, wide = self.pipeline.data, dict(self.pipeline.model).get("wide", Wide())
+        texts, rows = self._texts(self.samples), self.samples.rows("train")
+        cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
+        wide_cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)
+        tokens, *grams = _tokens(texts, (cutter, *wide_cutters))
+        vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
+        if not vocabulary:
+            cause = f"No token occurs {counted(data.min_count, 'time')} in the training texts."
+            raise DataError(cause, "Lower data.min_count.")
+        longest = int(tokens.lengths[rows].max())
+        max_length = min(longest, _LONGEST[data.level]) if data.max_length == "auto" else data.max_length
+        names = [part.vocabulary(rows, wide.size, wide.min_count) for part in grams]
+        if not all(names):
+            often = counted(wide.min_count, "time")
+            message = f"No n-gram of a kind occurs {often} in training: the wide part goes without"
+            findings.add("no_ngrams", "note", message, "Lower model.wide.min_count")
+        grams = [part for part, known in zip(grams, names) if known]
+        kinds = tuple((kind, known) for kind, known in zip(wide_cutters, names) if known)
+        self.front = models.TextFront(cutter, vocabulary, max_length, kinds)
+        sequences, count = tokens.sequences(vocabulary), len(vocabulary)
+        self.samples = datasets.check_tokens(
+            self.samples, sequences, sequences.known(), count, max_length, data.on_bad, findings
+        )
+        frame = self.samples.frame
+        left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
+        lost = [name for name in self.classes if name not in left]
+        if lost:
+            cause = f"All training texts of class {lost[0]!r} are of unknown words alone, and skipped."
+            raise DataError(cause, "Lower data.min_count.", lost[1:10])
+        self.samples.facts["multi_label"] = self.multi_label
+        self.samples.store = self._store(tokens, *grams)
+        self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
+        self.ratios = self._log_count_ratios()
+
+    # --- model
+    def build(self, fused: bool):
+        texts = networks.Texts(self.front.vocabulary_size, len(self.classes), self.vectors, self.ratios)
+        return networks.build_network(self.pipeline.model, texts=texts, seed=self.pipeline.seed, fused=fused)
+
+    def compile(self, model, optimizer, **settings) -> None:
+        if self.ratios is None:
+            return super().compile(model, optimizer, **settings)
+        metrics = [training.OfWhole(metric, len(self.classes)) for metric in (self._accuracy(), self._log_loss())]
+        model.compile(optimizer=optimizer, loss=self._loss_of_parts(), metrics=metrics, **settings)
+
+    def objective(self, model) -> "training.Objective":
+        if self.ratios is None:
+            return super().objective(model)
+        network = models.take_weights(self.build(fused=True), models.core_of(model))  # only this one tells the parts
+        loss, told = self._mean_loss(self._loss_of_parts()), f"{self._loss_name}, of the network plus of the n-grams"
+        return training.Objective(network, loss, self._labelled_batches, told)
+
+    def _loss_of_parts(self):
+        return training.LossOfParts(self._loss(), len(self.classes))
+
+    def carry_over(self, layer, weights: list, earlier) -> list:
+        if self._earlier is None or self._earlier[0] is not earlier:
+            self._earlier = earlier, models.TextFront.of(earlier.model, self.front.max_length)
+        front, before = self.front, self._earlier[1]
+        named = {"embedding": (front.vocabulary, before.vocabulary), "ngram_weights": (front.ngrams, before.ngrams)}
+        if weights and layer.name in named:
+            names, earlier_names = named[layer.name]
+            table = models.rows_by_name(layer.get_weights()[0], names, weights[0], earlier_names)
+            return [] if table is None else [table]
+        if layer.name == "ngram_embedding" and before.vocabulary != front.vocabulary:
+            return []  # its rows hang on the ids of words
+        return layer.get_weights() if layer.name == "ratios" else super().carry_over(layer, weights, earlier)
+
+    @property
+    def monitored(self) -> str:
+        return "loss" if self.ratios is None else "log_loss"
+
+    def artifact(self, core):
+        return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
+
+    # --- results
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        names = (name if name.isprintable() else repr(name) for name in ("[PAD]", "[UNK]", *self.front.vocabulary))
+        atomic_write(folder / "vocabulary.txt", "".join(f"{name}\n" for name in names))  # one line, whatever it holds
+        if self.ratios is not None:
+            says = (self.ratios * artifact.core.get_layer("ngram_weights").get_weights()[0])[2:]
+            strongest = evaluation.strongest_ngrams(self.front.ngrams, says, self.classes, _SHOWN_NGRAMS)
+            atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
+        return super().evaluate(artifact, folder, history, best_epoch)
+
+    # --- details
+    def _take_front(self, model) -> None:
+        """The front inside of a loaded model, made once."""
+        if self._front_of is not model:
+            self.front, self._front_of = models.TextFront.of(model, self._max_length), model
+
+    def _store(self, tokens, *grams) -> "datasets.TextStore":
+        """Texts as the front would give them to the network, from what its cutters give of them."""
+        front, few = self.front, training.compiles_every_shape(self.pipeline.train.jit_compile)
+        inputs = [tokens.sequences(front.vocabulary).cut(front.max_length)]
+        if front.wide:
+            parts = [(part, names) for part, (_, names) in zip(grams, front.wide)]
+            inputs.append(datasets.wide_sequences(parts, front.max_ngrams))
+        return datasets.TextStore(tuple(inputs), few_shapes=few)
+
+    def _store_of(self, texts: list[str]) -> "datasets.TextStore":
+        return self._store(*_tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
+
+    def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
+        """What the embedding begins with, from `data.vectors`."""
+        assert self.pipeline.data.vectors is not None
+        vectors, found = datasets.read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
+        width, heads = vectors.shape[1], getattr(self.pipeline.model, "heads", None)
+        if heads and not self.pipeline.code and (width % heads or width % 2):
+            cause = f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}."
+            raise ConfigError(cause, "Set model.heads to a divisor of it, or use other vectors.")
+        told = f"word vectors: {width} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}"
+        self.samples.facts["about"].append(told)
+        return vectors
+
+    def _log_count_ratios(self) -> np.ndarray | None:
+        """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
+        if not self.front.wide:
+            return None
+        rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
+        grams, count = self.samples.store.inputs[1], len(self.classes)
+        ratios = datasets.log_count_ratios(grams, rows, labels, count, self.front.wide_size)
+        start = 2
+        for cutter, names in self.front.wide:
+            if cutter.split == "character":
+                ratios[start : start + len(names)] *= _CHARACTER_SHARE
+            start += len(names)
+        return ratios
+
+
+def _tokens(texts: list[str], cutters) -> list["datasets.Tokens"]:
+    return [datasets.Tokens.of(cutter.cut(texts)) for cutter in cutters]

@@ -1,0 +1,1 @@
+"""Classifiers on pretrained backbones: of images and of texts."""

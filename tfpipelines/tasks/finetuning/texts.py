@@ -1,0 +1,102 @@
+"""Fine-tuning for texts: a pretrained text backbone of KerasHub becomes a classifier of one's own classes."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tfpipelines import datasets, models, training
+from tfpipelines.core import config
+from tfpipelines.core.config.finetuned import FinetunedTexts
+from tfpipelines.core.config.texts import TextSource
+from tfpipelines.errors import ConfigError
+from tfpipelines.networks import backbones
+from tfpipelines.tasks.finetuning.config import FinetunePipeline
+
+from ..text_classifier import TextClassifier
+from .base import Finetuning
+
+_LONGEST = 512  # tokens, unless data.max_length says more
+_INFERENCE_BATCH = 64
+
+
+class TextFinetuningPipeline(FinetunePipeline):
+    """A finetune-text pipeline."""
+
+    takes, gives = "texts, as they are", "a probability for each class"
+    hub_task = "text-classification"
+
+    task: Literal["finetune-text"] = "finetune-text"
+    data: TextSource
+    model: FinetunedTexts = FinetunedTexts()
+
+
+class TextFinetuning(Finetuning, TextClassifier):
+    """The task `finetune-text`."""
+
+    schema = TextFinetuningPipeline
+    pipeline: TextFinetuningPipeline
+    loading_fields = ("backbone", "weights")
+
+    def __init__(self, pipeline):
+        super().__init__(pipeline)
+        self._preprocessor = self._front_of = None
+
+    def preflight(self) -> list[str]:
+        named = self.pipeline.model.backbone
+        alone = config.is_path(named) and Path(named).expanduser().is_file()  # whatever is in it
+        if alone or self.source.kind != "hub":
+            cause = "a text backbone comes with its tokenizer, as a preset of KerasHub"
+            remedy = "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER."
+            raise ConfigError(f"model.backbone: {named} is no text backbone: {cause}.", remedy)
+        return super().preflight()
+
+    # --- data
+    def _prepare(self, findings) -> None:
+        data = self.pipeline.data
+        backbone = self._loaded = self._loaded or self._load_backbone()
+        most = backbone.max_length or 2**31  # None: without a bound
+        bound = min(_LONGEST, most) if data.max_length == "auto" else data.max_length
+        if bound > most:
+            raise ConfigError(f"data.max_length: got {bound}, but {self.source.name} reads {most} tokens at most.")
+        texts, train = self._texts(self.samples), self.samples.rows("train")
+        self.front = backbones.HubFront(backbones.HubTokens(self._preprocessor, bound, name="tokens"))
+        sequences = datasets.Sequences.of(*self.front.cut(texts))
+        lengths, longest = sequences.lengths[self.samples.frame.index], int(sequences.lengths[train].max())
+        long = (lengths >= bound).sum()
+        if data.max_length == "auto" and longest < bound:
+            long = (lengths > longest).sum()
+            self.front.tokens.max_length = self.front.tokens.preprocessor.sequence_length = bound = longest
+            sequences = datasets.Sequences.of(*self.front.cut(texts))
+        count = self.front.vocabulary_size
+        self.samples = datasets.check_pieces(self.samples, sequences, count, bound, int(long), findings)
+        self.samples.facts["multi_label"] = self.multi_label
+        self.samples.store = self._store(sequences)
+
+    def _store(self, sequences) -> "datasets.TextStore":
+        few = training.compiles_every_shape(self.pipeline.train.jit_compile)
+        return datasets.TextStore((sequences,), few_shapes=few)
+
+    def _store_of(self, texts: list[str]) -> "datasets.TextStore":
+        return self._store(datasets.Sequences.of(*self.front.cut(texts)))
+
+    def _take_front(self, model) -> None:
+        if self._front_of is not model:
+            self.front, self._front_of = backbones.HubFront.of(model), model
+
+    # --- model
+    def _load_backbone(self):
+        source, weighted = self.source, self.pipeline.model.weights != "none"
+        preset = backbones.load_text_preset(source.location, source.name, weighted, self.pipeline.seed)
+        self._preprocessor = self._preprocessor or preset.preprocessor
+        return preset.backbone
+
+    def build(self, fused: bool):
+        backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
+        return backbones.finetuned_texts(backbone, classes, model, seed=self.pipeline.seed, pad=self.front.pad)
+
+    def artifact(self, core):
+        return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
+
+    def _feature_inputs(self, rows: np.ndarray):
+        return datasets.evaluation_text_batches(self.samples.store, rows, None, batch_size=_INFERENCE_BATCH)

@@ -1,0 +1,200 @@
+"""What every task that reads images has in common, whatever is made of them."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, models
+from tfpipelines.core import config
+from tfpipelines.errors import ConfigError
+from tfpipelines.networks import backbones
+
+from .sample_task import Sampled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tfpipelines.core.config.images import Distortion, PixelData
+    from tfpipelines.datasets.source.base import SampleTable
+
+    class _PixelData(PixelData):  # what the sections `data` of all tasks of images have
+        augment: Distortion
+
+
+GREY = "Leave data.channels out: grey images become RGB by themselves."
+_ASKED = 64  # training images whose statistics tell how a backbone's pixels are scaled
+_CLEAR = 2.0  # how much farther than the nearest the second one is where the answer is clear
+_SCALINGS = {
+    "levels": "levels 0 to 255",
+    "unit": "numbers from 0 to 1",
+    "tf": "numbers from -1 to 1",
+    "torch": "mean 0 and deviation 1 by the statistics of ImageNet",
+    "caffe": "BGR levels less the means of ImageNet",
+}
+_SET_SCALING = (
+    "Set model.scaling to what it was trained on: levels (0 to 255), unit (0 to 1), tf (-1 to 1), torch or caffe (as "
+    "in keras.applications)"
+)
+_INFERENCE_VALUES = 2**22  # input numbers of an inference batch, unless training batches are larger
+
+
+class Pixels(Sampled):
+    """A task of images of one size.
+
+    Attributes:
+        scaling: what `model.scaling=auto` was found to stand for, a name of `models.scaling.SCALINGS`; None where the
+            backbone says it itself, or the pipeline does.
+    """
+
+    scaling: str | None = None
+
+    @abstractmethod
+    def _list(self, data: Any, findings: "datasets.Findings", splitting: bool) -> "SampleTable":
+        """Reads which images a source has, and what is known of them; arguments as in `_read`, and its `data`."""
+
+    def _input_fields(self) -> dict[str, Any]:
+        """What the network has to say of the fields of `data`, such as the size of images."""
+        return {}
+
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
+        shape = self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
+        data = self._pixel_data.model_copy(update={"path": path, **shape})
+        scan = datasets.scan_images(self._list(data, findings, splitting), data)
+        seen = scan.shape(data)
+        self.front = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.front, data, findings)
+
+    @property
+    def _pixel_data(self) -> "_PixelData":
+        """The section `data`."""
+        return cast("_PixelData", self.pipeline.data)
+
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
+        self.front = self._front(tuple(facts["size"]), facts["channels"])
+        return self
+
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
+        data = self._pixel_data
+        return models.ImageFront(size, channels, data.resize, data.filter, data.antialias)
+
+    @property
+    def _asked_size(self) -> tuple[int, int] | None:
+        """Height and width that `data.size` asks for; None for auto."""
+        size = self._pixel_data.size
+        return None if size == "auto" else (size, size) if isinstance(size, int) else size
+
+    def _sample_shapes(self) -> list[tuple[int, ...]]:
+        """Two shapes that samples may have, as far as `data` leaves that open."""
+        size, channels = self._asked_size, self._pixel_data.channels
+        some = ((64, 64, 3), (96, 64, 1))
+        return [((height, width) if size is None else size) + (count if channels == "auto" else channels,)
+                for height, width, count in some]  # fmt: skip
+
+    def _require_input(self, source: "config.BackboneSource") -> None:
+        """Refuses images that a backbone does not take, by what can be told before it is loaded.
+
+        Raises:
+            ConfigError: naming the field.
+        """
+        size = self._asked_size
+        if source.known and self._pixel_data.channels not in ("auto", 3):
+            raise ConfigError(f"data.channels: {source.name} takes images of 3 channels.", GREY)
+        if source.kind == "bundled" and size is not None and min(size) < backbones.SMALLEST:
+            cause = f"data.size: {source.name} takes images from {backbones.SMALLEST} pixels up."
+            raise ConfigError(cause, "Enlarge small images: data.size=128, for example.")
+
+    def _fields_of(self, backbone: "models.Backbone") -> dict[str, Any]:
+        """What a backbone has to say of `data`: its channels, and its size where it takes one alone.
+
+        Raises:
+            ConfigError: if `data` asks for others.
+        """
+        size, channels = backbone.input_size, backbone.channels
+        if size is not None and self._asked_size not in (None, size):
+            cause = f"data.size: {backbone.name} takes images of {size[0]} x {size[1]} pixels alone."
+            raise ConfigError(cause, "Leave data.size out, or set data.size=auto.")
+        if self._pixel_data.channels not in ("auto", channels):
+            raise ConfigError(f"data.channels: {backbone.name} takes images of {channels} channels.", GREY)
+        return {"channels": channels} if size is None else {"size": size, "channels": channels}
+
+    def _require_scaling(self, source: "config.BackboneSource", scaling: str) -> None:
+        """Refuses `model.scaling` for a backbone that says itself what it expects.
+
+        Raises:
+            ConfigError: naming the field.
+        """
+        if scaling != "auto" and source.kind != "file":
+            cause = f"model.scaling: {source.name} says itself what it expects of pixels."
+            raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
+
+    def _find_scaling(self, backbone: "models.Backbone", findings: "datasets.Findings") -> None:
+        """Sets `scaling`, a pure function of the backbone's file and the training images; a finding says why."""
+        if backbone.unsaid is None:
+            return
+        rows = self.samples.rows("train")
+        some = rows[np.unique(np.linspace(0, len(rows) - 1, min(_ASKED, len(rows))).round().astype(int))]
+        distances = backbone.unsaid.distances(self.samples.store.images(some)) if len(some) else {}
+        self.scaling = next(iter(distances), "levels")
+        words = f"{_SCALINGS[self.scaling]} ({self.scaling})"
+        begins = f"model.scaling=auto: {backbone.name} has no Rescaling or Normalization of levels 0 to 255"
+        if not distances:
+            why = "nor a BatchNormalization whose statistics tell what it expects"
+            findings.add("scaling", "warning", f"{begins}, {why}: {words} are assumed", _SET_SCALING)
+            return
+        message = f"{begins}; the statistics of its first BatchNormalization fit {words} best"
+        second = [*distances][1]
+        if distances[second] > _CLEAR * distances[self.scaling]:
+            findings.add("scaling", "note", message)
+        else:
+            findings.add("scaling", "warning", f"{message}, and {second} hardly less", _SET_SCALING)
+
+    @property
+    def _augmentation(self) -> "datasets.Augmentation":
+        return datasets.Augmentation(self._pixel_data.augment)
+
+    @property
+    def _inference_batch(self) -> int:
+        """Images at once where nothing has to be kept for gradients: small ones go in larger batches."""
+        return max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
+
+    def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
+        """Raw inputs, some at a time: their entries, and images uint8 (entries, *front.shape)."""
+        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
+        return datasets.decoded(entries, self.front, batch_size, self._pixel_data)
+
+    def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:
+        assert samples.source is not None  # of what has been read
+        return datasets.pixels(samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
+
+    def _pictures(self, images: list[np.ndarray]) -> "evaluation.Pictures":
+        """What `_decoded` gave, to be drawn beside explanations."""
+        return evaluation.Pictures(np.concatenate([np.zeros((0, *self.front.shape), np.uint8), *images]))
+
+    def _draw_heat(
+        self, path: Path, title: str, note: str, table: "pd.DataFrame", rows: list[tuple[int, dict]], told: list[tuple]
+    ) -> None:
+        """Writes a page of pictures with maps of heat.
+
+        Args:
+            table: that `predict` gave, with explanations.
+            rows: (number in the table, row) of those that are shown.
+            told: (answer, figure) of each, as text.
+        """
+        entries = [
+            {"item": row["item"], "answer": answer, "figure": figure}
+            for (_, row), (answer, figure) in zip(rows, told, strict=True)
+        ]
+        heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
+        images = table.attrs["pictures"].images[[number for number, _ in rows]]
+        evaluation.write_heat(path, title, note, entries, images, heats)
+
+
+def explained(table: "pd.DataFrame") -> list[tuple[int, dict]]:
+    """(number, row) of the rows that have an explanation."""
+    rows = enumerate(table.to_dict("records"))
+    return [(number, row) for number, row in rows if row["explanation"] is not None]

@@ -1,0 +1,164 @@
+"""What every classifier of texts has in common, whichever network it trains and however it cuts texts into ids."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, metrics, models
+from tfpipelines.core.files import atomic_write
+
+from .classifier import SHOWN_MISTAKES, Classification
+from .sample_task import add_explanations
+
+if TYPE_CHECKING:
+    from tfpipelines.core.config.texts import TextSource
+
+_INFERENCE_BATCH = 256
+
+
+class TextClassifier(Classification):
+    """Reads texts, predicts from them and tells which words moved a prediction.
+
+    What is left to say is how texts become ids, and the network.
+    """
+
+    _several_labels: bool | None = None  # as the run has learned; None before that
+
+    @abstractmethod
+    def _store_of(self, texts: list[str]) -> "datasets.TextStore":
+        """Texts as the front would give them to the network."""
+
+    def _take_front(self, model) -> None:
+        """Makes the front anew from a loaded model, where nothing else has made it."""
+
+    @property
+    def _standardize(self) -> str:
+        """What happens to texts before they are cut; `none` where that is the tokenizer's affair."""
+        return "none"
+
+    @property
+    def _level(self) -> str:
+        """What a text is cut into: word, char, ngram or piece."""
+        return "piece"
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
+        known = {} if splitting else {"multi_label": self._several_labels}
+        data, seed = self._text_data.model_copy(update={"path": path, **known}), self.pipeline.seed_of_splits
+        cut = {"standardize": self._standardize, "level": self._level}
+        return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, **cut)
+
+    @property
+    def _text_data(self) -> "TextSource":
+        """The section `data`."""
+        return cast("TextSource", self.pipeline.data)
+
+    def recall(self, facts: dict[str, Any]) -> Self:
+        super().recall(facts)
+        self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+        return self
+
+    def training_batches(self, first_step: int, last_step: int):
+        rows, labels = self._training_rows()
+        steps, targets = self._steps(first_step, last_step), self._training_targets(labels)
+        return datasets.training_text_batches(self.samples.store, rows, targets, **steps)
+
+    # --- results
+    def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
+        self._take_front(model)
+        return super()._measure(model, path, findings, out)
+
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+        data = self._text_data
+        self._take_front(model)
+        entries = datasets.raw_texts(inputs, self._standardize, data.text_column, data.follow_links)
+        good = [number for number, entry in enumerate(entries) if not entry.error]
+        texts = [entries[number].text for number in good]
+        probabilities = np.zeros((len(entries), len(self.classes)))
+        if good:
+            probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), self.temperature)
+        items, errors = [entry.item for entry in entries], [entry.error for entry in entries]
+        table = self._predictions(items, probabilities, [entry.text for entry in entries], errors=errors)
+        if explain:
+            explanations = iter(self._explain(model, self.temperature, texts, batch_size))
+            add_explanations(table, [None if entry.error else next(explanations) for entry in entries])
+        return table
+
+    def draw_explanations(self, table, path: Path) -> None:
+        rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
+        names = evaluation.score_columns(self.classes)
+        entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
+        evaluation.write_words(path, "Which words moved the predictions", entries)
+
+    # --- export
+    def served(self, model) -> "models.Served":
+        self._take_front(model)
+        answer = models.ServedClasses(self.classes, self.multi_label, self.temperature)
+        return models.Served(models.ServedTexts(model, self.front), answer)
+
+    def _raw(self, samples, row: int) -> str:
+        return samples.frame.at[row, "text"]
+
+    # --- details
+    @property
+    def multi_label(self) -> bool:
+        return super().multi_label if self._several_labels is None else self._several_labels
+
+    def _texts(self, samples) -> list[str]:
+        """The text of every row up to the last one in use; the row number is the place."""
+        texts = [""] * (int(samples.frame.index.max()) + 1)
+        for row, text in zip(samples.frame.index, samples.frame["text"]):
+            texts[row] = text
+        return texts
+
+    def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
+        targets = None if labels is None else datasets.Targets(labels, len(self.classes))
+        size = max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
+        return datasets.evaluation_text_batches(self.samples.store, rows, targets, batch_size=size)[0]
+
+    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
+        if self.samples.store is None:
+            self.samples.store = self._store_of(self._texts(self.samples))
+        return _logits(core, self.samples.store, rows, _INFERENCE_BATCH)
+
+    def _scores(self, core, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+        return _logits(core, self._store_of(texts), np.arange(len(texts)), batch_size)
+
+    def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
+        return metrics.probabilities(logits, temperature, self.multi_label)
+
+    def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
+        return self._answer(self._logits(models.core_of(model), rows), temperature)
+
+    def _predictions(self, items, probabilities: np.ndarray, texts: list[str], labels=None, errors=None):
+        several = self.multi_label
+        return evaluation.prediction_table(items, probabilities, self.classes, labels, errors, texts, several)
+
+    def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict]:
+        if not texts:
+            return []
+        core = models.core_of(model)
+        characters = self._level in ("char", "piece") and datasets.is_unspaced(texts)
+        answer = lambda some: self._scores(core, some, batch_size) / temperature
+        return evaluation.explain_texts(texts, answer, self.classes, characters, self.multi_label)
+
+    def _draw_mistakes(
+        self, model, temperature: float, frame, probabilities: np.ndarray, folder: Path, plots: Path
+    ) -> None:
+        table = self._predictions(frame["item"], probabilities, list(frame["text"]), labels=list(frame["label"]))
+        atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
+        shown = table.head(SHOWN_MISTAKES)
+        explanations = self._explain(model, temperature, list(shown["text"]))
+        names = ["item", "text", "label", "predicted", "confidence", "explanation"]
+        rows = zip(*(shown[name] for name in names[:4]), probabilities.max(1), explanations)
+        entries = [dict(zip(names, row)) for row in rows]
+        title = f"The {len(entries)} most confident of {len(frame)} mistakes"
+        evaluation.write_words(plots / "mistakes.html", title, entries)
+        evaluation.write_words_data(plots / "mistakes.json", title, entries)
+
+
+def _logits(core, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    batches, places = datasets.evaluation_text_batches(store, rows, None, batch_size=batch_size)
+    return core.predict(batches, verbose=0)[places]
