@@ -191,8 +191,8 @@ def test_looking_takes_no_lock_and_changes_nothing(tmp_path, monkeypatch):
 
 def test_a_run_that_is_killed_for_real(tmp_path):
     code = (
-        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom tfpipelines.core.run_folder "
-        "import RunFolder\nfolder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    "
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\n"
+        "from tfpipelines.core.run_folder import RunFolder\nfolder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    "
         "folder.set_status('running')\n    print('ready', flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:

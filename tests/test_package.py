@@ -18,41 +18,33 @@ from .conftest import ROOT
 
 HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
 LAYERS = {
-    "cli": 9,
-    "api": 8,
-    "members": 8,
-    "comparing": 7,
-    "exporting": 7,
-    "reporting": 7,
-    "surfaces": 7,
-    "tuning": 7,
-    "result": 6,
-    "route": 5,
-    "tasks": 4,
-    "training": 3,
-    "networks": 3,
+    "cli": 10,
+    "api": 9,
+    "members": 9,
+    "exporting": 8,
+    "reporting": 8,
+    "tuning": 8,
+    "result": 7,
+    "runner": 7,
+    "tasks": 6,
+    "catalogue": 5,
+    "evaluation": 5,
+    "networks": 4,
+    "training": 4,
+    "models": 3,
     "datasets": 2,
-    "models": 2,
-    "evaluation": 2,
-    "catalogue": 3,
-    "listing": 2,
-    "logs": 3,
-    "unchanged": 2,
-    "trust": 2,
-    "pipeline_files": 2,
-    "metrics": 0,
-    "pages": 1,
-    "versions": 2,
-    "config": 1,
-    "runs": 1,
-    "conformal": 0,
-    "run_files": 0,
-    "console": 3,
-    "observer": 2,
-    "printing": 1,
-    "words": 0,
+    "metrics": 2,
+    "output": 2,
+    "core": 1,
+    "metrics.registry": 0,
 }
-LEAVES = {"errors", "plugins", "run_shapes"}  # import nothing else of ours, so all may import them
+LEAVES = {"errors", "core.plugins"}  # import nothing else of ours, so all may import them
+
+
+def _room(module):
+    """The longest name in LAYERS or LEAVES that a module, without the package's name, begins with."""
+    rooms = [room for room in (*LAYERS, *LEAVES) if f"{module}.".startswith(f"{room}.")]
+    return max(rooms, key=len, default="api")  # lazy names of the package lead to api
 
 
 def _setup():
@@ -61,14 +53,8 @@ def _setup():
     return parser
 
 
-def test_every_package_is_listed():
-    found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("tfpipelines/**/__init__.py")}
-    listed = set(_setup()["options"]["packages"].split())
-    assert listed == found | {"tfpipelines.pipelines", "tfpipelines.samples"}
-
-
 def _imports(path):
-    """(part of ours that is imported, line) of a source file, lazy imports inside functions included."""
+    """(module of ours that is imported, line) of a source file, lazy imports inside functions included."""
     package = ["tfpipelines", *path.relative_to(ROOT / "tfpipelines").parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
@@ -77,27 +63,30 @@ def _imports(path):
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *(node.module or "").split(".")]).rstrip(".")
-            names = [f"{module}.{alias.name}" for alias in node.names] if module == "tfpipelines" else [module]
+            names = [f"{module}.{alias.name}" for alias in node.names]
         for name in names:
-            if name.startswith("tfpipelines."):
-                part = name.split(".")[1]
-                yield (
-                    part if part in {*LAYERS, *LEAVES} or part.startswith("_") else "api",
-                    node.lineno,
-                )  # lazy names of the package lead to api
+            if name.startswith("tfpipelines.") and not name.startswith("tfpipelines._"):
+                yield name.removeprefix("tfpipelines."), node.lineno
+
+
+def _sources():
+    """(module's name without the package's, its file), but for the package itself."""
+    for path in sorted(ROOT.glob("tfpipelines/**/*.py")):
+        name = ".".join(path.relative_to(ROOT / "tfpipelines").with_suffix("").parts).removesuffix(".__init__")
+        if name not in ("__init__", "__main__"):
+            yield name, path
 
 
 def test_imports_point_down():
     wrong = []
-    for path in sorted(ROOT.glob("tfpipelines/**/*.py")):
-        part = path.relative_to(ROOT / "tfpipelines").parts[0].removesuffix(".py")
-        if part in ("__init__", "__main__"):
-            continue
-        for other, line in _imports(path):
-            if other in LEAVES or other == part or other.startswith("_"):
+    for name, path in _sources():
+        room = _room(name)
+        for imported, line in _imports(path):
+            other = _room(imported)
+            if other in LEAVES or other == room:
                 continue
-            if part in LEAVES or LAYERS[other] >= LAYERS[part]:
-                wrong.append(f"{path.relative_to(ROOT)}:{line} {part} imports {other}")
+            if room in LEAVES or LAYERS[other] >= LAYERS[room]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} {room} imports {imported}")
     assert not wrong
 
 
@@ -111,38 +100,22 @@ def test_no_files_import_each_other_in_a_circle():
         bases = [(name.parents[node.level - 1].joinpath(*(node.module or "").split(".")), node.names) for node in nodes]
         imported[name] = {base for base, _ in bases if base in files}
         imported[name] |= {base / alias.name for base, names in bases for alias in names if base / alias.name in files}
-    assert len(imported[Path("tfpipelines/models/backbones")]) > 3
+    assert len(imported[Path("tfpipelines/networks/backbones/loading")]) > 3
     graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, with the circle
 
 
-BASES = {
-    "abilities",
-    "base",
-    "classification",
-    "detection",
-    "finetuning",
-    "generation",
-    "images",
-    "judging",
-    "numbers",
-    "pixels",
-    "sampled",
-    "texts",
-    "trainable",
-}  # of tasks, in tfpipelines/tasks
+FAMILIES = sorted(path.parent.name for path in ROOT.glob("tfpipelines/tasks/*/__init__.py"))
 
 
-def test_tasks_import_only_their_bases_among_tasks():
-    own = {"__init__", *BASES}
-    for path in sorted(ROOT.glob("tfpipelines/tasks/*.py")):
-        if path.stem in own:
-            continue
-        relative = [
-            node
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.ImportFrom) and node.level == 1
-        ]
-        assert {node.module for node in relative} <= BASES, path
+def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
+    wrong = []
+    for name, path in _sources():
+        own = name.split(".")[1] if name.startswith("tasks.") else ""
+        for imported, line in _imports(path):
+            family = imported.split(".")[1] if imported.startswith("tasks.") else ""
+            if family in FAMILIES and family != own:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {imported}")
+    assert len(FAMILIES) == 4 and not wrong
 
 
 @pytest.mark.parametrize(

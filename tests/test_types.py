@@ -29,7 +29,7 @@ tfpipelines.run("image-cls", epochs=1)  # call-arg
 tfpipelines.tune("image-cls", workers="all")  # arg-type
 tfpipelines.walk("image-cls")  # attr-defined
 run.metric  # attr-defined
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")

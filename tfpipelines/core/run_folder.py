@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
+from .files import TEMPORARY, now, write_json
 from .lock import locked
 from .run_files import found_json, read_json, shown
 

@@ -55,7 +55,7 @@ def percentiles(draws: Iterable[dict[str, float]], tail: float = 50 * (1 - 0.95)
     return {name: np.percentile(some, [tail, 100 - tail]).tolist() for name, some in values.items()}
 
 
-def _known(labels: np.ndarray, probabilities: np.ndarray) -> "one_label.Known | several_labels.Known":
+def _known(labels: np.ndarray, probabilities: np.ndarray) -> single_label.Known | multi_label.Known:
     return (single_label if labels.ndim == 1 else multi_label).Known(labels, probabilities)
 
 

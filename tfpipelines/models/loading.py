@@ -1,5 +1,6 @@
 """Model files loaded without trusting them: nothing in one is executed."""
 
+import importlib
 import json
 import re
 import sys
@@ -15,6 +16,7 @@ from ..errors import ArtifactError
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _HUB_FILES = ("vocabulary", "merges", "proto")  # of tokenizers: in a model file they are among its assets
+_HUB_LAYERS = "tfpipelines.networks.backbones.hub"  # which stands above this module, so it is imported by name
 _MODULES = ("keras", "keras_hub", "tfpipelines")
 _allowed: set[str] = set()  # modules of own networks whose code has been run
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
@@ -184,7 +186,7 @@ def _import_hub(path: Path) -> None:
     try:
         import keras_hub  # noqa: F401
 
-        from ..networks.backbones import hub  # noqa: F401
+        importlib.import_module(_HUB_LAYERS)
     except ImportError as error:
         message = f"{path} has layers of KerasHub, which cannot be imported: {error}."
         raise ArtifactError(message, "pip install 'tfpipelines[hub]'") from error

@@ -1,6 +1,6 @@
 """The tables of a report: what is in their cells, as text."""
 
-from ..core import words
+from ..core import text_tables
 from ..core.text_tables import Column, Table
 from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
 from ..metrics import metric
@@ -31,7 +31,7 @@ def figures_table(facts: Facts) -> Table:
     over = {"folds": f", mean of {len(facts.parts)} folds", "search": ", mean over seeds"}.get(facts.kind, "")
     columns = [Column("best trial, validation", best, {})] if best and parts else []
     columns += [Column(part + over, metrics.parts[part], metrics.spread.get(part, {})) for part in parts]
-    return words.figures_table("figure", columns, metrics.intervals, metrics.baselines, figure)
+    return text_tables.figures_table("figure", columns, metrics.intervals, metrics.baselines, figure)
 
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:

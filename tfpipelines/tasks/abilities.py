@@ -12,7 +12,7 @@ from tfpipelines.metrics.registry import Kind
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tfpipelines import datasets, evaluation, training
+    from tfpipelines import datasets, metrics, training
 
 
 __all__ = ["Ability", "Explains", "Generates", "Kind", "OneLoss", "Recalibrates"]
@@ -58,9 +58,9 @@ class Generates(Protocol):
 class Recalibrates(Protocol):
     """Has a threshold beside the model."""
 
-    threshold: "evaluation.Threshold"
+    threshold: "metrics.Threshold"
 
-    def recalibrate(self, model: Any, path: str, rate: float | None, out: Path) -> "evaluation.Threshold":
+    def recalibrate(self, model: Any, path: str, rate: float | None, out: Path) -> "metrics.Threshold":
         """Fits the threshold to new normal data, and writes it.
 
         Args:

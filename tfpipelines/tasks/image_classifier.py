@@ -66,7 +66,7 @@ class ImageClassifier(Pixels, Classification):
         told = [(f"predicted {row['predicted']}", f"{max(row[name] for name in names):.2f}") for _, row in rows]
         self._draw_heat(path, "Where in the pictures the predictions come from", _HEAT_NOTE, table, rows, told)
 
-    def _grad_cam(self, model) -> "models.GradCam":
+    def _grad_cam(self, model) -> "evaluation.GradCam":
         try:
             return evaluation.GradCam(models.core_of(model))
         except ValueError as error:

@@ -108,7 +108,7 @@ class Pixels(Sampled):
             cause = f"data.size: {source.name} takes images from {backbones.SMALLEST} pixels up."
             raise ConfigError(cause, "Enlarge small images: data.size=128, for example.")
 
-    def _fields_of(self, backbone: "models.Backbone") -> dict[str, Any]:
+    def _fields_of(self, backbone: "backbones.Backbone") -> dict[str, Any]:
         """What a backbone has to say of `data`: its channels, and its size where it takes one alone.
 
         Raises:
@@ -132,7 +132,7 @@ class Pixels(Sampled):
             cause = f"model.scaling: {source.name} says itself what it expects of pixels."
             raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
 
-    def _find_scaling(self, backbone: "models.Backbone", findings: "datasets.Findings") -> None:
+    def _find_scaling(self, backbone: "backbones.Backbone", findings: "datasets.Findings") -> None:
         """Sets `scaling`, a pure function of the backbone's file and the training images; a finding says why."""
         if backbone.unsaid is None:
             return

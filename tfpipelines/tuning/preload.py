@@ -9,9 +9,9 @@ import matplotlib.pyplot  # noqa: F401
 import pandas  # noqa: F401
 import sklearn.metrics  # noqa: F401
 
-from tfpipelines import datasets, evaluation, models, tasks, training
+from tfpipelines import datasets, evaluation, metrics, models, networks, tasks, training
 from tfpipelines.runner import Route  # noqa: F401
 
-for _package in (datasets, evaluation, models, tasks, training):
-    for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):
+for _package in (datasets, evaluation, metrics, models, networks, tasks, training):
+    for _module in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)

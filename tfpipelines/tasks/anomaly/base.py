@@ -83,7 +83,7 @@ class Detection(Sampled):
         return () if splitting else self._normal
 
     @cached_property
-    def threshold(self) -> "evaluation.Threshold":
+    def threshold(self) -> "metrics.Threshold":
         """That of the run whose model this is."""
         return metrics.Threshold.read(self._folder)
 
@@ -162,7 +162,7 @@ class Detection(Sampled):
         figures = self._account(model, self.threshold, frame.index.to_numpy(np.int64), out, out)
         return figures | {"threshold": self.threshold.facts()}
 
-    def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "evaluation.Threshold":
+    def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "metrics.Threshold":
         self.samples, findings = self._read_again(path)
         frame = self.samples.frame
         trained = frame["fingerprint"].map("{:016x}".format).isin(self.trained_on) | (frame["split"] == "train")
@@ -237,12 +237,12 @@ class Detection(Sampled):
         """The distances of all places of some rows, float32 (rows, ...)."""
         return self._part(model, "map").predict(self._batches(rows), verbose=0)
 
-    def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "evaluation.Threshold":
+    def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "metrics.Threshold":
         threshold = metrics.Threshold.fit(self._scores(model, rows), rate, self.unit, source)
         threshold.places = metrics.usual_distances(self._maps(model, rows[: metrics.MOST_MAPS]))
         return threshold
 
-    def _calibrate(self, artifact, folder: RunFolder) -> "evaluation.Threshold":
+    def _calibrate(self, artifact, folder: RunFolder) -> "metrics.Threshold":
         """The threshold by the held-out part, written beside the model."""
         rate = self.pipeline.evaluation.false_alarm_rate
         threshold = self._fit(artifact.model, self.samples.rows("validation"), rate, "the held-out part")

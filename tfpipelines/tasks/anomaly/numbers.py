@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tfpipelines import models, networks
+from tfpipelines import datasets, models, networks
 from tfpipelines.tasks import anomaly
 
 from .base import Detection

@@ -82,7 +82,7 @@ class Finetuning(Classification):
         return config.backbone_source(self.pipeline.model.backbone)
 
     @abstractmethod
-    def _load_backbone(self) -> "models.Backbone":
+    def _load_backbone(self) -> "backbones.Backbone":
         """Loads it, with layers of its own each time."""
 
     @abstractmethod
@@ -179,7 +179,7 @@ class Finetuning(Classification):
         sha = backbones.weights_hash(backbone.model)
         self._facts = {"name": backbone.name, "parameters": parameters, "weights_sha256": sha, "blocks": blocks}
 
-    def take_backbone(self) -> "models.Backbone":
+    def take_backbone(self) -> "backbones.Backbone":
         """A backbone for one network: the first time the one that is loaded already, if it is of the present
         precision.
         """

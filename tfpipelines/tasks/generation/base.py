@@ -25,7 +25,7 @@ _PER_CLASS = 10  # images of a sheet with classes, and classes
 class AdversarialPhase(Phase):
     """The training of both networks, whose images are looked at after each epoch, by the callback of `watch`."""
 
-    def __init__(self, task: "Trainable", model: "keras.Model", watch: Callable[..., "training.Watch"]):
+    def __init__(self, task: "Trainable", model: "keras.Model", watch: Callable[..., "generation.Watch"]):
         super().__init__(task, model)
         self.watch = watch
 

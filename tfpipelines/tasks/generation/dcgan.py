@@ -164,7 +164,7 @@ class ImageGeneration(Pixels):
     # --- results
     def watch(
         self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]
-    ) -> "training.Watch":
+    ) -> "generation.Watch":
         """The callback that looks at the images of each epoch."""
         settings, seed, began = self.pipeline.evaluation, self.pipeline.seed, time.perf_counter()
         rows = self._comparison.some("validation" if self._prefix else "train", settings.epoch_samples)

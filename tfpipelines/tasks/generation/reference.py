@@ -52,7 +52,7 @@ class Comparison:
         network = features_network(self.settings.features, shape)
         self.judge = metrics.Judge(network, samples.store.images(self.rows))
 
-    def held(self, rows: np.ndarray) -> "evaluation.Held":
+    def held(self, rows: np.ndarray) -> "metrics.Held":
         """Real images that generated ones are compared with."""
         return metrics.Held(self.judge(self.samples.store.images(rows)), self._classes_of(rows))
 
