@@ -312,7 +312,8 @@ def test_18_exhausted_memory_can_be_resumed():
     code = f"""
 import resource
 import psutil
-from tfpipelines import cli, console
+from tfpipelines import cli
+from tfpipelines.output import console
 
 class Squeeze(console.Terminal):
     def epoch(self, row, epochs, samples):

@@ -192,7 +192,8 @@ def test_looking_takes_no_lock_and_changes_nothing(tmp_path, monkeypatch):
 def test_a_run_that_is_killed_for_real(tmp_path):
     code = (
         f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\n"
-        "from tfpipelines.core.run_folder import RunFolder\nfolder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    "
+        "from tfpipelines.core.run_folder import RunFolder\n"
+        "folder = RunFolder.create(Path('runs'), 'a')\nwith folder.locked():\n    "
         "folder.set_status('running')\n    print('ready', flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
@@ -283,7 +284,7 @@ print("loaded", [name for name in heavy if name in sys.modules])
 def test_comparing_loads_no_tensorflow(tmp_path):
     code = (
         "import sys, tfpipelines\ntry:\n    tfpipelines.compare(['a', 'b'])\nexcept tfpipelines.ConfigError:\n "
-        "   from tfpipelines.reporting.compare import comparison, page\n    from tfpipelines import datasets\n    "
+        "   from tfpipelines.reporting.compare import comparison, html\n    from tfpipelines import datasets\n    "
         "datasets.encode_labels\n    print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     result = subprocess.run(

@@ -34,7 +34,7 @@ LAYERS = {
     "models": 3,
     "datasets": 2,
     "metrics": 2,
-    "output": 2,
+    "output": 3,
     "core": 1,
     "metrics.registry": 0,
 }
@@ -198,7 +198,7 @@ def source(tmp_path):
     """A copy of what the package is built from."""
     target = tmp_path / "source"
     target.mkdir()
-    for part in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+    for part in ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / part, target)
     for part in ("tfpipelines", "pipelines", "data"):
         shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -241,11 +241,11 @@ def test_wheel_works_in_an_empty_folder(source, tmp_path):
         "tfpipelines/samples/emoji/folds.csv",
     } <= set(names)
     assert {
-        "tfpipelines/config/applications.csv",
-        "tfpipelines/models/weights/efficientnet_lite0.npz",
-        "tfpipelines/models/weights/README.md",
-        "tfpipelines/comparing/comparison.html.j2",
-        "tfpipelines/pages/style.css.j2",
+        "tfpipelines/core/config/applications.csv",
+        "tfpipelines/networks/backbones/weights/efficientnet_lite0.npz",
+        "tfpipelines/networks/backbones/weights/README.md",
+        "tfpipelines/reporting/compare/comparison.html.j2",
+        "tfpipelines/output/pages/style.css.j2",
     } <= set(names)
     subprocess.run(
         [*PIP, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True, capture_output=True
@@ -268,8 +268,9 @@ def test_registry_files_and_pipelines_agree():
     from tfpipelines import list_pipelines
     from tfpipelines.tasks import SCHEMAS, TASKS
 
-    files = {path.stem for path in ROOT.glob("tfpipelines/tasks/*.py")} - {"__init__", *BASES}
-    assert files == {target.split(":")[0].rsplit(".", 1)[1] for target in TASKS.values()}
+    files = {path for path in ROOT.glob("tfpipelines/tasks/*/*.py") if "\n    schema = " in path.read_text()}
+    modules = {target.split(":")[0] for target in TASKS.values()}
+    assert {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files} == modules
     assert {entry["task"] for entry in list_pipelines()} == set(TASKS) == set(SCHEMAS)
     for name, schema in SCHEMAS.items():
         assert schema.model_fields["task"].default == name

@@ -197,7 +197,7 @@ def test_what_cannot_be_imported_is_named_where_it_is_wanted(trained):
 
 REFUSED = """
 import json, pickle, sys
-from tfpipelines import config, plugins
+from tfpipelines.core import config, plugins
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.members import list_members
 from tfpipelines.tasks import SCHEMAS

@@ -26,7 +26,7 @@ def crash_at(step: str, path) -> int:
     code = f"""
         import os
         from pathlib import Path
-        from tfpipelines import runs
+        from tfpipelines.core import files
         die = lambda *_: os._exit(9)
         step, calls = {step!r}, []
         real = os.fsync

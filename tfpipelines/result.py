@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .models import LoadedArtifact
-    from .tasks.anomaly.config import AnomalyEvaluation
 
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
@@ -241,7 +240,7 @@ class Run(Result):
             ConfigError: if the folder holds anything.
             ResourceError: if it cannot be written.
         """
-        from .tasks.generation import write_samples
+        from .evaluation import write_samples
 
         write_samples(empty_folder(folder), images, labels)
 
@@ -282,7 +281,7 @@ class Run(Result):
             try:
                 before = task.threshold.facts()
             except ArtifactError:  # missing or damaged: this makes it anew
-                evaluation = cast("AnomalyEvaluation", self.pipeline.evaluation)
+                evaluation: Any = self.pipeline.evaluation
                 before, false_alarm_rate = {}, false_alarm_rate or evaluation.false_alarm_rate
             threshold = task.recalibrate(self.model, str(path), false_alarm_rate, self.folder)
         vars(self).pop("_task", None)

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from sklearn import metrics as sklearn_metrics
 
-from tfpipelines import metrics
+from tfpipelines import evaluation, metrics
 from tfpipelines.errors import DataError
 from tfpipelines.evaluation.predictions import to_records
 from tfpipelines.metrics import Threshold
@@ -122,7 +122,7 @@ def test_table_and_records():
 
 
 def test_guilty_columns():
-    entries = anomaly.guilty_columns(
+    entries = evaluation.guilty_columns(
         ["a", "b", "c"], np.array([1.0, 3.0, 0.0]), np.array([10.0, 20.0, 30.0]), np.array([11.0, 25.0, 30.0])
     )
     assert [entry["column"] for entry in entries] == ["b", "a", "c"]

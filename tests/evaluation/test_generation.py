@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tfpipelines import metrics
+from tfpipelines.evaluation import sheet, write_picture, write_samples
 from tfpipelines.metrics.generation import (
     frechet_distance,
     kernel_distance,
@@ -13,7 +14,7 @@ from tfpipelines.metrics.generation import (
     precision_recall,
     small_pixels,
 )
-from tfpipelines.tasks.generation.plots import sheet, write_animation, write_picture, write_samples
+from tfpipelines.tasks.generation.plots import write_animation
 
 pytestmark = pytest.mark.pictures
 

@@ -169,15 +169,16 @@ def test_kill_in_mid_epoch(whole, start, tmp_path):
 def test_kill_in_mid_checkpoint(whole, tmp_path):
     code = f"""
 import sys
-from tfpipelines import cli, runs
-real = runs.os.replace
+from tfpipelines import cli
+from tfpipelines.core import files
+real = files.os.replace
 def replace(source, target):
     if str(target).endswith("step-000000020.npz"):
         print("at the rename", flush=True)
         import time
         time.sleep(100)
     real(source, target)
-runs.os.replace = replace
+files.os.replace = replace
 cli.cli.main({["run", "image-cls", *WORDS, "--name", "killed"]!r})
 """
     process = subprocess.Popen(

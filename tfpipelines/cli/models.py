@@ -144,7 +144,7 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     loaded = opened(terminal, run)
     images, labels = loaded.generate(count, seed, label, truncation)
     if grid:
-        from ..tasks.generation import sheet, write_picture
+        from ..evaluation import sheet, write_picture
 
         write_picture(Path(grid), sheet(images))
     if out:

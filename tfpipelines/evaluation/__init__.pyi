@@ -1,10 +1,15 @@
 from .classification import account as account
 from .classification import classifier_metrics as classifier_metrics
 from .classification import write_account as write_account
+from .columns import guilty_columns as guilty_columns
+from .columns import write_columns as write_columns
 from .grad_cam import GradCam as GradCam
 from .heat_maps import Pictures as Pictures
 from .heat_maps import plot_heat as plot_heat
 from .heat_maps import write_heat as write_heat
+from .image_sheets import sheet as sheet
+from .image_sheets import write_picture as write_picture
+from .image_sheets import write_samples as write_samples
 from .occlusion import explain_texts as explain_texts
 from .occlusion import strongest_ngrams as strongest_ngrams
 from .plots import plot_curves as plot_curves

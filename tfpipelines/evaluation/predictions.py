@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..metrics import THRESHOLD
 from ..metrics.detection import detection_records
-from ..tasks.anomaly.columns import strongest_columns
+from .columns import strongest_columns
 from .occlusion import strongest
 from .score_names import score_columns
 

@@ -35,7 +35,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Callab
     if isinstance(settings, NetworkSection) and settings.origin.kind.own:
         from . import probing
 
-        probing.probe(settings, shapes, texts)
+        probing.probe(settings, shapes, texts, build_network)
 
 
 @contextmanager

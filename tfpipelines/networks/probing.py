@@ -1,6 +1,6 @@
 """A user's own network is tried on made-up samples before any data are read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,11 +9,10 @@ import numpy as np
 from ..core.config.signature import NetworkSection
 from ..errors import ConfigError
 from ..models import own_layers
-from .building import build_network
 from .own import place_of, user_errors
 
 
-def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = None) -> None:
+def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, build: Callable[..., Any]) -> None:
     """Builds an own network for samples of each shape, predicts for two batches and trains for one step. Built-in
     networks are passed over.
 
@@ -21,6 +20,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
         settings: the section `model` of a pipeline.
         shapes: of samples.
         texts: function of a number of classes to what text networks are given; None for others.
+        build: `building.build_network`.
 
     Raises:
         ArtifactError: if its code is not trusted.
@@ -39,7 +39,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any = 
             given["texts"] = texts(classes)
         with user_errors(settings, any_error=True):
             try:
-                _try(settings, build_network(settings, **given), shape, classes, rng)
+                _try(settings, build(settings, **given), shape, classes, rng)
             except ConfigError as error:
                 if "its model" not in error.cause and "Error: " not in error.cause:
                     raise

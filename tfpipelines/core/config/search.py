@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from ...metrics import direction_of
+from ...metrics.registry import direction_of
 from ..words import nearest
 from .fields import field
 from .section import Count, Section

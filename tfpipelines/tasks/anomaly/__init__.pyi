@@ -2,8 +2,6 @@ from .baselines import Forest as Forest
 from .baselines import Neighbours as Neighbours
 from .baselines import Reconstruction as Reconstruction
 from .baselines import some_rows as some_rows
-from .columns import guilty_columns as guilty_columns
-from .columns import write_columns as write_columns
 from .model_file import DetectorArtifact as DetectorArtifact
 from .model_file import NumbersFront as NumbersFront
 from .model_file import part_of as part_of

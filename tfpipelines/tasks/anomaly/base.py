@@ -191,7 +191,7 @@ class Detection(Sampled):
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
-        anomaly.write_columns(path, f"Where the {self.unit}s differ from what is normal", rows)
+        evaluation.write_columns(path, f"Where the {self.unit}s differ from what is normal", rows)
 
     # --- export
     def served(self, model) -> "models.Served":

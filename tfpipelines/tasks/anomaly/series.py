@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tfpipelines import metrics
+from tfpipelines import evaluation, metrics
 from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalySeriesData
@@ -81,7 +81,7 @@ class SeriesAnomalies(NumberDetection):
     ) -> dict[str, Any]:
         """The guilty channels, with what they are and were expected to be at the point that is farthest off."""
         worst = int(distances.mean(-1).argmax())
-        guilty = anomaly.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst])
+        guilty = evaluation.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst])
         return {"columns": guilty, "at": str(points.times[start + worst])}
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfpipelines import metrics
+from tfpipelines import evaluation, metrics
 from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalyTableData
@@ -47,7 +47,7 @@ class RowAnomalies(NumberDetection):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, values, errors = anomaly.raw_rows(inputs, self.columns)
         told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
-        guilty = lambda row: anomaly.guilty_columns(
+        guilty = lambda row: evaluation.guilty_columns(
             self.columns, told["map"][row], values[row], told["reconstruction"][row]
         )
         explanations = [{"columns": guilty(row)} for row in range(len(values))] if explain else None

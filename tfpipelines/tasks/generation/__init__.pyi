@@ -17,8 +17,5 @@ from .plots import plot_interpolation as plot_interpolation
 from .plots import plot_neighbours as plot_neighbours
 from .plots import plot_progress as plot_progress
 from .plots import plot_samples as plot_samples
-from .plots import sheet as sheet
 from .plots import write_animation as write_animation
-from .plots import write_picture as write_picture
-from .plots import write_samples as write_samples
 from .two_optimizers import TwoOptimizers as TwoOptimizers

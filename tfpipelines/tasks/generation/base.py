@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfpipelines import evaluation
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.tasks import generation
 
@@ -108,7 +109,7 @@ class Painter:
             generation.write_animation(plots / "progress.gif", pictures, frames)
         (folder / "samples").mkdir(exist_ok=True)
         images, classes = self.draw(SAMPLES, seed)
-        generation.write_samples(folder / "samples", images, self.names(classes))
+        evaluation.write_samples(folder / "samples", images, self.names(classes))
 
     def names(self, classes: np.ndarray | None) -> list[str] | None:
         """Of the classes that `draw` gives."""

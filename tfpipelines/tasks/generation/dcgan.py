@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from tfpipelines import datasets, metrics, models, networks, training
+from tfpipelines import datasets, evaluation, metrics, models, networks, training
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import GANS, GenerativeNetworks
 from tfpipelines.core.run_folder import RunFolder
@@ -172,7 +172,7 @@ class ImageGeneration(Pixels):
         painter, held = self._painter(artifact.model), self._comparison.held(rows)
         watch = generation.Watch(
             draw=painter.draw,
-            sheet=lambda: generation.sheet(painter.grid(seed)[0]),
+            sheet=lambda: evaluation.sheet(painter.grid(seed)[0]),
             judge=self._comparison.judge,
             held=held,
             count=count,

@@ -10,9 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ... import metrics
+from ... import evaluation, metrics
 from ...training.callbacks import Resumable, event_errors
-from .. import generation
 
 PROGRESS = "progress"  # folder of the sheets of all epochs
 
@@ -60,7 +59,7 @@ class Watch(Resumable, keras.callbacks.Callback):
             self.model.jax_state_sync()
         self.load()
         sheet = self.sheet()
-        generation.write_picture(self.folder / PROGRESS / f"epoch-{epoch + 1:04d}.png", sheet)
+        evaluation.write_picture(self.folder / PROGRESS / f"epoch-{epoch + 1:04d}.png", sheet)
         events = self.folder / "logs" / "tensorboard"
         with event_errors(events):
             self._writer = self._writer or tf.summary.create_file_writer(str(events / "samples"))

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.files import atomic_write
-from ...output.pages import render
+from ..core.files import atomic_write
+from ..output.pages import render
 
 _SHOWN = 5
 _MOST_ROWS = 500
