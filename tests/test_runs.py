@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 import tfpipelines
-from tfpipelines.core import run_folder
+from tfpipelines.core import files, run_files, run_folder
 from tfpipelines.core.files import atomic_write
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ArtifactError, ConfigError, ResourceError, RunInUseError
@@ -45,7 +46,7 @@ def crash_at(step: str, path) -> int:
                 if step == "write":
                     die()
                 file.write(b"end")
-        runs.atomic_write(Path({str(path)!r}), write)
+        files.atomic_write(Path({str(path)!r}), write)
         die()
     """
     return subprocess.run(
@@ -94,7 +95,7 @@ def test_full_disk_is_a_resource_error(tmp_path):
 
 def test_unwritable_folder_is_a_resource_error():
     with pytest.raises(ResourceError, match="cannot be written"):
-        atomic_write(run_folder.Path("/proc/self/nothing"), "x")
+        atomic_write(Path("/proc/self/nothing"), "x")
 
 
 def test_names_count_up_and_latest_follows(tmp_path):
@@ -131,7 +132,7 @@ def test_a_folder_names_its_format_and_keeps_it(tmp_path):
     folder = RunFolder.create(tmp_path, "a")
     folder.set_status("running")
     assert folder.status["format"] == RunFolder.open(folder.path).format == run_folder.FORMAT
-    run_folder.write_json(folder / "status.json", {"state": "interrupted"})  # as version 0.1.0 left it
+    files.write_json(folder / "status.json", {"state": "interrupted"})  # as version 0.1.0 left it
     assert RunFolder.open(folder.path).format == 1
     folder.set_status("running")
     assert "format" not in folder.status
@@ -187,7 +188,7 @@ def test_lock_of_another_host_is_never_taken_over(tmp_path):
 def test_json_is_plain(tmp_path):
     import numpy as np
 
-    run_folder.write_json(
+    files.write_json(
         tmp_path / "x.json",
         {
             "nan": float("nan"),
@@ -206,4 +207,4 @@ def test_json_is_plain(tmp_path):
         "p": str(tmp_path),
         "1": [True, None],
     }
-    assert run_folder.read_json(tmp_path / "absent.json") == {}
+    assert run_files.read_json(tmp_path / "absent.json") == {}

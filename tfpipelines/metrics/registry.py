@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 CLASSIFIER, DETECTOR, GENERATOR = Kind
-ONE, SEVERAL = "one_label", "several_labels"  # labels a sample: modules of this package
+ONE, SEVERAL = "single_label", "multi_label"  # labels a sample: modules of this package
 
 Direction = Literal["max", "min"]
 

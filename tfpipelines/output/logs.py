@@ -9,16 +9,16 @@ from typing import Any
 from ..core.observer import Observer
 
 # here and not in the package itself, since the help of commands comes without `logging`
-logging.getLogger(__package__).addHandler(logging.NullHandler())
-ROUTE, DATASETS, TRAINING, TUNING = (
-    logging.getLogger(f"{__package__}.{name}") for name in ("route", "datasets", "training", "tuning")
+logging.getLogger("tfpipelines").addHandler(logging.NullHandler())
+RUNNER, DATASETS, TRAINING, TUNING = (
+    logging.getLogger(f"tfpipelines.{name}") for name in ("runner", "datasets", "training", "tuning")
 )
 
 
 def wanted() -> bool:
     """Whether the program has a handler that would be given what this package logs of a run's course."""
-    logger: logging.Logger | None = ROUTE
-    if not ROUTE.isEnabledFor(logging.INFO):
+    logger: logging.Logger | None = RUNNER
+    if not RUNNER.isEnabledFor(logging.INFO):
         return False
     while logger is not None:
         told = [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
@@ -32,11 +32,11 @@ class LogObserver(Observer):
     """Logs stations, epochs and trials at level INFO, and what warns at WARNING."""
 
     def started(self, folder, pipeline) -> None:
-        ROUTE.info("run folder %s, pipeline %s", folder, pipeline.name)
+        RUNNER.info("run folder %s, pipeline %s", folder, pipeline.name)
 
     def environment(self, facts: dict[str, Any]) -> None:
         versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-        ROUTE.info("%s; %s", facts["device"], versions)
+        RUNNER.info("%s; %s", facts["device"], versions)
 
     def data(self, facts: dict[str, Any]) -> None:
         DATASETS.info("samples: %s", _figures(facts.get("rows", {})))
@@ -67,13 +67,13 @@ class LogObserver(Observer):
         TUNING.info("final run, seed %d: %s", seed, _figures(metrics.get("test") or metrics.get("validation", {})))
 
     def note(self, text: str) -> None:
-        ROUTE.info("%s", text)
+        RUNNER.info("%s", text)
 
     def warning(self, text: str) -> None:
-        ROUTE.warning("%s", text)
+        RUNNER.warning("%s", text)
 
     def finished(self, folder, metrics: dict[str, Any]) -> None:
-        ROUTE.info("%s is done: %s", folder, _figures(metrics.get("test") or metrics.get("validation", {})))
+        RUNNER.info("%s is done: %s", folder, _figures(metrics.get("test") or metrics.get("validation", {})))
 
     def searched(self, folder, metrics: dict[str, Any]) -> None:
         TUNING.info("%s is done: best is trial %d", folder, metrics["search"]["trial"])

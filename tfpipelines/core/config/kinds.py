@@ -48,7 +48,7 @@ class Kind(Family):
 
     def section(self, name: str) -> type[NetworkSection]:
         """The section of a built-in network."""
-        module = f"{__package__.rpartition('.')[0]}.networks.{self.folder}.{name}"
+        module = f"tfpipelines.networks.{self.folder}.{name}"
         return read_network(self.home / f"{name}.py", name, self, trusted=True, module=module)
 
     def default(self, name: str) -> Any:
