@@ -25,7 +25,7 @@ MEMBER = '''
 
 import base64
 
-from ..table import make_frame
+from ..sample_table import make_frame
 from .base import SampleTable, Source
 
 

@@ -112,7 +112,7 @@ def _all() -> tuple[Plugin, ...]:
     found = set()
     for entry in _entries():
         parent, _, group = entry.group.rpartition(".")
-        if parent == __package__ and group in GROUPS:
+        if parent == "tfpipelines" and group in GROUPS:
             package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown package"
             found.add(Plugin(group, entry.name, entry.value.partition("[")[0].strip(), package))
     return tuple(sorted(found, key=lambda plugin: (plugin.package, plugin.label, plugin.target)))
@@ -124,7 +124,7 @@ def _entries() -> "Iterable[EntryPoint]":
 
     found: list[EntryPoint] = []
     try:
-        return [entry for group in GROUPS for entry in entry_points(group=f"{__package__}.{group}")]
+        return [entry for group in GROUPS for entry in entry_points(group=f"tfpipelines.{group}")]
     except Exception:  # of one list that cannot be read
         pass
     for distribution in distributions():

@@ -11,5 +11,5 @@ def fail(drawn):
     raise ZeroDivisionError("there is nothing to divide by")
 
 
-ERRORS = Metric("errors", "classifier", "min", "share of samples told wrong", "answers", ("one_label",), compute=share)
-FAILS = Metric("fails", "classifier", "min", "nothing", "answers", ("one_label",), compute=fail)
+ERRORS = Metric("errors", "classifier", "min", "share of samples told wrong", "answers", ("single_label",), compute=share)
+FAILS = Metric("fails", "classifier", "min", "nothing", "answers", ("single_label",), compute=fail)

@@ -95,7 +95,7 @@ def _activate(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 def _load(model: keras.Model) -> None:
     """Assigns the weights that come with the package: arrays named layer/weight, kernels in float16."""
-    file = resources.files("tfpipelines.models") / "weights" / "efficientnet_lite0.npz"
+    file = resources.files("tfpipelines.networks.backbones") / "weights" / "efficientnet_lite0.npz"
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         for layer in model.layers:
             for weight in layer.weights:
