@@ -68,11 +68,22 @@ def test_show_schema_is_a_json_schema(tfpipe):
 def test_init_copies_and_never_overwrites(tfpipe, tmp_path):
     result = tfpipe("init", "image-cls")
     assert result.code == 0 and "tfpipe run image-cls.yaml" in result.out
-    assert (tmp_path / "image-cls.yaml").read_bytes() == (ROOT / "pipelines" / "image-cls.yaml").read_bytes()
+    first, rest = (tmp_path / "image-cls.yaml").read_text().split("\n", 1)
+    assert first == "# yaml-language-server: $schema=image-cls.schema.json"
+    assert rest == (ROOT / "pipelines" / "image-cls.yaml").read_text()
+    schema = json.loads((tmp_path / "image-cls.schema.json").read_text())
+    assert schema == json.loads(tfpipe("show", "image-cls.yaml", "--schema").out)
+    assert document(tfpipe("show", "image-cls.yaml", "--json")) == document(tfpipe("show", "image-cls", "--json"))
     (tmp_path / "image-cls.yaml").write_text("mine")
     refused = tfpipe("init", "image-cls")
     assert refused.code == 2 and "exists already" in refused.err and (tmp_path / "image-cls.yaml").read_text() == "mine"
-    assert document(tfpipe("init", "image-cls", "other.yaml", "--json")) == {"file": "other.yaml"}
+    assert document(tfpipe("init", "image-cls", "other.yaml", "--json")) == {
+        "file": "other.yaml",
+        "schema": "other.schema.json",
+    }
+    (tmp_path / "third.schema.json").write_text("mine")
+    assert "third.schema.json exists already" in tfpipe("init", "image-cls", "third.yaml").err
+    assert not (tmp_path / "third.yaml").exists() and (tmp_path / "third.schema.json").read_text() == "mine"
 
 
 def test_check_prints_split_by_class(tfpipe, photos):

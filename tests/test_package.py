@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import tfpipelines
+
 from .conftest import ROOT
 
 HEAVY = ("tensorflow", "keras", "keras_tuner", "pandas", "pydantic")
@@ -286,3 +288,17 @@ def test_names_of_stubs_exist(stub):
 
 def test_version_is_that_of_the_package():
     assert _setup()["metadata"]["version"] == "attr: tfpipelines.__version__"
+
+
+def test_the_version_to_cite_is_that_of_the_package():
+    assert f"\nversion: {tfpipelines.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_continuous_integration_runs_the_documented_commands():
+    lines = (
+        (ROOT / ".ci" / "run").read_text().replace('"$environment"/bin', ".venv/bin").replace('"$environment"', ".venv")
+    )
+    tests, documents = [line for line in lines.splitlines() if "/bin/" in line][-2:]
+    assert tests in [line.strip() for line in (ROOT / "README.md").read_text().splitlines()]
+    shown = [line.strip().partition("  #")[0] for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()]
+    assert documents.replace(" -q", "").replace(".venv/html", "docs/_build/html") in shown

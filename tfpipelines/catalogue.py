@@ -1,5 +1,6 @@
 """What has a name: pipelines and pretrained networks."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,24 @@ def list_pipelines() -> list[dict[str, str]]:
         task = str(config.read_yaml(path).get("task"))
         entries.append({"name": name, "task": task, "description": config.description(path)})
     return entries
+
+
+def with_schema(source: Path, target: Path) -> dict[Path, str]:
+    """The files of a copy of a pipeline file: itself, and the JSON schema that its first line names for editors.
+
+    Args:
+        source: the pipeline file.
+        target: where the copy will be; the schema is NAME.schema.json beside it.
+    """
+    from .tasks import SCHEMAS
+
+    text, task = source.read_text(encoding="utf-8"), str(config.read_yaml(source).get("task"))
+    if task not in SCHEMAS:  # a file of the user's own, which `tfpipe run` will refuse with the reason
+        return {target: text}
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith(config.SCHEMA_COMMENT)]
+    schema = target.with_suffix(".schema.json")
+    fields = json.dumps(SCHEMAS[task].model_json_schema(), indent=1, ensure_ascii=False)
+    return {target: "".join([f"{config.SCHEMA_COMMENT}{schema.name}\n", *lines]), schema: f"{fields}\n"}
 
 
 def list_backbones() -> list[dict[str, Any]]:

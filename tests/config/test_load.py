@@ -86,7 +86,7 @@ def test_pipelines_are_frozen():
             "Did you mean cnn?",
         ),
         (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),
-        (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a list of a whole number from 1."),
+        (["model.filters=[4,x]"], "model.filters.1: got 'x'; allowed: a whole number from 1 or a list of"),
         (["data.size=huge"], "data.size: got 'huge'; allowed: auto or a whole number from 4 or a list of values."),
         (["data.validation=1"], "data.validation: got '1'; allowed: auto or a number from 0 below 1."),
         (["model.filters=[4]"], "model.convolutions has 3 numbers for the 1 stages of model.filters"),

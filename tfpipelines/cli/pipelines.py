@@ -112,7 +112,7 @@ def show(terminal, pipeline, overrides, schema):
 @click.argument("file", required=False)
 @click.option("--task", metavar="TASK", help="Of a network: what it is for; default: image-cls.")
 def init(terminal, pipeline, file, task):
-    """Copy a pipeline file here, to edit and to run.
+    """Copy a pipeline file here, to edit and to run, and beside it the JSON schema by which editors check it.
 
     `tfpipe init network FILE.py` writes a network of your own to start from, which `model.name=FILE.py:FUNCTION` names.
     """
@@ -127,18 +127,23 @@ def init(terminal, pipeline, file, task):
 
         target = Path(file or "network.py")
         content, then = network_template(target, task or "image-cls")
+        files = {target: content}
     else:
         if task is not None:
             raise click.UsageError("--task goes with `init network`.")
+        from ..catalogue import with_schema
+
         source = find_pipeline(pipeline)
         target = Path(file or source.name)
-        content, then = source.read_text(encoding="utf-8"), f"tfpipe run {target}"
-    if target.exists():
-        raise ConfigError(f"{target} exists already.", "Name another file: tfpipe init NAME FILE.")
-    atomic_write(target, content)
+        files, then = with_schema(source, target), f"tfpipe run {target}"
+    for path, content in files.items():
+        if path.exists() and (path == target or path.read_text(encoding="utf-8", errors="replace") != content):
+            raise ConfigError(f"{path} exists already.", "Name another file: tfpipe init NAME FILE.")
+    for path, content in files.items():
+        atomic_write(path, content)
     if terminal.results:
-        click.echo(f"{target} written; edit it, then: {then}")
-    return {"file": str(target)}
+        click.echo(f"{' and '.join(map(str, files))} written; edit {target}, then: {then}")
+    return {"file": str(target)} if len(files) == 1 else {"file": str(target), "schema": str([*files][-1])}
 
 
 @command(cli)

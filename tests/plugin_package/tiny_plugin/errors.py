@@ -11,5 +11,7 @@ def fail(drawn):
     raise ZeroDivisionError("there is nothing to divide by")
 
 
-ERRORS = Metric("errors", "classifier", "min", "share of samples told wrong", "answers", ("single_label",), compute=share)
+ERRORS = Metric(
+    "errors", "classifier", "min", "share of samples told wrong", "answers", ("single_label",), compute=share
+)
 FAILS = Metric("fails", "classifier", "min", "nothing", "answers", ("single_label",), compute=fail)

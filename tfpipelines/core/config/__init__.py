@@ -1,7 +1,7 @@
 """Pipeline files: schema, YAML, overrides, search space. Nothing here loads TensorFlow."""
 
 from .backbones import BackboneSource, backbone_source, is_path, known_backbones, require_weights
-from .files import description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
+from .files import SCHEMA_COMMENT, description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
 from .load import (
     Ask,
     anchored,
@@ -25,8 +25,8 @@ from .search import Dimension, Search
 from .section import Role, fields_that
 
 __all__ = [
-    "CODE_COPY", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search", "anchored", "as_dict",
-    "backbone_source", "changed_since", "codes_of", "current_text", "description", "difference", "differing",
+    "CODE_COPY", "SCHEMA_COMMENT", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search",
+    "anchored", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description", "difference", "differing",
     "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of",
     "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml",
     "trust_store", "validate", "with_values",

@@ -12,6 +12,7 @@ from ..run_files import read_text
 from ..words import nearest
 
 _LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
+SCHEMA_COMMENT = "# yaml-language-server: $schema="  # by which editors find the JSON schema of a file
 _TAG = "tag:yaml.org,2002:"
 _KEPT = (f"{_TAG}null", f"{_TAG}merge")  # what plain scalars may be other than text
 _DEEP = re.compile(r"(?:[\[{]\s*){100}")
@@ -148,9 +149,9 @@ def sample_names() -> list[str]:
 
 
 def description(path: Path) -> str:
-    """The first comment line of a pipeline file, without its mark."""
+    """The first comment line of a pipeline file, without its mark; the line for editors is none."""
     for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
+        if line.startswith("#") and not line.startswith(SCHEMA_COMMENT):
             return line.lstrip("# ").strip()
     return ""
 

@@ -31,8 +31,20 @@ def _amount(units: dict[str, int], example: str):
     return convert
 
 
-Duration = Annotated[float, Field(gt=0), BeforeValidator(_amount(_SECONDS, "90 min"))]
-Size = Annotated[float, Field(gt=0), BeforeValidator(_amount(_BYTES, "10 GB"))]
+Duration = Annotated[
+    float, Field(gt=0), BeforeValidator(_amount(_SECONDS, "90 min"), json_schema_input_type=float | str)
+]
+Size = Annotated[float, Field(gt=0), BeforeValidator(_amount(_BYTES, "10 GB"), json_schema_input_type=float | str)]
+
+
+def _or_name(schema: dict[str, Any]) -> None:
+    """An objective may be the name of a metric alone."""
+    schema["anyOf"] = [{"type": "string"}, *schema["anyOf"]]
+
+
+def _or_list(schema: dict[str, Any]) -> None:
+    """A dimension may be a list of values alone, or null where it is taken out."""
+    schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], {"type": "array"}, {"type": "null"}]}
 
 
 class Objective(Section):
@@ -106,7 +118,9 @@ class Search(Section):
 
     algorithm: Literal["random", "bayesian", "hyperband", "grid"] = "bayesian"
     objective: Objective | None = field(
-        None, "validation figure and whether it is to be high (max) or low (min); null: that of the task"
+        None,
+        "validation figure and whether it is to be high (max) or low (min); null: that of the task",
+        json_schema_extra=_or_name,
     )
     trials: Count = field(20, "most trials")
     epochs: Count | None = field(None, "most epochs of all trials together")
@@ -127,7 +141,7 @@ class Search(Section):
     final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = field(
         (0, 1, 2), "the best values are trained again with each of these seeds, and tested; []: not at all"
     )
-    space: dict[str, Dimension] = {}
+    space: dict[str, Dimension] = Field({}, json_schema_extra=_or_list)
 
     @field_validator("space", mode="before")
     @classmethod

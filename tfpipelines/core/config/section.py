@@ -41,8 +41,12 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
-Counts = Annotated[tuple[Count, ...], BeforeValidator(_as_list)]  # one number stands for a list of one
+Names = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])
+]
+Counts = Annotated[  # one number stands for a list of one
+    tuple[Count, ...], BeforeValidator(_as_list, json_schema_input_type=Count | tuple[Count, ...])
+]
 Share = Annotated[float, Field(gt=0, le=1)]
 Auto = Literal["auto"]
 AutoBool = Annotated[Auto | bool, LEFT_TO_RIGHT]
