@@ -300,5 +300,5 @@ def test_continuous_integration_runs_the_documented_commands():
     )
     tests, documents = [line for line in lines.splitlines() if "/bin/" in line][-2:]
     assert tests in [line.strip() for line in (ROOT / "README.md").read_text().splitlines()]
-    shown = [line.strip().partition("  #")[0] for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()]
+    shown = [line.partition("  #")[0].strip() for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()]
     assert documents.replace(" -q", "").replace(".venv/html", "docs/_build/html") in shown
