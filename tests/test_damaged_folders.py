@@ -24,6 +24,9 @@ from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.state import Proposal, State, Trial
 
 from .conftest import TINY
+from .eager import eagerly
+
+pytestmark = pytest.mark.eager
 
 DEEP, LARGE = "[" * 100_000, 10**400
 WHOLE = {  # instead of a JSON file: bytes, or what makes something of another kind at the path
@@ -68,7 +71,8 @@ def good(tmp_path_factory):
     home, before = tmp_path_factory.mktemp("good"), os.getcwd()
     os.chdir(home)
     try:
-        run = tfpipelines.run("image-cls", [*TINY, "data.limit=60"], name="good", observer=Observer())
+        with eagerly():
+            run = tfpipelines.run("image-cls", [*TINY, "data.limit=60"], name="good", observer=Observer())
         return run.folder.resolve()
     finally:
         os.chdir(before)

@@ -22,6 +22,9 @@ import tfpipelines
 from tfpipelines import Observer
 
 from .conftest import ROOT, TINY, write_photos
+from .eager import eagerly
+
+pytestmark = pytest.mark.eager
 
 SMALL = [*TINY, "data.size=16"]
 
@@ -365,7 +368,8 @@ def finished(tmp_path_factory, digits):
     os.chdir(home)
     try:
         photos = write_photos(home / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
-        run = tfpipelines.run("image-cls", ["data.path=photos", *SMALL], observer=Observer())
+        with eagerly():
+            run = tfpipelines.run("image-cls", ["data.path=photos", *SMALL], observer=Observer())
         return run.folder.resolve(), photos
     finally:
         os.chdir(before)

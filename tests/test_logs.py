@@ -9,6 +9,8 @@ from tfpipelines import LogObserver, Observer, logs
 
 from .conftest import TINY
 
+pytestmark = pytest.mark.eager
+
 SMALL = [*TINY, "data.limit=60"]
 
 
