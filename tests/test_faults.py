@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import Observer
+from tfpipelines import Observer, console
 
 from .conftest import ROOT, TINY, write_photos
 from .eager import eagerly
@@ -470,6 +470,14 @@ def test_a_bug_says_where_its_traceback_is(photos, tfpipe, monkeypatch):
     assert "Traceback" in tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "--debug").err
 
 
+def test_21_ctrl_c_between_data_and_training(photos, tfpipe, monkeypatch):
+    monkeypatch.setattr(console.Terminal, "data", lambda self, facts: os.kill(os.getpid(), signal.SIGINT))
+    check_failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL), 130)
+    left_behind("interrupted")
+    assert tfpipelines.resume("runs/image-cls-1", observer=Observer()).status["state"] == "done"
+
+
+@pytest.mark.slow
 def test_21_ctrl_c_before_training(start, tmp_path, digits):
     write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1}, 12)
     process = start("run", "image-cls", "data.path=photos", *SMALL)

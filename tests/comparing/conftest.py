@@ -132,7 +132,6 @@ def trained(tmp_path_factory):
     rows = ["anomaly-table", *SMALL_ANOMALY[:-1], "train.batch_size=64", "split_seed=0"]
     return Trained(home, {
         "one": few,
-        "two": [*few, "seed=1", "model.filters=[8,8]"],
         "small": [*few, "data.size=14"],
         "rows-one": rows,
         "rows-two": [*rows, "seed=1"],

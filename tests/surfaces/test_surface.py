@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,14 @@ from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.runs import file_hash
 from tfpipelines.tasks import TASKS
 
-from ..conftest import TINY
+from ..conftest import TINY, some
+from ..eager import eagerly
 from ..tasks.cases import CASES, SMALL_ANOMALY
 from ..tasks.test_contract import case_of, jax_environment  # noqa: F401
 
 SMALL = [*TINY, "data.limit=64"]
 ALL = 10**6
+QUICK = ("anomaly-table", "image-cls")
 
 
 class Phases(Observer):
@@ -35,7 +38,8 @@ class Phases(Observer):
 
 
 def trained(pipeline, *overrides, **options):
-    return tfpipelines.run(pipeline, list(overrides), observer=Observer(), **options)
+    with eagerly():
+        return tfpipelines.run(pipeline, list(overrides), observer=Observer(), **options)
 
 
 def surface_of(run, **options):
@@ -62,18 +66,13 @@ def is_table_of(run, surface):
         assert image.width > 1000
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in ("image-cls", "anomaly-table") else pytest.mark.slow)
-        for name in sorted(set(TASKS) - {"dcgan"})
-    ],
-)
+@pytest.mark.parametrize("name", some(sorted(set(TASKS) - {"dcgan"}), QUICK))
 @pytest.mark.pictures
 def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request):
     pipeline, overrides, _ = case_of(name, request)
     phases = Phases()
-    run = tfpipelines.run(pipeline, overrides, observer=phases)
+    with eagerly() if name in QUICK else nullcontext():
+        run = tfpipelines.run(pipeline, overrides, observer=phases)
     before = file_hash(run.folder / "model.keras"), run.model.get_weights()
     surface = surface_of(run, split="validation")
     np.testing.assert_allclose(surface.center, kept_loss(run), rtol=1e-4)
