@@ -229,6 +229,7 @@ def source(tmp_path):
     return target
 
 
+@pytest.mark.slow
 def test_editable_install_finds_its_files(source, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
@@ -246,10 +247,11 @@ def test_editable_install_finds_its_files(source, tmp_path):
     assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(source))
 
 
-def test_wheel_works_in_an_empty_folder(source, tmp_path):
-    subprocess.run(
-        [*PIP, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True
-    )
+@pytest.mark.parametrize("isolated", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_wheel_works_in_an_empty_folder(source, tmp_path, isolated):
+    """Isolated: it is built by nothing but what pyproject.toml names."""
+    words = ["--no-deps", *([] if isolated else ["--no-build-isolation"]), "-w", str(tmp_path / "dist")]
+    subprocess.run([*PIP, "wheel", *words, str(source)], check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {
