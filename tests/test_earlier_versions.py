@@ -74,7 +74,7 @@ def test_its_model_answers_as_it_did(earlier):
     same(run)
 
 
-@each(RUNS, quick=("anomaly-series", "dcgan", "image-cls"))
+@each(RUNS, quick=("anomaly-series", "image-cls"))
 def test_it_is_evaluated(earlier):
     run = tfpipelines.load(earlier)
     figures = run.evaluate(getattr(run.pipeline.data, "test_path", None) or run.pipeline.data.path)
