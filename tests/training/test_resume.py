@@ -24,10 +24,11 @@ from ..conftest import ROOT, some
 FULL = {
     "data.path": "sample:digits", "data.limit": 96, "data.augment": {"translate": 0.1, "rotate": 0.05, "mixup": 0.2},
     "model.name": "cnn", "model.filters": [4, 8], "model.convolutions": 1, "model.dropout": 0.3,
-    "train.epochs": 5, "train.batch_size": 8, "train.optimizer": "adamw", "train.learning_rate": 0.1, "train.ema": 0.5,
+    "train.epochs": 6, "train.batch_size": 8, "train.optimizer": "adamw", "train.learning_rate": 0.1, "train.ema": 0.5,
     "train.schedule": "plateau", "train.warmup_epochs": 0, "train.decay_epochs": 1, "train.decay_factor": 0.5,
     "train.early_stopping": 3,
-    "train.checkpoint_steps": 4, "train.steps_per_execution": 2, "evaluation.bootstrap": 20, "evaluation.calibrate": False,
+    "train.checkpoint_steps": 4, "train.steps_per_execution": 2, "evaluation.bootstrap": 20,
+    "evaluation.calibrate": False,
 }  # fmt: skip
 WORDS = [f"{key}={json.dumps(value) if isinstance(value, (dict, list)) else value}" for key, value in FULL.items()]
 
