@@ -13,6 +13,9 @@ import tfpipelines
 from tfpipelines import Observer
 
 from .conftest import ROOT, TINY, write_photos
+from .eager import eagerly
+
+pytestmark = pytest.mark.eager
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,8 @@ def finished(tmp_path_factory, digits):
     os.chdir(home)
     try:
         write_photos(home / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
-        return tfpipelines.run("image-cls", ["data.path=photos", *TINY], observer=Observer()).folder.resolve()
+        with eagerly():
+            return tfpipelines.run("image-cls", ["data.path=photos", *TINY], observer=Observer()).folder.resolve()
     finally:
         os.chdir(before)
 

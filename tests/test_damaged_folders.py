@@ -26,6 +26,9 @@ from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.state import Proposal, State, Trial
 
 from .conftest import TINY
+from .eager import eagerly
+
+pytestmark = pytest.mark.eager
 
 DEEP, LARGE = "[" * 100_000, 10**400
 WHOLE = {  # instead of a JSON file: bytes, or what makes something of another kind at the path
@@ -70,7 +73,8 @@ def good(tmp_path_factory):
     home, before = tmp_path_factory.mktemp("good"), os.getcwd()
     os.chdir(home)
     try:
-        run = tfpipelines.run("image-cls", [*TINY, "data.limit=60"], name="good", observer=Observer())
+        with eagerly():
+            run = tfpipelines.run("image-cls", [*TINY, "data.limit=60"], name="good", observer=Observer())
         return run.folder.resolve()
     finally:
         os.chdir(before)
@@ -213,7 +217,7 @@ def test_tables_have_their_columns(tmp_path):
 @pytest.mark.parametrize("name", ["status.json", "metrics.json", "data.json", "environment.json"])
 def test_commands_that_load_no_model(bad, tfpipe, name, whole):
     codes = set()
-    for what, content in WHOLE.items():
+    for what, content in [*WHOLE.items()][:: 1 if whole else 3]:
         put(bad / name, content)
         assert told(tfpipe("list", "runs"), what) == 0
         assert told(tfpipe("report", bad), what) == (2 if name == "status.json" and not (bad / name).is_file() else 0)
@@ -221,7 +225,7 @@ def test_commands_that_load_no_model(bad, tfpipe, name, whole):
         shutil.rmtree(bad / name) if (bad / name).is_dir() else (bad / name).unlink()
         shutil.copy(Path("runs/good") / name, bad / name)
     assert 7 in codes and 0 not in codes
-    for number, (what, content) in enumerate([*changed(bad / name)][:: 1 if whole else 5]):
+    for number, (what, content) in enumerate([*changed(bad / name)][:: 1 if whole else 10]):
         (bad / name).write_text(json.dumps(content))
         told(tfpipe("compare", "runs/good", bad), what)
         if whole or not number % 4:
@@ -301,10 +305,12 @@ def test_checkpoints(bad, tfpipe):
     assert told(tfpipe("resume", bad)) == 0
 
 
-def test_searches(search, tfpipe):
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_searches(search, tfpipe, every):
     file = search / "search.json"
     whole = file.read_text()
-    for what, content in [*WHOLE.items(), *((what, json.dumps(new).encode()) for what, new in changed(file))]:
+    contents = [*WHOLE.items(), *((what, json.dumps(new).encode()) for what, new in changed(file))]
+    for what, content in contents[:: 1 if every else 3]:
         put(file, content)
         assert told(tfpipe("list", "runs"), what) == told(tfpipe("report", search), what) == 0
         assert told(tfpipe("resume", search), what) in (0, 2, 7)

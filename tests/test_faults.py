@@ -19,9 +19,12 @@ import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import Observer
+from tfpipelines import Observer, console
 
 from .conftest import ROOT, TINY, write_photos
+from .eager import eagerly
+
+pytestmark = pytest.mark.eager
 
 SMALL = [*TINY, "data.size=16"]
 
@@ -366,7 +369,8 @@ def finished(tmp_path_factory, digits):
     os.chdir(home)
     try:
         photos = write_photos(home / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
-        run = tfpipelines.run("image-cls", ["data.path=photos", *SMALL], observer=Observer())
+        with eagerly():
+            run = tfpipelines.run("image-cls", ["data.path=photos", *SMALL], observer=Observer())
         return run.folder.resolve(), photos
     finally:
         os.chdir(before)
@@ -467,6 +471,14 @@ def test_a_bug_says_where_its_traceback_is(photos, tfpipe, monkeypatch):
     assert "Traceback" in tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "--debug").err
 
 
+def test_21_ctrl_c_between_data_and_training(photos, tfpipe, monkeypatch):
+    monkeypatch.setattr(console.Terminal, "data", lambda self, facts: os.kill(os.getpid(), signal.SIGINT))
+    check_failed(tfpipe("run", "image-cls", f"data.path={photos}", *SMALL), 130)
+    left_behind("interrupted")
+    assert tfpipelines.resume("runs/image-cls-1", observer=Observer()).status["state"] == "done"
+
+
+@pytest.mark.slow
 def test_21_ctrl_c_before_training(start, tmp_path, digits):
     write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1}, 12)
     process = start("run", "image-cls", "data.path=photos", *SMALL)

@@ -62,6 +62,7 @@ def test_the_main_metric(tmp_path, metrics, expected):
     assert entry["metric"] == (None if expected is None else dict(zip(("name", "part", "value"), expected)))
 
 
+@pytest.mark.eager
 def test_a_real_run_and_its_figures(tfpipe, photos):
     run = tfpipelines.run("image-cls", [f"data.path={photos}", *TINY], observer=tfpipelines.Observer())
     entry = only("runs")

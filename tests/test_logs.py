@@ -10,6 +10,8 @@ from tfpipelines.output import logs
 
 from .conftest import TINY
 
+pytestmark = pytest.mark.eager
+
 SMALL = [*TINY, "data.limit=60"]
 
 

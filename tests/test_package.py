@@ -4,6 +4,7 @@ import ast
 import configparser
 import graphlib
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -120,40 +121,36 @@ def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
     assert len(FAMILIES) == 4 and not wrong
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["list"],
-        ["show"],
-        ["init"],
-        ["check"],
-        ["run"],
-        ["finetune"],
-        ["tune"],
-        ["resume"],
-        ["evaluate"],
-        ["recalibrate"],
-        ["predict"],
-        ["generate"],
-        ["export"],
-        ["compare"],
-        ["report"],
-    ],
+COMMANDS = (
+    *("list", "show", "init", "check", "run", "finetune", "tune", "resume", "evaluate", "recalibrate", "predict"),
+    *("generate", "export", "compare", "report"),
 )
-def test_help_loads_nothing_heavy(words):
+
+
+@pytest.fixture(scope="module")
+def helped():
+    """What one process says of --help, of all commands one after another: [[command, text, what is loaded then]]."""
     code = f"""
-import sys
+import contextlib, io, json, sys
 from tfpipelines.cli import cli
-try:
-    cli.main({[*words, "--help"]!r}, prog_name="tfpipe")
-except SystemExit as end:
-    assert not end.code
-print("loaded", [name for name in {HEAVY!r} if name in sys.modules])
+told = []
+for command in {["", *COMMANDS]!r}:
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            cli.main([*command.split(), "--help"], prog_name="tfpipe")
+    except SystemExit as end:
+        assert not end.code
+    told.append([command, text.getvalue(), [name for name in {HEAVY!r} if name in sys.modules]])
+print(json.dumps(told))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert result.stdout.startswith("Usage: tfpipe")
-    assert result.stdout.splitlines()[-1] == "loaded []"
+    return json.loads(result.stdout)
+
+
+def test_help_loads_nothing_heavy(helped):
+    for command, text, loaded in helped:
+        assert text.startswith(f"Usage: tfpipe {command}".rstrip()) and loaded == [], command
 
 
 def test_config_error_comes_before_tensorflow():
@@ -207,6 +204,7 @@ def source(tmp_path):
     return target
 
 
+@pytest.mark.slow
 def test_editable_install_finds_its_files(source, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
@@ -224,10 +222,11 @@ def test_editable_install_finds_its_files(source, tmp_path):
     assert int(count) == len(list(ROOT.glob("pipelines/*.yaml"))) and samples.startswith(str(source))
 
 
-def test_wheel_works_in_an_empty_folder(source, tmp_path):
-    subprocess.run(
-        [*PIP, "wheel", "--no-deps", "-w", str(tmp_path / "dist"), str(source)], check=True, capture_output=True
-    )
+@pytest.mark.parametrize("isolated", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_wheel_works_in_an_empty_folder(source, tmp_path, isolated):
+    """Isolated: it is built by nothing but what pyproject.toml names."""
+    words = ["--no-deps", *([] if isolated else ["--no-build-isolation"]), "-w", str(tmp_path / "dist")]
+    subprocess.run([*PIP, "wheel", *words, str(source)], check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {

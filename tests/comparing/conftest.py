@@ -14,7 +14,8 @@ from tfpipelines.core.files import write_json
 from tfpipelines.tasks import SCHEMAS
 
 from ..conftest import ROOT, TINY
-from ..tasks.cases import SMALL_TEXT
+from ..eager import eagerly
+from ..tasks.cases import SMALL_ANOMALY, SMALL_TEXT
 
 VERSIONS = {"tfpipelines": "0.1.0", "keras": "3.15.1"}
 
@@ -108,7 +109,7 @@ class Trained(dict):
 
     def __missing__(self, name):
         pipeline, *words = self.runs[name]
-        with contextlib.chdir(self.home):
+        with contextlib.chdir(self.home), eagerly():
             self[name] = tfpipelines.run(pipeline, words, name=name, observer=Observer()).folder.resolve()
         return self[name]
 
@@ -129,13 +130,12 @@ def trained(tmp_path_factory):
     ]
     (home / "several.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
     few = ["image-cls", *TINY, "data.limit=60", "split_seed=0"]
-    rows = ["anomaly-table", "train.epochs=2", "split_seed=0", "evaluation.baselines=false", "evaluation.bootstrap=50"]
+    rows = ["anomaly-table", *SMALL_ANOMALY[:-1], "train.batch_size=64", "split_seed=0"]
     return Trained(home, {
         "one": few,
-        "two": [*few, "seed=1", "model.filters=[8,8]"],
         "small": [*few, "data.size=14"],
         "rows-one": rows,
         "rows-two": [*rows, "seed=1"],
-        "several": ["text-cls", *SMALL_TEXT[:-1], "data.path=several.jsonl"],
+        "several": ["text-cls", *SMALL_TEXT[1:-1], "model.name=bow", "data.path=several.jsonl"],
         "folds": ["image-cls", *TINY, "data.limit=40", "data.folds=2"],
     })  # fmt: skip

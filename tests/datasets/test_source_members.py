@@ -91,6 +91,7 @@ def goes_through(tfpipe, pipeline, small, path):
     return tfpipelines.load("runs/made")
 
 
+@pytest.mark.eager
 def test_pictures_of_a_new_source(lists, tfpipe, tmp_path, digits):
     images = pictures(digits)
     path = write(tmp_path / "some.lst", [(label, encode(image)) for label, image in images])
@@ -102,6 +103,7 @@ def test_pictures_of_a_new_source(lists, tfpipe, tmp_path, digits):
     np.testing.assert_array_equal(table[scores], same[scores])
 
 
+@pytest.mark.eager
 def test_texts_of_a_new_source(lists, tfpipe, tmp_path):
     path = write(tmp_path / "some.lst", words())
     run = goes_through(tfpipe, "text-cls", SMALL_TEXT, path)

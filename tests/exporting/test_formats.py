@@ -3,6 +3,7 @@ out.
 """
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,15 @@ from tfpipelines import Observer
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.tasks import TASKS
 
-from ..conftest import TINY
+from ..conftest import TINY, some
+from ..eager import eagerly
 from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TEXT
 
 SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
 # task -> pipeline, overrides beside those that make it small
 CASES = {
-    "image-cls": ("image-cls", [*TINY, LIMIT]),
+    "image-cls": ("image-cls", [*TINY, LIMIT, "train.batch_size=64", "data.augment={}"]),
     "text-cls": ("text-cls", [*SMALL_TEXT, LIMIT]),
     "finetune": (
         "backbone",
@@ -32,10 +34,15 @@ CASES = {
         [*SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"],
     ),
     "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, LIMIT, "model.units=16"]),
-    "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8"]),
+    "anomaly-series": (
+        "anomaly-series",
+        [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8", "train.batch_size=128"],
+    ),
     "dcgan": ("dcgan", SMALL_GAN),
 }
-SLOW = ("anomaly", "anomaly-table", "finetune", "finetune-text")  # as anomaly-series, image-cls and text-cls are
+# task -> formats of the quick suite. Texts are exported in test_refusals.py (onnx) and, as what generates, in
+# ../test_earlier_versions.py (saved_model).
+QUICK = {"image-cls": tuple(exporters()), "anomaly-series": ("saved_model", "onnx")}
 
 
 def write_rows(path, digits):
@@ -46,29 +53,49 @@ def write_rows(path, digits):
     return path
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in sorted(CASES)],
-)
-def run(request, tmp_path_factory, digits):
-    """A run of each task, made once."""
-    pipeline, overrides = CASES[request.param]
-    folder = tmp_path_factory.mktemp(request.param)
-    tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert", "anomaly": "tiny_backbone"}.get(request.param)
-    if tiny:
-        overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
-    if request.param == "dcgan":
-        overrides = [*overrides, f"evaluation.features={request.getfixturevalue('tiny_classifier')}"]
-    if request.param == "anomaly-table":
-        overrides = [*overrides, f"data.path={write_rows(folder / 'rows.csv', digits)}"]
-    return tfpipelines.run(pipeline, overrides, out=folder, observer=Observer())
+@pytest.fixture(scope="module")
+def trained(request, tmp_path_factory, digits):
+    """Gives the run of a task, made once."""
+    runs = {}
+
+    def train(name):
+        if name in runs:
+            return runs[name]
+        pipeline, overrides = CASES[name]
+        folder = tmp_path_factory.mktemp(name)
+        tiny = {"finetune": "tiny_backbone", "finetune-text": "tiny_bert", "anomaly": "tiny_backbone"}.get(name)
+        if tiny:
+            overrides = [*overrides, f"model.backbone={request.getfixturevalue(tiny)}"]
+        if name == "dcgan":
+            overrides = [*overrides, f"evaluation.features={request.getfixturevalue('tiny_classifier')}"]
+        if name == "anomaly-table":
+            overrides = [*overrides, f"data.path={write_rows(folder / 'rows.csv', digits)}"]
+        with eagerly() if name in QUICK else nullcontext():
+            runs[name] = tfpipelines.run(pipeline, overrides, out=folder, observer=Observer())
+        return runs[name]
+
+    return train
+
+
+@pytest.fixture
+def run(request, trained):
+    """The run of the task that a test names."""
+    return trained(request.param)
 
 
 def test_every_task_has_a_case():
     assert set(CASES) == set(TASKS)
 
 
-@pytest.mark.parametrize("format", exporters())
+@pytest.mark.parametrize(
+    ("run", "format"),
+    [
+        pytest.param(task, format, marks=() if format in QUICK.get(task, ()) else pytest.mark.slow)
+        for task in sorted(CASES)
+        for format in exporters()
+    ],
+    indirect=["run"],
+)
 def test_answers_are_those_of_the_run(run, format):
     folder, manifest = tfpipelines.export(run, format, samples=SAMPLES)
     proof = manifest["proof"]
@@ -86,7 +113,7 @@ def test_answers_are_those_of_the_run(run, format):
     assert manifest["file"] in manifest["files"] and proof["milliseconds_per_sample"] > 0 and proof["bytes"] > 1000
 
 
-@pytest.mark.parametrize("run", ["anomaly-table"], indirect=True)
+@pytest.mark.parametrize("run", some(["anomaly-series", "anomaly-table"], ["anomaly-series"]), indirect=True)
 def test_a_threshold_that_has_moved_is_the_one_exported(run, tmp_path):
     path = run.folder / "threshold.json"
     before = json.loads(path.read_text())
@@ -102,19 +129,24 @@ def test_a_threshold_that_has_moved_is_the_one_exported(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("run", sorted(CASES), indirect=True)
 def test_half_sized_numbers_in_every_task(run):
     proof = tfpipelines.export(run, "litert", "float16", samples=100).manifest["proof"]
     assert 0 < proof["largest_difference"] < 0.02 and abs(proof.get("accuracy_loss", 0.0)) <= 0.01
 
 
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A run whose weights are most of its exported file, and the proof of that file."""
+    words = [*TINY, "data.limit=800", "data.augment={}", "model.filters=[16,32,64]", "train.batch_size=64"]
+    with eagerly():
+        run = tfpipelines.run("image-cls", words, out=tmp_path_factory.mktemp("wide"), observer=Observer())
+    return run, tfpipelines.export(run, "litert", samples=8).manifest["proof"]
+
+
 @pytest.mark.parametrize("quantize", ["float16", "int8"])
-def test_smaller_numbers_state_what_they_cost(quantize, tmp_path):
-    run = tfpipelines.run(
-        "image-cls",
-        [LIMIT, "model.filters=[16,32,64]", "train.epochs=1", "data.augment={}", "evaluation.bootstrap=50"],
-        observer=Observer(),
-    )
-    full = tfpipelines.export(run, "litert", samples=8).manifest["proof"]
+def test_smaller_numbers_state_what_they_cost(quantize, wide):
+    run, full = wide
     folder, manifest = tfpipelines.export(run, "litert", quantize, samples=200)
     proof = manifest["proof"]
     assert (

@@ -22,7 +22,10 @@ from tfpipelines.exporting.formats.litert import LiteRT
 from tfpipelines.exporting.formats.saved_model import SavedModel
 
 from ..conftest import ROOT, TINY, write_photos
+from ..eager import eagerly
 from ..tasks.cases import SMALL_TEXT
+
+CONVOLUTIONS = ["model.name=cnn", "model.filters=8"]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +43,12 @@ def digit_run(tmp_path_factory):
 def text_run(tmp_path_factory):
     """A run of text-cls with a wide part, several labels a row."""
     folder = tmp_path_factory.mktemp("texts")
-    table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")[["text", "label"]].head(400)
+    table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")[["text", "label"]].head(200)
     labels = [f"{label}|long" if len(text) > 100 else label for text, label in zip(table["text"], table["label"])]
     table.assign(label=labels).to_csv(folder / "texts.csv", index=False)
-    return tfpipelines.run(
-        "text-cls",
-        [*SMALL_TEXT[:-1], f"data.path={folder / 'texts.csv'}", "data.multi_label=true"],
-        out=folder,
-        observer=Observer(),
-    )
+    words = [*SMALL_TEXT[1:-1], f"data.path={folder / 'texts.csv'}", "data.multi_label=true"]
+    with eagerly():
+        return tfpipelines.run("text-cls", [*words, *CONVOLUTIONS], out=folder, observer=Observer())
 
 
 @pytest.fixture
@@ -95,15 +95,8 @@ def test_what_is_said_beside_the_answer_is_proven_too(wrong, digit_run, tmp_path
 
     run, kind = digit_run, ServedClasses
     if wrong == "p_value":
-        rows = [
-            "data.limit=200",
-            "train.epochs=1",
-            "model.units=8",
-            "model.latent=2",
-            "evaluation.baselines=false",
-            "evaluation.bootstrap=20",
-        ]
-        run, kind = tfpipelines.run("anomaly-table", rows, observer=Observer()), ServedScores
+        earlier = ROOT / "tests" / "runs_of_earlier_versions" / "0.1.0" / "anomaly-table"
+        run, kind = shutil.copytree(earlier, tmp_path / "run"), ServedScores
     words = kind.with_words
     monkeypatch.setattr(
         kind,
@@ -114,17 +107,19 @@ def test_what_is_said_beside_the_answer_is_proven_too(wrong, digit_run, tmp_path
         },
     )
     with pytest.raises(ExportError, match=f"says a wrong {wrong}"):
-        tfpipelines.export(run, out=tmp_path / "export")
+        tfpipelines.export(run, out=tmp_path / "export", samples=20)
 
 
-def test_a_signal_leaves_nothing(digit_run, tmp_path, start):
-    process = start("export", digit_run.folder, "--out", tmp_path / "out")
-    for line in process.stderr:
-        if line.startswith("converting"):
-            process.send_signal(signal.SIGTERM)
-            break
-    process.communicate()
-    assert process.returncode == 143 and not (tmp_path / "out").exists()
+def test_a_signal_leaves_nothing(digit_run, tmp_path, tfpipe, monkeypatch):
+    write = SavedModel.write
+
+    def stopped(self, served, folder, *rest):
+        os.kill(os.getpid(), signal.SIGTERM)
+        write(self, served, folder, *rest)
+
+    monkeypatch.setattr(SavedModel, "write", stopped)
+    result = tfpipe("export", digit_run.folder, "--out", tmp_path / "out")
+    assert result.code == 143 and "converting" in result.err and not (tmp_path / "out").exists()
 
 
 def test_whole_numbers_that_cost_too_much_are_refused(digit_run, tmp_path, monkeypatch):
@@ -171,7 +166,8 @@ def test_damaged_runs(copy):
 
 def test_data_that_moved_or_changed(digits, tmp_path, tfpipe):
     photos = write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1}, 30)
-    run = tfpipelines.run("image-cls", [*TINY, f"data.path={photos}"], observer=Observer())
+    with eagerly():
+        run = tfpipelines.run("image-cls", [*TINY, f"data.path={photos}"], observer=Observer())
     photos.rename(tmp_path / "elsewhere")
     result = tfpipe("export", run.folder)
     assert result.code == 3 and "photos does not exist" in result.err and "data.path" in result.err
@@ -239,9 +235,10 @@ def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
                 if number % 4 == 2
                 else Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
             ).save(path)
-    run = tfpipelines.run(
-        "image-cls", [*TINY, f"data.path={photos}", "data.size=20", "data.resize=crop"], observer=Observer()
-    )
+    with eagerly():
+        run = tfpipelines.run(
+            "image-cls", [*TINY, f"data.path={photos}", "data.size=20", "data.resize=crop"], observer=Observer()
+        )
     for format in ("saved_model", "onnx"):
         assert tfpipelines.export(run, format).manifest["proof"]["largest_difference"] < 1e-5
 

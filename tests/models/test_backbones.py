@@ -67,6 +67,7 @@ def test_names_are_found_whatever_their_case():
     )
 
 
+@pytest.mark.eager
 def test_statistics_stay_while_the_rest_trains():
     backbone = load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
     core = finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(dropout=0.0), seed=0)

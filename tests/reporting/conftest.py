@@ -12,6 +12,7 @@ from tfpipelines import Observer
 from tfpipelines.core.run_folder import RunFolder
 
 from ..conftest import TINY
+from ..eager import eagerly
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,8 @@ def real(tmp_path_factory):
     before = os.getcwd()
     os.chdir(where)
     try:
-        run = tfpipelines.run("image-cls", [*TINY, "data.limit=80", "train.epochs=2"], observer=Notes())
+        with eagerly():
+            run = tfpipelines.run("image-cls", [*TINY, "data.limit=80", "train.epochs=2"], observer=Notes())
     finally:
         os.chdir(before)
     return run, notes

@@ -4,10 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 import tfpipelines
@@ -16,12 +19,14 @@ from tfpipelines.core.files import file_hash
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks import TASKS
 
-from ..conftest import TINY
+from ..conftest import DOT, TINY, some
+from ..eager import eagerly
 from ..tasks.cases import CASES, SMALL_ANOMALY
 from ..tasks.test_contract import case_of, jax_environment  # noqa: F401
 
 SMALL = [*TINY, "data.limit=64"]
 ALL = 10**6
+QUICK = ("anomaly-table", "image-cls")
 
 
 class Phases(Observer):
@@ -62,18 +67,14 @@ def is_table_of(run, surface):
         assert image.width > 1000
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in ("image-cls", "anomaly-table") else pytest.mark.slow)
-        for name in sorted(set(TASKS) - {"dcgan"})
-    ],
-)
+@pytest.mark.parametrize("name", some(sorted(set(TASKS) - {"dcgan"}), QUICK))
 @pytest.mark.pictures
-def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request):
+def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request, monkeypatch):
     pipeline, overrides, _ = case_of(name, request)
     phases = Phases()
-    run = tfpipelines.run(pipeline, overrides, observer=phases)
+    with eagerly() if name in QUICK else nullcontext(), monkeypatch.context() as undrawn:
+        undrawn.setattr(FigureCanvasAgg, "print_png", lambda self, path: Path(path).write_bytes(DOT))
+        run = tfpipelines.run(pipeline, overrides, observer=phases)
     before = file_hash(run.folder / "model.keras"), run.model.get_weights()
     surface = surface_of(run, split="validation")
     np.testing.assert_allclose(surface.center, kept_loss(run), rtol=1e-4)
@@ -105,14 +106,9 @@ def test_so_it_is_for_other_networks(pipeline, overrides):
 
 
 def test_regularization_smoothing_and_dropout_play_no_part():
-    run = trained(
-        "image-cls",
-        *SMALL,
-        "model.weight_decay=0.1",
-        "train.label_smoothing=0.2",
-        "model.dropout=0.5",
-        "evaluation.calibrate=false",
-    )
+    penalized = ["model.weight_decay=0.1", "train.label_smoothing=0.2", "model.dropout=0.5"]
+    with eagerly():
+        run = trained("image-cls", *SMALL, *penalized, "evaluation.calibrate=false")
     surface = surface_of(run, split="test")
     np.testing.assert_allclose(surface.center, run.metrics["test"]["log_loss"], rtol=1e-4)
     assert kept_loss(run) > surface.center + 0.1  # that one has the penalty
@@ -120,7 +116,8 @@ def test_regularization_smoothing_and_dropout_play_no_part():
 
 @pytest.fixture(scope="module")
 def digits_run(tmp_path_factory):
-    return trained("image-cls", *SMALL, out=tmp_path_factory.mktemp("runs"))
+    with eagerly():
+        return trained("image-cls", *SMALL, out=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
@@ -173,7 +170,8 @@ def test_losses_far_out_may_be_infinite(own_copy):
 
 def test_a_probe_moves_its_head_alone(request):
     _, overrides, _ = case_of("finetune", request)
-    run = trained("backbone", *overrides, "model.freeze=all", "data.limit=32")
+    with eagerly():
+        run = trained("backbone", *overrides, "model.freeze=all", "data.limit=32")
     surface = surface_of(run, split="validation")
     head = run.model.get_layer("finetuned").get_layer("logits")
     assert surface.trained == head.count_params()
@@ -205,7 +203,8 @@ def test_a_fold_has_one_and_the_whole_has_none(photos):
 
 
 def test_data_must_be_those_of_the_run(photos):
-    run = trained("image-cls", *TINY, f"data.path={photos}", "train.batch_size=4")
+    with eagerly():
+        run = trained("image-cls", *TINY, f"data.path={photos}", "train.batch_size=16")
     lost = photos / "zero" / "000.png"
     content = lost.read_bytes()
     lost.unlink()

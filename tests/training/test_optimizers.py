@@ -53,7 +53,7 @@ def test_every_optimizer_learns_and_decays_kernels_only(name):
         settings = Training(optimizer=name, epochs=50, learning_rate=0.01, weight_decay=decay)
         model.compile(build_optimizer(settings, 1), "mse", run_eagerly=True)  # tracing takes longer than the steps
         x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
-        losses = [float(model.train_on_batch(x, x[:, :1])) for _ in range(12)]
+        losses = [float(model.train_on_batch(x, x[:, :1])) for _ in range(5)]
         assert losses[-1] < losses[0]
         weights[decay] = model.layers[2].kernel.numpy()
     assert np.abs(weights[0.5]).sum() < np.abs(weights[0.0]).sum()
@@ -104,13 +104,8 @@ def test_rates_of_single_variables(name):
         settings = Training(optimizer=name, epochs=1, learning_rate=rate, weight_decay=0.1, schedule="constant")
         optimizer = training.build_optimizer(settings, 2, rates)
         model.compile(optimizer=optimizer, loss="mse", run_eagerly=True)
-        model.fit(
-            np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4),
-            np.ones((4, 2), np.float32),
-            batch_size=2,
-            shuffle=False,
-            verbose=0,
-        )
+        for x in np.linspace(0, 1, 16, dtype=np.float32).reshape(2, 2, 4):
+            model.train_on_batch(x, np.ones((2, 2), np.float32))
         return model.get_weights()
 
     start = [np.full((4, 3), 0.1, np.float32), np.full(3, 0.2, np.float32)]

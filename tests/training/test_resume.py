@@ -16,8 +16,9 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.errors import ArtifactError, ConfigError, DivergedError, Interrupted, ResourceError
+from tfpipelines.training.checkpoints import Checkpoints
 
-from ..conftest import ROOT
+from ..conftest import ROOT, some
 
 # Everything that has a state: dropout, augmentation, averaged weights, early stopping, a plateau schedule.
 FULL = {
@@ -27,6 +28,7 @@ FULL = {
     "train.schedule": "plateau", "train.warmup_epochs": 0, "train.decay_epochs": 1, "train.decay_factor": 0.5,
     "train.early_stopping": 3,
     "train.checkpoint_steps": 4, "train.steps_per_execution": 2, "evaluation.bootstrap": 20,
+    "evaluation.calibrate": False,
 }  # fmt: skip
 WORDS = [f"{key}={json.dumps(value) if isinstance(value, (dict, list)) else value}" for key, value in FULL.items()]
 
@@ -82,31 +84,49 @@ def test_the_full_settings_are_at_work(whole):
     assert len(rates) > 1
 
 
+@pytest.mark.slow  # so is what starts again without a checkpoint, below
 def test_same_seed_same_result(whole):
     check_equal(whole, tfpipelines.run("image-cls", FULL, observer=Observer()))
 
 
-@pytest.mark.parametrize(
-    ("epoch", "step", "number", "code"),
-    [
-        pytest.param(1, 6, signal.SIGTERM, 143, marks=pytest.mark.slow),
-        (2, 12, signal.SIGINT, 130),
-        (3, 2, signal.SIGTERM, 143),
-    ],
-)
-def test_signal_then_resume(whole, epoch, step, number, code):
+def stop(epoch, step, number, code, **options):
+    """A new run that a signal stops; its folder."""
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(Interrupted) as caught:
-        tfpipelines.run("image-cls", FULL, observer=SignalAt(epoch, step, number))
+        tfpipelines.run("image-cls", FULL, observer=SignalAt(epoch, step, number), **options)
     assert caught.value.exit_code == code
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
-    run = tfpipelines.load("runs/latest")
+    run = tfpipelines.load(Path(options.get("out", "runs")) / "latest")
+    check_stopped(run, epoch, step, number)
+    return run.folder
+
+
+def check_stopped(run, epoch, step, number):
     assert run.status["state"] == "interrupted" and signal.Signals(number).name in run.status["reason"]
     expected = 12 * (epoch - 1) + step
     assert (run.folder / "checkpoints" / f"step-{expected:09d}.json").is_file()
-    resumed = tfpipelines.resume("runs/latest", observer=Observer())
-    check_equal(whole, resumed)
-    assert len(json.loads((run.folder / "environment.json").read_text())["resumed"]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("epoch", "step", "number", "code"), [(1, 6, signal.SIGTERM, 143), (2, 12, signal.SIGINT, 130)]
+)
+def test_signal_then_resume(whole, epoch, step, number, code):
+    folder = stop(epoch, step, number, code)
+    check_equal(whole, tfpipelines.resume(folder, observer=Observer()))
+    assert len(json.loads((folder / "environment.json").read_text())["resumed"]) == 1
+
+
+def test_stopped_by_either_signal_then_resumed(whole, interrupted, tfpipe, monkeypatch):
+    """By SIGTERM in the third epoch, and by SIGINT, as of a command, where it goes on."""
+    with monkeypatch.context() as patch:
+        at = SignalAt(3, 12, signal.SIGINT)
+        patch.setattr("tfpipelines.console.Terminal.step", lambda self, *told: at.step(*told))
+        result = tfpipe("resume", interrupted)
+    assert result.code == 130 and "Stopped by SIGINT." in result.err and "tfpipe resume" in result.err
+    check_stopped(tfpipelines.load(interrupted), 3, 12, signal.SIGINT)
+    check_equal(whole, tfpipelines.resume(interrupted, observer=Observer()))
+    assert len(json.loads((interrupted / "environment.json").read_text())["resumed"]) == 2
 
 
 @pytest.mark.slow
@@ -156,11 +176,19 @@ def kill_when(process, folder, condition):
     assert process.returncode == -signal.SIGKILL
 
 
-def test_kill_in_mid_epoch(whole, start, tmp_path):
+def test_kill_in_mid_epoch_and_no_second_process_before_it(whole, start, tmp_path, tfpipe):
     process = start("run", "image-cls", *WORDS, "--name", "killed")
-    kill_when(
-        process, tmp_path / "runs" / "killed", lambda folder: (folder / "checkpoints" / "step-000000016.json").exists()
-    )
+    folder = tmp_path / "runs" / "killed"
+
+    def held(folder):
+        if not (folder / "checkpoints" / "step-000000016.json").exists():
+            return False
+        process.send_signal(signal.SIGSTOP)  # it works on the run, but gets no further
+        result = tfpipe("resume", folder)
+        assert result.code == 6 and f"process {process.pid} on" in result.err
+        return True
+
+    kill_when(process, folder, held)
     assert tfpipelines.load("runs/killed").status["state"] == "running"  # nobody was left to say otherwise
     check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
 
@@ -203,10 +231,7 @@ cli.cli.main({["run", "image-cls", *WORDS, "--name", "killed"]!r})
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
     """A run stopped in its third epoch."""
-    out = tmp_path_factory.mktemp("stopped")
-    with pytest.raises(Interrupted):
-        tfpipelines.run("image-cls", FULL, observer=SignalAt(3, 2), out=out, name="image-cls-1")
-    return out / "image-cls-1"
+    return stop(3, 2, signal.SIGTERM, 143, out=tmp_path_factory.mktemp("stopped"), name="image-cls-1")
 
 
 @pytest.fixture
@@ -215,17 +240,17 @@ def interrupted(stopped):
     return Path(shutil.copytree(stopped, "runs/image-cls-1")).resolve()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_bytes(path.read_bytes()[:1000]),
-        lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"),
-        lambda path: path.unlink(),
-    ],
-)
+DAMAGES = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:1000]),
+    "other bytes": lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", some(DAMAGES, ("cut",)))
 def test_damaged_checkpoint_is_passed_over(whole, interrupted, damage):
     newest = sorted((interrupted / "checkpoints").glob("*.npz"))[-1]
-    damage(newest)
+    DAMAGES[damage](newest)
     notes = []
 
     class Notes(Observer):
@@ -234,6 +259,15 @@ def test_damaged_checkpoint_is_passed_over(whole, interrupted, damage):
 
     check_equal(whole, tfpipelines.resume(interrupted, observer=Notes()))
     assert len(notes) == 1 and newest.name in notes[0]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_every_damage_of_a_checkpoint_is_seen(interrupted, damage):
+    whole, newest = sorted((interrupted / "checkpoints").glob("*.npz"))
+    DAMAGES[damage](newest)
+    checkpoints = Checkpoints(interrupted / "checkpoints")
+    assert f"step-{checkpoints.last().step:09d}" == whole.stem
+    assert len(checkpoints.damaged) == 1 and newest.name in checkpoints.damaged[0]
 
 
 def test_no_checkpoint_is_whole(interrupted):
@@ -283,13 +317,12 @@ def test_changed_data_are_refused_and_from_goes_on(photos, digits):
     assert fresh.status["state"] == "done" and fresh.folder.name == "image-cls-2"
 
 
-def test_second_process_is_refused(start, tmp_path, tfpipe):
+@pytest.mark.slow
+def test_a_process_that_is_asked_to_end_says_how_to_go_on(start, tmp_path):
     process = start("run", "image-cls", *WORDS, "train.epochs=500", "train.early_stopping=null", "--name", "busy")
     folder = tmp_path / "runs" / "busy"
     while not (folder / "history.csv").exists() and process.poll() is None:
         time.sleep(0.05)
-    result = tfpipe("resume", folder)
-    assert result.code == 6 and f"process {process.pid} on" in result.err
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143 and "Stopped by SIGTERM." in errors and "tfpipe resume" in errors
@@ -318,7 +351,7 @@ def test_divergence_keeps_the_last_finite_checkpoint():
 
 @pytest.mark.slow
 def test_resume_is_exact_on_jax():
-    chosen = "same_seed or signal_then_resume or interrupted_twice or kill_in_mid_epoch or damaged_checkpoint"
+    chosen = "same_seed or then_resume or interrupted_twice or kill_in_mid_epoch or damaged_checkpoint"
     command = [sys.executable, "-m", "pytest", __file__, "-k", chosen, "-p", "no:cacheprovider"]
     result = subprocess.run(
         command, env={**os.environ, "KERAS_BACKEND": "jax"}, cwd=ROOT, capture_output=True, text=True, check=False

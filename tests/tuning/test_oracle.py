@@ -1,6 +1,7 @@
 """Oracles that are told a history again are the same oracles."""
 
 import math
+from functools import cache
 
 import pytest
 
@@ -54,7 +55,7 @@ def tell(some, told):
 
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband", "grid"])
-@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("seed", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_same_history_makes_the_same_oracle_at_any_moment(algorithm, seed):
     space = GRID if algorithm == "grid" else SPACE
     first = oracle(algorithm, space, seed)
@@ -130,6 +131,7 @@ def test_bayesian_search_finds_a_better_place_than_chance():
         "0.8}, train.ema: {min: 0.5, max: 0.99}}"
     )
 
+    @cache
     def best(algorithm, seed):
         some, found = oracle(algorithm, space, seed), []
         for _ in range(16):

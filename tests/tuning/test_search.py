@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,10 +14,11 @@ import pytest
 import yaml
 
 import tfpipelines
+import tfpipelines.tuning.importance as importance
 from tfpipelines import Observer
 from tfpipelines.errors import ConfigError, Interrupted
 
-from ..conftest import ROOT
+from ..conftest import ROOT, some
 
 SMALL = {
     "model.name": "mlp",
@@ -66,10 +68,13 @@ def events(search):
     return json.loads((search.folder / "search.json").read_text())["events"]
 
 
-def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_trial(tfpipe):
+@pytest.mark.parametrize("count", some([4, 8], (4,)))
+def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_trial(count, tfpipe, monkeypatch):
+    assert importance.LEAST == 8
+    monkeypatch.setattr(importance, "LEAST", count)  # trials, from which on it is drawn
     seen = Seen()
-    search = tune(seen, search__final_seeds=[0, 5], search__trials=8, search__algorithm="bayesian", train__epochs=2)
-    assert search.status["state"] == "done" and search.status["trials"] == 8
+    search = tune(seen, search__final_seeds=[0, 5], search__trials=count, search__algorithm="bayesian", train__epochs=2)
+    assert search.status["state"] == "done" and search.status["trials"] == count
     left = {str(path.relative_to(search.folder)) for path in search.folder.rglob("*") if path.is_file()}
     assert left >= {
         "leaderboard.csv",
@@ -82,14 +87,14 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
         "pipeline.yaml",
     }
     assert {f"plots/{name}.png" for name in ("best_so_far", "parallel_coordinates", "importance", "slices")} <= left
-    assert len([name for name in left if name.startswith("logs/tensorboard/trial-") and "tfevents" in name]) == 8
+    assert len([name for name in left if name.startswith("logs/tensorboard/trial-") and "tfevents" in name]) == count
 
     board = search.leaderboard
-    assert list(board["rank"]) == list(range(1, 9)) and board["val_accuracy"].is_monotonic_decreasing
+    assert list(board["rank"]) == list(range(1, count + 1)) and board["val_accuracy"].is_monotonic_decreasing
     best = board.iloc[0]
     by_epoch = json.loads(best["by_epoch"])
     assert len(by_epoch) == best["epochs"] == 2 and by_epoch[int(best["best_epoch"]) - 1] == best["val_accuracy"]
-    assert [facts["number"] for facts in seen.trials] == list(range(1, 9)) and seen.trials[-1]["best"] == best[
+    assert [facts["number"] for facts in seen.trials] == list(range(1, count + 1)) and seen.trials[-1]["best"] == best[
         "val_accuracy"
     ]
     assert {path.parent.name for path in search.folder.glob("trials/*/model.keras")} == {
@@ -141,15 +146,16 @@ def test_the_test_set_plays_no_part_in_the_search(tmp_path, digits):
 
 
 def test_a_search_that_was_stopped_ends_as_one_that_was_not():
-    whole = tune(name="whole", search__trials=3)
+    whole = tune(name="whole", search__trials=2)
 
     class Stop(Observer):
         def trial_epoch(self, number, epoch, epochs, value):
-            if (number, epoch) == (2, 1):
-                os.kill(os.getpid(), signal.SIGINT)
+            if (number, epoch) == (2, 1):  # Ctrl-C, which the terminal sends to all processes
+                for process in (*multiprocessing.active_children(), multiprocessing.current_process()):
+                    os.kill(process.pid, signal.SIGINT)
 
     with pytest.raises(Interrupted):
-        tune(Stop(), name="stopped", search__trials=3)
+        tune(Stop(), name="stopped", search__trials=2)
     stopped = tfpipelines.load("runs/stopped")
     assert stopped.status["state"] == "interrupted" and len(stopped.leaderboard) == 1
     before = (stopped.folder / "trials" / "0001" / "result.json").stat().st_mtime_ns
@@ -161,7 +167,7 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not():
 
 
 def test_hyperband_goes_on_from_checkpoints_and_ends_like_an_uninterrupted_run():
-    search = tune(search__algorithm="hyperband", search__trials=6, search__keep=1)
+    search = tune(search__algorithm="hyperband", search__trials=4, search__keep=1)
     trials = json.loads((search.folder / "search.json").read_text())["trials"]
     child = next(trial for trial in trials if trial["proposal"]["parent"] is not None)
     parent = next(trial for trial in trials if trial["proposal"]["identity"] == child["proposal"]["parent"])
@@ -243,6 +249,7 @@ def test_two_workers_share_the_trials():
     )
 
 
+@pytest.mark.slow  # a failed trial, in test_search_faults, is one of a grid, too
 def test_a_grid_ends_by_itself_and_lists_are_values():
     search = tune(
         search__algorithm="grid",

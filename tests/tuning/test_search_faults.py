@@ -21,6 +21,7 @@ from tfpipelines.errors import Interrupted, ResourceError, SearchError
 from .test_search import SMALL, Seen, events, tune
 
 _TOO_HIGH = 1e30  # a learning rate
+LONG = {"train__epochs": 6, "search__trials": 2}  # long enough to be killed in its second trial
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on():
@@ -35,6 +36,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on():
     assert list(board["status"]) == ["completed", "failed"] and board["train.learning_rate"][1] == _TOO_HIGH
     assert "diverged" in board["reason"][1] and np.isnan(board["val_accuracy"][1]) and np.isnan(board["rank"][1])
     assert search.metrics["search"]["trials"] == {"completed": 1, "failed": 1}
+    assert search.metrics["search"]["ended_by"] == "no further combination of values"
     assert "diverged" in seen.trials[1]["reason"] and seen.trials[1]["best_trial"] == 1
     log = (search.folder / "trials" / "0002" / "logs" / "run.log").read_text()
     assert "DivergedError" in log  # with its traceback
@@ -92,12 +94,19 @@ class Murderer(Seen):
                 process.kill()
 
 
-def test_the_trial_of_a_worker_that_dies_is_tried_again_and_the_result_is_the_same():
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The values of the trials of a search that nothing disturbed, with the settings of LONG."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("whole"))
+        return list(tune(**LONG).leaderboard["val_accuracy"])
+
+
+def test_the_trial_of_a_worker_that_dies_is_tried_again_and_the_result_is_the_same(whole):
     murderer = Murderer(2)
-    search = tune(murderer, search__trials=2)
+    search = tune(murderer, **LONG)
     assert murderer.left == 0 and "its worker was killed by signal 9; it is tried again" in murderer.notes[-1]
-    whole = tune(search__trials=2)
-    assert list(search.leaderboard["val_accuracy"]) == list(whole.leaderboard["val_accuracy"])
+    assert list(search.leaderboard["val_accuracy"]) == whole
     assert events(search) == [["start", 1], ["end", 1], ["start", 2], ["end", 2]]
 
 
@@ -118,7 +127,7 @@ def running(start):
     """
     words = [
         f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}"
-        for key, value in {**SMALL, "train.epochs": 6, "search.trials": 3}.items()
+        for key, value in {**SMALL, **{key.replace("__", "."): value for key, value in LONG.items()}}.items()
     ]
     process = start("tune", "image-cls", *words, "--name", "search")
     until = time.monotonic() + 120
@@ -129,7 +138,7 @@ def running(start):
     return process, folder
 
 
-def test_a_search_whose_supervisor_is_killed_goes_on_and_its_workers_end(running):
+def test_a_search_whose_supervisor_is_killed_goes_on_and_its_workers_end(running, whole):
     process, folder = running
     below = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -139,9 +148,8 @@ def test_a_search_whose_supervisor_is_killed_goes_on_and_its_workers_end(running
     before = os.stat(f"{folder}/trials/0001/result.json").st_mtime_ns
     resumed = tfpipelines.resume(folder, observer=Observer())
     assert os.stat(f"{folder}/trials/0001/result.json").st_mtime_ns == before
-    assert sorted(events(resumed)) == sorted([kind, number] for kind in ("start", "end") for number in (1, 2, 3))
-    whole = tune(train__epochs=6, search__trials=3)
-    assert list(resumed.leaderboard["val_accuracy"]) == list(whole.leaderboard["val_accuracy"])
+    assert sorted(events(resumed)) == sorted([kind, number] for kind in ("start", "end") for number in (1, 2))
+    assert list(resumed.leaderboard["val_accuracy"]) == whole
 
 
 @pytest.mark.slow
@@ -271,9 +279,8 @@ def test_a_search_without_a_best_says_so_again_when_it_is_resumed(tfpipe):
     assert result.code == 5 and "there is no best" in result.err
 
 
-@pytest.mark.parametrize(
-    "seconds", [1.0, pytest.param(4.0, marks=pytest.mark.slow), pytest.param(8.0, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # in this process, at a set moment: a search that was stopped, in test_search
+@pytest.mark.parametrize("seconds", [1.0, 4.0, 8.0])
 def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds, start):
     words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in SMALL.items()]
     process = start("tune", "image-cls", *words, "--name", "search", start_new_session=True)
