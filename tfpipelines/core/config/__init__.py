@@ -26,7 +26,8 @@ from .section import Role, fields_that
 
 __all__ = [
     "CODE_COPY", "SCHEMA_COMMENT", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search",
-    "anchored", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description", "difference", "differing",
+    "anchored", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description",
+    "difference", "differing",
     "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of",
     "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml",
     "trust_store", "validate", "with_values",
