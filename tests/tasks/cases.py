@@ -2,6 +2,7 @@
 of.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
+
+from tfpipelines import metrics
 
 from .. import pretrained
 from ..conftest import ROOT, TINY
@@ -90,6 +93,19 @@ CASES = {
     "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, "data.on_leak=warn"], pressure_windows),
     "dcgan": ("dcgan", SMALL_GAN, None),
 }
+# what every run leaves
+FILES = {
+    "pipeline.yaml",
+    "environment.json",
+    "data.json",
+    "splits.csv",
+    "status.json",
+    "history.csv",
+    "model.keras",
+    "metrics.json",
+    "report.html",
+    "README.md",
+}
 # task -> the field that names a network, and the function of tests/pretrained.py (or the fixture) that makes it
 NETWORKS = {
     "finetune": ("model.backbone", "tiny_backbone"),
@@ -133,3 +149,20 @@ def answers(run, raw):
     scores = predicted.select_dtypes("number").columns
     assert len(scores) and len(predicted) == len(written) > 0
     return written[scores].to_numpy(), predicted[scores].to_numpy()
+
+
+def check_what_is_left(run):
+    """That a finished run has left every file, and figures that may be."""
+    assert run.status["state"] == "done" and run.status["format"] == 1
+    left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
+    assert left >= FILES and "plots/curves.png" in left
+    assert [path for path in left if path.startswith("logs/tensorboard/")] and not [
+        path for path in left if ".tmp-" in path
+    ]
+    names = [{path.stem for path in (run.folder / "checkpoints").glob(f"*.{end}")} for end in ("npz", "json")]
+    assert names[0] == names[1] and 1 <= len(names[0]) <= 2  # the last and the best, of one epoch the same
+    figures = json.loads((run.folder / "metrics.json").read_text())
+    for part in ("train", "validation", "test"):
+        for name, value in figures.get(part, {}).items():
+            entry = metrics.metric(name, metrics.metric(metrics.main_figure(figures[part])).kind)
+            assert entry is not None and entry.what and entry.range[0] <= value <= entry.range[1], name

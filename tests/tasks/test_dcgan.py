@@ -15,7 +15,7 @@ from tfpipelines import Observer
 from tfpipelines.errors import ConfigError, DataError, DivergedError, Interrupted
 
 from ..conftest import write_photos
-from .cases import SMALL_GAN
+from .cases import SMALL_GAN, answers, check_what_is_left
 
 
 @pytest.fixture
@@ -34,10 +34,14 @@ class Notes(Observer):
         self.rows.append(row)
 
 
+@pytest.mark.eager
 @pytest.mark.pictures
 def test_a_run_is_measured_seen_and_used(small, tfpipe):
     watcher = Notes()
     run = tfpipelines.run("dcgan", [*small, "train.epochs=3"], observer=watcher)
+    check_what_is_left(run)
+    written, drawn = answers(tfpipelines.load(run.folder), None)
+    np.testing.assert_allclose(drawn, written, rtol=1e-5, atol=1e-5)
     kids = [row["val_kid"] for row in watcher.rows]
     assert all(
         {"val_fid", "val_precision", "val_recall", "val_diversity", "generator_loss", "discriminator_loss", "measuring"}
@@ -108,6 +112,7 @@ def test_a_run_is_measured_seen_and_used(small, tfpipe):
     assert figures["samples"] == 64 and figures["test"]["kid"] > figures["baselines"]["real images"]["kid"]
 
 
+@pytest.mark.eager
 def test_figures_are_by_the_classifier_of_training_alone(small, tiny_classifier, tmp_path):
     shutil.copytree(tiny_classifier, tmp_path / "classifier")
     run = tfpipelines.run("dcgan", [*small, f"evaluation.features={tmp_path / 'classifier'}"], observer=Observer())
@@ -263,6 +268,7 @@ def test_labels_must_be_there_for_a_conditional_one(tmp_path, digits, small):
     assert "model.conditional=false" in caught.value.remedy
 
 
+@pytest.mark.eager
 def test_a_collapse_is_told_when_it_begins(tmp_path, small):
     """Real images that differ much, and a generator that has had no time to learn that."""
     rng = np.random.default_rng(0)
@@ -318,6 +324,7 @@ def test_clusters_within_classes_are_drawn_for_the_class(small):
     assert run.model.input_shape[0] == (None, 64) and run.generate(6, label="4")[1] == ["4"] * 6
 
 
+@pytest.mark.eager
 def test_divergence_is_told(small):
     with pytest.raises(DivergedError):
         tfpipelines.run(

@@ -70,6 +70,7 @@ def bundled(size=64):
     return backbones.load_backbone(config.backbone_source("efficientnet-lite0"), size=(size, size)).model
 
 
+@pytest.mark.eager
 def test_a_linear_probe_learns_and_leaves_the_backbone_alone(pictures):
     seen = Notes()
     run = finetune(f"data.path={pictures}", "model.freeze=all", "train.head_epochs=15", observer=seen)
@@ -244,6 +245,7 @@ def mobilenet(tmp_path_factory):
     return folder, body
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("file", some(["whole.weights.h5", "body.weights.h5"], ("whole.weights.h5",)))
 def test_a_network_of_keras_applications_with_local_weights(pictures, mobilenet, file):
     folder, body = mobilenet
@@ -354,6 +356,7 @@ def test_mistakes_leave_nothing_on_disk(overrides, message):
     assert not os.path.exists("runs")
 
 
+@pytest.mark.eager
 def test_a_resumed_run_wants_the_backbone_that_it_began_with(pictures, tiny_backbone, tmp_path):
     shutil.copy(tiny_backbone, tmp_path / "mine.keras")
 
@@ -372,6 +375,7 @@ def test_a_resumed_run_wants_the_backbone_that_it_began_with(pictures, tiny_back
     assert tfpipelines.resume("runs/stopped", observer=Observer()).status["state"] == "done"
 
 
+@pytest.mark.eager
 def test_transparent_pixels_lie_on_the_stated_background(pictures, tiny_backbone):
     run = finetune(f"data.path={pictures}", f"model.backbone={tiny_backbone}", "model.freeze=all", "data.background=0")
     file = next((pictures / "flags").glob("*.png"))

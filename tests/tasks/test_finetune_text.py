@@ -38,6 +38,7 @@ def table(tmp_path):
     return tmp_path / "mine.csv"
 
 
+@pytest.mark.eager
 def test_predict_and_the_saved_model_on_strings_say_the_same(tiny_bert, table):
     run = finetune(tiny_bert, f"data.path={table}")
     texts = ["A gripping, moving film", "far too long", "?"]

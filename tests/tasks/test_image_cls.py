@@ -15,6 +15,7 @@ from tfpipelines.errors import Interrupted
 
 from ..conftest import TINY, write_photos
 from ..training.test_resume import SignalAt
+from .conftest import eagerly
 
 
 def run(path, *overrides, **options):
@@ -26,7 +27,8 @@ def shared(tmp_path_factory, digits):
     """A run on photos of three digits, for tests that leave its folder as it is."""
     home = tmp_path_factory.mktemp("shared")
     photos = write_photos(home / "photos", digits, {"zero": 0, "one": 1, "two": 2}, 12)
-    return run(photos, "train.epochs=2", out=home / "runs")
+    with eagerly():
+        return run(photos, "train.epochs=2", out=home / "runs")
 
 
 class StopInSecondFold(SignalAt):
@@ -48,15 +50,15 @@ def history(finished):
 
 # --- learning
 def test_it_learns(digits):
-    """A few hundred digits and eight epochs are far beyond chance: the labels fit the images all the way through."""
+    """A few hundred digits and six epochs are far beyond chance: the labels fit the images all the way through."""
     finished = tfpipelines.run(
         "image-cls",
         [
             "data.limit=600",
-            "model.filters=[16,32]",
+            "model.filters=[8,16]",
             "model.convolutions=1",
             "model.head=flatten",
-            "train.epochs=8",
+            "train.epochs=6",
             "train.batch_size=32",
             "train.ema=0.9",
         ],
@@ -72,7 +74,16 @@ def test_it_learns(digits):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["model.name=mlp", "model.units=[8]", "train.optimizer=sgd", "train.schedule=constant", "train.clip_value=0.5"],
+        pytest.param(
+            [
+                "model.name=mlp",
+                "model.units=[8]",
+                "train.optimizer=sgd",
+                "train.schedule=constant",
+                "train.clip_value=0.5",
+            ],
+            marks=pytest.mark.eager,
+        ),
         pytest.param(
             [
                 "model.name=resnet",
@@ -85,13 +96,16 @@ def test_it_learns(digits):
             ],
             marks=pytest.mark.slow,
         ),
-        [
-            "train.schedule=step",
-            "train.decay_epochs=1",
-            "train.label_smoothing=0.1",
-            "train.precision=mixed_float16",
-            "train.warmup_epochs=0",
-        ],
+        pytest.param(
+            [
+                "train.schedule=step",
+                "train.decay_epochs=1",
+                "train.label_smoothing=0.1",
+                "train.precision=mixed_float16",
+                "train.warmup_epochs=0",
+            ],
+            marks=pytest.mark.eager,
+        ),
         pytest.param(
             [
                 "train.schedule=plateau",
@@ -102,14 +116,17 @@ def test_it_learns(digits):
             marks=pytest.mark.slow,
         ),
         ["data.class_weights=balanced", "data.cache=disk", "data.size=20", "data.resize=pad", "train.jit_compile=true"],
-        [
-            "data.class_weights={zero: 2}",
-            "data.cache=none",
-            "data.size=[24,20]",
-            "data.resize=crop",
-            "data.channels=3",
-            "evaluation.calibrate=false",
-        ],
+        pytest.param(
+            [
+                "data.class_weights={zero: 2}",
+                "data.cache=none",
+                "data.size=[24,20]",
+                "data.resize=crop",
+                "data.channels=3",
+                "evaluation.calibrate=false",
+            ],
+            marks=pytest.mark.eager,
+        ),
         pytest.param(
             ["data.oversample=true", "data.test=0", "train.steps_per_execution=2", "train.batch_size=4"],
             marks=pytest.mark.slow,
@@ -117,13 +134,16 @@ def test_it_learns(digits):
         pytest.param(
             ["data.validation=0", "data.augment={mixup: 0.4}", "train.checkpoint_steps=1"], marks=pytest.mark.slow
         ),
-        [
-            "train.optimizer=schedule_free_adamw",
-            "train.loss=focal",
-            "data.augment={mixup: 0.4}",
-            "data.class_weights=balanced",
-            "model.normalization=local_response",
-        ],
+        pytest.param(
+            [
+                "train.optimizer=schedule_free_adamw",
+                "train.loss=focal",
+                "data.augment={mixup: 0.4}",
+                "data.class_weights=balanced",
+                "model.normalization=local_response",
+            ],
+            marks=pytest.mark.eager,
+        ),
     ],
 )
 def test_options_run_to_the_end(photos, overrides):
@@ -159,6 +179,7 @@ def test_caches_give_the_same_model(photos):
     assert all(np.array_equal(a, b) for other in weights[1:] for a, b in zip(weights[0], other, strict=True))
 
 
+@pytest.mark.eager
 def test_nothing_is_decoded_twice(photos, monkeypatch):
     from tfpipelines.datasets import image_arrays
 
@@ -225,6 +246,7 @@ def test_tensorboard_events_hold_the_scalars(shared):
         assert values == pytest.approx(list(history(finished)[f"{prefix}loss"]), rel=1e-4)
 
 
+@pytest.mark.eager
 # --- cross-validation
 def test_folds_give_mean_and_spread(photos):
     finished = run(photos, "data.folds=3")
@@ -268,6 +290,7 @@ def test_interrupted_folds_go_on_where_they_were(photos):
     assert without_time[0] == without_time[1]
 
 
+@pytest.mark.eager
 # --- the Python API
 def test_python_api(photos, capfd):
     finished = tfpipelines.run(
@@ -347,6 +370,7 @@ def test_cross_validation_from_a_run_resumes_from_its_weights(photos):
     assert [fold["test"] for fold in resumed.metrics["folds"]] == [fold["test"] for fold in whole.metrics["folds"]]
 
 
+@pytest.mark.eager
 def test_evaluation_reads_what_the_run_has_read(photos):
     rows = [f"{path.relative_to(photos)},{path.parent.name}" for path in sorted(photos.glob("*/*.png"))]
     (photos / "own.csv").write_text("\n".join(["foto,klasse", *rows]))
@@ -380,6 +404,7 @@ def test_uncached_files_that_only_pillow_reads_can_be_trained_on(photos):
     assert run(photos, "data.cache=none").status["state"] == "done"
 
 
+@pytest.mark.eager
 def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(shared, photos, tmp_path):
     table = shared.predict([photos / "one", photos / "none.png"], explain=True)
     assert table["explanation"].iat[-1] is None and table["explanation"].iat[0]["class"] == table["predicted"].iat[0]

@@ -65,11 +65,11 @@ def core_of(model: keras.Model) -> keras.Model:
     raise ArtifactError(f"The model {model.name!r} has no core inside.", "Use a model.keras that a run has written.")
 
 
-def take_weights(network: keras.Model, core: keras.Model) -> keras.Model:
-    """The network with the weights of a core whose layers have the same names."""
+def take_weights(network: keras.Model, trained: keras.Model) -> keras.Model:
+    """The network with the weights of another whose layers have the same names."""
     for layer in network.layers:
         if layer.weights:
-            layer.set_weights(core.get_layer(layer.name).get_weights())
+            layer.set_weights(trained.get_layer(layer.name).get_weights())
     return network
 
 

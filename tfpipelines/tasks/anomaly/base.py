@@ -109,17 +109,17 @@ class Detection(Sampled):
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
         core, name = models.core_of(model), getattr(self.pipeline.model, "loss", None)
         if name is None:
-            network = models.take_weights(self.build(fused=True), core)  # this one tells the variance and divergence
+            whole = models.take_weights(self.build(fused=True), core)  # this one tells the variance and divergence
             loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, "probability") + added
             told = "negative ELBO at the mean code"
-            return training.Objective(network, loss, self._batches, told, labelled=False)
-        network, before = self._moving(core)
+            return training.Objective(whole, loss, self._batches, told, labelled=False)
+        moving, before = self._moving(core)
         loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, name)
         told = f"reconstruction loss ({name})"
-        return training.Objective(network, loss, self._batches, told, labelled=False, before=before)
+        return training.Objective(moving, loss, self._batches, told, labelled=False, before=before)
 
     def _moving(self, core) -> tuple:
-        """The part of a core that is trained, and the part before it that stands still, None without."""
+        """The part of a network that is trained, and the frozen part before it or None."""
         return core, None
 
     # --- results

@@ -117,17 +117,17 @@ class ImageAnomalies(Pixels, Detection):
             yield Phase(self, core)
             return
         rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
-        network = backbones.feature_network(core)
-        shape = network.output.shape[1:]
+        extractor = backbones.feature_network(core)
+        shape = extractor.output.shape[1:]
         # The choice must be the same when the run is resumed, so it does not hang on the memory that is free.
         if self._augmentation.active or 4 * len(rows) * math.prod(shape) > _MOST_FEATURES:
             train = self.samples.rows("train")
             some = np.sort(np.random.default_rng([self.pipeline.seed, 4]).permutation(train)[:_STATISTICS])
-            self._standardize(core, network.predict(self._batches(some), verbose=0))
+            self._standardize(core, extractor.predict(self._batches(some), verbose=0))
             yield Phase(self, core)
             return
         with self.timed("features"):
-            features = network.predict(self._batches(rows), verbose=0).astype(np.float32)
+            features = extractor.predict(self._batches(rows), verbose=0).astype(np.float32)
         what = f"features of {counted(len(rows), 'image')} by the frozen backbone"
         note(f"{what}: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
         self._standardize(core, features[: len(self.samples.rows("train"))])

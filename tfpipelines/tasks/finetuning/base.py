@@ -137,12 +137,12 @@ class Finetuning(Classification):
     def objective(self, model) -> "training.Objective":
         """As the last phase saw it: where that is of the head alone, the backbone tells its features once."""
         core, fields = models.core_of(model), self.pipeline.model
-        network, before, loss = core, None, self._mean_loss(self._loss())
+        moving, before, loss = core, None, self._mean_loss(self._loss())
         if fields.freeze == "all":
-            network, before = backbones.head_model(core), backbones.features_model(core)
+            moving, before = backbones.head_model(core), backbones.features_model(core)
         else:
             backbones.unfreeze(core, fields.unfreeze)
-        return training.Objective(network, loss, self._labelled_batches, self._loss_name, before=before)
+        return training.Objective(moving, loss, self._labelled_batches, self._loss_name, before=before)
 
     def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the different ones among some rows, each computed once and for all.
@@ -152,9 +152,9 @@ class Finetuning(Classification):
         """
         began = time.perf_counter()
         unique, numbers = np.unique(rows, return_inverse=True)
-        network = backbones.features_model(core)
+        extractor = backbones.features_model(core)
         key = {
-            "weights": backbones.weights_hash(network),
+            "weights": backbones.weights_hash(extractor),
             "policy": core.compute_dtype,
             "path": self.pipeline.data.path,
         }
@@ -163,7 +163,7 @@ class Finetuning(Classification):
 
         def compute(places: np.ndarray) -> np.ndarray:
             batches, order = self._feature_inputs(unique[places])
-            features = network.predict(batches, verbose=0)
+            features = extractor.predict(batches, verbose=0)
             return features if order is None else features[order]
 
         features, computed = datasets.FeatureCache(key | self._feature_key()).get(fingerprints, compute)
