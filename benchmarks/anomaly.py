@@ -120,7 +120,7 @@ def scoring(peers: Path, rounds: int) -> None:
     """Raw images through the saved model to a score, beside its network on ready floats."""
     import keras
 
-    from tfpipelines.models import core_of
+    from tfpipelines.models import network_of
     from tfpipelines.tasks.anomaly import part_of
 
     with tempfile.TemporaryDirectory() as folder:
@@ -128,7 +128,7 @@ def scoring(peers: Path, rounds: int) -> None:
         model = keras.saving.load_model(path / "model.keras")
     side = model.output["map"].shape[1]
     images = np.random.default_rng(0).integers(0, 256, (1024, side, side, 3)).astype(np.uint8)
-    floats, saved, bare = images.astype(np.float32), part_of(model, "score"), core_of(model)
+    floats, saved, bare = images.astype(np.float32), part_of(model, "score"), network_of(model)
     times: dict[str, list[float]] = {"saved model, uint8 to score": [], "bare forward pass, floats": []}
     for turn in range(rounds + 1):
         for name, network, inputs in zip(times, (saved, bare), (images, floats)):

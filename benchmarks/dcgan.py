@@ -131,7 +131,7 @@ def our_steps(images: np.ndarray):
     )
     gan.optimizer.build(gan.trainable_variables)
     store, averaged, done = (
-        store_array(images, models.ImageFront((28, 28), 1)),
+        store_array(images, models.ImagePreprocessor((28, 28), 1)),
         training.AveragedWeights(0.998, gan.generator.weights),
         0,
     )

@@ -171,12 +171,12 @@ def _levels() -> np.ndarray:
     import tensorflow as tf
 
     from tfpipelines import decode_image
-    from tfpipelines.models import ImageFront
+    from tfpipelines.models import ImagePreprocessor
 
     with open(EMOJI / "folds.csv", newline="") as file:
         files = [EMOJI / row["image"] for row in csv.DictReader(file)]
     return (
-        ImageFront((SIDE, SIDE), 3)
+        ImagePreprocessor((SIDE, SIDE), 3)
         .in_tf_data(tf.constant(np.stack([decode_image(file, 3, BACKGROUND) for file in files])))
         .numpy()
     )

@@ -134,7 +134,7 @@ def input(peers: Path, rounds: int) -> None:
     def read():
         data, findings = ImageData(path=folder, validation=0, test=0), datasets.Findings()
         scan = datasets.scan_images(datasets.read_labelled_images(data, findings), data)
-        return datasets.decode_images(scan, models.ImageFront(size, 3, antialias=False), data, findings)
+        return datasets.decode_images(scan, models.ImagePreprocessor(size, 3, antialias=False), data, findings)
 
     def epochs(samples, first: int, last: int):
         rows, labels = samples.rows("train"), samples.labels("train", ["china", "flower"])

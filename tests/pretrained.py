@@ -56,11 +56,11 @@ def image_network(name, shape, classes, seed=None, fused=False, **fields):
 
 def tiny_classifier(folder: Path) -> Path:
     """Writes what an image-cls run leaves of its model, for grey images of 16 x 16 pixels."""
-    from tfpipelines.models import ClassifierArtifact, ImageFront
+    from tfpipelines.models import ClassifierArtifact, ImagePreprocessor
 
     folder.mkdir()
-    core = image_network("cnn", (16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
-    ClassifierArtifact(ImageFront((16, 16), 1), core, ["a", "b", "c"]).save(folder / "model.keras")
+    network = image_network("cnn", (16, 16, 1), 3, filters=(4, 8), convolutions=(1,), seed=0)
+    ClassifierArtifact(ImagePreprocessor((16, 16), 1), network, ["a", "b", "c"]).save(folder / "model.keras")
     (folder / "status.json").write_text(json.dumps({"task": "image-cls", "state": "done"}))
     (folder / "data.json").write_text(json.dumps({"size": [16, 16], "channels": 1}))
     return folder

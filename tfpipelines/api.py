@@ -65,7 +65,7 @@ def run(
     observer = _told(observer)
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS, ask=asking(trust))
     origin = _start_model(start)
-    resolved = config.anchored(loaded.pipeline)
+    resolved = config.with_absolute_paths(loaded.pipeline)
     task = new_task(resolved)
     require_trust(resolved)
     observer.preparing()
@@ -285,11 +285,11 @@ def _route(
     pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
-        from .runner import Route
+        from .runner import Runner
 
         task = new_task(pipeline)
     with _reported(folder, observer, stop):
-        Route(folder, observer, stop, resume).run(task, command or " ".join(sys.argv))
+        Runner(folder, observer, stop, resume).run(task, command or " ".join(sys.argv))
 
 
 @contextmanager

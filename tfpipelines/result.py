@@ -152,7 +152,7 @@ class Run(Result):
         task = new_task(config.load(path, changes, schemas=SCHEMAS, built=True).pipeline)
         known = {**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder}
         try:
-            return task.recall(known)
+            return task.restore(known)
         except KeyError as error:
             damaged(self.folder / "data.json", f"it does not say {error}", error)
 

@@ -28,7 +28,7 @@ _SURROUNDINGS = ("versions", "plugins", "threads")  # that the last digits hang 
 _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
 
 
-class Route:
+class Runner:
     """The stations of a run. With folds, those from the splits on are passed once for each fold.
 
     Every station takes the task as the one before it has left it: `Task`, `Loaded`, `Trainable`.
@@ -59,7 +59,7 @@ class Route:
         """
         folder = self.folder
         with ending(folder):
-            self.stop.heed()
+            self.stop.raise_if_interrupted()
             try:
                 with networks.user_errors(task.pipeline.model), training.memory_errors():
                     content = self._all(task, command, fold)
@@ -132,14 +132,14 @@ class Route:
         task = self.splits(loaded, folder, Findings(list(findings.entries)), fold)
         artifact = self.fresh_artifact(task)
         history, best = self.train(task, folder, artifact)
-        self.stop.heed()
+        self.stop.raise_if_interrupted()
         began = time.perf_counter()
         artifact.set_weights(best.best_weights)
         content = task.evaluate(artifact, folder, history, best.best_epoch)
         self.save_model(artifact, folder)
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
         content["best_epoch"] = best.best_epoch
-        content["network"] = {"name": artifact.core.name, "parameters": artifact.core.count_params()}
+        content["network"] = {"name": artifact.network.name, "parameters": artifact.network.count_params()}
         content["time"] = {"data": self.data_seconds, **task.times}
         content["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
         content["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
@@ -176,33 +176,38 @@ class Route:
         if settings.deterministic:
             training.make_deterministic()
         with training.precision(settings.precision):
-            core = task.build(fused=True)
+            network = task.build(fused=True)
         start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
         if start:
-            if left := ", ".join(task.start_from(core, start)):
+            if left := ", ".join(task.start_from(network, start)):
                 self.observer.note(
                     f"Layers that start anew, being of another shape or for other classes or words: {left}"
                 )
-        shape, steps = list(core.inputs[0].shape[1:]), task.steps_per_epoch()
-        facts = {"name": core.name, "parameters": core.count_params(), "input_shape": shape, "steps_per_epoch": steps}
+        shape, steps = list(network.inputs[0].shape[1:]), task.steps_per_epoch()
+        facts = {
+            "name": network.name,
+            "parameters": network.count_params(),
+            "input_shape": shape,
+            "steps_per_epoch": steps,
+        }
         self.observer.model(facts)
         history: list[dict] = []
         best: training.BestModel | None = None
-        for phase in task.phases(core, self.observer.note):
-            history, best = self.fit(phase, core, artifact, folder, history, best)
-            best.best_weights = training.whole_weights(core, phase.model, best.best_weights)
+        for phase in task.phases(network, self.observer.note):
+            history, best = self.fit(phase, network, artifact, folder, history, best)
+            best.best_weights = training.whole_weights(network, phase.model, best.best_weights)
             if not phase.last:
-                core.set_weights(best.best_weights)
+                network.set_weights(best.best_weights)
         assert best is not None  # there is a phase at least
         return history, best
 
     def fit(
-        self, phase: Phase, core, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None
+        self, phase: Phase, network, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None
     ) -> tuple[list[dict], training.BestModel]:
         """One phase of the training.
 
         Args:
-            core: the model of the phase, or what its layers are part of.
+            network: the model of the phase, or what its layers are part of.
             artifact: in which the best weights so far are saved.
             before, earlier: history and best weights of the core from the phases before.
 
@@ -231,7 +236,7 @@ class Route:
         monitored = task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
-            artifact.set_weights(training.whole_weights(core, model, weights))
+            artifact.set_weights(training.whole_weights(network, model, weights))
             if not self.trial:
                 self.save_model(artifact, folder)
 

@@ -16,7 +16,7 @@ import keras
 from tfpipelines.core.config import parse_overrides, with_values
 from tfpipelines.core.observer import Observer
 from tfpipelines.core.run_folder import RunFolder
-from tfpipelines.runner import Route
+from tfpipelines.runner import Runner
 from tfpipelines.tasks import SCHEMAS, new_task
 from tfpipelines.tasks.base import checked
 from tfpipelines.tuning.attempt import Halt, Halted
@@ -42,9 +42,9 @@ def train(content: dict, values: dict, folder: Path, stop=lambda epoch, value: F
     task, halt = checked(new_task(with_values(content, values, SCHEMAS, "trial"))), Halt()
     told = Told(halt, stop)
     run = RunFolder(folder).child(f"{len(list(folder.iterdir())):04d}")
-    route = Route(run, told, halt, resume=False, trial=True)
+    runner = Runner(run, told, halt, resume=False, trial=True)
     try:
-        route.train(task, run, route.fresh_artifact(task))
+        runner.train(task, run, runner.fresh_artifact(task))
     except Halted:
         pass
     return min(told.rows, key=lambda row: row["val_loss"])["val_accuracy"], len(told.rows)

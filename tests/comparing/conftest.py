@@ -56,7 +56,7 @@ def write_run(
     frame["fingerprint"] = [f"{number:016x}" for number in range(len(items))] if fingerprints is None else fingerprints
     extra = pd.DataFrame({"item": ["train.png"], "label": [classes[0]], "split": ["train"], "fingerprint": ["f" * 16]})
     pd.concat([extra, frame]).to_csv(folder / "splits.csv", index=False, lineterminator="\n")
-    figures = evaluation.account(labels, probabilities, classes, 50, 0)
+    figures = evaluation.evaluate(labels, probabilities, classes, 50, 0)
     (folder / "predictions.csv").write_text(
         evaluation.to_csv(evaluation.prediction_table(items, probabilities, classes, names))
     )

@@ -36,23 +36,23 @@ def test_one_run_twice_is_no_comparison_and_a_copy_is_told(pair, tmp_path):
 
 @pytest.mark.parametrize("name", ["one", "small", "rows-one", "several"])
 def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
-    (side,) = open_sides([trained[name]])
-    answers = read_rows(side).answers
+    (record,) = open_sides([trained[name]])
+    answers = read_rows(record).answers
     found = answers.figures(np.arange(len(answers.right)))
-    assert found.keys() == side.metrics["test"].keys()
+    assert found.keys() == record.metrics["test"].keys()
     for figure, value in found.items():
-        assert value == pytest.approx(side.metrics["test"][figure], abs=2e-6), figure
+        assert value == pytest.approx(record.metrics["test"][figure], abs=2e-6), figure
 
 
 @pytest.mark.slow
 def test_figures_of_folds_are_those_of_their_folds(trained, tmp_path):
     result = tfpipelines.compare([trained["folds"], twin(trained["folds"], tmp_path)])
-    (side,) = open_sides([trained["folds"]])
-    shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in side.parts]
+    (record,) = open_sides([trained["folds"]])
+    shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in record.parts]
     assert len(shares) == 2 and result["rows"] == sum(shares)
     (test,) = result["tests"]
     assert test["figures"]["accuracy"]["first"] == pytest.approx(
-        np.average([fold["test"]["accuracy"] for fold in side.metrics["folds"]], weights=shares)
+        np.average([fold["test"]["accuracy"] for fold in record.metrics["folds"]], weights=shares)
     )
     assert "std" in result["metrics"]["test"]["accuracy"][0]["spread"] and any(
         "pooled" in line for line in result["about"]

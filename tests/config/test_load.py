@@ -164,8 +164,10 @@ def test_difference_names_leaves():
 
 
 def test_paths_are_anchored(tmp_path):
-    assert config.anchored(load(overrides=["data.path=photos"]).pipeline).data.path == str(tmp_path / "photos")
-    assert config.anchored(load().pipeline).data.path == "sample:digits"
+    assert config.with_absolute_paths(load(overrides=["data.path=photos"]).pipeline).data.path == str(
+        tmp_path / "photos"
+    )
+    assert config.with_absolute_paths(load().pipeline).data.path == "sample:digits"
 
 
 def test_a_fold_column_of_the_sample_is_left_out_for_other_data():

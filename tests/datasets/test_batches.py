@@ -8,7 +8,7 @@ from tfpipelines.core.config.images import Augment
 from tfpipelines.datasets.augmentation import Augmentation, beta, uniform
 from tfpipelines.datasets.batches import Targets, evaluation_batches, rows_at, training_batches
 from tfpipelines.datasets.image_store import store_array
-from tfpipelines.models import ImageFront
+from tfpipelines.models import ImagePreprocessor
 
 
 def changes(**settings):
@@ -23,7 +23,7 @@ ALL = changes(
 
 @pytest.fixture(scope="module")
 def store(digits):
-    return store_array(digits["x"][::50, :, :, None], ImageFront((28, 28), 1))  # 100 images
+    return store_array(digits["x"][::50, :, :, None], ImagePreprocessor((28, 28), 1))  # 100 images
 
 
 def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, **options):

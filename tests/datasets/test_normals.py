@@ -12,7 +12,7 @@ from tfpipelines.datasets import Findings
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks.anomaly import read_masks, read_normal_images
 from tfpipelines.tasks.anomaly.config import AnomalyImageData
-from tfpipelines.tasks.anomaly.normal_samples import mark, normal_labels, settle_missing, split_normals
+from tfpipelines.tasks.anomaly.normal_samples import handle_unlabelled, label_anomalies, normal_labels, split_normals
 
 from ..conftest import ROOT
 
@@ -43,7 +43,7 @@ def test_normal_labels():
 def test_unlabelled_samples():
     def marked(labels, splits=None, normal=None, **more):
         frame = pd.DataFrame({"label": labels, "split": splits or [None] * len(labels)}, dtype=object)
-        return mark(frame, normal, **more)
+        return label_anomalies(frame, normal, **more)
 
     frame = marked([None, None, "bad"], ["train", "test", "test"])
     assert (
@@ -60,7 +60,7 @@ def test_unlabelled_samples():
     assert normal_labels(["0.0", "1.0"], ("0",)) == ["0.0"]
 
 
-@pytest.mark.parametrize(
+@pytest.label_anomalies.parametrize(
     ("labels", "kept", "code"),
     [(["bad", None, None], 3, "unlabelled"), (["good", "bad", None], 2, "no_label"), ([None, None], 2, None)],
 )
@@ -69,7 +69,7 @@ def test_missing_labels(labels, kept, code):
         pd.DataFrame({"item": ["a", "b", "c"][: len(labels)], "label": labels, "split": None}, dtype=object),
         Findings(),
     )
-    assert settle_missing(frame, None, (), "skip", findings).sum() == kept
+    assert handle_unlabelled(frame, None, (), "skip", findings).sum() == kept
     assert codes(findings) == ([code] if code else [])
 
 
@@ -78,7 +78,7 @@ def table(labels, splits=None):
         {"item": [str(row) for row in range(len(labels))], "label": labels, "split": splits or [None] * len(labels)},
         dtype=object,
     )
-    return mark(frame, ("good",)) if any(labels) else mark(frame, None)
+    return label_anomalies(frame, ("good",)) if any(labels) else label_anomalies(frame, None)
 
 
 def parts(frame, keep, **fields):
@@ -227,12 +227,12 @@ def test_masks_take_the_size_of_the_images(tmp_path):
     mask = np.zeros((40, 20), np.uint8)
     mask[:20] = 1  # some tools write 1 for 255
     Image.fromarray(mask).save(tmp_path / "a.png")
-    masks = read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)
+    masks = read_masks(frame, models.ImagePreprocessor((10, 10), 1, "stretch", "nearest", False), 10**6)
     assert set(masks) == {4, 7} and masks[4][:5].all() and not masks[4][5:].any() and not masks[7].any()
     Image.fromarray(mask * 3).save(tmp_path / "a.png")  # the number of a defect
-    assert read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)[4].sum() == 50
+    assert read_masks(frame, models.ImagePreprocessor((10, 10), 1, "stretch", "nearest", False), 10**6)[4].sum() == 50
     Image.fromarray(mask * 0).save(tmp_path / "a.png")
-    assert 4 not in read_masks(frame, models.ImageFront((10, 10), 1, "stretch", "nearest", False), 10**6)
+    assert 4 not in read_masks(frame, models.ImagePreprocessor((10, 10), 1, "stretch", "nearest", False), 10**6)
     Image.fromarray(mask).save(tmp_path / "a.png")
-    padded = read_masks(frame, models.ImageFront((10, 10), 1, "pad", "nearest", False), 10**6)[4]
+    padded = read_masks(frame, models.ImagePreprocessor((10, 10), 1, "pad", "nearest", False), 10**6)[4]
     assert padded[:5, 3:7].all() and not padded[:, :2].any() and padded.sum() == 25

@@ -6,10 +6,10 @@ import pytest
 from tfpipelines import datasets
 from tfpipelines.datasets.image_store import store_array
 from tfpipelines.errors import ConfigError, DataError
-from tfpipelines.models import ImageFront
+from tfpipelines.models import ImagePreprocessor
 from tfpipelines.tasks import generation
 from tfpipelines.tasks.generation.config import GeneratedImageData
-from tfpipelines.tasks.generation.images import image_groups, told_groups
+from tfpipelines.tasks.generation.images import conditioning_labels, image_groups
 
 from ..conftest import write_photos
 
@@ -67,7 +67,7 @@ def test_too_few_images_are_told(tmp_path, digits):
 
 
 def batches(digits, first, last, labels=None, **more):
-    store = store_array(digits["x"][:40, ..., None], ImageFront((28, 28), 1))
+    store = store_array(digits["x"][:40, ..., None], ImagePreprocessor((28, 28), 1))
     rows = np.arange(40)
     return list(
         generation.adversarial_batches(
@@ -96,16 +96,16 @@ def test_what_a_generator_is_told_of():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], [60, 30, 30])
     pixels = rng.standard_normal((120, 20)).__getitem__
-    assert told_groups(None, 120, 1, pixels, 0) == (None, {"shares": [], "classes": []})
-    told, groups = told_groups(labels, 120, 1, pixels, 0)
+    assert conditioning_labels(None, 120, 1, pixels, 0) == (None, {"shares": [], "classes": []})
+    told, groups = conditioning_labels(labels, 120, 1, pixels, 0)
     assert np.array_equal(told, labels) and groups == {"shares": [0.5, 0.25, 0.25], "classes": [0, 1, 2]}
-    told, groups = told_groups(labels, 120, 2, pixels, 0)
+    told, groups = conditioning_labels(labels, 120, 2, pixels, 0)
     assert np.array_equal(told // 2, labels) and len(set(told)) == 6 and groups["classes"] == [0, 0, 1, 1, 2, 2]
     assert sum(groups["shares"][:2]) == pytest.approx(0.5) and groups["shares"] == (np.bincount(told) / 120).tolist()
-    told, groups = told_groups(None, 120, 4, pixels, 0)
+    told, groups = conditioning_labels(None, 120, 4, pixels, 0)
     assert set(told) == {0, 1, 2, 3} and groups["classes"] == [0, 0, 0, 0]
     with pytest.raises(ConfigError, match="only 30 training images of one class"):
-        told_groups(labels, 120, 8, pixels, 0)
+        conditioning_labels(labels, 120, 8, pixels, 0)
 
 
 def test_groups_are_images_that_look_alike():

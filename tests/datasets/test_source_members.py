@@ -16,7 +16,7 @@ from tfpipelines.datasets import Findings, decode_images, read_labelled_images, 
 from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.source.requests import IMAGES, ROWS, SERIES, TEXTS
 from tfpipelines.errors import DataError
-from tfpipelines.models import ImageFront
+from tfpipelines.models import ImagePreprocessor
 
 from ..conftest import TINY
 
@@ -126,7 +126,7 @@ def test_bytes_are_decoded_like_files(lists, tmp_path, digits, cache):
         data, findings = ImageData(path=str(tmp_path / path), cache=cache, on_bad="skip"), Findings()
         scan = scan_images(read_labelled_images(data, findings), data)
         size, channels = scan.shape(data)
-        samples = decode_images(scan, ImageFront(size, channels), data, findings)
+        samples = decode_images(scan, ImagePreprocessor(size, channels), data, findings)
         codes = [finding.code for finding in findings.entries]
         assert codes == (["unreadable"] if path == "some.lst" else []) and (size, channels) == ((28, 28), 1)
         stores.append(samples.store.images(samples.frame.index.to_numpy()))
@@ -138,7 +138,7 @@ def test_bytes_are_decoded_like_files(lists, tmp_path, digits, cache):
         write(tmp_path / "some.lst", [(label, encode(255 - image)) for label, image in images])
         data = ImageData(path=str(tmp_path / "some.lst"), cache=cache)
         samples = decode_images(
-            scan_images(read_labelled_images(data, Findings()), data), ImageFront((28, 28), 1), data, Findings()
+            scan_images(read_labelled_images(data, Findings()), data), ImagePreprocessor((28, 28), 1), data, Findings()
         )
         assert np.array_equal(samples.store.images(np.arange(60)), 255 - stores[0])
 
@@ -182,7 +182,7 @@ def test_an_item_may_be_an_array(tmp_path, digits):
     data, findings = ImageData(path="-"), Findings()
     scan = scan_images(Arrays(tmp_path, "-").read(None), data)
     assert scan.shape(data) == ((28, 28), 3)
-    samples = decode_images(scan, ImageFront((28, 28), 1), data, findings)
+    samples = decode_images(scan, ImagePreprocessor((28, 28), 1), data, findings)
     images = samples.store.images(np.arange(3))[..., 0]
     assert np.array_equal(images[:2], digits["x"][:2]) and set(np.unique(images[2])) == {0, 255}
     assert samples.facts["formats"] == {"array": 3} and not findings.entries

@@ -14,7 +14,7 @@ from tfpipelines.datasets.image_store import common_size, scan_headers, store_ar
 from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.source.base import SampleTable
 from tfpipelines.datasets.source.folder import Folder
-from tfpipelines.models import ImageFront
+from tfpipelines.models import ImagePreprocessor
 
 
 @pytest.fixture
@@ -46,22 +46,24 @@ def zoo(tmp_path) -> SampleTable:
     return SampleTable(make_frame(items, ["x"] * len(items)), Folder(tmp_path, str(tmp_path)))
 
 
-def read(zoo, front, cache):
+def read(zoo, preprocessor, cache):
     headers, bad = scan_headers(zoo, 10**8)
-    store = store_files(zoo, headers, front, background=255, max_pixels=10**8, cache=cache)
+    store = store_files(zoo, headers, preprocessor, background=255, max_pixels=10**8, cache=cache)
     return store, bad | store.bad
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("cache", ["memory", "disk", "none"])
 def test_every_cache_gives_what_decode_image_and_the_front_give(zoo, channels, cache):
-    front = ImageFront((32, 40), channels)
-    store, bad = read(zoo, front, cache)
+    preprocessor = ImagePreprocessor((32, 40), channels)
+    store, bad = read(zoo, preprocessor, cache)
     items = list(zoo.frame["item"])
     assert {items[row] for row in bad} == {"p.jpg", "q.txt"}
     assert store.mode == cache and (store.array is None) == (cache == "none")
     rows = np.array([row for row in range(len(items)) if row not in bad])
-    expected = np.stack([front.in_tf_data(tf.constant(decode_image(zoo.path(row), channels))).numpy() for row in rows])
+    expected = np.stack(
+        [preprocessor.in_tf_data(tf.constant(decode_image(zoo.path(row), channels))).numpy() for row in rows]
+    )
     assert np.array_equal(store.images(rows), expected)
     dataset = store.attach(tf.data.Dataset.from_tensors((tf.constant(7), tf.constant(rows))))
     ((_, _, images),) = list(dataset)
@@ -85,10 +87,10 @@ def test_tensorflow_decodes_plain_files_and_pillow_the_rest(zoo):
 
 
 def test_disk_cache_is_found_again_until_a_file_changes(zoo, monkeypatch):
-    front = ImageFront((16, 16), 3)
-    first, _ = read(zoo, front, "disk")
+    preprocessor = ImagePreprocessor((16, 16), 3)
+    first, _ = read(zoo, preprocessor, "disk")
     monkeypatch.setattr(module._Decoder, "run", lambda *_: pytest.fail("decoded again"))
-    again, bad = read(zoo, front, "disk")
+    again, bad = read(zoo, preprocessor, "disk")
     assert (
         np.array_equal(first.array, again.array)
         and np.array_equal(first.fingerprints, again.fingerprints)
@@ -96,37 +98,39 @@ def test_disk_cache_is_found_again_until_a_file_changes(zoo, monkeypatch):
     )
     monkeypatch.undo()
     Image.new("RGB", (9, 9), "red").save(zoo.path(0))
-    changed, _ = read(zoo, front, "disk")
+    changed, _ = read(zoo, preprocessor, "disk")
     assert not np.array_equal(first.array[0], changed.array[0]) and np.array_equal(first.array[1:], changed.array[1:])
 
 
 def test_auto_cache_asks_whether_it_fits(zoo, monkeypatch):
-    front = ImageFront((16, 16), 3)
-    assert read(zoo, front, "auto")[0].mode == "memory"
+    preprocessor = ImagePreprocessor((16, 16), 3)
+    assert read(zoo, preprocessor, "auto")[0].mode == "memory"
     monkeypatch.setattr(module, "free_memory", lambda: 1000)
-    assert read(zoo, front, "auto")[0].mode == "none"
+    assert read(zoo, preprocessor, "auto")[0].mode == "none"
 
 
 def test_fingerprints_tell_pixels_apart(digits):
     images = np.concatenate([digits["x"][:50], digits["x"][:5]])[..., None]
-    store = store_array(images, ImageFront((28, 28), 1))
+    store = store_array(images, ImagePreprocessor((28, 28), 1))
     assert len(set(store.fingerprints.tolist())) == 50
     assert np.array_equal(store.fingerprints[:5], store.fingerprints[50:])
 
 
 def test_arrays_are_resized_like_files(tmp_path, digits):
-    front = ImageFront((20, 24), 3)
+    preprocessor = ImagePreprocessor((20, 24), 3)
     stream = io.BytesIO()
     Image.fromarray(digits["x"][7]).save(stream, "PNG")
-    expected = front.in_tf_data(tf.constant(decode_image(stream.getvalue(), 3))).numpy()
-    assert np.array_equal(store_array(digits["x"][7:8, :, :, None], front).array[0], expected)
+    expected = preprocessor.in_tf_data(tf.constant(decode_image(stream.getvalue(), 3))).numpy()
+    assert np.array_equal(store_array(digits["x"][7:8, :, :, None], preprocessor).array[0], expected)
 
 
 def test_colour_arrays_become_grey_like_files(tmp_path):
     colours = np.random.default_rng(1).integers(0, 256, (1, 12, 12, 3), dtype=np.uint8)
     stream = io.BytesIO()
     Image.fromarray(colours[0]).save(stream, "PNG")
-    assert np.array_equal(store_array(colours, ImageFront((12, 12), 1)).array[0], decode_image(stream.getvalue(), 1))
+    assert np.array_equal(
+        store_array(colours, ImagePreprocessor((12, 12), 1)).array[0], decode_image(stream.getvalue(), 1)
+    )
 
 
 def test_auto_size(zoo):

@@ -122,7 +122,7 @@ def test_table_and_records():
 
 
 def test_guilty_columns():
-    entries = evaluation.guilty_columns(
+    entries = evaluation.top_contributing_columns(
         ["a", "b", "c"], np.array([1.0, 3.0, 0.0]), np.array([10.0, 20.0, 30.0]), np.array([11.0, 25.0, 30.0])
     )
     assert [entry["column"] for entry in entries] == ["b", "a", "c"]

@@ -98,10 +98,10 @@ def test_judge_standardizes_by_the_training_images(rng):
             return np.stack([images.mean((1, 2, 3)), np.full(len(images), 7.0)], 1)
 
     images = rng.integers(0, 256, (300, 4, 4, 1)).astype(np.uint8)
-    judge = metrics.Judge(Network(), images)
-    assert judge.real[:, 0].mean() == pytest.approx(0, abs=1e-9) and judge.real[:, 0].std() == pytest.approx(1)
-    assert not judge.real[:, 1].any()  # what never changes says nothing
-    assert np.array_equal(judge(images), judge.real)
+    extractor = metrics.FeatureExtractor(Network(), images)
+    assert extractor.real[:, 0].mean() == pytest.approx(0, abs=1e-9) and extractor.real[:, 0].std() == pytest.approx(1)
+    assert not extractor.real[:, 1].any()  # what never changes says nothing
+    assert np.array_equal(extractor(images), extractor.real)
 
 
 def test_pixels_that_are_compared_are_at_most_32_wide():

@@ -33,17 +33,17 @@ def test_figures_are_scikit_learns():
 
 
 def test_account_has_intervals_around_the_figures_and_a_row_for_each_label():
-    figures = evaluation.account(TARGETS, SCORES, NAMES, 200, 0)
+    figures = evaluation.evaluate(TARGETS, SCORES, NAMES, 200, 0)
     for name, (low, high) in figures["intervals"].items():
         assert low <= figures["test"][name] <= high
     assert set(figures["intervals"]) == set(figures["test"]) - {"average_precision", "ece"}
     assert list(figures["per_class"]) == NAMES and figures["per_class"]["a"]["support"] == TARGETS[:, 0].sum()
-    assert evaluation.account(TARGETS, SCORES, NAMES, 0, 0)["intervals"] == {}
+    assert evaluation.evaluate(TARGETS, SCORES, NAMES, 0, 0)["intervals"] == {}
 
 
 def test_labels_that_never_occur_spoil_nothing():
     targets = TARGETS * [1, 1, 1, 0]
-    figures = evaluation.account(targets, SCORES, NAMES, 20, 0)
+    figures = evaluation.evaluate(targets, SCORES, NAMES, 20, 0)
     assert (
         all(np.isfinite(value) for value in figures["test"].values())
         and "average_precision" not in figures["per_class"]["d"]
@@ -51,7 +51,7 @@ def test_labels_that_never_occur_spoil_nothing():
 
 
 def test_a_single_label_has_its_own_figures():
-    row = evaluation.account(TARGETS[:, 2:3], SCORES[:, 2:3], ["c"], 0, 0)["per_class"]["c"]
+    row = evaluation.evaluate(TARGETS[:, 2:3], SCORES[:, 2:3], ["c"], 0, 0)["per_class"]["c"]
     decided = SCORES[:, 2] >= 0.5
     assert row["support"] == TARGETS[:, 2].sum() and row["precision"] == pytest.approx(
         sklearn_metrics.precision_score(TARGETS[:, 2], decided)
@@ -89,8 +89,8 @@ def test_files_are_written(tmp_path):
             "text": ["x"] * 200,
         }
     )
-    evaluation.write_account(
-        tmp_path, tmp_path, evaluation.account(TARGETS, SCORES, NAMES, 0, 0), TARGETS, SCORES, NAMES, frame, 1.0
+    evaluation.write_evaluation(
+        tmp_path, tmp_path, evaluation.evaluate(TARGETS, SCORES, NAMES, 0, 0), TARGETS, SCORES, NAMES, frame, 1.0
     )
     written = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
     assert list(written.columns) == ["item", "text", "label", "predicted", *NAMES]

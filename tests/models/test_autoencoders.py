@@ -17,10 +17,10 @@ from tfpipelines import models, networks
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS
 from tfpipelines.core.config.networks import ImageAutoencoder, RowAutoencoder
-from tfpipelines.models import ImageFront
+from tfpipelines.models import ImagePreprocessor
 from tfpipelines.networks import backbones, build_network, reconstruction
 from tfpipelines.networks.backbones.deep_features import default_layers, join_maps
-from tfpipelines.tasks.anomaly import DetectorArtifact, NumbersFront, model_file
+from tfpipelines.tasks.anomaly import DetectorArtifact, NumbersPreprocessor, model_file
 
 from ..conftest import some
 
@@ -46,13 +46,13 @@ def autoencoder(kind, name, shape, seed=None, fused=False, backbone=None, **fiel
 def _builds():
     for name in sorted({*IMAGE_AUTOENCODERS.names} - {"feature"}):
         build = partial(autoencoder, IMAGE_AUTOENCODERS, name, (19, 16, 1), **SMALL.get(name, {}))
-        yield f"image-{name}", build, ImageFront((19, 16), 1), IMAGES
+        yield f"image-{name}", build, ImagePreprocessor((19, 16), 1), IMAGES
     for name in ROW_AUTOENCODERS.names:
         build = partial(autoencoder, ROW_AUTOENCODERS, name, (5,), **SMALL.get(name, {}))
-        yield f"row-{name}", build, NumbersFront((5,)), ROWS
+        yield f"row-{name}", build, NumbersPreprocessor((5,)), ROWS
     for name in SERIES_AUTOENCODERS.names:
         build = partial(autoencoder, SERIES_AUTOENCODERS, name, (13, 2), **SMALL.get(name, {}))
-        yield f"series-{name}", build, NumbersFront((13, 2)), WINDOWS
+        yield f"series-{name}", build, NumbersPreprocessor((13, 2)), WINDOWS
 
 
 BUILDS = {name: rest for name, *rest in _builds()}
@@ -73,25 +73,25 @@ def network(request):
     return BUILDS[request.param]
 
 
-def statistics(core, inputs):
+def statistics(network, inputs):
     flat = inputs.reshape(-1, inputs.shape[-1])
-    reconstruction.set_statistics(core, flat.mean(0), flat.std(0))
+    reconstruction.set_statistics(network, flat.mean(0), flat.std(0))
 
 
 def test_training_makes_the_loss_smaller_and_what_is_saved_has_the_same_weights_and_says_the_same(network):
-    build, front, inputs = network
-    core = build(fused=True, seed=0)
-    statistics(core, inputs)
-    core.compile(optimizer=keras.optimizers.Adam(5e-3))
-    history = core.fit(np.concatenate([inputs] * 8), batch_size=24, epochs=6, verbose=0).history["loss"]
+    build, preprocessor, inputs = network
+    network = build(fused=True, seed=0)
+    statistics(network, inputs)
+    network.compile(optimizer=keras.optimizers.Adam(5e-3))
+    history = network.fit(np.concatenate([inputs] * 8), batch_size=24, epochs=6, verbose=0).history["loss"]
     assert history[-1] < 0.95 * history[0]
     plain = build(fused=False, seed=0)
-    assert [(weight.path, weight.shape) for weight in core.weights] == [
+    assert [(weight.path, weight.shape) for weight in network.weights] == [
         (weight.path, weight.shape) for weight in plain.weights
     ]
-    plain.set_weights(core.get_weights())
+    plain.set_weights(network.get_weights())
     for name in ("target", "reconstruction"):
-        np.testing.assert_allclose(np.asarray(plain(inputs)[name]), np.asarray(core(inputs)[name]), atol=1e-5)
+        np.testing.assert_allclose(np.asarray(plain(inputs)[name]), np.asarray(network(inputs)[name]), atol=1e-5)
 
 
 def test_seeds_repeat_and_noise_and_dropout_act_in_training_alone(network):
@@ -133,15 +133,15 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
             units=(8,),
             latent=4,
         ),
-        ImageFront((64, 64), 3),
+        ImagePreprocessor((64, 64), 3),
         np.repeat(IMAGES, 3, -1),
     )
-    for name, (build, front, inputs) in {**BUILDS, "feature": feature}.items():
-        core = build(fused=True, seed=0)
+    for name, (build, preprocessor, inputs) in {**BUILDS, "feature": feature}.items():
+        network = build(fused=True, seed=0)
         if name != "feature":
-            statistics(core, inputs)
-        artifact = DetectorArtifact(front, build(fused=False, seed=0), {"normal": ["good"]}, ImageAutoencoder())
-        artifact.set_weights(core.get_weights())
+            statistics(network, inputs)
+        artifact = DetectorArtifact(preprocessor, build(fused=False, seed=0), {"normal": ["good"]}, ImageAutoencoder())
+        artifact.set_weights(network.get_weights())
         artifact.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", inputs)
         expected[name] = artifact.model.predict(inputs, verbose=0)
@@ -175,7 +175,9 @@ def test_small_units_and_far_values_stay_finite_and_odd():
         model = autoencoder(ROW_AUTOENCODERS, name, (3,), units=(8,), latent=2, seed=0)
         statistics(model, rows)
         assert np.abs(np.asarray(model(rows)["target"]).std(0) - 1).max() < 0.05
-        scores = model_file.part_of(DetectorArtifact(NumbersFront((3,)), model, {}, RowAutoencoder()).model, "score")
+        scores = model_file.part_of(
+            DetectorArtifact(NumbersPreprocessor((3,)), model, {}, RowAutoencoder()).model, "score"
+        )
         odd = np.zeros((3, 3), np.float32) + np.diag(rows.std(0) * 1000).astype(np.float32)
         assert (
             np.isfinite(scores.predict(odd, verbose=0)).all()
@@ -261,20 +263,20 @@ def test_a_feature_autoencoder_leaves_its_backbone_alone(backbone, bottleneck):
         latent=4,
         bottleneck=bottleneck,
     )
-    core = build(fused=True, seed=0)
+    network = build(fused=True, seed=0)
     assert default_layers(backbone, (64, 64, 3)) == ["block2_add", "block4_add", "block10_add"]
-    assert core.output["target"].shape == (None, 8, 8, 24 + 40 + 112)
+    assert network.output["target"].shape == (None, 8, 8, 24 + 40 + 112)
     before = [weight.numpy() for weight in backbone.model.weights]
-    features = backbones.feature_network(core).predict(images, verbose=0)
-    networks.set_statistics(core, features.mean((0, 1, 2)), features.std((0, 1, 2)))
-    target = np.asarray(core(images)["target"])
+    features = backbones.feature_network(network).predict(images, verbose=0)
+    networks.set_statistics(network, features.mean((0, 1, 2)), features.std((0, 1, 2)))
+    target = np.asarray(network(images)["target"])
     assert abs(target.mean()) < 1e-3 and abs(target.std() - 1) < 1e-2
-    part = backbones.reconstructing_part(core)
+    part = backbones.reconstructing_part(network)
     part.compile(optimizer="adam")
     part.fit(features, epochs=1, verbose=0)
     assert all(np.array_equal(old, new.numpy()) for old, new in zip(before, backbone.model.weights))
     np.testing.assert_allclose(
-        np.asarray(core(images)["reconstruction"]), np.asarray(part(features)["reconstruction"]), atol=1e-4
+        np.asarray(network(images)["reconstruction"]), np.asarray(part(features)["reconstruction"]), atol=1e-4
     )
 
 
@@ -293,9 +295,9 @@ def test_maps_are_joined_on_one_grid():
 
 @pytest.mark.eager
 def test_smoothing_and_size_of_the_map(backbone):
-    core = autoencoder(IMAGE_AUTOENCODERS, "feature", (64, 64, 3), backbone=backbone, units=(8,), latent=4, seed=0)
+    network = autoencoder(IMAGE_AUTOENCODERS, "feature", (64, 64, 3), backbone=backbone, units=(8,), latent=4, seed=0)
     rough, smooth = (
-        DetectorArtifact(ImageFront((64, 64), 3), core, {}, ImageAutoencoder(smoothing=side)).model.predict(
+        DetectorArtifact(ImagePreprocessor((64, 64), 3), network, {}, ImageAutoencoder(smoothing=side)).model.predict(
             np.repeat(IMAGES[:2], 3, -1), verbose=0
         )["map"]
         for side in (0, 5)

@@ -102,10 +102,10 @@ def test_layers_of_nested_models_are_found_by_their_names(tmp_path):
     assert [layer.name for layer in backbone.model.layers[1:]] == [
         *("same_conv", "same_bn", "same_act", "two_same_conv", "two_same_bn", "two_same_act")
     ]
-    core = backbones.finetuned_images(backbone, SHAPE, 2, FinetunedImages(), seed=0)
-    assert backbones.unfreeze(core, 1) == 2
-    trained = {variable.path.split("/")[-2] for variable in backbones.backbone_of(core).trainable_variables}
-    assert len(trained) == 2 and len(backbones.backbone_of(core).trainable_variables) == 4
+    network = backbones.finetuned_images(backbone, SHAPE, 2, FinetunedImages(), seed=0)
+    assert backbones.unfreeze(network, 1) == 2
+    trained = {variable.path.split("/")[-2] for variable in backbones.backbone_of(network).trainable_variables}
+    assert len(trained) == 2 and len(backbones.backbone_of(network).trainable_variables) == 4
 
 
 @keras.saving.register_keras_serializable("tests")

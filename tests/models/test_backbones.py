@@ -70,13 +70,13 @@ def test_names_are_found_whatever_their_case():
 @pytest.mark.eager
 def test_statistics_stay_while_the_rest_trains():
     backbone = load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
-    core = finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(dropout=0.0), seed=0)
+    network = finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(dropout=0.0), seed=0)
     images = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype(np.float32)
-    training, inference = (keras.ops.convert_to_numpy(core(images, training=mode)) for mode in (True, False))
+    training, inference = (keras.ops.convert_to_numpy(network(images, training=mode)) for mode in (True, False))
     np.testing.assert_allclose(training, inference, atol=1e-5)
     before = {layer.name: [weight.numpy().copy() for weight in layer.weights] for layer in backbone.model.layers}
-    core.compile(optimizer="sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    core.fit(images, np.array([0, 1, 0, 1]), verbose=0)
+    network.compile(optimizer="sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(images, np.array([0, 1, 0, 1]), verbose=0)
     moved = lambda name: [
         not np.array_equal(old, new.numpy()) for old, new in zip(before[name], backbone.model.get_layer(name).weights)
     ]
@@ -91,19 +91,19 @@ def test_heat_is_where_the_network_looks():
     mask = np.zeros((1, 8, 8, 2), np.float32)
     mask[:, :, :4, 0] = mask[:, :, 4:, 1] = 1
     x = keras.layers.GlobalAveragePooling2D()(maps * mask)
-    core = keras.Model(inputs, keras.layers.Dense(2, use_bias=False, name="logits")(x))
-    core.get_layer("maps").set_weights([halves])
-    core.get_layer("logits").set_weights([np.eye(2, dtype=np.float32)])
-    heat = evaluation.GradCam(core)(np.full((2, 8, 8, 1), 255, np.float32), np.array([0, 1]))
+    network = keras.Model(inputs, keras.layers.Dense(2, use_bias=False, name="logits")(x))
+    network.get_layer("maps").set_weights([halves])
+    network.get_layer("logits").set_weights([np.eye(2, dtype=np.float32)])
+    heat = evaluation.GradCam(network)(np.full((2, 8, 8, 1), 255, np.float32), np.array([0, 1]))
     assert heat.shape == (2, 8, 8)
     assert heat[0, :, :4].min() == 1.0 and heat[0, :, 4:].max() == 0.0 and heat[1, :, :4].max() == 0.0
 
 
 def test_a_network_of_dense_layers_has_no_heat():
-    core = image_network("mlp", (8, 8, 1), 2)
+    network = image_network("mlp", (8, 8, 1), 2)
     with pytest.raises(ValueError, match="no feature map"):
-        evaluation.GradCam(core)
-    assert head_layer(core).name == "logits"
+        evaluation.GradCam(network)
+    assert head_layer(network).name == "logits"
 
 
 @pytest.mark.parametrize("name", sorted({*IMAGES.names} - {"mlp"}))
@@ -122,9 +122,9 @@ def test_what_is_frozen_is_said():
 
 def test_rates_do_not_hang_on_what_is_frozen():
     backbone = load_backbone(config.backbone_source("InceptionV3"), "none", size=(96, 96))
-    core = finetuned_images(backbone, (96, 96, 3), 2, FinetunedImages(), seed=0)
-    backbones.unfreeze(core, 3)
-    assert set(backbones.rates_by_depth(core, 0.5)) == {1.0, 0.5, 0.25, 0.125}
+    network = finetuned_images(backbone, (96, 96, 3), 2, FinetunedImages(), seed=0)
+    backbones.unfreeze(network, 3)
+    assert set(backbones.rates_by_depth(network, 0.5)) == {1.0, 0.5, 0.25, 0.125}
 
 
 def test_efficientnet_from_a_file_is_that_with_imagenet_weights(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 
 from tfpipelines.core.config.kinds import IMAGES
 from tfpipelines.core.config.section import Activation, Initializer, MapNormalization
-from tfpipelines.models import ClassifierArtifact, ImageFront, load_artifact
+from tfpipelines.models import ClassifierArtifact, ImagePreprocessor, load_artifact
 from tfpipelines.networks.fused_batch_norm import FusedBatchNormalization
 from tfpipelines.networks.layers import local_response
 
@@ -173,21 +173,23 @@ def test_fused_normalization_is_keras_own_up_to_rounding():
 def test_preprocessing_is_the_same_in_tf_data_and_in_the_artifact(resize, filter):
     import tensorflow as tf
 
-    front = ImageFront((17, 13), 3, resize, filter)
+    preprocessor = ImagePreprocessor((17, 13), 3, resize, filter)
     inputs = keras.Input((None, None, 3), dtype="uint8")
-    model = keras.Model(inputs, front.symbolic(inputs))
+    model = keras.Model(inputs, preprocessor.symbolic(inputs))
     for shape in ((31, 40, 3), (9, 50, 3), (17, 13, 3)):
         image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-        once = front.in_tf_data(tf.constant(image)).numpy()
+        once = preprocessor.in_tf_data(tf.constant(image)).numpy()
         assert once.dtype == np.uint8 and once.shape == (17, 13, 3)
         assert np.array_equal(np.asarray(model(image[None]))[0], once)
-        assert np.array_equal(front.in_tf_data(tf.constant(once)).numpy(), once)  # a second time changes nothing
+        assert np.array_equal(preprocessor.in_tf_data(tf.constant(once)).numpy(), once)  # a second time changes nothing
     if resize == "crop":
         wide = np.zeros((20, 60, 3), np.uint8)
         wide[:, 20:40] = 200
-        assert (ImageFront((20, 20), 3, "crop").in_tf_data(tf.constant(wide)).numpy() == 200).all()
+        assert (ImagePreprocessor((20, 20), 3, "crop").in_tf_data(tf.constant(wide)).numpy() == 200).all()
     if resize == "pad":
-        padded = ImageFront((20, 20), 3, "pad").in_tf_data(tf.constant(np.full((10, 20, 3), 200, np.uint8))).numpy()
+        padded = (
+            ImagePreprocessor((20, 20), 3, "pad").in_tf_data(tf.constant(np.full((10, 20, 3), 200, np.uint8))).numpy()
+        )
         assert (padded[:4] == 0).all() and (padded[8:12] == 200).all() and (padded[16:] == 0).all()
 
 
@@ -198,8 +200,8 @@ def test_artifacts_load_in_plain_keras(tmp_path):
     expected = {}
     cores = {name: build(name) for name in IMAGES.names}
     cores["local_response"] = build("cnn", normalization="local_response")
-    for name, core in cores.items():
-        artifact = ClassifierArtifact(ImageFront((20, 16), 3), core, ["a", "b", "c", "d"])
+    for name, network in cores.items():
+        artifact = ClassifierArtifact(ImagePreprocessor((20, 16), 3), network, ["a", "b", "c", "d"])
         artifact.temperature = 2.0
         artifact.save(tmp_path / f"{name}.keras")
         expected[name] = np.asarray(artifact.model(raw))
@@ -234,18 +236,18 @@ print(json.dumps([answers, models["mlp"].predict(raw, verbose=0).tolist()]))
 
 
 def test_temperature_divides_logits(tmp_path):
-    artifact = ClassifierArtifact(ImageFront((20, 16), 3), build("mlp"), list("abcd"))
+    artifact = ClassifierArtifact(ImagePreprocessor((20, 16), 3), build("mlp"), list("abcd"))
     raw = PICTURES.astype(np.uint8)
     for temperature in (1.0, 3.0):
         artifact.temperature = temperature
-        logits = artifact.core.predict(raw.astype(np.float32), verbose=0) / temperature
+        logits = artifact.network.predict(raw.astype(np.float32), verbose=0) / temperature
         expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         assert np.allclose(artifact.model.predict(raw, verbose=0), expected, atol=1e-5)
 
 
 def test_a_called_model_is_in_inference_mode(tmp_path):
-    core = image_network("cnn", (8, 8, 1), 3, filters=(4,), convolutions=(1,), dropout=0.5, seed=0)
-    artifact = ClassifierArtifact(ImageFront((8, 8), 1), core, ["a", "b", "c"])
+    network = image_network("cnn", (8, 8, 1), 3, filters=(4,), convolutions=(1,), dropout=0.5, seed=0)
+    artifact = ClassifierArtifact(ImagePreprocessor((8, 8), 1), network, ["a", "b", "c"])
     artifact.save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipelines.datasets.tokens import Tokens
-from tfpipelines.models import Cutter, TextFront
+from tfpipelines.models import Cutter, TextPreprocessor
 
 TEXTS = [
     "A fine, FINE film -- really!", "", "...", "  spaced \t out\n",
@@ -35,9 +35,9 @@ def test_cutter_cuts_as_the_layer_does(cutter):
 
 
 @pytest.fixture(scope="module")
-def front():
+def preprocessor():
     parts = (Cutter(ngrams=(1, 2)), Cutter("character", ngrams=(3, 4)))
-    return TextFront(
+    return TextPreprocessor(
         Cutter(),
         Tokens.of(Cutter().cut(TEXTS)).vocabulary(np.arange(8)),
         5,
@@ -45,33 +45,39 @@ def front():
     )
 
 
-def test_layers_give_what_sequences_give(front):
-    raw = front.input()
-    ids, grams = keras.Model(raw, front.symbolic(raw))(tf.constant(TEXTS))
-    expected = Tokens.of(front.cutter.cut(TEXTS)).sequences(front.vocabulary).cut(5).ragged().to_tensor().numpy()
+def test_layers_give_what_sequences_give(preprocessor):
+    raw = preprocessor.input()
+    ids, grams = keras.Model(raw, preprocessor.symbolic(raw))(tf.constant(TEXTS))
+    expected = (
+        Tokens.of(preprocessor.cutter.cut(TEXTS)).sequences(preprocessor.vocabulary).cut(5).ragged().to_tensor().numpy()
+    )
     assert np.array_equal(ids, expected) and ids.dtype == "int32" and np.asarray(ids).shape[1] == 5
     wide, before = None, 0
-    for cutter, names in front.wide:
+    for cutter, names in preprocessor.wide:
         part = Tokens.of(cutter.cut(TEXTS)).sequences(names).known().shifted(before)
         wide, before = part if wide is None else wide.beside(part), before + len(names)
     for row, mine in zip(np.asarray(grams), wide.ragged().to_list()):
         assert row[row > 0].tolist() == mine
-    assert front.wide_size == before + 2 and np.asarray(grams).max() < front.wide_size
+    assert preprocessor.wide_size == before + 2 and np.asarray(grams).max() < preprocessor.wide_size
 
 
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["..."], ["never seen words"], ["", "fine"]])
-def test_no_text_becomes_a_masked_row(front, texts):
-    raw = front.input()
-    ids, _ = keras.Model(raw, front.symbolic(raw))(tf.constant(texts))
+def test_no_text_becomes_a_masked_row(preprocessor, texts):
+    raw = preprocessor.input()
+    ids, _ = keras.Model(raw, preprocessor.symbolic(raw))(tf.constant(texts))
     ids = np.asarray(ids)
     assert (ids[:, 0] > 0).all()
     present = ids > 0
     assert (np.diff(present.astype(int), axis=1) <= 0).all()  # padding is at the end alone
 
 
-def test_front_is_found_again_in_a_model(front, tmp_path):
-    raw = front.input()
-    model = keras.Model(raw, front.symbolic(raw))
+def test_front_is_found_again_in_a_model(preprocessor, tmp_path):
+    raw = preprocessor.input()
+    model = keras.Model(raw, preprocessor.symbolic(raw))
     model.save(tmp_path / "front.keras")
-    again = TextFront.of(keras.saving.load_model(tmp_path / "front.keras"), 5)
-    assert (again.cutter, again.vocabulary, again.wide) == (front.cutter, front.vocabulary, front.wide)
+    again = TextPreprocessor.of(keras.saving.load_model(tmp_path / "front.keras"), 5)
+    assert (again.cutter, again.vocabulary, again.wide) == (
+        preprocessor.cutter,
+        preprocessor.vocabulary,
+        preprocessor.wide,
+    )

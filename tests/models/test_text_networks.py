@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfpipelines.core.config.kinds import TEXTS
 from tfpipelines.core.config.section import Normalization
-from tfpipelines.models import ClassifierArtifact, Cutter, TextFront, load_artifact
+from tfpipelines.models import ClassifierArtifact, Cutter, TextPreprocessor, load_artifact
 from tfpipelines.networks import Texts, build_network
 
 SMALL = {
@@ -180,10 +180,10 @@ def text_answers(folder):
     """
     words, answers = ["a", "fine", "film", "dull"], {}
     for name in TEXTS.names:
-        front = TextFront(Cutter(), words, 7, ((Cutter(ngrams=(1, 2)), ["fine", "fine film"]),))
+        preprocessor = TextPreprocessor(Cutter(), words, 7, ((Cutter(ngrams=(1, 2)), ["fine", "fine film"]),))
         ratios = np.array([[0, 0], [0, 0], [1, -1], [2, -2]], np.float32)
-        core = build(name, 2, front.vocabulary_size, ratios=ratios)
-        artifact = ClassifierArtifact(front, core, ["good", "bad"], multi_label=name == TEXTS.names[2])
+        network = build(name, 2, preprocessor.vocabulary_size, ratios=ratios)
+        artifact = ClassifierArtifact(preprocessor, network, ["good", "bad"], multi_label=name == TEXTS.names[2])
         artifact.temperature = 1.7
         artifact.save(folder / f"text-{name}.keras")
         answers[f"text-{name}"] = np.asarray(artifact.model(tf.constant(TOLD)))

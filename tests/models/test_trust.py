@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tfpipelines.errors import ArtifactError
-from tfpipelines.models import ClassifierArtifact, ImageFront, load_artifact
+from tfpipelines.models import ClassifierArtifact, ImagePreprocessor, load_artifact
 
 from ..pretrained import image_network
 
@@ -19,9 +19,9 @@ from ..pretrained import image_network
 def model_file(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    ClassifierArtifact(ImageFront((8, 8), 1), image_network("mlp", (8, 8, 1), 2, units=(3,), seed=0), ["a", "b"]).save(
-        folder / "model.keras"
-    )
+    ClassifierArtifact(
+        ImagePreprocessor((8, 8), 1), image_network("mlp", (8, 8, 1), 2, units=(3,), seed=0), ["a", "b"]
+    ).save(folder / "model.keras")
     return folder / "model.keras"
 
 

@@ -249,8 +249,8 @@ def test_a_sequential_backbone_is_scaled_and_its_inner_layers_looked_at(tmp_path
     options = ["data.limit=48", "data.size=auto", "model.units=8", "model.latent=4", "model.backbone=mine.keras"]
     run = tfpipelines.run("anomaly", [*QUICK, "train.epochs=1", *options, "model.layers=[act]"], observer=Observer())
     assert json.loads((run.folder / "data.json").read_text())["scaling"] == "unit"
-    core = models.core_of(run.model)
-    assert core.get_layer("scale").scale == 1 / 255 and core.get_layer("features").output.shape[1:] == (4, 4, 8)
+    network = models.network_of(run.model)
+    assert network.get_layer("scale").scale == 1 / 255 and network.get_layer("features").output.shape[1:] == (4, 4, 8)
     result = tfpipe("check", "anomaly", *options, "data.size=64")
     assert result.code == 2 and "takes images of 32 x 32 pixels alone" in result.err
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import Observer, metrics
+from tfpipelines import Observer
 from tfpipelines.core import config
 from tfpipelines.errors import Interrupted
 from tfpipelines.tasks import SCHEMAS, TASKS

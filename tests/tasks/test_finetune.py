@@ -63,7 +63,7 @@ def finetune(*overrides, observer=None, **options):
 
 
 def backbone_weights(run):
-    return backbones.backbone_of(models.core_of(run.model))
+    return backbones.backbone_of(models.network_of(run.model))
 
 
 def bundled(size=64):
@@ -102,9 +102,11 @@ def test_phase_two_trains_the_last_blocks_and_no_statistics(pictures):
 
 def test_deeper_blocks_have_lower_rates():
     backbone = backbones.load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
-    core = backbones.finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(), seed=0)
-    assert backbones.unfreeze(core, "all") == 18
-    rates = dict(zip((variable.path for variable in core.trainable_variables), backbones.rates_by_depth(core, 0.5)))
+    network = backbones.finetuned_images(backbone, (64, 64, 3), 2, FinetunedImages(), seed=0)
+    assert backbones.unfreeze(network, "all") == 18
+    rates = dict(
+        zip((variable.path for variable in network.trainable_variables), backbones.rates_by_depth(network, 0.5))
+    )
     of = lambda text: {rate for path, rate in rates.items() if text in path}
     assert (
         of("logits") == {1.0} and of("head_conv") == {0.5} and of("block15_") == {0.25} and of("stem_conv") == {0.5**18}
@@ -190,7 +192,7 @@ def test_a_sequential_model_is_scaled_by_its_batch_normalization_and_goes_on_whe
     assert facts["scaling"] == "unit" and facts["backbone"]["blocks"] == 2
     (told,) = [entry for entry in facts["findings"] if entry["code"] == "scaling"]
     assert told["severity"] == "note" and "numbers from 0 to 1 (unit) best" in told["message"]
-    assert models.core_of(whole.model).get_layer("scale").scale == 1 / 255
+    assert models.network_of(whole.model).get_layer("scale").scale == 1 / 255
     images = pixels_of(pictures)
     again = keras.saving.load_model(whole.folder / "model.keras").predict(images, verbose=0)
     np.testing.assert_allclose(again, whole.predict(images).select_dtypes("number").to_numpy(), atol=1e-5)
@@ -254,10 +256,10 @@ def test_a_network_of_keras_applications_with_local_weights(pictures, mobilenet,
     )
     np.testing.assert_array_equal(backbone_weights(run).get_weights()[5], body.get_weights()[5])
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
-    core = models.core_of(run.model)
+    network = models.network_of(run.model)
     expected = body(keras.applications.mobilenet.preprocess_input(images.copy())).numpy().mean((1, 2))
     np.testing.assert_allclose(
-        keras.Model(core.inputs, core.get_layer("features").output)(images).numpy(), expected, atol=1e-4
+        keras.Model(network.inputs, network.get_layer("features").output)(images).numpy(), expected, atol=1e-4
     )
 
 
@@ -295,7 +297,7 @@ def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
     inputs = keras.Input((64, 64, 3))
     keras.Model(inputs, keras.layers.Dense(4)(inner(inputs))).save(tmp_path / "mine.keras")
     run = finetune(f"data.path={pictures}", "model.backbone=mine.keras", "data.size=auto", "model.freeze=all")
-    assert backbones.backbone_of(models.core_of(run.model)).count_params() == inner.count_params()
+    assert backbones.backbone_of(models.network_of(run.model)).count_params() == inner.count_params()
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ def test_pooling_changes_the_features_and_a_probe_leaves_the_backbone_alone(tiny
         for pooling in ("mean", "first")
     ]
     for run in runs:
-        for mine, old in zip(backbones.backbone_of(models.core_of(run.model)).get_weights(), before, strict=True):
+        for mine, old in zip(backbones.backbone_of(models.network_of(run.model)).get_weights(), before, strict=True):
             np.testing.assert_array_equal(mine, old)
     scores = [run.predict(["A gripping film"]).select_dtypes("number").to_numpy() for run in runs]
     assert np.abs(scores[0] - scores[1]).max() > 1e-4
@@ -143,8 +143,9 @@ def test_an_image_preset_in_a_folder(tmp_path):
     source = ROOT / "data" / "emoji"
     small = ["data.folds=null", "data.size=48", "data.limit=64", f"data.path={source / 'folds.csv'}", *SMALL]
     run = tfpipelines.run("backbone", [f"model.backbone={tmp_path / 'preset'}", *small], observer=Observer())
-    core = models.core_of(run.model)
-    np.testing.assert_allclose(core.get_layer("scale").scale, 1 / 127.5)
+    network = models.network_of(run.model)
+    np.testing.assert_allclose(network.get_layer("scale").scale, 1 / 127.5)
     assert (
-        run.metrics["test"]["accuracy"] >= 0.0 and backbones.backbone_of(core).count_params() == backbone.count_params()
+        run.metrics["test"]["accuracy"] >= 0.0
+        and backbones.backbone_of(network).count_params() == backbone.count_params()
     )

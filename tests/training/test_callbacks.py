@@ -32,7 +32,7 @@ X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 Y = X[:, :1] * 2
 
 
-class Watch(keras.callbacks.Callback):
+class GANMonitor(keras.callbacks.Callback):
     """Records all weights after each step, and those that validation sees."""
 
     def __init__(self):
@@ -50,7 +50,7 @@ class Watch(keras.callbacks.Callback):
 def test_averages_are_the_exponential_mean_of_all_weights(model, steps_per_execution):
     model.steps_per_execution = steps_per_execution
     initial = [weight.numpy().copy() for weight in model.weights]
-    averaged, watch = training.AveragedWeights(0.8), Watch()
+    averaged, watch = training.AveragedWeights(0.8), GANMonitor()
     model.fit(
         X,
         Y,

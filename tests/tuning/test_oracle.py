@@ -9,7 +9,7 @@ from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tuning import Plan
 from tfpipelines.tuning.oracle import Oracle
-from tfpipelines.tuning.pruning import hopeless, medians
+from tfpipelines.tuning.pruning import medians, should_prune
 from tfpipelines.tuning.space import Space
 from tfpipelines.tuning.state import WAIT, Proposal
 
@@ -158,9 +158,9 @@ def test_medians_are_of_means_so_far_and_need_enough_trials():
 
 
 def test_hopeless_is_worse_than_the_median_after_the_wait():
-    assert hopeless([0.1, 0.2], [0.3, 0.25], "max", 1)
-    assert not hopeless([0.1, 0.26], [0.3, 0.25], "max", 1)
-    assert not hopeless([0.4, 0.2], [0.3, 0.25], "max", 1)  # its best counts
-    assert hopeless([0.4, 0.3], [0.3, 0.25], "min", 1)
-    assert not hopeless([0.1, 0.2], [0.3, 0.25], "max", 3)
-    assert not hopeless([0.1, 0.2, 0.2], [0.3, 0.25], "max", 1)  # no median there
+    assert should_prune([0.1, 0.2], [0.3, 0.25], "max", 1)
+    assert not should_prune([0.1, 0.26], [0.3, 0.25], "max", 1)
+    assert not should_prune([0.4, 0.2], [0.3, 0.25], "max", 1)  # its best counts
+    assert should_prune([0.4, 0.3], [0.3, 0.25], "min", 1)
+    assert not should_prune([0.1, 0.2], [0.3, 0.25], "max", 3)
+    assert not should_prune([0.1, 0.2, 0.2], [0.3, 0.25], "max", 1)  # no median there

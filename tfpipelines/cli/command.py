@@ -72,7 +72,7 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
         error = Interrupted("Stopped by Ctrl-C.")
     if not isinstance(error, (TfpipelinesError, Interrupted)):
         if terminal.log is None:
-            terminal.send_chatter_aside()
+            terminal.redirect_native_logs()
         with open(terminal.log, "a", encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
         cause, where = f"This is a bug in tfpipelines: {type(error).__name__}: {error}", error.__traceback__

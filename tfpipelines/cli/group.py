@@ -69,5 +69,5 @@ def opened(terminal, run, trust=False):
     if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
         so_far = "its model is the best so far, and not calibrated"
         terminal.note(f"{loaded.folder} is {state}: {so_far}; `tfpipe resume` goes on")
-    terminal.send_chatter_aside()
+    terminal.redirect_native_logs()
     return loaded

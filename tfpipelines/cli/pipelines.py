@@ -27,7 +27,7 @@ def _list(terminal, what, folder):
     from ..output.printing import print_table
 
     if what == "backbones":
-        terminal.send_chatter_aside()
+        terminal.redirect_native_logs()
         found = catalogue.list_backbones()
         if terminal.results:
             number = lambda entry: f"{entry['parameters']:,}" if entry["parameters"] else ""
@@ -159,7 +159,7 @@ def check(terminal, path, overrides, pipeline):
     from ..errors import DataError
     from ..output.printing import print_check
 
-    terminal.send_chatter_aside()
+    terminal.redirect_native_logs()
     report = api.check(path, overrides, pipeline=pipeline)
     error = report.error
     if terminal.results:

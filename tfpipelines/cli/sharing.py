@@ -53,7 +53,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
     and the exit code is 5. data.path=PLACE says where the run's data are now.
     """
-    terminal.send_chatter_aside()
+    terminal.redirect_native_logs()
     from .. import exporting
     from ..output.printing import print_export
 
@@ -93,7 +93,7 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     if loss_surface:
         from ..reporting import surface
 
-        terminal.send_chatter_aside()
+        terminal.redirect_native_logs()
         given = {"points": surface_points, "samples": surface_samples}
         asked = {name: value for name, value in given.items() if value is not None}
         progress = lambda done, total: terminal.bar("loss surface", done, total, "points")

@@ -25,9 +25,9 @@ from .samples import check_samples as check_samples
 from .samples import count_folds as count_folds
 from .samples import describe as describe
 from .samples import encode_labels as encode_labels
-from .samples import known_from as known_from
+from .samples import select_split as select_split
 from .samples import split_fold as split_fold
-from .samples import take_part as take_part
+from .samples import warn_train_overlap as warn_train_overlap
 from .text_batches import TextStore as TextStore
 from .text_batches import evaluation_text_batches as evaluation_text_batches
 from .text_batches import training_text_batches as training_text_batches

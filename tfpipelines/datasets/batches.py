@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from .augmentation import Augmentation
-from .tracing import as_it_is
+from .tracing import no_autograph
 
 
 def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf.Tensor:
@@ -102,21 +102,21 @@ def training_batches(
             images, wanted = augmentation(tf.cast(images, tf.float32), wanted, seed, epoch, start)
         return images if targets is None else targets.finish(images, wanted)
 
-    dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(as_it_is(place)))
-    return tuned(dataset.map(as_it_is(finish), num_parallel_calls=1))
+    dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(no_autograph(place)))
+    return prefetched(dataset.map(no_autograph(finish), num_parallel_calls=1))
 
 
 def evaluation_batches(store: Store, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
     """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where given."""
     rows_tensor, count = tf.constant(rows, tf.int64), len(rows)
     place = lambda start: tf.range(start, tf.minimum(start + batch_size, count))
-    places = tf.data.Dataset.range(0, count, batch_size).map(as_it_is(place))
-    dataset = store.attach(places.map(as_it_is(lambda places: (places, tf.gather(rows_tensor, places)))))
+    places = tf.data.Dataset.range(0, count, batch_size).map(no_autograph(place))
+    dataset = store.attach(places.map(no_autograph(lambda places: (places, tf.gather(rows_tensor, places)))))
     finish = lambda places, rows, images: images if targets is None else (images, targets.at(places))
-    return tuned(dataset.map(as_it_is(finish)))
+    return prefetched(dataset.map(no_autograph(finish)))
 
 
-def tuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The dataset read ahead by two batches, without autotuning."""
     options = tf.data.Options()
     options.autotune.enabled = False  # the work per batch is small and even: autotuning costs more than it finds

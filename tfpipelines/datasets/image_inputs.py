@@ -75,21 +75,23 @@ def raw_images(inputs: Any, item_column: str | None = None, follow_links: bool =
 
 
 def decoded(
-    images: list[RawImage], front: Any, batch_size: int, data: PixelData
+    images: list[RawImage], preprocessor: Any, batch_size: int, data: PixelData
 ) -> Iterator[tuple[list[RawImage], np.ndarray]]:
     """Batches of (entries, images), uint8 (entries, height, width, channels); those with an `error` are black."""
     import tensorflow as tf
 
-    resize = tf.function(front.in_tf_data, input_signature=[tf.TensorSpec([None, None, front.channels], tf.uint8)])
+    resize = tf.function(
+        preprocessor.in_tf_data, input_signature=[tf.TensorSpec([None, None, preprocessor.channels], tf.uint8)]
+    )
 
     def one(entry: RawImage) -> tuple[RawImage, np.ndarray]:
         try:
             if not entry.error:
-                image = entry.pixels(front.channels, data.background, data.max_pixels)
+                image = entry.pixels(preprocessor.channels, data.background, data.max_pixels)
                 return entry, resize(tf.constant(image)).numpy()
         except (DataError, OSError) as error:
             entry = RawImage(printable(entry.item), error=getattr(error, "cause", "") or str(error))
-        return entry, np.zeros(front.shape, np.uint8)
+        return entry, np.zeros(preprocessor.shape, np.uint8)
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), batch_size):

@@ -24,11 +24,11 @@ class ImageSamples(Samples):
     """Samples whose store holds decoded images.
 
     Args:
-        front: what they went through.
+        preprocessor: what they went through.
         source: row -> its file, the content of one, or its pixels before the front.
     """
 
-    front: Any = None
+    preprocessor: Any = None
     source: Callable[[int], Path | bytes | np.ndarray] | None = None
 
 
@@ -104,21 +104,21 @@ def scan_images(table: SampleTable, data: PixelData) -> Scan:
     return Scan(table, *(([], {}) if table.array is not None else scan_headers(table, data.max_pixels)))
 
 
-def decode_images(scan: Scan, front: Any, data: PixelData, findings: Findings) -> ImageSamples:
+def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Findings) -> ImageSamples:
     """Decodes the images of a table.
 
     Args:
-        front: what they go through, an `ImageFront` of the size that the task has chosen by `scan.shape`; None if none
-            can be read.
+        preprocessor: an `ImagePreprocessor` of the size that the task has chosen by `scan.shape`; None if no image can
+            be read.
         findings: what cannot be read is added to it.
     """
     table = scan.table
     store, facts, bad = None, {}, scan.bad
-    if front is not None:
-        store, formats = _store(scan, front, data)
-        size, seen = list(front.size), ", ".join(f"{count} {name}" for name, count in formats.items())
-        used = f"{size[0]} x {size[1]}, {'grey' if front.channels == 1 else 'RGB'}"
-        facts = {"size": size, "channels": front.channels, "cache": store.mode, "formats": formats}
+    if preprocessor is not None:
+        store, formats = _store(scan, preprocessor, data)
+        size, seen = list(preprocessor.size), ", ".join(f"{count} {name}" for name, count in formats.items())
+        used = f"{size[0]} x {size[1]}, {'grey' if preprocessor.channels == 1 else 'RGB'}"
+        facts = {"size": size, "channels": preprocessor.channels, "cache": store.mode, "formats": formats}
         facts["about"] = [f"images: {seen}; used at {used}"]
         bad = store.bad = scan.bad | store.bad
         if data.cache == "auto" and store.mode == "none":
@@ -133,15 +133,15 @@ def decode_images(scan: Scan, front: Any, data: PixelData, findings: Findings) -
         frame = frame.drop(index=sorted(bad))
         frame = frame.assign(fingerprint=store.fingerprints[frame.index])
     facts |= {"path": data.path, "read_seconds": table.source.seconds}
-    return ImageSamples(frame, store, facts, front, table.content)
+    return ImageSamples(frame, store, facts, preprocessor, table.content)
 
 
-def _store(scan: Scan, front: Any, data: PixelData) -> tuple[ImageStore, dict[str, int]]:
+def _store(scan: Scan, preprocessor: Any, data: PixelData) -> tuple[ImageStore, dict[str, int]]:
     """The decoded images, and how many there are of each format."""
     if scan.table.array is not None:
-        return store_array(scan.table.array, front), {"array": len(scan.table.frame)}
+        return store_array(scan.table.array, preprocessor), {"array": len(scan.table.frame)}
     formats = Counter(header.format for header in scan.good)
     store = store_files(
-        scan.table, scan.headers, front, background=data.background, max_pixels=data.max_pixels, cache=data.cache
+        scan.table, scan.headers, preprocessor, background=data.background, max_pixels=data.max_pixels, cache=data.cache
     )
     return store, dict(formats.most_common())

@@ -22,7 +22,7 @@ from .decoding import BYTES, Header, printable, read_header
 from .findings import Findings
 from .image_arrays import pixels, to_channels, to_uint8
 from .source.base import SampleTable
-from .tracing import as_it_is
+from .tracing import no_autograph
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
 MEMORY_SHARE = 0.4  # of the free memory that the cache may take
@@ -56,9 +56,9 @@ class ImageStore:
         if self.mode == "none":
             cores = os.cpu_count()
             each = lambda rows: tf.map_fn(self.decode, rows, fn_output_signature=tf.uint8, parallel_iterations=cores)
-            decode = as_it_is(lambda *parts: (*parts, each(parts[-1])))
+            decode = no_autograph(lambda *parts: (*parts, each(parts[-1])))
             return samples.map(decode, num_parallel_calls=cores, deterministic=True)
-        return samples.map(as_it_is(lambda *parts: (*parts, self._gather(parts[-1]))), num_parallel_calls=1)
+        return samples.map(no_autograph(lambda *parts: (*parts, self._gather(parts[-1]))), num_parallel_calls=1)
 
     def images(self, rows: np.ndarray) -> np.ndarray:
         """The images of some rows, uint8 (len(rows), height, width, channels)."""
@@ -117,39 +117,39 @@ def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
     return side, side
 
 
-def store_array(array: np.ndarray, front) -> ImageStore:
+def store_array(array: np.ndarray, preprocessor) -> ImageStore:
     """A store of images that are in memory already, resized where their size is another."""
     blocks = [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
-    if array.shape[1:] != front.shape:
-        resize = tf.function(front.in_tf_data, reduce_retracing=True)
-        blocks = [resize(tf.constant(to_channels(block, front.channels))).numpy() for block in blocks]
+    if array.shape[1:] != preprocessor.shape:
+        resize = tf.function(preprocessor.in_tf_data, reduce_retracing=True)
+        blocks = [resize(tf.constant(to_channels(block, preprocessor.channels))).numpy() for block in blocks]
         array = np.concatenate(blocks)
     fingerprints = np.concatenate([_fingerprints(tf.constant(block)).numpy() for block in blocks])
-    return ImageStore(front.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
+    return ImageStore(preprocessor.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
 
 
 def store_files(
-    table: SampleTable, headers: list[Header | None], front, *, background: int, max_pixels: int, cache: str
+    table: SampleTable, headers: list[Header | None], preprocessor, *, background: int, max_pixels: int, cache: str
 ) -> ImageStore:
-    """Decodes every file once, through `front`, and keeps what the cache mode says.
+    """Decodes every file once, through `preprocessor`, and keeps what the cache mode says.
 
     Args:
         table: of files.
         headers: of each row; rows without one are left out.
-        front: object with `shape`, `channels`, `settings()` and `in_tf_data`.
+        preprocessor: object with `shape`, `channels`, `settings()` and `in_tf_data`.
         background, max_pixels: see `decode_image`.
         cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
     """
     rows = np.array([row for row, header in enumerate(headers) if header is not None], np.int64)
-    bytes_needed = len(headers) * int(np.prod(front.shape))
+    bytes_needed = len(headers) * int(np.prod(preprocessor.shape))
     if cache == "auto":
         cache = "memory" if bytes_needed < MEMORY_SHARE * free_memory() else "none"
-    decoder = _Decoder(table, headers, front, background, max_pixels)
+    decoder = _Decoder(table, headers, preprocessor, background, max_pixels)
     if cache == "disk":
         return _disk_store(decoder, rows, {"background": background, "max_pixels": max_pixels})
-    array = _page_aligned((len(headers), *front.shape)) if cache == "memory" else None
+    array = _page_aligned((len(headers), *preprocessor.shape)) if cache == "memory" else None
     fingerprints, bad = decoder.run(rows, array)
-    return ImageStore(front.shape, fingerprints, bad, cache, array, decoder.decode)
+    return ImageStore(preprocessor.shape, fingerprints, bad, cache, array, decoder.decode)
 
 
 def free_memory() -> int:
@@ -172,12 +172,14 @@ class _Decoder:
     """Decodes rows of files. Plain JPEG and PNG go through TensorFlow's decoders, which give Pillow's pixels to the bit
     and run outside of Python; all else, and whatever TensorFlow refuses, goes through `decode_image`."""
 
-    def __init__(self, table: SampleTable, headers: list[Header | None], front, background: int, max_pixels: int):
-        self.table, self.front, self.background, self.max_pixels = table, front, background, max_pixels
+    def __init__(
+        self, table: SampleTable, headers: list[Header | None], preprocessor, background: int, max_pixels: int
+    ):
+        self.table, self.preprocessor, self.background, self.max_pixels = table, preprocessor, background, max_pixels
         self.files = [table.path(row) for row in range(len(headers))]
         self.paths = ["" if file is None else printable(file) for file in self.files]
         fast = [
-            _KINDS[header.kind] if header and path and (front.channels == 3 or header.grey) else 0
+            _KINDS[header.kind] if header and path and (preprocessor.channels == 3 or header.grey) else 0
             for header, path in zip(headers, self.paths)
         ]
         self.kinds = np.array(fast, np.int32)
@@ -199,11 +201,15 @@ class _Decoder:
                 continue
             dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
             one = lambda row, path, kind=kind: (row, *self._with_fingerprint(self._fast(kind, path)))
-            dataset = dataset.map(as_it_is(one), num_parallel_calls=os.cpu_count(), deterministic=False).ignore_errors()
+            dataset = dataset.map(
+                no_autograph(one), num_parallel_calls=os.cpu_count(), deterministic=False
+            ).ignore_errors()
             for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
                 put(*batch)
-        spec = tf.TensorSpec([None, None, self.front.channels], tf.uint8)
-        finish = tf.function(lambda image: self._with_fingerprint(self.front.in_tf_data(image)), input_signature=[spec])
+        spec = tf.TensorSpec([None, None, self.preprocessor.channels], tf.uint8)
+        finish = tf.function(
+            lambda image: self._with_fingerprint(self.preprocessor.in_tf_data(image)), input_signature=[spec]
+        )
 
         def slow(row: int) -> str | None:
             try:
@@ -223,28 +229,30 @@ class _Decoder:
         """One row's image in a graph, whatever its kind."""
         path, kind = tf.gather(tf.constant(self.paths), row), tf.gather(tf.constant(self.kinds), row)
         ways = {
-            "other": lambda: self.front.in_tf_data(self._slow(row)),
+            "other": lambda: self.preprocessor.in_tf_data(self._slow(row)),
             "jpeg": lambda: self._fast("jpeg", path),
             "png": lambda: self._fast("png", path),
         }
         image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
-        return tf.ensure_shape(image, self.front.shape)
+        return tf.ensure_shape(image, self.preprocessor.shape)
 
     def _pixels(self, row: int) -> np.ndarray:
         content = self.files[row] or self.table.content(int(row))  # TensorFlow gives an array
-        return pixels(content, self.front.channels, self.background, self.max_pixels)
+        return pixels(content, self.preprocessor.channels, self.background, self.max_pixels)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
         image = tf.numpy_function(self._pixels, [row], tf.uint8)
-        return tf.ensure_shape(image, [None, None, self.front.channels])
+        return tf.ensure_shape(image, [None, None, self.preprocessor.channels])
 
     def _fast(self, kind: str, path: tf.Tensor) -> tf.Tensor:
         content = tf.io.read_file(path)
         if kind == "jpeg":
-            image = tf.io.decode_jpeg(content, self.front.channels, dct_method="INTEGER_ACCURATE")  # as Pillow does
+            image = tf.io.decode_jpeg(
+                content, self.preprocessor.channels, dct_method="INTEGER_ACCURATE"
+            )  # as Pillow does
         else:
-            image = tf.io.decode_png(content, self.front.channels)
-        return self.front.in_tf_data(tf.ensure_shape(image, [None, None, self.front.channels]))
+            image = tf.io.decode_png(content, self.preprocessor.channels)
+        return self.preprocessor.in_tf_data(tf.ensure_shape(image, [None, None, self.preprocessor.channels]))
 
     def _with_fingerprint(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return image, _fingerprints(image[None])[0]
@@ -275,15 +283,15 @@ def _fingerprints(images: tf.Tensor) -> tf.Tensor:
 
 def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageStore:
     """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
-    front, files = decoder.front, decoder.paths
+    preprocessor, files = decoder.preprocessor, decoder.paths
     if "" in files:  # items of a source that is a file itself
         files = [str(decoder.table.source.path), *decoder.table.frame["item"]]
     states = [
         (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in files
     ]
-    shape = (len(decoder.paths), *front.shape)
+    shape = (len(decoder.paths), *preprocessor.shape)
     versions = [__version__, Image.__version__, tf.__version__]
-    known_by = json.dumps([*versions, states, rows.tolist(), front.settings(), settings])
+    known_by = json.dumps([*versions, states, rows.tolist(), preprocessor.settings(), settings])
     key = hashlib.sha256(known_by.encode()).hexdigest()[:32]
     folder = cache_folder() / "images"
     try:
@@ -314,4 +322,4 @@ def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageSto
         write_json(facts_file, facts)
     bad = {int(row): reason for row, reason in facts["bad"].items()}
     fingerprints = np.array(facts["fingerprints"], np.uint64)
-    return ImageStore(front.shape, fingerprints, bad, "disk", np.load(file, mmap_mode="r"))
+    return ImageStore(preprocessor.shape, fingerprints, bad, "disk", np.load(file, mmap_mode="r"))

@@ -93,7 +93,7 @@ def split_fold(
     return replace(samples, frame=frame.assign(split=split["split"].to_numpy()))
 
 
-def take_part(samples: Samples, path: str, split: str | None) -> str:
+def select_split(samples: Samples, path: str, split: str | None) -> str:
     """Leaves the samples of one part of new data alone.
 
     Args:
@@ -116,7 +116,7 @@ def take_part(samples: Samples, path: str, split: str | None) -> str:
     return split
 
 
-def known_from(frame: pd.DataFrame, fingerprints: frozenset[str], unit: str, findings: Findings) -> None:
+def warn_train_overlap(frame: pd.DataFrame, fingerprints: frozenset[str], unit: str, findings: Findings) -> None:
     """Warns of samples whose content is among the fingerprints of what a model was trained on."""
     seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
     if seen:

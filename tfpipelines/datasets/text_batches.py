@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from .batches import Targets, rows_at, tuned
+from .batches import Targets, prefetched, rows_at
 from .tokens import Sequences
-from .tracing import as_it_is
+from .tracing import no_autograph
 
 WINDOW = 16  # batches that are sorted by length together
 # lengths, where every other one would be compiled anew
@@ -94,8 +94,8 @@ def training_text_batches(
 
     first_window, last_window = window_of(first_step), window_of(max(last_step - 1, first_step)) + 1
     before = first_step % steps_per_epoch % WINDOW
-    order = tf.data.Dataset.range(first_window, last_window).flat_map(as_it_is(batches_of)).skip(before)
-    return tuned(order.take(last_step - first_step).map(as_it_is(finish), num_parallel_calls=1))
+    order = tf.data.Dataset.range(first_window, last_window).flat_map(no_autograph(batches_of)).skip(before)
+    return prefetched(order.take(last_step - first_step).map(no_autograph(finish), num_parallel_calls=1))
 
 
 def evaluation_text_batches(
@@ -116,4 +116,4 @@ def evaluation_text_batches(
         return inputs, targets.at(places)
 
     places = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
-    return tuned(places.map(as_it_is(finish), num_parallel_calls=1)), np.argsort(order)
+    return prefetched(places.map(no_autograph(finish), num_parallel_calls=1)), np.argsort(order)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 
-def as_it_is(function):
+def no_autograph(function):
     """The function without autograph, whose rewriting takes a second of every run: ours have no `if` over tensors."""
     return tf.autograph.experimental.do_not_convert(function)
 
@@ -17,4 +17,4 @@ def appended(samples: tf.data.Dataset, function: Callable, shape: tuple[int, ...
         values = tf.numpy_function(function, [parts[-1]], tf.float32, stateful=False)
         return *parts, tf.ensure_shape(values, [None, *shape])
 
-    return samples.map(as_it_is(gather), num_parallel_calls=1)
+    return samples.map(no_autograph(gather), num_parallel_calls=1)

@@ -1,7 +1,7 @@
-from .classification import account as account
 from .classification import classifier_metrics as classifier_metrics
-from .classification import write_account as write_account
-from .columns import guilty_columns as guilty_columns
+from .classification import evaluate as evaluate
+from .classification import write_evaluation as write_evaluation
+from .columns import top_contributing_columns as top_contributing_columns
 from .columns import write_columns as write_columns
 from .grad_cam import GradCam as GradCam
 from .heat_maps import Pictures as Pictures

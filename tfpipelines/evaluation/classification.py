@@ -15,7 +15,7 @@ from .plots import plot_confusion, plot_per_label, plot_reliability
 from .predictions import prediction_table, to_csv
 
 
-def account(
+def evaluate(
     labels: np.ndarray, probabilities: np.ndarray, classes: list[str], resamples: int, seed: int
 ) -> dict[str, Any]:
     """Figures, their 95% intervals and the table by class.
@@ -35,7 +35,7 @@ def account(
     }
 
 
-def write_account(
+def write_evaluation(
     folder: Path, plots: Path, figures: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray,
     classes: list[str], frame: pd.DataFrame, temperature: float,
 ) -> np.ndarray:  # fmt: skip

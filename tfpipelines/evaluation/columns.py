@@ -12,7 +12,7 @@ _SHOWN = 5
 _MOST_ROWS = 500
 
 
-def guilty_columns(
+def top_contributing_columns(
     columns: list[str], distances: np.ndarray, values: np.ndarray, expected: np.ndarray
 ) -> list[dict[str, Any]]:
     """The columns that add most to a distance.

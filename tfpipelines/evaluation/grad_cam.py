@@ -10,14 +10,14 @@ class GradCam:
     """Heat maps of a network for images.
 
     Args:
-        core: levels 0 to 255 (batch, height, width, channels) -> logits (batch, classes).
+        network: levels 0 to 255 (batch, height, width, channels) -> logits (batch, classes).
 
     Raises:
         ValueError: if the network has no feature map, as one of dense layers alone.
     """
 
-    def __init__(self, core: keras.Model):
-        parts = map_and_rest(core)
+    def __init__(self, network: keras.Model):
+        parts = map_and_rest(network)
         if parts is None:
             raise ValueError("the network has no feature map, so there is nothing to say where it looked")
         self._map, self._rest = parts

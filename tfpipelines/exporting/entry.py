@@ -112,7 +112,7 @@ def export(
         judge(proof, quantize, limit)
         manifest = _manifest(run, exporter, served, quantize, proof | {"bytes": size}, folder)
         write_json(folder / MANIFEST, manifest)
-        stop.heed()
+        stop.raise_if_interrupted()
     return Exported(version.final, manifest)
 
 

@@ -21,8 +21,8 @@ from .detection import ranking_metrics as ranking_metrics
 from .detection import series_metrics as series_metrics
 from .folds import summarize_folds as summarize_folds
 from .generation import COLLAPSE as COLLAPSE
-from .generation import Held as Held
-from .generation import Judge as Judge
+from .generation import FeatureExtractor as FeatureExtractor
+from .generation import ReferenceSet as ReferenceSet
 from .generation import copies as copies
 from .generation import diversity as diversity
 from .generation import generation_metrics as generation_metrics

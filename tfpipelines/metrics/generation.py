@@ -15,7 +15,7 @@ _BLOCK = 1000  # rows compared at once
 _NEAR = 0.01
 
 
-class Judge:
+class FeatureExtractor:
     """Turns images into features that can be compared: those of a network, standardized by real images.
 
     Args:
@@ -42,7 +42,7 @@ class Judge:
         return np.concatenate([self._network.predict_on_batch(batch) for batch in batches]).astype(np.float64)
 
 
-class Held(NamedTuple):
+class ReferenceSet(NamedTuple):
     """Real images that generated ones are compared with.
 
     Args:

@@ -2,12 +2,12 @@ from .answers import ServedAnswer as ServedAnswer
 from .answers import ServedClasses as ServedClasses
 from .answers import ServedPictures as ServedPictures
 from .answers import ServedScores as ServedScores
-from .image_preprocessing import ImageFront as ImageFront
+from .image_preprocessing import ImagePreprocessor as ImagePreprocessor
 from .loading import CodeNeeded as CodeNeeded
 from .loading import LoadedArtifact as LoadedArtifact
 from .loading import allow_modules as allow_modules
-from .loading import core_of as core_of
 from .loading import load_artifact as load_artifact
+from .loading import network_of as network_of
 from .loading import own_layers as own_layers
 from .loading import take_weights as take_weights
 from .model_file import Artifact as Artifact
@@ -19,7 +19,7 @@ from .serving import ServedNoise as ServedNoise
 from .serving import ServedNumbers as ServedNumbers
 from .serving import ServedTexts as ServedTexts
 from .text_preprocessing import Cutter as Cutter
-from .text_preprocessing import TextFront as TextFront
+from .text_preprocessing import TextPreprocessor as TextPreprocessor
 from .text_preprocessing import rows_by_name as rows_by_name
 from .text_preprocessing import token_cutter as token_cutter
 from .text_preprocessing import wide_cutters as wide_cutters

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 
-class ImageFront:
+class ImagePreprocessor:
     """Resizes images of any size to the network's: cast to float32, resize, round to whole levels.
 
     Rounding makes the result fit uint8, so that a cache of bytes loses nothing, and makes it idempotent: an image that

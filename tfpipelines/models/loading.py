@@ -53,7 +53,7 @@ class LoadedArtifact(NamedTuple):
     facts: dict
 
 
-def core_of(model: keras.Model) -> keras.Model:
+def network_of(model: keras.Model) -> keras.Model:
     """The core inside an artifact's model.
 
     Raises:

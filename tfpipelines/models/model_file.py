@@ -9,26 +9,26 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .image_preprocessing import ImageFront
-from .text_preprocessing import TextFront
+from .image_preprocessing import ImagePreprocessor
+from .text_preprocessing import TextPreprocessor
 
 
 class Artifact(ABC):
     """A model file in the making.
 
     Attributes:
-        core: what is trained, in float32 and of plain Keras layers.
+        network: what is trained, in float32 and of plain Keras layers.
         model: raw input -> the task's output; it holds the core, or that part of it which is used.
         beside: {name: function that writes it} of files that only further training needs.
     """
 
-    core: keras.Model
+    network: keras.Model
     model: keras.Model
     beside: Mapping[str, Callable[[Path], None]] = {}
 
     def set_weights(self, values: list[np.ndarray]) -> None:
-        """Assigns the core's weights, in the order of `core.weights`."""
-        for variable, value in zip(self.core.weights, values, strict=True):
+        """Assigns the core's weights, in the order of `network.weights`."""
+        for variable, value in zip(self.network.weights, values, strict=True):
             variable.assign(value)
 
     @abstractmethod
@@ -40,8 +40,8 @@ class ClassifierArtifact(Artifact):
     """Preprocessing + core + softmax as one model; with several labels a row, sigmoid.
 
     Args:
-        front: an `ImageFront` or `TextFront`.
-        core: what the front gives -> logits, in float32 and of plain Keras layers.
+        preprocessor: an `ImagePreprocessor` or `TextPreprocessor`.
+        network: what the front gives -> logits, in float32 and of plain Keras layers.
         classes: names of the classes, in the order of the logits; they travel in the file's metadata.
         multi_label: whether each class is told by itself.
 
@@ -49,10 +49,16 @@ class ClassifierArtifact(Artifact):
         model: raw input -> float32 probabilities (batch, classes).
     """
 
-    def __init__(self, front: ImageFront | TextFront, core: keras.Model, classes: list[str], multi_label: bool = False):
-        self.core = core
-        raw = front.input()
-        x = core(front.symbolic(raw))
+    def __init__(
+        self,
+        preprocessor: ImagePreprocessor | TextPreprocessor,
+        network: keras.Model,
+        classes: list[str],
+        multi_label: bool = False,
+    ):
+        self.network = network
+        raw = preprocessor.input()
+        x = network(preprocessor.symbolic(raw))
         self._temperature = keras.layers.Rescaling(1.0, name="temperature", dtype="float32")
         answer = keras.layers.Activation("sigmoid" if multi_label else "softmax", name="probabilities", dtype="float32")
         self.model = keras.Model(raw, answer(self._temperature(x)), name="classifier")

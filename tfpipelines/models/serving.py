@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from .answers import ServedAnswer
-from .loading import core_of
-from .text_preprocessing import STRIPPED, TextFront
+from .loading import network_of
+from .text_preprocessing import STRIPPED, TextPreprocessor
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
 _TEXT = "A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are part of the graph."
@@ -66,31 +66,31 @@ class ServedImages(ServedInput):
     """Images: decoded pixels, of any size where the format allows it.
 
     Args:
-        front: the `ImageFront` that the model begins with.
+        preprocessor: the `ImagePreprocessor` that the model begins with.
         background: level that transparent pixels are laid on.
     """
 
     names = ("image",)
 
-    def __init__(self, model: keras.Model, front, background: int):
+    def __init__(self, model: keras.Model, preprocessor, background: int):
         super().__init__(model)
-        self.front, self.background = front, background
-        pixels = tf.TensorSpec([None, None, front.channels], tf.uint8)
-        self._resize = tf.function(front.in_tf_data, input_signature=[pixels])
+        self.preprocessor, self.background = preprocessor, background
+        pixels = tf.TensorSpec([None, None, preprocessor.channels], tf.uint8)
+        self._resize = tf.function(preprocessor.in_tf_data, input_signature=[pixels])
 
     @cached_property
     def part(self) -> keras.Model:
         """The model without its first layer, which resizes: antialiasing is an operation that few formats have."""
         skip = lambda layer, *values, **options: values[0] if layer.name == "resize" else layer(*values, **options)
-        image = keras.Input(self.front.shape, dtype="uint8", name="image")
+        image = keras.Input(self.preprocessor.shape, dtype="uint8", name="image")
         return keras.models.clone_model(self.model, image, clone_function=lambda layer: layer, call_function=skip)
 
     def feed(self, sample: np.ndarray, whole: bool) -> dict[str, np.ndarray]:
         return {"image": (sample if whole else self._resize(tf.constant(sample)).numpy())[None]}
 
     def words(self, whole: bool) -> list[str]:
-        height, width, channels = self.front.shape
-        settings = self.front.settings()
+        height, width, channels = self.preprocessor.shape
+        settings = self.preprocessor.settings()
         colours = "grey (0.299 R + 0.587 G + 0.114 B)" if channels == 1 else "RGB"
         resize = f"{settings['filter']}{', antialiased' if settings['antialias'] else ''}, {settings['resize']}"
         return [
@@ -109,25 +109,27 @@ class ServedTexts(ServedInput):
     """Texts: strings, or the ids of their tokens where the format has no strings.
 
     Args:
-        front: the `TextFront` or `HubFront` that the model begins with.
+        preprocessor: the `TextPreprocessor` or `HubPreprocessor` that the model begins with.
     """
 
-    def __init__(self, model: keras.Model, front):
+    def __init__(self, model: keras.Model, preprocessor):
         super().__init__(model)
-        self.front = front
-        self._ids = tf.function(lambda texts: front.symbolic(texts), input_signature=[tf.TensorSpec([None], tf.string)])
+        self.preprocessor = preprocessor
+        self._ids = tf.function(
+            lambda texts: preprocessor.symbolic(texts), input_signature=[tf.TensorSpec([None], tf.string)]
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("text", *(tensor.name for tensor in core_of(self.model).inputs))
+        return ("text", *(tensor.name for tensor in network_of(self.model).inputs))
 
     @cached_property
     def part(self) -> keras.Model:
         """From the ids on."""
-        core = core_of(self.model)
-        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in core.inputs]
-        x = core(inputs if len(inputs) > 1 else inputs[0])
-        for layer in self.model.layers[self.model.layers.index(core) + 1 :]:
+        network = network_of(self.model)
+        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in network.inputs]
+        x = network(inputs if len(inputs) > 1 else inputs[0])
+        for layer in self.model.layers[self.model.layers.index(network) + 1 :]:
             x = layer(x)
         return keras.Model(inputs, x)
 
@@ -145,7 +147,7 @@ class ServedTexts(ServedInput):
 
     def words(self, whole: bool) -> list[str]:
         if whole:
-            return [_TEXT] if isinstance(self.front, TextFront) else [_TEXT, _CUT]
+            return [_TEXT] if isinstance(self.preprocessor, TextPreprocessor) else [_TEXT, _CUT]
         return [
             "The format has no strings: a text is given as int32 ids of its tokens, which the vocabulary "
             "file tells (vocabulary.json, where it also says how texts are cut).",
@@ -156,11 +158,11 @@ class ServedTexts(ServedInput):
         return {"vocabulary.json": json.dumps(self._vocabulary(), indent=1, ensure_ascii=False) + "\n"}
 
     def _vocabulary(self) -> dict[str, Any]:
-        front = self.front
+        preprocessor = self.preprocessor
         ids_of = lambda text: {name: value[0].tolist() for name, value in self.feed(text, False).items()}
         examples = [{"text": text, **ids_of(text)} for text in _EXAMPLES]
-        if not isinstance(front, TextFront):
-            tokenizer = front.tokens.preprocessor.tokenizer
+        if not isinstance(preprocessor, TextPreprocessor):
+            tokenizer = preprocessor.tokens.preprocessor.tokenizer
             marks = [f"{mark}_token_id" for mark in ("start", "end", "cls", "sep", "pad", "unk", "mask")]
             places = {mark: getattr(tokenizer, mark, None) for mark in marks}
             special = {mark: int(place) + 1 for mark, place in places.items() if isinstance(place, (int, np.integer))}
@@ -171,7 +173,7 @@ class ServedTexts(ServedInput):
             )
             settings = {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}
             ids: dict[str, Any] = {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special}
-            ids |= {"settings": settings, "max_length": front.tokens.max_length}
+            ids |= {"settings": settings, "max_length": preprocessor.tokens.max_length}
             ids["tokens"] = list(map(str, tokenizer.get_vocabulary()))
             return {"examples": examples, "ids": ids}
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
@@ -182,18 +184,18 @@ class ServedTexts(ServedInput):
             "ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; "
             "keep the first max_length; a text without a token is the one id 1."
         )
-        ids = {"rule": rule, **cut(front.cutter), "strips": STRIPPED, "max_length": front.max_length}
-        ids["tokens"] = ["[PAD]", "[UNK]", *front.vocabulary]
+        ids = {"rule": rule, **cut(preprocessor.cutter), "strips": STRIPPED, "max_length": preprocessor.max_length}
+        ids["tokens"] = ["[PAD]", "[UNK]", *preprocessor.vocabulary]
         tables: dict[str, Any] = {"examples": examples, "ids": ids}
-        if front.wide:
+        if preprocessor.wide:
             rule = (
                 "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's "
                 "`tokens` plus the part's `first`, that of an unknown one 0; keep the first max_length of each "
                 "part; end with a 0."
             )
             parts, first = [], 2
-            for cutter, names in front.wide:
-                parts.append({**cut(cutter), "first": first, "max_length": front.max_ngrams, "tokens": names})
+            for cutter, names in preprocessor.wide:
+                parts.append({**cut(cutter), "first": first, "max_length": preprocessor.max_ngrams, "tokens": names})
                 first += len(names)
             tables["ngrams"] = {"rule": rule, "parts": parts}
         return tables

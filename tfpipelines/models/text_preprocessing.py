@@ -100,7 +100,7 @@ def rows_by_name(
     return result
 
 
-class TextFront:
+class TextPreprocessor:
     """Raw strings -> the ids that a text network takes.
 
     Args:
@@ -118,7 +118,7 @@ class TextFront:
         self._wide = [part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(wide, 1)]
 
     @classmethod
-    def of(cls, model: keras.Model, max_length: int) -> "TextFront":
+    def of(cls, model: keras.Model, max_length: int) -> "TextPreprocessor":
         """The front inside an artifact's model, whose only part without a layer of its own is `max_length`."""
         layers = [layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)]
         layers.sort(key=lambda layer: (layer.name != "tokens", layer.name))

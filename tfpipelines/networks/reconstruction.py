@@ -38,7 +38,7 @@ def reconstruction_loss(outputs: dict, name: str):
             distribution with the mean `reconstruction`, without its constant.
     """
     if name == "probability":
-        return keras.ops.mean(surprise(outputs["target"], outputs["reconstruction"], outputs["log_variance"]))
+        return keras.ops.mean(nll(outputs["target"], outputs["reconstruction"], outputs["log_variance"]))
     return keras.ops.mean(distances(outputs["target"], outputs["reconstruction"], name))
 
 
@@ -81,7 +81,7 @@ def distances(target, reconstruction, kind: str):
     return 1.0 - (2.0 * mean_a * mean_b + c1) * (2.0 * covariance + c2) / (means * variances)
 
 
-def surprise(target, mean, log_variance):
+def nll(target, mean, log_variance):
     """Negative log likelihood of each number under a normal distribution, without its constant; as `target`."""
     target, mean, log_variance = _precise(target), _precise(mean), _precise(log_variance)
     return 0.5 * (log_variance + keras.ops.square(target - mean) * keras.ops.exp(-log_variance))
@@ -184,7 +184,7 @@ def variational(
     for draw in np.concatenate([draws[: samples // 2], -draws[: (samples + 1) // 2]]):
         drawn = keras.layers.Rescaling(draw.tolist())(deviation)
         reconstruction, spread = decode(mean + drawn)
-        one = surprise(target, reconstruction, bounded(spread))
+        one = nll(target, reconstruction, bounded(spread))
         total = one if total is None else total + one
     assert total is not None  # there is one draw or more
     reconstruction, _ = decode(mean)

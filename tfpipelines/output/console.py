@@ -45,7 +45,7 @@ class Terminal(Observer):
         if before is not None:
             before.unlink(missing_ok=True)
 
-    def send_chatter_aside(self) -> None:
+    def redirect_native_logs(self) -> None:
         """The same for commands without a run folder: to a file of the system's temporary folder."""
         handle, name = tempfile.mkstemp(prefix="tfpipe-", suffix=".log")
         os.close(handle)
@@ -60,7 +60,7 @@ class Terminal(Observer):
 
     def preparing(self) -> None:
         if self.redirect:
-            self.send_chatter_aside()
+            self.redirect_native_logs()
 
     def started(self, folder, pipeline) -> None:
         if self.redirect:

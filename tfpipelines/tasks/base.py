@@ -45,7 +45,7 @@ class Task(Stage, ABC):
         """
 
     @abstractmethod
-    def recall(self, facts: dict[str, Any]) -> "Answering":
+    def restore(self, facts: dict[str, Any]) -> "Answering":
         """Takes what a finished run has left, instead of data.
 
         Args:

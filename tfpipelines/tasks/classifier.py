@@ -42,7 +42,7 @@ class Classification(Sampled):
         """tf.data of some rows, once: inputs, with targets where `labels` are given. The order may be another."""
 
     @abstractmethod
-    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
+    def _logits(self, network, rows: np.ndarray) -> np.ndarray:
         """What the core says of some rows, float (rows, classes)."""
 
     @abstractmethod
@@ -99,8 +99,8 @@ class Classification(Sampled):
     def describe(self, findings) -> dict[str, Any]:
         return datasets.describe(self.samples, self.classes, findings)
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
         self.classes, self.temperature = list(facts["classes"]), facts.get("temperature", 1.0)
         return self
 
@@ -121,10 +121,10 @@ class Classification(Sampled):
         model.compile(optimizer=optimizer, loss=self._loss(), metrics=[self._accuracy()], **settings)
 
     def objective(self, model) -> "training.Objective":
-        core, loss = models.core_of(model), self._mean_loss(self._loss())
-        return training.Objective(core, loss, self._labelled_batches, self._loss_name)
+        network, loss = models.network_of(model), self._mean_loss(self._loss())
+        return training.Objective(network, loss, self._labelled_batches, self._loss_name)
 
-    def carry_over(self, layer, weights: list, earlier) -> list:
+    def transfer_weights(self, layer, weights: list, earlier) -> list:
         return [] if layer.name == "logits" and earlier.facts.get("classes") != self.classes else weights
 
     def _loss(self):
@@ -176,7 +176,7 @@ class Classification(Sampled):
             return {}
         labels = self.samples.labels("validation", self.classes)
         if self.pipeline.evaluation.calibrate:
-            artifact.temperature = metrics.fit_temperature(labels, self._logits(artifact.core, rows))
+            artifact.temperature = metrics.fit_temperature(labels, self._logits(artifact.network, rows))
         return evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, rows))
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class Classification(Sampled):
         results["temperature"] = artifact.temperature
         evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
-            results |= self._account(artifact.model, artifact.temperature, rows, folder.path, plots)
+            results |= self._evaluate_rows(artifact.model, artifact.temperature, rows, folder.path, plots)
         return results
 
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class Classification(Sampled):
         if unknown:
             cause = f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model."
             raise DataError(cause, f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])
-        return self._account(model, self.temperature, frame.index.to_numpy(np.int64), out, out)
+        return self._evaluate_rows(model, self.temperature, frame.index.to_numpy(np.int64), out, out)
 
     # --- export
     def replayed(self, splits, parts: tuple[str, ...], count: int) -> "datasets.Replay":
@@ -216,7 +216,7 @@ class Classification(Sampled):
         weights = datasets.class_weights(labels, self.classes, self._labelled_data.class_weights)
         return datasets.Targets(labels, len(self.classes), self.pipeline.train.label_smoothing, weights)
 
-    def _account(
+    def _evaluate_rows(
         self, model, temperature: float, rows: np.ndarray, folder: Path | None, plots: Path | None
     ) -> dict[str, Any]:
         """Figures of some rows of the store, and with `folder` and `plots` the files."""
@@ -224,9 +224,9 @@ class Classification(Sampled):
         probabilities = self._probabilities(model, temperature, rows)
         frame = self.samples.frame.loc[rows]
         labels = datasets.encode_labels(frame, classes)
-        figures = evaluation.account(labels, probabilities, classes, resamples, self.pipeline.seed)
+        figures = evaluation.evaluate(labels, probabilities, classes, resamples, self.pipeline.seed)
         if folder is not None and plots is not None:
-            mistakes = evaluation.write_account(
+            mistakes = evaluation.write_evaluation(
                 folder, plots, figures, labels, probabilities, classes, frame, temperature
             )
             wrong = frame.iloc[mistakes], probabilities[mistakes]

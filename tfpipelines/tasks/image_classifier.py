@@ -37,8 +37,8 @@ class ImageClassifier(Pixels, Classification):
         return datasets.training_batches(self.samples.store, rows, targets, **steps, augmentation=self._augmentation)
 
     # --- model
-    def artifact(self, core):
-        return models.ClassifierArtifact(self.front, core, self.classes)
+    def artifact(self, network):
+        return models.ClassifierArtifact(self.preprocessor, network, self.classes)
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
@@ -68,7 +68,7 @@ class ImageClassifier(Pixels, Classification):
 
     def _grad_cam(self, model) -> "evaluation.GradCam":
         try:
-            return evaluation.GradCam(models.core_of(model))
+            return evaluation.GradCam(models.network_of(model))
         except ValueError as error:
             cause = f"This run cannot explain its predictions: {error}."
             raise ConfigError(cause, "Leave --explain out, or train a network of convolutions.") from error
@@ -76,15 +76,15 @@ class ImageClassifier(Pixels, Classification):
     # --- export
     def served(self, model) -> "models.Served":
         answer = models.ServedClasses(self.classes, False, self.temperature)
-        return models.Served(models.ServedImages(model, self.front, self._pixel_data.background), answer)
+        return models.Served(models.ServedImages(model, self.preprocessor, self._pixel_data.background), answer)
 
     # --- details
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else datasets.Targets(labels, len(self.classes))
         return datasets.evaluation_batches(self.samples.store, rows, targets, batch_size=self._inference_batch)
 
-    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
-        return core.predict(self._batches(rows), verbose=0)
+    def _logits(self, network, rows: np.ndarray) -> np.ndarray:
+        return network.predict(self._batches(rows), verbose=0)
 
     def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
         return model.predict(self._batches(rows), verbose=0)
@@ -104,7 +104,7 @@ class ImageClassifier(Pixels, Classification):
     ) -> None:
         """What spoke for the wrong class, and what for the right one, where the network can tell."""
         try:
-            where = evaluation.GradCam(models.core_of(model))
+            where = evaluation.GradCam(models.network_of(model))
         except ValueError:  # a network of dense layers
             return
         if not len(images):

@@ -61,26 +61,30 @@ class Pixels(Sampled):
         return {}
 
     def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
-        shape = self._input_fields() if splitting else {"size": self.front.size, "channels": self.front.channels}
+        shape = (
+            self._input_fields()
+            if splitting
+            else {"size": self.preprocessor.size, "channels": self.preprocessor.channels}
+        )
         data = self._pixel_data.model_copy(update={"path": path, **shape})
         scan = datasets.scan_images(self._list(data, findings, splitting), data)
         seen = scan.shape(data)
-        self.front = self._front(*seen) if seen else None
-        return datasets.decode_images(scan, self.front, data, findings)
+        self.preprocessor = self._front(*seen) if seen else None
+        return datasets.decode_images(scan, self.preprocessor, data, findings)
 
     @property
     def _pixel_data(self) -> "_PixelData":
         """The section `data`."""
         return cast("_PixelData", self.pipeline.data)
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
-        self.front = self._front(tuple(facts["size"]), facts["channels"])
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
+        self.preprocessor = self._front(tuple(facts["size"]), facts["channels"])
         return self
 
-    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         data = self._pixel_data
-        return models.ImageFront(size, channels, data.resize, data.filter, data.antialias)
+        return models.ImagePreprocessor(size, channels, data.resize, data.filter, data.antialias)
 
     @property
     def _asked_size(self) -> tuple[int, int] | None:
@@ -160,20 +164,22 @@ class Pixels(Sampled):
     @property
     def _inference_batch(self) -> int:
         """Images at once where nothing has to be kept for gradients: small ones go in larger batches."""
-        return max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.front.shape)))
+        return max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.preprocessor.shape)))
 
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
         """Raw inputs, some at a time: their entries, and images uint8 (entries, *front.shape)."""
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
-        return datasets.decoded(entries, self.front, batch_size, self._pixel_data)
+        return datasets.decoded(entries, self.preprocessor, batch_size, self._pixel_data)
 
     def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:
         assert samples.source is not None  # of what has been read
-        return datasets.pixels(samples.source(row), self.front.channels, **self._data("background", "max_pixels"))
+        return datasets.pixels(
+            samples.source(row), self.preprocessor.channels, **self._data("background", "max_pixels")
+        )
 
     def _pictures(self, images: list[np.ndarray]) -> "evaluation.Pictures":
         """What `_decoded` gave, to be drawn beside explanations."""
-        return evaluation.Pictures(np.concatenate([np.zeros((0, *self.front.shape), np.uint8), *images]))
+        return evaluation.Pictures(np.concatenate([np.zeros((0, *self.preprocessor.shape), np.uint8), *images]))
 
     def _draw_heat(
         self, path: Path, title: str, note: str, table: "pd.DataFrame", rows: list[tuple[int, dict]], told: list[tuple]

@@ -21,12 +21,12 @@ class Sampled(Task, Trainable, Answering):
     Attributes:
         unit: what a sample is.
         samples: of the run, or, of a finished one, those that were read last.
-        front: what a sample goes through before the network; None before it is known.
+        preprocessor: what a sample goes through before the network; None before it is known.
     """
 
     unit: ClassVar[str] = "sample"
     samples: "datasets.Samples"
-    front: Any = None
+    preprocessor: Any = None
 
     def __init__(self, pipeline: Pipeline):
         super().__init__(pipeline)
@@ -40,15 +40,15 @@ class Sampled(Task, Trainable, Answering):
         self.samples = self._read(findings, self.pipeline.data.path, splitting=True)
         return self
 
-    def recall(self, facts: dict[str, Any]) -> Self:
+    def restore(self, facts: dict[str, Any]) -> Self:
         self.trained_on = facts.get("trained_on", frozenset())
         return self
 
     def evaluate_new(self, model: Any, path: str, split: str | None, out: Path | None) -> dict[str, Any]:
         samples, findings = self._read_again(path)
-        split = datasets.take_part(samples, path, split)
+        split = datasets.select_split(samples, path, split)
         self.samples = samples
-        datasets.known_from(samples.frame, self.trained_on, self.unit, findings)
+        datasets.warn_train_overlap(samples.frame, self.trained_on, self.unit, findings)
         figures = self._measure(model, path, findings, out)
         figures |= {"split": split, "findings": findings.as_list()}
         if out is not None:

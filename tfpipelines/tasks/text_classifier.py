@@ -55,8 +55,8 @@ class TextClassifier(Classification):
         """The section `data`."""
         return cast("TextSource", self.pipeline.data)
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
         self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
         return self
 
@@ -78,7 +78,9 @@ class TextClassifier(Classification):
         texts = [entries[number].text for number in good]
         probabilities = np.zeros((len(entries), len(self.classes)))
         if good:
-            probabilities[good] = self._answer(self._scores(models.core_of(model), texts, batch_size), self.temperature)
+            probabilities[good] = self._answer(
+                self._scores(models.network_of(model), texts, batch_size), self.temperature
+            )
         items, errors = [entry.item for entry in entries], [entry.error for entry in entries]
         table = self._predictions(items, probabilities, [entry.text for entry in entries], errors=errors)
         if explain:
@@ -96,7 +98,7 @@ class TextClassifier(Classification):
     def served(self, model) -> "models.Served":
         self._take_front(model)
         answer = models.ServedClasses(self.classes, self.multi_label, self.temperature)
-        return models.Served(models.ServedTexts(model, self.front), answer)
+        return models.Served(models.ServedTexts(model, self.preprocessor), answer)
 
     def _raw(self, samples, row: int) -> str:
         return samples.frame.at[row, "text"]
@@ -118,19 +120,19 @@ class TextClassifier(Classification):
         size = max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
         return datasets.evaluation_text_batches(self.samples.store, rows, targets, batch_size=size)[0]
 
-    def _logits(self, core, rows: np.ndarray) -> np.ndarray:
+    def _logits(self, network, rows: np.ndarray) -> np.ndarray:
         if self.samples.store is None:
             self.samples.store = self._store_of(self._texts(self.samples))
-        return _logits(core, self.samples.store, rows, _INFERENCE_BATCH)
+        return _logits(network, self.samples.store, rows, _INFERENCE_BATCH)
 
-    def _scores(self, core, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
-        return _logits(core, self._store_of(texts), np.arange(len(texts)), batch_size)
+    def _scores(self, network, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+        return _logits(network, self._store_of(texts), np.arange(len(texts)), batch_size)
 
     def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
         return metrics.probabilities(logits, temperature, self.multi_label)
 
     def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
-        return self._answer(self._logits(models.core_of(model), rows), temperature)
+        return self._answer(self._logits(models.network_of(model), rows), temperature)
 
     def _predictions(self, items, probabilities: np.ndarray, texts: list[str], labels=None, errors=None):
         several = self.multi_label
@@ -139,9 +141,9 @@ class TextClassifier(Classification):
     def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict]:
         if not texts:
             return []
-        core = models.core_of(model)
+        network = models.network_of(model)
         characters = self._level in ("char", "piece") and datasets.is_unspaced(texts)
-        answer = lambda some: self._scores(core, some, batch_size) / temperature
+        answer = lambda some: self._scores(network, some, batch_size) / temperature
         return evaluation.explain_texts(texts, answer, self.classes, characters, self.multi_label)
 
     def _draw_mistakes(
@@ -159,6 +161,6 @@ class TextClassifier(Classification):
         evaluation.write_words_data(plots / "mistakes.json", title, entries)
 
 
-def _logits(core, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
+def _logits(network, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
     batches, places = datasets.evaluation_text_batches(store, rows, None, batch_size=batch_size)
-    return core.predict(batches, verbose=0)[places]
+    return network.predict(batches, verbose=0)[places]

@@ -135,7 +135,7 @@ class Trainable(Loaded):
 
     loading_fields: ClassVar[tuple[str, ...] | None] = None  # of `model`, on which samples depend; None: all of them
 
-    def take_over(self, pipeline: Pipeline) -> bool:
+    def reuse_data(self, pipeline: Pipeline) -> bool:
         """Makes another pipeline the task's own, if what was loaded and checked serves it as well; whether it did."""
         named = type(pipeline.model).model_fields if self.loading_fields is None else self.loading_fields
         before, after = self.pipeline, pipeline
@@ -178,14 +178,14 @@ class Trainable(Loaded):
     def build(self, fused: bool) -> "keras.Model":
         """The core; `fused` allows layers that plain Keras cannot load."""
 
-    def phases(self, core: "keras.Model", note: Callable[[str], None]) -> Iterator[Phase]:
+    def phases(self, network: "keras.Model", note: Callable[[str], None]) -> Iterator[Phase]:
         """The phases of training in their order; each is asked for when the one before it has ended.
 
         Args:
-            core: to be trained.
+            network: to be trained.
             note: tells the user something.
         """
-        yield Phase(self, core)
+        yield Phase(self, network)
 
     @abstractmethod
     def compile(self, model: "keras.Model", optimizer: "keras.optimizers.Optimizer", **settings: Any) -> None:
@@ -199,15 +199,15 @@ class Trainable(Loaded):
         return "loss"
 
     @abstractmethod
-    def artifact(self, core: "keras.Model") -> "models.Artifact":
+    def artifact(self, network: "keras.Model") -> "models.Artifact":
         """The model file around a core: raw input -> the task's output."""
 
     # --- weights of an earlier run
-    def start_from(self, core: "keras.Model", files: dict[str, Path]) -> list[str]:
+    def start_from(self, network: "keras.Model", files: dict[str, Path]) -> list[str]:
         """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree.
 
         Args:
-            core: to be trained.
+            network: to be trained.
             files: {name: path} of those of `weight_files` that the run has.
 
         Returns:
@@ -218,11 +218,11 @@ class Trainable(Loaded):
         """
         earlier = models.load_artifact(files["model.keras"])
         taken, left = 0, []
-        for part, other in self.parts(core, earlier, files):
+        for part, other in self.parts(network, earlier, files):
             layers = {layer.name: layer for layer in other.layers} if other else {}
             for layer in part.layers:
                 weights = layers[layer.name].get_weights() if layer.name in layers else []
-                weights = self.carry_over(layer, weights, earlier)
+                weights = self.transfer_weights(layer, weights, earlier)
                 if [array.shape for array in weights] == [tuple(weight.shape) for weight in layer.weights]:
                     layer.set_weights(weights)
                     taken += len(weights)
@@ -236,14 +236,14 @@ class Trainable(Loaded):
         return left
 
     def parts(
-        self, core: "keras.Model", earlier: "models.LoadedArtifact", files: dict[str, Path]
+        self, network: "keras.Model", earlier: "models.LoadedArtifact", files: dict[str, Path]
     ) -> "list[tuple[keras.Model, keras.Model | None]]":
         """(network of the core, earlier one whose layers of the same names it starts from, or None); arguments as
         in `start_from`.
         """
-        return [(core, models.core_of(earlier.model))]
+        return [(network, models.network_of(earlier.model))]
 
-    def carry_over(
+    def transfer_weights(
         self, layer: "keras.Layer", weights: "list[np.ndarray]", earlier: "models.LoadedArtifact"
     ) -> "list[np.ndarray]":
         """What a layer of the core begins with when a run starts from another one's model.

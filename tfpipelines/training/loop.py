@@ -145,13 +145,13 @@ class _Keeper(keras.callbacks.Callback):
         due = self.checkpoint_steps and self.step - self._saved >= self.checkpoint_steps
         if not last_of_epoch and (due or self.stop.received is not None):
             self._save(finished=False)
-            self.stop.heed()
+            self.stop.raise_if_interrupted()
 
     def on_epoch_end(self, epoch, logs=None):
         finished = self.model.stop_training or epoch + 1 == self.epochs
         if finished or self.stop.received is not None or time.monotonic() - self._saved_at >= self.checkpoint_seconds:
             self._save(finished)
-        self.stop.heed()
+        self.stop.raise_if_interrupted()
 
     def _save(self, finished: bool) -> None:
         if keras.backend.backend() == "jax":

@@ -46,7 +46,7 @@ class StopSignals:
         finally:
             self.deferred = before
 
-    def heed(self) -> None:
+    def raise_if_interrupted(self) -> None:
         """Raises Interrupted if a signal was received, held back or swallowed by whatever ran just then."""
         if self.received is not None:
             raise self.error()

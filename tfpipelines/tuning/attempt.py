@@ -16,11 +16,11 @@ from ..core.run_files import require_table
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
-from ..runner import Route
+from ..runner import Runner
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import checked
 from ..tasks.trainable import Trainable
-from .pruning import hopeless
+from .pruning import should_prune
 
 PAUSED = "paused"
 
@@ -60,7 +60,7 @@ class TrialObserver(Observer):
             self.halt.ask("rung")
         if job["budget"] is not None and done >= job["budget"]:
             self.halt.ask("cut: search.epochs is used up")
-        if all(metric in row for row in rows) and hopeless(
+        if all(metric in row for row in rows) and should_prune(
             [row[metric] for row in rows], job["limits"], self.objective.direction, job["patience"]
         ):
             self.halt.ask(f"pruned: worse than the median at epoch {done}")
@@ -79,7 +79,7 @@ def attempt(
     """Trains a trial; its result, and what writes its model file. None if it is to go on another time."""
     try:
         pipeline = config.with_values(content, job["values"], SCHEMAS, f"trial {job['number']}")
-        if not task.take_over(pipeline):
+        if not task.reuse_data(pipeline):
             fresh = new_task(pipeline)
             fresh.begin()
             task = checked(fresh, fold)
@@ -90,10 +90,10 @@ def attempt(
         objective, status, reason = pipeline.search.objective, "completed", ""
         observer = TrialObserver(line, halt, job, objective, task.epochs)
         observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
-        route = Route(folder, observer, halt, resume=True, trial=True)
-        artifact = route.fresh_artifact(task)
+        runner = Runner(folder, observer, halt, resume=True, trial=True)
+        artifact = runner.fresh_artifact(task)
         try:
-            _, best = route.train(task, folder, artifact)
+            _, best = runner.train(task, folder, artifact)
             artifact.set_weights(best.best_weights)
         except Halted as end:
             status, _, reason = str(end).partition(": ")
@@ -101,9 +101,9 @@ def attempt(
                 raise
             if status == "rung" or len(history_rows(folder.path)) >= task.epochs:
                 status, reason = "completed", ""
-        result, validated = _account(task, artifact, folder, objective, status, reason)
+        result, validated = _evaluate_rows(task, artifact, folder, objective, status, reason)
         result["spent"] = max(0, result["epochs"] - job["before"])
-        return result, lambda: _save(task, artifact, folder, route, validated)
+        return result, lambda: _save(task, artifact, folder, runner, validated)
     except Halted:
         line.send("halted", PAUSED)
         return None, None
@@ -137,7 +137,9 @@ def memory_cause(error: Exception) -> str:
         return ""
 
 
-def _account(task, artifact, folder: RunFolder, objective, status: str, reason: str) -> tuple[dict[str, Any], bool]:
+def _evaluate_rows(
+    task, artifact, folder: RunFolder, objective, status: str, reason: str
+) -> tuple[dict[str, Any], bool]:
     """The result of a trial whose artifact has the kept weights, and whether the artifact is validated."""
     rows = history_rows(folder.path)
     if not rows:
@@ -166,13 +168,13 @@ def _failure(folder: RunFolder, job: dict[str, Any], cause: str, details=()) -> 
     return {"status": "failed", "reason": reason, "score": None, "epochs": epochs, "spent": spent}
 
 
-def _save(task, artifact, folder: RunFolder, route: Route, validated: bool) -> None:
+def _save(task, artifact, folder: RunFolder, runner: Runner, validated: bool) -> None:
     """Writes the model file of a trial, and what `tfpipe predict` needs beside it."""
     if not validated:
         task.validate(artifact, folder)
     write_json(folder / "data.json", task.describe(Findings()))
     atomic_write(folder / "splits.csv", task.split_table().to_csv(index=False, lineterminator="\n"))
-    route.save_model(artifact, folder)
+    runner.save_model(artifact, folder)
 
 
 def _regained(folder: Path) -> list[dict]:

@@ -7,7 +7,7 @@ from ..core.run_files import read_json
 from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
 from .pool import Pool
-from .supervisor import MOST_DEATHS, TURN, Search
+from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
 
 
 def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
@@ -31,7 +31,7 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
             setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed}
             setup |= {"folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
             pool.start(setup, folder / "logs" / "run.log").trial = seed
-        for worker, kind, content in pool.messages(TURN):
+        for worker, kind, content in pool.messages(POLL_SECONDS):
             seed = worker.trial
             if kind == "done":
                 results[seed] = content
@@ -53,6 +53,6 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
             for worker in pool.workers:
                 worker.send("halt", "paused")
             if not pool.workers:
-                search.stop.heed()
-    search.stop.heed()
+                search.stop.raise_if_interrupted()
+    search.stop.raise_if_interrupted()
     return dict(sorted(results.items()))

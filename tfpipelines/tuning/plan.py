@@ -54,16 +54,16 @@ class Plan:
         if getattr(loaded.pipeline.data, "cache", None) == "auto":
             content["data"]["cache"] = "disk"  # decoded once, shared by all trials
         pipeline = config.validate(content, schemas[content["task"]], name)
-        anchored = config.anchored(pipeline)
+        with_absolute_paths = config.with_absolute_paths(pipeline)
         for part in ("data", "model", "evaluation"):
             section = content.get(part, {})
             for key in section:
-                before, after = getattr(getattr(pipeline, part), key), getattr(getattr(anchored, part), key)
+                before, after = getattr(getattr(pipeline, part), key), getattr(getattr(with_absolute_paths, part), key)
                 if before != after:
                     section[key] = after
         _anchor_choices(content)
-        _require_sense(anchored, content, schemas)
-        return cls(anchored, content, notes)
+        _require_sense(with_absolute_paths, content, schemas)
+        return cls(with_absolute_paths, content, notes)
 
     def state(self, workers: int) -> State:
         """That of a search that has not begun."""

@@ -10,7 +10,7 @@ import pandas  # noqa: F401
 import sklearn.metrics  # noqa: F401
 
 from tfpipelines import datasets, evaluation, metrics, models, networks, tasks, training
-from tfpipelines.runner import Route  # noqa: F401
+from tfpipelines.runner import Runner  # noqa: F401
 
 for _package in (datasets, evaluation, metrics, models, networks, tasks, training):
     for _module in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):

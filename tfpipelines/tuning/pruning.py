@@ -22,7 +22,7 @@ def medians(series: Iterable[list[float]], least: int) -> list[float]:
     return result
 
 
-def hopeless(figures: list[float], limits: list[float], direction: str, patience: int) -> bool:
+def should_prune(figures: list[float], limits: list[float], direction: str, patience: int) -> bool:
     """Whether a trial's best figure so far is worse than the median of the others.
 
     Args:

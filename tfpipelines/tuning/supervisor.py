@@ -25,7 +25,7 @@ from .state import RESULT, WAIT, State, Trial
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
 _SAVED_EVERY = 30.0  # seconds, so that a kill gives no more back to search.time
-TURN = 0.5  # seconds after which budgets and signals are looked at again
+POLL_SECONDS = 0.5  # seconds after which budgets and signals are looked at again
 
 
 class Search:
@@ -49,7 +49,7 @@ class Search:
         for trial in state.trials:  # JSON has no tuples
             trial.values = self.space.decode(trial.proposal.encoded)
         self._began, self._before = time.monotonic(), state.elapsed
-        self._told, self._deaths, self._saved = False, 0, self._began
+        self._told, self._restarts, self._saved = False, 0, self._began
         self._largest = max((_size(self._path(trial)) for trial in state.trials), default=0)
         self._epochs: Counter = Counter()  # done by running trials, those of parents included
 
@@ -69,14 +69,14 @@ class Search:
             self._hand_out(pool)
             if not pool.among("running", "saving") and not self._waiting() and self.state.stopped:
                 break
-            for worker, kind, content in pool.messages(TURN):
+            for worker, kind, content in pool.messages(POLL_SECONDS):
                 self._handle(worker, kind, content)
             self._look_at_budgets(pool)
             if time.monotonic() - self._saved > _SAVED_EVERY:
                 self._save()
             if self.stop.received is not None:
                 self._pause(pool)
-                self.stop.heed()
+                self.stop.raise_if_interrupted()
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
         self._save()
@@ -230,7 +230,7 @@ class Search:
     def _handle(self, worker: Worker, kind: str, content: Any) -> None:
         trial = worker.trial
         if kind == "ready":
-            worker.state, self._deaths = "ready", 0
+            worker.state, self._restarts = "ready", 0
             if content and not self._told:
                 self._told = True
                 self._record_environment(content["environment"])
@@ -249,7 +249,7 @@ class Search:
         elif kind == "saved" and content:
             self.observer.warning(f"trial {trial.number}: its model could not be written: {content}")
         elif kind == "dead":
-            self._buried(worker, content)
+            self._on_worker_exit(worker, content)
         if kind in ("saved", "dead"):
             self._largest = max(self._largest, _size(self._path(trial)) if trial else 0)
             self._drop_weights()
@@ -259,12 +259,12 @@ class Search:
         facts = with_resumption(read_json(self.folder / "environment.json"), facts)
         write_json(self.folder / "environment.json", {**facts, "pipeline": self.state.fingerprint["pipeline"]})
 
-    def _buried(self, worker: Worker, how: str) -> None:
+    def _on_worker_exit(self, worker: Worker, how: str) -> None:
         """A process has ended, whether it was to or not."""
         trial = worker.trial
         if worker.state == "preparing" and self.stop.received is None:
-            self._deaths += 1
-            if self._deaths >= MOST_DEATHS:
+            self._restarts += 1
+            if self._restarts >= MOST_DEATHS:
                 remedy = f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}."
                 raise ResourceError(f"The worker processes die while they prepare the data: {how}.", remedy)
         if worker.state != "running":
@@ -304,7 +304,7 @@ class Search:
         for worker in pool.among("running"):
             worker.send("halt", "paused")
         while pool.among("running", "saving"):
-            for message in pool.messages(TURN):
+            for message in pool.messages(POLL_SECONDS):
                 self._handle(*message)
         self._save()
 

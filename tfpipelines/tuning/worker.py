@@ -20,7 +20,7 @@ from ..core.observer import Observer
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, RunInUseError, TfpipelinesError
-from ..runner import Route
+from ..runner import Runner
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable
@@ -150,8 +150,8 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
     task.begin()
     loaded = task.load(findings)
     findings.raise_errors()
-    fold, route = 0 if loaded.folds() else None, Route(search, observer, halt, resume=True)
-    ready = route.splits(loaded, search, Findings(list(findings.entries)), fold)
+    fold, runner = 0 if loaded.folds() else None, Runner(search, observer, halt, resume=True)
+    ready = runner.splits(loaded, search, Findings(list(findings.entries)), fold)
     if not (ready.split_table()["split"] == "validation").any():
         cause = "A search needs a validation part, and these data have none."
         raise ConfigError(cause, "Set data.validation=0.15, for example.")
@@ -183,5 +183,5 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
         for name in ("splits.csv", "data.json"):  # the route compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
                 atomic_write(folder / name, (Path(setup["folder"]) / name).read_bytes())
-        metrics = Route(folder, Observer(), halt, resume=True).run(task, setup["command"], fold=0)
+        metrics = Runner(folder, Observer(), halt, resume=True).run(task, setup["command"], fold=0)
     line.send("done", metrics)

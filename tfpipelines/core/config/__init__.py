@@ -4,7 +4,6 @@ from .backbones import BackboneSource, backbone_source, is_path, known_backbones
 from .files import SCHEMA_COMMENT, description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
 from .load import (
     Ask,
-    anchored,
     as_dict,
     changed_since,
     difference,
@@ -13,6 +12,7 @@ from .load import (
     parse_overrides,
     to_yaml,
     validate,
+    with_absolute_paths,
     with_values,
 )
 from .own import COPY as CODE_COPY
@@ -26,7 +26,7 @@ from .section import Role, fields_that
 
 __all__ = [
     "CODE_COPY", "SCHEMA_COMMENT", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search",
-    "anchored", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description",
+    "with_absolute_paths", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description",
     "difference", "differing",
     "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of",
     "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml",

@@ -179,7 +179,7 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
     return changes
 
 
-def anchored(pipeline: Pipeline) -> Pipeline:
+def with_absolute_paths(pipeline: Pipeline) -> Pipeline:
     """The same pipeline with absolute paths, so that its file means the same from any folder."""
     changes = {}
     for field in fields_that(type(pipeline.data), Role.PATH):

@@ -14,7 +14,7 @@ from .finetuned import head_model as head_model
 from .finetuned import map_and_rest as map_and_rest
 from .finetuned import rates_by_depth as rates_by_depth
 from .finetuned import unfreeze as unfreeze
-from .hub import HubFront as HubFront
+from .hub import HubPreprocessor as HubPreprocessor
 from .hub import HubTokens as HubTokens
 from .hub import hub_presets as hub_presets
 from .hub import load_text_preset as load_text_preset

@@ -9,7 +9,7 @@ from ...core.config.backbones import BUNDLED, backbone_source
 from ...core.words import nearest
 from ...errors import ArtifactError, ConfigError
 from ...models.image_preprocessing import resized
-from ...models.loading import core_of
+from ...models.loading import network_of
 from ..reconstruction import Reconstructor
 from .backbone import Backbone
 from .efficientnet_lite import SMALLEST
@@ -93,18 +93,18 @@ def default_layers(
     return found
 
 
-def feature_network(core: keras.Model) -> keras.Model:
+def feature_network(network: keras.Model) -> keras.Model:
     """The part of a feature autoencoder that stands still: levels -> features."""
-    return keras.Model(core.input, core.get_layer(FEATURES).output, name="features_model")
+    return keras.Model(network.input, network.get_layer(FEATURES).output, name="features_model")
 
 
-def reconstructing_part(core: keras.Model) -> Reconstructor:
+def reconstructing_part(network: keras.Model) -> Reconstructor:
     """The part that is trained: features -> what the core gives.
 
     It shares its layers; of a saved core it does not know the loss.
     """
-    part = Reconstructor(core.get_layer(FEATURES).output, core.output, name="reconstruction")
-    part.loss_name = getattr(core, "loss_name", "")
+    part = Reconstructor(network.get_layer(FEATURES).output, network.output, name="reconstruction")
+    part.loss_name = getattr(network, "loss_name", "")
     return part
 
 
@@ -146,8 +146,8 @@ def classifier_features(
     Raises:
         ArtifactError: if it is not built like one of ours.
     """
-    core = core_of(classifier)
-    if "logits" not in [layer.name for layer in core.layers]:
+    network = network_of(classifier)
+    if "logits" not in [layer.name for layer in network.layers]:
         message = f"The model {classifier.name!r} has no layer of logits."
         raise ArtifactError(message, "Name the run of an image classifier.")
     inputs = x = keras.Input(input_shape, name="levels")
@@ -157,5 +157,5 @@ def classifier_features(
         x = keras.ops.repeat(x, channels, -1)
     elif channels < input_shape[-1]:
         x = keras.ops.sum(x * np.array(_LUMINANCE, np.float32), -1, keepdims=True)
-    features = keras.Model(core.input, core.get_layer("logits").input, name="before_logits")
+    features = keras.Model(network.input, network.get_layer("logits").input, name="before_logits")
     return keras.Model(inputs, keras.layers.Flatten(name="flat")(features(x)), name="classifier_features")

@@ -105,25 +105,27 @@ def scale(levels: keras.KerasTensor, scaling: Scaling | None) -> keras.KerasTens
     return x if (factor, offset) == (1.0, 0.0) else keras.layers.Rescaling(factor, offset, name="scale")(x)
 
 
-def features_model(core: keras.Model) -> keras.Model:
+def features_model(network: keras.Model) -> keras.Model:
     """The part of a fine-tuned network before its head: inputs -> features (batch, width)."""
-    return keras.Model(core.inputs, core.get_layer(FEATURES).output, name="features_model")
+    return keras.Model(network.inputs, network.get_layer(FEATURES).output, name="features_model")
 
 
-def head_model(core: keras.Model) -> keras.Model:
+def head_model(network: keras.Model) -> keras.Model:
     """The head of a fine-tuned network: features (batch, width) -> logits. It shares its layers."""
-    return keras.Model(core.get_layer(FEATURES).output, core.output, name="head")
+    return keras.Model(network.get_layer(FEATURES).output, network.output, name="head")
 
 
-def map_and_rest(core: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+def map_and_rest(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
     """Any network for images, cut behind its last feature map: (inputs -> map, map -> logits); None without a map."""
-    layer = core.get_layer(FEATURES) if any(layer.name == FEATURES for layer in core.layers) else head_layer(core)
+    layer = (
+        network.get_layer(FEATURES) if any(layer.name == FEATURES for layer in network.layers) else head_layer(network)
+    )
     if layer is None or len(layer.input.shape) != 4:
         return None
-    return keras.Model(core.inputs, layer.input), keras.Model(layer.input, core.output)
+    return keras.Model(network.inputs, layer.input), keras.Model(layer.input, network.output)
 
 
-def unfreeze(core: keras.Model, blocks: int | Literal["all"]) -> int:
+def unfreeze(network: keras.Model, blocks: int | Literal["all"]) -> int:
     """Makes the last blocks of the backbone trainable, and its other layers not.
 
     Args:
@@ -132,7 +134,7 @@ def unfreeze(core: keras.Model, blocks: int | Literal["all"]) -> int:
     Returns:
         How many blocks there are.
     """
-    backbone = backbone_of(core)
+    backbone = backbone_of(network)
     parts = layer_blocks(backbone)
     for layer in backbone._flatten_layers():  # each by itself: a file may have been saved with some of them frozen
         layer.trainable = True
@@ -143,19 +145,19 @@ def unfreeze(core: keras.Model, blocks: int | Literal["all"]) -> int:
     return len(parts)
 
 
-def rates_by_depth(core: keras.Model, decay: float) -> list[float]:
+def rates_by_depth(network: keras.Model, decay: float) -> list[float]:
     """What the learning rate of each trainable variable is multiplied by: 1 in the head, and in each block of the
     backbone `decay` times that of the block after it (Howard & Ruder 2018; Clark et al. 2020).
     """
     factors: dict[int, float] = {}
-    for depth, block in enumerate(reversed(layer_blocks(backbone_of(core))), 1):
+    for depth, block in enumerate(reversed(layer_blocks(backbone_of(network))), 1):
         factors |= {id(weight): decay**depth for layer in block for weight in layer.weights}
-    return [factors.get(id(variable), 1.0) for variable in core.trainable_variables]
+    return [factors.get(id(variable), 1.0) for variable in network.trainable_variables]
 
 
-def backbone_of(core: keras.Model) -> keras.Model:
+def backbone_of(network: keras.Model) -> keras.Model:
     """The pretrained network inside a fine-tuned one."""
-    layer = next(layer for layer in core.layers if isinstance(layer, (keras.Model, InferenceMode)))
+    layer = next(layer for layer in network.layers if isinstance(layer, (keras.Model, InferenceMode)))
     return layer.model if isinstance(layer, InferenceMode) else layer
 
 

@@ -144,7 +144,7 @@ class HubTokens(keras.layers.Layer):
         return cls(preprocessor, **config)
 
 
-class HubFront:
+class HubPreprocessor:
     """Raw strings -> the ids that a fine-tuned text backbone takes.
 
     Args:
@@ -155,7 +155,7 @@ class HubFront:
         self.tokens = tokens
 
     @classmethod
-    def of(cls, model: keras.Model) -> "HubFront":
+    def of(cls, model: keras.Model) -> "HubPreprocessor":
         """The front inside an artifact's model."""
         return cls(next(layer for layer in model.layers if isinstance(layer, HubTokens)))
 

@@ -13,7 +13,7 @@ import numpy as np
 from ...core.config.backbones import BackboneSource, KnownBackbone
 from ...core.words import counted
 from ...errors import ArtifactError, ConfigError, ResourceError
-from ...models.loading import REBUILD, core_of, load_artifact, require_plain_weights
+from ...models.loading import REBUILD, load_artifact, network_of, require_plain_weights
 from .backbone import Backbone, fetch_reason, first_sentence, random_state
 from .efficientnet_lite import efficientnet_lite0
 from .flat import flattened, is_graph, learns
@@ -129,7 +129,7 @@ def _from_file(path: Path, source: BackboneSource) -> tuple[keras.Model, Unsaid 
     """The network of a file or run up to its head; and, of networks that are not ours, what leaves its scaling open."""
     artifact = load_artifact(path / "model.keras" if source.kind == "run" else path)
     ours = source.kind == "run" or bool(artifact.facts)
-    model = core_of(artifact.model) if ours else artifact.model
+    model = network_of(artifact.model) if ours else artifact.model
     _require_images(model, source)
     try:
         model = flattened(model)

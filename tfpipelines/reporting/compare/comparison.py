@@ -13,7 +13,7 @@ from ...errors import ConfigError, WorseError
 from ...tasks.abilities import Kind
 from .matching import matched
 from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
-from .run_records import Side, open_sides
+from .run_records import RunRecord, open_sides
 from .test_rows import read_rows
 
 PARTS = ("validation", "test")
@@ -52,40 +52,40 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         raise ConfigError(cause, "Name two run folders or more: tfpipe compare RUN RUN.")
     if not tolerance >= 0:
         raise ConfigError(f"tolerance: got {tolerance:g}; allowed: 0 or more.")
-    sides = open_sides(list(runs))
-    direction = None if fail_if_worse is None else _direction(fail_if_worse, sides)
-    rows, about = matched(sides, [read_rows(side) for side in sides])
-    figures = {part: _figures(sides, part) for part in PARTS if any(part in side.metrics for side in sides)}
-    result: dict[str, Any] = {"runs": [_facts(side) for side in sides], "differences": _differences(sides)}
+    records = open_sides(list(runs))
+    direction = None if fail_if_worse is None else _direction(fail_if_worse, records)
+    rows, about = matched(records, [read_rows(record) for record in records])
+    figures = {part: _figures(records, part) for part in PARTS if any(part in record.metrics for record in records)}
+    result: dict[str, Any] = {"runs": [_facts(record) for record in records], "differences": _differences(records)}
     result |= {"metrics": figures, "rows": None, "resamples": 0, "tests": []}
-    first = _models(sides[0])
-    same = [side for side in sides[1:] if _models(side) == first]
-    about += [f"{side.name} has the same model file as {sides[0].name}: nothing else can come of it" for side in same]
-    if sides[0].kind is Kind.GENERATOR:
-        about += _about_generators(sides, len(rows[0].frame))
+    first = _models(records[0])
+    same = [record.name for record in records[1:] if _models(record) == first]
+    about += [f"{name} has the same model file as {records[0].name}, so their answers are equal" for name in same]
+    if records[0].kind is Kind.GENERATOR:
+        about += _about_generators(records, len(rows[0].frame))
     else:
         tests, resamples = _tests([run.answers for run in rows])
         result |= {"rows": len(rows[0].frame), "tests": tests, "resamples": resamples}
-        about += _about_tests(sides, len(rows[0].frame), resamples)
+        about += _about_tests(records, len(rows[0].frame), resamples)
     worse = None if fail_if_worse is None or direction is None else _worse(result, fail_if_worse, direction, tolerance)
     result |= {"about": about} if worse is None else {"worse": worse, "about": about}
     if worse:
-        many = f"{len(worse)} of {len(sides) - 1} runs compared {'is' if len(worse) == 1 else 'are'} worse"
-        cause = f"{many} in {fail_if_worse} than {sides[0].name}, by more than {tolerance:g}."
+        many = f"{len(worse)} of {len(records) - 1} runs compared {'is' if len(worse) == 1 else 'are'} worse"
+        cause = f"{many} in {fail_if_worse} than {records[0].name}, by more than {tolerance:g}."
         error = WorseError(cause, "Keep that one, or allow more with --tolerance.", worse)
         error.result = result
         raise error
     return result
 
 
-def _models(side: Side) -> list[str]:
+def _models(record: RunRecord) -> list[str]:
     """Hashes of the model files; [side's own name] where there are none."""
-    models = [folder / "model.keras" for folder in side.parts]
-    return [file_hash(model) for model in models if model.is_file()] or [str(side.folder)]
+    models = [folder / "model.keras" for folder in record.parts]
+    return [file_hash(model) for model in models if model.is_file()] or [str(record.folder)]
 
 
-def _direction(metric: str, sides: list[Side]) -> metrics.Direction:
-    tests = [side.metrics["test"] for side in sides]
+def _direction(metric: str, records: list[RunRecord]) -> metrics.Direction:
+    tests = [record.metrics["test"] for record in records]
     common = [name for name in tests[0] if all(isinstance(test.get(name), (int, float)) for test in tests)]
     there = [name for name in common if metrics.direction_of(name)]
     if metric not in common:
@@ -99,46 +99,46 @@ def _direction(metric: str, sides: list[Side]) -> metrics.Direction:
     return direction
 
 
-def _facts(side: Side) -> dict[str, Any]:
-    time = side.metrics["time"]
-    models = [folder / "model.keras" for folder in side.parts]
+def _facts(record: RunRecord) -> dict[str, Any]:
+    time = record.metrics["time"]
+    models = [folder / "model.keras" for folder in record.parts]
     return {
-        "name": side.name,
-        "folder": str(side.folder),
-        "pipeline": side.pipeline.get("name"),
-        "task": side.pipeline["task"],
+        "name": record.name,
+        "folder": str(record.folder),
+        "pipeline": record.pipeline.get("name"),
+        "task": record.pipeline["task"],
         "seconds": {name: time[name] for name in ("training", "epoch", "total") if name in time},
         "model_bytes": models[0].stat().st_size if models[0].is_file() else None,
     }
 
 
-def _differences(sides: list[Side]) -> dict[str, list[dict[str, Any]]]:
+def _differences(records: list[RunRecord]) -> dict[str, list[dict[str, Any]]]:
     data, surroundings = [], []
-    for side in sides:
-        told = {name: side.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")}
-        data.append({**told, **({"folds": len(side.parts)} if side.crossed else {})})
-        device = {"device": side.environment["device"]} if "device" in side.environment else {}
-        surroundings.append({**side.environment.get("versions", {}), **device})
-    contents = {"pipeline": [side.pipeline for side in sides], "data": data, "versions": surroundings}
+    for record in records:
+        told = {name: record.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")}
+        data.append({**told, **({"folds": len(record.parts)} if record.crossed else {})})
+        device = {"device": record.environment["device"]} if "device" in record.environment else {}
+        surroundings.append({**record.environment.get("versions", {}), **device})
+    contents = {"pipeline": [record.pipeline for record in records], "data": data, "versions": surroundings}
     return {
         part: [{"field": field, "values": values} for field, values in config.differing(some, missing="")]
         for part, some in contents.items()
     }
 
 
-def _figures(sides: list[Side], part: str) -> dict[str, list[dict[str, Any] | None]]:
-    names = dict.fromkeys(name for side in sides for name in side.metrics.get(part, {}))
-    return {name: [_figure(side, part, name) for side in sides] for name in names}
+def _figures(records: list[RunRecord], part: str) -> dict[str, list[dict[str, Any] | None]]:
+    names = dict.fromkeys(name for record in records for name in record.metrics.get(part, {}))
+    return {name: [_figure(record, part, name) for record in records] for name in names}
 
 
-def _figure(side: Side, part: str, name: str) -> dict[str, Any] | None:
-    if name not in side.metrics.get(part, {}):
+def _figure(record: RunRecord, part: str, name: str) -> dict[str, Any] | None:
+    if name not in record.metrics.get(part, {}):
         return None
-    figure = {"value": side.metrics[part][name]}
-    if part == "test" and name in side.metrics.get("intervals", {}):
-        figure["interval"] = side.metrics["intervals"][name]
-    if name in side.metrics.get("spread", {}).get(part, {}):
-        figure["spread"] = side.metrics["spread"][part][name]
+    figure = {"value": record.metrics[part][name]}
+    if part == "test" and name in record.metrics.get("intervals", {}):
+        figure["interval"] = record.metrics["intervals"][name]
+    if name in record.metrics.get("spread", {}).get(part, {}):
+        figure["spread"] = record.metrics["spread"][part][name]
     return figure
 
 
@@ -168,29 +168,29 @@ def _correct(entries: list[dict[str, Any]]) -> None:
         entry["p_corrected"] = value
 
 
-def _about_tests(sides: list[Side], rows: int, resamples: int) -> list[str]:
+def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[str]:
     about = [
         f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples "
         "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
         "they tell these trained models apart, not their pipelines: another seed may move the figures as far",
     ]
-    if len(sides) > 2:
-        times = f"each figure is compared {len(sides) - 1} times"
+    if len(records) > 2:
+        times = f"each figure is compared {len(records) - 1} times"
         about.append(f"{times}: its p-values are corrected for that by Holm (1979)")
-    if any(side.crossed for side in sides):
+    if any(record.crossed for record in records):
         pooled = "metrics are means over folds, tests are of the test rows of all folds pooled"
         about.append(f"cross-validation: {pooled}, so that their figures may be a little different")
     return about
 
 
-def _about_generators(sides: list[Side], rows: int) -> list[str]:
+def _about_generators(records: list[RunRecord], rows: int) -> list[str]:
     pairs = "a generator has no test rows to pair: metrics stand side by side with their intervals"
     about = [f"{pairs}, and there is no test of their differences"]
-    if len({str(side.data.get("content_hash")) for side in sides}) > 1:
+    if len({str(record.data.get("content_hash")) for record in records}) > 1:
         features = "the features they are measured by are standardized by training images"
         about.append(f"{features}, and those are not the same: small differences say nothing")
-    samples = sides[0].pipeline["evaluation"]["samples"]
-    if rows > int(samples) and len({side.pipeline["seed"] for side in sides}) > 1:
+    samples = records[0].pipeline["evaluation"]["samples"]
+    if rows > int(samples) and len({record.pipeline["seed"] for record in records}) > 1:
         about.append(f"each seed has its own {samples} of the {rows:,} test images to be measured against")
     return about
 

@@ -7,7 +7,7 @@ import numpy as np
 from ...core.words import counted
 from ...errors import ConfigError
 from ...tasks.abilities import Kind
-from .run_records import Side
+from .run_records import RunRecord
 from .test_rows import Rows, classes_of, keys_of
 
 _SHOWN = 5
@@ -17,61 +17,61 @@ _FORM = ("resize", "filter", "antialias", "background")  # the same, fields of `
 _MEASURING = ("samples", "neighbours")  # of a generator's `evaluation`
 
 
-def matched(sides: list[Side], rows: list[Rows]) -> tuple[list[Rows], list[str]]:
+def matched(records: list[RunRecord], rows: list[Rows]) -> tuple[list[Rows], list[str]]:
     """The rows of every run in the order of the first one's, and what there is to say of it.
 
     Raises:
         ConfigError: if the runs were not tested on the same rows, or know other classes.
     """
-    first, notes = sides[0], []
+    first, notes = records[0], []
     ordered = [rows[0]]
-    for side, own in zip(sides[1:], rows[1:]):
-        _require_comparable(first, side)
-        by_content = _seen_as(first) == _seen_as(side)
+    for record, own in zip(records[1:], rows[1:]):
+        _require_comparable(first, record)
+        by_content = _seen_as(first) == _seen_as(record)
         if not by_content:
-            forms = f"in another form ({_forms(first, side)})"
-            if first.data.get("path") != side.data.get("path"):
-                cause = f"{first.name} and {side.name} read samples {forms} and from other places"
+            forms = f"in another form ({_forms(first, record)})"
+            if first.data.get("path") != record.data.get("path"):
+                cause = f"{first.name} and {record.name} read samples {forms} and from other places"
                 raise ConfigError(f"{cause}: nothing tells which are the same.", "Compare runs on the same data.path.")
-            seen = f"{side.name} sees samples in another form than {first.name} ({_forms(first, side)})"
+            seen = f"{record.name} sees samples in another form than {first.name} ({_forms(first, record)})"
             notes.append(f"{seen}: rows are matched by item and label, not by content")
         columns = ("item", "fingerprint") if by_content else ("item",)
-        ordered.append(own.take(_order(first, side, rows[0], own, columns)))
+        ordered.append(own.take(_order(first, record, rows[0], own, columns)))
     return ordered, notes
 
 
-def _require_comparable(first: Side, side: Side) -> None:
+def _require_comparable(first: RunRecord, record: RunRecord) -> None:
     if first.kind is Kind.CLASSIFIER:
-        one, other = classes_of(first), classes_of(side)
+        one, other = classes_of(first), classes_of(record)
         if sorted(one) != sorted(other):
-            alone = ((first.name, set(one) - set(other)), (side.name, set(other) - set(one)))
+            alone = ((first.name, set(one) - set(other)), (record.name, set(other) - set(one)))
             details = [f"only {name}: {', '.join(sorted(some)[:10])}" for name, some in alone if some]
-            cause = f"{first.name} and {side.name} do not know the same classes."
+            cause = f"{first.name} and {record.name} do not know the same classes."
             raise ConfigError(cause, "Compare runs on the same classes.", details)
-        if bool(first.data.get("multi_label")) != bool(side.data.get("multi_label")):
-            cause = f"Of {first.name} and {side.name} one has one class a row, the other several."
+        if bool(first.data.get("multi_label")) != bool(record.data.get("multi_label")):
+            cause = f"Of {first.name} and {record.name} one has one class a row, the other several."
             raise ConfigError(cause, "Compare runs on the same data.")
     if first.kind is Kind.GENERATOR:
-        settings = [run.pipeline.get("evaluation", {}) for run in (first, side)]
+        settings = [run.pipeline.get("evaluation", {}) for run in (first, record)]
         different = [name for name in _MEASURING if settings[0].get(name) != settings[1].get(name)]
-        if first.data.get("features") != side.data.get("features"):
+        if first.data.get("features") != record.data.get("features"):
             different.insert(0, "features")
         if different:
             raise ConfigError(
-                f"{first.name} and {side.name} were not measured alike, so that their figures say nothing beside each "
-                f"other: evaluation.{different[0]} differs.",
+                f"{first.name} and {record.name} were not measured alike, so their metrics cannot be compared: "
+                f"evaluation.{different[0]} differs.",
                 "Train them with the same evaluation.features, evaluation.samples and evaluation.neighbours.",
             )
 
 
-def _seen_as(side: Side) -> dict[str, Any]:
-    data = side.pipeline.get("data", {})
-    read = {name: side.data[name] for name in _READING if name in side.data}
+def _seen_as(record: RunRecord) -> dict[str, Any]:
+    data = record.pipeline.get("data", {})
+    read = {name: record.data[name] for name in _READING if name in record.data}
     return {**read, **{f"data.{name}": data[name] for name in _FORM if name in data}}
 
 
-def _forms(first: Side, side: Side) -> str:
-    one, other = _seen_as(first), _seen_as(side)
+def _forms(first: RunRecord, record: RunRecord) -> str:
+    one, other = _seen_as(first), _seen_as(record)
     different = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
     return ", ".join(f"{name}: {_short(one.get(name))} and {_short(other.get(name))}" for name in different)
 
@@ -81,14 +81,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _order(first: Side, side: Side, rows: Rows, own: Rows, columns: tuple[str, ...]) -> np.ndarray:
+def _order(first: RunRecord, record: RunRecord, rows: Rows, own: Rows, columns: tuple[str, ...]) -> np.ndarray:
     """The place among the run's own rows of each of the first one's."""
     wanted, there = keys_of(rows.frame, columns), {key: place for place, key in enumerate(keys_of(own.frame, columns))}
     known = set(wanted)
     gone, more = [key[0] for key in wanted if key not in there], [key[0] for key in there if key not in known]
     truth, others = rows.frame["truth"].tolist(), own.frame["truth"].tolist()
     changed = [
-        f"{key[0]}: {truth[place].strip()} in {first.name}, {others[there[key]].strip()} in {side.name}"
+        f"{key[0]}: {truth[place].strip()} in {first.name}, {others[there[key]].strip()} in {record.name}"
         for place, key in enumerate(wanted)
         if key in there and truth[place] != others[there[key]]
     ]
@@ -96,14 +96,14 @@ def _order(first: Side, side: Side, rows: Rows, own: Rows, columns: tuple[str, .
         return np.array([there[key] for key in wanted], np.int64)
     counts = {
         f"of {len(wanted)} in {first.name} alone": len(gone),
-        f"of {len(there)} in {side.name} alone": len(more),
+        f"of {len(there)} in {record.name} alone": len(more),
         "with another label": len(changed),
     }
     said = [f"{counted(count, 'row')} {words}" for words, count in counts.items() if count]
     details = [f"only in {first.name}: {item}" for item in gone[:_SHOWN]]
-    details += [f"only in {side.name}: {item}" for item in more[:_SHOWN]] + changed[:_SHOWN]
+    details += [f"only in {record.name}: {item}" for item in more[:_SHOWN]] + changed[:_SHOWN]
     raise ConfigError(
-        f"The test sets of {first.name} and {side.name} differ: {', '.join(said)}.",
+        f"The test sets of {first.name} and {record.name} differ: {', '.join(said)}.",
         "Compare runs on the same data with the same splits: give split_seed when you change seed, and the same "
         "data.limit.",
         details,

@@ -14,7 +14,7 @@ from ...tasks.abilities import Kind
 
 
 @dataclass(frozen=True)
-class Side:
+class RunRecord:
     """One run.
 
     Args:
@@ -43,7 +43,7 @@ class Side:
         return self.parts != [self.folder]
 
 
-def open_sides(paths: list[str | Path]) -> list[Side]:
+def open_sides(paths: list[str | Path]) -> list[RunRecord]:
     """The runs, in their order.
 
     Raises:
@@ -52,19 +52,19 @@ def open_sides(paths: list[str | Path]) -> list[Side]:
         ArtifactError: if a file of one is missing or damaged.
     """
     folders = [RunFolder.open(path) for path in paths]
-    sides = [_open(folder, name) for folder, name in zip(folders, _names([folder.path for folder in folders]))]
+    records = [_open(folder, name) for folder, name in zip(folders, _names([folder.path for folder in folders]))]
     if len({folder.path for folder in folders}) < len(folders):
         raise ConfigError("One run is named twice: there is nothing to compare it with.", "Name different run folders.")
-    first = sides[0]
-    for side in sides[1:]:
-        if side.kind != first.kind:
-            one, other = (f"{run.kind} ({run.pipeline['task']})" for run in (first, side))
-            cause = f"{first.name} is a {one} and {side.name} a {other}: they have no figures in common."
+    first = records[0]
+    for record in records[1:]:
+        if record.kind != first.kind:
+            one, other = (f"{run.kind} ({run.pipeline['task']})" for run in (first, record))
+            cause = f"{first.name} is a {one} and {record.name} a {other}: they have no figures in common."
             raise ConfigError(cause, "Compare runs of one kind.")
-    return sides
+    return records
 
 
-def _open(folder: RunFolder, name: str) -> Side:
+def _open(folder: RunFolder, name: str) -> RunRecord:
     status = folder.status
     if status.get("kind") == "search":
         finals = sorted(str(RunFolder(path.parent)) for path in folder.path.glob("final/seed-*/status.json"))
@@ -92,7 +92,7 @@ def _open(folder: RunFolder, name: str) -> Side:
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline)
     parts = folds or [folder.path]
     kind, data = _kind(pipeline.get("task"), folder), read_json(parts[0] / "data.json", ("classes",))
-    return Side(name, folder.path, kind, pipeline, parts, data, environment, metrics)
+    return RunRecord(name, folder.path, kind, pipeline, parts, data, environment, metrics)
 
 
 def _kind(task: Any, folder: RunFolder) -> Kind:

@@ -13,7 +13,7 @@ from ...core.run_files import read_json, read_table
 from ...core.words import counted
 from ...errors import ArtifactError
 from ...tasks.abilities import Kind
-from .run_records import Side
+from .run_records import RunRecord
 
 _RESTORE = "Restore it from a copy, or train again."
 _UNKNOWN = "unlabelled"  # the label in splits.csv of samples of which nothing is known
@@ -77,41 +77,43 @@ class Rows:
         return Answers((alarms == anomalous) & known, known, [*strata, *([unknown] if len(unknown) else [])], figures)
 
 
-def read_rows(side: Side) -> Rows:
+def read_rows(record: RunRecord) -> Rows:
     """The test rows of a run; those of a cross-validation are pooled over its folds.
 
     Raises:
         ArtifactError: if predictions.csv or splits.csv is missing, damaged or not what metrics.json was made from.
     """
     parts = []
-    for number, folder in enumerate(side.parts):
-        frame = _test_part(folder, side)
-        if side.kind is Kind.GENERATOR:
-            parts.append(Rows(frame, {}, side.kind))
+    for number, folder in enumerate(record.parts):
+        frame = _test_part(folder, record)
+        if record.kind is Kind.GENERATOR:
+            parts.append(Rows(frame, {}, record.kind))
             continue
         table = _in_order(read_table(folder / "predictions.csv", ("item",)), frame, folder)
         columns = (
-            _detected(table, frame, folder) if side.kind is Kind.DETECTOR else _classified(table, frame, folder, side)
+            _detected(table, frame, folder)
+            if record.kind is Kind.DETECTOR
+            else _classified(table, frame, folder, record)
         )
-        parts.append(Rows(frame, columns, side.kind))
-        figures = side.metrics["folds"][number]["test"] if side.crossed else side.metrics["test"]
+        parts.append(Rows(frame, columns, record.kind))
+        figures = record.metrics["folds"][number]["test"] if record.crossed else record.metrics["test"]
         _require_same_figures(parts[-1], figures, folder)
     if len(parts) == 1:
         return parts[0]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-    return Rows(pd.concat([part.frame for part in parts], ignore_index=True), columns, side.kind)
+    return Rows(pd.concat([part.frame for part in parts], ignore_index=True), columns, record.kind)
 
 
-def classes_of(side: Side) -> list[str]:
+def classes_of(record: RunRecord) -> list[str]:
     """The class names of a classifier, those of all folds."""
-    return list(dict.fromkeys(name for folder in side.parts for name in _names(folder, "classes")))
+    return list(dict.fromkeys(name for folder in record.parts for name in _names(folder, "classes")))
 
 
-def _test_part(folder: Path, side: Side) -> pd.DataFrame:
+def _test_part(folder: Path, record: RunRecord) -> pd.DataFrame:
     splits = read_table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
     frame = splits[splits["split"] == "test"].reset_index(drop=True)
     truth = frame["truth"] if "truth" in frame else pd.Series("", frame.index)
-    if side.kind is Kind.DETECTOR:
+    if record.kind is Kind.DETECTOR:
         truth = truth + np.where(frame["label"].isin(_names(folder, "normal")), " normal", "")
     return frame[["item", "label", "fingerprint"]].assign(truth=frame["label"] + " " + truth)
 
@@ -120,13 +122,13 @@ def _names(folder: Path, key: str) -> list[str]:
     return list(read_json(folder / "data.json").get(key, []))
 
 
-def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, side: Side) -> dict[str, np.ndarray]:
-    classes, own = classes_of(side), _names(folder, "classes")
+def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, record: RunRecord) -> dict[str, np.ndarray]:
+    classes, own = classes_of(record), _names(folder, "classes")
     scores: np.ndarray = np.zeros((len(table), len(classes)), np.float32)
     scores[:, [classes.index(name) for name in own]] = _numbers(table, evaluation.score_columns(own), folder)
     if ((scores < 0) | (scores > 1)).any():
         raise _damaged(folder, "holds probabilities that are not between 0 and 1")
-    several = bool(side.data.get("multi_label"))
+    several = bool(record.data.get("multi_label"))
     if not several and not frame["label"].isin(classes).all():
         cause = f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not."
         raise ArtifactError(cause, "Restore them from a copy, or train again.")

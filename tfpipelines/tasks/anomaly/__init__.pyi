@@ -3,7 +3,7 @@ from .baselines import Neighbours as Neighbours
 from .baselines import Reconstruction as Reconstruction
 from .baselines import some_rows as some_rows
 from .model_file import DetectorArtifact as DetectorArtifact
-from .model_file import NumbersFront as NumbersFront
+from .model_file import NumbersPreprocessor as NumbersPreprocessor
 from .model_file import part_of as part_of
 from .normal_images import read_masks as read_masks
 from .normal_images import read_normal_images as read_normal_images

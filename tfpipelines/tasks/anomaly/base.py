@@ -73,8 +73,8 @@ class Detection(Sampled):
     def describe(self, findings) -> dict[str, Any]:
         return anomaly.describe_normals(self.samples, self.labels, findings)
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
         self._normal, self._folder = tuple(facts["normal"]), facts["folder"]
         return self
 
@@ -101,26 +101,26 @@ class Detection(Sampled):
     def compile(self, model, optimizer, **settings) -> None:
         model.compile(optimizer=optimizer, **settings)
 
-    def artifact(self, core):
+    def artifact(self, network):
         facts = {"normal": anomaly.normal_of(self.samples.frame)}
-        return anomaly.DetectorArtifact(self.front, core, facts, self.pipeline.model)
+        return anomaly.DetectorArtifact(self.preprocessor, network, facts, self.pipeline.model)
 
     def objective(self, model) -> "training.Objective":
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
-        core, name = models.core_of(model), getattr(self.pipeline.model, "loss", None)
+        network, name = models.network_of(model), getattr(self.pipeline.model, "loss", None)
         if name is None:
-            whole = models.take_weights(self.build(fused=True), core)  # this one tells the variance and divergence
+            whole = models.take_weights(self.build(fused=True), network)  # this one tells the variance and divergence
             loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, "probability") + added
             told = "negative ELBO at the mean code"
             return training.Objective(whole, loss, self._batches, told, labelled=False)
-        moving, before = self._moving(core)
+        moving, before = self._moving(network)
         loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, name)
         told = f"reconstruction loss ({name})"
         return training.Objective(moving, loss, self._batches, told, labelled=False, before=before)
 
-    def _moving(self, core) -> tuple:
+    def _moving(self, network) -> tuple:
         """The part of a network that is trained, and the frozen part before it or None."""
-        return core, None
+        return network, None
 
     # --- results
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
@@ -140,7 +140,7 @@ class Detection(Sampled):
         if not len(rows):
             self._show_held_out(artifact.model, threshold, plots)
         else:
-            results |= self._account(artifact.model, threshold, rows, folder.path, plots, known)
+            results |= self._evaluate_rows(artifact.model, threshold, rows, folder.path, plots, known)
             about += results.pop("about")
         return {**results, "threshold": threshold.facts(), "about": about}
 
@@ -159,7 +159,7 @@ class Detection(Sampled):
         elif not frame["anomalous"].any():
             message = f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured"
             findings.add("no_anomalies", "warning", message)
-        figures = self._account(model, self.threshold, frame.index.to_numpy(np.int64), out, out)
+        figures = self._evaluate_rows(model, self.threshold, frame.index.to_numpy(np.int64), out, out)
         return figures | {"threshold": self.threshold.facts()}
 
     def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "metrics.Threshold":
@@ -217,7 +217,7 @@ class Detection(Sampled):
     # --- details
     def _network(self, fused: bool, **given: Any):
         """The pipeline's network for samples of the front's shape; where it looks through one, `backbone` is given."""
-        given |= {"input_shape": self.front.shape, "seed": self.pipeline.seed, "fused": fused}
+        given |= {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "fused": fused}
         return networks.build_network(self.pipeline.model, **given)
 
     def _part(self, model, *names: str):
@@ -249,7 +249,7 @@ class Detection(Sampled):
         threshold.write(folder.path)
         return threshold
 
-    def _account(
+    def _evaluate_rows(
         self,
         model,
         threshold,

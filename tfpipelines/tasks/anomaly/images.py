@@ -32,8 +32,8 @@ class FeaturePhase(Phase):
     task: "ImageAnomalies"
     name, quick = "reconstruction", True
 
-    def __init__(self, task: "ImageAnomalies", core, features: np.ndarray, rows: np.ndarray):
-        super().__init__(task, backbones.reconstructing_part(core))
+    def __init__(self, task: "ImageAnomalies", network, features: np.ndarray, rows: np.ndarray):
+        super().__init__(task, backbones.reconstructing_part(network))
         self.store = datasets.FeatureStore(features)
         split = task.samples.frame["split"].loc[rows].to_numpy()
         self.train, self.held_out = (np.flatnonzero(split == name) for name in ("train", "validation"))
@@ -112,35 +112,35 @@ class ImageAnomalies(Pixels, Detection):
     def build(self, fused: bool):
         return self._network(fused, **({} if self.source is None else {"backbone": self._load_backbone()}))
 
-    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
+    def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
         if self.source is None:
-            yield Phase(self, core)
+            yield Phase(self, network)
             return
         rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
-        extractor = backbones.feature_network(core)
+        extractor = backbones.feature_network(network)
         shape = extractor.output.shape[1:]
         # The choice must be the same when the run is resumed, so it does not hang on the memory that is free.
         if self._augmentation.active or 4 * len(rows) * math.prod(shape) > _MOST_FEATURES:
             train = self.samples.rows("train")
             some = np.sort(np.random.default_rng([self.pipeline.seed, 4]).permutation(train)[:_STATISTICS])
-            self._standardize(core, extractor.predict(self._batches(some), verbose=0))
-            yield Phase(self, core)
+            self._standardize(network, extractor.predict(self._batches(some), verbose=0))
+            yield Phase(self, network)
             return
         with self.timed("features"):
             features = extractor.predict(self._batches(rows), verbose=0).astype(np.float32)
         what = f"features of {counted(len(rows), 'image')} by the frozen backbone"
         note(f"{what}: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
-        self._standardize(core, features[: len(self.samples.rows("train"))])
-        yield FeaturePhase(self, core, features, rows)
+        self._standardize(network, features[: len(self.samples.rows("train"))])
+        yield FeaturePhase(self, network, features, rows)
 
-    def _moving(self, core) -> tuple:
+    def _moving(self, network) -> tuple:
         if self.source is None:
-            return super()._moving(core)
-        return backbones.reconstructing_part(core), backbones.feature_network(core)
+            return super()._moving(network)
+        return backbones.reconstructing_part(network), backbones.feature_network(network)
 
-    def _standardize(self, core, features: np.ndarray) -> None:
+    def _standardize(self, network, features: np.ndarray) -> None:
         axes = (0, 1, 2)
-        networks.set_statistics(core, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
+        networks.set_statistics(network, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
@@ -176,9 +176,9 @@ class ImageAnomalies(Pixels, Detection):
         figures: dict[str, float] = {}
         masks: dict[int, np.ndarray] = {}
         if frame["mask"].notna().any():
-            data, size = self.pipeline.data, self.front.size
-            front = models.ImageFront(size, 1, data.resize, "nearest", False)
-            masks = anomaly.read_masks(frame, front, data.max_pixels)
+            data, size = self.pipeline.data, self.preprocessor.size
+            preprocessor = models.ImagePreprocessor(size, 1, data.resize, "nearest", False)
+            masks = anomaly.read_masks(frame, preprocessor, data.max_pixels)
             most = max(1, min(metrics.MOST_MAPS, _MOST_PIXELS // math.prod(size)))
             known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[:most]
             if len(known):
@@ -220,17 +220,17 @@ class ImageAnomalies(Pixels, Detection):
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":
-        return models.ServedImages(model, self.front, self.pipeline.data.background)
+        return models.ServedImages(model, self.preprocessor, self.pipeline.data.background)
 
     # --- details
     def _load_backbone(self):
-        size = self._asked_size if self.front is None else self.front.size
+        size = self._asked_size if self.preprocessor is None else self.preprocessor.size
         assert self.source is not None
         model = self.pipeline.model
         backbone = backbones.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
         return backbone.scaled_as(self.scaling)
 
-    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         if self.source is not None and self.source.kind == "bundled":
             size = (max(size[0], backbones.SMALLEST), max(size[1], backbones.SMALLEST))
         return super()._front(size, channels)
@@ -244,4 +244,4 @@ class ImageAnomalies(Pixels, Detection):
 
     @cached_property
     def _extractor(self):
-        return backbones.feature_extractor(self.front.shape, self.pipeline.seed)
+        return backbones.feature_extractor(self.preprocessor.shape, self.pipeline.seed)

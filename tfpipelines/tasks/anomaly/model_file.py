@@ -11,8 +11,8 @@ from ...models.model_file import Artifact, save_model
 from ...networks.reconstruction import distances
 
 
-class NumbersFront:
-    """Stands where images have their `ImageFront`: numbers come as they are.
+class NumbersPreprocessor:
+    """Stands where images have their `ImagePreprocessor`: numbers come as they are.
 
     Args:
         shape: of one sample: (columns,) or (length, channels).
@@ -34,8 +34,8 @@ class DetectorArtifact(Artifact):
     """Preprocessing + core + score as one model.
 
     Args:
-        front: an `ImageFront` or `NumbersFront`.
-        core: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
+        preprocessor: an `ImagePreprocessor` or `NumbersPreprocessor`.
+        network: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
         scoring: fields of the network: `distance`, see `reconstruction.distances`, where the core says no `surprise`;
             `smoothing`, where it takes images; `pooling` and `top`.
@@ -45,23 +45,23 @@ class DetectorArtifact(Artifact):
             the shape of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
     """
 
-    def __init__(self, front, core: keras.Model, facts: dict, scoring: Scored):
-        self.core, self.facts, fields = core, facts, dict(scoring)  # which ones there are hangs on the network
-        raw = front.input()
-        outputs = core(front.symbolic(raw))
+    def __init__(self, preprocessor, network: keras.Model, facts: dict, scoring: Scored):
+        self.network, self.facts, fields = network, facts, dict(scoring)  # which ones there are hangs on the network
+        raw = preprocessor.input()
+        outputs = network(preprocessor.symbolic(raw))
         if "surprise" in outputs:
             places = outputs["surprise"]
         else:
             places = distances(outputs["target"], outputs["reconstruction"], fields["distance"])
-        if len(front.shape) == 3:  # images
-            size, smoothing = tuple(front.shape[:2]), fields["smoothing"]
+        if len(preprocessor.shape) == 3:  # images
+            size, smoothing = tuple(preprocessor.shape[:2]), fields["smoothing"]
             places = keras.ops.mean(places, -1, keepdims=True)  # (B, H, W, 1)
             if tuple(places.shape[1:3]) != size:
                 places = resized(places, size, "enlarge")
             for _ in range(2 if smoothing > 1 else 0):
                 places = keras.ops.average_pool(places, min(smoothing, *size), 1, "same")
             places = places[..., 0]
-        by_place = keras.ops.mean(places, -1) if len(front.shape) == 2 else places  # of all channels of a window
+        by_place = keras.ops.mean(places, -1) if len(preprocessor.shape) == 2 else places  # of all channels of a window
         answer = {"score": pool(by_place, scoring.pooling, scoring.top), "map": places}
         if "restored" in outputs:
             answer["reconstruction"] = outputs["restored"]

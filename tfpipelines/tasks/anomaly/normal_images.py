@@ -20,7 +20,7 @@ from ...datasets.source.base import SampleTable, Source
 from ...datasets.source.requests import IMAGES, Request
 from ...errors import ConfigError, DataError
 from .config import AnomalyImageData
-from .normal_samples import mark, normal_labels, settle_missing, split_normals
+from .normal_samples import handle_unlabelled, label_anomalies, normal_labels, split_normals
 
 _MASKS = "ground_truth"  # the folder of masks beside the splits, as MVTec has it
 _MASK_ENDINGS = ("", "_mask", "-mask", "_gt")
@@ -51,8 +51,8 @@ def read_normal_images(
         request = Request.of(IMAGES, data, labelled=False, training=splitting)
         table = as_images(source.read(request))
         findings.entries += table.findings.entries
-        table = table.keep(settle_missing(table.frame, data.normal, usual, data.on_bad, findings))
-    frame = mark(table.frame, data.normal, usual, trusted=splitting)
+        table = table.keep(handle_unlabelled(table.frame, data.normal, usual, data.on_bad, findings))
+    frame = label_anomalies(table.frame, data.normal, usual, trusted=splitting)
     frame["mask"] = pd.Series(_find_masks(source.path, frame, data, findings), frame.index, dtype=object)
     frame["truth"] = [f"{zlib.crc32(Path(mask).read_bytes()):08x}" if mask else "" for mask in frame["mask"]]
     table = replace(table, frame=frame, findings=findings)
@@ -132,12 +132,12 @@ def _find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, finding
     return masks
 
 
-def read_masks(frame: pd.DataFrame, front, max_pixels: int) -> dict[int, np.ndarray]:
+def read_masks(frame: pd.DataFrame, preprocessor, max_pixels: int) -> dict[int, np.ndarray]:
     """The masks of some images as large as these are to the network.
 
     Args:
         frame: with `mask`, `anomalous` and `known`; its index is the row.
-        front: of masks: 1 channel, filter `nearest`.
+        preprocessor: of masks: 1 channel, filter `nearest`.
 
     Returns:
         {row: bool (height, width)}; normal rows have no place that is odd, anomalies without a mask, or an empty one,
@@ -154,9 +154,9 @@ def read_masks(frame: pd.DataFrame, front, max_pixels: int) -> dict[int, np.ndar
             mask = decode_image(path, 1, 0, max_pixels)
             level = 127 if mask.max() > 127 else 0  # some tools write 1, or the number of a defect, for 255
             mask = np.where(mask > level, 255, 0).astype(np.uint8)
-            mask = front.in_tf_data(tf.constant(mask)).numpy()[..., 0] > 127
+            mask = preprocessor.in_tf_data(tf.constant(mask)).numpy()[..., 0] > 127
             if mask.any():
                 masks[row] = mask
         elif known and not anomalous:
-            masks[row] = np.zeros(front.size, bool)
+            masks[row] = np.zeros(preprocessor.size, bool)
     return masks

@@ -79,7 +79,7 @@ def _same_label(name: str, names: list[str]) -> str:
         raise ConfigError(f"data.normal: no sample has the label {name!r}.", remedy) from None
 
 
-def mark(
+def label_anomalies(
     frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...] = (), trusted: bool = True
 ) -> pd.DataFrame:
     """The frame with columns `anomalous` and `known`, bool: what is odd, and of what that is known at all.
@@ -107,7 +107,7 @@ def mark(
     return frame.assign(label=label, anomalous=frame.index.isin(odd), known=known.to_numpy(bool))
 
 
-def settle_missing(
+def handle_unlabelled(
     frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings
 ) -> np.ndarray:
     """What becomes of samples without a label where others of their part, test or not, have one.

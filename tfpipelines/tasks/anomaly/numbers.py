@@ -35,13 +35,13 @@ class NumberDetection(Detection):
         known = {} if splitting else {"columns": tuple(self.columns)}
         data = self.pipeline.data.model_copy(update={"path": path, **known})
         samples = self._list(data, findings, splitting, self._usual(splitting))
-        self.columns, self.front = samples.columns, anomaly.NumbersFront(samples.store.shape)
+        self.columns, self.preprocessor = samples.columns, anomaly.NumbersPreprocessor(samples.store.shape)
         return samples
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
         self.columns = list(facts["columns"])
-        self.front = anomaly.NumbersFront((*(facts[name] for name in self.lengths), len(self.columns)))
+        self.preprocessor = anomaly.NumbersPreprocessor((*(facts[name] for name in self.lengths), len(self.columns)))
         return self
 
     def preflight(self) -> list[str]:
@@ -51,9 +51,9 @@ class NumberDetection(Detection):
 
     # --- model
     def build(self, fused: bool):
-        core = self._network(fused)
-        networks.set_statistics(core, *self._statistics)
-        return core
+        network = self._network(fused)
+        networks.set_statistics(network, *self._statistics)
+        return network
 
     @property
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:

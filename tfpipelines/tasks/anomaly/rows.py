@@ -16,7 +16,7 @@ from ...datasets.source.requests import ROWS, Request
 from ...datasets.table_files import LINE
 from ...errors import DataError
 from .config import AnomalyTableData
-from .normal_samples import mark, means_normal_in, normal_of, settle_missing, split_normals
+from .normal_samples import handle_unlabelled, label_anomalies, means_normal_in, normal_of, split_normals
 
 _MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels
 _NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
@@ -95,9 +95,9 @@ def read_rows(
         findings.bad("missing_value", data.on_bad, message, "Fill them.", lines)
     frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
     if len(frame):
-        kept = settle_missing(frame, data.normal, usual, data.on_bad, findings)
+        kept = handle_unlabelled(frame, data.normal, usual, data.on_bad, findings)
         frame, values = frame[kept].reset_index(drop=True), values[kept]
-    frame = mark(frame, data.normal, usual, trusted=splitting)
+    frame = label_anomalies(frame, data.normal, usual, trusted=splitting)
     if splitting and len(frame):
         keep = split_normals(frame, data, least, seed, findings)
         frame, values = frame[keep].reset_index(drop=True), values[keep]

@@ -53,7 +53,7 @@ class SeriesAnomalies(NumberDetection):
         items: list[str] = []
         errors: list[str] = []
         explanations: list[dict[str, Any] | None] = []
-        scores, length = [np.zeros(0)], self.front.shape[0]
+        scores, length = [np.zeros(0)], self.preprocessor.shape[0]
         named = self._data("time_column", "series_column", "label_column")
         found = anomaly.raw_series(inputs, length, self.columns, **named)
         for name, points, error in found:
@@ -81,11 +81,11 @@ class SeriesAnomalies(NumberDetection):
     ) -> dict[str, Any]:
         """The guilty channels, with what they are and were expected to be at the point that is farthest off."""
         worst = int(distances.mean(-1).argmax())
-        guilty = evaluation.guilty_columns(self.columns, distances.sum(0), window[worst], expected[worst])
+        guilty = evaluation.top_contributing_columns(self.columns, distances.sum(0), window[worst], expected[worst])
         return {"columns": guilty, "at": str(points.times[start + worst])}
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
-        points, starts, length = self.samples.test, self.samples.frame.loc[rows, "start"], self.front.shape[0]
+        points, starts, length = self.samples.test, self.samples.frame.loc[rows, "start"], self.preprocessor.shape[0]
         assert points is not None  # rows of a test are cut from them
         count, limit, alarmed = len(points.values), threshold.threshold, threshold.alarms(scores)
         by_window, alarms, guilty, seen = np.full(count, np.nan), *np.zeros((3, count), bool)

@@ -38,5 +38,5 @@ class ImageClassification(ImageClassifier):
         return []
 
     def build(self, fused: bool):
-        given = {"input_shape": self.front.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
+        given = {"input_shape": self.preprocessor.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
         return networks.build_network(self.pipeline.model, **given, fused=fused)

@@ -44,8 +44,8 @@ class TextClassification(TextClassifier):
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
-        self._front_of: Any = None  # the model that `front` is of
-        self._earlier: tuple[Any, models.TextFront] | None = None
+        self._front_of: Any = None  # the model that `preprocessor` is of
+        self._earlier: tuple[Any, models.TextPreprocessor] | None = None
 
     @property
     def _standardize(self) -> str:
@@ -91,7 +91,7 @@ class TextClassification(TextClassifier):
             findings.add("no_ngrams", "note", message, "Lower model.wide.min_count")
         grams = [part for part, known in zip(grams, names) if known]
         kinds = tuple((kind, known) for kind, known in zip(wide_cutters, names) if known)
-        self.front = models.TextFront(cutter, vocabulary, max_length, kinds)
+        self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, kinds)
         sequences, count = tokens.sequences(vocabulary), len(vocabulary)
         self.samples = datasets.check_tokens(
             self.samples, sequences, sequences.known(), count, max_length, data.on_bad, findings
@@ -109,7 +109,7 @@ class TextClassification(TextClassifier):
 
     # --- model
     def build(self, fused: bool):
-        texts = networks.Texts(self.front.vocabulary_size, len(self.classes), self.vectors, self.ratios)
+        texts = networks.Texts(self.preprocessor.vocabulary_size, len(self.classes), self.vectors, self.ratios)
         return networks.build_network(self.pipeline.model, texts=texts, seed=self.pipeline.seed, fused=fused)
 
     def compile(self, model, optimizer, **settings) -> None:
@@ -121,40 +121,45 @@ class TextClassification(TextClassifier):
     def objective(self, model) -> "training.Objective":
         if self.ratios is None:
             return super().objective(model)
-        network = models.take_weights(self.build(fused=True), models.core_of(model))  # only this one tells the parts
+        network = models.take_weights(self.build(fused=True), models.network_of(model))  # only this one tells the parts
         loss, told = self._mean_loss(self._loss_of_parts()), f"{self._loss_name}, of the network plus of the n-grams"
         return training.Objective(network, loss, self._labelled_batches, told)
 
     def _loss_of_parts(self):
         return training.LossOfParts(self._loss(), len(self.classes))
 
-    def carry_over(self, layer, weights: list, earlier) -> list:
+    def transfer_weights(self, layer, weights: list, earlier) -> list:
         if self._earlier is None or self._earlier[0] is not earlier:
-            self._earlier = earlier, models.TextFront.of(earlier.model, self.front.max_length)
-        front, before = self.front, self._earlier[1]
-        named = {"embedding": (front.vocabulary, before.vocabulary), "ngram_weights": (front.ngrams, before.ngrams)}
+            self._earlier = earlier, models.TextPreprocessor.of(earlier.model, self.preprocessor.max_length)
+        preprocessor, before = self.preprocessor, self._earlier[1]
+        named = {
+            "embedding": (preprocessor.vocabulary, before.vocabulary),
+            "ngram_weights": (preprocessor.ngrams, before.ngrams),
+        }
         if weights and layer.name in named:
             names, earlier_names = named[layer.name]
             table = models.rows_by_name(layer.get_weights()[0], names, weights[0], earlier_names)
             return [] if table is None else [table]
-        if layer.name == "ngram_embedding" and before.vocabulary != front.vocabulary:
+        if layer.name == "ngram_embedding" and before.vocabulary != preprocessor.vocabulary:
             return []  # its rows hang on the ids of words
-        return layer.get_weights() if layer.name == "ratios" else super().carry_over(layer, weights, earlier)
+        return layer.get_weights() if layer.name == "ratios" else super().transfer_weights(layer, weights, earlier)
 
     @property
     def monitored(self) -> str:
         return "loss" if self.ratios is None else "log_loss"
 
-    def artifact(self, core):
-        return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
+    def artifact(self, network):
+        return models.ClassifierArtifact(self.preprocessor, network, self.classes, self.multi_label)
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        names = (name if name.isprintable() else repr(name) for name in ("[PAD]", "[UNK]", *self.front.vocabulary))
+        names = (
+            name if name.isprintable() else repr(name) for name in ("[PAD]", "[UNK]", *self.preprocessor.vocabulary)
+        )
         atomic_write(folder / "vocabulary.txt", "".join(f"{name}\n" for name in names))  # one line, whatever it holds
         if self.ratios is not None:
-            says = (self.ratios * artifact.core.get_layer("ngram_weights").get_weights()[0])[2:]
-            strongest = evaluation.strongest_ngrams(self.front.ngrams, says, self.classes, _SHOWN_NGRAMS)
+            says = (self.ratios * artifact.network.get_layer("ngram_weights").get_weights()[0])[2:]
+            strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says, self.classes, _SHOWN_NGRAMS)
             atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
         return super().evaluate(artifact, folder, history, best_epoch)
 
@@ -162,19 +167,21 @@ class TextClassification(TextClassifier):
     def _take_front(self, model) -> None:
         """The front inside of a loaded model, made once."""
         if self._front_of is not model:
-            self.front, self._front_of = models.TextFront.of(model, self._max_length), model
+            self.preprocessor, self._front_of = models.TextPreprocessor.of(model, self._max_length), model
 
     def _store(self, tokens, *grams) -> "datasets.TextStore":
         """Texts as the front would give them to the network, from what its cutters give of them."""
-        front, few = self.front, training.compiles_every_shape(self.pipeline.train.jit_compile)
-        inputs = [tokens.sequences(front.vocabulary).cut(front.max_length)]
-        if front.wide:
-            parts = [(part, names) for part, (_, names) in zip(grams, front.wide)]
-            inputs.append(datasets.wide_sequences(parts, front.max_ngrams))
+        preprocessor, few = self.preprocessor, training.compiles_every_shape(self.pipeline.train.jit_compile)
+        inputs = [tokens.sequences(preprocessor.vocabulary).cut(preprocessor.max_length)]
+        if preprocessor.wide:
+            parts = [(part, names) for part, (_, names) in zip(grams, preprocessor.wide)]
+            inputs.append(datasets.wide_sequences(parts, preprocessor.max_ngrams))
         return datasets.TextStore(tuple(inputs), few_shapes=few)
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
-        return self._store(*_tokens(texts, (self.front.cutter, *(cutter for cutter, _ in self.front.wide))))
+        return self._store(
+            *_tokens(texts, (self.preprocessor.cutter, *(cutter for cutter, _ in self.preprocessor.wide)))
+        )
 
     def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
         """What the embedding begins with, from `data.vectors`."""
@@ -190,13 +197,13 @@ class TextClassification(TextClassifier):
 
     def _log_count_ratios(self) -> np.ndarray | None:
         """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
-        if not self.front.wide:
+        if not self.preprocessor.wide:
             return None
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
         grams, count = self.samples.store.inputs[1], len(self.classes)
-        ratios = datasets.log_count_ratios(grams, rows, labels, count, self.front.wide_size)
+        ratios = datasets.log_count_ratios(grams, rows, labels, count, self.preprocessor.wide_size)
         start = 2
-        for cutter, names in self.front.wide:
+        for cutter, names in self.preprocessor.wide:
             if cutter.split == "character":
                 ratios[start : start + len(names)] *= _CHARACTER_SHARE
             start += len(names)

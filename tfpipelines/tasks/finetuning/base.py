@@ -28,12 +28,12 @@ class HeadPhase(Phase):
     task: "Finetuning"
     name, quick = "head", True
 
-    def __init__(self, task: "Finetuning", core, last: bool, note: Callable[[str], None]):
-        super().__init__(task, backbones.head_model(core))
+    def __init__(self, task: "Finetuning", network, last: bool, note: Callable[[str], None]):
+        super().__init__(task, backbones.head_model(network))
         self.last = last
         self.rows, self.labels = task._training_rows()
         self.validation = task.samples.rows("validation")
-        self.numbers, features = task.features(core, np.concatenate([self.rows, self.validation]), note)
+        self.numbers, features = task.features(network, np.concatenate([self.rows, self.validation]), note)
         self.store = datasets.FeatureStore(features)
 
     @property
@@ -122,29 +122,29 @@ class Finetuning(Classification):
         remedy = f"Did you mean {guess}?" if guess else "`tfpipe list backbones` names them."
         raise ConfigError(f"model.backbone: there is no backbone {name!r}.", remedy)
 
-    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
+    def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
         model, train = self.pipeline.model, self.pipeline.train
         probe = model.freeze == "all"
         if train.head_epochs:
-            yield HeadPhase(self, core, probe, note)
+            yield HeadPhase(self, network, probe, note)
         if not probe:
-            blocks = backbones.unfreeze(core, model.unfreeze)
+            blocks = backbones.unfreeze(network, model.unfreeze)
             if model.unfreeze != "all" and model.unfreeze > blocks:
                 there = f"{self.source.name} has {counted(blocks, 'block')}"
                 note(f"{there}, not {model.unfreeze}: all of them are trained")
-            yield BackbonePhase(self, core)
+            yield BackbonePhase(self, network)
 
     def objective(self, model) -> "training.Objective":
         """As the last phase saw it: where that is of the head alone, the backbone tells its features once."""
-        core, fields = models.core_of(model), self.pipeline.model
-        moving, before, loss = core, None, self._mean_loss(self._loss())
+        network, fields = models.network_of(model), self.pipeline.model
+        moving, before, loss = network, None, self._mean_loss(self._loss())
         if fields.freeze == "all":
-            moving, before = backbones.head_model(core), backbones.features_model(core)
+            moving, before = backbones.head_model(network), backbones.features_model(network)
         else:
-            backbones.unfreeze(core, fields.unfreeze)
+            backbones.unfreeze(network, fields.unfreeze)
         return training.Objective(moving, loss, self._labelled_batches, self._loss_name, before=before)
 
-    def features(self, core, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
+    def features(self, network, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the different ones among some rows, each computed once and for all.
 
         Returns:
@@ -152,13 +152,17 @@ class Finetuning(Classification):
         """
         began = time.perf_counter()
         unique, numbers = np.unique(rows, return_inverse=True)
-        extractor = backbones.features_model(core)
+        extractor = backbones.features_model(network)
         key = {
             "weights": backbones.weights_hash(extractor),
-            "policy": core.compute_dtype,
+            "policy": network.compute_dtype,
             "path": self.pipeline.data.path,
         }
-        key |= {"front": self.front.settings(), "backbone": self.source.name, "pooling": self.pipeline.model.pooling}
+        key |= {
+            "front": self.preprocessor.settings(),
+            "backbone": self.source.name,
+            "pooling": self.pipeline.model.pooling,
+        }
         fingerprints = self.samples.frame.loc[unique, "fingerprint"].to_numpy(np.uint64)
 
         def compute(places: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ class ImageFinetuning(Finetuning, ImageClassifier):
 
     def build(self, fused: bool):
         backbone, classes, seed = self.take_backbone().scaled_as(self.scaling), len(self.classes), self.pipeline.seed
-        model, shape = self.pipeline.model, self.front.shape
+        model, shape = self.pipeline.model, self.preprocessor.shape
         return backbones.finetuned_images(backbone, shape, classes, model, seed=seed, training=fused)
 
     def _feature_inputs(self, rows: np.ndarray):

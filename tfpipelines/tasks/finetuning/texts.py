@@ -60,15 +60,17 @@ class TextFinetuning(Finetuning, TextClassifier):
         if bound > most:
             raise ConfigError(f"data.max_length: got {bound}, but {self.source.name} reads {most} tokens at most.")
         texts, train = self._texts(self.samples), self.samples.rows("train")
-        self.front = backbones.HubFront(backbones.HubTokens(self._preprocessor, bound, name="tokens"))
-        sequences = datasets.Sequences.of(*self.front.cut(texts))
+        self.preprocessor = backbones.HubPreprocessor(backbones.HubTokens(self._preprocessor, bound, name="tokens"))
+        sequences = datasets.Sequences.of(*self.preprocessor.cut(texts))
         lengths, longest = sequences.lengths[self.samples.frame.index], int(sequences.lengths[train].max())
         long = (lengths >= bound).sum()
         if data.max_length == "auto" and longest < bound:
             long = (lengths > longest).sum()
-            self.front.tokens.max_length = self.front.tokens.preprocessor.sequence_length = bound = longest
-            sequences = datasets.Sequences.of(*self.front.cut(texts))
-        count = self.front.vocabulary_size
+            self.preprocessor.tokens.max_length = self.preprocessor.tokens.preprocessor.sequence_length = bound = (
+                longest
+            )
+            sequences = datasets.Sequences.of(*self.preprocessor.cut(texts))
+        count = self.preprocessor.vocabulary_size
         self.samples = datasets.check_pieces(self.samples, sequences, count, bound, int(long), findings)
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(sequences)
@@ -78,11 +80,11 @@ class TextFinetuning(Finetuning, TextClassifier):
         return datasets.TextStore((sequences,), few_shapes=few)
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
-        return self._store(datasets.Sequences.of(*self.front.cut(texts)))
+        return self._store(datasets.Sequences.of(*self.preprocessor.cut(texts)))
 
     def _take_front(self, model) -> None:
         if self._front_of is not model:
-            self.front, self._front_of = backbones.HubFront.of(model), model
+            self.preprocessor, self._front_of = backbones.HubPreprocessor.of(model), model
 
     # --- model
     def _load_backbone(self):
@@ -93,10 +95,10 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     def build(self, fused: bool):
         backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
-        return backbones.finetuned_texts(backbone, classes, model, seed=self.pipeline.seed, pad=self.front.pad)
+        return backbones.finetuned_texts(backbone, classes, model, seed=self.pipeline.seed, pad=self.preprocessor.pad)
 
-    def artifact(self, core):
-        return models.ClassifierArtifact(self.front, core, self.classes, self.multi_label)
+    def artifact(self, network):
+        return models.ClassifierArtifact(self.preprocessor, network, self.classes, self.multi_label)
 
     def _feature_inputs(self, rows: np.ndarray):
         return datasets.evaluation_text_batches(self.samples.store, rows, None, batch_size=_INFERENCE_BATCH)

@@ -4,15 +4,15 @@ from .gan import LARGEST_IMAGE as LARGEST_IMAGE
 from .gan import SMALLEST_IMAGE as SMALLEST_IMAGE
 from .images import adversarial_batches as adversarial_batches
 from .images import check_pictures as check_pictures
+from .images import conditioning_labels as conditioning_labels
 from .images import read_pictures as read_pictures
-from .images import told_groups as told_groups
 from .model_file import GeneratorArtifact as GeneratorArtifact
 from .model_file import draw_classes as draw_classes
 from .model_file import draw_noise as draw_noise
 from .model_file import generate_images as generate_images
 from .model_file import noise_between as noise_between
 from .monitor import PROGRESS as PROGRESS
-from .monitor import Watch as Watch
+from .monitor import GANMonitor as GANMonitor
 from .plots import plot_interpolation as plot_interpolation
 from .plots import plot_neighbours as plot_neighbours
 from .plots import plot_progress as plot_progress

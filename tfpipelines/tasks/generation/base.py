@@ -26,16 +26,16 @@ _PER_CLASS = 10  # images of a sheet with classes, and classes
 class AdversarialPhase(Phase):
     """The training of both networks, whose images are looked at after each epoch, by the callback of `watch`."""
 
-    def __init__(self, task: "Trainable", model: "keras.Model", watch: Callable[..., "generation.Watch"]):
+    def __init__(self, task: "Trainable", model: "keras.Model", monitor: Callable[..., "generation.GANMonitor"]):
         super().__init__(task, model)
-        self.watch = watch
+        self.monitor = monitor
 
     @property
     def averaged(self) -> list:
         return self.model.generator.weights
 
     def callbacks(self, folder: RunFolder, artifact, weights: Callable[[], list], note: Callable[[str], None]) -> list:
-        return [self.watch(folder, artifact, lambda: artifact.set_weights(weights()), note)]
+        return [self.monitor(folder, artifact, lambda: artifact.set_weights(weights()), note)]
 
 
 class Painter:

@@ -74,7 +74,7 @@ class ImageGeneration(Pixels):
         labelled, seed = self.pipeline.model.conditional and splitting, self.pipeline.seed_of_splits
         return generation.read_pictures(data, findings, labelled=labelled, seed=seed, splitting=splitting)
 
-    def _front(self, size: tuple[int, int], channels: int) -> "models.ImageFront":
+    def _front(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         side = min(size) // generation.IMAGE_STEP * generation.IMAGE_STEP
         side = min(max(side, generation.SMALLEST_IMAGE), generation.LARGEST_IMAGE)
         return super()._front((side, side), channels)
@@ -86,7 +86,9 @@ class ImageGeneration(Pixels):
             return self
         labels = self.samples.labels("train", self.classes) if self.classes else None
         pixels = lambda places: metrics.small_pixels(self.samples.store.images(rows[places]))
-        self._told, self.groups = generation.told_groups(labels, len(rows), model.clusters, pixels, self.pipeline.seed)
+        self._told, self.groups = generation.conditioning_labels(
+            labels, len(rows), model.clusters, pixels, self.pipeline.seed
+        )
         return self
 
     def describe(self, findings) -> dict[str, Any]:
@@ -98,8 +100,8 @@ class ImageGeneration(Pixels):
             facts["about"] = [*facts.get("about", ()), told]
         return facts
 
-    def recall(self, facts: dict[str, Any]) -> Self:
-        super().recall(facts)
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
         self.classes, self.groups = list(facts["classes"]), facts["groups"]
         self._folder, self._features = facts["folder"], facts.get("features")
         return self
@@ -117,18 +119,18 @@ class ImageGeneration(Pixels):
         return generation.adversarial_batches(self.samples.store, self.samples.rows("train"), self._told, **further)
 
     def validation_batches(self):
-        return None  # what is generated is measured by `Watch`
+        return None  # what is generated is measured by `GANMonitor`
 
     # --- model
     def build(self, fused: bool):
         train, model = self.pipeline.train, self.pipeline.model
-        given = {"image_shape": self.front.shape, "classes": len(self.groups["shares"])}
+        given = {"image_shape": self.preprocessor.shape, "classes": len(self.groups["shares"])}
         generator, discriminator = networks.build_network(model, **given, seed=self.pipeline.seed, fused=fused)
         fields = {name: getattr(train, name) for name in ("loss", "label_smoothing", "r1", "r1_interval")}
         return generation.GAN(generator, discriminator, **fields, augment=train.diff_augment, name=model.name)
 
-    def phases(self, core, note: Callable[[str], None]) -> Iterator[Phase]:
-        yield AdversarialPhase(self, core, self.watch)
+    def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
+        yield AdversarialPhase(self, network, self.monitor)
 
     def compile(self, model, optimizer, **settings) -> None:
         train = self.pipeline.train
@@ -137,14 +139,14 @@ class ImageGeneration(Pixels):
         both = generation.TwoOptimizers(optimizer, second, len(count))
         model.compile(optimizer=both, auto_scale_loss=False, **settings)
 
-    def parts(self, core, earlier, files: dict[str, Path]) -> list[tuple]:
+    def parts(self, network, earlier, files: dict[str, Path]) -> list[tuple]:
         beside = files.get(_DISCRIMINATOR)
         return [
-            (core.generator, models.core_of(earlier.model)),
-            (core.discriminator, models.load_artifact(beside).model if beside else None),
+            (network.generator, models.network_of(earlier.model)),
+            (network.discriminator, models.load_artifact(beside).model if beside else None),
         ]
 
-    def carry_over(self, layer, weights: list, earlier) -> list:
+    def transfer_weights(self, layer, weights: list, earlier) -> list:
         before = earlier.facts.get("groups", {})
         undivided = self.pipeline.model.clusters == 1 and len(before.get("classes", [])) == len(self.classes)
         same = earlier.facts.get("classes") == self.classes and (before == self.groups or undivided)
@@ -158,23 +160,23 @@ class ImageGeneration(Pixels):
     def _prefix(self) -> str:
         return "val_" if len(self.samples.rows("validation")) else ""
 
-    def artifact(self, core):
-        return generation.GeneratorArtifact(core, {"classes": self.classes, "groups": self.groups}, _DISCRIMINATOR)
+    def artifact(self, network):
+        return generation.GeneratorArtifact(network, {"classes": self.classes, "groups": self.groups}, _DISCRIMINATOR)
 
     # --- results
-    def watch(
+    def monitor(
         self, folder: RunFolder, artifact, load: Callable[[], None], note: Callable[[str], None]
-    ) -> "generation.Watch":
+    ) -> "generation.GANMonitor":
         """The callback that looks at the images of each epoch."""
         settings, seed, began = self.pipeline.evaluation, self.pipeline.seed, time.perf_counter()
         rows = self._comparison.some("validation" if self._prefix else "train", settings.epoch_samples)
         count = min(settings.epoch_samples, len(self.samples.rows("train")))
-        painter, held = self._painter(artifact.model), self._comparison.held(rows)
-        watch = generation.Watch(
+        painter, reference = self._painter(artifact.model), self._comparison.reference(rows)
+        monitor = generation.GANMonitor(
             draw=painter.draw,
             sheet=lambda: evaluation.sheet(painter.grid(seed)[0]),
-            judge=self._comparison.judge,
-            held=held,
+            extractor=self._comparison.extractor,
+            reference=reference,
             count=count,
             neighbours=settings.neighbours,
             prefix=self._prefix,
@@ -183,9 +185,9 @@ class ImageGeneration(Pixels):
             note=note,
             seed=seed,
         )
-        self._usual = self._comparison.real(held, count) if self._prefix else {}
+        self._usual = self._comparison.real(reference, count) if self._prefix else {}
         self.times["measuring"] = time.perf_counter() - began
-        return watch
+        return monitor
 
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
         return {}  # the watch has told all
@@ -197,7 +199,7 @@ class ImageGeneration(Pixels):
         part = "test" if len(self.samples.rows("test")) else "validation" if prefix else "train"
         results: dict[str, Any] = {"validation": validation} if prefix else {}
         painter = self._painter(artifact.model)
-        results |= self._comparison.account(painter, part, plots)
+        results |= self._comparison.evaluate(painter, part, plots)
         painter.show(folder.path, history, self.monitored, self.pipeline.evaluation.frames, self.pipeline.seed)
         generation.plot_progress(plots / "curves.png", history, best_epoch, self._usual)
         collapsed = [row["epoch"] for row in history if row[f"{prefix}diversity"] < metrics.COLLAPSE]
@@ -265,4 +267,4 @@ class ImageGeneration(Pixels):
     @cached_property
     def _comparison(self) -> Comparison:
         settings, seed = self.pipeline.evaluation, self.pipeline.seed
-        return Comparison(settings, seed, self.samples, self.classes, self.front.shape)
+        return Comparison(settings, seed, self.samples, self.classes, self.preprocessor.shape)

@@ -15,14 +15,14 @@ from threadpoolctl import threadpool_limits
 
 from ...core.words import counted
 from ...datasets.augmentation import Augmentation
-from ...datasets.batches import Targets, training_batches, tuned
+from ...datasets.batches import Targets, prefetched, training_batches
 from ...datasets.checks import check_classes, check_duplicates
 from ...datasets.findings import Findings
 from ...datasets.image_samples import read_image_source
 from ...datasets.sample_table import split_of
 from ...datasets.samples import Samples, split_and_limit
 from ...datasets.source.base import SampleTable
-from ...datasets.tracing import as_it_is
+from ...datasets.tracing import no_autograph
 from ...errors import ConfigError, DataError
 from .config import GeneratedImageData
 
@@ -137,7 +137,7 @@ def image_groups(pixels: Callable[[np.ndarray], np.ndarray], places: np.ndarray,
         return np.concatenate(told).astype(np.int64)
 
 
-def told_groups(
+def conditioning_labels(
     labels: np.ndarray | None, count: int, clusters: int, pixels: Callable[[np.ndarray], np.ndarray], seed: int
 ) -> tuple[np.ndarray | None, dict[str, list]]:
     """What a generator is told of each training image.
@@ -218,4 +218,4 @@ def adversarial_batches(
         return x
 
     steps = tf.data.Dataset.range(first_step, last_step)
-    return tuned(tf.data.Dataset.zip(steps, batches).map(as_it_is(finish), num_parallel_calls=1))
+    return prefetched(tf.data.Dataset.zip(steps, batches).map(no_autograph(finish), num_parallel_calls=1))

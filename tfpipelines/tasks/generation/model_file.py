@@ -17,7 +17,7 @@ class GeneratorArtifact(Artifact):
     """A GAN's generator with images as they are seen: levels 0 to 255.
 
     Args:
-        core: the GAN, in float32 and with a generator of plain Keras layers.
+        network: the GAN, in float32 and with a generator of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
         discriminator: name of a file beside the model's, for further training; "" for none.
 
@@ -26,14 +26,14 @@ class GeneratorArtifact(Artifact):
             channels), levels 0 to 255.
     """
 
-    def __init__(self, core: GAN, facts: dict, discriminator: str = ""):
-        self.core, self.facts = core, facts
+    def __init__(self, network: GAN, facts: dict, discriminator: str = ""):
+        self.network, self.facts = network, facts
         if discriminator:
-            self.beside = {discriminator: lambda path: save_model(core.discriminator, path, {})}
-        tensors = core.generator.inputs
+            self.beside = {discriminator: lambda path: save_model(network.discriminator, path, {})}
+        tensors = network.generator.inputs
         inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in tensors]
-        given = inputs if core.conditional else inputs[0]
-        levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(core.generator(given))
+        given = inputs if network.conditional else inputs[0]
+        levels = keras.layers.Rescaling(127.5, 127.5, name="levels")(network.generator(given))
         self.model = keras.Model(given, levels, name="generator_of_images")
 
     def save(self, path: Path) -> None:

@@ -17,14 +17,14 @@ PROGRESS = "progress"  # folder of the sheets of all epochs
 
 
 @dataclass(eq=False, kw_only=True)
-class Watch(Resumable, keras.callbacks.Callback):
+class GANMonitor(Resumable, keras.callbacks.Callback):
     """At the end of each epoch: draws images of noise that stays the same, measures them, and warns of a collapse.
 
     Args:
         draw: function of (count, seed) to (uint8 images, class numbers or None), by the artifact.
         sheet: function of no argument to the uint8 images of the epoch's sheet.
-        judge: an `evaluation.Judge`.
-        held: `evaluation.Held` of real images.
+        judge: an `evaluation.FeatureExtractor`.
+        held: `evaluation.ReferenceSet` of real images.
         count: images to measure.
         neighbours: see `evaluation.generation_metrics`.
         prefix: of the names in the logs.
@@ -38,8 +38,8 @@ class Watch(Resumable, keras.callbacks.Callback):
 
     draw: Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
     sheet: Callable[[], np.ndarray]
-    judge: Any
-    held: Any
+    extractor: Any
+    reference: Any
     count: int
     neighbours: int
     prefix: str
@@ -67,9 +67,9 @@ class Watch(Resumable, keras.callbacks.Callback):
                 tf.summary.image("generated", sheet[None], step=epoch + 1)
             self._writer.flush()
         images, classes = self.draw(self.count, self.seed)
-        features = self.judge(images)
-        figures = metrics.generation_metrics(features, self.held.features, self.neighbours)
-        figures["diversity"] = metrics.diversity(features, self.held.features, classes, self.held.classes)
+        features = self.extractor(images)
+        figures = metrics.generation_metrics(features, self.reference.features, self.neighbours)
+        figures["diversity"] = metrics.diversity(features, self.reference.features, classes, self.reference.classes)
         for name, value in figures.items():
             logs[f"{self.prefix}{name}"] = value
         self._alarm(epoch + 1, figures["diversity"])

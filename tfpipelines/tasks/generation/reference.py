@@ -50,35 +50,35 @@ class Comparison:
         self.samples, self.classes, self.train = samples, classes, samples.rows("train")
         self.rows = self._some(self.train, self.settings.samples)
         network = features_network(self.settings.features, shape)
-        self.judge = metrics.Judge(network, samples.store.images(self.rows))
+        self.extractor = metrics.FeatureExtractor(network, samples.store.images(self.rows))
 
-    def held(self, rows: np.ndarray) -> "metrics.Held":
+    def reference(self, rows: np.ndarray) -> "metrics.ReferenceSet":
         """Real images that generated ones are compared with."""
-        return metrics.Held(self.judge(self.samples.store.images(rows)), self._classes_of(rows))
+        return metrics.ReferenceSet(self.extractor(self.samples.store.images(rows)), self._classes_of(rows))
 
     def some(self, part: str, most: int) -> np.ndarray:
         """At most so many rows of a part, seeded, in their order."""
         return self._some(self.samples.rows(part), most)
 
-    def figures(self, features: np.ndarray, classes: np.ndarray | None, held) -> dict[str, float]:
+    def figures(self, features: np.ndarray, classes: np.ndarray | None, reference) -> dict[str, float]:
         """Of some images, by their features."""
-        figures = metrics.generation_metrics(features, held.features, self.settings.neighbours)
-        return figures | {"diversity": metrics.diversity(features, held.features, classes, held.classes)}
+        figures = metrics.generation_metrics(features, reference.features, self.settings.neighbours)
+        return figures | {"diversity": metrics.diversity(features, reference.features, classes, reference.classes)}
 
-    def real(self, held, count: int) -> dict[str, float]:
+    def real(self, reference, count: int) -> dict[str, float]:
         """What so many real training images get."""
         rows = self.rows[:: max(1, len(self.rows) // count)][:count]
-        return self.figures(self.judge.real[np.searchsorted(self.rows, rows)], self._classes_of(rows), held)
+        return self.figures(self.extractor.real[np.searchsorted(self.rows, rows)], self._classes_of(rows), reference)
 
-    def account(self, painter: Painter, part: str, plots: Path) -> dict[str, Any]:
+    def evaluate(self, painter: Painter, part: str, plots: Path) -> dict[str, Any]:
         """Figures of generated images against a part of the data, with those of real training images beside them."""
         store, train, seed = self.samples.store, self.train, self.seed + 1
         rows = self.some(part, self.settings.samples)
         unseen = part != "train"  # else there are no real images to compare with
-        held = self.held(rows)
+        reference = self.reference(rows)
         images, classes = painter.draw(len(self.rows), seed)
-        generated = self.judge(images)
-        figures = self.figures(generated, classes, held)
+        generated = self.extractor(images)
+        figures = self.figures(generated, classes, reference)
         usual, _ = self._nearest(store.images(rows), None if unseen else np.searchsorted(train, rows))
         distances, places = self._nearest(images)
         copied, typical = metrics.copies(distances, usual), metrics.usual_distance(usual)
@@ -91,14 +91,14 @@ class Comparison:
         generation.plot_neighbours(path, shown, beside, distances[order] / typical, count, len(images))
         result: dict[str, Any] = {part: figures, "baselines": {}, "intervals": {}}
         if unseen:
-            real, copies = self.real(held, len(images)), float(metrics.copies(usual, usual).mean())
+            real, copies = self.real(reference, len(images)), float(metrics.copies(usual, usual).mean())
             real |= {"nearest": float(np.median(usual) / typical), "copies": copies}
             result["baselines"] = {f"real images ({part})": real}
             others, than = "beside them as many real training images against the same", "unseen real"
         else:
             others, than = "no part was held out, so good figures may be those of copies", "other training"
         if part == "test":
-            result["intervals"] = {"kid": list(metrics.kernel_interval(generated, held.features))}
+            result["intervals"] = {"kid": list(metrics.kernel_interval(generated, reference.features))}
         result["about"] = [
             f"{len(images):,} generated images (seed {seed}) against {len(rows):,} of the {part} part; {others}",
             "lower is better for kid, fid and copies, higher for precision and recall; diversity and "
@@ -187,14 +187,16 @@ def measure_elsewhere(
     Returns:
         `test` (figures), `baselines` (those of `half`), `intervals`, `about`.
     """
-    judge = metrics.Judge(features_network(named, half.shape[1:]), half)
-    held, generated = judge(other), judge(painter.draw(len(half), seed)[0])
-    figures, real = (metrics.generation_metrics(features, held, neighbours) for features in (generated, judge.real))
+    extractor = metrics.FeatureExtractor(features_network(named, half.shape[1:]), half)
+    reference, generated = extractor(other), extractor(painter.draw(len(half), seed)[0])
+    figures, real = (
+        metrics.generation_metrics(features, reference, neighbours) for features in (generated, extractor.real)
+    )
     about = [
         f"{len(half):,} generated images (seed {seed}) against {len(other):,} of these; real images: "
         f"{len(half):,} others of them against the same",
-        f"by {held.shape[1]} features of {features_name(named)}, standardized by those others, so not "
+        f"by {reference.shape[1]} features of {features_name(named)}, standardized by those others, so not "
         "comparable with the run's own figures",
     ]
-    interval = list(metrics.kernel_interval(generated, held))
+    interval = list(metrics.kernel_interval(generated, reference))
     return {"test": figures, "baselines": {"real images": real}, "intervals": {"kid": interval}, "about": about}
