@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import Observer, console
+from tfpipelines import Observer
+from tfpipelines.output import console
 
 from .conftest import ROOT, TINY, write_photos
 from .eager import eagerly

@@ -1,6 +1,7 @@
 """Loss surfaces of real runs: what is measured, what is written, what is refused."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,10 +20,10 @@ from tfpipelines.core.files import file_hash
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks import TASKS
 
-from ..conftest import DOT, TINY, some
-from ..eager import eagerly
-from ..tasks.cases import CASES, SMALL_ANOMALY
-from ..tasks.test_contract import case_of, jax_environment  # noqa: F401
+from ...conftest import DOT, ROOT, TINY, some
+from ...eager import eagerly
+from ...tasks.cases import CASES, SMALL_ANOMALY
+from ...tasks.test_contract import case_of
 
 SMALL = [*TINY, "data.limit=64"]
 ALL = 10**6
@@ -264,12 +265,16 @@ _ON_JAX = "import sys, tfpipelines; tfpipelines.loss_surface(sys.argv[1], points
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["anomaly-table", "image-cls", "text-cls"])
-def test_jax_gives_the_same_surface(name, jax_environment):  # noqa: F811
+def test_jax_gives_the_same_surface(name):
     pytest.importorskip("jax")
     pipeline, overrides, _ = CASES[name]
     run = trained(pipeline, *overrides, *(["model.name=vae"] if name == "anomaly-table" else []))
     losses = surface_of(run, samples=512).losses
-    subprocess.run([sys.executable, "-c", _ON_JAX, str(run.folder)], env=jax_environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", _ON_JAX, str(run.folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"},
+        check=True,
+    )
     np.testing.assert_allclose(
         pd.read_csv(run.folder / "loss_surface.csv")["loss"], losses.ravel(), rtol=1e-3, atol=1e-5
     )

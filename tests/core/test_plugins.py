@@ -23,7 +23,7 @@ from tfpipelines.core.config.modules import located
 from tfpipelines.core.config.plugged import without_lost
 from tfpipelines.tasks import SCHEMAS
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 BROKEN = """[tfpipelines.networks]
 images.cnn = broken_plugin.nets:free

@@ -18,7 +18,7 @@ from tfpipelines.core.config.signature import NetworkSection, read_network
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 KINDS = [value for value in vars(kinds).values() if isinstance(value, kinds.Kind)]
 NETWORKS = [(kind, name) for kind in KINDS for name in kind.names]

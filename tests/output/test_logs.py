@@ -8,7 +8,7 @@ import tfpipelines
 from tfpipelines import LogObserver, Observer
 from tfpipelines.output import logs
 
-from .conftest import TINY
+from ..conftest import TINY
 
 pytestmark = pytest.mark.eager
 

@@ -7,7 +7,7 @@ from PIL import Image
 from tfpipelines.reporting.surface import LossSurface
 from tfpipelines.reporting.surface.plot import clipped, plot_surface, scale_of
 
-from ..conftest import some
+from ...conftest import some
 
 pytestmark = pytest.mark.pictures
 

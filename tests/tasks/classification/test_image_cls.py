@@ -13,9 +13,9 @@ import tfpipelines
 from tfpipelines import ConfigError, Observer
 from tfpipelines.errors import Interrupted
 
-from ..conftest import TINY, write_photos
-from ..training.test_resume import SignalAt
-from .conftest import eagerly
+from ...conftest import TINY, write_photos
+from ...training.test_resume import SignalAt
+from ..conftest import eagerly
 
 
 def run(path, *overrides, **options):

@@ -12,7 +12,7 @@ from tfpipelines import Observer, models
 from tfpipelines.errors import ArtifactError, ConfigError, ResourceError
 from tfpipelines.networks import backbones
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 keras_hub = pytest.importorskip("keras_hub")
 SMALL = [

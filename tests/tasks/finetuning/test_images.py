@@ -20,8 +20,8 @@ from tfpipelines.core.unchanged import require_same_data
 from tfpipelines.errors import ArtifactError, ConfigError, Interrupted, ResourceError
 from tfpipelines.networks import backbones
 
-from ..conftest import ROOT, some
-from ..pretrained import unscaled_backbone
+from ...conftest import ROOT, some
+from ...pretrained import unscaled_backbone
 
 CLASSES = ("flags", "smileys-emotion", "food-drink")
 SMALL = [

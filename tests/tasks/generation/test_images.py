@@ -11,7 +11,7 @@ from tfpipelines.tasks import generation
 from tfpipelines.tasks.generation.config import GeneratedImageData
 from tfpipelines.tasks.generation.images import conditioning_labels, image_groups
 
-from ..conftest import write_photos
+from ...conftest import write_photos
 
 
 def read(path, labelled=False, **fields):

@@ -14,7 +14,7 @@ from tfpipelines.tasks.anomaly import read_masks, read_normal_images
 from tfpipelines.tasks.anomaly.config import AnomalyImageData
 from tfpipelines.tasks.anomaly.normal_samples import handle_unlabelled, label_anomalies, normal_labels, split_normals
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 BRICKS = ROOT / "data" / "bricks"
 
@@ -60,7 +60,7 @@ def test_unlabelled_samples():
     assert normal_labels(["0.0", "1.0"], ("0",)) == ["0.0"]
 
 
-@pytest.label_anomalies.parametrize(
+@pytest.mark.parametrize(
     ("labels", "kept", "code"),
     [(["bad", None, None], 3, "unlabelled"), (["good", "bad", None], 2, "no_label"), ([None, None], 2, None)],
 )

@@ -10,7 +10,7 @@ import pytest
 import tfpipelines
 from tfpipelines import ConfigError, DataError, Observer
 
-from ..conftest import ROOT, some
+from ...conftest import ROOT, some
 
 SMALL = [
     "model.units=8",

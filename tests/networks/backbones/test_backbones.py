@@ -16,7 +16,7 @@ from tfpipelines.networks.backbones.blocks import layer_blocks
 from tfpipelines.networks.backbones.finetuned import finetuned_images, scale
 from tfpipelines.networks.backbones.loading import SCALINGS, Backbone, head_layer, load_backbone
 
-from ..pretrained import image_network
+from ...pretrained import image_network
 
 NETWORKS = {name: function for name, function in vars(keras.applications).items() if inspect.isfunction(function)}
 

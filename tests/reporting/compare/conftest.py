@@ -13,9 +13,9 @@ from tfpipelines.core import config
 from tfpipelines.core.files import write_json
 from tfpipelines.tasks import SCHEMAS
 
-from ..conftest import ROOT, TINY
-from ..eager import eagerly
-from ..tasks.cases import SMALL_ANOMALY, SMALL_TEXT
+from ...conftest import ROOT, TINY
+from ...eager import eagerly
+from ...tasks.cases import SMALL_ANOMALY, SMALL_TEXT
 
 VERSIONS = {"tfpipelines": "0.1.0", "keras": "3.15.1"}
 

@@ -17,7 +17,7 @@ from tfpipelines.core.files import write_json
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.reporting.listing import list_runs
 
-from .conftest import ROOT, TINY
+from ..conftest import ROOT, TINY
 
 
 def made(folder, name, state="done", metrics=None, **status):

@@ -17,7 +17,7 @@ from tfpipelines.core.files import atomic_write
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ArtifactError, ConfigError, ResourceError, RunInUseError
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 STEPS = ("write", "fsync of the file", "rename", "fsync of the folder", "after")
 

@@ -25,8 +25,8 @@ from tfpipelines.training.checkpoints import Checkpoints
 from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.state import Proposal, State, Trial
 
-from .conftest import TINY
-from .eager import eagerly
+from ..conftest import TINY
+from ..eager import eagerly
 
 pytestmark = pytest.mark.eager
 

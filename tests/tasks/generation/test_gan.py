@@ -32,7 +32,7 @@ from tfpipelines.tasks.generation.model_file import (
 )
 from tfpipelines.training import build_optimizer
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 SMALL = {"generator_filters": (4,), "discriminator_filters": (4,), "discriminator_units": (8,), "latent": 6, "seed": 0}
 
@@ -274,7 +274,7 @@ def test_diff_augment_moves_cuts_and_lets_gradients_pass():
 _JAX = """
 import sys, numpy as np
 sys.path.insert(0, {root!r})
-from tests.models.test_gan import everything
+from tests.tasks.generation.test_gan import everything
 np.savez({out!r}, *everything())
 """
 

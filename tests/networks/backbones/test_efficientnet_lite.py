@@ -10,7 +10,7 @@ import pytest
 
 from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 FEATURES = (
     "import numpy as np, keras; from tfpipelines.networks.backbones.efficientnet_lite import efficientnet_lite0; x = "

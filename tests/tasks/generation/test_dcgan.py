@@ -14,8 +14,8 @@ import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.errors import ConfigError, DataError, DivergedError, Interrupted
 
-from ..conftest import write_photos
-from .cases import SMALL_GAN, answers, check_what_is_left
+from ...conftest import write_photos
+from ..cases import SMALL_GAN, answers, check_what_is_left
 
 
 @pytest.fixture
