@@ -40,8 +40,8 @@ CASES = {
     ),
     "dcgan": ("dcgan", SMALL_GAN),
 }
-# task -> formats of the quick suite. Texts are exported in test_refusals.py (onnx) and, as what generates, in
-# ../test_earlier_versions.py (saved_model).
+# task -> formats of the quick suite. Texts are exported in test_refusals.py, what generates in
+# ../test_earlier_versions.py.
 QUICK = {"image-cls": tuple(exporters()), "anomaly-series": ("saved_model", "onnx")}
 
 

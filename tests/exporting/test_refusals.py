@@ -243,6 +243,11 @@ def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
         assert tfpipelines.export(run, format).manifest["proof"]["largest_difference"] < 1e-5
 
 
+def test_texts_go_through_as_strings(text_run, tmp_path):
+    proof = tfpipelines.export(text_run, out=tmp_path / "texts", samples=30).manifest["proof"]
+    assert proof["samples"] == 30 and proof["largest_difference"] <= 1e-4 and proof["flips"] == 0
+
+
 @pytest.mark.slow
 def test_a_saved_model_needs_tensorflow_alone(digit_run, text_run, tmp_path):
     """In a process without this package: any size of picture, strings, names of classes, several labels."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -92,13 +93,19 @@ def write_run(
     return folder
 
 
-@pytest.fixture
-def pair(tmp_path):
+@pytest.fixture(scope="session")
+def written_pair(tmp_path_factory):
     """Two written runs of 120 test rows; `better` is right more often than `worse`."""
-    items, labels = rows_of(120)
-    return write_run(tmp_path / "better", answer(labels, 0.95, 1), labels, items), write_run(
-        tmp_path / "worse", answer(labels, 0.4, 2), labels, items, overrides=["seed=1", "train.epochs=3"]
+    home, (items, labels) = tmp_path_factory.mktemp("pair"), rows_of(120)
+    return write_run(home / "better", answer(labels, 0.95, 1), labels, items), write_run(
+        home / "worse", answer(labels, 0.4, 2), labels, items, overrides=["seed=1", "train.epochs=3"]
     )
+
+
+@pytest.fixture
+def pair(written_pair, tmp_path):
+    """A copy of `written_pair`, free to be changed."""
+    return tuple(shutil.copytree(folder, tmp_path / folder.name) for folder in written_pair)
 
 
 class Trained(dict):
