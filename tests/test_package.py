@@ -6,6 +6,7 @@ import graphlib
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -301,3 +302,11 @@ def test_continuous_integration_runs_the_documented_commands():
     assert tests in [line.strip() for line in (ROOT / "README.md").read_text().splitlines()]
     shown = [line.partition("  #")[0].strip() for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()]
     assert documents.replace(" -q", "").replace(".venv/html", "docs/_build/html") in shown
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_the_root_lead_to_files(name):
+    text = (ROOT / name).read_text()
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text) + re.findall(r"`((?:docs|tests|benchmarks)/[\w/.]+)`", text)
+    assert not [link for link in links if not (ROOT / link).exists()] and (len(links) > 20 or name != "README.md")
+    assert name != "README.md" or len(text.splitlines()) <= 150
