@@ -16,7 +16,7 @@ version = release
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "generated"]
 exclude_patterns = ["_build", "_generated"]
-suppress_warnings: list[str] = []
+smartquotes_action = "D"  # dashes, and quotes as they are
 
 # Markdown
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
@@ -29,7 +29,7 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
-napoleon_use_rtype = False
+napoleon_use_param, napoleon_use_rtype = False, False  # `a, b: text` stays one entry
 napoleon_preprocess_types = False
 
 # Every reference must lead somewhere. Only the public names, tfpipelines.NAME, have an entry to lead to; types of other

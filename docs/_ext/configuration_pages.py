@@ -17,7 +17,7 @@ _SECTIONS = {
     "search": "How `tfpipe tune` looks for better values. The test set plays no part in it.",
 }
 _TYPES = {"integer": "whole number", "number": "number", "string": "text", "null": "`null`", "object": "mapping"}
-_BOUNDS = {"minimum": "≥ {:g}", "exclusiveMinimum": "> {:g}", "maximum": "≤ {:g}", "exclusiveMaximum": "< {:g}"}
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 _HEAD, _WIDTHS = ("field", "allowed", "default", "description"), (20, 24, 15, 41)
 _BUILT_IN = {name for kind in KINDS for name in kind.names}
 
@@ -90,7 +90,7 @@ def _rows(
             continue
         mark = "" if node.get("searchable", True) or searched else " \\*"
         default = code(_yaml(node["default"])) if "default" in node else "required"
-        text = sentence(escaped(node.get("description", "")))
+        text = escaped(node.get("description", ""))
         yield f"{code(before + name)}{mark}", _allowed(node, schema), default, text
 
 
@@ -112,6 +112,8 @@ def _allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
     kind = node.get("type", "")
     if kind == "boolean":
         return "`true`, `false`"
+    if kind == "array" and "prefixItems" in node:
+        return f"list of {len(node['prefixItems'])}: {_allowed(node['prefixItems'][0], schema)}"
     if kind == "array":
         inner = _allowed(node["items"], schema) if "items" in node else "value"
         sizes = {"minItems": "at least {}", "maxItems": "at most {}"}
@@ -122,7 +124,7 @@ def _allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
         return "mapping" if "properties" in of else f"mapping to: {_allowed(of, schema)}"
     if "properties" in node:
         return f"mapping of {codes(node['properties'])}"
-    limits = ", ".join(text.format(node[key]) for key, text in _BOUNDS.items() if key in node)
+    limits = ", ".join(f"{sign} {_yaml(node[key])}" for key, sign in _BOUNDS.items() if key in node)
     return f"{_TYPES.get(kind, 'any value')} {escaped(limits)}".strip()
 
 

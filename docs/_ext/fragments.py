@@ -1,12 +1,15 @@
 """What pages of the reference include: the command line, exit codes, lists of components, the tree of files."""
 
 import ast
+import inspect
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 from markdown_parts import code, codes, escaped, sentence, table
 
+import tfpipelines
 from tfpipelines import errors
 from tfpipelines.cli import cli
 from tfpipelines.core.config.backbones import known_backbones
@@ -44,7 +47,7 @@ def _commands() -> Iterator[str]:
     modules: dict[str, list[click.Command]] = {name: [] for name in _COMMANDS}
     for command in cli.commands.values():
         modules.setdefault(command.callback.__module__.rpartition(".")[2], []).append(command)
-    top = click.Context(cli, info_name="tfpipe", max_content_width=100)
+    top = click.Context(cli, info_name="tfpipe", **cli.context_settings)
     yield "## `tfpipe`\n"
     yield from _command(cli, top)
     for commands in modules.values():
@@ -55,14 +58,13 @@ def _commands() -> Iterator[str]:
 
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     if command is not cli:
-        usage = command.get_usage(context).removeprefix("Usage: ")
-        yield f"```text\n{' '.join(usage.split())}\n```\n"
+        yield f"```text\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
     for paragraph in (command.help or "").split("\n\n"):
         lines = paragraph.splitlines()
         if lines[0].strip() != "\b":
             yield f"{escaped(paragraph)}\n"
         elif command is not cli or "Exit codes" not in paragraph:  # which have a page of their own
-            yield "```text\n" + "\n".join(lines[1:]) + "\n```\n"
+            yield "```text\n" + textwrap.dedent("\n".join(lines[1:])) + "\n```\n"
     options = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     records = [record for option in options if (record := option.get_help_record(context))]
     rows = [(codes(names.split(", ")), escaped(text).replace("  ", " ")) for names, text in records]
@@ -84,23 +86,17 @@ def _exit_codes() -> Iterator[str]:
     for number, kinds in found.items():
         said[number] = [(kind.__name__, escaped((kind.__doc__ or "").split("\n\n")[0])) for kind in kinds]
     said[2].append(("", "The command was given unknown options or too few arguments."))
-    public = set(_public_names())
+    public = set(tfpipelines.__all__)
     linked = lambda name: f"{{py:exc}}`~tfpipelines.{name}`" if name in public else code(name) if name else ""
     rows = [(code(number), linked(name), text) for number in sorted(said) for name, text in said[number]]
     yield table(("code", "exception", "meaning"), rows, (10, 28, 62))
-
-
-def _public_names() -> list[str]:
-    import tfpipelines
-
-    return list(tfpipelines.__all__)
 
 
 # --- components
 def _networks() -> Iterator[str]:
     for kind in KINDS:
         yield f"### {_KINDS.get(kind.folder, kind.folder)}\n"
-        rows = [(code(name), sentence(escaped(_summary(kind.section(name).__doc__)))) for name in kind.names]
+        rows = [(code(name), escaped(_summary(kind.section(name).__doc__))) for name in kind.names]
         yield table(("`model.name`", "what it is"), rows, (20, 80))
 
 
@@ -126,7 +122,7 @@ def _losses() -> Iterator[str]:
     rows = []
     for name, entry in LOSSES.items():
         labels = "one or several" if entry.for_one else "several"
-        rows.append((code(name), escaped(sentence(entry.words)), escaped(entry.source), labels, codes(entry.takes)))
+        rows.append((code(name), escaped(entry.words), escaped(entry.source), labels, codes(entry.takes)))
     yield table(
         ("`train.loss`", "what it is", "described in", "labels a row", "fields of `train` that it takes"),
         rows,
@@ -159,7 +155,7 @@ def _metrics() -> Iterator[str]:
         rows = []
         for entry in of_kind:
             low, high = (f"{bound:g}".replace("inf", "∞") for bound in entry.range)
-            row = [code(entry.name), ways[entry.better], f"{low} to {high}", sentence(escaped(entry.what))]
+            row = [code(entry.name), ways[entry.better], f"{low} to {high}", escaped(entry.what)]
             rows.append(row if single else [*row, labels.get(entry.by, "both")])
         head = ("metric", "better", "range", "what it is")
         yield table(head if single else (*head, "labels"), rows, (24, 10, 12, 54) if single else (22, 9, 10, 48, 11))
@@ -185,8 +181,6 @@ def _docstring(path: Path) -> str:
 
 
 def _text_of(kind: type) -> str:
-    import inspect
-
     return Path(inspect.getfile(kind)).read_text(encoding="utf-8")
 
 

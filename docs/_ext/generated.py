@@ -20,7 +20,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("builder-inited", _write_all)
-    app.connect("env-check-consistency", _check_root_files)
+    app.connect("env-updated", _check_root_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 
 
 def escaped(text: str) -> str:
-    """Text in which nothing but single backticks has a meaning."""
+    """Text in which nothing but single backticks has a meaning; options such as --json are code."""
     parts = re.split(r"(`[^`\n]+`)", " ".join(text.split()))
-    plain = lambda part: re.sub(r"([\\*_<>\[\]{}|$#~`])", r"\\\1", part)
-    return "".join(part if index % 2 else plain(part) for index, part in enumerate(parts))
+    parts[::2] = [re.sub(r"([\\*_<>\[\]{}|$#~`])", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def code(text: object) -> str:
