@@ -16,6 +16,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines import Observer
+from tfpipelines.core.config import packaged
 from tfpipelines.errors import Interrupted, ResourceError, SearchError
 
 from .test_search import SMALL, Seen, events, tune
@@ -245,7 +246,7 @@ except tfpipelines.ResourceError as error:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(tfpipelines.config.packaged("samples").parent)},
+        env={**os.environ, "PYTHONPATH": str(packaged("samples").parent)},
         check=False,
     )
     assert "told: The disk is full" in result.stdout, result.stderr

@@ -1,8 +1,4 @@
-"""The networks: one file each, in a folder of its kind (`config.kinds`); that it lies there is all it takes.
-
-The file defines a function of its name, whose signature is the network's schema: see `config.signature`. What several
-of them are made of stands beside the folders, and in `tfpipelines.models`.
-"""
+"""Networks made from the section `model` of a pipeline: built-in ones, those of packages, and users' own."""
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence

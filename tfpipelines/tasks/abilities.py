@@ -48,7 +48,7 @@ class Generates(Protocol):
         Args:
             model: the artifact's.
             label: the class of all; None: as frequent as in training.
-            truncation: see `models.draw_noise`.
+            truncation: see `generation.draw_noise`.
 
         Raises:
             ConfigError: for an unknown class, or any without labels.

@@ -46,7 +46,7 @@ class Pixels(Sampled):
     """A task of images of one size.
 
     Attributes:
-        scaling: what `model.scaling=auto` was found to stand for, a name of `models.scaling.SCALINGS`; None where the
+        scaling: what `model.scaling=auto` was found to stand for, a name of `networks.backbones.scaling.SCALINGS`; None where the
             backbone says it itself, or the pipeline does.
     """
 

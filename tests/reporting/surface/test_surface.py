@@ -16,6 +16,7 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import Observer
+from tfpipelines.core.config import packaged
 from tfpipelines.core.files import file_hash
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks import TASKS
@@ -183,7 +184,7 @@ def test_a_probe_moves_its_head_alone(request):
 @pytest.mark.parametrize("name", ["text-cls", "finetune-text"])
 def test_a_text_may_have_several_labels(name, tmp_path, request):
     pipeline, overrides, _ = case_of(name, request)
-    reviews = pd.read_csv(tfpipelines.config.packaged("samples") / "reviews" / "reviews.csv")["text"].iloc[:120]
+    reviews = pd.read_csv(packaged("samples") / "reviews" / "reviews.csv")["text"].iloc[:120]
     rows = [(text, ["long"] * (len(text) > 110) + ["film"] * ("film" in text)) for text in reviews]
     (tmp_path / "tags.jsonl").write_text(
         "".join(json.dumps({"text": text, "tags": tags}) + "\n" for text, tags in rows)

@@ -25,7 +25,7 @@ class KnownBackbone(NamedTuple):
         name: as a pipeline gives it.
         parameters: weights without the classifier.
         size: side in pixels of the images that it was trained on.
-        scaling: what it expects of pixels: a name of `models.backbones.SCALINGS`.
+        scaling: what it expects of pixels: a name of `networks.backbones.scaling.SCALINGS`.
         origin: where its weights come from, in words.
         fetched: whether they may have to come over the network.
     """

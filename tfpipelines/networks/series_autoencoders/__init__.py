@@ -1,5 +1,5 @@
 """Networks that reconstruct windows of a time series: float32 (batch, length, channels) in; what comes out: see
-`models.reconstruction`.
+`networks.reconstruction`.
 
 Each asks for `input_shape` (length, channels).
 """

@@ -42,7 +42,7 @@ class Painter:
     """Draws by a generator that is told of groups, or of nothing.
 
     Args:
-        model: of a `models.GeneratorArtifact`.
+        model: of a `generation.GeneratorArtifact`.
         latent: numbers of noise.
         classes: names of the classes; [] without.
         groups: what the generator is told of: `shares` of the training images, and the number of the class of each (0
@@ -59,7 +59,7 @@ class Painter:
 
         Args:
             only: the number of the class of all; None: as frequent as in training.
-            truncation: see `models.draw_noise`.
+            truncation: see `generation.draw_noise`.
         """
         noise, groups = self.inputs(count, seed, only, truncation)
         images = generation.generate_images(self.model, noise, groups)

@@ -193,7 +193,7 @@ def adversarial_batches(
         (others): see `training_batches`.
 
     Returns:
-        Dicts of what `models.gan.GAN` says of a batch.
+        Dicts of what `tasks.generation.gan.GAN` says of a batch.
     """
     targets = None if labels is None else Targets(labels, int(labels.max()) + 1)
     batches = training_batches(

@@ -23,10 +23,10 @@ class GANMonitor(Resumable, keras.callbacks.Callback):
     Args:
         draw: function of (count, seed) to (uint8 images, class numbers or None), by the artifact.
         sheet: function of no argument to the uint8 images of the epoch's sheet.
-        judge: an `evaluation.FeatureExtractor`.
-        held: `evaluation.ReferenceSet` of real images.
+        extractor: a `metrics.FeatureExtractor`.
+        reference: `metrics.ReferenceSet` of real images.
         count: images to measure.
-        neighbours: see `evaluation.generation_metrics`.
+        neighbours: see `metrics.generation_metrics`.
         prefix: of the names in the logs.
         load: gives the artifact the present weights.
         folder: of the run.

@@ -181,7 +181,7 @@ def measure_elsewhere(
     Args:
         half, other: uint8 (count, side, side, channels), of the generator's size.
         named: what they are compared by, `evaluation.features`.
-        neighbours: see `evaluation.generation_metrics`.
+        neighbours: see `metrics.generation_metrics`.
         seed: of the generated images.
 
     Returns:
