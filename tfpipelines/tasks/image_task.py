@@ -46,8 +46,8 @@ class Pixels(Sampled):
     """A task of images of one size.
 
     Attributes:
-        scaling: what `model.scaling=auto` was found to stand for, a name of `networks.backbones.scaling.SCALINGS`; None where the
-            backbone says it itself, or the pipeline does.
+        scaling: what `model.scaling=auto` was found to stand for, a name of `networks.backbones.scaling.SCALINGS`; None
+            where the backbone or the pipeline says it.
     """
 
     scaling: str | None = None

@@ -35,7 +35,7 @@ class Comparison:
 
     Attributes:
         rows: the training images that stand for all of them.
-        judge: by which images are compared.
+        extractor: of the features by which images are compared.
     """
 
     def __init__(
