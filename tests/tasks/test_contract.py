@@ -157,7 +157,8 @@ def run_on_jax(tmp_path_factory):
     """Runs pipelines in one process that computes with jax: run_on_jax(pipeline, *overrides) -> what it prints."""
     pytest.importorskip("jax")
     folder = tmp_path_factory.mktemp("jax")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax", "TFPIPE_CACHE": str(folder / "cache")}
+    own = {"TFPIPE_CACHE": str(folder / "cache"), "TFPIPE_CONFIG": str(folder / "config")}
+    environment = {**os.environ, **own, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
     with (
         open(folder / "errors", "w+") as errors,
         subprocess.Popen(
