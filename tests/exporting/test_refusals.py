@@ -122,6 +122,17 @@ def test_a_signal_leaves_nothing(digit_run, tmp_path, tfpipe, monkeypatch):
     assert result.code == 143 and "converting" in result.err and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
+def test_a_signal_from_outside_leaves_nothing(digit_run, tmp_path, start):
+    process = start("export", digit_run.folder, "--out", tmp_path / "out")
+    for line in process.stderr:
+        if line.startswith("converting"):
+            process.send_signal(signal.SIGTERM)
+            break
+    process.communicate()
+    assert process.returncode == 143 and not (tmp_path / "out").exists()
+
+
 def test_whole_numbers_that_cost_too_much_are_refused(digit_run, tmp_path, monkeypatch):
     spoilt(LiteRT, monkeypatch)
     with pytest.raises(ExportError, match="accuracy falls from"):
