@@ -280,8 +280,9 @@ def test_a_search_without_a_best_says_so_again_when_it_is_resumed(tfpipe):
     assert result.code == 5 and "there is no best" in result.err
 
 
-@pytest.mark.slow  # in this process, at a set moment: a search that was stopped, in test_search
-@pytest.mark.parametrize("seconds", [1.0, 4.0, 8.0])
+@pytest.mark.parametrize(
+    "seconds", [1.0, pytest.param(4.0, marks=pytest.mark.slow), pytest.param(8.0, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds, start):
     words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in SMALL.items()]
     process = start("tune", "image-cls", *words, "--name", "search", start_new_session=True)
