@@ -29,6 +29,21 @@ def some(names, quick) -> list:
     return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
+LONG_FIRST = ("tuning", "tasks", "exporting", "training", "networks")  # folders whose files take longest
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long are begun first, so that both workers end at the same time."""
+    tests = ROOT / "tests"
+    folders = [*LONG_FIRST, ""]
+
+    def place(item) -> int:
+        folder = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
+        return folders.index(folder) if folder in folders else len(LONG_FIRST)
+
+    items.sort(key=place)  # stable: within a folder as collected
+
+
 DOT = bytes.fromhex(  # a PNG of 2 x 2 pixels
     "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a730000001649444154789c63fcffff3f0303"
     "03130303030303030024060301fc35de9b0000000049454e44ae426082"

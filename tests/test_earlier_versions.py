@@ -67,7 +67,7 @@ def test_the_first_version_left_a_run_of_every_task_that_it_had():
     assert {folder.name for folder in RUNS if folder.parent.name == "0.1.0"} == tasks and SEARCHES
 
 
-@each(RUNS)
+@each(RUNS, quick={folder.name for folder in RUNS} - {"anomaly-series"})  # a series is predicted window by window
 def test_its_model_answers_as_it_did(earlier):
     run = tfpipelines.load(earlier)
     assert run.status["state"] == "done" and run.metrics["test"] and run.pipeline.task == run.status["task"]

@@ -31,7 +31,7 @@ LAYERS = {
     "result": 7,
     "runner": 7,
     "tasks": 6,
-    "catalogue": 5,
+    "catalogue": 7,
     "evaluation": 5,
     "networks": 4,
     "training": 4,

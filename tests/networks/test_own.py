@@ -71,13 +71,8 @@ def stopped(*overrides, name="stopped"):
 
 
 # --- as any other network
-@pytest.mark.parametrize(
-    "task",
-    [
-        pytest.param("image-cls"),
-        *(pytest.param(task, marks=pytest.mark.slow) for task in sorted({*SMALL} - {"image-cls"})),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("task", sorted(SMALL))
 def test_the_template_is_trained_resumed_and_read_back_as_any_network(task):
     name, overrides = template(task), [*SMALL[task], "model.width=8", "train.steps_per_execution=1"]
     whole = tfpipelines.run(task, [*overrides, f"model.name={name}"], observer=Observer())
@@ -96,7 +91,7 @@ def test_the_template_is_trained_resumed_and_read_back_as_any_network(task):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("task", ["anomaly-table", "text-cls"])
+@pytest.mark.parametrize("task", ["anomaly-table", "image-cls", "text-cls"])
 def test_the_template_is_trained_and_read_back(task):
     overrides = [*SMALL[task], "model.width=8", "train.epochs=1", f"model.name={template(task)}"]
     run = tfpipelines.run(task, overrides, observer=Observer())
@@ -108,6 +103,7 @@ def test_the_template_is_trained_and_read_back(task):
     assert run.pipeline.network.endswith("/own.py:own") and pickle.loads(pickle.dumps(run.pipeline)) == run.pipeline
 
 
+@pytest.mark.slow
 def test_it_is_searched_over_its_own_field():
     changes = {"search.trials": 2, "search.final_seeds": [0], "search.space": {"model.width": [4, 6]}}
     settings = dict(word.split("=") for word in FEW) | {"train.epochs": 1, "model.name": own(GOOD)}

@@ -121,7 +121,7 @@ def test_the_process_is_left_as_it_was_found(name, request):
     assert draws() == expected
 
 
-@pytest.mark.parametrize("name", some(sorted(CASES), ("image-cls",)))
+@pytest.mark.parametrize("name", some(sorted(CASES), ()))
 def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, request):
     pipeline, overrides, raw = case_of(name, request)
     search = tfpipelines.tune(

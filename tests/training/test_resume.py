@@ -121,7 +121,7 @@ def test_stopped_by_either_signal_then_resumed(whole, interrupted, tfpipe, monke
     """By SIGTERM in the third epoch, and by SIGINT, as of a command, where it goes on."""
     with monkeypatch.context() as patch:
         at = SignalAt(3, 12, signal.SIGINT)
-        patch.setattr("tfpipelines.console.Terminal.step", lambda self, *told: at.step(*told))
+        patch.setattr("tfpipelines.output.console.Terminal.step", lambda self, *told: at.step(*told))
         result = tfpipe("resume", interrupted)
     assert result.code == 130 and "Stopped by SIGINT." in result.err and "tfpipe resume" in result.err
     check_stopped(tfpipelines.load(interrupted), 3, 12, signal.SIGINT)

@@ -103,6 +103,7 @@ def whole(tmp_path_factory):
         return list(tune(**LONG).leaderboard["val_accuracy"])
 
 
+@pytest.mark.slow
 def test_the_trial_of_a_worker_that_dies_is_tried_again_and_the_result_is_the_same(whole):
     murderer = Murderer(2)
     search = tune(murderer, **LONG)

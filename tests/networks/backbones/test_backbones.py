@@ -34,7 +34,10 @@ def test_pixels_are_scaled_as_keras_does_it(entry):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(ours), theirs, atol=1e-3)
 
 
-@pytest.mark.parametrize(("name", "blocks"), [("MobileNetV2", 20), ("VGG16", 5), ("DenseNet121", 62)])
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [("MobileNetV2", 20), ("VGG16", 5), pytest.param("DenseNet121", 62, marks=pytest.mark.slow)],
+)
 def test_parameters_and_blocks(name, blocks):
     source = config.backbone_source(name)
     backbone = load_backbone(source, "none", size=(64, 64), seed=3)
@@ -67,6 +70,7 @@ def test_names_are_found_whatever_their_case():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_statistics_stay_while_the_rest_trains():
     backbone = load_backbone(config.backbone_source("efficientnet-lite0"), size=(64, 64))
@@ -127,6 +131,7 @@ def test_rates_do_not_hang_on_what_is_frozen():
     assert set(backbones.rates_by_depth(network, 0.5)) == {1.0, 0.5, 0.25, 0.125}
 
 
+@pytest.mark.slow
 def test_efficientnet_from_a_file_is_that_with_imagenet_weights(tmp_path, monkeypatch):
     """Keras builds another graph where it loads the weights itself; a file of weights must give the same features."""
     import keras.src.applications.efficientnet as module

@@ -170,6 +170,7 @@ def test_losses_far_out_may_be_infinite(own_copy):
     assert len(table) == 9 and not np.isfinite(table["loss"]).all()
 
 
+@pytest.mark.slow
 def test_a_probe_moves_its_head_alone(request):
     _, overrides, _ = case_of("finetune", request)
     with eagerly():

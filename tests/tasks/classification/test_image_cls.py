@@ -125,7 +125,7 @@ def test_it_learns(digits):
                 "data.channels=3",
                 "evaluation.calibrate=false",
             ],
-            marks=pytest.mark.eager,
+            marks=[pytest.mark.eager, pytest.mark.slow],
         ),
         pytest.param(
             ["data.oversample=true", "data.test=0", "train.steps_per_execution=2", "train.batch_size=4"],
@@ -142,7 +142,7 @@ def test_it_learns(digits):
                 "data.class_weights=balanced",
                 "model.normalization=local_response",
             ],
-            marks=pytest.mark.eager,
+            marks=[pytest.mark.eager, pytest.mark.slow],
         ),
     ],
 )

@@ -162,10 +162,11 @@ def test_a_run_goes_on_from_both_networks_of_another(small):
 @pytest.mark.parametrize(
     "penalty",
     [
-        ["train.r1=0"],  # it is most of what tracing costs
-        pytest.param(["train.r1_interval=4", "model.spectral_normalization=true"], marks=pytest.mark.slow),
+        ["train.r1=0"],
+        ["train.r1_interval=4", "model.spectral_normalization=true"],
     ],
 )
+@pytest.mark.slow
 def test_both_networks_optimizers_and_averages_survive_an_interruption(small, penalty):
     """In the middle of an epoch, with everything that has a state: the last checkpoint holds the same bits, and all
     figures and pictures are the same.
