@@ -251,7 +251,7 @@ def test_a_sequential_backbone_is_scaled_and_its_inner_layers_looked_at(tmp_path
     assert json.loads((run.folder / "data.json").read_text())["scaling"] == "unit"
     network = models.network_of(run.model)
     assert network.get_layer("scale").scale == 1 / 255 and network.get_layer("features").output.shape[1:] == (4, 4, 8)
-    result = tfpipe("check", "anomaly", *options, "data.size=64")
+    result = tfpipe("check", BRICKS / "train" / "good", "--pipeline", "anomaly", *options, "data.size=64")
     assert result.code == 2 and "takes images of 32 x 32 pixels alone" in result.err
 
 
