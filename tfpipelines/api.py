@@ -273,7 +273,7 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
         findings.raise_errors()
         if ready.steps_per_epoch() < 1:
             size = task.pipeline.train.batch_size
-            message = f"A batch of train.batch_size={size} is larger than the training part"
+            message = f"A batch of train.batch_size={size} is larger than the training split"
             findings.add("batch_size", "warning", message, "Set a smaller one")
     except DataError as caught:
         error = caught

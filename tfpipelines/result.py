@@ -175,13 +175,12 @@ class Run(Result):
                 pattern), or a list or Series of such. For rows: a table, DataFrame or array (n, columns); for time
                 series: a table, DataFrame or array (points, channels), which is cut into windows; or a list of such.
             batch_size: inputs that go through the model at once.
-            explain: add a column `explanation`, of what moved each prediction, where the task can tell.
+            explain: add a column `explanation`: what influenced each prediction.
             overrides: of fields of `data` that tell how to read, as for `evaluate`.
 
         Returns:
-            DataFrame: `item`, `text` where inputs are texts, `predicted`, one score per class; of a detector `item`,
-                `score`,
-            `p_value`, `verdict` (anomaly or normal); `error` if some input could not be read.
+            DataFrame: `item`, `text` where inputs are texts, `predicted` and one score per class; of a detector `item`,
+            `score`, `p_value` and `verdict` (anomaly or normal); `error` if some input could not be read.
 
         Raises:
             ConfigError: if the run has no model, or its task cannot explain.

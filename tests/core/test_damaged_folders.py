@@ -337,7 +337,7 @@ def test_states_of_searches(search):
 
 
 def test_thresholds(tmp_path):
-    Threshold.fit(np.arange(40.0), 0.1, "row", "the validation part").write(tmp_path)
+    Threshold.fit(np.arange(40.0), 0.1, "row", "the validation split").write(tmp_path)
     file = tmp_path / "threshold.json"
     for _, content in [*changed(file)]:
         file.write_text(json.dumps(content))

@@ -176,7 +176,7 @@ def test_byte_order_mark_is_accepted(photos):
         (b'image,label\n"zero/000.png\n,a\nzero/001.png,b\n', "line 2"),
         (b"", "holds no rows"),
         (b"image,label\n", "holds no rows"),
-        (b"image,image\na,b\n", "the column 'image' stands twice"),
+        (b"image,image\na,b\n", "the column 'image' appears twice"),
     ],
 )
 def test_broken_tables_name_line_and_byte(photos, content, message):

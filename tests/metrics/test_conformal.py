@@ -52,7 +52,7 @@ def test_p_values_and_verdicts_agree():
 
 
 def test_it_is_written_read_and_may_be_edited(tmp_path):
-    threshold = Threshold.fit(RANDOM.standard_normal(40), 0.1, "window", "the held-out part")
+    threshold = Threshold.fit(RANDOM.standard_normal(40), 0.1, "window", "the validation split")
     threshold.places = (0.5, 2.0)
     threshold.write(tmp_path)
     again = Threshold.read(tmp_path)
@@ -82,7 +82,7 @@ def test_it_is_written_read_and_may_be_edited(tmp_path):
 
 def test_what_is_shipped_says_what_the_report_says():
     held_out = np.sort(np.float32([0.5, 1.0, 1.0, 1.0, 2.0, 7.25])).astype(np.float64)
-    threshold = Threshold(1.0, 0.2, held_out, "row", "the validation part")
+    threshold = Threshold(1.0, 0.2, held_out, "row", "the validation split")
     served = ServedScores(1.0, held_out, "row", ["score"])
     scores = np.float32([-np.inf, 0.5, 0.75, 1.0, np.nextafter(np.float32(1), np.float32(2)), 2, 9, np.inf, np.nan])
     wanted = np.array([7, 7, 6, 6, 3, 3, 1, 1, 1]) / 7

@@ -105,7 +105,7 @@ def test_nothing_to_say_of_a_good_run(made_up):
                 "metrics": {"validation": {"accuracy": 0.9}},
                 "data": {**DATA, "rows": {"train": 800, "validation": 200, "test": 0}},
             },
-            ("no test part",),
+            ("no test split",),
         ),
         (
             "finding_leak",

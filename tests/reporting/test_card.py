@@ -116,4 +116,4 @@ def test_of_a_detector(made_up):
         "false_alarms": f"tfpipe recalibrate {folder} PATH",
     }
     page = written.page.read_text()
-    assert "2 of 3 test samples are told wrong" in page and json.dumps(threshold) not in page
+    assert "2 of 3 test samples are misclassified" in page and json.dumps(threshold) not in page

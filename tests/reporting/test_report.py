@@ -245,7 +245,7 @@ def test_every_file_may_be_missing_or_damaged(real, tmp_path):
                 continue
             page = checked(report(folder).page)
             if content is not None and name.endswith(".json") and len(content) < 30:
-                assert f"cannot be read, so what they would tell is missing: {name}" in page.text
+                assert f"cannot be read, so their content is missing: {name}" in page.text
             shutil.rmtree(folder)
 
 
@@ -507,7 +507,7 @@ def test_predictions_of_another_test_part_tell_nothing(made_up):
     )
     report(folder.path)
     page = checked(folder / "report.html")
-    assert "predictions.csv (1 rows, and 3 of the test part)" in page.text and "told wrong" not in page.text
+    assert "predictions.csv (1 rows, and 3 of the test split)" in page.text and "told wrong" not in page.text
 
 
 def test_class_names_like_those_of_columns(made_up):
@@ -515,7 +515,7 @@ def test_class_names_like_those_of_columns(made_up):
     folder = made_up({"predictions.csv": rows, "data.json": {"classes": ["item", "a|b"]}})
     report(folder.path)
     page = checked(folder / "report.html")
-    assert "1 of 2 test samples are told wrong" in page.text and "0.75" in page.text
+    assert "1 of 2 test samples are misclassified" in page.text and "0.75" in page.text
 
 
 def test_a_cross_validation_tells_of_its_data_whatever_was_found(made_up):

@@ -313,7 +313,7 @@ def test_a_cross_validated_pipeline_is_searched_on_its_first_fold(tmp_path, digi
 
 
 def test_data_without_a_validation_part_are_refused():
-    with pytest.raises(ConfigError, match="needs a validation part"):
+    with pytest.raises(ConfigError, match="needs a validation split"):
         tune(
             data__validation=0,
             data__path=str(write_rows(200)),

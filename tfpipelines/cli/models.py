@@ -16,7 +16,7 @@ _PARTS = click.Choice(["train", "validation", "test", "all"])
 @click.argument("run")
 @click.argument("path")
 @overrides_argument
-@click.option("--split", type=_PARTS, help="Which part of data that have splits; default: test, else all.")
+@click.option("--split", type=_PARTS, help="Which split of the data; default: test if there is one, else all.")
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
 @trust_option
 def evaluate(terminal, run, path, overrides, split, out, trust):
@@ -38,7 +38,7 @@ def evaluate(terminal, run, path, overrides, split, out, trust):
 @overrides_argument
 @click.option(
     "--false-alarm-rate", type=float, metavar="RATE",
-    help="Share of normal samples that are to give an alarm; default: as before.",
+    help="Target false-alarm rate: share of normal samples that give an alarm; default: as before.",
 )  # fmt: skip
 @trust_option
 def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
@@ -69,7 +69,9 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     "--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout."
 )
 @click.option(
-    "--explain", is_flag=True, help="Say what moved each prediction; with --out FILE also as a page, FILE.html."
+    "--explain",
+    is_flag=True,
+    help="Explain each prediction; with --out also as a page beside it, with the suffix .html.",
 )
 @click.option("--batch-size", **whole(1, 128), help="Inputs that go through the model at once.")
 @trust_option

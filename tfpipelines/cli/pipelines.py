@@ -154,7 +154,7 @@ def init(terminal, pipeline, file, task):
     help="Whose data settings and rules apply.",
 )  # fmt: skip
 def check(terminal, path, overrides, pipeline):
-    """Look at data as a run would, and say what is there and what is wrong with it."""
+    """Check a data set without training: what is there, and what is wrong with it."""
     from .. import api
     from ..errors import DataError
     from ..output.printing import print_check

@@ -34,8 +34,7 @@ def _either(words: list[str]) -> str:
 @click.option(
     "--quantize",
     type=_Known(list(_QUANTIZED)),
-    help=f"Smaller numbers, with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)}: "
-    f"{', or '.join(numbers.numbers for numbers in _QUANTIZED.values())}.",
+    help=f"Quantize the weights; with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)} only.",
 )
 @click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
 @click.option("--samples", **whole(1, 500), help="Held-out samples to replay.")

@@ -65,7 +65,7 @@ def tune(terminal, pipeline, overrides, **options):
 @click.argument("run")
 @trust_option
 def resume(terminal, run, trust):
-    """Go on with an interrupted or crashed run or search."""
+    """Continue an interrupted or crashed run or search."""
     from .. import api
 
     return _summary(api.resume(run, observer=terminal, trust=trust))

@@ -1,1 +1,1 @@
-"""What every other room is built on: words, files, run folders, plugins, configuration."""
+"""What all other folders are built on: words, files, run folders, plugins, configuration."""

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. This one keeps quiet; `console.Terminal` prints, `logs.LogObserver` logs."""
+"""What a run reports while it goes on. This observer prints nothing; `tfpipelines.LogObserver` logs."""
 
 from typing import TYPE_CHECKING, Any
 

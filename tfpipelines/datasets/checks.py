@@ -29,7 +29,7 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
             message = f"The training samples are all of one class, {classes[0]!r}"
         findings.add("one_class", "error", message, "A classifier needs two classes at least.")
     if len(train) and not (frame["split"] == "test").any():
-        findings.add("no_test", "note", "There is no test part, so the figures will be of validation alone")
+        findings.add("no_test", "note", "There is no test split, so metrics will be of the validation split only")
     for split in [name for name in ("validation", "test") if present[name]]:
         strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
@@ -38,7 +38,7 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
         absent = [name for name in classes if name not in present[split]]
         if absent:
             what = counted(len(absent), "class", "classes")
-            message = f"{what} missing from {split}, whose figures therefore say nothing about that"
+            message = f"{what} missing from {split}, whose metrics do not cover it"
             findings.add("absent_class", "warning", message, "", absent)
     return classes
 

@@ -109,10 +109,10 @@ def select_split(samples: Samples, path: str, split: str | None) -> str:
     frame = samples.frame
     split = split or ("test" if (frame["split"] == "test").any() else "all")
     if split != "all" and not frame["split"].notna().any():
-        raise DataError(f"{path} has no splits, so there is no {split} part.", "Leave --split out to use all of it.")
+        raise DataError(f"{path} has no splits, so there is no {split} split.", "Leave --split out to use all of it.")
     samples.frame = frame if split == "all" else frame[frame["split"] == split]
     if samples.frame.empty:
-        raise DataError(f"{path} has no samples in its {split} part.", "Name another part with --split.")
+        raise DataError(f"{path} has no samples in its {split} split.", "Name another split with --split.")
     return split
 
 

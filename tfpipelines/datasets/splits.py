@@ -16,7 +16,7 @@ _VALIDATION = 0.15  # share of rows, where none is stated
 def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
     """Fills the `split` column where it is not given.
 
-    Given splits stay as they are; a missing validation part is cut from the training rows. Every class gets at least
+    Given splits stay as they are; a missing validation split is cut from the training rows. Every class gets at least
     one row in each part. The cut depends on seed, the order of rows and their labels alone.
 
     Args:
@@ -41,10 +41,10 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
 def assign_fold(
     frame: pd.DataFrame, folds: int | str, fold: int, validation: float | Literal["auto"], seed: int
 ) -> pd.DataFrame:
-    """The splits of one fold of a cross-validation: the fold is the test part, validation is cut from the rest.
+    """The splits of one fold of a cross-validation: the fold is the test split, validation is cut from the rest.
 
-    With `validation="auto"`, where a column names three folds or more, the next of them is the validation part, so that
-    what it keeps together stays so.
+    With `validation="auto"`, where a column names three folds or more, the next of them is the validation split, so
+    what it keeps together stays together.
 
     Rows of a given test split take no part: they stay unopened.
 

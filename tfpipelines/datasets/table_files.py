@@ -122,7 +122,7 @@ def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) ->
         raise DataError(f"{path} holds no rows.", "A table begins with a line of column names.")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise DataError(f"{path}: the column {twice[0]!r} stands twice in the header.", "Rename one of them.")
+        raise DataError(f"{path}: the column {twice[0]!r} appears twice in the header.", "Rename one of them.")
     columns = {name: pd.Series([_text(row[i]) for row in rows], dtype=object) for i, name in enumerate(header)}
     return pd.DataFrame({**columns, LINE: lines})
 

@@ -59,7 +59,7 @@ def read_text_samples(
         message = f"{what}, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
-        message = "Capital letters outside of A to Z stay as they are: the text front lowers ASCII alone"
+        message = "Capital letters outside of A to Z stay as they are: text preprocessing lowercases ASCII letters only"
         findings.add("capitals", "note", message, "Lower them in the data where case does not matter")
     return Samples(frame, None, {"path": data.path, "read_seconds": table.source.seconds})
 

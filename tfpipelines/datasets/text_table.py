@@ -43,7 +43,7 @@ def read_text_source(data: TextSource, *, labelled: bool = True, training: bool 
     marked = lambda: table.frame["label"].str.contains(SEPARATOR, regex=False).any()
     if labelled and (data.multi_label is True or (data.multi_label == "auto" and marked())):
         table.frame = make_multi_label(table.frame)
-        message = "Rows may have several labels, or none: each label is told by itself"
+        message = "Rows may have several labels, or none: each label is predicted independently"
         remedy = "" if data.multi_label is True else "data.multi_label=false takes them as they are"
         table.findings.add("multi_label", "note", message, remedy)
     return table

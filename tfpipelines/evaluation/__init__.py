@@ -1,4 +1,4 @@
-"""Metrics, plots and tables of predictions."""
+"""Tables of predictions, plots and explanations that several families of tasks share."""
 
 import lazy_loader
 

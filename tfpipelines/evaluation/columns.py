@@ -1,4 +1,4 @@
-"""Which columns of a row, or channels of a window, are guilty of its score; and a page of them."""
+"""Which columns of a row, or channels of a window, contribute most to its score; and a page of them."""
 
 from pathlib import Path
 from typing import Any

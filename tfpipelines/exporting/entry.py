@@ -60,7 +60,7 @@ def export(
         format: `saved_model` (TensorFlow Serving's layout; takes raw samples), `litert` or `onnx` (extra `onnx`).
         quantize: `float16` or `int8`, with litert; None: float32.
         out: folder of the numbered folders that exports are; default: `export/FORMAT[-QUANTIZE]` in the run folder.
-        samples: at most so many are replayed, those of the test part first, then those of the validation part.
+        samples: at most so many are replayed, those of the test split first, then those of the validation split.
         tolerance: of the proof: for the largest difference, default 1e-4, no flipped answer being allowed; with
             `quantize` for the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share
             of flipped answers).

@@ -1,4 +1,4 @@
-"""Metrics: the registry of all of them, and the functions that make those of classifiers."""
+"""Metrics: the registry, the functions that compute them, intervals, calibration, thresholds."""
 
 import lazy_loader
 

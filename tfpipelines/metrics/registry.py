@@ -79,7 +79,7 @@ _ENDS: tuple[tuple[str, Direction], ...] = (("auc", "max"), ("error", "min"), ("
 BUILT_IN = (  # those of classifiers in the order in which they are told
     Metric("loss", CLASSIFIER, "min", "what training makes small", range=_ANY, each_epoch=True),
     Metric("accuracy", CLASSIFIER, "max",
-           "share of samples told right, with several labels those with every label right",
+           "share of samples predicted correctly; with several labels, those with every label correct",
            "answers", (ONE, SEVERAL), hub=("accuracy", "Accuracy"), main=True, each_epoch=True),
     Metric("hamming_loss", CLASSIFIER, "min", "share of decisions, one for each label of a sample, that are wrong",
            "answers", (SEVERAL,)),
@@ -125,7 +125,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are told
            "share of generated images that lie among the real ones (Kynkäänniemi et al. 2019)"),
     Metric("recall", GENERATOR, "max",
            "share of real images that lie among the generated ones (Kynkäänniemi et al. 2019)"),
-    Metric("diversity", GENERATOR, "max", "spread beside that of real images, which is about 1",
+    Metric("diversity", GENERATOR, "max", "spread relative to that of real images (about 1)",
            range=_POSITIVE, each_epoch=True),
     Metric("nearest", GENERATOR, None, "median distance to the nearest training image, 1 being usual", range=_POSITIVE),
     Metric("copies", GENERATOR, "min", "share of images that lie suspiciously near to a training image"),

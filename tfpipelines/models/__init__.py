@@ -1,4 +1,4 @@
-"""What networks are made of, and what is made of them: layers, backbones, artifacts."""
+"""The model file: preprocessing, format, safe loading, signatures for serving."""
 
 import lazy_loader
 

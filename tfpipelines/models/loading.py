@@ -62,7 +62,7 @@ def network_of(model: keras.Model) -> keras.Model:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             return layer
-    raise ArtifactError(f"The model {model.name!r} has no core inside.", "Use a model.keras that a run has written.")
+    raise ArtifactError(f"The model {model.name!r} has no inner network.", "Use a model.keras that a run has written.")
 
 
 def take_weights(network: keras.Model, trained: keras.Model) -> keras.Model:

@@ -219,7 +219,7 @@ class ServedNumbers(ServedInput):
         order = f"{'columns' if len(shape) == 1 else 'channels'} in this order: {', '.join(self.columns)}"
         return [
             f"Numbers are float32 {shape}, raw, in their own units; {order}.",
-            "Scaling by center and spread of the training part is part of the graph. Missing values are not allowed.",
+            "Scaling by center and spread of the training split is part of the graph. Missing values are not allowed.",
         ]
 
 

@@ -151,7 +151,7 @@ class Terminal(Observer):
         seeds = metrics["seeds"]
         searching, final = (duration(metrics["time"][part]) for part in ("search", "final"))
         took = f"time {searching} for the search, {final} for the final runs"
-        out.print(f"\n{took}; everything is in {folder}, in short in {folder}/report.html")
+        out.print(f"\n{took}; run folder: {folder}, summary: {folder}/report.html")
         best = shlex.quote(f"{folder}/best.yaml")
         use = [f"tfpipe {self._use.format(shlex.quote(f'{folder}/final/seed-{seeds[0]}'))}"] if seeds else []
         logs = shlex.quote(f"{folder}/logs/tensorboard")
@@ -164,7 +164,7 @@ class Terminal(Observer):
         print_metrics(metrics)
         out = console_of(sys.stdout)
         took = duration(metrics["time"]["total"])
-        out.print(f"\ntime {took}; everything is in {folder}, in short in {folder}/report.html")
+        out.print(f"\ntime {took}; run folder: {folder}, summary: {folder}/report.html")
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
         logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
         use = f"tfpipe {self._use.format(model)}"

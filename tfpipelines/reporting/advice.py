@@ -168,9 +168,9 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
 def _of_result(facts: Facts) -> Iterator[Advice]:
     metrics, test = facts.metrics, facts.metrics.parts.get("test", {})
     if metrics.parts and not test and facts.data.rows and not facts.data.rows.get("test"):
-        flattered = "the figures are of validation, by which the epoch was chosen, and so a little flattered"
+        flattered = "the figures are of validation, by which the epoch was chosen, and so slightly optimistic"
         remedy = "Hold samples back that are used for nothing else."
-        yield Advice("no_test", f"There is no test part: {flattered}. {remedy}")
+        yield Advice("no_test", f"There is no test split: {flattered}. {remedy}")
     shares = facts.data.counts.get("test", {})
     one_each = bool(shares) and sum(shares.values()) == facts.data.rows.get("test")
     if facts.made is Kind.CLASSIFIER and "accuracy" in test and one_each:
@@ -209,10 +209,10 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
     surely = facts.metrics.intervals.get("ece", (error,))[0]
     if min(error, surely) > MISCALIBRATED:
         off = f"Probabilities are off by {figure(error)} on average (ece; limit {MISCALIBRATED:g})"
-        text = f"{off}: do not read them as they stand."
+        text = f"{off}: do not use them uncalibrated."
         if field(facts, "evaluation.calibrate") is False:
             again = _again(facts, "evaluation.calibrate=true", start=facts.has_model)
-            yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation part.", again)
+            yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation split.", again)
         else:
             ways = "More validation samples, or some that are more like the test, would fit a temperature better."
             yield Advice("miscalibrated", f"{text} {_fitted(facts)}{ways}")

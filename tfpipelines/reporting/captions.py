@@ -13,9 +13,9 @@ _ADVERSARIAL = (
 
 _SHOWN = {  # where a picture stands: {file name without its ending: what is seen}, in the order of the page
     RESULTS: {
-        "confusion_matrix": "Confusion matrix of the test part: rows are true classes, columns predicted ones. What "
+        "confusion_matrix": "Confusion matrix of the test split: rows are true classes, columns predicted ones. What "
         "lies off the diagonal are mistakes.",
-        "per_label": "Precision, recall and f1 of each label in the test part, the worst f1 at the bottom.",
+        "per_label": "Precision, recall and f1 of each label in the test split, the worst f1 at the bottom.",
         "reliability": "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal "
         "mean that the model is surer than it should be.",
         "scores": "Histogram of scores of normal and anomalous samples, with the threshold. The less the groups "
@@ -34,7 +34,7 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "tells how far these guesses can be trusted.",
     },
     FAILURES: {
-        "mistakes": "The most confident mistakes of the test part, the surest first: what each was taken for, with "
+        "mistakes": "The most confident mistakes of the test split, the surest first: what each was taken for, with "
         "what probability, and its file or row. Wrong labels are often among them.",
         "grad_cam": "The most confident mistakes with the places that spoke for the predicted class and for the true "
         "one (Grad-CAM, Selvaraju et al. 2017): the brighter, the more.",

@@ -168,7 +168,7 @@ class Facts:
 
     @property
     def main_figure(self) -> tuple[str, str]:
-        """(part, figure) that stands for all: of the test, else of the validation part; empty without any."""
+        """(part, figure) that stands for all: of the test, else of the validation split; empty without any."""
         for part in ("test", "validation", "train"):
             if self.metrics.parts.get(part):
                 return part, main_figure(self.metrics.parts[part])

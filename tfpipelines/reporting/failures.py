@@ -16,7 +16,7 @@ _SAMPLES = 12
 
 @dataclass(frozen=True)
 class Failures:
-    """Mistakes of the test part.
+    """Mistakes of the test split.
 
     Args:
         total: mistakes; None where predictions.csv does not tell.

@@ -23,14 +23,11 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
         folder: that runs are made in. What is no run folder is passed over.
 
     Returns:
-        For each: `name`, `folder`, `kind` (run or search), `pipeline`, `task`, `state`, `reason` (of an end that was
-            none),
-        `metric` ({`name`, `part`, `value`}: the main test figure of its task, without a test that of validation, of a
-            search
-        the objective of its best trial; or None), `seconds` (that it took so far), `started`, `updated` (ISO 8601),
-        `age` (seconds since it began). `state` is running, done, interrupted or failed, killed where it says running
-        and no process holds the folder (of runs on another host that cannot be told), damaged where status.json cannot
-        be read.
+        For each: `name`, `folder`, `kind` (run or search), `pipeline`, `task`, `state`, `reason` (why it ended early),
+        `metric` ({`name`, `part`, `value`}: the main test metric of the task, else the validation metric, of a search
+        the objective of its best trial; or None), `seconds` (duration so far), `started`, `updated` (ISO 8601), `age`
+        (seconds since the start). `state` is running, done, interrupted, failed, killed (running by status.json, but no
+        process holds the lock; not detected for other hosts) or damaged (status.json cannot be read).
 
     Raises:
         ConfigError: if there is no such folder.

@@ -40,7 +40,7 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
     told = (
         (shrunk, "The pictures together would make this page too large, so these are shrunk: {}."),
         (bad, "These pictures cannot be read and are left out: {}."),
-        (facts.damaged, "These files cannot be read, so what they would tell is missing: {}."),
+        (facts.damaged, "These files cannot be read, so their content is missing: {}."),
         (facts.outdated, "This is of an earlier model and left out: {}. " + _ANEW),
     )
     notes = [text.format(listed(names)) for names, text in told if names]
@@ -54,7 +54,7 @@ def summary(facts: Facts) -> str:
     """What came out, in a sentence."""
     part, name = facts.main_figure
     if not name:
-        return "No figures have been measured yet." if facts.state != "done" else "There are no figures."
+        return "No metrics have been measured yet." if facts.state != "done" else "There are no figures."
     metrics = facts.metrics
     text = f"{part.capitalize()} {name.replace('_', ' ')} {figure(metrics.parts[part][name])}"
     spread, told = metrics.spread.get(part, {}).get(name, {}), []
@@ -106,7 +106,7 @@ def _content(facts: Facts) -> dict[str, Any]:
         "title": f"{facts.name}: report of {facts.shown}",
         "subtitle": f"{kinds[facts.kind]} of the pipeline {facts.name}",
         "state": facts.state if facts.state in ("done", "failed") else "unfinished",
-        "unfinished": _STATES.get(facts.state, "It is not known how it stands."),
+        "unfinished": _STATES.get(facts.state, "Its state is unknown."),
         "reason": values.text(facts.status.get("reason")),
         "summary": summary(facts),
         "data": [(name, text) for name, text in data.items() if text],
@@ -162,8 +162,8 @@ def _mistakes(facts: Facts) -> str:
     of = count(failures.of)
     part = f"the first {of} rows of predictions.csv" if failures.cut else f"{of} test samples"
     share = percent(failures.total / failures.of)
-    told = f"{count(failures.total)} of {part} are told wrong ({share}). All are in predictions.csv."
-    return told if failures.total else f"None of {part} is told wrong."
+    told = f"{count(failures.total)} of {part} are misclassified ({share}). All are in predictions.csv."
+    return told if failures.total else f"None of {part} is misclassified."
 
 
 def _words(facts: Facts) -> tuple[list[dict[str, Any]], int]:

@@ -51,7 +51,7 @@ def read_facts(folder: RunFolder) -> Facts:
     failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv", made)
     whole = failures.total is not None and not failures.cut
     if kind == "run" and whole and data.rows.get("test") not in (None, failures.rows):
-        damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test part)")
+        damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test split)")
         failures = Failures()
     surface = (folder / _SURFACE).is_file() and not _of_model(found_json(folder / "loss_surface.json"), status)
     outdated = [_SURFACE] if surface else []

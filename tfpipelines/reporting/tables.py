@@ -172,15 +172,15 @@ def calibration(facts: Facts) -> list[str]:
     temperature = facts.metrics.temperature
     if temperature == 1:
         none = "Probabilities are as the network gives them: no temperature was asked for, or none made them better"
-        lines.append(f"{none} on the validation part.")
+        lines.append(f"{none} on the validation split.")
     elif temperature is not None:
         way = "surer" if temperature > 1 else "less sure"
         lines.append(
-            f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation part "
+            f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation split "
             f"(Guo et al. 2017): before, the model was {way} than it should be."
         )
     if "ece" in test:
-        lines.append(f"On the test part confidence and accuracy differ by {figure(test['ece'])} on average (ece).")
+        lines.append(f"On the test split confidence and accuracy differ by {figure(test['ece'])} on average (ece).")
     threshold, now = facts.metrics.threshold, facts.metrics.threshold_now
     rate, then = values.number(threshold.get("false_alarm_rate")), values.number(threshold.get("threshold"))
     if rate is not None and not facts.metrics.about:

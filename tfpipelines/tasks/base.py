@@ -1,7 +1,7 @@
 """What a pipeline's `task` names, step by step: each gives what the next one is asked of.
 
 Task --load--> Loaded --check--> Trainable      a run: see tfpipelines/runner.py
-Task --recall--> Answering                      a finished run: see `Run` in tfpipelines/result.py
+Task --restore--> Answering                      a finished run: see `Run` in tfpipelines/result.py
 """
 
 from abc import ABC, abstractmethod

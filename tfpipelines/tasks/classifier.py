@@ -205,7 +205,7 @@ class Classification(Sampled):
 
     # --- details
     def _training_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Store rows of the training part and their labels; those of rare classes repeated where asked."""
+        """Store rows of the training split and their labels; those of rare classes repeated where asked."""
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
         if self._labelled_data.oversample:
             order = datasets.oversampled(labels)

@@ -150,10 +150,10 @@ class Trainable(Loaded):
     # --- batches
     @abstractmethod
     def steps_per_epoch(self) -> int:
-        """Training steps of an epoch; 0 if a batch is larger than the training part."""
+        """Training steps of an epoch; 0 if a batch is larger than the training split."""
 
     def require_steps(self) -> None:
-        """Refuses batches that are larger than the training part.
+        """Refuses batches that are larger than the training split.
 
         Raises:
             ConfigError: naming a size that would do.
@@ -171,7 +171,7 @@ class Trainable(Loaded):
 
     @abstractmethod
     def validation_batches(self) -> "tf.data.Dataset | None":
-        """The validation part, or None without one."""
+        """The validation split, or None without one."""
 
     # --- model
     @abstractmethod
@@ -193,7 +193,7 @@ class Trainable(Loaded):
 
     @property
     def monitored(self) -> str:
-        """The figure by which the best epoch is chosen, as the logs name it; that of the validation part where
+        """The figure by which the best epoch is chosen, as the logs name it; that of the validation split where
         there is one.
         """
         return "loss"
@@ -261,7 +261,7 @@ class Trainable(Loaded):
     # --- results
     @abstractmethod
     def validate(self, artifact: "models.Artifact", folder: RunFolder) -> dict[str, float]:
-        """Fits to the validation part what belongs to the artifact; figures of that part which training has not
+        """Fits to the validation split what belongs to the artifact; figures of that part which training has not
         told.
         """
 

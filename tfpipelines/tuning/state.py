@@ -45,7 +45,7 @@ class Trial:
         status: running; completed, pruned (by the median rule), cut (by a budget) or failed.
         score: objective at the epoch whose weights are kept; None if it failed.
         series: objective by epoch; [] where it is not measured in each.
-        figures: of the validation part at the kept epoch.
+        figures: of the validation split at the kept epoch.
         best_epoch, epochs: the kept epoch, and epochs done, those of a parent included.
         spent: epochs of its own.
         seconds: of its own work, from its values to its result; dead attempts are not counted.

@@ -153,7 +153,7 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
     fold, runner = 0 if loaded.folds() else None, Runner(search, observer, halt, resume=True)
     ready = runner.splits(loaded, search, Findings(list(findings.entries)), fold)
     if not (ready.split_table()["split"] == "validation").any():
-        cause = "A search needs a validation part, and these data have none."
+        cause = "A search needs a validation split, and these data have none."
         raise ConfigError(cause, "Set data.validation=0.15, for example.")
     return ready, fold
 

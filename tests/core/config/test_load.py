@@ -121,7 +121,7 @@ def test_all_errors_are_listed_at_once():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("task: image-cls\ndata:\n  path: a\n  path: b\n", "'path' stands twice: in lines 3 and 4"),
+        ("task: image-cls\ndata:\n  path: a\n  path: b\n", "'path' appears twice: in lines 3 and 4"),
         ("task: image-cls\n\tdata: x\n", "line 2, column 1"),
         ("- a\n- b\n", "holds no pipeline"),
         ("data: {path: a}\n", "task is missing"),

@@ -12,7 +12,7 @@ from tfpipelines import ArtifactError, ConfigError, WorseError
 from tfpipelines.core.files import write_json
 from tfpipelines.core.run_folder import read_json
 from tfpipelines.reporting import compare
-from tfpipelines.reporting.compare.run_records import open_sides
+from tfpipelines.reporting.compare.run_records import open_records
 from tfpipelines.reporting.compare.test_rows import read_rows
 
 from .conftest import answer, rows_of, write_run
@@ -36,7 +36,7 @@ def test_one_run_twice_is_no_comparison_and_a_copy_is_told(pair, tmp_path):
 
 @pytest.mark.parametrize("name", ["one", "small", "rows-one", "several"])
 def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
-    (record,) = open_sides([trained[name]])
+    (record,) = open_records([trained[name]])
     answers = read_rows(record).answers
     found = answers.figures(np.arange(len(answers.right)))
     assert found.keys() == record.metrics["test"].keys()
@@ -47,7 +47,7 @@ def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
 @pytest.mark.slow
 def test_figures_of_folds_are_those_of_their_folds(trained, tmp_path):
     result = tfpipelines.compare([trained["folds"], twin(trained["folds"], tmp_path)])
-    (record,) = open_sides([trained["folds"]])
+    (record,) = open_records([trained["folds"]])
     shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in record.parts]
     assert len(shares) == 2 and result["rows"] == sum(shares)
     (test,) = result["tests"]
@@ -204,7 +204,7 @@ def test_runs_that_cannot_be_compared(pair, trained, tmp_path):
     metrics = read_json(pair[1] / "metrics.json")
     del metrics["test"]
     write_json(pair[1] / "metrics.json", metrics)
-    with pytest.raises(ConfigError, match="has no test part"):
+    with pytest.raises(ConfigError, match="has no test split"):
         tfpipelines.compare(pair)
 
 
@@ -226,7 +226,7 @@ def _edit(folder, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.iloc[:-1], "has 119 rows, and the test part of splits.csv 120"),
+        (lambda table: table.iloc[:-1], "has 119 rows, and the test split of splits.csv 120"),
         (lambda table: table.drop(columns="c"), "has no column 'c'"),
         (lambda table: table.assign(a="x"), "no number"),
         (lambda table: table.assign(a=""), "no number"),

@@ -50,7 +50,7 @@ def surface_of(run, **options):
 
 
 def kept_loss(run):
-    """What Keras has measured of the validation part after the epoch that became the model."""
+    """What Keras has measured of the validation split after the epoch that became the model."""
     history = pd.read_csv(run.folder / "history.csv")
     losses = history["val_loss"]
     return losses.iloc[-1] if run.pipeline.train.keep == "last" else losses.min()

@@ -59,7 +59,7 @@ def test_a_run_is_measured_seen_and_used(small, tfpipe):
     )
     assert metrics["baselines"]["real images (test)"]["kid"] < metrics["test"]["kid"]  # four steps are no digits yet
     assert metrics["intervals"]["kid"][0] < metrics["test"]["kid"] < metrics["intervals"]["kid"][1]
-    assert "32 generated images (seed 1) against 32 of the test part" in metrics["about"][0]
+    assert "32 generated images (seed 1) against 32 of the test split" in metrics["about"][0]
     sheets = sorted(path.name for path in (run.folder / "progress").iterdir())
     assert sheets == ["epoch-0001.png", "epoch-0002.png", "epoch-0003.png"]
     for name in ("samples.png", "interpolation.png", "nearest.png", "curves.png"):

@@ -80,7 +80,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise ConfigError(f"Line {line}: {key!r} cannot be a key.", "Keys are words.")
             if key in seen:
-                cause = f"The key {key!r} stands twice: in lines {seen[key]} and {line}."
+                cause = f"The key {key!r} appears twice: in lines {seen[key]} and {line}."
                 raise ConfigError(cause, "Keep one of them.")
             seen[key] = line
         return super().construct_mapping(node, deep)

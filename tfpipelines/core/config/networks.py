@@ -63,7 +63,7 @@ class Wide(Section):
     size: Count = field(200_000, "most n-grams of each kind")
     initial: Positive = field(0.05, "weight that every n-gram begins with")
     dropout: Fraction = field(0.0, "share of n-grams left out while training")
-    deep_weight: Positive = field(0.3, "what the network's logits count beside those of the n-grams")
+    deep_weight: Positive = field(0.3, "weight of the network's logits relative to those of the n-grams")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Wide":

@@ -52,7 +52,7 @@ class Objective(Section):
 
     metric: str = field(
         ...,
-        "a figure of the validation part: val_ and its name in history.csv, or else in metrics.json",
+        "a figure of the validation split: val_ and its name in history.csv, or else in metrics.json",
         pattern=r"^val_\w+$",
     )
     direction: Literal["max", "min"]
@@ -63,7 +63,7 @@ class Objective(Section):
         if isinstance(value, str):
             value = {"metric": value}
         if isinstance(value, dict) and not str(metric := value.get("metric", "val_")).startswith("val_"):
-            cause = "what is searched for is a figure of the validation part"
+            cause = "what is searched for is a figure of the validation split"
             raise ValueError(f"{cause}: val_{metric}, not {metric}")
         if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
             if direction := direction_of(name.removeprefix("val_")):
@@ -136,7 +136,7 @@ class Search(Section):
     factor: Annotated[int, Field(ge=2)] = field(
         3, "hyperband: one of so many trials goes on, for so many times the epochs"
     )
-    start: bool = field(True, "the first trial is the pipeline as it stands, where the space holds it; not with grid")
+    start: bool = field(True, "the first trial is the unchanged pipeline, if the space contains it; not with grid")
     keep: Count = field(3, "best trials that keep their weights")
     final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = field(
         (0, 1, 2), "the best values are trained again with each of these seeds, and tested; []: not at all"

@@ -32,7 +32,7 @@ class TextData(TextSource):
     standardize: Literal["lower_and_strip_punctuation", "lower", "strip_punctuation", "none"] = field(
         "lower_and_strip_punctuation", "what happens to ASCII letters and signs before the text is cut"
     )
-    vocabulary: Count = field(20_000, "most tokens that are told apart; the others are one unknown token")
+    vocabulary: Count = field(20_000, "vocabulary size; all other tokens become one unknown token")
     min_count: Count = field(1, "tokens that occur less often in training are unknown, too")
     vectors: Annotated[str | None, Role.PATH] = fixed(
         None, "file of word vectors to begin with: .txt (GloVe), .vec (word2vec, fastText) or .npz (words, vectors)"

@@ -107,26 +107,30 @@ class Train(Training):
     label_smoothing: Fraction = 0.0
     loss: LossName = field(
         "cross_entropy",
-        f"{losses_in_words()}; of the validation part it is what chooses the epoch, schedule plateau and early "
-        "stopping look at",
+        f"{losses_in_words()}; on the validation split it selects the epoch and drives schedule plateau and early "
+        "stopping",
     )
-    focal_gamma: NonNegative = of_losses("focal_gamma", 2.0, "how little what is told well counts; 0: cross-entropy")
+    focal_gamma: NonNegative = of_losses(
+        "focal_gamma", 2.0, "how much well-classified samples are down-weighted; 0: cross-entropy"
+    )
     focal_alpha: Annotated[float, Field(gt=0, lt=1)] | None = of_losses(
         "focal_alpha",
         None,
         "with several labels a row, weight of a label that is present, one minus it of one that is not; null: the same",
     )
     poly1_epsilon: Annotated[float, Field(ge=-1)] = of_losses(
-        "poly1_epsilon", 1.0, "weight of 1 - p beside the cross-entropy, p being the probability of what is true"
+        "poly1_epsilon", 1.0, "weight of 1 - p added to the cross-entropy, p being the probability of the true class"
     )
     generalized_q: Share = of_losses(
-        "generalized_q", 0.7, "from cross-entropy, near 0, to the mean absolute error, 1, which heeds wrong labels less"
+        "generalized_q",
+        0.7,
+        "from cross-entropy, near 0, to the mean absolute error, 1, which is less sensitive to wrong labels",
     )
     asymmetric_present: NonNegative = of_losses(
-        "asymmetric_present", 1.0, "how little a label that is present and told well counts"
+        "asymmetric_present", 1.0, "how much present labels that are predicted well are down-weighted"
     )
     asymmetric_absent: NonNegative = of_losses(
-        "asymmetric_absent", 4.0, "how little a label that is absent and told well counts"
+        "asymmetric_absent", 4.0, "how much absent labels that are predicted well are down-weighted"
     )
     asymmetric_margin: Fraction = of_losses(
         "asymmetric_margin", 0.05, "probability up to which a label that is absent does not count at all"
@@ -136,5 +140,5 @@ class Train(Training):
 class Evaluation(Section):
     """What is measured once training has ended."""
 
-    calibrate: bool = field(True, "fit a softmax temperature on the validation part (Guo et al. 2017)")
+    calibrate: bool = field(True, "fit a softmax temperature on the validation split (Guo et al. 2017)")
     bootstrap: Annotated[int, Field(ge=0)] = field(1000, "resamples for the 95% intervals; 0: none")

@@ -24,7 +24,7 @@ class Source(ABC):
         named: what the user calls it.
 
     Attributes:
-        kinds: names of the kinds of samples that it may hold, see `kinds.py`.
+        kinds: names of the kinds of samples that it may hold, see `requests.py`.
         endings: of the files that it reads, in small letters.
         tree: whether items are paths in folders, whose names may say something; then it has `walk`.
         root: the folder that items are files of; None where they are no local files.

@@ -13,7 +13,7 @@ from ...errors import ConfigError, WorseError
 from ...tasks.abilities import Kind
 from .matching import matched
 from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
-from .run_records import RunRecord, open_sides
+from .run_records import RunRecord, open_records
 from .test_rows import read_rows
 
 PARTS = ("validation", "test")
@@ -34,15 +34,14 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         `metrics`: {validation, test: {metric: for each run {`value`, `interval` or `spread`} or None}}, from
             metrics.json.
         `rows`: test rows, None for generators, which have none; `resamples`.
-        `tests`: for each other run `run` (its place in `runs`, from 0), `mcnemar` (McNemar 1947; see `paired.mcnemar`)
-            and `figures`,
-        {metric: `first`, `second`, `difference` (second - first), `interval` (95%), `p`} by a paired bootstrap (Efron &
-        Tibshirani 1993); with more than two runs also `p_corrected` (Holm 1979).
+        `tests`: for each other run `run` (its index in `runs`), `mcnemar` (McNemar 1947) and `figures`: {metric:
+            `first`, `second`, `difference` (second - first), `interval` (95%), `p`} by a paired bootstrap (Efron &
+            Tibshirani 1993); with more than two runs also `p_corrected` (Holm 1979).
         `worse`: with `fail_if_worse`, sentences on runs that are worse.
         `about`: what to know of all this, sentences.
 
     Raises:
-        ConfigError: for fewer than two runs; if one is no run, is a search, is not done or has no test part; if they
+        ConfigError: for fewer than two runs; if one is no run, is a search, is not done or has no test split; if they
             were not tested on the same rows; for an unknown metric.
         ArtifactError: if a file of a run is missing, damaged or edited.
         WorseError: as `fail_if_worse` says; its `result` is what would have been returned.
@@ -52,7 +51,7 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         raise ConfigError(cause, "Name two run folders or more: tfpipe compare RUN RUN.")
     if not tolerance >= 0:
         raise ConfigError(f"tolerance: got {tolerance:g}; allowed: 0 or more.")
-    records = open_sides(list(runs))
+    records = open_records(list(runs))
     direction = None if fail_if_worse is None else _direction(fail_if_worse, records)
     rows, about = matched(records, [read_rows(record) for record in records])
     figures = {part: _figures(records, part) for part in PARTS if any(part in record.metrics for record in records)}

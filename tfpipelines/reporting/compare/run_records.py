@@ -43,11 +43,11 @@ class RunRecord:
         return self.parts != [self.folder]
 
 
-def open_sides(paths: list[str | Path]) -> list[RunRecord]:
+def open_records(paths: list[str | Path]) -> list[RunRecord]:
     """The runs, in their order.
 
     Raises:
-        ConfigError: if one is named twice, is no run folder, is a search, is not done or has no test part, or if their
+        ConfigError: if one is named twice, is no run folder, is a search, is not done or has no test split, or if their
             tasks are of different kinds.
         ArtifactError: if a file of one is missing or damaged.
     """
@@ -82,10 +82,10 @@ def _open(folder: RunFolder, name: str) -> RunRecord:
         cause = f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their folders"
         raise ArtifactError(f"{cause} are there.", "Restore them from a copy, or train again.")
     if not metrics.get("test"):
-        cause = f"{folder} has no test part: there are no rows to compare by."
-        raise ConfigError(cause, "Compare runs whose data have a test part, such as by data.test=0.2.")
+        cause = f"{folder} has no test split: there are no rows to compare."
+        raise ConfigError(cause, "Compare runs whose data have a test split, such as by data.test=0.2.")
     if not all("test" in fold for fold in metrics.get("folds", [])):
-        damaged(folder / "metrics.json", "a fold has no test part")
+        damaged(folder / "metrics.json", "a fold has no test split")
     environment = read_json(folder / "environment.json")
     pipeline = environment.get("pipeline")
     if pipeline is None:

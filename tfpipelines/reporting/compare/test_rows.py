@@ -38,7 +38,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Rows:
-    """The test part of a run.
+    """The test split of a run.
 
     Args:
         frame: `item`, `fingerprint`, `label` and `truth` (all that is known of what is right, as text) of each row.
@@ -170,15 +170,15 @@ def _detected(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> dict[st
 
 
 def _in_order(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The predictions in the order of the test part."""
+    """The predictions in the order of the test split."""
     if len(table) != len(frame):
-        raise _damaged(folder, f"has {counted(len(table), 'row')}, and the test part of splits.csv {len(frame)}")
+        raise _damaged(folder, f"has {counted(len(table), 'row')}, and the test split of splits.csv {len(frame)}")
     columns = ("item", "label") if "label" in table else ("item",)
     places = {key: place for place, key in enumerate(keys_of(table, columns))}
     wanted = keys_of(frame, columns)
     lost = [key[0] for key in wanted if key not in places]
     if lost:
-        raise _damaged(folder, f"does not have {counted(len(lost), 'row')} of the test part", lost)
+        raise _damaged(folder, f"does not have {counted(len(lost), 'row')} of the test split", lost)
     return table.iloc[[places[key] for key in wanted]].reset_index(drop=True)
 
 

@@ -80,7 +80,7 @@ def loss_surface(
         task = _with_data(run)
         rows = task.samples.rows(split)
         if not len(rows):
-            raise DataError(f"{folder} has no samples in its {split} part.", "Name another split.")
+            raise DataError(f"{folder} has no samples in its {split} split.", "Name another split.")
         rows = np.sort(np.random.default_rng([seed, _SAMPLING]).permutation(rows)[:samples])
         began = time.perf_counter()
         objective = task.objective(model)

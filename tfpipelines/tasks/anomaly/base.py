@@ -169,7 +169,7 @@ class Detection(Sampled):
         tail = frame["tail"] if "tail" in frame else np.zeros(len(frame), bool)
         for code, rows, reason in (
             ("not_normal", frame["anomalous"], "are not normal by their labels"),
-            ("trained_on", trained, "have been trained on, or are of a training part"),
+            ("trained_on", trained, "have been trained on, or are of a training split"),
             ("overlap", tail, "overlap others"),
         ):
             if rows.any():
@@ -243,9 +243,9 @@ class Detection(Sampled):
         return threshold
 
     def _calibrate(self, artifact, folder: RunFolder) -> "metrics.Threshold":
-        """The threshold by the held-out part, written beside the model."""
+        """The threshold by the validation split, written beside the model."""
         rate = self.pipeline.evaluation.false_alarm_rate
-        threshold = self._fit(artifact.model, self.samples.rows("validation"), rate, "the held-out part")
+        threshold = self._fit(artifact.model, self.samples.rows("validation"), rate, "the validation split")
         threshold.write(folder.path)
         return threshold
 

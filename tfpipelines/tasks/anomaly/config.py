@@ -21,7 +21,7 @@ class NormalData(Section):
 
     normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
         None,
-        "labels that mean normal; default: good, normal, ok, 0 and the like, or else those of a given training part",
+        "labels that mean normal; default: good, normal, ok, 0 and the like, or else those of a given training split",
     )
     validation: AutoFraction = fixed(
         "auto",

@@ -30,7 +30,7 @@ def normal_labels(
     Args:
         labels: of all samples, without missing ones.
         given: what the user says.
-        training: labels of a given training part.
+        training: labels of a given training split.
         usual: the normal labels of the data that a model was trained on: here they mean the same, and others are
             anomalies.
         unlabelled: whether there are samples without a label: labels may then mark the anomalies alone.
@@ -88,7 +88,7 @@ def label_anomalies(
         frame: with `label` (None where there is none) and `split`.
         normal: the labels that the user calls normal.
         usual: see `normal_labels`.
-        trusted: samples without a label are normal, but for those of a given test part, of which nothing is known;
+        trusted: samples without a label are normal, but for those of a given test split, of which nothing is known;
             False: nothing is known of any of them.
 
     Raises:
@@ -141,7 +141,7 @@ def split_normals(
 ) -> np.ndarray:
     """Parts the samples, in the column `split`.
 
-    Given splits stay; anomalies in training and validation are left out. A missing validation part is cut from the
+    Given splits stay; anomalies in training and validation are left out. A missing validation split is cut from the
     normal training samples; where no split is given at all, all anomalies go to the test.
 
     Args:
@@ -221,7 +221,7 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
         findings.add("too_few_normals", "error", message, remedy)
     test = part == "test"
     if train and not test.any():
-        what = "There is no test part, so nothing is measured"
+        what = "There is no test split, so nothing is measured"
         message = f"{what}; the threshold keeps its rate nevertheless, on data like the normal ones"
         findings.add("no_test", "note", message)
     elif train and not frame["known"].to_numpy()[test].any():

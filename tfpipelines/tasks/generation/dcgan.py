@@ -190,7 +190,7 @@ class ImageGeneration(Pixels):
         return monitor
 
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
-        return {}  # the watch has told all
+        return {}  # the monitor has measured all
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         prefix, began, plots = self._prefix, time.perf_counter(), folder / "plots"

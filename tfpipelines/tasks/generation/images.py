@@ -94,20 +94,20 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
             message = f"The training images are all of one class, {classes[0]!r}"
             findings.add("one_class", "error", message, "Learn without labels: model.conditional=false.")
     elif not (frame["split"] == "test").any() and (frame["split"] == "validation").any():
-        findings.add("no_test", "note", "There is no test part, so the figures will be of the validation part")
+        findings.add("no_test", "note", "There is no test split, so metrics will be of the validation split only")
     for split in ("train", "validation", "test"):
         count = int((frame["split"] == split).sum())
         if count < _LEAST and (count or split == "train"):
             remedy = _MORE
             if split != "train":
-                where = f"data.{split}=0 where it was cut off here, else move its images into the training part."
-                remedy = f"Give {_LEAST} at least, or leave the part out: {where}"
-            findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} part", remedy)
+                where = f"data.{split}=0 where it was cut off here, else move its images into the training split."
+                remedy = f"Give {_LEAST} at least, or leave the split out: {where}"
+            findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} split", remedy)
         elif split != "train" and 0 < count < 100:
-            message = f"Figures by {counted(count, 'image')} in the {split} part are rough"
+            message = f"Figures by {counted(count, 'image')} in the {split} split are rough"
             findings.add("few_to_measure", "warning", message, "Compare them with those of real images alone")
         elif split == "validation" and not count:
-            what, share = "There is no validation part", max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100)
+            what, share = "There is no validation split", max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100)
             message = f"{what}: the epoch is chosen by images that were trained on, so copies look best"
             remedy = f"Set data.validation={share:g}" if len(frame) > 2 * _LEAST else ""
             findings.add("no_validation", "warning", message, remedy)

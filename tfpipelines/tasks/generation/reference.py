@@ -100,7 +100,7 @@ class Comparison:
         if part == "test":
             result["intervals"] = {"kid": list(metrics.kernel_interval(generated, reference.features))}
         result["about"] = [
-            f"{len(images):,} generated images (seed {seed}) against {len(rows):,} of the {part} part; {others}",
+            f"{len(images):,} generated images (seed {seed}) against {len(rows):,} of the {part} split; {others}",
             "lower is better for kid, fid and copies, higher for precision and recall; diversity and "
             "nearest are about 1 for real images",
             f"compared by {generated.shape[1]} features of {features_name(self.settings.features)}, standardized "
