@@ -543,4 +543,4 @@ def test_figures_that_nobody_knows_are_shown_without_a_meaning(made_up):
     folder = made_up({"metrics.json": {"test": {"accuracy": 0.5, "brilliance": 0.25}}})
     page = report(folder.path).page.read_text()
     assert '<th scope="row">brilliance</th><td class="figure">0.2500</td>' in page
-    assert "<dt>accuracy</dt><dd>share of samples told right" in page and "<dt>brilliance</dt>" not in page
+    assert "<dt>accuracy</dt><dd>share of samples predicted correctly" in page and "<dt>brilliance</dt>" not in page

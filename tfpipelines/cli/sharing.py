@@ -34,7 +34,8 @@ def _either(words: list[str]) -> str:
 @click.option(
     "--quantize",
     type=_Known(list(_QUANTIZED)),
-    help=f"Quantize the weights; with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)} only.",
+    help=f"Quantize the weights, with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)}: "
+    f"to {', or to '.join(numbers.numbers for numbers in _QUANTIZED.values())}.",
 )
 @click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
 @click.option("--samples", **whole(1, 500), help="Held-out samples to replay.")

@@ -22,8 +22,8 @@ class LiteRT(Exporter):
     packages = ("tensorflow", "keras", "ai-edge-litert")
     batch = 1  # recurrent networks need a number that is known
     quantized = {
-        "int8": Quantized("whole ones", 0.02, calibrated=True),
-        "float16": Quantized("those of half size", 0.01),
+        "int8": Quantized("8-bit integers", 0.02, calibrated=True),
+        "float16": Quantized("16-bit floats", 0.01),
     }
 
     def write(self, served: "Served", folder: Path, quantize: str | None, calibration: Feeds | None) -> None:
