@@ -1,26 +1,11 @@
 """The finished run of each task's case, trained once for all tests of a process."""
 
-from contextlib import contextmanager
-
 import pytest
 
 import tfpipelines
 from tfpipelines import Observer
 
 from .cases import case_with
-
-
-@contextmanager
-def eagerly():
-    """What `pytest.mark.eager` is for a test, for the fixture of a module, which is made before the mark acts."""
-    import tensorflow as tf
-
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(before)
 
 
 @pytest.fixture(scope="session")

@@ -122,11 +122,10 @@ def _entries() -> "Iterable[EntryPoint]":
     """The entry points of all packages but those whose list cannot be read, which are named."""
     from importlib.metadata import distributions, entry_points
 
-    found: list[EntryPoint] = []
     try:
         return [entry for group in GROUPS for entry in entry_points(group=f"tfpipelines.{group}")]
-    except Exception:  # of one list that cannot be read
-        pass
+    except Exception:  # one package's list cannot be read: each is read by itself, and that one is named
+        found: list[EntryPoint] = []
     for distribution in distributions():
         try:
             found += distribution.entry_points

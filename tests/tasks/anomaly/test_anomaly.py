@@ -15,9 +15,9 @@ from tfpipelines import Observer, models
 from tfpipelines.errors import ArtifactError, ConfigError, DataError, Interrupted
 
 from ...conftest import ROOT, some
+from ...eager import eagerly
 from ...pretrained import unscaled_backbone
 from ..cases import answers, brick_files, check_what_is_left
-from ..conftest import eagerly
 
 BRICKS = ROOT / "data" / "bricks"
 FAST = ["train.batch_size=64", "train.learning_rate=1e-2"]  # few steps, which may run eagerly

@@ -14,8 +14,8 @@ from tfpipelines import ConfigError, Observer
 from tfpipelines.errors import Interrupted
 
 from ...conftest import TINY, write_photos
+from ...eager import eagerly
 from ...training.test_resume import SignalAt
-from ..conftest import eagerly
 
 
 def run(path, *overrides, **options):
