@@ -46,12 +46,14 @@ def unscaled_backbone(path: Path, images, statistics: bool = True) -> Path:
     return path
 
 
-def image_network(name, shape, classes, seed=None, fused=False, **fields):
+def image_network(name, shape, classes, seed=None, for_training=False, **fields):
     """A built-in network for images."""
     from tfpipelines.core.config.kinds import IMAGES
     from tfpipelines.networks import build_network
 
-    return build_network(IMAGES.section(name)(**fields), input_shape=shape, classes=classes, seed=seed, fused=fused)
+    return build_network(
+        IMAGES.section(name)(**fields), input_shape=shape, classes=classes, seed=seed, for_training=for_training
+    )
 
 
 def tiny_classifier(folder: Path) -> Path:

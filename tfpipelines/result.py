@@ -102,7 +102,7 @@ class Run(Result):
             cause = f"{folder} is a cross-validation and has a model for each fold."
             raise ConfigError(cause, f"Name one of them, such as {folder}/fold-0.")
         if "part_of" in status:
-            cause = f"{folder} has no model: only the best trials of a search (search.keep) keep theirs."
+            cause = f"{folder} has no model: only the best trials of a search (search.keep_trials) keep theirs."
             raise ConfigError(cause, f"Name one of {Path(status['part_of']) / 'final'}.")
         if status.get("state") != "done":
             reason = f": {status['reason']}" if "reason" in status else ""

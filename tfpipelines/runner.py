@@ -176,7 +176,7 @@ class Runner:
         if settings.deterministic:
             training.make_deterministic()
         with training.precision(settings.precision):
-            network = task.build(fused=True)
+            network = task.build(for_training=True)
         start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
         if start:
             if left := ", ".join(task.start_from(network, start)):
@@ -296,4 +296,4 @@ class Runner:
     def fresh_artifact(self, task: Trainable) -> "models.Artifact":
         """That around a new core, of plain layers and in float32."""
         with training.precision("float32"):
-            return task.artifact(task.build(fused=False))
+            return task.artifact(task.build(for_training=False))

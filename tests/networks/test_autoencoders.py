@@ -38,8 +38,8 @@ SMALL = {
 }
 
 
-def autoencoder(kind, name, shape, seed=None, fused=False, backbone=None, **fields):
-    given = {"input_shape": shape, "backbone": backbone, "seed": seed, "fused": fused}
+def autoencoder(kind, name, shape, seed=None, for_training=False, backbone=None, **fields):
+    given = {"input_shape": shape, "backbone": backbone, "seed": seed, "for_training": for_training}
     return build_network(kind.section(name)(**fields), **given)
 
 
@@ -80,13 +80,13 @@ def statistics(network, inputs):
 
 def test_training_makes_the_loss_smaller_and_what_is_saved_has_the_same_weights_and_says_the_same(network):
     build, preprocessor, inputs = network
-    network = build(fused=True, seed=0)
+    network = build(for_training=True, seed=0)
     statistics(network, inputs)
     network.compile(optimizer=keras.optimizers.Adam(5e-3))
     epochs = 20 if inputs is WINDOWS else 6  # those of series learn slowly, but are traced
     history = network.fit(np.concatenate([inputs] * 8), batch_size=24, epochs=epochs, verbose=0).history["loss"]
     assert history[-1] < 0.95 * history[0]
-    plain = build(fused=False, seed=0)
+    plain = build(for_training=False, seed=0)
     assert [(weight.path, weight.shape) for weight in network.weights] == [
         (weight.path, weight.shape) for weight in plain.weights
     ]
@@ -97,12 +97,12 @@ def test_training_makes_the_loss_smaller_and_what_is_saved_has_the_same_weights_
 
 def test_seeds_repeat_and_noise_and_dropout_act_in_training_alone(network):
     build, _, inputs = network
-    first, again, other = (build(fused=True, seed=seed).get_weights() for seed in (0, 0, 1))
+    first, again, other = (build(for_training=True, seed=seed).get_weights() for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again)) and not all(
         np.array_equal(a, b) for a, b in zip(first, other)
     )
     for change in ({"noise": 0.5}, {"dropout": 0.5}):
-        model = build(fused=True, seed=0, normalization="none", **change)
+        model = build(for_training=True, seed=0, normalization="none", **change)
         statistics(model, inputs)
         still, moving = (np.asarray(model(inputs, training=training)["reconstruction"]) for training in (False, True))
         assert not np.allclose(still, moving) and np.array_equal(still, np.asarray(model(inputs)["reconstruction"]))
@@ -138,10 +138,12 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
         np.repeat(IMAGES, 3, -1),
     )
     for name, (build, preprocessor, inputs) in {**BUILDS, "feature": feature}.items():
-        network = build(fused=True, seed=0)
+        network = build(for_training=True, seed=0)
         if name != "feature":
             statistics(network, inputs)
-        artifact = DetectorArtifact(preprocessor, build(fused=False, seed=0), {"normal": ["good"]}, ImageAutoencoder())
+        artifact = DetectorArtifact(
+            preprocessor, build(for_training=False, seed=0), {"normal": ["good"]}, ImageAutoencoder()
+        )
         artifact.set_weights(network.get_weights())
         artifact.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", inputs)
@@ -159,7 +161,7 @@ def test_every_detector_loads_in_plain_keras(tmp_path):
 
 
 def test_numbers_are_standardized_and_brought_back():
-    model = autoencoder(ROW_AUTOENCODERS, "dense", (5,), units=(), latent=5, seed=0, fused=False)
+    model = autoencoder(ROW_AUTOENCODERS, "dense", (5,), units=(), latent=5, seed=0, for_training=False)
     statistics(model, ROWS)
     outputs = model(ROWS)
     target = np.asarray(outputs["target"])
@@ -264,7 +266,7 @@ def test_a_feature_autoencoder_leaves_its_backbone_alone(backbone, bottleneck):
         latent=4,
         bottleneck=bottleneck,
     )
-    network = build(fused=True, seed=0)
+    network = build(for_training=True, seed=0)
     assert default_layers(backbone, (64, 64, 3)) == ["block2_add", "block4_add", "block10_add"]
     assert network.output["target"].shape == (None, 8, 8, 24 + 40 + 112)
     before = [weight.numpy() for weight in backbone.model.weights]

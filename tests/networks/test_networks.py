@@ -127,7 +127,7 @@ def test_resnet_depth_width_and_stem():
 
 
 def test_cnn_stages_heads_and_dense_layers():
-    model = build("cnn", convolutions=(2, 1, 3), kernel_size=5, pooling="average", head="flatten", units=(7,))
+    model = build("cnn", convolutions=(2, 1, 3), kernel_size=5, pooling="mean", head="flatten", units=(7,))
     names = [layer.name for layer in model.layers]
     assert [name for name in names if name.startswith("conv")] == [
         "conv1_1",
@@ -155,9 +155,9 @@ def test_fused_normalization_is_keras_own_up_to_rounding():
         np.eye(4, dtype=np.float32)[[0, 1, 2, 3] * 2],
     )
     weights = []
-    for fused in (False, True):
-        model = build("cnn", (12, 10, 3), fused=fused, dropout=0.0)
-        assert any(isinstance(layer, FusedBatchNormalization) for layer in model.layers) == fused
+    for for_training in (False, True):
+        model = build("cnn", (12, 10, 3), for_training=for_training, dropout=0.0)
+        assert any(isinstance(layer, FusedBatchNormalization) for layer in model.layers) == for_training
         model.compile(
             keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False
         )

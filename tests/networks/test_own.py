@@ -172,7 +172,7 @@ def test_equal_seeds_give_equal_weights_and_the_process_draws_on():
     import random
 
     section = config.load("image-cls", [f"model.name={own(GOOD)}"], schemas=SCHEMAS, ask=lambda code, _: remember(code))
-    given = {"input_shape": (8, 8, 1), "classes": 3, "fused": False}
+    given = {"input_shape": (8, 8, 1), "classes": 3, "for_training": False}
     random.seed(1)
     build = lambda seed: networks.build_network(section.pipeline.model, seed=seed, **given).get_weights()
     one, same, other = build(5), build(5), build(6)
@@ -264,7 +264,7 @@ def test_a_module_that_is_not_the_code_of_the_run_does_not_run(finished, tmp_pat
     pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=lambda code, _: remember(code)).pipeline
     assert pipeline.model.origin.trusted
     with pytest.raises(ArtifactError, match="other_module.py is not the code that the network"):
-        networks.build_network(pipeline.model, input_shape=(8, 8, 1), classes=2, seed=0, fused=False)
+        networks.build_network(pipeline.model, input_shape=(8, 8, 1), classes=2, seed=0, for_training=False)
     assert not Path("ran").exists()
 
 

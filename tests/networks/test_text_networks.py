@@ -28,9 +28,11 @@ CASES = [
 ]
 
 
-def build(name, classes=3, vocabulary=VOCABULARY, vectors=None, ratios=None, seed=0, fused=False, **fields):
+def build(name, classes=3, vocabulary=VOCABULARY, vectors=None, ratios=None, seed=0, for_training=False, **fields):
     settings = TEXTS.section(name)(**{"embedding": 8, **SMALL.get(name, {}), **fields})
-    return build_network(settings, texts=Texts(vocabulary, classes, vectors, ratios), seed=seed, fused=fused)
+    return build_network(
+        settings, texts=Texts(vocabulary, classes, vectors, ratios), seed=seed, for_training=for_training
+    )
 
 
 @pytest.mark.parametrize(("name", "pooling"), CASES)
@@ -126,7 +128,7 @@ def test_seeds_repeat_and_differ(name):
 
 @pytest.mark.parametrize("normalization", Normalization.__args__)
 def test_head(normalization):
-    model = build("gru", dense=(7,), normalization=normalization, activation="gelu", weight_decay=1e-3)
+    model = build("gru", head_units=(7,), normalization=normalization, activation="gelu", weight_decay=1e-3)
     assert model(IDS).shape == (4, 3) and model.get_layer("dense1").units == 7
     kernels = [weight for weight in model.weights if weight.path.endswith("kernel") and "recurrent" not in weight.path]
     assert np.isclose(
@@ -150,7 +152,7 @@ def test_wide_part_adds_the_votes_of_ngrams(name):
     plain, wide, parts = (
         build(name),
         *(
-            build(name, ratios=RATIOS, wide={"initial": 0.5, "deep_weight": 0.7}, fused=parts)
+            build(name, ratios=RATIOS, wide={"initial": 0.5, "deep_weight": 0.7}, for_training=parts)
             for parts in (False, True)
         ),
     )

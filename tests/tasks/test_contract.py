@@ -126,7 +126,7 @@ def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, reque
     pipeline, overrides, raw = case_of(name, request)
     search = tfpipelines.tune(
         pipeline,
-        [*overrides, "search.trials=2", "search.algorithm=random", "search.keep=1", "search.final_seeds=[0]"],
+        [*overrides, "search.trials=2", "search.algorithm=random", "search.keep_trials=1", "search.final_seeds=[0]"],
         observer=Observer(),
     )
     board, run = search.leaderboard, search.runs[0]

@@ -14,7 +14,8 @@ def build_network(settings: NetworkSection, **given: Any) -> Any:
 
     Args:
         settings: made from a network's signature.
-        given: what its kind passes to those that ask for it, such as `input_shape`, `classes`, `seed` and `fused`.
+        given: what its kind passes to those that ask for it, such as `input_shape`, `classes`, `seed` and
+            `for_training`.
     """
     if settings.origin.kind.own:
         from .own import build_own

@@ -21,14 +21,14 @@ class Player(Builder):
         common: fields of both.
         player: `generator` or `discriminator`; the kernels of the latter are spectrally normalized where that is asked.
         initializer: of all kernels.
-        seed, fused: see `layers.Builder`.
+        seed, for_training: see `layers.Builder`.
     """
 
-    def __init__(self, common: Adversarial, player: str, initializer: str, seed: int | None, fused: bool):
+    def __init__(self, common: Adversarial, player: str, initializer: str, seed: int | None, for_training: bool):
         activation, normalization = (getattr(common, f"{player}_{field}") for field in ("activation", "normalization"))
         layers = Layers.model_construct(activation=activation, normalization=normalization, weight_decay=0.0)
         second = player == "discriminator"
-        super().__init__(layers, seed=None if seed is None else seed + second, fused=fused)
+        super().__init__(layers, seed=None if seed is None else seed + second, for_training=for_training)
         self.initializer_name = initializer
         self.spectral = second and common.spectral_normalization
 

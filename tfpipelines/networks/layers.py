@@ -19,16 +19,20 @@ class Builder:
             `layer`, `group`, `instance`, `rms` or `local_response`, all over the channels, the last axis; and
             `weight_decay`, the factor of the L2 penalty on kernels.
         seed: of initializers and dropout; None draws other numbers each time.
-        fused: batch normalization by the fused kernel in training. It changes no result beyond rounding; what is saved
-            should be built without it, so that it loads in plain Keras.
+        for_training: whether the network is to be trained: batch normalization then uses the fused kernel, which
+            changes results by rounding alone. What is saved is built without, so that it loads in plain Keras.
         changes: of these fields, other values than those of `common`.
     """
 
-    def __init__(self, common: Layers, *, seed: int | None = None, fused: bool = False, **changes: str | float):
+    def __init__(self, common: Layers, *, seed: int | None = None, for_training: bool = False, **changes: str | float):
         common = common.model_copy(update=changes)
         self.activation_name: str = common.activation
         self.initializer_name: str = common.initializer
-        self.normalization_name, self.weight_decay, self.fused = common.normalization, common.weight_decay, fused
+        self.normalization_name, self.weight_decay, self.for_training = (
+            common.normalization,
+            common.weight_decay,
+            for_training,
+        )
         self._seeds = itertools.repeat(None) if seed is None else itertools.count(seed * 10_007 + 1)
 
     @property
@@ -81,7 +85,9 @@ class Builder:
         if kind == "local_response":
             return local_response(x)
         if kind == "batch":
-            layer = FusedBatchNormalization if self.fused and len(x.shape) == 4 else keras.layers.BatchNormalization
+            layer = (
+                FusedBatchNormalization if self.for_training and len(x.shape) == 4 else keras.layers.BatchNormalization
+            )
             return layer(momentum=BATCH_MOMENTUM, name=name)(x)
         if kind == "layer":
             return keras.layers.LayerNormalization(name=name)(x)

@@ -57,17 +57,17 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
         function = function_of(settings.origin)
         made = function(**passed, **dict.fromkeys(settings.whole, settings), **fields)
         body = _checked(settings, made, shape, given.get("classes"))
-    fused: bool = given["fused"]
-    if fused:
+    for_training: bool = given["for_training"]
+    if for_training:
         use_fused(body)
     loss: str = getattr(settings, "loss", "")
     name = settings.origin.function
     if folder == "image_autoencoders":
         inputs, target = scaled_input(shape)
-        return reconstructor(inputs, with_levels(target, body(target)), name, loss, fused)
+        return reconstructor(inputs, with_levels(target, body(target)), name, loss, for_training)
     if folder in ("row_autoencoders", "series_autoencoders"):
         inputs, target, _, level = begin(shape, 0.0, None, "series" in folder and dict(settings)["centered"])
-        return reconstructor(inputs, end(target, body(target), level), name, loss, fused)
+        return reconstructor(inputs, end(target, body(target), level), name, loss, for_training)
     return body
 
 

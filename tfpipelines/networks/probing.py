@@ -32,7 +32,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, b
     one = settings.origin.kind.folder not in ("images", "image_autoencoders") or len({*shapes}) == 1
     hint = "" if one else "; for one alone, set data.size and data.channels"
     for classes, shape in enumerate(shapes, 2):
-        given: dict[str, Any] = {"input_shape": shape, "seed": 0, "fused": True}
+        given: dict[str, Any] = {"input_shape": shape, "seed": 0, "for_training": True}
         if settings.origin.kind.folder == "images":
             given["classes"] = classes
         elif texts is not None:

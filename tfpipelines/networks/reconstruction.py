@@ -2,9 +2,8 @@
 
 Their output is a dict: `target` (what is to be reconstructed: the input, scaled), `reconstruction` (the same shape),
 and where it can be told `restored` (the reconstruction in the units of the raw input). The variational ones add
-`log_variance` for training, and `surprise`, the score of each place, for what is saved. Whoever builds them says by
-`fused` whether the model is to be trained. The fields of their scores (distance, pooling, top, smoothing) are the
-detector's.
+`log_variance` for training, and `surprise`, the negative log-likelihood of each place, for what is saved. `for_training`
+says which of the two is built. The fields of their scores (distance, pooling, top, smoothing) are the detector's.
 """
 
 import keras
@@ -42,9 +41,9 @@ def reconstruction_loss(outputs: dict, name: str):
     return keras.ops.mean(distances(outputs["target"], outputs["reconstruction"], name))
 
 
-def reconstructor(inputs, outputs: dict, name: str, loss: str, trained: bool) -> keras.Model:
+def reconstructor(inputs, outputs: dict, name: str, loss: str, for_training: bool) -> keras.Model:
     """The model of those outputs: a `Reconstructor` where it is to be trained, else a plain one."""
-    if not trained:
+    if not for_training:
         return keras.Model(inputs, outputs, name=name)
     model = Reconstructor(inputs, outputs, name=name)
     model.loss_name = loss
@@ -158,7 +157,7 @@ class Sampling(keras.layers.Layer):
 
 
 def variational(
-    target, encode: keras.Model, decode: keras.Model, prior: Variational, seed: int | None, trained: bool
+    target, encode: keras.Model, decode: keras.Model, prior: Variational, seed: int | None, for_training: bool
 ) -> dict:
     """The outputs of a variational autoencoder.
 
@@ -169,11 +168,11 @@ def variational(
         prior: how much it counts, and `samples`, the draws that `surprise` is the mean of: the reconstruction
             probability of An & Cho 2015, negative and in logarithms. The draws are the same for every input, so that a
             score is a function of its input.
-        trained: whether it is to be trained; else it is made of layers that plain Keras can load.
+        for_training: whether it is to be trained; else it is made of layers that plain Keras can load.
     """
     mean, log_variance = encode(target)
     log_variance = bounded(log_variance)  # of what is far from all that was seen it may be anything
-    if trained:
+    if for_training:
         size = int(np.prod(target.shape[1:]))
         reconstruction, spread = decode(Sampling(prior.beta, size, seed, name="sampling")([mean, log_variance]))
         return {"target": target, "reconstruction": reconstruction, "log_variance": bounded(spread)}

@@ -8,7 +8,7 @@ from .text_layers import Embedded, Texts, pool, text_network
 
 
 def recurrent(
-    cell: str, texts: Texts, common: Recurrent, bidirectional: bool, seed: int | None, fused: bool
+    cell: str, texts: Texts, common: Recurrent, bidirectional: bool, seed: int | None, for_training: bool
 ) -> keras.Model:
     """Stacked recurrent layers, read forwards or both ways.
 
@@ -18,7 +18,7 @@ def recurrent(
     Args:
         cell: `rnn`, `lstm` or `gru`.
         bidirectional: read backwards, too; both directions' outputs stand side by side.
-        texts, common, seed, fused: see `text_layers.text_network`, which says what comes back.
+        texts, common, seed, for_training: see `text_layers.text_network`, which says what comes back.
     """
     units, pooling = common.units, common.pooling
 
@@ -36,4 +36,4 @@ def recurrent(
         pooled = [pool(build, pooling, direction, text) for direction in directions]
         return keras.ops.concatenate(pooled, -1) if bidirectional else pooled[0]
 
-    return text_network(f"bi{cell}" if bidirectional else cell, body, texts, common, seed, fused)
+    return text_network(f"bi{cell}" if bidirectional else cell, body, texts, common, seed, for_training)

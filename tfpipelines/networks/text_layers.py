@@ -122,7 +122,7 @@ Body = Callable[[Builder, Embedded], keras.KerasTensor]
 
 
 def text_network(
-    name: str, body: Body, texts: Texts, common: TextNetwork, seed: int | None = None, fused: bool = False
+    name: str, body: Body, texts: Texts, common: TextNetwork, seed: int | None = None, for_training: bool = False
 ) -> keras.Model:
     """A text network: embedding, a body that makes one vector of each text, the head, and the wide part where there is
     one. Words are dropped as in Iyyer et al. 2015, channels for a whole text as in Tompson et al. 2015.
@@ -133,20 +133,20 @@ def text_network(
         texts: what is known of them.
         common: fields of the network.
         seed: see `layers.Builder`.
-        fused: whether the model is to be trained. Then with a wide part the logits of the n-grams and of the network
-            follow those of the whole, so that each can be trained by a loss of its own.
+        for_training: whether the model is to be trained. With a wide part its output then holds the logits of the
+            n-grams and of the network, too, behind those of the whole, so that each has a loss of its own.
 
     Returns:
         Model: ids int32 (batch, length)[, n-gram ids int32 (batch, n-grams)] -> logits float32 (batch, classes), of
             three times as many where the parts follow.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     classes, dropout = texts.classes, common.dropout
 
     # === Layers ===
     inputs, text = embed(build, texts, common)
     x = build.normalize(body(build, text), "norm_pool")
-    for number, width in enumerate(common.dense, 1):
+    for number, width in enumerate(common.head_units, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
         x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
     logits = build.logits(classes)(build.dropout(x, dropout))
@@ -157,7 +157,7 @@ def text_network(
     grams, votes = vote(build, texts.ratios, common.wide.initial, common.wide.dropout)
     deep = keras.layers.Rescaling(common.wide.deep_weight, name="deep_weight", dtype="float32")(logits)
     whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, deep])
-    outputs = keras.ops.concatenate([whole, votes, logits], -1) if fused else whole
+    outputs = keras.ops.concatenate([whole, votes, logits], -1) if for_training else whole
     return keras.Model([inputs, grams], outputs, name=name)
 
 

@@ -17,7 +17,7 @@ def dense_autoencoder(
     latent: int,
     centered: bool,
     seed: int | None,
-    fused: bool,
+    for_training: bool,
 ) -> keras.Model:
     """Dense layers down to a few numbers and back (Hinton & Salakhutdinov 2006); a window is flattened first.
 
@@ -26,16 +26,16 @@ def dense_autoencoder(
         latent: numbers that a row or window has to pass through.
         centered: see `begin`.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     inputs, target, x, level = begin(input_shape, common.noise, build, centered)
     x = dense_stack(build, flat(x), units, common.dropout, "encoder")
     x = keras.layers.Dense(latent, name="latent", **build.kernel())(x)
     x = dense_stack(build, x, units[::-1], common.dropout, "decoder")
-    return reconstructor(inputs, end(target, output(build, x, input_shape), level), "dense", common.loss, fused)
+    return reconstructor(inputs, end(target, output(build, x, input_shape), level), "dense", common.loss, for_training)
 
 
 def recurrent_autoencoder(
-    cell: str, input_shape: tuple[int, int], common: RecurrentSeries, seed: int | None, fused: bool
+    cell: str, input_shape: tuple[int, int], common: RecurrentSeries, seed: int | None, for_training: bool
 ) -> keras.Model:
     """One recurrent network reads the window backwards, another one writes it (Srivastava et al. 2015; Malhotra et al.
     2016).
@@ -47,7 +47,7 @@ def recurrent_autoencoder(
         cell: `lstm` (Hochreiter & Schmidhuber 1997) or `gru` (Cho et al. 2014).
     """
     units = common.units
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     inputs, target, x, level = begin(input_shape, common.noise, build, common.centered)
 
     x = keras.ops.flip(x, 1)  # what comes first is read last, and remembered best
@@ -59,7 +59,7 @@ def recurrent_autoencoder(
     for number, width in enumerate(units[::-1], 1):
         x = build.recurrent(cell, width, f"decoder{number}", kernel="glorot_uniform")(x)
     x = keras.layers.Dense(input_shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
-    return reconstructor(inputs, end(target, x, level), cell, common.loss, fused)
+    return reconstructor(inputs, end(target, x, level), cell, common.loss, for_training)
 
 
 def begin(

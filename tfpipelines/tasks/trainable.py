@@ -175,8 +175,8 @@ class Trainable(Loaded):
 
     # --- model
     @abstractmethod
-    def build(self, fused: bool) -> "keras.Model":
-        """The core; `fused` allows layers that plain Keras cannot load."""
+    def build(self, for_training: bool) -> "keras.Model":
+        """The core; `for_training` allows layers that plain Keras cannot load."""
 
     def phases(self, network: "keras.Model", note: Callable[[str], None]) -> Iterator[Phase]:
         """The phases of training in their order; each is asked for when the one before it has ended.

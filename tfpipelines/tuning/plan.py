@@ -47,10 +47,9 @@ class Plan:
         Raises:
             ConfigError: if the pipeline, an override or the space is wrong, or nothing is left to be searched.
         """
-        changes = config.parse_overrides(overrides)
-        loaded = config.load(name, changes, schemas=schemas, ask=ask)
+        loaded = config.load(name, overrides, schemas=schemas, ask=ask)
         content, notes = deepcopy(loaded.content), list(loaded.notes)
-        notes += _take_out_given(content, loaded.pipeline, changes)
+        notes += _take_out_given(content, loaded.pipeline, loaded.changes)
         if getattr(loaded.pipeline.data, "cache", None) == "auto":
             content["data"]["cache"] = "disk"  # decoded once, shared by all trials
         pipeline = config.validate(content, schemas[content["task"]], name)
@@ -85,6 +84,11 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
     state = State.load(folder.path)
     if state.content["task"] != pipeline.task:
         damaged(folder / FILE, "its content is of another task")
+    names = config.renames(type(pipeline))
+    names.content(state.content)
+    for trial in state.trials:
+        for values in (trial.values, trial.proposal.encoded):
+            names.flat(values)
     others = "The versions are not those that the search began with, so its trials could not be compared."
     before, file = state.fingerprint, folder / "pipeline.yaml"
     codes = {code.name: code.sha256 for code, _ in pipeline.own_code}
@@ -157,8 +161,8 @@ def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: 
     if not space:
         remedy = "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'."
         raise ConfigError("search.space is empty: there is nothing to search.", remedy)
-    if pipeline.search.keep < 1 and pipeline.search.algorithm == "hyperband":
-        raise ConfigError("search.keep: hyperband goes on from weights.")
+    if pipeline.search.keep_trials < 1 and pipeline.search.algorithm == "hyperband":
+        raise ConfigError("search.keep_trials: hyperband goes on from weights.")
     named = "model.name" in space
     names: Sequence[Any] = space["model.name"].samples() if named else (pipeline.network,)
     for name in names:

@@ -319,7 +319,7 @@ class Search:
         return None if identity is None else next(same, None)
 
     def _kept(self) -> list[Trial]:
-        return self.state.ranked(self.objective.direction)[: self.settings.keep]
+        return self.state.ranked(self.objective.direction)[: self.settings.keep_trials]
 
     def _drop_weights(self, ended: bool = False) -> None:
         """Removes the weights of trials that are neither among the best nor, unless all has ended, parents of

@@ -41,7 +41,12 @@ def adversaries(name, shape, classes=0, seed=None, **settings):
     """A GAN of built-in networks; `settings` are their fields, and arguments of `GAN`."""
     of_gan = ("loss", "label_smoothing", "r1", "r1_interval", "augment")
     training = {key: settings.pop(key) for key in of_gan if key in settings}
-    given = {"image_shape": shape, "classes": classes, "seed": seed, "fused": settings.pop("fused", False)}
+    given = {
+        "image_shape": shape,
+        "classes": classes,
+        "seed": seed,
+        "for_training": settings.pop("for_training", False),
+    }
     players = build_network(GANS.section(name)(**settings), **given)
     return GAN(*players, **training, name=name)
 
@@ -343,7 +348,7 @@ def test_images_that_are_no_numbers_are_refused():
 def test_the_penalty_passes_through_fused_normalization():
     """Gradients of gradients: of the kernel, and of Keras' own normalization."""
     weights = []
-    for fused in (False, True):
+    for for_training in (False, True):
         gan = compiled(
             dcgan(
                 (8, 8, 1),
@@ -351,7 +356,7 @@ def test_the_penalty_passes_through_fused_normalization():
                 r1=1.0,
                 r1_interval=1,
                 discriminator_normalization="batch",
-                fused=fused,
+                for_training=for_training,
                 generator_filters=(4, 4),
                 discriminator_filters=(4, 4),
                 latent=6,

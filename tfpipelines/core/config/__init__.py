@@ -21,6 +21,7 @@ from .own import short as short_name
 from .own import store as trust_store
 from .pipeline import Pipeline
 from .plugged import packages_of
+from .renamed import renames
 from .search import Dimension, Search
 from .section import Role, fields_that
 
@@ -29,6 +30,6 @@ __all__ = [
     "with_absolute_paths", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description",
     "difference", "differing",
     "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of",
-    "parse_overrides", "pipeline_names", "read_yaml", "require_weights", "sample_names", "short_name", "to_yaml",
-    "trust_store", "validate", "with_values",
+    "parse_overrides", "pipeline_names", "read_yaml", "renames", "require_weights", "sample_names", "short_name",
+    "to_yaml", "trust_store", "validate", "with_values",
 ]  # fmt: skip

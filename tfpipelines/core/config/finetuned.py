@@ -22,7 +22,7 @@ class _Tuned(Pretrained):
     unfreeze: Annotated[Literal["all"] | Count, LEFT_TO_RIGHT] = field(
         "all", "what phase 2, where there is one, trains of the backbone: all of it, or the last so many blocks"
     )
-    units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
+    head_units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
 
 
 class Finetuned(Layers, _Tuned):
@@ -40,7 +40,7 @@ class Finetuned(Layers, _Tuned):
 class FinetunedImages(Finetuned, PretrainedOnImages):
     """A backbone for images."""
 
-    pooling: Literal["average", "max"] = field("average", "how the feature map becomes a vector")
+    pooling: Literal["mean", "max"] = field("mean", "how the feature map becomes a vector")
 
 
 class FinetunedTexts(Finetuned):

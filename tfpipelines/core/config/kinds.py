@@ -72,17 +72,17 @@ class Kind(Family):
         return self.folder in _OWN
 
 
-IMAGES = Kind("images", ("input_shape", "classes", "seed", "fused"), ImageNetwork)
-TEXTS = Kind("texts", ("texts", "seed", "fused"), TextNetwork)
+IMAGES = Kind("images", ("input_shape", "classes", "seed", "for_training"), ImageNetwork)
+TEXTS = Kind("texts", ("texts", "seed", "for_training"), TextNetwork)
 IMAGE_AUTOENCODERS = Kind(
     "image_autoencoders",
-    ("input_shape", "backbone", "seed", "fused"),
+    ("input_shape", "backbone", "seed", "for_training"),
     ImageAutoencoder,
     (("backbone", PretrainedOnImages),),
 )
-ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "fused"), Columns)
-SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "fused"), SeriesAutoencoder)
-GANS = Kind("gans", ("image_shape", "classes", "seed", "fused"), Adversarial, (("classes", Conditional),))
+ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "for_training"), Columns)
+SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "for_training"), SeriesAutoencoder)
+GANS = Kind("gans", ("image_shape", "classes", "seed", "for_training"), Adversarial, (("classes", Conditional),))
 _SHAPE = ("input_shape", "seed")
 _OWN = {  # what users' own networks of a kind are given, and which fields they have besides their own
     family.folder: family

@@ -18,6 +18,7 @@ from .kinds import Kind
 from .own import CODE, Code, codes_of, find_code, names_in, put_code, renamed, short
 from .pipeline import Pipeline
 from .plugged import without_lost
+from .renamed import renames
 from .search import Dimension
 from .section import Role, fields_that
 from .signature import NetworkSection
@@ -29,13 +30,19 @@ Ask = Callable[[Code, bool], None]
 
 
 class Loaded(NamedTuple):
-    """A pipeline ready to run, what loading it had to say, and the nested dicts that it came from, without defaults but
-    with the code of users' own networks.
+    """What a file and overrides come to.
+
+    Args:
+        pipeline: ready to run.
+        notes: what loading it had to say.
+        content: the nested dicts that it came from, without defaults but with the code of users' own networks.
+        changes: the overrides by dotted key, as they are called now.
     """
 
     pipeline: Pipeline
     notes: list[str]
     content: dict[str, Any]
+    changes: dict[str, Any]
 
 
 def load(
@@ -65,7 +72,8 @@ def load(
     of_task = _schema(changes.get("task", content.get("task")), schemas, path)
     content, changes = _with_code(content, changes, path, of_task, ask, built)
     schema_class = widened(of_task, codes_of(content))
-    notes = _drop_foreign_fields(content, changes, schema_class)
+    changes, notes = _with_new_names(content, changes, schema_class)
+    notes += _drop_foreign_fields(content, changes, schema_class)
     notes += _drop_other_data(content, changes, schema_class) + _drop_layers(content, changes)
     train = schema_class.training()
     notes += drop_foreign(content, changes, train, train.choices)
@@ -76,7 +84,7 @@ def load(
         content, schema_class = found
     pipeline = validate(content, schema_class, name)
     refuse_given(pipeline.train, train.choices, changes)
-    return Loaded(pipeline, notes, content)
+    return Loaded(pipeline, notes, content, changes)
 
 
 def with_values(
@@ -93,6 +101,7 @@ def with_values(
         ConfigError: listing all that is wrong.
     """
     content, schema_class = deepcopy(content), widened(schemas[content["task"]], codes_of(content))
+    values, _ = _with_new_names(content, values, schema_class)
     _drop_foreign_fields(content, values, schema_class)
     _drop_layers(content, values)
     train = schema_class.training()
@@ -110,7 +119,8 @@ def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str)
         ConfigError: listing all that is wrong.
     """
     schema_class = widened(schema_class, codes_of(content))
-    content = {key: value for key, value in content.items() if key != CODE}
+    content = deepcopy({key: value for key, value in content.items() if key != CODE})
+    renames(schema_class).content(content)
     try:
         return schema_class.model_validate(content)
     except ValidationError as error:
@@ -294,6 +304,27 @@ def _keys(path: str) -> list[str]:
         return keys
     inner = keys[-1:] if len(keys) > 4 and keys[-1] in Dimension.model_fields else []
     return ["search", "space", ".".join(keys[2 : len(keys) - len(inner)]), *inner]
+
+
+def _with_new_names(
+    content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]
+) -> tuple[dict[str, Any], list[str]]:
+    """Puts what fields and values are called now into nested dicts, in place; the overrides so, and the notes."""
+    names, found, given = renames(schema_class), dict[str, Any](), dict[str, str]()
+    notes = names.content(content)
+    for key, value in changes.items():
+        keys, nested = _keys(key), dict[str, Any]()
+        _put(nested, keys, deepcopy(value))
+        notes += names.content(nested)
+        path, inner = [], nested
+        for _ in keys:
+            ((part, inner),) = inner.items()
+            path.append(part)
+        if (new := ".".join(path)) in found:
+            old = key if key != new else given[new]
+            raise ConfigError(f"{old} is the earlier name of {new}, and both are given.", f"Leave out {old}.")
+        found[new], given[new] = inner, key
+    return found, list(dict.fromkeys(notes))
 
 
 def _put(content: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -84,7 +84,7 @@ class _Tokens(Section):
     word_dropout: Fraction = field(0.1, "share of tokens taken for unknown ones while training")
     spatial_dropout: Fraction = field(0.2, "share of embedding channels dropped while training")
     pooling: Literal["last", "max", "mean", "attention"] = field("max", "how a sequence becomes a vector")
-    dense: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
+    head_units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
 
 
 class TextNetwork(Layers, _Tokens):

@@ -137,7 +137,7 @@ class Search(Section):
         3, "hyperband: one of so many trials goes on, for so many times the epochs"
     )
     start: bool = field(True, "the first trial is the unchanged pipeline, if the space contains it; not with grid")
-    keep: Count = field(3, "best trials that keep their weights")
+    keep_trials: Count = field(3, "best trials that keep their weights")
     final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = field(
         (0, 1, 2), "the best values are trained again with each of these seeds, and tested; []: not at all"
     )

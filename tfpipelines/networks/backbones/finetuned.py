@@ -20,7 +20,7 @@ def finetuned_images(
     settings: FinetunedImages,
     *,
     seed: int | None = None,
-    training: bool = True,
+    for_training: bool = True,
 ) -> keras.Model:
     """Scaling, backbone, pooling over all positions, and a head.
 
@@ -31,13 +31,13 @@ def finetuned_images(
         input_shape: (height, width, channels), as the backbone takes them.
         settings: of pooling over the feature map, and of the head.
         seed: of the head.
-        training: whether it is to be trained; else it is made of layers that plain Keras can load.
+        for_training: whether it is to be trained; else it is made of layers that plain Keras can load.
 
     Returns:
         Model: levels 0 to 255 (batch, height, width, channels) -> logits float32 (batch, classes).
     """
     inputs = keras.Input(input_shape, name="levels")
-    run = InferenceMode(backbone.model) if training and backbone.freezes_statistics else backbone.model
+    run = InferenceMode(backbone.model) if for_training and backbone.freezes_statistics else backbone.model
     x = run(scale(inputs, backbone.scaling))
     largest = settings.pooling == "max"
     if len(x.shape) == 4:
@@ -91,7 +91,7 @@ def head_logits(features: keras.KerasTensor, classes: int, settings: Finetuned, 
     """
     build, dropout = Builder(settings, seed=seed), settings.dropout
     x = build.normalize(features, "norm_features")
-    for number, width in enumerate(settings.units, 1):
+    for number, width in enumerate(settings.head_units, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
         x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")
     return build.logits(classes)(build.dropout(x, dropout))

@@ -25,7 +25,7 @@ def dcgan(
     initializer: Literal["normal"] | Initializer = "normal",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> tuple[keras.Model, keras.Model]:
     """Transposed convolutions against strided ones (Radford et al. 2015).
 
@@ -45,7 +45,7 @@ def dcgan(
         ValueError: for a side that is no multiple of 4, or not square.
     """
     side, channels, stages = image_shape[0], image_shape[-1], _stages(image_shape)
-    build = Player(common, "generator", initializer, seed, fused)
+    build = Player(common, "generator", initializer, seed, for_training)
     widths = _widths(generator_filters, stages)[::-1]
     small = side // 2**stages
     noise, label = noise_inputs(common.latent, classes)
@@ -60,7 +60,7 @@ def dcgan(
             x = build.activate(build.normalize(x, f"up{number}_norm"), f"up{number}_act")
     generator = generator_of(noise, label, x)
 
-    build = Player(common, "discriminator", initializer, seed, fused)
+    build = Player(common, "discriminator", initializer, seed, for_training)
     image, label = image_inputs(image_shape, classes)
     x = image
     for number, width in enumerate(_widths(discriminator_filters, stages), 1):

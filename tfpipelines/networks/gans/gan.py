@@ -21,7 +21,7 @@ def gan(
     initializer: Literal["normal"] | Initializer = "glorot_uniform",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> tuple[keras.Model, keras.Model]:
     """Dense layers over the flattened image (Goodfellow et al. 2014).
 
@@ -31,7 +31,7 @@ def gan(
         dropout: share of the discriminator's units dropped after each layer.
         initializer: normal: glorot_uniform of dense layers, N(0, 0.02) of the layer that gives the pixels.
     """
-    build = Player(common, "generator", initializer, seed, fused)
+    build = Player(common, "generator", initializer, seed, for_training)
     noise, label = noise_inputs(common.latent, classes)
     x = build.condition(noise, label, classes, common.embedding)
     for number, width in enumerate(generator_units, 1):
@@ -41,7 +41,7 @@ def gan(
     x = keras.layers.Dense(math.prod(image_shape), **pixels)(x)
     generator = generator_of(noise, label, keras.layers.Reshape(image_shape, name="map")(x))
 
-    build = Player(common, "discriminator", initializer, seed, fused)
+    build = Player(common, "discriminator", initializer, seed, for_training)
     image, label = image_inputs(image_shape, classes)
     x = keras.layers.Flatten(name="flatten")(image)
     for number, width in enumerate(discriminator_units, 1):

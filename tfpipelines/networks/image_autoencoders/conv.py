@@ -21,7 +21,7 @@ def conv(
     latent: Annotated[int, Field(ge=0)] = 32,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Strided convolutions down to a few numbers and back.
 
@@ -32,7 +32,7 @@ def conv(
         kernel_size: side of the convolutions, in pixels.
         latent: numbers that the image has to pass through; 0: no dense layer, the last feature map is the bottleneck.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     inputs, target = scaled_input(input_shape)
     x, sides = down(build, build.noise(target, common.noise), filters, kernel_size)
     if latent:
@@ -43,4 +43,4 @@ def conv(
     else:
         x = build.dropout(x, common.dropout)
     reconstruction = up(build, x, sides, filters, kernel_size, input_shape[-1])
-    return reconstructor(inputs, with_levels(target, reconstruction), "conv", common.loss, fused)
+    return reconstructor(inputs, with_levels(target, reconstruction), "conv", common.loss, for_training)

@@ -20,7 +20,7 @@ def dense(
     normalization: Normalization = "batch",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Dense layers down to a few numbers and back.
 
@@ -31,7 +31,7 @@ def dense(
         latent: numbers that the image has to pass through.
         normalization: of encoder and decoder.
     """
-    build = Builder(common, seed=seed, fused=fused, normalization=normalization)
+    build = Builder(common, seed=seed, for_training=for_training, normalization=normalization)
     inputs, target = scaled_input(input_shape)
     x = keras.layers.Flatten(name="flatten")(build.noise(target, common.noise))
     x = dense_stack(build, x, units, common.dropout, "encoder")
@@ -39,4 +39,4 @@ def dense(
     x = dense_stack(build, x, units[::-1], common.dropout, "decoder")
     x = keras.layers.Dense(math.prod(input_shape), name="output", **build.kernel("glorot_uniform"))(x)
     reconstruction = keras.layers.Reshape(input_shape, name="image")(x)
-    return reconstructor(inputs, with_levels(target, reconstruction), "dense", common.loss, fused)
+    return reconstructor(inputs, with_levels(target, reconstruction), "dense", common.loss, for_training)

@@ -35,7 +35,7 @@ def feature(
     smoothing: Annotated[int, Field(ge=0)] = 0,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Reconstructs what a pretrained backbone says of each place of an image, layers of several depths together.
 
@@ -61,12 +61,12 @@ def feature(
     Raises:
         ConfigError: if the backbone has no such layers.
     """
-    build = Builder(common, seed=seed, fused=fused, normalization=normalization)
+    build = Builder(common, seed=seed, for_training=for_training, normalization=normalization)
     inputs = keras.Input(input_shape, name="levels")
     names = default_layers(backbone, input_shape) if layers == "auto" else layers
     maps = backbone_maps(backbone, names)
     maps.trainable = False
-    outputs = (InferenceMode(maps) if fused else maps)(scale(inputs, backbone.scaling))
+    outputs = (InferenceMode(maps) if for_training else maps)(scale(inputs, backbone.scaling))
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     places = -(-max(input_shape[:2]) // GRID) if grid == "auto" else grid
     joined = join_maps(outputs, input_shape, places, neighbours)  # (B, rows, columns, D)
@@ -81,4 +81,4 @@ def feature(
     x = dense_stack(build, x, units[::-1], common.dropout, "decoder", reach)
     x = keras.layers.Dense(math.prod(shape) if whole else shape[-1], name="output", **build.kernel("glorot_uniform"))(x)
     reconstruction = keras.layers.Reshape(shape, name="map")(x) if whole else x
-    return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, fused)
+    return reconstructor(inputs, {"target": target, "reconstruction": reconstruction}, "feature", loss, for_training)

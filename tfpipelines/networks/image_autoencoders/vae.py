@@ -23,7 +23,7 @@ def vae(
     smoothing: Annotated[int, Field(ge=0)] = 0,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Variational autoencoder of convolutions, scored by the reconstruction probability.
 
@@ -36,7 +36,7 @@ def vae(
         latent: latent variables.
         smoothing: side in pixels of the mean filter that goes twice over the distances; 0: none.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     inputs, target = scaled_input(input_shape)
     image = keras.Input(input_shape, name="image")
     x, sides = down(build, build.noise(image, common.noise), filters, kernel_size)
@@ -47,7 +47,7 @@ def vae(
     variable = keras.Input((latent,), name="variable")
     x = up(build, from_latent(build, variable, shape), sides, filters, kernel_size, 2 * input_shape[-1])
     decode = keras.Model(variable, keras.ops.split(x, 2, -1), name="decoder")
-    outputs = variational(target, encode, decode, prior, build.seed(), fused)
-    if not fused:
+    outputs = variational(target, encode, decode, prior, build.seed(), for_training)
+    if not for_training:
         outputs |= with_levels(target, outputs["reconstruction"])
-    return reconstructor(inputs, outputs, "vae", "probability", fused)
+    return reconstructor(inputs, outputs, "vae", "probability", for_training)

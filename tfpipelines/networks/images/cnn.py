@@ -22,12 +22,12 @@ def cnn(
     filters: Counts = (32, 64, 128),
     convolutions: Counts = (2,),
     kernel_size: Count = 3,
-    pooling: Literal["max", "average"] = "max",
-    head: Literal["average", "max", "flatten"] = "average",
+    pooling: Literal["max", "mean"] = "max",
+    head: Literal["mean", "max", "flatten"] = "mean",
     units: Counts = (),
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Stages of convolutions, each stage closed by pooling.
 
@@ -43,10 +43,10 @@ def cnn(
         units: width of dense layers before the output.
     """
     counts = convolutions * len(filters) if len(convolutions) == 1 else convolutions
-    build = Builder(common, seed=seed, fused=fused)
-    pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[pooling]
+    build = Builder(common, seed=seed, for_training=for_training)
+    pool = {"max": keras.layers.MaxPooling2D, "mean": keras.layers.AveragePooling2D}[pooling]
     heads = {
-        "average": keras.layers.GlobalAveragePooling2D,
+        "mean": keras.layers.GlobalAveragePooling2D,
         "max": keras.layers.GlobalMaxPooling2D,
         "flatten": keras.layers.Flatten,
     }

@@ -37,7 +37,7 @@ def convnext(
     dropout: Fraction = 0.0,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Residual blocks of depthwise convolutions and inverted bottlenecks (ConvNeXt, Liu et al. 2022), in stages.
 
@@ -55,7 +55,7 @@ def convnext(
         dropout: share of units dropped before the output.
     """
     own = {"activation": activation, "initializer": initializer, "normalization": normalization}
-    build = Builder(common, seed=seed, fused=fused, **own)
+    build = Builder(common, seed=seed, for_training=for_training, **own)
     counts = depths * len(filters) if len(depths) == 1 else depths
 
     # === Layers ===

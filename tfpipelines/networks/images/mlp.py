@@ -15,7 +15,7 @@ def mlp(
     normalization: Normalization = "batch",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Multilayer perceptron over the flattened image.
 
@@ -25,7 +25,7 @@ def mlp(
         units: width of each hidden layer.
         normalization: of each hidden layer.
     """
-    build = Builder(common, seed=seed, fused=fused, normalization=normalization)
+    build = Builder(common, seed=seed, for_training=for_training, normalization=normalization)
 
     # === Layers ===
     inputs, x = scaled_input(input_shape)

@@ -26,7 +26,7 @@ def resnet(
     dropout: Fraction = 0.0,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Residual network in the style of He et al. 2016 for CIFAR, with an ImageNet stem for large images.
 
@@ -39,7 +39,7 @@ def resnet(
         stem: auto: imagenet from 96 pixels on.
         dropout: share of units dropped before the output.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     if stem == "auto":
         stem = "imagenet" if min(input_shape[:2]) >= IMAGENET_STEM_FROM else "cifar"
 

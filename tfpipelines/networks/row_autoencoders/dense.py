@@ -15,7 +15,7 @@ def dense(
     latent: Count = 8,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Dense layers down to a few numbers and back.
 
@@ -23,4 +23,4 @@ def dense(
         units: width of the encoder's layers; the decoder mirrors them.
         latent: numbers that a row has to pass through.
     """
-    return dense_autoencoder(input_shape, common, units, latent, False, seed, fused)
+    return dense_autoencoder(input_shape, common, units, latent, False, seed, for_training)

@@ -19,7 +19,7 @@ def vae(
     latent: Count = 8,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Variational autoencoder, scored by the reconstruction probability.
 
@@ -29,9 +29,9 @@ def vae(
     Args:
         units: width of the encoder's layers; the decoder mirrors them.
         latent: latent variables.
-        pooling: of the columns' surprise: the largest, their mean, or the mean of the largest.
+        pooling: of the columns' negative log-likelihoods: the largest, their mean, or the mean of the largest.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     inputs, target, *_ = begin(input_shape, 0.0, build)
     row = keras.Input(input_shape, name="row")
     x = dense_stack(build, flat(build.noise(row, common.noise)), units, common.dropout, "encoder")
@@ -41,6 +41,6 @@ def vae(
     x = dense_stack(build, variable, units[::-1], common.dropout, "decoder")
     two = [output(build, x, input_shape, name) for name in ("output_mean", "output_log_variance")]
     decode = keras.Model(variable, two, name="decoder")
-    outputs = variational(target, encode, decode, prior, build.seed(), fused)
+    outputs = variational(target, encode, decode, prior, build.seed(), for_training)
     outputs |= {"restored": restore(outputs["reconstruction"])}
-    return reconstructor(inputs, outputs, "vae", "probability", fused)
+    return reconstructor(inputs, outputs, "vae", "probability", for_training)

@@ -21,7 +21,7 @@ def conv1d(
     latent: Annotated[int, Field(ge=0)] = 8,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Strided convolutions in time.
 
@@ -32,7 +32,7 @@ def conv1d(
         kernel_size: of the convolutions, in points.
         latent: numbers that a window has to pass through; 0: no dense layer.
     """
-    build = Builder(common, seed=seed, fused=fused)
+    build = Builder(common, seed=seed, for_training=for_training)
     inputs, target, x, level = begin(input_shape, common.noise, build, common.centered)
     bias, lengths = common.normalization == "none", []
     for number, width in enumerate(filters, 1):
@@ -57,4 +57,4 @@ def conv1d(
             x = keras.layers.Cropping1D((0, x.shape[1] - lengths[number - 1]), name=f"up{number}_crop")(x)
         if not last:
             x = build.activate(build.normalize(x, f"up{number}_norm"), f"up{number}_act")
-    return reconstructor(inputs, end(target, x, level), "conv1d", common.loss, fused)
+    return reconstructor(inputs, end(target, x, level), "conv1d", common.loss, for_training)

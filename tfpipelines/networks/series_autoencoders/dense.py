@@ -15,7 +15,7 @@ def dense(
     latent: Count = 8,
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Dense layers over all points of a window.
 
@@ -23,4 +23,4 @@ def dense(
         units: width of the encoder's layers; the decoder mirrors them.
         latent: numbers that a window has to pass through.
     """
-    return dense_autoencoder(input_shape, common, units, latent, common.centered, seed, fused)
+    return dense_autoencoder(input_shape, common, units, latent, common.centered, seed, for_training)

@@ -20,7 +20,7 @@ def bow(
     pooling: Literal["mean", "max"] = "mean",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Averaged embeddings of words and of hashed n-grams (Joulin et al. 2017, fastText).
 
@@ -45,4 +45,4 @@ def bow(
         x, mask = keras.ops.concatenate(pieces, 1), keras.ops.concatenate(masks, 1)
         return keras.ops.sum(x, 1) / keras.ops.sum(mask, 1) if pooling == "mean" else keras.ops.max(masked(x, mask), 1)
 
-    return text_network("bow", body, texts, common, seed, fused)
+    return text_network("bow", body, texts, common, seed, for_training)

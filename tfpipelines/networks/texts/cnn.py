@@ -18,7 +18,7 @@ def cnn(
     pooling: Literal["max", "mean", "attention"] = "max",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Convolutions of several widths side by side (Kim 2014).
 
@@ -35,4 +35,4 @@ def cnn(
             pooled.append(pool(build, pooling, x, text, f"pool{number}"))
         return keras.ops.concatenate(pooled, -1) if len(pooled) > 1 else pooled[0]
 
-    return text_network("cnn", body, texts, common, seed, fused)
+    return text_network("cnn", body, texts, common, seed, for_training)

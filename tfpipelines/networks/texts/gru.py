@@ -9,11 +9,11 @@ from ..recurrent import recurrent
 
 
 def gru(
-    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, fused: bool = False
+    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, for_training: bool = False
 ) -> keras.Model:
     """Gated recurrent unit (Cho et al. 2014).
 
     Args:
         bidirectional: also read backwards.
     """
-    return recurrent("gru", texts, common, bidirectional, seed, fused)
+    return recurrent("gru", texts, common, bidirectional, seed, for_training)

@@ -9,11 +9,11 @@ from ..recurrent import recurrent
 
 
 def lstm(
-    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, fused: bool = False
+    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, for_training: bool = False
 ) -> keras.Model:
     """Long short-term memory (Hochreiter & Schmidhuber 1997).
 
     Args:
         bidirectional: also read backwards; then it is a bilstm.
     """
-    return recurrent("lstm", texts, common, bidirectional, seed, fused)
+    return recurrent("lstm", texts, common, bidirectional, seed, for_training)

@@ -9,11 +9,11 @@ from ..recurrent import recurrent
 
 
 def rnn(
-    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, fused: bool = False
+    texts: Texts, common: Recurrent, bidirectional: bool = False, *, seed: int | None = None, for_training: bool = False
 ) -> keras.Model:
     """Simple recurrent network (Elman 1990).
 
     Args:
         bidirectional: also read backwards.
     """
-    return recurrent("rnn", texts, common, bidirectional, seed, fused)
+    return recurrent("rnn", texts, common, bidirectional, seed, for_training)

@@ -27,7 +27,7 @@ def transformer(
     pooling: Literal["max", "mean", "attention"] = "mean",
     *,
     seed: int | None = None,
-    fused: bool = False,
+    for_training: bool = False,
 ) -> keras.Model:
     """Transformer encoder (Vaswani et al. 2017), normalized before each part.
 
@@ -57,7 +57,7 @@ def transformer(
             x = x + build.dropout(y, attention_dropout, f"dropout_dense{number}")
         return pool(build, pooling, keras.layers.LayerNormalization(name="norm_last")(x), text)
 
-    return text_network("transformer", body, texts, common, seed, fused)
+    return text_network("transformer", body, texts, common, seed, for_training)
 
 
 def _sinusoids(positions: keras.KerasTensor, channels: int) -> keras.KerasTensor:

@@ -109,7 +109,9 @@ class Detection(Sampled):
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
         network, name = models.network_of(model), getattr(self.pipeline.model, "loss", None)
         if name is None:
-            whole = models.take_weights(self.build(fused=True), network)  # this one tells the variance and divergence
+            whole = models.take_weights(
+                self.build(for_training=True), network
+            )  # this one tells the variance and divergence
             loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, "probability") + added
             told = "negative ELBO at the mean code"
             return training.Objective(whole, loss, self._batches, told, labelled=False)
@@ -215,9 +217,9 @@ class Detection(Sampled):
         """A row of some samples as the artifact's model takes it."""
 
     # --- details
-    def _network(self, fused: bool, **given: Any):
+    def _network(self, for_training: bool, **given: Any):
         """The pipeline's network for samples of the front's shape; where it looks through one, `backbone` is given."""
-        given |= {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "fused": fused}
+        given |= {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "for_training": for_training}
         return networks.build_network(self.pipeline.model, **given)
 
     def _part(self, model, *names: str):

@@ -109,8 +109,8 @@ class ImageAnomalies(Pixels, Detection):
         return datasets.training_batches(self.samples.store, rows, None, **steps, augmentation=self._augmentation)
 
     # --- model
-    def build(self, fused: bool):
-        return self._network(fused, **({} if self.source is None else {"backbone": self._load_backbone()}))
+    def build(self, for_training: bool):
+        return self._network(for_training, **({} if self.source is None else {"backbone": self._load_backbone()}))
 
     def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
         if self.source is None:

@@ -50,8 +50,8 @@ class NumberDetection(Detection):
         return []
 
     # --- model
-    def build(self, fused: bool):
-        network = self._network(fused)
+    def build(self, for_training: bool):
+        network = self._network(for_training)
         networks.set_statistics(network, *self._statistics)
         return network
 

@@ -37,6 +37,6 @@ class ImageClassification(ImageClassifier):
         networks.probe(self.pipeline.model, self._sample_shapes())
         return []
 
-    def build(self, fused: bool):
+    def build(self, for_training: bool):
         given = {"input_shape": self.preprocessor.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
-        return networks.build_network(self.pipeline.model, **given, fused=fused)
+        return networks.build_network(self.pipeline.model, **given, for_training=for_training)

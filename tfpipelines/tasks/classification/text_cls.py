@@ -108,9 +108,11 @@ class TextClassification(TextClassifier):
         self.ratios = self._log_count_ratios()
 
     # --- model
-    def build(self, fused: bool):
+    def build(self, for_training: bool):
         texts = networks.Texts(self.preprocessor.vocabulary_size, len(self.classes), self.vectors, self.ratios)
-        return networks.build_network(self.pipeline.model, texts=texts, seed=self.pipeline.seed, fused=fused)
+        return networks.build_network(
+            self.pipeline.model, texts=texts, seed=self.pipeline.seed, for_training=for_training
+        )
 
     def compile(self, model, optimizer, **settings) -> None:
         if self.ratios is None:
@@ -121,7 +123,9 @@ class TextClassification(TextClassifier):
     def objective(self, model) -> "training.Objective":
         if self.ratios is None:
             return super().objective(model)
-        network = models.take_weights(self.build(fused=True), models.network_of(model))  # only this one tells the parts
+        network = models.take_weights(
+            self.build(for_training=True), models.network_of(model)
+        )  # only this one tells the parts
         loss, told = self._mean_loss(self._loss_of_parts()), f"{self._loss_name}, of the network plus of the n-grams"
         return training.Objective(network, loss, self._labelled_batches, told)
 

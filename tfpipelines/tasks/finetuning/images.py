@@ -64,10 +64,10 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         model = self.pipeline.model
         return backbones.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
-    def build(self, fused: bool):
+    def build(self, for_training: bool):
         backbone, classes, seed = self.take_backbone().scaled_as(self.scaling), len(self.classes), self.pipeline.seed
         model, shape = self.pipeline.model, self.preprocessor.shape
-        return backbones.finetuned_images(backbone, shape, classes, model, seed=seed, training=fused)
+        return backbones.finetuned_images(backbone, shape, classes, model, seed=seed, for_training=for_training)
 
     def _feature_inputs(self, rows: np.ndarray):
         return self._batches(rows), None

@@ -93,7 +93,7 @@ class TextFinetuning(Finetuning, TextClassifier):
         self._preprocessor = self._preprocessor or preset.preprocessor
         return preset.backbone
 
-    def build(self, fused: bool):
+    def build(self, for_training: bool):
         backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
         return backbones.finetuned_texts(backbone, classes, model, seed=self.pipeline.seed, pad=self.preprocessor.pad)
 

@@ -122,10 +122,12 @@ class ImageGeneration(Pixels):
         return None  # what is generated is measured by `GANMonitor`
 
     # --- model
-    def build(self, fused: bool):
+    def build(self, for_training: bool):
         train, model = self.pipeline.train, self.pipeline.model
         given = {"image_shape": self.preprocessor.shape, "classes": len(self.groups["shares"])}
-        generator, discriminator = networks.build_network(model, **given, seed=self.pipeline.seed, fused=fused)
+        generator, discriminator = networks.build_network(
+            model, **given, seed=self.pipeline.seed, for_training=for_training
+        )
         fields = {name: getattr(train, name) for name in ("loss", "label_smoothing", "r1", "r1_interval")}
         return generation.GAN(generator, discriminator, **fields, augment=train.diff_augment, name=model.name)
 
