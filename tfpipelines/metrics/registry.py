@@ -32,20 +32,21 @@ Direction = Literal["max", "min"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that runs are told by.
+    """A metric of runs.
 
     Args:
         name: in metrics.json and history.csv; after `val_` it is what a search can look for.
         kind: of the runs that have it; "" for a name that other packages give to figures, known by its end alone.
-        better: whether it is to be high (max) or low (min); None for neither.
-        what: it is, in a phrase.
-        of: what it is made from: answers, values (of probabilities, distances, features), their order, or bins of them.
-        by: modules of this package with a function of its name, which makes it of rows that are drawn: their `Drawn`.
-        range: what it can be, lowest and highest.
-        hub: how the Hugging Face Hub calls it, and how it is written there.
-        main: it stands for all figures of a run that has it.
-        each_epoch: it is measured after each epoch, and so printed and drawn.
-        compute: the function itself, of what a package brings; it gives a number, or None where rows do not allow it.
+        better: whether higher (max) or lower (min) is better; None for neither.
+        what: what it is, in a phrase.
+        of: computed from answers, values (of probabilities, distances, features), their order, or bins of them.
+        by: modules of this package with a function of its name, which computes it from resampled rows: their `Drawn`.
+        range: (minimum, maximum).
+        hub: its name on the Hugging Face Hub, and how it is written there.
+        main: whether it represents a run of its kind, in lists and plots.
+        each_epoch: whether it is measured after each epoch, and so printed and drawn.
+        compute: the function itself, for a metric of another package; it returns a number, or None for rows that have
+            none.
     """
 
     name: str
@@ -76,14 +77,14 @@ _ANY = (float("-inf"), float("inf"))
 _POSITIVE = (0.0, float("inf"))
 _ENDS: tuple[tuple[str, Direction], ...] = (("auc", "max"), ("error", "min"), ("mae", "min"), ("mse", "min"))
 
-BUILT_IN = (  # those of classifiers in the order in which they are told
-    Metric("loss", CLASSIFIER, "min", "what training makes small", range=_ANY, each_epoch=True),
+BUILT_IN = (  # those of classifiers in the order in which they are shown
+    Metric("loss", CLASSIFIER, "min", "objective of training, penalties included", range=_ANY, each_epoch=True),
     Metric("accuracy", CLASSIFIER, "max",
            "share of samples predicted correctly; with several labels, those with every label correct",
            "answers", (ONE, SEVERAL), hub=("accuracy", "Accuracy"), main=True, each_epoch=True),
     Metric("hamming_loss", CLASSIFIER, "min", "share of decisions, one for each label of a sample, that are wrong",
            "answers", (SEVERAL,)),
-    Metric("balanced_accuracy", CLASSIFIER, "max", "mean recall of the classes, each counting the same",
+    Metric("balanced_accuracy", CLASSIFIER, "max", "mean recall of the classes, unweighted",
            "answers", (ONE, SEVERAL)),
     Metric("f1_micro", CLASSIFIER, "max", "harmonic mean of precision and recall over all decisions together",
            "answers", (SEVERAL,), hub=("f1", "F1 (micro)")),
@@ -100,12 +101,13 @@ BUILT_IN = (  # those of classifiers in the order in which they are told
            "Matthews correlation of true and predicted classes, 0 for guessing (Matthews 1975; Gorodkin 2004)",
            "answers", (ONE,), range=(-1.0, 1.0), hub=("matthews_correlation", "Matthews correlation")),
     Metric("f1", DETECTOR, "max", "harmonic mean of precision and recall", "answers", hub=("f1", "F1")),
-    Metric("roc_auc", DETECTOR, "max", "chance that an anomaly scores higher than a normal sample",
+    Metric("roc_auc", DETECTOR, "max", "probability that an anomaly scores higher than a normal sample",
            "order", hub=("roc_auc", "ROC AUC"), main=True),
     Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order"),
-    Metric("precision", DETECTOR, "max", "share of what was said to be of a kind that is of it",
+    Metric("precision", DETECTOR, "max", "share of the samples predicted as a class that belong to it",
            "answers", hub=("precision", "Precision")),
-    Metric("recall", DETECTOR, "max", "share of what is of a kind that was found", "answers", hub=("recall", "Recall")),
+    Metric("recall", DETECTOR, "max", "share of the samples of a class that are predicted as it",
+           "answers", hub=("recall", "Recall")),
     Metric("false_alarm_rate", DETECTOR, "min", "share of normal samples that give an alarm", "answers"),
     Metric("alarm_rate", DETECTOR, None, "share of unlabelled samples that give an alarm", "answers"),
     Metric("pixel_roc_auc", DETECTOR, "max", "the same as roc_auc by pixel", "order"),
@@ -116,8 +118,8 @@ BUILT_IN = (  # those of classifiers in the order in which they are told
     Metric("event_f1", DETECTOR, "max", "f1 by event: neighbouring points count as one", "answers"),
     Metric("event_precision", DETECTOR, "max", "share of alarms that touch an anomaly", "answers"),
     Metric("event_recall", DETECTOR, "max", "share of anomalies that an alarm touches", "answers"),
-    Metric("discriminator_loss", GENERATOR, "min", "what the discriminator makes small", range=_ANY, each_epoch=True),
-    Metric("generator_loss", GENERATOR, "min", "what the generator makes small", range=_ANY, each_epoch=True),
+    Metric("discriminator_loss", GENERATOR, "min", "loss of the discriminator", range=_ANY, each_epoch=True),
+    Metric("generator_loss", GENERATOR, "min", "loss of the generator", range=_ANY, each_epoch=True),
     Metric("kid", GENERATOR, "min", "kernel distance to real images (Bińkowski et al. 2018)",
            range=_ANY, main=True, each_epoch=True),
     Metric("fid", GENERATOR, "min", "Fréchet distance to real images (Heusel et al. 2017)", range=_POSITIVE),

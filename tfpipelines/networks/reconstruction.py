@@ -2,8 +2,9 @@
 
 Their output is a dict: `target` (what is to be reconstructed: the input, scaled), `reconstruction` (the same shape),
 and where it can be told `restored` (the reconstruction in the units of the raw input). The variational ones add
-`log_variance` for training, and `surprise`, the negative log-likelihood of each place, for what is saved. `for_training`
-says which of the two is built. The fields of their scores (distance, pooling, top, smoothing) are the detector's.
+`log_variance` for training, and `surprise`, the negative log-likelihood of each place, for what is saved;
+`for_training` says which of the two is built. The fields of their scores (distance, pooling, top, smoothing) are those
+of the detector.
 """
 
 import keras

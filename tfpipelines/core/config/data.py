@@ -20,9 +20,9 @@ class SampleData(Section):
     split_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of splits")
     limit: Count | None = fixed(None, "use at most so many rows of each split")
     on_bad: Annotated[Literal["error", "skip"], Role.READING] = fixed(
-        "error", "unreadable samples and rows without label"
+        "error", "unreadable samples and rows without label: refuse the data, or leave the rows out"
     )
-    on_leak: Literal["warn", "error"] = fixed("warn", "the same sample in training and in another split")
+    on_leak: Literal["warn", "error"] = fixed("warn", "the same sample in the training split and in another one")
 
 
 class FileData(SampleData):
@@ -41,10 +41,12 @@ class LabelledData(FileData):
     )
     validation: AutoFraction = fixed(
         "auto",
-        "share cut off for validation where none is given; auto: 0.15, or the next fold where a column names three "
-        "folds or more",
+        "share of the training split taken for validation where none is given; auto: 0.15, or the next fold where a "
+        "column names three folds or more",
     )
-    test: Fraction = fixed(0.15, "share cut off for the test where no split is given at all; 0: no test")
+    test: Fraction = fixed(
+        0.15, "share of the rows taken for the test split where no split is given at all; 0: no test split"
+    )
     folds: Annotated[Annotated[int, Field(ge=2)] | ColumnName | None, LEFT_TO_RIGHT] = fixed(
         None, "cross-validation: number of folds, or the column that names them"
     )

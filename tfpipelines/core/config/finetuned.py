@@ -17,10 +17,10 @@ class _Tuned(Pretrained):
         min_length=1,
     )
     freeze: Literal["none", "all"] = field(
-        "none", "all: a linear probe, the backbone is never trained; none: phase 2 trains it"
+        "none", "none: phase 2 trains the backbone; all: linear probe, the backbone is never trained"
     )
     unfreeze: Annotated[Literal["all"] | Count, LEFT_TO_RIGHT] = field(
-        "all", "what phase 2, where there is one, trains of the backbone: all of it, or the last so many blocks"
+        "all", "part of the backbone that phase 2 trains: all of it, or the last so many blocks"
     )
     head_units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
 
@@ -31,7 +31,7 @@ class Finetuned(Layers, _Tuned):
     activation: Activation = field("relu", "of the dense layers")
     initializer: Initializer = field("he_normal", "of the dense layers")
     normalization: Literal["none", "batch", "layer"] = field("none", "of the features and of the dense layers")
-    dropout: Fraction = field(0.2, "share of features dropped while training")
+    dropout: Fraction = field(0.2, "share of features dropped in training")
     weight_decay: NonNegative = field(
         0.0, "L2 penalty on the head's kernels, added to the loss (train.weight_decay is the decoupled kind)"
     )
@@ -40,7 +40,7 @@ class Finetuned(Layers, _Tuned):
 class FinetunedImages(Finetuned, PretrainedOnImages):
     """A backbone for images."""
 
-    pooling: Literal["mean", "max"] = field("mean", "how the feature map becomes a vector")
+    pooling: Literal["mean", "max"] = field("mean", "global pooling of the feature map")
 
 
 class FinetunedTexts(Finetuned):
@@ -51,6 +51,4 @@ class FinetunedTexts(Finetuned):
         "a preset of KerasHub: its name or folder, package:NAME/FOLDER, hf://... or kaggle://...",
         min_length=1,
     )
-    pooling: Literal["mean", "first"] = field(
-        "mean", "how tokens become a vector: mean of all, or the first one ([CLS])"
-    )
+    pooling: Literal["mean", "first"] = field("mean", "pooling of the tokens: mean of all, or the first one ([CLS])")

@@ -18,15 +18,15 @@ Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if 
 class Distortion(Section):
     """Random changes to training images, drawn for each sample from (seed, epoch, position). All off by default."""
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
-    crop: Fraction = field(0.0, "largest share of each side cut away at random, then resized back")
-    translate: Fraction = field(0.0, "largest shift, as a share of the side")
-    rotate: Annotated[float, Field(ge=0, le=0.5)] = field(0.0, "largest turn, as a share of a full circle")
-    zoom: Fraction = field(0.0, "largest change of scale, in or out")
-    brightness: Fraction = field(0.0, "largest shift, as a share of the full range")
-    contrast: Fraction = field(0.0, "largest change of the distance from the image's mean")
+    flip: Literal["none", "horizontal", "vertical", "both"] = field("none", "random flips")
+    crop: Fraction = field(0.0, "maximum share of each side that is cropped at random; the rest is resized back")
+    translate: Fraction = field(0.0, "maximum shift, as a share of the side")
+    rotate: Annotated[float, Field(ge=0, le=0.5)] = field(0.0, "maximum rotation, as a share of a full circle")
+    zoom: Fraction = field(0.0, "maximum change of scale, in or out")
+    brightness: Fraction = field(0.0, "maximum shift of all levels, as a share of the full range")
+    contrast: Fraction = field(0.0, "maximum change of each level's distance from the image's mean, as a share of it")
     fill: Literal["constant", "nearest", "reflect", "wrap"] = field(
-        "constant", "what lies beyond the border; constant: black"
+        "constant", "pixels from outside the image; constant: black"
     )
 
 
@@ -45,10 +45,12 @@ class PixelData(FileData):
     )
     item_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of image files")
     root: Annotated[str | None, Role.PATH, Role.READING, Role.ANEW] = fixed(
-        None, "table: the folder its files lie in; default: the table's own"
+        None, "table: the folder that its file names start from; default: the table's own"
     )
     max_pixels: Annotated[Count, Role.READING] = fixed(
-        100_000_000, "images whose header claims more are refused", le=178_956_970
+        100_000_000,
+        "maximum height x width of an image, read from its header; a larger one is unreadable",
+        le=178_956_970,
     )
     size: Annotated[Auto | _Side | tuple[_Side, _Side], LEFT_TO_RIGHT] = field(
         "auto", "side in pixels, or [height, width]; auto: as they are up to 128, else the median side, at most 128"
@@ -56,12 +58,16 @@ class PixelData(FileData):
     channels: Annotated[Auto | Channels, LEFT_TO_RIGHT] = field(
         "auto", "1: grey, 3: RGB; auto: grey where every image is"
     )
-    resize: Literal["stretch", "crop", "pad"] = field("stretch", "what gives where the shape differs")
-    filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
-    antialias: bool = field(True, "widen the filter when shrinking")
-    background: Level = field(255, "grey level that transparent pixels are laid on")
+    resize: Literal["stretch", "crop", "pad"] = field(
+        "stretch", "how an image of another aspect ratio is fitted: stretched, cropped, or padded"
+    )
+    filter: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = field(
+        "bilinear", "interpolation when resizing"
+    )
+    antialias: bool = field(True, "low-pass filter when shrinking")
+    background: Level = field(255, "grey level behind transparent pixels")
     cache: Annotated[Annotated[Auto | Literal["memory", "disk", "none"], LEFT_TO_RIGHT], Role.READING] = fixed(
-        "auto", "decoded images; auto: in memory where they fit"
+        "auto", "where decoded images are kept; auto: in memory where they fit"
     )
 
 

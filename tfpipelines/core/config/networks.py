@@ -31,7 +31,7 @@ class Layers(Section):
     activation: Activation = "relu"
     initializer: Initializer = "he_normal"
     normalization: Normalization = "batch"
-    dropout: Fraction = field(0.3, "share of units dropped while training")
+    dropout: Fraction = field(0.3, "share of units dropped in training")
     weight_decay: NonNegative = field(
         0.0, "L2 penalty on kernels, added to the loss (train.weight_decay is the decoupled kind)"
     )
@@ -49,7 +49,7 @@ class ImageNetwork(_Maps):
 
 # --- texts
 class Wide(Section):
-    """The wide part: n-grams that speak for the classes directly, weighed by their log-count ratios (Wang & Manning
+    """The wide part: a linear model of n-grams, scaled by their log-count ratios (Wang & Manning
     2012).
 
     It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own.
@@ -59,10 +59,10 @@ class Wide(Section):
     characters: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(max_length=2)] = field(
         (), "shortest and longest character n-gram, such as [3, 5]; []: none"
     )
-    min_count: Count = field(2, "n-grams that occur less often in training are left out")
-    size: Count = field(200_000, "most n-grams of each kind")
-    initial: Positive = field(0.05, "weight that every n-gram begins with")
-    dropout: Fraction = field(0.0, "share of n-grams left out while training")
+    min_count: Count = field(2, "minimum number of occurrences of an n-gram in the training split")
+    size: Count = field(200_000, "maximum number of n-grams of each kind")
+    initial: Positive = field(0.05, "initial weight of every n-gram")
+    dropout: Fraction = field(0.0, "share of n-grams dropped in training")
     deep_weight: Positive = field(0.3, "weight of the network's logits relative to those of the n-grams")
 
     @model_validator(mode="after")
@@ -79,11 +79,11 @@ class Wide(Section):
 
 
 class _Tokens(Section):
-    embedding: Count = field(64, "numbers for each token; those of data.vectors where given")
-    freeze_embedding: bool = field(False, "leave the embedding as it begins, for data.vectors")
-    word_dropout: Fraction = field(0.1, "share of tokens taken for unknown ones while training")
-    spatial_dropout: Fraction = field(0.2, "share of embedding channels dropped while training")
-    pooling: Literal["last", "max", "mean", "attention"] = field("max", "how a sequence becomes a vector")
+    embedding: Count = field(64, "dimensions of the token embedding; those of data.vectors where given")
+    freeze_embedding: bool = field(False, "do not train the embedding, for data.vectors")
+    word_dropout: Fraction = field(0.1, "share of tokens replaced by the unknown token in training")
+    spatial_dropout: Fraction = field(0.2, "share of embedding channels dropped in training")
+    pooling: Literal["last", "max", "mean", "attention"] = field("max", "how the vectors of a sequence become one")
     head_units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
 
 
@@ -105,39 +105,39 @@ class Recurrent(TextNetwork):
 
 # --- networks that reconstruct their input
 class Scored(Section):
-    """How the distance of each place from its reconstruction becomes one score."""
+    """How reconstruction errors become one score."""
 
     pooling: Literal["max", "mean", "top"] = field(
-        "top", "of the distances of all places: the largest, their mean, or the mean of the largest"
+        "top", "of the errors of all places: the largest, their mean, or the mean of the largest"
     )
-    top: Share = field(0.05, "pooling top: the share of places that counts")
+    top: Share = field(0.05, "pooling top: the share of places, those of the largest errors, that the mean is over")
 
 
 class Autoencoder(Layers, Scored):
     """What every network that reconstructs its input has."""
 
-    dropout: Fraction = field(0.0, "share of units dropped while training")
+    dropout: Fraction = field(0.0, "share of units dropped in training")
     noise: NonNegative = field(
         0.0,
-        "deviation of Gaussian noise on the input while training, whose removal is learned (denoising, Vincent et al. "
-        "2008); pixels go from 0 to 1, columns have deviation 1",
+        "standard deviation of Gaussian noise on the input in training (denoising autoencoder, Vincent et al. "
+        "2008); pixels go from 0 to 1, columns have standard deviation 1",
     )
 
 
 class Variational(Section):
-    """What variational autoencoders have besides."""
+    """What variational autoencoders have, too."""
 
-    beta: NonNegative = field(1.0, "weight of the divergence from the prior (Higgins et al. 2017)")
-    samples: Count = field(8, "draws of the latent variable that a score is the mean of")
+    beta: NonNegative = field(1.0, "weight of the KL divergence from the prior (Higgins et al. 2017)")
+    samples: Count = field(8, "samples of the latent variable that a score is the mean of")
 
 
 class _Pixels(Section):
-    loss: Literal["l2", "l1", "ssim"] = field("l2", "what training makes small")
+    loss: Literal["l2", "l1", "ssim"] = field("l2", "reconstruction loss of training")
     distance: Literal["l2", "l1", "ssim"] = field(
-        "l2", "of a pixel from its reconstruction; ssim: 1 - structural similarity (Wang et al. 2004)"
+        "l2", "reconstruction error of a pixel in the score; ssim: 1 - structural similarity (Wang et al. 2004)"
     )
     smoothing: Annotated[int, Field(ge=0)] = field(
-        0, "side in pixels of the mean filter that goes twice over the distances; 0: none"
+        0, "side in pixels of the mean filter that is applied twice to the errors; 0: none"
     )
 
 
@@ -146,15 +146,15 @@ class ImageAutoencoder(Autoencoder, _Maps, _Pixels):
 
 
 class _Numbers(Section):
-    loss: Literal["l2", "l1"] = field("l2", "what training makes small")
-    distance: Literal["l2", "l1"] = field("l2", "of a number from its reconstruction")
+    loss: Literal["l2", "l1"] = field("l2", "reconstruction loss of training")
+    distance: Literal["l2", "l1"] = field("l2", "reconstruction error of a number in the score")
 
 
 class _Columns(Scored):
     pooling: Literal["max", "mean", "top"] = field(
-        "mean", "of the distances of all columns: the largest, their mean, or the mean of the largest"
+        "mean", "of the errors of all columns: the largest, their mean, or the mean of the largest"
     )
-    top: Share = field(0.2, "pooling top: the share of columns that counts")
+    top: Share = field(0.2, "pooling top: the share of columns, those of the largest errors, that the mean is over")
 
 
 class Columns(_Columns, Autoencoder):
@@ -168,7 +168,7 @@ class RowAutoencoder(Columns, _Numbers):
 class _Windows(Section):
     centered: bool = field(
         False,
-        "take from each window its own mean, so that its shape counts and not its level; for signals whose level "
+        "subtract from each window its mean, so that its shape counts and not its level; for signals whose level "
         "drifts",
     )
 
@@ -183,7 +183,7 @@ class RecurrentSeries(SeriesAutoencoder):
     """What recurrent autoencoders of windows have."""
 
     units: Counts = field((32,), "width of each stacked layer of the encoder; the decoder mirrors them")
-    latent: Count = field(8, "numbers that a window has to pass through")
+    latent: Count = field(8, "dimensions of the bottleneck")
 
 
 # --- users' own autoencoders
@@ -201,23 +201,23 @@ class SeriesScores(Scored, _Numbers, _Windows):
 
 # --- networks that generate
 class Conditional(Section):
-    """What generators and discriminators are told of an image."""
+    """What generators and discriminators are conditioned on."""
 
-    conditional: bool = fixed(False, "draw images of a class that is asked for; the data must have labels")
+    conditional: bool = fixed(False, "condition both networks on the class; the data must have labels")
     clusters: Count = fixed(
         1,
-        "groups of each class, or without conditional of all images, found by k-means, that both networks are told of "
-        "(Liu et al. 2020); 1: no division",
+        "k-means clusters of each class, or without conditional of all images, that both networks are conditioned on "
+        "(Liu et al. 2020); 1: none",
     )
 
 
 class Adversarial(Section):
     """What generators and discriminators of every kind have."""
 
-    latent: Count = field(64, "numbers of noise that an image is made from")
-    embedding: Count = field(16, "conditional: numbers that stand for a class beside the noise")
+    latent: Count = field(64, "dimensions of the noise that an image is generated from")
+    embedding: Count = field(16, "conditional: dimensions of the class embedding")
     generator_activation: Activation = "relu"
-    discriminator_activation: Activation = field("leaky_relu", "leaky_relu has the slope 0.2 here")
+    discriminator_activation: Activation = field("leaky_relu", "leaky_relu: with slope 0.2")
     generator_normalization: Normalization = "batch"
     discriminator_normalization: Normalization = "none"
     spectral_normalization: bool = field(
@@ -225,14 +225,14 @@ class Adversarial(Section):
     )
     minibatch_deviation: Annotated[int, Field(ge=0)] = field(
         4,
-        "samples of a group by whose deviation the discriminator sees that images are too much alike (Karras et al. "
-        "2018); a batch that is no multiple is one group; 0: it does not",
+        "minibatch standard deviation: samples of a group, by whose deviation the discriminator sees a collapse "
+        "(Karras et al. 2018); a batch that is no multiple is one group; 0: off",
     )
 
 
 # --- networks on a pretrained one
 class Pretrained(Section):
-    """Which pretrained network is taken."""
+    """Which pretrained network is used."""
 
     backbone: str = field(
         "efficientnet-lite0", "one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1
@@ -241,7 +241,7 @@ class Pretrained(Section):
 
 
 class PretrainedOnImages(Pretrained):
-    """Which pretrained network for images is taken."""
+    """Which pretrained network for images is used."""
 
     scaling: Annotated[Auto | Literal["levels", "unit", "tf", "torch", "caffe", "lite"], LEFT_TO_RIGHT] = field(
         "auto",

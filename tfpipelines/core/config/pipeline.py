@@ -36,8 +36,10 @@ class Pipeline(Section):
     name: str = field(
         "", "prefix of the run folder; default: the file's name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$|^$"
     )
-    seed: int = field(0, "of splits, initial weights, order, augmentation and dropout", ge=0, lt=2**31)
-    split_seed: int | None = field(None, "of splits alone, so that other seeds keep them; null: seed", ge=0, lt=2**31)
+    seed: int = field(0, "seed of splits, initial weights, order of batches, augmentation and dropout", ge=0, lt=2**31)
+    split_seed: int | None = field(
+        None, "seed of the splits alone, so that they stay the same with another seed; null: seed", ge=0, lt=2**31
+    )
     train: Train = Train()
     evaluation: Evaluation = Evaluation()
     search: Search = Search()

@@ -52,7 +52,7 @@ class Objective(Section):
 
     metric: str = field(
         ...,
-        "a figure of the validation split: val_ and its name in history.csv, or else in metrics.json",
+        "a metric of the validation split: val_ and its name in history.csv, or else in metrics.json",
         pattern=r"^val_\w+$",
     )
     direction: Literal["max", "min"]
@@ -63,7 +63,7 @@ class Objective(Section):
         if isinstance(value, str):
             value = {"metric": value}
         if isinstance(value, dict) and not str(metric := value.get("metric", "val_")).startswith("val_"):
-            cause = "what is searched for is a figure of the validation split"
+            cause = "the objective is a metric of the validation split"
             raise ValueError(f"{cause}: val_{metric}, not {metric}")
         if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
             if direction := direction_of(name.removeprefix("val_")):
@@ -82,7 +82,7 @@ class Dimension(Section):
         None, "between the values of an interval, with scale: log their ratio; whole numbers: 1", gt=0
     )
     scale: Literal["linear", "log"] = "linear"
-    when: dict[str, Any] = field({}, "other field: value, or list of values, that it must have for this one to vary")
+    when: dict[str, Any] = field({}, "{other field: its value, or a list of values}: this field varies only with these")
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Dimension":
@@ -119,25 +119,29 @@ class Search(Section):
     algorithm: Literal["random", "bayesian", "hyperband", "grid"] = "bayesian"
     objective: Objective | None = field(
         None,
-        "validation figure and whether it is to be high (max) or low (min); null: that of the task",
+        "validation metric, and whether it is maximised (max) or minimised (min); null: that of the task",
         json_schema_extra=_or_name,
     )
-    trials: Count = field(20, "most trials")
-    epochs: Count | None = field(None, "most epochs of all trials together")
-    time: Duration | None = field(None, "longest time, in seconds or such as 90 min; the final runs come on top")
-    disk: Size | None = field(None, "most bytes of the search's folder, or such as 10 GB; the final runs come on top")
+    trials: Count = field(20, "maximum number of trials")
+    epochs: Count | None = field(None, "maximum number of epochs of all trials together")
+    time: Duration | None = field(
+        None, "maximum time of the trials, in seconds or such as 90 min; the final runs come on top"
+    )
+    disk: Size | None = field(
+        None, "maximum size of the search's folder, in bytes or such as 10 GB; the final runs come on top"
+    )
     pruning: Literal["median", "none"] = field(
         "median",
-        "random and bayesian: stop a trial whose best figure so far is worse than the median of the others' means up "
-        "to that epoch",
+        "random and bayesian: stop a trial whose best value so far is worse than the median of the other trials' means "
+        "up to that epoch",
     )
-    pruning_trials: Count = field(5, "finished trials that pruning waits for")
-    pruning_epochs: Count = field(3, "epochs of a trial that pruning waits for")
+    pruning_trials: Count = field(5, "minimum number of finished trials before one is pruned")
+    pruning_epochs: Count = field(3, "minimum number of epochs of a trial before it is pruned")
     factor: Annotated[int, Field(ge=2)] = field(
-        3, "hyperband: one of so many trials goes on, for so many times the epochs"
+        3, "hyperband: one of so many trials goes on, with so many times the epochs"
     )
     start: bool = field(True, "the first trial is the unchanged pipeline, if the space contains it; not with grid")
-    keep_trials: Count = field(3, "best trials that keep their weights")
+    keep_trials: Count = field(3, "number of best trials whose weights are kept")
     final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = field(
         (0, 1, 2), "the best values are trained again with each of these seeds, and tested; []: not at all"
     )

@@ -19,7 +19,10 @@ class TextSource(LabelledData):
     multi_label: AutoBool = fixed(
         "auto", "whether a row may have several labels, as a|b or a list; auto: where one has"
     )
-    max_length: AutoCount = field("auto", "tokens of a text that are read; auto: all, at most 512 (char: 2048)")
+    max_length: AutoCount = field(
+        "auto",
+        "maximum number of tokens of a text; the rest is cut off; auto: all, at most 512 (char: 2048)",
+    )
 
 
 class TextData(TextSource):
@@ -28,12 +31,14 @@ class TextData(TextSource):
     level: Literal["word", "char", "ngram"] = field(
         "word", "what a token is; char: for scripts without spaces; ngram: words and word n-grams"
     )
-    ngrams: Annotated[int, Field(ge=2, le=5)] = field(2, "level ngram: the longest one")
+    ngrams: Annotated[int, Field(ge=2, le=5)] = field(2, "level ngram: maximum length")
     standardize: Literal["lower_and_strip_punctuation", "lower", "strip_punctuation", "none"] = field(
-        "lower_and_strip_punctuation", "what happens to ASCII letters and signs before the text is cut"
+        "lower_and_strip_punctuation", "normalization of ASCII letters and punctuation before tokenization"
     )
     vocabulary: Count = field(20_000, "vocabulary size; all other tokens become one unknown token")
-    min_count: Count = field(1, "tokens that occur less often in training are unknown, too")
+    min_count: Count = field(
+        1, "minimum number of occurrences of a token in the training split; rarer ones are unknown, too"
+    )
     vectors: Annotated[str | None, Role.PATH] = fixed(
         None, "file of word vectors to begin with: .txt (GloVe), .vec (word2vec, fastText) or .npz (words, vectors)"
     )

@@ -37,37 +37,41 @@ class Training(Section):
     centered: bool = of_optimizers("centered", False, "divide by the deviation of gradients, not by their size")
     beta_1: Fraction = of_optimizers("beta_1", 0.9, "decay of the mean of gradients")
     beta_2: Fraction = of_optimizers("beta_2", 0.999, "decay of the mean of their squares, or of lion's momentum")
-    amsgrad: bool = of_optimizers("amsgrad", False, "divide by the largest mean so far (Reddi et al. 2018)")
-    epsilon: Positive = of_optimizers("epsilon", 1e-7, "is added to what gradients are divided by")
-    initial_accumulator: Positive = of_optimizers("initial_accumulator", 0.1, "what the sums of squares begin with")
+    amsgrad: bool = of_optimizers(
+        "amsgrad", False, "divide by the maximum of the second moments so far (Reddi et al. 2018)"
+    )
+    epsilon: Positive = of_optimizers("epsilon", 1e-7, "added to the denominator")
+    initial_accumulator: Positive = of_optimizers("initial_accumulator", 0.1, "initial value of the sums of squares")
     beta_2_decay: Annotated[float, Field(lt=0)] = of_optimizers(
         "beta_2_decay", -0.8, "the squares' decay at step t is 1 - t to this power"
     )
-    clip_threshold: Positive = of_optimizers("clip_threshold", 1.0, "largest root mean square of an update")
+    clip_threshold: Positive = of_optimizers("clip_threshold", 1.0, "maximum root mean square of an update")
     ns_steps: Count = of_optimizers("ns_steps", 5, "Newton-Schulz iterations that make an update orthogonal")
     weight_decay: Annotated[Auto | NonNegative, LEFT_TO_RIGHT] = field(
-        "auto", f"decoupled decay of kernels, times the rate; auto: {decays_in_words()}"
+        "auto", f"decoupled weight decay of kernels, multiplied by the learning rate; auto: {decays_in_words()}"
     )
     schedule: Literal["constant", "cosine", "step", "exponential", "plateau"] = "cosine"
-    warmup_epochs: NonNegative = field(0.0, "linear rise of the rate from 0")
-    final_rate: Fraction = field(0.0, "cosine: where the rate ends, as a share of learning_rate")
+    warmup_epochs: NonNegative = field(0.0, "epochs of linear warm-up of the learning rate from 0")
+    final_rate: Fraction = field(0.0, "cosine: final learning rate, as a share of learning_rate")
     decay_epochs: Count = field(
         10, "step and exponential: epochs per decay; plateau: epochs to wait for an improvement"
     )
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = field(
-        0.1, "step, exponential and plateau: the rate is multiplied by this"
+        0.1, "step, exponential and plateau: factor of the learning rate at each decay"
     )
-    clip_norm: Positive | None = field(None, "largest norm of all gradients together")
-    clip_value: Positive | None = field(None, "largest absolute value of one gradient element")
+    clip_norm: Positive | None = field(None, "maximum norm of all gradients together")
+    clip_value: Positive | None = field(None, "maximum absolute value of a gradient's elements")
     keep: Literal["best", "last"] = field(
-        "best", "which epoch becomes the model: that of the best monitored value, or the last one"
+        "best", "epoch whose weights become the model: that of the best monitored value, or the last one"
     )
     early_stopping: Count | None = field(None, "stop after so many epochs without a better monitored value")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
-        None, "decay per step of the averaged weights that become the model"
+        None, "exponential moving average of the weights, which becomes the model: its decay per step"
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    steps_per_execution: AutoCount = fixed("auto", "steps per call into the backend; auto: by device and image size")
+    steps_per_execution: AutoCount = fixed(
+        "auto", "training steps per call of the compiled function; auto: by device and image size"
+    )
     jit_compile: AutoBool = fixed("auto", "XLA; auto: on accelerators, and always with jax")
     deterministic: bool = fixed(False, "deterministic kernels on accelerators (CPU runs are so without it)")
     checkpoint_steps: Count | None = fixed(None, "a checkpoint every so many steps, besides one each epoch")
