@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import keras
@@ -114,8 +115,6 @@ class TextPreprocessor:
         self, cutter: Cutter, vocabulary: list[str], max_length: int, wide: tuple[tuple[Cutter, list[str]], ...] = ()
     ):
         self.cutter, self.vocabulary, self.max_length, self.wide = cutter, vocabulary, max_length, wide
-        self._tokens = cutter.layer(vocabulary, "tokens")
-        self._wide = [part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(wide, 1)]
 
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextPreprocessor":
@@ -125,6 +124,14 @@ class TextPreprocessor:
         parts = [(Cutter.of(layer), layer.get_vocabulary(include_special_tokens=False)) for layer in layers]
         (cutter, vocabulary), *wide = parts
         return cls(cutter, vocabulary, max_length, tuple(wide))
+
+    @cached_property
+    def _layers(self) -> list[keras.layers.TextVectorization]:
+        """Of the tokens, and of each kind of n-gram. Keras needs long for a large vocabulary, and only what is saved
+        has them.
+        """
+        wide = (part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(self.wide, 1))
+        return [self.cutter.layer(self.vocabulary, "tokens"), *wide]
 
     @property
     def vocabulary_size(self) -> int:
@@ -153,13 +160,14 @@ class TextPreprocessor:
 
     def symbolic(self, texts: keras.KerasTensor) -> list[keras.KerasTensor]:
         """Strings (batch,) -> int32 ids (batch, length) for each input of the network."""
-        ids = keras.ops.cast(self._tokens(texts), "int32")
+        tokens, *wide = self._layers
+        ids = keras.ops.cast(tokens(texts), "int32")
         ids = keras.ops.pad(ids, [[0, 0], [0, 1]])[:, : self.max_length]  # one column at least
         ids = keras.ops.concatenate([keras.ops.maximum(ids[:, :1], 1), ids[:, 1:]], 1)  # no row without a token
-        if not self._wide:
+        if not wide:
             return [ids]
         parts, before = [], 0
-        for layer, (_, names) in zip(self._wide, self.wide):
+        for layer, (_, names) in zip(wide, self.wide):
             grams = keras.ops.cast(layer(texts), "int32")[:, : self.max_ngrams]
             parts.append(keras.ops.where(grams >= FIRST, grams + before, 0))
             before += len(names)

@@ -1,6 +1,7 @@
 """The `search` section: which fields of a pipeline may vary, and how."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -237,6 +238,7 @@ def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline
     raise ValueError(f"search.space: {path} cannot be {value!r}: {reason}")
 
 
+@lru_cache(maxsize=64)
 def searchable_fields(pipeline: type[BaseModel]) -> dict[str, list[TypeAdapter]]:
     """Every path below data, model and train that a search may vary, with a validator for each network that has it."""
     fields: dict[str, list[TypeAdapter]] = {}

@@ -82,7 +82,7 @@ class ImageAnomalies(Pixels, Detection):
         return []
 
     def begin(self) -> None:
-        if self.source is not None:
+        if self.source is not None and self.source.kind != "bundled":  # of which nothing can be wrong
             self._load_backbone()
 
     # --- data
