@@ -92,9 +92,14 @@ def _eager(request):
 def _undrawn(request, monkeypatch):
     """Figures are made but not drawn, which takes a third of a small run, but for tests that are marked `pictures`."""
     if request.node.get_closest_marker("pictures") is None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        draw_nothing(monkeypatch.setattr)
 
-        monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda self, path: Path(path).write_bytes(DOT))
+
+def draw_nothing(replace=setattr) -> None:
+    """Figures are files of a dot from now on."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    replace(FigureCanvasAgg, "print_png", lambda self, path: Path(path).write_bytes(DOT))
 
 
 @pytest.fixture
@@ -126,8 +131,8 @@ def start():
     """
     processes = []
 
-    def call(*words, **options) -> subprocess.Popen:
-        command = [sys.executable, "-m", "tfpipelines", *map(str, words)]
+    def call(*words, module="tfpipelines", **options) -> subprocess.Popen:
+        command = [sys.executable, "-m", module, *map(str, words)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         processes.append(
             subprocess.Popen(

@@ -48,7 +48,7 @@ def test_version(tfpipe):
 
 def test_list(tfpipe):
     shown = tfpipe("list").out
-    assert "image-cls" in shown and "Handwritten digits" in shown and "sample:digits" in shown
+    assert "image-cls" in shown and "handwritten digits" in shown and "sample:digits" in shown
     entries = document(tfpipe("list", "--json"))
     assert {("image-cls", "image-cls"), ("backbone", "finetune")} <= {
         (entry["name"], entry["task"]) for entry in entries["pipelines"]

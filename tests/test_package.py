@@ -298,10 +298,10 @@ def test_continuous_integration_runs_the_documented_commands():
     lines = (
         (ROOT / ".ci" / "run").read_text().replace('"$environment"/bin', ".venv/bin").replace('"$environment"', ".venv")
     )
-    tests, documents = [line for line in lines.splitlines() if "/bin/" in line][-2:]
+    tests, types, documents = [line for line in lines.splitlines() if "/bin/" in line][-3:]
     assert tests in [line.strip() for line in (ROOT / "README.md").read_text().splitlines()]
     shown = [line.partition("  #")[0].strip() for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()]
-    assert documents.replace(" -q", "").replace(".venv/html", "docs/_build/html") in shown
+    assert types in shown and documents.replace(" -q", "").replace(".venv/html", "docs/_build/html") in shown
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

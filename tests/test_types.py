@@ -8,6 +8,8 @@ import pytest
 
 from .conftest import ROOT
 
+pytestmark = pytest.mark.slow  # half a minute without a cache; `.ci/run` asks mypy of the package alone
+
 # A line's comment is what mypy has to say of it: a revealed type, or the code of an error.
 SCRIPT = """
 import pathlib

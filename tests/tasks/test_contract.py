@@ -33,7 +33,7 @@ SMALL = {
 
 # The others are slow ones where a test is of the route that they share.
 # anomaly, anomaly-series, dcgan leave the same in their own tests
-FINISHED = ("anomaly-table", "finetune", "image-cls", "text-cls")
+FINISHED = ("anomaly-table", "image-cls", "text-cls")
 RESUMED = ("image-cls",)  # finetune, dcgan: see their tests; text-cls, anomaly-table: tests/networks/test_own.py
 LEFT_AS_FOUND = ("image-cls",)
 ON_JAX = ("anomaly-table", "image-cls")  # a classifier and a detector

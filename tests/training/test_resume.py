@@ -279,6 +279,7 @@ def test_no_checkpoint_is_whole(interrupted):
     assert tfpipelines.load(interrupted).status["state"] == "failed"
 
 
+@pytest.mark.slow
 def test_no_checkpoint_yet_starts_again(whole, interrupted):
     shutil.rmtree(interrupted / "checkpoints")
     (interrupted / "checkpoints").mkdir()

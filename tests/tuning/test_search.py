@@ -22,14 +22,14 @@ from ..conftest import ROOT, some
 
 SMALL = {
     "model.name": "mlp",
-    "data.limit": 300,
+    "data.limit": 100,
     "train.epochs": 3,
     "train.batch_size": 32,
     "train.warmup_epochs": 0,
     "evaluation.bootstrap": 20,
     "search.algorithm": "random",
     "search.trials": 4,
-    "search.keep": 2,
+    "search.keep_trials": 2,
     "search.final_seeds": [],
     "search.space": {
         "train.learning_rate": {"min": 1e-4, "max": 1e-2, "scale": "log"},
@@ -68,6 +68,7 @@ def events(search):
     return json.loads((search.folder / "search.json").read_text())["events"]
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("count", some([4, 8], (4,)))
 def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_trial(count, tfpipe, monkeypatch):
     assert importance.LEAST == 8
@@ -166,8 +167,9 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not():
     assert tfpipelines.resume("runs/stopped", observer=Observer()).folder == resumed.folder  # done already
 
 
+@pytest.mark.eager
 def test_hyperband_goes_on_from_checkpoints_and_ends_like_an_uninterrupted_run():
-    search = tune(search__algorithm="hyperband", search__trials=4, search__keep=1)
+    search = tune(search__algorithm="hyperband", search__trials=4, search__keep_trials=1)
     trials = json.loads((search.folder / "search.json").read_text())["trials"]
     child = next(trial for trial in trials if trial["proposal"]["parent"] is not None)
     parent = next(trial for trial in trials if trial["proposal"]["identity"] == child["proposal"]["parent"])
@@ -213,12 +215,16 @@ def test_budgets_end_a_search_with_the_best_so_far():
         by_epochs.metrics["search"]["ended_by"] == "search.epochs=5"
         and by_epochs.leaderboard["status"].tolist().count("cut") == 1
     )
-    by_disk = tune(search__disk=200_000, search__keep=1)
+    by_disk = tune(search__disk=200_000, search__keep_trials=1)
     assert (
         1 <= len(by_disk.leaderboard) < 4
         and by_disk.best.is_file()
         and "search.disk" in by_disk.metrics["search"]["ended_by"]
     )
+
+
+@pytest.mark.slow  # it takes its time
+def test_a_budget_of_time_ends_a_search_with_the_best_so_far():
     by_time = tune(search__time=6, train__epochs=200, search__pruning="none")
     assert by_time.metrics["time"]["search"] < 20 and "search.time" in by_time.metrics["search"]["ended_by"]
     assert set(by_time.leaderboard["status"]) <= {"cut", "completed"} and by_time.best.is_file()

@@ -18,6 +18,9 @@ import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.core.config import packaged
 from tfpipelines.errors import Interrupted, ResourceError, SearchError
+from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tuning.plan import Plan
+from tfpipelines.tuning.pool import Pool
 
 from .test_search import SMALL, Seen, events, tune
 
@@ -131,7 +134,7 @@ def running(start):
         f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}"
         for key, value in {**SMALL, **{key.replace("__", "."): value for key, value in LONG.items()}}.items()
     ]
-    process = start("tune", "image-cls", *words, "--name", "search")
+    process = start("tune", "image-cls", *words, "--name", "search", module="tests.tuning.command")
     until = time.monotonic() + 120
     folder = os.path.abspath("runs/search")
     while not os.path.exists(f"{folder}/trials/0002/history.csv"):
@@ -140,6 +143,18 @@ def running(start):
     return process, folder
 
 
+def test_a_worker_ends_with_its_supervisor(tmp_path):
+    """Of a killed supervisor, a worker sees that the connection is closed."""
+    pool, plan = Pool(1), Plan.of("image-cls", SMALL, SCHEMAS)
+    setup = {"kind": "trial", "content": plan.content, "folder": str(tmp_path), "command": [], "first": False}
+    worker = pool.start(setup, tmp_path / "log")
+    assert ("ready", None) in [message[1:] for message in pool.messages(60)], (tmp_path / "log").read_text()
+    worker.connection.close()
+    worker.process.join(20)
+    assert worker.process.exitcode == 1
+
+
+@pytest.mark.slow
 def test_a_search_whose_supervisor_is_killed_goes_on_and_its_workers_end(running, whole):
     process, folder = running
     below = psutil.Process(process.pid).children(recursive=True)
@@ -286,7 +301,9 @@ def test_a_search_without_a_best_says_so_again_when_it_is_resumed(tfpipe):
 )
 def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds, start):
     words = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in SMALL.items()]
-    process = start("tune", "image-cls", *words, "--name", "search", start_new_session=True)
+    process = start(
+        "tune", "image-cls", *words, "--name", "search", module="tests.tuning.command", start_new_session=True
+    )
     while not os.path.exists("runs/search/search.json"):
         time.sleep(0.05)
     time.sleep(seconds)
@@ -352,8 +369,6 @@ def test_two_workers_share_a_budget_of_epochs():
 
 def test_a_worker_gets_the_gpu_that_no_other_has(monkeypatch):
     from types import SimpleNamespace
-
-    from tfpipelines.tuning.pool import Pool
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
     pool = Pool(3)

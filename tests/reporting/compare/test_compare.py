@@ -15,6 +15,7 @@ from tfpipelines.reporting import compare
 from tfpipelines.reporting.compare.run_records import open_records
 from tfpipelines.reporting.compare.test_rows import read_rows
 
+from ...conftest import some
 from .conftest import answer, rows_of, write_run
 
 
@@ -34,7 +35,7 @@ def test_one_run_twice_is_no_comparison_and_a_copy_is_told(pair, tmp_path):
     assert not any("the same model file" in line for line in tfpipelines.compare(pair)["about"])
 
 
-@pytest.mark.parametrize("name", ["one", "small", "rows-one", "several"])
+@pytest.mark.parametrize("name", some(["one", "small", "rows-one", "several"], ("one", "rows-one")))
 def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
     (record,) = open_records([trained[name]])
     answers = read_rows(record).answers

@@ -28,7 +28,7 @@ from ...tasks.test_contract import case_of
 
 SMALL = [*TINY, "data.limit=64"]
 ALL = 10**6
-QUICK = ("anomaly-table", "image-cls")
+QUICK = ("anomaly-table",)
 
 
 class Phases(Observer):
@@ -107,6 +107,7 @@ def test_so_it_is_for_other_networks(pipeline, overrides):
     np.testing.assert_allclose(surface_of(run, split="validation").center, kept_loss(run), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_regularization_smoothing_and_dropout_play_no_part():
     penalized = ["model.weight_decay=0.1", "train.label_smoothing=0.2", "model.dropout=0.5"]
     with eagerly():

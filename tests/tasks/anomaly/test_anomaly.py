@@ -46,7 +46,7 @@ def bricks(tmp_path_factory):
     with eagerly():
         return tfpipelines.run(
             "anomaly",
-            ["train.epochs=2", "evaluation.bootstrap=20"],
+            ["train.epochs=2", "evaluation.bootstrap=20", "evaluation.baselines=false"],
             out=tmp_path_factory.mktemp("bricks"),
             observer=Observer(),
         )
@@ -89,9 +89,6 @@ def test_bricks_are_told_apart_and_everything_is_there(bricks):
         and metrics["test"]["pixel_roc_auc"] > 0.9
         and metrics["test"]["per_region_overlap"] > 0.6
     )
-    assert set(metrics["baselines"]) == {"PCA", "isolation forest", "nearest neighbour"} and all(
-        figures["roc_auc"] > 0.5 for figures in metrics["baselines"].values()
-    )
     assert set(metrics["per_class"]) == {"good", "patch", "scratch", "stain"}
     assert {path.name for path in (bricks.folder / "plots").iterdir()} == {
         "curves.png",
@@ -106,6 +103,14 @@ def test_bricks_are_told_apart_and_everything_is_there(bricks):
     assert list(table.columns) == ["item", "score", "p_value", "verdict", "label"] and len(table) == 120
     assert ((table["score"] > metrics["threshold"]["threshold"]) == (table["verdict"] == "anomaly")).all()
     assert metrics["test"]["false_alarm_rate"] == (table["verdict"][table["label"] == "good"] == "anomaly").mean()
+
+
+@pytest.mark.slow
+def test_baselines_of_pictures():
+    run = tfpipelines.run("anomaly", ["train.epochs=2", "evaluation.bootstrap=20"], observer=Observer())
+    baselines = run.metrics["baselines"]
+    assert set(baselines) == {"PCA", "isolation forest", "nearest neighbour"}
+    assert all(figures["roc_auc"] > 0.5 for figures in baselines.values())
 
 
 @pytest.mark.eager
@@ -223,6 +228,7 @@ def test_every_network_of_images(network, digits):
     assert len(run.predict(digits["x"][:3], explain=True)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
     seen = Notes()
@@ -430,6 +436,7 @@ def test_every_network_of_series(network, tmp_path):
     )  # windows of 12 that touch it
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_other_data_lose_what_the_file_says_of_its_sample(tfpipe, tmp_path):
     pd.DataFrame({"time": range(400), "value": np.sin(np.arange(400) / 6)}).to_csv("log.csv", index=False)
@@ -477,6 +484,7 @@ def test_01_damaged_pictures(tmp_path, tfpipe):
     assert result.code == 3 and "ground_truth/patch/000.png" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_normal_stays_what_it_was_in_training(tfpipe, tmp_path):
     run = tfpipelines.run("anomaly-digits", [*QUICK, "model.name=dense", "data.limit=60"], observer=Observer())

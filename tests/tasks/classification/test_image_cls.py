@@ -115,7 +115,8 @@ def test_it_learns(digits):
             ],
             marks=pytest.mark.slow,
         ),
-        ["data.class_weights=balanced", "data.cache=disk", "data.size=20", "data.resize=pad", "train.jit_compile=true"],
+        pytest.param(["data.class_weights=balanced", "data.cache=disk", "data.size=20"], marks=pytest.mark.eager),
+        pytest.param(["data.resize=pad", "train.jit_compile=true"], marks=pytest.mark.slow),
         pytest.param(
             [
                 "data.class_weights={zero: 2}",
@@ -398,6 +399,7 @@ def test_inputs_of_no_sense_are_refused(shared, inputs):
             raise tfpipelines.DataError(table["error"].iat[0])
 
 
+@pytest.mark.slow
 def test_uncached_files_that_only_pillow_reads_can_be_trained_on(photos):
     path = photos / "one" / "000.png"
     path.write_bytes(path.read_bytes()[:-12])  # without its end mark

@@ -195,9 +195,7 @@ def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize(
-    "name", some(["rnn", "lstm", "gru", "bilstm", "cnn", "transformer", "bow"], ("transformer", "cnn"))
-)
+@pytest.mark.parametrize("name", some(["rnn", "lstm", "gru", "bilstm", "cnn", "transformer", "bow"], ("cnn",)))
 def test_every_network_trains_and_comes_back(table, name):
     small = {
         "cnn": ["model.filters=4"],
@@ -340,6 +338,7 @@ def test_start_from_an_earlier_run(table):
         assert np.allclose(mine, theirs, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_start_from_other_words_and_classes(table, tmp_path, reviews):
     first = run(table, "model.name=bow", "model.buckets=32", "data.vocabulary=100")

@@ -178,17 +178,13 @@ def pixels_of(pictures):
     return np.stack([np.asarray(Image.open(file).convert("RGBA").convert("RGB").resize((32, 32))) for file in files])
 
 
-def test_a_sequential_model_is_scaled_by_its_batch_normalization_and_goes_on_when_killed(pictures, tmp_path):
+UNSCALED = ["model.backbone=mine.keras", "data.size=auto", "model.unfreeze=1", "train.head_epochs=1", "train.epochs=2"]
+
+
+@pytest.mark.eager
+def test_a_sequential_model_is_scaled_by_its_batch_normalization(pictures, tmp_path):
     unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures))
-
-    class Stop(Observer):
-        def epoch(self, row, epochs, samples):
-            if row["phase"] == "backbone":
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    options = [f"data.path={pictures}", "model.backbone=mine.keras", "data.size=auto", "model.unfreeze=1"]
-    options += ["train.head_epochs=1", "train.epochs=2"]
-    whole = finetune(*options)
+    whole = finetune(f"data.path={pictures}", *UNSCALED)
     facts = json.loads((whole.folder / "data.json").read_text())
     assert facts["scaling"] == "unit" and facts["backbone"]["blocks"] == 2
     (told,) = [entry for entry in facts["findings"] if entry["code"] == "scaling"]
@@ -197,6 +193,19 @@ def test_a_sequential_model_is_scaled_by_its_batch_normalization_and_goes_on_whe
     images = pixels_of(pictures)
     again = keras.saving.load_model(whole.folder / "model.keras").predict(images, verbose=0)
     np.testing.assert_allclose(again, whole.predict(images).select_dtypes("number").to_numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_sequential_model_goes_on_when_it_was_stopped(pictures, tmp_path):
+    unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures))
+
+    class Stop(Observer):
+        def epoch(self, row, epochs, samples):
+            if row["phase"] == "backbone":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    options = [f"data.path={pictures}", *UNSCALED]
+    whole = finetune(*options)
     with pytest.raises(Interrupted):
         finetune(*options, observer=Stop(), name="stopped")
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())

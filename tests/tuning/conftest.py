@@ -1,0 +1,22 @@
+"""Worker processes of searches in tests: of a trial of few steps, tracing is the larger part."""
+
+from multiprocessing import forkserver
+
+import pytest
+
+from tfpipelines.tuning import pool
+
+from ..conftest import ROOT
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _server():
+    """The server from which they are forked has loaded `untraced`."""
+    preload = [*pool._PRELOADED, "tests.tuning.untraced"]
+    forkserver._forkserver._stop()  # that of tests in other folders
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        forkserver.set_forkserver_preload(preload)
+        forkserver.ensure_running()
+    yield
+    forkserver._forkserver._stop()
