@@ -164,13 +164,13 @@ class Runner:
     def train(
         self, task: Trainable, folder: RunFolder, artifact: "models.Artifact"
     ) -> tuple[list[dict], training.BestModel]:
-        """Builds the core, gives it the weights to start from, and fits it, phase by phase.
+        """Builds the network, gives it the weights to start from, and fits it, phase by phase.
 
         Args:
             artifact: in which the best weights so far are saved.
 
         Returns:
-            The rows of history.csv, and the best weights of the core.
+            The rows of history.csv, and the best weights of the network.
         """
         settings = task.pipeline.train
         if settings.deterministic:
@@ -209,7 +209,7 @@ class Runner:
         Args:
             network: the model of the phase, or what its layers are part of.
             artifact: in which the best weights so far are saved.
-            before, earlier: history and best weights of the core from the phases before.
+            before, earlier: history and best weights of the network from the phases before.
 
         Returns:
             The history with the phase's epochs, and its best weights.
@@ -294,6 +294,6 @@ class Runner:
         atomic_write(folder / "model.keras", write)
 
     def fresh_artifact(self, task: Trainable) -> "models.Artifact":
-        """That around a new core, of plain layers and in float32."""
+        """The model file around a new network, of plain layers and in float32."""
         with training.precision("float32"):
             return task.artifact(task.build(for_training=False))

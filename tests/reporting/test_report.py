@@ -536,7 +536,7 @@ def test_a_cross_validation_tells_of_its_data_whatever_was_found(made_up):
     )
     report(whole.path)
     text = checked(whole / "report.html").text
-    assert "photos" in text and "abc" in text and "Samples by class and part" in text and text.count("Few.") == 1
+    assert "photos" in text and "abc" in text and "Samples by class and split" in text and text.count("Few.") == 1
 
 
 def test_figures_that_nobody_knows_are_shown_without_a_meaning(made_up):

@@ -6,17 +6,18 @@ import sys
 
 import click
 
+from ..core.splits import SPLITS
 from .command import command
 from .group import cli, opened, overrides_argument, trust_option, whole
 
-_PARTS = click.Choice(["train", "validation", "test", "all"])
+_SPLITS = click.Choice([*SPLITS, "all"])
 
 
 @command(cli)
 @click.argument("run")
 @click.argument("path")
 @overrides_argument
-@click.option("--split", type=_PARTS, help="Which split of the data; default: test if there is one, else all.")
+@click.option("--split", type=_SPLITS, help="Which split of the data; default: test if there is one, else all.")
 @click.option("--out", metavar="DIR", help="Also write metrics.json, predictions.csv and plots there.")
 @trust_option
 def evaluate(terminal, run, path, overrides, split, out, trust):

@@ -79,7 +79,7 @@ def _list_runs(terminal, folder):
             task = run["task"] if run["kind"] == "run" else f"search ({run['task']})"
             took = "" if run["seconds"] is None else duration(run["seconds"])
             rows.append([run["name"], task, run["state"], *shown, took, age(run["age"])])
-        print_table(Table("runs", ["run", "task", "state", "main metric", "part", "duration", "age"], rows))
+        print_table(Table("runs", ["run", "task", "state", "main metric", "split", "duration", "age"], rows))
     elif terminal.results:
         click.echo(f"There are no runs in {folder}.")
     return {"runs": runs}

@@ -5,10 +5,11 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from ..core.splits import SPLITS
 from ..core.words import counted, nearest
 from ..errors import ConfigError
 from .findings import Findings
-from .sample_table import SPLITS, class_order, is_multi_label, label_names, places
+from .sample_table import class_order, is_multi_label, label_names, places
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:

@@ -25,7 +25,7 @@ class ImageSamples(Samples):
 
     Args:
         preprocessor: what they went through.
-        source: row -> its file, the content of one, or its pixels before the front.
+        source: row -> its file, the content of one, or its pixels before preprocessing.
     """
 
     preprocessor: Any = None

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pandas as pd
 
-SPLITS = ("train", "validation", "test")
+from ..core.splits import SPLITS
+
 SEPARATOR = "|"  # between the names of a multi-label row
 SYNONYMS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
@@ -50,8 +51,8 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def strata(frame: pd.DataFrame, least: int) -> pd.Series:
-    """By what rows are split so that every part gets its share: the label, for multi-label data its rarest name, where
-    at least `least` rows have that one; rows of other names stand together.
+    """The strata of a split: the label, for multi-label data its rarest name, where at least `least` rows have that
+    one; rows of other names are one stratum.
     """
     if not is_multi_label(frame):
         return frame["label"]
@@ -63,8 +64,8 @@ def strata(frame: pd.DataFrame, least: int) -> pd.Series:
 def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]:
     """Rows by split and class: {split: {class: count}}; `without label` counts rows without one."""
     result: dict[str, dict[str, int]] = {}
-    parts: list[str | None] = [name for name in SPLITS if (frame["split"] == name).any()]
-    for split in parts or [None]:
+    splits: list[str | None] = [name for name in SPLITS if (frame["split"] == name).any()]
+    for split in splits or [None]:
         rows = frame if split is None else frame[frame["split"] == split]
         by_class = Counter(name for names in label_names(rows) for name in names)
         result[split or "all"] = {name: by_class[name] for name in classes}

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from ..core.config.section import AutoFraction
+from ..core.splits import SPLITS
 from ..core.words import counted
 from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
-from .sample_table import SPLITS, class_order, counts, is_multi_label, label_names
+from .sample_table import class_order, counts, is_multi_label, label_names
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
 
@@ -94,17 +95,17 @@ def split_fold(
 
 
 def select_split(samples: Samples, path: str, split: str | None) -> str:
-    """Leaves the samples of one part of new data alone.
+    """Keeps only the samples of one split of new data.
 
     Args:
         path: of the data, for messages.
         split: `train`, `validation`, `test` or `all`; None: test where there is one, else all.
 
     Returns:
-        Which part it is.
+        The name of the split.
 
     Raises:
-        DataError: if there is no such part.
+        DataError: if there is no such split.
     """
     frame = samples.frame
     split = split or ("test" if (frame["split"] == "test").any() else "all")

@@ -17,11 +17,11 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
     """Fills the `split` column where it is not given.
 
     Given splits stay as they are; a missing validation split is cut from the training rows. Every class gets at least
-    one row in each part. The cut depends on seed, the order of rows and their labels alone.
+    one row in each split. The split depends on seed, the order of rows and their labels alone.
 
     Args:
         frame: sample table with `label` and `split`.
-        validation, test: shares of all rows of a class; 0 leaves the part out.
+        validation, test: shares of all rows of a class; 0 leaves the split out.
 
     Returns:
         A new frame.
@@ -110,22 +110,22 @@ def limit_rows(frame: pd.DataFrame, limit: int | None, seed: int) -> np.ndarray:
 
 
 def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:
-    """`train` or the name of a part, for each row; every class is cut by itself."""
-    parts = {name: share for name, share in shares.items() if share}
-    _require(frame, 1 + len(parts), f"a split into train, {', '.join(parts)}" if parts else "training")
-    if sum(parts.values()) >= 1:
+    """The name of the split of each row; every class is split by itself."""
+    others = {name: share for name, share in shares.items() if share}
+    _require(frame, 1 + len(others), f"a split into train, {', '.join(others)}" if others else "training")
+    if sum(others.values()) >= 1:
         raise DataError("data.validation and data.test leave nothing to train on.", "Let them add up to less than 1.")
     result = np.full(len(frame), "train", object)
-    values = strata(frame, 1 + len(parts)).to_numpy()
+    values = strata(frame, 1 + len(others)).to_numpy()
     for number, name in enumerate(class_order(values)):
         rows = np.flatnonzero(values == name)
         order = np.random.default_rng([seed, number]).permutation(rows)
         start = 0
-        for part, share in parts.items():
-            # One row is left for each later part and for training.
-            room = len(rows) - start - (len(parts) - list(parts).index(part))
+        for split, share in others.items():
+            # One row is left for each later split and for training.
+            room = len(rows) - start - (len(others) - list(others).index(split))
             size = min(max(1, round(share * len(rows))), room)
-            result[order[start : start + size]] = part
+            result[order[start : start + size]] = split
             start += size
     return result
 

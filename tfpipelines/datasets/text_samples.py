@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ..core.config.texts import TextSource
+from ..core.splits import SPLITS
 from ..core.words import counted
 from .findings import Findings
-from .sample_table import SPLITS, places
+from .sample_table import places
 from .samples import Samples, split_and_limit
 from .text_table import (
     has_foreign_capitals,

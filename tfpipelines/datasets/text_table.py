@@ -110,7 +110,7 @@ def is_unspaced(texts: Iterable[str]) -> bool:
 
 
 def has_foreign_capitals(texts: Iterable[str]) -> bool:
-    """Whether there are capital letters outside of A to Z, which the text front leaves as they are."""
+    """Whether there are capital letters outside of A to Z, which the preprocessing of texts leaves as they are."""
     return any(
         _CASED.search(text) and text.lower() != text and any(c > "\x7f" and c.isupper() for c in text) for text in texts
     )

@@ -3,6 +3,8 @@
 from statistics import mean, stdev
 from typing import Any
 
+from ..core.splits import SPLITS
+
 
 def summarize_folds(results: list[dict[str, Any]]) -> dict[str, Any]:
     """The metrics.json of all folds together.
@@ -14,14 +16,14 @@ def summarize_folds(results: list[dict[str, Any]]) -> dict[str, Any]:
         `validation` and `test`: mean of each figure over folds; `spread`: for each of them mean, standard deviation,
         least and largest; `folds`: the figures of each fold; `time`.
     """
-    parts = [part for part in ("validation", "test") if all(part in result for result in results)]
-    spread: dict[str, dict[str, dict[str, float]]] = {part: {} for part in parts}
-    for part in parts:
-        for name in results[0][part]:
-            if all(name in result[part] for result in results):
-                some = [result[part][name] for result in results]
-                spread[part][name] = {"mean": mean(some), "std": stdev(some), "min": min(some), "max": max(some)}
+    splits = [split for split in SPLITS[1:] if all(split in result for result in results)]
+    spread: dict[str, dict[str, dict[str, float]]] = {split: {} for split in splits}
+    for split in splits:
+        for name in results[0][split]:
+            if all(name in result[split] for result in results):
+                some = [result[split][name] for result in results]
+                spread[split][name] = {"mean": mean(some), "std": stdev(some), "min": min(some), "max": max(some)}
     seconds = {name: round(sum(result["time"][name] for result in results), 3) for name in ("training", "evaluation")}
-    means = {part: {name: entry["mean"] for name, entry in names.items()} for part, names in spread.items()}
-    folds = [{part: result[part] for part in parts} for result in results]
+    means = {split: {name: entry["mean"] for name, entry in names.items()} for split, names in spread.items()}
+    folds = [{split: result[split] for split in splits} for result in results]
     return {**means, "spread": spread, "folds": folds, "time": seconds}

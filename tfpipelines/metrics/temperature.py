@@ -39,6 +39,6 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def probabilities(logits: np.ndarray, temperature: float, multi_label: bool = False) -> np.ndarray:
-    """What an artifact makes of its core's logits over the temperature: softmax or sigmoid, float32 (n, classes)."""
+    """Probabilities from logits divided by the temperature, by softmax or sigmoid, float32 (n, classes)."""
     scaled = logits.astype(np.float32) / np.float32(temperature)
     return expit(scaled) if multi_label else softmax(scaled, axis=1)

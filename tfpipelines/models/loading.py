@@ -54,7 +54,7 @@ class LoadedArtifact(NamedTuple):
 
 
 def network_of(model: keras.Model) -> keras.Model:
-    """The core inside an artifact's model.
+    """The network inside an artifact's model.
 
     Raises:
         ArtifactError: if the model is not built like one of ours.

@@ -18,7 +18,7 @@ class Artifact(ABC):
 
     Attributes:
         network: what is trained, in float32 and of plain Keras layers.
-        model: raw input -> the task's output; it holds the core, or that part of it which is used.
+        model: raw input -> the task's output; it holds the network, or that part of it which is used.
         beside: {name: function that writes it} of files that only further training needs.
     """
 
@@ -27,7 +27,7 @@ class Artifact(ABC):
     beside: Mapping[str, Callable[[Path], None]] = {}
 
     def set_weights(self, values: list[np.ndarray]) -> None:
-        """Assigns the core's weights, in the order of `network.weights`."""
+        """Assigns the network's weights, in the order of `network.weights`."""
         for variable, value in zip(self.network.weights, values, strict=True):
             variable.assign(value)
 
@@ -37,11 +37,11 @@ class Artifact(ABC):
 
 
 class ClassifierArtifact(Artifact):
-    """Preprocessing + core + softmax as one model; with several labels a row, sigmoid.
+    """Preprocessing, network and softmax as one model; with several labels a row, sigmoid.
 
     Args:
         preprocessor: an `ImagePreprocessor` or `TextPreprocessor`.
-        network: what the front gives -> logits, in float32 and of plain Keras layers.
+        network: preprocessed inputs -> logits, in float32 and of plain Keras layers.
         classes: names of the classes, in the order of the logits; they travel in the file's metadata.
         multi_label: whether each class is told by itself.
 

@@ -118,7 +118,7 @@ class TextPreprocessor:
 
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextPreprocessor":
-        """The front inside an artifact's model, whose only part without a layer of its own is `max_length`."""
+        """That of an artifact's model; only `max_length` has no layer there."""
         layers = [layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)]
         layers.sort(key=lambda layer: (layer.name != "tokens", layer.name))
         parts = [(Cutter.of(layer), layer.get_vocabulary(include_special_tokens=False)) for layer in layers]

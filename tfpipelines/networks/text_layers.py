@@ -1,4 +1,4 @@
-"""What text networks share: arguments, the embedding front, pooling that respects lengths, the head, the wide part.
+"""What text networks share: arguments, the embedding, pooling that respects lengths, the head, the wide part.
 
 Texts come as ids, 0 where there is none, and only at the end. No layer gets a Keras mask: masks keep recurrent layers
 from their fast kernels (on jax always, elsewhere when a row is empty). What is masked is the pooling, and what is read

@@ -138,9 +138,9 @@ class Terminal(Observer):
 
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         self._stop_bar()
-        part = "test" if metrics.get("test") else "validation"
-        figures = "  ".join(f"{name} {fixed(value)}" for name, value in list(metrics.get(part, {}).items())[:3])
-        self.messages.print(f"final run, seed {seed}: {part} {figures}")
+        split = "test" if metrics.get("test") else "validation"
+        figures = "  ".join(f"{name} {fixed(value)}" for name, value in list(metrics.get(split, {}).items())[:3])
+        self.messages.print(f"final run, seed {seed}: {split} {figures}")
 
     def searched(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()

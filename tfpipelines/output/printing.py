@@ -9,12 +9,12 @@ from typing import Any
 import rich.table
 from rich.console import Console
 
+from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table, figures_table
 from ..core.words import counted, duration, extremes, fixed, megabytes, plain_text, value
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
-_PARTS = ("train", "validation", "test")
 _BY_CLASS = ("precision", "recall", "f1")  # of a classifier
 _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
@@ -22,8 +22,8 @@ _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 def print_metrics(metrics: dict[str, Any]) -> None:
     """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
     spread = metrics.get("spread", {})
-    parts = [Column(part, metrics[part], spread.get(part, {})) for part in _PARTS if part in metrics]
-    print_table(figures_table("metric", parts, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))
+    splits = [Column(split, metrics[split], spread.get(split, {})) for split in SPLITS if split in metrics]
+    print_table(figures_table("metric", splits, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))
     classes = metrics.get("per_class", {})
     if classes:
         columns = _BY_CLASS if all("f1" in row for row in classes.values()) else _BY_LABEL
@@ -62,10 +62,10 @@ def print_search(metrics: dict[str, Any]) -> None:
     out, found = console_of(sys.stdout), metrics["search"]
     seeds = f"{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}"
     columns = [Column(f"search: trial {found['trial']}, validation", metrics["best_trial"], {})]
-    for part in ("validation", "test"):
-        if part in metrics:
-            means = {name: spread["mean"] for name, spread in metrics[part].items()}
-            columns.append(Column(f"{part}, {seeds}", means, metrics[part] if len(metrics["seeds"]) > 1 else {}))
+    for split in SPLITS[1:]:
+        if split in metrics:
+            means = {name: spread["mean"] for name, spread in metrics[split].items()}
+            columns.append(Column(f"{split}, {seeds}", means, metrics[split] if len(metrics["seeds"]) > 1 else {}))
     print_table(figures_table("metric", columns, {}, {}, fixed))
     counts = ", ".join(f"{count} {status}" for status, count in found["trials"].items())
     trials = f"{counted(sum(found['trials'].values()), 'trial')} ({counts})"

@@ -166,8 +166,8 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
 
 
 def _of_result(facts: Facts) -> Iterator[Advice]:
-    metrics, test = facts.metrics, facts.metrics.parts.get("test", {})
-    if metrics.parts and not test and facts.data.rows and not facts.data.rows.get("test"):
+    metrics, test = facts.metrics, facts.metrics.splits.get("test", {})
+    if metrics.splits and not test and facts.data.rows and not facts.data.rows.get("test"):
         flattered = "the figures are of validation, by which the epoch was chosen, and so slightly optimistic"
         remedy = "Hold samples back that are used for nothing else."
         yield Advice("no_test", f"There is no test split: {flattered}. {remedy}")
@@ -190,9 +190,9 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
         beaten = f"Methods that need no training are better here than roc_auc {figure(test['roc_auc'])}"
         remedy = "Train longer, try another network, or take the simpler method."
         yield Advice("worse_than_baseline", f"{beaten}: {listed(told)}. {remedy}")
-    part, name = facts.main_figure
+    split, name = facts.main_figure
     entry = metric(name)
-    if part == "test" and name in metrics.intervals and entry and entry.main and entry.range == (0.0, 1.0):
+    if split == "test" and name in metrics.intervals and entry and entry.main and entry.range == (0.0, 1.0):
         low, high = metrics.intervals[name]
         if high - low > WIDE:
             text = (
@@ -203,7 +203,7 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
 
 
 def _of_calibration(facts: Facts) -> Iterator[Advice]:
-    error = facts.metrics.parts.get("test", {}).get("ece")
+    error = facts.metrics.splits.get("test", {}).get("ece")
     if error is None:
         return
     surely = facts.metrics.intervals.get("ece", (error,))[0]
@@ -239,7 +239,7 @@ def _of_classes(facts: Facts) -> Iterator[Advice]:
 
 
 def _of_detector(facts: Facts) -> Iterator[Advice]:
-    rate, expected = facts.metrics.parts.get("test", {}).get("false_alarm_rate"), facts.metrics.test_interval
+    rate, expected = facts.metrics.splits.get("test", {}).get("false_alarm_rate"), facts.metrics.test_interval
     moved = facts.metrics.threshold_now not in (None, facts.metrics.threshold.get("threshold"))
     if rate is not None and expected and not expected[0] <= rate <= expected[1] and not moved:
         text = (
@@ -255,8 +255,8 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
 
 
 def _of_generator(facts: Facts) -> Iterator[Advice]:
-    parts = facts.metrics.parts
-    figures = parts.get("test") or parts.get("train") or parts.get("validation") or {}
+    splits = facts.metrics.splits
+    figures = splits.get("test") or splits.get("train") or splits.get("validation") or {}
     if "diversity" in figures and figures["diversity"] < COLLAPSED:
         told = f"The diversity of the images is {figure(figures['diversity'])} of that of real ones"
         remedy = "Longer training, a lower learning rate or more data help most."

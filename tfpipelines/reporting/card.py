@@ -66,7 +66,7 @@ def metadata(facts: Facts) -> dict[str, Any]:
     """What the hub reads: neither a licence nor a language is known here, so none is told."""
     task = facts.schema.hub_task if facts.schema is not None else ""
     tags = ["tfpipelines", *(facts.schema.hub_tags if facts.schema is not None else ())]
-    test = facts.metrics.parts.get("test", {})
+    test = facts.metrics.splits.get("test", {})
     hubs = {name: entry.hub for name in test if (entry := metrics.metric(name, facts.made or "")) is not None}
     known = {name: hub for name, hub in hubs.items() if hub is not None}
     content: dict[str, Any] = {"library_name": "keras", **({"pipeline_tag": task} if task else {}), "tags": tags}
@@ -127,7 +127,7 @@ def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
     if pairs:
         told = [f"{true} taken for {told} ({counted(times, 'time')})" for true, told, times in pairs]
         lines.append(f"Most frequent mistakes of the test: {'; '.join(told)}.")
-    if not facts.metrics.parts:
+    if not facts.metrics.splits:
         lines.append("Nothing has been measured, so nothing is known of how well it does.")
     if facts.metrics.samples:
         tested = (

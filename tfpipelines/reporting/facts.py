@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from ..core.config import Pipeline, short_name
+from ..core.splits import SPLITS
 from ..metrics import main_figure
 from ..tasks.abilities import Kind
 from . import values
 from .failures import Failures
 
-PARTS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True)
-class Part:
+class InnerRun:
     """A run inside of a run: a fold, or a final run of a search.
 
     Args:
         path: relative to the folder.
         state: of status.json.
-        figures: {part: {figure: value}}.
+        figures: {split: {metric: value}}.
     """
 
     path: str
@@ -60,13 +59,13 @@ class Metrics:
     over seeds.
 
     Args:
-        parts: {train, validation or test: {figure: value}}.
-        spread: {part: {figure: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
+        splits: {train, validation or test: {metric: value}}.
+        spread: {split: {metric: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
         best_epoch: from 1; 0 where it is not known.
         test_interval: of the share of false alarms that a detector's threshold lets expect.
     """
 
-    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    splits: dict[str, dict[str, float]] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -117,7 +116,7 @@ class Facts:
         pictures: files below plots/.
         pages: names of other files there that are for reading.
         words: `title` and `entries` of plots/mistakes.json.
-        parts: folds or final runs.
+        inner_runs: folds or final runs.
         exports: {folder: content of its manifest.json} of what `tfpipe export` has made; `outdated` is added, whether
             of an earlier model.
         outdated: names of pictures that are of an earlier model.
@@ -142,7 +141,7 @@ class Facts:
     pictures: list[Path]
     pages: list[str]
     words: dict[str, Any]
-    parts: list[Part]
+    inner_runs: list[InnerRun]
     exports: dict[str, dict[str, Any]]
     outdated: list[str]
     has_model: bool
@@ -168,10 +167,10 @@ class Facts:
 
     @property
     def main_figure(self) -> tuple[str, str]:
-        """(part, figure) that stands for all: of the test, else of the validation split; empty without any."""
-        for part in ("test", "validation", "train"):
-            if self.metrics.parts.get(part):
-                return part, main_figure(self.metrics.parts[part])
+        """(split, metric) that stands for all: of the test, else of the validation split; empty without any."""
+        for split in reversed(SPLITS):
+            if self.metrics.splits.get(split):
+                return split, main_figure(self.metrics.splits[split])
         return "", ""
 
     def section(self, name: str) -> dict[str, Any]:

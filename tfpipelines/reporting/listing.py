@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..core.run_files import found_json
+from ..core.splits import SPLITS
 from ..errors import ConfigError, ResourceError
 from ..metrics import main_figure
 
@@ -118,11 +119,11 @@ def _lives(pid: Any) -> bool:
 
 def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
     """The main figure of the test, else of validation, else of training, where a generator has nothing else."""
-    for part in ("test", "validation", "train"):
-        figures = metrics.get(part)
+    for split in reversed(SPLITS):
+        figures = metrics.get(split)
         numbers = [name for name in figures if _is_number(figures[name])] if isinstance(figures, dict) else []
         if figures and numbers:
-            return {"name": (name := main_figure(numbers)), "part": part, "value": figures[name]}
+            return {"name": (name := main_figure(numbers)), "part": split, "value": figures[name]}
     return None
 
 

@@ -52,28 +52,28 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
 
 def summary(facts: Facts) -> str:
     """What came out, in a sentence."""
-    part, name = facts.main_figure
+    split, name = facts.main_figure
     if not name:
         return "No metrics have been measured yet." if facts.state != "done" else "There are no figures."
     metrics = facts.metrics
-    text = f"{part.capitalize()} {name.replace('_', ' ')} {figure(metrics.parts[part][name])}"
-    spread, told = metrics.spread.get(part, {}).get(name, {}), []
-    if part == "test" and name in metrics.intervals:
+    text = f"{split.capitalize()} {name.replace('_', ' ')} {figure(metrics.splits[split][name])}"
+    spread, told = metrics.spread.get(split, {}).get(name, {}), []
+    if split == "test" and name in metrics.intervals:
         told.append(f"95% interval {' to '.join(map(figure, metrics.intervals[name]))}")
     if {"min", "max"} <= spread.keys():
-        over = f"{len(facts.parts)} folds" if facts.kind == "folds" else f"{len(facts.search.seeds)} seeds"
+        over = f"{len(facts.inner_runs)} folds" if facts.kind == "folds" else f"{len(facts.search.seeds)} seeds"
         told.append(f"{figure(spread['min'])} to {figure(spread['max'])} over {over}")
-    number = metrics.samples if part == "test" and facts.kind == "run" else None
+    number = metrics.samples if split == "test" and facts.kind == "run" else None
     return text + (f" ({'; '.join(told)})" if told else "") + (f" on {samples(number)}" if number else "") + "."
 
 
 def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
     """(purpose, command line) of what a run can be used for, its folder being named as given."""
     if facts.kind == "search":
-        finals = [part.path for part in facts.parts if part.state == "done"]
+        finals = [run.path for run in facts.inner_runs if run.state == "done"]
         model = f"{folder}/{finals[0]}" if finals else ""
     elif facts.kind == "folds":
-        model = next((f"{folder}/{part.path}" for part in facts.parts if part.state == "done"), "")
+        model = next((f"{folder}/{run.path}" for run in facts.inner_runs if run.state == "done"), "")
     else:
         model = folder if facts.has_model else ""
     found = []

@@ -7,11 +7,12 @@ from typing import Any
 from ..core import config
 from ..core.run_files import found_json, read_text
 from ..core.run_folder import THRESHOLD, RunFolder
+from ..core.splits import SPLITS
 from ..tasks import known_class
 from ..tasks.abilities import Kind
 from . import values
 from .embedded_images import KINDS
-from .facts import PARTS, Data, Facts, Metrics, Part, Search
+from .facts import Data, Facts, InnerRun, Metrics, Search
 from .failures import Failures, read_failures
 from .listing import state_of
 
@@ -75,7 +76,7 @@ def read_facts(folder: RunFolder) -> Facts:
         pictures=[path for path in plots if path.suffix.lower() in KINDS],
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
         words=_words(content("plots/mistakes.json")),
-        parts=_parts(folder.path, kind),
+        inner_runs=_inner_runs(folder.path, kind),
         exports=_exports(folder.path, status),
         outdated=outdated,
         has_model=(folder / "model.keras").is_file(),
@@ -115,21 +116,21 @@ def _entries(content: dict[str, Any], readers: dict[Callable[[Any], Any], str]) 
 
 def _metrics(content: dict[str, Any], folder: Path, made: Kind | None) -> Metrics:
     spreads = values.mapping(content.get("spread"))
-    parts, spread = {}, {part: values.tables(row) for part, row in spreads.items() if part in PARTS}
-    for part in PARTS:
-        found = values.figures(content.get(part))
-        if over_seeds := values.tables(content.get(part)):
-            spread[part] = {name: row for name, row in over_seeds.items() if "mean" in row}
-            found = {name: row["mean"] for name, row in spread[part].items()}
+    splits, spread = {}, {split: values.tables(row) for split, row in spreads.items() if split in SPLITS}
+    for split in SPLITS:
+        found = values.figures(content.get(split))
+        if over_seeds := values.tables(content.get(split)):
+            spread[split] = {name: row for name, row in over_seeds.items() if "mean" in row}
+            found = {name: row["mean"] for name, row in spread[split].items()}
         if found:
-            parts[part] = found
+            splits[split] = found
     first = found_json(folder / "fold-0" / "metrics.json")
     threshold = found_json(folder / THRESHOLD) if made is Kind.DETECTOR else {}
     interval = values.intervals({"rate": content.get("test_interval")})
     return Metrics(
         **_entries(content, _METRICS),
-        parts=parts,
-        spread={part: rows for part, rows in spread.items() if rows},
+        splits=splits,
+        spread={split: rows for split, rows in spread.items() if rows},
         threshold_now=values.number(threshold.get("threshold")),
         test_interval=interval.get("rate"),
         best_epoch=int(values.number(content.get("best_epoch")) or 0),
@@ -171,17 +172,17 @@ def _is_word(word: dict[str, Any]) -> bool:
     return whole and isinstance(word.get("word"), str) and values.number(word.get("weight")) is not None
 
 
-def _parts(folder: Path, kind: str) -> list[Part]:
+def _inner_runs(folder: Path, kind: str) -> list[InnerRun]:
     pattern = {"folds": "fold-*", "search": "final/seed-*"}.get(kind)
     found = []
     for path in folder.glob(pattern) if pattern else ():
         number = path.name.split("-")[1]
         if path.is_dir() and number.isdecimal():
             metrics, status = found_json(path / "metrics.json"), found_json(path / "status.json")
-            figures = {part: row for part in PARTS if (row := values.figures(metrics.get(part)))}
+            figures = {split: row for split in SPLITS if (row := values.figures(metrics.get(split)))}
             state = values.text(status.get("state")) or "unknown"
-            found.append((int(number), Part(path.relative_to(folder).as_posix(), state, figures)))
-    return [part for _, part in sorted(found, key=lambda entry: entry[0])]
+            found.append((int(number), InnerRun(path.relative_to(folder).as_posix(), state, figures)))
+    return [run for _, run in sorted(found, key=lambda entry: entry[0])]
 
 
 def _of_model(facts: dict[str, Any], status: dict[str, Any]) -> bool:

@@ -1,11 +1,12 @@
 """The tables of a report: what is in their cells, as text."""
 
 from ..core import text_tables
+from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table
 from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
 from ..metrics import metric
 from . import values
-from .facts import PARTS, Facts
+from .facts import Facts
 
 _MOST_ROWS = 60  # of classes
 _MOST_TRIALS = 30
@@ -20,23 +21,23 @@ def counts_table(facts: Facts) -> Table:
     rows = [[name, *(count(data.counts[split].get(name, 0)) for split in splits)] for name in shown]
     rows.append(["all", *(count(data.rows.get(split, sum(data.counts.get(split, {}).values()))) for split in splits)])
     note = f"{len(names) - len(shown):,} further classes are in data.json." if len(names) > len(shown) else ""
-    title = "Samples by class and part" + (", as fold 0 has them" if facts.kind == "folds" else "")
+    title = "Samples by class and split" + (", as fold 0 has them" if facts.kind == "folds" else "")
     return Table(title, ["class", *splits], rows if splits else [], note)
 
 
 def figures_table(facts: Facts) -> Table:
-    """Every figure of every part, with intervals or spread, and what stands beside it."""
+    """Every metric of every split, with intervals or spread, and what stands beside it."""
     metrics, best = facts.metrics, facts.search.best
-    parts = [part for part in PARTS if part in metrics.parts]
-    over = {"folds": f", mean of {len(facts.parts)} folds", "search": ", mean over seeds"}.get(facts.kind, "")
-    columns = [Column("best trial, validation", best, {})] if best and parts else []
-    columns += [Column(part + over, metrics.parts[part], metrics.spread.get(part, {})) for part in parts]
+    splits = [split for split in SPLITS if split in metrics.splits]
+    over = {"folds": f", mean of {len(facts.inner_runs)} folds", "search": ", mean over seeds"}.get(facts.kind, "")
+    columns = [Column("best trial, validation", best, {})] if best and splits else []
+    columns += [Column(split + over, metrics.splits[split], metrics.spread.get(split, {})) for split in splits]
     return text_tables.figures_table("figure", columns, metrics.intervals, metrics.baselines, figure)
 
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:
     """(figure, what it is and which way is better) of the figures told."""
-    names = dict.fromkeys(name for part in facts.metrics.parts.values() for name in part)
+    names = dict.fromkeys(name for values in facts.metrics.splits.values() for name in values)
     known = [entry for name in names if (entry := metric(name, facts.made or "")) is not None]
     ways = {"max": "; higher is better", "min": "; lower is better", None: ""}
     return [(entry.name, entry.what + ways[entry.better]) for entry in known if entry.what]
@@ -59,12 +60,13 @@ def classes_table(facts: Facts) -> Table:
 
 def parts_table(facts: Facts) -> Table:
     """Folds, or final runs of a search, with their figures."""
-    part = "test" if any("test" in entry.figures for entry in facts.parts) else "validation"
-    names = list(dict.fromkeys(name for entry in facts.parts for name in entry.figures.get(part, {})))[:6]
-    parts = [(entry, entry.figures.get(part, {})) for entry in facts.parts]
-    rows = [[entry.path, entry.state, *(figure(figures.get(name)) for name in names)] for entry, figures in parts]
+    runs = facts.inner_runs
+    split = "test" if any("test" in run.figures for run in runs) else "validation"
+    names = list(dict.fromkeys(name for run in runs for name in run.figures.get(split, {})))[:6]
+    found = [(run, run.figures.get(split, {})) for run in runs]
+    rows = [[run.path, run.state, *(figure(figures.get(name)) for name in names)] for run, figures in found]
     title = "Folds" if facts.kind == "folds" else "Final runs: the best values, trained again with other seeds"
-    headings = ["folder", "state", *(f"{part} {name}" for name in names)]
+    headings = ["folder", "state", *(f"{split} {name}" for name in names)]
     return Table(title, headings, rows, "Each has a report.html of its own.", 2)
 
 
@@ -127,7 +129,7 @@ def what_table(facts: Facts) -> list[tuple[str, str]]:
     found = [
         ("pipeline", facts.name),
         ("task", facts.task),
-        ("kind", {"folds": f"cross-validation, {len(facts.parts)} folds", "search": "search"}.get(facts.kind, "")),
+        ("kind", {"folds": f"cross-validation, {len(facts.inner_runs)} folds", "search": "search"}.get(facts.kind, "")),
         ("network", facts.network if facts.kind != "search" else ""),
         ("parameters", count(values.number(metrics.network.get("parameters")))),
         ("seed", values.text(facts.pipeline.get("seed"))),
@@ -168,7 +170,7 @@ def best_values(facts: Facts) -> list[tuple[str, str]]:
 
 def calibration(facts: Facts) -> list[str]:
     """What there is to say of probabilities and thresholds, in sentences."""
-    lines, test = [], facts.metrics.parts.get("test", {})
+    lines, test = [], facts.metrics.splits.get("test", {})
     temperature = facts.metrics.temperature
     if temperature == 1:
         none = "Probabilities are as the network gives them: no temperature was asked for, or none made them better"

@@ -43,11 +43,11 @@ class Classification(Sampled):
 
     @abstractmethod
     def _logits(self, network, rows: np.ndarray) -> np.ndarray:
-        """What the core says of some rows, float (rows, classes)."""
+        """Logits of some rows, float (rows, classes)."""
 
     @abstractmethod
     def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
-        """What an artifact's model says of some rows, float (rows, classes)."""
+        """Probabilities of some rows by an artifact's model, float (rows, classes)."""
 
     @abstractmethod
     def _draw_mistakes(

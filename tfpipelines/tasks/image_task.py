@@ -69,7 +69,7 @@ class Pixels(Sampled):
         data = self._pixel_data.model_copy(update={"path": path, **shape})
         scan = datasets.scan_images(self._list(data, findings, splitting), data)
         seen = scan.shape(data)
-        self.preprocessor = self._front(*seen) if seen else None
+        self.preprocessor = self._preprocessor_for(*seen) if seen else None
         return datasets.decode_images(scan, self.preprocessor, data, findings)
 
     @property
@@ -79,10 +79,10 @@ class Pixels(Sampled):
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
-        self.preprocessor = self._front(tuple(facts["size"]), facts["channels"])
+        self.preprocessor = self._preprocessor_for(tuple(facts["size"]), facts["channels"])
         return self
 
-    def _front(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
+    def _preprocessor_for(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         data = self._pixel_data
         return models.ImagePreprocessor(size, channels, data.resize, data.filter, data.antialias)
 
@@ -167,7 +167,7 @@ class Pixels(Sampled):
         return max(self.pipeline.train.batch_size, min(128, _INFERENCE_VALUES // math.prod(self.preprocessor.shape)))
 
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
-        """Raw inputs, some at a time: their entries, and images uint8 (entries, *front.shape)."""
+        """Raw inputs, some at a time: their entries, and images uint8 (entries, *preprocessor.shape)."""
         entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
         return datasets.decoded(entries, self.preprocessor, batch_size, self._pixel_data)
 

@@ -28,10 +28,10 @@ class TextClassifier(Classification):
 
     @abstractmethod
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
-        """Texts as the front would give them to the network."""
+        """Texts as the network takes them."""
 
-    def _take_front(self, model) -> None:
-        """Makes the front anew from a loaded model, where nothing else has made it."""
+    def _take_preprocessor(self, model) -> None:
+        """Restores the preprocessing from a loaded model, where there is none yet."""
 
     @property
     def _standardize(self) -> str:
@@ -67,12 +67,12 @@ class TextClassifier(Classification):
 
     # --- results
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
-        self._take_front(model)
+        self._take_preprocessor(model)
         return super()._measure(model, path, findings, out)
 
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         data = self._text_data
-        self._take_front(model)
+        self._take_preprocessor(model)
         entries = datasets.raw_texts(inputs, self._standardize, data.text_column, data.follow_links)
         good = [number for number, entry in enumerate(entries) if not entry.error]
         texts = [entries[number].text for number in good]
@@ -96,7 +96,7 @@ class TextClassifier(Classification):
 
     # --- export
     def served(self, model) -> "models.Served":
-        self._take_front(model)
+        self._take_preprocessor(model)
         answer = models.ServedClasses(self.classes, self.multi_label, self.temperature)
         return models.Served(models.ServedTexts(model, self.preprocessor), answer)
 

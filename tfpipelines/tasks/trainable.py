@@ -78,7 +78,7 @@ class Phase:
 
     Args:
         task: whose methods say what the phase does not.
-        model: that is trained: the core, or a model made of some of its layers.
+        model: that is trained: the network, or a model made of some of its layers.
 
     Attributes:
         name: of the phase in history.csv and of the folder of its checkpoints; "" for a task with one phase.
@@ -176,7 +176,7 @@ class Trainable(Loaded):
     # --- model
     @abstractmethod
     def build(self, for_training: bool) -> "keras.Model":
-        """The core; `for_training` allows layers that plain Keras cannot load."""
+        """The network; `for_training` allows layers that plain Keras cannot load."""
 
     def phases(self, network: "keras.Model", note: Callable[[str], None]) -> Iterator[Phase]:
         """The phases of training in their order; each is asked for when the one before it has ended.
@@ -200,7 +200,7 @@ class Trainable(Loaded):
 
     @abstractmethod
     def artifact(self, network: "keras.Model") -> "models.Artifact":
-        """The model file around a core: raw input -> the task's output."""
+        """The model file around a network: raw input -> the task's output."""
 
     # --- weights of an earlier run
     def start_from(self, network: "keras.Model", files: dict[str, Path]) -> list[str]:
@@ -238,7 +238,7 @@ class Trainable(Loaded):
     def parts(
         self, network: "keras.Model", earlier: "models.LoadedArtifact", files: dict[str, Path]
     ) -> "list[tuple[keras.Model, keras.Model | None]]":
-        """(network of the core, earlier one whose layers of the same names it starts from, or None); arguments as
+        """(new network, earlier one whose layers of the same names it starts from, or None); arguments as
         in `start_from`.
         """
         return [(network, models.network_of(earlier.model))]
@@ -246,11 +246,11 @@ class Trainable(Loaded):
     def transfer_weights(
         self, layer: "keras.Layer", weights: "list[np.ndarray]", earlier: "models.LoadedArtifact"
     ) -> "list[np.ndarray]":
-        """What a layer of the core begins with when a run starts from another one's model.
+        """The initial weights of a layer when a run starts from another one's model.
 
         Args:
-            layer: of the new core.
-            weights: of the layer of that name in the earlier core; [] without one.
+            layer: of the new network.
+            weights: of the layer of that name in the earlier network; [] without one.
             earlier: model and facts of that run.
 
         Returns:

@@ -5,6 +5,7 @@ from statistics import mean
 from typing import Any
 
 from ..core.files import write_json
+from ..core.splits import SPLITS
 from .hparams import write_hparams
 from .importance import importance
 from .search_plots import plot_best, plot_importance, plot_parallel, plot_slices
@@ -46,9 +47,9 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
     times["final"] = sum(metrics["time"]["total"] for metrics in done.values())
     metrics: dict[str, Any] = {"search": facts}
     metrics["best_trial"] = {name.removeprefix("val_"): value for name, value in best.figures.items()}
-    for part in ("validation", "test"):
-        if spread := _spread([run.get(part, {}) for run in done.values()]):
-            metrics[part] = spread
+    for split in SPLITS[1:]:
+        if spread := _spread([run.get(split, {}) for run in done.values()]):
+            metrics[split] = spread
     metrics["seeds"] = list(done)
     metrics["failed_seeds"] = {str(seed): reason for seed, reason in finals.items() if isinstance(reason, str)}
     metrics["time"] = {name: round(seconds, 3) for name, seconds in times.items()}
@@ -56,8 +57,8 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
     return metrics
 
 
-def _spread(parts: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+def _spread(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     """Mean, least and largest of each figure over the seeds."""
-    names = [name for name in parts[0] if all(name in part for part in parts)] if parts else []
-    values = {name: [part[name] for part in parts] for name in names}
+    names = [name for name in runs[0] if all(name in run for run in runs)] if runs else []
+    values = {name: [run[name] for run in runs] for name in names}
     return {name: {"mean": mean(some), "min": min(some), "max": max(some)} for name, some in values.items()}

@@ -49,7 +49,7 @@ def test_figures_of_the_rows_are_those_of_metrics_json(trained, name):
 def test_figures_of_folds_are_those_of_their_folds(trained, tmp_path):
     result = tfpipelines.compare([trained["folds"], twin(trained["folds"], tmp_path)])
     (record,) = open_records([trained["folds"]])
-    shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in record.parts]
+    shares = [int((pd.read_csv(part / "splits.csv")["split"] == "test").sum()) for part in record.test_folders]
     assert len(shares) == 2 and result["rows"] == sum(shares)
     (test,) = result["tests"]
     assert test["figures"]["accuracy"]["first"] == pytest.approx(

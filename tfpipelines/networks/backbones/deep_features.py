@@ -99,9 +99,9 @@ def feature_network(network: keras.Model) -> keras.Model:
 
 
 def reconstructing_part(network: keras.Model) -> Reconstructor:
-    """The part that is trained: features -> what the core gives.
+    """The part that is trained: features -> the network's outputs.
 
-    It shares its layers; of a saved core it does not know the loss.
+    It shares its layers; of a saved network it does not know the loss.
     """
     part = Reconstructor(network.get_layer(FEATURES).output, network.output, name="reconstruction")
     part.loss_name = getattr(network, "loss_name", "")

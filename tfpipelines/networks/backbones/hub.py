@@ -156,7 +156,7 @@ class HubPreprocessor:
 
     @classmethod
     def of(cls, model: keras.Model) -> "HubPreprocessor":
-        """The front inside an artifact's model."""
+        """The preprocessing inside an artifact's model."""
         return cls(next(layer for layer in model.layers if isinstance(layer, HubTokens)))
 
     @property

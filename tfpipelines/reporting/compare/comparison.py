@@ -9,14 +9,13 @@ import numpy as np
 from ... import metrics
 from ...core import config
 from ...core.files import file_hash
+from ...core.splits import SPLITS
 from ...errors import ConfigError, WorseError
 from ...tasks.abilities import Kind
 from .matching import matched
 from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
 from .run_records import RunRecord, open_records
 from .test_rows import read_rows
-
-PARTS = ("validation", "test")
 
 
 def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tolerance: float = 0.0) -> dict[str, Any]:
@@ -54,7 +53,9 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
     records = open_records(list(runs))
     direction = None if fail_if_worse is None else _direction(fail_if_worse, records)
     rows, about = matched(records, [read_rows(record) for record in records])
-    figures = {part: _figures(records, part) for part in PARTS if any(part in record.metrics for record in records)}
+    figures = {
+        split: _figures(records, split) for split in SPLITS[1:] if any(split in record.metrics for record in records)
+    }
     result: dict[str, Any] = {"runs": [_facts(record) for record in records], "differences": _differences(records)}
     result |= {"metrics": figures, "rows": None, "resamples": 0, "tests": []}
     first = _models(records[0])
@@ -79,7 +80,7 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
 
 def _models(record: RunRecord) -> list[str]:
     """Hashes of the model files; [side's own name] where there are none."""
-    models = [folder / "model.keras" for folder in record.parts]
+    models = [folder / "model.keras" for folder in record.test_folders]
     return [file_hash(model) for model in models if model.is_file()] or [str(record.folder)]
 
 
@@ -100,7 +101,7 @@ def _direction(metric: str, records: list[RunRecord]) -> metrics.Direction:
 
 def _facts(record: RunRecord) -> dict[str, Any]:
     time = record.metrics["time"]
-    models = [folder / "model.keras" for folder in record.parts]
+    models = [folder / "model.keras" for folder in record.test_folders]
     return {
         "name": record.name,
         "folder": str(record.folder),
@@ -115,29 +116,29 @@ def _differences(records: list[RunRecord]) -> dict[str, list[dict[str, Any]]]:
     data, surroundings = [], []
     for record in records:
         told = {name: record.data.get(name) for name in ("path", "content_hash", "classes", "rows", "counts")}
-        data.append({**told, **({"folds": len(record.parts)} if record.crossed else {})})
+        data.append({**told, **({"folds": len(record.test_folders)} if record.crossed else {})})
         device = {"device": record.environment["device"]} if "device" in record.environment else {}
         surroundings.append({**record.environment.get("versions", {}), **device})
     contents = {"pipeline": [record.pipeline for record in records], "data": data, "versions": surroundings}
     return {
-        part: [{"field": field, "values": values} for field, values in config.differing(some, missing="")]
-        for part, some in contents.items()
+        section: [{"field": field, "values": values} for field, values in config.differing(some, missing="")]
+        for section, some in contents.items()
     }
 
 
-def _figures(records: list[RunRecord], part: str) -> dict[str, list[dict[str, Any] | None]]:
-    names = dict.fromkeys(name for record in records for name in record.metrics.get(part, {}))
-    return {name: [_figure(record, part, name) for record in records] for name in names}
+def _figures(records: list[RunRecord], split: str) -> dict[str, list[dict[str, Any] | None]]:
+    names = dict.fromkeys(name for record in records for name in record.metrics.get(split, {}))
+    return {name: [_figure(record, split, name) for record in records] for name in names}
 
 
-def _figure(record: RunRecord, part: str, name: str) -> dict[str, Any] | None:
-    if name not in record.metrics.get(part, {}):
+def _figure(record: RunRecord, split: str, name: str) -> dict[str, Any] | None:
+    if name not in record.metrics.get(split, {}):
         return None
-    figure = {"value": record.metrics[part][name]}
-    if part == "test" and name in record.metrics.get("intervals", {}):
+    figure = {"value": record.metrics[split][name]}
+    if split == "test" and name in record.metrics.get("intervals", {}):
         figure["interval"] = record.metrics["intervals"][name]
-    if name in record.metrics.get("spread", {}).get(part, {}):
-        figure["spread"] = record.metrics["spread"][part][name]
+    if name in record.metrics.get("spread", {}).get(split, {}):
+        figure["spread"] = record.metrics["spread"][split][name]
     return figure
 
 

@@ -22,7 +22,7 @@ class RunRecord:
         folder: its run folder.
         kind: what its task makes of a sample.
         pipeline: resolved, as `config.as_dict` gives it.
-        parts: the folders that have test rows: itself, or its folds.
+        test_folders: those that have test rows: itself, or its folds.
         data: data.json of the first of them.
         environment: environment.json, {} where there is none.
         metrics: metrics.json.
@@ -32,7 +32,7 @@ class RunRecord:
     folder: Path
     kind: Kind
     pipeline: dict[str, Any]
-    parts: list[Path]
+    test_folders: list[Path]
     data: dict[str, Any]
     environment: dict[str, Any]
     metrics: dict[str, Any]
@@ -40,7 +40,7 @@ class RunRecord:
     @property
     def crossed(self) -> bool:
         """Whether it is a cross-validation."""
-        return self.parts != [self.folder]
+        return self.test_folders != [self.folder]
 
 
 def open_records(paths: list[str | Path]) -> list[RunRecord]:
@@ -90,9 +90,9 @@ def _open(folder: RunFolder, name: str) -> RunRecord:
     pipeline = environment.get("pipeline")
     if pipeline is None:
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline)
-    parts = folds or [folder.path]
-    kind, data = _kind(pipeline.get("task"), folder), read_json(parts[0] / "data.json", ("classes",))
-    return RunRecord(name, folder.path, kind, pipeline, parts, data, environment, metrics)
+    test_folders = folds or [folder.path]
+    kind, data = _kind(pipeline.get("task"), folder), read_json(test_folders[0] / "data.json", ("classes",))
+    return RunRecord(name, folder.path, kind, pipeline, test_folders, data, environment, metrics)
 
 
 def _kind(task: Any, folder: RunFolder) -> Kind:

@@ -84,7 +84,7 @@ def read_rows(record: RunRecord) -> Rows:
         ArtifactError: if predictions.csv or splits.csv is missing, damaged or not what metrics.json was made from.
     """
     parts = []
-    for number, folder in enumerate(record.parts):
+    for number, folder in enumerate(record.test_folders):
         frame = _test_part(folder, record)
         if record.kind is Kind.GENERATOR:
             parts.append(Rows(frame, {}, record.kind))
@@ -106,7 +106,7 @@ def read_rows(record: RunRecord) -> Rows:
 
 def classes_of(record: RunRecord) -> list[str]:
     """The class names of a classifier, those of all folds."""
-    return list(dict.fromkeys(name for folder in record.parts for name in _names(folder, "classes")))
+    return list(dict.fromkeys(name for folder in record.test_folders for name in _names(folder, "classes")))
 
 
 def _test_part(folder: Path, record: RunRecord) -> pd.DataFrame:

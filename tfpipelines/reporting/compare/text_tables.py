@@ -55,8 +55,8 @@ def _runs(result: dict[str, Any], names: list[str]) -> Table:
 def _differences(result: dict[str, Any], names: list[str], longest: int | None) -> list[Table]:
     titles = {"pipeline": "the pipelines", "data": "the data", "versions": "versions and device"}
     tables = []
-    for part, title in titles.items():
-        fields = result["differences"][part]
+    for section, title in titles.items():
+        fields = result["differences"][section]
         rows = [[row["field"], *(_value(value, longest) for value in row["values"])] for row in fields]
         tables.append(Table(f"what differs in {title}", ["field", *names], rows, figures_from=_TEXT))
     return tables
@@ -72,7 +72,7 @@ def _value(value: Any, longest: int | None) -> str:
 
 def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
     tables = []
-    for part, figures in result["metrics"].items():
+    for split, figures in result["metrics"].items():
         rows = []
         for name, entries in figures.items():
             values = ["" if entry is None else fixed(entry["value"]) for entry in entries]
@@ -85,7 +85,7 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
                     rows.append(["", *ranges])
         there = {key for entries in figures.values() for entry in entries if entry for key in entry}
         said = " (95% interval)" if "interval" in there else " (± deviation over folds)" if "spread" in there else ""
-        tables.append(Table(f"{part}{said}", ["metric", *names], rows, figures_from=_TEXT))
+        tables.append(Table(f"{split}{said}", ["metric", *names], rows, figures_from=_TEXT))
     return tables
 
 

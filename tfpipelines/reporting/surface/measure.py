@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.files import atomic_write, file_hash, write_json
 from ...core.run_folder import RunFolder
+from ...core.splits import SPLITS
 from ...core.words import counted
 from ...errors import ConfigError, DataError, TfpipelinesError
 from ...result import Result, Run
@@ -20,7 +21,6 @@ from .result_files import FACTS, PICTURE, TABLE, LossSurface
 if TYPE_CHECKING:
     from ...training import Objective
 
-_SPLITS = ("train", "validation", "test")
 _SAMPLING = 2  # number of the random stream that draws the samples; 0 and 1 are the directions
 
 
@@ -50,7 +50,7 @@ def loss_surface(
         run: a `Run`, or the path of a run folder.
         points: of each axis, odd, so that the trained weights are one of them; 3 to 201.
         radius: the axes go from -radius to radius; at 1 a filter has moved as far as it is long.
-        samples: rows of the part that the loss is the mean of, drawn without replacement; all if there are fewer.
+        samples: rows of the split that the loss is the mean of, drawn without replacement; all if there are fewer.
         seed: of directions and samples. The same seed gives the same numbers on the same machine.
         split: `train`, `validation` or `test`.
         progress: is told after each point how many are done, and of how many.
@@ -63,7 +63,7 @@ def loss_surface(
         ConfigError: for a wrong argument; if the folder is of a search, or of a cross-validation as a whole; if the run
             has no model, or its task has no single loss (dcgan); if the data have changed since.
         ArtifactError: if the model is damaged or not to be trusted.
-        DataError: if the data can no longer be read, or have no such part.
+        DataError: if the data can no longer be read, or have no such split.
         ResourceError: if memory or disk do not suffice.
     """
     folder = _run_folder(run)
@@ -118,8 +118,8 @@ def _require(points: int, radius: float, samples: int, seed: int, split: str) ->
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
         if value < least:
             raise ConfigError(f"{name}: got {value}; allowed: a whole number from {least}.")
-    if split not in _SPLITS:
-        raise ConfigError(f"split: got {split!r}; allowed: {', '.join(_SPLITS)}.")
+    if split not in SPLITS:
+        raise ConfigError(f"split: got {split!r}; allowed: {', '.join(SPLITS)}.")
 
 
 def _with_data(run: Run) -> OneLoss:

@@ -83,7 +83,7 @@ def plot_surface(path: Path, surface: LossSurface) -> None:
         axis.set_ticks([height for height, _ in ticks], [f"{tick:g}" for _, tick in ticks])
     bar.ax.minorticks_off()
     title = f"Loss surface of {short(surface.run, 60)} along two filter-normalized random directions"
-    mean = f"mean of {counted(surface.samples, 'sample')} of the {surface.split} part, seed {surface.seed}"
+    mean = f"mean of {counted(surface.samples, 'sample')} of the {surface.split} split, seed {surface.seed}"
     figure.suptitle(f"{title}\n{surface.loss}; {mean}{about}", fontsize=10)
     save_figure(figure, path)
 

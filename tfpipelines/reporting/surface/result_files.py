@@ -20,7 +20,7 @@ class LossSurface:
         losses: mean loss of the samples at each of them, float64 (points of beta, points of alpha); may hold NaN and
             infinities.
         loss: its name, in words.
-        split: part of the data that the samples are of.
+        split: that the samples are of.
         samples: how many there are.
         seed: of directions and samples.
         trained: number of weights that a direction moves.

@@ -218,7 +218,7 @@ class Detection(Sampled):
 
     # --- details
     def _network(self, for_training: bool, **given: Any):
-        """The pipeline's network for samples of the front's shape; where it looks through one, `backbone` is given."""
+        """The pipeline's network, for preprocessed samples; `backbone` is given where it has one."""
         given |= {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "for_training": for_training}
         return networks.build_network(self.pipeline.model, **given)
 

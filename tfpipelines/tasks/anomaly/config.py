@@ -25,7 +25,7 @@ class NormalData(Section):
     )
     validation: AutoFraction = fixed(
         "auto",
-        "share of the normal samples held out for the threshold, where no such part is given; auto: 0.2, or as many "
+        "share of the normal samples held out for the threshold, where no such split is given; auto: 0.2, or as many "
         "as evaluation.false_alarm_rate needs",
     )
     test: AutoFraction = fixed(
@@ -93,7 +93,9 @@ class AnomalySeriesData(SampleData):
         "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"
     )
     validation: Fraction = fixed(
-        0.4, "share of the training points, the last ones, held out for the threshold where no such part is given", gt=0
+        0.4,
+        "share of the training points, the last ones, held out for the threshold where no such split is given",
+        gt=0,
     )
     test: AutoFraction = fixed(
         "auto",

@@ -230,10 +230,10 @@ class ImageAnomalies(Pixels, Detection):
         backbone = backbones.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
         return backbone.scaled_as(self.scaling)
 
-    def _front(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
+    def _preprocessor_for(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         if self.source is not None and self.source.kind == "bundled":
             size = (max(size[0], backbones.SMALLEST), max(size[1], backbones.SMALLEST))
-        return super()._front(size, channels)
+        return super()._preprocessor_for(size, channels)
 
     def _numbers(self, rows: np.ndarray) -> np.ndarray:
         return self.samples.store.images(rows).reshape(len(rows), -1).astype(np.float32) / 255.0

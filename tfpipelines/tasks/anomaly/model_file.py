@@ -31,13 +31,13 @@ class NumbersPreprocessor:
 
 
 class DetectorArtifact(Artifact):
-    """Preprocessing + core + score as one model.
+    """Preprocessing, network and score as one model.
 
     Args:
         preprocessor: an `ImagePreprocessor` or `NumbersPreprocessor`.
-        network: what the front gives -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
+        network: preprocessed inputs -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
-        scoring: fields of the network: `distance`, see `reconstruction.distances`, where the core says no `surprise`;
+        scoring: fields of the network: `distance`, see `reconstruction.distances`, where there is no `surprise`;
             `smoothing`, where it takes images; `pooling` and `top`.
 
     Attributes:

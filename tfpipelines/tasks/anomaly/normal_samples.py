@@ -110,7 +110,7 @@ def label_anomalies(
 def handle_unlabelled(
     frame: pd.DataFrame, normal: tuple[str, ...] | None, usual: tuple[str, ...], on_bad: str, findings: Findings
 ) -> np.ndarray:
-    """What becomes of samples without a label where others of their part, test or not, have one.
+    """What becomes of samples without a label where others of their split have one.
 
     Where labels tell normal samples too, one that is missing is bad. Where they mark anomalies alone, it means normal:
     `label` is then changed in place.
@@ -191,7 +191,7 @@ def _held_out(count: int, validation: float | Literal["auto"], least: int) -> in
 
 
 def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak: str, findings: Findings) -> list[str]:
-    """Whether the parts can teach what is normal, and how far from it is too far.
+    """Raises DataError unless the splits have enough normal samples for training and for the threshold.
 
     Args:
         least: normal validation samples needed.
@@ -203,8 +203,8 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
     """
     frame = samples.frame
     anomalous = frame["anomalous"].to_numpy(bool)
-    part = frame["split"].to_numpy(object)
-    train, held_out = int((part == "train").sum()), int((part == "validation").sum())
+    split = frame["split"].to_numpy(object)
+    train, held_out = int((split == "train").sum()), int((split == "validation").sum())
     if not train:
         message = f"There is no normal {unit} to train on"
         findings.add("no_samples", "error", message, "Check data.path and data.normal.")
@@ -219,7 +219,7 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
         what = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the threshold"
         message = f"{what}, and there {'is' if held_out == 1 else 'are'} {held_out}"
         findings.add("too_few_normals", "error", message, remedy)
-    test = part == "test"
+    test = split == "test"
     if train and not test.any():
         what = "There is no test split, so nothing is measured"
         message = f"{what}; the threshold keeps its rate nevertheless, on data like the normal ones"

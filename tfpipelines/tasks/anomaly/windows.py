@@ -71,7 +71,7 @@ def read_series(
 ) -> WindowSamples:
     """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
 
-    Training and threshold windows hold no known anomaly. Without `splitting` all of it is one part, to be scored.
+    Training and threshold windows hold no known anomaly. Without `splitting` all of it is one split, to be scored.
 
     Args:
         usual: see `normal_labels`.
@@ -102,7 +102,7 @@ def read_series(
     apart = tested is not points
     values = np.concatenate([points.values, *([tested.values] if apart else [])]).astype(np.float32)
     offset = len(points.values) if apart else 0
-    of = lambda source, part: [segment for segment in source.segments if source.split[segment[0]] == part]
+    of = lambda source, split: [segment for segment in source.segments if source.split[segment[0]] == split]
     step = 0
     if splitting:
         train, held_out = of(points, "train"), of(points, "validation")
@@ -111,15 +111,15 @@ def read_series(
         cut["validation"] = _normal_windows(points, held_out, window, window)
         cut["test"] = [offset + start for start in windows_of(of(tested, "test"), window)]
     else:
-        cut = {part: windows_of(of(points, part), window) for part in dict.fromkeys(points.split)}
+        cut = {split: windows_of(of(points, split), window) for split in dict.fromkeys(points.split)}
     if not any(cut.values()):
-        message = f"{data.path} has no {window} points in a row{' in any of its parts' if splitting else ''}."
+        message = f"{data.path} has no {window} points in a row{' in any of its splits' if splitting else ''}."
         raise DataError(message, "Set a shorter data.window, or give more points.")
     limit = data.limit if splitting else None
-    parts = {name: starts[:limit] for name, starts in cut.items()}
-    starts = np.array([start for some in parts.values() for start in some], np.int64)
+    by_split = {name: starts[:limit] for name, starts in cut.items()}
+    starts = np.array([start for some in by_split.values() for start in some], np.int64)
     store = WindowStore(values, starts, window)
-    names = [name for name, some in parts.items() for _ in some]
+    names = [name for name, some in by_split.items() for _ in some]
     frame = _window_frame(points, tested, starts, names, window, offset, splitting)
     blocks = np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))
     frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in blocks])
@@ -177,21 +177,21 @@ def _split_points(points: Points, validation: float, test: float | Literal["auto
         test = 0.3 if known else 0.0
     if tested_elsewhere or any(points.split == "test"):
         test = 0.0
-    if any(part is None for part in points.split):
+    if any(split is None for split in points.split):
         _cut_tail(points, None, test, "test", "train")
     if not any(points.split == "validation"):
         _cut_tail(points, "train", validation, "validation", "train")
 
 
-def _cut_tail(points: Points, part: str | None, share: float, tail: str, rest: str) -> None:
-    """Makes the last share of each series' points of a part another part; segments are cut where it begins."""
+def _cut_tail(points: Points, split: str | None, share: float, tail: str, rest: str) -> None:
+    """Moves the last share of each series' points of a split to another split; segments are cut where it begins."""
     segments: list[tuple[int, int]] = []
     sizes, seen = Counter[str](), Counter[str]()
     for first, end in points.segments:
-        if points.split[first] == part:
+        if points.split[first] == split:
             sizes[points.series[first]] += end - first
     for first, end in points.segments:
-        if points.split[first] != part:
+        if points.split[first] != split:
             segments.append((first, end))
             continue
         name = points.series[first]
@@ -218,8 +218,8 @@ def _window_frame(
     frame = make_frame(items, labels, splits)
     frame["start"] = starts - np.where(frame["split"] == "test", offset, 0)
     frame["anomalous"], frame["known"], frame["truth"] = frame["label"] == _ANOMALY, frame["label"] != UNKNOWN, truth
-    part, distance = frame["split"].fillna(""), frame["start"].diff()
-    frame["tail"] = (part == part.shift()) & part.isin(["test", ""]) & (distance > 0) & (distance < window)
+    split, distance = frame["split"].fillna(""), frame["start"].diff()
+    frame["tail"] = (split == split.shift()) & split.isin(["test", ""]) & (distance > 0) & (distance < window)
     return frame
 
 

@@ -44,7 +44,7 @@ class TextClassification(TextClassifier):
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
-        self._front_of: Any = None  # the model that `preprocessor` is of
+        self._preprocessor_of: Any = None  # the model that `preprocessor` is of
         self._earlier: tuple[Any, models.TextPreprocessor] | None = None
 
     @property
@@ -168,13 +168,13 @@ class TextClassification(TextClassifier):
         return super().evaluate(artifact, folder, history, best_epoch)
 
     # --- details
-    def _take_front(self, model) -> None:
-        """The front inside of a loaded model, made once."""
-        if self._front_of is not model:
-            self.preprocessor, self._front_of = models.TextPreprocessor.of(model, self._max_length), model
+    def _take_preprocessor(self, model) -> None:
+        """The preprocessing of a loaded model, restored once."""
+        if self._preprocessor_of is not model:
+            self.preprocessor, self._preprocessor_of = models.TextPreprocessor.of(model, self._max_length), model
 
     def _store(self, tokens, *grams) -> "datasets.TextStore":
-        """Texts as the front would give them to the network, from what its cutters give of them."""
+        """Texts as the network takes them, from their tokens and n-grams."""
         preprocessor, few = self.preprocessor, training.compiles_every_shape(self.pipeline.train.jit_compile)
         inputs = [tokens.sequences(preprocessor.vocabulary).cut(preprocessor.max_length)]
         if preprocessor.wide:

@@ -87,10 +87,10 @@ class Finetuning(Classification):
 
     @abstractmethod
     def _feature_inputs(self, rows: np.ndarray):
-        """tf.data of some rows, as the core takes them; and where in it each row stands, None for their order."""
+        """tf.data of some rows, as the network takes them; and the position of each row in it, None for their order."""
 
     def _feature_key(self) -> dict[str, Any]:
-        """What inputs depend on besides samples, front and backbone, JSON values."""
+        """What inputs depend on besides samples, preprocessing and backbone, JSON values."""
         return {}
 
     @property

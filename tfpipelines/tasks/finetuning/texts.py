@@ -40,7 +40,7 @@ class TextFinetuning(Finetuning, TextClassifier):
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
-        self._preprocessor = self._front_of = None
+        self._preprocessor = self._preprocessor_of = None
 
     def preflight(self) -> list[str]:
         named = self.pipeline.model.backbone
@@ -82,9 +82,9 @@ class TextFinetuning(Finetuning, TextClassifier):
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         return self._store(datasets.Sequences.of(*self.preprocessor.cut(texts)))
 
-    def _take_front(self, model) -> None:
-        if self._front_of is not model:
-            self.preprocessor, self._front_of = backbones.HubPreprocessor.of(model), model
+    def _take_preprocessor(self, model) -> None:
+        if self._preprocessor_of is not model:
+            self.preprocessor, self._preprocessor_of = backbones.HubPreprocessor.of(model), model
 
     # --- model
     def _load_backbone(self):

@@ -74,10 +74,10 @@ class ImageGeneration(Pixels):
         labelled, seed = self.pipeline.model.conditional and splitting, self.pipeline.seed_of_splits
         return generation.read_pictures(data, findings, labelled=labelled, seed=seed, splitting=splitting)
 
-    def _front(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
+    def _preprocessor_for(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         side = min(size) // generation.IMAGE_STEP * generation.IMAGE_STEP
         side = min(max(side, generation.SMALLEST_IMAGE), generation.LARGEST_IMAGE)
-        return super()._front((side, side), channels)
+        return super()._preprocessor_for((side, side), channels)
 
     def check(self, findings, fold: int | None = None) -> Self:
         model, rows = self.pipeline.model, self.samples.rows("train")

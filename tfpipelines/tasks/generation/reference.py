@@ -56,9 +56,9 @@ class Comparison:
         """Real images that generated ones are compared with."""
         return metrics.ReferenceSet(self.extractor(self.samples.store.images(rows)), self._classes_of(rows))
 
-    def some(self, part: str, most: int) -> np.ndarray:
-        """At most so many rows of a part, seeded, in their order."""
-        return self._some(self.samples.rows(part), most)
+    def some(self, split: str, most: int) -> np.ndarray:
+        """At most so many rows of a split, seeded, in their order."""
+        return self._some(self.samples.rows(split), most)
 
     def figures(self, features: np.ndarray, classes: np.ndarray | None, reference) -> dict[str, float]:
         """Of some images, by their features."""
@@ -70,11 +70,11 @@ class Comparison:
         rows = self.rows[:: max(1, len(self.rows) // count)][:count]
         return self.figures(self.extractor.real[np.searchsorted(self.rows, rows)], self._classes_of(rows), reference)
 
-    def evaluate(self, painter: Painter, part: str, plots: Path) -> dict[str, Any]:
-        """Figures of generated images against a part of the data, with those of real training images beside them."""
+    def evaluate(self, painter: Painter, split: str, plots: Path) -> dict[str, Any]:
+        """Figures of generated images against a split of the data, with those of real training images beside them."""
         store, train, seed = self.samples.store, self.train, self.seed + 1
-        rows = self.some(part, self.settings.samples)
-        unseen = part != "train"  # else there are no real images to compare with
+        rows = self.some(split, self.settings.samples)
+        unseen = split != "train"  # else there are no real images to compare with
         reference = self.reference(rows)
         images, classes = painter.draw(len(self.rows), seed)
         generated = self.extractor(images)
@@ -89,18 +89,18 @@ class Comparison:
         shown, beside = images[order], store.images(train[places[order]])
         path = plots / "nearest.png"
         generation.plot_neighbours(path, shown, beside, distances[order] / typical, count, len(images))
-        result: dict[str, Any] = {part: figures, "baselines": {}, "intervals": {}}
+        result: dict[str, Any] = {split: figures, "baselines": {}, "intervals": {}}
         if unseen:
             real, copies = self.real(reference, len(images)), float(metrics.copies(usual, usual).mean())
             real |= {"nearest": float(np.median(usual) / typical), "copies": copies}
-            result["baselines"] = {f"real images ({part})": real}
+            result["baselines"] = {f"real images ({split})": real}
             others, than = "beside them as many real training images against the same", "unseen real"
         else:
-            others, than = "no part was held out, so good figures may be those of copies", "other training"
-        if part == "test":
+            others, than = "there is no other split, so good figures may be those of copies", "other training"
+        if split == "test":
             result["intervals"] = {"kid": list(metrics.kernel_interval(generated, reference.features))}
         result["about"] = [
-            f"{len(images):,} generated images (seed {seed}) against {len(rows):,} of the {part} split; {others}",
+            f"{len(images):,} generated images (seed {seed}) against {len(rows):,} of the {split} split; {others}",
             "lower is better for kid, fid and copies, higher for precision and recall; diversity and "
             "nearest are about 1 for real images",
             f"compared by {generated.shape[1]} features of {features_name(self.settings.features)}, standardized "

@@ -1,0 +1,3 @@
+"""The splits of data."""
+
+SPLITS = ("train", "validation", "test")
