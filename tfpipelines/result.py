@@ -1,4 +1,4 @@
-"""What a run has left: its figures, its model, and what the model says of new data."""
+"""What a run has left: its metrics, its model, and what the model says of new data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -308,7 +308,7 @@ class Run(Result):
                 `data.label_column=kind`.
 
         Returns:
-            `test` (figures), `intervals`, `per_class`, `samples`, `split`.
+            `test` (metrics), `intervals`, `per_class`, `samples`, `split`.
 
         Raises:
             ConfigError, ArtifactError: as `predict`; also for an override that would change the model's input.
@@ -322,7 +322,7 @@ class Run(Result):
         if out is not None:
             folder = Path(out)
             if (folder / "status.json").exists():
-                cause = f"{folder} is a run folder, whose figures are not overwritten."
+                cause = f"{folder} is a run folder, whose metrics are not overwritten."
                 raise ConfigError(cause, "Name another folder with --out.")
             with _making(folder):
                 folder.mkdir(parents=True, exist_ok=True)

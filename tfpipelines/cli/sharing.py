@@ -120,7 +120,7 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
 @click.option("--tolerance", type=float, metavar="X", help="By how much it may be worse; default: 0.")
 @click.option("--html", metavar="FILE", help="Also write the comparison as a page that needs no network.")
 def compare(terminal, runs, fail_if_worse, tolerance, html):
-    """Compare runs with the first one: what differs in them, their figures, and paired tests on the same test rows."""
+    """Compare runs with the first one: what differs in them, their metrics, and paired tests on the same test rows."""
     from ..errors import WorseError
     from ..reporting import compare
 

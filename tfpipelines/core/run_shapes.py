@@ -66,7 +66,7 @@ SHAPES: dict[str, Any] = {
 }
 # fmt: on
 
-# Of a run: those of a search have a mean and more in the place of each figure.
+# Of a run: those of a search have a mean and more in the place of each metric.
 RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(("train", "validation", "test"), _FIGURES)}
 
 

@@ -16,7 +16,7 @@ class Table:
         columns: headings.
         rows: cells of each row.
         note: a line below, "" for none.
-        figures_from: the first column of figures, which stand to the right.
+        figures_from: the first column of metrics, which stand to the right.
     """
 
     title: str
@@ -51,13 +51,13 @@ def figures_table(
     baselines: dict[str, dict[str, float]],
     shown: Callable[[float | None], str],
 ) -> Table:
-    """All figures of a run.
+    """All metrics of a run.
 
     Args:
         heading: of their names.
         intervals: {figure: (low, high)} of the test.
         baselines: {name: {figure: value}} of what stands beside it.
-        shown: a figure as text.
+        shown: a metric as text.
     """
     over = ["95% interval (test)"] if intervals else []
     rows = []

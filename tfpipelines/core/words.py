@@ -26,7 +26,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 
 def fixed(value: float | None) -> str:
-    """A figure with four digits behind the point, so that columns of them line up."""
+    """A number with four digits behind the point, so that columns of them line up."""
     return "" if value is None else f"{value:.4f}"
 
 
@@ -41,7 +41,7 @@ def extremes(interval: Sequence[float], shown: Callable[[float | None], str] = f
 
 
 def figure(value: float | None) -> str:
-    """A figure with four digits behind the point, large or tiny ones with four significant ones."""
+    """A number with four digits behind the point, large or tiny ones with four significant ones."""
     if value is None:
         return ""
     if value == 0 or 0.0001 <= abs(value) < 1000:
@@ -116,7 +116,7 @@ def listed(names: list[str], most: int = 12) -> str:
 
 
 def extreme(direction: str | None) -> str:
-    """What a figure is searched for: the highest (max) or the lowest (min)."""
+    """What a metric is searched for: the highest (max) or the lowest (min)."""
     return "highest" if direction == "max" else "lowest"
 
 

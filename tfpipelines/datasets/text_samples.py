@@ -82,7 +82,7 @@ def check_tokens(
 ) -> Samples:
     """Reports lengths and how much of each split the vocabulary covers, and names texts of unknown words alone.
 
-    Those of training are bad rows, by `on_bad`; in other splits they stay, or the figures would flatter.
+    Those of training are bad rows, by `on_bad`; in other splits they stay, or the metrics would flatter.
 
     Args:
         samples: in their splits.

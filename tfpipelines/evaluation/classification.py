@@ -1,4 +1,4 @@
-"""The full account of a classifier on one set of samples: figures, tables and pictures.
+"""The full account of a classifier on one set of samples: metrics, tables and pictures.
 
 Labels come as class numbers, int (n,), or, where a row may have several, as 1 for each that it has, (n, classes).
 """
@@ -43,7 +43,7 @@ def write_evaluation(
     `plots`.
 
     Args:
-        figures: what `account` gave.
+        figures: what `evaluate` gave.
         frame: `item`, `label` and, where samples are texts, `text` of each row.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The figures of a classifier by the entries of the registry: of all rows, of resampled ones, and their intervals.
+"""The metrics of a classifier by the entries of the registry: of all rows, of resampled ones, and their intervals.
 
 Labels come as class numbers, int (n,), or, where a row may have several, as 1 for each that it has, (n, labels).
 Probabilities are float (n, classes): with one label rows that add up to 1, else each by itself in [0, 1].
@@ -14,12 +14,12 @@ from .registry import ONE, SEVERAL
 
 
 def classifier_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Every figure that the rows allow, in the order of the registry."""
+    """Every metric that the rows allow, in the order of the registry."""
     return _figures(_known(labels, probabilities).draw(), _functions(labels.ndim))
 
 
 def classifier_row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
-    """The figures of `classifier_metrics` as a function of row numbers, in which a row may occur several times.
+    """The metrics of `classifier_metrics` as a function of row numbers, in which a row may occur several times.
 
     What is known of each row is computed once, so that a resample costs little.
     """
@@ -30,9 +30,9 @@ def classifier_row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Cal
 def classifier_intervals(
     labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int
 ) -> dict[str, list[float]]:
-    """95% percentile intervals of the figures, by resampling rows (Efron & Tibshirani 1993); {} without resamples.
+    """95% percentile intervals of the metrics, by resampling rows (Efron & Tibshirani 1993); {} without resamples.
 
-    Of several labels a row, figures that hang on the order or the bins of numbers take too long for it.
+    Of several labels a row, metrics that hang on the order or the bins of numbers take too long for it.
 
     Args:
         resamples: how many.
@@ -47,7 +47,7 @@ def classifier_intervals(
 
 
 def percentiles(draws: Iterable[dict[str, float]], tail: float = 50 * (1 - 0.95)) -> dict[str, list[float]]:
-    """{figure: [low, high]} of the figures of resamples, with `tail` % of them on either side outside."""
+    """{figure: [low, high]} of the metrics of resamples, with `tail` % of them on either side outside."""
     values: dict[str, list[float]] = {}
     for figures in draws:
         for name, value in figures.items():
@@ -61,7 +61,7 @@ def _known(labels: np.ndarray, probabilities: np.ndarray) -> single_label.Known 
 
 @cache
 def _functions(dimensions: int, loose: bool = True) -> tuple[tuple[str, Callable], ...]:
-    """(figure, its function) by the shape of the labels; without `loose` those that rounding cannot make jump."""
+    """(metric, its function) by the shape of the labels; without `loose` those that rounding cannot make jump."""
     module = ONE if dimensions == 1 else SEVERAL
     found = [entry for entry in registry.METRICS if module in entry.by and (loose or not entry.loose)]
     return tuple((entry.name, entry.function(module)) for entry in found)

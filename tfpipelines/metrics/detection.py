@@ -30,7 +30,7 @@ def finite(scores: np.ndarray) -> np.ndarray:
 
 
 def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
-    """The figures that the labels allow.
+    """The metrics that the labels allow.
 
     Args:
         anomalous: bool (n,).
@@ -80,7 +80,7 @@ def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:
 def detection_row_figures(
     anomalous: np.ndarray, alarms: np.ndarray, scores: np.ndarray
 ) -> Callable[[np.ndarray], dict[str, float]]:
-    """The figures of `detection_metrics` as a function of row numbers, in which a row may occur several times.
+    """The metrics of `detection_metrics` as a function of row numbers, in which a row may occur several times.
 
     Args:
         anomalous, scores: as there.

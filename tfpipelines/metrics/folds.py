@@ -13,8 +13,8 @@ def summarize_folds(results: list[dict[str, Any]]) -> dict[str, Any]:
         results: the metrics.json of each fold.
 
     Returns:
-        `validation` and `test`: mean of each figure over folds; `spread`: for each of them mean, standard deviation,
-        least and largest; `folds`: the figures of each fold; `time`.
+        `validation` and `test`: mean of each metric over folds; `spread`: for each of them mean, standard deviation,
+        least and largest; `folds`: the metrics of each fold; `time`.
     """
     splits = [split for split in SPLITS[1:] if all(split in result for result in results)]
     spread: dict[str, dict[str, dict[str, float]]] = {split: {} for split in splits}

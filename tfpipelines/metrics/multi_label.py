@@ -54,7 +54,7 @@ class Known:
 
 
 class Drawn:
-    """Rows that are drawn, and what all figures of decisions need: `tp`, `fp`, `fn` and `tn`, the rows of each label
+    """Rows that are drawn, and what all metrics of decisions need: `tp`, `fp`, `fn` and `tn`, the rows of each label
     that are rightly and wrongly said to have it, and wrongly and rightly not, int (labels,).
 
     Args:

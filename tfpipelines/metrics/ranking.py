@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Ranking:
-    """The figures of scikit-learn's `roc_auc_score` and `average_precision_score` of rows that are drawn again and
+    """The metrics of scikit-learn's `roc_auc_score` and `average_precision_score` of rows that are drawn again and
     again.
 
     Args:

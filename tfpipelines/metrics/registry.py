@@ -1,7 +1,7 @@
 """The metrics, each of them one entry: what it is, which way is better, what it is made from.
 
 Tables, pages, searches and comparisons ask here. Nothing heavy is loaded: functions are named and imported when they
-are needed. A new figure of a classifier is an entry of `BUILT_IN` and a function of its name; packages bring entries
+are needed. A new metric of a classifier is an entry of `BUILT_IN` and a function of its name; packages bring entries
 with their function, see `plugins`.
 """
 
@@ -17,7 +17,7 @@ from ..errors import ConfigError
 
 
 class Kind(StrEnum):
-    """What is made of a sample; runs of one kind have figures in common."""
+    """What is made of a sample; runs of one kind have metrics in common."""
 
     CLASSIFIER = "classifier"
     DETECTOR = "detector"
@@ -36,7 +36,7 @@ class Metric:
 
     Args:
         name: in metrics.json and history.csv; after `val_` it is what a search can look for.
-        kind: of the runs that have it; "" for a name that other packages give to figures, known by its end alone.
+        kind: of the runs that have it; "" for a name that other packages give to metrics, known by its end alone.
         better: whether higher (max) or lower (min) is better; None for neither.
         what: what it is, in a phrase.
         of: computed from answers, values (of probabilities, distances, features), their order, or bins of them.
@@ -151,7 +151,7 @@ else:
 
 @cache
 def added() -> tuple[tuple[Plugin, Metric], ...]:
-    """The figures that packages bring: who does, and the entry. An entry point names one, or a tuple of some."""
+    """The metrics that packages bring: who does, and the entry. An entry point names one, or a tuple of some."""
     found: list[tuple[Plugin, Metric]] = []
     for plugin, brought in members("metrics", _fault).items():
         for entry in brought if isinstance(brought, tuple) else (brought,):
@@ -167,14 +167,14 @@ def _fault(brought: Any) -> str:
         if not isinstance(entry, Metric):
             return f"is no {Metric.__module__}.Metric, nor a tuple of such"
         if entry.kind != CLASSIFIER or entry.each_epoch or not callable(entry.compute):
-            return f"is to bring figures of classifiers, each with its function compute: {entry.name} is none"
+            return f"is to bring metrics of classifiers, each with its function compute: {entry.name} is none"
         if not entry.by or not {*entry.by} <= {ONE, SEVERAL}:
             return f"is to say what {entry.name} is computed of: by=({ONE!r},), ({SEVERAL!r},) or both"
     return ""
 
 
 def _computed(plugin: Plugin, compute: Callable[[Any], float | None], drawn: Any) -> float | None:
-    """A package's figure; none where its function fails, which must not cost a run that is trained already."""
+    """A package's metric; none where its function fails, which must not cost a run that is trained already."""
     try:
         value = compute(drawn)
         return None if value is None else float(value)
@@ -190,7 +190,7 @@ def _called(name: str) -> list[Metric]:
 
 
 def metric(name: str, kind: str = "") -> Metric | None:
-    """The entry of a figure; None for one that is not known, which is shown all the same.
+    """The entry of a metric; None for one that is not known, which is shown all the same.
 
     Args:
         kind: of the run that it is of, where several kinds mean different things by the name.
@@ -200,7 +200,7 @@ def metric(name: str, kind: str = "") -> Metric | None:
 
 
 def direction_of(name: str) -> Direction | None:
-    """Whether a figure is to be high (max) or low (min), by its name or the end of it; None where that is not known."""
+    """Whether a metric is to be high (max) or low (min), by its name or the end of it; None where that is not known."""
     ends = _called(name) or [entry for entry in BUILT_IN if name.endswith(f"_{entry.name}")]
     return max(ends, key=lambda entry: len(entry.name)).better if ends else None
 
@@ -212,7 +212,7 @@ def main_figure(names: Iterable[str]) -> str:
 
 
 def by_epoch(columns: Iterable[str]) -> list[str]:
-    """The figures among the columns of history.csv, without `val_` and each once, losses first.
+    """The metrics among the columns of history.csv, without `val_` and each once, losses first.
 
     Where the loss is a sum of parts, that of the whole says more and is the only one.
     """

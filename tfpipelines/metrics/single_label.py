@@ -48,7 +48,7 @@ class Known:
 
 
 class Drawn:
-    """Rows that are drawn, and what all figures of decisions need: `hits` (rows that are told right), `actual` and
+    """Rows that are drawn, and what all metrics of decisions need: `hits` (rows that are told right), `actual` and
     `claimed` rows of each class, int (classes,).
     """
 

@@ -20,7 +20,7 @@ _BY_LABEL = ("alarms", "roc_auc")  # of a detector
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
-    """The result table on stdout: figures with intervals, or with mean and spread over folds, then classes."""
+    """The result table on stdout: metrics with intervals, or with mean and spread over folds, then classes."""
     spread = metrics.get("spread", {})
     splits = [Column(split, metrics[split], spread.get(split, {})) for split in SPLITS if split in metrics]
     print_table(figures_table("metric", splits, metrics.get("intervals", {}), metrics.get("baselines", {}), fixed))

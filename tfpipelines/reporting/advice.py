@@ -1,6 +1,6 @@
-"""What the figures of a run say to do next.
+"""What the metrics of a run say to do next.
 
-Each piece of advice names its figures and its limit; where none is passed there is nothing to say.
+Each piece of advice names its metrics and its limit; where none is passed there is nothing to say.
 """
 
 import math
@@ -25,7 +25,7 @@ UNEVEN = 10  # samples of the largest class by those of the smallest
 MISCALIBRATED = 0.05  # expected calibration error, at the lower end of its interval where there is one
 LOW_RECALL = 0.15  # below the mean recall of all classes
 LEAST_SUPPORT = 10  # test samples of a class whose recall is worth a word
-WIDE = 0.1  # of the 95% interval of the main figure, from end to end
+WIDE = 0.1  # of the 95% interval of the main metric, from end to end
 COLLAPSED = 0.5  # diversity of generated images beside real ones (as in training)
 SPREAD = 0.05  # standard deviation of accuracy over folds
 _REGULARIZERS = ("data.augment", "model.dropout", "train.weight_decay", "train.label_smoothing")
@@ -37,7 +37,7 @@ class Advice:
 
     Args:
         code: for programs.
-        text: what the figures are, and what to do about it.
+        text: what the metrics are, and what to do about it.
         command: that does it, "" for none.
     """
 
@@ -168,7 +168,7 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
 def _of_result(facts: Facts) -> Iterator[Advice]:
     metrics, test = facts.metrics, facts.metrics.splits.get("test", {})
     if metrics.splits and not test and facts.data.rows and not facts.data.rows.get("test"):
-        flattered = "the figures are of validation, by which the epoch was chosen, and so slightly optimistic"
+        flattered = "the metrics are of validation, by which the epoch was chosen, and so slightly optimistic"
         remedy = "Hold samples back that are used for nothing else."
         yield Advice("no_test", f"There is no test split: {flattered}. {remedy}")
     shares = facts.data.counts.get("test", {})

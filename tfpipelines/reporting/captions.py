@@ -24,11 +24,11 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "the upper left, or upper right, corner is better.",
         "samples": "Images that the generator draws; with classes, a row for each.",
         "interpolation": "Images on the way from one noise to another: smooth changes speak against learning by heart.",
-        "best_so_far": "The figure that is searched for by trial, and for the better half by epochs spent; the line is "
+        "best_so_far": "The metric that is searched for by trial, and for the better half by epochs spent; the line is "
         "the best so far.",
         "parallel_coordinates": "A line for each trial through its values; the better a trial, the brighter its line; "
         "the best is red.",
-        "slices": "The figure that is searched for over each field by itself; crosses at the edge failed or are far "
+        "slices": "The metric that is searched for over each field by itself; crosses at the edge failed or are far "
         "worse.",
         "importance": "How much each field explains: the error that a forest's guesses gain without it. The title "
         "tells how far these guesses can be trusted.",

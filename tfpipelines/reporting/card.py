@@ -133,7 +133,7 @@ def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
         tested = (
             f"It was tested on {samples(facts.metrics.samples)} that come from the same source as the training data"
         )
-        lines.append(f"{tested}; other sources may give other figures.")
+        lines.append(f"{tested}; other sources may give other metrics.")
     return lines
 
 

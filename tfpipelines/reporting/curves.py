@@ -31,7 +31,7 @@ class Panel:
 
 
 def panels(history: list[dict[str, Any]]) -> list[Panel]:
-    """Diagrams of the figures that are known of at least two epochs."""
+    """Diagrams of the metrics that are known of at least two epochs."""
     names = [entry.name for entry in EACH_EPOCH if (entry.main or entry.better == "min") and entry.name != _OTHER]
     found = [_panel(history, (name, _OTHER if name == "generator_loss" else f"val_{name}")) for name in names]
     return [panel for panel in found if panel is not None]

@@ -55,7 +55,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What metrics.json tells of a run or of all folds together; of a search the validation and test figures are means
+    """What metrics.json tells of a run or of all folds together; of a search the validation and test metrics are means
     over seeds.
 
     Args:
@@ -87,7 +87,7 @@ class Search:
 
     Args:
         summary: of metrics.json; {} before the end.
-        best: figures of the best trial.
+        best: metrics of the best trial.
         rows: of leaderboard.csv.
         seeds: of the final runs.
         failed_seeds: {seed: reason}.

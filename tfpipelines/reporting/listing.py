@@ -118,7 +118,7 @@ def _lives(pid: Any) -> bool:
 
 
 def _metric(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The main figure of the test, else of validation, else of training, where a generator has nothing else."""
+    """The main metric of the test, else of validation, else of training, where a generator has nothing else."""
     for split in reversed(SPLITS):
         figures = metrics.get(split)
         numbers = [name for name in figures if _is_number(figures[name])] if isinstance(figures, dict) else []

@@ -54,7 +54,7 @@ def summary(facts: Facts) -> str:
     """What came out, in a sentence."""
     split, name = facts.main_figure
     if not name:
-        return "No metrics have been measured yet." if facts.state != "done" else "There are no figures."
+        return "No metrics have been measured yet." if facts.state != "done" else "There are no metrics."
     metrics = facts.metrics
     text = f"{split.capitalize()} {name.replace('_', ' ')} {figure(metrics.splits[split][name])}"
     spread, told = metrics.spread.get(split, {}).get(name, {}), []

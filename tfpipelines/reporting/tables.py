@@ -36,7 +36,7 @@ def figures_table(facts: Facts) -> Table:
 
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:
-    """(figure, what it is and which way is better) of the figures told."""
+    """(metric, what it is and which way is better) of the metrics told."""
     names = dict.fromkeys(name for values in facts.metrics.splits.values() for name in values)
     known = [entry for name in names if (entry := metric(name, facts.made or "")) is not None]
     ways = {"max": "; higher is better", "min": "; lower is better", None: ""}
@@ -55,11 +55,11 @@ def classes_table(facts: Facts) -> Table:
     shown = [(name, classes[name]) for name in names]
     rows = [[name, *(figure(row.get(at)) for at in columns), count(row.get("support"))] for name, row in shown]
     headings = ["class", *(column.replace("_", " ") for column in columns), "samples"]
-    return Table("Test figures by class", headings, rows, note)
+    return Table("Test metrics by class", headings, rows, note)
 
 
 def parts_table(facts: Facts) -> Table:
-    """Folds, or final runs of a search, with their figures."""
+    """Folds, or final runs of a search, with their metrics."""
     runs = facts.inner_runs
     split = "test" if any("test" in run.figures for run in runs) else "validation"
     names = list(dict.fromkeys(name for run in runs for name in run.figures.get(split, {})))[:6]
@@ -189,7 +189,7 @@ def calibration(facts: Facts) -> list[str]:
         lines.append(f"The threshold {figure(then)} is to give an alarm for {percent(rate)} of normal samples.")
     if now is not None and then is not None and now != then:
         lines.append(
-            f"The threshold has been fitted or set anew since: it is {figure(now)} now. The figures and verdicts here "
+            f"The threshold has been fitted or set anew since: it is {figure(now)} now. The metrics and verdicts here "
             f"are those of the threshold before, {figure(then)}."
         )
     return lines

@@ -189,7 +189,7 @@ class Pixels(Sampled):
         Args:
             table: that `predict` gave, with explanations.
             rows: (number in the table, row) of those that are shown.
-            told: (answer, figure) of each, as text.
+            told: (answer, metric) of each, as text.
         """
         entries = [
             {"item": row["item"], "answer": answer, "figure": figure}

@@ -116,7 +116,7 @@ class Phase:
         weights: Callable[[], "list[np.ndarray]"],
         note: Callable[[str], None],
     ) -> list:
-        """Further callbacks, which come before those that look at the monitored figure.
+        """Further callbacks, which come before those that look at the monitored metric.
 
         Args:
             artifact: to try the model with.
@@ -193,7 +193,7 @@ class Trainable(Loaded):
 
     @property
     def monitored(self) -> str:
-        """The figure by which the best epoch is chosen, as the logs name it; that of the validation split where
+        """The metric by which the best epoch is chosen, as the logs name it; that of the validation split where
         there is one.
         """
         return "loss"
@@ -261,7 +261,7 @@ class Trainable(Loaded):
     # --- results
     @abstractmethod
     def validate(self, artifact: "models.Artifact", folder: RunFolder) -> dict[str, float]:
-        """Fits to the validation split what belongs to the artifact; figures of that part which training has not
+        """Fits to the validation split what belongs to the artifact; metrics of that part which training has not
         told.
         """
 

@@ -104,7 +104,7 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
 
 
 def versions(pipeline: config.Pipeline) -> dict[str, str]:
-    """Of what the figures of a trial hang on."""
+    """Of what the metrics of a trial hang on."""
     found = {"tfpipelines": __version__, "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
     for package in _PACKAGES:
         try:

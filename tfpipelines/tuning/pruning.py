@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 
 def medians(series: Iterable[list[float]], least: int) -> list[float]:
-    """For each epoch, the median over finished trials of the mean of their figures up to it (Golovin et al. 2017,
+    """For each epoch, the median over finished trials of the mean of their metrics up to it (Golovin et al. 2017,
     Google Vizier, 3.2.1).
 
     Args:
-        series: figures of each finished trial by epoch.
+        series: metrics of each finished trial by epoch.
         least: trials that an epoch needs to have a median.
     """
     means = [[sum(figures[: epoch + 1]) / (epoch + 1) for epoch in range(len(figures))] for figures in series]
@@ -23,7 +23,7 @@ def medians(series: Iterable[list[float]], least: int) -> list[float]:
 
 
 def should_prune(figures: list[float], limits: list[float], direction: str, patience: int) -> bool:
-    """Whether a trial's best figure so far is worse than the median of the others.
+    """Whether a trial's best metric so far is worse than the median of the others.
 
     Args:
         figures: of the trial by epoch, up to now.

@@ -1,4 +1,4 @@
-"""What a search leaves in the end: pictures, and the figures of the final runs."""
+"""What a search leaves in the end: pictures, and the metrics of the final runs."""
 
 from collections import Counter
 from statistics import mean
@@ -58,7 +58,7 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
 
 
 def _spread(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean, least and largest of each figure over the seeds."""
+    """Mean, least and largest of each metric over the seeds."""
     names = [name for name in runs[0] if all(name in run for run in runs)] if runs else []
     values = {name: [run[name] for run in runs] for name in names}
     return {name: {"mean": mean(some), "min": min(some), "max": max(some)} for name, some in values.items()}

@@ -1,4 +1,4 @@
-"""Runs side by side: what differs in them, and whether the difference of their figures is more than chance."""
+"""Runs side by side: what differs in them, and whether the difference of their metrics is more than chance."""
 
 import lazy_loader
 

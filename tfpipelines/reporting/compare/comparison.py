@@ -172,14 +172,14 @@ def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[st
     about = [
         f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples "
         "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
-        "they tell these trained models apart, not their pipelines: another seed may move the figures as far",
+        "they tell these trained models apart, not their pipelines: another seed may move the metrics as far",
     ]
     if len(records) > 2:
-        times = f"each figure is compared {len(records) - 1} times"
+        times = f"each metric is compared {len(records) - 1} times"
         about.append(f"{times}: its p-values are corrected for that by Holm (1979)")
     if any(record.crossed for record in records):
         pooled = "metrics are means over folds, tests are of the test rows of all folds pooled"
-        about.append(f"cross-validation: {pooled}, so that their figures may be a little different")
+        about.append(f"cross-validation: {pooled}, so that their metrics may be a little different")
     return about
 
 

@@ -34,7 +34,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
 def resampled(
     answers: list[Answers], resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[list[dict[str, np.ndarray]], int]:
-    """The figures of every run on the same resampled rows (Efron & Tibshirani 1993).
+    """The metrics of every run on the same resampled rows (Efron & Tibshirani 1993).
 
     Args:
         answers: of the runs, their rows in the same order; the strata of the first are resampled apart.
@@ -61,7 +61,7 @@ def difference(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
     """95% percentile interval of a difference, and how often chance would be as far from 0 to either side.
 
     Args:
-        first, second: a figure of two runs on the same resamples, float (resamples,).
+        first, second: a metric of two runs on the same resamples, float (resamples,).
 
     Returns:
         `interval` of second - first; `p`, two-sided: twice the smaller share of resamples on one side of 0, which is

@@ -59,7 +59,7 @@ def open_records(paths: list[str | Path]) -> list[RunRecord]:
     for record in records[1:]:
         if record.kind != first.kind:
             one, other = (f"{run.kind} ({run.pipeline['task']})" for run in (first, record))
-            cause = f"{first.name} is a {one} and {record.name} a {other}: they have no figures in common."
+            cause = f"{first.name} is a {one} and {record.name} a {other}: they have no metrics in common."
             raise ConfigError(cause, "Compare runs of one kind.")
     return records
 

@@ -27,7 +27,7 @@ class Answers:
         right: whether each is right, bool (n,); where nothing is known of a row, False.
         known: of which rows the truth is known, bool (n,).
         strata: row numbers that are resampled together.
-        figures: function of row numbers to figures.
+        figures: function of row numbers to metrics.
     """
 
     right: np.ndarray
@@ -42,7 +42,7 @@ class Rows:
 
     Args:
         frame: `item`, `fingerprint`, `label` and `truth` (all that is known of what is right, as text) of each row.
-        columns: {name: array (n, ...)} of what the task's figures are made from.
+        columns: {name: array (n, ...)} of what the task's metrics are made from.
         kind: of the run.
     """
 
@@ -193,7 +193,7 @@ def keys_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple]:
 
 
 def _require_same_figures(rows: Rows, recorded: dict[str, float], folder: Path) -> None:
-    """Refuses a predictions.csv that does not give the figures of metrics.json, but for what its digits leave open."""
+    """Refuses a predictions.csv that does not give the metrics of metrics.json, but for what its digits leave open."""
     answers, count = rows.answers, len(rows.frame)
     found = answers.figures(np.arange(count))
     for name, value in found.items():

@@ -9,8 +9,8 @@ from ...metrics import direction_of
 
 _LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
 _WIDTH = 110  # characters that the columns of all runs share
-_TEXT = 99  # figures_from: all is text, since figures come with their intervals
-_FEW = 3  # runs whose intervals stand beside their figures
+_TEXT = 99  # figures_from: all is text, since metrics come with their intervals
+_FEW = 3  # runs whose intervals stand beside their metrics
 
 
 def tables_of(result: dict[str, Any], cut: bool = True) -> list[Table]:

@@ -127,7 +127,7 @@ def _find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, finding
             absent.append(f"{item} ({len(found)} masks)" if found else item)
     if absent:
         count = counted(len(absent), "anomaly", "anomalies")
-        message = f"{count} without a mask of its own: figures of places leave them out"
+        message = f"{count} without a mask of its own: metrics of places leave them out"
         findings.add("no_mask", "warning", message, "", absent)
     return masks
 

@@ -98,7 +98,7 @@ class GenerationEvaluation(Section):
         "backbone", "what images are compared by: backbone (the bundled one), or the folder of an earlier image-cls run"
     )
     samples: Annotated[int, Field(ge=16)] = field(
-        1000, "images generated for the figures of the end, at most as many as there are to train on"
+        1000, "images generated for the metrics of the end, at most as many as there are to train on"
     )
     epoch_samples: Annotated[int, Field(ge=16)] = field(500, "the same for those of each epoch")
     neighbours: Count = field(3, "which nearest neighbour bounds the manifold of precision and recall")

@@ -96,7 +96,7 @@ def plot_progress(path: Path, rows: list[dict], best_epoch: int, reference: dict
     Args:
         rows: of history.csv.
         best_epoch: from 1.
-        reference: figures of real images against the same ones.
+        reference: metrics of real images against the same ones.
     """
     epochs = [row["epoch"] for row in rows]
     prefix = "val_" if "val_kid" in rows[0] else ""

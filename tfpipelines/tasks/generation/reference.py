@@ -96,7 +96,7 @@ class Comparison:
             result["baselines"] = {f"real images ({split})": real}
             others, than = "beside them as many real training images against the same", "unseen real"
         else:
-            others, than = "there is no other split, so good figures may be those of copies", "other training"
+            others, than = "there is no other split, so good metrics may be those of copies", "other training"
         if split == "test":
             result["intervals"] = {"kid": list(metrics.kernel_interval(generated, reference.features))}
         result["about"] = [
@@ -157,7 +157,7 @@ def features_facts(named: str) -> dict[str, str]:
 
 
 def features_name(named: str) -> str:
-    """What the figures call them."""
+    """What the metrics call them."""
     if named == "backbone":
         return "the bundled backbone (EfficientNet-Lite0, means of the maps at 1/8 and 1/16)"
     return f"the classifier {named} (what its last layer sees)"
@@ -185,7 +185,7 @@ def measure_elsewhere(
         seed: of the generated images.
 
     Returns:
-        `test` (figures), `baselines` (those of `half`), `intervals`, `about`.
+        `test` (metrics), `baselines` (those of `half`), `intervals`, `about`.
     """
     extractor = metrics.FeatureExtractor(features_network(named, half.shape[1:]), half)
     reference, generated = extractor(other), extractor(painter.draw(len(half), seed)[0])
