@@ -89,9 +89,9 @@ class Run(Result):
         except CodeNeeded:
             if self.pipeline.code is None:
                 raise
-            from .networks.own import function_of, user_errors
+            from .networks.own import errors_of_code, function_of
 
-            with user_errors(self.pipeline.model):
+            with errors_of_code(self.pipeline.model):
                 function_of(self.pipeline.model.origin)  # which makes its layers known
             return load_artifact(path)
 

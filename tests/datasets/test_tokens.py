@@ -1,11 +1,9 @@
-"""Tokens, vocabularies, ids, log-count ratios, word vectors."""
+"""Tokens, vocabularies, ids, log-count ratios."""
 
 import numpy as np
 import pytest
 
-from tfpipelines import DataError
 from tfpipelines.datasets.tokens import Sequences, Tokens, log_count_ratios
-from tfpipelines.datasets.word_vectors import read_vectors
 
 TEXTS = [["a", "b", "a"], [], ["c"], ["b", "[UNK]", "a", "é"]]
 PIECES = [
@@ -52,36 +50,6 @@ def test_log_count_ratios(tokens, multi_label):
     inside, outside = np.array([2, 1, 0]) + 1.0, np.array([1, 1, 1]) + 1.0
     expected = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
     assert np.allclose(ratios[2:, 0], expected) and np.allclose(ratios[2:, 1], -expected) and not ratios[:2].any()
-
-
-def test_word_vectors(tmp_path):
-    (tmp_path / "a.txt").write_text("a 1 2 3\nzzz 9 9 9\né 4 5 6\n")
-    (tmp_path / "a.vec").write_text("3 3\na 1 2 3 \nzzz 9 9 9 \né 4 5 6 \n")
-    np.savez(tmp_path / "a.npz", words=np.array(["a", "zzz", "é"]), vectors=np.array([[1, 2, 3], [9, 9, 9], [4, 5, 6]]))
-    read = [read_vectors(str(tmp_path / f"a.{kind}"), ["é", "b", "a"], 0) for kind in ("txt", "vec", "npz")]
-    for matrix, found in read:
-        assert found == 2 and matrix.shape == (5, 3) and matrix.dtype == np.float32
-        assert matrix[2].tolist() == [4, 5, 6] and matrix[4].tolist() == [1, 2, 3] and not matrix[0].any()
-        assert np.array_equal(matrix, read[0][0])
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "part"),
-    [
-        ("a.txt", "a 1 2\nb 1\n", "line 2: 1 numbers"),
-        ("a.txt", "a 1 x\n", "line 1: not a number"),
-        ("a.txt", "zz 1 2\n", "a vector for none of the 1 tokens"),
-        ("a.vec", "a nan 1\n", "not finite"),
-        ("a.npz", "no archive", "cannot be read as vectors"),
-        ("a.bin", "", "known by its ending"),
-    ],
-)
-def test_broken_word_vectors(tmp_path, name, content, part):
-    (tmp_path / name).write_text(content)
-    with pytest.raises(DataError, match=part):
-        read_vectors(str(tmp_path / name), ["a"], 0)
-    with pytest.raises(DataError, match="does not exist"):
-        read_vectors(str(tmp_path / "none.txt"), ["a"], 0)
 
 
 def test_nothing_is_a_list_of_texts_too():

@@ -17,9 +17,9 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import ArtifactError, ConfigError, DataError, ExportError, Observer, ResourceError
-from tfpipelines.core.numbered_folders import NewVersion
 from tfpipelines.exporting.formats.litert import LiteRT
 from tfpipelines.exporting.formats.saved_model import SavedModel
+from tfpipelines.exporting.numbered_folders import NewVersion
 
 from ..conftest import ROOT, TINY, write_photos
 from ..eager import eagerly

@@ -8,7 +8,7 @@ once, and left out; who asks for it by name is given the reason.
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,6 +153,14 @@ def members(group: str, fault: Callable[[Any], str]) -> dict[Plugin, Any]:
         except ConfigError as error:
             leave_out(plugin, error)
     return found
+
+
+def is_free(plugin: Plugin, name: str, taken: Container[str]) -> bool:
+    """Whether nothing else has the name; a plugin that would take that of another one is left out."""
+    if name not in taken:
+        return True
+    leave_out(plugin, ConfigError(f"the name {name} is that of another one already.", plugin.remedy))
+    return False
 
 
 def leave_out(plugin: Plugin, error: ConfigError) -> None:

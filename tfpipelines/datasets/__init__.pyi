@@ -7,7 +7,6 @@ from .checks import oversampled as oversampled
 from .decoding import decode_image as decode_image
 from .feature_cache import FeatureCache as FeatureCache
 from .feature_cache import FeatureStore as FeatureStore
-from .findings import Finding as Finding
 from .findings import Findings as Findings
 from .image_arrays import pixels as pixels
 from .image_inputs import decoded as decoded
@@ -34,13 +33,9 @@ from .text_batches import training_text_batches as training_text_batches
 from .text_inputs import raw_texts as raw_texts
 from .text_samples import check_pieces as check_pieces
 from .text_samples import check_tokens as check_tokens
-from .text_samples import has_content as has_content
 from .text_samples import read_text_samples as read_text_samples
 from .text_table import is_unspaced as is_unspaced
 from .tokens import Sequences as Sequences
 from .tokens import Tokens as Tokens
 from .tokens import log_count_ratios as log_count_ratios
 from .tokens import wide_sequences as wide_sequences
-from .word_vectors import read_vectors as read_vectors
-from .word_vectors import require_vectors as require_vectors
-from .word_vectors import vector_width as vector_width

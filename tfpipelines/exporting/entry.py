@@ -13,7 +13,6 @@ import pandas as pd
 from .. import __version__
 from ..core import config
 from ..core.files import file_hash, now, write_json
-from ..core.numbered_folders import NewVersion
 from ..core.plugins import reason
 from ..core.run_files import damaged, read_table
 from ..errors import ConfigError, ExportError
@@ -23,6 +22,7 @@ from ..tasks.base import Answering
 from ..training import StopSignals
 from .exporter import Exporter, Feeds
 from .formats import exporters
+from .numbered_folders import NewVersion
 from .proof import LIMIT, expected_of, judge, prove
 
 _LOG = logging.getLogger(__name__)

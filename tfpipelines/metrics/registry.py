@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..core.plugins import Plugin, leave_out, members
+from ..core.plugins import Plugin, is_free, leave_out, members
 from ..errors import ConfigError
 
 
@@ -155,9 +155,7 @@ def added() -> tuple[tuple[Plugin, Metric], ...]:
     found: list[tuple[Plugin, Metric]] = []
     for plugin, brought in members("metrics", _fault).items():
         for entry in brought if isinstance(brought, tuple) else (brought,):
-            if any(other.name == entry.name for other in (*BUILT_IN, *(entry for _, entry in found))):
-                leave_out(plugin, ConfigError(f"the name {entry.name} is that of another one already.", plugin.remedy))
-            else:
+            if is_free(plugin, entry.name, {other.name for other in (*BUILT_IN, *(other for _, other in found))}):
                 found.append((plugin, replace(entry, compute=partial(_computed, plugin, entry.compute))))
     return tuple(found)
 

@@ -1,4 +1,3 @@
-from .answers import ServedAnswer as ServedAnswer
 from .answers import ServedClasses as ServedClasses
 from .answers import ServedPictures as ServedPictures
 from .answers import ServedScores as ServedScores

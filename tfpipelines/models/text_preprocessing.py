@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..datasets.tokens import FIRST
+
 _PUNCTUATION = r'[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']'  # what Keras strips
 STRIPPED = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"  # the same, as characters
 _BATCH = 4096
-FIRST = 2  # id of the first name of a vocabulary
 
 
 @dataclass(frozen=True)

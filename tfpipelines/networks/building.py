@@ -48,7 +48,7 @@ def user_errors(settings: Any) -> Iterator[None]:
         return
     from . import own
 
-    with own.user_errors(settings):
+    with own.errors_of_code(settings):
         yield
 
 

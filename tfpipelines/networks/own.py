@@ -53,7 +53,7 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
         given["vectors"] = texts.vectors
     fields = {name: getattr(settings, name) for name in settings.own}
     passed = {name: given[name] for name in settings.asked if name in given}
-    with user_errors(settings), _repeatable(given["seed"]):
+    with errors_of_code(settings), _repeatable(given["seed"]):
         function = function_of(settings.origin)
         made = function(**passed, **dict.fromkeys(settings.whole, settings), **fields)
         body = _checked(settings, made, shape, given.get("classes"))
@@ -131,7 +131,7 @@ def _repeatable(seed: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def user_errors(settings: Any, any_error: bool = False) -> Iterator[None]:
+def errors_of_code(settings: Any, any_error: bool = False) -> Iterator[None]:
     """An error that comes from the code of an own network is a ConfigError with the file and line of that code.
 
     Args:

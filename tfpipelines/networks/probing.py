@@ -9,7 +9,7 @@ import numpy as np
 from ..core.config.signature import NetworkSection
 from ..errors import ConfigError
 from ..models import own_layers
-from .own import place_of, user_errors
+from .own import errors_of_code, place_of
 
 
 def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, build: Callable[..., Any]) -> None:
@@ -37,7 +37,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, b
             given["classes"] = classes
         elif texts is not None:
             given["texts"] = texts(classes)
-        with user_errors(settings, any_error=True):
+        with errors_of_code(settings, any_error=True):
             try:
                 _try(settings, build(settings, **given), shape, classes, rng)
             except ConfigError as error:

@@ -8,7 +8,7 @@ from functools import cache, partial
 from inspect import isabstract
 from typing import TYPE_CHECKING
 
-from ..core.plugins import Plugin, leave_out, plugins, reason
+from ..core.plugins import Plugin, is_free, leave_out, plugins, reason
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def added() -> dict[str, Plugin]:
     """The tasks of packages by their names; nothing of them is loaded."""
     found: dict[str, Plugin] = {}
     for plugin in plugins("tasks"):
-        if plugin.name in TASKS or plugin.name in found:
-            leave_out(plugin, ConfigError("its name is that of another one already.", plugin.remedy))
-        else:
+        if is_free(plugin, plugin.name, {*TASKS, *found}):
             found[plugin.name] = plugin
     return found
 

@@ -5,11 +5,9 @@ from .callbacks import Progress as Progress
 from .callbacks import ReduceLROnPlateau as ReduceLROnPlateau
 from .callbacks import StopOnNaN as StopOnNaN
 from .callbacks import TensorBoardScalars as TensorBoardScalars
-from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import whole_weights as whole_weights
 from .ema import AveragedWeights as AveragedWeights
-from .ema import LentWeights as LentWeights
 from .ema import averaging as averaging
 from .environment import environment_facts as environment_facts
 from .loop import fit as fit
@@ -25,7 +23,6 @@ from .process import jit_compile as jit_compile
 from .process import limit_threads as limit_threads
 from .process import make_deterministic as make_deterministic
 from .process import memory_errors as memory_errors
-from .process import on_accelerator as on_accelerator
 from .process import precision as precision
 from .process import steps_per_execution as steps_per_execution
 from .signals import StopSignals as StopSignals

@@ -5,7 +5,7 @@ import pkgutil
 from functools import cache
 from inspect import isabstract
 
-from ...core.plugins import Plugin, leave_out, members
+from ...core.plugins import Plugin, is_free, leave_out, members
 from ...errors import ConfigError
 from ..exporter import Exporter
 
@@ -29,8 +29,7 @@ def added() -> dict[Plugin, Exporter]:
     """The exporters of packages, called as their entry points are."""
     known, found = set(built_in()), dict[Plugin, Exporter]()
     for plugin, kind in members("exporters", _fault).items():
-        if plugin.name in known:
-            leave_out(plugin, ConfigError("its name is that of another one already.", plugin.remedy))
+        if not is_free(plugin, plugin.name, known):
             continue
         try:
             exporter = plugin.guarded("cannot be made", kind)

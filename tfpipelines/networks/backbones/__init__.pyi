@@ -11,7 +11,6 @@ from .finetuned import features_model as features_model
 from .finetuned import finetuned_images as finetuned_images
 from .finetuned import finetuned_texts as finetuned_texts
 from .finetuned import head_model as head_model
-from .finetuned import map_and_rest as map_and_rest
 from .finetuned import rates_by_depth as rates_by_depth
 from .finetuned import unfreeze as unfreeze
 from .hub import HubPreprocessor as HubPreprocessor

@@ -16,7 +16,6 @@ from .plots import plot_maps as plot_maps
 from .plots import plot_ranking as plot_ranking
 from .plots import plot_scores as plot_scores
 from .plots import plot_series as plot_series
-from .points import Points as Points
 from .row_inputs import raw_rows as raw_rows
 from .row_inputs import raw_series as raw_series
 from .rows import column_statistics as column_statistics

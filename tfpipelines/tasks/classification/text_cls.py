@@ -15,6 +15,7 @@ from tfpipelines.core.words import counted
 from tfpipelines.errors import ConfigError, DataError
 
 from ..text_classifier import TextClassifier
+from .word_vectors import read_vectors, require_vectors, vector_width
 
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
@@ -61,14 +62,14 @@ class TextClassification(TextClassifier):
             if model.origin.kind.own and "vectors" not in model.asked:
                 cause = f"data.vectors: {config.short_name(model.name)} does not ask for them."
                 raise ConfigError(cause, "Give its function a parameter `vectors`, or leave data.vectors out.")
-            vectors = np.zeros((_PROBED, datasets.vector_width(self.pipeline.data.vectors)), np.float32)
+            vectors = np.zeros((_PROBED, vector_width(self.pipeline.data.vectors)), np.float32)
         networks.probe(model, [(None,), (None,)], lambda classes: networks.Texts(_PROBED, classes, vectors))
         return []
 
     # --- data
     def load(self, findings) -> Self:
         if self.pipeline.data.vectors is not None:
-            datasets.require_vectors(self.pipeline.data.vectors)
+            require_vectors(self.pipeline.data.vectors)
         super().load(findings)
         return self
 
@@ -190,7 +191,7 @@ class TextClassification(TextClassifier):
     def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
         """What the embedding begins with, from `data.vectors`."""
         assert self.pipeline.data.vectors is not None
-        vectors, found = datasets.read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
+        vectors, found = read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
         width, heads = vectors.shape[1], getattr(self.pipeline.model, "heads", None)
         if heads and not self.pipeline.code and (width % heads or width % 2):
             cause = f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}."

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
-from .tokens import FIRST
+from ...datasets.tokens import FIRST
+from ...errors import DataError
 
 
 def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarray, int]:

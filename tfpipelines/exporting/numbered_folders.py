@@ -7,8 +7,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ..core.files import TEMPORARY, fsync_folder, resource_error
 from ..errors import ResourceError
-from .files import TEMPORARY, fsync_folder, resource_error
 
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
