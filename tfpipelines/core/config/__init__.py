@@ -2,19 +2,8 @@
 
 from .backbones import BackboneSource, backbone_source, is_path, known_backbones, require_weights
 from .files import SCHEMA_COMMENT, description, find_pipeline, packaged, pipeline_names, read_yaml, sample_names
-from .load import (
-    Ask,
-    as_dict,
-    changed_since,
-    difference,
-    differing,
-    load,
-    parse_overrides,
-    to_yaml,
-    validate,
-    with_absolute_paths,
-    with_values,
-)
+from .load import Ask, changed_since, load, validate, with_values
+from .overrides import parse_overrides
 from .own import COPY as CODE_COPY
 from .own import Code, codes_of, current_text
 from .own import short as short_name
@@ -22,6 +11,7 @@ from .own import store as trust_store
 from .pipeline import Pipeline
 from .plugged import packages_of
 from .renamed import renames
+from .resolved import as_dict, difference, differing, to_yaml, with_absolute_paths
 from .search import Dimension, Search
 from .section import Role, fields_that
 

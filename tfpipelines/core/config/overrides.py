@@ -1,0 +1,126 @@
+"""Overrides: from words to dotted keys, into the nested dicts of a file, and what of the file they make void."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from ...errors import ConfigError
+from .backbones import BUNDLED
+from .files import parse_yaml
+from .own import short
+from .pipeline import Pipeline
+from .renamed import renames
+from .search import Dimension
+from .section import Role, fields_that
+
+
+def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """`a.b=value` words, or a dict, to a dict of dotted keys. Lists and mappings are given in YAML's [ ] and { }.
+
+    Raises:
+        ConfigError: if a word has no `=` or no key.
+    """
+    if isinstance(overrides, dict):
+        return {key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()}
+    changes: dict[str, Any] = {}
+    for word in overrides:
+        key, mark, text = word.partition("=")
+        if not mark or not key or not all(key.split(".")):
+            raise ConfigError(f"{word!r} is not an override.", "Write KEY=VALUE, as in train.epochs=5.")
+        changes[key] = _value(text, word)
+    return changes
+
+
+def _value(text: str, word: str) -> Any:
+    if text[:1] in ("[", "{"):
+        return parse_yaml(text, f"The override {word}")
+    return None if text in ("null", "~", "") else text
+
+
+def keys_of(path: str) -> list[str]:
+    """The keys on the way to a value; that of a field to be searched has dots in it."""
+    keys = path.split(".")
+    if keys[:2] != ["search", "space"] or len(keys) < 4:
+        return keys
+    inner = keys[-1:] if len(keys) > 4 and keys[-1] in Dimension.model_fields else []
+    return ["search", "space", ".".join(keys[2 : len(keys) - len(inner)]), *inner]
+
+
+def put(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        if not isinstance(content.get(key), dict):
+            content[key] = {}
+        content = content[key]
+    content[keys[-1]] = value
+
+
+def with_new_names(
+    content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]
+) -> tuple[dict[str, Any], list[str]]:
+    """Puts what fields and values are called now into nested dicts, in place; the overrides so, and the notes."""
+    names, found, given = renames(schema_class), dict[str, Any](), dict[str, str]()
+    notes = names.content(content)
+    for key, value in changes.items():
+        keys, nested = keys_of(key), dict[str, Any]()
+        put(nested, keys, deepcopy(value))
+        notes += names.content(nested)
+        path, inner = [], nested
+        for _ in keys:
+            ((part, inner),) = inner.items()
+            path.append(part)
+        if (new := ".".join(path)) in found:
+            old = key if key != new else given[new]
+            raise ConfigError(f"{old} is the earlier name of {new}, and both are given.", f"Leave out {old}.")
+        found[new], given[new] = inner, key
+    return found, list(dict.fromkeys(notes))
+
+
+def _dropped(section: str, content: dict[str, Any], fields: list[str]) -> str:
+    """Removes fields from a section; their names."""
+    for field in fields:
+        del content[field]
+    return ", ".join(f"{section}.{field}" for field in fields)
+
+
+def drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
+    """Where an override names another backbone: removes the file's names of layers, which it has not, and says so."""
+    model = content.get("model")
+    if not isinstance(model, dict) or "layers" not in model or "model.layers" in changes:
+        return []
+    own = model.get("backbone", BUNDLED)
+    if changes.get("model.backbone", own) == own:
+        return []
+    return [f"model.backbone: left out {_dropped('model', model, ['layers'])} of the file, which are of another one"]
+
+
+def drop_other_data(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
+    """Where an override names other data: removes what the file says of its own alone, and says so."""
+    data, notes = content.get("data"), []
+    if not isinstance(data, dict) or changes.get("data.path", data.get("path")) == data.get("path"):
+        return []
+    folds, own = data.get("folds"), data.get("path")
+    if isinstance(folds, str) and not folds.isdigit() and "data.folds" not in changes:
+        notes.append(f"data.path: left out {_dropped('data', data, ['folds'])}={folds} of the file, a column of {own}")
+    of_source = fields_that(schema_class.model_fields["data"].annotation, Role.OF_SOURCE)
+    if fields := [field for field in of_source if field in data and f"data.{field}" not in changes]:
+        are = "is" if len(fields) == 1 else "are"
+        notes.append(f"data.path: left out {_dropped('data', data, fields)} of the file, which {are} of {own}")
+    return notes
+
+
+def drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
+    """Where an override names another network: removes the file's fields that it lacks, and says so."""
+    model, name = content.get("model"), changes.get("model.name")
+    if not isinstance(model, dict) or name is None or name == model.get("name", schema_class.default_network):
+        return []
+    members = getattr(schema_class.model_fields["model"].annotation, "__args__", ())
+    network = next((member for member in members if member.model_fields["name"].default == name), None)
+    if network is None:
+        return []
+    foreign = [key for key in model if key not in network.model_fields]
+    left = _dropped("model", model, foreign)
+    return (
+        [f"model.name={short(str(name))}: left out {left} of the file, which {short(str(name))} does not have"]
+        if foreign
+        else []
+    )

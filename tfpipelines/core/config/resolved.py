@@ -1,0 +1,61 @@
+"""Resolved pipelines as nested dicts and YAML, and how two of them differ."""
+
+from pathlib import Path
+from typing import Any
+
+from .backbones import is_path
+from .files import dump_yaml
+from .pipeline import Pipeline
+from .section import Role, fields_that
+
+
+def with_absolute_paths(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline with absolute paths, so that its file means the same from any folder."""
+    changes = {}
+    for field in fields_that(type(pipeline.data), Role.PATH):
+        value = getattr(pipeline.data, field)
+        if value and not value.startswith("sample:"):
+            changes[field] = str(Path(value).expanduser().absolute())
+    named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
+    given = {field: Path(value).expanduser() for field, value in named.items() if value and is_path(value)}
+    files = {field: str(path.absolute()) for field, path in given.items()}
+    features = getattr(pipeline.evaluation, "features", "")
+    runs = {"features": str(Path(features).expanduser().resolve())} if features not in ("", "backbone") else {}
+    parts = {"data": changes, "model": files, "evaluation": runs}
+    changed = {part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()}
+    return pipeline.model_copy(update=changed)
+
+
+def to_yaml(pipeline: Pipeline) -> str:
+    """The resolved pipeline as YAML that `load` accepts and that resolves to an equal pipeline."""
+    return dump_yaml(as_dict(pipeline))
+
+
+def as_dict(pipeline: Pipeline) -> dict[str, Any]:
+    """The resolved pipeline as nested dicts of JSON values, `task` first."""
+    content = pipeline.model_dump(mode="json")
+    content["search"]["space"] = {
+        path: {key: value for key, value in dimension.items() if value not in (None, {}, "linear")}
+        for path, dimension in content["search"]["space"].items()
+    }
+    if "name" in content["model"]:
+        content["model"] = {"name": content["model"].pop("name"), **content["model"]}
+    order = ("task", "name", "seed", "split_seed", "data", "model", "train")
+    return {**{key: content[key] for key in order}, **content}
+
+
+def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
+    """One line, `key: before -> after`, for each leaf in which two resolved pipelines differ."""
+    return [f"{key}: {old} -> {new}" for key, (old, new) in differing([before, after], path)]
+
+
+def differing(contents: list[dict[str, Any]], path: str = "", missing: Any = None) -> list[tuple[str, list[Any]]]:
+    """(dotted key, value in each) of every leaf in which nested dicts differ; `missing` where one has no such key."""
+    rows = []
+    for key in dict.fromkeys(key for content in contents for key in content):
+        here, values = f"{path}{key}", [content.get(key, missing) for content in contents]
+        if all(isinstance(value, dict) for value in values):
+            rows += differing(values, f"{here}.", missing)
+        elif any(value != values[0] for value in values):
+            rows.append((here, values))
+    return rows
