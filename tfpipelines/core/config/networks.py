@@ -20,6 +20,7 @@ from .section import (
     NonNegative,
     Normalization,
     Positive,
+    Role,
     Section,
     Share,
 )
@@ -234,10 +235,12 @@ class Adversarial(Section):
 class Pretrained(Section):
     """Which pretrained network is used."""
 
-    backbone: str = field(
+    backbone: Annotated[str, Role.BACKBONE] = field(
         "efficientnet-lite0", "one of `tfpipe list backbones`, a .keras file or a run folder", min_length=1
     )
-    weights: str = fixed("auto", "auto: the backbone's own; none: random; or a .weights.h5 file", min_length=1)
+    weights: Annotated[str, Role.BACKBONE] = fixed(
+        "auto", "auto: the backbone's own; none: random; or a .weights.h5 file", min_length=1
+    )
 
 
 class PretrainedOnImages(Pretrained):

@@ -6,24 +6,38 @@ from typing import Any
 from .backbones import is_path
 from .files import dump_yaml
 from .pipeline import Pipeline
-from .section import Role, fields_that
+from .section import Role, Section, fields_that
 
 
 def with_absolute_paths(pipeline: Pipeline) -> Pipeline:
     """The same pipeline with absolute paths, so that its file means the same from any folder."""
-    changes = {}
-    for field in fields_that(type(pipeline.data), Role.PATH):
-        value = getattr(pipeline.data, field)
-        if value and not value.startswith("sample:"):
-            changes[field] = str(Path(value).expanduser().absolute())
-    named = {field: getattr(pipeline.model, field, None) for field in ("backbone", "weights")}
-    given = {field: Path(value).expanduser() for field, value in named.items() if value and is_path(value)}
-    files = {field: str(path.absolute()) for field, path in given.items()}
-    features = getattr(pipeline.evaluation, "features", "")
-    runs = {"features": str(Path(features).expanduser().resolve())} if features not in ("", "backbone") else {}
-    parts = {"data": changes, "model": files, "evaluation": runs}
-    changed = {part: getattr(pipeline, part).model_copy(update=update) for part, update in parts.items()}
-    return pipeline.model_copy(update=changed)
+    sections = ("data", "model", "evaluation")
+    return pipeline.model_copy(update={name: _with_absolute_paths(getattr(pipeline, name)) for name in sections})
+
+
+def _with_absolute_paths(section: Section) -> Section:
+    changes: dict[str, str] = {}
+    for role, of_role in _ABSOLUTE.items():
+        for field in fields_that(type(section), role):
+            if value := getattr(section, field):
+                changes[field] = of_role(value)
+    return section.model_copy(update=changes)
+
+
+def _absolute(value: str) -> str:
+    return value if value.startswith("sample:") else str(Path(value).expanduser().absolute())
+
+
+def absolute_backbone(value: str) -> str:
+    """The absolute path, where a backbone or its weights are given by a path."""
+    return str(Path(value).expanduser().absolute()) if is_path(value) else value
+
+
+def _absolute_run(value: str) -> str:
+    return value if value == "backbone" else str(Path(value).expanduser().resolve())  # not `latest`, which will move
+
+
+_ABSOLUTE = {Role.PATH: _absolute, Role.BACKBONE: absolute_backbone, Role.RUN: _absolute_run}
 
 
 def to_yaml(pipeline: Pipeline) -> str:

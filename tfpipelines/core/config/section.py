@@ -13,6 +13,8 @@ class Role(Enum):
     """What else a field is than its name, type and default say; it stands in the field's annotation."""
 
     PATH = "a path, which is absolute in a run's pipeline.yaml"
+    BACKBONE = "the same, or the name of a backbone or of its weights"
+    RUN = "the same, of a run folder, or a word of the field's own"
     OF_SOURCE = "true of one source alone: left out where an override names other data"
     READING = "tells how to read: may be another for new data than it was in training"
     ANEW = "one of these that begins at its default for new data"

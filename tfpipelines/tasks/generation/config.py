@@ -94,7 +94,7 @@ class AdversarialTrain(Training):
 class GenerationEvaluation(Section):
     """What is measured of generated images, while training goes on and at its end."""
 
-    features: str = fixed(
+    features: Annotated[str, Role.RUN] = fixed(
         "backbone", "what images are compared by: backbone (the bundled one), or the folder of an earlier image-cls run"
     )
     samples: Annotated[int, Field(ge=16)] = field(
