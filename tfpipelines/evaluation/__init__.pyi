@@ -1,4 +1,3 @@
-from .classification import classifier_metrics as classifier_metrics
 from .classification import evaluate as evaluate
 from .classification import write_evaluation as write_evaluation
 from .columns import top_contributing_columns as top_contributing_columns

@@ -177,7 +177,7 @@ class Classification(Sampled):
         labels = self.samples.labels("validation", self.classes)
         if self.pipeline.evaluation.calibrate:
             artifact.temperature = metrics.fit_temperature(labels, self._logits(artifact.network, rows))
-        return evaluation.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, rows))
+        return metrics.classifier_metrics(labels, self._probabilities(artifact.model, artifact.temperature, rows))
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         figures, rows, plots = self.validate(artifact, folder), self.samples.rows("test"), folder / "plots"

@@ -1,7 +1,4 @@
 from .gan import GAN as GAN
-from .gan import IMAGE_STEP as IMAGE_STEP
-from .gan import LARGEST_IMAGE as LARGEST_IMAGE
-from .gan import SMALLEST_IMAGE as SMALLEST_IMAGE
 from .images import adversarial_batches as adversarial_batches
 from .images import check_pictures as check_pictures
 from .images import conditioning_labels as conditioning_labels

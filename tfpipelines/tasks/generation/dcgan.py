@@ -10,6 +10,7 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, metrics, models, networks, training
 from tfpipelines.core import config
+from tfpipelines.core.config.images import IMAGE_STEP, LARGEST_IMAGE, SMALLEST_IMAGE
 from tfpipelines.core.config.kinds import GANS, GenerativeNetworks
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import nearest
@@ -75,8 +76,8 @@ class ImageGeneration(Pixels):
         return generation.read_pictures(data, findings, labelled=labelled, seed=seed, splitting=splitting)
 
     def _preprocessor_for(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
-        side = min(size) // generation.IMAGE_STEP * generation.IMAGE_STEP
-        side = min(max(side, generation.SMALLEST_IMAGE), generation.LARGEST_IMAGE)
+        side = min(size) // IMAGE_STEP * IMAGE_STEP
+        side = min(max(side, SMALLEST_IMAGE), LARGEST_IMAGE)
         return super()._preprocessor_for((side, side), channels)
 
     def check(self, findings, fold: int | None = None) -> Self:

@@ -2,7 +2,6 @@
 
 import keras
 
-from ...core.config.images import IMAGE_STEP, LARGEST_IMAGE, SMALLEST_IMAGE  # noqa: F401  of the images that networks draw
 from .diff_augment import diff_augment
 
 LOSSES = ("non-saturating", "hinge")
