@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from tfpipelines import evaluation, metrics
+from tfpipelines import metrics
 from tfpipelines.metrics import Ranking, classifier_row_figures
 
 
@@ -42,11 +42,11 @@ def test_row_figures_are_the_figures_of_the_rows():
     pairs = [
         (
             classifier_row_figures(labels, probabilities)(rows),
-            evaluation.classifier_metrics(labels[rows], probabilities[rows]),
+            metrics.classifier_metrics(labels[rows], probabilities[rows]),
         ),
         (
             classifier_row_figures(targets, several)(rows),
-            evaluation.classifier_metrics(targets[rows], several[rows]),
+            metrics.classifier_metrics(targets[rows], several[rows]),
         ),
         (
             metrics.detection_row_figures(anomalous, scores > 0.5, scores)(rows),
