@@ -195,7 +195,7 @@ def unseen(photos):
         (no_images, ["holds no image"]),
         (unseen, ["1 class in test that training lacks", "two"]),
         (few, ["'two'", "1 sample", "at least"]),
-        (lambda photos: photos / "absent", ["absent does not exist", "beside it"]),
+        (lambda photos: photos / "absent", ["absent does not exist", "The folder"]),
     ],
 )
 def test_07_08_11_what_cannot_be_learned_stops_the_run(photos, tfpipe, make, parts):

@@ -49,10 +49,10 @@ def run(
         name: of the run folder; default: `<pipeline>-<n>`.
         start: an earlier run folder whose model gives the initial weights.
         observer: is told how it goes; default: lines on stderr, or the log of a program that has set up `logging` at
-            level INFO. `Observer()` keeps quiet.
+            level INFO. `Observer()` prints nothing.
         command: recorded in environment.json; default: the process' own command line.
-        trust: let the code of a network run that the pipeline's file names, and remember it. An override that names
-            code by itself says that it is trusted.
+        trust: run the code of a network that the pipeline's file names, and remember the trust. An override that names
+            code counts as trust.
 
     Returns:
         The finished run.
@@ -162,7 +162,7 @@ def resume(
     Args:
         path: run folder.
         observer, command: as in `run`.
-        trust: let the code of a network run that the run folder holds, and remember it.
+        trust: run the code of a network that the run folder holds, and remember the trust.
 
     Raises:
         ConfigError: if the pipeline file, the code of an own network or the data have changed since, with the
@@ -224,7 +224,7 @@ def load(path: str | Path, *, trust: bool = False) -> "Run | tuning.SearchResult
     """Brings an earlier run or search back.
 
     Args:
-        trust: let the code of the network run that the run folder holds, if its model needs it, and remember it.
+        trust: run the code of the network that the run folder holds, if its model needs it, and remember the trust.
 
     Raises:
         ConfigError: if the folder is no run folder.

@@ -65,7 +65,7 @@ class ExportError(TfpipelinesError, RuntimeError):
 
 
 class WorseError(TfpipelinesError, RuntimeError):
-    """A run is worse than the one it is compared with, and that was to be an error."""
+    """A run is worse than the one it is compared with, and the caller asked for an error in that case."""
 
     exit_code = 5
 
@@ -83,7 +83,7 @@ class ArtifactError(TfpipelinesError, ValueError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the run in good order. No Exception, so that nothing which handles errors swallows it.
+    """A signal stopped the run cleanly. Not an `Exception`, so that error handlers do not swallow it.
 
     Args:
         cause: one sentence.

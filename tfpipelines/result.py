@@ -1,4 +1,4 @@
-"""What a run has left: its metrics, its model, and what the model says of new data."""
+"""The result of a run: its metrics, its model, and the model's predictions for new data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ class Run(Result):
 
     Args:
         folder: of the run.
-        trust: let the code of the network run that the folder holds, if the model needs it, and remember it.
+        trust: run the code of the network that the folder holds, if the model needs it, and remember the trust.
     """
 
     def __init__(self, folder: RunFolder, trust: bool = False):

@@ -178,7 +178,7 @@ def test_a_run_of_what_a_package_brings(trained):
 @pytest.mark.parametrize(
     "words",
     [
-        "the network cut of the package broken-plugin 0.1 cannot be used: its signature does not tell of what kind",
+        "the network cut of the package broken-plugin 0.1 cannot be used: its signature does not show what kind",
         "the network cnn of the package broken-plugin 0.1 cannot be used: its name is a built-in one already",
         "the network lost of the package broken-plugin 0.1 cannot be used: There is no module lost in the package",
         "the network plain of the package tiny-plugin 1.2 cannot be used: its name is that of broken-plugin 0.1",

@@ -220,7 +220,7 @@ def test_code_that_a_file_names_runs_only_if_it_is_trusted(words, finished, tfpi
     for file in ("pipeline.yaml", finished / "pipeline.yaml"):
         more = ["search.space={model.width: [4, 8]}"] if words == ["tune"] else []
         result = tfpipe(*words, file, *FEW, *more)
-        assert result.code == 7 and "it can do whatever you can" in result.err and "--trust" in result.err
+        assert result.code == 7 and "with all your permissions" in result.err and "--trust" in result.err
     assert not Path("runs").exists()
     if words == ["run"]:
         assert tfpipe("run", "pipeline.yaml", *FEW, "--trust").code == 0
@@ -311,7 +311,7 @@ WRONG = {
     "NaN": (HEAD + BODY + "    x = keras.ops.log(-1.0 - x * x)\n" + END, "its output is not finite"),
     "a softmax": (
         HEAD + BODY + END.replace("Dense(classes)", "Dense(classes, activation='softmax')"),
-        "its output are probabilities",
+        "its output is probabilities",
     ),
     "a missing package": (
         GOOD.replace("    inputs", "    import no_such_package\n\n    inputs", 1),

@@ -26,7 +26,7 @@ def cli():
     """From a folder of data to a model you can trust and ship.
 
     \b
-    tfpipe run image-cls                        sample data, no network needed
+    tfpipe run image-cls                        sample data, works offline
     tfpipe run image-cls data.path=photos/      your own folder
     tfpipe finetune backbone data.path=photos/  the same, by a pretrained network
     tfpipe tune image-cls search.trials=30      better values for its fields

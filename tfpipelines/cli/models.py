@@ -72,14 +72,14 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
 @click.option(
     "--explain",
     is_flag=True,
-    help="Explain each prediction; with --out also as a page beside it, with the suffix .html.",
+    help="Explain each prediction; with --out also write an HTML page of the same name.",
 )
 @click.option("--batch-size", **whole(1, 128), help="Inputs that go through the model at once.")
 @trust_option
 def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
 
-    What cannot be read is reported, the rest is predicted. Words such as data.text_column=quote tell how to read.
+    Unreadable inputs are reported, the rest is predicted. Overrides such as data.text_column=quote set how to read.
     """
     from pathlib import Path
 
@@ -117,14 +117,14 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
 @command(cli)
 @click.argument("run")
 @click.option("--count", **whole(1, 64), help="Images to draw.")
-@click.option("--seed", **whole(0, 0), help="Of the noise: the same seed gives the same images.")
+@click.option("--seed", **whole(0, 0), help="Seed of the noise: the same seed gives the same images.")
 @click.option(
     "--class", "label", metavar="NAME",
     help="Draw images of this class alone; default: all, as frequent as in training.",
 )  # fmt: skip
 @click.option(
     "--truncation", type=float, metavar="LIMIT",
-    help="Keep the noise within +-LIMIT: below about 1 images get more alike and often better.",
+    help="Truncate the noise to +-LIMIT: below about 1, images are less diverse, often better.",
 )  # fmt: skip
 @click.option("--out", metavar="DIR", help="Write a PNG file for each image there, and samples.csv.")
 @click.option("--grid", metavar="FILE", help="Write all images as one PNG picture.")

@@ -14,7 +14,7 @@ from .group import cli, complete_pipelines, overrides_argument, pipeline_argumen
 @click.option("--in", "folder", metavar="DIR", help="Of runs: the folder they were made in; default: runs.")
 def _list(terminal, what, folder):
     """Show the pipelines and sample data that come with the package, the backbones that have a name, the runs of a
-    folder, or what there is of networks, tasks, sources, exporters or metrics, with the packages they are of.
+    folder, or the available networks, tasks, sources, exporters or metrics and the packages they come from.
     """
     if folder is not None and what != "runs":
         raise click.UsageError("--in goes with `list runs`.")

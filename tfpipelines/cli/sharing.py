@@ -29,7 +29,7 @@ def _either(words: list[str]) -> str:
 @overrides_argument
 @click.option(
     "--format", "format_", type=_Known(list(_EXPORTERS)), default="saved_model", show_default=True,
-    help=f"What it is to run in: {_either([some.runs_in for some in _EXPORTERS.values()])}.",
+    help=f"Where the model will run: {_either([some.runs_in for some in _EXPORTERS.values()])}.",
 )  # fmt: skip
 @click.option(
     "--quantize",
@@ -48,7 +48,7 @@ def _either(words: list[str]) -> str:
 )
 @trust_option
 def export(terminal, run, overrides, format_, quantize, out, samples, tolerance, trust):
-    """Write a run's model for others to run, proven by its own held-out samples.
+    """Export a run's model, and verify the result on the run's held-out samples.
 
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
     and the exit code is 5. data.path=PLACE says where the run's data are now.
@@ -76,9 +76,9 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     is_flag=True,
     help="First measure the loss around the trained weights; the picture becomes part of the page.",
 )
-@click.option("--surface-points", type=int, metavar="N", help="Of each of its two directions, odd; default: 21.")
+@click.option("--surface-points", type=int, metavar="N", help="Points along each direction, odd; default: 21.")
 @click.option(
-    "--surface-samples", type=int, metavar="N", help="Training samples that its loss is the mean of; default: 512."
+    "--surface-samples", type=int, metavar="N", help="Training samples to average the loss over; default: 512."
 )
 def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     """Write a run or search as one HTML page that needs nothing beside it, and its model card.
@@ -118,7 +118,7 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     "--fail-if-worse", metavar="METRIC", help="Exit with 5 if a run is worse than the first one in this test metric."
 )
 @click.option("--tolerance", type=float, metavar="X", help="By how much it may be worse; default: 0.")
-@click.option("--html", metavar="FILE", help="Also write the comparison as a page that needs no network.")
+@click.option("--html", metavar="FILE", help="Also write the comparison as a self-contained HTML page.")
 def compare(terminal, runs, fail_if_worse, tolerance, html):
     """Compare runs with the first one: what differs in them, their metrics, and paired tests on the same test rows."""
     from ..errors import WorseError

@@ -51,7 +51,7 @@ def finetune(terminal, pipeline, overrides, backbone, **options):
 def tune(terminal, pipeline, overrides, **options):
     """Search for better values of a pipeline's fields (of image-cls unless another is named).
 
-    What is searched, how and how long is the pipeline's section `search`. A field that is given a value is not
+    The pipeline's section `search` sets what is searched, how and for how long. A field that is given a value is not
     searched.
     """
     from .. import api

@@ -54,7 +54,7 @@ class Observer:
         """Something worth a line."""
 
     def warning(self, text: str) -> None:
-        """Something that should not be passed over; a note, unless it is told apart."""
+        """A message that should not be overlooked; passed on to `note` unless overridden."""
         self.note(text)
 
     def finished(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ class Plugin(NamedTuple):
     @property
     def remedy(self) -> str:
         """What to do about one that is of no use."""
-        return f"Mend the package {self.package.partition(' ')[0]}, or uninstall it."
+        return f"Fix the package {self.package.partition(' ')[0]}, or uninstall it."
 
 
 def _words(error: BaseException) -> str:

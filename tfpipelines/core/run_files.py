@@ -165,7 +165,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         damaged(path, f"it is no JSON (line {error.lineno}, column {error.colno})", error)
     except UnicodeEncodeError as error:
-        damaged(path, "it holds half a character", error)
+        damaged(path, "it holds half of a surrogate pair", error)
     except (ValueError, RecursionError) as error:
         damaged(path, str(error) if isinstance(error, ValueError) else "it is nested too deeply", error)
     if not isinstance(content, dict):

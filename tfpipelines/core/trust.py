@@ -54,7 +54,7 @@ def require(pipeline: Pipeline) -> None:
 def untrusted(code: Code) -> ArtifactError:
     """That code is not trusted, and what it would mean to run it."""
     return ArtifactError(
-        f"The network {short_name(code.name)} is code, {code.path}, that you have not trusted: to build it means to "
-        "run it, and it can do whatever you can.",
+        f"The network {short_name(code.name)} is code, {code.path}, that you have not trusted: building it means "
+        "running it, with all your permissions.",
         "Read it; if you trust it, say so by --trust (in Python: trust=True).",
     )

@@ -70,7 +70,7 @@ def require_same_splits(folder: RunFolder, text: str) -> None:
         return
     before, after = set(written.splitlines()), set(text.splitlines())
     gone, new = before - after, after - before
-    change = "the order of rows, or how often one occurs, is another"
+    change = "the order of rows, or the number of copies of one, has changed"
     if before != after:
         change = f"{len(gone)} rows are gone or changed, {len(new)} are new"
     lines = [*(f"was: {line}" for line in sorted(gone)[:5]), *(f"is: {line}" for line in sorted(new)[:5])]

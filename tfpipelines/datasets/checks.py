@@ -66,7 +66,7 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
             if other["label"] != first["label"]:
                 conflicts.append(f"{names[group.index[0]]} ({first['label']}) = {names[row]} ({other['label']})")
     if leaks:
-        message = f"{counted(len(leaks), 'sample')} in more than one split: test metrics will flatter"
+        message = f"{counted(len(leaks), 'sample')} in more than one split: test metrics will be too optimistic"
         findings.add("leak", "error" if on_leak == "error" else "warning", message, "Remove the copies.", leaks)
     if conflicts:
         message = f"{counted(len(conflicts), 'pair')} of equal samples with different labels"

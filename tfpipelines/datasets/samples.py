@@ -121,7 +121,7 @@ def warn_train_overlap(frame: pd.DataFrame, fingerprints: frozenset[str], unit: 
     """Warns of samples whose content is among the fingerprints of what a model was trained on."""
     seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
     if seen:
-        message = f"{seen} of {counted(len(frame), unit)} have been trained on: the metrics flatter"
+        message = f"{seen} of {counted(len(frame), unit)} have been trained on: the metrics are too optimistic"
         findings.add("trained_on", "warning", message, "Measure on others")
 
 

@@ -71,13 +71,13 @@ def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
             elif row:  # an empty line is no row
                 if len(row) != len(header):
                     message = f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}."
-                    raise DataError(message, "Mend the line; quote fields that hold commas.")
+                    raise DataError(message, "Fix the line; quote fields that hold commas.")
                 rows.append(row)
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
         message = f"{path}, line {start}: {error}."
-        raise DataError(message, "Mend the line; quotes inside quotes are doubled.") from error
+        raise DataError(message, "Fix the line; double the quotes inside quoted fields.") from error
     return _frame(path, header, rows, lines)
 
 

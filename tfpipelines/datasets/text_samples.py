@@ -109,12 +109,12 @@ def check_tokens(
         training = unknown & (frame["split"] == "train").to_numpy()
         kept = unknown & ~training
         if training.any():
-            message = f"{counted(int(training.sum()), 'training text')} of unknown words alone"
+            message = f"{counted(int(training.sum()), 'training text')} with unknown words only"
             remedy = "Lower data.min_count, or raise data.vocabulary."
             findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]))
         if kept.any():
-            what = f"{counted(int(kept.sum()), 'text')} of unknown words alone"
-            message = f"{what}: all the model can say of them is how frequent classes are"
+            what = f"{counted(int(kept.sum()), 'text')} with unknown words only"
+            message = f"{what}: for them the model can only predict how frequent classes are"
             findings.add("unknown_text", "warning", message, "", places(frame[kept]))
         if on_bad == "skip":
             frame = frame[~training]

@@ -72,7 +72,7 @@ def plot_heat(
         heats = (np.ones(1), predicted[place], labelled[place])
         for column, (picture, title, heat) in enumerate(zip(shown, titles, heats), start):
             sheet.show(line, column, picture, title if heat.any() else f"nothing {title}")
-    sheet.save(path, f"what spoke for which class (Grad-CAM): the {count} most confident of {total} mistakes")
+    sheet.save(path, f"regions that support each class (Grad-CAM): the {count} most confident of {total} mistakes")
 
 
 def write_heat(

@@ -65,7 +65,7 @@ def export(
             `quantize` for the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share
             of flipped answers).
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
-        note: is told what is being done; else the log is.
+        note: called with progress messages; default: the log.
 
     Raises:
         ConfigError: for what cannot be exported so.
@@ -82,7 +82,7 @@ def export(
     replay = task.replayed(splits, ("test", "validation"), samples)
     if not replay.items:
         remedy = "Train with data.validation or data.test above 0."
-        raise ExportError("The run has held out no samples, so nothing can be proven.", remedy)
+        raise ExportError("The run has held out no samples, so the export cannot be verified.", remedy)
     if replay.missing:
         note(f"{replay.missing} of the held-out samples are not there any more")
     numbers = exporter.quantized[quantize] if quantize else None
@@ -161,7 +161,7 @@ def _calibration(task: Answering, splits: pd.DataFrame, served: Served, whole: b
     replay = task.replayed(splits, ("train",), _CALIBRATION)
     if not replay.items:
         remedy = "Bring the run's data back, or export without --quantize int8."
-        raise ExportError("The run's training samples are not there, and int8 is calibrated by them.", remedy)
+        raise ExportError("The run's training samples are missing, and int8 calibration needs them.", remedy)
     feeds = [served.input.feed(sample, whole) for sample in replay]
     return lambda: iter(feeds)
 

@@ -124,10 +124,10 @@ class Threshold:
         """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words."""
         low, high = self.expected(count)
         inside = low <= rate <= high
-        remedy = ": these are not like the held-out ones; `tfpipe recalibrate` fits the threshold to others"
+        remedy = ": they differ from the held-out ones; `tfpipe recalibrate` fits the threshold to new data"
         return (
             f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
-            f"{'inside of' if inside else 'OUTSIDE of'} the {low:.3f} to {high:.3f} that so many may show (95%)"
+            f"{'inside' if inside else 'OUTSIDE'} the {low:.3f} to {high:.3f} expected for so many (95%)"
             f"{'' if inside else remedy}"
         )
 

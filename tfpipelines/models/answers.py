@@ -152,7 +152,7 @@ class ServedScores(ServedAnswer):
             "score": f"float32 (batch,): how far the {self.sample} is from what is normal; above "
             f"{self.threshold:.9g} it is an anomaly",
             "map": "float32: the distance at each place",
-            "reconstruction": "float32: what the model takes for normal in its stead, in the units of the input",
+            "reconstruction": "float32: the input as the model reconstructs it, in the units of the input",
             "p_value": f"float32 (batch,): share of normal {self.sample}s that look as odd or odder, by "
             f"{len(self.calibration)} held-out ones",
             "verdict": "string (batch,): normal or anomaly, by the threshold of the time of export",

@@ -25,7 +25,7 @@ _OWN_CODE = re.compile(  # Keras' words for what is not of Keras
     r"Could not locate (?:class|function) '([^']*)'.*Full object config: \{'module': (?:None|'builtins')", re.DOTALL
 )
 REBUILD = (
-    "Code of others is never run: rebuild the subclassed model, the own layer or the Lambda of Keras' own layers, as a "
+    "Code in model files is never run: rebuild the subclassed model, layer or Lambda from Keras' own layers, as a "
     "Functional or Sequential model, give it the weights of the old one with set_weights, and save that."
 )
 
@@ -101,7 +101,7 @@ def load_artifact(path: Path) -> LoadedArtifact:
         if version != keras.__version__:
             versions = f"was saved by Keras {version} and cannot be loaded by Keras {keras.__version__}"
             message = f"{path} {versions}: {reason}."
-            raise ArtifactError(message, f"Install Keras {version} beside it, or train again.") from error
+            raise ArtifactError(message, f"Install Keras {version}, or train again.") from error
         raise ArtifactError(f"{path} cannot be loaded: {reason}.", _DAMAGED) from error
 
 

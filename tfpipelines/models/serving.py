@@ -149,9 +149,9 @@ class ServedTexts(ServedInput):
         if whole:
             return [_TEXT] if isinstance(self.preprocessor, TextPreprocessor) else [_TEXT, _CUT]
         return [
-            "The format has no strings: a text is given as int32 ids of its tokens, which the vocabulary "
-            "file tells (vocabulary.json, where it also says how texts are cut).",
-            "0 fills up behind a text's end; a text has one id at least.",
+            "The format has no strings: a text is given as int32 ids of its tokens. The vocabulary "
+            "file, vocabulary.json, lists them and says how texts are tokenized.",
+            "Texts are padded with 0 at the end; a text has at least one id.",
         ]
 
     def files(self) -> dict[str, str]:

@@ -65,4 +65,4 @@ def imported(origin: Origin) -> Callable[..., Any]:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         cause = f"The network {origin.name} cannot be built: importing {origin.module} fails: {reason}."
-        raise ConfigError(cause, f"Mend {origin.path}, or take another network.") from error
+        raise ConfigError(cause, f"Fix {origin.path}, or use another network.") from error

@@ -159,7 +159,7 @@ def errors_of_code(settings: Any, any_error: bool = False) -> Iterator[None]:
         if isinstance(error, ModuleNotFoundError):
             remedy = "A file may import installed packages alone; for code in several files: PACKAGE.MODULE:FUNCTION."
             raise ConfigError(f"{place}: there is no module {error.name}.", remedy) from error
-        raise ConfigError(f"{place}: {_words(error)}", "Mend the network's code.") from error
+        raise ConfigError(f"{place}: {_words(error)}", "Fix the network's code.") from error
 
 
 def place_of(settings: NetworkSection) -> str:

@@ -69,7 +69,7 @@ def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | Non
         if not np.isfinite(answer).all():
             _refuse(settings, "its output is not finite with its first weights")
         if classifies and (answer >= 0).all() and np.allclose(answer.sum(1), 1, atol=1e-4):
-            cause = "its output are probabilities, and it has to give logits"
+            cause = "its output is probabilities, but it must give logits"
             _refuse(settings, cause, "Leave out the softmax of the last layer.")
     targets = [np.eye(classes, dtype=np.float32)[np.arange(len(x)) % classes]] if classifies else []
     value = model.train_on_batch(x, *targets)
@@ -94,5 +94,5 @@ def _require_saveable(settings: NetworkSection, model: keras.Model) -> None:
         _refuse(settings, cause, "Give each class of your own a get_config that returns what its __init__ takes.")
 
 
-def _refuse(settings: NetworkSection, cause: str, remedy: str = "Mend the network's code.") -> None:
+def _refuse(settings: NetworkSection, cause: str, remedy: str = "Fix the network's code.") -> None:
     raise ConfigError(f"{place_of(settings)}: {cause}.", remedy)

@@ -89,7 +89,7 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {speed}")
     table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")
     if "flips" in proof:
-        ties = f" ({proof['ties']} that hang on less than the tolerance not counted)" if proof["ties"] else ""
+        ties = f" ({proof['ties']} near-ties within the tolerance not counted)" if proof["ties"] else ""
         table.add_row("flipped answers", f"{proof['flips']}{ties}")
     if manifest["quantize"] and "accuracy" in proof:
         change = f"{fixed(proof['accuracy_before'])} before, {fixed(proof['accuracy'])} now: a loss of"

@@ -96,13 +96,13 @@ def _of_state(facts: Facts) -> Iterator[Advice]:
         text = f"{reason} A lower learning rate{than}, train.clip_norm=1.0 or train.warmup_epochs=1 usually help."
         yield Advice("diverged", text, _again(facts, *lower))
         return
-    again = "after a change of the pipeline or the data it has to be a new run."
+    again = "if the pipeline or the data change, it must be a new run."
     texts = {
-        "failed": f"Mend what made it fail, then go on; {again}",
+        "failed": f"Fix the cause of the failure, then resume; {again}",
         "interrupted": "It was stopped before its end: go on from the last checkpoint.",
         "killed": "It was killed: go on where it was.",
     }
-    text = texts.get(facts.state, f"It is {facts.state}. If no process works on it any more, go on where it was.")
+    text = texts.get(facts.state, f"Its state is {facts.state}. If no process is working on it any more, resume it.")
     code = facts.state if facts.state in ("failed", "interrupted") else "unfinished"
     yield Advice(code, text, f"tfpipe resume {quoted(str(whole))}")
 
@@ -159,7 +159,7 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
             ways = [f"{path[2].replace('_', ' ')} ({''.join(path)})" for path in there]
             text = (
                 f"In the kept epoch accuracy is {figure(seen)} in training and {figure(unseen)} in validation, "
-                f"{figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): it learns by heart. More data help "
+                f"{figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): the model overfits. More data help "
                 "most"
             )
             yield Advice("overfitting", text + (f"; else more of {listed(ways)}." if ways else "."))
@@ -168,7 +168,7 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
 def _of_result(facts: Facts) -> Iterator[Advice]:
     metrics, test = facts.metrics, facts.metrics.splits.get("test", {})
     if metrics.splits and not test and facts.data.rows and not facts.data.rows.get("test"):
-        flattered = "the metrics are of validation, by which the epoch was chosen, and so slightly optimistic"
+        flattered = "the metrics are of the validation split, which also chose the epoch: slightly optimistic"
         remedy = "Hold samples back that are used for nothing else."
         yield Advice("no_test", f"There is no test split: {flattered}. {remedy}")
     shares = facts.data.counts.get("test", {})
@@ -197,7 +197,7 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
         if high - low > WIDE:
             text = (
                 f"The 95% interval of the test's {name} is {figure(high - low)} wide, {figure(low)} to {figure(high)} "
-                f"(limit {WIDE:g}): its {count(metrics.samples)} samples tell little. More test samples would."
+                f"(limit {WIDE:g}): {count(metrics.samples)} samples are too few for a precise value. Add test samples."
             )
             yield Advice("small_test", text)
 
@@ -235,7 +235,7 @@ def _of_classes(facts: Facts) -> Iterator[Advice]:
         yield Advice("low_recall", f"{only} {percent(mean)}. {remedy}")
     if len(low) > 5:
         more = counted(len(low) - 5, "further class", "further classes")
-        yield Advice("low_recall", f"So are {more}: {listed(low[5:], 8)}.")
+        yield Advice("low_recall", f"Recall is also low for {more}: {listed(low[5:], 8)}.")
 
 
 def _of_detector(facts: Facts) -> Iterator[Advice]:
@@ -243,8 +243,8 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
     moved = facts.metrics.threshold_now not in (None, facts.metrics.threshold.get("threshold"))
     if rate is not None and expected and not expected[0] <= rate <= expected[1] and not moved:
         text = (
-            f"{percent(rate)} of the normal test samples gave an alarm; by the held-out ones it would be "
-            f"{percent(expected[0])} to {percent(expected[1])} (95%): they are not alike. Fit the threshold to "
+            f"{percent(rate)} of the normal test samples gave an alarm; the held-out samples predict "
+            f"{percent(expected[0])} to {percent(expected[1])} (95%), so the two sets differ. Fit the threshold to "
             "normal samples like those that it will meet."
         )
         yield Advice("false_alarms", text, f"tfpipe recalibrate {quoted(facts.shown)} PATH")
@@ -260,12 +260,12 @@ def _of_generator(facts: Facts) -> Iterator[Advice]:
     if "diversity" in figures and figures["diversity"] < COLLAPSED:
         told = f"The diversity of the images is {figure(figures['diversity'])} of that of real ones"
         remedy = "Longer training, a lower learning rate or more data help most."
-        text = f"{told} (limit {COLLAPSED:g}): they have collapsed to a few kinds. {remedy}"
+        text = f"{told} (limit {COLLAPSED:g}): the generator shows mode collapse. {remedy}"
         yield Advice("collapsed", text)
     real = next((row["copies"] for row in facts.metrics.baselines.values() if "copies" in row), 0.0)
     if "copies" in figures and figures["copies"] > real + 0.01:
-        near = f"{percent(figures['copies'])} of the images lie very near to a training image, of real ones"
-        yield Advice("copies", f"{near} {percent(real)}: look at nearest.png before they are shown to anyone.")
+        near = f"{percent(figures['copies'])} of the images are very close to a training image, compared with"
+        yield Advice("copies", f"{near} {percent(real)} of real images: look at nearest.png before you publish them.")
 
 
 def _of_folds(facts: Facts) -> Iterator[Advice]:

@@ -4,7 +4,7 @@ RESULTS, FAILURES, TRAINING, MORE = "results", "failures", "training", "more"  #
 
 _CURVES = (
     "Loss, accuracy and learning rate by epoch. The dotted line marks the epoch whose weights are the model; a "
-    "gap between training and validation that grows tells of overfitting."
+    "growing gap between training and validation is a sign of overfitting."
 )
 _ADVERSARIAL = (
     "Losses and mean logits of both networks, distance to real images, precision, recall and diversity by "
@@ -13,8 +13,8 @@ _ADVERSARIAL = (
 
 _SHOWN = {  # where a picture stands: {file name without its ending: what is seen}, in the order of the page
     RESULTS: {
-        "confusion_matrix": "Confusion matrix of the test split: rows are true classes, columns predicted ones. What "
-        "lies off the diagonal are mistakes.",
+        "confusion_matrix": "Confusion matrix of the test split: rows are true classes, columns predicted ones. "
+        "Entries off the diagonal are mistakes.",
         "per_label": "Precision, recall and f1 of each label in the test split, the worst f1 at the bottom.",
         "reliability": "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal "
         "mean that the model is surer than it should be.",
@@ -23,20 +23,20 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "curves_roc_pr": "ROC curve and precision-recall curve of the model and of the methods beside it. Nearer to "
         "the upper left, or upper right, corner is better.",
         "samples": "Images that the generator draws; with classes, a row for each.",
-        "interpolation": "Images on the way from one noise to another: smooth changes speak against learning by heart.",
-        "best_so_far": "The metric that is searched for by trial, and for the better half by epochs spent; the line is "
+        "interpolation": "Images interpolated between two noise vectors: smooth changes suggest no memorization.",
+        "best_so_far": "The search objective by trial, and for the better half by epochs spent; the line is "
         "the best so far.",
         "parallel_coordinates": "A line for each trial through its values; the better a trial, the brighter its line; "
         "the best is red.",
-        "slices": "The metric that is searched for over each field by itself; crosses at the edge failed or are far "
+        "slices": "The search objective against each field alone; crosses at the edge: trials that failed or are far "
         "worse.",
-        "importance": "How much each field explains: the error that a forest's guesses gain without it. The title "
-        "tells how far these guesses can be trusted.",
+        "importance": "Permutation importance of each field: by how much a random forest's error grows. The title "
+        "shows how well the forest predicts unseen trials.",
     },
     FAILURES: {
         "mistakes": "The most confident mistakes of the test split, the surest first: what each was taken for, with "
         "what probability, and its file or row. Wrong labels are often among them.",
-        "grad_cam": "The most confident mistakes with the places that spoke for the predicted class and for the true "
+        "grad_cam": "The most confident mistakes with the regions that support the predicted class and the true "
         "one (Grad-CAM, Selvaraju et al. 2017): the brighter, the more.",
         "heat": "Pictures with a map of how far each place is from what is normal, beside mask and reconstruction "
         "where there are some; wrong verdicts come first.",
@@ -49,7 +49,7 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "loss_surface": "The loss around the trained weights along two random directions, each filter as long as the "
         "trained one (Li et al. 2018). It is one slice of a space of many dimensions.",
         "curves": _CURVES,
-        "progress": "The same noise drawn after one epoch and the next.",
+        "progress": "Images generated from the same noise after successive epochs.",
     },
 }
 CAPTIONS = {name: (place, text) for place, shown in _SHOWN.items() for name, text in shown.items()}

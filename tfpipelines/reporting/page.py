@@ -41,7 +41,7 @@ def page(facts: Facts, advice: list[Advice]) -> tuple[str, list[str]]:
         (shrunk, "The pictures together would make this page too large, so these are shrunk: {}."),
         (bad, "These pictures cannot be read and are left out: {}."),
         (facts.damaged, "These files cannot be read, so their content is missing: {}."),
-        (facts.outdated, "This is of an earlier model and left out: {}. " + _ANEW),
+        (facts.outdated, "These pictures are of an earlier model, so they are left out: {}. " + _ANEW),
     )
     notes = [text.format(listed(names)) for names, text in told if names]
     content = {**_content(facts), "facts": facts, "advice": advice, "pictures": shown, "notices": notes}

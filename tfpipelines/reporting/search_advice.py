@@ -22,7 +22,7 @@ def of_search(facts: Facts) -> Iterator[tuple[str, str, str]]:
     if rows and len(failed) > FAILED * len(rows):
         reason, times = Counter(row.get("reason", "") for row in failed).most_common(1)[0]
         share = f"{len(failed)} of {counted(len(rows), 'trial')} failed (limit {percent(FAILED)})"
-        yield "failed_trials", f"{share}, {times} of them so: {reason}", ""
+        yield "failed_trials", f"{share}; the most frequent reason ({times} times): {reason}", ""
     scored = [row for row in rows if values.parsed(row.get("rank")) is not None]
     if space and 0 < len(scored) < PER_FIELD * len(space):
         few = f"{counted(len(scored), 'trial has', 'trials have')} a score, for {counted(len(space), 'field')}"
@@ -31,7 +31,7 @@ def of_search(facts: Facts) -> Iterator[tuple[str, str, str]]:
     yield from _edges(values.mapping(summary.get("values")), space)
     yield from _ties(facts, scored)
     if (facts.folder / "best.yaml").is_file():
-        text = "The best values are a pipeline of their own: run it, on more data or for more epochs."
+        text = "best.yaml is the pipeline with the best values: run it on more data or for more epochs."
         yield "use_best", text, f"tfpipe run {quoted(f'{facts.shown}/best.yaml')}"
 
 
@@ -65,7 +65,7 @@ def _ties(facts: Facts, scored: list[dict[str, str]]) -> Iterator[tuple[str, str
     near = sum(abs(score - scores[0]) <= width for score in scores) if scores else 0
     if near > 1 and width > 0:
         text = (
-            f"{near} of {counted(len(scores), 'trial')} lie within {figure(width)} of the best {metric}, as far "
-            "as the final runs of the same values differ by seed: their order says little, so take the cheapest."
+            f"{near} of {counted(len(scores), 'trial')} lie within {figure(width)} of the best {metric}, no more "
+            "than the final runs differ between seeds: their order means little, so take the cheapest."
         )
         yield "ties", text, ""

@@ -32,7 +32,7 @@ def figures_table(facts: Facts) -> Table:
     over = {"folds": f", mean of {len(facts.inner_runs)} folds", "search": ", mean over seeds"}.get(facts.kind, "")
     columns = [Column("best trial, validation", best, {})] if best and splits else []
     columns += [Column(split + over, metrics.splits[split], metrics.spread.get(split, {})) for split in splits]
-    return text_tables.figures_table("figure", columns, metrics.intervals, metrics.baselines, figure)
+    return text_tables.figures_table("metric", columns, metrics.intervals, metrics.baselines, figure)
 
 
 def meanings(facts: Facts) -> list[tuple[str, str]]:
@@ -89,13 +89,13 @@ def leaderboard_table(facts: Facts) -> Table:
 def pairs_table(facts: Facts) -> Table:
     """Which classes are taken for which, most frequent first."""
     rows = [[true or "none", told or "none", count(number)] for true, told, number in facts.failures.pairs]
-    return Table("What is taken for what", ["it is", "taken for", "times"], rows, figures_from=2)
+    return Table("Most frequent confusions", ["true", "predicted", "count"], rows, figures_from=2)
 
 
 def samples_table(facts: Facts) -> Table:
     """The samples that go wrong most clearly."""
     rows = [list(row) for row in facts.failures.samples]
-    return Table("The clearest mistakes", ["sample", "it is", "taken for", "how surely"], rows, figures_from=4)
+    return Table("The clearest mistakes", ["sample", "true", "predicted", "confidence"], rows, figures_from=4)
 
 
 def exports_table(facts: Facts) -> Table:
@@ -173,13 +173,13 @@ def calibration(facts: Facts) -> list[str]:
     lines, test = [], facts.metrics.splits.get("test", {})
     temperature = facts.metrics.temperature
     if temperature == 1:
-        none = "Probabilities are as the network gives them: no temperature was asked for, or none made them better"
+        none = "Probabilities are not calibrated: no temperature was requested, or none improved them"
         lines.append(f"{none} on the validation split.")
     elif temperature is not None:
-        way = "surer" if temperature > 1 else "less sure"
+        way = "overconfident" if temperature > 1 else "underconfident"
         lines.append(
             f"The logits are divided by a temperature of {temperature:.3f}, fitted on the validation split "
-            f"(Guo et al. 2017): before, the model was {way} than it should be."
+            f"(Guo et al. 2017): before, the model was {way}."
         )
     if "ece" in test:
         lines.append(f"On the test split confidence and accuracy differ by {figure(test['ece'])} on average (ece).")

@@ -15,8 +15,8 @@ from .sample_task import add_explanations
 
 _SHOWN_HEAT = 12
 _HEAT_NOTE = (
-    "Left the picture as the network sees it, right the same in grey: the brighter a place, the more it "
-    "speaks for the predicted class "
+    "Left: the image as the network sees it. Right: the same in grey; the brighter a place, the more it "
+    "supports the predicted class "
     "(Grad-CAM, Selvaraju et al. 2017). The map is coarse: it has the resolution of the last feature map."
 )
 

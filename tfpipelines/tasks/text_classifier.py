@@ -92,7 +92,7 @@ class TextClassifier(Classification):
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
         names = evaluation.score_columns(self.classes)
         entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
-        evaluation.write_words(path, "Which words moved the predictions", entries)
+        evaluation.write_words(path, "Which words influenced the predictions", entries)
 
     # --- export
     def served(self, model) -> "models.Served":

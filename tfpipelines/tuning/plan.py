@@ -159,7 +159,7 @@ def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: 
         remedy = "Name fields, as in search.space.train.learning_rate='{min: 1e-4, max: 1e-2, scale: log}'."
         raise ConfigError("search.space is empty: there is nothing to search.", remedy)
     if pipeline.search.keep_trials < 1 and pipeline.search.algorithm == "hyperband":
-        raise ConfigError("search.keep_trials: hyperband goes on from weights.")
+        raise ConfigError("search.keep_trials must be at least 1: hyperband continues trials from their weights.")
     named = "model.name" in space
     names: Sequence[Any] = space["model.name"].samples() if named else (pipeline.network,)
     for name in names:

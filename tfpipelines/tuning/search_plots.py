@@ -103,7 +103,7 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
     axis = figure.subplots()
     means, deviations = zip(*(found.fields[name] for name in names))
     axis.barh([short(name, 30, end=True) for name in names], means, xerr=deviations, color=_LINE)
-    axis.set(xlabel=f"mean error of a forest's guess of {metric}, more without the field")
+    axis.set(xlabel=f"increase of a random forest's error in {metric}, field shuffled")
     told = (
         "trials; guesses of unseen trials: R²" if found.score > 0 else "trials are too few to tell: R² of unseen trials"
     )

@@ -265,7 +265,7 @@ class Search:
         if worker.state == "preparing" and self.stop.received is None:
             self._restarts += 1
             if self._restarts >= MOST_DEATHS:
-                remedy = f"Is there memory enough? What they said is in {self.folder / 'logs' / 'workers.log'}."
+                remedy = f"Is there enough memory? Their output is in {self.folder / 'logs' / 'workers.log'}."
                 raise ResourceError(f"The worker processes die while they prepare the data: {how}.", remedy)
         if worker.state != "running":
             return
@@ -294,7 +294,7 @@ class Search:
         first = {re.sub(r"[0-9.]+", "#", some.reason) for some in ended[:_SAME_FAILURES] if some.status == "failed"}
         if len(ended) == _SAME_FAILURES and len(first) == 1 and all(some.status == "failed" for some in ended):
             cause = f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}"
-            raise SearchError(cause, "Mend the pipeline or search.space: what helps one run helps the search.")
+            raise SearchError(cause, "Fix the pipeline or search.space: what helps one run helps the search.")
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""

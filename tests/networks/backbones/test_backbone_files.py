@@ -202,7 +202,7 @@ def test_files_of_other_formats_are_known_by_their_content(tmp_path):
     (tmp_path / "exported" / "saved_model.pb").touch()
     for name, error, message in (
         *((name, ConfigError, "whole model in Keras' old HDF5 format") for name in ("old.h5", "old.keras", "old.hdf5")),
-        ("some.weights.h5", ConfigError, "holds weights alone"),
+        ("some.weights.h5", ConfigError, "holds only weights"),
         ("new.h5", ConfigError, "a .keras file under another name"),
         ("foreign.h5", ArtifactError, "is no HDF5 file"),
         ("cut.h5", ArtifactError, "cannot be read"),

@@ -138,7 +138,8 @@ def test_efficientnet_from_a_file_is_that_with_imagenet_weights(tmp_path, monkey
 
     plain = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(64, 64, 3))
     means = np.array([0.485, 0.456, 0.406], np.float32)
-    plain.get_layer("normalization").set_weights([means, np.array([0.229, 0.224, 0.225], np.float32) ** 1, np.array(0)])
+    (scaling,) = (layer for layer in plain.layers if isinstance(layer, keras.layers.Normalization))
+    scaling.set_weights([means, np.array([0.229, 0.224, 0.225], np.float32), np.array(0)])
     plain.save_weights(tmp_path / "b0.weights.h5")
     monkeypatch.setattr(module.file_utils, "get_file", lambda *arguments, **options: str(tmp_path / "b0.weights.h5"))
     theirs = keras.applications.EfficientNetB0(weights="imagenet", include_top=False, input_shape=(64, 64, 3))

@@ -264,7 +264,7 @@ def test_fail_if_worse(pair):
         tfpipelines.compare(pair, fail_if_worse="accuracy")
     figures = [read_json(folder / "metrics.json")["test"]["accuracy"] for folder in pair]
     (line,) = caught.value.details
-    assert all(f"{value:.6g}" in line for value in figures) and "more than chance (p = 0.001)" in line
+    assert all(f"{value:.6g}" in line for value in figures) and "calls that significant (p = 0.001)" in line
     assert caught.value.result["tests"] and caught.value.result["worse"] == [line]
     assert (
         tfpipelines.compare(pair, fail_if_worse="accuracy", tolerance=figures[0] - figures[1])["worse"] == []

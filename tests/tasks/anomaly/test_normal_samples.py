@@ -36,7 +36,7 @@ def test_normal_labels():
     assert normal_labels(["a", "b", "ok"], None, usual=("a",)) == ["a"]
     with pytest.raises(ConfigError, match="'gud'.*\n?.*'good'"):
         normal_labels(["good", "bad"], ("gud",))
-    with pytest.raises(DataError, match="Nothing tells which"):
+    with pytest.raises(DataError, match="It is unclear which label"):
         normal_labels(["a", "b"], None)
 
 

@@ -462,7 +462,7 @@ def test_14_a_class_of_unknown_words_alone_is_an_error(tmp_path, reviews):
         for number, split in enumerate(("train", "train", "test"))
     ]
     pd.concat([part, pd.DataFrame(odd)]).to_csv(tmp_path / "odd.csv", index=False)
-    with pytest.raises(DataError, match="class 'odd' are of unknown words"):
+    with pytest.raises(DataError, match="class 'odd' have unknown words"):
         run("odd.csv", "data.on_bad=skip", "data.min_count=2")
 
 

@@ -115,7 +115,7 @@ def test_without_a_network_one_sentence_says_so(table, monkeypatch):
     monkeypatch.setattr(keras_hub.models.Backbone, "from_preset", fail)
     with pytest.raises(
         ResourceError,
-        match="The preset bert_tiny_en_uncased could not be fetched: there is no network, or the host does not answer",
+        match="The preset bert_tiny_en_uncased could not be fetched: there is no internet connection",
     ):
         finetune("bert_tiny_en_uncased", f"data.path={table}")
 

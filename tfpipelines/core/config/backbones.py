@@ -147,7 +147,7 @@ def _local_source(backbone: str) -> BackboneSource:
     held, new = _content(path), f"{path.with_suffix('')}.keras"
     if held == "model":
         cause = (
-            f"{here} is a whole model in Keras' old HDF5 format, which can hide code: .keras files alone are loaded."
+            f"{here} is a whole model in Keras' old HDF5 format, which can hide code: only .keras files can be loaded."
         )
         old = path if path.suffix in _HDF5 else path.with_suffix(".h5")
         first = "" if old == path else f"rename it to {old} and "
@@ -155,7 +155,7 @@ def _local_source(backbone: str) -> BackboneSource:
         raise ConfigError(cause, f"If you trust it, {first}convert it once in Python: {convert}; then name that file.")
     if held == "weights":
         remedy = f"Name the network they are of: model.backbone=NAME model.weights={backbone}"
-        raise ConfigError(f"{here} holds weights alone, no network.", remedy)
+        raise ConfigError(f"{here} holds only weights, no network.", remedy)
     if held == "archive" and path.suffix != ".keras":
         raise ConfigError(f"{here} seems to be a .keras file under another name.", f"Rename it to {new}.")
     if path.suffix in _HDF5:
@@ -181,7 +181,7 @@ def _content(path: Path) -> Literal["model", "weights", "archive", "other"]:
             return "model" if "model_config" in file.attrs else "weights"
     except OSError as error:
         cause = f"model.backbone: {path} cannot be read: {' '.join(str(error).split())[:200]}."
-        raise ArtifactError(cause, "The file is damaged or not yours to read; restore it.") from error
+        raise ArtifactError(cause, "The file is damaged or you may not read it.") from error
 
 
 def _folder_in_package(address: str) -> Path:

@@ -22,7 +22,7 @@ class SampleData(Section):
     on_bad: Annotated[Literal["error", "skip"], Role.READING] = fixed(
         "error", "unreadable samples and rows without label: refuse the data, or leave the rows out"
     )
-    on_leak: Literal["warn", "error"] = fixed("warn", "the same sample in the training split and in another one")
+    on_leak: Literal["warn", "error"] = fixed("warn", "what to do if a training sample is also in another split")
 
 
 class FileData(SampleData):

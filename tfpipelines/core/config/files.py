@@ -97,21 +97,21 @@ def parse_yaml(text: str, origin: str, plain: bool = False) -> Any:
             raise RecursionError
         content = yaml.load(text, yaml.SafeLoader if plain else _Loader)
         if _count(content, 0) > _MOST_VALUES:
-            raise ConfigError("It holds too many values.", "Mend the file.")
+            raise ConfigError("It holds too many values.", "Fix the file.")
         return content
     except RecursionError as error:
-        raise ConfigError(f"{origin} is nested too deeply.", "Mend the file.") from error
+        raise ConfigError(f"{origin} is nested too deeply.", "Fix the file.") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         cause = f"{origin}{where} is not valid YAML: {error.problem}."
-        raise ConfigError(cause, "Mend the line; indent with spaces.") from error
+        raise ConfigError(cause, "Fix the line; indent with spaces.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}.", "Mend the file.") from error
+        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}.", "Fix the file.") from error
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error.cause}", error.remedy) from error
     except ValueError as error:  # of a plain value, such as a date that there is not
-        raise ConfigError(f"{origin} is not valid YAML: {error}.", "Mend the file.") from error
+        raise ConfigError(f"{origin} is not valid YAML: {error}.", "Fix the file.") from error
 
 
 def _count(value: Any, before: int) -> int:

@@ -40,7 +40,7 @@ class Layers(Section):
 
 class _Maps(Layers):
     normalization: MapNormalization = field(  # type: ignore[assignment]  # one choice more
-        "batch", "local_response: of maps by their neighbouring channels (Krizhevsky et al. 2012), and none of vectors"
+        "batch", "local_response: feature maps over neighbouring channels (Krizhevsky et al. 2012); vectors: none"
     )
 
 
@@ -109,9 +109,9 @@ class Scored(Section):
     """How reconstruction errors become one score."""
 
     pooling: Literal["max", "mean", "top"] = field(
-        "top", "of the errors of all places: the largest, their mean, or the mean of the largest"
+        "top", "of the errors of all places; max: the largest, mean: their mean, top: the mean of the largest"
     )
-    top: Share = field(0.05, "pooling top: the share of places, those of the largest errors, that the mean is over")
+    top: Share = field(0.05, "pooling top: the share of places, with the largest errors, to average over")
 
 
 class Autoencoder(Layers, Scored):
@@ -129,7 +129,7 @@ class Variational(Section):
     """What variational autoencoders have, too."""
 
     beta: NonNegative = field(1.0, "weight of the KL divergence from the prior (Higgins et al. 2017)")
-    samples: Count = field(8, "samples of the latent variable that a score is the mean of")
+    samples: Count = field(8, "samples of the latent variable that a score averages over")
 
 
 class _Pixels(Section):
@@ -153,9 +153,9 @@ class _Numbers(Section):
 
 class _Columns(Scored):
     pooling: Literal["max", "mean", "top"] = field(
-        "mean", "of the errors of all columns: the largest, their mean, or the mean of the largest"
+        "mean", "of the errors of all columns; max: the largest, mean: their mean, top: the mean of the largest"
     )
-    top: Share = field(0.2, "pooling top: the share of columns, those of the largest errors, that the mean is over")
+    top: Share = field(0.2, "pooling top: the share of columns, with the largest errors, to average over")
 
 
 class Columns(_Columns, Autoencoder):
@@ -226,7 +226,7 @@ class Adversarial(Section):
     )
     minibatch_deviation: Annotated[int, Field(ge=0)] = field(
         4,
-        "minibatch standard deviation: samples of a group, by whose deviation the discriminator sees a collapse "
+        "minibatch standard deviation: samples per group; lets the discriminator detect mode collapse "
         "(Karras et al. 2018); a batch that is no multiple is one group; 0: off",
     )
 

@@ -90,7 +90,7 @@ def drop_layers(content: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     own = model.get("backbone", BUNDLED)
     if changes.get("model.backbone", own) == own:
         return []
-    return [f"model.backbone: left out {_dropped('model', model, ['layers'])} of the file, which are of another one"]
+    return [f"model.backbone: left out {_dropped('model', model, ['layers'])} of the file, made for another backbone"]
 
 
 def drop_other_data(content: dict[str, Any], changes: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:

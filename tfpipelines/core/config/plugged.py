@@ -69,7 +69,7 @@ def _kind(plugin: Plugin, node: ast.FunctionDef, kinds: Sequence[Family]) -> Fam
     found = [kind for kind in kinds if any(issubclass(section, kind.shared) for section in taken)]
     if len(found) == 1:
         return found[0]
-    cause = "its signature does not tell of what kind it is; name the entry point KIND.NAME, the kind being one of"
+    cause = "its signature does not show what kind it is; name the entry point KIND.NAME, KIND being one of"
     raise ConfigError(f"{cause} {', '.join(known)}.", plugin.remedy)
 
 

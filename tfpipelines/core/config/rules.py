@@ -38,7 +38,7 @@ def rule_of(node: ast.FunctionDef, path: str) -> Callable[..., None]:
     try:
         exec(compile(ast.Module([node], []), path, "exec", flag, dont_inherit=True), seen)
     except Exception as error:
-        raise ConfigError(f"{_failed(node, path, error)}.", "Mend the rule.") from None
+        raise ConfigError(f"{_failed(node, path, error)}.", "Fix the rule.") from None
     check = seen[node.name]
 
     def rule(*values: Any) -> None:

@@ -139,7 +139,7 @@ class Search(Section):
     pruning_trials: Count = field(5, "minimum number of finished trials before one is pruned")
     pruning_epochs: Count = field(3, "minimum number of epochs of a trial before it is pruned")
     factor: Annotated[int, Field(ge=2)] = field(
-        3, "hyperband: one of so many trials goes on, with so many times the epochs"
+        3, "hyperband: one in this many trials continues, with this many times the epochs"
     )
     start: bool = field(True, "the first trial is the unchanged pipeline, if the space contains it; not with grid")
     keep_trials: Count = field(3, "number of best trials whose weights are kept")

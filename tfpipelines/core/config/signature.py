@@ -130,7 +130,7 @@ def functions_of(path: str, text: str | bytes, asked: str) -> dict[str, ast.Func
         body = ast.parse(text, path).body
     except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
         cause = f"{path}:{getattr(error, 'lineno', 1)}: this is not Python: {getattr(error, 'msg', error)}."
-        raise ConfigError(cause, "Mend the line.") from None
+        raise ConfigError(cause, "Fix the line.") from None
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     if asked not in functions:
         guess = nearest(asked, functions)
@@ -215,7 +215,7 @@ class _Signature:
             if argument is not None:
                 self._refuse(argument, "stands for any number of arguments", "Write out each of them.")
         for argument in parts.posonlyargs:
-            self._refuse(argument, "has no name to be passed by", "Leave out the / behind it.")
+            self._refuse(argument, "is positional-only", "Remove the / after it.")
         missing = len(parts.args) - len(parts.defaults)
         for argument, default in zip(parts.args, [None] * missing + list(parts.defaults)):
             yield self._free(argument), default
@@ -224,7 +224,7 @@ class _Signature:
                 yield self._free(argument), default
             elif default is None:
                 given = ", ".join(self.kind.given)
-                self._refuse(argument, "stands behind the * and has no default", f"The task gives {given} alone.")
+                self._refuse(argument, "is keyword-only and has no default", f"The task passes only {given}.")
 
     def _free(self, argument: ast.arg) -> ast.arg:
         """The argument, whose name a field can have, or the task gives it."""

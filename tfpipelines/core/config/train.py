@@ -28,13 +28,13 @@ class Training(Section):
     optimizer: OptimizerName = field("adamw", sources_in_words())
     learning_rate: Positive = field(
         1e-3,
-        "the highest rate of the schedule; not given, the default of a rate is multiplied by what is usual: "
+        "peak learning rate of the schedule; if not given, the default times a factor for some optimizers: "
         + rates_in_words(),
     )
     momentum: Fraction = of_optimizers("momentum", 0.9, "share of the last step, or of the mean of gradients, kept")
     nesterov: bool = of_optimizers("nesterov", True, "look ahead by the momentum (Nesterov 1983)")
     rho: Fraction = of_optimizers("rho", 0.9, "decay of the mean of squared gradients")
-    centered: bool = of_optimizers("centered", False, "divide by the deviation of gradients, not by their size")
+    centered: bool = of_optimizers("centered", False, "divide by the standard deviation of gradients, not their RMS")
     beta_1: Fraction = of_optimizers("beta_1", 0.9, "decay of the mean of gradients")
     beta_2: Fraction = of_optimizers("beta_2", 0.999, "decay of the mean of their squares, or of lion's momentum")
     amsgrad: bool = of_optimizers(
@@ -120,7 +120,7 @@ class Train(Training):
     focal_alpha: Annotated[float, Field(gt=0, lt=1)] | None = of_losses(
         "focal_alpha",
         None,
-        "with several labels a row, weight of a label that is present, one minus it of one that is not; null: the same",
+        "with several labels per row: weight of a present label; an absent one gets 1 minus it; null: equal weights",
     )
     poly1_epsilon: Annotated[float, Field(ge=-1)] = of_losses(
         "poly1_epsilon", 1.0, "weight of 1 - p added to the cross-entropy, p being the probability of the true class"

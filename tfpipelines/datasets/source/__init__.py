@@ -121,7 +121,7 @@ def _there(path: Path, key: str) -> Path:
     """The path; raises DataError unless it is there and is a regular file or a folder."""
     if not path.exists():
         parent = path.parent
-        guess = f" There is {parent.resolve()} beside it." if parent.is_dir() and parent != Path(".") else ""
+        guess = f" The folder {parent.resolve()} exists." if parent.is_dir() and parent != Path(".") else ""
         raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")
     if not (path.is_dir() or path.is_file()):
         raise DataError(f"{path} is neither a folder nor a regular file.", f"Set {key} to data on a local disk.")

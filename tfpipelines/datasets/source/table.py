@@ -144,7 +144,7 @@ class _Resolver:
         if absent:
             what = f"{counted(len(absent), 'row')} that can be matched with no file, or with several"
             message = f"{what}, below {self.root}"
-            self.findings.add("absent", "error", message, "Mend the rows, or set data.root.", absent)
+            self.findings.add("absent", "error", message, "Fix the rows, or set data.root.", absent)
         if outside:
             message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
             remedy = "Set data.root to a folder that holds them all, or data.follow_links=true."

@@ -73,7 +73,7 @@ def fetch_reason(error: BaseException) -> str:
     """Why something did not come from a hub, in few words."""
     text = str(error)
     if any(sign in text for sign in _NO_NETWORK):
-        return "there is no network, or the host does not answer"
+        return "there is no internet connection, or the host does not answer"
     if "has no config.json" in text:  # KerasHub's words for a handle that it did not get an answer for
-        return "nothing was found there, or there is no network"
+        return "nothing was found there, or there is no internet connection"
     return first_sentence(error)

@@ -92,7 +92,7 @@ def _from_preset(kind, location: str, **options):
         if not remote:
             remedy = "The folder is damaged, or of a kind that KerasHub does not know."
             raise ArtifactError(f"The preset in {location} cannot be loaded: {reason}.", remedy) from error
-        remedy = "Connect to the network once, or name the folder of a preset."
+        remedy = "Connect to the internet once, or name the folder of a preset."
         raise ResourceError(f"The preset {location} could not be fetched: {reason}.", remedy) from error
 
 

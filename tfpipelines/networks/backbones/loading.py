@@ -84,8 +84,8 @@ def _named(source: BackboneSource, known: KnownBackbone, weights: str, size: tup
     except Exception as error:  # Keras raises a bare Exception where a download fails
         if "fetch" in str(error).lower() or isinstance(error, OSError):
             message = f"The weights of {source.name} could not be fetched: {fetch_reason(error)}."
-            way = "Connect to the network once, give a file with model.weights=FILE.weights.h5"
-            remedy = f"{way}, or use model.backbone=efficientnet-lite0, which needs none."
+            way = "Connect to the internet once, give a file with model.weights=FILE.weights.h5"
+            remedy = f"{way}, or use model.backbone=efficientnet-lite0, which is bundled."
             raise ResourceError(message, remedy) from error
         if isinstance(error, ValueError):
             why = f"cannot take images of {size[0]} x {size[1]} pixels: {first_sentence(error)}"
@@ -146,7 +146,7 @@ def _require_images(model: keras.Model, source: BackboneSource) -> None:
         if isinstance(model, keras.Sequential):
             message = f"{here} is a Sequential model that was saved before it was built: it has no weights."
             raise ConfigError(message, "Begin it with keras.Input(shape), train it, and save it again.")
-        message = f"{source.name} is a subclassed model: Python code calls its layers, and no graph says where it ends."
+        message = f"{source.name} is a subclassed model: Python code calls its layers, so its head cannot be removed."
         raise ArtifactError(message, REBUILD)
     shape, kind = model.inputs[0].shape, model.inputs[0].dtype
     if not any(len(tensor.shape) == 4 for tensor in model.inputs):

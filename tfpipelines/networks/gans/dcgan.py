@@ -29,7 +29,7 @@ def dcgan(
 ) -> tuple[keras.Model, keras.Model]:
     """Transposed convolutions against strided ones (Radford et al. 2015).
 
-    The ones double the side, the others halve it, between the image and the smallest map, of 4 to 7 pixels for sides
+    The generator doubles the side, the discriminator halves it, down to a smallest map of 4 to 7 pixels, for sides
     that can be halved so far. Where there are fewer maps than numbers of channels, the last numbers do not count.
 
     Args:

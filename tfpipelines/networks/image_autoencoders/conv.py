@@ -30,7 +30,7 @@ def conv(
     Args:
         filters: channels of the encoder's stages, each half as high and wide; the decoder mirrors them.
         kernel_size: side of the convolutions, in pixels.
-        latent: numbers that the image has to pass through; 0: no dense layer, the last feature map is the bottleneck.
+        latent: dimensions of the bottleneck; 0: no dense layer, the last feature map is the bottleneck.
     """
     build = Builder(common, seed=seed, for_training=for_training)
     inputs, target = scaled_input(input_shape)

@@ -28,7 +28,7 @@ def dense(
 
     Args:
         units: width of the encoder's layers; the decoder mirrors them.
-        latent: numbers that the image has to pass through.
+        latent: dimensions of the bottleneck.
         normalization: of encoder and decoder.
     """
     build = Builder(common, seed=seed, for_training=for_training, normalization=normalization)

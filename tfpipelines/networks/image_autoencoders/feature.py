@@ -37,7 +37,7 @@ def feature(
     seed: int | None = None,
     for_training: bool = False,
 ) -> keras.Model:
-    """Reconstructs what a pretrained backbone says of each place of an image, layers of several depths together.
+    """Reconstructs the features of a pretrained backbone at each place of an image, from several layers.
 
     After Shi et al. 2021 (DFR: deep feature reconstruction), with the neighbourhoods of Roth et al. 2022 (PatchCore).
     The outputs are standardized features (batch, rows, columns, channels).
@@ -51,7 +51,7 @@ def feature(
             pose).
         kernel_size: bottleneck place: side of the convolutions, in places: how far a place looks to its neighbours.
         units: width of the encoder's layers, convolutions or dense; the decoder mirrors them.
-        latent: numbers that each place, or the image, has to pass through.
+        latent: dimensions of the bottleneck of each place, or of the image.
         noise: deviation of Gaussian noise on the standardized features while training, whose removal is learned.
         distance: of a place's features from their reconstruction.
         loss: what training makes small.

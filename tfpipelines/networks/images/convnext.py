@@ -50,7 +50,7 @@ def convnext(
         patch: side in pixels of the patches that the image is cut into; 4 in the paper, for images of 224 pixels.
         kernel_size: side of the depthwise convolutions.
         expansion: how many times wider a block is inside.
-        layer_scale: what the channels of a block are multiplied by at first, each by a weight of its own; 1e-6 in the
+        layer_scale: initial value of the learned factors of a block's channels, one for each channel; 1e-6 in the
             paper, for deep networks; 0: none.
         dropout: share of units dropped before the output.
     """

@@ -21,6 +21,6 @@ def dense(
 
     Args:
         units: width of the encoder's layers; the decoder mirrors them.
-        latent: numbers that a row has to pass through.
+        latent: dimensions of the bottleneck.
     """
     return dense_autoencoder(input_shape, common, units, latent, False, seed, for_training)

@@ -30,7 +30,7 @@ def conv1d(
     Args:
         filters: channels of the encoder's stages, each half as long; the decoder mirrors them.
         kernel_size: of the convolutions, in points.
-        latent: numbers that a window has to pass through; 0: no dense layer.
+        latent: dimensions of the bottleneck; 0: no dense layer.
     """
     build = Builder(common, seed=seed, for_training=for_training)
     inputs, target, x, level = begin(input_shape, common.noise, build, common.centered)

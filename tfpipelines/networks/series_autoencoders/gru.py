@@ -10,5 +10,5 @@ from ..vector_autoencoders import recurrent_autoencoder
 def gru(
     input_shape: tuple[int, int], common: RecurrentSeries, *, seed: int | None = None, for_training: bool = False
 ) -> keras.Model:
-    """The same with gated recurrent units."""
+    """A gated recurrent unit reads the window, another one writes it."""
     return recurrent_autoencoder("gru", input_shape, common, seed, for_training)

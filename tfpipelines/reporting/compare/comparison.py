@@ -172,7 +172,7 @@ def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[st
     about = [
         f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples "
         "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
-        "they tell these trained models apart, not their pipelines: another seed may move the metrics as far",
+        "they compare these trained models, not their pipelines: another seed may change the metrics as much",
     ]
     if len(records) > 2:
         times = f"each metric is compared {len(records) - 1} times"
@@ -217,5 +217,5 @@ def _called(result: dict[str, Any], number: int, metric: str) -> str:
         apart = intervals[0][1] < intervals[1][0] or intervals[1][1] < intervals[0][0]
         return f"there is no paired test of it; the 95% intervals {'do not' if apart else 'do'} overlap"
     p = figures[metric].get("p_corrected", figures[metric]["p"])
-    called = "more than chance" if p < LEVEL else "no more than chance may do"
+    called = "significant" if p < LEVEL else "not significant"
     return f"the paired test calls that {called} (p = {p:.3g})"

@@ -31,8 +31,8 @@ def matched(records: list[RunRecord], rows: list[Rows]) -> tuple[list[Rows], lis
         if not by_content:
             forms = f"in another form ({_forms(first, record)})"
             if first.data.get("path") != record.data.get("path"):
-                cause = f"{first.name} and {record.name} read samples {forms} and from other places"
-                raise ConfigError(f"{cause}: nothing tells which are the same.", "Compare runs on the same data.path.")
+                cause = f"{first.name} and {record.name} read samples {forms} and from different paths"
+                raise ConfigError(f"{cause}: their rows cannot be matched.", "Compare runs on the same data.path.")
             seen = f"{record.name} sees samples in another form than {first.name} ({_forms(first, record)})"
             notes.append(f"{seen}: rows are matched by item and label, not by content")
         columns = ("item", "fingerprint") if by_content else ("item",)
@@ -49,7 +49,7 @@ def _require_comparable(first: RunRecord, record: RunRecord) -> None:
             cause = f"{first.name} and {record.name} do not know the same classes."
             raise ConfigError(cause, "Compare runs on the same classes.", details)
         if bool(first.data.get("multi_label")) != bool(record.data.get("multi_label")):
-            cause = f"Of {first.name} and {record.name} one has one class a row, the other several."
+            cause = f"One of {first.name} and {record.name} has one class per row, the other several."
             raise ConfigError(cause, "Compare runs on the same data.")
     if first.kind is Kind.GENERATOR:
         settings = [run.pipeline.get("evaluation", {}) for run in (first, record)]

@@ -54,7 +54,7 @@ def loss_surface(
         seed: of directions and samples. The same seed gives the same numbers on the same machine.
         split: `train`, `validation` or `test`.
         progress: is told after each point how many are done, and of how many.
-        note: is told a sentence, such as how long it will take; else the log is.
+        note: called with messages, such as how long it will take; default: the log.
 
     Returns:
         The surface.

@@ -156,7 +156,7 @@ class Detection(Sampled):
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         frame = self.samples.frame
         if not frame["known"].any():
-            message = f"Of no {self.unit} it is known what it is: only the share of alarms is measured"
+            message = f"No {self.unit} is labelled: only the share of alarms is measured"
             findings.add("unlabelled", "warning", message, "Give labels, as columns or folders")
         elif not frame["anomalous"].any():
             message = f"No {self.unit} is known to be an anomaly: only the false-alarm rate is measured"
@@ -286,8 +286,8 @@ class Detection(Sampled):
         if not told.all():
             alarms = threshold.alarms(scores[~told])
             figures["test"]["alarm_rate"] = share = float(alarms.mean())
-            some = f"{int(alarms.sum())} of {len(alarms)} {self.unit}s"
-            about.append(f"{some} of which nothing is known gave an alarm ({share:.3f})")
+            some = f"{int(alarms.sum())} of {len(alarms)} unlabelled {self.unit}s"
+            about.append(f"{some} gave an alarm ({share:.3f})")
         if known is not None and settings.baselines and both:
             with self.timed("baselines"):
                 beside = self._beside(known, rows[told])
@@ -296,7 +296,7 @@ class Detection(Sampled):
             best, own = max(others, key=lambda name: others[name]["roc_auc"]), figures["test"]["roc_auc"]
             if others[best]["roc_auc"] > own:
                 area = others[best]["roc_auc"]
-                about.append(f"{best} tells them apart better here: {fixed(area)} against {fixed(own)} of {network}")
+                about.append(f"{best} has the higher roc_auc here: {fixed(area)}, against {fixed(own)} of {network}")
         if folder is not None and plots is not None:
             labels = frame["label"] if anomalous.any() else None
             table = metrics.detection_table(frame["item"], scores, threshold, labels)

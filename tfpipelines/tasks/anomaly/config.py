@@ -125,10 +125,10 @@ class AnomalyEvaluation(Section):
     """What is measured once training has ended."""
 
     false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = field(
-        0.05, "share of normal samples that the threshold is to take for anomalies"
+        0.05, "target share of normal samples that give an alarm"
     )
     baselines: bool = field(
-        True, "measure PCA, isolation forest and nearest neighbour beside the model, where labels are known"
+        True, "also measure PCA, isolation forest and nearest neighbour as baselines, if labels are known"
     )
     bootstrap: Annotated[int, Field(ge=0)] = field(1000, "resamples for the 95% intervals; 0: none")
 

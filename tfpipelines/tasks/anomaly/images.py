@@ -166,8 +166,8 @@ class ImageAnomalies(Pixels, Detection):
         rows = sorted(explained(table), key=lambda entry: -entry[1]["score"])
         told = [(row["verdict"], f"score {row['score']:.4g}, p = {row['p_value']:.3f}") for _, row in rows]
         note = (
-            "Left the picture as the network sees it, right the same in grey: the brighter a place, the "
-            "farther it is from what is normal; where nothing shines, it is as normal pictures are."
+            "Left: the image as the network sees it. Right: the same in grey; the brighter a place, the "
+            "farther it is from normal. Dark places look like those of normal images."
         )
         self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
 

@@ -52,7 +52,7 @@ def normal_labels(
         return taught
     if unlabelled:
         return []
-    message = f"Nothing tells which of the labels means normal: {', '.join(names[:20])}."
+    message = f"It is unclear which label means normal: {', '.join(names[:20])}."
     remedy = "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label."
     raise DataError(message, remedy)
 
@@ -225,7 +225,7 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
         message = f"{what}; the threshold keeps its rate nevertheless, on data like the normal ones"
         findings.add("no_test", "note", message)
     elif train and not frame["known"].to_numpy()[test].any():
-        message = f"Of no {unit} of the test it is known what it is: only the share of alarms is measured"
+        message = f"No {unit} of the test split is labelled: only the share of alarms is measured"
         findings.add("unlabelled_test", "note", message)
     elif train and not anomalous[test].any():
         message = f"No {unit} of the test is known to be an anomaly: only the false-alarm rate is measured"

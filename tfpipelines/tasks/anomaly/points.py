@@ -133,7 +133,7 @@ def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
     if dates.isna().any():
         lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][dates.isna()], rows[column][dates.isna()])]
         message = f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates."
-        raise DataError(message, "Mend them, or name another column by data.time_column.", lines[:10])
+        raise DataError(message, "Fix them, or set another column with data.time_column.", lines[:10])
     return _seconds(dates)
 
 
@@ -206,7 +206,7 @@ def _inside(
     turned = np.flatnonzero(~(ends[1] >= ends[0]))
     if len(turned):
         message = f"{path}: {counted(len(turned), 'interval')} that end before they begin."
-        raise DataError(message, "Mend them.", [f"line {rows[LINE].iloc[row]}" for row in turned[:10]])
+        raise DataError(message, "Fix them.", [f"line {rows[LINE].iloc[row]}" for row in turned[:10]])
     names = rows[series_column].fillna("").to_numpy(str) if series_column in rows else None
     if names is None and len(set(groups)) > 1:
         raise DataError(f"{path} does not say which series an interval is of.", f"Add the column {series_column}.")

@@ -131,7 +131,7 @@ def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings)
     if coarse:
         what = counted(len(coarse), "column")
         message = f"{what} whose numbers are so far from 0 that 32 bits hardly tell them apart"
-        findings.add("coarse", "warning", message, "Take a constant away from them", coarse)
+        findings.add("coarse", "warning", message, "Subtract a constant from them", coarse)
 
 
 def take_numbers(
@@ -223,7 +223,7 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
         if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], cells[words])]
             message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."
-            raise DataError(message, "Mend them, or leave the column out by data.columns.", lines[:_SHOWN])
+            raise DataError(message, "Fix them, or leave the column out with data.columns.", lines[:_SHOWN])
         values[:, place] = numbers
     return values
 

@@ -243,7 +243,7 @@ def _without_leaks(
     if on_leak == "drop":
         findings.add("leak", "note", f"{message}: left out")
         return frame[~leaked]
-    message = f"{message}: test metrics will flatter"
+    message = f"{message}: test metrics will be too optimistic"
     remedy, items = "Leave them out with data.on_leak=drop", frame["item"][leaked]
     findings.add("leak", "error" if on_leak == "error" else "warning", message, remedy, items)
     return frame

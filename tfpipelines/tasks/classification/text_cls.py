@@ -88,7 +88,7 @@ class TextClassification(TextClassifier):
         names = [part.vocabulary(rows, wide.size, wide.min_count) for part in grams]
         if not all(names):
             often = counted(wide.min_count, "time")
-            message = f"No n-gram of a kind occurs {often} in training: the wide part goes without"
+            message = f"One kind of n-gram never occurs {often} in training: the wide part leaves it out"
             findings.add("no_ngrams", "note", message, "Lower model.wide.min_count")
         grams = [part for part, known in zip(grams, names) if known]
         kinds = tuple((kind, known) for kind, known in zip(wide_cutters, names) if known)
@@ -101,7 +101,7 @@ class TextClassification(TextClassifier):
         left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
         lost = [name for name in self.classes if name not in left]
         if lost:
-            cause = f"All training texts of class {lost[0]!r} are of unknown words alone, and skipped."
+            cause = f"All training texts of class {lost[0]!r} have unknown words only, and are skipped."
             raise DataError(cause, "Lower data.min_count.", lost[1:10])
         self.samples.facts["multi_label"] = self.multi_label
         self.samples.store = self._store(tokens, *grams)

@@ -19,7 +19,7 @@ class FinetuneTrain(Train):
     head_epochs: Annotated[int, Field(ge=0, description="of phase 1; 0: phase 2 begins with a random head")] = 25
     head_learning_rate: Positive = field(3e-3, "the highest rate of phase 1")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = field(
-        1.0, "each block's rate in phase 2 is that of the block after it times this; the head has the full rate"
+        1.0, "phase 2: factor of the learning rate from each block to the one before it; the head has the full rate"
     )
 
 

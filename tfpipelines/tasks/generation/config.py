@@ -43,7 +43,7 @@ class GeneratedImageData(PixelData):
         "auto", "share held out to choose the epoch, where no such part is given; auto: 0.15"
     )
     test: Fraction = fixed(0.15, "share held out for the test, where no split is given at all; 0: no test")
-    resize: Literal["stretch", "crop", "pad"] = field("crop", "what gives where the shape is not square")
+    resize: Literal["stretch", "crop", "pad"] = field("crop", "how images that are not square are fitted")
     augment: Distortion = field(Distortion(), "of the real images, which the generator learns to draw in the same way")
 
     @model_validator(mode="after")
@@ -64,15 +64,15 @@ class AdversarialTrain(Training):
     epochs: Count = 30
     steps_per_epoch: AutoCount = field(
         "auto",
-        "steps of an epoch, from one look at the images to the next; auto: once through the data, but 500 at least",
+        "steps per epoch; images are evaluated after each epoch; auto: once through the data, but at least 500",
     )
     optimizer: _Optimizer = field("adam", "of both networks, each with its own")
     learning_rate: Positive = field(
         5e-4,
-        "the highest rate of the generator's schedule; not given, it is multiplied by what is usual: "
+        "peak learning rate of the generator; if not given, the default times a factor for some optimizers: "
         + rates_in_words(),
     )
-    discriminator_learning_rate: Positive | None = field(None, "of the discriminator's; null: the same")
+    discriminator_learning_rate: Positive | None = field(None, "peak rate of the discriminator; null: the generator's")
     beta_1: Fraction = of_optimizers("beta_1", 0.5, "decay of the mean of gradients")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
         0.998, "decay per step of the generator's averaged weights, which become the model"
@@ -100,6 +100,6 @@ class GenerationEvaluation(Section):
     samples: Annotated[int, Field(ge=16)] = field(
         1000, "images generated for the metrics of the end, at most as many as there are to train on"
     )
-    epoch_samples: Annotated[int, Field(ge=16)] = field(500, "the same for those of each epoch")
-    neighbours: Count = field(3, "which nearest neighbour bounds the manifold of precision and recall")
+    epoch_samples: Annotated[int, Field(ge=16)] = field(500, "images generated for the metrics of each epoch")
+    neighbours: Count = field(3, "k of the k-nearest-neighbour manifolds for precision and recall")
     frames: Annotated[int, Field(ge=2)] = field(60, "most pictures of the animation")

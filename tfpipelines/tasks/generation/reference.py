@@ -94,7 +94,7 @@ class Comparison:
             real, copies = self.real(reference, len(images)), float(metrics.copies(usual, usual).mean())
             real |= {"nearest": float(np.median(usual) / typical), "copies": copies}
             result["baselines"] = {f"real images ({split})": real}
-            others, than = "beside them as many real training images against the same", "unseen real"
+            others, than = "for comparison, as many real training images against the same", "unseen real"
         else:
             others, than = "there is no other split, so good metrics may be those of copies", "other training"
         if split == "test":
@@ -104,7 +104,7 @@ class Comparison:
             "lower is better for kid, fid and copies, higher for precision and recall; diversity and "
             "nearest are about 1 for real images",
             f"compared by {generated.shape[1]} features of {features_name(self.settings.features)}, standardized "
-            "by training images; kid and fid mean something beside others of the same features and counts only",
+            "by training images; kid and fid are comparable only with the same features and counts",
             f"nearest: median distance of pixels to the closest training image, 1 being that of {than} images; "
             f"copies are closer than half of what 99 % of those keep: {count} of {len(images):,}",
         ]
