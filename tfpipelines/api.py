@@ -1,4 +1,4 @@
-"""The Python API: run, tune, resume, load, check. The command line is a thin skin over it."""
+"""The Python API: run, tune, resume, load, check. The command line is a thin layer over it."""
 
 import shutil
 import sys
@@ -48,7 +48,7 @@ def run(
         out: folder the run folder is made in; made itself if only it is missing.
         name: of the run folder; default: `<pipeline>-<n>`.
         start: an earlier run folder whose model gives the initial weights.
-        observer: is told how it goes; default: lines on stderr, or the log of a program that has set up `logging` at
+        observer: receives the progress; default: lines on stderr, or the log of a program that has set up `logging` at
             level INFO. `Observer()` prints nothing.
         command: recorded in environment.json; default: the process' own command line.
         trust: run the code of a network that the pipeline's file names, and remember the trust. An override that names
@@ -157,7 +157,7 @@ def tune(
 def resume(
     path: str | Path, *, observer: Observer | None = None, command: str = "", trust: bool = False
 ) -> "Run | tuning.SearchResult":
-    """Goes on with an interrupted or crashed run or search; a finished one is returned as it is.
+    """Continues an interrupted or crashed run or search; a finished one is returned unchanged.
 
     Args:
         path: run folder.
@@ -200,7 +200,7 @@ def resume(
         changed = config.changed_since(began_with, pipeline) if began_with else []
         if changed:
             cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
-            raise ConfigError(cause, f"Undo it, or make it a new run: {folder.as_new_run()}", changed)
+            raise ConfigError(cause, f"Undo the change, or start a new run: {folder.as_new_run()}", changed)
         with StopSignals() as stop:
             with stop.hold():
                 folder.set_status("running")
@@ -221,7 +221,7 @@ def _search(
 
 
 def load(path: str | Path, *, trust: bool = False) -> "Run | tuning.SearchResult":
-    """Brings an earlier run or search back.
+    """Opens an earlier run or search.
 
     Args:
         trust: run the code of the network that the run folder holds, if its model needs it, and remember the trust.

@@ -1,4 +1,4 @@
-"""What can go wrong, by exit code. Every error says one sentence of cause and one of remedy."""
+"""What can go wrong, by exit code. Every error has one sentence for the cause and one for the remedy."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ class RunInUseError(TfpipelinesError, RuntimeError):
 
 
 class ArtifactError(TfpipelinesError, ValueError):
-    """A model, a checkpoint or a run folder is damaged, foreign, of a later version or not to be trusted."""
+    """A model, a checkpoint or a run folder is damaged, of another type, of a later version or not trusted."""
 
     exit_code = 7
 

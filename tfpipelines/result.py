@@ -129,7 +129,7 @@ class Run(Result):
         """The run's task as it has learned, to read the run's own data.
 
         Args:
-            overrides: of `data.path`, `data.test_path` and what else tells where they are and how to read them.
+            overrides: of `data.path`, `data.test_path` and other fields that say where they are and how to read them.
 
         Raises:
             ConfigError: for an override of anything else.
@@ -144,7 +144,7 @@ class Run(Result):
         foreign = [key for key in changes if key not in allowed]
         if foreign:
             cause = f"{foreign[0]} cannot be changed once a model is trained."
-            raise ConfigError(cause, f"What can be: {', '.join(allowed)}.")
+            raise ConfigError(cause, f"Fields that can be: {', '.join(allowed)}.")
         if not own:
             anew = config.fields_that(data, config.Role.ANEW)
             changes = {f"data.{name}": fields[name].default for name in anew} | changes
@@ -154,7 +154,7 @@ class Run(Result):
         try:
             return task.restore(known)
         except KeyError as error:
-            damaged(self.folder / "data.json", f"it does not say {error}", error)
+            damaged(self.folder / "data.json", f"it has no entry {error}", error)
 
     def _trained_on(self) -> frozenset[str]:
         """Fingerprints of the training samples."""
@@ -206,15 +206,15 @@ class Run(Result):
             count: images; the first ones are the same for every count.
             seed: of the noise, and of the classes where there are some.
             label: the class of all of them; None: as frequent as in training.
-            truncation: noise lies within +-truncation: below about 1 images get more alike and often better; None:
-                anywhere.
+            truncation: noise lies within +-truncation: below about 1, images are less diverse, often better; None:
+                no limit.
 
         Returns:
             uint8 (count, height, width, channels), and the class of each, a list of str, or None for a generator
             without classes.
 
         Raises:
-            ConfigError: if the run is of no generator, or has no model or no such class; or for a count below 1 or a
+            ConfigError: if the run is not of a generator, or has no model or no such class; or for a count below 1 or a
                 truncation not above 0.
             ArtifactError: as `predict`.
         """
@@ -251,7 +251,7 @@ class Run(Result):
     def recalibrate(
         self, path: str | Path, false_alarm_rate: float | None = None, overrides: Overrides = ()
     ) -> dict[str, Any]:
-        """Fits an anomaly detector's threshold to new normal data, and keeps it beside the model, which stays as it is.
+        """Fits an anomaly detector's threshold to new normal data, and saves it next to the model, which is unchanged.
 
         Args:
             path: normal data in any form that the pipeline reads; samples with another label are left out.
@@ -288,7 +288,7 @@ class Run(Result):
         return {"threshold": threshold.facts(), "before": before, **told}
 
     def draw_explanations(self, table: "pd.DataFrame", path: str | Path) -> None:
-        """Writes what `predict(..., explain=True)` gave as an HTML page, readable without a network.
+        """Writes what `predict(..., explain=True)` gave as a self-contained HTML page.
 
         Raises:
             ResourceError: if it cannot be written.

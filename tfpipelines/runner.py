@@ -181,7 +181,7 @@ class Runner:
         if start:
             if left := ", ".join(task.start_from(network, start)):
                 self.observer.note(
-                    f"Layers that start anew, being of another shape or for other classes or words: {left}"
+                    f"Layers that start anew, because their shape, classes or words are different: {left}"
                 )
         shape, steps = list(network.inputs[0].shape[1:]), task.steps_per_epoch()
         facts = {

@@ -155,7 +155,7 @@ def test_refusals_name_what_the_members_read(lists, tmp_path):
         with pytest.raises(DataError, match=message) as caught:
             source.open_source(str(tmp_path / "a.xyz"), kind)
         assert caught.value.remedy.startswith(remedy)
-    with pytest.raises(DataError, match="no table that is known by its ending"):
+    with pytest.raises(DataError, match="not a table: its extension is unknown"):
         source.open_source(str(tmp_path), ROWS)
 
 

@@ -197,10 +197,10 @@ def test_quoted_fields_may_hold_commas_and_lines(photos):
     [
         (
             "picture,label",
-            "No column of the table is known as image. Columns seen: picture, label.",
+            "No column of the table is recognized as image. Columns seen: picture, label.",
             "data.item_column=COLUMN",
         ),
-        ("image,what", "No column of the table is known as label.", "data.label_column=COLUMN"),
+        ("image,what", "No column of the table is recognized as label.", "data.label_column=COLUMN"),
         ("image,file,label", "Several columns could be the image: image, file.", "data.item_column=image"),
         ("image,label,class", "Several columns could be the label: label, class.", "data.label_column=label"),
     ],

@@ -89,9 +89,9 @@ def test_usual_names_are_found(tmp_path, text, label):
         (("text", "label", "class"), ["Several columns could be the label: label, class", "data.label_column="]),
         (
             ("words", "label", "x"),
-            ["No column of the table is known as text", "words, label, x", "data.text_column=COLUMN"],
+            ["No column of the table is recognized as text", "words, label, x", "data.text_column=COLUMN"],
         ),
-        (("text", "x", "z"), ["No column of the table is known as label", "data.label_column=COLUMN"]),
+        (("text", "x", "z"), ["No column of the table is recognized as label", "data.label_column=COLUMN"]),
     ],
 )
 def test_missing_and_ambiguous_columns_name_the_key_to_set(tmp_path, header, parts):

@@ -158,7 +158,7 @@ def test_damaged_runs(copy):
     table = pd.read_csv(copy / "predictions.csv", dtype={"item": str})
     table.loc[0, "0"] = 0.9999
     table.to_csv(copy / "predictions.csv", index=False)
-    with pytest.raises(ExportError, match="no longer says what its predictions.csv has"):
+    with pytest.raises(ExportError, match="no longer reproduces the run's predictions.csv"):
         tfpipelines.export(copy)
     table.drop(columns="0").to_csv(copy / "predictions.csv", index=False)
     with pytest.raises(ArtifactError, match="predictions.csv is damaged"):

@@ -263,7 +263,7 @@ def test_a_module_that_is_not_the_code_of_the_run_does_not_run(finished, tmp_pat
     monkeypatch.syspath_prepend(tmp_path)
     pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=lambda code, _: remember(code)).pipeline
     assert pipeline.model.origin.trusted
-    with pytest.raises(ArtifactError, match="other_module.py is not the code that the network"):
+    with pytest.raises(ArtifactError, match="other_module.py is not the code that you trusted"):
         networks.build_network(pipeline.model, input_shape=(8, 8, 1), classes=2, seed=0, for_training=False)
     assert not Path("ran").exists()
 
@@ -322,7 +322,7 @@ WRONG = {
     "an end": ("import sys\n\nsys.exit('enough')\n" + GOOD, ":3: <module>: SystemExit: enough"),
     "no Python": (GOOD + "def (\n", ":8: this is not Python"),
     "no such function": (GOOD.replace("def net", "def nett"), "has no function net"),
-    "any arguments": (GOOD.replace("width: int = 4", "*width"), ":4: net: width stands for any number of arguments"),
+    "any arguments": (GOOD.replace("width: int = 4", "*width"), ":4: net: width takes any number of arguments"),
     "no annotation": (GOOD.replace("width: int = 4", "width=4"), ":4: net: width has no annotation"),
     "a computed default": (GOOD.replace("= 4", "= len('four')"), ":4: net: width has a default that is no literal"),
     "a name that is taken": (GOOD.replace("width", "weights"), ":4: net: weights has a name that fields"),
@@ -334,7 +334,7 @@ WRONG = {
         "import keras\n\n\nclass Odd(keras.layers.Layer):\n    def __init__(self, by):\n        super().__init__()\n\n"
         "    def call(self, x):\n        return x\n\n\n"
         + (HEAD + BODY + "    x = Odd(3)(x)\n" + END).replace("import keras\n\n\n", ""),
-        "cannot be made again from its configuration",
+        "cannot be rebuilt from its configuration",
     ),
 }
 

@@ -91,7 +91,7 @@ def test_nothing_to_say_of_a_good_run(made_up):
                 "data": {**DATA, "rows": {**DATA["rows"], "test": 1}},
                 "predictions.csv": "item,label,predicted,a,b\n1,b,a,0.7,0.3\n",
             },
-            ("50.0 %", "taken for a (1 of 100)"),
+            ("50.0 %", "predicted as a (1 of 100)"),
         ),
         (
             "no_better_than_guessing",

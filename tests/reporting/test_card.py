@@ -110,7 +110,7 @@ def test_of_a_detector(made_up):
         and "anomaly-detection" in metadata["tags"]
         and metadata["model-index"][0]["results"][0]["dataset"]["name"] == "parts"
     )
-    assert "/home/someone" not in body and "good taken for anomaly (1 time)" in body and "cannot be read" in body
+    assert "/home/someone" not in body and "good predicted as anomaly (1 time)" in body and "cannot be read" in body
     assert {entry.code: entry.command for entry in written.advice} == {
         "worse_than_baseline": "",
         "false_alarms": f"tfpipe recalibrate {folder} PATH",

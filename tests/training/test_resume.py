@@ -273,7 +273,7 @@ def test_every_damage_of_a_checkpoint_is_seen(interrupted, damage):
 def test_no_checkpoint_is_whole(interrupted):
     for path in (interrupted / "checkpoints").glob("*.npz"):
         path.write_bytes(b"damaged")
-    with pytest.raises(ArtifactError, match="No checkpoint in .* is whole") as caught:
+    with pytest.raises(ArtifactError, match="No checkpoint in .* is intact") as caught:
         tfpipelines.resume(interrupted, observer=Observer())
     assert caught.value.exit_code == 7 and len(caught.value.details) == 2
     assert tfpipelines.load(interrupted).status["state"] == "failed"

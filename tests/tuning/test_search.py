@@ -295,7 +295,7 @@ def test_the_first_trial_is_the_pipeline_as_it_stands():
     assert (search.leaderboard["train.learning_rate"][0], search.leaderboard["model.units"][0]) == (2e-3, "[32]")
     seen = Seen()
     tune(seen, search__trials=1, train__learning_rate=1.0)
-    assert "is not in the space" in " ".join(seen.notes)
+    assert "is not in the search space" in " ".join(seen.notes)
 
 
 @pytest.mark.slow

@@ -28,9 +28,9 @@ def cli():
     \b
     tfpipe run image-cls                        sample data, works offline
     tfpipe run image-cls data.path=photos/      your own folder
-    tfpipe finetune backbone data.path=photos/  the same, by a pretrained network
-    tfpipe tune image-cls search.trials=30      better values for its fields
-    tfpipe predict runs/latest some.jpg         what came out of it
+    tfpipe finetune backbone data.path=photos/  the same, with a pretrained network
+    tfpipe tune image-cls search.trials=30      search for better settings
+    tfpipe predict runs/latest some.jpg         use the trained model
 
     OVERRIDES are KEY=VALUE words such as train.epochs=5; `tfpipe show NAME` lists the keys.
 
@@ -68,6 +68,6 @@ def opened(terminal, run, trust=False):
     state = loaded.status.get("state")
     if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
         so_far = "its model is the best so far, and not calibrated"
-        terminal.note(f"{loaded.folder} is {state}: {so_far}; `tfpipe resume` goes on")
+        terminal.note(f"{loaded.folder} is {state}: {so_far}; `tfpipe resume` continues")
     terminal.redirect_native_logs()
     return loaded

@@ -120,7 +120,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
 @click.option("--seed", **whole(0, 0), help="Seed of the noise: the same seed gives the same images.")
 @click.option(
     "--class", "label", metavar="NAME",
-    help="Draw images of this class alone; default: all, as frequent as in training.",
+    help="Draw only images of this class; default: all, as frequent as in training.",
 )  # fmt: skip
 @click.option(
     "--truncation", type=float, metavar="LIMIT",
@@ -136,7 +136,7 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     from ..result import empty_folder, open_run
 
     if not (out or grid):
-        raise click.UsageError("Say where to: --out DIR, --grid FILE.png, or both.")
+        raise click.UsageError("Say where to write: --out DIR, --grid FILE.png, or both.")
     if grid and Path(grid).suffix.lower() != ".png":
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
     if grid and not Path(grid).parent.is_dir():

@@ -11,9 +11,9 @@ from .group import cli, complete_pipelines, overrides_argument, pipeline_argumen
 
 @command(cli)
 @click.argument("what", type=click.Choice(["pipelines", "backbones", "runs", *GROUPS]), default="pipelines")
-@click.option("--in", "folder", metavar="DIR", help="Of runs: the folder they were made in; default: runs.")
+@click.option("--in", "folder", metavar="DIR", help="With `list runs`: the folder that holds them; default: runs.")
 def _list(terminal, what, folder):
-    """Show the pipelines and sample data that come with the package, the backbones that have a name, the runs of a
+    """Show the pipelines and sample data that come with the package, the known backbones, the runs of a
     folder, or the available networks, tasks, sources, exporters or metrics and the packages they come from.
     """
     if folder is not None and what != "runs":
@@ -110,9 +110,9 @@ def show(terminal, pipeline, overrides, schema):
 @command(cli)
 @pipeline_argument
 @click.argument("file", required=False)
-@click.option("--task", metavar="TASK", help="Of a network: what it is for; default: image-cls.")
+@click.option("--task", metavar="TASK", help="With `init network`: the network's task; default: image-cls.")
 def init(terminal, pipeline, file, task):
-    """Copy a pipeline file here, to edit and to run, and beside it the JSON schema by which editors check it.
+    """Copy a pipeline file here, to edit and run, with the JSON schema that editors use to check it.
 
     `tfpipe init network FILE.py` writes a network of your own to start from, which `model.name=FILE.py:FUNCTION` names.
     """
@@ -151,7 +151,7 @@ def init(terminal, pipeline, file, task):
 @overrides_argument
 @click.option(
     "--pipeline", default="image-cls", show_default=True, shell_complete=complete_pipelines,
-    help="Whose data settings and rules apply.",
+    help="Pipeline whose data settings and checks are used.",
 )  # fmt: skip
 def check(terminal, path, overrides, pipeline):
     """Check a data set without training: what is there, and what is wrong with it."""

@@ -81,9 +81,9 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     "--surface-samples", type=int, metavar="N", help="Training samples to average the loss over; default: 512."
 )
 def report(terminal, run, out, loss_surface, surface_points, surface_samples):
-    """Write a run or search as one HTML page that needs nothing beside it, and its model card.
+    """Write the report of a run or search as one self-contained HTML page, and its model card.
 
-    The end of every run writes both; this writes them anew, as after a crash or a move of the folder.
+    Every run writes both at its end; this writes them again, for example after a crash or a move.
     """
     from .. import reporting
     from ..output.printing import plain_text

@@ -20,7 +20,7 @@ def _running(function):
 @overrides_argument
 @_running
 def run(terminal, pipeline, overrides, **options):
-    """Train, evaluate and save a model by a pipeline."""
+    """Train, evaluate and save a model with a pipeline."""
     from .. import api
 
     return _summary(api.run(pipeline, overrides, observer=terminal, **options))
@@ -32,7 +32,7 @@ def run(terminal, pipeline, overrides, **options):
 @_running
 @click.option("--backbone", metavar="NAME", help="Short for model.backbone=NAME; `tfpipe list backbones` names some.")
 def finetune(terminal, pipeline, overrides, backbone, **options):
-    """Fine-tune a pretrained backbone by a pipeline: the same as run, for the pipelines of that kind."""
+    """Fine-tune a pretrained backbone: the same as run, for pipelines that have a backbone."""
     from .. import api
 
     if backbone is not None:

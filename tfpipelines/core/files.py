@@ -61,10 +61,10 @@ def resource_error(error: OSError, path: Path) -> ResourceError:
     if full:
         return ResourceError(
             f"The disk is full or its quota used up while writing {path}.",
-            "Free some space, then go on: `tfpipe resume` for a run or search, the same command again for all else.",
+            "Free some space, then continue: `tfpipe resume` for a run or search, else the same command again.",
         )
     cause = f"{path} cannot be written: {error.strerror or text}."
-    return ResourceError(cause, "Check that the folder is there and may be written.")
+    return ResourceError(cause, "Check that the folder exists and is writable.")
 
 
 def write_json(path: Path, content: Any) -> None:

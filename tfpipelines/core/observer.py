@@ -1,4 +1,4 @@
-"""What a run reports while it goes on. This observer prints nothing; `tfpipelines.LogObserver` logs."""
+"""What a run reports while it is running. This observer prints nothing; `tfpipelines.LogObserver` logs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,19 +30,19 @@ class Observer:
         """The network is built: name, parameters, input shape."""
 
     def phase(self, facts: dict[str, Any]) -> None:
-        """A phase of a training that has several begins: name, number of weights that are trained, most epochs."""
+        """A phase of a training that has several begins: name, number of weights that are trained, epochs at most."""
 
     def step(self, epoch: int, done: int, total: int) -> None:
-        """So many steps of the epoch are done; epochs count from 1."""
+        """`done` of `total` steps of the epoch are done; epochs count from 1."""
 
     def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
         """An epoch has ended: its row of history.csv, the number of epochs, training samples in it."""
 
     def search(self, facts: dict[str, Any]) -> None:
-        """The trials begin: algorithm, metric, direction, fields, most trials, epochs of each, workers, trials done."""
+        """The trials begin: algorithm, metric, direction, fields, trial limit, epochs of each, workers, trials done."""
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
-        """A trial has done so many of its epochs; its objective, where it is measured in each."""
+        """A trial has done `epoch` of its `epochs`; `value`: its objective, if it is measured in each epoch."""
 
     def trial(self, facts: dict[str, Any]) -> None:
         """A trial has ended: number, status, score, epochs, seconds, reason, values; best, its trial; seconds left."""
@@ -51,7 +51,7 @@ class Observer:
         """The best values have been trained again with a seed: the content of that run's metrics.json."""
 
     def note(self, text: str) -> None:
-        """Something worth a line."""
+        """A message."""
 
     def warning(self, text: str) -> None:
         """A message that should not be overlooked; passed on to `note` unless overridden."""

@@ -32,7 +32,7 @@ def require_same_code(folder: RunFolder, pipeline: config.Pipeline) -> None:
     """
     for code, _ in pipeline.own_code[:1]:
         began = read_json(folder / "environment.json").get("code", {})
-        remedy = f"Undo it, or make it a new run: {folder.as_new_run()}"
+        remedy = f"Undo the change, or start a new run: {folder.as_new_run()}"
         if began and began["sha256"] != code.sha256:
             raise ConfigError(f"{folder / config.CODE_COPY} has changed since the run began.", remedy)
         now = config.current_text(code)

@@ -159,7 +159,7 @@ def is_free(plugin: Plugin, name: str, taken: Container[str]) -> bool:
     """Whether nothing else has the name; a plugin that would take that of another one is left out."""
     if name not in taken:
         return True
-    leave_out(plugin, ConfigError(f"the name {name} is that of another one already.", plugin.remedy))
+    leave_out(plugin, ConfigError(f"the name {name} is already taken.", plugin.remedy))
     return False
 
 
@@ -196,7 +196,7 @@ def require(where: object, recorded: dict[str, str]) -> None:
     for called, package in recorded.items():
         if called not in there:
             cause = f"{where} has the {called} of the package {package}, which is not installed here."
-            raise ConfigError(cause, "Install it and try again; what the run has left is usable without it.")
+            raise ConfigError(cause, "Install it and try again; the results of the run can be used without it.")
 
 
 def tell(receiver: Callable[[str], None]) -> None:

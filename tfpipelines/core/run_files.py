@@ -53,7 +53,7 @@ def read_json(path: Path, needed: Iterable[str] = (), shape: Any = None) -> dict
     fault = fault_of(content, SHAPES.get(path.name, dict) if shape is None else shape)
     lacking = [name for name in needed if not _says(content, name.split("."))]
     if fault or lacking:
-        damaged(path, fault or f"it does not say {lacking[0]}")
+        damaged(path, fault or f"it has no entry {lacking[0]}")
     return content
 
 
@@ -183,7 +183,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for name, value in pairs:
         if name in content:
-            raise ValueError(f"it says {name[:80]!r} twice")
+            raise ValueError(f"it has the key {name[:80]!r} twice")
         content[name] = value
     return content
 

@@ -35,7 +35,7 @@ def remember(code: Code) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        cause = f"{folder}, which remembers whose code you trust, cannot be made: {error.strerror}."
+        cause = f"{folder}, which records the code that you trust, cannot be made: {error.strerror}."
         raise ResourceError(cause, "Set TFPIPE_CONFIG to a folder that you may write to.") from error
     atomic_write(folder / code.sha256, f"{code.name}\n{now()}\n")
 
@@ -56,5 +56,5 @@ def untrusted(code: Code) -> ArtifactError:
     return ArtifactError(
         f"The network {short_name(code.name)} is code, {code.path}, that you have not trusted: building it means "
         "running it, with all your permissions.",
-        "Read it; if you trust it, say so by --trust (in Python: trust=True).",
+        "Read it; if you trust it, add --trust (in Python: trust=True).",
     )

@@ -122,7 +122,7 @@ def warn_train_overlap(frame: pd.DataFrame, fingerprints: frozenset[str], unit: 
     seen = int(frame["fingerprint"].map("{:016x}".format).isin(fingerprints).sum())
     if seen:
         message = f"{seen} of {counted(len(frame), unit)} have been trained on: the metrics are too optimistic"
-        findings.add("trained_on", "warning", message, "Measure on others")
+        findings.add("trained_on", "warning", message, "Evaluate on other samples")
 
 
 def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:

@@ -61,7 +61,7 @@ def read_text_samples(
         findings.add("unspaced", "warning", message, "Set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
         message = "Capital letters outside of A to Z stay as they are: text preprocessing lowercases ASCII letters only"
-        findings.add("capitals", "note", message, "Lower them in the data where case does not matter")
+        findings.add("capitals", "note", message, "Lowercase them in the data if case does not matter")
     return Samples(frame, None, {"path": data.path, "read_seconds": table.source.seconds})
 
 
@@ -154,4 +154,4 @@ def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: i
 def _tell_cut(count: int, of: int, max_length: int, findings: Findings) -> None:
     if count:
         message = f"{count} of {of} texts are longer than {max_length} tokens, and cut"
-        findings.add("cut", "note", message, "data.max_length reads more")
+        findings.add("cut", "note", message, "Raise data.max_length to read more")

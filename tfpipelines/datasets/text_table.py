@@ -44,7 +44,7 @@ def read_text_source(data: TextSource, *, labelled: bool = True, training: bool 
     if labelled and (data.multi_label is True or (data.multi_label == "auto" and marked())):
         table.frame = make_multi_label(table.frame)
         message = "Rows may have several labels, or none: each label is predicted independently"
-        remedy = "" if data.multi_label is True else "data.multi_label=false takes them as they are"
+        remedy = "" if data.multi_label is True else "With data.multi_label=false each label text is one class"
         table.findings.add("multi_label", "note", message, remedy)
     return table
 

@@ -19,7 +19,7 @@ class GradCam:
     def __init__(self, network: keras.Model):
         parts = map_and_rest(network)
         if parts is None:
-            raise ValueError("the network has no feature map, so there is nothing to say where it looked")
+            raise ValueError("the network has no feature map, so Grad-CAM cannot be computed")
         self._map, self._rest = parts
 
     def __call__(self, images: np.ndarray, classes: np.ndarray) -> np.ndarray:

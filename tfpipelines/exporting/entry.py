@@ -53,10 +53,10 @@ def export(
     overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
     note: Callable[[str], None] = _LOG.info,
 ) -> Exported:
-    """Writes a run's model in a format that others run, having replayed held-out samples through it.
+    """Exports a run's model to another format, and verifies it by replaying held-out samples.
 
     Args:
-        run: or its folder; finished, or with a model at least.
+        run: a `Run` or its folder; unfinished ones must at least have a model.
         format: `saved_model` (TensorFlow Serving's layout; takes raw samples), `litert` or `onnx` (extra `onnx`).
         quantize: `float16` or `int8`, with litert; None: float32.
         out: folder of the numbered folders that exports are; default: `export/FORMAT[-QUANTIZE]` in the run folder.
@@ -68,7 +68,7 @@ def export(
         note: called with progress messages; default: the log.
 
     Raises:
-        ConfigError: for what cannot be exported so.
+        ConfigError: if this cannot be exported, or not in this way.
         DataError: if the run's data cannot be read any more.
         ExportError: if the exported model answers differently, or cannot be made; nothing is left behind.
         ResourceError: if it cannot be written.
@@ -84,7 +84,7 @@ def export(
         remedy = "Train with data.validation or data.test above 0."
         raise ExportError("The run has held out no samples, so the export cannot be verified.", remedy)
     if replay.missing:
-        note(f"{replay.missing} of the held-out samples are not there any more")
+        note(f"{replay.missing} of the held-out samples are missing")
     numbers = exporter.quantized[quantize] if quantize else None
     limit = tolerance if tolerance is not None else numbers.limit if numbers else LIMIT
     said = expected_of(served, replay, _written(run, served), max(limit, LIMIT))
@@ -107,7 +107,7 @@ def export(
             for name, content in served.input.files().items():
                 (folder / name).write_text(content, encoding="utf-8")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        note(f"proving it by {len(replay.items)} samples")
+        note(f"verifying it on {len(replay.items)} samples")
         proof = prove(served, exporter, runtime, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
         judge(proof, quantize, limit)
         manifest = _manifest(run, exporter, served, quantize, proof | {"bytes": size}, folder)

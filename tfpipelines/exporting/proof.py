@@ -70,10 +70,10 @@ def expected_of(
         said.decisions.append(decision)
     if worst[0] > limit:
         cause = (
-            f"The run's own model no longer says what its predictions.csv has: {worst[1]} differs by {worst[0]:.2g}."
+            f"The run's own model no longer reproduces the run's predictions.csv: {worst[1]} differs by {worst[0]:.2g}."
         )
         why = "Were the data or the model changed since, or was it trained on another device?"
-        raise ExportError(cause, f"{why} Train again, bring them back, or allow more by --tolerance.")
+        raise ExportError(cause, f"{why} Train again, restore them, or allow more with --tolerance.")
     return said
 
 
@@ -159,7 +159,7 @@ def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     if quantize is None:
         others = facts.get("largest_difference_of_others", {}).values()
         largest = max(largest, facts.get("largest_difference_in_batches", 0.0), *others)
-        good, remedy = largest <= limit and not flips, "Another format may do."
+        good, remedy = largest <= limit and not flips, "Try another format."
         told = f"by up to {largest:.2g} (allowed: {limit:g}), with {counted(flips, 'flipped answer')} of {count}"
     elif "accuracy" in facts:
         good, (low, high) = facts["accuracy_loss"] <= limit, facts["accuracy_loss_interval"]

@@ -81,10 +81,10 @@ class Threshold:
             facts = read_json(folder / FILE, ("threshold", "false_alarm_rate", "scores", "unit", "source", "places"))
             value, rate = float(facts["threshold"]), float(facts["false_alarm_rate"])
             if not 0 < rate < 1 or not np.isfinite(value):
-                damaged(folder / FILE, "its numbers cannot be")
+                damaged(folder / FILE, "its numbers are invalid")
             threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
         except (ArtifactError, DataError) as error:
-            remedy = f"Restore it, or make it anew: tfpipe recalibrate {folder} PATH, PATH holding normal data."
+            remedy = f"Restore it, or fit it again: tfpipe recalibrate {folder} PATH, with normal data in PATH."
             raise ArtifactError(error.cause, remedy) from error
 
         usual, most = map(float, facts["places"])

@@ -110,9 +110,9 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            "answers", hub=("recall", "Recall")),
     Metric("false_alarm_rate", DETECTOR, "min", "share of normal samples that give an alarm", "answers"),
     Metric("alarm_rate", DETECTOR, None, "share of unlabelled samples that give an alarm", "answers"),
-    Metric("pixel_roc_auc", DETECTOR, "max", "the same as roc_auc by pixel", "order"),
+    Metric("pixel_roc_auc", DETECTOR, "max", "roc_auc over pixels", "order"),
     Metric("per_region_overlap", DETECTOR, "max",
-           "share of each anomalous region that is found, over shares of false pixels up to 0.3 (Bergmann et al. 2020)",
+           "share of each anomalous region found, averaged over false-positive rates up to 0.3 (Bergmann et al. 2020)",
            "order"),
     Metric("point_f1", DETECTOR, "max", "f1 by point of the series", "answers"),
     Metric("event_f1", DETECTOR, "max", "f1 by event: neighbouring points count as one", "answers"),
@@ -165,9 +165,9 @@ def _fault(brought: Any) -> str:
         if not isinstance(entry, Metric):
             return f"is no {Metric.__module__}.Metric, nor a tuple of such"
         if entry.kind != CLASSIFIER or entry.each_epoch or not callable(entry.compute):
-            return f"is to bring metrics of classifiers, each with its function compute: {entry.name} is none"
+            return f"must bring metrics of classifiers, each with a function compute: {entry.name} is not one"
         if not entry.by or not {*entry.by} <= {ONE, SEVERAL}:
-            return f"is to say what {entry.name} is computed of: by=({ONE!r},), ({SEVERAL!r},) or both"
+            return f"must say what {entry.name} is computed from: by=({ONE!r},), ({SEVERAL!r},) or both"
     return ""
 
 

@@ -102,8 +102,8 @@ class ServedClasses(ServedAnswer):
 
     def words(self) -> dict[str, str]:
         many = self.multi_label
-        kind = "each for itself, from 0.5 on it is predicted" if many else "that add up to 1; the largest is predicted"
-        what = f"probabilities of the classes in their order, {kind}; temperature {self.temperature:.4g} is in them"
+        kind = "each independent, predicted from 0.5 on" if many else "that add up to 1; the largest is predicted"
+        what = f"probabilities of the classes in their order, {kind}; temperature {self.temperature:.4g} is applied"
         return {
             "probabilities": f"float32 (batch, {len(self.classes)}): {what}",
             "predicted": f"string (batch,): the predicted {'classes, joined by |' if many else 'class'}",
@@ -153,7 +153,7 @@ class ServedScores(ServedAnswer):
             f"{self.threshold:.9g} it is an anomaly",
             "map": "float32: the distance at each place",
             "reconstruction": "float32: the input as the model reconstructs it, in the units of the input",
-            "p_value": f"float32 (batch,): share of normal {self.sample}s that look as odd or odder, by "
+            "p_value": f"float32 (batch,): share of normal {self.sample}s that score at least as high, by "
             f"{len(self.calibration)} held-out ones",
             "verdict": "string (batch,): normal or anomaly, by the threshold of the time of export",
         }

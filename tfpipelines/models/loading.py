@@ -20,7 +20,7 @@ _HUB_LAYERS = "tfpipelines.networks.backbones.hub"  # which stands above this mo
 _MODULES = ("keras", "keras_hub", "tfpipelines")
 _allowed: set[str] = set()  # modules of own networks whose code has been run
 _LARGEST_RATIO = 100  # of unpacked to packed bytes: beyond it the archive is a trap
-_DAMAGED = "The file is damaged or foreign; restore it, or train again."
+_DAMAGED = "The file is damaged or of another type; restore it, or train again."
 _OWN_CODE = re.compile(  # Keras' words for what is not of Keras
     r"Could not locate (?:class|function) '([^']*)'.*Full object config: \{'module': (?:None|'builtins')", re.DOTALL
 )

@@ -14,9 +14,9 @@ from .loading import network_of
 from .text_preprocessing import STRIPPED, TextPreprocessor
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
-_TEXT = "A text is a UTF-8 string; standardizing, cutting into tokens and looking up their ids are part of the graph."
+_TEXT = "A text is a UTF-8 string; standardization, tokenization and the lookup of ids are part of the graph."
 _CUT = (
-    "Cutting is by operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text "
+    "Tokenization uses operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text "
     "before loading."
 )
 
@@ -100,7 +100,7 @@ class ServedImages(ServedInput):
             f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels."
             if whole
             else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and "
-            "round to whole levels: this the graph does not do.",
+            "round to whole levels: the graph does not do this.",
             "Scaling of levels is part of the graph.",
         ]
 
@@ -167,9 +167,9 @@ class ServedTexts(ServedInput):
             places = {mark: getattr(tokenizer, mark, None) for mark in marks}
             special = {mark: int(place) + 1 for mark, place in places.items() if isinstance(place, (int, np.integer))}
             rule = (
-                "Cut as the named tokenizer of KerasHub does, its marks about the text included; the id of a "
-                "token is its place in `tokens` plus 1, 0 is padding. `special` are ids so counted; keep "
-                "max_length of them, the marks included."
+                "Tokenize as the named tokenizer of KerasHub does, with its special tokens; the id of a "
+                "token is its place in `tokens` plus 1, 0 is padding. `special` has such ids; keep "
+                "max_length of them, special tokens included."
             )
             settings = {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}
             ids: dict[str, Any] = {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special}
@@ -178,10 +178,10 @@ class ServedTexts(ServedInput):
             return {"examples": examples, "ids": ids}
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
         rule = (
-            "Standardize: lower the letters A to Z, remove the characters of `strips`, each as its setting "
+            "Standardize: lowercase the letters A to Z, remove the characters of `strips`, each as its setting "
             "says. Split at ASCII whitespace (space, tab, line feed, vertical tab, form feed, carriage return) "
             "or into characters. Join neighbours with a space to n-grams where `ngrams` names lengths, shorter "
-            "ones first; the id of a token is its place in `tokens`, that of a token which is not there 1; "
+            "ones first; the id of a token is its place in `tokens`, that of an unknown token 1; "
             "keep the first max_length; a text without a token is the one id 1."
         )
         ids = {"rule": rule, **cut(preprocessor.cutter), "strips": STRIPPED, "max_length": preprocessor.max_length}
@@ -246,7 +246,7 @@ class ServedNoise(ServedInput):
         if len(self.names) > 1:
             groups = ", ".join(f"{number}: {name}" for number, name in enumerate(self.groups))
             words.append(f"class_index says what to draw: {groups}.")
-        return [*words, "Levels come as float32 0 to 255: round them to whole ones."]
+        return [*words, "Pixel levels are float32, 0 to 255: round them to integers."]
 
 
 class Served(NamedTuple):

@@ -111,7 +111,7 @@ def _imported(code: Code) -> ModuleType:
     same = current_text(code) == code.text
     module = importlib.import_module(code.module) if same else None
     if module is None or not Path(module.__file__ or "").samefile(path):
-        cause = f"{path} is not the code that the network {code.name} was trusted for: it differs from {code.path}."
+        cause = f"{path} is not the code that you trusted for the network {code.name}: it differs from {code.path}."
         raise ArtifactError(cause, "Install the version that the run was made with, or begin a new run.")
     return module
 
@@ -157,7 +157,7 @@ def errors_of_code(settings: Any, any_error: bool = False) -> Iterator[None]:
             raise
         place = place or place_of(settings)
         if isinstance(error, ModuleNotFoundError):
-            remedy = "A file may import installed packages alone; for code in several files: PACKAGE.MODULE:FUNCTION."
+            remedy = "A file may import only installed packages; for code in several files: PACKAGE.MODULE:FUNCTION."
             raise ConfigError(f"{place}: there is no module {error.name}.", remedy) from error
         raise ConfigError(f"{place}: {_words(error)}", "Fix the network's code.") from error
 

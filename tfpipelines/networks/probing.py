@@ -30,7 +30,7 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, b
         return
     rng = np.random.default_rng(0)
     one = settings.origin.kind.folder not in ("images", "image_autoencoders") or len({*shapes}) == 1
-    hint = "" if one else "; for one alone, set data.size and data.channels"
+    hint = "" if one else "; to try only one shape, set data.size and data.channels"
     for classes, shape in enumerate(shapes, 2):
         given: dict[str, Any] = {"input_shape": shape, "seed": 0, "for_training": True}
         if settings.origin.kind.folder == "images":
@@ -90,7 +90,7 @@ def _require_saveable(settings: NetworkSection, model: keras.Model) -> None:
     except Exception as error:
         reason = str(error).rpartition("Exception encountered: ")[2].partition("\n\n")[0]
         reason = " ".join(reason.split()).replace("tfpipelines_network_", "")[:400].rstrip(".")
-        cause = f"its model cannot be made again from its configuration: {reason}"
+        cause = f"its model cannot be rebuilt from its configuration: {reason}"
         _refuse(settings, cause, "Give each class of your own a get_config that returns what its __init__ takes.")
 
 

@@ -35,7 +35,7 @@ def print_metrics(metrics: dict[str, Any]) -> None:
         print_table(Table("classes", ["class", *(name.replace("_", " ") for name in columns), "samples"], rows))
         if len(classes) > _CLASSES_SHOWN:
             all_of = f"out of {len(classes)}; all are in metrics.json"
-            print_lines([f"the {_CLASSES_SHOWN} classes of lowest {columns[-1]} {all_of}"])
+            print_lines([f"the {_CLASSES_SHOWN} classes with the lowest {columns[-1]} {all_of}"])
     print_lines(metrics.get("about", ()))
 
 
@@ -84,7 +84,7 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     for tensor in manifest["signature"]["outputs"]:
         table.add_row(f"output {tensor['name']}", plain_text(tensor["meaning"]))
     table.add_section()
-    lost = f", {proof['missing']} more are not there any more" if proof["missing"] else ""
+    lost = f", {proof['missing']} more are missing" if proof["missing"] else ""
     speed = f"{proof['milliseconds_per_sample']:.3g} ms each"
     table.add_row("replayed", f"{counted(proof['samples'], proof['of'])}{lost}; one at a time: {speed}")
     table.add_row("differences", f"largest {proof['largest_difference']:.2g}, mean {proof['mean_difference']:.2g}")

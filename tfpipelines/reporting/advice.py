@@ -100,7 +100,7 @@ def _of_state(facts: Facts) -> Iterator[Advice]:
     texts = {
         "failed": f"Fix the cause of the failure, then resume; {again}",
         "interrupted": "It was stopped before its end: go on from the last checkpoint.",
-        "killed": "It was killed: go on where it was.",
+        "killed": "It was killed: resume it where it stopped.",
     }
     text = texts.get(facts.state, f"Its state is {facts.state}. If no process is working on it any more, resume it.")
     code = facts.state if facts.state in ("failed", "interrupted") else "unfinished"
@@ -122,14 +122,14 @@ def _of_samples(facts: Facts) -> Iterator[Advice]:
     if few:
         told = listed([f"{name} ({counts[name]})" for name in few], 6)
         many = f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} training samples"
-        yield Advice("few_samples", f"{many}: {told}. More of them help more than any setting.")
+        yield Advice("few_samples", f"{many}: {told}. More samples help more than any setting.")
     largest, smallest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
     balanced = field(facts, "data.class_weights") or field(facts, "data.oversample")
     can_be = "class_weights" in facts.section("data") and not balanced
     if counts[largest] > UNEVEN * counts[smallest] and can_be:
         text = (
             f"The largest class, {largest}, has {count(counts[largest])} training samples, the smallest, "
-            f"{smallest}, {count(counts[smallest])}: weights can balance them, if rare classes matter as much."
+            f"{smallest}, {count(counts[smallest])}: class weights can compensate, if rare classes matter as much."
         )
         yield Advice("uneven_classes", text, _again(facts, "data.class_weights=balanced"))
 
@@ -162,14 +162,14 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
                 f"{figure(seen - unseen)} apart (limit {figure(max(GAP, doubt))}): the model overfits. More data help "
                 "most"
             )
-            yield Advice("overfitting", text + (f"; else more of {listed(ways)}." if ways else "."))
+            yield Advice("overfitting", text + (f"; otherwise try more {listed(ways)}." if ways else "."))
 
 
 def _of_result(facts: Facts) -> Iterator[Advice]:
     metrics, test = facts.metrics, facts.metrics.splits.get("test", {})
     if metrics.splits and not test and facts.data.rows and not facts.data.rows.get("test"):
         flattered = "the metrics are of the validation split, which also chose the epoch: slightly optimistic"
-        remedy = "Hold samples back that are used for nothing else."
+        remedy = "Hold out a test split that is used for nothing else."
         yield Advice("no_test", f"There is no test split: {flattered}. {remedy}")
     shares = facts.data.counts.get("test", {})
     one_each = bool(shares) and sum(shares.values()) == facts.data.rows.get("test")
@@ -187,7 +187,7 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
     better = {name: area for name, area in areas.items() if area > test.get("roc_auc", math.inf)}
     if better:
         told = [f"{name} {figure(area)}" for name, area in sorted(better.items(), key=lambda entry: -entry[1])]
-        beaten = f"Methods that need no training are better here than roc_auc {figure(test['roc_auc'])}"
+        beaten = f"Simple baselines are better here than the model's roc_auc of {figure(test['roc_auc'])}"
         remedy = "Train longer, try another network, or take the simpler method."
         yield Advice("worse_than_baseline", f"{beaten}: {listed(told)}. {remedy}")
     split, name = facts.main_figure
@@ -214,7 +214,7 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
             again = _again(facts, "evaluation.calibrate=true", start=facts.has_model)
             yield Advice("miscalibrated", f"{text} A temperature can be fitted on the validation split.", again)
         else:
-            ways = "More validation samples, or some that are more like the test, would fit a temperature better."
+            ways = "A larger validation split, or one more like the test split, would give a better temperature."
             yield Advice("miscalibrated", f"{text} {_fitted(facts)}{ways}")
 
 
@@ -229,8 +229,8 @@ def _of_classes(facts: Facts) -> Iterator[Advice]:
     for name in low[:5]:
         taken = [(told, number) for true, told, number in facts.failures.pairs if true == name]
         times = f"{taken[0][1]} of {count(rows[name]['support'])}" if taken else ""
-        most = f", most often taken for {taken[0][0]} ({times})" if taken else ""
-        only = f"Only {percent(rows[name]['recall'])} of {name} are found{most}; the mean of all classes is"
+        most = f", most often predicted as {taken[0][0]} ({times})" if taken else ""
+        only = f"Only {percent(rows[name]['recall'])} of class {name} are recognized{most}; the mean of all classes is"
         remedy = f"Look at their labels and mistakes, and add samples of {name}."
         yield Advice("low_recall", f"{only} {percent(mean)}. {remedy}")
     if len(low) > 5:
@@ -245,13 +245,13 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
         text = (
             f"{percent(rate)} of the normal test samples gave an alarm; the held-out samples predict "
             f"{percent(expected[0])} to {percent(expected[1])} (95%), so the two sets differ. Fit the threshold to "
-            "normal samples like those that it will meet."
+            "normal samples like those that the model will be used on."
         )
         yield Advice("false_alarms", text, f"tfpipe recalibrate {quoted(facts.shown)} PATH")
     normal = sum(facts.data.counts.get("train", {}).values())
     if facts.metrics.threshold and 0 < normal < FEW:
         few = f"There are {count(normal)} normal training samples (limit {FEW})"
-        yield Advice("few_samples", f"{few}: more of them show better what is normal.")
+        yield Advice("few_samples", f"{few}: add more, so that the model sees more of what is normal.")
 
 
 def _of_generator(facts: Facts) -> Iterator[Advice]:
@@ -273,8 +273,8 @@ def _of_folds(facts: Facts) -> Iterator[Advice]:
     if facts.kind == "folds" and spread.get("std", 0.0) > SPREAD:
         text = (
             f"Test accuracy differs between folds by a standard deviation of {figure(spread['std'])} (limit {SPREAD:g})"
-            f", {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would have told little. "
-            "More data would make it steadier."
+            f", {figure(spread.get('min'))} to {figure(spread.get('max'))}: a single split would not be reliable. "
+            "More data would reduce this spread."
         )
         yield Advice("folds_differ", text)
 

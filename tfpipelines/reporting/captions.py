@@ -17,10 +17,10 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "Entries off the diagonal are mistakes.",
         "per_label": "Precision, recall and f1 of each label in the test split, the worst f1 at the bottom.",
         "reliability": "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal "
-        "mean that the model is surer than it should be.",
+        "mean that the model is overconfident.",
         "scores": "Histogram of scores of normal and anomalous samples, with the threshold. The less the groups "
-        "overlap, the better they are told apart.",
-        "curves_roc_pr": "ROC curve and precision-recall curve of the model and of the methods beside it. Nearer to "
+        "overlap, the better the model separates them.",
+        "curves_roc_pr": "ROC curve and precision-recall curve of the model and of the baselines. Closer to "
         "the upper left, or upper right, corner is better.",
         "samples": "Images that the generator draws; with classes, a row for each.",
         "interpolation": "Images interpolated between two noise vectors: smooth changes suggest no memorization.",
@@ -34,16 +34,16 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "shows how well the forest predicts unseen trials.",
     },
     FAILURES: {
-        "mistakes": "The most confident mistakes of the test split, the surest first: what each was taken for, with "
-        "what probability, and its file or row. Wrong labels are often among them.",
+        "mistakes": "The most confident mistakes of the test split, most confident first: the predicted class of each, "
+        "its probability, and the file or row. Wrong labels are often among them.",
         "grad_cam": "The most confident mistakes with the regions that support the predicted class and the true "
         "one (Grad-CAM, Selvaraju et al. 2017): the brighter, the more.",
-        "heat": "Pictures with a map of how far each place is from what is normal, beside mask and reconstruction "
-        "where there are some; wrong verdicts come first.",
+        "heat": "Pictures with a map of how far each place is from normal, next to the mask and the reconstruction "
+        "if there are any; wrong verdicts come first.",
         "columns": "How much more each column adds to the scores of alarms than to those of normal rows.",
         "series": "The test series with the score of each window; alarms and known anomalies are shaded.",
-        "highest": "The surroundings of the highest score in the test series.",
-        "nearest": "Generated images over the training images nearest to them: near twins would be copies.",
+        "highest": "The test series around its highest score.",
+        "nearest": "Generated images above their nearest training images: near-identical pairs would be copies.",
     },
     TRAINING: {
         "loss_surface": "The loss around the trained weights along two random directions, each filter as long as the "

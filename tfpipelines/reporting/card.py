@@ -112,7 +112,7 @@ def _details(facts: Facts) -> list[tuple[str, str]]:
         ("epoch", f"{facts.metrics.best_epoch} of {len(facts.history)}" if facts.metrics.best_epoch else ""),
         ("seed", values.text(facts.pipeline.get("seed"))),
         ("format", ", ".join(f"{name} {values.text(versions[key])}" for key, name in frameworks if key in versions)),
-        ("every setting", "pipeline.yaml beside this file" if facts.source else ""),
+        ("every setting", "pipeline.yaml in this folder" if facts.source else ""),
     ]
     return [(name, text) for name, text in told if text]
 
@@ -125,10 +125,10 @@ def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
     lines += [f"{message}." for message in warned if message not in remedied]
     pairs = [(true or "none", told or "none", times) for true, told, times in facts.failures.pairs[:3]]
     if pairs:
-        told = [f"{true} taken for {told} ({counted(times, 'time')})" for true, told, times in pairs]
-        lines.append(f"Most frequent mistakes of the test: {'; '.join(told)}.")
+        told = [f"{true} predicted as {told} ({counted(times, 'time')})" for true, told, times in pairs]
+        lines.append(f"Most frequent mistakes on the test split: {'; '.join(told)}.")
     if not facts.metrics.splits:
-        lines.append("Nothing has been measured, so nothing is known of how well it does.")
+        lines.append("No metrics have been measured, so its performance is unknown.")
     if facts.metrics.samples:
         tested = (
             f"It was tested on {samples(facts.metrics.samples)} that come from the same source as the training data"

@@ -18,10 +18,10 @@ from .facts import Facts
 _MOST_TEXT = 1500  # characters of an explained text
 _PLACES = (RESULTS, FAILURES, TRAINING, MORE)
 _ADDRESS = re.compile(r"(https?|ftp|wss?):(?=//)", re.IGNORECASE)
-_ANEW = "`tfpipe report --loss-surface` makes it anew."
+_ANEW = "`tfpipe report --loss-surface` measures it again."
 _ALONE = "Nothing in this page is fetched from elsewhere."
 _STATES = {
-    "interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is under way.",
+    "interrupted": "It was stopped before its end.", "failed": "It has failed.", "running": "It is still running.",
     "killed": "It was killed.",
 }  # fmt: skip
 _TABLES = {  # that the template shows, by the name they have there
@@ -80,7 +80,7 @@ def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
     if model and facts.schema is not None:
         found.append(("Use the model:", f"tfpipe {facts.schema.use.format(quoted(model))}"))
         found.append(("Measure it on other data:", f"tfpipe evaluate {quoted(model)} PATH"))
-        found.append(("Export it for others to run, proven by held-out samples:", f"tfpipe export {quoted(model)}"))
+        found.append(("Export it, verified on held-out samples:", f"tfpipe export {quoted(model)}"))
     if facts.source:
         verb = "tune" if facts.kind == "search" else "run"
         found.append(("Do the same again, in a new folder:", f"tfpipe {verb} {quoted(f'{folder}/pipeline.yaml')}"))

@@ -51,7 +51,7 @@ def classes_table(facts: Facts) -> Table:
     names, note = list(classes) if columns else [], ""
     if len(names) > _MOST_ROWS:
         names = sorted(names, key=lambda name: classes[name].get(by, 2.0))[:_MOST_ROWS]
-        note = f"The {_MOST_ROWS} of lowest {by} out of {len(classes):,} classes; all are in metrics.json."
+        note = f"The {_MOST_ROWS} classes with the lowest {by}, of {len(classes):,}; all are in metrics.json."
     shown = [(name, classes[name]) for name in names]
     rows = [[name, *(figure(row.get(at)) for at in columns), count(row.get("support"))] for name, row in shown]
     headings = ["class", *(column.replace("_", " ") for column in columns), "samples"]
@@ -110,13 +110,13 @@ def exports_table(facts: Facts) -> Table:
             "largest difference": f"{proof['largest_difference']:.1e}" if "largest_difference" in proof else "",
             "flipped answers": count(proof.get("flips")),
             "accuracy lost": signed(proof.get("accuracy_loss")) if manifest.get("quantize") else "",
-            "ms a sample": figure(proof.get("milliseconds_per_sample")),
+            "ms per sample": figure(proof.get("milliseconds_per_sample")),
             "MB": f"{proof['bytes'] / 1e6:.2f}" if "bytes" in proof else "",
         }
         rows.append(list(cells.values()))
         headings = list(cells)
     by = "Held-out samples went through the exported model in its own runtime, one at a time"
-    note = f"{by}; manifest.json in each folder says all."
+    note = f"{by}; manifest.json in each folder has the details."
     return Table("Exports", headings, rows, note)
 
 
@@ -152,7 +152,7 @@ def search_table(facts: Facts) -> list[tuple[str, str]]:
     best = f"{figure(values.number(summary.get('score')))} by trial {values.text(summary.get('trial'))}"
     found = [
         ("algorithm", values.text(settings.get("algorithm"))),
-        ("searched for", goal if summary else ""),
+        ("objective", goal if summary else ""),
         ("best", best if summary else ""),
         ("trials", ", ".join(f"{count(number)} {status}" for status, number in trials.items())),
         ("epochs of all trials", count(values.number(summary.get("epochs")))),
@@ -186,10 +186,10 @@ def calibration(facts: Facts) -> list[str]:
     threshold, now = facts.metrics.threshold, facts.metrics.threshold_now
     rate, then = values.number(threshold.get("false_alarm_rate")), values.number(threshold.get("threshold"))
     if rate is not None and not facts.metrics.about:
-        lines.append(f"The threshold {figure(then)} is to give an alarm for {percent(rate)} of normal samples.")
+        lines.append(f"The threshold {figure(then)} is set to give an alarm for {percent(rate)} of normal samples.")
     if now is not None and then is not None and now != then:
         lines.append(
-            f"The threshold has been fitted or set anew since: it is {figure(now)} now. The metrics and verdicts here "
-            f"are those of the threshold before, {figure(then)}."
+            f"The threshold has been changed since: it is {figure(now)} now. The metrics and verdicts here "
+            f"are those of the earlier threshold, {figure(then)}."
         )
     return lines

@@ -120,7 +120,7 @@ class Pixels(Sampled):
         """
         size, channels = backbone.input_size, backbone.channels
         if size is not None and self._asked_size not in (None, size):
-            cause = f"data.size: {backbone.name} takes images of {size[0]} x {size[1]} pixels alone."
+            cause = f"data.size: {backbone.name} takes only images of {size[0]} x {size[1]} pixels."
             raise ConfigError(cause, "Leave data.size out, or set data.size=auto.")
         if self._pixel_data.channels not in ("auto", channels):
             raise ConfigError(f"data.channels: {backbone.name} takes images of {channels} channels.", GREY)
@@ -133,7 +133,7 @@ class Pixels(Sampled):
             ConfigError: naming the field.
         """
         if scaling != "auto" and source.kind != "file":
-            cause = f"model.scaling: {source.name} says itself what it expects of pixels."
+            cause = f"model.scaling: {source.name} itself defines the scaling of pixels."
             raise ConfigError(cause, "Leave model.scaling out; it is for .keras files.")
 
     def _find_scaling(self, backbone: "backbones.Backbone", findings: "datasets.Findings") -> None:

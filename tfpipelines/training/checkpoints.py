@@ -83,7 +83,7 @@ class Checkpoints:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 self.damaged.append(f"{manifest.with_suffix('.npz')}: {error}")
         if manifests:
-            message = f"No checkpoint in {self.folder} is whole."
+            message = f"No checkpoint in {self.folder} is intact."
             raise ArtifactError(message, "Start again with `tfpipe run`.", self.damaged)
         return None
 

@@ -48,6 +48,6 @@ def _best_yaml(state: State, best: Trial, objective) -> str:
     pipeline = pipeline.model_copy(update={"split_seed": pipeline.seed_of_splits})
     count = len(state.ranked(objective.direction))
     head = f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme(objective.direction)} of {count} "
-    head += "trials with one, and so slightly optimistic.\n"
+    head += "trials with a score, and so slightly optimistic.\n"
     head += "".join(f"#   {path}: {json.dumps(value)}\n" for path, value in best.values.items())
     return head + config.to_yaml(pipeline)

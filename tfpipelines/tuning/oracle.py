@@ -118,7 +118,7 @@ class Oracle:
         again = self.propose()
         self._oracle.told = None
         if again != proposal:
-            cause = "The search cannot be repeated: the oracle proposes something else than it did."
+            cause = "The search cannot be repeated: the oracle does not propose the same as before."
             raise ConfigError(cause, "Begin a new one with `tfpipe tune`.", [f"was: {proposal}", f"is: {again}"])
 
     def end(self, identity: str, score: float | None) -> None:

@@ -98,7 +98,7 @@ def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:
         (config.difference(before["versions"], versions(pipeline)), others),
     ):
         if changed:
-            raise ConfigError(what, f"Undo it, or make it a new search: {folder.as_new_run()}", changed)
+            raise ConfigError(what, f"Undo the change, or start a new search: {folder.as_new_run()}", changed)
     return state
 
 

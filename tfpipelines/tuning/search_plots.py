@@ -105,7 +105,7 @@ def plot_importance(path: Path, found: Importance, metric: str, count: int) -> N
     axis.barh([short(name, 30, end=True) for name in names], means, xerr=deviations, color=_LINE)
     axis.set(xlabel=f"increase of a random forest's error in {metric}, field shuffled")
     told = (
-        "trials; guesses of unseen trials: R²" if found.score > 0 else "trials are too few to tell: R² of unseen trials"
+        "trials; out-of-bag R² of the forest:" if found.score > 0 else "trials are too few to tell: R² of unseen trials"
     )
     title = f"{count} {told} {found.score:.2f}"
     axis.set_title(title, fontsize=10)

@@ -1,4 +1,4 @@
-"""What a search has left."""
+"""The result of a search."""
 
 from pathlib import Path
 

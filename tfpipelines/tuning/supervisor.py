@@ -107,7 +107,7 @@ class Search:
         if self.settings.start and self.settings.algorithm != "grid":
             start = self.space.encode(field_values(self.pipeline, self.space.dimensions))
             if start is None and not self.state.trials:
-                self.observer.note("the pipeline as it stands is not in the space, so it is not the first trial")
+                self.observer.note("the unchanged pipeline is not in the search space, so it is not the first trial")
         oracle = Oracle(self.space, self.settings, self.pipeline.seed, new_task(self.pipeline).epochs, start)
         for event, number in self.state.events:
             trial = self.state.trials[number - 1]
@@ -298,7 +298,7 @@ class Search:
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""
-        self.observer.note("stopping: trials under way write their checkpoints")
+        self.observer.note("stopping: running trials write their checkpoints")
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
         for worker in pool.among("running"):

@@ -100,7 +100,7 @@ def test_pipelines_are_frozen():
             "train.learning_rat is no field that can be searched. Did you mean train.learning_rate?",
         ),
         (["search.space={data.path: [a, b]}"], "data.path is no field that can be searched"),
-        (["search.space={train.epochs: [1, 2]}", "search.algorithm=hyperband"], "belongs to hyperband"),
+        (["search.space={train.epochs: [1, 2]}", "search.algorithm=hyperband"], "hyperband sets train.epochs"),
         (["search.space={model.depth: [8, 9]}"], "model.depth cannot be"),
         (["search.space={train.momentum: {min: 0.9, max: 0.1}}"], "min below max"),
     ],

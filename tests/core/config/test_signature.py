@@ -157,8 +157,8 @@ def test_a_users_file(written):
     [
         ("input_shape, width", "width has no annotation"),
         ("input_shape, width: int", "width has no default"),
-        ("*layers", "layers stands for any number"),
-        ("**settings", "settings stands for any number"),
+        ("*layers", "layers takes any number"),
+        ("**settings", "settings takes any number"),
         ("width: int = 3, /", "width is positional-only"),
         ("*, width: int", "width is keyword-only and has no default"),
         ("width: Cuonts = (3,)", "width has an annotation that cannot be read: Cuonts"),
@@ -268,7 +268,7 @@ def test_annotations_and_decorators_of_rules_are_not_looked_at(written):
         ("width, dropout", "(width,)[1 - min(1, width)]", "3: rule_x: IndexError: tuple index out of range"),
         ("width", "width or len(width)", "3: rule_x: TypeError: object of type 'int'"),
         ("width", "assert width, 'not  so'", "3: rule_x: AssertionError: not so"),
-        ("width, dropout", "width or math.pi", "3: rule_x: NameError: name 'math' is not defined; a rule sees "),
+        ("width, dropout", "width or math.pi", "3: rule_x: NameError: name 'math' is not defined; a rule can use "),
         ("width", "if not width: raise ValueError", "3: rule_x: ValueError"),
     ],
 )

@@ -154,7 +154,7 @@ REFUSED = {
     "never built": (lambda: keras.Sequential([*block(), *head()]), ConfigError, "saved before it was built"),
     "two outputs": (two_outputs, ConfigError, "has 2 outputs"),
     "two inputs": (two_inputs, ConfigError, "has 2 inputs"),
-    "no features": (lambda: SEQUENTIAL(layers.Flatten(), layers.Dense(2)), ConfigError, "it knows no features"),
+    "no features": (lambda: SEQUENTIAL(layers.Flatten(), layers.Dense(2)), ConfigError, "no learned features"),
     "rows": (lambda: keras.Sequential([keras.Input((5,)), layers.Dense(2)]), ConfigError, "does not take images"),
     "channels first": (
         lambda: keras.Sequential([keras.Input((3, 16, 16)), layers.Permute((2, 3, 1)), *block()]),

@@ -327,7 +327,7 @@ def test_generators_stand_side_by_side(tmp_path):
     with pytest.raises(WorseError) as caught:
         tfpipelines.compare(runs, fail_if_worse="kid")
     assert "no paired test of it; the 95% intervals do not overlap" in caught.value.details[0]
-    with pytest.raises(ConfigError, match="nearest is neither good when high nor when low"):
+    with pytest.raises(ConfigError, match="for nearest neither high nor low values are better"):
         tfpipelines.compare(runs, fail_if_worse="nearest")
     with pytest.raises(ConfigError, match="evaluation.features differs"):
         tfpipelines.compare([runs[0], _generator(tmp_path / "three", 0.1, features="runs/x")])

@@ -258,7 +258,7 @@ def test_a_sequential_backbone_is_scaled_and_its_inner_layers_looked_at(tmp_path
     network = models.network_of(run.model)
     assert network.get_layer("scale").scale == 1 / 255 and network.get_layer("features").output.shape[1:] == (4, 4, 8)
     result = tfpipe("check", BRICKS / "train" / "good", "--pipeline", "anomaly", *options, "data.size=64")
-    assert result.code == 2 and "takes images of 32 x 32 pixels alone" in result.err
+    assert result.code == 2 and "takes only images of 32 x 32 pixels" in result.err
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def test_word_vectors(tmp_path):
         ("a.txt", "zz 1 2\n", "a vector for none of the 1 tokens"),
         ("a.vec", "a nan 1\n", "not finite"),
         ("a.npz", "no archive", "cannot be read as vectors"),
-        ("a.bin", "", "known by its ending"),
+        ("a.bin", "", "extension is unknown"),
     ],
 )
 def test_broken_word_vectors(tmp_path, name, content, part):

@@ -239,7 +239,7 @@ def test_a_run_is_a_backbone_for_the_next(pictures, tiny_backbone):
     blocks = [json.loads((run.folder / "data.json").read_text())["backbone"]["blocks"] for run in (first, second)]
     assert blocks == [3, 3]
     np.testing.assert_array_equal(backbone_weights(second).get_weights()[0], backbone_weights(first).get_weights()[0])
-    with pytest.raises(ConfigError, match="takes images of 64 x 64 pixels alone"):
+    with pytest.raises(ConfigError, match="takes only images of 64 x 64 pixels"):
         finetune(f"data.path={pictures}", f"model.backbone={first.folder}", "data.size=96")
 
 
@@ -341,7 +341,7 @@ def test_without_a_network_one_sentence_says_so(pictures, monkeypatch, tmp_path)
     monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", fetch)
     seen = Notes()
     with pytest.raises(
-        ResourceError, match="The weights of MobileNet could not be fetched: there is no network"
+        ResourceError, match="The weights of MobileNet could not be fetched: there is no internet connection"
     ) as error:
         finetune(f"data.path={pictures}", "model.backbone=MobileNet", observer=seen)
     assert "model.weights=FILE.weights.h5" in error.value.remedy
@@ -359,7 +359,7 @@ def test_without_a_network_one_sentence_says_so(pictures, monkeypatch, tmp_path)
         (["model.freeze=all", "train.head_epochs=0"], "nothing would be trained"),
         (["data.size=32"], "takes images from 64 pixels up"),
         (["data.channels=1"], "takes images of 3 channels"),
-        (["model.scaling=torch"], "says itself what it expects"),
+        (["model.scaling=torch"], "itself defines the scaling"),
     ],
 )
 def test_mistakes_leave_nothing_on_disk(overrides, message):

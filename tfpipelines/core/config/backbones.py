@@ -109,7 +109,7 @@ def require_weights(weights: str, source: BackboneSource) -> None:
     """
     leave = "Leave model.weights out, or name a network of keras.applications."
     if weights == "none" and source.kind in ("file", "run"):
-        raise ConfigError(f"model.weights: none, but {source.name} brings its own.", leave)
+        raise ConfigError(f"model.weights=none, but {source.name} comes with its own weights.", leave)
     if weights in ("auto", "none"):
         return
     if not weights.endswith(WEIGHT_FILES):
@@ -141,7 +141,7 @@ def _local_source(backbone: str) -> BackboneSource:
             _require_hub(backbone)
             return BackboneSource("hub", backbone, str(path))
         if (path / "saved_model.pb").is_file():
-            cause = f"{here} is a SavedModel of TensorFlow: a graph without layers, which cannot be trained on."
+            cause = f"{here} is a SavedModel of TensorFlow: a graph without layers, which cannot be fine-tuned."
             raise ConfigError(cause, "Save the Keras model that it was exported from as a .keras file.")
         raise ConfigError(f"{here} is neither a run folder nor the folder of a preset.", _PRESET)
     held, new = _content(path), f"{path.with_suffix('')}.keras"
@@ -154,12 +154,12 @@ def _local_source(backbone: str) -> BackboneSource:
         convert = f'keras.saving.load_model("{old}", compile=False).save("{new}")'
         raise ConfigError(cause, f"If you trust it, {first}convert it once in Python: {convert}; then name that file.")
     if held == "weights":
-        remedy = f"Name the network they are of: model.backbone=NAME model.weights={backbone}"
+        remedy = f"Name the network they belong to: model.backbone=NAME model.weights={backbone}"
         raise ConfigError(f"{here} holds only weights, no network.", remedy)
     if held == "archive" and path.suffix != ".keras":
         raise ConfigError(f"{here} seems to be a .keras file under another name.", f"Rename it to {new}.")
     if path.suffix in _HDF5:
-        raise ArtifactError(f"{here} is no HDF5 file.", "It is damaged or foreign; restore it.")
+        raise ArtifactError(f"{here} is no HDF5 file.", "It is damaged or of another type; restore it.")
     if path.suffix != ".keras":
         remedy = "Name a .keras file, a run folder, the folder of a preset, or one of `tfpipe list backbones`."
         raise ConfigError(f"{here} is no model file.", remedy)

@@ -36,7 +36,7 @@ def taken(table: Mapping[str, Entry], name: str, default: Any, description: str,
     """A field that some values of a choice take alone; its description names them and their own defaults."""
     takers = ", ".join(key for key, entry in table.items() if name in entry.takes)
     own = ", ".join(f"{key} {entry.usual[name]:g}" for key, entry in table.items() if name in entry.usual)
-    return field(default, f"{takers}: {description}" + (f"; not given: {own}" if own else ""), **checks)
+    return field(default, f"{takers}: {description}" + (f"; default with {own}" if own else ""), **checks)
 
 
 def usual_values(section: type[Section], choices: Choices, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class SampleData(Section):
     )
     label_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of classes")
     split_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of splits")
-    limit: Count | None = fixed(None, "use at most so many rows of each split")
+    limit: Count | None = fixed(None, "use at most this many rows of each split")
     on_bad: Annotated[Literal["error", "skip"], Role.READING] = fixed(
         "error", "unreadable samples and rows without label: refuse the data, or leave the rows out"
     )

@@ -20,7 +20,7 @@ class _Tuned(Pretrained):
         "none", "none: phase 2 trains the backbone; all: linear probe, the backbone is never trained"
     )
     unfreeze: Annotated[Literal["all"] | Count, LEFT_TO_RIGHT] = field(
-        "all", "part of the backbone that phase 2 trains: all of it, or the last so many blocks"
+        "all", "part of the backbone that phase 2 trains: all of it, or this many of its last blocks"
     )
     head_units: Annotated[Counts, Field(description="width of dense layers between features and output")] = ()
 

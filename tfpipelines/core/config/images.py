@@ -45,7 +45,7 @@ class PixelData(FileData):
     )
     item_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of image files")
     root: Annotated[str | None, Role.PATH, Role.READING, Role.ANEW] = fixed(
-        None, "table: the folder that its file names start from; default: the table's own"
+        None, "table: the folder that its file names are relative to; default: the table's own"
     )
     max_pixels: Annotated[Count, Role.READING] = fixed(
         100_000_000,

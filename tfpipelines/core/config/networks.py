@@ -84,7 +84,7 @@ class _Tokens(Section):
     freeze_embedding: bool = field(False, "do not train the embedding, for data.vectors")
     word_dropout: Fraction = field(0.1, "share of tokens replaced by the unknown token in training")
     spatial_dropout: Fraction = field(0.2, "share of embedding channels dropped in training")
-    pooling: Literal["last", "max", "mean", "attention"] = field("max", "how the vectors of a sequence become one")
+    pooling: Literal["last", "max", "mean", "attention"] = field("max", "how a sequence's vectors are pooled into one")
     head_units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
 
 
@@ -227,7 +227,7 @@ class Adversarial(Section):
     minibatch_deviation: Annotated[int, Field(ge=0)] = field(
         4,
         "minibatch standard deviation: samples per group; lets the discriminator detect mode collapse "
-        "(Karras et al. 2018); a batch that is no multiple is one group; 0: off",
+        "(Karras et al. 2018); a batch size that is not a multiple: one group; 0: off",
     )
 
 

@@ -104,7 +104,7 @@ def drop_other_data(content: dict[str, Any], changes: dict[str, Any], schema_cla
     of_source = fields_that(schema_class.model_fields["data"].annotation, Role.OF_SOURCE)
     if fields := [field for field in of_source if field in data and f"data.{field}" not in changes]:
         are = "is" if len(fields) == 1 else "are"
-        notes.append(f"data.path: left out {_dropped('data', data, fields)} of the file, which {are} of {own}")
+        notes.append(f"data.path: left out {_dropped('data', data, fields)} of the file, which {are} for {own}")
     return notes
 
 

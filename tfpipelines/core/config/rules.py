@@ -66,5 +66,5 @@ def _failed(node: ast.FunctionDef, path: str, error: Exception) -> str:
     """By what a rule fails, and where."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":").removesuffix(".")
-    known = "; a rule sees Python's simplest functions alone" if isinstance(error, (ImportError, NameError)) else ""
+    known = "; a rule can use only Python's basic built-ins" if isinstance(error, (ImportError, NameError)) else ""
     return f"{path}:{[node.lineno, *lines][-1]}: {node.name}: {words}{known}"

@@ -169,7 +169,7 @@ def typed_space(search: Search, pipeline: type[BaseModel]) -> dict[str, Dimensio
         if dimension.when.keys() & {path}:
             raise ValueError(f"search.space: {path} depends on itself")
         if path == "train.epochs" and search.algorithm == "hyperband":
-            raise ValueError("search.space: train.epochs belongs to hyperband itself")
+            raise ValueError("search.space: hyperband sets train.epochs itself")
         values = tuple(_typed(path, value, fields, pipeline) for value in dimension.samples())
         asked = dimension.when.items()
         when = {other: _conditions(other, value, search.space, fields, pipeline) for other, value in asked}

@@ -164,7 +164,7 @@ class _Signature:
                 continue
             if argument.annotation is None:
                 given, guess = ", ".join(self.kind.given), nearest(name, self.kind.given)
-                known = f"Did you mean {guess}?" if guess else f"Write its type; only {given} go without."
+                known = f"Did you mean {guess}?" if guess else f"Write its type; only {given} need none."
                 self._refuse(argument, "has no annotation", known)
             kind = self._type(argument)
             if isinstance(kind, type) and issubclass(kind, Section):
@@ -213,7 +213,7 @@ class _Signature:
         parts = self.node.args
         for argument in (parts.vararg, parts.kwarg):
             if argument is not None:
-                self._refuse(argument, "stands for any number of arguments", "Write out each of them.")
+                self._refuse(argument, "takes any number of arguments", "Write out each of them.")
         for argument in parts.posonlyargs:
             self._refuse(argument, "is positional-only", "Remove the / after it.")
         missing = len(parts.args) - len(parts.defaults)

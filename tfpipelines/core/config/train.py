@@ -32,7 +32,7 @@ class Training(Section):
         + rates_in_words(),
     )
     momentum: Fraction = of_optimizers("momentum", 0.9, "share of the last step, or of the mean of gradients, kept")
-    nesterov: bool = of_optimizers("nesterov", True, "look ahead by the momentum (Nesterov 1983)")
+    nesterov: bool = of_optimizers("nesterov", True, "use Nesterov momentum (Nesterov 1983)")
     rho: Fraction = of_optimizers("rho", 0.9, "decay of the mean of squared gradients")
     centered: bool = of_optimizers("centered", False, "divide by the standard deviation of gradients, not their RMS")
     beta_1: Fraction = of_optimizers("beta_1", 0.9, "decay of the mean of gradients")
@@ -59,12 +59,12 @@ class Training(Section):
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = field(
         0.1, "step, exponential and plateau: factor of the learning rate at each decay"
     )
-    clip_norm: Positive | None = field(None, "maximum norm of all gradients together")
+    clip_norm: Positive | None = field(None, "maximum global norm of the gradients")
     clip_value: Positive | None = field(None, "maximum absolute value of a gradient's elements")
     keep: Literal["best", "last"] = field(
         "best", "epoch whose weights become the model: that of the best monitored value, or the last one"
     )
-    early_stopping: Count | None = field(None, "stop after so many epochs without a better monitored value")
+    early_stopping: Count | None = field(None, "stop after this many epochs without a better monitored value")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
         None, "exponential moving average of the weights, which becomes the model: its decay per step"
     )
@@ -73,8 +73,8 @@ class Training(Section):
         "auto", "training steps per call of the compiled function; auto: by device and image size"
     )
     jit_compile: AutoBool = fixed("auto", "XLA; auto: on accelerators, and always with jax")
-    deterministic: bool = fixed(False, "deterministic kernels on accelerators (CPU runs are so without it)")
-    checkpoint_steps: Count | None = fixed(None, "a checkpoint every so many steps, besides one each epoch")
+    deterministic: bool = fixed(False, "deterministic kernels on accelerators (CPU runs always are)")
+    checkpoint_steps: Count | None = fixed(None, "steps between checkpoints, besides the one of each epoch")
 
     @model_validator(mode="before")
     @classmethod
@@ -128,7 +128,7 @@ class Train(Training):
     generalized_q: Share = of_losses(
         "generalized_q",
         0.7,
-        "from cross-entropy, near 0, to the mean absolute error, 1, which is less sensitive to wrong labels",
+        "near 0: cross-entropy; 1: the mean absolute error, which is less sensitive to wrong labels",
     )
     asymmetric_present: NonNegative = of_losses(
         "asymmetric_present", 1.0, "how much present labels that are predicted well are down-weighted"

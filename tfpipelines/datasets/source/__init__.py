@@ -67,7 +67,7 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
             return member(located, path)
     endings = ", ".join(sorted({ending for member in able for ending in member.endings}))
     folders = "a folder, or " if any(member.tree for member in able) else ""
-    message = f"{located} is no {kind.source} that is known by its ending."
+    message = f"{located} is not a {kind.source}: its extension is unknown."
     reasons = [plugins.reason("sources", plugin.name) for plugin in plugins.failures("sources")]
     raise DataError(message, f"Give {folders}a file that ends in {endings}.{kind.hint}", reasons)
 

@@ -89,7 +89,7 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
         strangers = [folder for folder in folders if split_of(folder.name) is None]
         if strangers:
             names = [f"{folder.name}/" for folder in strangers]
-            message = "Folders beside the split folders are not used"
+            message = "Folders next to the split folders are ignored"
             remedy = "Move them into a split folder if they are classes"
             findings.add("beside_splits", "warning", message, remedy, names)
     _report_loose(root, loose, findings)
@@ -109,10 +109,10 @@ def _split_folders(root: Path, folders: list[Path], layout: str, training: bool)
     has_train = any(split == "train" for split, _ in splits)
     if layout == "auto" and not has_train and len(splits) < len(folders):
         names = ", ".join(f"{folder.name}/" for _, folder in splits)
-        message = f"{root} has {names} beside other folders, and none for training: these may be splits or classes."
+        message = f"{root} has {names} next to other folders, and none for training: these may be splits or classes."
         raise DataError(message, "Put the others into train/, or set data.layout=classes if they all are classes.")
     if not has_train and training:
-        raise DataError(f"{root} has no folder for training.", "Name it train/, beside validation/ and test/.")
+        raise DataError(f"{root} has no folder for training.", "Name it train/, next to validation/ and test/.")
     seen: dict[str, Path] = {}
     for split, folder in splits:
         if split in seen:

@@ -32,7 +32,7 @@ class Table(Source):
             self.root = root = Path(request.root).expanduser() if request.root else self.path.parent
             if not root.is_dir():
                 message = f"The folder of images {root} does not exist."
-                raise DataError(message, "Set data.root to the folder that the table's paths start from.")
+                raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
         cells = self.cells()
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
         items: Iterable[str | None] = map(str, range(len(cells)))
@@ -89,7 +89,7 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
     if request.required(role):
         texts = role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns)
-        message = f"No column of the table is known as {role}. {seen}"
+        message = f"No column of the table is recognized as {role}. {seen}"
         raise DataError(message, f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""))
     return None
 
@@ -142,7 +142,7 @@ class _Resolver:
                 why = "" if reason in ("absent", "outside") else f" ({reason})"
                 (outside if reason == "outside" else absent).append(f"line {line}: {name or 'empty'}{why}")
         if absent:
-            what = f"{counted(len(absent), 'row')} that can be matched with no file, or with several"
+            what = f"{counted(len(absent), 'row')} that match no file, or several"
             message = f"{what}, below {self.root}"
             self.findings.add("absent", "error", message, "Fix the rows, or set data.root.", absent)
         if outside:

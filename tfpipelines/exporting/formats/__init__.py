@@ -45,5 +45,5 @@ def added() -> dict[Plugin, Exporter]:
 def _fault(kind: object) -> str:
     if isinstance(kind, type) and issubclass(kind, Exporter) and not isabstract(kind):
         lacks = [name for name in ("runs_in", "file", "packages") if not hasattr(kind, name)]
-        return f"says nothing of {', '.join(lacks)}" if lacks else ""
+        return f"lacks {', '.join(lacks)}" if lacks else ""
     return f"is no class derived from {Exporter.__module__}.Exporter"

@@ -134,7 +134,7 @@ def _from_file(path: Path, source: BackboneSource) -> tuple[keras.Model, Unsaid 
     try:
         model = flattened(model)
     except Exception as error:  # layers raise nearly every kind where shapes do not fit
-        message = f"model.backbone: {source.name} cannot be taken apart: {first_sentence(error)}."
+        message = f"model.backbone: {source.name} cannot be split into its layers: {first_sentence(error)}."
         raise ConfigError(message, _PLAIN) from error
     return _features_of(model, source), None if ours else unsaid(model)
 
@@ -167,7 +167,7 @@ def _features_of(model: keras.Model, source: BackboneSource) -> keras.Model:
     if tensor is not model.outputs[0] or model.output is not tensor:
         model = keras.Model(model.inputs[0], tensor, name=f"{model.name}_features")
     if not any(map(learns, model.operations)):
-        message = f"model.backbone: {source.name} has no layer with weights before its head: it knows no features."
+        message = f"model.backbone: {source.name} has no layer with weights before its head: no learned features."
         raise ConfigError(message, "Name a deeper network.")
     return model
 

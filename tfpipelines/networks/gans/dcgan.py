@@ -30,7 +30,7 @@ def dcgan(
     """Transposed convolutions against strided ones (Radford et al. 2015).
 
     The generator doubles the side, the discriminator halves it, down to a smallest map of 4 to 7 pixels, for sides
-    that can be halved so far. Where there are fewer maps than numbers of channels, the last numbers do not count.
+    that can be halved so far. Where there are fewer maps than numbers of channels, the last numbers are ignored.
 
     Args:
         generator_filters: channels of the generator's maps, from the largest to the smallest; the last number is

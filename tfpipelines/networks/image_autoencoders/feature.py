@@ -43,9 +43,9 @@ def feature(
     The outputs are standardized features (batch, rows, columns, channels).
 
     Args:
-        layers: of the backbone, whose outputs are looked at; auto: the last ones whose map is 1/4, 1/8 and 1/16 as high
+        layers: backbone layers whose outputs are used; auto: the last ones whose map is 1/4, 1/8 and 1/16 as high
             as the image.
-        grid: places of the longer side that the outputs are brought to; auto: one for every 8 pixels.
+        grid: places along the longer side that the outputs are resized to; auto: one for every 8 pixels.
         neighbours: side of the mean filter over each layer's output (Roth et al. 2022); 1: none.
         bottleneck: what passes through it: every place by itself (textures), or all places together (objects in one
             pose).
@@ -54,8 +54,8 @@ def feature(
         latent: dimensions of the bottleneck of each place, or of the image.
         noise: deviation of Gaussian noise on the standardized features while training, whose removal is learned.
         distance: of a place's features from their reconstruction.
-        loss: what training makes small.
-        smoothing: side in pixels of the mean filter that goes twice over the distances, once they are as large as the
+        loss: minimized in training.
+        smoothing: side in pixels of the mean filter applied twice to the distances, after upscaling to the size of the
             image; 0: none.
 
     Raises:

@@ -27,14 +27,14 @@ def vae(
 ) -> keras.Model:
     """Variational autoencoder of convolutions, scored by the reconstruction probability.
 
-    After Kingma & Welling 2014; the score is that of An & Cho 2015. Where it is to be trained, its outputs tell
+    After Kingma & Welling 2014; the score is that of An & Cho 2015. Built for training, its outputs include
     `log_variance`, else `surprise`.
 
     Args:
         filters: channels of the encoder's stages, each half as high and wide; the decoder mirrors them.
         kernel_size: side of the convolutions, in pixels.
         latent: latent variables.
-        smoothing: side in pixels of the mean filter that goes twice over the distances; 0: none.
+        smoothing: side in pixels of the mean filter applied twice to the distances; 0: none.
     """
     build = Builder(common, seed=seed, for_training=for_training)
     inputs, target = scaled_input(input_shape)

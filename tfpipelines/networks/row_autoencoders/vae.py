@@ -23,7 +23,7 @@ def vae(
 ) -> keras.Model:
     """Variational autoencoder, scored by the reconstruction probability.
 
-    After Kingma & Welling 2014; the score is that of An & Cho 2015. Where it is to be trained, its outputs tell
+    After Kingma & Welling 2014; the score is that of An & Cho 2015. Built for training, its outputs include
     `log_variance`, else `surprise`.
 
     Args:

@@ -94,7 +94,7 @@ def _direction(metric: str, records: list[RunRecord]) -> metrics.Direction:
         raise ConfigError(cause, known if there else "Compare runs with test metrics in common.")
     direction = metrics.direction_of(metric)
     if direction is None:
-        cause = f"--fail-if-worse: {metric} is neither good when high nor when low."
+        cause = f"--fail-if-worse: for {metric} neither high nor low values are better."
         raise ConfigError(cause, f"Name one of: {', '.join(there)}.")
     return direction
 
@@ -170,7 +170,7 @@ def _correct(entries: list[dict[str, Any]]) -> None:
 
 def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[str]:
     about = [
-        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences by {resamples:,} resamples "
+        f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences from {resamples:,} resamples "
         "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
         "they compare these trained models, not their pipelines: another seed may change the metrics as much",
     ]
@@ -184,11 +184,11 @@ def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[st
 
 
 def _about_generators(records: list[RunRecord], rows: int) -> list[str]:
-    pairs = "a generator has no test rows to pair: metrics stand side by side with their intervals"
+    pairs = "a generator has no test rows to pair: metrics are shown with their intervals only"
     about = [f"{pairs}, and there is no test of their differences"]
     if len({str(record.data.get("content_hash")) for record in records}) > 1:
         features = "the features they are measured by are standardized by training images"
-        about.append(f"{features}, and those are not the same: small differences say nothing")
+        about.append(f"{features}, and those are not the same: small differences mean nothing")
     samples = records[0].pipeline["evaluation"]["samples"]
     if rows > int(samples) and len({record.pipeline["seed"] for record in records}) > 1:
         about.append(f"each seed has its own {samples} of the {rows:,} test images to be measured against")

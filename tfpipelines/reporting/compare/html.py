@@ -18,7 +18,7 @@ def require_file(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir() or not path.name or not path.parent.is_dir():
         raise ConfigError(
-            f"--html {path}: that is no file in a folder that exists.", "Name a file, such as compare.html."
+            f"--html {path}: it is a folder, or its folder does not exist.", "Name a file, such as compare.html."
         )
 
 

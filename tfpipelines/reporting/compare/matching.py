@@ -58,7 +58,7 @@ def _require_comparable(first: RunRecord, record: RunRecord) -> None:
             different.insert(0, "features")
         if different:
             raise ConfigError(
-                f"{first.name} and {record.name} were not measured alike, so their metrics cannot be compared: "
+                f"{first.name} and {record.name} were measured differently, so their metrics cannot be compared: "
                 f"evaluation.{different[0]} differs.",
                 "Train them with the same evaluation.features, evaluation.samples and evaluation.neighbours.",
             )

@@ -74,13 +74,13 @@ def _open(folder: RunFolder, name: str) -> RunRecord:
     if status.get("state") != "done":
         reason = f" ({status['reason']})" if status.get("reason") else ""
         cause = f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}."
-        raise ConfigError(cause, f"Let it end, or go on with it: tfpipe resume {folder}")
+        raise ConfigError(cause, f"Wait for it to finish, or resume it: tfpipe resume {folder}")
     metrics = read_json(folder / "metrics.json", ("time",), RUN_METRICS)
     found = [path.parent for path in folder.path.glob("fold-*/status.json")] if "folds" in metrics else []
     folds = sorted(found, key=lambda path: (len(path.name), path.name))
     if "folds" in metrics and len(folds) != len(metrics["folds"]):
-        cause = f"{folder} is a cross-validation of {len(metrics['folds'])} folds, and {len(folds)} of their folders"
-        raise ArtifactError(f"{cause} are there.", "Restore them from a copy, or train again.")
+        cause = f"{folder} is a cross-validation of {len(metrics['folds'])} folds; only {len(folds)} of their folders"
+        raise ArtifactError(f"{cause} exist.", "Restore them from a copy, or train again.")
     if not metrics.get("test"):
         cause = f"{folder} has no test split: there are no rows to compare."
         raise ConfigError(cause, "Compare runs whose data have a test split, such as by data.test=0.2.")

@@ -155,7 +155,7 @@ def _as_decided(scores: np.ndarray, predicted: list[str], classes: list[str], fo
     yes = yes.reshape(len(predicted), len(classes))
     told = scores >= metrics.THRESHOLD
     if yes.shape != scores.shape or (np.abs(scores[yes != told] - metrics.THRESHOLD) > 1e-6).any():
-        raise _damaged(folder, "predicts labels that are not the probable ones")
+        raise _damaged(folder, "predicts labels that contradict their probabilities")
     return np.where(yes == told, scores, np.where(yes, np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(0))))
 
 

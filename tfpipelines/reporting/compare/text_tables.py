@@ -113,7 +113,7 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
                 f"{counts['both_right']} are right in both, {counts['only_first']} in {names[0]} alone, "
                 f"{counts['only_second']} in {names[test['run']]} alone, {counts['both_wrong']} in neither"
             )
-        tables.append(Table(f"{names[test['run']]} less {names[0]}", columns, rows, note, _TEXT))
+        tables.append(Table(f"{names[test['run']]} minus {names[0]}", columns, rows, note, _TEXT))
     return tables
 
 

@@ -40,7 +40,7 @@ def loss_surface(
     Li, Xu, Taylor, Studer & Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets": both directions are
     Gaussian, each filter rescaled to the norm of that filter of the trained weights, and 0 for biases and the weights
     of normalizations. What training did not move (frozen layers, statistics) does not move. The loss is the one that
-    training made small, in inference mode: without regularization, dropout, augmentation, label smoothing and class
+    training minimized, in inference mode: without regularization, dropout, augmentation, label smoothing and class
     weights. Of a variational autoencoder it is the negative ELBO with the mean code instead of a draw.
 
     The data are read again, and must be those of the run. plots/loss_surface.png, loss_surface.csv and
@@ -49,11 +49,11 @@ def loss_surface(
     Args:
         run: a `Run`, or the path of a run folder.
         points: of each axis, odd, so that the trained weights are one of them; 3 to 201.
-        radius: the axes go from -radius to radius; at 1 a filter has moved as far as it is long.
+        radius: the axes go from -radius to radius; at 1 a filter has moved by its own norm.
         samples: rows of the split that the loss is the mean of, drawn without replacement; all if there are fewer.
         seed: of directions and samples. The same seed gives the same numbers on the same machine.
         split: `train`, `validation` or `test`.
-        progress: is told after each point how many are done, and of how many.
+        progress: called after each point with the number of points done, and of all points.
         note: called with messages, such as how long it will take; default: the log.
 
     Returns:
@@ -129,7 +129,7 @@ def _with_data(run: Run) -> OneLoss:
 
     folder = RunFolder(run.folder)
     if not (folder / "splits.csv").is_file():
-        cause = f"{folder} has no splits.csv, so nothing tells which data it has trained on."
+        cause = f"{folder} has no splits.csv, so the data it was trained on are unknown."
         raise ConfigError(cause, "Restore it from a copy of the run folder.")
     try:
         task = checked(new_task(run.pipeline), folder.status.get("fold"))

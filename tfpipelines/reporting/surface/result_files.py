@@ -53,7 +53,7 @@ class LossSurface:
         return {**facts, "trained": self.trained, "seconds": self.seconds, "files": [str(PICTURE), str(TABLE)]}
 
     def to_csv(self) -> str:
-        """alpha, beta, loss: a row for each point, alpha the fastest."""
+        """alpha, beta, loss: a row for each point, alpha varying fastest."""
         rows = [
             f"{alpha:.6g},{beta:.6g},{self.losses[row, column]:.9g}"
             for row, beta in enumerate(self.steps)

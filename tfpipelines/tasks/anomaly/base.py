@@ -136,7 +136,7 @@ class Detection(Sampled):
         evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
         if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
-            chosen = "the held-out samples also chose the epoch, so they are not quite unseen"
+            chosen = "the held-out samples also selected the epoch, so they are not entirely unseen"
             about.append(f"{chosen}: the threshold may be a little low")
         rows, known = self.samples.rows("test"), self.samples.rows("train")
         if not len(rows):
@@ -183,8 +183,8 @@ class Detection(Sampled):
             before, count = self.threshold, len(threshold.scores)
             alarms = int(before.alarms(threshold.scores).sum())
             if alarms > count / 2:
-                message = f"{alarms} of {count} {self.unit}s were above the threshold so far: are they normal?"
-                kept = f"The threshold so far is kept in {out / metrics.BEFORE}"
+                message = f"{alarms} of {count} {self.unit}s were above the previous threshold: are they normal?"
+                kept = f"The previous threshold is kept in {out / metrics.BEFORE}"
                 findings.add("mostly_alarms", "warning", message, kept)
             before.write(out, metrics.BEFORE)
         threshold.write(out)

@@ -83,11 +83,11 @@ class AnomalySeriesData(SampleData):
         None, "labels that mean normal; default: 0, normal, false and the like"
     )
     intervals: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
-        None, "a table of the anomalies: columns start and end, both within, in the units of the time column"
+        None, "a table of the anomalies: columns start and end, both inclusive, in the units of the time column"
     )
     window: Annotated[int, Field(ge=4)] = field(
         32,
-        "points of a window; windows are scored side by side, the last one of a stretch may overlap the one before it",
+        "points of a window; scored windows do not overlap, but the last one of a stretch may overlap the one before",
     )
     stride: AutoCount = field(
         "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"

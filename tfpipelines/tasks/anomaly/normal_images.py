@@ -77,7 +77,7 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
         strangers = [f"{folder.name}/" for folder, split in by_split.items() if split is None]
         if strangers:
             message = "Folders beside the split folders are not used"
-            remedy = "Name the folder of masks by data.masks, if it is among them"
+            remedy = "Set data.masks if one of them is the folder of masks"
             findings.add("beside_splits", "warning", message, remedy, strangers)
     elif classes:
         rows = _labelled(walk, root, None)
@@ -127,7 +127,7 @@ def _find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, finding
             absent.append(f"{item} ({len(found)} masks)" if found else item)
     if absent:
         count = counted(len(absent), "anomaly", "anomalies")
-        message = f"{count} without a mask of its own: metrics of places leave them out"
+        message = f"{count} without a mask of its own: pixel metrics ignore them"
         findings.add("no_mask", "warning", message, "", absent)
     return masks
 

@@ -53,7 +53,7 @@ def normal_labels(
     if unlabelled:
         return []
     message = f"It is unclear which label means normal: {', '.join(names[:20])}."
-    remedy = "Name it by data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label."
+    remedy = "Set data.normal=LABEL; where all of them mark anomalies, leave normal samples without a label."
     raise DataError(message, remedy)
 
 
@@ -131,7 +131,7 @@ def handle_unlabelled(
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
         findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]))
         return ~partly
-    findings.add("unlabelled", "note", f"{message} count as normal, as the labels there are mark anomalies alone")
+    findings.add("unlabelled", "note", f"{message} count as normal, since the given labels mark only anomalies")
     frame.loc[partly, "label"] = NORMAL
     return np.ones(len(frame), bool)
 
@@ -222,7 +222,7 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
     test = split == "test"
     if train and not test.any():
         what = "There is no test split, so nothing is measured"
-        message = f"{what}; the threshold keeps its rate nevertheless, on data like the normal ones"
+        message = f"{what}; the threshold still keeps its false-alarm rate on similar normal data"
         findings.add("no_test", "note", message)
     elif train and not frame["known"].to_numpy()[test].any():
         message = f"No {unit} of the test split is labelled: only the share of alarms is measured"

@@ -118,7 +118,7 @@ def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings)
         message = f"Column {dates[0]} holds dates: it is taken for the time"
         findings.add("time_column", "note", message, "Name another by data.time_column")
         return dates[0]
-    message = "No column is known as time: the rows count as evenly spaced and unbroken"
+    message = "No time column was found: the rows count as evenly spaced, without gaps"
     findings.add("no_time", "note", message, "Name it by data.time_column")
     return None
 

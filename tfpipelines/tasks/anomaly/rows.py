@@ -124,13 +124,13 @@ def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings)
     counting = [name for name, rises in zip(columns, rising) if rises and len(values) > 20]
     if counting:
         what = f"{counted(len(counting), 'column')} of whole numbers that rise from row to row"
-        message = f"{what}, as a count or an identifier does: new rows will be anomalies by it"
+        message = f"{what}, like a counter or an identifier: new rows would be anomalies"
         findings.add("counting", "warning", message, "Leave them out by data.columns", counting)
     spread, finest = values.std(0), np.spacing(np.abs(values).max(0).astype(np.float32))
     coarse = [name for name, wide, step in zip(columns, spread, finest) if wide and step > 0.05 * wide]
     if coarse:
         what = counted(len(coarse), "column")
-        message = f"{what} whose numbers are so far from 0 that 32 bits hardly tell them apart"
+        message = f"{what} whose numbers are so far from 0 that float32 can hardly distinguish them"
         findings.add("coarse", "warning", message, "Subtract a constant from them", coarse)
 
 

@@ -134,7 +134,7 @@ def read_series(
         seen = {str(points.series[start]) for start in cut["train"] + cut["validation"]} | {""}
         silent = sorted({str(points.series[first]) for first, _ in points.segments} - seen)
         if silent:
-            message = f"{counted(len(silent), 'series', 'series')} that no window for training or threshold comes from"
+            message = f"{counted(len(silent), 'series', 'series')} that give no window for training or threshold"
             findings.add("no_windows", "warning", message, "", silent)
     stated, channels = "", ", ".join(points.columns[:10]) + (" ..." if len(points.columns) > 10 else "")
     if splitting:

@@ -60,7 +60,7 @@ class TextClassification(TextClassifier):
         model, vectors = self.pipeline.model, None
         if self.pipeline.data.vectors is not None:
             if model.origin.kind.own and "vectors" not in model.asked:
-                cause = f"data.vectors: {config.short_name(model.name)} does not ask for them."
+                cause = f"data.vectors: {config.short_name(model.name)} does not use them."
                 raise ConfigError(cause, "Give its function a parameter `vectors`, or leave data.vectors out.")
             vectors = np.zeros((_PROBED, vector_width(self.pipeline.data.vectors)), np.float32)
         networks.probe(model, [(None,), (None,)], lambda classes: networks.Texts(_PROBED, classes, vectors))

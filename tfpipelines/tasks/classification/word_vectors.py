@@ -30,7 +30,7 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     found = _READERS[file.suffix.lower()](file, places)
     if not found:
         message = f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary."
-        raise DataError(message, "Use vectors of the same language; data.standardize=lower keeps signs.")
+        raise DataError(message, "Use vectors of the same language; data.standardize=lower keeps punctuation.")
     known = np.array(list(found.values()), np.float32)
     if not np.isfinite(known).all():
         raise DataError(f"{path} holds vectors that are not finite.", "Repair the file.")
@@ -51,7 +51,7 @@ def require_vectors(path: str) -> Path:
     if not file.is_file():
         raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
     if file.suffix.lower() not in _READERS:
-        message = f"{path} is no file of word vectors that is known by its ending."
+        message = f"{path} is not a file of word vectors: its extension is unknown."
         raise DataError(message, "Give a .txt, .vec or .npz file.")
     if not file.stat().st_size:
         raise DataError(f"{path} is empty.", "Give a file of word vectors.")

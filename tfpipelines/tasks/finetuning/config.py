@@ -15,7 +15,7 @@ class FinetuneTrain(Train):
     together.
     """
 
-    epochs: Count = field(10, "of phase 2; with model.freeze=all there is none")
+    epochs: Count = field(10, "epochs of phase 2; not used with model.freeze=all")
     head_epochs: Annotated[int, Field(ge=0, description="of phase 1; 0: phase 2 begins with a random head")] = 25
     head_learning_rate: Positive = field(3e-3, "the highest rate of phase 1")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = field(

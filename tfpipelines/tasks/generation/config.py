@@ -98,8 +98,8 @@ class GenerationEvaluation(Section):
         "backbone", "what images are compared by: backbone (the bundled one), or the folder of an earlier image-cls run"
     )
     samples: Annotated[int, Field(ge=16)] = field(
-        1000, "images generated for the metrics of the end, at most as many as there are to train on"
+        1000, "images generated for the final metrics, at most as many as there are training images"
     )
     epoch_samples: Annotated[int, Field(ge=16)] = field(500, "images generated for the metrics of each epoch")
     neighbours: Count = field(3, "k of the k-nearest-neighbour manifolds for precision and recall")
-    frames: Annotated[int, Field(ge=2)] = field(60, "most pictures of the animation")
+    frames: Annotated[int, Field(ge=2)] = field(60, "maximum number of frames of the animation")

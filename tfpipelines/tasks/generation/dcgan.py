@@ -97,7 +97,7 @@ class ImageGeneration(Pixels):
         facts["features"] = features_facts(self.pipeline.evaluation.features)
         if self.pipeline.model.clusters > 1 and self.groups["shares"]:
             sizes = np.rint(np.array(self.groups["shares"]) * len(self.samples.rows("train"))).astype(int)
-            told = f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, told to both networks"
+            told = f"clusters: {len(sizes)} of {sizes.min()} to {sizes.max()} training images, given to both networks"
             facts["about"] = [*facts.get("about", ()), told]
         return facts
 

@@ -104,7 +104,7 @@ def check_pictures(samples: Samples, labelled: bool, on_leak: str, findings: Fin
                 remedy = f"Give {_LEAST} at least, or leave the split out: {where}"
             findings.add("few", "error", f"There are only {counted(count, 'image')} in the {split} split", remedy)
         elif split != "train" and 0 < count < 100:
-            message = f"Figures by {counted(count, 'image')} in the {split} split are rough"
+            message = f"Metrics from {counted(count, 'image')} in the {split} split are rough"
             findings.add("few_to_measure", "warning", message, "Compare them with those of real images alone")
         elif split == "validation" and not count:
             what, share = "There is no validation split", max(0.15, np.ceil(100 * _LEAST / max(len(frame), 1)) / 100)

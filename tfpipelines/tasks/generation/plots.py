@@ -58,7 +58,7 @@ def plot_interpolation(path: Path, images: np.ndarray, names: list[str] | None =
         names: the class of each row.
     """
     rows, steps = images.shape[:2]
-    title, pictures = "on the way from one noise (left) to another (right)", images.reshape(-1, *images.shape[2:])
+    title, pictures = "from one noise vector (left) to another (right)", images.reshape(-1, *images.shape[2:])
     _plot_rows(path, pictures, steps, names or [""] * rows, title)
 
 

@@ -106,10 +106,10 @@ class Comparison:
             f"compared by {generated.shape[1]} features of {features_name(self.settings.features)}, standardized "
             "by training images; kid and fid are comparable only with the same features and counts",
             f"nearest: median distance of pixels to the closest training image, 1 being that of {than} images; "
-            f"copies are closer than half of what 99 % of those keep: {count} of {len(images):,}",
+            f"copies are closer than half the distance that 99 % of those have: {count} of {len(images):,}",
         ]
         if figures["diversity"] < metrics.COLLAPSE:
-            result["about"].append("the kept images have collapsed: nearest and copies say nothing of them")
+            result["about"].append("the kept images show mode collapse: nearest and copies mean nothing")
         return result
 
     def _some(self, rows: np.ndarray, most: int) -> np.ndarray:
@@ -160,7 +160,7 @@ def features_name(named: str) -> str:
     """What the metrics call them."""
     if named == "backbone":
         return "the bundled backbone (EfficientNet-Lite0, means of the maps at 1/8 and 1/16)"
-    return f"the classifier {named} (what its last layer sees)"
+    return f"the classifier {named} (input of its last layer)"
 
 
 def features_network(named: str, shape: tuple[int, int, int]):

@@ -44,8 +44,8 @@ def network(
 
 
 def rule_small_enough(width, depth):
-    """Checks fields together, before anything is trained; its parameters name them. It may use nothing but Python's
-    simplest functions.
+    """Checks fields together, before anything is trained; its parameters name them. It may use only Python's basic
+    built-in functions.
     """
     if width * depth > 4096:
         raise ValueError(f"model.width {width} times model.depth {depth} is more than 4096")
