@@ -540,4 +540,5 @@ def test_16_wrong_usage(finished, tfpipe):
     result = tfpipe("check", "--json")
     assert result.code == 2 and "PATH" in json.loads(result.out)["error"]["cause"]
     check_failed(tfpipe("check", finished[1], "data.folds=1"), 2, "data.folds")
-    assert "train.batch_size=64 is larger" in tfpipe("check", finished[1]).out
+    small = tfpipe("check", finished[1]).out
+    assert "train.batch_size: got 64, but there are only" in small and "Set train.batch_size=" in small

@@ -270,11 +270,11 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
             of_fold = Findings(list(found))
             ready = loaded.check(of_fold, fold)
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
+        try:
+            ready.require_steps()
+        except ConfigError as wrong:
+            findings.add("batch_size", "warning", wrong.cause.rstrip("."), wrong.remedy.rstrip("."))
         findings.raise_errors()
-        if ready.steps_per_epoch() < 1:
-            size = task.pipeline.train.batch_size
-            message = f"A batch of train.batch_size={size} is larger than the training split"
-            findings.add("batch_size", "warning", message, "Set a smaller one")
     except DataError as caught:
         error = caught
     facts = {"findings": findings.as_list()} if loaded is None else loaded.describe(findings)

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tfpipelines.exporting.exporter import Exporter
 from tfpipelines.exporting.formats import exporters
+from tfpipelines.exporting.formats.litert import LiteRT
 
 from ..conftest import ROOT
 
@@ -53,3 +55,21 @@ except SystemExit:
     assert "another" in told and "litert" in told
     if words == ["--help"]:
         assert "Another Runtime" in told and "int4" in told and "tiny ones" in told
+
+
+def test_litert_is_verified_without_its_own_package(tmp_path, monkeypatch):
+    """By the interpreter of TensorFlow."""
+    import tensorflow as tf
+
+    class Double(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([1, 2])])
+        def __call__(self, x):
+            return {"twice": 2 * x}
+
+    double = Double()
+    tf.saved_model.save(double, str(tmp_path / "saved"), signatures=double.__call__.get_concrete_function())
+    content = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert()
+    (tmp_path / LiteRT.file).write_bytes(content)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    answer = LiteRT().open_runtime(tmp_path)({"x": np.array([[1, 2]], np.float32)})
+    np.testing.assert_array_equal(answer["twice"], [[2, 4]])

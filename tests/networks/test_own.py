@@ -418,7 +418,7 @@ def test_its_fields_are_shown_and_checked_like_others():
     name = own(GOOD.replace("width: int = 4", "width: int = 4, *, rate: float = 0.1"))
     pipeline = config.load("image-cls", [f"model.name={name}", "model.rate=1e-3"], schemas=SCHEMAS).pipeline
     assert (pipeline.model.width, pipeline.model.rate) == (4, 0.001)
-    for word, said in (("model.width=x", "a whole number"), ("model.widht=3", "Did you mean width?")):
+    for word, said in (("model.width=x", "a whole number"), ("model.widht=3", "Did you mean model.width?")):
         with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
             config.load("image-cls", [f"model.name={name}", word], schemas=SCHEMAS)
 

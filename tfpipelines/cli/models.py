@@ -84,7 +84,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     from pathlib import Path
 
     from ..core.files import atomic_write
-    from ..errors import DataError
+    from ..errors import ConfigError, DataError
     from ..evaluation.predictions import to_csv, to_records
 
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
@@ -94,6 +94,8 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     if not (entries or texts or "-" in inputs):
         raise click.UsageError("Missing argument 'PATH...'.")
     loaded = opened(terminal, run, trust)
+    if texts and "text_column" not in type(loaded.pipeline.data).model_fields:
+        raise ConfigError(f"--text: {run} is a run of {loaded.pipeline.task}, which takes no texts.", "Name files.")
     table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
     records = to_records(table)
     if out:

@@ -96,9 +96,9 @@ def _of_state(facts: Facts) -> Iterator[Advice]:
         text = f"{reason} A lower learning rate{than}, train.clip_norm=1.0 or train.warmup_epochs=1 usually help."
         yield Advice("diverged", text, _again(facts, *lower))
         return
-    again = "if the pipeline or the data change, it must be a new run."
+    again = "; if the pipeline or the data change, it must be a new run" if facts.history else ""
     texts = {
-        "failed": f"Fix the cause of the failure, then resume; {again}",
+        "failed": f"Fix the cause of the failure, then resume{again}.",
         "interrupted": "It was stopped before its end: go on from the last checkpoint.",
         "killed": "It was killed: resume it where it stopped.",
     }

@@ -44,6 +44,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "classes": listed(facts.data.classes, _MOST_CLASSES) if facts.made is Kind.CLASSIFIER else "",
         "data": [(name, text) for name, text in data if text],
         "counts": tables.counts_table(facts),
+        "call": facts.schema.call if facts.schema is not None else "",
         "figures": tables.figures_table(facts),
         "calibration": tables.calibration(facts),
         "by_class": tables.classes_table(facts),

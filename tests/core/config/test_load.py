@@ -67,10 +67,10 @@ def test_pipelines_are_frozen():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["train.learning_rat=1"], "unknown key train.learning_rat. Did you mean learning_rate?"),
+        (["train.learning_rat=1"], "unknown key train.learning_rat. Did you mean train.learning_rate?"),
         (["learning_rate=1"], "unknown key learning_rate. Did you mean train.learning_rate?"),
         (["trian.epochs=1"], "unknown key trian. Did you mean train?"),
-        (["data.augment.flop=both"], "unknown key data.augment.flop. Did you mean flip?"),
+        (["data.augment.flop=both"], "unknown key data.augment.flop. Did you mean data.augment.flip?"),
         (["train.epochs=many"], "train.epochs: got 'many'; allowed: a whole number from 1."),
         (["train.epochs=0"], "train.epochs: got '0'; allowed: a whole number from 1."),
         (["train.batch_size=-4"], "train.batch_size: got '-4'; allowed: a whole number from 1."),

@@ -198,7 +198,7 @@ def test_other_files_are_refused(written, tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             written(text)
-    with pytest.raises(ConfigError, match="Did you mean mixr?"):
+    with pytest.raises(ConfigError, match="Did you mean .*mixr?"):
         written("def mixr(): ...")
     (tmp_path / "bytes.py").write_bytes(b"\xff")
     for name in ("bytes.py", "missing.py", "."):

@@ -128,7 +128,9 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
     if detail["type"] == "extra_forbidden":
         sections = {section: properties_at([section], schema, raw) for section in _SECTIONS}
         guess = nearest(key, siblings) or nearest(key, [name for names in sections.values() for name in names])
-        if guess and guess not in siblings:
+        if guess in siblings:
+            guess = ".".join([*parents, guess])
+        elif guess:
             guess = next(f"{section}.{guess}" for section, names in sections.items() if guess in names)
         return _unknown(path, guess, siblings)
     if detail["type"] == "missing":

@@ -23,6 +23,7 @@ class Pipeline(Section):
     gives: ClassVar[str] = "an answer for each"
     hub_task: ClassVar[str] = ""  # what the Hugging Face Hub calls the task; "" where it has no name for it
     hub_tags: ClassVar[tuple[str, ...]] = ()  # further tags there
+    call: ClassVar[str] = ""  # Python that calls the loaded model, where its inputs are no plain arrays
     use: ClassVar[str] = "predict {} FILE..."  # what a run of it is for, as a command with a place for the run folder
 
     own_code: ClassVar[tuple[tuple[Code, bool], ...]] = ()  # of users' own networks that `model` may be, see `load`

@@ -90,7 +90,11 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
     if request.required(role):
         texts = role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns)
         message = f"No column of the table is recognized as {role}. {seen}"
-        raise DataError(message, f"Set {key}=COLUMN." + (" For texts there is the pipeline text-cls." if texts else ""))
+        raise DataError(
+            message,
+            f"Set {key}=COLUMN."
+            + (" For texts: tfpipe run text-cls, or tfpipe check --pipeline text-cls." if texts else ""),
+        )
     return None
 
 

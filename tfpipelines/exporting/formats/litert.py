@@ -59,7 +59,9 @@ class LiteRT(Exporter):
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError:
-            from tensorflow.lite import Interpreter
+            import tensorflow as tf
+
+            Interpreter = tf.lite.Interpreter
         runner = Interpreter(model_path=str(folder / self.file), num_threads=1).get_signature_runner("serving_default")
 
         def run(feeds: Arrays) -> Arrays:

@@ -29,6 +29,8 @@ class TextClassificationPipeline(config.Pipeline):
     default_network = "bilstm"
     objective = "val_accuracy"
     takes, gives = "texts, as they are", "a probability for each class"
+    use = "predict {} --text TEXT"
+    call = 'model(tf.constant(["A gripping film"]))  # import tensorflow as tf'
     hub_task = "text-classification"
 
     task: Literal["text-cls"] = "text-cls"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ...datasets.tokens import FIRST
 from ...errors import DataError
 
 
@@ -25,6 +24,8 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     Raises:
         DataError: if the file cannot be read, or is not of that form; it names the line.
     """
+    from ...datasets.tokens import FIRST
+
     file = require_vectors(path)
     places = {name: FIRST + place for place, name in enumerate(vocabulary)}
     found = _READERS[file.suffix.lower()](file, places)

@@ -24,6 +24,8 @@ class TextFinetuningPipeline(FinetunePipeline):
     """A finetune-text pipeline."""
 
     takes, gives = "texts, as they are", "a probability for each class"
+    use = "predict {} --text TEXT"
+    call = 'model(tf.constant(["A gripping film"]))  # import tensorflow as tf'
     hub_task = "text-classification"
 
     task: Literal["finetune-text"] = "finetune-text"
