@@ -321,7 +321,7 @@ def test_samples():
 
 
 def test_unknown_kind_of_file(tmp_path):
-    with pytest.raises(DataError, match="no source of images"):
+    with pytest.raises(DataError, match="not a source of images"):
         read_image_source(write_table(tmp_path, "x", "x.xlsx"))
 
 

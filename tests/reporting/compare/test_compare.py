@@ -359,10 +359,10 @@ def test_the_page_needs_nothing_and_trusts_no_name(tmp_path):
 def test_the_command_prints_and_writes(tfpipe, pair, tmp_path):
     shown = tfpipe("compare", *pair, "--html", "page.html")
     assert shown.code == 0 and (tmp_path / "page.html").is_file()
-    for part in ("reference", "train.epochs", "test (95% interval)", "worse less better", "McNemar", "120 test rows"):
+    for part in ("reference", "train.epochs", "test (95% interval)", "worse minus better", "McNemar", "120 test rows"):
         assert part in shown.out
     failed = tfpipe("compare", *pair, "--fail-if-worse", "accuracy")
-    assert failed.code == 5 and "worse less better" in failed.out and "worse in accuracy" in failed.err
+    assert failed.code == 5 and "worse minus better" in failed.out and "worse in accuracy" in failed.err
     assert tfpipe("compare", *pair, "--fail-if-worse", "accuracy", "--tolerance", "0.9").code == 0
     document = json.loads(tfpipe("compare", *pair, "--fail-if-worse", "accuracy", "--json").out)
     assert document["error"]["exit_code"] == 5 and document["result"]["tests"] and len(document["result"]["runs"]) == 2
