@@ -147,9 +147,17 @@ def test_refusals_name_what_the_members_read(lists, tmp_path):
     (tmp_path / "a.xyz").write_text("")
     tables = ".csv, .jsonl, .ndjson"
     for kind, message, remedy in (
-        (IMAGES, "not a source of images", f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .npz, "),
-        (TEXTS, "no source of texts", f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .parquet"),
-        (ROWS, "no table", f"Give a file that ends in {tables}, .npz, .parquet, .tsv. For folders of images"),
+        (
+            IMAGES,
+            "not a source of images",
+            f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .npz, ",
+        ),
+        (
+            TEXTS,
+            "not a source of texts",
+            f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .parquet",
+        ),
+        (ROWS, "not a table", f"Give a file that ends in {tables}, .npz, .parquet, .tsv. For folders of images"),
         (SERIES, "no table", f"Give a file that ends in {tables}, .parquet, .tsv."),
     ):
         with pytest.raises(DataError, match=message) as caught:
