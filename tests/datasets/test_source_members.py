@@ -158,7 +158,7 @@ def test_refusals_name_what_the_members_read(lists, tmp_path):
             f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .parquet",
         ),
         (ROWS, "not a table", f"Give a file that ends in {tables}, .npz, .parquet, .tsv. For folders of images"),
-        (SERIES, "no table", f"Give a file that ends in {tables}, .parquet, .tsv."),
+        (SERIES, "not a table", f"Give a file that ends in {tables}, .parquet, .tsv."),
     ):
         with pytest.raises(DataError, match=message) as caught:
             source.open_source(str(tmp_path / "a.xyz"), kind)
