@@ -226,6 +226,27 @@ def test_predict_takes_files_folders_globs_and_tables(tfpipe, copy, photos, tmp_
     assert (tmp_path / "all.csv").read_text().splitlines() == everything
 
 
+def test_outputs_harm_nothing_that_is_there(tfpipe, copy, photos, tmp_path):
+    """A link, a mode, a device; each way to name a file."""
+    one = photos / "one" / "000.png"
+    on_stdout = tfpipe("predict", copy, one).out
+    assert tfpipe("predict", copy, one, "--out", "-").out == on_stdout and not (tmp_path / "-").exists()
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "real.csv").chmod(0o600)
+    assert tfpipe("predict", copy, one, "--out", "link.csv").code == 0
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real.csv").read_text() == on_stdout
+    assert (tmp_path / "real.csv").stat().st_mode & 0o777 == 0o600
+    device = os.stat("/dev/null")
+    for words in (("predict", copy, one, "--explain"), ("report", copy)):
+        result = tfpipe(*words, "--out", "/dev/null")
+        assert result.code == 0 and os.stat("/dev/null").st_rdev == device.st_rdev != 0, result.err
+    assert tfpipe("report", copy, "--out", "-").out.startswith("<!doctype html>")
+    (tmp_path / "why.html").symlink_to("page.html")  # beside why.csv
+    assert tfpipe("predict", copy, one, "--explain", "--out", "why.csv").code == 0
+    assert (tmp_path / "why.html").is_symlink() and "Grad-CAM" in (tmp_path / "page.html").read_text()
+
+
 def test_no_color_is_honoured(finished):
     code = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'tfpipelines', 'list']))"
     shown = {}

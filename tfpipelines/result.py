@@ -1,5 +1,6 @@
 """The result of a run: its metrics, its model, and the model's predictions for new data."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .core import config
 from .core.files import file_hash
+from .core.outputs import write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table
 from .core.run_folder import RunFolder
 from .core.trust import asking
@@ -293,7 +295,10 @@ class Run(Result):
         Raises:
             ResourceError: if it cannot be written.
         """
-        cast(Explains, self._task).draw_explanations(table, Path(path))
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            cast(Explains, self._task).draw_explanations(table, page)
+            write_output(path, page.read_bytes())
 
     def evaluate(
         self, path: str | Path, split: str | None = None, out: str | Path | None = None, overrides: Overrides = ()

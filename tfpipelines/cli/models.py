@@ -67,7 +67,9 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     help="A text to predict, for text tasks; may be given several times.",
 )  # fmt: skip
 @click.option(
-    "--out", metavar="FILE", help="Write there, as JSON if it ends in .json, else as CSV; default: CSV on stdout."
+    "--out",
+    metavar="FILE",
+    help="Write there, as JSON if it ends in .json, else as CSV; default or -: CSV on stdout.",
 )
 @click.option(
     "--explain",
@@ -83,7 +85,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     """
     from pathlib import Path
 
-    from ..core.files import atomic_write
+    from ..core.outputs import is_stream, write_output
     from ..errors import ConfigError, DataError
     from ..evaluation.predictions import to_csv, to_records
 
@@ -101,8 +103,8 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     if out:
         as_json = Path(out).suffix.lower() == ".json"
         text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if as_json else to_csv(table)
-        atomic_write(Path(out), text)
-        if explain:
+        write_output(out, text)
+        if explain and not is_stream(out):
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
     elif terminal.results:
         click.echo(to_csv(table), nl=False)
@@ -134,14 +136,16 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     """Draw images by a trained generator."""
     from pathlib import Path
 
+    from ..core.outputs import STDOUT, is_stream, write_output
     from ..errors import ConfigError
     from ..result import empty_folder, open_run
 
     if not (out or grid):
         raise click.UsageError("Say where to write: --out DIR, --grid FILE.png, or both.")
-    if grid and Path(grid).suffix.lower() != ".png":
+    stream = bool(grid) and is_stream(grid)
+    if grid and not stream and Path(grid).suffix.lower() != ".png":
         raise ConfigError(f"--grid {grid}: pictures are written as PNG.", f"Name it {Path(grid).stem}.png.")
-    if grid and not Path(grid).parent.is_dir():
+    if grid and not stream and not Path(grid).parent.is_dir():
         raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
     open_run(run)  # refused before the folder is made
     if out:
@@ -149,13 +153,13 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     loaded = opened(terminal, run)
     images, labels = loaded.generate(count, seed, label, truncation)
     if grid:
-        from ..evaluation import sheet, write_picture
+        from ..evaluation import png, sheet
 
-        write_picture(Path(grid), sheet(images))
+        write_output(grid, png(sheet(images)))
     if out:
         loaded.save_generated(out, images, labels)
     places = [place for place in (out, grid) if place]
-    if terminal.results:
+    if terminal.results and grid != STDOUT:
         click.echo(f"{count} images of {images.shape[1]} x {images.shape[2]} pixels in {' and '.join(places)}")
     return {"count": count, "size": list(images.shape[1:]), "classes": labels, "written": places}
 

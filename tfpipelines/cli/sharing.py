@@ -101,13 +101,14 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
-    if terminal.results:
+    if terminal.results and out != "-":
         click.echo(written.summary)
         for entry in written.advice:
             click.echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
         click.echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
     advice = [{"code": entry.code, "text": entry.text, "command": entry.command} for entry in written.advice]
-    card, size = str(written.card) if written.card else None, written.page.stat().st_size
+    card = str(written.card) if written.card else None
+    size = written.page.stat().st_size if written.page.is_file() else None
     facts = {"page": str(written.page), "card": card, "bytes": size, "summary": written.summary}
     return {**facts, "advice": advice, "notes": written.notes}
 
@@ -133,7 +134,7 @@ def compare(terminal, runs, fail_if_worse, tolerance, html):
         result = compare.compare(runs, fail_if_worse=fail_if_worse, tolerance=tolerance or 0.0)
     except WorseError as caught:
         error, result = caught, caught.result
-    if terminal.results:
+    if terminal.results and html != "-":
         _print_comparison(compare.tables_of(result), result["about"])
     if html is not None:
         compare.write_page(html, result)

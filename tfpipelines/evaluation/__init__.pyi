@@ -6,6 +6,7 @@ from .grad_cam import GradCam as GradCam
 from .heat_maps import Pictures as Pictures
 from .heat_maps import plot_heat as plot_heat
 from .heat_maps import write_heat as write_heat
+from .image_sheets import png as png
 from .image_sheets import sheet as sheet
 from .image_sheets import write_picture as write_picture
 from .image_sheets import write_samples as write_samples

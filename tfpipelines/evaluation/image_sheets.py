@@ -33,9 +33,14 @@ def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
     """Writes uint8 (height, width, channels) as PNG."""
+    atomic_write(path, png(pixels))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """uint8 (height, width, channels) as the content of a PNG file."""
     content = io.BytesIO()
     as_picture(pixels).save(content, "PNG")
-    atomic_write(path, content.getvalue())
+    return content.getvalue()
 
 
 def write_samples(folder: Path, images: np.ndarray, labels: list[str] | None) -> None:

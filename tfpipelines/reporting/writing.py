@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..core.files import atomic_write
 from ..core.observer import Observer
+from ..core.outputs import is_stream, write_output
 from ..core.run_folder import RunFolder
 from ..errors import ConfigError, TfpipelinesError
 from ..result import Result
@@ -42,8 +43,8 @@ def report(run: str | Path | Result, out: str | Path | None = None) -> Report:
 
     Args:
         run: a run folder, or what `run`, `tune` or `load` gave.
-        out: where to write the page, an existing file included; None: report.html in the run folder, and README.md, the
-            model card, if the folder has a model. A card that someone has changed is left as it is.
+        out: where to write the page, an existing file included, `-` for stdout; None: report.html in the run folder,
+            and README.md, the model card, if the folder has a model. A card that someone has changed is left as it is.
 
     Raises:
         ConfigError: if the folder is no run folder, or the folder of `out` is missing.
@@ -52,6 +53,8 @@ def report(run: str | Path | Result, out: str | Path | None = None) -> Report:
     folder = RunFolder.open(run.folder if isinstance(run, Result) else run)
     if out is None:
         return _write(folder, folder / PAGE, with_card=True)
+    if is_stream(out):
+        return _write(folder, Path(out), with_card=False)
     path = Path(out)
     if path.is_dir() or not path.parent.is_dir():
         wrong = "that is a folder" if path.is_dir() else f"there is no folder {path.parent}"
@@ -77,7 +80,10 @@ def _write(folder: RunFolder, path: Path, with_card: bool) -> Report:
     facts = read_facts(folder)
     found = advice(facts)
     html, notes = page(facts, found)
-    atomic_write(path, html)
+    if with_card:
+        atomic_write(path, html)
+    else:  # the user has named it
+        write_output(path, html)
     written = None
     if with_card and facts.has_model:
         target = folder / CARD

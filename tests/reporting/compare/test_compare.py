@@ -357,6 +357,7 @@ def test_the_page_needs_nothing_and_trusts_no_name(tmp_path):
 
 
 def test_the_command_prints_and_writes(tfpipe, pair, tmp_path):
+    assert tfpipe("compare", *pair, "--html", "-").out.startswith("<!doctype html>")
     shown = tfpipe("compare", *pair, "--html", "page.html")
     assert shown.code == 0 and (tmp_path / "page.html").is_file()
     for part in ("reference", "train.epochs", "test (95% interval)", "worse minus better", "McNemar", "120 test rows"):

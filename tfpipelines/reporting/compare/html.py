@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ...core.files import atomic_write
+from ...core.outputs import is_stream, write_output
 from ...errors import ConfigError
 from ...output.pages import render
 from .text_tables import tables_of
@@ -15,6 +15,8 @@ def require_file(path: str | Path) -> None:
     Raises:
         ConfigError: if it is a folder, or in none.
     """
+    if is_stream(path):
+        return
     path = Path(path)
     if path.is_dir() or not path.name or not path.parent.is_dir():
         raise ConfigError(
@@ -31,4 +33,4 @@ def write_page(path: str | Path, result: dict[str, Any]) -> None:
     names = [run["name"] for run in result["runs"]]
     template, tables = Path(__file__).with_name("comparison.html.j2"), tables_of(result, cut=False)
     page = render(template, names=names, tables=tables, about=result["about"], worse=result.get("worse", ()))
-    atomic_write(Path(path), page)
+    write_output(path, page)

@@ -1,0 +1,82 @@
+"""Files that the user has named: nothing that is there already is harmed by writing to it."""
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import ConfigError, ResourceError
+from .files import atomic_write, resource_error
+
+STDOUT = "-"
+
+
+def is_stream(path: str | Path) -> bool:
+    """Whether a name stands for stdout, or for a device, a pipe or a socket, to which a single stream is written."""
+    if str(path) == STDOUT:
+        return True
+    try:
+        kind = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+
+
+def write_output(path: str | Path, content: bytes | str) -> None:
+    """Writes a file that the user has named.
+
+    `-` is stdout. A device, pipe or socket is written to in place. Of a symbolic link, the file that it leads to is
+    written, and the link stays. A regular file is replaced atomically and keeps its mode and owner; where the owner
+    cannot be kept, it is written in place.
+
+    Raises:
+        ConfigError: if the path is a folder.
+        ResourceError: if it cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if str(path) == STDOUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(path)
+    try:
+        target, found = Path(os.path.realpath(path)), _stat(path)
+        if found is None:
+            if path.is_symlink() and not target.parent.is_dir():
+                raise ResourceError(f"{path} is a link to {target}, whose folder does not exist.", "Name another file.")
+            atomic_write(target, data)
+            return
+        if stat.S_ISDIR(found.st_mode):
+            raise ConfigError(f"{path} is a folder.", "Name a file.")
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if stat.S_ISREG(found.st_mode) and _can_give(found):
+            atomic_write(target, lambda temporary: _write_as(temporary, data, found))
+            return
+        with open(target, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise resource_error(error, path) from error
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Of the file that a path or link leads to; None where there is none."""
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _can_give(found: os.stat_result) -> bool:
+    """Whether a new file can have the owner of an existing one."""
+    return not hasattr(os, "geteuid") or os.geteuid() in (0, found.st_uid)
+
+
+def _write_as(temporary: Path, data: bytes, found: os.stat_result) -> None:
+    temporary.write_bytes(data)
+    with suppress(OSError, AttributeError):  # a group that is not ours; no owners on this system
+        os.chown(temporary, found.st_uid, found.st_gid)
+    os.chmod(temporary, stat.S_IMODE(found.st_mode))
