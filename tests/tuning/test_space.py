@@ -58,6 +58,36 @@ def test_keras_tuner_draws_what_the_fields_take():
         assert field_values(pipeline, values) == values
 
 
+@pytest.mark.parametrize(
+    ("dimension", "values"),
+    [
+        ("{min: 0.0, max: 0.3, step: 0.1}", [0.0, 0.1, 0.2, 0.3]),
+        ("{min: 0.1, max: 0.7, step: 0.2}", [0.1, 0.3, 0.5, 0.7]),
+        ("{min: 0.0, max: 0.35, step: 0.1}", [0.0, 0.1, 0.2, 0.3]),  # the upper end is no step
+        ("{min: 0.2, max: 0.6, step: 0.4}", [0.2, 0.6]),
+    ],
+)
+def test_a_grid_of_floats_has_its_upper_end_and_knows_its_values(dimension, values):
+    searched = space(f"search.space={{model.dropout: {dimension}}}")
+    (parameter,) = searched.hyperparameters().space
+    drawn = [searched.decode({"model.dropout": value})["model.dropout"] for value in parameter.values]
+    assert drawn == values
+    assert {
+        searched.decode({"model.dropout": parameter.random_sample(seed)})["model.dropout"] for seed in range(60)
+    } == {*values}
+    assert all(searched.encode({"model.dropout": value}) for value in values)
+    assert searched.encode({"model.dropout": values[0] + 0.05}) is None
+
+
+def test_a_grid_on_a_logarithmic_scale_knows_its_values():
+    searched = space("search.space={train.learning_rate: {min: 1e-4, max: 1e-1, scale: log, step: 10}}")
+    (parameter,) = searched.hyperparameters().space
+    drawn = [searched.decode({"train.learning_rate": value})["train.learning_rate"] for value in parameter.values]
+    assert drawn == [1e-4, 1e-3, 1e-2, 1e-1]
+    assert all(searched.encode({"train.learning_rate": value}) for value in drawn)
+    assert searched.encode({"train.learning_rate": 3e-3}) is None
+
+
 def test_choices_of_numbers_are_in_order_and_places_follow_the_scale():
     searched = space(SPACE)
     assert searched.choices("model.depth") == [8, 14]
@@ -142,6 +172,8 @@ def test_overrides_reach_into_the_space():
         (["search.objective=accuracy"], "search.objective"),
         (["search.time=soon"], "give a number and a unit (s, min, h, d), such as 90 min"),
         (["search.disk=-1 GB"], "search.disk"),
+        (["search.objective={metric: val_loss, direction: max}"], "val_loss is better when it is lower"),
+        (["search.objective={metric: val_accuracy, direction: min}"], "val_accuracy is better when it is higher"),
         (["search.algorithm=tpe"], "allowed: random, bayesian, hyperband, grid"),
         (["search.final_seeds=[a]"], "search.final_seeds"),
     ],

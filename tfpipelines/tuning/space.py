@@ -6,6 +6,7 @@ from typing import Any
 from ..core.config import Dimension
 
 _DIGITS = 4  # significant ones of a number from an interval
+_NEAR = 1e-6  # steps by which a number may miss its place on a grid
 
 
 class Space:
@@ -43,7 +44,10 @@ class Space:
             step = None if dimension.step is None else int(dimension.step)
             space.Int(path, *dimension.ends, step=step, sampling=dimension.scale)
         else:
-            space.Float(path, *dimension.ends, step=dimension.step, sampling=dimension.scale)
+            low, high = dimension.ends
+            if dimension.step is not None and dimension.scale == "linear" and _on_grid(dimension, high):
+                high += dimension.step * _NEAR  # which KerasTuner leaves out where 0.3 // 0.1 is 2
+            space.Float(path, low, high, step=dimension.step, sampling=dimension.scale)
 
     def decode(self, encoded: dict[str, Any]) -> dict[str, Any]:
         """Values of the fields, from what an oracle proposes; numbers from intervals are rounded to four digits."""
@@ -80,7 +84,7 @@ class Space:
         low, high = dimension.ends
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
             return False
-        return dimension.step is None or (dimension.scale == "linear" and (value - low) % dimension.step == 0)
+        return dimension.step is None or _on_grid(dimension, value)
 
     def place(self, path: str, value: Any) -> float:
         """Where a value lies between the lowest, 0, and the highest, 1, as the scale has it; choices lie evenly."""
@@ -95,6 +99,14 @@ class Space:
     def choices(self, path: str) -> list[Any] | None:
         """The values of a choice in their order; None for an interval."""
         return self._choices.get(path)
+
+
+def _on_grid(dimension: Dimension, value: float) -> bool:
+    """Whether a value is a number of steps from the lowest one, but for rounding."""
+    assert dimension.step is not None
+    low, _ = dimension.ends
+    steps = math.log(value / low, dimension.step) if dimension.scale == "log" else (value - low) / dimension.step
+    return abs(steps - round(steps)) < _NEAR
 
 
 def _ordered(values: tuple[Any, ...]) -> list[Any]:

@@ -66,10 +66,14 @@ class Objective(Section):
         if isinstance(value, dict) and not str(metric := value.get("metric", "val_")).startswith("val_"):
             cause = "the objective is a metric of the validation split"
             raise ValueError(f"{cause}: val_{metric}, not {metric}")
-        if isinstance(value, dict) and "direction" not in value and isinstance(name := value.get("metric"), str):
-            if direction := direction_of(name.removeprefix("val_")):
-                return {**value, "direction": direction}
-            raise ValueError(f"is {name} to be high or low? Give both: {{metric: {name}, direction: max}}")
+        if isinstance(value, dict) and isinstance(name := value.get("metric"), str):
+            direction = direction_of(name.removeprefix("val_"))
+            if "direction" not in value and direction is None:
+                raise ValueError(f"is {name} to be high or low? Give both: {{metric: {name}, direction: max}}")
+            if direction is not None and value.get("direction") in {"max", "min"} - {direction}:
+                better = {"max": "higher", "min": "lower"}[direction]
+                raise ValueError(f"{name} is better when it is {better}: set direction={direction}, or leave it out")
+            return {"direction": direction, **value}
         return value
 
 
