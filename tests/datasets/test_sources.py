@@ -1,6 +1,7 @@
 """Folders, tables and arrays become sample tables (FAULTS 6 to 9, 12 to 15)."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from tfpipelines.errors import ConfigError, DataError
 from ..conftest import write_photos
 
 
-def read_image_source(path, fold_column=None, **fields):
-    return image_samples.read_image_source(ImageData(path=path, folds=fold_column, **fields))
+def read_image_source(path, fold_column=None, labelled=True, training=True, **fields):
+    data = ImageData(path=path, folds=fold_column, **fields)
+    return image_samples.read_image_source(data, labelled=labelled, training=training)
 
 
 def codes(table, severity):
@@ -32,6 +34,55 @@ def test_class_folders(photos):
     assert table.frame["label"].value_counts().to_dict() == {"zero": 12, "one": 12, "two": 12}
     assert table.frame["split"].isna().all()
     assert codes(table, "note") == {"hidden"} and codes(table, "warning") == {"loose"}
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", ".thumbnails", ".git"])
+@pytest.mark.parametrize("place", ["", "one", "one/deeper"])
+def test_folders_of_systems_and_thumbnails_are_left_out_and_counted(photos, name, place):
+    (photos / place / name / "inner").mkdir(parents=True)
+    for number in range(3):
+        (photos / place / name / "inner" / f"{number}.png").write_bytes((photos / "one" / "001.png").read_bytes())
+    table = read_image_source(str(photos))
+    assert table.frame["label"].value_counts().to_dict() == {"zero": 12, "one": 12, "two": 12}
+    (found,) = table.findings.of("note")
+    assert found.code == "hidden" and found.message.startswith("1 hidden or system file or folder left out")
+    assert found.items == (str(Path(place) / name),)
+
+
+@pytest.mark.parametrize("inner", [("cat", "dog"), ("train", "test")])
+def test_one_folder_too_many_names_the_one_to_give(tmp_path, digits, inner):
+    write_photos(tmp_path / "p" / "PetImages", digits, dict(zip(inner, (0, 1))), 3)
+    (tmp_path / "p" / "readme.txt").write_text("")
+    with pytest.raises(DataError, match="a single folder, PetImages/, which holds .*/, .*/") as caught:
+        read_image_source(str(tmp_path / "p"))
+    assert f"Give {tmp_path / 'p' / 'PetImages'}," in caught.value.remedy
+    alone = read_image_source(str(tmp_path / "p"), labelled=False, training=False)
+    assert len(alone.frame) == 7  # where no classes are meant, every file is a sample
+
+
+def test_one_class_with_folders_in_it_is_a_class_for_evaluation(tmp_path, digits):
+    write_photos(tmp_path / "p" / "cat", digits, {"day": 0, "night": 1}, 3)
+    table = read_image_source(str(tmp_path / "p"), training=False)
+    assert set(table.frame["label"]) == {"cat"} and len(table.frame) == 6
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([f"{'cat' if number % 2 else 'dog'}.{number}.png" for number in range(8)], "(dog, cat)"),
+        ([f"{'cat' if number % 2 else 'dog'}_{number:03d}.png" for number in range(8)], "(cat, dog)"),
+        ([f"{number}.png" for number in range(8)], ""),
+        ([f"img_{number}.png" for number in range(8)], ""),
+    ],
+)
+def test_files_without_class_folders_are_told_how_to_become_a_table(tmp_path, names, told):
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError, match="holds no images in class folders") as caught:
+        read_image_source(str(tmp_path))
+    assert "columns image and label" in caught.value.remedy
+    begins = "begin with the class" in caught.value.remedy
+    assert begins == bool(told) and all(name in caught.value.remedy for name in told.strip("()").split(", "))
 
 
 def test_class_names_are_not_interpreted(tmp_path, digits):

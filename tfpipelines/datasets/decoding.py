@@ -14,7 +14,6 @@ from ..errors import DataError
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
 BYTES = "the bytes given"  # what messages call an image that is no file
-JUNK = {"thumbs.db", "desktop.ini"}  # files of the operating system, besides those that begin with a dot
 _PNG_METADATA = {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 _GREY = {"1", "L", "LA", "La", "I", "F"} | _SIXTEEN_BIT

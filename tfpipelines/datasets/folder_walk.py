@@ -6,8 +6,13 @@ from pathlib import Path
 
 from ..core.words import counted
 from ..errors import DataError
-from .decoding import JUNK
 from .findings import Findings
+
+# Of operating systems and storage devices, in lower case, besides names that begin with a dot
+_SYSTEM = {
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found",
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp",
+}  # fmt: skip
 
 
 def list_files(root: Path, follow_links: bool) -> list[str]:
@@ -44,7 +49,7 @@ class Walk:
             path = Path(entry.path)
             if entry.is_symlink() and not self._may_follow(path):
                 self.links.append(str(path.relative_to(self.root)))
-            elif entry.name.startswith(".") or entry.name.lower() in JUNK:
+            elif entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
                 self.junk.append(str(path.relative_to(self.root)))
             elif entry.is_dir():
                 if self.beside is None or path.resolve() != self.beside:
@@ -77,7 +82,8 @@ class Walk:
             remedy = "Set data.follow_links=true to follow those that do not loop"
             self.findings.add("links", "warning", message, remedy, self.links)
         if self.junk:
-            message = f"{counted(len(self.junk), 'hidden file or folder', 'hidden files or folders')} passed over"
+            one, several = "hidden or system file or folder", "hidden or system files or folders"
+            message = f"{counted(len(self.junk), one, several)} left out"
             self.findings.add("hidden", "note", message, "", self.junk)
 
     def _may_follow(self, link: Path) -> bool:

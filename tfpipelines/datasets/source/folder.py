@@ -1,5 +1,6 @@
 """Folders of files: one folder per class, with or without folders for the splits."""
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
     folders, loose = walk.children(root)
     by_split = _split_folders(root, folders, request.layout, request.training)
     if by_split is None:
+        if request.training:
+            _refuse_one_folder_too_many(walk, folders)
         items, labels = _classes(folders, walk, findings, unit)
         splits = None
     else:
@@ -96,8 +99,32 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
     walk.report()
     if not items and not findings.of("error"):
         message = f"{root} holds no {unit}s in class folders."
-        raise DataError(message, "Give each class a folder of its own, or give a table (.csv) with a label column.")
+        raise DataError(message, _remedy_of_loose(loose, unit))
     return make_frame(items, labels, splits)
+
+
+def _refuse_one_folder_too_many(walk: Walk, folders: list[Path]) -> None:
+    """Raises DataError where the only folder holds folders alone, so that it is the root that was meant."""
+    if len(folders) != 1:
+        return
+    inner, files = Walk(walk.root, walk.follow_links, Findings()).children(folders[0])
+    if len(inner) > 1 and not files:
+        names = ", ".join(f"{folder.name}/" for folder in inner[:5])
+        cause = (
+            f"{walk.root} holds a single folder, {folders[0].name}/, which holds {names}{' ...' * (len(inner) > 5)}."
+        )
+        raise DataError(cause, f"Give {folders[0]}, if its folders are the classes or splits.")
+
+
+def _remedy_of_loose(loose: list[Path], unit: str) -> str:
+    """What to do where there are no class folders."""
+    found = [re.fullmatch(r"(\D*?)[._ -]*\d+", path.stem) for path in loose]
+    names = list(dict.fromkeys(match[1] for match in found if match and match[1]))
+    table = f"a table (.csv) with the columns {unit.partition(' ')[0]} and label"
+    if 1 < len(names) <= len(loose) / 2:
+        told = f"the names seem to begin with the class ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+        return f"Give each class a folder of its own, or give {table}: {told}."
+    return f"Give each class a folder of its own, or give {table}."
 
 
 def _split_folders(root: Path, folders: list[Path], layout: str, training: bool) -> list[tuple[str, Path]] | None:
