@@ -33,6 +33,21 @@ def test_what_training_cannot_teach_is_an_error(labels, splits, code):
         findings.raise_errors()
 
 
+@pytest.mark.parametrize(
+    ("names", "items"),
+    [
+        (["pos", "Pos", "neg"], ("'Pos', 'pos'",)),
+        (["New York", "new  york", "x"], ("'New York', 'new  york'",)),
+        (["a", "b", "1 0", "10", "ß"], ()),
+    ],
+)
+def test_classes_that_differ_in_case_alone_are_a_warning(names, items):
+    findings = Findings()
+    check_classes(make_frame(names, names, ["train"] * len(names)), findings)
+    found = [finding for finding in findings.of("warning") if finding.code == "alike_classes"]
+    assert tuple(item for finding in found for item in finding.items) == items
+
+
 def test_duplicates_leaks_and_conflicts():
     frame = make_frame(
         "abcdef", ["x", "x", "y", "y", "x", "y"], ["train", "train", "train", "test", "test", "validation"]

@@ -29,6 +29,9 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
         if classes:
             message = f"The training samples are all of one class, {classes[0]!r}"
         findings.add("one_class", "error", message, "A classifier needs two classes at least.")
+    if alike := _alike(classes):
+        message = f"{counted(len(alike), 'group')} of classes that differ only in case or spaces"
+        findings.add("alike_classes", "warning", message, "Use one spelling if they are one class", alike)
     if len(train) and not (frame["split"] == "test").any():
         findings.add("no_test", "note", "There is no test split, so metrics will be of the validation split only")
     for split in [name for name in ("validation", "test") if present[name]]:
@@ -42,6 +45,14 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
             message = f"{what} missing from {split}, whose metrics do not cover it"
             findings.add("absent_class", "warning", message, "", absent)
     return classes
+
+
+def _alike(classes: list[str]) -> list[str]:
+    """The names of classes, joined, that are one but for case and the number of spaces."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(" ".join(name.casefold().split()), []).append(name)
+    return [", ".join(map(repr, names)) for names in groups.values() if len(names) > 1]
 
 
 def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str, findings: Findings) -> None:
