@@ -14,6 +14,12 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def brief(value: Any, most: int = 200) -> str:
+    """A value as Python writes it, for a message: cut after so many characters."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """The candidate most like `name`, or "" if none is."""
     import difflib

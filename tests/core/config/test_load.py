@@ -1,5 +1,7 @@
 """Pipeline files, overrides, precedence, messages."""
 
+import time
+
 import pytest
 
 from tfpipelines.core import config
@@ -210,3 +212,45 @@ def test_other_data_do_not_share_what_is_of_the_samples(tmp_path):
 def test_differing_names_leaves_of_many():
     contents = [{"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": {"c": 3, "d": 2}}, {"a": 1, "b": {"d": 2}, "e": None}]
     assert config.differing(contents, missing="") == [("b.c", [1, 3, ""]), ("e", ["", "", None])]
+
+
+# --- files that are to hang or to flood
+MANY = "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdefghijk", "bcdefghijkl")
+)
+MERGED = "\n".join(
+    f"{name}: &{name}\n  <<: [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdefgh", "bcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"a: &a [x]\n{MANY}\n", "too many values"),
+        (f"task: image-cls\ndata: {{path: sample:digits}}\na: &a {{k1: 1, k2: 2}}\n{MERGED}\n", "unknown key"),
+        ("task: " + "[" * 100_000, "nested too deeply"),
+        ("task: image-cls\ndata: {path: sample:digits, limit: " + "9" * 100_000 + "}", "data.limit: got"),
+        ("task: image-cls\ndata: {path: sample:digits, " + "x" * 1000 + ": 1}", "unknown key"),
+        ("task: " + "x" * 100_000, "task: got"),
+        (
+            "task: image-cls\ndata: {path: sample:digits}\nsearch: {space: {model.dropout: [" + "9" * 9_999 + "]}}",
+            "dropout",
+        ),
+    ],
+)
+def test_files_that_multiply_or_go_deep_are_refused_at_once(tmp_path, text, words):
+    (tmp_path / "mine.yaml").write_text(text)
+    began = time.perf_counter()
+    with pytest.raises(ConfigError, match=words) as caught:
+        load(str(tmp_path / "mine.yaml"))
+    assert time.perf_counter() - began < 5 and len(str(caught.value)) < 20_000
+
+
+def test_a_mapping_may_be_merged_into_another_one(tmp_path):
+    text = "task: image-cls\ndata: {path: sample:digits}\ntrain:\n  epochs: 3\n  <<: {batch_size: 32, epochs: 9}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    train = load(str(tmp_path / "mine.yaml")).pipeline.train
+    assert (train.epochs, train.batch_size) == (3, 32)  # the mapping's own keys win
+    (tmp_path / "mine.yaml").write_text(text + "  epochs: 4\n")
+    with pytest.raises(ConfigError, match="'epochs' appears twice: in lines 4 and 6"):
+        load(str(tmp_path / "mine.yaml"))

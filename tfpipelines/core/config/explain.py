@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from ...errors import ConfigError
 from ..plugins import reason
-from ..words import nearest
+from ..words import brief, nearest
 
 
 def explain(
@@ -109,11 +109,13 @@ def _dimension_sentence(detail: ErrorDetails, schema: dict[str, Any]) -> str:
     words = "a list of values, or {min: NUMBER, max: NUMBER} with step or scale"
     if len(detail["loc"]) > 3:
         words = allowed(known[str(detail["loc"][3])], schema)
-    return f"{path}: got {detail['input']!r}; allowed: {words}."
+    return f"{path}: got {brief(detail['input'])}; allowed: {words}."
 
 
 def _unknown(path: str, guess: str, known: Iterable[str]) -> str:
-    return f"unknown key {path}." + (_meant(guess) or f" Allowed here: {', '.join(known)}.")
+    return f"unknown key {path if len(path) <= 200 else brief(path)}." + (
+        _meant(guess) or f" Allowed here: {', '.join(known)}."
+    )
 
 
 def _meant(guess: str) -> str:
@@ -141,7 +143,7 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
             return f"{path}.name: {why}"
         more = ", or FILE.py:FUNCTION of your own" if own else ""
         guess = f"{tag}:FUNCTION" if own and str(tag).endswith(".py") else nearest(str(tag), names)
-        return f"{path}.name: got {tag!r}; allowed: {', '.join(names)}{more}." + _meant(guess)
+        return f"{path}.name: got {brief(tag)}; allowed: {', '.join(names)}{more}." + _meant(guess)
     if detail["type"] == "value_error":
         text = str(detail["ctx"]["error"])  # our own words, which mostly name the key
         text = f"{path}: {text}" if path.startswith("search.") and path not in text else text
@@ -151,11 +153,11 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         value = value[int(part) if isinstance(value, (list, tuple)) else part] if part else value
     field = _innermost(path.split("."), schema, raw)
     if field is None:
-        return f"{path}: got {value!r}; {detail['msg'].lower()}."
+        return f"{path}: got {brief(value)}; {detail['msg'].lower()}."
     members = [_follow(field, schema), *field.get("anyOf", [])]
     choices = [str(choice) for member in members for choice in member.get("enum", [])]
     guess = nearest(str(value), choices) if choices else ""
-    return f"{path}: got {value!r}; allowed: {allowed(field, schema)}." + _meant(guess)
+    return f"{path}: got {brief(value)}; allowed: {allowed(field, schema)}." + _meant(guess)
 
 
 def _innermost(parts: list[str], schema: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any] | None:

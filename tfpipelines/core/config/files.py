@@ -9,12 +9,13 @@ import yaml
 
 from ...errors import ArtifactError, ConfigError
 from ..run_files import read_text
-from ..words import nearest
+from ..words import brief, nearest
 
 _LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
 SCHEMA_COMMENT = "# yaml-language-server: $schema="  # by which editors find the JSON schema of a file
 _TAG = "tag:yaml.org,2002:"
-_KEPT = (f"{_TAG}null", f"{_TAG}merge")  # what plain scalars may be other than text
+_MERGE = f"{_TAG}merge"
+_KEPT = (f"{_TAG}null", _MERGE)  # what plain scalars may be other than text
 _DEEP = re.compile(r"(?:[\[{]\s*){100}")
 
 
@@ -60,7 +61,7 @@ def find_pipeline(name: str) -> Path:
     if name not in names:
         guess = nearest(name, names)
         hint = f"Did you mean {guess}?" if guess else f"There are: {', '.join(names)}."
-        raise ConfigError(f"There is no pipeline named {name!r}.", hint)
+        raise ConfigError(f"There is no pipeline named {brief(name)}.", hint)
     return packaged("pipelines") / f"{name}.yaml"
 
 
@@ -75,15 +76,26 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if not isinstance(key, str):
-                raise ConfigError(f"Line {line}: {key!r} cannot be a key.", "Keys are words.")
+                raise ConfigError(f"Line {line}: {brief(key)} cannot be a key.", "Keys are words.")
             if key in seen:
-                cause = f"The key {key!r} appears twice: in lines {seen[key]} and {line}."
+                cause = f"The key {brief(key)} appears twice: in lines {seen[key]} and {line}."
                 raise ConfigError(cause, "Keep one of them.")
             seen[key] = line
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if strange := [key for key in mapping if not isinstance(key, str)]:
+            raise ConfigError(f"{brief(strange[0])} cannot be a key.", "Keys are words.")
+        return mapping
+
+    def flatten_mapping(self, node):
+        """Puts the keys of `<<` before the mapping's own ones, which win."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_VALUES:  # mappings that are merged many times over
+            raise ConfigError("It holds too many values.", "Fix the file.")
 
 
 def parse_yaml(text: str, origin: str, plain: bool = False) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError, create_model
 
 from ...errors import ConfigError
-from ..words import nearest
+from ..words import brief, nearest
 from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
 from .files import find_pipeline, read_yaml
@@ -216,6 +216,6 @@ def _schema(task: Any, schemas: Mapping[str, type[Pipeline]], path: Path) -> typ
     except KeyError:
         names = list(schemas)
         guess = nearest(str(task), names)
-        got = f"task: got {task!r}" if task is not None else "task is missing"
+        got = f"task: got {brief(task)}" if task is not None else "task is missing"
         remedy = f"Did you mean {guess}?" if guess else "Name one of them."
         raise ConfigError(f"{path}: {got}; allowed: {', '.join(names)}.", remedy) from None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
+from ..words import brief
 from .backbones import BUNDLED
 from .files import parse_yaml
 from .own import short
@@ -26,7 +27,7 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
     for word in overrides:
         key, mark, text = word.partition("=")
         if not mark or not key or not all(key.split(".")):
-            raise ConfigError(f"{word!r} is not an override.", "Write KEY=VALUE, as in train.epochs=5.")
+            raise ConfigError(f"{brief(word)} is not an override.", "Write KEY=VALUE, as in train.epochs=5.")
         changes[key] = _value(text, word)
     return changes
 

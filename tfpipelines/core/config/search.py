@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from ...metrics.registry import direction_of
-from ..words import nearest
+from ..words import brief, nearest
 from .fields import field
 from .section import Count, Section
 
@@ -239,7 +239,7 @@ def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline
     if found:
         whole = isinstance(value, (list, tuple))
         return next((entry for entry in found if whole or not isinstance(entry, tuple)), found[0])
-    raise ValueError(f"search.space: {path} cannot be {value!r}: {reason}")
+    raise ValueError(f"search.space: {path} cannot be {brief(value)}: {reason}")
 
 
 @lru_cache(maxsize=64)
