@@ -268,6 +268,19 @@ def test_no_color_is_honoured(finished):
     assert "image-cls" in shown["plain"] and "\x1b[3" not in shown["plain"]
 
 
+def test_predictions_on_a_terminal_hold_no_control_characters(tfpipe, copy, photos, monkeypatch):
+    odd = photos / "one" / "\x1b[31m=red.png"
+    shutil.copy(photos / "one" / "000.png", odd)
+    assert "\x1b[31m" in tfpipe("predict", copy, odd).out  # to a pipe as it is
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        shown = tfpipe("predict", copy, odd).out
+    assert "\x1b" not in shown and "=red.png," in shown
+    os.rename(odd, photos / "one" / "=red.png")
+    monkeypatch.chdir(photos / "one")
+    assert tfpipe("predict", copy, "=red.png", "--safe-csv").out.splitlines()[1].startswith("'=red.png,")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_script(tfpipe, shell):
     result = tfpipe("--completion", shell)

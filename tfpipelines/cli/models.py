@@ -77,15 +77,20 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     help="Explain each prediction; with --out also write an HTML page of the same name.",
 )
 @click.option("--batch-size", **whole(1, 128), help="Inputs that go through the model at once.")
+@click.option(
+    "--safe-csv", is_flag=True,
+    help="Put an apostrophe before text in CSV that a spreadsheet would take for a formula (= + - @).",
+)  # fmt: skip
 @trust_option
-def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
+def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, trust):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
 
     Unreadable inputs are reported, the rest is predicted. Overrides such as data.text_column=quote set how to read.
     """
     from pathlib import Path
 
-    from ..core.outputs import is_stream, write_output
+    from ..core.outputs import STDOUT, is_stream, write_output
+    from ..core.words import plain_lines
     from ..errors import ConfigError, DataError
     from ..evaluation.predictions import to_csv, to_records
 
@@ -102,12 +107,15 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, trust):
     records = to_records(table)
     if out:
         as_json = Path(out).suffix.lower() == ".json"
-        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if as_json else to_csv(table)
+        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if as_json else to_csv(table, safe_csv)
         write_output(out, text)
         if explain and not is_stream(out):
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
     elif terminal.results:
-        click.echo(to_csv(table), nl=False)
+        text = to_csv(table, safe_csv)  # not by click, which strips what looks like ANSI
+        write_output(
+            STDOUT, plain_lines(text) if sys.stdout.isatty() else text
+        )
     bad = [row for row in records if row.get("error")]
     if bad:
         remedy = "The others are predicted." if len(bad) < len(records) else ""

@@ -138,3 +138,8 @@ def value(entry: Any, gap: str = ", ") -> str:
 def plain_text(text: str) -> str:
     """Text without control characters: class and file names are data."""
     return "".join(character if character.isprintable() else "�" for character in str(text))
+
+
+def plain_lines(text: str) -> str:
+    """The same of each of several lines."""
+    return "\n".join(map(plain_text, text.split("\n")))

@@ -45,11 +45,21 @@ def prediction_table(
     return table.assign(error=list(errors)) if failed.any() else table
 
 
-def to_csv(table: pd.DataFrame) -> str:
-    """The table as CSV text, probabilities with seven digits, explanations as their strongest words or places."""
+def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
+    """The table as CSV text, probabilities with seven digits, explanations as their strongest words or places.
+
+    Args:
+        safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
     if "explanation" in table:
         table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
+    if safe:
+        table = table.rename(columns=_no_formula).map(_no_formula)
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+
+
+def _no_formula(value):
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def _in_short(explanation: dict) -> str:
