@@ -541,4 +541,53 @@ def test_16_wrong_usage(finished, tfpipe):
     assert result.code == 2 and "PATH" in json.loads(result.out)["error"]["cause"]
     check_failed(tfpipe("check", finished[1], "data.folds=1"), 2, "data.folds")
     small = tfpipe("check", finished[1]).out
-    assert "train.batch_size: got 64, but there are only" in small and "Set train.batch_size=" in small
+    assert "note: train.batch_size: got 64, but there are only" in small and "A run will take " in small
+    small = tfpipe("check", finished[1], "train.batch_size=50").out
+    assert "warning: train.batch_size: got 50, but there are only" in small and "Set train.batch_size=" in small
+
+
+def test_a_default_batch_size_fits_itself_to_few_samples(photos, tfpipe, tmp_path):
+    words = ["data.path=photos", *(word for word in SMALL if "batch_size" not in word), "train.epochs=2"]
+
+    class Heard(Observer):
+        def __init__(self):
+            self.notes = []
+
+        def note(self, text):
+            self.notes.append(text)
+
+    class Stop(Heard):
+        def epoch(self, row, epochs, samples):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    heard = Heard()
+    whole = tfpipelines.run("image-cls", words, observer=heard)
+    size = whole.pipeline.train.batch_size
+    assert size in (4, 8) and any(f"train.batch_size={size} instead of 64" in note for note in heard.notes)
+    environment = json.loads((whole.folder / "environment.json").read_text())
+    assert environment["pipeline"]["train"]["batch_size"] == size
+    with pytest.raises(tfpipelines.Interrupted):
+        tfpipelines.run("image-cls", words, observer=Stop(), name="stopped")
+    resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    again = tfpipelines.run(str(whole.folder / "pipeline.yaml"), observer=Observer())  # where it is given
+    for other in (resumed, again):
+        assert (other.folder / "predictions.csv").read_text() == (whole.folder / "predictions.csv").read_text()
+    # it ended between environment.json and pipeline.yaml
+    path = tmp_path / "runs" / "stopped"
+    text = (path / "pipeline.yaml").read_text()
+    assert f"batch_size: {size}\n" in text
+    for file in (path / "checkpoints").iterdir():
+        file.unlink()
+    (path / "pipeline.yaml").write_text(text.replace(f"batch_size: {size}\n", "batch_size: 64\n"))
+    status = json.loads((path / "status.json").read_text())
+    (path / "status.json").write_text(json.dumps({**status, "state": "running"}))
+    resumed = tfpipelines.resume(path, observer=Observer())
+    assert (resumed.folder / "predictions.csv").read_text() == (whole.folder / "predictions.csv").read_text()
+    assert (path / "pipeline.yaml").read_text() == text
+
+
+def test_a_batch_size_that_was_asked_for_is_refused_where_it_is_too_large(photos, tfpipe, tmp_path):
+    words = ["data.path=photos", *(word for word in SMALL if "batch_size" not in word)]
+    check_failed(tfpipe("run", "image-cls", *words, "train.batch_size=64"), 2, "got 64, but there are only")
+    (tmp_path / "mine.yaml").write_text("task: image-cls\ndata: {path: photos}\ntrain: {batch_size: 64}\n")
+    check_failed(tfpipe("run", "mine.yaml", *words[1:]), 2, "got 64, but there are only")

@@ -15,7 +15,7 @@ from .core.files import atomic_write
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, write_pipeline
 from .core.run_files import read_json
-from .core.run_folder import START, RunFolder
+from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder
 from .core.trust import asking
 from .core.trust import require as require_trust
 from .errors import ConfigError, DataError
@@ -76,7 +76,10 @@ def run(
         folder = RunFolder.create(Path(out), resolved.name, name)
         with folder.locked():
             with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
-                folder.set_status("running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs)
+                facts = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
+                folder.set_status(
+                    "running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs, **facts
+                )
                 write_pipeline(folder, resolved)
                 for path in [origin.parent / name for name in task.weight_files] if origin else ():
                     if path.is_file() and not path.is_symlink():
@@ -198,6 +201,8 @@ def resume(
                 return _search(folder, state, observer, command, stop)
         began_with = read_json(folder / "environment.json").get("pipeline")
         changed = config.changed_since(began_with, pipeline) if began_with else []
+        if folder.status.get(DEFAULT_BATCH_SIZE) and not any((folder / "checkpoints").glob("*.json")):
+            changed = [line for line in changed if not line.startswith("train.batch_size:")]  # see `Runner`
         if changed:
             cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
             raise ConfigError(cause, f"Undo the change, or start a new run: {folder.as_new_run()}", changed)
@@ -261,7 +266,8 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
     if "data.path" in config.parse_overrides(overrides):
         raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
     changes = {**config.parse_overrides(overrides), "data.path": str(path)}
-    task = new_task(config.load(pipeline, changes, schemas=SCHEMAS).pipeline)
+    resolved = config.load(pipeline, changes, schemas=SCHEMAS)
+    task = new_task(resolved.pipeline)
     findings, loaded, error = Findings(), None, None
     try:
         loaded = task.load(findings)
@@ -273,7 +279,9 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
         try:
             ready.require_steps()
         except ConfigError as wrong:
-            findings.add("batch_size", "warning", wrong.cause.rstrip("."), wrong.remedy.rstrip("."))
+            fits = resolved.default_batch_size and not loaded.folds()
+            remedy = f"A run will take {ready.fitting_batch_size}" if fits else wrong.remedy.rstrip(".")
+            findings.add("batch_size", "note" if fits else "warning", wrong.cause.rstrip("."), remedy)
         findings.raise_errors()
     except DataError as caught:
         error = caught

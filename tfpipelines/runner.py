@@ -15,7 +15,7 @@ from .core.files import atomic_write, file_hash, write_json
 from .core.observer import Observer
 from .core.pipeline_files import code_facts, write_pipeline
 from .core.run_files import read_json, read_table
-from .core.run_folder import START, RunFolder, ending
+from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
 from .core.unchanged import require_same_data, splits_text, with_resumption
 from .datasets import Findings
@@ -158,8 +158,22 @@ class Runner:
         findings.raise_errors()
         atomic_write(folder / "splits.csv", text)
         self.observer.data(facts)
+        if task.steps_per_epoch() < 1 and folder.status.get(DEFAULT_BATCH_SIZE):
+            self._fit_batch_size(task, folder)
         task.require_steps()
         return task
+
+    def _fit_batch_size(self, task: Trainable, folder: RunFolder) -> None:
+        """Takes a batch size that the data allow, where nobody has asked for the larger one."""
+        before, size = task.pipeline.train.batch_size, task.fitting_batch_size
+        train = task.pipeline.train.model_copy(update={"batch_size": size})
+        task.pipeline = task.pipeline.model_copy(update={"train": train})
+        # In this order: if it ends in between, a resumed run finds the larger one in pipeline.yaml and does the same.
+        environment = read_json(folder / "environment.json")
+        write_json(folder / "environment.json", {**environment, "pipeline": config.as_dict(task.pipeline)})
+        write_pipeline(folder, task.pipeline)
+        few = "the training split is smaller than a batch of the default size"
+        self.observer.note(f"train.batch_size={size} instead of {before}: {few}")
 
     def train(
         self, task: Trainable, folder: RunFolder, artifact: "models.Artifact"

@@ -113,9 +113,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, tr
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
     elif terminal.results:
         text = to_csv(table, safe_csv)  # not by click, which strips what looks like ANSI
-        write_output(
-            STDOUT, plain_lines(text) if sys.stdout.isatty() else text
-        )
+        write_output(STDOUT, plain_lines(text) if sys.stdout.isatty() else text)
     bad = [row for row in records if row.get("error")]
     if bad:
         remedy = "The others are predicted." if len(bad) < len(records) else ""

@@ -14,6 +14,7 @@ from .run_files import found_json, read_json, shown
 
 # Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
 FORMAT = 1
+DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has asked for the batch size of pipeline.yaml
 START = "start-"  # prefix of files of an earlier run that this one starts from
 THRESHOLD = "threshold.json"  # a detector's, beside its model
 

@@ -152,6 +152,12 @@ class Trainable(Loaded):
     def steps_per_epoch(self) -> int:
         """Training steps of an epoch; 0 if a batch is larger than the training split."""
 
+    @property
+    def fitting_batch_size(self) -> int:
+        """A power of 2 of which an epoch has at least four steps; 1 for fewer than eight training samples."""
+        count = int((self.split_table()["split"] == "train").sum())
+        return 2 ** max(0, (count // 4).bit_length() - 1)
+
     def require_steps(self) -> None:
         """Refuses batches that are larger than the training split.
 
@@ -162,7 +168,7 @@ class Trainable(Loaded):
             count, batch_size = int((self.split_table()["split"] == "train").sum()), self.pipeline.train.batch_size
             raise ConfigError(
                 f"train.batch_size: got {batch_size}, but there are only {counted(count, 'training sample')}.",
-                f"Set train.batch_size={2 ** max(0, (count // 4).bit_length() - 1)}, for example.",
+                f"Set train.batch_size={self.fitting_batch_size}, for example.",
             )
 
     @abstractmethod

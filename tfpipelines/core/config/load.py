@@ -12,7 +12,7 @@ from ...errors import ConfigError
 from ..words import brief, nearest
 from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
-from .files import find_pipeline, read_yaml
+from .files import find_pipeline, packaged, read_yaml
 from .kinds import Kind
 from .overrides import drop_foreign_fields, drop_layers, drop_other_data, keys_of, parse_overrides, put, with_new_names
 from .own import CODE, Code, codes_of, find_code, names_in, put_code, renamed
@@ -36,12 +36,14 @@ class Loaded(NamedTuple):
         notes: what loading it had to say.
         content: the nested dicts that it came from, without defaults but with the code of users' own networks.
         changes: the overrides by dotted key, as they are called now.
+        default_batch_size: whether nobody has asked for `train.batch_size`: no override, nor a file of the user's own.
     """
 
     pipeline: Pipeline
     notes: list[str]
     content: dict[str, Any]
     changes: dict[str, Any]
+    default_batch_size: bool
 
 
 def load(
@@ -83,7 +85,9 @@ def load(
         content, schema_class = found
     pipeline = validate(content, schema_class, name)
     refuse_given(pipeline.train, train.choices, changes)
-    return Loaded(pipeline, notes, content, changes)
+    section = (changes if path.is_relative_to(packaged("pipelines")) else content).get("train")
+    asked = "train.batch_size" in changes or (isinstance(section, dict) and "batch_size" in section)
+    return Loaded(pipeline, notes, content, changes, not asked)
 
 
 def with_values(
