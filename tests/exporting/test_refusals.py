@@ -225,6 +225,27 @@ def test_numbered_folders_appear_whole(tmp_path):
         pass
 
 
+def test_what_a_killed_export_has_left_is_removed_by_the_next(tmp_path):
+    code = f"""
+import os, signal, time
+from pathlib import Path
+from tfpipelines.exporting.numbered_folders import NewVersion
+with NewVersion(Path({str(tmp_path)!r})) as version:
+    (version.path / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    (left,) = tmp_path.iterdir()
+    assert (left / "half").exists()
+    other = tmp_path / f".tmp-{os.getpid()}@elsewhere-x"  # of another host, where such a process may be
+    foreign = tmp_path / ".tmp-notes"
+    for folder in (other, foreign):
+        folder.mkdir()
+    with NewVersion(tmp_path) as version, NewVersion(tmp_path) as second:
+        assert not left.exists() and version.path.is_dir() and second.path.is_dir()
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2", other.name, foreign.name}
+
+
 def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
     """The proof begins with the bytes of files: turned by EXIF, of 16 bits, with a palette or alpha, of several
     sizes.

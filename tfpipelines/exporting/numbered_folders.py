@@ -1,11 +1,15 @@
 """Numbered folders that appear whole or not at all."""
 
 import errno
+import glob
 import os
 import shutil
+import socket
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from ..core.files import TEMPORARY, fsync_folder, resource_error
 from ..errors import ResourceError
@@ -17,7 +21,8 @@ class NewVersion:
     """Makes `parent/<n>`, n being one more than the largest number there: what is written into `path` is moved there in
     the end.
 
-    On an error nothing is left behind, nor are parents that had to be made.
+    On an error nothing is left behind, nor are parents that had to be made. What a killed process of this host has left
+    is removed by the next.
 
     Args:
         parent: made with its own parents if missing.
@@ -37,7 +42,9 @@ class NewVersion:
         self._made = [folder for folder in (self.parent, *self.parent.parents) if not folder.exists()]
         try:
             self.parent.mkdir(parents=True, exist_ok=True)
-            self.path = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=self.parent))
+            _remove_abandoned(self.parent)
+            prefix = f"{TEMPORARY}{os.getpid()}@{socket.gethostname()}-"
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=self.parent))
             self.path.chmod(0o777 & ~_umask())
         except OSError as error:
             self._clear()
@@ -80,6 +87,14 @@ class NewVersion:
         for folder in self._made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Removes the temporary folders of processes of this host that are no more."""
+    for folder in parent.glob(f"{TEMPORARY}*@{glob.escape(socket.gethostname())}-*"):
+        owner = folder.name.removeprefix(TEMPORARY).partition("@")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)) and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _umask() -> int:
