@@ -226,6 +226,32 @@ def test_predict_takes_files_folders_globs_and_tables(tfpipe, copy, photos, tmp_
     assert (tmp_path / "all.csv").read_text().splitlines() == everything
 
 
+def raw(line, folder):
+    """How a shell ends that runs the console script, and what is said on stderr."""
+    code = "from tfpipelines.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TFPIPE": f"{sys.executable} -c '{code}'"}
+    result = subprocess.run(
+        ["bash", "-c", f"eval $TFPIPE {line}"], capture_output=True, text=True, env=environment, cwd=folder, check=False
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", ["list", "list --json"])
+def test_a_full_stdout_is_said(words, tmp_path):
+    code, _, said = raw(f"{words} > /dev/full", tmp_path)
+    assert code == 4 and said.startswith("error: The output cannot be written: No space left on device.")
+    assert "Traceback" not in said and len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "closed"), [("list", 0, ">&-"), ("check nope", 3, "2>&-"), ("show nope", 2, "<&- >&- 2>&-")]
+)
+def test_closed_streams_change_nothing(words, expected, closed, tmp_path):
+    code, out, said = raw(f"{words} {closed}", tmp_path)
+    assert code == expected and (out == "" or ">&-" not in closed.split()) and "Traceback" not in said
+
+
 def test_outputs_harm_nothing_that_is_there(tfpipe, copy, photos, tmp_path):
     """A link, a mode, a device; each way to name a file."""
     one = photos / "one" / "000.png"

@@ -1,11 +1,16 @@
 """What every command of the command line has in common: --json, --debug, errors and exit codes."""
 
+import errno
 import functools
 import json
 import os
 import traceback
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ..errors import ResourceError
 
 
 class Group(click.Group):
@@ -22,6 +27,7 @@ class Group(click.Group):
             raise
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _JSON = "Print one JSON document on stdout, and nothing else there."
 
 
@@ -61,6 +67,16 @@ def command(group: click.Group):
     return decorate
 
 
+def full_stdout(error: BaseException) -> "ResourceError | None":
+    """The error to be told of one that came up where stdout was written to a full disk; None for any other."""
+    from ..errors import ResourceError
+
+    if not isinstance(error, OSError) or error.filename or error.errno not in _FULL:
+        return None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer would fail again
+    return ResourceError(f"The output cannot be written: {error.strerror}.", "Free some space, then try again.")
+
+
 def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
     from ..errors import Interrupted, TfpipelinesError
@@ -68,6 +84,7 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     if isinstance(error, BrokenPipeError):  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0, {}
+    error = full_stdout(error) or error
     if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
         error = Interrupted("Stopped by Ctrl-C.")
     if not isinstance(error, (TfpipelinesError, Interrupted)):
