@@ -96,6 +96,12 @@ def test_a_file_that_is_read_only_stays(tmp_path):
     assert path.read_text() == "old"
 
 
+@pytest.mark.parametrize(("text", "expected"), [("é\udcff.png", b"\xc3\xa9\xff.png"), ("a\ud800b", b"a?b")])
+def test_names_that_are_no_utf_8_are_written_as_they_are(tmp_path, text, expected):
+    write_output(tmp_path / "out.csv", text)
+    assert (tmp_path / "out.csv").read_bytes() == expected
+
+
 def test_a_dash_is_stdout(capfdbinary):
     write_output("-", "a\n")
     assert capfdbinary.readouterr().out == b"a\n" and is_stream("-") and not os.path.exists("-")

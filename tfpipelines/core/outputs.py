@@ -35,9 +35,12 @@ def write_output(path: str | Path, content: bytes | str) -> None:
         ConfigError: if the path is a folder.
         ResourceError: if it cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = _bytes(content) if isinstance(content, str) else content
     if str(path) == STDOUT:
         sys.stdout.flush()
+        if not hasattr(sys.stdout, "buffer"):  # in a notebook
+            sys.stdout.write(data.decode("utf-8", "replace"))
+            return
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
@@ -60,6 +63,14 @@ def write_output(path: str | Path, content: bytes | str) -> None:
             file.write(data)
     except OSError as error:
         raise resource_error(error, path) from error
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; names of files that are no UTF-8 as the bytes that they are."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return text.encode("utf-8", "replace")
 
 
 def _stat(path: Path) -> os.stat_result | None:
