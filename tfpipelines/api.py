@@ -87,7 +87,7 @@ def run(
                 observer.started(folder, resolved)
                 for note in notes:
                     observer.note(note)
-            _route(resolved, folder, observer, command, stop, resume=False)
+            _carry_out(resolved, folder, observer, command, stop, resume=False)
     return Run(folder)
 
 
@@ -210,7 +210,7 @@ def resume(
             with stop.hold():
                 folder.set_status("running")
                 observer.started(folder, pipeline)
-            _route(pipeline, folder, observer, command, stop, resume=True)
+            _carry_out(pipeline, folder, observer, command, stop, resume=True)
     return Run(folder)
 
 
@@ -277,7 +277,8 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
             ready = loaded.check(of_fold, fold)
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         try:
-            ready.require_steps()
+            if (ready.split_table()["split"] == "train").any():
+                ready.require_steps()
         except ConfigError as wrong:
             fits = resolved.default_batch_size and not loaded.folds()
             remedy = f"A run will take {ready.fitting_batch_size}" if fits else wrong.remedy.rstrip(".")
@@ -289,7 +290,7 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
     return CheckReport(facts, error)
 
 
-def _route(
+def _carry_out(
     pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks

@@ -1,4 +1,4 @@
-"""The one route every run takes: data, model, training, evaluation, each leaving its files in the run folder."""
+"""The steps of every run: data, model, training, evaluation; each leaves its files in the run folder."""
 
 import math
 import statistics
@@ -29,9 +29,9 @@ _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a mome
 
 
 class Runner:
-    """The stations of a run. With folds, those from the splits on are passed once for each fold.
+    """The stages of a run. With folds, those from the splits on are repeated for each fold.
 
-    Every station takes the task as the one before it has left it: `Task`, `Loaded`, `Trainable`.
+    Every stage takes the task as the one before it returns it: `Task`, `Loaded`, `Trainable`.
 
     Args:
         folder: held locked by the caller.

@@ -1,4 +1,4 @@
-"""Decoded images: the fast route gives the slow one's pixels, whatever the cache."""
+"""Decoded images: the fast path gives the slow one's pixels, whatever the cache."""
 
 import io
 import os

@@ -76,14 +76,14 @@ def test_events_of_a_series():
     anomalous, alarms = np.zeros(100, bool), np.zeros(100, bool)
     anomalous[10:20] = anomalous[50:60] = anomalous[80:82] = True
     alarms[18:25] = alarms[30:33] = alarms[55:57] = alarms[59:60] = True  # finds two of three; one of four is false
-    guilty = alarms & (RANDOM.random(100) < 0.5)
-    figures = metrics.series_metrics(anomalous, guilty, alarms)
+    beyond = alarms & (RANDOM.random(100) < 0.5)
+    figures = metrics.series_metrics(anomalous, beyond, alarms)
     assert figures["event_recall"] == pytest.approx(2 / 3) and figures["event_precision"] == pytest.approx(3 / 4)
     assert figures["event_f1"] == pytest.approx(2 * (2 / 3) * (3 / 4) / (2 / 3 + 3 / 4))
-    assert figures["point_f1"] == pytest.approx(sklearn_metrics.f1_score(anomalous, guilty))
+    assert figures["point_f1"] == pytest.approx(sklearn_metrics.f1_score(anomalous, beyond))
     none = np.zeros(100, bool)
     assert metrics.series_metrics(anomalous, none, none)["event_f1"] == 0.0
-    assert metrics.series_metrics(none, guilty, alarms) == {}
+    assert metrics.series_metrics(none, beyond, alarms) == {}
 
 
 def test_scores_that_are_not_finite_are_alarms():
@@ -121,7 +121,7 @@ def test_table_and_records():
     assert records[2]["error"] == "no such file" and records[2]["score"] is None and "error" not in records[0]
 
 
-def test_guilty_columns():
+def test_top_contributing_columns():
     entries = evaluation.top_contributing_columns(
         ["a", "b", "c"], np.array([1.0, 3.0, 0.0]), np.array([10.0, 20.0, 30.0]), np.array([11.0, 25.0, 30.0])
     )

@@ -31,7 +31,7 @@ SMALL = {
 }
 
 
-# The others are slow ones where a test is of the route that they share.
+# The others are slow ones where a test is of the code that they share.
 # anomaly, anomaly-series, dcgan leave the same in their own tests
 FINISHED = ("anomaly-table", "image-cls", "text-cls")
 RESUMED = ("image-cls",)  # finetune, dcgan: see their tests; text-cls, anomaly-table: tests/networks/test_own.py

@@ -157,7 +157,7 @@ def test_medians_are_of_means_so_far_and_need_enough_trials():
     assert medians([[1.0], [2.0]], 3) == []
 
 
-def test_hopeless_is_worse_than_the_median_after_the_wait():
+def test_pruned_is_worse_than_the_median_after_the_wait():
     assert should_prune([0.1, 0.2], [0.3, 0.25], "max", 1)
     assert not should_prune([0.1, 0.26], [0.3, 0.25], "max", 1)
     assert not should_prune([0.4, 0.2], [0.3, 0.25], "max", 1)  # its best counts

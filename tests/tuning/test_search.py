@@ -188,7 +188,7 @@ def test_hyperband_goes_on_from_checkpoints_and_ends_like_an_uninterrupted_run()
 
 
 @pytest.mark.slow
-def test_the_median_rule_prunes_hopeless_trials():
+def test_the_median_rule_prunes_trials():
     space = {"train.learning_rate": [1e-7, 2e-7, 3e-7, 4e-7, 1e-3, 2e-3, 3e-3, 4e-3]}
     search = tune(
         search__space=space, search__trials=8, search__pruning_trials=2, search__pruning_epochs=2, train__epochs=4

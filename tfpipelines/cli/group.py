@@ -32,7 +32,7 @@ def cli():
     tfpipe tune image-cls search.trials=30      search for better settings
     tfpipe predict runs/latest some.jpg         use the trained model
 
-    OVERRIDES are KEY=VALUE words such as train.epochs=5; `tfpipe show NAME` lists the keys.
+    OVERRIDES are KEY=VALUE pairs such as train.epochs=5; `tfpipe show NAME` lists the keys.
 
     \b
     Exit codes: 0 done, 1 a bug, 2 usage or config, 3 data, 4 disk, memory or permissions, 5 diverged,

@@ -2,6 +2,7 @@
 
 import click
 
+from ..core.outputs import STDOUT
 from ..core.plugins import plugins
 from ..exporting.formats import built_in
 from .command import command
@@ -101,7 +102,7 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     written = reporting.report(run, out)
     for note in written.notes:
         terminal.note(note)
-    if terminal.results and out != "-":
+    if terminal.results and out != STDOUT:
         click.echo(written.summary)
         for entry in written.advice:
             click.echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
@@ -134,7 +135,7 @@ def compare(terminal, runs, fail_if_worse, tolerance, html):
         result = compare.compare(runs, fail_if_worse=fail_if_worse, tolerance=tolerance or 0.0)
     except WorseError as caught:
         error, result = caught, caught.result
-    if terminal.results and html != "-":
+    if terminal.results and html != STDOUT:
         _print_comparison(compare.tables_of(result), result["about"])
     if html is not None:
         compare.write_page(html, result)

@@ -1,7 +1,7 @@
 """Which code of users' own networks may run: what this user has named on a command line or in a call of their own.
 
-The trust store is a folder, `trusted` in `~/.config/tfpipelines` (XDG_CONFIG_HOME and TFPIPE_CONFIG are heeded), with a
-file for each text of code, called after its SHA-256. Whoever deletes the file takes the trust back.
+The trust store is the folder `trusted` in `~/.config/tfpipelines` (or where XDG_CONFIG_HOME or TFPIPE_CONFIG say). It
+has a file for each text of code, called after its SHA-256. Whoever deletes the file takes the trust back.
 """
 
 from collections.abc import Callable

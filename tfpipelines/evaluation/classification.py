@@ -1,4 +1,4 @@
-"""The full account of a classifier on one set of samples: metrics, tables and pictures.
+"""The full evaluation of a classifier on one set of samples: metrics, tables and pictures.
 
 Labels come as class numbers, int (n,), or, where a row may have several, as 1 for each that it has, (n, classes).
 """

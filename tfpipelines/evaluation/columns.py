@@ -45,7 +45,7 @@ def strongest_columns(columns: list[dict[str, Any]]) -> str:
 
 
 def write_columns(path: Path, title: str, rows: list[dict[str, Any]]) -> None:
-    """A page of samples with their guilty columns; it needs no network.
+    """A self-contained page of samples with the columns that contribute most to their scores.
 
     Args:
         rows: {`item`, `verdict`, `score`, `p_value`, `explanation`} of each, the last as `predict` gives it.

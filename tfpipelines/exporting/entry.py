@@ -23,7 +23,7 @@ from ..training import StopSignals
 from .exporter import Exporter, Feeds
 from .formats import exporters
 from .numbered_folders import NewVersion
-from .proof import LIMIT, expected_of, judge, prove
+from .proof import LIMIT, expected_of, prove, require_equal
 
 _LOG = logging.getLogger(__name__)
 _CALIBRATION = 200  # training samples that int8 ranges are made of
@@ -109,7 +109,7 @@ def export(
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         note(f"verifying it on {len(replay.items)} samples")
         proof = prove(served, exporter, runtime, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
-        judge(proof, quantize, limit)
+        require_equal(proof, quantize, limit)
         manifest = _manifest(run, exporter, served, quantize, proof | {"bytes": size}, folder)
         write_json(folder / MANIFEST, manifest)
         stop.raise_if_interrupted()

@@ -23,7 +23,7 @@ class Quantized(NamedTuple):
 
     Args:
         numbers: what they are, in words.
-        limit: the loss of accuracy that is allowed unless said; see `proof.judge`.
+        limit: the loss of accuracy that is allowed unless said; see `proof.require_equal`.
         calibrated: whether ranges of values are made of training samples.
     """
 

@@ -138,7 +138,7 @@ def prove(
     return {**facts, "milliseconds_per_sample": round(1000 * statistics.median(seconds), 4)}
 
 
-def judge(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
+def require_equal(facts: dict[str, Any], quantize: str | None, limit: float) -> None:
     """Refuses an export that is not what the run is.
 
     Args:

@@ -155,17 +155,17 @@ def _region_overlap(masks: np.ndarray, maps: np.ndarray) -> float:
     return float(np.trapezoid(np.mean(overlaps, 0), rates) / _MOST_FALSE)
 
 
-def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray) -> dict[str, float]:
+def series_metrics(anomalous: np.ndarray, beyond: np.ndarray, alarms: np.ndarray) -> dict[str, float]:
     """Figures by point and by event of a series.
 
     Args:
         anomalous: bool (points,).
-        guilty: points of alarmed windows that are themselves beyond the threshold, bool (points,).
+        beyond: points of alarmed windows that are themselves beyond the threshold, bool (points,).
         alarms: points of alarmed windows, bool (points,): neighbouring windows are one alarm.
 
     Returns:
-        point_f1 (of the guilty points); event_f1, event_precision (share of the alarms that touch an anomaly) and
-        event_recall (share of the anomalies that an alarm touches); {} where no point is an anomaly.
+        point_f1 (of the points beyond the threshold); event_f1, event_precision (share of alarms that touch an anomaly)
+        and event_recall (share of the anomalies that an alarm touches); {} where no point is an anomaly.
     """
     if not anomalous.any():
         return {}
@@ -173,7 +173,7 @@ def series_metrics(anomalous: np.ndarray, guilty: np.ndarray, alarms: np.ndarray
     recall = float(np.mean([alarms[first:end].any() for first, end in true]))
     precision = float(np.mean([anomalous[first:end].any() for first, end in told])) if told else 0.0
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    by_point = float(metrics.f1_score(anomalous, guilty, zero_division=0))
+    by_point = float(metrics.f1_score(anomalous, beyond, zero_division=0))
     return {"point_f1": by_point, "event_f1": f1, "event_precision": precision, "event_recall": recall}
 
 

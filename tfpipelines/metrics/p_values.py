@@ -1,6 +1,6 @@
 """What held-out normal scores say of another score: its p-value, and whether it is normal.
 
-Each is written once, for NumPy, for the graph of a model that is shipped, and for what such a model is held against.
+Each is written once, for NumPy, for the graph of a model that is shipped, and for what such a model is compared with.
 """
 
 from typing import Any

@@ -11,7 +11,7 @@ from .layers import Builder
 from .minibatch_stddev import MinibatchDeviation
 from .spectral_norm import SpectralConv2D, SpectralDense
 
-_CLASS_DEVIATION = 0.05  # of the initial embedding: beside noise of 1, a generator learned to heed the class alone
+_CLASS_DEVIATION = 0.05  # of the initial embedding: beside noise of 1, a generator learned to use the class alone
 
 
 class Player(Builder):

@@ -34,7 +34,7 @@ class Terminal(Observer):
         self._started = 0.0
         self._epochs_seen = 0
 
-    def send_chatter_to(self, log: Path) -> None:
+    def send_native_logs_to(self, log: Path) -> None:
         """File descriptor 2 goes to `log` from now on; our own messages still go where it went before."""
         before, self._aside = self.log if self._aside else None, False
         if self.log is None:
@@ -49,7 +49,7 @@ class Terminal(Observer):
         """The same for commands without a run folder: to a file of the system's temporary folder."""
         handle, name = tempfile.mkstemp(prefix="tfpipe-", suffix=".log")
         os.close(handle)
-        self.send_chatter_to(Path(name))
+        self.send_native_logs_to(Path(name))
         self._aside = True
 
     def close(self, keep_log: bool) -> None:
@@ -64,7 +64,7 @@ class Terminal(Observer):
 
     def started(self, folder, pipeline) -> None:
         if self.redirect:
-            self.send_chatter_to(folder / "logs" / "run.log")
+            self.send_native_logs_to(folder / "logs" / "run.log")
         self.messages.print(f"run folder  {folder}")
         self._use = pipeline.use
 

@@ -29,7 +29,7 @@ def wanted() -> bool:
 
 
 class LogObserver(Observer):
-    """Logs stations, epochs and trials at level INFO, and what warns at WARNING."""
+    """Logs stages, epochs and trials at level INFO, and what warns at WARNING."""
 
     def started(self, folder, pipeline) -> None:
         RUNNER.info("run folder %s, pipeline %s", folder, pipeline.name)

@@ -52,15 +52,13 @@ def report(run: str | Path | Result, out: str | Path | None = None) -> Report:
     """
     folder = RunFolder.open(run.folder if isinstance(run, Result) else run)
     if out is None:
-        return _write(folder, folder / PAGE, with_card=True)
-    if is_stream(out):
-        return _write(folder, Path(out), with_card=False)
+        return _write(folder)
     path = Path(out)
-    if path.is_dir() or not path.parent.is_dir():
+    if not is_stream(out) and (path.is_dir() or not path.parent.is_dir()):
         wrong = "that is a folder" if path.is_dir() else f"there is no folder {path.parent}"
         remedy = f"Name a file, such as {path / PAGE if path.is_dir() else PAGE}."
         raise ConfigError(f"--out {path}: {wrong}.", remedy)
-    return _write(folder, path, with_card=False)
+    return _write(folder, path)
 
 
 def write_reports(folder: RunFolder, observer: Observer) -> None:
@@ -71,21 +69,22 @@ def write_reports(folder: RunFolder, observer: Observer) -> None:
     inner = [path.parent for part in ("fold-*", "final/seed-*") for path in folder.path.glob(f"{part}/status.json")]
     for one in [*map(RunFolder, sorted(inner)), folder]:
         try:
-            _write(one, one / PAGE, with_card=True)
+            _write(one)
         except Exception as error:
             _tell(folder, one, error, observer)
 
 
-def _write(folder: RunFolder, path: Path, with_card: bool) -> Report:
+def _write(folder: RunFolder, out: Path | None = None) -> Report:
+    """Page and card of a run folder; or the page alone, in a file that the user has named."""
     facts = read_facts(folder)
     found = advice(facts)
     html, notes = page(facts, found)
-    if with_card:
-        atomic_write(path, html)
-    else:  # the user has named it
-        write_output(path, html)
-    written = None
-    if with_card and facts.has_model:
+    if out is not None:
+        write_output(out, html)
+        return Report(out, None, summary(facts), found, notes)
+    path, written = folder / PAGE, None
+    atomic_write(path, html)
+    if facts.has_model:
         target = folder / CARD
         if target.is_symlink() or (target.exists() and not _ours(target)):
             notes = [*notes, f"{target.name} has been changed by someone and is left as it is."]

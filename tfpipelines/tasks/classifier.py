@@ -1,4 +1,4 @@
-"""What every classifier's task has in common: labels, splits, loss, and the account of the results."""
+"""What every classifier's task has in common: labels, splits, loss, and the evaluation of the results."""
 
 from abc import abstractmethod
 from functools import partial

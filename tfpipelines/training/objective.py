@@ -35,17 +35,17 @@ class Objective:
         for variable in self.network.variables:
             variable.regularizer = None
 
-    def held(self, rows: np.ndarray) -> list[tuple]:
+    def in_memory(self, rows: np.ndarray) -> list[tuple]:
         """Batches of some rows, as tensors in memory: (inputs of the network, targets or None, number of rows)."""
-        held = []
+        found = []
         for batch in self.batches(rows):
             inputs, targets = batch if self.labelled else (batch, None)
             count = int(keras.tree.flatten(inputs)[0].shape[0])
             if self.before is not None:
                 inputs = self.before.predict_on_batch(keras.tree.map_structure(_tensor, inputs))
             wanted = None if targets is None else _tensor(targets)
-            held.append((keras.tree.map_structure(_tensor, inputs), wanted, count))
-        return held
+            found.append((keras.tree.map_structure(_tensor, inputs), wanted, count))
+        return found
 
     def function(self) -> Callable[[list, Any, Any], Any]:
         """The compiled loss: (values of the trainable variables, inputs, targets) -> mean of the batch, a scalar

@@ -41,7 +41,7 @@ def build_optimizer(
 def _with_rates(
     kind: type[keras.optimizers.Optimizer], rates: list[float], decay: float
 ) -> type[keras.optimizers.Optimizer]:
-    """The optimizer with a rate for each variable, and decoupled decay at that rate, which Keras' would not heed."""
+    """The optimizer with a rate for each variable, and decoupled decay at that rate, which Keras' own lacks."""
     shrink = getattr(kind, "shrink", _shrink)
 
     class WithRates(kind):

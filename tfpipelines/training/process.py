@@ -86,7 +86,7 @@ def steps_per_execution(setting: int | Literal["auto"], steps_per_epoch: int, va
     """How many steps one call into the backend takes: a divisor of the epoch's steps.
 
     `auto` is up to 32 on an accelerator; on a CPU up to 16 for small inputs, where Python takes a visible share of the
-    step, else 1, so that a signal is heeded soon.
+    step, else 1, so that a signal is handled soon.
 
     Args:
         setting: `auto`, or the most steps.

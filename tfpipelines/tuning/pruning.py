@@ -1,4 +1,4 @@
-"""The median rule: which trials are hopeless."""
+"""The median rule: which trials are pruned."""
 
 import statistics
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def should_prune(figures: list[float], limits: list[float], direction: str, pati
         figures: of the trial by epoch, up to now.
         limits: by epoch, as `medians` gives them.
         direction: `max` or `min`.
-        patience: epochs in which no trial is hopeless.
+        patience: epochs in which no trial is pruned.
     """
     epoch = len(figures)
     if epoch < patience or epoch > len(limits):

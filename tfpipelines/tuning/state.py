@@ -41,7 +41,7 @@ class Trial:
         number: from 1.
         values: {path: value} of the fields searched.
         proposal: where it comes from.
-        limits: medians by epoch that it is held against; [] for none.
+        limits: medians by epoch that it is compared with; [] for none.
         status: running; completed, pruned (by the median rule), cut (by a budget) or failed.
         score: objective at the epoch whose weights are kept; None if it failed.
         series: objective by epoch; [] where it is not measured in each.

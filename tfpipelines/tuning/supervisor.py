@@ -143,7 +143,7 @@ class Search:
         return trial
 
     def _limits(self) -> list[float]:
-        """What a new trial is held against by the median rule."""
+        """What a new trial is compared with by the median rule."""
         if self.settings.pruning == "none" or self.settings.algorithm not in ("random", "bayesian"):
             return []
         completed = (trial.series for trial in self.state.trials if trial.status == "completed")

@@ -180,7 +180,7 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     task, folder = new_task(pipeline), RunFolder(Path(setup["run"]))
     with _held(folder):
         begin_part(folder, pipeline, setup["folder"], task.epochs)
-        for name in ("splits.csv", "data.json"):  # the route compares them with what it reads
+        for name in ("splits.csv", "data.json"):  # the runner compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
                 atomic_write(folder / name, (Path(setup["folder"]) / name).read_bytes())
         metrics = Runner(folder, Observer(), halt, resume=True).run(task, setup["command"], fold=0)

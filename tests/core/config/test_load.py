@@ -165,7 +165,7 @@ def test_difference_names_leaves():
     assert config.difference(before, after) == ["data.augment.flip: none -> both", "train.epochs: 26 -> 3"]
 
 
-def test_paths_are_anchored(tmp_path):
+def test_paths_become_absolute(tmp_path):
     assert config.with_absolute_paths(load(overrides=["data.path=photos"]).pipeline).data.path == str(
         tmp_path / "photos"
     )

@@ -47,6 +47,7 @@ def test_every_filter_of_an_image_network_keeps_its_norm():
     same_norms(one(found, "transposed/kernel"), (0, 1, 3))
     same_norms(one(found, "separable/depthwise_kernel"), (0, 1))
     same_norms(one(found, "separable/pointwise_kernel"), (0, 1, 2))
+    assert len([path for path in found if path.endswith("kernel")]) == 6  # those above are all
 
 
 def test_biases_and_normalizations_stand_still():

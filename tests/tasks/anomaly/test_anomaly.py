@@ -337,7 +337,7 @@ def test_only_detectors_are_recalibrated(tfpipe, digits, tmp_path):
     assert result.code == 2 and "no threshold" in result.err
 
 
-def test_rows_are_told_apart_and_the_guilty_columns_named(cells, tfpipe, tmp_path):
+def test_rows_are_told_apart_and_their_top_columns_named(cells, tfpipe, tmp_path):
     metrics = cells.metrics
     assert (
         metrics["test"]["roc_auc"] > 0.85

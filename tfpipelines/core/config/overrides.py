@@ -48,6 +48,7 @@ def keys_of(path: str) -> list[str]:
 
 
 def put(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Sets a value in nested dicts, in place; dicts on the way are made, and replace whatever else is there."""
     for key in keys[:-1]:
         if not isinstance(content.get(key), dict):
             content[key] = {}

@@ -1,4 +1,4 @@
-"""The test rows of a run, with what it said of each: predictions.csv, held against splits.csv and metrics.json."""
+"""The test rows of a run, with what it said of each: predictions.csv, compared with splits.csv and metrics.json."""
 
 from collections import Counter
 from collections.abc import Callable

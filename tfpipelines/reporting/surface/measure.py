@@ -86,7 +86,7 @@ def loss_surface(
         objective = task.objective(model)
         steps = np.arange(-(points // 2), points // 2 + 1) / (points // 2) * float(radius)
         told = progress or (lambda done, total: None), note or logging.getLogger(__name__).info
-        losses = _measure(objective, objective.held(rows), steps, seed, *told)
+        losses = _measure(objective, objective.in_memory(rows), steps, seed, *told)
     trained = sum(int(np.prod(variable.shape)) for variable in objective.network.trainable_variables)
     name, seconds = folder.path.name, round(time.perf_counter() - began, 3)
     surface = LossSurface(name, steps, losses, objective.name, split, len(rows), seed, trained, seconds)

@@ -1,4 +1,4 @@
-"""What every anomaly detector's task has in common: normal samples to learn from, a threshold, and the account of
+"""What every anomaly detector's task has in common: normal samples to learn from, a threshold, and the evaluation of
 the results.
 """
 
@@ -109,9 +109,8 @@ class Detection(Sampled):
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
         network, name = models.network_of(model), getattr(self.pipeline.model, "loss", None)
         if name is None:
-            whole = models.take_weights(
-                self.build(for_training=True), network
-            )  # this one tells the variance and divergence
+            trained = self.build(for_training=True)  # only this one has the variance and divergence
+            whole = models.take_weights(trained, network)
             loss = lambda _, outputs, added: networks.reconstruction_loss(outputs, "probability") + added
             told = "negative ELBO at the mean code"
             return training.Objective(whole, loss, self._batches, told, labelled=False)

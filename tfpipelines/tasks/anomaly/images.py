@@ -82,7 +82,9 @@ class ImageAnomalies(Pixels, Detection):
         return []
 
     def begin(self) -> None:
-        if self.source is not None and self.source.kind != "bundled":  # of which nothing can be wrong
+        if self.source is None:
+            return
+        if self.source.kind != "bundled" or self.pipeline.model.weights not in ("auto", "none"):  # which may be wrong
             self._load_backbone()
 
     # --- data

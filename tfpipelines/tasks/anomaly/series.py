@@ -79,16 +79,16 @@ class SeriesAnomalies(NumberDetection):
     def _explain(
         self, points, start: int, window: np.ndarray, distances: np.ndarray, expected: np.ndarray
     ) -> dict[str, Any]:
-        """The guilty channels, with what they are and were expected to be at the point that is farthest off."""
+        """The channels that contribute most, with their values and the expected ones where the deviation is largest."""
         worst = int(distances.mean(-1).argmax())
-        guilty = evaluation.top_contributing_columns(self.columns, distances.sum(0), window[worst], expected[worst])
-        return {"columns": guilty, "at": str(points.times[start + worst])}
+        above = evaluation.top_contributing_columns(self.columns, distances.sum(0), window[worst], expected[worst])
+        return {"columns": above, "at": str(points.times[start + worst])}
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         points, starts, length = self.samples.test, self.samples.frame.loc[rows, "start"], self.preprocessor.shape[0]
         assert points is not None  # rows of a test are cut from them
         count, limit, alarmed = len(points.values), threshold.threshold, threshold.alarms(scores)
-        by_window, alarms, guilty, seen = np.full(count, np.nan), *np.zeros((3, count), bool)
+        by_window, alarms, above, seen = np.full(count, np.nan), *np.zeros((3, count), bool)
         for start, score, alarm in zip(starts, scores, alarmed):
             window = slice(start, start + length)
             by_window[window] = np.fmax(by_window[window], score)
@@ -96,7 +96,7 @@ class SeriesAnomalies(NumberDetection):
             seen[window] = True
         odd = rows[alarmed]
         for start, distances in zip(starts[alarmed], self._maps(model, odd).mean(-1) if len(odd) else ()):
-            guilty[start : start + length] |= distances > limit  # some are: the score is no more than the largest
+            above[start : start + length] |= distances > limit  # some are: the score is no more than the largest
         if plots is not None:
             told = f"the test series with the score of each window: {int(alarmed.sum())} of {len(rows)} give an alarm"
             anomaly.plot_series(plots / "series.png", points, slice(0, None), by_window, limit, alarms, told)
@@ -106,4 +106,4 @@ class SeriesAnomalies(NumberDetection):
                 anomaly.plot_series(plots / "highest.png", points, near, by_window, limit, alarms, told)
         if points.anomalous is None:
             return {}
-        return metrics.series_metrics(points.anomalous[seen], guilty[seen], alarms[seen])
+        return metrics.series_metrics(points.anomalous[seen], above[seen], alarms[seen])

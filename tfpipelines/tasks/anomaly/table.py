@@ -47,10 +47,10 @@ class RowAnomalies(NumberDetection):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         items, values, errors = anomaly.raw_rows(inputs, self.columns)
         told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
-        guilty = lambda row: evaluation.top_contributing_columns(
+        contributing = lambda row: evaluation.top_contributing_columns(
             self.columns, told["map"][row], values[row], told["reconstruction"][row]
         )
-        explanations = [{"columns": guilty(row)} for row in range(len(values))] if explain else None
+        explanations = [{"columns": contributing(row)} for row in range(len(values))] if explain else None
         return self._table(items, told["score"], errors, explanations)
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:

@@ -126,9 +126,8 @@ class TextClassification(TextClassifier):
     def objective(self, model) -> "training.Objective":
         if self.ratios is None:
             return super().objective(model)
-        network = models.take_weights(
-            self.build(for_training=True), models.network_of(model)
-        )  # only this one tells the parts
+        trained = self.build(for_training=True)  # only this one has the logits of both parts
+        network = models.take_weights(trained, models.network_of(model))
         loss, told = self._mean_loss(self._loss_of_parts()), f"{self._loss_name}, of the network plus of the n-grams"
         return training.Objective(network, loss, self._labelled_batches, told)
 

@@ -40,7 +40,7 @@ class GeneratedImageData(PixelData):
         "folders: whether the first level names classes (or nothing, where the model is not conditional) or splits",
     )
     validation: AutoFraction = fixed(
-        "auto", "share held out to choose the epoch, where no such part is given; auto: 0.15"
+        "auto", "share held out to choose the epoch, where no such split is given; auto: 0.15"
     )
     test: Fraction = fixed(0.15, "share held out for the test, where no split is given at all; 0: no test")
     resize: Literal["stretch", "crop", "pad"] = field("crop", "how images that are not square are fitted")

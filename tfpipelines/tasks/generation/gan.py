@@ -166,7 +166,7 @@ class GAN(keras.Model):
             images, kept = self._stateless(lambda: self(x, training=True), own, weights, others)
             return self._augmented(images, x, 1), kept
 
-        def judge(weights, fake_images, others):
+        def discriminate(weights, fake_images, others):
             logits = lambda: (self._logits(fake_images, x), self._logits(real_images, x))
             (fake, real), kept = self._stateless(logits, theirs, weights, others)
             penalty = 0.0
@@ -182,16 +182,16 @@ class GAN(keras.Model):
             return (fake, real, penalty), kept
 
         fake_images, back_to_generator, others = jax.vjp(generate, of_generator, has_aux=True)
-        told = lambda weights, images: judge(weights, images, others)
-        judged, back, others = jax.vjp(told, of_discriminator, fake_images, has_aux=True)
-        slopes = lambda loss: jax.value_and_grad(loss, argnums=(0, 1, 2))(*judged)
+        told = lambda weights, images: discriminate(weights, images, others)
+        outputs, back, others = jax.vjp(told, of_discriminator, fake_images, has_aux=True)
+        slopes = lambda loss: jax.value_and_grad(loss, argnums=(0, 1, 2))(*outputs)
         generator_loss, by_generator = slopes(lambda fake, real, penalty: self.generator_loss(fake))
         penalized = lambda fake, real, penalty: self.discriminator_loss(real, fake) + penalty
         discriminator_loss, by_discriminator = slopes(penalized)
         (generator_gradients,) = back_to_generator(back(by_generator)[1])
         gradients = [*generator_gradients, *back(by_discriminator)[0]]
         trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
-        fake, real, _ = judged
+        fake, real, _ = outputs
         with keras.StatelessScope(state_mapping=list(zip(self.metrics_variables, means))) as scope:
             logs = self._record(generator_loss, discriminator_loss, real, fake)
         means = [scope.get_current_value(variable) for variable in self.metrics_variables]

@@ -27,7 +27,7 @@ from ...errors import ConfigError, DataError
 from .config import GeneratedImageData
 
 _ANY = "image"  # what stands for a label where there are none
-_LEAST = 16  # images of a part below which no metric means anything
+_LEAST = 16  # images of a split below which no metric means anything
 _MORE = f"Add more: {_LEAST} are the least, and a generator needs hundreds to be any good."
 _MOST_TO_GROUP, _COMPONENTS = 10_000, 40
 _LEAST_OF_GROUP = 4  # images, on the average

@@ -71,7 +71,7 @@ class Comparison:
         return self.figures(self.extractor.real[np.searchsorted(self.rows, rows)], self._classes_of(rows), reference)
 
     def evaluate(self, painter: Painter, split: str, plots: Path) -> dict[str, Any]:
-        """Figures of generated images against a split of the data, with those of real training images beside them."""
+        """Metrics of generated images against a split of the data, with those of real training images beside them."""
         store, train, seed = self.samples.store, self.train, self.seed + 1
         rows = self.some(split, self.settings.samples)
         unseen = split != "train"  # else there are no real images to compare with
