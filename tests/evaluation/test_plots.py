@@ -14,6 +14,9 @@ def size(path):
         image.load()
         colours = image.convert("L").getextrema()
         assert image.format == "PNG" and colours[0] < 100 < colours[1]
+        pixels = np.asarray(image.convert("L"))
+        edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+        assert min(edge.min() for edge in edges) > 200, "something is cut off at an edge"
         return image.size
 
 
@@ -31,6 +34,8 @@ def test_curves(tmp_path):
     "classes",
     [
         ["a", "b"],
+        [str(n) for n in range(10)],
+        ["Smileys & Emotion", "People", "Animals", "Food", "Travel", "Activities", "Objects", "Symbols", "Flags"],
         ["$x^2$", "_", "a very long name of a class, too long for any axis", "日本"],
         [str(n) for n in range(100)],
     ],

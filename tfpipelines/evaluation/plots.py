@@ -56,11 +56,11 @@ def plot_confusion(path: Path, labels: np.ndarray, probabilities: np.ndarray, cl
     counts = confusion_matrix(labels, probabilities.argmax(1), labels=np.arange(len(classes)))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = min(3 + 0.45 * len(classes), 14)
-    figure = Figure((side + 0.8, side), layout="constrained")
+    figure = Figure((side + 0.8, side), layout="compressed")
     axis = figure.subplots()
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axis, fraction=0.045, label="share of the true class")
-    axis.set(xlabel="predicted", ylabel="true", title=f"{counts.trace()} of {counts.sum()} right")
+    axis.set(xlabel="predicted", ylabel="true", title=f"{counts.trace()} of {counts.sum()} correct")
     if len(classes) <= _NAMED:
         shown = [short(name, 18) for name in classes]
         turned = max(map(len, shown)) > 3
@@ -138,7 +138,7 @@ def plot_mistakes(
     lines = max(1, -(-count // columns))
     sheet = Sheet(lines, columns, 3)
     for place, (image, item, label, guess, share) in enumerate(zip(images, items, labels, predicted, confidence)):
-        taken = f"{short(label, 20)} taken for\n{short(guess, 14)} ({share:.2f})"
+        taken = f"{short(label, 20)} predicted as\n{short(guess, 14)} ({share:.2f})"
         sheet.show(*divmod(place, columns), image, f"{taken}\n{short(item, 22, end=True)}")
     sheet.save(path, f"the {count} most confident of {total} mistakes" if total else "no mistakes")
 

@@ -1,4 +1,4 @@
-"""What predictions.csv tells of mistakes: which classes are taken for which, and the clearest ones."""
+"""What predictions.csv tells of mistakes: which classes are predicted as which, and the clearest ones."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Failures:
     Args:
         total: mistakes; None where predictions.csv does not tell.
         of: samples looked at.
-        pairs: (true class, taken for, how often), the most frequent first.
+        pairs: (true class, predicted class, how often), the most frequent first.
         samples: (item, what it is, what was said, how surely) of the clearest ones.
         rows: of predictions.csv that were read.
         cut: whether predictions.csv has more rows than were looked at.

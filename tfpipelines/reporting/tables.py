@@ -87,7 +87,7 @@ def leaderboard_table(facts: Facts) -> Table:
 
 
 def pairs_table(facts: Facts) -> Table:
-    """Which classes are taken for which, most frequent first."""
+    """Which classes are predicted as which, most frequent first."""
     rows = [[true or "none", told or "none", count(number)] for true, told, number in facts.failures.pairs]
     return Table("Most frequent confusions", ["true", "predicted", "count"], rows, figures_from=2)
 
