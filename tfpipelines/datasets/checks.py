@@ -10,6 +10,7 @@ from ..core.words import counted, nearest
 from ..errors import ConfigError
 from .findings import Findings
 from .sample_table import class_order, is_multi_label, label_names, places
+from .text_table import without_form
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
@@ -51,7 +52,7 @@ def _alike(classes: list[str]) -> list[str]:
     """The names of classes, joined, that are one but for case and the number of spaces."""
     groups: dict[str, list[str]] = {}
     for name in classes:
-        groups.setdefault(" ".join(name.casefold().split()), []).append(name)
+        groups.setdefault(without_form(name), []).append(name)
     return [", ".join(map(repr, names)) for names in groups.values() if len(names) > 1]
 
 
