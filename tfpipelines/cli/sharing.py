@@ -2,7 +2,6 @@
 
 import click
 
-from ..core.outputs import STDOUT
 from ..core.plugins import plugins
 from ..exporting.formats import built_in
 from .command import command
@@ -87,6 +86,7 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     Every run writes both at its end; this writes them again, for example after a crash or a move.
     """
     from .. import reporting
+    from ..core.outputs import STDOUT
     from ..output.printing import plain_text
 
     if not loss_surface and (surface_points is not None or surface_samples is not None):
@@ -123,6 +123,7 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
 @click.option("--html", metavar="FILE", help="Also write the comparison as a self-contained HTML page.")
 def compare(terminal, runs, fail_if_worse, tolerance, html):
     """Compare runs with the first one: what differs in them, their metrics, and paired tests on the same test rows."""
+    from ..core.outputs import STDOUT
     from ..errors import WorseError
     from ..reporting import compare
 
