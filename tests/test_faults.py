@@ -68,10 +68,24 @@ def test_01_unreadable_images_stop_the_run(photos, tfpipe):
     assert [finding["count"] for finding in listed if finding["code"] == "unreadable"] == [12]
 
 
+def test_33_few_unreadable_images_among_many_are_left_out(tmp_path, digits, tfpipe):
+    photos = write_photos(tmp_path / "photos", digits, {"zero": 0, "one": 1}, 100)
+    (photos / "one" / "099.png").write_bytes(b"no image")
+    (photos / "zero" / "000.png").write_bytes(b"")
+    checked = tfpipe("check", photos)
+    assert checked.code == 0 and "warning: 2 of 200 files cannot be read as images; left out." in checked.out
+    assert all(name in checked.out for name in ("one/099.png", "zero/000.png"))
+    (photos / "one" / "098.png").write_bytes(b"no image")
+    for words, code in (((), 3), (("data.on_bad=skip",), 0)):
+        assert tfpipe("check", photos, *words).code == code
+    refused = tfpipe("check", photos)
+    assert "3 of 200 files" in refused.err and "the default leaves out at most 1% of a split" in refused.err
+
+
 def test_01_unreadable_images_are_skipped_when_told(photos, tfpipe):
     spoil(photos)
     result = tfpipe("run", "image-cls", f"data.path={photos}", *SMALL, "data.on_bad=skip")
-    assert result.code == 0 and "warning: 3 of 39 files cannot be read as images; skipped." in result.err
+    assert result.code == 0 and "warning: 3 of 39 files cannot be read as images; left out." in result.err
     facts = json.loads((tfpipelines.load("runs/latest").folder / "data.json").read_text())
     assert sum(sum(row.values()) for row in facts["counts"].values()) == 36
     assert len(next(finding for finding in facts["findings"] if finding["code"] == "unreadable")["items"]) == 3

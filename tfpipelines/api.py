@@ -271,9 +271,9 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
     findings, loaded, error = Findings(), None, None
     try:
         loaded = task.load(findings)
-        found = list(findings.entries)
+        found = findings.copy()
         for fold in range(loaded.folds()) or [None]:
-            of_fold = Findings(list(found))
+            of_fold = found.copy()
             ready = loaded.check(of_fold, fold)
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         try:

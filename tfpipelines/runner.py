@@ -129,7 +129,7 @@ class Runner:
 
     def single(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
         """Splits, training and evaluation in one folder."""
-        task = self.splits(loaded, folder, Findings(list(findings.entries)), fold)
+        task = self.splits(loaded, folder, findings.copy(), fold)
         artifact = self.fresh_artifact(task)
         history, best = self.train(task, folder, artifact)
         self.stop.raise_if_interrupted()

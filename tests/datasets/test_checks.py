@@ -96,7 +96,7 @@ def test_numbers_are_ordered_as_numbers():
 
 def test_long_lists_are_cut_in_messages_and_whole_in_records():
     findings = Findings()
-    findings.bad("unreadable", "error", "25 files", "Repair them.", range(25))
+    findings.bad("unreadable", "error", "25 files", "Repair them.", range(25), [None] * 25, np.ones(25, bool))
     with pytest.raises(DataError) as caught:
         findings.raise_errors()
     assert "  9\n  ... and 15 more" in str(caught.value)

@@ -184,6 +184,7 @@ def test_tables_of_every_form(photos, form):
         "item": list(frame["image"]),
         "label": ["0", "1", "1"],
         "split": ["train", "validation", "test"],
+        "given": ["train", "validation", "test"],
         "line": [first, first + 1, first + 2],
     }
 

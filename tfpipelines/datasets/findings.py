@@ -1,11 +1,16 @@
 """What the check of the data has to say, gathered from every stage so that the user sees all of it at once."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 from ..errors import DataError
 
 EXAMPLES = 10  # items shown of a longer list
+TOLERATED = 0.01  # share of the rows of a split that data.on_bad=auto leaves out
 Severity = Literal["error", "warning", "note"]
 
 
@@ -33,22 +38,78 @@ class Finding:
         return [*self.items[:EXAMPLES], *([f"... and {more} more"] if more > 0 else [])]
 
 
+@dataclass(frozen=True)
+class _Tolerated:
+    """Rows that `data.on_bad=auto` leaves out, unless there turn out to be too many.
+
+    Args:
+        warning, error: what is said of them, if there are few or many.
+        bad: how many there are, by split.
+        rows: how many rows there are with them, by split.
+    """
+
+    warning: Finding
+    error: Finding
+    bad: Counter
+    rows: Counter
+
+
 @dataclass
 class Findings:
     """A growing list of findings."""
 
     entries: list[Finding] = field(default_factory=list)
+    _tolerated: list[_Tolerated] = field(default_factory=list)
 
     def add(self, code: str, severity: Severity, message: str, remedy: str = "", items=()) -> None:
         """Appends a finding; the arguments are those of `Finding`."""
         self.entries.append(Finding(code, severity, message, remedy, tuple(map(str, items))))
 
-    def bad(self, code: str, on_bad: str, message: str, remedy: str, items) -> None:
-        """Appends what `data.on_bad` decides on: an error, or a warning that the items were skipped."""
+    def bad(
+        self, code: str, on_bad: str, message: str, remedy: str, items: Iterable, splits: Iterable, mask: np.ndarray
+    ) -> None:
+        """Appends what `data.on_bad` decides on: an error, or a warning that the items were left out.
+
+        With `auto` all that is bad counts together: as soon as it is more than 1% of the rows of any split, each of
+        these findings becomes an error.
+
+        Args:
+            items: what is bad, for the message.
+            splits: the split that the source names for each row, None where it names none.
+            mask: which rows are bad, bool (rows,).
+        """
+        items = tuple(map(str, items))
+        warning = Finding(code, "warning", f"{message}; left out", "", items)
         if on_bad == "skip":
-            self.add(code, "warning", f"{message}; skipped", "", items)
-        else:
-            self.add(code, "error", message, f"{remedy} Or leave them out with data.on_bad=skip.", items)
+            self.entries.append(warning)
+            return
+        default = "" if on_bad == "error" else f"; the default leaves out at most {TOLERATED:.0%} of a split"
+        error = Finding(code, "error", message, f"{remedy} Or leave them out with data.on_bad=skip{default}.", items)
+        if on_bad == "error":
+            self.entries.append(error)
+            return
+        names = np.array([name or "" for name in splits], object)
+        self.entries.append(warning)
+        self._tolerated.append(_Tolerated(warning, error, Counter(names[mask]), Counter(names)))
+        self._settle()
+
+    def extend(self, other: "Findings") -> None:
+        """Appends all findings of another list."""
+        self.entries += other.entries
+        self._tolerated += other._tolerated
+        self._settle()
+
+    def copy(self) -> "Findings":
+        """The same findings, to which others may be added."""
+        return Findings(list(self.entries), list(self._tolerated))
+
+    def _settle(self) -> None:
+        """Makes errors of the rows left out if there are too many of them."""
+        bad = sum((entry.bad for entry in self._tolerated), Counter())
+        most = {split: max(entry.rows[split] for entry in self._tolerated) for split in bad}
+        if any(bad[split] > TOLERATED * most[split] for split in bad):
+            errors = {id(entry.warning): entry.error for entry in self._tolerated}
+            self.entries = [errors.get(id(entry), entry) for entry in self.entries]
 
     def of(self, severity: str) -> list[Finding]:
         """The findings of one severity."""

@@ -95,7 +95,7 @@ def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, 
         DataError, ConfigError: if it cannot go on.
     """
     table = read_image_source(data, training=splitting)
-    findings.entries += table.findings.entries
+    findings.extend(table.findings)
     return split_and_limit(table, data, seed, splitting, findings)
 
 
@@ -127,7 +127,8 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
     if bad:
         items = [f"{printable(str(table.frame['item'].iat[row]))}: {reason}" for row, reason in sorted(bad.items())]
         message = f"{len(bad)} of {len(table.frame)} files cannot be read as images"
-        findings.bad("unreadable", data.on_bad, message, "Repair or remove them.", items)
+        mask = np.isin(np.arange(len(table.frame)), list(bad))
+        findings.bad("unreadable", data.on_bad, message, "Repair or remove them.", items, table.frame["given"], mask)
     frame = table.frame
     if store is not None:
         frame = frame.drop(index=sorted(bad))

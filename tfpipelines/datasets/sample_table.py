@@ -78,10 +78,11 @@ def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]
 def make_frame(items, labels, splits=None, folds=None, lines=None) -> pd.DataFrame:
     """The columns of a sample table from lists; missing labels and splits are None.
 
-    `lines` are those of a table's file.
+    `lines` are those of a table's file. `given` stays the split that the source names, whatever becomes of `split`.
     """
     frame = pd.DataFrame({"item": pd.Series(list(items), dtype=object), "label": pd.Series(list(labels), dtype=object)})
     frame["split"] = pd.Series([None] * len(frame) if splits is None else list(splits), dtype=object)
+    frame["given"] = frame["split"]
     if folds is not None:
         frame["fold"] = pd.Series(list(folds), dtype=object)
     if lines is not None:

@@ -48,9 +48,10 @@ def read_text_samples(
     empty = np.array([not has_content(text, standardize) for text in table.frame["text"]], bool)
     if empty.any():
         message = f"{counted(int(empty.sum()), 'row')} without any text"
-        table.findings.bad("empty_text", data.on_bad, message, "Give them a text.", places(table.frame[empty]))
+        items, given = places(table.frame[empty]), table.frame["given"]
+        table.findings.bad("empty_text", data.on_bad, message, "Give them a text.", items, given, empty)
         table = table.keep(~empty)
-    findings.entries += table.findings.entries
+    findings.extend(table.findings)
     table = split_and_limit(table, data, seed, splitting, findings)
     texts = table.frame["text"]
     hashed = lambda texts: pd.array(text_fingerprints(texts), "uint64")
@@ -111,12 +112,12 @@ def check_tokens(
         if training.any():
             message = f"{counted(int(training.sum()), 'training text')} with unknown words only"
             remedy = "Lower data.min_count, or raise data.vocabulary."
-            findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]))
+            findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]), frame["given"], training)
         if kept.any():
             what = f"{counted(int(kept.sum()), 'text')} with unknown words only"
             message = f"{what}: for them the model can only predict how frequent classes are"
             findings.add("unknown_text", "warning", message, "", places(frame[kept]))
-        if on_bad == "skip":
+        if on_bad != "error":
             frame = frame[~training]
     return Samples(frame, samples.store, {**samples.facts, **facts})
 

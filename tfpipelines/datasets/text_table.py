@@ -34,12 +34,15 @@ def read_text_source(data: TextSource, *, labelled: bool = True, training: bool 
     request = Request.of(TEXTS, data, labelled=labelled, training=training)
     table = open_source(data.path, TEXTS).read(request)
     texts = texts_of(table)
-    bad = [f"{item}: {error}" for item, (_, error) in zip(table.frame["item"], texts) if error]
-    if bad:
-        message = f"{len(bad)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text"
-        table.findings.bad("unreadable", data.on_bad, message, "Convert or remove them.", bad)
+    bad = np.array([bool(error) for _, error in texts], bool)
+    if bad.any():
+        items = [f"{item}: {error}" for item, (_, error) in zip(table.frame["item"], texts) if error]
+        message = f"{len(items)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text"
+        table.findings.bad(
+            "unreadable", data.on_bad, message, "Convert or remove them.", items, table.frame["given"], bad
+        )
     table.frame["text"] = pd.Series([text for text, _ in texts], dtype=object)
-    table = settle_labels(table.keep(np.array([not error for _, error in texts], bool)), request)
+    table = settle_labels(table.keep(~bad), request)
     marked = lambda: table.frame["label"].str.contains(SEPARATOR, regex=False).any()
     if labelled and (data.multi_label is True or (data.multi_label == "auto" and marked())):
         table.frame = make_multi_label(table.frame)

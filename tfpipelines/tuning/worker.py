@@ -151,7 +151,7 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
     loaded = task.load(findings)
     findings.raise_errors()
     fold, runner = 0 if loaded.folds() else None, Runner(search, observer, halt, resume=True)
-    ready = runner.splits(loaded, search, Findings(list(findings.entries)), fold)
+    ready = runner.splits(loaded, search, findings.copy(), fold)
     if not (ready.split_table()["split"] == "validation").any():
         cause = "A search needs a validation split, and these data have none."
         raise ConfigError(cause, "Set data.validation=0.15, for example.")

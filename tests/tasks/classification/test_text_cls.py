@@ -433,7 +433,7 @@ def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
     part.to_csv(tmp_path / "odd.csv", index=False)
     part.drop(index=tests[1]).to_csv(tmp_path / "unknown.csv", index=False)
     with pytest.raises(DataError) as error:
-        run("unknown.csv", "data.min_count=2")
+        run("unknown.csv", "data.min_count=2", "data.on_bad=error")
     assert (
         "training text" in str(error.value) and "line " in str(error.value) and "data.on_bad=skip" in str(error.value)
     )
@@ -449,7 +449,7 @@ def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
         if finding["code"] == "unknown_text"
     ]
     assert findings["empty_text"]["items"] == [f"line {tests[1] + 2}"]
-    assert any("skipped" in finding["message"] for finding in unknown) and any(
+    assert any("left out" in finding["message"] for finding in unknown) and any(
         f"line {tests[0] + 2}" in finding["items"] for finding in unknown
     )
     assert len(pd.read_csv(finished.folder / "predictions.csv")) == len(tests) - 1

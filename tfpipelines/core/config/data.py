@@ -19,8 +19,10 @@ class SampleData(Section):
     label_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of classes")
     split_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of splits")
     limit: Count | None = fixed(None, "use at most this many rows of each split")
-    on_bad: Annotated[Literal["error", "skip"], Role.READING] = fixed(
-        "error", "unreadable samples and rows without label: refuse the data, or leave the rows out"
+    on_bad: Annotated[Literal["auto", "error", "skip"], Role.READING] = fixed(
+        "auto",
+        "unreadable samples and rows without label or content: error: refuse the data; skip: leave them out; auto: "
+        "leave them out if they are at most 1% of a split, else refuse the data",
     )
     on_leak: Literal["warn", "error"] = fixed("warn", "what to do if a training sample is also in another split")
 

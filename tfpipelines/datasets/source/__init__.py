@@ -113,7 +113,15 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
         raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
     if missing.any():
         message = f"{counted(missing.sum(), 'row')} without a label"
-        table.findings.bad("no_label", request.on_bad, message, "Label them.", places(table.frame[missing]))
+        table.findings.bad(
+            "no_label",
+            request.on_bad,
+            message,
+            "Label them.",
+            places(table.frame[missing]),
+            table.frame["given"],
+            missing,
+        )
     return table.keep(~missing)
 
 

@@ -50,7 +50,7 @@ def read_normal_images(
     else:
         request = Request.of(IMAGES, data, labelled=False, training=splitting)
         table = as_images(source.read(request))
-        findings.entries += table.findings.entries
+        findings.extend(table.findings)
         table = table.keep(handle_unlabelled(table.frame, data.normal, usual, data.on_bad, findings))
     frame = label_anomalies(table.frame, data.normal, usual, trusted=splitting)
     frame["mask"] = pd.Series(_find_masks(source.path, frame, data, findings), frame.index, dtype=object)

@@ -129,7 +129,7 @@ def handle_unlabelled(
         return ~partly
     message = f"{counted(partly.sum(), 'sample')} without a label"
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
-        findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]))
+        findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]), frame["given"], partly)
         return ~partly
     findings.add("unlabelled", "note", f"{message} count as normal, since the given labels mark only anomalies")
     frame.loc[partly, "label"] = NORMAL

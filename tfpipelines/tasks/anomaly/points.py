@@ -74,7 +74,7 @@ def read_points(
     Raises:
         DataError: if a column is missing, times do not rise, or cells are no numbers.
     """
-    findings.entries += table.findings.entries
+    findings.extend(table.findings)
     rows = table.cells
     stamp, group, label, split = (table.columns[role] for role in ("time", "series", "label", "split"))
     if stamp is None:
@@ -96,11 +96,11 @@ def read_points(
     empties = [f"line {line}" for line in rows[LINE][empty]]
     if empties and labelled:
         message = f"{counted(len(empties), 'point')} with empty cells, or numbers that are not finite"
-        findings.bad("missing_value", data.on_bad, message, "Fill them.", empties)
+        findings.bad("missing_value", data.on_bad, message, "Fill them.", empties, parts, empty)
     cuts = _cuts(rows, times, groups, stamp, findings) | (parts[1:] != parts[:-1])
     written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
     written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
-    anomalous, about = _known_anomalies(rows, label if labelled else None, data, usual, findings)
+    anomalous, about = _known_anomalies(rows, label if labelled else None, parts, data, usual, findings)
     if labelled and data.intervals is not None:
         dates = stamp is not None and not is_numeric(rows[stamp])
         inside = _inside(data.intervals, times, groups, dates, data.series_column, findings)
@@ -176,7 +176,12 @@ def stretches(cuts: np.ndarray | bool, empty: np.ndarray) -> list[tuple[int, int
 
 
 def _known_anomalies(
-    rows: pd.DataFrame, label: str | None, data: AnomalySeriesData, usual: tuple[str, ...], findings: Findings
+    rows: pd.DataFrame,
+    label: str | None,
+    splits: np.ndarray,
+    data: AnomalySeriesData,
+    usual: tuple[str, ...],
+    findings: Findings,
 ) -> tuple[np.ndarray | None, list[str]]:
     """Which points are anomalies by their labels, None where nothing is known; and what there is to say of it."""
     labels = pd.Series([clean_label(value) for value in rows[label]] if label else [], dtype=object)
@@ -186,7 +191,8 @@ def _known_anomalies(
     names = normal_labels(labels.dropna(), data.normal, usual=usual, unlabelled=bool(missing.any()))
     if missing.any() and names:
         items = [f"line {line}" for line in rows[LINE][missing.to_numpy()]]
-        findings.bad("no_label", data.on_bad, f"{counted(len(items), 'point')} without a label", "Label them.", items)
+        message = f"{counted(len(items), 'point')} without a label"
+        findings.bad("no_label", data.on_bad, message, "Label them.", items, splits, missing.to_numpy())
     told = f"labels: column {label}; normal: {', '.join(names) or 'what has none'}"
     return (~missing & ~labels.isin(names)).to_numpy(), [told]
 

@@ -81,9 +81,9 @@ def read_rows(
         if data.label_column and table.label is None and second.label is None:
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
             raise DataError(message, "Set data.label_column to one that is there.")
-        table.frame["split"] = table.frame["split"].where(table.frame["split"].notna(), "train")
+        table.frame["split"] = table.frame["given"] = table.frame["split"].where(table.frame["split"].notna(), "train")
         values = np.concatenate([table.values, second.values])
-        frame = pd.concat([table.frame, second.frame.assign(split="test")], ignore_index=True)
+        frame = pd.concat([table.frame, second.frame.assign(split="test", given="test")], ignore_index=True)
         table = NumberTable(values, table.columns, frame, table.label or second.label)
     with np.errstate(over="ignore"):
         whole = np.all(np.isfinite(table.values.astype(np.float32)), 1)  # what the network gets to see
@@ -92,7 +92,7 @@ def read_rows(
         empty = zip(table.frame["line"][~whole], ~np.isfinite(table.values[~whole]))
         lines = [f"line {line}: {', '.join(names[cells][:5])}" for line, cells in empty]
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
-        findings.bad("missing_value", data.on_bad, message, "Fill them.", lines)
+        findings.bad("missing_value", data.on_bad, message, "Fill them.", lines, table.frame["given"], ~whole)
     frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
     if len(frame):
         kept = handle_unlabelled(frame, data.normal, usual, data.on_bad, findings)
@@ -154,7 +154,7 @@ def take_numbers(
     Raises:
         DataError: if a column is missing, or holds anything but numbers though it is named.
     """
-    findings.entries += table.findings.entries
+    findings.extend(table.findings)
     if table.array is not None:
         return _columns_of_array(table.array, table, columns)
     cells, frame, label = table.cells, table.frame, table.columns["label"]

@@ -56,7 +56,7 @@ def read_pictures(
         table = replace(table, frame=table.frame.assign(label=_ANY))
         if table.source.tree:
             table = _files(table, data.layout)
-    findings.entries += table.findings.entries
+    findings.extend(table.findings)
     if splitting and not labelled and table.frame["split"].isna().all() and len(table.frame) < _LEAST:
         raise DataError(f"{data.path} has only {counted(len(table.frame), 'image')}.", _MORE)
     return split_and_limit(table, data, seed, splitting, findings)
