@@ -11,10 +11,12 @@ from tfpipelines.datasets import text_table
 from tfpipelines.datasets.findings import Findings
 from tfpipelines.datasets.sample_table import label_names, strata
 from tfpipelines.datasets.text_inputs import raw_texts
-from tfpipelines.datasets.text_samples import has_content, read_text_samples
+from tfpipelines.datasets.text_samples import read_text_samples
 from tfpipelines.datasets.text_table import (
     clean_text,
+    has_content,
     has_foreign_capitals,
+    normal_text,
     text_fingerprints,
     unspaced_share,
     without_form,
@@ -22,7 +24,8 @@ from tfpipelines.datasets.text_table import (
 
 
 def read_text_source(path, **fields):
-    return text_table.read_text_source(TextData(path=path, **fields))
+    normal = fields.pop("normal", True)
+    return text_table.read_text_source(TextData(path=path, **fields), normal=normal)
 
 
 ROWS = [("A fine, moving film", "good"), ('Dull "and" long', "bad"), ("Line one\nline two", "good")]
@@ -123,7 +126,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path):
 
 
 def test_missing_labels_and_empty_texts_are_named_by_line(tmp_path):
-    path = write(tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("!?", "b"), ("dull", "b")])
+    path = write(tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("\u200b \u3000", "b"), ("dull", "b"), (":-)", "a")])
     findings = Findings()
     read_text_samples(TextData(path=path), findings, splitting=False)
     assert [(entry.code, entry.items) for entry in findings.of("error")] == [
@@ -132,12 +135,23 @@ def test_missing_labels_and_empty_texts_are_named_by_line(tmp_path):
     ]
     findings = Findings()
     samples = read_text_samples(TextData(path=path, on_bad="skip"), findings, splitting=False)
-    assert list(samples.frame["text"]) == ["fine", "dull"] and not findings.of("error")
+    assert list(samples.frame["text"]) == ["fine", "dull", ":-)"] and not findings.of("error")
 
 
-def test_what_is_left_of_a_text_hangs_on_the_standardizer():
-    assert not has_content(" .,!'\"\n") and not has_content(" \t", "lower")
-    assert has_content(".", "lower") and has_content("日本") and has_content("…")
+def test_whatever_can_be_read_is_text():
+    assert not any(map(has_content, ["", " \t\n", "\u00a0\u3000", "\u200b\ufeff", "\x00\x1b"]))
+    assert all(map(has_content, [".", ":-)", "日本", "…", "👍", "0"]))
+
+
+def test_texts_that_look_alike_are_one_text(tmp_path):
+    composed, decomposed = "Un film très drôle", "Un\u00a0film\u2003tre\u0300s dro\u0302le"
+    assert normal_text(decomposed) == normal_text(composed) == composed
+    assert normal_text("a\tb\n c") == "a\tb\n c" and normal_text("é\t\u2028e") == "é\t e"  # ASCII stays
+    path = write(tmp_path / "a.csv", [(composed, "x"), (decomposed, "x")])
+    assert list(read_text_source(path).frame["text"]) == [composed] * 2
+    assert list(read_text_source(path, normal=False).frame["text"]) == [composed, decomposed]
+    assert [entry.text for entry in raw_texts([decomposed, tmp_path / "a.csv"])] == [composed] * 3
+    assert raw_texts([decomposed], normal=False)[0].text == decomposed
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
@@ -184,7 +198,7 @@ def test_half_a_surrogate_pair_is_no_text_that_stops_a_run(tmp_path):
     assert clean_text("a\ud83d\0b 😀") == "a\ufffdb 😀"
     (tmp_path / "a.jsonl").write_text('{"text": "half \\ud83d", "label": "x"}\n')
     assert list(read_text_source(str(tmp_path / "a.jsonl")).frame["text"]) == ["half \ufffd"]
-    assert raw_texts(["half \ud83d"], "lower")[0].text == "half \ufffd"
+    assert raw_texts(["half \ud83d"])[0].text == "half \ufffd"
 
 
 def test_long_fields(tmp_path):
@@ -227,7 +241,6 @@ def test_raw_texts(tmp_path, monkeypatch):
             None,
             b"bytes",
         ],
-        "lower_and_strip_punctuation",
     )
     assert [entry.text for entry in entries if not entry.error] == [
         "a text",
@@ -235,14 +248,14 @@ def test_raw_texts(tmp_path, monkeypatch):
         "one.txt",
         "from a folder",
         "from a table",
+        "!!",
         "bytes",
     ]
     assert [entry.error for entry in entries if entry.error] == [
         "there is no text in it",
         "no such file",
         "no file matches",
-        "there is no text in it",
         "no text",
     ]
     with pytest.raises(DataError, match="type int"):
-        raw_texts([3], "lower")
+        raw_texts([3])

@@ -7,8 +7,7 @@ from ..errors import DataError
 from .decoding import printable
 from .raw_inputs import walk_inputs
 from .source.requests import TEXTS, Request
-from .text_samples import has_content
-from .text_table import clean_text, texts_of
+from .text_table import clean_text, has_content, normal_text, texts_of
 
 _EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, or a list of such."
 
@@ -29,7 +28,7 @@ class RawText:
 
 
 def raw_texts(
-    inputs: Any, standardize: str, text_column: str | None = None, follow_links: bool = False
+    inputs: Any, text_column: str | None = None, follow_links: bool = False, normal: bool = True
 ) -> list[RawText]:
     """The texts that `inputs` mean.
 
@@ -37,21 +36,23 @@ def raw_texts(
         inputs: a text, a `Path` (file, folder, table or glob pattern, `sample:NAME`), or a list, array or Series of
             such. A string is always a text, never the name of a file. A folder stands for all files in it, a table for
             its rows.
-        standardize, text_column, follow_links: the fields of the same name in `TextData`.
+        text_column, follow_links: the fields of the same name in `TextData`.
+        normal: whether texts are brought into the one form of `normal_text`.
     """
     texts: list[RawText] = []
+    form = normal_text if normal else str
     for found in walk_inputs(inputs, Request.to_predict(TEXTS, {"text": text_column}, follow_links), _EXPECTED):
         value = found.value.decode("utf-8", "replace") if isinstance(found.value, bytes) else found.value
         if found.error:
             texts.append(RawText(found.name, error=found.error))
         elif found.table is not None:
             names = [printable(found.table.source.name(item)) for item in found.table.frame["item"]]
-            texts += [RawText(name, *entry) for name, entry in zip(names, texts_of(found.table))]
+            texts += [RawText(name, *entry) for name, entry in zip(names, texts_of(found.table, normal))]
         elif isinstance(value, str):
-            texts.append(RawText(str(len(texts)), clean_text(value)))
+            texts.append(RawText(str(len(texts)), form(clean_text(value))))
         elif value is None or value != value:
             texts.append(RawText(str(len(texts)), error="no text"))
         else:
             raise DataError(f"One of the inputs is of type {type(value).__name__}.", _EXPECTED)
-    empty = lambda entry: not entry.error and not has_content(entry.text, standardize)
+    empty = lambda entry: not entry.error and not has_content(entry.text)
     return [replace(entry, error="there is no text in it") if empty(entry) else entry for entry in texts]

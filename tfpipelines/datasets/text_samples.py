@@ -1,7 +1,5 @@
 """From a source of texts to samples that can be trained on: read, checked, split."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -12,6 +10,7 @@ from .findings import Findings
 from .sample_table import places
 from .samples import Samples, split_and_limit
 from .text_table import (
+    has_content,
     has_foreign_capitals,
     is_unspaced,
     read_text_source,
@@ -21,9 +20,6 @@ from .text_table import (
 )
 from .tokens import Sequences
 
-_SPACE, _SIGNS = " \\t\\n\\r\\f\\v", "!-/:-@\\[-`{-~"
-
-
 def read_text_samples(
     data: TextSource,
     findings: Findings,
@@ -32,6 +28,7 @@ def read_text_samples(
     standardize: str = "lower_and_strip_punctuation",
     level: str = "word",
     splitting: bool = True,
+    normal: bool = True,
 ) -> Samples:
     """Reads and splits a source of texts. The store is left to whoever knows how texts become ids.
 
@@ -40,12 +37,13 @@ def read_text_samples(
         seed: of the splits.
         standardize, level: how texts become tokens, see `TextData`.
         splitting: with False rows keep the splits they were given, if any.
+        normal: see `read_text_source`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    table = read_text_source(data, training=splitting)
-    empty = np.array([not has_content(text, standardize) for text in table.frame["text"]], bool)
+    table = read_text_source(data, training=splitting, normal=normal)
+    empty = np.array([not has_content(text) for text in table.frame["text"]], bool)
     if empty.any():
         message = f"{counted(int(empty.sum()), 'row')} without any text"
         items, given = places(table.frame[empty]), table.frame["given"]
@@ -63,13 +61,8 @@ def read_text_samples(
     if "lower" in standardize and has_foreign_capitals(texts):
         message = "Capital letters outside of A to Z stay as they are: text preprocessing lowercases ASCII letters only"
         findings.add("capitals", "note", message, "Lowercase them in the data if case does not matter")
-    return Samples(frame, None, {"path": data.path, "read_seconds": table.source.seconds})
-
-
-def has_content(text: str, standardize: str = "lower_and_strip_punctuation") -> bool:
-    """Whether anything is left of a text that has been standardized."""
-    signs = _SIGNS if "strip" in standardize else ""
-    return re.search(f"[^{_SPACE}{signs}]", text) is not None
+    facts = {"path": data.path, "read_seconds": table.source.seconds, **({"text_form": "NFC"} if normal else {})}
+    return Samples(frame, None, facts)
 
 
 def check_tokens(
@@ -112,6 +105,10 @@ def check_tokens(
         if training.any():
             message = f"{counted(int(training.sum()), 'training text')} with unknown words only"
             remedy = "Lower data.min_count, or raise data.vocabulary."
+            none = int((tokens.lengths[frame.index[training]] == 0).sum())
+            if none:
+                message += f", {none} of them nothing but punctuation, which data.standardize removes"
+                remedy = "Keep punctuation by data.standardize=lower." + (f" {remedy}" if none < training.sum() else "")
             findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]), frame["given"], training)
         if kept.any():
             what = f"{counted(int(kept.sum()), 'text')} with unknown words only"

@@ -19,21 +19,26 @@ from .source.requests import TEXTS, Request
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
 )
+_OTHER_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _CASED = re.compile("[^\x00-\x7f]")
 
 
-def read_text_source(data: TextSource, *, labelled: bool = True, training: bool = True) -> SampleTable:
+def read_text_source(
+    data: TextSource, *, labelled: bool = True, training: bool = True, normal: bool = True
+) -> SampleTable:
     """Reads texts and their labels; the frame has a column `text`.
 
     Args:
         labelled, training: see `Request`.
+        normal: whether texts are brought into one form, see `normal_text`; runs of earlier versions know them as they
+            are written.
 
     Raises:
         ConfigError, DataError: if the source as a whole cannot be used.
     """
     request = Request.of(TEXTS, data, labelled=labelled, training=training)
     table = open_source(data.path, TEXTS).read(request)
-    texts = texts_of(table)
+    texts = texts_of(table, normal)
     bad = np.array([bool(error) for _, error in texts], bool)
     if bad.any():
         items = [f"{item}: {error}" for item, (_, error) in zip(table.frame["item"], texts) if error]
@@ -52,14 +57,15 @@ def read_text_source(data: TextSource, *, labelled: bool = True, training: bool 
     return table
 
 
-def texts_of(table: SampleTable) -> list[tuple[str, str]]:
-    """The text of each row, and why it cannot be read, or ""."""
+def texts_of(table: SampleTable, normal: bool = True) -> list[tuple[str, str]]:
+    """The text of each row, `normal` or as it is written, and why it cannot be read, or ""."""
+    form = normal_text if normal else str
     if "text" in table.frame:
-        return [(clean_text(text), "") for text in table.frame["text"]]
+        return [(form(clean_text(text)), "") for text in table.frame["text"]]
     texts = []
     for item in table.frame["item"]:
         try:
-            texts.append((text_of(table.source.open(item)), ""))
+            texts.append((form(text_of(table.source.open(item))), ""))
         except OSError as error:
             texts.append(("", error.strerror or str(error)))
         except DataError as error:
@@ -96,6 +102,18 @@ def without_form(text: str) -> str:
 def clean_text(text: str) -> str:
     """The text without NUL, and with U+FFFD for halves of surrogate pairs, which no UTF-8 can hold."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def normal_text(text: str) -> str:
+    """The one form of texts that look alike: composed characters (Unicode's NFC), and a space for each white space
+    character outside of ASCII, such as the no-break space.
+    """
+    return text if text.isascii() else _OTHER_SPACE.sub(" ", unicodedata.normalize("NFC", text))
+
+
+def has_content(text: str) -> bool:
+    """Whether there is anything in a text that can be read: a letter, a digit, a sign, a pictogram."""
+    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def unspaced_share(texts: Iterable[str]) -> float:

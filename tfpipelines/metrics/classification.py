@@ -4,12 +4,12 @@ Labels come as class numbers, int (n,), or, where a row may have several, as 1 f
 Probabilities are float (n, classes): with one label rows that add up to 1, else each by itself in [0, 1].
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
 
-from . import multi_label, registry, single_label
+from . import intervals, multi_label, registry, single_label
 from .registry import ONE, SEVERAL
 
 
@@ -30,8 +30,9 @@ def classifier_row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Cal
 def classifier_intervals(
     labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int
 ) -> dict[str, list[float]]:
-    """95% percentile intervals of the metrics, by resampling rows (Efron & Tibshirani 1993); {} without resamples.
+    """95% intervals of the metrics, see `intervals`; {} without resamples.
 
+    Metrics that are made of those of each class have none where a class is in no row: nothing tells how it would fare.
     Of several labels a row, metrics that hang on the order or the bins of numbers take too long for it.
 
     Args:
@@ -39,20 +40,27 @@ def classifier_intervals(
         seed: of the resampling.
 
     Returns:
-        {figure: [low, high]}.
+        {metric: [low, high]}, in the order of the registry.
     """
-    known, functions = _known(labels, probabilities), _functions(labels.ndim, loose=labels.ndim == 1)
-    generator, count = np.random.default_rng([seed, 2]), len(labels)
-    return percentiles(_figures(known.draw(generator.integers(0, count, count)), functions) for _ in range(resamples))
+    if not resamples:
+        return {}
+    known, module = _known(labels, probabilities), ONE if labels.ndim == 1 else SEVERAL
+    entries = [
+        entry
+        for entry in registry.METRICS
+        if module in entry.by and (module == ONE or not entry.loose) and (known.complete or not entry.by_class)
+    ]
+    shares = {name: intervals.of_share(int(right.sum()), len(labels)) for name, right in known.shares.items()}
+    others = [entry for entry in entries if entry.name not in shares]
+    functions = tuple((entry.name, entry.function(module)) for entry in others)
 
+    def figures(wrong: bool) -> Iterator[dict[str, float]]:
+        generator, more = np.random.default_rng([seed, 2]), known.with_extreme(wrong)
+        for _ in range(resamples):
+            yield _figures(more.draw(generator.integers(0, len(labels) + 1, len(labels))), functions)
 
-def percentiles(draws: Iterable[dict[str, float]], tail: float = 50 * (1 - 0.95)) -> dict[str, list[float]]:
-    """{figure: [low, high]} of the metrics of resamples, with `tail` % of them on either side outside."""
-    values: dict[str, list[float]] = {}
-    for figures in draws:
-        for name, value in figures.items():
-            values.setdefault(name, []).append(value)
-    return {name: np.percentile(some, [tail, 100 - tail]).tolist() for name, some in values.items()}
+    found = shares | intervals.of_resamples(figures, others, _figures(known.draw(), functions))
+    return {entry.name: found[entry.name] for entry in entries if entry.name in found}
 
 
 def _known(labels: np.ndarray, probabilities: np.ndarray) -> single_label.Known | multi_label.Known:
@@ -60,10 +68,10 @@ def _known(labels: np.ndarray, probabilities: np.ndarray) -> single_label.Known 
 
 
 @cache
-def _functions(dimensions: int, loose: bool = True) -> tuple[tuple[str, Callable], ...]:
-    """(metric, its function) by the shape of the labels; without `loose` those that rounding cannot make jump."""
+def _functions(dimensions: int) -> tuple[tuple[str, Callable], ...]:
+    """(metric, its function) by the shape of the labels."""
     module = ONE if dimensions == 1 else SEVERAL
-    found = [entry for entry in registry.METRICS if module in entry.by and (loose or not entry.loose)]
+    found = [entry for entry in registry.METRICS if module in entry.by]
     return tuple((entry.name, entry.function(module)) for entry in found)
 
 

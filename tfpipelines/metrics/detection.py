@@ -4,7 +4,7 @@ A score is the higher the odder; `anomalous` is what is true.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ import pandas as pd
 from scipy import ndimage
 from sklearn import metrics
 
-from .classification import percentiles
+from . import intervals
 from .conformal import LARGEST, Threshold
 from .p_values import ANOMALY, NORMAL
 from .ranking import Ranking
+from .registry import DETECTOR, metric
 
 MOST_MAPS = 2_000  # samples whose places are looked at
 _MOST_FALSE = 0.3  # false-positive rate up to which per-region overlap counts (Bergmann et al. 2020)
@@ -64,12 +65,36 @@ def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, floa
 def detection_intervals(
     anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int
 ) -> dict[str, list[float]]:
-    """95% percentile intervals of `detection_metrics`, by resampling normal samples and anomalies apart."""
-    kinds, figures = kinds_of(anomalous), detection_row_figures(anomalous, threshold.alarms(scores), scores)
-    generator = np.random.default_rng([seed, 2])
+    """95% intervals of `detection_metrics`, see `intervals`; {} without resamples. Normal samples and anomalies are
+    resampled apart; a wrong anomaly has the lowest score, a wrong normal sample the highest.
+    """
+    if not resamples:
+        return {}
+    alarms = threshold.alarms(scores)
+    hits, claimed, positives = int((alarms & anomalous).sum()), int(alarms.sum()), int(anomalous.sum())
+    normal, result = len(scores) - positives, {}
     count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
-    draws = (np.concatenate([generator.choice(rows, len(rows)) for rows in kinds]) for _ in range(count))
-    return percentiles(map(figures, draws), tail=2.5)
+    if positives and normal:
+        kinds, rankings = (positives, normal), [metric(name, DETECTOR) for name in ("roc_auc", "average_precision")]
+
+        def figures(wrong: bool) -> Iterator[dict[str, float]]:
+            generator = np.random.default_rng([seed, 2])
+            ends = (-np.inf, np.inf) if wrong else (np.inf, -np.inf)
+            ordered = np.concatenate([scores[anomalous], ends[:1], scores[~anomalous], ends[1:]])
+            ranking = Ranking(np.arange(len(ordered)) <= positives, ordered)
+            for _ in range(count):
+                drawn = [np.bincount(generator.integers(0, some + 1, some), minlength=some + 1) for some in kinds]
+                yield ranking.figures(np.concatenate(drawn))
+
+        result = intervals.of_resamples(figures, [entry for entry in rankings if entry], {})
+    if positives:
+        result["f1"] = intervals.of_f1(hits, claimed + positives - 2 * hits)
+        if claimed:
+            result["precision"] = intervals.of_share(hits, claimed)
+        result["recall"] = intervals.of_share(hits, positives)
+    if normal:
+        result["false_alarm_rate"] = intervals.of_share(claimed - hits, normal)
+    return result
 
 
 def kinds_of(anomalous: np.ndarray) -> list[np.ndarray]:

@@ -36,6 +36,27 @@ class Known:
         """Some rows by number, any of them several times; None: each once."""
         return Drawn(self, np.arange(len(self.targets)) if rows is None else rows, whole=rows is None)
 
+    @property
+    def complete(self) -> bool:
+        """Whether there are rows with and without every label."""
+        actual = self.targets > 0.5
+        return bool((actual.any(0) & ~actual.all(0)).all())
+
+    @property
+    def shares(self) -> dict[str, np.ndarray]:
+        """The metrics that are shares of rows, and which rows they count, bool (n,)."""
+        return {"accuracy": self.right}
+
+    def with_extreme(self, wrong: bool) -> "Known":
+        """With one row more that is told wrong or right in each label, with as much confidence as any row is; of each
+        label it has the rarer of the two answers, which weighs more.
+        """
+        confidence = np.maximum(self.probabilities, 1 - self.probabilities).max(0)
+        target = (self.targets > 0.5).mean(0) <= 0.5
+        row = np.where(target != wrong, confidence, 1 - confidence)
+        targets = np.concatenate([self.targets, target[None].astype(self.targets.dtype)])
+        return Known(targets, np.concatenate([self.probabilities, row[None]]))
+
     @cached_property
     def losses(self) -> np.ndarray:
         """Mean negative log probability of the right answers, float64 (n,)."""

@@ -45,6 +45,7 @@ class Metric:
         hub: its name on the Hugging Face Hub, and how it is written there.
         main: whether it represents a run of its kind, in lists and plots.
         each_epoch: whether it is measured after each epoch, and so printed and drawn.
+        by_class: whether it is made of figures of each class, so that it says nothing of classes that no row has.
         compute: the function itself, for a metric of another package; it returns a number, or None for rows that have
             none.
     """
@@ -59,12 +60,18 @@ class Metric:
     hub: tuple[str, str] | None = None
     main: bool = False
     each_epoch: bool = False
+    by_class: bool = False
     compute: Callable[[Any], float | None] | None = None
 
     @property
     def loose(self) -> bool:
         """Whether it may jump where numbers are rounded, since it hangs on their order or their bins."""
         return self.of in ("order", "bins")
+
+    @property
+    def upward(self) -> bool:
+        """Whether few rows make it too large."""
+        return self.of == "bins"
 
     def function(self, module: str) -> Callable[[Any], float | None]:
         """That makes it of the `Drawn` of a module, which is one of `by`."""
@@ -85,11 +92,11 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
     Metric("hamming_loss", CLASSIFIER, "min", "share of decisions, one for each label of a sample, that are wrong",
            "answers", (SEVERAL,)),
     Metric("balanced_accuracy", CLASSIFIER, "max", "mean recall of the classes, unweighted",
-           "answers", (ONE, SEVERAL)),
+           "answers", (ONE, SEVERAL), by_class=True),
     Metric("f1_micro", CLASSIFIER, "max", "harmonic mean of precision and recall over all decisions together",
            "answers", (SEVERAL,), hub=("f1", "F1 (micro)")),
     Metric("f1_macro", CLASSIFIER, "max", "harmonic mean of precision and recall, averaged over classes",
-           "answers", (ONE, SEVERAL), hub=("f1", "F1 (macro)")),
+           "answers", (ONE, SEVERAL), hub=("f1", "F1 (macro)"), by_class=True),
     Metric("top_5", CLASSIFIER, "max", "share of samples whose class is among the five most probable", "order", (ONE,)),
     Metric("log_loss", CLASSIFIER, "min", "mean negative log probability of the true class",
            "values", (ONE, SEVERAL), range=_POSITIVE, each_epoch=True),
@@ -99,7 +106,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            "bins", (ONE, SEVERAL)),
     Metric("matthews", CLASSIFIER, "max",
            "Matthews correlation of true and predicted classes, 0 for guessing (Matthews 1975; Gorodkin 2004)",
-           "answers", (ONE,), range=(-1.0, 1.0), hub=("matthews_correlation", "Matthews correlation")),
+           "answers", (ONE,), range=(-1.0, 1.0), hub=("matthews_correlation", "Matthews correlation"), by_class=True),
     Metric("f1", DETECTOR, "max", "harmonic mean of precision and recall", "answers", hub=("f1", "F1")),
     Metric("roc_auc", DETECTOR, "max", "probability that an anomaly scores higher than a normal sample",
            "order", hub=("roc_auc", "ROC AUC"), main=True),

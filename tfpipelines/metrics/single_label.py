@@ -31,6 +31,29 @@ class Known:
         """Some rows by number, any of them several times; None: each once."""
         return Drawn(self, np.arange(len(self.labels)) if rows is None else rows)
 
+    @property
+    def complete(self) -> bool:
+        """Whether there are rows of every class."""
+        return len(np.unique(self.labels)) == self.classes
+
+    @property
+    def shares(self) -> dict[str, np.ndarray]:
+        """The metrics that are shares of rows, and which rows they count, bool (n,)."""
+        return {"accuracy": self.right, **({"top_5": self.in_top_5} if self.classes > 5 else {})}
+
+    def with_extreme(self, wrong: bool) -> "Known":
+        """With one row more, of the rarest class, which weighs most, that is told wrong or right with as much
+        confidence as any row is: wrong as the next rare class, and its own class last.
+        """
+        counts = np.bincount(self.labels, minlength=self.classes)
+        rarest, next_rare = np.argsort(np.where(counts > 0, counts, counts.max() + 1), kind="stable")[:2]
+        ranked = np.sort(self.probabilities[self.confidence.argmax()])[::-1]
+        others = [number for number in range(self.classes) if number not in (rarest, next_rare)]
+        order = [next_rare, *others, rarest] if wrong else [rarest, *others, next_rare]
+        row = np.empty(self.classes, self.probabilities.dtype)
+        row[order] = ranked
+        return Known(np.append(self.labels, rarest), np.concatenate([self.probabilities, row[None]]))
+
     @cached_property
     def losses(self) -> np.ndarray:
         """Negative log probability of the true class, float64 (n,)."""

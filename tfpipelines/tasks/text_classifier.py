@@ -1,5 +1,6 @@
 """What every classifier of texts has in common, whichever network it trains and however it cuts texts into ids."""
 
+import unicodedata
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -25,6 +26,7 @@ class TextClassifier(Classification):
     """
 
     _several_labels: bool | None = None  # as the run has learned; None before that
+    _normal = True  # whether texts are brought into one form; runs of earlier versions have learned them as written
 
     @abstractmethod
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
@@ -47,7 +49,7 @@ class TextClassifier(Classification):
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         known = {} if splitting else {"multi_label": self._several_labels}
         data, seed = self._text_data.model_copy(update={"path": path, **known}), self.pipeline.seed_of_splits
-        cut = {"standardize": self._standardize, "level": self._level}
+        cut = {"standardize": self._standardize, "level": self._level, "normal": self._normal}
         return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, **cut)
 
     @property
@@ -58,6 +60,7 @@ class TextClassifier(Classification):
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
         self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+        self._normal = "text_form" in facts
         return self
 
     def training_batches(self, first_step: int, last_step: int):
@@ -73,7 +76,7 @@ class TextClassifier(Classification):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool):
         data = self._text_data
         self._take_preprocessor(model)
-        entries = datasets.raw_texts(inputs, self._standardize, data.text_column, data.follow_links)
+        entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._normal)
         good = [number for number, entry in enumerate(entries) if not entry.error]
         texts = [entries[number].text for number in good]
         probabilities = np.zeros((len(entries), len(self.classes)))
@@ -98,10 +101,12 @@ class TextClassifier(Classification):
     def served(self, model) -> "models.Served":
         self._take_preprocessor(model)
         answer = models.ServedClasses(self.classes, self.multi_label, self.temperature)
-        return models.Served(models.ServedTexts(model, self.preprocessor), answer)
+        return models.Served(models.ServedTexts(model, self.preprocessor, self._normal), answer)
 
     def _raw(self, samples, row: int) -> str:
-        return samples.frame.at[row, "text"]
+        """With characters decomposed: the form that a sender may choose, and the graph must not get to see."""
+        text = samples.frame.at[row, "text"]
+        return unicodedata.normalize("NFD", text) if self._normal else text
 
     # --- details
     @property

@@ -409,7 +409,7 @@ def test_11_too_few_texts_of_a_class(tmp_path, tfpipe):
     [
         (lambda rows: rows.assign(label=[""] + rows["label"].tolist()[1:]), 3, ["1 row without a label", "line 2"]),
         (
-            lambda rows: rows.assign(text=["", " .", *rows["text"].tolist()[2:]]),
+            lambda rows: rows.assign(text=["", " \u3000", *rows["text"].tolist()[2:]]),
             3,
             ["2 rows without any text", "line 2", "line 3", "data.on_bad=skip"],
         ),

@@ -1,0 +1,64 @@
+"""95% intervals of metrics that hold for few rows, too.
+
+That of a share is exact (Clopper & Pearson 1934). All others are percentiles of resampled rows (Efron & Tibshirani
+1993), among which is one row more than there are: for the worse end of the interval one that is as wrong as can be, for
+the better end one that is as right. It stands for what a small sample happens not to show; where all rows are right,
+resampling these alone would give an interval of no width. For the mean of bounded numbers this is the interval of
+Gaffke (2005; Learned-Miller & Thomas 2020), whose special case for shares is that of Clopper and Pearson.
+
+`python benchmarks/intervals.py` measures how often they hold.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from scipy.stats import beta
+
+from .registry import Metric
+
+_TAIL = 2.5  # % on either side
+
+
+def of_share(hits: int, rows: int) -> list[float]:
+    """[low, high] of the share of `rows` that are `hits`."""
+    tail = _TAIL / 100
+    low = beta.ppf(tail, hits, rows - hits + 1) if hits else 0.0
+    return [float(low), float(beta.ppf(1 - tail, hits + 1, rows - hits)) if hits < rows else 1.0]
+
+
+def of_f1(hits: int, wrong: int) -> list[float]:
+    """[low, high] of 2 hits / (2 hits + wrong), by that of the share hits / (hits + wrong), with which it rises."""
+    return [2 * share / (1 + share) for share in of_share(hits, hits + wrong)]
+
+
+def of_resamples(
+    figures: Callable[[bool], Iterable[dict[str, float]]], metrics: Iterable[Metric], values: dict[str, float]
+) -> dict[str, list[float]]:
+    """{metric: [low, high]} by percentiles.
+
+    Args:
+        figures: whether the row more is a wrong one -> the metrics of each resample.
+        metrics: which are wanted.
+        values: those of the rows themselves.
+    """
+    worst, best = (_table(figures(wrong)) for wrong in (True, False))
+    result = {}
+    for entry in metrics:
+        if entry.name not in worst or entry.name not in best:
+            continue
+        lower, upper = (worst, best) if entry.better == "max" else (best, worst)
+        low = float(np.percentile(lower[entry.name], _TAIL))
+        high = float(np.percentile(upper[entry.name], 100 - _TAIL))
+        if entry.upward:  # resamples are above the value as far as the value is above the truth
+            low = max(entry.range[0], 2 * values[entry.name] - high)
+        result[entry.name] = [low, high]
+    return result
+
+
+def _table(draws: Iterable[dict[str, float]]) -> dict[str, list[float]]:
+    """{metric: its values}."""
+    values: dict[str, list[float]] = {}
+    for figures in draws:
+        for name, value in figures.items():
+            values.setdefault(name, []).append(value)
+    return values
