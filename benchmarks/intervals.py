@@ -28,8 +28,9 @@ from tfpipelines.metrics import (
 SHARES = (0.0, 0.02, 0.5, 0.98, 1.0)
 ROWS = (5, 20, 100, 1000)
 RESAMPLES = 400
+TRUTH = 400_000  # rows of a population by which its metrics are known
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
-# which share a metric is of some rows, where it is one: metric -> (hits, rows) of what was drawn
+
 THRESHOLD = SimpleNamespace(value=1.5, alarms=lambda scores: scores > 1.5)
 
 
@@ -69,10 +70,12 @@ def several_labels(right: float, frequency: float, labels: int = 3) -> Draw:
 
 
 def detector(distance: float, frequency: float) -> Draw:
-    """Normal samples with normally distributed scores, and anomalies of a frequency whose scores are higher."""
+    """Normal samples with normally distributed scores, and a share of anomalies whose scores are higher. The share is
+    exact: the precision of a detector is a matter of it.
+    """
 
     def draw(rows: int, generator: np.random.Generator):
-        anomalous = generator.random(rows) < frequency
+        anomalous = np.arange(rows) < round(frequency * rows)
         return anomalous, generator.normal(0, 1, rows) + distance * anomalous
 
     return draw
@@ -98,14 +101,14 @@ def populations() -> dict[str, dict[str, Draw]]:
 
 
 def measure(kind: str, draw: Draw, rows: int, samples: int, seed: int) -> dict[str, np.ndarray]:
-    """{metric: (low, high, truth, hits, rows) of each test set}; hits and rows of a share, else NaN."""
+    """{metric: (low, high, truth, hits, rows) of each test set}; hits and rows of a share, else -1 and 1."""
     if kind == "detector":
         values = lambda one, two: detection_metrics(one, two, THRESHOLD)
         intervals = lambda one, two, number: detection_intervals(one, two, THRESHOLD, RESAMPLES, number)
     else:
         values = classifier_metrics
         intervals = lambda one, two, number: classifier_intervals(one, two, RESAMPLES, number)
-    truth = values(*draw(400_000, np.random.default_rng(seed)))
+    truth = values(*draw(TRUTH, np.random.default_rng(seed)))
     generator, found = np.random.default_rng([seed, rows]), {}
     for number in range(samples):
         drawn = draw(rows, generator)
@@ -119,10 +122,10 @@ def measure(kind: str, draw: Draw, rows: int, samples: int, seed: int) -> dict[s
 def _share(kind: str, name: str, seen: dict[str, float], one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
     """Of how many rows a metric is the share, and how many count."""
     if kind != "detector":
-        return (round(seen[name] * len(one)), len(one)) if name in ("accuracy", "top_5") else (np.nan, np.nan)
+        return (round(seen[name] * len(one)), len(one)) if name in ("accuracy", "top_5") else (-1, 1)
     of = {"recall": one, "precision": THRESHOLD.alarms(two), "false_alarm_rate": ~one}
     if name not in of:
-        return np.nan, np.nan
+        return -1, 1
     count = int(of[name].sum())
     return round(seen[name] * count), count
 
@@ -135,7 +138,9 @@ def exact_width(hits: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=600, help="test sets of each size; a third of them of 1,000 rows")
+    parser.add_argument(
+        "--samples", type=int, default=600, help="test sets of each size; a third of them of 1,000 rows"
+    )
     parser.add_argument("--only", choices=list(populations()), help="one kind")
     parser.add_argument("--every", action="store_true", help="also print every population")
     args = parser.parse_args()
@@ -150,11 +155,16 @@ def main() -> None:
                     low, high, truth = some[:, :3].T
                     holds = float(((low - 1e-9 <= truth) & (truth <= high + 1e-9)).mean())
                     none = int((high - low < 1e-12).sum())
-                    ratio = float((high - low).mean() / exact_width(*some[:, 3:].T).mean())
-                    table.setdefault((metric, rows), []).append((holds, len(some), float((high - low).mean()), none, ratio, name))
+                    share = some[0, 3] >= 0
+                    ratio = float((high - low).mean() / exact_width(*some[:, 3:].T).mean()) if share else np.nan
+                    table.setdefault((metric, rows), []).append(
+                        (holds, len(some), float((high - low).mean()), none, ratio, name)
+                    )
                     if args.every:
-                        print(f"{name:28} {metric:18} {rows:5} {holds:6.3f} of {len(some):4} width {(high-low).mean():.3f} none {none}", flush=True)
-        print(f"\n{kind}\n{'metric':18} {'rows':>5} {'least coverage':>15} {'mean width':>11} {'to exact':>9} {'no width':>9}   population of the least")
+                        told = f"{holds:6.3f} of {len(some):4}, width {(high - low).mean():.3f}, none {none}"
+                        print(f"{name:28} {metric:18} {rows:5} {told}", flush=True)
+        columns = f"{'metric':18} {'rows':>5} {'least coverage':>15} {'mean width':>11} {'to exact':>9} {'no width':>9}"
+        print(f"\n{kind}\n{columns}   population of the least")
         for (metric, rows), entries in sorted(table.items(), key=lambda entry: entry[0]):
             enough = [entry for entry in entries if entry[1] >= args.samples // 10] or entries
             holds, count, _, _, _, name = min(enough)

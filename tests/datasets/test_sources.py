@@ -1,6 +1,7 @@
 """Folders, tables and arrays become sample tables (FAULTS 6 to 9, 12 to 15)."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,7 @@ def test_kaggle_style_names_without_ending_or_folder(tmp_path, photos):
     assert list(table.frame["item"]) == ["zero/000.png", "one/001.png", "zero/002.png"] and list(
         table.frame["label"]
     ) == ["cat", "dog", "cat"]
-    assert codes(table, "note") == {"resolved"}
+    assert codes(table, "note") == {"resolved", "unused_columns"}
 
 
 def test_rows_without_a_file_or_with_several(photos):
@@ -221,7 +222,8 @@ def test_byte_order_mark_is_accepted(photos):
     ("content", "message"),
     [
         (ROWS.encode() + "zero/002.png,é\n".encode("latin-1"), "line 4: byte 55 (0xe9) is not UTF-8"),
-        (ROWS.encode("utf-16"), "line 1: a NUL byte at byte"),
+        (ROWS.encode("utf-16-le"), "line 1: a NUL byte at byte"),
+        (ROWS.encode("utf-16") + b"a", "is not UTF-16"),
         (ROWS.encode() + b"zero/\0.png,a\n", "line 4: a NUL byte at byte 47"),
         (ROWS.encode() + b"zero/002.png\n", "line 4: 1 fields, but the header has 2"),
         (ROWS.encode() + b"zero/002.png,a,b\n", "line 4: 3 fields, but the header has 2"),
@@ -387,11 +389,33 @@ def test_links_between_sibling_folders(photos):
         assert any(finding.code == "links" for finding in table.findings.entries)
 
 
-def test_semicolons_are_pointed_out(photos):
-    (photos / "labels.csv").write_text("file;label\nzero/000.png;zero\n")
-    with pytest.raises(DataError, match="one column, 'file;label'") as caught:
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolon"), ("\t", "tab"), ("|", "bar")])
+def test_other_separators_of_columns_are_told_by_the_header(photos, mark, name):
+    rows = f'"file"{mark}"label"\nzero/000.png{mark}zero\n"one/001.png"{mark}"o,n{mark}e"\n'
+    (photos / "labels.csv").write_text(rows)
+    table = read_image_source(str(photos / "labels.csv"))
+    assert list(table.frame["label"]) == ["zero", f"o,n{mark}e"]
+    (said,) = [entry.message for entry in table.findings.entries if entry.code == "table_form"]
+    assert said == f"labels.csv is read with columns separated by {name}"
+    (photos / "labels.csv").write_text(rows + f"one/002.png{mark}a{mark}b\n")
+    with pytest.raises(DataError, match=f"quote fields that hold {name}s"):
         read_image_source(str(photos / "labels.csv"))
-    assert "by commas" in caught.value.remedy
+
+
+def test_tables_of_other_programs(photos):
+    (photos / "labels.csv").write_bytes("file,label\nzero/000.png,é\n".encode("utf-16"))
+    assert list(read_image_source(str(photos / "labels.csv")).frame["label"]) == ["é"]
+    (photos / "labels.tsv").write_text('file\tlabel\nzero/000.png\t"odd\n')
+    table = read_image_source(str(photos / "labels.tsv"))
+    assert list(table.frame["label"]) == ['"odd'] and codes(table, "note") == {"table_form"}
+
+
+def test_unlabelled_folders_are_no_classes(photos):
+    (photos / "one").rename(photos / "unsup")
+    table = read_image_source(str(photos))
+    assert set(table.frame["label"]) == {"zero", "two"} and codes(table, "note") == {"unlabelled_folder"}
+    shutil.rmtree(photos / "two")
+    assert set(read_image_source(str(photos)).frame["label"]) == {"zero", "unsup"}
 
 
 def test_json_lines_may_hold_any_character(photos):

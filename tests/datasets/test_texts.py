@@ -126,7 +126,9 @@ def test_a_byte_order_mark_is_no_text(tmp_path):
 
 
 def test_missing_labels_and_empty_texts_are_named_by_line(tmp_path):
-    path = write(tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("\u200b \u3000", "b"), ("dull", "b"), (":-)", "a")])
+    path = write(
+        tmp_path / "a.csv", [("fine", "a"), ("x", ""), ("", "b"), ("\u200b \u3000", "b"), ("dull", "b"), (":-)", "a")]
+    )
     findings = Findings()
     read_text_samples(TextData(path=path), findings, splitting=False)
     assert [(entry.code, entry.items) for entry in findings.of("error")] == [
@@ -178,6 +180,55 @@ def test_rare_strata_hinder_no_split(tmp_path):
     rows += [("rare", ["rare"])] * 2
     read_text_samples(TextData(path=write(tmp_path / "a.jsonl", rows)), findings)
     assert "Class 'rare' has 2 samples" in findings.of("error")[0].message
+
+
+def test_lists_of_words_and_bytes_are_texts(tmp_path):
+    assert list(read_text_source(write(tmp_path / "a.jsonl", [(["a", "fine", "film"], "x")])).frame["text"]) == [
+        "a fine film"
+    ]
+    assert list(read_text_source(write(tmp_path / "a.parquet", [(b"caf\xc3\xa9", "x")])).frame["text"]) == ["café"]
+
+
+def test_lists_written_as_text_are_lists(tmp_path):
+    table = read_text_source(write(tmp_path / "a.csv", [("a", "['x', \"y's\"]"), ("b", "[]"), ("c", "['x']")]))
+    assert label_names(table.frame) == [["x", "y's"], [], ["x"]]
+    assert {entry.code for entry in table.findings.entries} == {"written_lists", "multi_label"}
+    table = read_text_source(write(tmp_path / "b.csv", [("a", "['x']"), ("b", "x"), ("c", "[open(1)]")]))
+    assert list(table.frame["label"]) == ["['x']", "x", "[open(1)]"]
+
+
+def test_an_element_of_a_list_is_never_split(tmp_path):
+    table = read_text_source(write(tmp_path / "a.jsonl", [("a", ["R&D|lab", "x"]), ("b", ["x"])]))
+    (error,) = table.findings.of("error")
+    assert error.code == "bar_in_label" and error.items == ("line 1: 'R&D|lab'",)
+
+
+def test_columns_without_a_role_are_named_once(tmp_path):
+    (tmp_path / "a.csv").write_text("title,body,label\nA,a film,x\nB,b film,y\n")
+    (note,) = read_text_source(str(tmp_path / "a.csv")).findings.entries
+    assert note.message == "1 column of the table not used: title; used: body (text), label (label)"
+
+
+def test_prediction_asks_for_no_label(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label,category\na film,x,y\n")
+    assert [(entry.text, entry.error) for entry in raw_texts(tmp_path / "a.csv")] == [("a film", "")]
+    with pytest.raises(DataError, match="Several columns could be the label"):
+        read_text_source(str(tmp_path / "a.csv"))
+
+
+def test_words_joined_by_punctuation_are_pointed_out(tmp_path):
+    def said(text, **how):
+        rows = [(f"{text} {number}", "ab"[number % 2]) for number in range(20)]
+        findings = Findings()
+        read_text_samples(TextData(path=write(tmp_path / "a.csv", rows)), findings, splitting=False, **how)
+        return [entry.message for entry in findings.entries if entry.code == "joined"]
+
+    (message,) = said("good,bad,fine,dull,slow")
+    assert "20 texts" in message and "'good,bad'" in message
+    assert not said("good,bad,fine,dull,slow", level="char") and not said(
+        "good,bad,fine,dull,slow", standardize="lower"
+    )
+    assert not said("It's 3.5, e.g. good, bad; so-so. See www.example.org!")
 
 
 def test_a_bar_may_be_part_of_a_class_name(tmp_path):

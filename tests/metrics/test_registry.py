@@ -76,7 +76,7 @@ def test_a_metric_that_is_added_is_in_every_figure(monkeypatch):
     monkeypatch.setattr(registry, "BUILT_IN", (*METRICS, entry))
     classification._functions.cache_clear()
     try:
-        labels, probabilities = np.array([0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 0]]
+        labels, probabilities = np.array([0, 1, 1, 1] * 4), np.eye(2)[[0, 1, 1, 0] * 4]
         assert classifier_metrics(labels, probabilities)["errors"] == 0.25
         assert "errors" in classifier_intervals(labels, probabilities, 5, 0)
     finally:

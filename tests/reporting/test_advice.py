@@ -15,7 +15,7 @@ DATA = {
 }
 METRICS = {
     "test": {"accuracy": 0.9, "ece": 0.02},
-    "intervals": {"accuracy": [0.87, 0.93], "ece": [0.01, 0.03]},
+    "intervals": {"accuracy": [0.87, 0.93]},
     "samples": 200,
     "best_epoch": 7,
     "per_class": {"a": {"recall": 0.92, "f1": 0.9, "support": 100}, "b": {"recall": 0.88, "f1": 0.9, "support": 100}},
@@ -72,7 +72,6 @@ def test_nothing_to_say_of_a_good_run(made_up):
                 "metrics": {
                     **METRICS,
                     "test": {"accuracy": 0.9, "ece": 0.12},
-                    "intervals": {"ece": [0.08, 0.2]},
                     "temperature": 1.3,
                 }
             },
@@ -139,7 +138,7 @@ def test_just_inside_of_a_limit_is_nothing_to_say(made_up):
     assert codes(made_up, rows=epochs(GOOD, accuracy=0.94)) == {}
     assert (
         codes(made_up, metrics={**METRICS, "test": {"accuracy": 0.9, "ece": 0.06}}) == {}
-    )  # the interval reaches below the limit
+    )  # few rows alone may give that
     assert codes(made_up, data={**DATA, "counts": {**DATA["counts"], "train": {"a": 20, "b": 200}}}) == {}
 
 

@@ -1,8 +1,11 @@
 """Tables of samples: CSV, TSV, JSONL and Parquet, checked before pandas gets to see them."""
 
+import codecs
 import csv
 import io
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,26 @@ from ..errors import DataError
 from .sample_table import SEPARATOR
 
 LINE = "line of the file"  # the column that says where a row begins
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+class Listed(str):
+    """A cell that held a list: its elements joined by bars, and each of them in `items`."""
+
+    items: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Iterable) -> "Listed":
+        """Of the elements of a list."""
+        items = tuple(_word(value) for value in values)
+        cell = cls(SEPARATOR.join(items) or SEPARATOR)  # no label at all is not the same as a missing one
+        cell.items = items
+        return cell
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Reads a table; every cell is text, an absent one None. Row i stands for the sample; column `LINE` is where it
-    begins.
+    """Reads a table; every cell is text, a list `Listed`, an absent one None. Row i stands for the sample; column
+    `LINE` is where it begins. What is not as the ending of the file says stands in `attrs["as"]`.
 
     Raises:
         DataError: naming line and byte of what is wrong with the file.
@@ -30,11 +48,24 @@ def read_table(path: Path) -> pd.DataFrame:
     return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
 
 
+def _sniffed(text: str, usual: str) -> str:
+    """What separates the columns: the usual character, unless the header lacks it and has another."""
+    header = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
+    others = {mark: header.count(mark) for mark in ",;\t|" if mark in header}
+    return usual if usual in others or not others else max(others, key=lambda mark: others[mark])
+
+
 def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError as error:
+            message = f"{path}: byte {error.start} is not UTF-16, as its first bytes say it is."
+            raise DataError(message, "Save the table as plain UTF-8 text.") from error
     if b"\0" in content:
         byte = content.index(b"\0")
         line = content.count(b"\n", 0, byte) + 1
@@ -45,19 +76,37 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8."
-        raise DataError(message, "Save the table as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW.") from error
+        raise DataError(
+            message,
+            "Save the table as UTF-8, for example: iconv -f cp1252 -t utf-8 OLD > NEW (cp1252 is usual on Windows).",
+        ) from error
 
 
-def _read_csv(path: Path, text: str, delimiter: str) -> pd.DataFrame:
+def _read_csv(path: Path, text: str, usual: str) -> pd.DataFrame:
+    delimiter = _sniffed(text, usual)
     longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
     try:
-        return _read_csv_rows(path, text, delimiter)
+        try:
+            frame, told = _read_csv_rows(path, text, delimiter), []
+        except DataError:
+            if delimiter != "\t":
+                raise
+            try:  # many programs write quotes in .tsv as they are
+                frame, told = _read_csv_rows(path, text, delimiter, csv.QUOTE_NONE), ["quotes as part of the text"]
+            except DataError:
+                frame = None
+            if frame is None:
+                raise
     finally:
         csv.field_size_limit(longest)
+    if delimiter != usual:
+        told.insert(0, f"columns separated by {_NAMES[delimiter]}")
+    frame.attrs["as"] = told
+    return frame
 
 
-def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _read_csv_rows(path: Path, text: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> pd.DataFrame:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting)
     rows, lines = [], []
     header: list[str] = []
     start = 1
@@ -65,18 +114,15 @@ def _read_csv_rows(path: Path, text: str, delimiter: str) -> pd.DataFrame:
         for row in reader:
             if not header:
                 header = [name.strip() for name in row]
-                if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-                    message = f"{path}, line {start}: the header is one column, {header[0]!r}."
-                    raise DataError(message, "Separate columns by commas in .csv files, by tabs in .tsv files.")
             elif row:  # an empty line is no row
                 if len(row) != len(header):
                     message = f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}."
-                    raise DataError(message, "Fix the line; quote fields that hold commas.")
+                    raise DataError(message, f"Fix the line; quote fields that hold {_NAMES[delimiter]}s.")
                 rows.append(row)
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        message = f"{path}, line {start}: {error}."
+        message = f"{path}, line {start}: {str(error).replace(delimiter, _NAMES[delimiter])}."
         raise DataError(message, "Fix the line; double the quotes inside quoted fields.") from error
     return _frame(path, header, rows, lines)
 
@@ -128,10 +174,14 @@ def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) ->
 
 
 def _text(value) -> str | None:
-    if isinstance(value, (list, tuple, np.ndarray)):  # several labels; none of them is not the same as a missing one
-        return SEPARATOR.join(map(str, value)) or SEPARATOR
-    if value is None or value == "":
-        return None
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return Listed.of(value)
+    return None if value is None or value == "" else _word(value)
+
+
+def _word(value) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of whole numbers with gaps comes as floats
     return str(value)

@@ -1,5 +1,7 @@
 """From a source of texts to samples that can be trained on: read, checked, split."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,10 @@ from .text_table import (
     without_form,
 )
 from .tokens import Sequences
+
+_JOINED = re.compile(r"[^\W\d_]{2,}[,;:.!?/|]+(?=([^\W\d_]{2,}))")
+_MANY_JOINED = 0.1  # share of texts with more than two such pairs
+
 
 def read_text_samples(
     data: TextSource,
@@ -58,6 +64,13 @@ def read_text_samples(
         what = f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces"
         message = f"{what}, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
+    joined = [text for text in texts if len(_JOINED.findall(text)) > 2] if "strip" in standardize else []
+    if level != "char" and len(joined) > _MANY_JOINED * len(texts):
+        pair = _JOINED.search(joined[0])
+        example = pair[0] + pair[1] if pair else ""
+        what = f"{counted(len(joined), 'text')} with words joined by punctuation without spaces, such as {example!r}"
+        message = f"{what}: data.standardize removes the punctuation, so that they become one token"
+        findings.add("joined", "warning", message, "Put spaces after punctuation, or set data.level=char")
     if "lower" in standardize and has_foreign_capitals(texts):
         message = "Capital letters outside of A to Z stay as they are: text preprocessing lowercases ASCII letters only"
         findings.add("capitals", "note", message, "Lowercase them in the data if case does not matter")

@@ -32,7 +32,6 @@ def classifier_intervals(
 ) -> dict[str, list[float]]:
     """95% intervals of the metrics, see `intervals`; {} without resamples.
 
-    Metrics that are made of those of each class have none where a class is in no row: nothing tells how it would fare.
     Of several labels a row, metrics that hang on the order or the bins of numbers take too long for it.
 
     Args:
@@ -45,13 +44,13 @@ def classifier_intervals(
     if not resamples:
         return {}
     known, module = _known(labels, probabilities), ONE if labels.ndim == 1 else SEVERAL
-    entries = [
-        entry
-        for entry in registry.METRICS
-        if module in entry.by and (module == ONE or not entry.loose) and (known.complete or not entry.by_class)
-    ]
     shares = {name: intervals.of_share(int(right.sum()), len(labels)) for name, right in known.shares.items()}
-    others = [entry for entry in entries if entry.name not in shares]
+    others = [entry for entry in registry.METRICS if module in entry.by and entry.name not in shares]
+    allowed = lambda entry: entry.of != "bins" and (module == ONE or not entry.loose)
+    enough = lambda entry: not entry.by_class or known.rarest >= intervals.FEWEST_OF_CLASS
+    others = [entry for entry in others if allowed(entry) and enough(entry)]
+    if len(labels) < intervals.FEWEST_ROWS:
+        others = []
     functions = tuple((entry.name, entry.function(module)) for entry in others)
 
     def figures(wrong: bool) -> Iterator[dict[str, float]]:
@@ -60,7 +59,7 @@ def classifier_intervals(
             yield _figures(more.draw(generator.integers(0, len(labels) + 1, len(labels))), functions)
 
     found = shares | intervals.of_resamples(figures, others, _figures(known.draw(), functions))
-    return {entry.name: found[entry.name] for entry in entries if entry.name in found}
+    return {entry.name: found[entry.name] for entry in registry.METRICS if module in entry.by and entry.name in found}
 
 
 def _known(labels: np.ndarray, probabilities: np.ndarray) -> single_label.Known | multi_label.Known:

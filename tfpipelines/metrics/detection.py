@@ -86,7 +86,8 @@ def detection_intervals(
                 drawn = [np.bincount(generator.integers(0, some + 1, some), minlength=some + 1) for some in kinds]
                 yield ranking.figures(np.concatenate(drawn))
 
-        result = intervals.of_resamples(figures, [entry for entry in rankings if entry], {})
+        wanted = [entry for entry in rankings if entry and len(scores) >= intervals.FEWEST_ROWS]
+        result = intervals.of_resamples(figures, wanted, ranking_metrics(anomalous, scores)) if wanted else {}
     if positives:
         result["f1"] = intervals.of_f1(hits, claimed + positives - 2 * hits)
         if claimed:

@@ -6,6 +6,9 @@ the better end one that is as right. It stands for what a small sample happens n
 resampling these alone would give an interval of no width. For the mean of bounded numbers this is the interval of
 Gaffke (2005; Learned-Miller & Thomas 2020), whose special case for shares is that of Clopper and Pearson.
 
+There is none where none of them holds: of less than 10 rows, of metrics that are made of those of each class where one
+has less than 5, and of the expected calibration error, which few rows make too large.
+
 `python benchmarks/intervals.py` measures how often they hold.
 """
 
@@ -16,6 +19,8 @@ from scipy.stats import beta
 
 from .registry import Metric
 
+FEWEST_ROWS = 10  # for an interval by resampling
+FEWEST_OF_CLASS = 5  # rows of each class, for that of a metric by class
 _TAIL = 2.5  # % on either side
 
 
@@ -49,8 +54,8 @@ def of_resamples(
         lower, upper = (worst, best) if entry.better == "max" else (best, worst)
         low = float(np.percentile(lower[entry.name], _TAIL))
         high = float(np.percentile(upper[entry.name], 100 - _TAIL))
-        if entry.upward:  # resamples are above the value as far as the value is above the truth
-            low = max(entry.range[0], 2 * values[entry.name] - high)
+        if entry.upward:  # the value is above the truth as far as resamples are above the value
+            low = max(entry.range[0], min(low, 2 * values[entry.name] - high))
         result[entry.name] = [low, high]
     return result
 

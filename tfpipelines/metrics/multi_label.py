@@ -37,10 +37,10 @@ class Known:
         return Drawn(self, np.arange(len(self.targets)) if rows is None else rows, whole=rows is None)
 
     @property
-    def complete(self) -> bool:
-        """Whether there are rows with and without every label."""
-        actual = self.targets > 0.5
-        return bool((actual.any(0) & ~actual.all(0)).all())
+    def rarest(self) -> int:
+        """The least number of rows with a label, or without one."""
+        having = (self.targets > 0.5).sum(0)
+        return int(np.minimum(having, len(self.targets) - having).min())
 
     @property
     def shares(self) -> dict[str, np.ndarray]:

@@ -46,6 +46,7 @@ class Metric:
         main: whether it represents a run of its kind, in lists and plots.
         each_epoch: whether it is measured after each epoch, and so printed and drawn.
         by_class: whether it is made of figures of each class, so that it says nothing of classes that no row has.
+        upward: whether few rows make it too large.
         compute: the function itself, for a metric of another package; it returns a number, or None for rows that have
             none.
     """
@@ -61,17 +62,13 @@ class Metric:
     main: bool = False
     each_epoch: bool = False
     by_class: bool = False
+    upward: bool = False
     compute: Callable[[Any], float | None] | None = None
 
     @property
     def loose(self) -> bool:
         """Whether it may jump where numbers are rounded, since it hangs on their order or their bins."""
         return self.of in ("order", "bins")
-
-    @property
-    def upward(self) -> bool:
-        """Whether few rows make it too large."""
-        return self.of == "bins"
 
     def function(self, module: str) -> Callable[[Any], float | None]:
         """That makes it of the `Drawn` of a module, which is one of `by`."""
@@ -110,7 +107,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
     Metric("f1", DETECTOR, "max", "harmonic mean of precision and recall", "answers", hub=("f1", "F1")),
     Metric("roc_auc", DETECTOR, "max", "probability that an anomaly scores higher than a normal sample",
            "order", hub=("roc_auc", "ROC AUC"), main=True),
-    Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order"),
+    Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order", upward=True),
     Metric("precision", DETECTOR, "max", "share of the samples predicted as a class that belong to it",
            "answers", hub=("precision", "Precision")),
     Metric("recall", DETECTOR, "max", "share of the samples of a class that are predicted as it",

@@ -32,9 +32,9 @@ class Known:
         return Drawn(self, np.arange(len(self.labels)) if rows is None else rows)
 
     @property
-    def complete(self) -> bool:
-        """Whether there are rows of every class."""
-        return len(np.unique(self.labels)) == self.classes
+    def rarest(self) -> int:
+        """Rows of the class that has fewest."""
+        return int(np.bincount(self.labels, minlength=self.classes).min())
 
     @property
     def shares(self) -> dict[str, np.ndarray]:

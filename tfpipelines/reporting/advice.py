@@ -12,6 +12,7 @@ from typing import Any
 from ..core.run_folder import RunFolder
 from ..core.words import count, counted, figure, listed, percent, quoted
 from ..metrics import metric
+from ..metrics.calibration_error import BINS
 from ..tasks.abilities import Kind
 from . import values
 from .curves import series
@@ -22,7 +23,7 @@ STILL_BETTER = 0.02  # relative improvement over the last fifth of the epochs fr
 GAP = 0.05  # accuracy of training less that of validation
 FEW = 20  # training samples of a class, or of normal samples altogether
 UNEVEN = 10  # samples of the largest class by those of the smallest
-MISCALIBRATED = 0.05  # expected calibration error, at the lower end of its interval where there is one
+MISCALIBRATED = 0.05  # expected calibration error, less what few rows add to it
 LOW_RECALL = 0.15  # below the mean recall of all classes
 LEAST_SUPPORT = 10  # test samples of a class whose recall is worth a word
 WIDE = 0.1  # of the 95% interval of the main metric, from end to end
@@ -206,8 +207,7 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
     error = facts.metrics.splits.get("test", {}).get("ece")
     if error is None:
         return
-    surely = facts.metrics.intervals.get("ece", (error,))[0]
-    if min(error, surely) > MISCALIBRATED:
+    if error - _ece_by_chance(facts) > MISCALIBRATED:
         off = f"Probabilities are off by {figure(error)} on average (ece; limit {MISCALIBRATED:g})"
         text = f"{off}: do not use them uncalibrated."
         if field(facts, "evaluation.calibrate") is False:
@@ -216,6 +216,14 @@ def _of_calibration(facts: Facts) -> Iterator[Advice]:
         else:
             ways = "A larger validation split, or one more like the test split, would give a better temperature."
             yield Advice("miscalibrated", f"{text} {_fitted(facts)}{ways}")
+
+
+def _ece_by_chance(facts: Facts) -> float:
+    """What few rows add to the expected calibration error, at most: the mean distance of the share of right rows from
+    its expectation, sqrt(2 / (pi n)) times its deviation, over equally full bins.
+    """
+    right, rows = facts.metrics.splits["test"].get("accuracy", 0.5), facts.metrics.samples
+    return math.sqrt(2 / math.pi * BINS * right * (1 - right) / rows) if rows else 0.0
 
 
 def _of_classes(facts: Facts) -> Iterator[Advice]:

@@ -14,6 +14,8 @@ from ..sample_table import make_frame, split_of
 from .base import SampleTable, Source
 from .requests import Request
 
+_UNLABELLED = {"unsup", "unsupervised", "unlabeled", "unlabelled", "no_label", "nolabel"}
+
 
 class Folder(Source):
     """A folder of files, in folders named after their classes or not."""
@@ -156,6 +158,12 @@ def _classes(
     items: list[str] = []
     labels: list[str] = []
     empty = []
+    unlabelled = [folder for folder in folders if folder.name.lower() in _UNLABELLED]
+    if len(folders) - len(unlabelled) >= 2:
+        folders = [folder for folder in folders if folder not in unlabelled]
+        for folder in unlabelled:
+            message = f"{folder.relative_to(walk.root)}/ holds samples without labels by its name, not used"
+            findings.add("unlabelled_folder", "note", message, "Give it another name if it is a class")
     for folder in folders:
         found = walk.items(folder)
         items += found

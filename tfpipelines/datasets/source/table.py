@@ -1,5 +1,6 @@
 """Tables: CSV, TSV, JSONL and Parquet, and DataFrames; which of their columns plays which role."""
 
+import ast
 import os
 import unicodedata
 from collections import defaultdict
@@ -13,10 +14,12 @@ from ...core.words import counted, nearest
 from ...errors import DataError
 from ..findings import Findings
 from ..folder_walk import list_files
-from ..sample_table import make_frame, split_of
-from ..table_files import LINE, read_table, table_of
+from ..sample_table import SEPARATOR, make_frame, split_of
+from ..table_files import LINE, Listed, read_table, table_of
 from .base import SampleTable, Source
 from .requests import TEXTS, Request, key_of
+
+_LONGEST_LIST = 10_000  # characters of a list that is written as text
 
 
 class Table(Source):
@@ -39,11 +42,15 @@ class Table(Source):
         if files:
             items = _Resolver(root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
         label, fold = column.get("label"), column["fold"]
-        labels = [clean_label(value) for value in cells[label]] if label else [None] * len(cells)
+        labels = labels_of(cells, label, findings) if label else [None] * len(cells)
         splits = parse_splits(cells, column.get("split"), findings)
         frame = make_frame(items, labels, splits, cells[fold] if fold else None, cells[LINE])
         if "text" in column:
-            frame["text"] = pd.Series([text or "" for text in cells[column["text"]]], dtype=object)
+            frame["text"] = pd.Series([_joined(text) for text in cells[column["text"]]], dtype=object)
+        if told := cells.attrs.get("as"):
+            findings.add("table_form", "note", f"{self.path.name} is read with {' and '.join(told)}")
+        if files or "text" in column:
+            _tell_unused(cells, column, request, findings)
         kept = pd.DataFrame() if request.kind.files else cells
         table = SampleTable(frame, self, findings=findings, cells=kept, columns=column)
         return table.keep(frame["item"].notna().to_numpy())
@@ -84,7 +91,7 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
     candidates = [column for alias in usual for column in columns if column.strip().lower() == alias]
     if len(candidates) == 1:
         return candidates[0]
-    if candidates:
+    if candidates and (request.required(role) or request.labelled):
         message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
     if request.required(role):
@@ -112,6 +119,56 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
         message = f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}"
         findings.add("unknown_split", "error", message, "Use train, validation or test.", unknown)
     return splits
+
+
+def labels_of(cells: pd.DataFrame, column: str, findings: Findings) -> list[str | None]:
+    """The labels of a column: a word each, or several joined by bars where cells hold lists, or are all written as
+    lists, such as `['a', 'b']`.
+    """
+    values = list(cells[column])
+    lists = [_written_list(value) for value in values if value is not None]
+    if lists and all(entry is not None for entry in lists):
+        found = iter(lists)
+        values = [None if value is None else next(found) for value in values]
+        message = f"Column {column} holds lists written as text: each element is taken for a label"
+        findings.add("written_lists", "note", message)
+    bars = [
+        f"line {line}: {item!r}"
+        for value, line in zip(values, cells[LINE])
+        if isinstance(value, Listed)
+        for item in value.items
+        if SEPARATOR in item
+    ]
+    if bars:
+        message = f"{counted(len(bars), 'label')} with a bar in lists of column {column}: a bar separates labels"
+        findings.add("bar_in_label", "error", message, "Rename these labels, for example with a slash.", bars)
+    return [clean_label(value) for value in values]
+
+
+def _written_list(value: str) -> Listed | None:
+    """A cell such as `['a', "b"]` as the list it means; None for any other."""
+    if isinstance(value, Listed) or not (value.startswith("[") and value.endswith("]")) or len(value) > _LONGEST_LIST:
+        return None
+    try:
+        found = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return Listed.of(found) if isinstance(found, list) and all(isinstance(item, (str, int)) for item in found) else None
+
+
+def _joined(value: str | None) -> str:
+    """A text, or the words of a list with spaces between."""
+    return " ".join(value.items) if isinstance(value, Listed) else value or ""
+
+
+def _tell_unused(cells: pd.DataFrame, column: dict[str, str | None], request: Request, findings: Findings) -> None:
+    """Names the columns that play no role, once."""
+    unused = [name for name in cells.columns if name != LINE and name not in column.values()]
+    if unused and request.training and request.labelled:
+        read = ", ".join(f"{name} ({role})" for role, name in column.items() if name)
+        few = ", ".join(unused[:10]) + (f" and {len(unused) - 10} more" if len(unused) > 10 else "")
+        message = f"{counted(len(unused), 'column')} of the table not used: {few}; used: {read}"
+        findings.add("unused_columns", "note", message)
 
 
 def clean_label(value: str | None) -> str | None:

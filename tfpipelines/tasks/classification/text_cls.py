@@ -83,6 +83,9 @@ class TextClassification(TextClassifier):
         tokens, *grams = _tokens(texts, (cutter, *wide_cutters))
         vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
         if not vocabulary:
+            if not tokens.lengths[rows].any():
+                cause = "The training texts hold nothing but punctuation, which data.standardize removes."
+                raise DataError(cause, "Keep it: data.standardize=lower.")
             cause = f"No token occurs {counted(data.min_count, 'time')} in the training texts."
             raise DataError(cause, "Lower data.min_count.")
         longest = int(tokens.lengths[rows].max())

@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import DataError
 
 
-def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarray, int]:
+def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarray, int, int]:
     """The vectors of a vocabulary's tokens.
 
     Args:
@@ -19,7 +19,8 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
         seed: of the vectors of tokens that the file lacks: normal, as wide as the others.
 
     Returns:
-        float32 (ids, numbers), that of padding 0; and how many tokens were found.
+        float32 (ids, numbers), that of padding 0; how many tokens were found; and how many lines of the file were left
+            out, since their token holds spaces, as some of GloVe 840B do.
 
     Raises:
         DataError: if the file cannot be read, or is not of that form; it names the line.
@@ -28,7 +29,7 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
 
     file = require_vectors(path)
     places = {name: FIRST + place for place, name in enumerate(vocabulary)}
-    found = _READERS[file.suffix.lower()](file, places)
+    found, left_out = _READERS[file.suffix.lower()](file, places)
     if not found:
         message = f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary."
         raise DataError(message, "Use vectors of the same language; data.standardize=lower keeps punctuation.")
@@ -39,7 +40,7 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     matrix = random.normal(known.mean(), known.std(), size).astype(np.float32)
     matrix[list(found)] = known
     matrix[0] = 0
-    return matrix, len(found)
+    return matrix, len(found), left_out
 
 
 def require_vectors(path: str) -> Path:
@@ -74,12 +75,20 @@ def vector_width(path: str) -> int:
         return max(len(line.rstrip().split(" ")) - 1 for line in itertools.islice(lines, 2))
 
 
-def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
+def _read_text(file: Path, places: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:
     found: dict[int, np.ndarray] = {}
+    left_out = 0
     width, remedy = None, "Each line is a word and its numbers, with one space between."
     with open(file, encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             word, *numbers = line.rstrip("\r\n").rstrip(" ").split(" ")
+            if (
+                width is not None
+                and len(numbers) > width
+                and _is_number(numbers[-width])
+                and not _is_number(numbers[0])
+            ):
+                continue  # a token that holds spaces, as some of GloVe 840B do: no token of ours does
             if number == 1 and len(numbers) == 1 and word.isdecimal() and numbers[0].isdecimal():
                 continue  # the counts that .vec files begin with
             if width is None:
@@ -93,6 +102,14 @@ def _read_text(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
                 except ValueError as error:
                     raise DataError(f"{file}, line {number}: not a number: {error}.", remedy) from error
     return found
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
