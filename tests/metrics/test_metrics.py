@@ -7,8 +7,8 @@ from sklearn import metrics as reference
 
 from tfpipelines import evaluation, metrics
 from tfpipelines.metrics import classifier_intervals, classifier_metrics, classifier_row_figures, per_class
-from tfpipelines.metrics.intervals import of_share
 from tfpipelines.metrics.calibration_error import expected_calibration_error
+from tfpipelines.metrics.intervals import of_share
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfpipelines import DataError
-from tfpipelines.tasks.classification.word_vectors import read_vectors
+from tfpipelines.tasks.classification.word_vectors import read_vectors, vector_width
 
 
 def test_word_vectors(tmp_path):
@@ -12,10 +12,18 @@ def test_word_vectors(tmp_path):
     (tmp_path / "a.vec").write_text("3 3\na 1 2 3 \nzzz 9 9 9 \né 4 5 6 \n")
     np.savez(tmp_path / "a.npz", words=np.array(["a", "zzz", "é"]), vectors=np.array([[1, 2, 3], [9, 9, 9], [4, 5, 6]]))
     read = [read_vectors(str(tmp_path / f"a.{kind}"), ["é", "b", "a"], 0) for kind in ("txt", "vec", "npz")]
-    for matrix, found in read:
-        assert found == 2 and matrix.shape == (5, 3) and matrix.dtype == np.float32
+    for matrix, found, left_out in read:
+        assert found == 2 and not left_out and matrix.shape == (5, 3) and matrix.dtype == np.float32
         assert matrix[2].tolist() == [4, 5, 6] and matrix[4].tolist() == [1, 2, 3] and not matrix[0].any()
         assert np.array_equal(matrix, read[0][0])
+
+
+@pytest.mark.parametrize("start", ["3 2\n", "a 1 2\n"])
+def test_tokens_that_hold_spaces_are_left_out_and_counted(tmp_path, start):
+    (tmp_path / "a.vec").write_text(f"{start}. . 5 6\nat name@domain.com 7 8\nb 3 4\n")
+    matrix, found, left_out = read_vectors(str(tmp_path / "a.vec"), ["b"], 0)
+    assert matrix[2].tolist() == [3, 4] and (found, left_out) == (1, 2)
+    assert vector_width(str(tmp_path / "a.vec")) == 2
 
 
 @pytest.mark.parametrize(

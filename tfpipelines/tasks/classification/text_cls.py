@@ -195,12 +195,14 @@ class TextClassification(TextClassifier):
     def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
         """What the embedding begins with, from `data.vectors`."""
         assert self.pipeline.data.vectors is not None
-        vectors, found = read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
+        vectors, found, left_out = read_vectors(self.pipeline.data.vectors, vocabulary, self.pipeline.seed)
         width, heads = vectors.shape[1], getattr(self.pipeline.model, "heads", None)
         if heads and not self.pipeline.code and (width % heads or width % 2):
             cause = f"data.vectors has {width} numbers for each word, no even multiple of model.heads={heads}."
             raise ConfigError(cause, "Set model.heads to a divisor of it, or use other vectors.")
         told = f"word vectors: {width} numbers each, for {found:,} of {counted(len(vocabulary), 'token')}"
+        if left_out:
+            told += f"; {counted(left_out, 'line')} of the file left out, whose words hold spaces"
         self.samples.facts["about"].append(told)
         return vectors
 

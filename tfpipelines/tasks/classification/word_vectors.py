@@ -72,27 +72,25 @@ def vector_width(path: str) -> int:
         with np.load(file, allow_pickle=False) as archive:
             return archive["vectors"].shape[1]
     with open(file, encoding="utf-8", errors="replace") as lines:
-        return max(len(line.rstrip().split(" ")) - 1 for line in itertools.islice(lines, 2))
+        first, second = (line.rstrip().split(" ") for line in itertools.islice(itertools.chain(lines, [""]), 2))
+    counts = len(first) == 2 and first[0].isdecimal() and first[1].isdecimal()
+    return int(first[1]) if counts and second != [""] else len(first) - 1
 
 
 def _read_text(file: Path, places: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:
     found: dict[int, np.ndarray] = {}
-    left_out = 0
-    width, remedy = None, "Each line is a word and its numbers, with one space between."
+    width, left_out, remedy = None, 0, "Each line is a word and its numbers, with one space between."
     with open(file, encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             word, *numbers = line.rstrip("\r\n").rstrip(" ").split(" ")
-            if (
-                width is not None
-                and len(numbers) > width
-                and _is_number(numbers[-width])
-                and not _is_number(numbers[0])
-            ):
-                continue  # a token that holds spaces, as some of GloVe 840B do: no token of ours does
             if number == 1 and len(numbers) == 1 and word.isdecimal() and numbers[0].isdecimal():
-                continue  # the counts that .vec files begin with
+                width = int(numbers[0])  # the counts that .vec files begin with: words, and numbers of each
+                continue
             if width is None:
                 width = len(numbers)
+            if width and len(numbers) > width and all(map(_is_number, numbers[-width:])):
+                left_out += 1
+                continue
             if len(numbers) != width or not width:
                 message = f"{file}, line {number}: {len(numbers)} numbers, but the lines before have {width}."
                 raise DataError(message, remedy)
@@ -101,7 +99,7 @@ def _read_text(file: Path, places: dict[str, int]) -> tuple[dict[int, np.ndarray
                     found[places[word]] = np.array(numbers, np.float32)
                 except ValueError as error:
                     raise DataError(f"{file}, line {number}: not a number: {error}.", remedy) from error
-    return found
+    return found, left_out
 
 
 def _is_number(word: str) -> bool:
@@ -112,7 +110,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
+def _read_npz(file: Path, places: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:
     try:
         with np.load(file, allow_pickle=False) as archive:
             words, vectors = archive["words"], archive["vectors"]
@@ -124,7 +122,7 @@ def _read_npz(file: Path, places: dict[str, int]) -> dict[int, np.ndarray]:
         message = f"{file}: words have the shape {words.shape}, vectors {vectors.shape}."
         raise DataError(message, "Expected: text (words,) and numbers (words, numbers).")
     names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word for word in words.tolist()]
-    return {places[name]: vector.astype(np.float32) for name, vector in zip(names, vectors) if name in places}
+    return {places[name]: vector.astype(np.float32) for name, vector in zip(names, vectors) if name in places}, 0
 
 
 _READERS = {".npz": _read_npz, ".txt": _read_text, ".vec": _read_text}
