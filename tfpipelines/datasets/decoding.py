@@ -1,5 +1,6 @@
 """Images: what a file holds, and how it becomes pixels. One rule for training, prediction and export."""
 
+import functools
 import io
 import os
 import stat
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError
+from .file_kinds import HEIC, kind_of
 
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
@@ -104,7 +106,7 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
             size = facts.st_size
         if size == 0:
             raise DataError(f"{_name(source)}: the file is empty")
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        image = _opened(source)
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -113,7 +115,9 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         bound = f"more pixels than data.max_pixels can allow ({MAX_PIXELS_BOUND})"
         raise DataError(f"{_name(source)}: its header claims {bound}") from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{_name(source)}: not an image") from error
+        kind = kind_of(source) or "not an image"
+        kind = "HEIC that cannot be read" if kind == HEIC and _know_heic() else kind
+        raise DataError(f"{_name(source)}: {kind}") from error
     except Exception as error:
         raise _unreadable(source, error) from error
     width, height = image.size
@@ -122,6 +126,28 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
         claimed = f"{width} x {height} pixels, more than data.max_pixels {max_pixels}"
         raise DataError(f"{_name(source)}: its header claims {claimed}")
     return image
+
+
+def _opened(source: str | Path | bytes) -> Image.Image:
+    """What Pillow opens by itself, or with the package for HEIC where that is installed."""
+    begin = lambda: Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    try:
+        return begin()
+    except UnidentifiedImageError:
+        if not (kind_of(source) == HEIC and _know_heic()):
+            raise
+        return begin()
+
+
+@functools.cache
+def _know_heic() -> bool:
+    """Whether the package for HEIC is there; Pillow then knows it."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
 
 
 def _to_channels(image: Image.Image, channels: int, background: int) -> np.ndarray:

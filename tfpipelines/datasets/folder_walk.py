@@ -1,11 +1,12 @@
 """A walk through the folders of a source, in the order of names."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..core.words import counted
 from ..errors import DataError
+from .file_kinds import is_archive, unpacking
 from .findings import Findings
 
 # Of operating systems and storage devices, in lower case, besides names that begin with a dot
@@ -36,6 +37,7 @@ class Walk:
         self.real_root = root.resolve()
         self.links: list[str] = []
         self.junk: list[str] = []
+        self.archives: list[str] = []
         self._seen: set[Path] = set()
 
     def children(self, folder: Path) -> tuple[list[Path], list[Path]]:
@@ -74,6 +76,16 @@ class Walk:
         """Every file below a folder, relative to the root."""
         return [str(path.relative_to(self.root)) for path in self.below(folder)]
 
+    def samples(self, folder: Path) -> list[str]:
+        """The same without archives."""
+        return [str(path.relative_to(self.root)) for path in self.without_archives(self.below(folder))]
+
+    def without_archives(self, files: Iterable[Path]) -> list[Path]:
+        """The other files; `report` tells of the archives."""
+        files = list(files)
+        self.archives += [str(path.relative_to(self.root)) for path in files if is_archive(path.name)]
+        return [path for path in files if not is_archive(path.name)]
+
     def report(self) -> None:
         """Adds what was passed over to the findings."""
         if self.links:
@@ -81,6 +93,9 @@ class Walk:
             message = f"{what} to folders, out of {self.root} or in a loop, not followed"
             remedy = "Set data.follow_links=true to follow those that do not loop"
             self.findings.add("links", "warning", message, remedy, self.links)
+        if self.archives:
+            message = f"{counted(len(self.archives), 'archive')} below {self.root} not read"
+            self.findings.add("archives", "warning", message, unpacking(Path(self.archives[0])), self.archives)
         if self.junk:
             one, several = "hidden or system file or folder", "hidden or system files or folders"
             message = f"{counted(len(self.junk), one, several)} left out"

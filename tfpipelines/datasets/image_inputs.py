@@ -18,6 +18,11 @@ from .raw_inputs import Found, is_array, walk_inputs
 from .source.base import SampleTable
 from .source.requests import IMAGES, Request
 
+_MISSING = {  # code of a finding -> why a row names no image
+    "absent": "the table names no file there, or several",
+    "outside": "the file is outside of the table's folder",
+    "url": "a URL; download the file, and give its local path",
+}
 _EXPECTED = "Give paths, glob patterns, arrays (n, height, width[, channels]), or a list of such."
 
 
@@ -115,5 +120,5 @@ def _from_table(found: Found, table: SampleTable) -> list[RawImage]:
     except DataError as error:
         return [RawImage(found.name, error=" ".join(str(error).split()))]
     rows = [RawImage(table.source.name(item), table, row) for row, item in enumerate(table.frame["item"])]
-    missing = [line for finding in table.findings.of("error") for line in finding.items]
-    return rows + [RawImage(line, error="the table names no file there, or several") for line in missing]
+    missing = [(line, finding.code) for finding in table.findings.of("error") for line in finding.items]
+    return rows + [RawImage(line, error=_MISSING.get(code, _MISSING["absent"])) for line, code in missing]

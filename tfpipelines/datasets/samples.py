@@ -43,7 +43,9 @@ class Samples:
     def split_table(self) -> pd.DataFrame:
         """The content of splits.csv; `truth` stands there where more than the label is known of a sample."""
         columns = ["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]
-        return self.frame[columns].assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format))
+        table = self.frame[columns]
+        hashed = "fingerprint" in self.frame  # not where no sample can be read
+        return table.assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format)) if hashed else table
 
 
 def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:

@@ -15,6 +15,7 @@ from ...core import plugins
 from ...core.config.files import packaged, sample_names
 from ...core.words import counted, nearest
 from ...errors import ConfigError, DataError
+from ..file_kinds import is_archive, unpacking
 from ..sample_table import places
 from .base import SampleTable, Source
 from .requests import Kind, Request
@@ -65,6 +66,8 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
     for member in able:
         if member.reads(located):
             return member(located, path)
+    if is_archive(located.name) and located.is_file():
+        raise DataError(f"{located} is an archive, which is not read.", unpacking(located))
     endings = ", ".join(sorted({ending for member in able for ending in member.endings}))
     folders = "a folder, or " if any(member.tree for member in able) else ""
     message = f"{located} is not a {kind.source}: its extension is unknown."

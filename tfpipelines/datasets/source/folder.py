@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...core.words import counted
+from ...core.words import counted, listed
 from ...errors import DataError
+from ..file_kinds import unpacking
 from ..findings import Findings, Severity
 from ..folder_walk import Walk
 from ..sample_table import make_frame, split_of
@@ -37,7 +38,7 @@ class Folder(Source):
         if request.labelled:
             frame = _by_class(walk, request, findings)
         else:
-            items = walk.items(self.path)
+            items = walk.samples(self.path) if request.training else walk.items(self.path)
             walk.report()
             frame = make_frame(items, [None] * len(items))
         return SampleTable(frame, self, findings=findings)
@@ -90,15 +91,19 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
             items += new_items
             labels += new_labels
             splits += [split] * len(new_items)
-            _report_loose(root, unlabelled, findings, split)
+            _report_loose(root, walk.without_archives(unlabelled), findings, split)
         strangers = [folder for folder in folders if split_of(folder.name) is None]
         if strangers:
             names = [f"{folder.name}/" for folder in strangers]
             message = "Folders next to the split folders are ignored"
             remedy = "Move them into a split folder if they are classes"
             findings.add("beside_splits", "warning", message, remedy, names)
+    loose = walk.without_archives(loose)
     _report_loose(root, loose, findings)
     walk.report()
+    if not items and walk.archives:
+        held = listed(walk.archives, 5)
+        raise DataError(f"{root} holds archives, which are not read: {held}.", unpacking(Path(walk.archives[0])))
     if not items and not findings.of("error"):
         message = f"{root} holds no {unit}s in class folders."
         raise DataError(message, _remedy_of_loose(loose, unit))
@@ -165,7 +170,7 @@ def _classes(
             message = f"{folder.relative_to(walk.root)}/ holds samples without labels by its name, not used"
             findings.add("unlabelled_folder", "note", message, "Give it another name if it is a class")
     for folder in folders:
-        found = walk.items(folder)
+        found = walk.samples(folder)
         items += found
         labels += [unicodedata.normalize("NFC", folder.name)] * len(found)
         if not found:

@@ -1,9 +1,7 @@
 """Tables: CSV, TSV, JSONL and Parquet, and DataFrames; which of their columns plays which role."""
 
 import ast
-import os
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -13,10 +11,10 @@ import pandas as pd
 from ...core.words import counted, nearest
 from ...errors import DataError
 from ..findings import Findings
-from ..folder_walk import list_files
 from ..sample_table import SEPARATOR, make_frame, split_of
 from ..table_files import LINE, Listed, read_table, table_of
 from .base import SampleTable, Source
+from .named_files import NamedFiles
 from .requests import TEXTS, Request, key_of
 
 _LONGEST_LIST = 10_000  # characters of a list that is written as text
@@ -40,7 +38,7 @@ class Table(Source):
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
         items: Iterable[str | None] = map(str, range(len(cells)))
         if files:
-            items = _Resolver(root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
+            items = NamedFiles(root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
         label, fold = column.get("label"), column["fold"]
         labels = labels_of(cells, label, findings) if label else [None] * len(cells)
         splits = parse_splits(cells, column.get("split"), findings)
@@ -175,88 +173,3 @@ def clean_label(value: str | None) -> str | None:
     """A label without surrounding space, in Unicode's composed form; None if nothing is left."""
     text = unicodedata.normalize("NFC", value).strip() if value is not None else ""
     return text or None
-
-
-class _Resolver:
-    """Finds the files that a table names, with or without their ending or folder.
-
-    Args:
-        root: the folder that the paths start from.
-        follow_links: whether paths may leave it.
-        findings: where missing and ambiguous rows are reported.
-    """
-
-    def __init__(self, root: Path, follow_links: bool, findings: Findings):
-        self.root, self.follow_links, self.findings = root, follow_links, findings
-        self._by_name: dict[str, list[str]] | None = None
-
-    def resolve(self, names, lines) -> list[str | None]:
-        """Paths relative to the root, None where there is none."""
-        absent: list[str] = []
-        outside: list[str] = []
-        searched, items = 0, []
-        for name, line in zip(names, lines):
-            item, reason = self._one(name)
-            items.append(item)
-            searched += reason == "searched"
-            if item is None:
-                why = "" if reason in ("absent", "outside") else f" ({reason})"
-                (outside if reason == "outside" else absent).append(f"line {line}: {name or 'empty'}{why}")
-        if absent:
-            what = f"{counted(len(absent), 'row')} that match no file, or several"
-            message = f"{what}, below {self.root}"
-            self.findings.add("absent", "error", message, "Fix the rows, or set data.root.", absent)
-        if outside:
-            message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
-            remedy = "Set data.root to a folder that holds them all, or data.follow_links=true."
-            self.findings.add("outside", "error", message, remedy, outside)
-        if searched:
-            message = f"{counted(searched, 'file')} found by name in the folders below {self.root}"
-            self.findings.add("resolved", "note", message)
-        return items
-
-    def _one(self, name: str | None) -> tuple[str | None, str]:
-        if not name or "\0" in name:
-            return None, "absent"
-        path = Path(os.path.normpath(self.root / name))
-        inside = path.is_relative_to(os.path.normpath(self.root)) and (
-            self.follow_links or path.resolve().is_relative_to(self.root.resolve())
-        )
-        if not inside and not self.follow_links:
-            return None, "outside"
-        if _is_file(path):
-            return os.path.relpath(path, self.root) if inside else str(path), "given"
-        candidates = self._candidates(Path(name))
-        if len(candidates) == 1:
-            return candidates[0], "searched"
-        return None, "absent" if not candidates else f"{len(candidates)} files: {', '.join(candidates[:3])}"
-
-    def _candidates(self, wanted: Path) -> list[str]:
-        """Files in any folder that bear the wanted name, or else the wanted name with another ending or none."""
-        if not wanted.name:
-            return []
-        for key, parts in ((wanted.name, wanted.parts), (wanted.stem, wanted.with_suffix("").parts)):
-            found = [
-                item
-                for item in self._index()[key]
-                if parts in (Path(item).parts[-len(parts) :], Path(item).with_suffix("").parts[-len(parts) :])
-            ]
-            if found:
-                return found
-        return []
-
-    def _index(self) -> dict[str, list[str]]:
-        """Files below the root by their name and by their name without ending."""
-        if self._by_name is None:
-            self._by_name = defaultdict(list)
-            for item in list_files(self.root, self.follow_links):
-                for key in {Path(item).name, Path(item).stem}:
-                    self._by_name[key].append(item)
-        return self._by_name
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False

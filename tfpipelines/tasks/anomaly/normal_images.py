@@ -82,7 +82,7 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
     elif classes:
         rows = _labelled(walk, root, None)
     else:
-        rows, loose = [(item, None, None) for item in walk.items(root)], []
+        rows, loose = [(item, None, None) for item in walk.samples(root)], []
         if folders:
             message = f"All images below {root} count as normal, in {counted(len(folders), 'folder')}"
             remedy = "If the folders are labels, name the normal ones by data.normal"
@@ -103,7 +103,7 @@ def _labelled(walk: Walk, folder: Path, split: str | None) -> list[tuple[str, st
     """(item, label, split) of files whose folders are labels; in a split folder those beside them have none."""
     inner, loose = walk.children(folder)
     rows = [(str(file.relative_to(walk.root)), None, split) for file in loose] if split else []
-    return rows + [(item, label.name, split) for label in inner for item in walk.items(label)]
+    return rows + [(item, label.name, split) for label in inner for item in walk.samples(label)]
 
 
 def _find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, findings: Findings) -> list[str | None]:

@@ -1,0 +1,164 @@
+"""Finds the files that a table names, however it names them."""
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote, urlsplit
+
+from ...core.words import counted
+from ..findings import Findings
+from ..folder_walk import list_files
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # C:\ or \\server
+
+
+class NamedFiles:
+    """The files below a folder, by what a table calls them: with or without their ending or folder, with slashes or
+    backslashes, by absolute paths, also those of another machine.
+
+    Args:
+        root: the folder that the paths start from.
+        follow_links: whether paths may leave it.
+        findings: where rows without a file are reported.
+    """
+
+    def __init__(self, root: Path, follow_links: bool, findings: Findings):
+        self.root, self.follow_links, self.findings = root, follow_links, findings
+        self._real_root, self._plain_root = root.resolve(), os.path.abspath(root)
+        self._by_name: dict[str, list[str]] | None = None
+
+    def resolve(self, names: Iterable[str | None], lines: Iterable[int]) -> list[str | None]:
+        """Paths relative to the root, None where there is none."""
+        names = list(names)
+        found = [self._one(name) for name in names]
+        found = self._without_shared_ends(names, found)
+        faults = defaultdict(list)
+        for name, line, (item, reason) in zip(names, lines, found):
+            if item is None:
+                kind = reason if reason in ("outside", "url") else "absent"
+                why = "" if reason in ("outside", "url", "absent") else f" ({reason})"
+                faults[kind].append(f"line {line}: {name or 'empty'}{why}")
+        self._report(faults, Counter(reason for item, reason in found if item is not None))
+        return [item for item, _ in found]
+
+    def _report(self, faults: dict[str, list[str]], ways: Counter) -> None:
+        if absent := faults["absent"]:
+            what = f"{counted(len(absent), 'row')} that match no file, or several"
+            remedy = "Fix the rows, or set data.root."
+            self.findings.add("absent", "error", f"{what}, below {self.root}", remedy, absent)
+        if outside := faults["outside"]:
+            message = f"{counted(len(outside), 'row')} with a file outside of {self.root}"
+            remedy = "Set data.root to a folder that holds them all, or data.follow_links=true."
+            self.findings.add("outside", "error", message, remedy, outside)
+        if urls := faults["url"]:
+            message = f"{counted(len(urls), 'row')} with a URL: only local files are read"
+            remedy = "Download the files first, and give their local paths in the table."
+            self.findings.add("url", "error", message, remedy, urls)
+        if ways["searched"]:
+            message = f"{counted(ways['searched'], 'file')} found by name in the folders below {self.root}"
+            self.findings.add("resolved", "note", message)
+        if ways["end"]:
+            what = f"{counted(ways['end'], 'absolute path')} of another place"
+            message = f"{what}: the files below {self.root} whose paths end alike are used"
+            self.findings.add("moved", "note", message)
+
+    def _one(self, name: str | None) -> tuple[str | None, str]:
+        """The file of a name, or None; and how it was found, or why not."""
+        if not name or "\0" in name:
+            return None, "absent"
+        if name[:7].lower() == "file://":
+            name = unquote(urlsplit(name).path)
+        elif _URL.match(name):
+            return None, "url"
+        if _DRIVE.match(name) and not _is_file(self.root / name):
+            return self._by_end(PureWindowsPath(name).parts[1:])
+        answer = self._written(name)
+        if answer[0] is None and answer[1] != "outside" and "\\" in name:
+            answer = self._written(name.replace("\\", "/"))
+        return answer
+
+    def _written(self, name: str) -> tuple[str | None, str]:
+        path = Path(os.path.normpath(self.root / name))
+        within = os.path.abspath(path).startswith(os.path.join(self._plain_root, ""))
+        real = os.path.realpath(path)
+        truly = Path(real).is_relative_to(self._real_root)
+        if (truly or self.follow_links) and _is_file(path):
+            if within:
+                return os.path.relpath(path, self.root), "given"
+            return str(path) if self.follow_links else os.path.relpath(real, self._real_root), "given"
+        if os.path.isabs(name) and not _exists(path):
+            return self._by_end(Path(name).parts[1:])
+        if not (within and truly) and not self.follow_links:
+            return None, "outside"
+        return _only(self._candidates(Path(name)), "searched")
+
+    def _by_end(self, parts: Sequence[str]) -> tuple[str | None, str]:
+        """The file below the root that has most of the last parts of a path."""
+        if not parts:
+            return None, "absent"
+        found = [(item, _common_end(Path(item).parts, parts)) for item in self._index()[parts[-1]]]
+        most = max((length for _, length in found), default=0)
+        return _only([item for item, length in found if length == most and most], "end")
+
+    def _without_shared_ends(
+        self, names: list[str | None], found: list[tuple[str | None, str]]
+    ) -> list[tuple[str | None, str]]:
+        """The same without files that different absolute paths would share: their folders tell them apart."""
+        named = defaultdict(set)
+        for name, (item, _) in zip(names, found):
+            named[item].add(name)
+        shared = lambda item, way: way == "end" and item is not None and len(named[item]) > 1
+        return [(None, f"{item} for several paths") if shared(item, way) else (item, way) for item, way in found]
+
+    def _candidates(self, wanted: Path) -> list[str]:
+        """Files in any folder that bear the wanted name, or else the wanted name with another ending or none."""
+        if not wanted.name:
+            return []
+        for key, parts in ((wanted.name, wanted.parts), (wanted.stem, wanted.with_suffix("").parts)):
+            found = [
+                item
+                for item in self._index()[key]
+                if parts in (Path(item).parts[-len(parts) :], Path(item).with_suffix("").parts[-len(parts) :])
+            ]
+            if found:
+                return found
+        return []
+
+    def _index(self) -> dict[str, list[str]]:
+        """Files below the root by their name and by their name without ending."""
+        if self._by_name is None:
+            self._by_name = defaultdict(list)
+            for item in list_files(self.root, self.follow_links):
+                for key in {Path(item).name, Path(item).stem}:
+                    self._by_name[key].append(item)
+        return self._by_name
+
+
+def _only(items: list[str], way: str) -> tuple[str | None, str]:
+    """The only item, and the way that it was found; or none, and why."""
+    if len(items) == 1:
+        return items[0], way
+    return None, "absent" if not items else f"{len(items)} files: {', '.join(items[:3])}"
+
+
+def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of their last parts two paths have in common."""
+    pairs = list(zip(reversed(one), reversed(other)))
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), len(pairs))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
