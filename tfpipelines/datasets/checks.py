@@ -9,6 +9,7 @@ from ..core.splits import SPLITS
 from ..core.words import counted, nearest
 from ..errors import ConfigError
 from .findings import Findings
+from .label_advice import NUMERIC_REMEDY, numeric_labels
 from .sample_table import class_order, is_multi_label, label_names, places
 from .text_table import without_form
 
@@ -41,7 +42,10 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
         strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
             message = f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks"
-            findings.add("unseen_class", "error", message, "Add training samples of them, or remove them.", strangers)
+            remedy = "Add training samples of them, or remove them."
+            if numeric := numeric_labels(frame["label"].dropna()):
+                message, remedy = numeric, NUMERIC_REMEDY
+            findings.add("unseen_class", "error", message, remedy, strangers)
         absent = [name for name in classes if name not in present[split]]
         if absent:
             what = counted(len(absent), "class", "classes")

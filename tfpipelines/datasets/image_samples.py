@@ -13,6 +13,7 @@ from .decoding import Header, printable
 from .findings import Findings
 from .image_arrays import to_uint8
 from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
+from .label_advice import warn_several_labels
 from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
 from .source.base import SampleTable
@@ -96,6 +97,8 @@ def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, 
     """
     table = read_image_source(data, training=splitting)
     findings.extend(table.findings)
+    if splitting:
+        warn_several_labels(table.frame["label"], IMAGES.unit, findings)
     return split_and_limit(table, data, seed, splitting, findings)
 
 

@@ -12,6 +12,7 @@ from ..core.words import counted
 from ..errors import DataError
 from .checks import check_classes, check_duplicates, content_hash
 from .findings import Findings
+from .label_advice import warn_numeric_labels
 from .sample_table import class_order, counts, is_multi_label, label_names
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
@@ -79,6 +80,8 @@ def split_and_limit(table: SampleTable, data: Splitting, seed: int, splitting: b
             table = replace(table, frame=assign_splits(table.frame, validation_share(data.validation), data.test, seed))
         except DataError as error:
             findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
+    if not findings.of("error"):
+        warn_numeric_labels(table.frame["label"].dropna(), findings)
     return table.keep(limit_rows(table.frame, data.limit, seed))
 
 

@@ -8,6 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from ..core.words import counted
 from ..errors import DataError
+from .label_advice import NUMERIC_REMEDY, numeric_labels
 from .sample_table import class_order, label_names, strata
 
 _VALIDATION = 0.15  # share of rows, where none is stated
@@ -134,6 +135,8 @@ def _require(frame: pd.DataFrame, least: int, purpose: str) -> None:
     few = pd.Series([name for names in label_names(frame) for name in names], dtype=object).value_counts()
     few = few[few < least]
     if len(few):
+        if numeric := numeric_labels(frame["label"].dropna()):
+            raise DataError(f"{numeric}.", NUMERIC_REMEDY)
         names = [f"{name}: {count}" for name, count in few.items()]
         need = f"{purpose} needs at least {least} of each class"
         message = f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {need}."

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from ...core.words import counted, nearest
+from ...core.words import counted, listed, nearest
 from ...errors import DataError
 from ..findings import Findings
+from ..label_advice import one_hot_columns, one_hot_remedy, warn_groups
 from ..sample_table import SEPARATOR, make_frame, split_of
 from ..table_files import LINE, Listed, read_table, table_of
 from .base import SampleTable, Source
@@ -18,6 +19,10 @@ from .named_files import NamedFiles
 from .requests import TEXTS, Request, key_of
 
 _LONGEST_LIST = 10_000  # characters of a list that is written as text
+_LIKELY = {  # parts of a column's name that make it likely to play a role
+    "image": ("image", "img", "file", "path", "photo", "picture"),
+    "label": ("label", "class", "target", "categor", "tag", "diagnos"),
+}
 
 
 class Table(Source):
@@ -36,6 +41,9 @@ class Table(Source):
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
         cells = self.cells()
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
+        random = request.training and request.labelled and not (column.get("split") or column["fold"])
+        if random and request.kind.files:
+            warn_groups(cells, column.values(), column.get("label"), findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
         if files:
             items = NamedFiles(root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
@@ -93,14 +101,24 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
         message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
     if request.required(role):
-        texts = role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns)
-        message = f"No column of the table is recognized as {role}. {seen}"
-        raise DataError(
-            message,
-            f"Set {key}=COLUMN."
-            + (" For texts: tfpipe run text-cls, or tfpipe check --pipeline text-cls." if texts else ""),
-        )
+        raise _unrecognized(cells, columns, role, request)
     return None
+
+
+def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: Request) -> DataError:
+    """No column plays a role that one must play."""
+    seen, key = f"Columns seen: {', '.join(columns)}.", key_of(role)
+    if role == "label" and (marks := one_hot_columns(cells)):
+        cause = f"The table has no column of labels, but {listed(marks)} hold only 0 and 1: one-hot labels. {seen}"
+        return DataError(cause, one_hot_remedy(cells, marks, several=request.kind is TEXTS))
+    others = {name for other, usual in request.kind.roles.items() if other != role for name in usual}
+    rest = [column for column in columns if column.strip().lower() not in others]
+    named = [column for column in rest if any(word in column.lower() for word in _LIKELY.get(role, ()))]
+    likely = named if len(named) == 1 else rest if role == "label" else []
+    remedy = f"Set {key}=COLUMN{f', perhaps {key}={likely[0]}' if len(likely) == 1 else ''}."
+    if role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns):
+        remedy += " For texts: tfpipe run text-cls, or tfpipe check --pipeline text-cls."
+    return DataError(f"No column of the table is recognized as {role}. {seen}", remedy)
 
 
 def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) -> list[str | None] | None:
