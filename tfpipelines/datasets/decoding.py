@@ -93,6 +93,31 @@ def decode_image(
             raise _unreadable(source, error) from error
 
 
+def read_levels(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The levels of an image as its file has them: the first frame, upright, palettes expanded, other colour spaces
+    than grey and RGB converted to that.
+
+    Returns:
+        bool, uint8, uint16, int32 or float32 of shape (height, width) where it is grey, else (height, width, 2 to 4),
+        with transparency at the end where there is one.
+
+    Raises:
+        DataError: if it cannot be read, is truncated or too large.
+    """
+    with _open(source, max_pixels) as image:
+        try:
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            if image.mode in _SIXTEEN_BIT:
+                return np.asarray(image).astype(np.uint16)
+            transparent = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
+            if transparent or image.mode not in ("1", "L", "LA", "I", "F", "RGB", "RGBA"):
+                image = image.convert("RGBA" if transparent else "RGB")
+            return np.asarray(image)
+        except Exception as error:
+            raise _unreadable(source, error) from error
+
+
 def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
     if not isinstance(source, bytes) and (name := printable(source)) != str(source):
         raise DataError(f"{name}: its name is not UTF-8")

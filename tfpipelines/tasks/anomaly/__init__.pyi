@@ -2,10 +2,10 @@ from .baselines import Forest as Forest
 from .baselines import Neighbours as Neighbours
 from .baselines import Reconstruction as Reconstruction
 from .baselines import some_rows as some_rows
+from .masks import read_masks as read_masks
 from .model_file import DetectorArtifact as DetectorArtifact
 from .model_file import NumbersPreprocessor as NumbersPreprocessor
 from .model_file import part_of as part_of
-from .normal_images import read_masks as read_masks
 from .normal_images import read_normal_images as read_normal_images
 from .normal_samples import check_normals as check_normals
 from .normal_samples import describe_normals as describe_normals
