@@ -42,7 +42,8 @@ SHAPES: dict[str, Any] = {
         **dict.fromkeys(("channels", "window", "max_length", "vocabulary"), int),
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),
-        "size": [int, int], "multi_label": bool, "counts": {str: {str: int}}, "rows": {str: int},
+        "size": [int, int], "range": [float, float],
+        "multi_label": bool, "counts": {str: {str: int}}, "rows": {str: int},
         "findings": [_FINDING],
     },
     "metrics.json": {

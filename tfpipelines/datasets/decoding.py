@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from ..core.config.images import LevelRange
 from ..errors import DataError
 from .file_kinds import HEIC, kind_of
 
@@ -18,6 +19,7 @@ MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
 BYTES = "the bytes given"  # what messages call an image that is no file
 _PNG_METADATA = {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
+_DEEP = {"I", "F"} | _SIXTEEN_BIT
 _GREY = {"1", "L", "LA", "La", "I", "F"} | _SIXTEEN_BIT
 
 
@@ -30,6 +32,7 @@ class Header:
         grey: whether it has one channel, beside transparency.
         format: Pillow's name of the file format, such as JPEG.
         kind: `jpeg` or `png` where TensorFlow's own decoder gives the same pixels as Pillow, else `other`.
+        deep: whether its levels have more than 8 bits.
     """
 
     height: int
@@ -37,6 +40,7 @@ class Header:
     grey: bool
     format: str
     kind: str
+    deep: bool = False
 
 
 def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Header:
@@ -59,24 +63,31 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Hea
         simple = image.mode in ("L", "RGB") and not transparent and turned == 1 and bit_depth == 8 and not animated
         kind = image.format.lower() if simple and image.format in ("JPEG", "PNG") else "other"
         width, height = image.size if turned < 5 else image.size[::-1]
-        return Header(height, width, grey, image.format or "?", kind)
+        deep = image.mode in _DEEP or bit_depth > 8 or _has_deep_colours(image)
+        return Header(height, width, grey, image.format or "?", kind, deep)
 
 
 def decode_image(
-    source: str | Path | bytes, channels: int = 3, background: int = 255, max_pixels: int = MAX_PIXELS
+    source: str | Path | bytes,
+    channels: int = 3,
+    background: int = 255,
+    max_pixels: int = MAX_PIXELS,
+    levels: LevelRange | None = None,
 ) -> np.ndarray:
     """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads, judged by content, not by
     name.
 
     The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces
     to RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the channels asked for, grey
-    being 0.299 R + 0.587 G + 0.114 B. Colour profiles are not applied.
+    being 0.299 R + 0.587 G + 0.114 B. Colour profiles are not applied. With `levels`, more than 8 bits become 8 by that
+    range, also of 32-bit grey.
 
     Args:
         source: a path, or the file's bytes.
         channels: 1 (grey) or 3 (RGB).
         background: grey level, 0 to 255.
         max_pixels: an image whose header claims more is refused before decoding.
+        levels: (low, high), the levels that become 0 and 255 of images of more than 8 bits; what is outside is cut.
 
     Returns:
         uint8 array of shape (height, width, channels).
@@ -87,15 +98,20 @@ def decode_image(
     with _open(source, max_pixels) as image:
         try:
             image.load()
+            if levels is not None:
+                image = _scaled(image, source, levels)
             image = ImageOps.exif_transpose(image)
             return _to_channels(image, channels, background)
         except Exception as error:
             raise _unreadable(source, error) from error
 
 
-def read_levels(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_levels(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, deep: bool = False) -> np.ndarray:
     """The levels of an image as its file has them: the first frame, upright, palettes expanded, other colour spaces
     than grey and RGB converted to that.
+
+    Args:
+        deep: give colours of 16 bits as such, which takes TensorFlow; else they have 8, and `levels` no more than 255.
 
     Returns:
         bool, uint8, uint16, int32 or float32 of shape (height, width) where it is grey, else (height, width, 2 to 4),
@@ -107,6 +123,8 @@ def read_levels(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.
     with _open(source, max_pixels) as image:
         try:
             image.load()
+            if deep and image.format == "PNG" and image.mode not in _DEEP and _png_facts(source)[0] > 8:
+                return _deep_colours(source)
             image = ImageOps.exif_transpose(image)
             if image.mode in _SIXTEEN_BIT:
                 return np.asarray(image).astype(np.uint16)
@@ -175,12 +193,53 @@ def _know_heic() -> bool:
     return True
 
 
+def scaled_levels(array: np.ndarray, levels: LevelRange) -> np.ndarray:
+    """Numbers of any kind as uint8: `levels` become 0 and 255, what is outside is cut, what is no number becomes 0."""
+    low, high = levels
+    numbers = (array.astype(np.float64) - low) * (255 / (high - low))
+    return np.round(np.clip(np.nan_to_num(numbers, nan=0.0), 0, 255)).astype(np.uint8)
+
+
+def _scaled(image: Image.Image, source: str | Path | bytes, levels: LevelRange) -> Image.Image:
+    """The image with 8 bits where it has more, by a range of levels."""
+    if image.mode in _DEEP:
+        made = Image.fromarray(scaled_levels(np.asarray(image), levels))
+    elif image.format == "PNG" and _png_facts(source)[0] > 8:
+        deep = _deep_colours(source)
+        made_of = [scaled_levels(deep[..., channel], levels) for channel in range(deep.shape[2])]
+        if deep.shape[2] in (2, 4):  # transparency is no level
+            made_of[-1] = (deep[..., -1] // 257).astype(np.uint8)
+        made = Image.merge({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(made_of)], [*map(Image.fromarray, made_of)])
+    elif _has_deep_colours(image):
+        raise ValueError(f"data.range does not reach colours of 16 bits in {image.format}; save it as PNG")
+    else:
+        return image
+    made.getexif().update(image.getexif())
+    return made
+
+
+def _deep_colours(source: str | Path | bytes) -> np.ndarray:
+    """A PNG of 16 bits a level, uint16 (height, width, 1 to 4), not turned: Pillow gives its colours 8 bits."""
+    import tensorflow as tf
+
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    return tf.io.decode_png(content, 0, tf.uint16).numpy()
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    """Whether a TIFF has colours of more than 8 bits, which Pillow gives 8."""
+    bits = getattr(image, "tag_v2", {}).get(258, 8) if image.mode in ("RGB", "RGBA", "RGBX") else 8
+    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+
+
 def _to_channels(image: Image.Image, channels: int, background: int) -> np.ndarray:
     if image.mode in _SIXTEEN_BIT:
         levels = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise ValueError("32-bit images have no agreed range; save it with 8 or 16 bits")
+        least, most = image.getextrema()
+        wanted = "set data.range=[LOW, HIGH] or data.range=auto, or save it with 8 or 16 bits"
+        raise ValueError(f"32-bit levels, here {least:g} to {most:g}, have no agreed range; {wanted}")
     if image.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         base = Image.new("RGBA", image.size, (background, background, background, 255))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.config.images import PixelData
+from ..core.config.images import LevelRange, PixelData
 from ..errors import DataError
 from .decoding import printable
 from .findings import Findings
@@ -42,7 +42,7 @@ class RawImage:
     row: int = 0
     error: str = ""
 
-    def pixels(self, channels: int, background: int, max_pixels: int) -> np.ndarray:
+    def pixels(self, channels: int, background: int, max_pixels: int, levels: LevelRange | None = None) -> np.ndarray:
         """The image, uint8 (height, width, channels).
 
         Raises:
@@ -50,30 +50,33 @@ class RawImage:
         """
         content = self.source.content(self.row) if isinstance(self.source, SampleTable) else self.source
         try:
-            return pixels(content, channels, background, max_pixels)
+            return pixels(content, channels, background, max_pixels, levels)
         except DataError as error:
             name = f"{printable(content)}: " if isinstance(content, Path) else ""
             raise DataError(error.cause.removeprefix(name)) from error
 
 
-def raw_images(inputs: Any, item_column: str | None = None, follow_links: bool = False) -> list[RawImage]:
+def raw_images(
+    inputs: Any, item_column: str | None = None, follow_links: bool = False, levels: LevelRange | None = None
+) -> list[RawImage]:
     """The images that `inputs` mean.
 
     Args:
         inputs: a path, glob pattern, array (n, height, width[, channels]), an image file's bytes, or a list of such. A
             folder stands for all files in it, a table or .npz file for its rows.
         item_column, follow_links: the fields of the same name in `ImageData`.
+        levels: of arrays of other kinds than uint8, see `to_uint8`.
     """
     images: list[RawImage] = []
     for found in walk_inputs(inputs, Request.to_predict(IMAGES, {"image": item_column}, follow_links), _EXPECTED):
         if found.error:
             images.append(RawImage(found.name, error=found.error))
         elif found.table is not None:
-            images += _from_table(found, found.table)
+            images += _from_table(found, found.table, levels)
         elif isinstance(found.value, bytes):
             images.append(RawImage(str(len(images)), found.value))
         elif is_array(found.value):
-            images += _from_array(np.asarray(found.value), len(images))
+            images += _from_array(np.asarray(found.value), len(images), levels)
         else:
             raise DataError(f"One of the inputs is of type {type(found.value).__name__}.", _EXPECTED)
     return images
@@ -92,7 +95,7 @@ def decoded(
     def one(entry: RawImage) -> tuple[RawImage, np.ndarray]:
         try:
             if not entry.error:
-                image = entry.pixels(preprocessor.channels, data.background, data.max_pixels)
+                image = entry.pixels(preprocessor.channels, data.background, data.max_pixels, preprocessor.range)
                 return entry, resize(tf.constant(image)).numpy()
         except (DataError, OSError) as error:
             entry = RawImage(printable(entry.item), error=getattr(error, "cause", "") or str(error))
@@ -104,19 +107,19 @@ def decoded(
             yield list(entries), np.stack(arrays)
 
 
-def _from_array(array: np.ndarray, number: int) -> list[RawImage]:
+def _from_array(array: np.ndarray, number: int, levels: LevelRange | None) -> list[RawImage]:
     """Images called by their number, the first of them `number`."""
     single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
     try:
-        images = to_uint8(array[None] if single else array, "the array", Findings())
+        images = to_uint8(array[None] if single else array, "the array", Findings(), levels)
     except DataError as error:
         return [RawImage(str(number), error=error.cause)]
     return [RawImage(str(number + place), image) for place, image in enumerate(images)]
 
 
-def _from_table(found: Found, table: SampleTable) -> list[RawImage]:
+def _from_table(found: Found, table: SampleTable, levels: LevelRange | None) -> list[RawImage]:
     try:
-        table = as_images(table)
+        table = as_images(table, levels)
     except DataError as error:
         return [RawImage(found.name, error=" ".join(str(error).split()))]
     rows = [RawImage(table.source.name(item), table, row) for row, item in enumerate(table.frame["item"])]

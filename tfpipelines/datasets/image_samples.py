@@ -4,16 +4,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..core.config.images import ImageData, PixelData
+from ..core.config.images import ImageData, LevelRange, PixelData
 from .decoding import Header, printable
 from .findings import Findings
-from .image_arrays import to_uint8
+from .image_arrays import to_uint8, with_channels
 from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
 from .label_advice import warn_several_labels
+from .level_range import warn_unused_levels
 from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
 from .source.base import SampleTable
@@ -74,14 +75,24 @@ def read_image_source(data: PixelData, *, labelled: bool = True, training: bool 
         ConfigError, DataError: if the source as a whole cannot be used.
     """
     request = Request.of(IMAGES, data, labelled=labelled, training=training)
-    return settle_labels(as_images(open_source(data.path, IMAGES).read(request)), request)
+    return settle_labels(as_images(open_source(data.path, IMAGES).read(request), data.range), request)
 
 
-def as_images(table: SampleTable) -> SampleTable:
-    """The table with an array of any kind of number as images, uint8."""
+def as_images(table: SampleTable, levels: LevelRange | Literal["auto"] | None = None) -> SampleTable:
+    """The table with an array of any kind of number as images, uint8; as they are where the range of their levels is
+    yet to be found.
+
+    Args:
+        levels: `data.range`.
+    """
     if table.array is None:
         return table
-    return replace(table, array=to_uint8(table.array, str(table.source.path), table.findings))
+    origin = str(table.source.path)
+    if levels == "auto":
+        return replace(table, array=with_channels(table.array, origin))
+    if levels is None:
+        warn_unused_levels([table.array], len(table.array), table.findings)
+    return replace(table, array=to_uint8(table.array, origin, table.findings, levels))
 
 
 def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, splitting: bool = True) -> SampleTable:
@@ -104,7 +115,8 @@ def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, 
 
 def scan_images(table: SampleTable, data: PixelData) -> Scan:
     """Looks at the header of every image."""
-    return Scan(table, *(([], {}) if table.array is not None else scan_headers(table, data.max_pixels)))
+    given = None if data.range == "auto" else data.range
+    return Scan(table, *(([], {}) if table.array is not None else scan_headers(table, data.max_pixels, given)))
 
 
 def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Findings) -> ImageSamples:
@@ -115,7 +127,8 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
             be read.
         findings: what cannot be read is added to it.
     """
-    table = scan.table
+    table = as_images(scan.table, None if preprocessor is None else preprocessor.range)
+    scan = replace(scan, table=table)
     store, facts, bad = None, {}, scan.bad
     if preprocessor is not None:
         store, formats = _store(scan, preprocessor, data)
@@ -123,6 +136,11 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
         used = f"{size[0]} x {size[1]}, {'grey' if preprocessor.channels == 1 else 'RGB'}"
         facts = {"size": size, "channels": preprocessor.channels, "cache": store.mode, "formats": formats}
         facts["about"] = [f"images: {seen}; used at {used}"]
+        if preprocessor.range is not None:
+            facts["range"] = list(preprocessor.range)
+            facts["about"].append(
+                "levels of more than 8 bits: {:g} to {:g} become 0 to 255".format(*preprocessor.range)
+            )
         bad = store.bad = scan.bad | store.bad
         if data.cache == "auto" and store.mode == "none":
             message = "The decoded images do not fit into memory: they are decoded anew in each epoch"

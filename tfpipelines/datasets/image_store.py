@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from .. import __version__
+from ..core.config.images import LevelRange
 from ..core.files import atomic_write, write_json
 from ..core.run_files import found_json
 from ..errors import DataError, ResourceError
@@ -80,15 +81,18 @@ class ImageStore:
         return tf.ensure_shape(images, [None, *self.shape])
 
 
-def scan_headers(table: SampleTable, max_pixels: int) -> tuple[list[Header | None], dict[int, str]]:
+def scan_headers(
+    table: SampleTable, max_pixels: int, levels: LevelRange | None = None
+) -> tuple[list[Header | None], dict[int, str]]:
     """The header of every file, or the reason why it has none, by row."""
 
     def one(row: int) -> Header | str:
         try:
             content = table.content(row)
             if isinstance(content, np.ndarray):
-                _, height, width, depth = to_uint8(content[None], "the image", Findings()).shape
-                return Header(height, width, depth == 1, "array", "other")
+                _, height, width, depth = to_uint8(content[None], "the image", Findings(), levels).shape
+                deep = content.dtype not in (np.uint8, bool)
+                return Header(height, width, depth == 1, "array", "other", deep)
             return read_header(content, max_pixels)
         except (DataError, OSError) as error:
             return _reason(error, table, row)
@@ -136,7 +140,7 @@ def store_files(
     Args:
         table: of files.
         headers: of each row; rows without one are left out.
-        preprocessor: object with `shape`, `channels`, `settings()` and `in_tf_data`.
+        preprocessor: object with `shape`, `channels`, `range`, `settings()` and `in_tf_data`.
         background, max_pixels: see `decode_image`.
         cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
     """
@@ -238,7 +242,8 @@ class _Decoder:
 
     def _pixels(self, row: int) -> np.ndarray:
         content = self.files[row] or self.table.content(int(row))  # TensorFlow gives an array
-        return pixels(content, self.preprocessor.channels, self.background, self.max_pixels)
+        settings = self.preprocessor
+        return pixels(content, settings.channels, self.background, self.max_pixels, settings.range)
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
         image = tf.numpy_function(self._pixels, [row], tf.uint8)

@@ -16,6 +16,8 @@ class ImagePreprocessor:
         resize: `stretch` changes the shape, `crop` cuts the longer side about its middle, `pad` adds black bars.
         filter: `bilinear`, `nearest`, `bicubic`, `lanczos3`, `lanczos5`.
         antialias: widen the filter when shrinking.
+        range: (low, high), the levels that decoding makes 0 and 255 of images of more than 8 bits; None: those of their
+            bits. The layers know nothing of it: what they take is decoded.
     """
 
     def __init__(
@@ -25,9 +27,11 @@ class ImagePreprocessor:
         resize: str = "stretch",
         filter: str = "bilinear",
         antialias: bool = True,
+        range: tuple[float, float] | None = None,
     ):
         self.size: tuple[int, int] = (size[0], size[1])
         self.channels, self.resize, self.filter, self.antialias = channels, resize, filter, antialias
+        self.range = range
         aspect = {"crop_to_aspect_ratio": resize == "crop", "pad_to_aspect_ratio": resize == "pad"}
         self._layer = keras.layers.Resizing(
             *self.size, interpolation=filter, antialias=antialias, dtype="float32", name="resize", **aspect
@@ -46,7 +50,8 @@ class ImagePreprocessor:
     def settings(self) -> dict:
         """All that the result depends on, as JSON values."""
         names = ("channels", "resize", "filter", "antialias")
-        return {"size": list(self.size), **{name: getattr(self, name) for name in names}}
+        levels = {} if self.range is None else {"range": list(self.range)}
+        return {"size": list(self.size), **{name: getattr(self, name) for name in names}, **levels}
 
     def in_tf_data(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 (height, width, channels) or a batch -> uint8 of the network's size; for tf.data on any backend."""

@@ -63,6 +63,7 @@ class ClassifierArtifact(Artifact):
         answer = keras.layers.Activation("sigmoid" if multi_label else "softmax", name="probabilities", dtype="float32")
         self.model = keras.Model(raw, answer(self._temperature(x)), name="classifier")
         self.classes, self.multi_label = list(classes), multi_label
+        self._decoding = decoding_facts(preprocessor)
 
     @property
     def temperature(self) -> float:
@@ -76,7 +77,13 @@ class ClassifierArtifact(Artifact):
 
     def save(self, path: Path) -> None:
         facts = {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label}
-        save_model(self.model, path, facts)
+        save_model(self.model, path, facts | self._decoding)
+
+
+def decoding_facts(preprocessor) -> dict:
+    """What a model file says of how its input is to be decoded, where that is not as usual."""
+    levels = getattr(preprocessor, "range", None)
+    return {} if levels is None else {"range": list(levels)}
 
 
 def save_model(model: keras.Model, path: Path, facts: dict) -> None:

@@ -97,11 +97,17 @@ class ServedImages(ServedInput):
         height, width, channels = self.preprocessor.shape
         settings = self.preprocessor.settings()
         colours = "grey (0.299 R + 0.587 G + 0.114 B)" if channels == 1 else "RGB"
+        if self.preprocessor.range is None:
+            depth = "16-bit grey divided by 257"
+        else:
+            depth = "levels {:g} to {:g} of more than 8 bits scaled to 0 to 255 and cut".format(
+                *self.preprocessor.range
+            )
         resize = f"{settings['filter']}{', antialiased' if settings['antialias'] else ''}, {settings['resize']}"
         return [
             f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF "
-            "orientation, palettes expanded, CMYK and other colour spaces to RGB, 16-bit grey divided by "
-            f"257, transparent pixels on level {self.background}, no colour profile.",
+            f"orientation, palettes expanded, CMYK and other colour spaces to RGB, {depth}"
+            f", transparent pixels on level {self.background}, no colour profile.",
             f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels."
             if whole
             else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and "

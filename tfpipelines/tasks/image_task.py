@@ -18,7 +18,7 @@ from .sample_task import Sampled
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tfpipelines.core.config.images import Distortion, PixelData
+    from tfpipelines.core.config.images import Distortion, LevelRange, PixelData
     from tfpipelines.datasets.source.base import SampleTable
 
     class _PixelData(PixelData):  # what the sections `data` of all tasks of images have
@@ -48,9 +48,11 @@ class Pixels(Sampled):
     Attributes:
         scaling: what `model.scaling=auto` was found to stand for, a name of `networks.backbones.scaling.SCALINGS`; None
             where the backbone or the pipeline says it.
+        range: which levels of images of more than 8 bits become 0 and 255, see `data.range`; None: those of their bits.
     """
 
     scaling: str | None = None
+    range: "LevelRange | None" = None
 
     @abstractmethod
     def _list(self, data: Any, findings: "datasets.Findings", splitting: bool) -> "SampleTable":
@@ -66,8 +68,11 @@ class Pixels(Sampled):
             if splitting
             else {"size": self.preprocessor.size, "channels": self.preprocessor.channels}
         )
-        data = self._pixel_data.model_copy(update={"path": path, **shape})
+        levels = {} if splitting else {"range": self.range}
+        data = self._pixel_data.model_copy(update={"path": path, **shape, **levels})
         scan = datasets.scan_images(self._list(data, findings, splitting), data)
+        if splitting:
+            self.range = datasets.choose_range(scan, data, findings)
         seen = scan.shape(data)
         self.preprocessor = self._preprocessor_for(*seen) if seen else None
         return datasets.decode_images(scan, self.preprocessor, data, findings)
@@ -79,12 +84,13 @@ class Pixels(Sampled):
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
+        self.range = tuple(facts["range"]) if facts.get("range") else None
         self.preprocessor = self._preprocessor_for(tuple(facts["size"]), facts["channels"])
         return self
 
     def _preprocessor_for(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         data = self._pixel_data
-        return models.ImagePreprocessor(size, channels, data.resize, data.filter, data.antialias)
+        return models.ImagePreprocessor(size, channels, data.resize, data.filter, data.antialias, self.range)
 
     @property
     def _asked_size(self) -> tuple[int, int] | None:
@@ -168,14 +174,13 @@ class Pixels(Sampled):
 
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
         """Raw inputs, some at a time: their entries, and images uint8 (entries, *preprocessor.shape)."""
-        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"))
+        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"), levels=self.range)
         return datasets.decoded(entries, self.preprocessor, batch_size, self._pixel_data)
 
     def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:
         assert samples.source is not None  # of what has been read
-        return datasets.pixels(
-            samples.source(row), self.preprocessor.channels, **self._data("background", "max_pixels")
-        )
+        settings = self._data("background", "max_pixels")
+        return datasets.pixels(samples.source(row), self.preprocessor.channels, **settings, levels=self.range)
 
     def _pictures(self, images: list[np.ndarray]) -> "evaluation.Pictures":
         """What `_decoded` gave, to be drawn beside explanations."""

@@ -2,17 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .data import FileData, LabelledData
 from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Role, Section
 
+LevelRange = tuple[float, float]  # (low, high), which become 0 and 255
 Level = Annotated[int, Field(ge=0, le=255)]
 SMALLEST_IMAGE, LARGEST_IMAGE, IMAGE_STEP = 8, 128, 4  # sides in pixels of generated images
 _Side = Annotated[int, Field(ge=4)]
 # files give text
 Channels = Annotated[Literal[1, 3], BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)]
+
+
+def _rising(levels: LevelRange) -> LevelRange:
+    if levels[0] >= levels[1]:
+        raise ValueError("data.range: the first level must be below the second")
+    return levels
 
 
 class Distortion(Section):
@@ -66,6 +73,11 @@ class PixelData(FileData):
     )
     antialias: bool = field(True, "low-pass filter when shrinking")
     background: Level = field(255, "grey level behind transparent pixels")
+    range: Annotated[Annotated[LevelRange, AfterValidator(_rising)] | Auto | None, LEFT_TO_RIGHT] = fixed(
+        None,
+        "[low, high], the levels that become 0 and 255 of images of more than 8 bits; auto: the extremes of the "
+        "training images; default: those of the bits (16: 0 and 65535)",
+    )
     cache: Annotated[Annotated[Auto | Literal["memory", "disk", "none"], LEFT_TO_RIGHT], Role.READING] = fixed(
         "auto", "where decoded images are kept; auto: in memory where they fit"
     )

@@ -12,7 +12,7 @@ from .test_rows import Rows, classes_of, keys_of
 
 _SHOWN = 5
 # in data.json: what the network sees of a sample, and its fingerprint is of
-_READING = ("size", "channels", "columns", "window")
+_READING = ("size", "channels", "range", "columns", "window")
 _FORM = ("resize", "filter", "antialias", "background")  # the same, fields of `data`
 _MEASURING = ("samples", "neighbours")  # of a generator's `evaluation`
 

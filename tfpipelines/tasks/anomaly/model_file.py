@@ -7,7 +7,7 @@ import numpy as np
 
 from ...core.config.networks import Scored
 from ...models.image_preprocessing import resized
-from ...models.model_file import Artifact, save_model
+from ...models.model_file import Artifact, decoding_facts, save_model
 from ...networks.reconstruction import distances
 
 
@@ -46,7 +46,11 @@ class DetectorArtifact(Artifact):
     """
 
     def __init__(self, preprocessor, network: keras.Model, facts: dict, scoring: Scored):
-        self.network, self.facts, fields = network, facts, dict(scoring)  # which ones there are hangs on the network
+        self.network, self.facts, fields = (
+            network,
+            facts | decoding_facts(preprocessor),
+            dict(scoring),
+        )  # which ones there are hangs on the network
         raw = preprocessor.input()
         outputs = network(preprocessor.symbolic(raw))
         if "surprise" in outputs:

@@ -44,7 +44,7 @@ def read_normal_images(
         table = _read_tree(source, data, usual, findings)
     else:
         request = Request.of(IMAGES, data, labelled=False, training=splitting)
-        table = as_images(source.read(request))
+        table = as_images(source.read(request), data.range)
         findings.extend(table.findings)
         table = table.keep(handle_unlabelled(table.frame, data.normal, usual, data.on_bad, findings))
     frame = label_anomalies(table.frame, data.normal, usual, trusted=splitting)
