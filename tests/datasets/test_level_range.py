@@ -76,7 +76,7 @@ def write(folder, levels: np.ndarray, count=6, name="i") -> None:
 def chosen(path, **fields):
     data, findings = ImageData(path=str(path), **fields), Findings()
     scan = scan_images(read_labelled_images(data, findings), data)
-    return choose_range(scan, data, findings), scan, data, findings
+    return choose_range(scan.table, scan.headers, data, findings), scan, data, findings
 
 
 def test_unused_levels_of_files_are_told(tmp_path):

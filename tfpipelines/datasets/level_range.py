@@ -1,18 +1,15 @@
 """Images of more than 8 bits: which of their levels become 0 to 255."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.config.images import LevelRange, PixelData
 from ..core.words import counted
 from ..errors import DataError
-from .decoding import read_levels
+from .decoding import Header, read_levels
 from .findings import Findings
-
-if TYPE_CHECKING:
-    from .image_samples import Scan
+from .source.base import SampleTable
 
 _ASKED = 64  # images whose levels are looked at for a warning
 _MOST = 1000  # the same for data.range=auto
@@ -20,18 +17,21 @@ _LITTLE = 0.3  # of the full range: images that use less are dark, or have littl
 _REMEDY = "Set data.range=[{:g}, {:g}], or data.range=auto for the range of the training images"
 
 
-def choose_range(scan: "Scan", data: PixelData, findings: Findings) -> LevelRange | None:
+def choose_range(
+    table: SampleTable, headers: list[Header | None], data: PixelData, findings: Findings
+) -> LevelRange | None:
     """The levels that are to be 0 and 255, by `data.range`; None for the usual conversion.
 
     `auto` stands for the extremes of the training images (of folds: of all images but those of a given test split), of
     at most 1,000, evenly chosen. Without a range, a warning tells of images that use little of what their bits allow.
 
     Args:
-        scan: of images with their splits.
+        table: of images with their splits.
+        headers: of each row; not looked at where the images are an array.
     """
-    rows = _deep_rows(scan)
+    rows = _deep_rows(table, headers)
     if data.range is None:
-        images = _levels(scan, _evenly(rows, _ASKED), data.max_pixels)  # those of 32 bits cannot be read
+        images = _levels(table, _evenly(rows, _ASKED), data.max_pixels)  # those of 32 bits cannot be read
         warn_unused_levels((levels for levels in images if levels.dtype == np.uint16), len(rows), findings)
         return None
     if not len(rows):
@@ -39,8 +39,8 @@ def choose_range(scan: "Scan", data: PixelData, findings: Findings) -> LevelRang
         return None if data.range == "auto" else data.range
     if data.range != "auto":
         return data.range
-    training = rows[~scan.table.frame["split"].isin(["validation", "test"]).to_numpy()[rows]]
-    found = [extremes(levels) for levels in _levels(scan, _evenly(training, _MOST), data.max_pixels)]
+    training = rows[~table.frame["split"].isin(["validation", "test"]).to_numpy()[rows]]
+    found = [extremes(levels) for levels in _levels(table, _evenly(training, _MOST), data.max_pixels)]
     low, high = min((low for low, _ in found), default=0.0), max((high for _, high in found), default=0.0)
     if low < high:
         return low, high
@@ -56,8 +56,8 @@ def warn_unused_levels(images: Iterable[np.ndarray], count: int, findings: Findi
         images: some of them, or all in one array.
         count: of all of them.
     """
-    found = [(*extremes(array), _full(array)) for array in images]
-    found = [(low, high, full) for low, high, full in found if full is not None and high <= full]
+    asked = ((*extremes(array), _full(array)) for array in images)
+    found = [(low, high, full) for low, high, full in asked if full is not None and high <= full]
     little = [entry for entry in found if entry[1] - entry[0] < _LITTLE * entry[2]]
     if not little:
         return
@@ -84,26 +84,26 @@ def extremes(levels: np.ndarray) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
-def _deep_rows(scan: "Scan") -> np.ndarray:
+def _deep_rows(table: SampleTable, headers: list[Header | None]) -> np.ndarray:
     """The rows of images of more than 8 bits."""
-    array = scan.table.array
+    array = table.array
     if array is not None:
         return np.arange(0 if array.dtype in (np.uint8, bool) else len(array))
-    return np.array([row for row, header in enumerate(scan.headers) if header is not None and header.deep], np.int64)
+    return np.array([row for row, header in enumerate(headers) if header is not None and header.deep], np.int64)
 
 
 def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))]
 
 
-def _levels(scan: "Scan", rows: np.ndarray, max_pixels: int) -> Iterator[np.ndarray]:
+def _levels(table: SampleTable, rows: np.ndarray, max_pixels: int) -> Iterator[np.ndarray]:
     """The levels of some rows, without transparency; what cannot be read is told elsewhere."""
-    if scan.table.array is not None:
-        yield from ([scan.table.array[rows]] if len(rows) else [])
+    if table.array is not None:
+        yield from ([table.array[rows]] if len(rows) else [])
         return
     for row in rows.tolist():
         try:
-            content = scan.table.content(row)
+            content = table.content(row)
             levels = content if isinstance(content, np.ndarray) else read_levels(content, max_pixels, deep=True)
         except (DataError, OSError):
             continue

@@ -72,7 +72,7 @@ class Pixels(Sampled):
         data = self._pixel_data.model_copy(update={"path": path, **shape, **levels})
         scan = datasets.scan_images(self._list(data, findings, splitting), data)
         if splitting:
-            self.range = datasets.choose_range(scan, data, findings)
+            self.range = datasets.choose_range(scan.table, scan.headers, data, findings)
         seen = scan.shape(data)
         self.preprocessor = self._preprocessor_for(*seen) if seen else None
         return datasets.decode_images(scan, self.preprocessor, data, findings)
