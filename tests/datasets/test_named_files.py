@@ -94,6 +94,11 @@ def test_training_and_prediction_read_the_same_names(tmp_path, root):
     assert [entry.item for entry in entries] == [*FILES[:3], "line 5: https://place/a.png"]
     assert entries[3].error == "a URL; download the file, and give its local path"
     assert entries[2].pixels(3, 255, 1000).shape == (2, 2, 3)
+    (tmp_path / "apart").mkdir()
+    (tmp_path / "apart" / "t.csv").write_text("image\nimg/dog/001.png\n")
+    assert "names no file" in raw_images("apart/t.csv")[0].error
+    (entry,) = raw_images("apart/t.csv", root="data")
+    assert not entry.error and entry.pixels(3, 255, 1000).shape == (2, 2, 3)
 
 
 def test_a_table_without_any_file_is_a_matter_of_the_data(tfpipe, root):

@@ -57,18 +57,23 @@ class RawImage:
 
 
 def raw_images(
-    inputs: Any, item_column: str | None = None, follow_links: bool = False, levels: LevelRange | None = None
+    inputs: Any,
+    item_column: str | None = None,
+    follow_links: bool = False,
+    root: str | None = None,
+    levels: LevelRange | None = None,
 ) -> list[RawImage]:
     """The images that `inputs` mean.
 
     Args:
         inputs: a path, glob pattern, array (n, height, width[, channels]), an image file's bytes, or a list of such. A
             folder stands for all files in it, a table or .npz file for its rows.
-        item_column, follow_links: the fields of the same name in `ImageData`.
+        item_column, follow_links, root: the fields of the same name in `ImageData`.
         levels: of arrays of other kinds than uint8, see `to_uint8`.
     """
     images: list[RawImage] = []
-    for found in walk_inputs(inputs, Request.to_predict(IMAGES, {"image": item_column}, follow_links), _EXPECTED):
+    request = Request.to_predict(IMAGES, {"image": item_column}, follow_links, root)
+    for found in walk_inputs(inputs, request, _EXPECTED):
         if found.error:
             images.append(RawImage(found.name, error=found.error))
         elif found.table is not None:

@@ -174,7 +174,7 @@ class Pixels(Sampled):
 
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
         """Raw inputs, some at a time: their entries, and images uint8 (entries, *preprocessor.shape)."""
-        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links"), levels=self.range)
+        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links", "root"), levels=self.range)
         return datasets.decoded(entries, self.preprocessor, batch_size, self._pixel_data)
 
     def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:

@@ -84,10 +84,14 @@ class Request:
         return cls(kind, columns, labelled, training, optional, **given)
 
     @classmethod
-    def to_predict(cls, kind: Kind, columns: Mapping[str, str | None], follow_links: bool = False) -> "Request":
+    def to_predict(
+        cls, kind: Kind, columns: Mapping[str, str | None], follow_links: bool = False, root: str | None = None
+    ) -> "Request":
         """What the raw input of a prediction is asked: no labels, and a column of time alone must be there if named."""
         optional = tuple(role for role in kind.roles if role != "time")
-        return cls(kind, columns, labelled=False, training=False, optional=optional, follow_links=follow_links)
+        return cls(
+            kind, columns, labelled=False, training=False, optional=optional, root=root, follow_links=follow_links
+        )
 
     def required(self, role: str) -> bool:
         """Whether nothing goes without a column of that role."""
