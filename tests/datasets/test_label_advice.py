@@ -138,3 +138,10 @@ def test_what_check_says_of_columns(tfpipe, tmp_path):
     for words in ("data.folds=patient", "data.split_column=part"):
         frame = groups.assign(part=["train"] * 9 + ["test"] * 9)
         assert "looks like a group" not in check(tfpipe, tmp_path, frame, words)[1]
+
+
+def test_a_table_without_a_header_is_given_no_column(tfpipe):
+    with open("t.csv", "w") as file:
+        file.write("img/000.png,cat\nimg/001.png,dog\n")
+    result = tfpipe("check", "t.csv")
+    assert "perhaps" not in result.err

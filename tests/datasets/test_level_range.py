@@ -60,7 +60,7 @@ def test_a_range_leaves_8_bits_alone_and_turns_what_is_turned():
     exif[274] = 6
     turned = decode_image(encode(LEVELS, exif=exif), 1, levels=(0, 4095))
     assert np.array_equal(turned[..., 0], np.rot90(EIGHT, -1))
-    with pytest.raises(DataError, match="32-bit levels, here 0 to 4095, have no agreed range; set data.range"):
+    with pytest.raises(DataError, match="32-bit levels, here 0 to 4095, have no agreed range; train with data.range"):
         decode_image(encode(LEVELS.astype(np.float32), "TIFF"))
     assert np.array_equal(read_levels(encode(LEVELS)), LEVELS)
 

@@ -238,7 +238,7 @@ def _to_channels(image: Image.Image, channels: int, background: int) -> np.ndarr
         image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
         least, most = image.getextrema()
-        wanted = "set data.range=[LOW, HIGH] or data.range=auto, or save it with 8 or 16 bits"
+        wanted = "train with data.range=[LOW, HIGH] or data.range=auto, or save it with 8 or 16 bits"
         raise ValueError(f"32-bit levels, here {least:g} to {most:g}, have no agreed range; {wanted}")
     if image.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -1,6 +1,7 @@
 """Tables: CSV, TSV, JSONL and Parquet, and DataFrames; which of their columns plays which role."""
 
 import ast
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -112,7 +113,7 @@ def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: R
         cause = f"The table has no column of labels, but {listed(marks)} hold only 0 and 1: one-hot labels. {seen}"
         return DataError(cause, one_hot_remedy(cells, marks, several=request.kind is TEXTS))
     others = {name for other, usual in request.kind.roles.items() if other != role for name in usual}
-    rest = [column for column in columns if column.strip().lower() not in others]
+    rest = [column for column in columns if column.strip().lower() not in others and re.fullmatch(r"[\w -]+", column)]
     named = [column for column in rest if any(word in column.lower() for word in _LIKELY.get(role, ()))]
     likely = named if len(named) == 1 else rest if role == "label" else []
     remedy = f"Set {key}=COLUMN{f', perhaps {key}={likely[0]}' if len(likely) == 1 else ''}."
