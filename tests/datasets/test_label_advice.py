@@ -35,6 +35,15 @@ def test_labels_whose_pieces_recur(separator, names):
         ["sea lion", "lion", "mountain lion", "tiger", "polar bear", "bear"],
         ["golden retriever", "labrador retriever", "retriever"],
         ["red car", "blue car", "red bus", "blue bus"],
+        [
+            "tomato healthy",
+            "tomato early blight",
+            "potato early blight",
+            "potato late blight",
+            "potato healthy",
+            "tomato late blight",
+        ],
+        ["audi s4 sedan 2012", "audi s4 sedan 2007", "bmw m3 sedan 2012", "bmw m3 coupe 2007", "bmw m3 coupe 2012"],
         ["a|b", "c|d"],
         ["yes", "no"],
         ["1,5", "2,5", "1,2", "5"],
@@ -121,7 +130,7 @@ def test_what_check_says_of_labels(tfpipe, tmp_path):
     code, told = check(tfpipe, tmp_path, pd.DataFrame({"label": ["0.0", "1.0"] * 9}))
     assert code == 0 and "whole numbers with decimals (0.0, 1.0), each of which is a class" in told
     code, told = check(tfpipe, tmp_path, pd.DataFrame({"label": ["cat", "cat|dog", "dog"] * 6}))
-    assert code == 0 and "warning: 1 label look like several labels joined by '|'" in told and "cat, dog" in told
+    assert code == 0 and "warning: 1 label looks like several labels joined by '|'" in told and "cat, dog" in told
 
 
 def test_what_check_says_of_columns(tfpipe, tmp_path):

@@ -29,8 +29,8 @@ def several_labels(labels: Iterable[str]) -> tuple[str, dict[str, list[str]]] | 
     """The separator by which several labels seem to stand in one, and those labels with their pieces; None where none.
 
     A bar, a semicolon or a tight comma is one where a piece recurs, alone or in another label. A comma and a blank are
-    part of ordinary names (`hot dog`; `New York, NY`): there most labels must be made of pieces that recur, in more
-    than one place or number.
+    part of ordinary names (`hot dog`; `New York, NY`): there most labels must be made of pieces that recur, alone or in
+    more than one place.
     """
     names = sorted({label for label in labels if not _NUMBER.fullmatch(label)})
     for separator in ("|", ";", ",", " "):
@@ -57,7 +57,8 @@ def _sets(split: dict[str, list[str]], composite: dict[str, list[str]], uses: Co
     for pieces in composite.values():
         for place, piece in enumerate(pieces):
             places.setdefault(piece, set()).add(place)
-    free = len({len(pieces) for pieces in split.values()}) > 1 or any(len(seen) > 1 for seen in places.values())
+    alone = any(len(pieces) == 1 and uses[pieces[0]] > 1 for pieces in split.values())
+    free = alone or any(len(seen) > 1 for seen in places.values())
     return bool(whole) and free and len({*whole, *longer}) >= 0.8 * len(composite)
 
 
@@ -69,7 +70,8 @@ def warn_several_labels(labels: Iterable[str], unit: str, findings: Findings) ->
     """
     if found := several_labels(labels):
         separator, names = found
-        what = f"{counted(len(names), 'label')} look like several labels joined by {separator!r}"
+        look = "looks" if len(names) == 1 else "look"
+        what = f"{counted(len(names), 'label')} {look} like several labels joined by {separator!r}"
         message = f"{what}: each {unit} has one label here, so every combination is a class of its own"
         remedy = (
             f"Give each {unit} one label: keep the main one, or make a column of each label and train on one at a time "
