@@ -166,6 +166,15 @@ class Run(Result):
         table = read_table(path, ("split", "fingerprint"), usecols=lambda name: name in ("split", "fingerprint"))
         return frozenset(table["fingerprint"][table["split"] == "train"])
 
+    def takes_table(self, header: list[str], line: str, overrides: Overrides = ()) -> bool:
+        """Whether text with such a first line, or such columns, is a table of inputs, rather than one input a line.
+
+        Raises:
+            DataError: if it is neither.
+        """
+        task = self._task_with(overrides) if overrides else self._task
+        return task.takes_table(header, line)
+
     def predict(
         self, inputs: Any, batch_size: int = 128, explain: bool = False, overrides: Overrides = ()
     ) -> "pd.DataFrame":

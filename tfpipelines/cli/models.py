@@ -1,5 +1,6 @@
 """Commands that use a trained model: evaluate, recalibrate, predict, generate."""
 
+import csv
 import io
 import json
 import sys
@@ -83,10 +84,11 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
 )  # fmt: skip
 @trust_option
 def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, trust):
-    """Predict for files, folders, globs, tables or texts; `-` takes them from stdin, one in each line.
+    """Predict for files, folders, globs, tables or texts; `-` takes them from stdin: a table, or one in each line.
 
     Unreadable inputs are reported, the rest is predicted. Overrides such as data.text_column=quote set how to read.
     """
+    import tempfile
     from pathlib import Path
 
     from ..core.outputs import STDOUT, is_stream, write_output
@@ -96,14 +98,17 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, tr
 
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
     inputs = [word for word in inputs if word not in overrides]
-    read = lambda word: _lines_of_stdin() if word == "-" else [Path(word) if word else word]
-    entries = [entry for word in inputs for entry in read(word)]
-    if not (entries or texts or "-" in inputs):
+    if not (inputs or texts):
         raise click.UsageError("Missing argument 'PATH...'.")
     loaded = opened(terminal, run, trust)
     if texts and "text_column" not in type(loaded.pipeline.data).model_fields:
         raise ConfigError(f"--text: {run} is a run of {loaded.pipeline.task}, which takes no texts.", "Name files.")
-    table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
+    with tempfile.TemporaryDirectory() as folder:
+        read = lambda word: _read_stdin(loaded, folder, overrides) if word == "-" else [Path(word) if word else word]
+        entries = [entry for word in inputs for entry in read(word)]
+        table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
+        for name in {"item", "error"} & set(table.columns):
+            table[name] = [str(cell).replace(str(Path(folder) / "stdin"), "stdin") for cell in table[name]]
     records = to_records(table)
     if out:
         as_json = Path(out).suffix.lower() == ".json"
@@ -170,6 +175,29 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     return {"count": count, "size": list(images.shape[1:]), "classes": labels, "written": places}
 
 
-def _lines_of_stdin() -> list[str]:
-    text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+def _read_stdin(loaded, folder: str, overrides: list[str]) -> list:
+    """What stdin holds: the path of a table that is written into a folder, or the lines."""
+    from pathlib import Path
+
+    content = sys.stdin.buffer.read()
+    text = content.decode("utf-8", errors="replace")
+    ending, header, line = _header(text)
+    if line and loaded.takes_table(header, line, overrides):
+        path = Path(folder) / f"stdin{ending}"
+        path.write_bytes(content)
+        return [path]
     return [line.rstrip("\r\n") for line in io.StringIO(text, newline=None)]
+
+
+def _header(text: str) -> tuple[str, list[str], str]:
+    """The ending of a table's file, the columns and the first line, if a text is a table."""
+    line = text.removeprefix("\ufeff").lstrip("\r\n").partition("\n")[0].strip()
+    if line.startswith("{"):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return "", [], line
+        return ".jsonl", [str(name) for name in record], line
+    mark = max(",;\t", key=line.count)
+    columns = next(csv.reader([line], delimiter=mark), [])
+    return ".tsv" if mark == "\t" else ".csv", [name.strip() for name in columns], line

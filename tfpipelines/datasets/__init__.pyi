@@ -16,6 +16,7 @@ from .image_samples import decode_images as decode_images
 from .image_samples import read_labelled_images as read_labelled_images
 from .image_samples import scan_images as scan_images
 from .level_range import choose_range as choose_range
+from .raw_inputs import TEXT_COLUMNS as TEXT_COLUMNS
 from .replays import Replay as Replay
 from .replays import replay as replay
 from .sample_table import is_multi_label as is_multi_label

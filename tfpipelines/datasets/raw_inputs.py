@@ -15,6 +15,9 @@ from .source.folder import File
 from .source.requests import IMAGES, TEXTS, Request
 
 
+TEXT_COLUMNS = TEXTS.roles["text"]  # usual names
+
+
 @dataclass(frozen=True)
 class Found:
     """What one entry of the input means: samples of a source, a value in memory, or nothing that can be read.

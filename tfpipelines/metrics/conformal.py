@@ -120,11 +120,20 @@ class Threshold:
         edges = betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)
         return [float(edge) / count for edge in edges]
 
-    def beside_the_promise(self, rate: float, count: int) -> str:
-        """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words."""
+    def beside_the_promise(self, rate: float, count: int, trained_on: int = 0) -> str:
+        """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words.
+
+        Args:
+            trained_on: how many of them the model has seen in training.
+        """
         low, high = self.expected(count)
         inside = low <= rate <= high
         remedy = ": they differ from the held-out ones; `tfpipe recalibrate` fits the threshold to new data"
+        if rate < low:
+            seen = f"the model was trained on {trained_on} of them, or " if trained_on else ""
+            suspect = f"{seen}the training data hold anomalies, which raise the threshold"
+            fit = "or fit the threshold to normal data alone: `tfpipe recalibrate`"
+            remedy = f", fewer: suspect that {suspect}. Remove or label anomalies there and train again, {fit}"
         return (
             f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
             f"{'inside' if inside else 'OUTSIDE'} the {low:.3f} to {high:.3f} expected for so many (95%)"

@@ -250,10 +250,14 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
     rate, expected = facts.metrics.splits.get("test", {}).get("false_alarm_rate"), facts.metrics.test_interval
     moved = facts.metrics.threshold_now not in (None, facts.metrics.threshold.get("threshold"))
     if rate is not None and expected and not expected[0] <= rate <= expected[1] and not moved:
+        why = "so the two sets differ"
+        if rate < expected[0]:
+            why = "so anomalies among the training data are likely: they raise the threshold. Remove or label them, or"
         text = (
             f"{percent(rate)} of the normal test samples gave an alarm; the held-out samples predict "
-            f"{percent(expected[0])} to {percent(expected[1])} (95%), so the two sets differ. Fit the threshold to "
-            "normal samples like those that the model will be used on."
+            f"{percent(expected[0])} to {percent(expected[1])} (95%), {why}"
+            f"{' fit' if rate < expected[0] else '. Fit'} the threshold to normal samples like those that the model "
+            "will be used on."
         )
         yield Advice("false_alarms", text, f"tfpipe recalibrate {quoted(facts.shown)} PATH")
     normal = sum(facts.data.counts.get("train", {}).values())

@@ -69,6 +69,18 @@ class Answering(Stage, ABC):
             explain: add a column `explanation`; only asked for where the task EXPLAINS.
         """
 
+    def takes_table(self, header: list[str], line: str) -> bool:
+        """Whether raw input that comes as text is a table, rather than a path or a text in each line.
+
+        Args:
+            header: the columns, if it is one.
+            line: its first line.
+
+        Raises:
+            DataError: if it is neither.
+        """
+        return False
+
     @abstractmethod
     def served(self, model: Any) -> "models.Served":
         """What is exported of the model."""

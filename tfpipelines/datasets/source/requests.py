@@ -9,7 +9,6 @@ _ODD = ("anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
 _SPLITS = ("split", "subset", "set", "partition", "fold_type")
 _FILES = tuple("image path file filename file_name filepath file_path image_path image_id id img item".split())
 _WORDS = tuple("text sentence review content body message comment document tweet utterance question headline".split())
-_TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,7 @@ _TOPICS = (*_LABELS, "labels", "sentiment", "intent", "topic", "tags")
 TEXTS = Kind("texts", "source of texts", "text file", {"text": _WORDS, "label": _TOPICS, "split": _SPLITS}, files=True)
 _HINT = " For folders of images there is the pipeline anomaly."
 ROWS = Kind("rows", "table", "table", {"label": ("label", "class", "target", *_ODD), "split": _SPLITS}, hint=_HINT)
-SERIES = Kind(
-    "series", "table", "table", {"time": _TIMES, "series": (), "label": ("label", "class", *_ODD), "split": _SPLITS}
-)
+SERIES = Kind("series", "table", "table", {"series": (), "label": ("label", "class", *_ODD), "split": _SPLITS})
 INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
 _NEEDED = ("image", "text", "start", "end")
 _ENDS = {role: f"the column {role} of data.intervals" for role in INTERVALS.roles}
@@ -73,12 +70,12 @@ class Request:
 
     @classmethod
     def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":
-        """What a `data` section asks; without `training` a column may be absent though it is named, but for time."""
+        """What a `data` section asks; without `training` a column may be absent though it is named."""
         columns = {role: getattr(data, key_of(role).removeprefix("data."), None) for role in kind.roles}
         folds = getattr(data, "folds", None) if training else None
         if isinstance(folds, str):
             columns["fold"] = folds
-        optional = () if training else tuple(role for role in columns if role != "time")
+        optional = () if training else tuple(columns)
         names = ("layout", "root", "follow_links", "on_bad")
         given = {name: getattr(data, name) for name in names if hasattr(data, name)}
         return cls(kind, columns, labelled, training, optional, **given)
@@ -87,8 +84,8 @@ class Request:
     def to_predict(
         cls, kind: Kind, columns: Mapping[str, str | None], follow_links: bool = False, root: str | None = None
     ) -> "Request":
-        """What the raw input of a prediction is asked: no labels, and a column of time alone must be there if named."""
-        optional = tuple(role for role in kind.roles if role != "time")
+        """What the raw input of a prediction is asked: no labels, and columns may be absent though they are named."""
+        optional = tuple(kind.roles)
         return cls(
             kind, columns, labelled=False, training=False, optional=optional, root=root, follow_links=follow_links
         )

@@ -166,7 +166,7 @@ class Detection(Sampled):
     def recalibrate(self, model, path: str, rate: float | None, out: Path) -> "metrics.Threshold":
         self.samples, findings = self._read_again(path)
         frame = self.samples.frame
-        trained = frame["fingerprint"].map("{:016x}".format).isin(self.trained_on) | (frame["split"] == "train")
+        trained = self._trained(frame) | (frame["split"] == "train")
         tail = frame["tail"] if "tail" in frame else np.zeros(len(frame), bool)
         for code, rows, reason in (
             ("not_normal", frame["anomalous"], "are not normal by their labels"),
@@ -216,6 +216,12 @@ class Detection(Sampled):
         """A row of some samples as the artifact's model takes it."""
 
     # --- details
+    def _trained(self, frame) -> Any:
+        """Which samples the model was trained on, by their content, bool (samples,)."""
+        if not self.trained_on:
+            return np.zeros(len(frame), bool)
+        return frame["fingerprint"].map("{:016x}".format).isin(self.trained_on).to_numpy()
+
     def _network(self, for_training: bool, **given: Any):
         """The pipeline's network, for preprocessed samples; `backbone` is given where it has one."""
         given |= {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "for_training": for_training}
@@ -281,7 +287,8 @@ class Detection(Sampled):
         both = bool(anomalous.any() and normal)
         if normal:
             figures["test_interval"] = threshold.expected(normal)
-            about.append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal))
+            seen = int((self._trained(frame) & told & ~odd).sum())
+            about.append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal, seen))
         if not told.all():
             alarms = threshold.alarms(scores[~told])
             figures["test"]["alarm_rate"] = share = float(alarms.mean())

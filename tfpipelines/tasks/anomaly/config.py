@@ -58,6 +58,9 @@ class AnomalyTableData(SampleData, NormalData):
     columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
         None, "columns that are looked at; default: all that hold nothing but numbers"
     )
+    exclude: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None, "columns that are left out, neither features nor labels, such as identifiers"
+    )
     scaling: Scaling = field(
         "standard", "of each column: standard (mean and deviation), robust (median and quartiles) or none"
     )
@@ -70,14 +73,25 @@ class AnomalySeriesData(SampleData):
         ..., "a table (.csv .tsv .jsonl .parquet) with a row for each point in time, or sample:NAME", min_length=1
     )
     test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
-    time_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
-        None, "numbers or dates, rising; default: the column named time, timestamp, date or the like"
+    time_column: Annotated[str | tuple[str, str] | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None,
+        "numbers or dates, rising; [DATE, TIME] joins two columns; default: the column named time, timestamp, date or "
+        "the like",
+    )
+    time_format: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None,
+        "how dates are written, as for strptime: %d/%m/%Y %H:%M; default: numbers, ISO 8601, or day and month in the "
+        "order that the column tells",
+        pattern="%",
     )
     series_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
         None, "which of several series a row belongs to"
     )
     columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
         None, "channels; default: all columns that hold nothing but numbers"
+    )
+    exclude: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None, "columns that are left out, neither channels nor labels, such as identifiers"
     )
     normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
         None, "labels that mean normal; default: 0, normal, false and the like"

@@ -42,9 +42,9 @@ def normal_labels(
     names = class_order(labels)
     if given is not None:
         return [_same_label(name, names) for name in given]
-    known = [name for name in names if _means_normal(name)]
+    known = [name for name in names if means_normal(name)]
     if usual:
-        return [name for name in names if name in usual] or (known if all(map(_means_normal, usual)) else [])
+        return [name for name in names if name in usual] or (known if all(map(means_normal, usual)) else [])
     if known:
         return known
     taught = class_order(training)
@@ -57,14 +57,14 @@ def normal_labels(
     raise DataError(message, remedy)
 
 
-def _means_normal(name: str) -> bool:
+def means_normal(name: str) -> bool:
     return name.strip().casefold() in _KNOWN
 
 
 def means_normal_in(cells: pd.Series) -> bool:
     """Whether a column holds few different words, and one of them means normal."""
     names = cells.dropna().unique()
-    return len(names) <= 10 and any(_means_normal(str(name)) for name in names)
+    return len(names) <= 10 and any(means_normal(str(name)) for name in names)
 
 
 def _same_label(name: str, names: list[str]) -> str:

@@ -1,11 +1,15 @@
 """What anomaly detection in numbers has in common, be they rows of a table or windows of a series."""
 
+import glob
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from tfpipelines import datasets, models, networks
+from tfpipelines.core.words import brief
+from tfpipelines.errors import DataError
 from tfpipelines.tasks import anomaly
 
 from .base import Detection
@@ -43,6 +47,15 @@ class NumberDetection(Detection):
         self.columns = list(facts["columns"])
         self.preprocessor = anomaly.NumbersPreprocessor((*(facts[name] for name in self.lengths), len(self.columns)))
         return self
+
+    def takes_table(self, header: list[str], line: str) -> bool:
+        if any(name in header for name in self.columns):
+            return True
+        if line.startswith("sample:") or glob.has_magic(line) or Path(line).expanduser().exists():
+            return False
+        names = ",".join(self.columns[:10]) + (",..." if len(self.columns) > 10 else "")
+        message = f"stdin begins with {brief(line, 80)}, which is neither an existing file nor a line of column names."
+        raise DataError(message, f"Give rows below a line of the columns, such as {names}, JSON lines, or paths.")
 
     def preflight(self) -> list[str]:
         lengths = tuple(getattr(self.pipeline.data, name) for name in self.lengths)

@@ -1,11 +1,11 @@
 """Time series as points: read from a table, in order of time, and cut where they break off."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from ...core.words import counted
+from ...core.words import counted, percent
 from ...datasets.findings import Findings
 from ...datasets.source import locate
 from ...datasets.source.base import SampleTable
@@ -13,11 +13,23 @@ from ...datasets.source.requests import INTERVALS, Request
 from ...datasets.source.table import Table, clean_label
 from ...datasets.table_files import LINE
 from ...errors import DataError
+from .cells import few, is_numeric, to_numbers, with_decimal_points
+from .columns import choose_columns, settle_label
 from .config import AnomalySeriesData
 from .normal_samples import normal_labels
-from .rows import choose_columns, is_numeric, to_numbers
+from .times import (
+    TimeFormat,
+    Times,
+    date_and_clock,
+    find_times,
+    order_of_dates,
+    parse_dates,
+    read_times,
+    repeats_an_hour,
+    seconds,
+)
 
-_PERHAPS_TIMES = {"ts", "t"}  # if they rise
+_UNEVEN = 0.05  # share of gaps among the steps from which on times are irregular
 _GAP = 1.5  # times the usual step: beyond it windows do not reach
 
 
@@ -37,6 +49,7 @@ class Points:
         label: the column of labels.
         empty: the places of points with an empty cell, in words.
         about: what there is to say of the columns.
+        order: of day and month in the dates, see `Times`.
     """
 
     values: np.ndarray
@@ -50,6 +63,7 @@ class Points:
     label: str | None = None
     empty: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
+    order: str | None = None
 
 
 def read_points(
@@ -61,6 +75,7 @@ def read_points(
     labelled: bool = True,
     usual: tuple[str, ...] = (),
     key: str = "data.columns",
+    order: str | None = None,
 ) -> Points:
     """The points of a table with a row for each point in time.
 
@@ -70,103 +85,99 @@ def read_points(
         labelled: whether labels are looked at; their column is no channel in any case.
         usual: see `normal_labels`.
         key: the config field to speak of; "": none, the columns are those of a model.
+        order: of day and month, where the dates do not tell, see `TimeFormat`.
 
     Raises:
         DataError: if a column is missing, times do not rise, or cells are no numbers.
     """
     findings.extend(table.findings)
-    rows = table.cells
-    stamp, group, label, split = (table.columns[role] for role in ("time", "series", "label", "split"))
-    if stamp is None:
-        stamp = _only_dates(rows, {group, data.label_column, data.split_column}, findings)
-    elif (
-        not data.time_column
-        and stamp.strip().lower() in _PERHAPS_TIMES
-        and not (is_numeric(rows[stamp]) and (np.diff(to_numbers(rows, [stamp], strict=False)[:, 0]) > 0).mean() > 0.9)
-    ):
-        stamp = None  # a measurement by that name
-    taken = choose_columns(rows, columns, {stamp, group, label, split}, findings, key)
+    group, split = table.columns["series"], table.columns["split"]
+    label = settle_label(table, data.label_column, columns, data.exclude, findings)
+    others = {group, label, split, data.label_column, data.split_column}
+    rows = table.cells = with_decimal_points(table.cells, others, findings)
+    stamps = find_times(rows, data.time_column, {*others, *(data.exclude or ())}, findings)
+    told = {*stamps, group, label, split}
+    taken = choose_columns(rows, columns, told, findings, key, data.exclude, label is not None)
     values = to_numbers(rows, taken, strict=labelled)
-    times = _times(rows, stamp)
+    times = read_times(rows, stamps, TimeFormat(data.time_format, order), findings)
     groups = rows[group].fillna("").to_numpy(str) if group else np.zeros(len(rows), "U1")
-    order = np.argsort(groups, kind="stable") if group else np.arange(len(rows))
-    rows, values, times, groups = rows.iloc[order], values[order], times[order], groups[order]
-    parts = table.frame["split"].to_numpy(object)[order]
-    empty = ~np.all(np.isfinite(values.astype(np.float32)), 1)
+    sorting = np.argsort(groups, kind="stable") if group else np.arange(len(rows))
+    rows, values, groups = rows.iloc[sorting], values[sorting], groups[sorting]
+    times = replace(times, seconds=times.seconds[sorting], written=times.written[sorting])
+    parts = table.frame["split"].to_numpy(object)[sorting]
+    bad = ~np.isfinite(values.astype(np.float32))
+    empty = bad.any(1)
     empties = [f"line {line}" for line in rows[LINE][empty]]
     if empties and labelled:
         message = f"{counted(len(empties), 'point')} with empty cells, or numbers that are not finite"
-        findings.bad("missing_value", data.on_bad, message, "Fill them.", empties, parts, empty)
-    cuts = _cuts(rows, times, groups, stamp, findings) | (parts[1:] != parts[:-1])
-    written = rows[stamp].fillna("").to_numpy(str) if stamp else np.arange(len(rows)).astype(str)
-    written = np.char.add(np.char.add(groups.astype(str), " "), written) if group else written
+        shares = [f"{name} {percent(share)}" for name, share in zip(taken, bad.mean(0)) if share]
+        told_of = f"{message} ({few(shares)}; {_longest(empty, rows)}): no window holds one"
+        remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
+        findings.bad("missing_value", data.on_bad, told_of, remedy, empties, parts, empty)
+    cuts = _cuts(rows, times, groups, findings) | (parts[1:] != parts[:-1])
+    written = np.char.add(np.char.add(groups.astype(str), " "), times.written) if group else times.written
     anomalous, about = _known_anomalies(rows, label if labelled else None, parts, data, usual, findings)
     if labelled and data.intervals is not None:
-        dates = stamp is not None and not is_numeric(rows[stamp])
-        inside = _inside(data.intervals, times, groups, dates, data.series_column, findings)
+        inside = _inside(data.intervals, times, groups, data, findings)
         anomalous = inside if anomalous is None else anomalous | inside
     segments, path = stretches(cuts, empty), table.source.named
-    return Points(values, written, taken, anomalous, parts, segments, path, groups, label, empties, about)
+    return Points(
+        values, written, taken, anomalous, parts, segments, path, groups, label, empties, about, times.order or order
+    )
 
 
-def _only_dates(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> str | None:
-    """The only column of dates, where none is known by its name."""
-    words = [column for column in rows.columns if column not in {LINE, *others} and not is_numeric(rows[column])]
-    digits = lambda cells: cells.str.contains(r"\d", na=False).mean()
-    dates = [name for name in words if digits(rows[name]) > 0.9 and _dates(rows[name]).notna().mean() > 0.9]
-    if len(dates) == 1:
-        message = f"Column {dates[0]} holds dates: it is taken for the time"
-        findings.add("time_column", "note", message, "Name another by data.time_column")
-        return dates[0]
-    message = "No time column was found: the rows count as evenly spaced, without gaps"
-    findings.add("no_time", "note", message, "Name it by data.time_column")
-    return None
+def _longest(empty: np.ndarray, rows: pd.DataFrame) -> str:
+    """Where the longest stretch of empty points is."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], empty.astype(int), [0]])))
+    first, end = max(zip(edges[::2], edges[1::2]), key=lambda pair: pair[1] - pair[0])
+    lines = rows[LINE].to_numpy()
+    where = f"line {lines[first]}" if end - first == 1 else f"line {lines[first]} to line {lines[end - 1]}"
+    return f"the longest stretch: {counted(end - first, 'point')}, {where}"
 
 
-def _times(rows: pd.DataFrame, column: str | None) -> np.ndarray:
-    """Seconds, or the numbers themselves, float64; the row number without a time column."""
-    if column is None:
-        return np.arange(len(rows), dtype=np.float64)
-    if is_numeric(rows[column]):
-        return to_numbers(rows, [column])[:, 0]
-    dates = _dates(rows[column])
-    if dates.isna().any():
-        lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][dates.isna()], rows[column][dates.isna()])]
-        message = f"Column {column!r} holds {counted(len(lines), 'cell')} that are neither numbers nor dates."
-        raise DataError(message, "Fix them, or set another column with data.time_column.", lines[:10])
-    return _seconds(dates)
-
-
-def _seconds(dates: pd.Series) -> np.ndarray:
-    return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
-
-
-def _dates(cells: pd.Series) -> pd.Series:
-    return pd.to_datetime(cells, errors="coerce", utc=True, format="mixed")
-
-
-def _cuts(
-    rows: pd.DataFrame, times: np.ndarray, groups: np.ndarray, stamp: str | None, findings: Findings
-) -> np.ndarray:
+def _cuts(rows: pd.DataFrame, times: Times, groups: np.ndarray, findings: Findings) -> np.ndarray:
     """Whether between a point and the next the series changes or breaks off, bool (points - 1,)."""
-    steps, same = np.diff(times), groups[1:] == groups[:-1]
+    steps, same = np.diff(times.seconds), groups[1:] == groups[:-1]
     usual = np.ones(len(steps))
     for name in np.unique(groups):  # series may tick at different rates
         inside = same & (groups[1:] == name)
         usual[groups[1:] == name] = np.median(steps[inside]) if inside.any() else 1.0
     back = np.flatnonzero(same & ~(steps > 0))
     if len(back):
-        line, when = rows[LINE].to_numpy(), rows[stamp].to_numpy()
-        lines = [f"line {line[place + 1]}: {when[place + 1]} after {when[place]}" for place in back]
-        late = f"{counted(len(back), 'point')} not later than the one before"
-        remedy = "Sort the rows; where there are several series, name their column by data.series_column."
-        raise DataError(f"The times in column {stamp!r} do not rise: {late}.", remedy, lines[:10])
+        _refuse_order(rows, times, back)
     gap = same & (steps > _GAP * usual)
     if gap.any():
-        sizes = zip(rows[LINE].to_numpy()[1:][gap], steps[gap] / usual[gap])
-        items = [f"line {line}: {size:.1f} steps" for line, size in sizes]
-        findings.add("gap", "note", f"{counted(gap.sum(), 'gap')} in time: no window reaches across one", "", items)
+        lines = rows[LINE].to_numpy()[1:]
+        items = [f"line {line}: {size:.1f} steps" for line, size in zip(lines[gap], steps[gap] / usual[gap])]
+        place = int(np.argmax(np.where(gap, steps / usual, 0)))
+        largest = f"the largest of {steps[place] / usual[place]:,.1f} usual steps before line {lines[place]}"
+        message = f"{counted(gap.sum(), 'gap')} in time, {largest} ({times.written[place + 1]})"
+        remedy = "Fill the gaps by resampling the series, or leave them: windows on both sides are used"
+        if gap.sum() > _UNEVEN * same.sum():
+            share = percent(gap.sum() / same.sum())
+            message = f"The times are irregular: {share} of the steps are gaps; {message}"
+            remedy = "Resample the series to even steps first, or remove its column of times if rows count as even"
+        reach = f"no window reaches across a step of more than {_GAP:g} times the median"
+        findings.add("gap", "warning", f"{message}: {reach}", remedy, items)
     return ~same | gap
+
+
+def _refuse_order(rows: pd.DataFrame, times: Times, back: np.ndarray) -> None:
+    """Raises DataError: points are not later than the one before, those of the numbers `back`."""
+    line, when = rows[LINE].to_numpy(), times.written
+    lines = [f"line {line[place + 1]}: {when[place + 1]} after {when[place]}" for place in back]
+    late = f"{counted(len(back), 'point')} not later than the one before"
+    remedy = "Sort the rows; where there are several series, name their column by data.series_column."
+    pair = date_and_clock(rows, list(rows.columns)) if len(times.columns) == 1 else ()
+    if repeats_an_hour(times, back):
+        late = f"{late}, as in local time when clocks are set back"
+        after = f"{when[back[0] + 1]}+01:00"
+        remedy = f"Write the times in UTC, or with their offset as in {after}, or remove the rows of the second hour."
+    elif times.columns[0] in pair:
+        remedy = f"Set data.time_column=[{','.join(pair)}], which joins the two columns."
+    elif (times.seconds[back + 1] == times.seconds[back]).all():
+        remedy = "Remove the copies; where there are several series, name their column by data.series_column."
+    raise DataError(f"The times in column {times.named} do not rise: {late}.", remedy, lines[:10])
 
 
 def stretches(cuts: np.ndarray | bool, empty: np.ndarray) -> list[tuple[int, int]]:
@@ -197,18 +208,25 @@ def _known_anomalies(
     return (~missing & ~labels.isin(names)).to_numpy(), [told]
 
 
-def _inside(
-    path: str, times: np.ndarray, groups: np.ndarray, dates: bool, series_column: str | None, findings: Findings
-) -> np.ndarray:
+def _inside(path: str, times: Times, groups: np.ndarray, data: AnomalySeriesData, findings: Findings) -> np.ndarray:
     """Which points lie in an interval of a table with columns start, end and, where there are several, the series."""
     table = Table(locate(path, "data.intervals"), path).read(Request(INTERVALS))
-    rows, ends = table.cells, []
-    for column in (str(table.columns["start"]), str(table.columns["end"])):
-        if is_numeric(rows[column]) == dates:
-            held = "numbers" if dates else "no numbers"
+    rows, columns, series_column = (
+        table.cells,
+        [str(table.columns[end]) for end in ("start", "end")],
+        data.series_column,
+    )
+    how = TimeFormat(data.time_format, times.order)
+    if times.dates and data.time_format is None:
+        how = TimeFormat(order=order_of_dates(pd.concat([rows[name].dropna() for name in columns]), how, path))
+    ends = []
+    for column in columns:
+        if data.time_format is None and is_numeric(rows[column]) == times.dates:
+            held = "numbers" if times.dates else "no numbers"
             message = f"{path}: its column {column} holds {held}, unlike the times of the series."
             raise DataError(message, "Write them alike; name the column of times by data.time_column.")
-        ends.append(_seconds(_dates(rows[column])) if dates else to_numbers(rows, [column])[:, 0])
+        dated = times.dates
+        ends.append(seconds(parse_dates(rows[column], how)) if dated else to_numbers(rows, [column])[:, 0])
     turned = np.flatnonzero(~(ends[1] >= ends[0]))
     if len(turned):
         message = f"{path}: {counted(len(turned), 'interval')} that end before they begin."
@@ -216,9 +234,9 @@ def _inside(
     names = rows[series_column].fillna("").to_numpy(str) if series_column in rows else None
     if names is None and len(set(groups)) > 1:
         raise DataError(f"{path} does not say which series an interval is of.", f"Add the column {series_column}.")
-    inside, empty = np.zeros(len(times), bool), 0
+    inside, empty = np.zeros(len(times.seconds), bool), 0
     for row, (low, high) in enumerate(zip(*ends)):
-        here = (times >= low) & (times <= high)
+        here = (times.seconds >= low) & (times.seconds <= high)
         if names is not None and set(groups) != {""}:
             here &= groups == names[row]
         empty += not here.any()

@@ -11,9 +11,10 @@ from ...datasets.raw_inputs import walk_inputs
 from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
 from ...errors import DataError
+from .cells import few, with_decimal_points
 from .config import AnomalySeriesData
 from .points import Points, read_points, stretches
-from .rows import few, take_numbers
+from .rows import take_numbers
 
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
 
@@ -54,11 +55,14 @@ def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, li
     return items, np.concatenate(pieces), errors
 
 
-def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[tuple[str, Points | None, str]]:
+def raw_series(
+    inputs: Any, window: int, columns: list[str], order: str | None = None, **fields
+) -> list[tuple[str, Points | None, str]]:
     """The series that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, an array (points,
     channels), or a list of such.
 
     Args:
+        order: of day and month in dates that do not tell, see `TimeFormat`.
         fields: of `AnomalySeriesData`, that tell how to read.
 
     Returns:
@@ -72,7 +76,9 @@ def raw_series(inputs: Any, window: int, columns: list[str], **fields) -> list[t
         table = Frame(entry.value).read(request) if isinstance(entry.value, pd.DataFrame) else entry.table
         try:
             if table is not None:
-                points = read_points(table, data, Findings(), columns=tuple(columns), labelled=False, key="")
+                points = read_points(
+                    table, data, Findings(), columns=tuple(columns), labelled=False, key="", order=order
+                )
             elif not error:
                 points = _series_from_memory(entry.value, columns)
         except DataError as reason:
@@ -102,6 +108,8 @@ def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     missing = [name for name in columns if name not in frame]
     if missing:
         raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {few(columns)}.")
+    if any(frame[name].dtype == object for name in columns):
+        frame = with_decimal_points(frame[columns], set(), Findings())
     numbers = [pd.to_numeric(frame[name], errors="coerce") for name in columns]
     return np.stack([cells.to_numpy(np.float64, na_value=np.nan) for cells in numbers], 1)
 

@@ -6,21 +6,19 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ...core.words import counted, nearest
+from ...core.words import counted, percent
 from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
 from ...datasets.samples import Samples
 from ...datasets.source import open_source
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import ROWS, Request
-from ...datasets.table_files import LINE
 from ...errors import DataError
+from .cells import few, to_numbers, with_decimal_points
+from .column_checks import look_at_columns, look_for_extremes
+from .columns import choose_columns, settle_label
 from .config import AnomalyTableData
-from .normal_samples import handle_unlabelled, label_anomalies, means_normal_in, normal_of, split_normals
-
-_MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels
-_NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
-_SHOWN = 10
+from .normal_samples import handle_unlabelled, label_anomalies, normal_of, split_normals
 
 
 @dataclass
@@ -73,7 +71,7 @@ def read_rows(
     request = Request.of(ROWS, data, training=splitting)
     source = open_source(data.path, ROWS)
     first = source.read(request if test_path is None else replace(request, optional=("label",)))
-    table = take_numbers(first, findings, data.columns, data.label_column, strict=splitting)
+    table = take_numbers(first, findings, data.columns, data.label_column, data.exclude, strict=splitting)
     if test_path is not None:
         later = replace(request, columns={**request.columns, "split": None}, optional=tuple(request.columns))
         tested = open_source(test_path, ROWS, "data.test_path").read(later)
@@ -92,7 +90,11 @@ def read_rows(
         empty = zip(table.frame["line"][~whole], ~np.isfinite(table.values[~whole]))
         lines = [f"line {line}: {', '.join(names[cells][:5])}" for line, cells in empty]
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
-        findings.bad("missing_value", data.on_bad, message, "Fill them.", lines, table.frame["given"], ~whole)
+        shares = enumerate((~np.isfinite(table.values)).mean(0))
+        told = few([f"{names[place]} {percent(share)}" for place, share in shares if share])
+        remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
+        told_of = f"{message} ({told})" if told else message
+        findings.bad("missing_value", data.on_bad, told_of, remedy, lines, table.frame["given"], ~whole)
     frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
     if len(frame):
         kept = handle_unlabelled(frame, data.normal, usual, data.on_bad, findings)
@@ -101,7 +103,9 @@ def read_rows(
     if splitting and len(frame):
         keep = split_normals(frame, data, least, seed, findings)
         frame, values = frame[keep].reset_index(drop=True), values[keep]
-        _look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
+        used = (frame["split"] != "test").to_numpy()
+        look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
+        look_for_extremes(values[used], table.columns, [f"line {line}" for line in frame["line"][used]], findings)
     values = values.astype(np.float32)
     frame["fingerprint"] = fingerprints_of(values)
     about = [f"columns: {few(table.columns)}"]
@@ -111,34 +115,12 @@ def read_rows(
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
 
-def _look_at_columns(values: np.ndarray, columns: list[str], findings: Findings) -> None:
-    """Says which columns of the training rows, float64 (rows, columns), may not be what they seem."""
-    if not len(values):
-        return
-    constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
-    if constant:
-        what = f"{counted(len(constant), 'column')} with one value only among the training rows"
-        message = f"{what}: any other value there will be an anomaly"
-        findings.add("constant", "warning", message, "Leave them out by data.columns if that is not meant", constant)
-    rising = (np.diff(values, axis=0) > 0).all(0) & (values == np.round(values)).all(0)
-    counting = [name for name, rises in zip(columns, rising) if rises and len(values) > 20]
-    if counting:
-        what = f"{counted(len(counting), 'column')} of whole numbers that rise from row to row"
-        message = f"{what}, like a counter or an identifier: new rows would be anomalies"
-        findings.add("counting", "warning", message, "Leave them out by data.columns", counting)
-    spread, finest = values.std(0), np.spacing(np.abs(values).max(0).astype(np.float32))
-    coarse = [name for name, wide, step in zip(columns, spread, finest) if wide and step > 0.05 * wide]
-    if coarse:
-        what = counted(len(coarse), "column")
-        message = f"{what} whose numbers are so far from 0 that float32 can hardly distinguish them"
-        findings.add("coarse", "warning", message, "Subtract a constant from them", coarse)
-
-
 def take_numbers(
     table: SampleTable,
     findings: Findings,
     columns: tuple[str, ...] | None,
     label_column: str | None = None,
+    excluded: tuple[str, ...] | None = None,
     strict: bool = True,
     key: str = "data.columns",
 ) -> NumberTable:
@@ -148,6 +130,7 @@ def take_numbers(
         columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates
             rows.
         label_column: what the user has named, if anything.
+        excluded: columns that are left out.
         strict: False takes cells that are no numbers as empty.
         key: the config field to speak of; "": none, the columns are those of a model.
 
@@ -156,76 +139,12 @@ def take_numbers(
     """
     findings.extend(table.findings)
     if table.array is not None:
-        return _columns_of_array(table.array, table, columns)
-    cells, frame, label = table.cells, table.frame, table.columns["label"]
-    if label and not label_column and cells[label].nunique() > _MOST_LABELS:  # a measurement by that name
-        label, frame = None, frame.assign(label=pd.Series([None] * len(frame), dtype=object))
-    taken = choose_columns(cells, columns, {label, table.columns["split"]}, findings, key)
-    return NumberTable(to_numbers(cells, taken, strict), taken, frame, label)
-
-
-def choose_columns(
-    rows: pd.DataFrame, wanted: tuple[str, ...] | None, others: set[str | None], findings: Findings, key: str
-) -> list[str]:
-    """The columns of numbers: those wanted, or all but `others` and those that count or date rows.
-
-    Args:
-        key: the config field to speak of; "": none, the columns are those of a model.
-
-    Raises:
-        DataError: if one is missing or there is none.
-    """
-    there = [column for column in rows.columns if column != LINE]
-    if wanted is not None:
-        for name in wanted:
-            if name not in there:
-                remedy = f"The model was trained on: {few(list(wanted))}."
-                if key:
-                    remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}."
-                raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
-        return list(wanted)
-    free = [column for column in there if column not in others]
-    counting = [column for column in free if column.strip().lower() in _NO_MEASUREMENT]
-    numbers = [column for column in free if column not in counting and is_numeric(rows[column].dropna())]
-    words = [column for column in free if column not in counting and column not in numbers]
-    if counting or words:
-        message = f"Columns left out: {few([*counting, *words])}"
-        findings.add("columns_left_out", "note", message, f"Name others by {key}")
-    perhaps = [column for column in words if None in others and means_normal_in(rows[column])]
-    if perhaps:
-        what = f"Column {perhaps[0]} has few different words, one of which means normal"
-        message = f"{what}: if they are labels, anomalies are being trained on"
-        findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
-    if not numbers:
-        message = f"No column holds numbers. Columns seen: {', '.join(there[:30])}."
-        raise DataError(message, f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
-    return numbers
-
-
-def is_numeric(cells: pd.Series) -> bool:
-    """Whether most cells are numbers."""
-    return bool(pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
-
-
-def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> np.ndarray:
-    """The cells of some columns, float64 (rows, columns), NaN where they are empty; or where they are no numbers,
-    unless `strict`.
-
-    Raises:
-        DataError: naming line and column of a cell that is no number.
-    """
-    values = np.empty((len(rows), len(columns)))
-    for place, column in enumerate(columns):
-        cells = rows[column]
-        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-        missing = cells.astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
-        words = cells.notna().to_numpy() & np.isnan(numbers) & ~missing
-        if strict and words.any():
-            lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], cells[words])]
-            message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."
-            raise DataError(message, "Fix them, or leave the column out with data.columns.", lines[:_SHOWN])
-        values[:, place] = numbers
-    return values
+        return _columns_of_array(table.array, table, columns, excluded)
+    label = settle_label(table, label_column, columns, excluded, findings)
+    others = {label, table.columns["split"]}
+    cells = with_decimal_points(table.cells, others, findings)
+    taken = choose_columns(cells, columns, others, findings, key, excluded, labelled=label is not None)
+    return NumberTable(to_numbers(cells, taken, strict), taken, table.frame, label)
 
 
 def column_statistics(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -256,19 +175,16 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     return np.concatenate(pieces).view(np.uint64)[:, 0]
 
 
-def _columns_of_array(values: np.ndarray, table: SampleTable, columns: tuple[str, ...] | None) -> NumberTable:
+def _columns_of_array(
+    values: np.ndarray, table: SampleTable, columns: tuple[str, ...] | None, excluded: tuple[str, ...] | None
+) -> NumberTable:
     path = table.source.path
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         message = f"{path}: x is {values.dtype} of the shape {values.shape}."
         raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
     names = [f"x{number}" for number in range(values.shape[1])]
-    if columns is not None and (strangers := [name for name in columns if name not in names]):
+    if strangers := [name for name in (*(columns or ()), *(excluded or ())) if name not in names]:
         raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")
-    taken = list(columns or names)
+    taken = [name for name in columns or names if name not in (excluded or ())]
     frame = table.frame.assign(line=pd.Series(range(len(values)), dtype=object))
     return NumberTable(values[:, [names.index(name) for name in taken]].astype(np.float64), taken, frame)
-
-
-def few(names: list[str]) -> str:
-    """The first ten names, and how many there are beyond them."""
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,7 +1,7 @@
 """Anomaly detection in time series, window by window."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -39,11 +39,22 @@ class SeriesAnomalies(NumberDetection):
     unit = "window"
     lengths = ("window",)
     samples: "WindowSamples"
-    source_fields = ("time_column", "series_column", "label_column", "split_column", "on_bad")
+    source_fields = ("time_column", "time_format", "series_column", "label_column", "split_column", "on_bad")
+    _order: str | None = None  # of day and month in the dates of the run's own data
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
-        return anomaly.read_series(data, findings, splitting=splitting, usual=usual)
+        samples = anomaly.read_series(data, findings, splitting=splitting, usual=usual, order=self._order)
+        own = self.pipeline.data.path.startswith("sample:")
+        if splitting and getattr(self.pipeline.model, "centered", False) and not own:
+            message = "model.centered=true subtracts the mean of each window: shifts of the level are not seen"
+            findings.add("centered", "note", message, "Set model.centered=false if they are anomalies")
+        return samples
+
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
+        self._order = facts.get("date_order")
+        return self
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
         return samples.store.windows(rows)
@@ -54,8 +65,8 @@ class SeriesAnomalies(NumberDetection):
         errors: list[str] = []
         explanations: list[dict[str, Any] | None] = []
         scores, length = [np.zeros(0)], self.preprocessor.shape[0]
-        named = self._data("time_column", "series_column", "label_column")
-        found = anomaly.raw_series(inputs, length, self.columns, **named)
+        named = self._data("time_column", "time_format", "series_column", "label_column")
+        found = anomaly.raw_series(inputs, length, self.columns, self._order, **named)
         for name, points, error in found:
             if error:
                 items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]

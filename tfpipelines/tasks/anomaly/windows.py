@@ -16,6 +16,7 @@ from ...datasets.source import open_source
 from ...datasets.source.requests import SERIES, Request
 from ...datasets.tracing import appended
 from ...errors import ConfigError, DataError
+from .column_checks import look_for_extremes
 from .config import AnomalySeriesData
 from .normal_samples import NORMAL, UNKNOWN
 from .points import Points, read_points
@@ -23,6 +24,7 @@ from .rows import fingerprints_of
 
 _MOST_WINDOWS = 20_000
 _ANOMALY = "anomaly"
+_LOST = 0.05  # share of the points in no window that is worth a warning
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,12 @@ class WindowSamples(Samples):
 
 
 def read_series(
-    data: AnomalySeriesData, findings: Findings, *, splitting: bool = True, usual: tuple[str, ...] = ()
+    data: AnomalySeriesData,
+    findings: Findings,
+    *,
+    splitting: bool = True,
+    usual: tuple[str, ...] = (),
+    order: str | None = None,
 ) -> WindowSamples:
     """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
 
@@ -75,6 +82,7 @@ def read_series(
 
     Args:
         usual: see `normal_labels`.
+        order: of day and month in dates that do not tell, see `TimeFormat`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
@@ -83,12 +91,13 @@ def read_series(
     request = Request.of(SERIES, data, training=splitting and test_path is None)
     source = open_source(data.path, SERIES)
     here = data if test_path is None else data.model_copy(update={"intervals": None})
-    points = read_points(source.read(request), here, findings, columns=data.columns, usual=usual)
+    points = read_points(source.read(request), here, findings, columns=data.columns, usual=usual, order=order)
     tested = points
     if test_path is not None:
         request = replace(request, columns={**request.columns, "split": None})
         table = open_source(test_path, SERIES, "data.test_path").read(request)
-        tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual)
+        also = points.order or order
+        tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual, order=also)
         tested.split[:] = "test"
         if data.label_column and points.label is None and tested.label is None:
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
@@ -128,6 +137,9 @@ def read_series(
         frame = _without_leaks(frame, values, whole if apart else used, window, data.on_leak, findings)
         if points.anomalous is not None:
             early = sum(int(points.anomalous[first:end].sum()) for first, end in used)
+        inside = np.concatenate([np.arange(first, end) for first, end in used] or [np.zeros(0, int)])
+        look_for_extremes(points.values[inside], points.columns, points.times[inside], findings)
+        _tell_of_short_stretches(points, window, findings)
         if early:
             what = f"{counted(early, 'point')} known as anomalies lie before the test"
             findings.add("early_anomalies", "note", f"{what}: their windows are left out, and not measured")
@@ -141,9 +153,19 @@ def read_series(
         stated = f", training windows begin {'at every point' if step == 1 else f'every {step} points'}"
     about = [f"channels: {channels}; windows of {window} points{stated}", *(tested.about or points.about)]
     facts: dict = {"path": data.path, "columns": points.columns, "window": window, "points": len(values)}
-    facts |= {"read_seconds": source.seconds, "about": about}
+    facts |= {"read_seconds": source.seconds, "about": about, "date_order": points.order}
     test = tested if not splitting or "test" in set(frame["split"]) else None
     return WindowSamples(frame, store, facts, test, points.columns)
+
+
+def _tell_of_short_stretches(points: Points, window: int, findings: Findings) -> None:
+    """Says how many points no window can hold because they stand between gaps, empty cells or splits."""
+    lengths = np.array([end - first for first, end in points.segments])
+    lost, total = int(lengths[lengths < window].sum()), int(lengths.sum())
+    if lost > _LOST * total:
+        what = f"{counted(lost, 'point')} of {total} lie in stretches shorter than a window of {window} points"
+        remedy = "Fill the gaps by resampling the series, or shorten data.window"
+        findings.add("short_stretches", "warning", f"{what}: no window holds them", remedy)
 
 
 def windows_of(segments: list[tuple[int, int]], window: int, tail: bool = True) -> list[int]:

@@ -1,0 +1,102 @@
+"""The cells of tables as numbers, however they are written."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from ...core.words import counted
+from ...datasets.findings import Findings
+from ...datasets.table_files import LINE
+from ...errors import DataError
+
+SHOWN = 10
+_WHOLE = r"\s*[+-]?\d+\s*"
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
+
+
+def few(names: list[str]) -> str:
+    """The first ten names, and how many there are beyond them."""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def is_numeric(cells: pd.Series) -> bool:
+    """Whether most cells are numbers."""
+    return bool(pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
+
+
+def with_decimal_points(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> pd.DataFrame:
+    """The rows with numbers such as 0,5 and 1.234,5 (a decimal comma) or 1,234.5 written as Python writes them.
+
+    A column is read so if all its cells allow that, and some cell allows nothing else: 1,234 may be either. What one
+    column tells goes for those of the table that do not tell.
+
+    Args:
+        rows: cells as text, None where they are empty.
+        others: columns that hold no numbers, such as that of labels.
+    """
+    reading: dict[str, str] = {}
+    for column in rows.columns:
+        cells = rows[column].dropna() if column != LINE and column not in others else pd.Series([], dtype=object)
+        if len(cells) and any(isinstance(cell, str) and "," in cell for cell in cells):
+            reading[column] = _use_of_commas(cells)
+    told = {use for use in reading.values() if use in ("decimal", "thousands")}
+    (known,) = told if len(told) == 1 else ("",)
+    changed = {}
+    for column, use in reading.items():
+        use = reading[column] = (known or use) if use == "either" else use
+        if use == "decimal":
+            changed[column] = _replaced(rows[column], (".", ""), (",", "."))
+        elif use == "thousands":
+            changed[column] = _replaced(rows[column], (",", ""))
+    _tell_of_commas(reading, rows, findings)
+    return rows.assign(**changed) if changed else rows
+
+
+def _use_of_commas(cells: pd.Series) -> str:
+    """`decimal`, `thousands`, `either` (some cell has a comma, and none tells), or "" for words."""
+    decimal, thousands = (all(form.fullmatch(str(cell)) for cell in cells) for form in (_COMMA, _THOUSANDS))
+    if decimal and thousands:
+        return "either"
+    return "decimal" if decimal else "thousands" if thousands else ""
+
+
+def _replaced(cells: pd.Series, *pairs: tuple[str, str]) -> pd.Series:
+    for old, new in pairs:
+        cells = cells.str.replace(old, new, regex=False)
+    return cells
+
+
+def _tell_of_commas(reading: dict[str, str], rows: pd.DataFrame, findings: Findings) -> None:
+    of = lambda use: [column for column, found in reading.items() if found == use]
+    if decimal := of("decimal"):
+        findings.add("decimal_comma", "note", f"Commas are read as decimal points in: {few(decimal)}")
+    if thousands := of("thousands"):
+        findings.add("thousands", "note", f"Commas are read as separators of thousands in: {few(thousands)}")
+    if unclear := of("either"):
+        first = next(cell for cell in rows[unclear[0]] if cell is not None and "," in cell)
+        what = f"Numbers such as {first.strip()}, whose comma may separate decimals or thousands"
+        message = f"{what}, are taken for words in: {few(unclear)}"
+        findings.add("unclear_comma", "warning", message, "Write them with a decimal point, without separators")
+
+
+def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> np.ndarray:
+    """The cells of some columns, float64 (rows, columns), NaN where they are empty; or where they are no numbers,
+    unless `strict`.
+
+    Raises:
+        DataError: naming line and column of a cell that is no number.
+    """
+    values = np.empty((len(rows), len(columns)))
+    for place, column in enumerate(columns):
+        cells = rows[column]
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+        missing = cells.astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
+        words = cells.notna().to_numpy() & np.isnan(numbers) & ~missing
+        if strict and words.any():
+            lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], cells[words])]
+            message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."
+            raise DataError(message, "Fix them, or leave the column out with data.exclude.", lines[:SHOWN])
+        values[:, place] = numbers
+    return values

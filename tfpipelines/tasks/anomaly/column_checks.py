@@ -1,0 +1,147 @@
+"""Looks at the numbers of columns: what would spoil their scale, or is no measurement."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.words import counted, percent
+from ...datasets.findings import Findings
+
+_FAR = 20.0  # robust standard deviations from the median
+_APART = 5.0  # times the distance of the next value, which is then no tail of the same distribution
+_TOO_FAR = 1000.0  # robust standard deviations from which on that does not matter
+_FEW = 0.05  # share of a column's values from which on they are a mode of their own
+_REPEATED = 3  # times that a code for missing values occurs at least
+_BEYOND = 3.0  # robust standard deviations beyond the other values that it lies
+_CODES = {-99.0, *(10.0**power for power in range(5, 13)), 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31)}
+_EPOCHS = tuple((9.4e8 * unit, 2.6e9 * unit) for unit in (1.0, 1e3, 1e6, 1e9))  # the years 1999 to 2052
+_DEVIATION = 1.4826  # of normal numbers, by their median distance from the median
+
+
+def look_at_columns(values: np.ndarray, columns: list[str], findings: Findings) -> None:
+    """Says which columns of the training rows, float64 (rows, columns), may not be what they seem."""
+    if not len(values):
+        return
+    leave = lambda names: f"Leave them out with data.exclude=[{','.join(names)}]"
+    constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
+    if constant:
+        what = f"{counted(len(constant), 'column')} with one value only among the training rows"
+        message = f"{what}: any other value there will be an anomaly"
+        findings.add("constant", "warning", message, f"{leave(constant)} if that is not meant", constant)
+    rising = (np.diff(values, axis=0) > 0).all(0) & (values == np.round(values)).all(0)
+    dated = [_is_epoch(column) for column in values.T]
+    stamps = [name for name, is_time, wide in zip(columns, dated, np.ptp(values, axis=0)) if is_time and wide]
+    if stamps and len(values) > 20:
+        what = f"{counted(len(stamps), 'column')} of whole numbers like times since 1970"
+        message = f"{what}: rows of another time would be anomalies"
+        findings.add("timestamps", "warning", message, leave(stamps), stamps)
+    counting = [name for name, rises in zip(columns, rising) if rises and name not in stamps and len(values) > 20]
+    if counting:
+        what = f"{counted(len(counting), 'column')} of whole numbers that rise from row to row"
+        message = f"{what}, like a counter or an identifier: new rows would be anomalies"
+        findings.add("counting", "warning", message, leave(counting), counting)
+    spread, finest = values.std(0), np.spacing(np.abs(values).max(0).astype(np.float32))
+    coarse = [name for name, wide, step in zip(columns, spread, finest) if wide and step > 0.05 * wide]
+    coarse = [name for name in coarse if name not in stamps]
+    if coarse:
+        what = counted(len(coarse), "column")
+        message = f"{what} whose numbers are so far from 0 that float32 can hardly distinguish them"
+        findings.add("coarse", "warning", message, "Subtract a constant from them", coarse)
+
+
+def look_for_extremes(values: np.ndarray, columns: list[str], places: Sequence[Any], findings: Findings) -> None:
+    """Names columns with a few values far from all others, and with a repeated value like a code for missing ones.
+
+    Args:
+        values: of the samples that training and threshold use, float64 (rows, columns).
+        places: what each row is called, such as `line 2`.
+    """
+    codes: dict[str, str] = {}
+    extremes: dict[str, str] = {}
+    for name, numbers in zip(columns, values.T):
+        coded = _codes_in(numbers)
+        if coded.any():
+            codes[name] = _told(name, numbers, coded, places)
+        far = _far_values(np.where(coded, np.nan, numbers))
+        if far.any():
+            extremes[name] = _told(name, numbers, far, places, coded)
+    correct = "Correct these cells, or empty them and leave such rows out with data.on_bad=skip"
+    if codes:
+        what = (
+            f"{counted(len(codes), 'column')} with a repeated value far from all others, like a code for missing ones"
+        )
+        remedy = f"{correct}; data.exclude={_list(codes)} leaves out the columns"
+        findings.add("sentinel", "warning", f"{what}: the model learns it as normal", remedy, codes.values())
+    if extremes:
+        what = f"{counted(len(extremes), 'column')} with a few extreme values far from all others"
+        message = f"{what}: they spoil the scale of the column, and are learned as normal"
+        findings.add("extreme_values", "warning", message, correct, extremes.values())
+
+
+def _list(names: dict[str, str]) -> str:
+    return f"[{','.join(names)}]"
+
+
+def _told(name: str, numbers: np.ndarray, marked: np.ndarray, places: Sequence[Any], more: Any = False) -> str:
+    """What is marked in a column, in words."""
+    first = int(np.flatnonzero(marked)[0])
+    others = numbers[np.isfinite(numbers) & ~marked & ~np.asarray(more)]
+    share = f" ({percent(marked.sum() / len(numbers))})" if marked.sum() > 1 else ""
+    values = np.unique(numbers[marked])
+    shown = ", ".join(f"{value:.6g}" for value in values[:3]) + (" ..." if len(values) > 3 else "")
+    cells = f"{shown} in {counted(int(marked.sum()), 'cell')}{share}, first at {places[first]}"
+    return f"{name}: {cells}; all others lie between {others.min():.6g} and {others.max():.6g}"
+
+
+def _is_epoch(numbers: np.ndarray) -> bool:
+    """Whether all are whole numbers like seconds, or thousandths, millionths or billionths, since 1970."""
+    low, high = numbers.min(), numbers.max()
+    whole = bool((numbers == np.round(numbers)).all())
+    return whole and any(first <= low and high <= last for first, last in _EPOCHS)
+
+
+def _spread(numbers: np.ndarray) -> tuple[float, float]:
+    """Median, and the robust standard deviation; 0 if all are equal. Where most are, it is that of the others."""
+    middle = float(np.median(numbers))
+    distances = np.abs(numbers - middle)
+    usual = float(np.median(distances))
+    if usual == 0 and distances.any():
+        usual = float(np.median(distances[distances > 0]))
+    return middle, _DEVIATION * usual
+
+
+def _far_values(numbers: np.ndarray) -> np.ndarray:
+    """Which values, NaN excepted, are far from all others, bool (rows,)."""
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < 20:
+        return np.zeros(len(numbers), bool)
+    middle, spread = _spread(known)
+    distances = np.abs(numbers - middle)
+    beyond = np.sort(distances[distances > _FAR * spread])
+    if not spread or not len(beyond):
+        return np.zeros(len(numbers), bool)
+    near = distances[distances <= _FAR * spread].max(initial=spread)
+    apart = beyond >= _APART * np.concatenate([[near], beyond[:-1]])
+    limit = min(beyond[apart].min(initial=np.inf), beyond[beyond > _TOO_FAR * spread].min(initial=np.inf))
+    far = distances >= limit
+    return far if far.sum() <= max(_FEW * len(known), 1) else np.zeros(len(numbers), bool)
+
+
+def _codes_in(numbers: np.ndarray) -> np.ndarray:
+    """Which values are usual codes for missing ones, repeated and outside of the other values, bool (rows,)."""
+    none = np.zeros(len(numbers), bool)
+    values, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+    usual = np.array([_is_code(value) for value in values], bool)
+    found, others = values[usual & (counts >= _REPEATED)], numbers[~np.isin(numbers, values[usual])]
+    if not len(found) or len(others) < 20:
+        return none
+    _, spread = _spread(others)
+    low, high = others.min(), others.max()
+    apart = [value for value in found if max(low - value, value - high) > _BEYOND * spread or (value < 0 <= low)]
+    return np.isin(numbers, apart)
+
+
+def _is_code(value: float) -> bool:
+    digits = f"{abs(value):.10g}".replace(".", "")
+    return value in _CODES or (len(digits) > 2 and set(digits) == {"9"})

@@ -1,0 +1,193 @@
+"""Which columns of a table are measurements, which one holds labels, and which may not be what they seem."""
+
+import re
+
+import pandas as pd
+
+from ...core.words import counted, nearest
+from ...datasets.findings import Findings
+from ...datasets.source.base import SampleTable
+from ...datasets.source.table import clean_label
+from ...datasets.table_files import LINE
+from ...errors import DataError
+from .cells import few, is_numeric
+from .normal_samples import means_normal, means_normal_in
+from .times import are_dates
+
+_NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
+_MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels
+_MOST_CODES = 20  # the same of one that is only pointed out
+_RARE = 0.2  # share of the rarer of two words
+_MOST_FLAGS = 3  # columns of 0 and 1 from which on they are rather features than labels
+_LABELS = set(  # without "is_", and without what is between letters: such a column of two values is taken for labels
+    "label labels class target y groundtruth anomaly anomalous anomalies outlier outliers abnormal fraud fraudulent "
+    "attack intrusion malicious defect defective fault faulty".split()
+)
+_PERHAPS_LABELS = _LABELS | set(  # such a column is pointed out
+    "failure failed fail churn churned default alarm alert event error incident status state flag result outcome "
+    "diagnosis category type response normal good ok ng novelty attackcat attacktype machinefailure".split()
+)
+_MARKS = re.compile(r"^(is|has)[_\W]|[_\W](flag|label|class|target|anomaly|outlier|fraud|fault|failure|defect)$")
+_IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|index|idx|row|rownum|serial)$|[a-z]I[dD]$", re.ASCII)
+
+
+def settle_label(
+    table: SampleTable,
+    given: str | None,
+    features: tuple[str, ...] | None,
+    excluded: tuple[str, ...] | None,
+    findings: Findings,
+) -> str | None:
+    """The column of labels, or None; the frame's labels become those of it, in place.
+
+    Args:
+        table: with its cells.
+        given: by the user.
+        features: columns that the user, or a model, names; without `given` none of them holds labels.
+        excluded: columns that are not looked at.
+    """
+    cells, label = table.cells, table.columns["label"]
+    if label and not given and (label in (features or ()) or label in (excluded or ()) or _is_measured(cells[label])):
+        label = None
+    if not label and not given:
+        free = [name for name in _names(cells) if name not in {*(features or ()), *(excluded or ())}]
+        free = [name for name in free if name not in table.columns.values()]
+        found = [name for name in free if _stem(name) in _LABELS and _is_flag(cells[name])]
+        if found and (len(found) == 1 or _stem(found[0]) != "y"):
+            label = found[0]
+            message = f"Column {label} has two values, one of which means normal: it is taken for the labels"
+            findings.add("label_column", "note", message, f"Keep it as a feature with data.columns=[...,{label}]")
+    labels = [clean_label(value) for value in cells[label]] if label else [None] * len(cells)
+    table.frame["label"] = pd.Series(labels, dtype=object)
+    return label
+
+
+def choose_columns(
+    rows: pd.DataFrame,
+    wanted: tuple[str, ...] | None,
+    others: set[str | None],
+    findings: Findings,
+    key: str,
+    excluded: tuple[str, ...] | None = None,
+    labelled: bool = False,
+) -> list[str]:
+    """The columns of numbers: those wanted, or all but `others` and those that count or date rows.
+
+    Args:
+        key: the config field to speak of; "": none, the columns are those of a model.
+        excluded: columns that are left out.
+        labelled: whether one of `others` holds labels.
+
+    Raises:
+        DataError: if one is missing or there is none.
+    """
+    there = _names(rows)
+    for name in [*(wanted or ()), *((excluded or ()) if wanted is None else ())]:
+        if name not in there:
+            of = key if name in (wanted or ()) else "data.exclude"
+            remedy = f"Set {of}={nearest(name, there) or 'COLUMN'}." if key else ""
+            remedy = remedy or f"The model was trained on: {few(list(wanted or ()))}."
+            raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
+    if wanted is not None:
+        return [name for name in wanted if name not in (excluded or ())]
+    free = [column for column in there if column not in others and column not in (excluded or ())]
+    counting = [column for column in free if column.strip().lower() in _NO_MEASUREMENT]
+    numbers = [column for column in free if column not in counting and is_numeric(rows[column].dropna())]
+    words = [column for column in free if column not in counting and column not in numbers]
+    if counting or words:
+        told = [*(f"{name} (counts or dates rows)" for name in counting), *(_about(name, rows[name]) for name in words)]
+        remedy = f"Name others by {key}; words count only once they are encoded as numbers"
+        findings.add("columns_left_out", "note", f"Columns left out: {few(told)}", remedy)
+    _look_for_labels(rows, numbers, words, labelled, findings)
+    _look_for_identifiers(rows, numbers, findings)
+    if not numbers:
+        message = f"No column holds numbers. Columns seen: {', '.join(there[:30])}."
+        raise DataError(message, f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
+    return numbers
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return [column for column in rows.columns if column != LINE]
+
+
+def _stem(name: str) -> str:
+    """`Is Fraud`, `is_fraud` and `isFraud` as fraud."""
+    return re.sub(r"[\W_]", "", re.sub(r"^is(?=[\W_A-Z])|^is(?=[a-z]{4})", "", name.strip())).lower()
+
+
+def _is_measured(cells: pd.Series) -> bool:
+    """Whether there are too many different values for labels."""
+    return cells.nunique() > _MOST_LABELS
+
+
+def _is_flag(cells: pd.Series) -> bool:
+    """Whether there are at most two values, and one of them means normal."""
+    names = [clean_label(name) or "" for name in cells.dropna().unique()]
+    return 1 <= len(names) <= 2 and sum(map(means_normal, names)) == 1
+
+
+def _about(name: str, cells: pd.Series) -> str:
+    """What a column of no numbers holds, in words."""
+    known = cells.dropna()
+    if not len(known):
+        return f"{name} (empty)"
+    return f"{name} (dates)" if are_dates(known) else f"{name} ({counted(known.nunique(), 'word')})"
+
+
+def _look_for_labels(
+    rows: pd.DataFrame, numbers: list[str], words: list[str], labelled: bool, findings: Findings
+) -> None:
+    """Points out columns that no field names, and that may hold labels."""
+    set_key = lambda name: f"Set data.label_column={name} if it holds labels, or data.exclude={name} if it tells them"
+    keep = "; name the features in data.columns if it is one of them"
+    two = lambda name: rows[name].dropna().nunique() == 2
+    flags = [name for name in numbers if two(name) and set(_numbers(rows[name])) == {0.0, 1.0}]
+    named = [name for name in numbers if name in flags or _are_codes(rows[name])]
+    named = [name for name in named if _stem(name) in _PERHAPS_LABELS or _MARKS.search(name.strip().lower())]
+    if labelled:
+        named = [name for name in named if name in flags and _stem(name) in _LABELS]
+        if named:
+            message = f"{counted(len(named), 'further column')} named like labels: the model learns from {few(named)}"
+            findings.add("second_labels", "warning", message, f"Set data.exclude=[{','.join(named)}]")
+        return
+    rare = [name for name in words if two(name) and rows[name].value_counts(normalize=True).min() <= _RARE]
+    perhaps = [name for name in words if means_normal_in(rows[name])]
+    if perhaps:
+        what = f"Column {perhaps[0]} has few different words, one of which means normal"
+        message = f"{what}: if they are labels, anomalies are being trained on"
+        findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
+    elif rare:
+        what = f"Column {rare[0]} has two different words, one of them rare"
+        message = f"{what}: if they are labels, anomalies are being trained on"
+        remedy = f"Set data.label_column={rare[0]} and data.normal to the label that means normal"
+        findings.add("perhaps_labels", "warning", message, remedy)
+    if named:
+        what = f"Column {named[0]} has few different numbers and a name of labels"
+        message = f"{what}: as a feature, it makes the model learn what it is to find"
+        findings.add("perhaps_labels", "warning", message, set_key(named[0]) + keep, named)
+    elif flags:
+        what = f"{counted(len(flags), 'column')} of only 0 and 1: {few(flags)}"
+        severity = "warning" if len(flags) <= _MOST_FLAGS and not perhaps else "note"
+        message = f"{what}: features, as no field names them"
+        findings.add("perhaps_labels", severity, message, set_key(flags[0]) + keep, flags)
+
+
+def _are_codes(cells: pd.Series) -> bool:
+    """Whether all are whole numbers, few of them different, from 0 on, or -1 and 1."""
+    values = _numbers(cells)
+    few_whole = values.nunique() <= _MOST_CODES and bool((values == values.round()).all())
+    return few_whole and (values.min() >= 0 or set(values) == {-1.0, 1.0})
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    return pd.to_numeric(cells.dropna(), errors="coerce")
+
+
+def _look_for_identifiers(rows: pd.DataFrame, numbers: list[str], findings: Findings) -> None:
+    found = [name for name in numbers if _IDENTIFIER.search(name.strip()) or _IDENTIFIER.search(name.strip().lower())]
+    values = {name: _numbers(rows[name]) for name in found}
+    found = [name for name in found if (values[name] == values[name].round()).all()]
+    if found:
+        what = f"{counted(len(found), 'column')} of whole numbers named like an identifier"
+        message = f"{what}: the model would learn from {few(found)}"
+        findings.add("identifiers", "warning", message, f"Leave them out with data.exclude=[{','.join(found)}]", found)
