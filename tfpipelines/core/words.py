@@ -20,12 +20,12 @@ def brief(value: Any, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str:
-    """The candidate most like `name`, or "" if none is."""
+def nearest(name: str, candidates: Iterable[str], least: float = 0.5) -> str:
+    """The candidate most like `name`, or "" if none is at least so much, from 0 to 1."""
     import difflib
 
     candidates = list(candidates)
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=least)
     if not matches:
         matches = [candidate for candidate in candidates if candidate.lower() == name.lower()]
     return matches[0] if matches else ""

@@ -14,7 +14,6 @@ from .source.base import SampleTable
 from .source.folder import File
 from .source.requests import IMAGES, TEXTS, Request
 
-
 TEXT_COLUMNS = TEXTS.roles["text"]  # usual names
 
 

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from ...errors import ConfigError
 from ..plugins import reason
 from ..words import brief, nearest
+from .synonyms import meant
 
 
 def explain(
@@ -55,6 +56,8 @@ def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
     kind = node.get("type", "")
     if kind == "array":
         return f"a list of {allowed(node['items'], schema)}" if "items" in node else "a list of values"
+    if kind == "object" and "properties" in node:
+        return f"{_WORDS[kind]} of {', '.join(node['properties'])}; {{}} for the defaults"
     bounds = [f"{text} {node[key]:g}" for key, text in _BOUNDS.items() if key in node]
     return " ".join([_WORDS.get(kind, "a value"), *bounds])
 
@@ -129,7 +132,7 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
     siblings = properties_at(parents, schema, raw)
     if detail["type"] == "extra_forbidden":
         sections = {section: properties_at([section], schema, raw) for section in _SECTIONS}
-        guess = nearest(key, siblings) or nearest(key, [name for names in sections.values() for name in names])
+        guess = meant(key, siblings, [name for names in sections.values() for name in names])
         if guess in siblings:
             guess = ".".join([*parents, guess])
         elif guess:

@@ -10,6 +10,7 @@ from ...metrics.registry import direction_of
 from ..words import brief, nearest
 from .fields import field
 from .section import Count, Section
+from .synonyms import meant
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -227,7 +228,9 @@ def _exists(section: str, name: str, pipeline: type[BaseModel]) -> bool:
 def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline: type[BaseModel]) -> Any:
     if path not in fields:
         section, _, name = path.partition(".")
-        guess = "" if _exists(section, name, pipeline) else nearest(path, fields)
+        own = {field.partition(".")[2]: field for field in fields if field.startswith(f"{section}.")}
+        guess = own.get(meant(name, own), "") or nearest(path, fields)
+        guess = "" if _exists(section, name, pipeline) else guess
         hint = f". Did you mean {guess}?" if guess else ""
         raise ValueError(f"search.space: {path} is no field that can be searched{hint}")
     found = []
