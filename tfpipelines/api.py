@@ -185,7 +185,8 @@ def resume(
     is_search = folder.status.get("kind") == "search"
     with folder.locked():
         if folder.status.get("state") == "done":
-            observer.note(f"{folder} is done already")
+            more = f"; more trials are a new search: {folder.as_new_run()} search.trials=N" if is_search else ""
+            observer.note(f"{folder} is done already{more}")
             return load(path)
         plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline

@@ -63,12 +63,26 @@ def tune(terminal, pipeline, overrides, **options):
 
 @command(cli)
 @click.argument("run")
+@overrides_argument
 @trust_option
-def resume(terminal, run, trust):
-    """Continue an interrupted or crashed run or search."""
+def resume(terminal, run, overrides, trust):
+    """Continue an interrupted or crashed run or search, as it began: overrides are refused."""
     from .. import api
 
+    if overrides:
+        _refuse_overrides(run, overrides)
     return _summary(api.resume(run, observer=terminal, trust=trust))
+
+
+def _refuse_overrides(run: str, overrides: tuple[str, ...]) -> None:
+    """Raises ConfigError with the command that takes them."""
+    from ..core.run_folder import RunFolder
+    from ..core.words import quoted
+    from ..errors import ConfigError
+
+    new = f"{RunFolder.open(run).as_new_run()} {' '.join(map(quoted, overrides))}"
+    cause = f"{overrides[0]}: resume takes no overrides, since it finishes a run or a search as it began."
+    raise ConfigError(cause, f"With other values it is a new one: {new}")
 
 
 def _summary(finished) -> dict:
