@@ -1,6 +1,7 @@
 """Raw input for prediction: tables, DataFrames and arrays become rows of numbers, or series."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ...datasets.findings import Findings
 from ...datasets.raw_inputs import walk_inputs
 from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
+from ...datasets.table_files import table_of
 from ...errors import DataError
 from .cells import few, with_decimal_points
 from .config import AnomalySeriesData
@@ -108,8 +110,8 @@ def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     missing = [name for name in columns if name not in frame]
     if missing:
         raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {few(columns)}.")
-    if any(frame[name].dtype == object for name in columns):
-        frame = with_decimal_points(frame[columns], set(), Findings())
+    if len(frame) and not all(pd.api.types.is_numeric_dtype(frame[name]) for name in columns):
+        frame = with_decimal_points(table_of(frame[columns], Path("the DataFrame")), set(), Findings())
     numbers = [pd.to_numeric(frame[name], errors="coerce") for name in columns]
     return np.stack([cells.to_numpy(np.float64, na_value=np.nan) for cells in numbers], 1)
 
