@@ -145,6 +145,9 @@ def test_json_is_the_only_thing_on_stdout(tfpipe, photos):
         and 0 <= found["metrics"]["test"]["accuracy"] <= 1
     )
     assert document(tfpipe("resume", "runs/image-cls-1", "--json"))["status"]["state"] == "done"
+    refused = tfpipe("resume", "runs/image-cls-1", "train.epochs=9")
+    new = "tfpipe run runs/image-cls-1/pipeline.yaml --from runs/image-cls-1 train.epochs=9"
+    assert refused.code == 2 and "resume takes no overrides" in refused.err and new in refused.err
 
 
 def test_errors_are_json_too(tfpipe):

@@ -34,6 +34,15 @@ def test_the_measured_share_lies_in_what_so_many_samples_may_show():
     assert inside / 2000 > 0.94
 
 
+def test_too_few_alarms_are_no_sign_of_other_data():
+    threshold = Threshold.fit(RANDOM.standard_normal(100), 0.05, "row", "here")
+    assert "inside" in threshold.beside_the_promise(0.05, 400)
+    many, few = threshold.beside_the_promise(0.5, 400), threshold.beside_the_promise(0.0, 400)
+    assert "they differ from the held-out ones" in many and "suspect" not in many
+    assert "suspect anomalies in the training data" in few and "differ" not in few and "recalibrate" in few
+    assert "30 of these were trained on" in threshold.beside_the_promise(0.0, 400, 30)
+
+
 @pytest.mark.parametrize(("rate", "least"), [(0.01, 99), (0.05, 19), (0.1, 9), (0.5, 1)])
 def test_too_few_are_refused(rate, least):
     Threshold.fit(np.arange(float(least)), rate, "image", "here")

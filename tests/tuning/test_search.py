@@ -164,7 +164,10 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not():
     assert resumed.status["state"] == "done" and table(resumed) == table(whole)
     assert (stopped.folder / "trials" / "0001" / "result.json").stat().st_mtime_ns == before
     assert events(resumed) == events(whole)
-    assert tfpipelines.resume("runs/stopped", observer=Observer()).folder == resumed.folder  # done already
+    seen = Seen()
+    assert tfpipelines.resume("runs/stopped", observer=seen).folder == resumed.folder
+    more = "more trials are a new search: tfpipe tune runs/stopped/pipeline.yaml search.trials=N"
+    assert seen.notes == [f"runs/stopped is done already; {more}"]
 
 
 @pytest.mark.eager

@@ -199,5 +199,4 @@ def _header(text: str) -> tuple[str, list[str], str]:
             return "", [], line
         return ".jsonl", [str(name) for name in record], line
     mark = max(",;\t", key=line.count)
-    columns = next(csv.reader([line], delimiter=mark), [])
-    return ".tsv" if mark == "\t" else ".csv", [name.strip() for name in columns], line
+    return ".tsv" if mark == "\t" else ".csv", next(csv.reader([line], delimiter=mark), []), line

@@ -130,10 +130,10 @@ class Threshold:
         inside = low <= rate <= high
         remedy = ": they differ from the held-out ones; `tfpipe recalibrate` fits the threshold to new data"
         if rate < low:
-            seen = f"the model was trained on {trained_on} of them, or " if trained_on else ""
-            suspect = f"{seen}the training data hold anomalies, which raise the threshold"
+            seen = f", unless it is that {trained_on} of these were trained on" if trained_on else ""
+            suspect = f"suspect anomalies in the training data, which raise the threshold{seen}"
             fit = "or fit the threshold to normal data alone: `tfpipe recalibrate`"
-            remedy = f", fewer: suspect that {suspect}. Remove or label anomalies there and train again, {fit}"
+            remedy = f", too few: {suspect}. Remove or label them and train again, {fit}"
         return (
             f"measured: {round(rate * count)} of {count} normal {self.unit}s gave an alarm ({rate:.3f}), "
             f"{'inside' if inside else 'OUTSIDE'} the {low:.3f} to {high:.3f} expected for so many (95%)"

@@ -67,7 +67,7 @@ class TextClassifier(Classification):
         """As of every task; a line that is a text may hold commas, so a header must name the column of texts."""
         given = self._text_data.text_column
         names = {*datasets.TEXT_COLUMNS, *([given] if isinstance(given, str) else given or ())}
-        found = [name for name in header if name in names or name.strip().lower() in names]
+        found = [name for name in header if name in names or name.lower() in names]
         return bool(found) and (len(header) > 1 or line.startswith("{"))
 
     def training_batches(self, first_step: int, last_step: int):

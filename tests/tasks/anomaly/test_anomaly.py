@@ -532,3 +532,30 @@ def test_a_series_with_holes_and_arrays_that_are_too_short(pressure, tfpipe, tmp
     assert table["error"][0] == "no 16 points in a row" and table["verdict"].notna().sum() == 2
     with pytest.raises(DataError, match=r"Expected: \(points, 1\)"):
         pressure.predict(np.zeros((20, 2)))
+
+
+def test_rows_come_from_stdin(cells, pressure, tmp_path):
+    from click.testing import CliRunner
+
+    from tfpipelines.cli.group import cli
+
+    def told(run, text):
+        result = CliRunner().invoke(cli, ["predict", str(run.folder), "-", "--json"], input=text)
+        return result.exit_code, json.loads(result.stdout)
+
+    table = pd.read_csv(ROOT / "data" / "cells" / "cells.csv").head(3)
+    expected = cells.predict(table)["score"].tolist()
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    plain = table.drop(columns=["label", "split"])
+    path = str(tmp_path / "rows.csv")
+    for text in (table.to_csv(index=False), plain.to_json(orient="records", lines=True), f"{path}\n"):
+        code, content = told(cells, text)
+        assert code == 0 and [row["score"] for row in content["result"]] == pytest.approx(expected, rel=1e-5)
+        assert [row["item"] for row in content["result"]] == ["0", "1", "2"]
+    code, content = told(cells, "1,2,3\n")
+    assert code == 3 and "'1,2,3'" in content["error"]["cause"] and "mean_radius" in content["error"]["remedy"]
+    code, content = told(cells, table.to_csv(index=False) + "1,2\n")
+    assert code == 3 and content["result"][0]["error"].startswith("stdin.csv, line 5")
+    series = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv").head(32)
+    code, content = told(pressure, series.to_csv(index=False))
+    assert code == 0 and [row["item"] for row in content["result"]] == ["0 to 15", "16 to 31"]

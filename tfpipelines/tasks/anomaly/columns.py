@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from ...core.words import counted, nearest
-from ...datasets.findings import Findings
+from ...datasets.findings import Findings, Severity
 from ...datasets.source.base import SampleTable
 from ...datasets.source.table import clean_label
 from ...datasets.table_files import LINE
@@ -167,7 +167,7 @@ def _look_for_labels(
         findings.add("perhaps_labels", "warning", message, set_key(named[0]) + keep, named)
     elif flags:
         what = f"{counted(len(flags), 'column')} of only 0 and 1: {few(flags)}"
-        severity = "warning" if len(flags) <= _MOST_FLAGS and not perhaps else "note"
+        severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not perhaps else "note"
         message = f"{what}: features, as no field names them"
         findings.add("perhaps_labels", severity, message, set_key(flags[0]) + keep, flags)
 

@@ -49,7 +49,7 @@ class NumberDetection(Detection):
         return self
 
     def takes_table(self, header: list[str], line: str) -> bool:
-        if any(name in header for name in self.columns):
+        if {name.strip() for name in header} & set(self.columns):
             return True
         if line.startswith("sample:") or glob.has_magic(line) or Path(line).expanduser().exists():
             return False

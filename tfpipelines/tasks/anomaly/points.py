@@ -106,7 +106,7 @@ def read_points(
     times = replace(times, seconds=times.seconds[sorting], written=times.written[sorting])
     parts = table.frame["split"].to_numpy(object)[sorting]
     bad = ~np.isfinite(values.astype(np.float32))
-    empty = bad.any(1)
+    empty = np.any(bad, 1)
     empties = [f"line {line}" for line in rows[LINE][empty]]
     if empties and labelled:
         message = f"{counted(len(empties), 'point')} with empty cells, or numbers that are not finite"

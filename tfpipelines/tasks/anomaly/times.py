@@ -180,7 +180,7 @@ def order_of_dates(cells: pd.Series, how: TimeFormat, named: str) -> str | None:
     if not matches:
         return None
     pairs = np.array([(int(match[1]), int(match[3])) for match in matches])
-    first, second = (pairs > 12).any(0)
+    first, second = bool((pairs[:, 0] > 12).any()), bool((pairs[:, 1] > 12).any())
     example = matches[0]
     after = _time_of_day(example[5])
     year = "%y" if len(example[4]) == 2 else "%Y"
