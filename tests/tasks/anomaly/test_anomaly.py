@@ -550,12 +550,12 @@ def test_rows_come_from_stdin(cells, pressure, tmp_path):
     path = str(tmp_path / "rows.csv")
     for text in (table.to_csv(index=False), plain.to_json(orient="records", lines=True), f"{path}\n"):
         code, content = told(cells, text)
-        assert code == 0 and [row["score"] for row in content["result"]] == pytest.approx(expected, rel=1e-5)
-        assert [row["item"] for row in content["result"]] == ["0", "1", "2"]
+        assert code == 0 and [row["score"] for row in content] == pytest.approx(expected, rel=1e-5)
+        assert [row["item"] for row in content] == ["0", "1", "2"]
     code, content = told(cells, "1,2,3\n")
     assert code == 3 and "'1,2,3'" in content["error"]["cause"] and "mean_radius" in content["error"]["remedy"]
     code, content = told(cells, table.to_csv(index=False) + "1,2\n")
     assert code == 3 and content["result"][0]["error"].startswith("stdin.csv, line 5")
     series = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv").head(32)
     code, content = told(pressure, series.to_csv(index=False))
-    assert code == 0 and [row["item"] for row in content["result"]] == ["0 to 15", "16 to 31"]
+    assert code == 0 and [row["item"] for row in content] == ["0 to 15", "16 to 31"]

@@ -141,9 +141,9 @@ def test_predict_reads_lines_from_stdin(trained, monkeypatch):
     assert [row["text"] for row in json.loads(result.stdout)["result"]] == ["a dull film", "", "moving"]
     for table in ('{"text": "a dull film"}\n{"text": "moving"}\n', 'id,text\n1,a dull film\n2,"moving"\n'):
         result = CliRunner().invoke(cli, ["predict", str(trained.folder), "-", "--json"], input=table)
-        assert [row["text"] for row in json.loads(result.stdout)["result"]] == ["a dull film", "moving"]
+        assert [row["text"] for row in json.loads(result.stdout)] == ["a dull film", "moving"]
     result = CliRunner().invoke(cli, ["predict", str(trained.folder), "-", "--json"], input="well, text\nfine, really")
-    assert len(json.loads(result.stdout)["result"]) == 2  # no header
+    assert len(json.loads(result.stdout)) == 2  # no header
 
 
 def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
