@@ -73,6 +73,12 @@ def test_what_may_be_labels_is_pointed_out(tmp_path, name, values, normal):
     assert "perhaps_labels" not in read(path, columns=["a", *named])[1]
 
 
+def test_where_1_means_normal_that_is_said(tmp_path):
+    path = write(tmp_path, is_normal=[1 - odd for odd in RARE])
+    assert "data.label_column=is_normal and data.normal=1" in read(path)[1]["perhaps_labels"].remedy
+    assert read(path, label_column="is_normal", normal=["1"])[0].frame["anomalous"].sum() == 6
+
+
 def test_many_flags_are_features_and_further_labels_leak(tmp_path):
     flags = {f"on_{number}": np.random.default_rng(number).integers(0, 2, COUNT) for number in range(6)}
     _, found = read(write(tmp_path, **flags))

@@ -132,6 +132,7 @@ def test_the_hour_that_is_repeated_in_autumn_is_told_from_other_disorder(tmp_pat
     assert len(with_offset.frame) and "gap" not in found
     for cells, remedy in (
         (["2024-10-23 02:00", "2024-10-23 02:00", "2024-10-23 03:00"], "Remove the copies"),
+        (["2024-10-23", "2024-10-23", "2024-10-24"], "data.time_column=[timestamp,COLUMN]"),
         (["2024-10-27 02:00", "2024-10-26 02:00", "2024-10-25 03:00"], "Sort the rows"),
     ):
         with pytest.raises(DataError, match="do not rise") as caught:
@@ -152,6 +153,12 @@ def test_gaps_are_named_with_the_largest_and_what_windows_do(tmp_path):
     _, found = read(write(tmp_path, time=irregular), validation=0.5)
     assert "irregular" in found["gap"].message and "Resample" in found["gap"].remedy
     assert "no window holds them" in found["short_stretches"].message
+
+
+def test_extreme_values_of_a_series_are_named_with_their_time(tmp_path):
+    frame = pd.DataFrame({"time": range(COUNT), "value": np.where(np.arange(COUNT) == 7, 1e7, VALUES)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert "1e+07 in 1 cell, first at 7;" in read(tmp_path / "t.csv")[1]["extreme_values"].items[0]
 
 
 def test_intervals_are_read_in_the_order_of_the_series(tmp_path):

@@ -25,8 +25,9 @@ _LABELS = set(  # without "is_", and without what is between letters: such a col
 )
 _PERHAPS_LABELS = _LABELS | set(  # such a column is pointed out
     "failure failed fail churn churned default alarm alert event error incident status state flag result outcome "
-    "diagnosis category type response normal good ok ng novelty attackcat attacktype machinefailure".split()
+    "diagnosis category type response normal good ok healthy inlier novelty attackcat attacktype machinefailure".split()
 )
+_SAY_NORMAL = {"normal", "good", "ok", "healthy", "inlier", "valid", "passed"}  # in which 1 means normal
 _MARKS = re.compile(r"^(is|has)[_\W]|[_\W](flag|label|class|target|anomaly|outlier|fraud|fault|failure|defect)$")
 _IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|index|idx|row|rownum|serial)$|[a-z]I[dD]$", re.ASCII)
 
@@ -138,7 +139,10 @@ def _look_for_labels(
     rows: pd.DataFrame, numbers: list[str], words: list[str], labelled: bool, findings: Findings
 ) -> None:
     """Points out columns that no field names, and that may hold labels."""
-    set_key = lambda name: f"Set data.label_column={name} if it holds labels, or data.exclude={name} if it tells them"
+    normal = lambda name: " and data.normal=1" if _stem(name) in _SAY_NORMAL else ""
+    set_key = lambda name: (
+        f"Set data.label_column={name}{normal(name)} if it holds labels, or data.exclude={name} if it tells them"
+    )
     keep = "; name the features in data.columns if it is one of them"
     two = lambda name: rows[name].dropna().nunique() == 2
     flags = [name for name in numbers if two(name) and set(_numbers(rows[name])) == {0.0, 1.0}]

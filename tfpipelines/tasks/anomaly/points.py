@@ -177,6 +177,8 @@ def _refuse_order(rows: pd.DataFrame, times: Times, back: np.ndarray) -> None:
         remedy = f"Set data.time_column=[{','.join(pair)}], which joins the two columns."
     elif (times.seconds[back + 1] == times.seconds[back]).all():
         remedy = "Remove the copies; where there are several series, name their column by data.series_column."
+        if times.dates and not any(":" in when[place] for place in back):
+            remedy = f"{remedy} If another column holds the time of day: data.time_column=[{times.columns[0]},COLUMN]."
     raise DataError(f"The times in column {times.named} do not rise: {late}.", remedy, lines[:10])
 
 

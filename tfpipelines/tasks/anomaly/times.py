@@ -24,6 +24,7 @@ _YEAR_LAST = re.compile(r"\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)"
 _COMPACT = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _OFFSET = re.compile(r"(Z|UTC|GMT|[:\d][+-]\d{2}(:?\d{2})?)\s*$")
 _ORDERS = {"day": "day-first", "month": "month-first"}
+_LOOKED_AT = 1000  # cells of a column, to see whether they are dates
 _SPOKEN = 5  # columns of dates that a message names
 
 
@@ -221,10 +222,12 @@ def seconds(dates: pd.Series) -> np.ndarray:
 
 
 def are_dates(cells: pd.Series) -> bool:
-    """Whether most cells are dates, in whatever order."""
+    """Whether most cells are dates, in whatever order; of many, every n-th is looked at."""
+    cells = cells.dropna()
+    cells = cells[:: max(1, len(cells) // _LOOKED_AT)]
     if not cells.str.contains(r"\d", na=False).mean() > 0.9:
         return False
-    order = "day" if any(int(match[1]) > 12 for cell in cells.dropna() if (match := _YEAR_LAST.match(cell))) else None
+    order = "day" if any(int(match[1]) > 12 for cell in cells if (match := _YEAR_LAST.match(cell))) else None
     return bool(parse_dates(cells, TimeFormat(order=order)).notna().mean() > 0.9)
 
 
