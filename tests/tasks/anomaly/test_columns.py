@@ -33,7 +33,14 @@ def write(path, **columns):
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("is_fraud", RARE), ("Fraud", ["yes" if odd else "no" for odd in RARE]), ("y", RARE), ("isOutlier", RARE)],
+    [
+        ("is_fraud", RARE),
+        ("Fraud", ["yes" if odd else "no" for odd in RARE]),
+        ("y", RARE),
+        ("isOutlier", RARE),
+        ("defective", ["Y" if odd else "N" for odd in RARE]),
+        ("malicious", ["fraud" if odd else "legit" for odd in RARE]),
+    ],
 )
 def test_two_values_under_a_usual_name_are_labels(tmp_path, name, values):
     path = write(tmp_path, **{name: values})
@@ -58,6 +65,7 @@ def test_two_values_under_a_usual_name_are_labels(tmp_path, name, values):
         ("churn_flag", RARE, None),
         ("valve", RARE, None),
         ("failure", [0] * 50 + [1, 2, 3, 4, 5] * 2, None),
+        ("fault_code", [0] * 50 + [1, 2, 3, 4, 5] * 2, None),
         ("target", [1] * 54 + [-1] * 6, ["1"]),
         ("quality", ["fine"] * 54 + ["scrap"] * 6, ["fine"]),
     ],
@@ -117,6 +125,8 @@ def test_missing_values_are_named_by_column(tmp_path):
     holes = pd.Series(numbers()).where(np.arange(COUNT) % 4 > 0)
     finding = read(write(tmp_path, c=holes))[1]["missing_value"]
     assert "(c 25.0 %)" in finding.message and "data.exclude" in finding.remedy and "on_bad=skip" in finding.remedy
+    marked = ["?" if number % 4 == 0 else number / 7 for number in range(COUNT)]
+    assert read(write(tmp_path, c=marked))[1]["missing_value"].message == finding.message
     finding = read(write(tmp_path, c=pd.Series(numbers()).where(abs(np.arange(COUNT) - 30) > 5)), AnomalySeriesData)[1]
     said = "c 18.3 %; the longest stretch: 11 points, line 27 to line 37): no window holds one"
     assert said in finding["missing_value"].message

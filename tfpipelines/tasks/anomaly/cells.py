@@ -11,6 +11,7 @@ from ...datasets.table_files import LINE
 from ...errors import DataError
 
 SHOWN = 10
+_MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
 _WHOLE = r"\s*[+-]?\d+\s*"
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
@@ -92,7 +93,7 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
     for place, column in enumerate(columns):
         cells = rows[column]
         numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-        missing = cells.astype(str).str.strip().str.lower().isin(("nan", "na", "null", "none")).to_numpy()
+        missing = cells.astype(str).str.strip().str.lower().isin(_MISSING).to_numpy()
         words = cells.notna().to_numpy() & np.isnan(numbers) & ~missing
         if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], cells[words])]

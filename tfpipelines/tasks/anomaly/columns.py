@@ -28,7 +28,10 @@ _PERHAPS_LABELS = _LABELS | set(  # such a column is pointed out
     "diagnosis category type response normal good ok healthy inlier novelty attackcat attacktype machinefailure".split()
 )
 _SAY_NORMAL = {"normal", "good", "ok", "healthy", "inlier", "valid", "passed"}  # in which 1 means normal
-_MARKS = re.compile(r"^(is|has)[_\W]|[_\W](flag|label|class|target|anomaly|outlier|fraud|fault|failure|defect)$")
+_MARKS = re.compile(
+    r"^(is|has|label|anomaly|outlier|fraud|fault|failure|attack|defect)[_\W]"
+    r"|[_\W](flag|label|class|target|anomaly|outlier|fraud|fault|failure|defect)$"
+)
 _IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|index|idx|row|rownum|serial)$|[a-z]I[dD]$", re.ASCII)
 
 

@@ -17,7 +17,7 @@ from .config import AnomalyImageData, AnomalyTableData
 NORMAL, UNKNOWN = "normal", "unlabelled"  # what samples without a label are called
 _KNOWN = {
     *("good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0"),
-    *("inlier", "pass", "passed", "accepted"),
+    *("inlier", "pass", "passed", "accepted", "legit", "legitimate", "genuine", "n"),
 }
 _SHARE = 0.2
 
