@@ -250,10 +250,12 @@ class CheckReport:
     Args:
         facts: the content of data.json.
         error: what stopped the check, or would stop a run; None if a run could begin.
+        notes: what reading the pipeline had to say, as a run says it before anything else.
     """
 
     facts: dict[str, Any]
     error: DataError | None
+    notes: tuple[str, ...] = ()
 
 
 def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image-cls") -> CheckReport:
@@ -288,7 +290,7 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
     except DataError as caught:
         error = caught
     facts = {"findings": findings.as_list()} if loaded is None else loaded.describe(findings)
-    return CheckReport(facts, error)
+    return CheckReport(facts, error, tuple(resolved.notes))
 
 
 def _carry_out(

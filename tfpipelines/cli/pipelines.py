@@ -161,6 +161,8 @@ def check(terminal, path, overrides, pipeline):
 
     terminal.redirect_native_logs()
     report = api.check(path, overrides, pipeline=pipeline)
+    for note in report.notes:
+        terminal.note(note)
     error = report.error
     if terminal.results:
         print_check(report.facts)
