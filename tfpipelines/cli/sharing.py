@@ -4,7 +4,7 @@ import click
 
 from ..core.plugins import plugins
 from ..exporting.formats import built_in
-from .command import command
+from .command import command, echo
 from .group import cli, opened, overrides_argument, trust_option, whole
 
 _EXPORTERS = built_in()
@@ -103,10 +103,10 @@ def report(terminal, run, out, loss_surface, surface_points, surface_samples):
     for note in written.notes:
         terminal.note(note)
     if terminal.results and out != STDOUT:
-        click.echo(written.summary)
+        echo(written.summary)
         for entry in written.advice:
-            click.echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
-        click.echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
+            echo(f"- {plain_text(entry.text)}" + (f"\n  {plain_text(entry.command)}" if entry.command else ""))
+        echo(f"written: {written.page}" + (f", {written.card}" if written.card else ""))
     advice = [{"code": entry.code, "text": entry.text, "command": entry.command} for entry in written.advice]
     card = str(written.card) if written.card else None
     size = written.page.stat().st_size if written.page.is_file() else None

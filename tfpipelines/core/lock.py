@@ -13,7 +13,7 @@ import psutil
 
 from ..errors import ResourceError, RunInUseError
 from .files import TEMPORARY, resource_error
-from .run_files import found_json, shown
+from .run_files import found_json, open_own, shown
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     lock = folder / ".lock"
     try:
-        file = open(lock, "a+", encoding="utf-8")
+        file = open_own(lock, "a+")
     except OSError as error:
         raise resource_error(error, lock) from error
     with file:

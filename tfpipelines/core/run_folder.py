@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
-from .files import TEMPORARY, now, write_json
+from .files import TEMPORARY, now, resource_error, write_json
 from .lock import locked
-from .run_files import found_json, read_json, shown
+from .run_files import damaged, found_json, read_json, shown
+from .words import brief, plain_text
 
 # Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
 FORMAT = 1
 DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has asked for the batch size of pipeline.yaml
+_PARTS = ("checkpoints", "plots", "logs")  # folders of each
 START = "start-"  # prefix of files of an earlier run that this one starts from
 THRESHOLD = "threshold.json"  # a detector's, beside its model
 
@@ -44,13 +46,18 @@ class RunFolder:
             ConfigError: if `name` is no plain folder name or is taken.
             ResourceError: if the folder cannot be made.
         """
-        if name is not None and (name in ("", ".", "..", "latest") or os.sep in name or "\0" in name):
+        if name is not None and (
+            name in ("", ".", "..", "latest")
+            or os.sep in name
+            or plain_text(name) != name
+            or len(os.fsencode(name)) > 255
+        ):
             remedy = "Give one word; --out names the folder it lies in."
-            raise ConfigError(f"--name {name!r} is not the name of a folder.", remedy)
+            raise ConfigError(f"--name {brief(name)} is not the name of a folder.", remedy)
         try:
             parent.mkdir(exist_ok=True)
             path = _make_folder(parent, stem, name)
-            for part in ("checkpoints", "plots", "logs"):
+            for part in _PARTS:
                 (path / part).mkdir()
         except OSError as error:
             cause = f"The run folder cannot be made in {parent}: {error.strerror}."
@@ -79,9 +86,24 @@ class RunFolder:
 
     def child(self, name: str) -> "RunFolder":
         """A run folder inside this one, made if it is missing; it shares this one's lock."""
-        for part in ("checkpoints", "plots", "logs"):
-            (self.path / name / part).mkdir(parents=True, exist_ok=True)
-        return RunFolder(self.path / name)
+        inner = RunFolder(self.path / name)
+        inner.complete()
+        return inner
+
+    def complete(self) -> None:
+        """Makes the folders inside that are missing.
+
+        Raises:
+            ArtifactError: if something else bears the name of one.
+            ResourceError: if one cannot be made.
+        """
+        for part in _PARTS:
+            try:
+                (self.path / part).mkdir(parents=True, exist_ok=True)
+            except FileExistsError as error:
+                damaged(self.path / part, "it is no folder", error)
+            except OSError as error:
+                raise resource_error(error, self.path / part) from error
 
     @contextmanager
     def locked(self):

@@ -67,6 +67,12 @@ SHAPES: dict[str, Any] = {
 }
 # fmt: on
 
+# What is said of a model under `tfpipelines` in the metadata of its file
+MODEL_FACTS = {
+    **dict.fromkeys(("classes", "normal", "columns"), [str]), "temperature": float, "multi_label": bool,
+    "groups": {"shares": [float], "classes": [int]},
+}  # fmt: skip
+
 # Of a run: those of a search have a mean and more in the place of each metric.
 RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(("train", "validation", "test"), _FIGURES)}
 

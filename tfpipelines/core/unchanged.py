@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from . import config
-from .run_files import read_json, read_text
+from .run_files import LARGEST, read_json, read_needed
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def require_same_splits(folder: RunFolder, text: str) -> None:
     Raises:
         ConfigError: with the rows in which they differ.
     """
-    written = read_text(folder / "splits.csv", 2**32)
+    written = read_needed(folder / "splits.csv", LARGEST)
     if written == text:
         return
     before, after = set(written.splitlines()), set(text.splitlines())

@@ -1,11 +1,17 @@
 """Numbers, durations, names and commands as text."""
 
+import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..errors import MOST_OF_VALUE
+
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's control, format and surrogate characters, ends of lines
+_JOINERS = "\u200c\u200d"  # without which some scripts and emoji cannot be written
 _PROGRAM = re.compile(r"^\S*(?:tfpipelines/__main__\.py|/tfpipe)(?=\s|$)")
 
 
@@ -14,9 +20,14 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def brief(value: Any, most: int = 200) -> str:
+def brief(value: Any, most: int = MOST_OF_VALUE) -> str:
     """A value as Python writes it, for a message: cut after so many characters."""
-    text = repr(value)
+    return cut(repr(value), most)
+
+
+def cut(text: Any, most: int = MOST_OF_VALUE) -> str:
+    """A name for a message: cut after so many characters."""
+    text = str(text)
     return text if len(text) <= most else f"{text[:most]}..."
 
 
@@ -118,7 +129,7 @@ def quoted(path: str) -> str:
 
 def listed(names: list[str], most: int = 12) -> str:
     """`a, b, c`, of many the first ones and how many more."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+    return ", ".join(map(cut, names[:most])) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def extreme(direction: str | None) -> str:
@@ -135,11 +146,29 @@ def value(entry: Any, gap: str = ", ") -> str:
     return "null" if entry is None else str(entry).lower() if isinstance(entry, bool) else str(entry)
 
 
-def plain_text(text: str) -> str:
-    """Text without control characters: class and file names are data."""
-    return "".join(character if character.isprintable() else "�" for character in str(text))
+def plain_text(text: Any) -> str:
+    """Text in one line in which nothing is hidden: control characters, terminal escapes and marks of direction as
+    Python writes them, such as `\\x1b` and `\\u202e`. Names of classes, columns and files are data, and may hold any.
+    """
+    line = str(text)
+    return line if line.isprintable() else "".join(map(_shown, line))
 
 
 def plain_lines(text: str) -> str:
     """The same of each of several lines."""
     return "\n".join(map(plain_text, text.split("\n")))
+
+
+def _shown(character: str) -> str:
+    hidden = unicodedata.category(character) in _HIDDEN and character not in _JOINERS
+    return character.encode("unicode_escape").decode() if hidden else character
+
+
+def json_text(content: Any) -> str:
+    """JSON with what `plain_text` shows escaped, which is the same content."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    return "\n".join(line if line.isprintable() else "".join(map(_in_json, line)) for line in text.split("\n"))
+
+
+def _in_json(character: str) -> str:
+    return character if _shown(character) == character else json.dumps(character)[1:-1]

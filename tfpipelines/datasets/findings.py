@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, shortened
 
 EXAMPLES = 10  # items shown of a longer list
 TOLERATED = 0.01  # share of the rows of a split that data.on_bad=auto leaves out
@@ -63,7 +63,7 @@ class Findings:
 
     def add(self, code: str, severity: Severity, message: str, remedy: str = "", items=()) -> None:
         """Appends a finding; the arguments are those of `Finding`."""
-        self.entries.append(Finding(code, severity, message, remedy, tuple(map(str, items))))
+        self.entries.append(Finding(code, severity, shortened(message), remedy, tuple(map(str, items))))
 
     def bad(
         self, code: str, on_bad: str, message: str, remedy: str, items: Iterable, splits: Iterable, mask: np.ndarray
@@ -78,7 +78,7 @@ class Findings:
             splits: the split that the source names for each row, None where it names none.
             mask: which rows are bad, bool (rows,).
         """
-        items = tuple(map(str, items))
+        items, message = tuple(map(str, items)), shortened(message)
         warning = Finding(code, "warning", f"{message}; left out", "", items)
         if on_bad == "skip":
             self.entries.append(warning)

@@ -2,7 +2,8 @@ from .answers import ServedClasses as ServedClasses
 from .answers import ServedPictures as ServedPictures
 from .answers import ServedScores as ServedScores
 from .image_preprocessing import ImagePreprocessor as ImagePreprocessor
-from .loading import CodeNeeded as CodeNeeded
+from .inspection import CodeNeeded as CodeNeeded
+from .inspection import inspect_model as inspect_model
 from .loading import LoadedArtifact as LoadedArtifact
 from .loading import allow_modules as allow_modules
 from .loading import load_artifact as load_artifact

@@ -11,6 +11,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ..core.observer import Observer
+from ..core.run_files import open_own
 from ..core.words import counted, duration, extreme, fixed, plain_text
 from ..metrics import by_epoch
 from .printing import console_of, counts_table, finding_lines, print_metrics, print_search, trial_line
@@ -39,7 +40,7 @@ class Terminal(Observer):
         before, self._aside = self.log if self._aside else None, False
         if self.log is None:
             self.messages = console_of(os.fdopen(os.dup(2), "w", buffering=1))
-        with open(log, "ab") as file:
+        with open_own(log, "ab") as file:
             os.dup2(file.fileno(), 2)
         self.log = log
         if before is not None:
@@ -65,31 +66,31 @@ class Terminal(Observer):
     def started(self, folder, pipeline) -> None:
         if self.redirect:
             self.send_native_logs_to(folder / "logs" / "run.log")
-        self.messages.print(f"run folder  {folder}")
+        self._say(f"run folder  {folder}")
         self._use = pipeline.use
 
     def environment(self, facts: dict[str, Any]) -> None:
         versions = facts["versions"]
         names = {"tfpipelines": "tfpipelines", "tensorflow": "TensorFlow", "keras": "Keras", "python": "Python"}
         told = ", ".join(f"{name} {versions[key]}" for key, name in names.items() if key in versions)
-        self.messages.print(f"versions    {told}")
-        self.messages.print(f"device      {facts['device']}, {versions['backend']} backend")
+        self._say(f"versions    {told}")
+        self._say(f"device      {facts['device']}, {versions['backend']} backend")
 
     def data(self, facts: dict[str, Any]) -> None:
         self.messages.print(counts_table(facts["counts"], facts.get("rows", {})))
         for line in (*facts.get("about", ()), *finding_lines(facts["findings"], ("warning", "note"))):
-            self.messages.print(plain_text(line))
+            self._say(line)
 
     def model(self, facts: dict[str, Any]) -> None:
         shape = " x ".join("any length" if size is None else str(size) for size in facts["input_shape"])
         size = f"{facts['parameters']:,} parameters, input {shape}"
         steps = counted(facts["steps_per_epoch"], "step")
-        self.messages.print(f"model       {facts['name']}, {size}, {steps} an epoch")
+        self._say(f"model       {facts['name']}, {size}, {steps} an epoch")
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def phase(self, facts: dict[str, Any]) -> None:
         most = f"{counted(facts['epochs'], 'epoch')} at most"
-        self.messages.print(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {most}")
+        self._say(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {most}")
         self._started, self._epochs_seen = time.monotonic(), 0
 
     def step(self, epoch: int, done: int, total: int) -> None:
@@ -120,11 +121,11 @@ class Terminal(Observer):
 
     def note(self, text: str) -> None:
         self._stop_bar()
-        self.messages.print(f"note: {plain_text(text)}")
+        self._say(f"note: {text}")
 
     def search(self, facts: dict[str, Any]) -> None:
         goal = f"{extreme(facts['direction'])} {facts['metric']} over {', '.join(facts['fields'])}"
-        self.messages.print(f"search      {facts['algorithm']} for the {goal}")
+        self._say(f"search      {facts['algorithm']} for the {goal}")
         most = f"{counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each"
         done = f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""
         self.messages.print(f"            at most {most}, {counted(facts['workers'], 'worker')}{done}")
@@ -134,7 +135,7 @@ class Terminal(Observer):
 
     def trial(self, facts: dict[str, Any]) -> None:
         self._stop_bar()
-        self.messages.print(plain_text(trial_line(facts)))
+        self._say(trial_line(facts))
 
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         self._stop_bar()
@@ -173,11 +174,15 @@ class Terminal(Observer):
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""
         self._stop_bar()
-        self.messages.print(f"error: {plain_text(getattr(error, 'cause', str(error)))}")
+        self._say(f"error: {getattr(error, 'cause', str(error))}")
         for line in getattr(error, "details", ()):
-            self.messages.print(f"  {plain_text(line)}")
+            self._say(f"  {line}")
         if remedy := getattr(error, "remedy", ""):
-            self.messages.print(plain_text(remedy))
+            self._say(remedy)
+
+    def _say(self, line: str) -> None:
+        """Prints one line: names in it are data."""
+        self.messages.print(plain_text(line))
 
     def _stop_bar(self) -> None:
         if self._bar is not None:

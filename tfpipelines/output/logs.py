@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from ..core.observer import Observer
+from ..core.words import plain_text
 
 # here and not in the package itself, since the help of commands comes without `logging`
 logging.getLogger("tfpipelines").addHandler(logging.NullHandler())
@@ -41,10 +42,10 @@ class LogObserver(Observer):
     def data(self, facts: dict[str, Any]) -> None:
         DATASETS.info("samples: %s", _figures(facts.get("rows", {})))
         for line in facts.get("about", ()):
-            DATASETS.info("%s", line)
+            DATASETS.info("%s", plain_text(line))
         for finding in facts["findings"]:
             level = logging.INFO if finding["severity"] == "note" else logging.WARNING
-            DATASETS.log(level, "%s", f"{finding['message']}. {finding['remedy']}".rstrip())
+            DATASETS.log(level, "%s", plain_text(f"{finding['message']}. {finding['remedy']}".rstrip()))
 
     def model(self, facts: dict[str, Any]) -> None:
         TRAINING.info("network %s, %d parameters", facts["name"], facts["parameters"])
@@ -67,10 +68,10 @@ class LogObserver(Observer):
         TUNING.info("final run, seed %d: %s", seed, _figures(metrics.get("test") or metrics.get("validation", {})))
 
     def note(self, text: str) -> None:
-        RUNNER.info("%s", text)
+        RUNNER.info("%s", plain_text(text))
 
     def warning(self, text: str) -> None:
-        RUNNER.warning("%s", text)
+        RUNNER.warning("%s", plain_text(text))
 
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         RUNNER.info("%s is done: %s", folder, _figures(metrics.get("test") or metrics.get("validation", {})))

@@ -8,10 +8,12 @@ from typing import Any
 
 import rich.table
 from rich.console import Console
+from rich.text import Text
 
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table, figures_table
-from ..core.words import counted, duration, extremes, fixed, megabytes, plain_text, value
+from ..core.words import counted, duration, extremes, fixed, megabytes, plain_lines, plain_text, value
+from ..errors import shortened
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
@@ -150,13 +152,17 @@ def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -
     for finding in (finding for finding in findings if finding["severity"] in severities):
         remedy = f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else ""
         lines.append(f"{finding['severity']}: {finding['message']}.{remedy}")
-        lines += [f"  {item}" for item in finding["items"][:10]]
+        lines += [f"  {shortened(item)}" for item in finding["items"][:10]]
         if len(finding["items"]) > 10:
             lines.append(f"  ... and {len(finding['items']) - 10} more")
     return [plain_text(line) for line in lines]
 
 
 class _Console(Console):
+    def render_str(self, text: str, **options: Any) -> Text:
+        """All that is printed, cells of tables included, comes through here."""
+        return super().render_str(plain_lines(text), **options)
+
     def on_broken_pipe(self) -> None:
         """Whoever read our output has left: the command line knows what to do, rich would leave with 1."""
         raise BrokenPipeError

@@ -11,7 +11,7 @@ import jinja2
 import yaml
 
 from .. import __version__, metrics
-from ..core.words import count, counted, instant, listed, plain_text, samples
+from ..core.words import count, counted, instant, listed, plain_lines, plain_text, samples
 from ..output.pages import environment
 from ..tasks.abilities import Kind
 from . import tables, values
@@ -22,6 +22,7 @@ from .page import commands, summary
 # advice that says nothing of the model's limits
 _OF_THE_RUN = ("train_longer", "interrupted", "failed", "unfinished", "diverged")
 _MOST_CLASSES = 100
+_LONGEST = 2**26  # bytes of a model's configuration
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$!])")
 _ADDRESS = re.compile(r"(https?|ftp):(?=//)|(www)\.", re.IGNORECASE)
 _MARK = "<!-- written by tfpipelines, which writes it anew as long as nobody has changed it: {} -->\n"
@@ -53,7 +54,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "commands": commands(facts, "."),
         "table": _table,
     }
-    text = re.sub(r"\n{3,}", "\n\n", _template().render(content)).rstrip() + "\n\n"
+    text = re.sub(r"\n{3,}", "\n\n", plain_lines(_template().render(content))).rstrip() + "\n\n"
     return text + _MARK.format(_hash(text))
 
 
@@ -142,6 +143,8 @@ def _loading(facts: Facts) -> str:
     """What a model file needs besides Keras."""
     try:
         with zipfile.ZipFile(facts.folder / "model.keras") as archive:
+            if archive.getinfo("config.json").file_size > _LONGEST:
+                raise ValueError
             configuration = archive.read("config.json")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return "The file of the model cannot be read."

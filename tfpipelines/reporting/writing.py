@@ -7,8 +7,9 @@ from pathlib import Path
 from ..core.files import atomic_write
 from ..core.observer import Observer
 from ..core.outputs import is_stream, write_output
+from ..core.run_files import open_own, read_text
 from ..core.run_folder import RunFolder
-from ..errors import ConfigError, TfpipelinesError
+from ..errors import ArtifactError, ConfigError, TfpipelinesError
 from ..result import Result
 from .advice import Advice, advice
 from .card import card, is_ours
@@ -96,7 +97,7 @@ def _write(folder: RunFolder, out: Path | None = None) -> Report:
 
 def _ours(path: Path) -> bool:
     try:
-        return is_ours(path.read_text(encoding="utf-8"))
+        return is_ours(read_text(path))
     except (OSError, ValueError):
         return False
 
@@ -107,10 +108,10 @@ def _tell(folder: RunFolder, one: RunFolder, error: Exception, observer: Observe
         return
     log = folder / "logs" / "run.log"
     try:
-        with open(log, "a", encoding="utf-8") as file:
+        with open_own(log, "a") as file:
             traceback.print_exception(error, file=file)
         where = f"its traceback is in {log}"
-    except OSError:
+    except (OSError, ArtifactError):
         where = "its traceback could not be written either"
     observer.warning(
         f"The report of {one} could not be written, by a bug in tfpipelines: {type(error).__name__}: {error}; {where}"

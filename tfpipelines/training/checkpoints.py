@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from ..core.run_files import read_json
 from ..errors import ArtifactError
 
 KEPT = 2
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
 _FACTS = {"finished": bool, "callbacks": {str: dict}}
 _MANIFEST = {"step": int, "file": str, "size": int, "sha256": str, "facts": _FACTS}
 
@@ -77,10 +79,13 @@ class Checkpoints:
                 file = self.folder / Path(content["file"]).name
                 if not file.is_file() or file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
                     raise ValueError("size or hash do not fit")
+                with zipfile.ZipFile(file) as archive:
+                    if any(member.file_size != member.compress_size for member in archive.infolist()):
+                        raise ValueError("it unpacks to more than its size")
                 with np.load(file, allow_pickle=False) as archive:
                     arrays = {name: archive[name] for name in archive.files}
                     return Checkpoint(content["step"], arrays, content["facts"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except _UNREADABLE as error:
                 self.damaged.append(f"{manifest.with_suffix('.npz')}: {error}")
         if manifests:
             message = f"No checkpoint in {self.folder} is intact."

@@ -121,7 +121,8 @@ def _take_checkpoints(parent: Path, folder: RunFolder) -> None:
     """Copies those of another trial, all or none, and the rows of its history."""
     copy = folder / "checkpoints-copied"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(parent / "checkpoints", copy)
+    require_table(parent / "history.csv")
+    shutil.copytree(parent / "checkpoints", copy, symlinks=True)
     shutil.copyfile(parent / "history.csv", folder / "history.csv")
     copy.rename(folder / "checkpoints")  # over the empty folder
 

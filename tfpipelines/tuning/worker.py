@@ -17,6 +17,7 @@ from .. import training
 from ..core import config
 from ..core.files import atomic_write, write_json
 from ..core.observer import Observer
+from ..core.run_files import LARGEST, open_own, read_text
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, RunInUseError, TfpipelinesError
@@ -112,7 +113,7 @@ def _write_to(log: Path) -> None:
     """Sends what is printed to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
-    with open(log, "ab") as file:
+    with open_own(log, "ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
@@ -182,6 +183,6 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
         begin_part(folder, pipeline, setup["folder"], task.epochs)
         for name in ("splits.csv", "data.json"):  # the runner compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
-                atomic_write(folder / name, (Path(setup["folder"]) / name).read_bytes())
+                atomic_write(folder / name, read_text(Path(setup["folder"]) / name, LARGEST))
         metrics = Runner(folder, Observer(), halt, resume=True).run(task, setup["command"], fold=0)
     line.send("done", metrics)

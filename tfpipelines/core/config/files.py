@@ -9,7 +9,7 @@ import yaml
 
 from ...errors import ArtifactError, ConfigError
 from ..run_files import read_text
-from ..words import brief, nearest
+from ..words import brief, nearest, plain_lines, plain_text
 
 _LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
 SCHEMA_COMMENT = "# yaml-language-server: $schema="  # by which editors find the JSON schema of a file
@@ -173,7 +173,15 @@ class _Flow(dict):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Sections as blocks, what is in them on one line each."""
+    """Sections as blocks, what is in them on one line each; text with something hidden is in quotes, where the
+    escapes of `plain_lines` mean the same.
+    """
+
+    def analyze_scalar(self, scalar):
+        found = super().analyze_scalar(scalar)
+        if plain_text(scalar) != scalar:
+            found.allow_flow_plain = found.allow_block_plain = found.allow_single_quoted = found.allow_block = False
+        return found
 
 
 _Dumper.add_representer(_Flow, lambda dumper, value: dumper.represent_mapping(f"{_TAG}map", value, flow_style=True))
@@ -183,7 +191,7 @@ _Dumper.add_representer(list, lambda dumper, value: dumper.represent_sequence(f"
 def dump_yaml(content: dict[str, Any]) -> str:
     """Nested dicts as YAML that `parse_yaml` and the schema read back to the same values."""
     style: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "default_flow_style": False, "width": 1000}
-    return yaml.dump(_laid_out(content, 0), Dumper=_Dumper, **style)
+    return plain_lines(yaml.dump(_laid_out(content, 0), Dumper=_Dumper, **style))
 
 
 def _laid_out(value: Any, depth: int) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 from ...core.config.backbones import BackboneSource, KnownBackbone
 from ...core.words import counted
 from ...errors import ArtifactError, ConfigError, ResourceError
-from ...models.loading import REBUILD, load_artifact, network_of, require_plain_weights
+from ...models.inspection import REBUILD, require_plain_weights
+from ...models.loading import load_artifact, network_of
 from .backbone import Backbone, fetch_reason, first_sentence, random_state
 from .efficientnet_lite import efficientnet_lite0
 from .flat import flattened, is_graph, learns

@@ -8,6 +8,8 @@ from typing import Any
 
 import jinja2
 
+from ...core.words import plain_lines
+
 
 @cache
 def environment(folder: Path, finalize: Callable[[Any], str] | None = None) -> jinja2.Environment:
@@ -23,8 +25,8 @@ def environment(folder: Path, finalize: Callable[[Any], str] | None = None) -> j
 
 
 def render(template: Path, **content: Any) -> str:
-    """An HTML page by the file of its template."""
-    return environment(template.parent).get_template(template.name).render(content)
+    """An HTML page by the file of its template; nothing in it is hidden, see `plain_text`."""
+    return plain_lines(environment(template.parent).get_template(template.name).render(content))
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
