@@ -92,7 +92,7 @@ class Runner:
 
     def environment(self, pipeline: config.Pipeline, command: str) -> None:
         """Writes environment.json; on resume, says what is no longer the same."""
-        facts = training.environment_facts(pipeline.seed, command, config.packages_of(pipeline))
+        facts = now = training.environment_facts(pipeline.seed, command, config.packages_of(pipeline))
         before = read_json(self.folder / "environment.json")
         if self.resume and before:
             changes = (config.difference(before.get(key, {}), facts.get(key, {}), f"{key}.") for key in _SURROUNDINGS)
@@ -106,7 +106,7 @@ class Runner:
             if code := code_facts(pipeline):
                 facts["code"] = code
         write_json(self.folder / "environment.json", facts)
-        self.observer.environment(facts)
+        self.observer.environment(now | facts)
 
     def every_fold(self, loaded: Loaded, findings: Findings) -> dict[str, Any]:
         """Each fold in a folder of its own; folds that are done are not repeated."""
