@@ -5,6 +5,7 @@ A mutant is a pure function of a seed and its number. A command has a bug where 
 takes more than `SECONDS` or `MEGABYTES`, changes a file that it has no business with, or prints control characters.
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -75,9 +76,9 @@ _RUN = rf"{_REPORT}|\.lock|logs/.*|checkpoints/.*|plots/.*|.*\.(json|csv|keras|y
 VERBS = {
     "list": Verb("list runs --in {runs}", share=6),
     "report": Verb("report {run}", share=5, writes=_REPORT),
-    "compare": Verb("compare {good} {run}", share=5),
-    "compare --html": Verb("compare {run} {good} --html page.html", share=3),
-    "show": Verb("show {run}/pipeline.yaml", share=3),
+    "compare": Verb("compare {good} {run}", share=1.5),
+    "compare --html": Verb("compare {run} {good} --html page.html", share=0.7),
+    "show": Verb("show {run}/pipeline.yaml", share=3, reads="pipeline.yaml"),
     "check": Verb("check {photos} --pipeline {run}/pipeline.yaml", share=1),
     "predict": Verb("predict {run} {photos}", share=1.5, data=True, reads=_MODEL),
     "evaluate": Verb("evaluate {run} {photos}", share=0.3, reads=_MODEL),
@@ -98,8 +99,7 @@ VERBS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a command made of a mutant.
 
     Args:
@@ -344,7 +344,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 def _value(whole: Any, chance: random.Random) -> Any:
     places = [*_places(whole)]
     container, key = chance.choice(places)
-    container[key] = chance.choice(_VALUES)
+    container[key] = copy.deepcopy(chance.choice(_VALUES))
     return whole
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -252,7 +252,8 @@ class Run(Result):
         """
         from .evaluation import write_samples
 
-        write_samples(empty_folder(folder), images, labels)
+        with output_folder(Path(folder), empty=True) as made:
+            write_samples(made, images, labels)
 
     def _require_generator(self) -> None:
         if not self._can(Ability.GENERATES):
@@ -329,20 +330,16 @@ class Run(Result):
             DataError: if the data cannot be used, or hold classes that the model does not know.
             ResourceError: if `out` cannot be written.
         """
-        folder = None
+        folder = None if out is None else Path(out)
         if not isinstance(path, (str, Path)):
             cause = f"The data to measure on are of type {type(path).__name__}."
             raise ConfigError(cause, "Give the path of a file or folder.")
-        if out is not None:
-            folder = Path(out)
-            if (folder / "status.json").exists():
-                cause = f"{folder} is a run folder, whose metrics are not overwritten."
-                raise ConfigError(cause, "Name another folder with --out.")
-            with _making(folder):
-                folder.mkdir(parents=True, exist_ok=True)
+        if folder is not None and (folder / "status.json").exists():
+            cause = f"{folder} is a run folder, whose metrics are not overwritten."
+            raise ConfigError(cause, "Name another folder with --out.")
         from .training import memory_errors
 
-        with memory_errors():
+        with memory_errors(), nullcontext() if folder is None else output_folder(folder):
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
 
 
@@ -362,29 +359,35 @@ def open_run(path: str | Path, trust: bool = False) -> Run:
     return Run(folder, trust)
 
 
-def empty_folder(path: str | Path) -> Path:
-    """The folder, made if it is missing.
+@contextmanager
+def output_folder(folder: Path, empty: bool = False) -> Iterator[Path]:
+    """A folder for what a command writes, made if it is missing. If what happens inside fails, the folders that were
+    made are removed, as far as they are empty.
+
+    Args:
+        empty: whether it may hold nothing before.
 
     Raises:
-        ConfigError: if it holds anything.
+        ConfigError: if it holds anything and may not.
         ResourceError: if it cannot be made.
     """
-    folder = Path(path)
-    with _making(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = any(folder.iterdir())
-    if taken:
-        raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
-    return folder
-
-
-@contextmanager
-def _making(folder: Path) -> Iterator[None]:
     try:
-        yield
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = empty and any(folder.iterdir())
     except OSError as error:
         cause = f"{folder} cannot be made: {error.strerror}."
         raise ResourceError(cause, "Name a folder you may write to with --out.") from error
+    if taken:
+        raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
+    try:
+        yield folder
+    except BaseException:
+        inside = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if missing else []
+        for path in (*inside, *missing):
+            with suppress(OSError):  # it holds something
+                path.rmdir()
+        raise
 
 
 def verified_model(folder: RunFolder) -> Path:

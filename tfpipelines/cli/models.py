@@ -144,11 +144,12 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, tr
 @click.option("--grid", metavar="FILE", help="Write all images as one PNG picture.")
 def generate(terminal, run, count, seed, label, truncation, out, grid):
     """Draw images by a trained generator."""
+    from contextlib import nullcontext
     from pathlib import Path
 
     from ..core.outputs import STDOUT, is_stream, write_output
     from ..errors import ConfigError
-    from ..result import empty_folder, open_run
+    from ..result import open_run, output_folder
 
     if not (out or grid):
         raise click.UsageError("Say where to write: --out DIR, --grid FILE.png, or both.")
@@ -158,16 +159,15 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     if grid and not stream and not Path(grid).parent.is_dir():
         raise ConfigError(f"--grid {grid}: there is no folder {Path(grid).parent}.", "Make it, or name another.")
     open_run(run)  # refused before the folder is made
-    if out:
-        empty_folder(out)
-    loaded = opened(terminal, run)
-    images, labels = loaded.generate(count, seed, label, truncation)
-    if grid:
-        from ..evaluation import png, sheet
+    with output_folder(Path(out), empty=True) if out else nullcontext():
+        loaded = opened(terminal, run)
+        images, labels = loaded.generate(count, seed, label, truncation)
+        if grid:
+            from ..evaluation import png, sheet
 
-        write_output(grid, png(sheet(images)))
-    if out:
-        loaded.save_generated(out, images, labels)
+            write_output(grid, png(sheet(images)))
+        if out:
+            loaded.save_generated(out, images, labels)
     places = [place for place in (out, grid) if place]
     if terminal.results and grid != STDOUT:
         echo(f"{count} images of {images.shape[1]} x {images.shape[2]} pixels in {' and '.join(places)}")
