@@ -15,7 +15,7 @@ import pytest
 import tfpipelines
 from tfpipelines import ArtifactError, ConfigError, Observer
 from tfpipelines.core import config
-from tfpipelines.core.files import write_json
+from tfpipelines.core.files import file_hash, write_json
 from tfpipelines.core.run_files import found_json, read_json, read_table, read_text
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.run_shapes import SHAPES
@@ -27,6 +27,7 @@ from tfpipelines.tuning.state import Proposal, State, Trial
 
 from ..conftest import TINY
 from ..eager import eagerly
+from ..fuzzing import EARLIER
 
 pytestmark = pytest.mark.eager
 
@@ -383,3 +384,67 @@ def test_large_files_are_refused_at_once(tmp_path, content, said):
         read_json(tmp_path / "metrics.json")
     assert time.process_time() - began < 5
     assert found_json(tmp_path / "metrics.json") == {}
+
+
+@pytest.mark.parametrize("content", ["a: [" + "1," * 500_000 + "]", "- " * 400_000], ids=["long list", "nested lists"])
+def test_pipelines_that_hold_much_are_refused_at_once(content):
+    Path("pipeline.yaml").write_text(content)
+    began = time.process_time()
+    with pytest.raises(ConfigError, match="too many values|nested too deeply"):
+        config.read_yaml(Path("pipeline.yaml"))
+    assert time.process_time() - began < 5
+
+
+# --- what is written on
+@pytest.mark.parametrize("what", ["a pipe", "a folder", "a device", "a link"])
+def test_locks_and_logs_are_regular_files(tfpipe, what, tmp_path):
+    """Nothing is waited for, and nothing is written through a link to a file of the user's."""
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    make = (lambda path: os.symlink(mine, path)) if what == "a link" else WHOLE[what]
+    folder = RunFolder.create(Path("runs"), "x", "run")
+    folder.set_status("interrupted", pipeline="image-cls", task="image-cls")
+    shutil.copy(EARLIER / "image-cls" / "pipeline.yaml", folder / "pipeline.yaml")
+    for name in (".lock", "logs/run.log"):
+        make(folder / name)
+        result = tfpipe("resume", folder.path)
+        assert result.code == 7 and f"{name} is damaged: it is " in result.err, result
+        shutil.rmtree(folder / name) if what == "a folder" else (folder / name).unlink()
+    assert mine.read_text() == "mine"
+
+
+def test_folders_inside_a_run_folder(tfpipe):
+    folder = RunFolder.create(Path("runs"), "x", "run")
+    shutil.rmtree(folder / "logs")
+    folder.complete()
+    assert (folder / "logs").is_dir()
+    (folder / "plots").rmdir()
+    (folder / "plots").touch()
+    with pytest.raises(ArtifactError, match="plots is damaged: it is no folder"):
+        folder.complete()
+
+
+def test_checkpoints_unpack_to_what_they_are(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(3, {"model/00000": np.zeros(1000)}, {"finished": False, "callbacks": {}})
+    assert checkpoints.last().step == 3
+    file, manifest = tmp_path / "step-000000003.npz", tmp_path / "step-000000003.json"
+    np.savez_compressed(file, **{"model/00000": np.zeros(1_000_000)})
+    facts = {"size": file.stat().st_size, "sha256": file_hash(file)}
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **facts}))
+    with pytest.raises(ArtifactError, match="No checkpoint") as caught:
+        checkpoints.last()
+    assert "it unpacks to more than its size" in caught.value.details[0]
+
+
+def test_a_model_is_looked_at_before_a_run_starts_from_it(tfpipe, tmp_path):
+    run = Path(shutil.copytree(EARLIER / "image-cls", "earlier"))
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "model_sha256": []}))
+    for make in (lambda path: path.write_bytes(b"no model"), lambda path: os.symlink(tmp_path / "x.keras", path)):
+        shutil.copy(run / "model.keras", tmp_path / "x.keras")
+        (run / "model.keras").unlink()
+        make(run / "model.keras")
+        assert tfpipe("run", "image-cls", "--from", run).code == 7 and not Path("runs").exists()
+        (run / "model.keras").unlink()
+        shutil.copy(tmp_path / "x.keras", run / "model.keras")

@@ -11,7 +11,7 @@ import pytest
 
 from tfpipelines.errors import ArtifactError
 from tfpipelines.models import load_artifact
-from tfpipelines.models.inspection import require_plain_weights
+from tfpipelines.models.inspection import inspect_preset, require_plain_weights
 
 from .test_loading import config, model_file, rewrite  # noqa: F401 (a fixture)
 
@@ -167,3 +167,16 @@ def test_members_that_unpack_to_much(model_file, member):  # noqa: F811
     with zipfile.ZipFile(model_file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(member, b" " * 100_000_000)
     refused(load_artifact, model_file, "unpacks to far more than its size")
+
+
+def test_presets_are_looked_at(tmp_path):
+    config_file, weights = tmp_path / "config.json", tmp_path / "model.weights.h5"
+    config_file.write_text(json.dumps({"module": "keras", "class_name": "Dense", "config": {"units": 3}}))
+    inspect_preset(tmp_path)
+    with h5py.File(weights, "w") as file:
+        diamond(file)
+    refused(inspect_preset, tmp_path, "one part in two places")
+    weights.unlink()
+    for content, message in (("[" * 100_000, "nested too deeply"), ('{"class_name": "Lambda"}', "not to be trusted")):
+        config_file.write_text(content)
+        refused(inspect_preset, tmp_path, message)

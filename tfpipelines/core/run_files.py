@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REMEDY = "Restore it from a copy, or train again."
 _SMALL, _LARGE, LARGEST = 2**22, 2**26, 2**32  # bytes: what is short by its nature, all other JSON, CSV files
 _LONGEST_HEADER = 2**24  # bytes of the first line of a CSV file
-_DEEPEST, _MOST = 100, 2**19  # levels, and number, of lists and objects
+_DEEPEST, _MOST, _MOST_VALUES = 100, 2**19, 2**22  # levels, and number, of lists and objects; and of all values
 _DIGITS = 300  # of a number: more do not fit into a float
 _MISSING = (FileNotFoundError, NotADirectoryError)
 _KINDS = {
@@ -157,6 +157,8 @@ def parse_json(path: Path, text: str, deepest: int = _DEEPEST) -> dict[str, Any]
     """
     if text.count("[") + text.count("{") > _MOST:
         damaged(path, f"it holds more than {_MOST:,} lists and objects")
+    if text.count(",") > _MOST_VALUES:
+        damaged(path, f"it holds more than {_MOST_VALUES:,} values")
     try:
         content = json.loads(text, parse_int=_whole_number, object_pairs_hook=_without_doubles)
         _require_plain(content, deepest)

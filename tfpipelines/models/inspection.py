@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from ..core.run_files import parse_json
+from ..core.run_files import parse_json, read_needed
 from ..core.run_shapes import MODEL_FACTS, fault_of
 from ..core.words import brief, cut, plain_text
 from ..errors import ArtifactError
@@ -100,6 +100,20 @@ def require_plain_weights(path: Path) -> None:
     except _UNREADABLE as error:
         message = f"{path} is not a file of Keras weights: {' '.join(str(error).split())}."
         raise ArtifactError(message, "The file is damaged or foreign; restore it.") from error
+
+
+def inspect_preset(folder: Path) -> None:
+    """Looks at the preset of a backbone as `inspect_model` looks at a model: its configuration and its weights.
+
+    Raises:
+        ArtifactError: see there.
+    """
+    for path in sorted(folder.glob("*.h5")):
+        require_plain_weights(path)
+    for name in ("config.json", "task.json"):
+        if (folder / name).exists():
+            for node in _nodes(parse_json(folder / name, read_needed(folder / name, _LARGEST_JSON), _DEEPEST)):
+                _inspect_node(folder / name, node, set(), set())
 
 
 def too_large(path: Path, asked: int, numbers: int) -> ArtifactError:

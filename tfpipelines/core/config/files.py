@@ -65,7 +65,19 @@ def find_pipeline(name: str) -> Path:
     return packaged("pipelines") / f"{name}.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class _Plain(yaml.SafeLoader):
+    """Safe YAML of bounded size."""
+
+    _nodes = 0
+
+    def compose_node(self, parent, index):
+        self._nodes += 1
+        if self._nodes > _MOST_VALUES:
+            raise ConfigError("It holds too many values.", "Fix the file.")
+        return super().compose_node(parent, index)
+
+
+class _Loader(_Plain):
     """Safe YAML whose plain scalars stay text (but for null): pydantic turns them into what the field is."""
 
     yaml_implicit_resolvers = {
@@ -107,7 +119,7 @@ def parse_yaml(text: str, origin: str, plain: bool = False) -> Any:
     try:
         if _DEEP.search(text):  # the scanner would need seconds to see it
             raise RecursionError
-        content = yaml.load(text, yaml.SafeLoader if plain else _Loader)
+        content = yaml.load(text, _Plain if plain else _Loader)
         if _count(content, 0) > _MOST_VALUES:
             raise ConfigError("It holds too many values.", "Fix the file.")
         return content

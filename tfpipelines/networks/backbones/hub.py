@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import ArtifactError, ConfigError, ResourceError
+from ...models.inspection import inspect_preset
 from .backbone import Backbone, Scaling, fetch_reason, random_state
 
 _LONGEST = 512  # tokens, for backbones without a bound of their own
@@ -81,6 +82,8 @@ def load_image_preset(location: str, weights: bool = True) -> tuple[keras.Model,
 
 def _from_preset(kind, location: str, **options):
     remote = not Path(location).exists()
+    if not remote:
+        inspect_preset(Path(location))
     try:
         with redirect_stdout(sys.stderr):  # what hubs print does not belong among results
             return kind.from_preset(location, **options)
