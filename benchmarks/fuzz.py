@@ -12,6 +12,7 @@ import faulthandler
 import os
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=5000, help="mutants")
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further one is tried")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of those to try")
     parser.add_argument("--verbs", nargs="+", help="only these commands")
     arguments = parser.parse_args()
@@ -41,8 +43,10 @@ def main() -> int:
         home = fuzzing.Home(place / "home", {"image-cls": trained(place)})
         verbs = {word: fuzzing.VERBS[word] for word in arguments.verbs or fuzzing.VERBS}
         table: Counter[tuple[str, int]] = Counter()
-        bugs, slowest = [], 0.0
+        bugs, slowest, began = [], 0.0, time.monotonic()
         for number in arguments.only or range(arguments.first, arguments.first + arguments.count):
+            if time.monotonic() - began > arguments.seconds:
+                break
             faulthandler.dump_traceback_later(120, exit=True)
             outcome = home.attempt(arguments.seed, number, verbs)
             table[kind_of(outcome.file), outcome.code] += 1

@@ -1,5 +1,6 @@
 """What a finished run can do leaves nothing half done behind."""
 
+import json
 import resource
 import shutil
 from contextlib import contextmanager
@@ -65,3 +66,20 @@ def test_generate_leaves_no_empty_folder(tfpipe):
     shutil.copytree(EARLIER / "dcgan", "run")
     Path("run/model.keras").write_bytes(b"no model")
     assert tfpipe("generate", "run", "--out", "new/images").code == 7 and not Path("new").exists()
+
+
+def test_a_failed_run_names_the_last_finished_one(tfpipe):
+    for name, finished in (("one", "2026-01-02"), ("two", "2026-01-03"), ("three", "2026-01-01")):
+        run = Path(shutil.copytree(EARLIER / "image-cls", f"runs/{name}"))
+        status = json.loads((run / "status.json").read_text())
+        (run / "status.json").write_text(json.dumps({**status, "updated": finished}))
+    shutil.copytree(EARLIER / "text-cls", "runs/another")
+    failed = Path(shutil.copytree(EARLIER / "image-cls", "runs/failed"))
+    (failed / "status.json").write_text(json.dumps({**status, "state": "failed", "reason": "The disk is full."}))
+    Path("runs/latest").symlink_to("failed")
+    result = tfpipe("predict", "runs/latest", "a.png")
+    assert "runs/failed is failed: its model is the best so far" in result.err and "run is runs/two\n" in result.err
+    (failed / "model.keras").unlink()
+    result = tfpipe("predict", "runs/latest", "a.png")
+    assert result.code == 2 and "runs/failed has no model yet; the run is failed: The disk is full." in result.err
+    assert "such as runs/two, the last one beside it that is done." in result.err

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .core import config
 from .core.files import file_hash
 from .core.outputs import write_output
-from .core.run_files import REMEDY, damaged, found_json, read_json, read_table
+from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
 from .core.run_folder import RunFolder
 from .core.trust import asking
 from .errors import ArtifactError, ConfigError, ResourceError
@@ -109,7 +109,9 @@ class Run(Result):
         if status.get("state") != "done":
             reason = f": {status['reason']}" if "reason" in status else ""
             cause = f"{folder} has no model yet; the run is {status.get('state')}{reason}"
-            raise ConfigError(cause, "Name a run that has finished an epoch.")
+            other = last_finished(folder)
+            such = f", such as {shown(other)}, the last one beside it that is done" if other else ""
+            raise ConfigError(cause, f"Name a run that has finished an epoch{such}.")
 
     @property
     def model(self) -> "keras.Model":
@@ -357,6 +359,16 @@ def open_run(path: str | Path, trust: bool = False) -> Run:
         cause = f"{path} is a search, with the models of several runs in it."
         raise ConfigError(cause, f"Name one of them, such as {path}/final/seed-0.")
     return Run(folder, trust)
+
+
+def last_finished(folder: RunFolder) -> Path | None:
+    """The run of the same task beside another one that was finished last and has a model; None if there is none."""
+    task, found = found_json(folder / "status.json").get("task"), []
+    for path in folder.path.parent.glob("*/status.json"):
+        status = found_json(path)
+        if status.get("state") == "done" and status.get("task") == task and (path.parent / "model.keras").is_file():
+            found.append((str(status.get("updated")), path.parent))
+    return max(found)[1] if found else None
 
 
 @contextmanager

@@ -62,12 +62,16 @@ def whole(least: int, default: int) -> dict:
 
 def opened(terminal, run, trust=False):
     """A run, to be used; says so where its model is not its last word."""
-    from ..result import open_run
+    from ..core.run_files import shown
+    from ..core.run_folder import RunFolder
+    from ..result import last_finished, open_run
 
     loaded = open_run(run, trust)
     state = loaded.status.get("state")
     if state != "done" and "fold" not in loaded.status and (loaded.folder / "model.keras").is_file():
         so_far = "its model is the best so far, and not calibrated"
-        terminal.note(f"{loaded.folder} is {state}: {so_far}; `tfpipe resume` continues")
+        other = last_finished(RunFolder(loaded.folder)) if state == "failed" else None
+        instead = f"; the last finished run is {shown(other)}" if other else ""
+        terminal.note(f"{loaded.folder} is {state}: {so_far}; `tfpipe resume` continues{instead}")
     terminal.redirect_native_logs()
     return loaded
