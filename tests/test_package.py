@@ -26,6 +26,7 @@ LAYERS = {
     "api": 9,
     "members": 9,
     "exporting": 8,
+    "provenance": 8,
     "reporting": 8,
     "tuning": 8,
     "result": 7,
@@ -124,7 +125,7 @@ def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
 
 COMMANDS = (
     *("list", "show", "init", "check", "run", "finetune", "tune", "resume", "evaluate", "recalibrate", "predict"),
-    *("generate", "export", "compare", "report"),
+    *("generate", "export", "compare", "report", "verify", "sign"),
 )
 
 

@@ -22,6 +22,11 @@ from .errors import WorseError as WorseError
 from .exporting import Exported as Exported
 from .exporting import export as export
 from .output.logs import LogObserver as LogObserver
+from .provenance import Problem as Problem
+from .provenance import Signed as Signed
+from .provenance import Verification as Verification
+from .provenance import sign as sign
+from .provenance import verify as verify
 from .reporting import Report as Report
 from .reporting import report as report
 from .reporting.compare import compare as compare

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .core import config
 from .core.files import file_hash
+from .core.manifest import renew
 from .core.outputs import write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
-from .core.run_folder import RunFolder
+from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder
 from .core.trust import asking
 from .errors import ArtifactError, ConfigError, ResourceError
 from .tasks import SCHEMAS, new_task, task_class
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
     from .models import LoadedArtifact
 
+_SIGNATURE_LOST = {
+    "code": "signature", "severity": "warning", "items": [], "count": 0,
+    "message": "The run is signed, and the signature does not hold for another threshold",
+    "remedy": "Sign it again: tfpipe sign",
+}  # fmt: skip
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
 
@@ -297,8 +303,11 @@ class Run(Result):
                 evaluation: Any = self.pipeline.evaluation
                 before, false_alarm_rate = {}, false_alarm_rate or evaluation.false_alarm_rate
             threshold = task.recalibrate(self.model, str(path), false_alarm_rate, self.folder)
+            findings = list(threshold.findings)
+            if renew(self.folder, (THRESHOLD, THRESHOLD_BEFORE)):
+                findings.append(_SIGNATURE_LOST)
         vars(self).pop("_task", None)
-        told = {"sentence": threshold.sentence(), "findings": threshold.findings}
+        told = {"sentence": threshold.sentence(), "findings": findings}
         return {"threshold": threshold.facts(), "before": before, **told}
 
     def draw_explanations(self, table: "pd.DataFrame", path: str | Path) -> None:

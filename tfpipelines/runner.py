@@ -120,7 +120,7 @@ class Runner:
                 inner.set_status("running", fold=fold)
                 write_pipeline(inner, loaded.pipeline)
                 content = self.single(loaded, inner, findings, fold)
-                inner.set_status("done")
+                inner.finish()
             results.append(content)
             table = read_table(inner / "predictions.csv", text=("item", "text", "label", "predicted"))
             tables.append(table.assign(fold=fold))

@@ -21,7 +21,7 @@ from tfpipelines.datasets.source import built_in as built_in_sources
 from tfpipelines.exporting.formats import built_in as built_in_exporters
 from tfpipelines.metrics.registry import BUILT_IN, DETECTOR, GENERATOR, Kind, Metric
 
-_COMMANDS = ("pipelines", "training", "models", "sharing")  # files of `cli`, in the order of their use
+_COMMANDS = ("pipelines", "training", "models", "sharing", "provenance")  # files of `cli`, in the order of their use
 _KINDS = {
     "images": "Classifiers of images",
     "texts": "Classifiers of texts",

@@ -111,6 +111,7 @@ def test_answers_are_those_of_the_run(run, format):
         "manifest.json"
     }
     assert manifest["file"] in manifest["files"] and proof["milliseconds_per_sample"] > 0 and proof["bytes"] > 1000
+    assert tfpipelines.verify(folder).ok
 
 
 @pytest.mark.parametrize("run", some(["anomaly-series", "anomaly-table"], ["anomaly-series"]), indirect=True)

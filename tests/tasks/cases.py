@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+import tfpipelines
 from tfpipelines import metrics
 
 from .. import pretrained
@@ -105,6 +106,7 @@ FILES = {
     "metrics.json",
     "report.html",
     "README.md",
+    "manifest.json",
 }
 # task -> the field that names a network, and the function of tests/pretrained.py (or the fixture) that makes it
 NETWORKS = {
@@ -159,6 +161,9 @@ def check_what_is_left(run):
     assert [path for path in left if path.startswith("logs/tensorboard/")] and not [
         path for path in left if ".tmp-" in path
     ]
+    manifest = json.loads((run.folder / "manifest.json").read_text())["files"]
+    later = {path for path in left if path.startswith("logs/")} | {"report.html", "README.md", "manifest.json", ".lock"}
+    assert set(manifest) == left - later and tfpipelines.verify(run.folder).ok
     names = [{path.stem for path in (run.folder / "checkpoints").glob(f"*.{end}")} for end in ("npz", "json")]
     assert names[0] == names[1] and 1 <= len(names[0]) <= 2  # the last and the best, of one epoch the same
     figures = json.loads((run.folder / "metrics.json").read_text())

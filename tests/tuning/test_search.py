@@ -90,6 +90,9 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
     assert {f"plots/{name}.png" for name in ("best_so_far", "parallel_coordinates", "importance", "slices")} <= left
     assert len([name for name in left if name.startswith("logs/tensorboard/trial-") and "tfevents" in name]) == count
 
+    found = tfpipelines.verify(search.folder)
+    assert found.ok and found.kind == "search" and not found.notes
+
     board = search.leaderboard
     assert list(board["rank"]) == list(range(1, count + 1)) and board["val_accuracy"].is_monotonic_decreasing
     best = board.iloc[0]

@@ -69,7 +69,12 @@ def resource_error(error: OSError, path: Path) -> ResourceError:
 
 def write_json(path: Path, content: Any) -> None:
     """Atomically writes JSON; NaN and infinities, which JSON lacks, become null."""
-    atomic_write(path, json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n")
+    atomic_write(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """What `write_json` writes."""
+    return json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n"
 
 
 def plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ _LONGEST_HEADER = 2**24  # bytes of the first line of a CSV file
 _DEEPEST, _MOST, _MOST_VALUES = 100, 2**19, 2**22  # levels, and number, of lists and objects; and of all values
 _DIGITS = 300  # of a number: more do not fit into a float
 _MISSING = (FileNotFoundError, NotADirectoryError)
-_KINDS = {
+KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a link",
 }  # fmt: skip
@@ -198,7 +198,7 @@ def open_own(path: Path, mode: str) -> IO[Any]:
 
 def kind_of_file(path: Path) -> str:
     """What is there instead of a regular file, in words."""
-    return _KINDS.get(stat.S_IFMT(os.lstat(path).st_mode), "something else")
+    return KINDS.get(stat.S_IFMT(os.lstat(path).st_mode), "something else")
 
 
 def damaged(path: Path, what: str, error: Exception | None = None) -> NoReturn:
@@ -225,7 +225,7 @@ def _says(content: Any, keys: list[str]) -> bool:
 def _require_regular(path: Path, limit: int) -> None:
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        damaged(path, f"it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}, not a regular file")
+        damaged(path, f"it is {KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}, not a regular file")
     if found.st_size > limit:
         damaged(path, f"it has {found.st_size:,} bytes, and at most {limit:,} are read")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
-from .files import TEMPORARY, now, resource_error, write_json
+from .files import TEMPORARY, atomic_write, json_text, now, resource_error
 from .lock import locked
+from .manifest import MANIFEST, STATUS, write_manifest
 from .run_files import damaged, found_json, read_json, shown
 from .words import brief, plain_text
 
@@ -19,6 +20,7 @@ DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has aske
 _PARTS = ("checkpoints", "plots", "logs")  # folders of each
 START = "start-"  # prefix of files of an earlier run that this one starts from
 THRESHOLD = "threshold.json"  # a detector's, beside its model
+THRESHOLD_BEFORE = "threshold.before.json"  # the one before the last recalibration
 
 
 class RunFolder:
@@ -143,13 +145,26 @@ class RunFolder:
 
         The first time it also names the format, so a folder that is gone on with keeps its own.
         """
-        before = found_json(self.path / "status.json") or {"format": FORMAT}
+        if state == "running":
+            with suppress(OSError):  # what was whole before is so no more
+                (self.path / MANIFEST).unlink(missing_ok=True)
+        atomic_write(self.path / STATUS, self._status_text(state, facts))
+
+    def finish(self) -> None:
+        """Writes manifest.json, and after it that the run is done."""
+        text = self._status_text("done", {})
+        kind = found_json(self.path / STATUS).get("kind")
+        write_manifest(self.path, kind if isinstance(kind, str) else "run", {STATUS: text.encode()})
+        atomic_write(self.path / STATUS, text)
+
+    def _status_text(self, state: str, facts: dict[str, Any]) -> str:
+        before = found_json(self.path / STATUS) or {"format": FORMAT}
         if state == "running":
             before.pop("reason", None)
         owner = {"pid": os.getpid(), "host": socket.gethostname()}
         content = {**before, "state": state, **owner, "updated": now(), **facts}
         content.setdefault("started", content["updated"])
-        write_json(self.path / "status.json", content)
+        return json_text(content)
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:
@@ -163,7 +178,7 @@ def ending(folder: RunFolder):
     """Says in status.json how what happens inside has ended: done, interrupted or failed."""
     try:
         yield
-        folder.set_status("done")
+        folder.finish()
     except Interrupted as signal:
         signal.remedy = f"Go on with: tfpipe resume {folder}"
         _record_end(folder, "interrupted", signal.cause)

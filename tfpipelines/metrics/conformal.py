@@ -9,12 +9,12 @@ from scipy.stats import beta, betabinom
 
 from ..core.files import write_json
 from ..core.run_files import damaged, read_json
-from ..core.run_folder import THRESHOLD
+from ..core.run_folder import THRESHOLD, THRESHOLD_BEFORE
 from ..core.words import counted
 from ..errors import ArtifactError, DataError
 from .p_values import is_normal, p_values
 
-FILE, BEFORE = THRESHOLD, "threshold.before.json"
+FILE, BEFORE = THRESHOLD, THRESHOLD_BEFORE
 LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
 
 

@@ -2,22 +2,19 @@
 
 import hashlib
 import io
-import json
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from ..core.files import atomic_write, file_hash
-from ..core.run_files import read_json
+from ..core.checkpoint_files import read_vouched, vouched
+from ..core.files import atomic_write
 from ..errors import ArtifactError
 
 KEPT = 2
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
-_FACTS = {"finished": bool, "callbacks": {str: dict}}
-_MANIFEST = {"step": int, "file": str, "size": int, "sha256": str, "facts": _FACTS}
 
 
 class Checkpoint(NamedTuple):
@@ -53,9 +50,7 @@ class Checkpoints:
         content = buffer.getbuffer()
         atomic_write(file, lambda temporary: temporary.write_bytes(content))
         digest = hashlib.sha256(content).hexdigest()
-        manifest: dict[str, Any] = {"step": step, "file": file.name, "size": len(content), "sha256": digest}
-        manifest |= {"facts": facts, "facts_sha256": _seal(facts)}
-        atomic_write(file.with_suffix(".json"), json.dumps(manifest, indent=1))
+        atomic_write(file.with_suffix(".json"), vouched(file, len(content), digest, step, facts))
         manifests = sorted(self.folder.glob("step-*.json"))
         for old in manifests[:-KEPT]:
             old.unlink()
@@ -73,12 +68,7 @@ class Checkpoints:
         manifests = sorted(self.folder.glob("step-*.json"), reverse=True)
         for manifest in manifests:
             try:
-                content = read_json(manifest, _MANIFEST, _MANIFEST)
-                if content.get("facts_sha256", facts := _seal(content["facts"])) != facts:  # earlier ones have none
-                    raise ValueError("the hash of the facts does not fit")
-                file = self.folder / Path(content["file"]).name
-                if not file.is_file() or file.stat().st_size != content["size"] or file_hash(file) != content["sha256"]:
-                    raise ValueError("size or hash do not fit")
+                file, content = read_vouched(manifest)
                 with zipfile.ZipFile(file) as archive:
                     if any(member.file_size != member.compress_size for member in archive.infolist()):
                         raise ValueError("it unpacks to more than its size")
@@ -91,10 +81,6 @@ class Checkpoints:
             message = f"No checkpoint in {self.folder} is intact."
             raise ArtifactError(message, "Start again with `tfpipe run`.", self.damaged)
         return None
-
-
-def _seal(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def dump(model: keras.Model) -> dict[str, np.ndarray]:

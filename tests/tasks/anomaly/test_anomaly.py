@@ -165,7 +165,7 @@ def test_recalibration_moves_the_threshold_and_leaves_the_model(own, tfpipe):
         and document["threshold"]["samples"] == 60
         and document["before"]["false_alarm_rate"] == 0.05
     )
-    assert (own.folder / "model.keras").read_bytes() == before
+    assert (own.folder / "model.keras").read_bytes() == before and tfpipelines.verify(own.folder).ok
     table = tfpipelines.load(own.folder).predict(BRICKS / "test" / "good")
     assert (table["verdict"] == "anomaly").sum() in (
         11,

@@ -285,6 +285,7 @@ def test_interrupted_folds_go_on_where_they_were(photos):
     first = (tfpipelines.load("runs/stopped").folder / "fold-0" / "model.keras").stat().st_mtime_ns
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
     assert (resumed.folder / "fold-0" / "model.keras").stat().st_mtime_ns == first
+    assert tfpipelines.verify(resumed.folder).ok and tfpipelines.verify(resumed.folder / "fold-0").ok
     without_time = [
         {key: value for key, value in finished.metrics.items() if key != "time"} for finished in (whole, resumed)
     ]
