@@ -1,5 +1,7 @@
 """What a worker makes of errors and of history files."""
 
+import errno
+
 import pytest
 
 from tfpipelines.tuning.attempt import history_rows, memory_cause
@@ -14,9 +16,13 @@ def test_an_exhausted_memory_is_called_by_its_name():
         MemoryError(),
         tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
         RuntimeError("RESOURCE_EXHAUSTED: out of memory"),
+        RuntimeError("can't start new thread"),
+        SystemError("error return without exception set"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),  # of mmap
     ):
         assert memory_cause(error) == "The device ran out of memory."
-    assert memory_cause(ValueError("shapes")) == ""
+    for error in (ValueError("shapes"), RuntimeError("no"), SystemError("no"), OSError(errno.ENOENT, "none")):
+        assert memory_cause(error) == ""
 
 
 def test_rows_of_a_history_are_numbers_and_phases_are_names(tmp_path):

@@ -1,5 +1,6 @@
 """What the process is like: device, precision, and the choices that hang on them."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,13 +60,19 @@ def make_deterministic() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+# How Python and its extensions word it that there is no memory for a thread, or for the very error.
+_NO_MEMORY = ("RESOURCE_EXHAUSTED", "can't start new thread", "error return without exception set")
+
+
 @contextmanager
 def memory_errors() -> Iterator[None]:
     """Errors of an exhausted memory, which each library words in its own way, as MemoryExhaustedError."""
     try:
         yield
-    except (MemoryError, tf.errors.ResourceExhaustedError, RuntimeError) as error:  # the last one of jax
-        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, tf.errors.ResourceExhaustedError, OSError, RuntimeError, SystemError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENOMEM:
+            raise
+        if isinstance(error, (RuntimeError, SystemError)) and not any(words in str(error) for words in _NO_MEMORY):
             raise
         remedy = "Use a smaller train.batch_size or data.size."
         raise MemoryExhaustedError("The device ran out of memory.", remedy) from error

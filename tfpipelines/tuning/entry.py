@@ -36,7 +36,10 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
             from .summary import write_metrics, write_pictures  # sklearn and matplotlib take seconds
 
             write_pictures(search)
-            metrics = write_metrics(search, run_finals(search, pool))
+            finals, shortage = run_finals(search, pool)
+            metrics = write_metrics(search, finals)
+            if shortage:
+                raise shortage
     finally:
         pool.close()
     observer.searched(folder, metrics)

@@ -10,13 +10,15 @@ from .pool import Pool
 from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
 
 
-def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
+def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | str], ResourceError | None]:
     """Trains the best values again with each of `search.final_seeds`, each in a run folder of its own, and tests them.
 
     Returns:
-        By seed: the content of metrics.json, or why there is none.
+        By seed: the content of metrics.json, or why there is none. And the error by which the search ends once all else
+        is written, if memory did not suffice for some seed: another time it may, so the search can be resumed.
     """
     results: dict[int, dict[str, Any] | str] = {}
+    lacking: list[int] = []
     deaths: Counter = Counter()
     queue = list(search.settings.final_seeds)
     for seed in list(queue):
@@ -41,6 +43,8 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
                 if of_all and not isinstance(content, MemoryExhaustedError):
                     raise content  # the same would happen with every seed
                 results[seed] = content.cause
+                if of_all:
+                    lacking.append(seed)
                 search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
             elif kind == "dead" and seed not in results and search.stop.received is None:
                 deaths[seed] += 1
@@ -48,6 +52,7 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
                     queue.append(seed)
                 else:
                     results[seed] = f"its worker died {deaths[seed]} times: {content}"
+                    lacking.append(seed)
                     search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
         if search.stop.received is not None:
             for worker in pool.workers:
@@ -55,4 +60,12 @@ def run_finals(search: Search, pool: Pool) -> dict[int, dict[str, Any] | str]:
             if not pool.workers:
                 search.stop.raise_if_interrupted()
     search.stop.raise_if_interrupted()
-    return dict(sorted(results.items()))
+    return dict(sorted(results.items())), _shortage(search, results, lacking)
+
+
+def _shortage(search: Search, results: dict[int, Any], seeds: list[int]) -> ResourceError | None:
+    if not seeds:
+        return None
+    cause = f"The final run with seed {seeds[0]} could not be finished: {results[seeds[0]]}"
+    remedy = f"Free memory and `tfpipe resume {search.folder}`: trials and other final runs are not repeated."
+    return ResourceError(f"{cause.rstrip('.')}.", remedy)
