@@ -11,38 +11,36 @@ lost.
 kill, terminate, interrupt    SIGKILL, SIGTERM and SIGINT to the process (of a search: to its supervisor)
 worker                        SIGKILL to the worker process of a search
 disk                          no file of any of its processes may grow beyond a size from now on (RLIMIT_FSIZE)
+full                          its disk, a tmpfs, has hardly any room left (only where one may be mounted)
 memory                        one of its processes, or all, gets hardly any more memory (RLIMIT_AS)
 """
 
 import argparse
-import csv
-import hashlib
-import json
 import multiprocessing
 import os
 import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-import psutil
+from soak_process import NO_MEMORY, Child, begun, left, prepared, resumed
 
 ROOT = Path(__file__).resolve().parents[1]
-FAULTS = ("kill", "terminate", "interrupt", "worker", "disk", "memory")
+FAULTS = ("kill", "terminate", "interrupt", "worker", "disk", "full", "memory")
 SIGNALS = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
-SIZES = (0, 400, 4_000, 60_000)  # bytes that a file may still have
+SIZES = (0, 400, 4_000, 60_000)  # bytes that a file may still have, or that the disk has left
+DISK = 2**28  # bytes of a tmpfs
 ROOMS = (0, 2**21, 2**25)  # bytes of memory that are left
-LONGER = ["train.epochs=2", "train.steps_per_execution=1", "train.checkpoint_steps=3"]
-OF_SEARCH = ["search.trials=3", "search.algorithm=random", "search.keep_trials=1", "search.final_seeds=[0]"]
-NO_MEMORY = "ran out of memory"
+FILLER = "filler"
 MOST_FAULTS, MOST_RESUMES = 3, 8
 PATIENCE = 90.0  # seconds, besides ten times the undisturbed time, after which a process counts as hung
 
@@ -106,6 +104,13 @@ def difference(was: Any, found: Any, where: str = "") -> list[str]:
     return [f"{where}: {str(was)[:200]} -> {str(found)[:200]}"]
 
 
+def mount(folder: Path) -> None:
+    """Makes a folder a small disk of its own."""
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)], check=True, capture_output=True
+    )
+
+
 class Soak:
     """All lives of all cases, and their counts."""
 
@@ -119,9 +124,10 @@ class Soak:
         """Cases in turn, each with another fault every time, until kills or minutes are used up."""
         known: dict[tuple[str, str], Case] = {}
         queue: list[tuple[tuple[str, str], str]] = []
+        allowed = [fault for fault in self.given.fault or FAULTS if fault != "full" or self.mountable()]
         while time.monotonic() < self.until and self.total("kills") < self.given.kills:
             if not queue:
-                faults = [(name, fault) for name in wanted for fault in self.given.fault or FAULTS]
+                faults = [(name, fault) for name in wanted for fault in allowed]
                 queue = [(name, fault) for name, fault in faults if fault != "worker" or name[1] == "search"]
                 self.draw.shuffle(queue)
             name, fault = queue.pop()
@@ -149,6 +155,8 @@ class Soak:
         self.lives += 1
         home = self.home / f"life-{self.lives}"
         home.mkdir()
+        if fault == "full":
+            mount(home)
         count = self.counts.setdefault((case.task, case.kind, fault), Counter())
         faults, told, course = self.draw.choice(range(1, MOST_FAULTS + 1)), "", []
         folder = home / "runs" / "0"
@@ -162,6 +170,7 @@ class Soak:
             if attempt < faults and self.disturb(child, case, fault, course, not attempt):
                 count["kills"] += 1
             told = child.result(PATIENCE + 10 * case.seconds)
+            (home / FILLER).unlink(missing_ok=True)
             course.append(told)
             if told == "done":
                 break
@@ -177,6 +186,8 @@ class Soak:
             print(child.log(), file=sys.stderr, flush=True)
             if self.given.keep:
                 shutil.copytree(home, self.given.keep / home.name, symlinks=True)
+        if fault == "full":
+            subprocess.run(["umount", str(home)], check=True)
         shutil.rmtree(home)
 
     def wrong(self, home: Path, folder: Path, case: Case, fault: str) -> list[str]:
@@ -212,11 +223,27 @@ class Soak:
             course[-1] += f", {size} bytes"
             while child.alive(0.02):
                 child.limit(resource.RLIMIT_FSIZE, lambda process: size, child.family())
+        elif fault == "full":
+            course[-1] += f", {size} bytes"
+            left_free = shutil.disk_usage(child.home).free - size
+            with suppress(OSError), open(child.home / FILLER, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, left_free)
         else:
             course[-1] += f", {room >> 20} MB"
             family = child.family()
             chosen = family if draw < 0.3 else [family[int(draw * len(family))]]
             child.limit(resource.RLIMIT_AS, lambda process: process.memory_info().vms + room, chosen)
+        return True
+
+    def mountable(self) -> bool:
+        """Whether a tmpfs may be mounted here."""
+        place = self.home / "tmpfs"
+        place.mkdir(exist_ok=True)
+        try:
+            mount(place)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        subprocess.run(["umount", str(place)], check=True)
         return True
 
     def child(self, home: Path, target, *words) -> "Child":
@@ -235,173 +262,6 @@ class Soak:
             print(f"{task:<16}{kind:<8}{fault:<11}" + "".join(f"{count[name]:>9}" for name in names))
         print(f"{'all':<35}" + "".join(f"{self.total(name):>9}" for name in names))
         return int(self.total("lost") > 0 or not self.counts)
-
-
-class Child:
-    """A process forked from the server that has TensorFlow loaded."""
-
-    def __init__(self, home: Path, target, words):
-        self.home = home
-        self.here, there = multiprocessing.Pipe()
-        address = forkserver._forkserver._forkserver_address  # type: ignore[attr-defined]
-        self.process = multiprocessing.Process(target=entered, args=(there, address, str(home), target, words))
-        self.process.start()
-        there.close()
-
-    def alive(self, seconds: float) -> bool:
-        """Whether it is still there after so long."""
-        self.process.join(seconds)
-        return self.process.is_alive()
-
-    def result(self, seconds: float) -> Any:
-        """What it has sent, or how it has ended; `hung` if it had to be killed after so many seconds."""
-        told = None
-        try:
-            if not self.here.poll(seconds):
-                self.process.kill()
-                told = "hung"
-            else:
-                told = self.here.recv()
-        except (EOFError, OSError):
-            pass
-        self.process.join()
-        deadline = time.monotonic() + 30
-        while self.workers() and time.monotonic() < deadline:  # they end by themselves
-            time.sleep(0.05)
-        assert not self.workers(), "worker processes have outlived their supervisor"
-        code = self.process.exitcode
-        return told if told is not None else f"signal {-code}" if code and code < 0 else f"code {code}"
-
-    def family(self) -> list[psutil.Process]:
-        """It and its workers, which are children of the server, too."""
-        server = psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
-        return sorted(server.children(), key=lambda process: process.pid != self.process.pid)
-
-    def workers(self) -> list[psutil.Process]:
-        """Its worker processes."""
-        return [one for one in self.family() if one.pid != self.process.pid and one.status() != psutil.STATUS_ZOMBIE]
-
-    def limit(self, what: int, value, processes: list[psutil.Process]) -> None:
-        """Sets a limit of processes that are still there."""
-        for process in processes:
-            try:
-                hard = resource.prlimit(process.pid, what)[1]
-                resource.prlimit(process.pid, what, (value(process), hard))
-            except (ProcessLookupError, psutil.Error):
-                continue
-
-    def log(self) -> str:
-        """The end of what it has printed."""
-        path = self.home / "log"
-        return path.read_text(errors="replace")[-4000:] if path.is_file() else ""
-
-
-# --- in the process itself
-def entered(connection, address, home: str, target, words) -> None:
-    """Sends what `target(*words)` gives, or how it ends."""
-    log = os.open(os.path.join(home, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.chdir(home)
-    os.environ |= {"TFPIPE_CACHE": os.path.join(home, "cache"), "TFPIPE_CONFIG": os.path.join(home, "config")}
-    # An editable installation would give the pipelines and sample data of another tree than this one.
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not str(finder).count("_EditableFinder")]
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
-    server._forkserver_address, server.ensure_running = address, lambda: None  # workers come from the same server
-    from tests.conftest import draw_nothing
-
-    draw_nothing()
-    code = 0
-    try:
-        told = target(*words)
-    except BaseException as error:
-        import traceback
-
-        try:
-            traceback.print_exc()
-            sys.stderr.flush()
-        except OSError:  # the disk is full
-            pass
-        code = getattr(error, "exit_code", 1)
-        told = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        if code == 1 and not isinstance(error, KeyboardInterrupt):
-            told = f"a bug: {told}"
-    connection.send(told)
-    connection.close()
-    os._exit(code)
-
-
-def prepared(task: str, networks: str, kind: str) -> tuple[str, list[str]]:
-    """Pipeline and overrides of a case; the networks that it needs are made."""
-    from tests.tasks.cases import case_with, make_network
-
-    Path(networks).mkdir(exist_ok=True)
-    pipeline, overrides, _ = case_with(task, lambda name: make_network(name, Path(networks)))
-    return pipeline, [*overrides, *LONGER, *(OF_SEARCH if kind == "search" else [])]
-
-
-def begun(kind: str, pipeline: str, overrides: list[str], name: str) -> str:
-    """Runs or searches from the beginning."""
-    import tfpipelines
-
-    begin = tfpipelines.tune if kind == "search" else tfpipelines.run
-    begin(pipeline, overrides, name=name, observer=tfpipelines.Observer())
-    return "done"
-
-
-def resumed(folder: str) -> str:
-    """Goes on."""
-    import tfpipelines
-
-    tfpipelines.resume(folder, observer=tfpipelines.Observer())
-    return "done"
-
-
-def left(folder: str, kind: str) -> dict[str, Any]:
-    """All that must be equal, by name."""
-    import tfpipelines
-
-    found = tfpipelines.load(folder)
-    path = found.folder
-    assert found.status["state"] == "done"
-    result: dict[str, Any] = {"leftovers": [str(one) for one in path.rglob(".tmp-*")]}
-    result["metrics.json"] = {key: value for key, value in found.metrics.items() if key != "time"}
-    if kind == "run":
-        return result | left_by_run(found)
-    state = json.loads((path / "search.json").read_text())
-    names = ("number", "values", "status", "score", "series", "figures", "best_epoch", "epochs", "spent", "reason")
-    for trial in state["trials"]:
-        result[f"trial {trial['number']}"] = {name: trial[name] for name in names}
-    result["no memory"] = [trial["number"] for trial in state["trials"] if NO_MEMORY in trial["reason"]]
-    result["no memory"] += [seed for seed, why in found.metrics["failed_seeds"].items() if NO_MEMORY in why]
-    with open(path / "leaderboard.csv", newline="", encoding="utf-8") as file:
-        result["leaderboard.csv"] = [{**row, "seconds": ""} for row in csv.DictReader(file)]
-    result["events"] = sorted(map(str, state["events"]))
-    result["best.yaml"] = (path / "best.yaml").read_text()
-    result["kept"] = sorted(str(one.relative_to(path)) for one in path.glob("trials/*/model.keras"))
-    for run in found.runs:
-        result |= {f"final: {name}": value for name, value in left_by_run(run).items()}
-    return result
-
-
-def left_by_run(run) -> dict[str, Any]:
-    """Weights, predictions or pictures, the last checkpoint's arrays, and the history but for its seconds."""
-    import numpy as np
-
-    from tests import golden
-
-    result: dict[str, Any] = dict(golden.bits_of(run))
-    last = sorted((run.folder / "checkpoints").glob("*.npz"))[-1]
-    with np.load(last) as archive:
-        arrays = {name: hashlib.sha256(archive[name].tobytes()).hexdigest() for name in archive.files}
-    result["last checkpoint"] = {"name": last.name, **arrays}
-    with open(run.folder / "history.csv", newline="", encoding="utf-8") as file:
-        result["history.csv"] = [{**row, "seconds": ""} for row in csv.DictReader(file)]
-    own = {"report.html", "README.md"}
-    names = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
-    result["files"] = sorted(str(name) for name in names if name.parts[0] != "logs" and name.parts[0] != ".lock")
-    result["reports"] = sorted(own & set(result["files"]))
-    return result
 
 
 if __name__ == "__main__":

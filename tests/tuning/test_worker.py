@@ -1,10 +1,12 @@
 """What a worker makes of errors and of history files."""
 
 import errno
+from contextlib import suppress
 
 import pytest
 
-from tfpipelines.tuning.attempt import history_rows, memory_cause
+from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.tuning.attempt import _failure, history_rows, memory_cause
 from tfpipelines.tuning.clipping import clipped
 from tfpipelines.tuning.pool import visible_gpus
 
@@ -23,6 +25,21 @@ def test_an_exhausted_memory_is_called_by_its_name():
         assert memory_cause(error) == "The device ran out of memory."
     for error in (ValueError("shapes"), RuntimeError("no"), SystemError("no"), OSError(errno.ENOENT, "none")):
         assert memory_cause(error) == ""
+
+
+def test_a_log_that_the_disk_has_no_room_for_is_no_error_of_its_own(monkeypatch, tmp_path):
+    """Else the process would die instead of telling what has happened, and its trial would count as failed."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        (tmp_path / "history.csv").write_text("epoch,val_loss\n1,0.1\n")
+        try:
+            raise ValueError("shapes")
+        except ValueError:
+            result = _failure(RunFolder(tmp_path), {"before": 0}, "shapes")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
+    assert result["status"] == "failed" and result["epochs"] == 1
 
 
 def test_rows_of_a_history_are_numbers_and_phases_are_names(tmp_path):

@@ -3,7 +3,9 @@
 import csv
 import math
 import shutil
+import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,13 @@ from ..tasks.trainable import Trainable
 from .pruning import should_prune
 
 PAUSED = "paused"
+
+
+def print_trace() -> None:
+    """Prints the traceback of the error at hand to the log of the process, if the disk has room for it."""
+    with suppress(OSError):
+        traceback.print_exc()
+        sys.stderr.flush()
 
 
 class Halted(Interrupted):
@@ -163,7 +172,7 @@ def _evaluate_rows(
 
 
 def _failure(folder: RunFolder, job: dict[str, Any], cause: str, details=()) -> dict[str, Any]:
-    traceback.print_exc()
+    print_trace()
     epochs, reason = len(history_rows(folder.path)), " ".join([cause, *details])
     spent = max(0, epochs - job["before"])
     return {"status": "failed", "reason": reason, "score": None, "epochs": epochs, "spent": spent}
@@ -217,6 +226,6 @@ def kept(keep) -> str:
     except ResourceError:
         raise
     except Exception as error:
-        traceback.print_exc()
+        print_trace()
         return memory_cause(error) or f"{type(error).__name__}: {error}"
     return ""

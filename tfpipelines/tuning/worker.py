@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ..runner import Runner
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable
-from .attempt import Halt, Halted, attempt, begin_part, kept
+from .attempt import Halt, Halted, attempt, begin_part, kept, print_trace
 from .state import RESULT
 
 _PATIENCE = 30.0  # seconds that a trial's folder may still be held by a process that is about to die
@@ -85,13 +84,12 @@ def main(connection, setup: dict[str, Any]) -> None:
     except Halted as end:
         line.send("halted", str(end))
     except TfpipelinesError as error:
-        traceback.print_exc()
+        print_trace()
         line.send("fatal", error)
     except Exception as error:
-        traceback.print_exc()
+        print_trace()
         cause = f"This is a bug in tfpipelines: {type(error).__name__}: {error}"
         line.send("fatal", TfpipelinesError(cause, f"Its traceback is in {setup['log']}."))
-    sys.stderr.flush()
     os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
 
 
