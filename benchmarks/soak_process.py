@@ -16,6 +16,7 @@ import psutil
 
 LONGER = ["train.epochs=2", "train.steps_per_execution=1", "train.checkpoint_steps=3"]
 OF_SEARCH = ["search.trials=3", "search.algorithm=random", "search.keep_trials=1", "search.final_seeds=[0]"]
+TIMES = ("seconds", "measuring")  # columns of history.csv
 NO_MEMORY = "ran out of memory"
 
 
@@ -178,7 +179,7 @@ def left_by_run(run) -> dict[str, Any]:
         arrays = {name: hashlib.sha256(archive[name].tobytes()).hexdigest() for name in archive.files}
     result["last checkpoint"] = {"name": last.name, **arrays}
     with open(run.folder / "history.csv", newline="", encoding="utf-8") as file:
-        result["history.csv"] = [{**row, "seconds": ""} for row in csv.DictReader(file)]
+        result["history.csv"] = [{**row, **dict.fromkeys(TIMES, "")} for row in csv.DictReader(file)]
     own = {"report.html", "README.md"}
     names = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
     result["files"] = sorted(str(name) for name in names if name.parts[0] != "logs" and name.parts[0] != ".lock")

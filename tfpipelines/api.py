@@ -310,12 +310,12 @@ def _reported(folder: RunFolder, observer: Observer, stop: "StopSignals") -> Ite
     """Writes the report of what happens inside, however that ends; a first signal does not stop it, the run being
     over.
     """
+    with stop.hold():
+        from .reporting import write_reports  # before: in the end, memory may not suffice for it
     try:
         yield
     finally:
         with stop.hold():
-            from .reporting import write_reports
-
             write_reports(folder, observer)
 
 

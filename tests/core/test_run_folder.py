@@ -208,3 +208,17 @@ def test_json_is_plain(tmp_path):
         "1": [True, None],
     }
     assert run_files.read_json(tmp_path / "absent.json") == {}
+
+
+@pytest.mark.parametrize("lacking", [MemoryError(), ResourceError("The disk is full.")])
+def test_an_end_that_cannot_be_recorded_does_not_hide_its_cause(tmp_path, monkeypatch, lacking):
+    folder = RunFolder.create(tmp_path / "runs", "mine")
+    folder.set_status("running")
+
+    def fail(*_, **__):
+        raise lacking
+
+    monkeypatch.setattr(RunFolder, "set_status", fail)
+    with pytest.raises(ArtifactError, match="the cause"), run_folder.ending(folder):
+        raise ArtifactError("the cause")
+    assert folder.status["state"] == "running"  # so it can be resumed

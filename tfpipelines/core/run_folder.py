@@ -168,8 +168,10 @@ class RunFolder:
 
 
 def _record_end(folder: RunFolder, state: str, reason: str) -> None:
-    """Says in status.json how a run ended, where the disk has room: the error itself is on its way to the user."""
-    with suppress(ResourceError):
+    """Says in status.json how a run ended, where disk and memory suffice: the error itself is on its way to the
+    user.
+    """
+    with suppress(ResourceError, MemoryError):
         folder.set_status(state, reason=reason)
 
 
