@@ -27,7 +27,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,14 @@ def main() -> int:
     given = parser.parse_args()
     multiprocessing.set_start_method("forkserver")
     multiprocessing.set_forkserver_preload([*_PRELOADED, "tests.tasks.cases"])
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         soak = Soak(Path(home), given)
         try:
             soak.run([(task, kind) for task in given.task or sorted(CASES) for kind in kinds(given.kind)])
         except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                process.kill()
+                process.join()
             print("stopped", file=sys.stderr)
         return soak.report()
 
@@ -104,11 +108,18 @@ def difference(was: Any, found: Any, where: str = "") -> list[str]:
     return [f"{where}: {str(was)[:200]} -> {str(found)[:200]}"]
 
 
-def mount(folder: Path) -> None:
-    """Makes a folder a small disk of its own."""
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)], check=True, capture_output=True
-    )
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Makes a folder a disk of its own for a while.
+
+    Raises:
+        CalledProcessError: if that is not allowed.
+    """
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 class Soak:
@@ -155,8 +166,12 @@ class Soak:
         self.lives += 1
         home = self.home / f"life-{self.lives}"
         home.mkdir()
-        if fault == "full":
-            mount(home)
+        with small_disk(home) if fault == "full" else nullcontext():
+            self.lived(home, case, fault)
+        shutil.rmtree(home)
+
+    def lived(self, home: Path, case: Case, fault: str) -> None:
+        """The life in its folder."""
         count = self.counts.setdefault((case.task, case.kind, fault), Counter())
         faults, told, course = self.draw.choice(range(1, MOST_FAULTS + 1)), "", []
         folder = home / "runs" / "0"
@@ -186,9 +201,6 @@ class Soak:
             print(child.log(), file=sys.stderr, flush=True)
             if self.given.keep:
                 shutil.copytree(home, self.given.keep / home.name, symlinks=True)
-        if fault == "full":
-            subprocess.run(["umount", str(home)], check=True)
-        shutil.rmtree(home)
 
     def wrong(self, home: Path, folder: Path, case: Case, fault: str) -> list[str]:
         """In what a finished life differs from the undisturbed one."""
@@ -240,11 +252,10 @@ class Soak:
         place = self.home / "tmpfs"
         place.mkdir(exist_ok=True)
         try:
-            mount(place)
+            with small_disk(place):
+                return True
         except (OSError, subprocess.CalledProcessError):
             return False
-        subprocess.run(["umount", str(place)], check=True)
-        return True
 
     def child(self, home: Path, target, *words) -> "Child":
         """A process that works in a folder."""

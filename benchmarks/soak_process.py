@@ -148,6 +148,7 @@ def left(folder: str, kind: str) -> dict[str, Any]:
     path = found.folder
     assert found.status["state"] == "done"
     result: dict[str, Any] = {"leftovers": [str(one) for one in path.rglob(".tmp-*")]}
+    result["verified"] = [str(problem) for problem in tfpipelines.verify(path).problems]
     result["metrics.json"] = {key: value for key, value in found.metrics.items() if key != "time"}
     if kind == "run":
         return result | left_by_run(found)
