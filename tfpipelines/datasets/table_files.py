@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -84,28 +85,29 @@ def _read_text(path: Path) -> str:
 
 def _read_csv(path: Path, text: str, usual: str) -> pd.DataFrame:
     delimiter = _sniffed(text, usual)
+    told = [] if delimiter == usual else [f"columns separated by {_NAMES[delimiter]}"]
     longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
     try:
-        try:
-            frame, told = _read_csv_rows(path, text, delimiter), []
-        except DataError:
-            if delimiter != "\t":
-                raise
-            try:  # many programs write quotes in .tsv as they are
-                frame, told = _read_csv_rows(path, text, delimiter, csv.QUOTE_NONE), ["quotes as part of the text"]
-            except DataError:
-                frame = None
-            if frame is None:
-                raise
+        frame = _read_csv_rows(path, text, delimiter)
+    except DataError:
+        if delimiter != "\t" or (found := _with_plain_quotes(path, text, delimiter)) is None:
+            raise
+        frame, told = found, [*told, "quotes as part of the text"]
     finally:
         csv.field_size_limit(longest)
-    if delimiter != usual:
-        told.insert(0, f"columns separated by {_NAMES[delimiter]}")
     frame.attrs["as"] = told
     return frame
 
 
-def _read_csv_rows(path: Path, text: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> pd.DataFrame:
+def _with_plain_quotes(path: Path, text: str, delimiter: str) -> pd.DataFrame | None:
+    """The table where quotes mean nothing, as many programs write them in .tsv; None where that is no table either."""
+    try:
+        return _read_csv_rows(path, text, delimiter, csv.QUOTE_NONE)
+    except DataError:
+        return None
+
+
+def _read_csv_rows(path: Path, text: str, delimiter: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> pd.DataFrame:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting)
     rows, lines = [], []
     header: list[str] = []

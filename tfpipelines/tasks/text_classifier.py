@@ -49,8 +49,8 @@ class TextClassifier(Classification):
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         known = {} if splitting else {"multi_label": self._several_labels}
         data, seed = self._text_data.model_copy(update={"path": path, **known}), self.pipeline.seed_of_splits
-        cut = {"standardize": self._standardize, "level": self._level, "normal": self._normal}
-        return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, **cut)
+        cut = {"standardize": self._standardize, "level": self._level}
+        return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, normal=self._normal, **cut)
 
     @property
     def _text_data(self) -> "TextSource":
