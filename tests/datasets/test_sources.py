@@ -410,6 +410,29 @@ def test_tables_of_other_programs(photos):
     assert list(table.frame["label"]) == ['"odd'] and codes(table, "note") == {"table_form"}
 
 
+def test_a_table_without_a_header_is_told_as_such(photos):
+    for rows in ("zero/000.png,zero\none/000.png,one\n", "000.png,0\n001.png,1\n"):
+        (photos / "labels.csv").write_text(rows)
+        with pytest.raises(DataError, match="is recognized as image") as caught:
+            read_image_source(str(photos / "labels.csv"))
+        assert "The first line seems to hold data" in caught.value.remedy
+    (photos / "labels.csv").write_text("foto no. 1,what it is\nzero/000.png,zero\n")
+    with pytest.raises(DataError) as caught:
+        read_image_source(str(photos / "labels.csv"))
+    assert caught.value.remedy.startswith("Set data.item_column=")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.xlsx", "Save the sheet as CSV"), ("a.csv.gz", "gunzip a.csv.gz"), ("a.json", "to_json('a.jsonl'")],
+)
+def test_tables_that_are_not_read_are_told_how_to_convert(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match="extension is unknown") as caught:
+        read_image_source(str(tmp_path / name))
+    assert words in caught.value.remedy
+
+
 def test_unlabelled_folders_are_no_classes(photos):
     (photos / "one").rename(photos / "unsup")
     table = read_image_source(str(photos))

@@ -7,6 +7,20 @@ _ARCHIVE = "an archive; unpack it, then give the folder"
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".7z", ".rar")
 _UNPACK = {".zip": "unzip {}", ".7z": "7z x {}", ".rar": "unrar x {}"}
 _HEAD = 512
+_CONVERT = {  # ending of a table that is not read -> how to make one of it that is
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "Save the sheet as CSV (UTF-8)."),
+    ".json": "Write it as JSON lines, one object a line: pandas.read_json('{0}').to_json('{1}.jsonl', "
+    "orient='records', lines=True).",
+    ".gz": "Decompress it: gunzip {0}.",
+    ".bz2": "Decompress it: bunzip2 {0}.",
+    ".xz": "Decompress it: unxz {0}.",
+    ".zst": "Decompress it: unzstd {0}.",
+    **dict.fromkeys((".pkl", ".pickle"), "Write it as Parquet: pandas.read_pickle('{0}').to_parquet('{1}.parquet')."),
+    **dict.fromkeys(
+        (".arrow", ".feather"), "Write it as Parquet: pandas.read_feather('{0}').to_parquet('{1}.parquet')."
+    ),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "Write the table as CSV or Parquet."),
+}
 HEIC = "HEIC, which needs the package pillow-heif: pip install pillow-heif"
 _AVIF = "AVIF, which needs the package pillow-avif-plugin: pip install pillow-avif-plugin"
 _JXL = "JPEG XL, which needs the package pillow-jxl-plugin: pip install pillow-jxl-plugin"
@@ -54,6 +68,11 @@ def unpacking(path: Path) -> str:
     """How an archive is unpacked, as a remedy."""
     command = _UNPACK.get(path.suffix.lower(), "tar -xf {}").format(path.name)
     return f"Unpack it ({command}), then give the folder."
+
+
+def conversion(path: Path) -> str:
+    """How a table that is not read becomes one that is, as a remedy; "" where that is not known."""
+    return _CONVERT.get(path.suffix.lower(), "").format(path.name, path.stem)
 
 
 def kind_of(source: str | Path | bytes) -> str:

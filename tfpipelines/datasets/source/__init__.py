@@ -15,7 +15,7 @@ from ...core import plugins
 from ...core.config.files import packaged, sample_names
 from ...core.words import counted, nearest
 from ...errors import ConfigError, DataError
-from ..file_kinds import is_archive, unpacking
+from ..file_kinds import conversion, is_archive, unpacking
 from ..sample_table import places
 from .base import SampleTable, Source
 from .requests import Kind, Request
@@ -72,7 +72,8 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
     folders = "a folder, or " if any(member.tree for member in able) else ""
     message = f"{located} is not a {kind.source}: its extension is unknown."
     reasons = [plugins.reason("sources", plugin.name) for plugin in plugins.failures("sources")]
-    raise DataError(message, f"Give {folders}a file that ends in {endings}.{kind.hint}", reasons)
+    remedy = conversion(located) if "table" in kind.source or kind.files else ""
+    raise DataError(message, remedy or f"Give {folders}a file that ends in {endings}.{kind.hint}", reasons)
 
 
 def locate(path: str, key: str = "data.path") -> Path:

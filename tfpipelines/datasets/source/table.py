@@ -119,7 +119,14 @@ def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: R
     remedy = f"Set {key}=COLUMN{f', perhaps {key}={likely[0]}' if len(likely) == 1 else ''}."
     if role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns):
         remedy += " For texts: tfpipe run text-cls, or tfpipe check --pipeline text-cls."
+    if any(_is_data(name) for name in columns):
+        remedy = "The first line seems to hold data: a table begins with a line of column names. Add one."
     return DataError(f"No column of the table is recognized as {role}. {seen}", remedy)
+
+
+def _is_data(name: str) -> bool:
+    """Whether what stands in the place of a column's name is rather the path of a file, a number or a sentence."""
+    return bool(re.search(r"[/\\]|\.\w{3,4}$|^-?\d+([.,]\d+)?$", name)) or len(name.split()) > 5
 
 
 def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) -> list[str | None] | None:
