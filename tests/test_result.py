@@ -14,6 +14,7 @@ from tfpipelines.result import output_folder
 
 from .conftest import write_photos
 from .fuzzing import EARLIER
+from .models.test_loading import config, rewrite
 
 pytestmark = pytest.mark.eager
 
@@ -83,3 +84,16 @@ def test_a_failed_run_names_the_last_finished_one(tfpipe):
     result = tfpipe("predict", "runs/latest", "a.png")
     assert result.code == 2 and "runs/failed has no model yet; the run is failed: The disk is full." in result.err
     assert "such as runs/two, the last one beside it that is done." in result.err
+
+
+def test_a_model_whose_layers_cannot_be_called_is_damaged(tfpipe, digits, tmp_path):
+    photos = write_photos(tmp_path / "photos", digits, {"0": 0}, 2)
+    run = Path(shutil.copytree(EARLIER / "image-cls", "run"))
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "model_sha256": []}))
+    content = config(run / "model.keras")
+    rescaling = next(layer for layer in content["config"]["layers"] if layer["config"]["name"] == "temperature")
+    rescaling["config"]["scale"] = "x"
+    rewrite(run / "model.keras", **{"config.json": json.dumps(content)})
+    result = tfpipe("predict", run, photos)
+    assert result.code == 7 and "model.keras" in result.err and "bug" not in result.err, result

@@ -1,5 +1,6 @@
 """The result of a run: its metrics, its model, and the model's predictions for new data."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -14,7 +15,7 @@ from .core.outputs import write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
 from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder
 from .core.trust import asking
-from .errors import ArtifactError, ConfigError, ResourceError
+from .errors import ArtifactError, ConfigError, ResourceError, TfpipelinesError
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, Explains, Generates, Recalibrates
 from .tasks.base import Answering
@@ -212,7 +213,7 @@ class Run(Result):
             raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
         if explain and not self._can(Ability.EXPLAINS):
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
-        with memory_errors():
+        with memory_errors(), errors_of_layers(self):
             task = self._task_with(overrides) if overrides else self._task
             return task.predict(self.model, inputs, batch_size, explain)
 
@@ -245,7 +246,7 @@ class Run(Result):
             raise ConfigError(f"truncation: got {truncation:g}; allowed: above 0.")
         from .training import memory_errors
 
-        with memory_errors():
+        with memory_errors(), errors_of_layers(self):
             return cast(Generates, self._task).generate(self.model, count, seed, label, truncation)
 
     def save_generated(self, folder: str | Path, images: "np.ndarray", labels: list[str] | None) -> None:
@@ -295,7 +296,7 @@ class Run(Result):
             raise ConfigError(cause, "Name a run of an anomaly pipeline.")
         if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
-        with self._folder.locked(), memory_errors():
+        with self._folder.locked(), memory_errors(), errors_of_layers(self):
             task = cast(Recalibrates, self._task_with(overrides))
             try:
                 before = task.threshold.facts()
@@ -350,7 +351,8 @@ class Run(Result):
             raise ConfigError(cause, "Name another folder with --out.")
         from .training import memory_errors
 
-        with memory_errors(), nullcontext() if folder is None else output_folder(folder):
+        made = nullcontext() if folder is None else output_folder(folder)
+        with memory_errors(), errors_of_layers(self), made:
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
 
 
@@ -368,6 +370,22 @@ def open_run(path: str | Path, trust: bool = False) -> Run:
         cause = f"{path} is a search, with the models of several runs in it."
         raise ConfigError(cause, f"Name one of them, such as {path}/final/seed-0.")
     return Run(folder, trust)
+
+
+@contextmanager
+def errors_of_layers(run: Run) -> Iterator[None]:
+    """Turns what layers of a run's model raise when they are called, such as by a damaged configuration, into an
+    ArtifactError.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, TfpipelinesError) or "Exception encountered when calling" not in str(error):
+            raise
+        where, reason = str(error).split("calling ", 1)[1].split("\n", 1)
+        told = next((line for line in re.sub(r"\x1b\[\d*m", "", reason).splitlines() if line.strip()), "")
+        what = f"its model cannot be called: {where.rstrip('.')}: {told.strip().rstrip('.')}"
+        raise ArtifactError(f"{run.folder / 'model.keras'} is damaged: {what}.", REMEDY) from error
 
 
 def last_finished(folder: RunFolder) -> Path | None:
