@@ -112,8 +112,8 @@ def check_masks(
     if bad:
         message = f"{len(bad)} of {counted(sum(path is not None for path in masks), 'mask')} cannot be used"
         remedy = "Repair or remove them; a mask has the height and width of its image."
-        mask = np.isin(np.arange(len(masks)), list(bad))
-        findings.bad("bad_mask", data.on_bad, message, remedy, bad.values(), table.frame["given"], mask)
+        unusable = np.isin(np.arange(len(masks)), list(bad))
+        findings.bad("bad_mask", data.on_bad, message, remedy, bad.values(), table.frame["given"], unusable)
     if told["size"]:
         message = f"{counted(len(told['size']), 'mask')} of another size than the image, resized (height x width)"
         findings.add("mask_size", "warning", message, "Check that they belong together", told["size"])
