@@ -8,6 +8,7 @@ import signal
 import string
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,11 @@ def digit_run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text_run(tmp_path_factory):
-    """A run of text-cls with a wide part, several labels a row."""
+    """A run of text-cls with a wide part, several labels a row, and letters that Unicode writes in two ways."""
     folder = tmp_path_factory.mktemp("texts")
     table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")[["text", "label"]].head(200)
     labels = [f"{label}|long" if len(text) > 100 else label for text, label in zip(table["text"], table["label"])]
+    table["text"] = [f"{text} d\u00e9j\u00e0 vu" if row % 2 else text for row, text in enumerate(table["text"])]
     table.assign(label=labels).to_csv(folder / "texts.csv", index=False)
     words = [*SMALL_TEXT[1:-1], f"data.path={folder / 'texts.csv'}", "data.multi_label=true"]
     with eagerly():
@@ -277,6 +279,19 @@ def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
 def test_texts_go_through_as_strings(text_run, tmp_path):
     proof = tfpipelines.export(text_run, out=tmp_path / "texts", samples=30).manifest["proof"]
     assert proof["samples"] == 30 and proof["largest_difference"] <= 1e-4 and proof["flips"] == 0
+
+
+def test_texts_are_given_in_one_form(text_run, tmp_path, monkeypatch):
+    """The proof replays decomposed characters, as some systems write them: the manifest says what is done with them."""
+    composed = "a fine film, d\u00e9j\u00e0 vu"
+    decomposed = unicodedata.normalize("NFD", composed).replace(" ", "\u00a0")
+    said = text_run.predict([composed, decomposed]).drop(columns=["item", "text"])
+    assert said.iloc[0].equals(said.iloc[1])
+    manifest = tfpipelines.export(text_run, out=tmp_path / "texts", samples=30).manifest
+    assert "NFC" in manifest["preprocessing"][0]
+    monkeypatch.setattr("tfpipelines.models.serving.normal_text", str)  # a client that does not do it
+    with pytest.raises(ExportError, match="no longer reproduces"):
+        tfpipelines.export(text_run, out=tmp_path / "others", samples=30)
 
 
 @pytest.mark.slow
