@@ -140,7 +140,7 @@ def trained(python, tmp_path_factory):
     generator = np.random.default_rng(0)
     for name in ("dark", "light"):
         (folder / name).mkdir()
-        for number in range(20):
+        for number in range(40):
             levels = generator.integers(0, 120, (8, 8), "uint8") + (130 if name == "light" else 0)
             Image.fromarray(levels.astype("uint8")).save(folder / name / f"{number}.png")
     with tarfile.open(folder / "shots.tar", "w") as archive:
@@ -162,7 +162,7 @@ def trained(python, tmp_path_factory):
 
 def test_a_run_of_what_a_package_brings(trained):
     folder, said = trained
-    assert "stopped\n" in said and "40 predicted" in said
+    assert "stopped\n" in said and "80 predicted" in said
     run = folder / "runs" / "tiny"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test"]["errors"] == pytest.approx(1 - metrics["test"]["accuracy"])

@@ -15,6 +15,7 @@ from .image_arrays import to_uint8, with_channels
 from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
 from .label_advice import warn_several_labels
 from .level_range import warn_unused_levels
+from .sample_table import given_splits
 from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
 from .source.base import SampleTable
@@ -149,7 +150,9 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
         items = [f"{printable(str(table.frame['item'].iat[row]))}: {reason}" for row, reason in sorted(bad.items())]
         message = f"{len(bad)} of {len(table.frame)} files cannot be read as images"
         mask = np.isin(np.arange(len(table.frame)), list(bad))
-        findings.bad("unreadable", data.on_bad, message, "Repair or remove them.", items, table.frame["given"], mask)
+        findings.bad(
+            "unreadable", data.on_bad, message, "Repair or remove them.", items, given_splits(table.frame), mask
+        )
     frame = table.frame
     if store is not None:
         frame = frame.drop(index=sorted(bad))

@@ -90,6 +90,11 @@ def make_frame(items, labels, splits=None, folds=None, lines=None) -> pd.DataFra
     return frame
 
 
+def given_splits(frame: pd.DataFrame) -> pd.Series:
+    """The split that the source names for each row, None where it names none."""
+    return frame["given"] if "given" in frame else frame["split"]
+
+
 def places(frame: pd.DataFrame) -> list[str]:
     """How messages name each row: by the line of its table, and by its item unless that is but a row number."""
     if "line" not in frame:

@@ -9,7 +9,7 @@ from ..core.config.texts import TextSource
 from ..core.splits import SPLITS
 from ..core.words import counted
 from .findings import Findings
-from .sample_table import places
+from .sample_table import given_splits, places
 from .samples import Samples, split_and_limit
 from .text_table import (
     has_content,
@@ -52,7 +52,7 @@ def read_text_samples(
     empty = np.array([not has_content(text) for text in table.frame["text"]], bool)
     if empty.any():
         message = f"{counted(int(empty.sum()), 'row')} without any text"
-        items, given = places(table.frame[empty]), table.frame["given"]
+        items, given = places(table.frame[empty]), given_splits(table.frame)
         table.findings.bad("empty_text", data.on_bad, message, "Give them a text.", items, given, empty)
         table = table.keep(~empty)
     findings.extend(table.findings)
@@ -122,7 +122,9 @@ def check_tokens(
             if none:
                 message += f", {none} of them nothing but punctuation, which data.standardize removes"
                 remedy = "Keep punctuation by data.standardize=lower." + (f" {remedy}" if none < training.sum() else "")
-            findings.bad("unknown_text", on_bad, message, remedy, places(frame[training]), frame["given"], training)
+            findings.bad(
+                "unknown_text", on_bad, message, remedy, places(frame[training]), given_splits(frame), training
+            )
         if kept.any():
             what = f"{counted(int(kept.sum()), 'text')} with unknown words only"
             message = f"{what}: for them the model can only predict how frequent classes are"

@@ -11,7 +11,7 @@ import pandas as pd
 from ..core.config.texts import TextSource
 from ..core.words import counted
 from ..errors import DataError
-from .sample_table import SEPARATOR, make_multi_label
+from .sample_table import SEPARATOR, given_splits, make_multi_label
 from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
@@ -44,7 +44,7 @@ def read_text_source(
         items = [f"{item}: {error}" for item, (_, error) in zip(table.frame["item"], texts) if error]
         message = f"{len(items)} of {counted(len(texts), 'file')} cannot be read as UTF-8 text"
         table.findings.bad(
-            "unreadable", data.on_bad, message, "Convert or remove them.", items, table.frame["given"], bad
+            "unreadable", data.on_bad, message, "Convert or remove them.", items, given_splits(table.frame), bad
         )
     table.frame["text"] = pd.Series([text for text, _ in texts], dtype=object)
     table = settle_labels(table.keep(~bad), request)

@@ -116,7 +116,7 @@ def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
     (tmp_path / "one.txt").write_text("A gripping, moving film")
     pd.DataFrame({"review": ["dull", "moving"], "other": [1, 2]}).to_csv(tmp_path / "new.csv", index=False)
     result = tfpipe(
-        "predict", trained.folder, "one.txt", "new.csv", "none.txt", "--text", "dull and boring", "--text", "..."
+        "predict", trained.folder, "one.txt", "new.csv", "none.txt", "--text", "dull and boring", "--text", " "
     )
     assert result.code == 3 and "none.txt: no such file" in result.err and "there is no text in it" in result.err
     lines = result.out.splitlines()
@@ -153,7 +153,7 @@ def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
         "--text",
         "A dull, dull film",
         "--text",
-        "!",
+        " ",
         "--explain",
         "--out",
         tmp_path / "out.json",
@@ -433,7 +433,7 @@ def test_14_unknown_words_and_skipped_rows_crash_no_batch(tmp_path, reviews):
     part = reviews[["text", "label", "split"]].iloc[:150].reset_index(drop=True)
     tests = part.index[part["split"] == "test"]
     part.loc[tests[0], "text"] = "Zzyzx qwrtz"
-    part.loc[tests[1], "text"] = "!!!"
+    part.loc[tests[1], "text"] = "\u3000"
     part.loc[part.index[part["split"] == "train"][0], "text"] = "Hapax legomenon"
     part.to_csv(tmp_path / "odd.csv", index=False)
     part.drop(index=tests[1]).to_csv(tmp_path / "unknown.csv", index=False)

@@ -16,7 +16,7 @@ from ...core.config.files import packaged, sample_names
 from ...core.words import counted, nearest
 from ...errors import ConfigError, DataError
 from ..file_kinds import conversion, is_archive, unpacking
-from ..sample_table import places
+from ..sample_table import given_splits, places
 from .base import SampleTable, Source
 from .requests import Kind, Request
 
@@ -123,7 +123,7 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
             message,
             "Label them.",
             places(table.frame[missing]),
-            table.frame["given"],
+            given_splits(table.frame),
             missing,
         )
     return table.keep(~missing)

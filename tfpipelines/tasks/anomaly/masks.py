@@ -13,6 +13,7 @@ from ...core.words import counted, listed
 from ...datasets.decoding import read_header, read_levels
 from ...datasets.findings import Findings
 from ...datasets.folder_walk import list_files
+from ...datasets.sample_table import given_splits
 from ...datasets.source.base import SampleTable
 from ...errors import ConfigError, DataError
 from .config import AnomalyImageData
@@ -113,7 +114,7 @@ def check_masks(
         message = f"{len(bad)} of {counted(sum(path is not None for path in masks), 'mask')} cannot be used"
         remedy = "Repair or remove them; a mask has the height and width of its image."
         unusable = np.isin(np.arange(len(masks)), list(bad))
-        findings.bad("bad_mask", data.on_bad, message, remedy, bad.values(), table.frame["given"], unusable)
+        findings.bad("bad_mask", data.on_bad, message, remedy, bad.values(), given_splits(table.frame), unusable)
     if told["size"]:
         message = f"{counted(len(told['size']), 'mask')} of another size than the image, resized (height x width)"
         findings.add("mask_size", "warning", message, "Check that they belong together", told["size"])

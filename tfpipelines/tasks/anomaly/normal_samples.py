@@ -8,7 +8,7 @@ import pandas as pd
 from ...core.words import counted, nearest
 from ...datasets.checks import check_duplicates
 from ...datasets.findings import Findings
-from ...datasets.sample_table import class_order, places
+from ...datasets.sample_table import class_order, given_splits, places
 from ...datasets.samples import Samples, describe
 from ...datasets.splits import limit_rows
 from ...errors import ConfigError, DataError
@@ -129,7 +129,7 @@ def handle_unlabelled(
         return ~partly
     message = f"{counted(partly.sum(), 'sample')} without a label"
     if normal_labels(frame["label"].dropna(), normal, usual=usual, unlabelled=True):
-        findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]), frame["given"], partly)
+        findings.bad("no_label", on_bad, message, "Label them.", places(frame[partly]), given_splits(frame), partly)
         return ~partly
     findings.add("unlabelled", "note", f"{message} count as normal, since the given labels mark only anomalies")
     frame.loc[partly, "label"] = NORMAL

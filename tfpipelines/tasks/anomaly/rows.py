@@ -9,6 +9,7 @@ import tensorflow as tf
 from ...core.words import counted, percent
 from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
+from ...datasets.sample_table import given_splits
 from ...datasets.samples import Samples
 from ...datasets.source import open_source
 from ...datasets.source.base import SampleTable
@@ -94,7 +95,7 @@ def read_rows(
         told = few([f"{names[place]} {percent(share)}" for place, share in shares if share])
         remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
         told_of = f"{message} ({told})" if told else message
-        findings.bad("missing_value", data.on_bad, told_of, remedy, lines, table.frame["given"], ~whole)
+        findings.bad("missing_value", data.on_bad, told_of, remedy, lines, given_splits(table.frame), ~whole)
     frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
     if len(frame):
         kept = handle_unlabelled(frame, data.normal, usual, data.on_bad, findings)
