@@ -248,7 +248,13 @@ def test_a_full_stdout_is_said(words, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "expected", "closed"), [("list", 0, ">&-"), ("check nope", 3, "2>&-"), ("show nope", 2, "<&- >&- 2>&-")]
+    ("words", "expected", "closed"),
+    [
+        ("list", 0, ">&-"),
+        ("show nope", 2, "2>&-"),
+        pytest.param("check nope", 3, "2>&-", marks=pytest.mark.slow),
+        ("show nope", 2, "<&- >&- 2>&-"),
+    ],
 )
 def test_closed_streams_change_nothing(words, expected, closed, tmp_path):
     code, out, said = raw(f"{words} {closed}", tmp_path)

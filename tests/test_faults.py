@@ -560,32 +560,45 @@ def test_16_wrong_usage(finished, tfpipe):
     assert "warning: train.batch_size: got 50, but there are only" in small and "Set train.batch_size=" in small
 
 
-def test_a_default_batch_size_fits_itself_to_few_samples(photos, tfpipe, tmp_path):
-    words = ["data.path=photos", *(word for word in SMALL if "batch_size" not in word), "train.epochs=2"]
+def small_batches(photos) -> list[str]:
+    """Overrides for a few photos, none of them of the batch size."""
+    return [f"data.path={photos}", *(word for word in SMALL if "batch_size" not in word), "train.epochs=2"]
 
+
+class Stop(Observer):
+    """Stops the run in its first epoch."""
+
+    def epoch(self, row, epochs, samples):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_default_batch_size_fits_itself_to_few_samples(photos):
     class Heard(Observer):
-        def __init__(self):
-            self.notes = []
+        notes: list[str] = []
 
         def note(self, text):
             self.notes.append(text)
 
-    class Stop(Heard):
-        def epoch(self, row, epochs, samples):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    heard = Heard()
-    whole = tfpipelines.run("image-cls", words, observer=heard)
+    whole = tfpipelines.run("image-cls", small_batches(photos), observer=Heard())
     size = whole.pipeline.train.batch_size
-    assert size in (4, 8) and any(f"train.batch_size={size} instead of 64" in note for note in heard.notes)
+    assert size in (4, 8) and any(f"train.batch_size={size} instead of 64" in note for note in Heard.notes)
     environment = json.loads((whole.folder / "environment.json").read_text())
     assert environment["pipeline"]["train"]["batch_size"] == size
     with pytest.raises(tfpipelines.Interrupted):
-        tfpipelines.run("image-cls", words, observer=Stop(), name="stopped")
+        tfpipelines.run("image-cls", small_batches(photos), observer=Stop(), name="stopped")
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    assert (resumed.folder / "predictions.csv").read_text() == (whole.folder / "predictions.csv").read_text()
+
+
+@pytest.mark.slow
+def test_a_fitted_batch_size_is_kept_whenever_the_run_ends(photos, tmp_path):
+    words = small_batches(photos)
+    whole = tfpipelines.run("image-cls", words, observer=Observer())
+    size, expected = whole.pipeline.train.batch_size, (whole.folder / "predictions.csv").read_text()
     again = tfpipelines.run(str(whole.folder / "pipeline.yaml"), observer=Observer())  # where it is given
-    for other in (resumed, again):
-        assert (other.folder / "predictions.csv").read_text() == (whole.folder / "predictions.csv").read_text()
+    assert (again.folder / "predictions.csv").read_text() == expected
+    with pytest.raises(tfpipelines.Interrupted):
+        tfpipelines.run("image-cls", words, observer=Stop(), name="stopped")
     # it ended between environment.json and pipeline.yaml
     path = tmp_path / "runs" / "stopped"
     text = (path / "pipeline.yaml").read_text()
@@ -596,7 +609,7 @@ def test_a_default_batch_size_fits_itself_to_few_samples(photos, tfpipe, tmp_pat
     status = json.loads((path / "status.json").read_text())
     (path / "status.json").write_text(json.dumps({**status, "state": "running"}))
     resumed = tfpipelines.resume(path, observer=Observer())
-    assert (resumed.folder / "predictions.csv").read_text() == (whole.folder / "predictions.csv").read_text()
+    assert (resumed.folder / "predictions.csv").read_text() == expected
     assert (path / "pipeline.yaml").read_text() == text
 
 
