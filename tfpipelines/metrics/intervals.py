@@ -54,8 +54,9 @@ def of_resamples(
         lower, upper = (worst, best) if entry.better == "max" else (best, worst)
         low = float(np.percentile(lower[entry.name], _TAIL))
         high = float(np.percentile(upper[entry.name], 100 - _TAIL))
-        if entry.upward:  # the value is above the truth as far as resamples are above the value
-            low = max(entry.range[0], min(low, 2 * values[entry.name] - high))
+        if entry.biased:  # the value is as far from the truth as resamples are from the value
+            turned = [2 * values[entry.name] - end for end in (high, low)]
+            low, high = max(entry.range[0], min(low, turned[0])), min(entry.range[1], max(high, turned[1]))
         result[entry.name] = [low, high]
     return result
 

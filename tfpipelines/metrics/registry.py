@@ -46,7 +46,7 @@ class Metric:
         main: whether it represents a run of its kind, in lists and plots.
         each_epoch: whether it is measured after each epoch, and so printed and drawn.
         by_class: whether it is made of figures of each class, so that it says nothing of classes that no row has.
-        upward: whether few rows make it too large.
+        biased: whether few rows make it too large or too small.
         compute: the function itself, for a metric of another package; it returns a number, or None for rows that have
             none.
     """
@@ -62,7 +62,7 @@ class Metric:
     main: bool = False
     each_epoch: bool = False
     by_class: bool = False
-    upward: bool = False
+    biased: bool = False
     compute: Callable[[Any], float | None] | None = None
 
     @property
@@ -93,7 +93,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
     Metric("f1_micro", CLASSIFIER, "max", "harmonic mean of precision and recall over all decisions together",
            "answers", (SEVERAL,), hub=("f1", "F1 (micro)")),
     Metric("f1_macro", CLASSIFIER, "max", "harmonic mean of precision and recall, averaged over classes",
-           "answers", (ONE, SEVERAL), hub=("f1", "F1 (macro)"), by_class=True),
+           "answers", (ONE, SEVERAL), hub=("f1", "F1 (macro)"), by_class=True, biased=True),
     Metric("top_5", CLASSIFIER, "max", "share of samples whose class is among the five most probable", "order", (ONE,)),
     Metric("log_loss", CLASSIFIER, "min", "mean negative log probability of the true class",
            "values", (ONE, SEVERAL), range=_POSITIVE, each_epoch=True),
@@ -103,11 +103,11 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            "bins", (ONE, SEVERAL)),
     Metric("matthews", CLASSIFIER, "max",
            "Matthews correlation of true and predicted classes, 0 for guessing (Matthews 1975; Gorodkin 2004)",
-           "answers", (ONE,), range=(-1.0, 1.0), hub=("matthews_correlation", "Matthews correlation"), by_class=True),
+           "answers", (ONE,), range=(-1.0, 1.0), hub=("matthews_correlation", "Matthews correlation"), by_class=True, biased=True),
     Metric("f1", DETECTOR, "max", "harmonic mean of precision and recall", "answers", hub=("f1", "F1")),
     Metric("roc_auc", DETECTOR, "max", "probability that an anomaly scores higher than a normal sample",
            "order", hub=("roc_auc", "ROC AUC"), main=True),
-    Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order", upward=True),
+    Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order", biased=True),
     Metric("precision", DETECTOR, "max", "share of the samples predicted as a class that belong to it",
            "answers", hub=("precision", "Precision")),
     Metric("recall", DETECTOR, "max", "share of the samples of a class that are predicted as it",
