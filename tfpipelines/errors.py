@@ -29,6 +29,7 @@ class TfpipelinesError(Exception):
 
     exit_code = 1
     result: Any = None  # of the command: what it prints with --json all the same
+    shown = False  # whether it stands among the results on stdout already
 
     def __init__(self, cause: str, remedy: str = "", details: tuple[str, ...] | list[str] = ()):
         self.cause, self.remedy, self.details = shortened(cause), remedy, tuple(map(shortened, details))

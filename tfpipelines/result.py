@@ -185,25 +185,35 @@ class Run(Result):
         return task.takes_table(header, line)
 
     def predict(
-        self, inputs: Any, batch_size: int = 128, explain: bool = False, overrides: Overrides = ()
+        self,
+        inputs: Any,
+        batch_size: int = 128,
+        explain: bool = False,
+        overrides: Overrides = (),
+        *,
+        keep_columns: bool = False,
     ) -> "pd.DataFrame":
         """Predicts for raw input.
 
         Args:
-            inputs: for images: a path, folder, glob pattern, table, .npz file, array (n, height, width[, channels]), an
-                image file's bytes, or a list of such. For texts: a text, a `pathlib.Path` (file, folder, table, glob
-                pattern), or a list or Series of such. For rows: a table, DataFrame or array (n, columns); for time
-                series: a table, DataFrame or array (points, channels), which is cut into windows; or a list of such.
+            inputs: for images: a path, folder, glob pattern, table, DataFrame, .npz file, array (n, height, width[,
+                channels]), an image file's bytes, or a list or Series of such. For texts: a text, a `pathlib.Path`
+                (file, folder, table, glob pattern), a DataFrame, or a list, Series or array of such. For rows: a table,
+                DataFrame or array (n, columns); for time series: a table, DataFrame or array (points, channels), which
+                is cut into windows; or a list of such. None, NaN and NA among images and texts get an error.
             batch_size: inputs that go through the model at once.
             explain: add a column `explanation`: what influenced each prediction.
             overrides: of fields of `data` that tell how to read, as for `evaluate`.
+            keep_columns: add all columns of tables and DataFrames among the inputs; without, those of texts and rows
+                give the one that identifies them: `id`, `key`, `uuid`, `guid` or `..._id`, if its values are distinct.
 
         Returns:
             DataFrame: `item`, `text` where inputs are texts, `predicted` and one score per class; of a detector `item`,
-            `score`, `p_value` and `verdict` (anomaly or normal); `error` if some input could not be read.
+            `score`, `p_value` and `verdict` (anomaly or normal); `error` if some input could not be read. Columns of
+            the inputs are behind `item`, those whose name is taken with `input_` in front.
 
         Raises:
-            ConfigError: if the run has no model, or its task cannot explain.
+            ConfigError: if the run has no model, or its task cannot explain, or keep columns (time series).
             ArtifactError: if its model is damaged or not to be trusted.
             DataError: if the inputs are of no known kind.
         """
@@ -215,7 +225,7 @@ class Run(Result):
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
         with memory_errors(), errors_of_layers(self):
             task = self._task_with(overrides) if overrides else self._task
-            return task.predict(self.model, inputs, batch_size, explain)
+            return task.predict(self.model, inputs, batch_size, explain, keep_columns)
 
     def generate(
         self, count: int = 64, seed: int = 0, label: str | None = None, truncation: float | None = None

@@ -117,7 +117,8 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
             traceback.print_exception(error, file=log)
         cause, where = f"This is a bug in tfpipelines: {type(error).__name__}: {error}", error.__traceback__
         error = TfpipelinesError(cause, f"Its traceback is in {terminal.log}.").with_traceback(where)
-    terminal.error(error)
+    if not getattr(error, "shown", False):
+        terminal.error(error)
     if debug:
         terminal.messages.print("".join(traceback.format_exception(error)))
     facts = {"exit_code": error.exit_code, "cause": error.cause, "remedy": error.remedy, "details": list(error.details)}

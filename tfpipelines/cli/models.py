@@ -82,8 +82,9 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     "--safe-csv", is_flag=True,
     help="Put an apostrophe before text in CSV that a spreadsheet would take for a formula (= + - @).",
 )  # fmt: skip
+@click.option("--keep-columns", is_flag=True, help="Also write all columns of the tables that are predicted.")
 @trust_option
-def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, trust):
+def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, trust):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin: a table, or one in each line.
 
     Unreadable inputs are reported, the rest is predicted. Overrides such as data.text_column=quote set how to read.
@@ -106,7 +107,7 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, tr
     with tempfile.TemporaryDirectory() as folder:
         read = lambda word: _read_stdin(loaded, folder, overrides) if word == "-" else [Path(word) if word else word]
         entries = [entry for word in inputs for entry in read(word)]
-        table = loaded.predict([*entries, *texts], batch_size, explain, overrides)
+        table = loaded.predict([*entries, *texts], batch_size, explain, overrides, keep_columns=keep_columns)
         for name in {"item", "error"} & set(table.columns):
             table[name] = [str(cell).replace(str(Path(folder) / "stdin"), "stdin") for cell in table[name]]
     records = to_records(table)

@@ -155,8 +155,7 @@ def init(terminal, pipeline, file, task):
 def check(terminal, path, overrides, pipeline):
     """Check a data set without training: what is there, and what is wrong with it."""
     from .. import api
-    from ..errors import DataError
-    from ..output.printing import print_check
+    from ..output.printing import found_errors, print_check
 
     terminal.redirect_native_logs()
     report = api.check(path, overrides, pipeline=pipeline)
@@ -165,8 +164,8 @@ def check(terminal, path, overrides, pipeline):
     error = report.error
     if terminal.results:
         print_check(report.facts)
-        if error and any(finding["severity"] == "error" for finding in report.facts["findings"]):
-            error = DataError(error.cause)  # the rest stands above
+        if error:
+            error.shown = error.cause in found_errors(report.facts)
     if error:
         error.result = report.facts
         raise error

@@ -43,7 +43,7 @@ SHAPES: dict[str, Any] = {
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),
         "size": [int, int], "range": [float, float],
-        "multi_label": bool, "counts": {str: {str: int}}, "rows": {str: int},
+        "multi_label": bool, "read_columns": {str: str}, "counts": {str: {str: int}}, "rows": {str: int},
         "findings": [_FINDING],
     },
     "metrics.json": {

@@ -15,6 +15,7 @@ from .image_samples import ImageSamples as ImageSamples
 from .image_samples import decode_images as decode_images
 from .image_samples import read_labelled_images as read_labelled_images
 from .image_samples import scan_images as scan_images
+from .input_columns import input_columns as input_columns
 from .level_range import choose_range as choose_range
 from .raw_inputs import TEXT_COLUMNS as TEXT_COLUMNS
 from .replays import Replay as Replay
@@ -29,6 +30,7 @@ from .samples import encode_labels as encode_labels
 from .samples import select_split as select_split
 from .samples import split_fold as split_fold
 from .samples import warn_train_overlap as warn_train_overlap
+from .source.requests import with_columns as with_columns
 from .text_batches import TextStore as TextStore
 from .text_batches import evaluation_text_batches as evaluation_text_batches
 from .text_batches import training_text_batches as training_text_batches

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.config.images import LevelRange, PixelData
 from ..errors import DataError
@@ -14,16 +16,21 @@ from .decoding import printable
 from .findings import Findings
 from .image_arrays import pixels, to_uint8
 from .image_samples import as_images
-from .raw_inputs import Found, is_array, walk_inputs
+from .input_columns import Origin
+from .raw_inputs import Found, is_array, is_missing, walk_inputs
 from .source.base import SampleTable
+from .source.named_files import is_file, local_name
 from .source.requests import IMAGES, Request
+from .source.table import Frame, find_column
+from .table_files import in_words
 
 _MISSING = {  # code of a finding -> why a row names no image
     "absent": "the table names no file there, or several",
     "outside": "the file is outside of the table's folder",
     "url": "a URL; download the file, and give its local path",
 }
-_EXPECTED = "Give paths, glob patterns, arrays (n, height, width[, channels]), or a list of such."
+_EXPECTED = "Give paths, glob patterns, arrays (n, height, width[, channels]), a DataFrame, or a list of such."
+_NO_IMAGE = "no image"
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,17 @@ class RawImage:
 
     Args:
         item: what it is called in the output.
-        source: a file's content, uint8 pixels (height, width, channels), or a table.
+        source: a file, a file's content, uint8 pixels (height, width, channels), or a table.
         row: of the table.
         error: why not.
+        origin: the row of a table that names it.
     """
 
     item: str
-    source: bytes | np.ndarray | SampleTable = b""
+    source: Path | bytes | np.ndarray | SampleTable = b""
     row: int = 0
     error: str = ""
+    origin: Origin | None = None
 
     def pixels(self, channels: int, background: int, max_pixels: int, levels: LevelRange | None = None) -> np.ndarray:
         """The image, uint8 (height, width, channels).
@@ -66,10 +75,14 @@ def raw_images(
     """The images that `inputs` mean.
 
     Args:
-        inputs: a path, glob pattern, array (n, height, width[, channels]), an image file's bytes, or a list of such. A
-            folder stands for all files in it, a table or .npz file for its rows.
+        inputs: a path, glob pattern, array (n, height, width[, channels]), an image file's bytes, a DataFrame, or a
+            list, Series or array of such. A folder stands for all files in it, a table or .npz file for its rows; so
+            does a DataFrame, whose paths start from the working folder. None, NaN and NA are inputs without an image.
         item_column, follow_links, root: the fields of the same name in `ImageData`.
         levels: of arrays of other kinds than uint8, see `to_uint8`.
+
+    Raises:
+        DataError: if one is of a type that is no image, or a DataFrame has no column of paths.
     """
     images: list[RawImage] = []
     request = Request.to_predict(IMAGES, {"image": item_column}, follow_links, root)
@@ -78,6 +91,10 @@ def raw_images(
             images.append(RawImage(found.name, error=found.error))
         elif found.table is not None:
             images += _from_table(found, found.table, levels)
+        elif isinstance(found.value, pd.DataFrame):
+            images += _from_frame(found.value, request) if len(found.value) else []
+        elif is_missing(found.value):
+            images.append(RawImage(str(len(images)), error=_NO_IMAGE))
         elif isinstance(found.value, bytes):
             images.append(RawImage(str(len(images)), found.value))
         elif is_array(found.value):
@@ -103,7 +120,7 @@ def decoded(
                 image = entry.pixels(preprocessor.channels, data.background, data.max_pixels, preprocessor.range)
                 return entry, resize(tf.constant(image)).numpy()
         except (DataError, OSError) as error:
-            entry = RawImage(printable(entry.item), error=getattr(error, "cause", "") or str(error))
+            entry = replace(entry, item=printable(entry.item), error=getattr(error, "cause", "") or str(error))
         return entry, np.zeros(preprocessor.shape, np.uint8)
 
     with ThreadPoolExecutor() as pool:
@@ -114,6 +131,11 @@ def decoded(
 
 def _from_array(array: np.ndarray, number: int, levels: LevelRange | None) -> list[RawImage]:
     """Images called by their number, the first of them `number`."""
+    if array.dtype == object:
+        with suppress(ValueError):  # of different lengths
+            array = np.array(array.tolist())
+        if array.dtype.kind not in "biuf":
+            return [RawImage(str(number), error="the array holds other things than numbers")]
     single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
     try:
         images = to_uint8(array[None] if single else array, "the array", Findings(), levels)
@@ -127,6 +149,28 @@ def _from_table(found: Found, table: SampleTable, levels: LevelRange | None) -> 
         table = as_images(table, levels)
     except DataError as error:
         return [RawImage(found.name, error=" ".join(str(error).split()))]
-    rows = [RawImage(table.source.name(item), table, row) for row, item in enumerate(table.frame["item"])]
-    missing = [(line, finding.code) for finding in table.findings.of("error") for line in finding.items]
-    return rows + [RawImage(line, error=_MISSING.get(code, _MISSING["absent"])) for line, code in missing]
+    images: list[RawImage] = []
+    faults: list[Any] = list(table.frame["fault"]) if "fault" in table.frame else [None] * len(table.frame)
+    for row, item in enumerate(table.frame["item"]):
+        origin = None if table.given is None else Origin(table.given, row)
+        if fault := faults[row]:
+            code, told = fault
+            images.append(RawImage(told, error=_MISSING[code], origin=origin))
+        else:
+            images.append(RawImage(table.source.name(item), table, row, origin=origin))
+    return images
+
+
+def _from_frame(frame: pd.DataFrame, request: Request) -> list[RawImage]:
+    """The images that a DataFrame names.
+
+    Raises:
+        DataError: if it has no column of paths.
+    """
+    source, images = Frame(frame), []
+    cells, given = in_words(source.written()), source.given
+    for row, name in enumerate(cells[find_column(cells, "image", request)]):
+        path = local_name(name, Path(request.root or "")) if name else None
+        error = _NO_IMAGE if not name else _MISSING["url"] if path is None else "" if is_file(path) else "no such file"
+        images.append(RawImage(name or str(row), path or b"", error=error, origin=Origin(given, row)))
+    return images

@@ -132,8 +132,11 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
     scan = replace(scan, table=table)
     store, facts, bad = None, {}, scan.bad
     if preprocessor is not None:
-        store, formats = _store(scan, preprocessor, data)
-        size, seen = list(preprocessor.size), ", ".join(f"{count} {name}" for name, count in formats.items())
+        store = _store(scan, preprocessor, data)
+        bad = store.bad = scan.bad | store.bad
+        formats = _formats(scan, bad)
+        seen = ", ".join(f"{count} {name}" for name, count in formats.items()) or "none that can be read"
+        size = list(preprocessor.size)
         used = f"{size[0]} x {size[1]}, {'grey' if preprocessor.channels == 1 else 'RGB'}"
         facts = {"size": size, "channels": preprocessor.channels, "cache": store.mode, "formats": formats}
         facts["about"] = [f"images: {seen}; used at {used}"]
@@ -142,7 +145,6 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
             facts["about"].append(
                 "levels of more than 8 bits: {:g} to {:g} become 0 to 255".format(*preprocessor.range)
             )
-        bad = store.bad = scan.bad | store.bad
         if data.cache == "auto" and store.mode == "none":
             message = "The decoded images do not fit into memory: they are decoded anew in each epoch"
             findings.add("cache", "note", message, "data.cache=disk keeps them on disk")
@@ -158,15 +160,22 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
         frame = frame.drop(index=sorted(bad))
         frame = frame.assign(fingerprint=store.fingerprints[frame.index])
     facts |= {"path": data.path, "read_seconds": table.source.seconds}
+    facts |= {"read_columns": table.read_columns} if table.read_columns else {}
     return ImageSamples(frame, store, facts, preprocessor, table.content)
 
 
-def _store(scan: Scan, preprocessor: Any, data: PixelData) -> tuple[ImageStore, dict[str, int]]:
-    """The decoded images, and how many there are of each format."""
+def _store(scan: Scan, preprocessor: Any, data: PixelData) -> ImageStore:
+    """The decoded images."""
     if scan.table.array is not None:
-        return store_array(scan.table.array, preprocessor), {"array": len(scan.table.frame)}
-    formats = Counter(header.format for header in scan.good)
-    store = store_files(
+        return store_array(scan.table.array, preprocessor)
+    return store_files(
         scan.table, scan.headers, preprocessor, background=data.background, max_pixels=data.max_pixels, cache=data.cache
     )
-    return store, dict(formats.most_common())
+
+
+def _formats(scan: Scan, bad: dict[int, str]) -> dict[str, int]:
+    """How many images there are of each format, without the bad ones."""
+    if scan.table.array is not None:
+        return {"array": len(scan.table.frame)}
+    rows = ((row, header) for row, header in enumerate(scan.headers) if row not in bad)
+    return dict(Counter(header.format for _, header in rows if header is not None).most_common())

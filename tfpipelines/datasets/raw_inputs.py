@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ConfigError, DataError, TfpipelinesError
@@ -39,23 +40,60 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
 
     Args:
         inputs: a path or glob pattern (for texts only as a `Path`, a string being a text), bytes, an array, a
-            DataFrame, or a list of such.
+            DataFrame, or anything that gives such one after the other: a list, a Series, a generator, an array of
+            strings or objects.
         request: for whatever is found on disk.
         expected: the remedy for other inputs.
 
     Raises:
         DataError: if it is nothing of the kind.
     """
-    texts = request.kind is TEXTS
-    alone = isinstance(inputs, (str, Path, bytes)) or (is_array(inputs) and not texts)
-    foreign = isinstance(inputs, dict) or (texts and isinstance(inputs, pd.DataFrame))
-    if foreign or not (alone or isinstance(inputs, Iterable)):
-        raise DataError(f"The inputs are of type {type(inputs).__name__}.", expected)
-    for entry in [inputs] if alone else inputs:
-        if isinstance(entry, Path) or (isinstance(entry, str) and not texts):
+    for entry in _entries(inputs, request, expected):
+        if isinstance(entry, Path) or (isinstance(entry, str) and request.kind is not TEXTS):
             yield from _at_path(str(entry), request)
         else:
             yield Found(value=entry)
+
+
+def _entries(inputs: Any, request: Request, expected: str) -> Iterable:
+    """The inputs one by one; an array of numbers is one."""
+    if isinstance(inputs, (str, Path, bytes, pd.DataFrame)):
+        return [inputs]
+    if not is_array(inputs):
+        if isinstance(inputs, dict) or not isinstance(inputs, Iterable):
+            raise DataError(f"The inputs are of type {type(inputs).__name__}.", expected)
+        return inputs
+    values = np.asarray(inputs)
+    if request.kind is TEXTS or (request.kind is IMAGES and _holds_names(values)):
+        return _listed(values, request)
+    return [inputs]
+
+
+def _holds_names(values: np.ndarray) -> bool:
+    """Whether an array's elements are inputs of their own, and no numbers."""
+    if values.dtype != object:
+        return values.dtype.kind in "UST"
+    return values.ndim < 2 or any(isinstance(value, (str, Path)) for value in values.flat)
+
+
+def _listed(values: np.ndarray, request: Request) -> list:
+    """The elements of an array with one dimension, or one column.
+
+    Raises:
+        DataError: for any other.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim > 1:
+        what = request.kind.name if request.kind is TEXTS else "file names"
+        cause = f"The array of {what} has the shape {values.shape}; expected: (n,)."
+        raise DataError(cause, "Give one of its columns, or a DataFrame, whose columns have names.")
+    return list(np.atleast_1d(values))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether there is nothing: None, NaN, NaT or pandas' NA."""
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def is_array(value: Any) -> bool:

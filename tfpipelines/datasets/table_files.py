@@ -33,9 +33,18 @@ class Listed(str):
         return cell
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Reads a table; every cell is text, a list `Listed`, an absent one None. Row i stands for the sample; column
-    `LINE` is where it begins. What is not as the ending of the file says stands in `attrs["as"]`.
+def in_words(cells: pd.DataFrame) -> pd.DataFrame:
+    """What `read_cells` gives with every cell as text, a list as `Listed`, an absent one as None."""
+    columns = {name: cells[name] for name in cells.columns if name != LINE}
+    words = {name: pd.Series([_text(value) for value in column], dtype=object) for name, column in columns.items()}
+    table = pd.DataFrame({**words, LINE: cells[LINE]})
+    table.attrs = cells.attrs
+    return table
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Reads a table; cells are as the file has them: text, or numbers and lists where it holds such. Row i stands for
+    the sample; column `LINE` is where it begins. What is not as the ending of the file says stands in `attrs["as"]`.
 
     Raises:
         DataError: naming line and byte of what is wrong with the file.
@@ -156,11 +165,16 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except Exception as error:  # pyarrow has many kinds of errors for a damaged file
         raise DataError(f"{path} is not a readable Parquet file: {error}.", "Write it again.") from error
-    return table_of(frame, path)
+    return cells_of(frame, path)
 
 
 def table_of(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """A DataFrame as `read_table` gives it; `path` is what messages call it."""
+    """A DataFrame with its cells `in_words`; `path` is what messages call it."""
+    return in_words(cells_of(frame, path))
+
+
+def cells_of(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A DataFrame as `read_cells` gives it; `path` is what messages call it."""
     frame = frame.astype(object).where(frame.notna(), None)
     return _frame(path, [str(name) for name in frame.columns], frame.values.tolist(), list(range(1, len(frame) + 1)))
 
@@ -171,7 +185,7 @@ def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) ->
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{path}: the column {twice[0]!r} appears twice in the header.", "Rename one of them.")
-    columns = {name: pd.Series([_text(row[i]) for row in rows], dtype=object) for i, name in enumerate(header)}
+    columns = {name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(header)}
     return pd.DataFrame({**columns, LINE: lines})
 
 

@@ -3,13 +3,18 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
+
 from ..errors import DataError
 from .decoding import printable
-from .raw_inputs import walk_inputs
+from .input_columns import Origin
+from .raw_inputs import is_missing, walk_inputs
+from .source.base import SampleTable
 from .source.requests import TEXTS, Request
+from .source.table import Frame
 from .text_table import clean_text, has_content, normal_text, texts_of
 
-_EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, or a list of such."
+_EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, a DataFrame, or a list of such."
 
 
 @dataclass(frozen=True)
@@ -20,11 +25,13 @@ class RawText:
         item: what it is called in the output.
         text: "" if there is none.
         error: why not.
+        origin: the row of a table that it comes from.
     """
 
     item: str
     text: str = ""
     error: str = ""
+    origin: Origin | None = None
 
 
 def raw_texts(
@@ -33,26 +40,38 @@ def raw_texts(
     """The texts that `inputs` mean.
 
     Args:
-        inputs: a text, a `Path` (file, folder, table or glob pattern, `sample:NAME`), or a list, array or Series of
-            such. A string is always a text, never the name of a file. A folder stands for all files in it, a table for
-            its rows.
+        inputs: a text, a `Path` (file, folder, table or glob pattern, `sample:NAME`), a DataFrame, or a list, array or
+            Series of such. A string is always a text, never the name of a file. A folder stands for all files in it, a
+            table or DataFrame for its rows. None, NaN and NA are inputs without a text.
         text_column, follow_links: the fields of the same name in `TextData`.
         normal: whether texts are brought into the one form of `normal_text`.
+
+    Raises:
+        DataError: if one is of a type that is no text, or a DataFrame has no column of texts.
     """
     texts: list[RawText] = []
     form = normal_text if normal else str
-    for found in walk_inputs(inputs, Request.to_predict(TEXTS, {"text": text_column}, follow_links), _EXPECTED):
+    request = Request.to_predict(TEXTS, {"text": text_column}, follow_links)
+    for found in walk_inputs(inputs, request, _EXPECTED):
         value = found.value.decode("utf-8", "replace") if isinstance(found.value, bytes) else found.value
         if found.error:
             texts.append(RawText(found.name, error=found.error))
         elif found.table is not None:
-            names = [printable(found.table.source.name(item)) for item in found.table.frame["item"]]
-            texts += [RawText(name, *entry) for name, entry in zip(names, texts_of(found.table, normal))]
+            texts += _of_table(found.table, normal)
+        elif isinstance(value, pd.DataFrame):
+            texts += _of_table(Frame(value).read(request), normal) if len(value) else []
         elif isinstance(value, str):
             texts.append(RawText(str(len(texts)), form(clean_text(value))))
-        elif value is None or value != value:
+        elif is_missing(value):
             texts.append(RawText(str(len(texts)), error="no text"))
         else:
             raise DataError(f"One of the inputs is of type {type(value).__name__}.", _EXPECTED)
     empty = lambda entry: not entry.error and not has_content(entry.text)
     return [replace(entry, error="there is no text in it") if empty(entry) else entry for entry in texts]
+
+
+def _of_table(table: SampleTable, normal: bool) -> list[RawText]:
+    given = table.given
+    rows = enumerate(zip(table.frame["item"], texts_of(table, normal)))
+    origin = lambda row: None if given is None else Origin(given, row)
+    return [RawText(printable(table.source.name(item)), *text, origin(row)) for row, (item, text) in rows]

@@ -75,6 +75,7 @@ def read_text_samples(
         message = "Capital letters outside of A to Z stay as they are: text preprocessing lowercases ASCII letters only"
         findings.add("capitals", "note", message, "Lowercase them in the data if case does not matter")
     facts = {"path": data.path, "read_seconds": table.source.seconds, **({"text_form": "NFC"} if normal else {})}
+    facts |= {"read_columns": table.read_columns} if table.read_columns else {}
     return Samples(frame, None, facts)
 
 

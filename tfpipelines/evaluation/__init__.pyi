@@ -16,6 +16,7 @@ from .plots import plot_curves as plot_curves
 from .plots import plot_mistakes as plot_mistakes
 from .predictions import prediction_table as prediction_table
 from .predictions import to_csv as to_csv
+from .predictions import with_input_columns as with_input_columns
 from .score_names import score_columns as score_columns
 from .word_pages import write_words as write_words
 from .word_pages import write_words_data as write_words_data

@@ -1,13 +1,19 @@
 """Tables of predictions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from ..core.files import plain
 from ..metrics import THRESHOLD
 from ..metrics.detection import detection_records
 from .columns import strongest_columns
 from .occlusion import strongest
 from .score_names import score_columns
+
+_OWN = ("scores", "explanation", "error")  # names that have a meaning of their own even where nothing bears them
 
 
 def prediction_table(
@@ -45,17 +51,53 @@ def prediction_table(
     return table.assign(error=list(errors)) if failed.any() else table
 
 
+def with_input_columns(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with columns of the tables that they are made for.
+
+    Args:
+        table: as a task's `predict` gives it.
+        columns: a row for each of its rows.
+
+    Returns:
+        The table with these columns behind `item`, each named as it was, with `input_` in front as often as the name is
+        taken. `attrs["input_columns"]` lists them.
+    """
+    taken, names = {*table.columns, *_OWN}, []
+    for name in columns.columns:
+        while name in taken:
+            name = f"input_{name}"
+        names.append(name)
+        taken.add(name)
+    if not names:
+        return table
+    first = list(table.columns).index("item") + 1
+    parts = [table.iloc[:, :first], columns.set_axis(names, axis=1), table.iloc[:, first:]]
+    joined = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+    joined.attrs = {**table.attrs, "input_columns": names}
+    return joined
+
+
 def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
     """The table as CSV text, probabilities with seven digits, explanations as their strongest words or places.
 
     Args:
         safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
+    table = _with_inputs(table, str, "")
     if "explanation" in table:
         table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
     if safe:
         table = table.rename(columns=_no_formula).map(_no_formula)
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+
+
+def _with_inputs(table: pd.DataFrame, convert: Callable[[Any], Any], missing: Any) -> pd.DataFrame:
+    """The table with the cells of its input columns converted, those that hold nothing to `missing`."""
+    table = table.copy(deep=False)
+    for name in table.attrs.get("input_columns", ()):
+        cells = [missing if pd.api.types.is_scalar(cell) and pd.isna(cell) else convert(cell) for cell in table[name]]
+        table[name] = pd.Series(cells, index=table.index, dtype=object)
+    return table
 
 
 def _no_formula(value):
@@ -79,14 +121,16 @@ def _brightest(heat: list[list[float]]) -> str:
 
 def to_records(table: pd.DataFrame) -> list[dict]:
     """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`,
-    `explanation` or `error` where they are known; of a detector what its table has.
+    `explanation` or `error` where they are known, and columns of the inputs; of a detector what its table has.
     """
-    if "verdict" in table:
+    table, kept = _with_inputs(table, plain, None), table.attrs.get("input_columns", [])
+    own = [name for name in table.columns if name not in kept]
+    if "verdict" in own:
         return detection_records(table)
-    plain = [name for name in ("item", "text", "label", "predicted", "explanation") if name in table]
-    scores = table.drop(columns=[*plain, "error"], errors="ignore")
+    told = ["item", *kept, *(name for name in ("text", "label", "predicted", "explanation") if name in own)]
+    scores = table.drop(columns=[*told, "error"], errors="ignore")
     records = []
-    for number, row in enumerate(table[plain].to_dict("records")):
+    for number, row in enumerate(table[told].to_dict("records")):
         error = table["error"].iat[number] if "error" in table else ""
         values = {name: round(value, 7) for name, value in zip(scores.columns, scores.iloc[number].tolist())}
         records.append({**row, "scores": None, "error": error} if error else {**row, "scores": values})

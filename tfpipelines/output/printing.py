@@ -112,6 +112,11 @@ def print_check(facts: dict[str, Any]) -> None:
     print_lines([*facts.get("about", ()), *finding_lines(facts["findings"], ("error", "warning", "note"))])
 
 
+def found_errors(facts: dict[str, Any]) -> list[str]:
+    """The causes of the errors that `print_check` prints, as `Findings.raise_errors` tells them."""
+    return [f"{finding['message']}." for finding in facts["findings"] if finding["severity"] == "error"]
+
+
 def print_table(content: Table) -> None:
     """A plain table on stdout."""
     table = rich.table.Table(*map(plain_text, content.columns))

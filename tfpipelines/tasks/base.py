@@ -62,11 +62,14 @@ class Answering(Stage, ABC):
         """Figures on other labelled data; with `out`, an existing folder, also its tables and plots."""
 
     @abstractmethod
-    def predict(self, model: Any, inputs: Any, batch_size: int, explain: bool) -> "pd.DataFrame":
+    def predict(
+        self, model: Any, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False
+    ) -> "pd.DataFrame":
         """Predictions for raw inputs, with a column `error` if some could not be read.
 
         Args:
             explain: add a column `explanation`; only asked for where the task EXPLAINS.
+            keep_columns: add all columns of the tables among the inputs, by `evaluation.with_input_columns`.
         """
 
     def takes_table(self, header: list[str], line: str) -> bool:

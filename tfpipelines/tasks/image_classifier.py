@@ -41,7 +41,7 @@ class ImageClassifier(Pixels, Classification):
         return models.ClassifierArtifact(self.preprocessor, network, self.classes)
 
     # --- results
-    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         where = self._grad_cam(model) if explain else None
         read, rows, pictures, heats = [], [], [], []
         for some, images in self._decoded(inputs, batch_size):
@@ -59,7 +59,7 @@ class ImageClassifier(Pixels, Classification):
             explained_by = lambda number, heat: {"class": self.classes[number], "heat": heat}
             add_explanations(table, [None if error else explained_by(*rest) for error, *rest in told])
             table.attrs["pictures"] = self._pictures(pictures)
-        return table
+        return self._with_columns(table, read) if keep_columns else table
 
     def draw_explanations(self, table, path: Path) -> None:
         names, rows = evaluation.score_columns(self.classes), explained(table)

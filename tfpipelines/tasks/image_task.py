@@ -69,7 +69,8 @@ class Pixels(Sampled):
             else {"size": self.preprocessor.size, "channels": self.preprocessor.channels}
         )
         levels = {} if splitting else {"range": self.range}
-        data = self._pixel_data.model_copy(update={"path": path, **shape, **levels})
+        known = self._pixel_data if splitting else self._known_data
+        data = known.model_copy(update={"path": path, **shape, **levels})
         scan = datasets.scan_images(self._list(data, findings, splitting), data)
         if splitting:
             self.range = datasets.choose_range(scan.table, scan.headers, data, findings)
@@ -81,6 +82,11 @@ class Pixels(Sampled):
     def _pixel_data(self) -> "_PixelData":
         """The section `data`."""
         return cast("_PixelData", self.pipeline.data)
+
+    @property
+    def _known_data(self) -> "_PixelData":
+        """The same for other tables than the run's own: with the columns of that one."""
+        return datasets.with_columns(self._pixel_data, self.read_columns)
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
@@ -174,8 +180,14 @@ class Pixels(Sampled):
 
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
         """Raw inputs, some at a time: their entries, and images uint8 (entries, *preprocessor.shape)."""
-        entries = datasets.raw_images(inputs, **self._data("item_column", "follow_links", "root"), levels=self.range)
-        return datasets.decoded(entries, self.preprocessor, batch_size, self._pixel_data)
+        data = self._known_data
+        entries = datasets.raw_images(inputs, data.item_column, data.follow_links, data.root, self.range)
+        return datasets.decoded(entries, self.preprocessor, batch_size, data)
+
+    def _with_columns(self, table: "pd.DataFrame", entries: list) -> "pd.DataFrame":
+        """A table of predictions with all columns of the tables that name the images."""
+        columns = datasets.input_columns([entry.origin for entry in entries], everything=True)
+        return evaluation.with_input_columns(table, columns)
 
     def _raw(self, samples: "datasets.ImageSamples", row: int) -> np.ndarray:
         assert samples.source is not None  # of what has been read

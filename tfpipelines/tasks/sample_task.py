@@ -21,6 +21,8 @@ class Sampled(Task, Trainable, Answering):
     Attributes:
         unit: what a sample is.
         samples: of the run, or, of a finished one, those that were read last.
+        read_columns: of the table that a finished run was trained on: role -> column; {} if it was none, and for runs
+            of earlier versions.
         preprocessor: what a sample goes through before the network; None before it is known.
     """
 
@@ -31,6 +33,7 @@ class Sampled(Task, Trainable, Answering):
     def __init__(self, pipeline: Pipeline):
         super().__init__(pipeline)
         self.trained_on: frozenset[str] = frozenset()
+        self.read_columns: dict[str, str] = {}
 
     @abstractmethod
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
@@ -41,7 +44,7 @@ class Sampled(Task, Trainable, Answering):
         return self
 
     def restore(self, facts: dict[str, Any]) -> Self:
-        self.trained_on = facts.get("trained_on", frozenset())
+        self.trained_on, self.read_columns = facts.get("trained_on", frozenset()), facts.get("read_columns", {})
         return self
 
     def evaluate_new(self, model: Any, path: str, split: str | None, out: Path | None) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class TextClassifier(Classification):
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         known = {} if splitting else {"multi_label": self._several_labels}
-        data, seed = self._text_data.model_copy(update={"path": path, **known}), self.pipeline.seed_of_splits
+        data, seed = self._text_data if splitting else self._known_data, self.pipeline.seed_of_splits
+        data = data.model_copy(update={"path": path, **known})
         cut = {"standardize": self._standardize, "level": self._level}
         return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, normal=self._normal, **cut)
 
@@ -56,6 +57,11 @@ class TextClassifier(Classification):
     def _text_data(self) -> "TextSource":
         """The section `data`."""
         return cast("TextSource", self.pipeline.data)
+
+    @property
+    def _known_data(self) -> "TextSource":
+        """The same for other tables than the run's own: with the columns of that one."""
+        return datasets.with_columns(self._text_data, self.read_columns)
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
@@ -80,8 +86,8 @@ class TextClassifier(Classification):
         self._take_preprocessor(model)
         return super()._measure(model, path, findings, out)
 
-    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        data = self._text_data
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
+        data = self._known_data
         self._take_preprocessor(model)
         entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._normal)
         good = [number for number, entry in enumerate(entries) if not entry.error]
@@ -96,7 +102,8 @@ class TextClassifier(Classification):
         if explain:
             explanations = iter(self._explain(model, self.temperature, texts, batch_size))
             add_explanations(table, [None if entry.error else next(explanations) for entry in entries])
-        return table
+        columns = datasets.input_columns([entry.origin for entry in entries], keep_columns)
+        return evaluation.with_input_columns(table, columns)
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]

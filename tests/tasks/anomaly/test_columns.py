@@ -162,6 +162,6 @@ def test_decimal_commas_are_read_in_training_and_prediction(tmp_path):
     assert samples.columns == ["a", "b", "c"] and "c" in found["decimal_comma"].message
     np.testing.assert_allclose(samples.store.features[:, 2], numbers(), atol=1e-3)
     for source in (path, pd.read_csv(path)):
-        _, values, errors = raw_rows(source, samples.columns)
+        _, values, errors, _ = raw_rows(source, samples.columns)
         np.testing.assert_allclose(values[:, 2], numbers(), atol=1e-3)
         assert not any(errors)

@@ -92,7 +92,8 @@ class SampleTable:
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
         cells: where a row of numbers is the sample, all columns as they are written, str or None, and `LINE`.
-        columns: role -> the column of `cells` that plays it, or None.
+        columns: role -> the column of the table that plays it, or None.
+        given: where a request asks for `whole` tables, all columns as the file has them.
     """
 
     frame: pd.DataFrame
@@ -101,6 +102,12 @@ class SampleTable:
     findings: Findings = field(default_factory=Findings)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     columns: dict[str, str | None] = field(default_factory=dict)
+    given: pd.DataFrame | None = None
+
+    @property
+    def read_columns(self) -> dict[str, str]:
+        """The columns that say where samples are and what is known of them, by role; folds are the run's own affair."""
+        return {role: name for role, name in self.columns.items() if name and role != "fold"}
 
     def content(self, row: int) -> Path | bytes | np.ndarray:
         """The sample of a row, by position: a local file, the content of one, or an array."""
@@ -118,4 +125,5 @@ class SampleTable:
             return self
         array = None if self.array is None else self.array[mask]
         cells = self.cells[mask].reset_index(drop=True) if len(self.cells) else self.cells
-        return replace(self, frame=self.frame[mask].reset_index(drop=True), array=array, cells=cells)
+        given = None if self.given is None else self.given[mask].reset_index(drop=True)
+        return replace(self, frame=self.frame[mask].reset_index(drop=True), array=array, cells=cells, given=given)

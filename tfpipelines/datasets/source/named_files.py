@@ -29,22 +29,27 @@ class NamedFiles:
         self.root, self.follow_links, self.findings = root, follow_links, findings
         self._real_root, self._plain_root = root.resolve(), os.path.abspath(root)
         self._by_name: dict[str, list[str]] | None = None
+        self.faults: list[tuple[str, str] | None] = []
 
     def resolve(self, names: Iterable[str | None], lines: Iterable[int]) -> list[str | None]:
-        """Paths relative to the root, None where there is none."""
+        """Paths relative to the root, None where there is none; `faults` then says why: the code of a finding, and the
+        row in words.
+        """
         names = list(names)
         found = [self._one(name) for name in names]
         found = self._without_shared_ends(names, found)
-        faults = defaultdict(list)
+        self.faults = []
         for name, line, (item, reason) in zip(names, lines, found):
-            if item is None:
-                kind = reason if reason in ("outside", "url") else "absent"
-                why = "" if reason in ("outside", "url", "absent") else f" ({reason})"
-                faults[kind].append(f"line {line}: {name or 'empty'}{why}")
-        self._report(faults, Counter(reason for item, reason in found if item is not None))
+            kind = reason if reason in ("outside", "url") else "absent"
+            why = "" if reason in ("outside", "url", "absent") else f" ({reason})"
+            self.faults.append((kind, f"line {line}: {name or 'empty'}{why}") if item is None else None)
+        self._report(Counter(reason for item, reason in found if item is not None))
         return [item for item, _ in found]
 
-    def _report(self, faults: dict[str, list[str]], ways: Counter) -> None:
+    def _report(self, ways: Counter) -> None:
+        faults: dict[str, list[str]] = defaultdict(list)
+        for kind, told in filter(None, self.faults):
+            faults[kind].append(told)
         if absent := faults["absent"]:
             what = f"{counted(len(absent), 'row')} that match no file, or several"
             remedy = "Fix the rows, or set data.root."
@@ -73,7 +78,7 @@ class NamedFiles:
             name = unquote(urlsplit(name).path)
         elif _URL.match(name):
             return None, "url"
-        if _DRIVE.match(name) and not _is_file(self.root / name):
+        if _DRIVE.match(name) and not is_file(self.root / name):
             return self._by_end(PureWindowsPath(name).parts[1:])
         answer = self._written(name)
         if answer[0] is None and answer[1] != "outside" and "\\" in name:
@@ -85,7 +90,7 @@ class NamedFiles:
         within = os.path.abspath(path).startswith(os.path.join(self._plain_root, ""))
         real = os.path.realpath(path)
         truly = Path(real).is_relative_to(self._real_root)
-        if (truly or self.follow_links) and _is_file(path):
+        if (truly or self.follow_links) and is_file(path):
             if within:
                 return os.path.relpath(path, self.root), "given"
             return str(path) if self.follow_links else os.path.relpath(real, self._real_root), "given"
@@ -137,6 +142,13 @@ class NamedFiles:
         return self._by_name
 
 
+def local_name(name: str, root: Path) -> Path | None:
+    """The local file that a name means, which need not exist; None for other URLs than `file://`."""
+    if name[:7].lower() == "file://":
+        name = unquote(urlsplit(name).path)
+    return None if _URL.match(name) else root.expanduser() / Path(name).expanduser()
+
+
 def _only(items: list[str], way: str) -> tuple[str | None, str]:
     """The only item, and the way that it was found; or none, and why."""
     if len(items) == 1:
@@ -150,7 +162,8 @@ def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), len(pairs))
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a path is a file; False also where it can be none."""
     try:
         return path.is_file()
     except OSError:  # such as a name that is too long

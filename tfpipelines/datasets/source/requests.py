@@ -1,7 +1,7 @@
 """The kinds of samples, and what a reader of one asks of a source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _LABELS = ("label", "class", "target", "category", "class_name", "label_name", "y")
@@ -55,6 +55,7 @@ class Request:
         labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
         training: False for data that only a trained model is to see: then split folders need not hold one for training.
         optional: roles whose column may be absent although it is named.
+        whole: whether all columns are wanted, and the rows that name no file, too: these have a `fault` in the frame.
         layout, root, follow_links, on_bad: the fields of the same name in `data`.
     """
 
@@ -63,6 +64,7 @@ class Request:
     labelled: bool = True
     training: bool = True
     optional: tuple[str, ...] = ()
+    whole: bool = False
     layout: str = "auto"
     root: str | None = None
     follow_links: bool = False
@@ -85,14 +87,19 @@ class Request:
         cls, kind: Kind, columns: Mapping[str, str | None], follow_links: bool = False, root: str | None = None
     ) -> "Request":
         """What the raw input of a prediction is asked: no labels, and columns may be absent though they are named."""
-        optional = tuple(kind.roles)
-        return cls(
-            kind, columns, labelled=False, training=False, optional=optional, root=root, follow_links=follow_links
-        )
+        how = cls(kind, columns, labelled=False, training=False, optional=tuple(kind.roles), whole=True)
+        return replace(how, root=root, follow_links=follow_links)
 
     def required(self, role: str) -> bool:
         """Whether nothing goes without a column of that role."""
         return role in _NEEDED or (role == "label" and self.labelled and self.kind.files)
+
+
+def with_columns(data: Any, columns: Mapping[str, str]) -> Any:
+    """A `data` section that names the columns a table was read by, role -> column, where it names none itself."""
+    fields = {key_of(role).removeprefix("data."): column for role, column in columns.items()}
+    free = {name: column for name, column in fields.items() if getattr(data, name, column) is None}
+    return data.model_copy(update=free)
 
 
 def key_of(role: str) -> str:

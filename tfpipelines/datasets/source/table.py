@@ -14,7 +14,7 @@ from ...errors import DataError
 from ..findings import Findings
 from ..label_advice import one_hot_columns, one_hot_remedy, warn_groups
 from ..sample_table import SEPARATOR, make_frame, split_of
-from ..table_files import LINE, Listed, read_table, table_of
+from ..table_files import LINE, Listed, cells_of, in_words, read_cells
 from .base import SampleTable, Source
 from .named_files import NamedFiles
 from .requests import TEXTS, Request, key_of
@@ -40,14 +40,17 @@ class Table(Source):
             if not root.is_dir():
                 message = f"The folder of images {root} does not exist."
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
-        cells = self.cells()
+        written = self.written()
+        cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
         random = request.training and request.labelled and not (column.get("split") or column["fold"])
         if random and request.kind.files:
             warn_groups(cells, column.values(), column.get("label"), findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
+        faults: list[tuple[str, str] | None] = []
         if files:
-            items = NamedFiles(root, request.follow_links, findings).resolve(cells[column["image"]], cells[LINE])
+            named = NamedFiles(root, request.follow_links, findings)
+            items, faults = named.resolve(cells[column["image"]], cells[LINE]), named.faults
         label, fold = column.get("label"), column["fold"]
         labels = labels_of(cells, label, findings) if label else [None] * len(cells)
         splits = parse_splits(cells, column.get("split"), findings)
@@ -60,11 +63,16 @@ class Table(Source):
             _tell_unused(cells, column, request, findings)
         kept = pd.DataFrame() if request.kind.files else cells
         table = SampleTable(frame, self, findings=findings, cells=kept, columns=column)
+        if request.whole:
+            table.given = written.drop(columns=LINE)
+            if files:
+                frame["fault"] = pd.Series(faults, dtype=object)
+            return table
         return table.keep(frame["item"].notna().to_numpy())
 
-    def cells(self) -> pd.DataFrame:
-        """Every cell of the table, as `read_table` gives them."""
-        return read_table(self.path)
+    def written(self) -> pd.DataFrame:
+        """Every cell of the table, as `read_cells` gives them."""
+        return read_cells(self.path)
 
 
 class Frame(Table):
@@ -76,8 +84,20 @@ class Frame(Table):
         super().__init__(Path("the DataFrame"), "")
         self._frame = frame
 
-    def cells(self) -> pd.DataFrame:
-        return table_of(self._frame, self.path)
+    def read(self, request: Request) -> SampleTable:
+        table = super().read(request)
+        if request.whole:
+            table.given = self.given
+        return table
+
+    @property
+    def given(self) -> pd.DataFrame:
+        """What it holds, with row numbers for an index."""
+        named = self._frame.set_axis([str(name) for name in self._frame.columns], axis=1).reset_index(drop=True)
+        return named.loc[:, ~named.columns.duplicated()]
+
+    def written(self) -> pd.DataFrame:
+        return cells_of(self._frame, self.path)
 
 
 def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:

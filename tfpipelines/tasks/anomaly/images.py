@@ -145,7 +145,7 @@ class ImageAnomalies(Pixels, Detection):
         networks.set_statistics(network, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
 
     # --- results
-    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read: list[Any] = []
         scores, pictures, explanations = [np.zeros(0)], [], []
@@ -162,7 +162,7 @@ class ImageAnomalies(Pixels, Detection):
         table = self._table(items, np.concatenate(scores), errors, explanations if explain else None)
         if explain:
             table.attrs["pictures"] = self._pictures(pictures)
-        return table
+        return self._with_columns(table, read) if keep_columns else table
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = sorted(explained(table), key=lambda entry: -entry[1]["score"])

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ...datasets.findings import Findings
-from ...datasets.raw_inputs import walk_inputs
+from ...datasets.input_columns import Origin
+from ...datasets.raw_inputs import Found, walk_inputs
 from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
 from ...datasets.table_files import table_of
@@ -21,17 +22,18 @@ from .rows import take_numbers
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
 
 
-def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, list[str]]:
+def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, list[str], list[Origin | None]]:
     """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, an array (n,
     columns) or (columns,), or a list of such.
 
     Returns:
         Items (the number of the row, with the table's path where there are several inputs), float32 (n, columns) with 0
-        where there is nothing, and for each row why it cannot be read, or "".
+        where there is nothing, for each row why it cannot be read, or "", and the row of a table that it is.
     """
     found = list(walk_inputs(inputs, Request.to_predict(ROWS, {}), _EXPECTED))
     items: list[str] = []
     errors: list[str] = []
+    origins: list[Origin | None] = []
     pieces = [np.zeros((0, len(columns)), np.float32)]
     for entry in found:
         values, error = np.zeros((1, len(columns))), entry.error
@@ -45,8 +47,9 @@ def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, li
                 raise
             error = " ".join(str(reason).split())
         if error:
-            items, errors = [*items, entry.name], [*errors, error]
+            items, errors, origins = [*items, entry.name], [*errors, error], [*origins, None]
         else:
+            origins += _origins(entry, len(values))
             with np.errstate(over="ignore"):
                 values = values.astype(np.float32)
             several = entry.name and len(found) > 1
@@ -54,7 +57,15 @@ def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, li
             bad = [", ".join(columns[place] for place in np.flatnonzero(~row)[:5]) for row in np.isfinite(values)]
             errors += [f"no number: {names}" if names else "" for names in bad]
         pieces.append(np.where(np.isfinite(values), values, np.float32(0)).astype(np.float32))
-    return items, np.concatenate(pieces), errors
+    return items, np.concatenate(pieces), errors, origins
+
+
+def _origins(entry: Found, count: int) -> list[Origin | None]:
+    """The rows of a table that are the rows of an entry."""
+    given = entry.table.given if entry.table is not None else None
+    if isinstance(entry.value, pd.DataFrame):
+        given = Frame(entry.value).given
+    return [None if given is None else Origin(given, row) for row in range(count)]
 
 
 def raw_series(
@@ -97,6 +108,8 @@ def raw_series(
 
 
 def _rows_from_memory(entry: Any, columns: list[str]) -> np.ndarray:
+    if isinstance(entry, pd.Series) and set(columns) <= set(entry.index):  # a row of a DataFrame
+        entry = entry.to_frame().T
     if isinstance(entry, pd.DataFrame):
         return numbers_of(entry, columns)
     values = np.atleast_2d(as_numbers(entry))
@@ -117,13 +130,14 @@ def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
 
 def as_numbers(array: Any) -> np.ndarray:
-    """An array as float64.
+    """An array as float64, NaN where it holds None or NA.
 
     Raises:
         DataError: if it holds anything else.
     """
     try:
-        return np.asarray(array, np.float64)
+        values = np.asarray(array)
+        return (np.where(pd.isna(values), np.nan, values) if values.dtype == object else values).astype(np.float64)
     except (TypeError, ValueError) as error:
         message = f"One of the inputs is no array of numbers: {error}."
         raise DataError(message, "Give paths of tables, DataFrames, or arrays of numbers.") from error

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfpipelines import evaluation, metrics
 from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
+from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalySeriesData
 
@@ -60,7 +61,10 @@ class SeriesAnomalies(NumberDetection):
         return samples.store.windows(rows)
 
     # --- results
-    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
+        if keep_columns:
+            cause = "A window of a series is several rows of its table, whose columns cannot be kept beside one score."
+            raise ConfigError(cause, "Leave --keep-columns out; the item of a window names its first and last time.")
         items: list[str] = []
         errors: list[str] = []
         explanations: list[dict[str, Any] | None] = []

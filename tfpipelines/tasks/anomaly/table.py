@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfpipelines import evaluation, metrics
+from tfpipelines import datasets, evaluation, metrics
 from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalyTableData
@@ -44,14 +44,15 @@ class RowAnomalies(NumberDetection):
         return samples.store.features[rows]
 
     # --- results
-    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
-        items, values, errors = anomaly.raw_rows(inputs, self.columns)
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
+        items, values, errors, origins = anomaly.raw_rows(inputs, self.columns)
         told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
         contributing = lambda row: evaluation.top_contributing_columns(
             self.columns, told["map"][row], values[row], told["reconstruction"][row]
         )
         explanations = [{"columns": contributing(row)} for row in range(len(values))] if explain else None
-        return self._table(items, told["score"], errors, explanations)
+        table = self._table(items, told["score"], errors, explanations)
+        return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         alarms = rows[threshold.alarms(scores)]

@@ -247,7 +247,7 @@ class ImageGeneration(Pixels):
         figures = measure_elsewhere(painter, *halves, settings.features, settings.neighbours, seed + 1)
         return figures | {"samples": len(rows)}
 
-    def predict(self, model, inputs: Any, batch_size: int, explain: bool):
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         remedy = f"tfpipe generate {self._folder} --out DIR, or --grid FILE.png"
         raise ConfigError("A generator draws images of noise: there is nothing to predict.", remedy)
 
