@@ -47,6 +47,8 @@ def test_there_is_none_where_none_holds():
     assert classifier_intervals(labels, np.eye(2)[labels], 50, 0).keys() == {"accuracy", "log_loss"}
     assert classifier_intervals(labels[:9], np.eye(2)[labels[:9]], 50, 0).keys() == {"accuracy"}
     assert classifier_intervals(labels, np.eye(2)[labels], 0, 0) == {}
+    assert classifier_intervals(labels[:0], np.eye(2)[labels[:0]], 50, 0) == {}
+    assert classifier_intervals(np.zeros(20, int), np.ones((20, 1)), 50, 0).keys() == {"accuracy"}
 
 
 def test_f1_by_the_share_of_hits():

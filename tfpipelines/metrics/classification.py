@@ -35,13 +35,13 @@ def classifier_intervals(
     Of several labels a row, metrics that hang on the order or the bins of numbers take too long for it.
 
     Args:
-        resamples: how many.
+        resamples: how many; fewer where there are very many rows.
         seed: of the resampling.
 
     Returns:
         {metric: [low, high]}, in the order of the registry.
     """
-    if not resamples:
+    if not resamples or not len(labels):
         return {}
     known, module = _known(labels, probabilities), ONE if labels.ndim == 1 else SEVERAL
     shares = {name: intervals.of_share(int(right.sum()), len(labels)) for name, right in known.shares.items()}
@@ -49,16 +49,19 @@ def classifier_intervals(
     allowed = lambda entry: entry.of != "bins" and (module == ONE or not entry.loose)
     enough = lambda entry: not entry.by_class or known.rarest >= intervals.FEWEST_OF_CLASS
     others = [entry for entry in others if allowed(entry) and enough(entry)]
-    if len(labels) < intervals.FEWEST_ROWS:
+    if len(labels) < intervals.FEWEST_ROWS or (module == ONE and probabilities.shape[1] < 2):
         others = []
+    count = intervals.resamples_of(resamples, labels.size)
     functions = tuple((entry.name, entry.function(module)) for entry in others)
 
     def figures(wrong: bool) -> Iterator[dict[str, float]]:
         generator, more = np.random.default_rng([seed, 2]), known.with_extreme(wrong)
-        for _ in range(resamples):
+        for _ in range(count):
             yield _figures(more.draw(generator.integers(0, len(labels) + 1, len(labels))), functions)
 
-    found = shares | intervals.of_resamples(figures, others, _figures(known.draw(), functions))
+    found = shares
+    if others:
+        found |= intervals.of_resamples(figures, others, _figures(known.draw(), functions))
     return {entry.name: found[entry.name] for entry in registry.METRICS if module in entry.by and entry.name in found}
 
 

@@ -21,7 +21,6 @@ from .registry import DETECTOR, metric
 MOST_MAPS = 2_000  # samples whose places are looked at
 _MOST_FALSE = 0.3  # false-positive rate up to which per-region overlap counts (Bergmann et al. 2020)
 _STEPS = 300
-_MOST_DRAWN = 2 * 10**7  # rows in all resamples together
 
 
 def finite(scores: np.ndarray) -> np.ndarray:
@@ -73,7 +72,7 @@ def detection_intervals(
     alarms = threshold.alarms(scores)
     hits, claimed, positives = int((alarms & anomalous).sum()), int(alarms.sum()), int(anomalous.sum())
     normal, result = len(scores) - positives, {}
-    count = min(resamples, max(100, _MOST_DRAWN // len(scores)))
+    count = intervals.resamples_of(resamples, len(scores))
     if positives and normal:
         kinds, rankings = (positives, normal), [metric(name, DETECTOR) for name in ("roc_auc", "average_precision")]
 

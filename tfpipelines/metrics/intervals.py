@@ -22,6 +22,12 @@ from .registry import Metric
 FEWEST_ROWS = 10  # for an interval by resampling
 FEWEST_OF_CLASS = 5  # rows of each class, for that of a metric by class
 _TAIL = 2.5  # % on either side
+_MOST_DRAWN, _LEAST = 2 * 10**7, 100  # rows in all resamples together, and resamples
+
+
+def resamples_of(wanted: int, rows: int) -> int:
+    """How many resamples are drawn: fewer than are wanted where there are very many rows."""
+    return min(wanted, max(_LEAST, _MOST_DRAWN // rows))
 
 
 def of_share(hits: int, rows: int) -> list[float]:
@@ -54,7 +60,7 @@ def of_resamples(
         lower, upper = (worst, best) if entry.better == "max" else (best, worst)
         low = float(np.percentile(lower[entry.name], _TAIL))
         high = float(np.percentile(upper[entry.name], 100 - _TAIL))
-        if entry.biased:  # the value is as far from the truth as resamples are from the value
+        if entry.biased and entry.name in values:  # the value is as far from the truth as resamples are from the value
             turned = [2 * values[entry.name] - end for end in (high, low)]
             low, high = max(entry.range[0], min(low, turned[0])), min(entry.range[1], max(high, turned[1]))
         result[entry.name] = [low, high]
