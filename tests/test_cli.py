@@ -100,6 +100,20 @@ def test_check_prints_split_by_class(tfpipe, photos):
     assert facts["counts"]["train"] == {"one": 8, "two": 8, "zero": 8}
 
 
+def test_check_prints_an_error_once_and_counts_usable_images(tfpipe, photos):
+    whole = (photos / "one" / "003.png").read_bytes()
+    (photos / "one" / "003.png").write_bytes(whole[: len(whole) // 2])  # its header can be read
+    (photos / "two" / "004.png").write_bytes(b"")
+    result = tfpipe("check", photos)
+    assert result.code == 3 and "34 PNG" in result.out
+    assert result.out.count("2 of 36 files cannot be read as images") == 1 and "error" not in result.err
+    facts = json.loads(tfpipe("check", photos, "--json").out)
+    assert facts["error"]["cause"] == "2 of 36 files cannot be read as images."
+    assert facts["result"]["formats"] == {"PNG": 34}
+    result = tfpipe("check", photos / "absent")
+    assert result.code == 3 and result.err.count("does not exist") == 1 and "error" not in result.out
+
+
 def test_check_with_folds_looks_at_every_fold(tfpipe, photos):
     for path in sorted((photos / "two").iterdir())[2:]:
         path.unlink()

@@ -79,7 +79,7 @@ def test_33_few_unreadable_images_among_many_are_left_out(tmp_path, digits, tfpi
     for words, code in (((), 3), (("data.on_bad=skip",), 0)):
         assert tfpipe("check", photos, *words).code == code
     refused = tfpipe("check", photos)
-    assert "3 of 200 files" in refused.err and "the default leaves out at most 1% of a split" in refused.out
+    assert "3 of 200 files" in refused.out and "the default leaves out at most 1% of a split" in refused.out
 
 
 def test_01_unreadable_images_are_skipped_when_told(photos, tfpipe):

@@ -72,7 +72,7 @@ def _entries(inputs: Any, request: Request, expected: str) -> Iterable:
 def _holds_names(values: np.ndarray) -> bool:
     """Whether an array's elements are inputs of their own, and no numbers."""
     if values.dtype != object:
-        return values.dtype.kind in "UST"
+        return values.dtype.kind in "UST" or values.shape == (0,)
     return values.ndim < 2 or any(isinstance(value, (str, Path)) for value in values.flat)
 
 

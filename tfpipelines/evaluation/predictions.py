@@ -1,5 +1,6 @@
 """Tables of predictions."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -83,7 +84,7 @@ def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
     Args:
         safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    table = _with_inputs(table, str, "")
+    table = _with_inputs(table, _as_text, "")
     if "explanation" in table:
         table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
     if safe:
@@ -95,9 +96,16 @@ def _with_inputs(table: pd.DataFrame, convert: Callable[[Any], Any], missing: An
     """The table with the cells of its input columns converted, those that hold nothing to `missing`."""
     table = table.copy(deep=False)
     for name in table.attrs.get("input_columns", ()):
-        cells = [missing if pd.api.types.is_scalar(cell) and pd.isna(cell) else convert(cell) for cell in table[name]]
+        cells = [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell for cell in table[name]]
+        cells = [missing if pd.api.types.is_scalar(cell) and pd.isna(cell) else convert(cell) for cell in cells]
         table[name] = pd.Series(cells, index=table.index, dtype=object)
     return table
+
+
+def _as_text(cell: Any) -> str:
+    """A cell of an input as it is; as JSON if it holds several values."""
+    several = isinstance(cell, (list, tuple, dict, np.ndarray))
+    return json.dumps(plain(cell), ensure_ascii=False) if several else str(cell)
 
 
 def _no_formula(value):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -144,6 +145,42 @@ def test_predict_reads_lines_from_stdin(trained, monkeypatch):
         assert [row["text"] for row in json.loads(result.stdout)] == ["a dull film", "moving"]
     result = CliRunner().invoke(cli, ["predict", str(trained.folder), "-", "--json"], input="well, text\nfine, really")
     assert len(json.loads(result.stdout)) == 2  # no header
+
+
+def test_the_columns_of_its_own_table_are_looked_for_first(trained, tfpipe, tmp_path):
+    facts = json.loads((trained.folder / "data.json").read_text())
+    assert facts["read_columns"] == {"text": "text", "label": "label", "split": "split"}
+    frame = pd.DataFrame({"headline": ["x", "y"], "text": ["a dull film", "moving"], "sentiment": ["n", "p"]})
+    frame["label"] = ["negative", "positive"]
+    frame.to_csv("new.csv", index=False)
+    assert trained.predict(Path("new.csv"))["text"].tolist() == ["a dull film", "moving"]
+    assert trained.predict(frame)["text"].tolist() == ["a dull film", "moving"]
+    assert trained.evaluate("new.csv")["samples"] == 2
+    named = trained.predict(frame, overrides=["data.text_column=headline"])
+    assert named["text"].tolist() == ["x", "y"]
+    renamed = frame.rename(columns={"text": "body", "label": "class"}).drop(columns=["headline", "sentiment"])
+    assert trained.predict(renamed)["text"].tolist() == ["a dull film", "moving"]
+    assert tfpipe("check", "new.csv", "--pipeline", "text-cls").code == 3  # what training asks
+
+
+def test_columns_of_the_table_are_kept(trained, tfpipe):
+    frame = pd.DataFrame({"id": [70, 80], "text": ["a dull film", "moving"], "price": ["1.50", "2"], "error": "e"})
+    frame.to_csv("new.csv", index=False)
+    named = trained.predict(Path("new.csv"))
+    assert list(named.columns)[:3] == ["item", "id", "text"] and named["id"].tolist() == ["70", "80"]
+    kept = tfpipe("predict", trained.folder, "new.csv", "--keep-columns").out.splitlines()
+    assert kept[0] == "item,id,input_text,price,input_error,text,predicted,negative,positive"
+    assert kept[1].startswith("0,70,a dull film,1.50,e,a dull film,negative,")
+    tfpipe("predict", trained.folder, "new.csv", "--keep-columns", "--out", "out.json")
+    first = json.loads(Path("out.json").read_text())[0]
+    assert (first["id"], first["price"], first["input_error"]) == ("70", "1.50", "e") and set(first["scores"]) == {
+        "negative",
+        "positive",
+    }
+    told = trained.predict(["moving", frame, pd.NA], keep_columns=True)
+    assert told["id"].tolist() == [None, 70, 80, None] and told["error"].tolist()[3] == "no text"
+    assert told["predicted"].tolist()[:3] == ["positive", "negative", "positive"]
+    assert list(trained.predict(frame.assign(id=1)).columns) == ["item", "text", "predicted", "negative", "positive"]
 
 
 def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
