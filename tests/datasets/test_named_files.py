@@ -54,17 +54,22 @@ def test_absolute_paths_of_another_place_are_found_by_their_ends(root, start):
     assert items == list(FILES) and set(told) == {"moved"} and "4 absolute paths of another place" in told["moved"]
 
 
-def test_ends_that_fit_several_files_or_several_names_are_told(root):
-    items, told = resolve(root, "C:\\x\\000.png", "/gone/a/001.png", "/gone/b/001.png", "/gone/none.png")
+def test_a_name_alone_does_not_make_a_file_the_one_that_is_meant(root):
+    """One folder of the other place stands for one folder here, for all rows."""
+    names = ["C:\\x\\000.png", "/gone/a/001.png", "/gone/b/001.png", "/gone/none.png"]
+    items, told = resolve(root, *names)
     assert items == [None] * 4
-    assert told["absent"] == (
-        "line 2: C:\\x\\000.png (2 files: img/cat/000.png, img/dog/000.png)",
-        "line 3: /gone/a/001.png (img/dog/001.png for several paths)",
-        "line 4: /gone/b/001.png (img/dog/001.png for several paths)",
-        "line 5: /gone/none.png",
-    )
-    twice, _ = resolve(root, "/gone/a/001.png", "/gone/a/001.png")  # one picture with two rows
-    assert twice == ["img/dog/001.png"] * 2
+    assert told["absent"] == tuple(f"line {line}: {name}" for line, name in enumerate(names, 2))
+    moved = ["/old/img/cat/000.png", "/old/img/dog/001.png", "/other/dog/001.png", "/old/img/bird/001.png"]
+    assert resolve(root, *moved)[0] == ["img/cat/000.png", "img/dog/001.png", None, None]
+    assert resolve(root, "/gone/other.png", "/gone/img/dog/001.png")[0] == ["other.png", "img/dog/001.png"]
+
+
+def test_a_file_that_is_gone_from_below_the_root_is_no_other_one(root):
+    (root / "img" / "cat" / "001.png").unlink(missing_ok=True)
+    (root / "other.png").unlink()
+    items, told = resolve(root, str(root / "img" / "cat" / "001.png"), str(root / "img" / "other.png"))
+    assert items == [None, None] and len(told["absent"]) == 2
 
 
 def test_what_is_elsewhere_stays_outside(tmp_path, root):

@@ -48,11 +48,11 @@ class Known:
         return {"accuracy": self.right}
 
     def with_extreme(self, wrong: bool) -> "Known":
-        """With one row more that is told wrong or right in each label, with as much confidence as any row is; of each
-        label it has the rarer of the two answers, which weighs more.
+        """With one row more that is told wrong or right in each label, with as much confidence as any row is: wrong in
+        the rarer of the two answers, which weighs more; right in having the label, which counts for every metric.
         """
         confidence = np.maximum(self.probabilities, 1 - self.probabilities).max(0)
-        target = (self.targets > 0.5).mean(0) <= 0.5
+        target = (self.targets > 0.5).mean(0) <= 0.5 if wrong else np.ones(self.targets.shape[1], bool)
         row = np.where(target != wrong, confidence, 1 - confidence)
         targets = np.concatenate([self.targets, target[None].astype(self.targets.dtype)])
         return Known(targets, np.concatenate([self.probabilities, row[None]]))

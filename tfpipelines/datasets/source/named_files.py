@@ -4,13 +4,14 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 from ...core.words import counted
 from ..findings import Findings
 from ..folder_walk import list_files
 
+Answer = tuple[str | None, str]  # a file, or None; how it was found, or why not
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # C:\ or \\server
 
@@ -31,13 +32,17 @@ class NamedFiles:
         self._by_name: dict[str, list[str]] | None = None
         self.faults: list[tuple[str, str] | None] = []
 
-    def resolve(self, names: Iterable[str | None], lines: Iterable[int]) -> list[str | None]:
+    def resolve(self, names: Sequence[str | None], lines: Iterable[int]) -> list[str | None]:
         """Paths relative to the root, None where there is none; `faults` then says why: the code of a finding, and the
         row in words.
         """
-        names = list(names)
         found = [self._one(name) for name in names]
-        found = self._without_shared_ends(names, found)
+        elsewhere = {place: answer for place, answer in enumerate(found) if isinstance(answer, PurePath)}
+        moved = self._moved(elsewhere)
+        found = [
+            (moved.get(place), "end" if place in moved else "absent") if place in elsewhere else answer
+            for place, answer in enumerate(found)
+        ]
         self.faults = []
         for name, line, (item, reason) in zip(names, lines, found):
             kind = reason if reason in ("outside", "url") else "absent"
@@ -70,8 +75,8 @@ class NamedFiles:
             message = f"{what}: the files below {self.root} whose paths end alike are used"
             self.findings.add("moved", "note", message)
 
-    def _one(self, name: str | None) -> tuple[str | None, str]:
-        """The file of a name, or None; and how it was found, or why not."""
+    def _one(self, name: str | None) -> Answer | PurePath:
+        """The file of a name, or None, and how it was found, or why not; an absolute path of another place as it is."""
         if not name or "\0" in name:
             return None, "absent"
         if name[:7].lower() == "file://":
@@ -79,13 +84,13 @@ class NamedFiles:
         elif _URL.match(name):
             return None, "url"
         if _DRIVE.match(name) and not is_file(self.root / name):
-            return self._by_end(PureWindowsPath(name).parts[1:])
+            return PureWindowsPath(name)
         answer = self._written(name)
-        if answer[0] is None and answer[1] != "outside" and "\\" in name:
+        if "\\" in name and not isinstance(answer, PurePath) and answer[0] is None and answer[1] != "outside":
             answer = self._written(name.replace("\\", "/"))
         return answer
 
-    def _written(self, name: str) -> tuple[str | None, str]:
+    def _written(self, name: str) -> Answer | PurePath:
         path = Path(os.path.normpath(self.root / name))
         within = os.path.abspath(path).startswith(os.path.join(self._plain_root, ""))
         real = os.path.realpath(path)
@@ -94,29 +99,37 @@ class NamedFiles:
             if within:
                 return os.path.relpath(path, self.root), "given"
             return str(path) if self.follow_links else os.path.relpath(real, self._real_root), "given"
-        if os.path.isabs(name) and not _exists(path):
-            return self._by_end(Path(name).parts[1:])
+        if os.path.isabs(name) and not within and not _exists(path):
+            return PurePath(name)
         if not (within and truly) and not self.follow_links:
             return None, "outside"
         return _only(self._candidates(Path(name)), "searched")
 
-    def _by_end(self, parts: Sequence[str]) -> tuple[str | None, str]:
-        """The file below the root that has most of the last parts of a path."""
-        if not parts:
-            return None, "absent"
-        found = [(item, _common_end(Path(item).parts, parts)) for item in self._index()[parts[-1]]]
-        most = max((length for _, length in found), default=0)
-        return _only([item for item, length in found if length == most and most], "end")
+    def _moved(self, paths: dict[int, PurePath]) -> dict[int, str]:
+        """The files below the root that absolute paths of another place mean, {row: item}.
 
-    def _without_shared_ends(
-        self, names: list[str | None], found: list[tuple[str | None, str]]
-    ) -> list[tuple[str | None, str]]:
-        """The same without files that different absolute paths would share: their folders tell them apart."""
-        named = defaultdict(set)
-        for name, (item, _) in zip(names, found):
-            named[item].add(name)
-        shared = lambda item, way: way == "end" and item is not None and len(named[item]) > 1
-        return [(None, f"{item} for several paths") if shared(item, way) else (item, way) for item, way in found]
+        One folder of that place must stand for one folder here, for all rows: a single name that is the same says
+        nothing. The folder is the one that fits most rows, by the last parts that a path and a file share, which are
+        two at least, or the name alone of a file directly below the root.
+        """
+        fits: Counter = Counter()
+        for path in paths.values():
+            found = [(Path(item).parts, path.parts) for item in self._index()[path.name]]
+            shared = [(_common_end(here, there), here, there) for here, there in found]
+            most = max((count for count, _, _ in shared), default=0)
+            best = [(here, there) for count, here, there in shared if count == most]
+            if len(best) == 1 and (most > 1 or len(best[0][0]) == 1):
+                here, there = best[0]
+                fits[there[:-most], here[:-most]] += 1
+        if not fits:
+            return {}
+        (old, new), _ = fits.most_common(1)[0]
+        items = {
+            row: os.path.join(*new, *path.parts[len(old) :])
+            for row, path in paths.items()
+            if path.parts[: len(old)] == old
+        }
+        return {row: item for row, item in items.items() if is_file(self.root / item)}
 
     def _candidates(self, wanted: Path) -> list[str]:
         """Files in any folder that bear the wanted name, or else the wanted name with another ending or none."""
