@@ -560,6 +560,19 @@ def test_16_wrong_usage(finished, tfpipe):
     assert "warning: train.batch_size: got 50, but there are only" in small and "Set train.batch_size=" in small
 
 
+def test_memory_that_is_exhausted_in_a_layer_is_no_damage(finished, monkeypatch):
+    import tensorflow as tf
+
+    def fail(*_, **__):
+        text = "Exception encountered when calling Conv2D.call().\n\nOOM when allocating tensor"
+        raise tf.errors.ResourceExhaustedError(None, None, text)
+
+    run = tfpipelines.load(finished[0])
+    monkeypatch.setattr(type(run.own_task(())), "predict", fail)
+    with pytest.raises(tfpipelines.ResourceError, match="out of memory"):
+        run.predict(finished[1])
+
+
 def small_batches(photos) -> list[str]:
     """Overrides for a few photos, none of them of the batch size."""
     return [f"data.path={photos}", *(word for word in SMALL if "batch_size" not in word), "train.epochs=2"]

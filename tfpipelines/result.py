@@ -223,7 +223,7 @@ class Run(Result):
             raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
         if explain and not self._can(Ability.EXPLAINS):
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
-        with memory_errors(), errors_of_layers(self):
+        with errors_of_layers(self), memory_errors():
             task = self._task_with(overrides) if overrides else self._task
             return task.predict(self.model, inputs, batch_size, explain, keep_columns)
 
@@ -256,7 +256,7 @@ class Run(Result):
             raise ConfigError(f"truncation: got {truncation:g}; allowed: above 0.")
         from .training import memory_errors
 
-        with memory_errors(), errors_of_layers(self):
+        with errors_of_layers(self), memory_errors():
             return cast(Generates, self._task).generate(self.model, count, seed, label, truncation)
 
     def save_generated(self, folder: str | Path, images: "np.ndarray", labels: list[str] | None) -> None:
@@ -306,7 +306,7 @@ class Run(Result):
             raise ConfigError(cause, "Name a run of an anomaly pipeline.")
         if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
-        with self._folder.locked(), memory_errors(), errors_of_layers(self):
+        with self._folder.locked(), errors_of_layers(self), memory_errors():
             task = cast(Recalibrates, self._task_with(overrides))
             try:
                 before = task.threshold.facts()
@@ -362,7 +362,7 @@ class Run(Result):
         from .training import memory_errors
 
         made = nullcontext() if folder is None else output_folder(folder)
-        with memory_errors(), errors_of_layers(self), made:
+        with errors_of_layers(self), memory_errors(), made:
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
 
 
@@ -395,6 +395,9 @@ def errors_of_layers(run: Run) -> Iterator[None]:
         where, reason = str(error).split("calling ", 1)[1].split("\n", 1)
         told = next((line for line in re.sub(r"\x1b\[\d*m", "", reason).splitlines() if line.strip()), "")
         what = f"its model cannot be called: {where.rstrip('.')}: {told.strip().rstrip('.')}"
+        if run.pipeline.code:
+            cause = f"The code of the network {config.short_name(run.pipeline.network or '')} failed: {what}."
+            raise ArtifactError(cause, "Mend the code and train again, or give inputs that it can take.") from error
         raise ArtifactError(f"{run.folder / 'model.keras'} is damaged: {what}.", REMEDY) from error
 
 

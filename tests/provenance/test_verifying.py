@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,18 @@ def test_all_that_a_run_has_left_is_covered(run):
     left = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert left - set(files) == {MANIFEST, ".lock", "logs/run.log", "report.html", "README.md"} & left
     assert files["status.json"]["bytes"] == (run / "status.json").stat().st_size
+
+
+def test_what_is_no_file_of_the_run_does_not_hinder_its_end(tmp_path):
+    folder = RunFolder.create(tmp_path, "odd")
+    put(folder.path / "model.keras", "x")
+    (folder.path / "data").symlink_to(tmp_path, target_is_directory=True)
+    (folder.path / "gone").symlink_to("nowhere")
+    os.mkfifo(folder.path / "pipe")
+    Path(os.fsdecode(os.fsencode(folder.path) + b"/\xff.txt")).write_text("x")
+    folder.finish()
+    assert set(json.loads((folder.path / MANIFEST).read_text())["files"]) == {"model.keras", "status.json"}
+    assert json.loads((folder.path / "status.json").read_text())["state"] == "done"
 
 
 def test_what_commands_write_later_does_not_count(run, export):

@@ -37,7 +37,9 @@ def write_manifest(folder: Path, kind: str, last: dict[str, bytes]) -> None:
     Raises:
         ResourceError: if it cannot be written.
     """
-    files = {name: entry_of(folder / name) for name in covered(folder) if name not in last}
+    files = {
+        name: entry for name in covered(folder) if name not in last and (entry := _entry_if_readable(folder / name))
+    }
     files |= {name: {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)} for name, text in last.items()}
     head = {"format": 1, "kind": kind, "created": now(), "tfpipelines": __version__}
     write_json(folder / MANIFEST, {**head, "files": dict(sorted(files.items()))})
@@ -88,6 +90,14 @@ def entry_of(path: Path) -> Entry:
     return {"sha256": file_hash(path), "bytes": path.stat().st_size}
 
 
+def _entry_if_readable(path: Path) -> Entry | None:
+    """The entry of a file; None of one that has vanished or cannot be read, which is none of the run's own."""
+    try:
+        return entry_of(path)
+    except OSError:
+        return None
+
+
 def covered(folder: Path, later: bool = True) -> Iterator[str]:
     """Names of the files below a folder that its manifest covers, in order.
 
@@ -104,6 +114,8 @@ def _below(top: Path, folder: Path, later: bool, of_run: PurePosixPath) -> Itera
         if entry.name.startswith(".") or entry.name in _OF_SYSTEMS:
             continue
         if not entry.is_dir(follow_symlinks=False):
+            if not entry.is_file(follow_symlinks=False) or not entry.name.isprintable():
+                continue  # a link, a pipe, a name that is no text: no file of the run's own
             own = place in (PurePosixPath(MANIFEST), PurePosixPath(SIGNATURE))
             if not own and not (later and place.as_posix() in LATER):
                 yield path.relative_to(top).as_posix()
