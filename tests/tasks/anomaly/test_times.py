@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tfpipelines
 from tfpipelines.datasets import Findings
 from tfpipelines.errors import DataError
 from tfpipelines.tasks.anomaly import raw_series, read_series
 from tfpipelines.tasks.anomaly.config import AnomalySeriesData
+from tfpipelines.tasks.anomaly.times import TimeFormat, order_of_dates
+
+from ...conftest import ROOT
 
 COUNT = 120
 VALUES = np.random.default_rng(0).standard_normal(COUNT)
@@ -75,7 +79,7 @@ def test_dates_of_both_orders_and_short_years_are_refused(tmp_path):
     path = write(tmp_path, time=dates("2024-02-10", "D").strftime("%d.%m.%y"))
     with pytest.raises(DataError, match="day, month and year") as caught:
         read(path)
-    assert "%d.%m.%y or %m.%d.%y or %y.%m.%d" in caught.value.remedy
+    assert "'%d.%m.%y' or '%m.%d.%y' or '%y.%m.%d'" in caught.value.remedy
     assert read(path, time_format="%d.%m.%y")[0].frame["split"].notna().all()
 
 
@@ -177,3 +181,12 @@ def test_fields_of_times_are_checked(tfpipe, tmp_path):
     assert "shifts of the level" not in tfpipe(*words, "model.centered=false").out
     assert tfpipe(*words, "data.time_column=[date,time,value]").code == 2
     assert tfpipe(*words, "data.time_format=german").code == 2
+
+
+def test_dates_that_do_not_tell_are_read_as_the_run_has_learned():
+    """Runs of earlier versions do not say how; they read the month first."""
+    for cells in (["05.03.2024 00:00", "06.03.2024 00:00"], ["5/3/24", "6/3/24"]):
+        for order in ("day", "month"):
+            assert order_of_dates(pd.Series(cells), TimeFormat(order=order), "column time") == order
+    earlier = ROOT / "tests" / "runs_of_earlier_versions" / "0.1.0" / "anomaly-series"
+    assert tfpipelines.load(earlier).own_task(())._order == "month"

@@ -16,6 +16,8 @@ from .numbers import NumberDetection
 if TYPE_CHECKING:
     from tfpipelines.tasks.anomaly.windows import WindowSamples
 
+_ORDER_BEFORE = "month"  # how runs of earlier versions, which do not say it, read dates that do not tell
+
 
 class SeriesAnomaliesPipeline(AnomalyPipeline):
     """An anomaly-series pipeline."""
@@ -54,7 +56,7 @@ class SeriesAnomalies(NumberDetection):
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
-        self._order = facts.get("date_order")
+        self._order = facts.get("date_order", _ORDER_BEFORE)
         return self
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:

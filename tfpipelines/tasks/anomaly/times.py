@@ -196,10 +196,11 @@ def order_of_dates(cells: pd.Series, how: TimeFormat, named: str) -> str | None:
         raise DataError(message, "Write them in one way, best as 2026-01-31.", lines[:10])
     order = "day" if first else "month" if second else how.order
     short = any(len(match[4]) == 2 for match in matches)
-    if order is None or short:
+    if order is None or (short and how.order is None):
         orders = "which of their numbers is day, month and year" if short else "whether day or month comes first"
         message = f"The dates in {named} do not tell {orders}: {example[0].strip()}."
-        raise DataError(message, f"Set data.time_format={' or '.join(ways)}, whichever it is." if short else remedy)
+        quoted = " or ".join(f"'{way}'" for way in ways)
+        raise DataError(message, f"Set data.time_format={quoted}, whichever it is." if short else remedy)
     return order
 
 
