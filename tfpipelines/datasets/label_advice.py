@@ -21,6 +21,9 @@ _GROUPS = {
 _PLACES = {"source", "site", "hospital", "camera", "device", "scanner", "location", "batch", "plate", "slide", "case"}
 _LEAST_PLACES = 5  # values of a column of such a name that are groups: few of them are no more than an attribute
 _LEAST_GROUPS = 20  # the same of columns of other names
+_SUFFIXES = {"id", "ids", "no", "nr", "number", "name"}  # what may follow the name of a group
+_VAGUE = {"group", "subject"}  # groups only where the values have digits, as identifiers do
+_FEW_ROWS = 10  # a value of a column of any other name, on average
 _CODE = re.compile(r"(?=.*\d)(?=.*[^\d.,eE+-])\S+")  # letters and digits, such as HAM_0012
 
 
@@ -30,7 +33,7 @@ def several_labels(labels: Iterable[str]) -> tuple[str, dict[str, list[str]]] | 
 
     A bar, a semicolon or a tight comma is one where a piece recurs, alone or in another label. A comma and a blank are
     part of ordinary names (`hot dog`; `New York, NY`): there most labels must be made of pieces that recur, alone or in
-    more than one place.
+    more than one place; at a blank every piece must also be a label by itself, and most labels have several.
     """
     names = sorted({label for label in labels if not _NUMBER.fullmatch(label)})
     for separator in ("|", ";", ",", " "):
@@ -40,6 +43,8 @@ def several_labels(labels: Iterable[str]) -> tuple[str, dict[str, list[str]]] | 
             continue
         uses = Counter(piece for pieces in split.values() for piece in set(pieces))
         strict = separator == " " or (separator == "," and any(", " in name for name in composite))
+        if separator == " " and not (set(uses) <= set(names) and len(composite) > len(names) / 2):
+            continue
         recurring = [name for name, pieces in composite.items() if any(uses[piece] > 1 for piece in pieces)]
         if recurring and (not strict or _sets(split, composite, uses)):
             return separator, {name: composite[name] for name in recurring}
@@ -182,14 +187,16 @@ def _is_group(column: str, groups: pd.Series) -> bool:
     sizes = groups.value_counts()
     if len(sizes) < 2 or sizes.max() < 2 or len(sizes) > 0.9 * len(groups):
         return False
-    words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower()))
-    words |= {word.removesuffix("s") for word in words} | {word.removesuffix("id") for word in words}
-    if words & _GROUPS:
-        return True
-    if words & _PLACES:
+    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())
+    head = words[:-1] if len(words) > 1 and words[-1] in _SUFFIXES else words
+    names = {head[0], head[0].removesuffix("s"), head[0].removesuffix("id")} if len(head) == 1 else set()
+    if names & _VAGUE and head == words and not all(re.search(r"\d", name) for name in sizes.index):
+        return False
+    if names & (_GROUPS | _PLACES):
         return len(sizes) >= _LEAST_PLACES
     codes = all(_CODE.fullmatch(name) for name in sizes.index)
-    return len(sizes) >= _LEAST_GROUPS and codes and bool((sizes > 1).mean() >= 0.9)
+    few = len(groups) <= _FEW_ROWS * len(sizes)
+    return len(sizes) >= _LEAST_GROUPS and codes and few and bool((sizes > 1).mean() >= 0.9)
 
 
 def _is_attribute(groups: pd.Series, labels: pd.Series) -> bool:

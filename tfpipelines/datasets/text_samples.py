@@ -22,7 +22,8 @@ from .text_table import (
 )
 from .tokens import Sequences
 
-_JOINED = re.compile(r"[^\W\d_]{2,}[,;:.!?/|]+(?=([^\W\d_]{2,}))")
+_JOINED = re.compile(r"[^\W\d_]{2,}[,;:.!?|]+(?=([^\W\d_]{2,}))")
+_ADDRESS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+\.\S+", re.I)
 _MANY_JOINED = 0.1  # share of texts with more than two such pairs
 
 
@@ -64,7 +65,8 @@ def read_text_samples(
         what = f"{unspaced_share(texts):.0%} of the letters are of scripts written without spaces"
         message = f"{what}, whose sentences would be taken for words"
         findings.add("unspaced", "warning", message, "Set data.level=char")
-    joined = [text for text in texts if len(_JOINED.findall(text)) > 2] if "strip" in standardize else []
+    plain = (_ADDRESS.sub(" ", text) for text in texts)
+    joined = [text for text in plain if len(_JOINED.findall(text)) > 2] if "strip" in standardize else []
     if level != "char" and len(joined) > _MANY_JOINED * len(texts):
         pair = _JOINED.search(joined[0])
         example = pair[0] + pair[1] if pair else ""

@@ -80,14 +80,14 @@ def _by_class(walk: Walk, request: Request, findings: Findings) -> pd.DataFrame:
     if by_split is None:
         if request.training:
             _refuse_one_folder_too_many(walk, folders)
-        items, labels = _classes(folders, walk, findings, unit)
+        items, labels = _classes(folders, walk, findings, unit, training=request.training)
         splits = None
     else:
         items, labels, splits = [], [], []
         for split, folder in by_split:
             classes, unlabelled = walk.children(folder)
             severity: Severity = "error" if split == "train" else "warning"
-            new_items, new_labels = _classes(classes, walk, findings, unit, severity)
+            new_items, new_labels = _classes(classes, walk, findings, unit, severity, training=request.training)
             items += new_items
             labels += new_labels
             splits += [split] * len(new_items)
@@ -157,13 +157,15 @@ def _split_folders(root: Path, folders: list[Path], layout: str, training: bool)
 
 
 def _classes(
-    folders: list[Path], walk: Walk, findings: Findings, unit: str, severity: Severity = "error"
+    folders: list[Path], walk: Walk, findings: Findings, unit: str, severity: Severity = "error", *, training: bool
 ) -> tuple[list[str], list[str]]:
-    """Items and labels of class folders. An empty class is an error in training and a warning elsewhere."""
+    """Items and labels of class folders. An empty class is an error in training and a warning elsewhere.
+
+    In training, folders named like samples without labels are left out; a model may have a class of that name."""
     items: list[str] = []
     labels: list[str] = []
     empty = []
-    unlabelled = [folder for folder in folders if folder.name.lower() in _UNLABELLED]
+    unlabelled = [folder for folder in folders if folder.name.lower() in _UNLABELLED and training]
     if len(folders) - len(unlabelled) >= 2:
         folders = [folder for folder in folders if folder not in unlabelled]
         for folder in unlabelled:

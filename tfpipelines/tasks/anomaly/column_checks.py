@@ -134,7 +134,7 @@ def _codes_in(numbers: np.ndarray) -> np.ndarray:
     values, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
     usual = np.array([_is_code(value) for value in values], bool)
     found, others = values[usual & (counts >= _REPEATED)], numbers[~np.isin(numbers, values[usual])]
-    if not len(found) or len(others) < 20:
+    if not len(found) or len(np.unique(others)) < 20:  # settings are no measurements
         return none
     _, spread = _spread(others)
     low, high = others.min(), others.max()
