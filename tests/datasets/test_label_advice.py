@@ -63,7 +63,8 @@ def test_ordinary_class_names_are_left_alone(labels):
     [
         (np.round(np.linspace(20, 51.5, 24), 2), "24 distinct values from 20 to 51.5 in 24 rows"),
         (np.arange(24), "24 distinct values from 0 to 23 in 24 rows"),
-        ([0.5, 1.0, 1.5, 2.0] * 6, "4 distinct values from 0.5 to 2 in 24 rows"),
+        ([0.5, 1.0, 1.5, 2.0] * 6, ""),  # ratings
+        (list(range(30)) * 2, ""),
         (["1e3", "2.5", "-3", "nan"] * 6, ""),
         (list(range(10)) * 2, ""),
         (list(range(100)) * 3, ""),

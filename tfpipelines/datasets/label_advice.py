@@ -97,7 +97,7 @@ def numeric_labels(labels: Iterable[str]) -> str:
     """A sentence that says that labels look like measured numbers; "" where they look like classes."""
     labels = list(labels)
     numbers = _numbers(set(labels))
-    if len(numbers) < 3:
+    if len(numbers) < 3 or 2 * len(numbers) <= len(labels):  # values of several rows each are classes
         return ""
     fractions = any(number != int(number) for number in numbers)
     if not fractions and not (len(numbers) > _MANY and len(numbers) > _SHARE * len(labels)):
