@@ -83,6 +83,8 @@ def test_long_values_in_messages_are_cut():
     assert shortened(f"Row 3: {spaced!r} is odd.") == f'Row 3: "{spaced[:200]}..." is odd.'
     prose = f"Keras' file isn't {'one of the many that there are ' * 10}'good'."
     assert shortened(prose) == prose
+    path = f"/data/{'folder/' * 60}name.png"
+    assert shortened(f"{path} cannot be read.").endswith("folder/name.png cannot be read.")
     error = DataError(f"{long} is odd.", f"Rename {long}.", [long])
     assert len(str(error)) < 10_700 and error.remedy == f"Rename {long}."  # what is to be typed stays whole
     findings = Findings()

@@ -14,8 +14,14 @@ def shortened(message: str) -> str:
     if len(message) <= MOST_OF_VALUE:
         return message
     quoted = lambda match: f"{match[1]}{match[2][:MOST_OF_VALUE]}...{match[1]}"
-    text = _WORD.sub(lambda match: f"{match[0][:MOST_OF_VALUE]}...", _QUOTED.sub(quoted, message))
+    text = _WORD.sub(lambda match: _cut_word(match[0]), _QUOTED.sub(quoted, message))
     return text if len(text) <= _MOST else f"{text[:_MOST]}..."
+
+
+def _cut_word(word: str) -> str:
+    """A long word cut at its end; a path in its middle, since its end is the name of the file."""
+    third = MOST_OF_VALUE // 3
+    return f"{word[: 2 * third]}...{word[-third:]}" if "/" in word else f"{word[:MOST_OF_VALUE]}..."
 
 
 class TfpipelinesError(Exception):

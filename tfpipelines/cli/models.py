@@ -196,8 +196,12 @@ def _header(text: str) -> tuple[str, list[str], str]:
     if line.startswith("{"):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return "", [], line
         return ".jsonl", [str(name) for name in record], line
     mark = max(",;\t", key=line.count)
-    return ".tsv" if mark == "\t" else ".csv", next(csv.reader([line], delimiter=mark), []), line
+    try:
+        header = next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:  # such as a text of more than 131,072 characters
+        return "", [], line
+    return ".tsv" if mark == "\t" else ".csv", header, line

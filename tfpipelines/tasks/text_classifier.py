@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfpipelines.core.config.texts import TextSource
 
 _INFERENCE_BATCH = 256
+_LONGEST_NAME = 40  # characters of the name of a column
 
 
 class TextClassifier(Classification):
@@ -70,7 +71,11 @@ class TextClassifier(Classification):
         return self
 
     def takes_table(self, header: list[str], line: str) -> bool:
-        """As of every task; a line that is a text may hold commas, so a header must name the column of texts."""
+        """As of every task; a line that is a text may hold commas, so a header must name the column of texts, and hold
+        nothing but names: short ones, each another, of one word.
+        """
+        if not line.startswith("{") and (len({*header}) < len(header) or any(map(_is_prose, header))):
+            return False
         given = self._text_data.text_column
         names = {*datasets.TEXT_COLUMNS, *([given] if isinstance(given, str) else given or ())}
         found = [name for name in header if name in names or name.lower() in names]
@@ -178,6 +183,11 @@ class TextClassifier(Classification):
         title = f"The {len(entries)} most confident of {len(frame)} mistakes"
         evaluation.write_words(plots / "mistakes.html", title, entries)
         evaluation.write_words_data(plots / "mistakes.json", title, entries)
+
+
+def _is_prose(name: str) -> bool:
+    """Whether the name of a column, as it seems, is rather a part of a sentence."""
+    return len(name.split()) != 1 or len(name) > _LONGEST_NAME
 
 
 def _logits(network, store, rows: np.ndarray, batch_size: int) -> np.ndarray:

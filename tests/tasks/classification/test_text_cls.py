@@ -147,6 +147,16 @@ def test_predict_reads_lines_from_stdin(trained, monkeypatch):
     assert len(json.loads(result.stdout)) == 2  # no header
 
 
+def test_lines_of_stdin_that_look_like_a_header_are_texts(trained, tmp_path):
+    from tfpipelines.cli.models import _header
+
+    task = trained.own_task(())
+    takes = lambda text: task.takes_table(*_header(text)[1:])
+    assert takes("id,text\n1,a\n") and takes('{"text": "a"}\n') and takes("text;label\n")
+    assert not takes("Question, how do I reset it?\nit is broken\n") and not takes("text,text\n")
+    assert _header("x" * 140_000 + ",text")[1] == [] and _header("{" * 100_000)[1] == []
+
+
 def test_the_columns_of_its_own_table_are_looked_for_first(trained, tfpipe, tmp_path):
     facts = json.loads((trained.folder / "data.json").read_text())
     assert facts["read_columns"] == {"text": "text", "label": "label", "split": "split"}
