@@ -17,6 +17,14 @@ def put(path: Path, content: str) -> Path:
     return path
 
 
+def as_before(folder: Path) -> None:
+    """Makes a finished run one of an earlier version, which had no manifest."""
+    (folder / "manifest.json").unlink()
+    status = json.loads((folder / "status.json").read_text())
+    del status["manifest"]
+    put(folder / "status.json", json.dumps(status))
+
+
 def fill(folder: RunFolder, **status) -> RunFolder:
     """The files of a run that has been trained and not yet been called done."""
     path = folder.path

@@ -10,7 +10,7 @@ from tfpipelines.core.manifest import MANIFEST, SIGNATURE, renew
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ArtifactError, ConfigError, RunInUseError
 
-from .conftest import fill, put
+from .conftest import as_before, fill, put
 from .test_verifying import flip, problems
 
 pytest.importorskip("cryptography")
@@ -138,7 +138,7 @@ def test_only_what_is_as_it_was_left_is_signed(run, keys):
 
 
 def test_a_run_of_an_earlier_version_gets_a_manifest(run, keys):
-    (run / MANIFEST).unlink()
+    as_before(run)
     assert tfpipelines.sign(run, keys / "key.pem").made_manifest
     assert tfpipelines.verify(run, key=keys / "public.pem").trusted and not tfpipelines.verify(run).notes
 

@@ -15,7 +15,7 @@ from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ConfigError
 
 from ..conftest import ROOT
-from .conftest import fill, put
+from .conftest import as_before, fill, put
 
 
 def problems(folder, **options):
@@ -81,6 +81,12 @@ def test_the_names_of_later_files_are_those_that_the_commands_use():
     assert {PAGE, CARD, *map(str, (FACTS, PICTURE, TABLE))} == LATER
 
 
+def test_a_manifest_that_is_lost_is_missing(run):
+    (run / MANIFEST).unlink()
+    (run / "plots" / "curves.png").unlink()
+    assert problems(run) == [("missing", MANIFEST)]
+
+
 def test_extra_files_are_named(run, export):
     put(run / "other.keras", "x")
     put(run / "checkpoints" / "step-000000008.npz", "x")
@@ -122,7 +128,7 @@ def test_a_search_whose_final_run_has_lost_its_manifest_names_that_alone(search)
 
 # --- runs without a manifest
 def test_runs_of_earlier_versions_are_verified_by_the_hashes_that_they_have(run):
-    (run / MANIFEST).unlink()
+    as_before(run)
     found = tfpipelines.verify(run)
     assert found.ok and found.files == 5 and "has no manifest.json, as runs of earlier versions" in found.notes[0]
     for name in ("model.keras", "network.py", "checkpoints/step-000000004.npz"):

@@ -152,7 +152,7 @@ class RunFolder:
 
     def finish(self) -> None:
         """Writes manifest.json, and after it that the run is done."""
-        text = self._status_text("done", {})
+        text = self._status_text("done", {"manifest": True})
         kind = found_json(self.path / STATUS).get("kind")
         write_manifest(self.path, kind if isinstance(kind, str) else "run", {STATUS: text.encode()})
         atomic_write(self.path / STATUS, text)

@@ -29,7 +29,7 @@ _STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "st
 SHAPES: dict[str, Any] = {
     "status.json": {
         **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
-        "best": (float, None), "model_sha256": [str],
+        "best": (float, None), "model_sha256": [str], "manifest": bool,
     },
     "environment.json": {
         **dict.fromkeys(("platform", "device", "command", "started"), str), "git_commit": (str, None),

@@ -116,6 +116,8 @@ def _check_run(folder: Path, checked: Checked, key: bytes | None) -> None:
         for one in [folder, *inner]:
             if (one / MANIFEST).exists() or one == folder:
                 _check_files(one, checked, later=True)
+    elif found_json(folder / STATUS).get("manifest"):
+        checked.wrong(folder / MANIFEST, MISSING, f"{STATUS} says that the run ended with one")
     else:
         told = "only the files whose hashes stand in other files were checked"
         checked.notes.append(f"{name} has no {MANIFEST}, as runs of earlier versions: {told}")

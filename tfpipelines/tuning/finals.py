@@ -9,6 +9,8 @@ from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
 from .pool import Pool
 from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
 
+_KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
+
 
 def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | str], ResourceError | None]:
     """Trains the best values again with each of `search.final_seeds`, each in a run folder of its own, and tests them.
@@ -52,7 +54,8 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
                     queue.append(seed)
                 else:
                     results[seed] = f"its worker died {deaths[seed]} times: {content}"
-                    lacking.append(seed)
+                    if content == _KILLED:
+                        lacking.append(seed)
                     search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
         if search.stop.received is not None:
             for worker in pool.workers:
