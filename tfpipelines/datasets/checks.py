@@ -1,6 +1,7 @@
 """Checks on the sample table that do not depend on where it came from."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -92,6 +93,37 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
     if copies > len(leaks):
         message = f"{counted(copies - len(leaks), 'copy', 'copies')} of samples within a split"
         findings.add("duplicates", "note", message)
+
+
+def check_near_copies(
+    frame: pd.DataFrame,
+    fingerprints: pd.Series,
+    search: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, bool]],
+    on_leak: str,
+    findings: Findings,
+) -> None:
+    """Finds samples of validation and test that are nearly equal to one of training; exact copies are left out.
+
+    Args:
+        frame, fingerprints, on_leak: see `check_duplicates`.
+        search: see `Samples.near_copies`.
+    """
+    training = frame["split"] == "train"
+    train = frame.index[training].to_numpy(np.int64)
+    others = frame.index[~training & ~fingerprints.isin(fingerprints[training])].to_numpy(np.int64)
+    if not (len(train) and len(others)):
+        return
+    found, complete = search(train, others)
+    copies, originals = others[found >= 0], found[found >= 0]
+    if len(copies):
+        names = zip(places(frame.loc[originals]), places(frame.loc[copies]), frame.loc[copies, "split"])
+        items = [f"{original} (train) ~ {copy} ({split})" for original, copy, split in names]
+        message = f"{counted(len(copies), 'sample')} nearly equal to a training sample: metrics will be too optimistic"
+        remedy = "Look at the pairs, and keep each in one split."
+        findings.add("near_leak", "error" if on_leak == "error" else "warning", message, remedy, items)
+    if not complete:
+        message = "Too many samples to look for near-copies among all of them: some pairs were not compared"
+        findings.add("near_leak_part", "note", message)
 
 
 def content_hash(frame: pd.DataFrame, fingerprints: pd.Series) -> str:

@@ -15,6 +15,7 @@ from .image_arrays import to_uint8, with_channels
 from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
 from .label_advice import warn_several_labels
 from .level_range import warn_unused_levels
+from .near_images import near_images
 from .sample_table import given_splits
 from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
@@ -33,6 +34,9 @@ class ImageSamples(Samples):
 
     preprocessor: Any = None
     source: Callable[[int], Path | bytes | np.ndarray] | None = None
+
+    def near_copies(self, train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, bool]:
+        return near_images(self.store.thumbnails(), train, others)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from .decoding import BYTES, Header, printable, read_header
 from .findings import Findings
 from .image_arrays import pixels, to_channels, to_uint8
 from .source.base import SampleTable
+from .thumbnails import thumbnail_shape, thumbnails
 from .tracing import no_autograph
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
@@ -42,6 +43,7 @@ class ImageStore:
         mode: `memory`, `disk` or `none`.
         array: uint8 (rows, height, width, channels), None where nothing is cached.
         decode: row tensor -> uint8 image tensor, for the mode `none`.
+        small: thumbnails, uint8 (rows, side, side, channels), for the mode `none`.
     """
 
     shape: tuple[int, int, int]
@@ -50,6 +52,7 @@ class ImageStore:
     mode: str
     array: np.ndarray | None = None
     decode: Callable[[tf.Tensor], tf.Tensor] | None = None
+    small: np.ndarray | None = None
     _tensor: tf.Tensor | None = field(default=None, repr=False)
 
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
@@ -68,6 +71,14 @@ class ImageStore:
         assert self.decode is not None  # where nothing is cached
         images = [self.decode(tf.constant(row, tf.int64)).numpy() for row in rows]
         return np.array(images, np.uint8).reshape(-1, *self.shape)
+
+    def thumbnails(self) -> np.ndarray:
+        """Thumbnails of all rows, uint8 (rows, side, side, channels); zeros of bad ones."""
+        if self.array is None:
+            assert self.small is not None  # where nothing is cached
+            return self.small
+        blocks = range(0, len(self.array), _DECODE_BATCH)
+        return np.concatenate([thumbnails(np.asarray(self.array[start : start + _DECODE_BATCH])) for start in blocks])
 
     def _gather(self, rows: tf.Tensor) -> tf.Tensor:
         array = self.array
@@ -152,8 +163,9 @@ def store_files(
     if cache == "disk":
         return _disk_store(decoder, rows, {"background": background, "max_pixels": max_pixels})
     array = _page_aligned((len(headers), *preprocessor.shape)) if cache == "memory" else None
-    fingerprints, bad = decoder.run(rows, array)
-    return ImageStore(preprocessor.shape, fingerprints, bad, cache, array, decoder.decode)
+    small = np.zeros((len(headers), *thumbnail_shape(preprocessor.shape)), np.uint8) if array is None else None
+    fingerprints, bad = decoder.run(rows, array, small)
+    return ImageStore(preprocessor.shape, fingerprints, bad, cache, array, decoder.decode, small)
 
 
 def free_memory() -> int:
@@ -188,8 +200,12 @@ class _Decoder:
         ]
         self.kinds = np.array(fast, np.int32)
 
-    def run(self, rows: np.ndarray, array: np.ndarray | None) -> tuple[np.ndarray, dict[int, str]]:
-        """Decodes `rows` into `array` where given; fingerprints and {row: reason} of the failures."""
+    def run(
+        self, rows: np.ndarray, array: np.ndarray | None, small: np.ndarray | None = None
+    ) -> tuple[np.ndarray, dict[int, str]]:
+        """Decodes `rows` into `array` where given, and their thumbnails into `small`; fingerprints and {row: reason} of
+        the failures.
+        """
         fingerprints = np.zeros(len(self.paths), np.uint64)
         done = np.zeros(len(self.paths), bool)
 
@@ -198,6 +214,8 @@ class _Decoder:
             done[rows] = True
             if array is not None:
                 array[rows] = images
+            if small is not None:
+                small[rows] = thumbnails(images)
 
         for kind in ("jpeg", "png"):
             some = rows[self.kinds[rows] == _KINDS[kind]]

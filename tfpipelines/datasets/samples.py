@@ -10,9 +10,10 @@ from ..core.config.section import AutoFraction
 from ..core.splits import SPLITS
 from ..core.words import counted
 from ..errors import DataError
-from .checks import check_classes, check_duplicates, content_hash
+from .checks import check_classes, check_duplicates, check_near_copies, content_hash
 from .findings import Findings
 from .label_advice import warn_numeric_labels
+from .near_texts import near_texts
 from .sample_table import class_order, counts, is_multi_label, label_names
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
@@ -40,6 +41,12 @@ class Samples:
     def labels(self, split: str, classes: list[str]) -> np.ndarray:
         """The labels of a split's rows, as `encode_labels` gives them."""
         return encode_labels(self.frame[self.frame["split"] == split], classes)
+
+    def near_copies(self, train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Which row of `train` each of `others` is nearly equal to, int64, -1 for none; whether all were compared."""
+        texts = self.frame["text"].loc[[*train, *others]].to_list()
+        found, complete = near_texts(texts, len(train))
+        return np.where(found < 0, -1, train[found]), complete
 
     def split_table(self) -> pd.DataFrame:
         """The content of splits.csv; `truth` stands there where more than the label is known of a sample."""
@@ -130,13 +137,16 @@ def warn_train_overlap(frame: pd.DataFrame, fingerprints: frozenset[str], unit: 
         findings.add("trained_on", "warning", message, "Evaluate on other samples")
 
 
-def check_samples(samples: Samples, on_leak: str, findings: Findings) -> list[str]:
-    """The checks of labels, splits and contents; the classes, in order."""
+def check_samples(samples: Samples, on_leak: str, findings: Findings, near: bool = True) -> list[str]:
+    """The checks of labels, splits and contents, with `near` also for near-copies; the classes, in order."""
     if samples.frame["split"].isna().any():  # they could not be split, and a finding says why
         return []
     classes = check_classes(samples.frame, findings)
     if "fingerprint" in samples.frame:
-        check_duplicates(samples.frame, samples.frame.get("content", samples.frame["fingerprint"]), on_leak, findings)
+        contents = samples.frame.get("content", samples.frame["fingerprint"])
+        check_duplicates(samples.frame, contents, on_leak, findings)
+        if near:
+            check_near_copies(samples.frame, contents, samples.near_copies, on_leak, findings)
     return classes
 
 

@@ -16,7 +16,7 @@ from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
 
-_UNSPACED = re.compile(
+UNSPACED = (  # letters of scripts written without spaces between words
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
 )
 _OTHER_SPACE = re.compile(r"[^\S\x00-\x7f]")
@@ -121,7 +121,7 @@ def unspaced_share(texts: Iterable[str]) -> float:
     letters = unspaced = 0
     for text in texts:
         letters += sum(map(str.isalpha, text))
-        unspaced += len(_UNSPACED.findall(text))
+        unspaced += len(re.findall(UNSPACED, text))
     return unspaced / max(letters, 1)
 
 

@@ -85,7 +85,7 @@ class Classification(Sampled):
         data, seed = self._labelled_data, self.pipeline.seed_of_splits
         if fold is not None and data.folds is not None:
             self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, seed)
-        self.classes = datasets.check_samples(self.samples, data.on_leak, findings)
+        self.classes = datasets.check_samples(self.samples, data.on_leak, findings, near=data.folds is None)
         if self.classes:
             if self.multi_label and (data.class_weights or data.oversample):
                 raise ConfigError(

@@ -1,0 +1,129 @@
+"""Texts that are nearly equal: they share words and pairs of neighbouring words, the rarer the weightier."""
+
+import re
+
+import numpy as np
+from scipy import sparse
+
+from .text_table import UNSPACED
+
+_SURE = 0.8  # similarity from which two texts are near-copies, however short they are
+_SIMILAR = 0.4  # the same for texts of _LONG words that are alike to few others
+_CONTAINED = 0.9  # share of a text of _LONG words that is found in a longer one
+_SHORT, _LONG = 5, 12  # words; what is shorter than short has no near-copies but texts of equal words
+_FEW = 3  # training texts that are about as similar as the most similar one
+_ABOUT = 0.7
+_PECULIAR = 5  # texts that have a shingle which tells them from those of one template
+_END = 2000  # characters read at each end of a long text
+_COMMON = 100  # texts from which a shingle leads to no candidates
+_SKETCH = 64  # shingles of a text that lead to candidates
+_PRODUCTS = 10_000_000  # pairs that are looked at for candidates
+_EACH = 10  # candidates of a text
+_BLOCK = 1000  # texts whose candidates are compared at once
+_WORDS = re.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\w)+")
+
+
+def near_texts(texts: list[str], train: int) -> tuple[np.ndarray, bool]:
+    """The training text that each other text is nearly equal to.
+
+    Candidates share rare shingles of their MinHash sketches (Broder 1997: the smallest hashes of a text's shingles); an
+    index finds them. Of these the weighted Jaccard similarity of all shingles is computed. Shingles are words and pairs
+    of neighbouring words, without case and punctuation; each weighs log(texts / texts that have it), so that texts of
+    one template are not near-copies.
+
+    Args:
+        texts: those to train on first.
+        train: how many these are.
+
+    Returns:
+        For each other text the number of the most similar training text, int64, -1 where none is similar enough; and
+        whether all candidates were looked at.
+    """
+    found = np.full(len(texts) - train, -1, np.int64)
+    if not (train and len(found)):
+        return found, True
+    shingles, words = _shingles(texts)
+    count = np.bincount(shingles.indices, minlength=shingles.shape[1])
+    weights = np.log(shingles.shape[0] / count) + 1e-6  # so that equal texts of common words are similar, too
+    candidates, complete = _candidates(shingles, count, train)
+    for start in range(0, len(found), _BLOCK):
+        some = candidates[start : start + _BLOCK]
+        number, place = np.nonzero(some >= 0)
+        ones, twos = some[number, place], number + start + train
+        both = shingles[ones].multiply(shingles[twos])
+        shared = both @ weights
+        left, right, length = shingles[ones] @ weights, shingles[twos] @ weights, np.minimum(words[ones], words[twos])
+        similarity = np.zeros(some.shape)
+        similarity[number, place] = shared / (left + right - shared)
+        whole, least, peculiar = np.zeros(some.shape, bool), np.full(some.shape, _SURE), np.zeros(some.shape, bool)
+        peculiar[number, place] = both @ (count <= _PECULIAR) >= 2
+        whole[number, place] = (shared >= _CONTAINED * np.minimum(left, right)) & (length >= _LONG)
+        slope = (_SURE - _SIMILAR) * (length - _LONG / 2) / (_LONG / 2)
+        least[number, place] = np.where(length < _SHORT, 1 - 1e-9, np.clip(_SURE - slope, _SIMILAR, _SURE))
+        best = similarity.argmax(1)[:, None]
+        highest = np.take_along_axis(similarity, best, 1)
+        few = (similarity >= _ABOUT * highest).sum(1, keepdims=True) <= _FEW
+        few = few & peculiar
+        near = similarity >= np.where(few, least, np.maximum(least, _SURE))
+        near = np.where(near.any(1, keepdims=True), near, whole & few)
+        chosen = np.where(near, similarity, -1).argmax(1)
+        rows = np.flatnonzero(near.any(1))
+        found[start + rows] = some[rows, chosen[rows]]
+    return found, complete
+
+
+def _shingles(texts: list[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Which text has which shingle, 0 or 1 (texts, shingles), and how many words each text has."""
+    known: dict[str, int] = {}
+    number = lambda word: known.setdefault(word, len(known))
+    ids = [np.fromiter(map(number, _WORDS.findall(_ends(text).casefold())), np.int64) for text in texts]
+    lengths = np.array([len(some) for some in ids], np.int64)
+    words, rows = np.concatenate(ids), np.repeat(np.arange(len(texts)), lengths)
+    inside = rows[1:] == rows[:-1]
+    pairs = (words[:-1] + 1)[inside] * len(known) + words[1:][inside]
+    distinct, shingle = np.unique(np.concatenate([words, pairs]), return_inverse=True)
+    rows = np.concatenate([rows, rows[1:][inside]])
+    matrix = sparse.csr_matrix((np.ones(len(rows)), (rows, shingle)), (len(texts), len(distinct)))
+    matrix.data[:] = 1  # a shingle that a text has twice counts once
+    return matrix, lengths
+
+
+def _ends(text: str) -> str:
+    """The text, or of a long one its beginning and its end."""
+    return text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}"
+
+
+def _candidates(shingles: sparse.csr_matrix, count: np.ndarray, train: int) -> tuple[np.ndarray, bool]:
+    """The training texts that share the most rare shingles with each other text, int64 (others, candidates), -1 for
+    none; and whether no shingle was left out for want of time.
+
+    Args:
+        shingles, count: which text has which shingle, training texts first; in how many texts each is.
+        train: how many training texts there are.
+    """
+    of_train = np.bincount(shingles[:train].indices, minlength=shingles.shape[1])
+    products = of_train * (count - of_train)
+    useful = np.flatnonzero((products > 0) & (count <= _COMMON))
+    useful = useful[np.argsort(products[useful], kind="stable")]
+    kept = useful[np.cumsum(products[useful]) <= _PRODUCTS]
+    hashed = np.random.default_rng(0).permutation(len(kept))
+    index = _sketch(shingles[:, kept[hashed]])
+    shared = (index[train:] @ index[:train].T).tocoo()
+    enough = shared.data >= np.minimum(2, np.diff(index.indptr)[train:][shared.row])
+    others, ones, alike = shared.row[enough], shared.col[enough], shared.data[enough]
+    order = np.lexsort((ones, -alike, others))
+    others, ones = others[order], ones[order]
+    rank = np.arange(len(others)) - np.searchsorted(others, others)
+    candidates = np.full((shingles.shape[0] - train, _EACH), -1, np.int64)
+    best = rank < _EACH
+    candidates[others[best], rank[best]] = ones[best]
+    return candidates, len(kept) == len(useful)
+
+
+def _sketch(shingles: sparse.csr_matrix) -> sparse.csr_matrix:
+    """The first shingles of each text alone."""
+    shingles.sort_indices()
+    rank = np.arange(shingles.nnz) - np.repeat(shingles.indptr[:-1], np.diff(shingles.indptr))
+    shingles.data[rank >= _SKETCH] = 0
+    shingles.eliminate_zeros()
+    return shingles
