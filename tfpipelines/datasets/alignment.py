@@ -1,5 +1,6 @@
 """How much two images differ if one is slightly shifted and scaled along each axis, and blurred."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ def tangent_residuals(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     Args:
         one, other: float32 (pairs, side, side, channels).
     """
-    changes, difference = _changes(other), (one - other).reshape(len(one), -1)
+    changes, difference = _changes(other), (one - other).reshape(len(one), math.prod(one.shape[1:]))
     transposed = changes.transpose(0, 2, 1)
     right = (transposed @ difference[..., None])[..., 0]
     explained = (right * _solve(transposed @ changes, right)).sum(1)
@@ -54,7 +55,7 @@ def fit(one: np.ndarray, other: np.ndarray, moves: np.ndarray, steps: int) -> Fi
     for step in range(steps + 1):
         warped, mask = _warp(other, moves)
         changes = _changes(warped) * mask[..., None]
-        difference = (one - warped).reshape(len(one), -1) * mask
+        difference = (one - warped).reshape(mask.shape) * mask
         transposed = changes.transpose(0, 2, 1)
         best = _solve(transposed @ changes, (transposed @ difference[..., None])[..., 0])
         if step < steps:
@@ -74,7 +75,7 @@ def zoom(images: np.ndarray, share: float) -> np.ndarray:
 
 def _energy(images: np.ndarray, mask: np.ndarray | float = 1.0) -> np.ndarray:
     """The sum of squares of each about its mean where the mask, (images, pixels), is 1; as of two levels at least."""
-    flat = images.reshape(len(images), -1)
+    flat = images.reshape(len(images), math.prod(images.shape[1:]))
     count = np.broadcast_to(mask, flat.shape).sum(1)
     return np.maximum((((flat - flat.mean(1, keepdims=True)) * mask) ** 2).sum(1), _DARK * count)
 
@@ -92,7 +93,7 @@ def _changes(images: np.ndarray) -> np.ndarray:
     rows, columns = (below - above) / 2, (after - before) / 2
     blur = above + below + before + after - 4 * images
     parts = [rows, rows * place[:, None, None], columns, columns * place[:, None], blur]
-    return np.stack([part.reshape(len(images), -1) for part in parts], 2)
+    return np.stack([part.reshape(len(images), math.prod(images.shape[1:])) for part in parts], 2)
 
 
 def _places(side: int) -> np.ndarray:
@@ -116,6 +117,8 @@ def _warp(images: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray
         pixel = np.clip((place + 1) * side / 2 - 0.5, 0, side - 1)
         weights.append(np.maximum(1 - np.abs(pixel[..., None] - pixels), 0))
         inside.append(np.abs(place) <= 1)
-    half = (weights[0] @ images.reshape(len(images), side, -1)).reshape(images.shape)
+    half = (weights[0] @ images.reshape(len(images), side, images.shape[2] * images.shape[3])).reshape(images.shape)
     mask = (inside[0][:, :, None] & inside[1][:, None, :])[..., None]
-    return weights[1][:, None] @ half, np.broadcast_to(mask, images.shape).reshape(len(images), -1).astype(np.float32)
+    return weights[1][:, None] @ half, np.broadcast_to(mask, images.shape).reshape(
+        len(images), math.prod(images.shape[1:])
+    ).astype(np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from .. import __version__
 from ..core.config.images import LevelRange
@@ -78,7 +79,9 @@ class ImageStore:
             assert self.small is not None  # where nothing is cached
             return self.small
         blocks = range(0, len(self.array), _DECODE_BATCH)
-        return np.concatenate([thumbnails(np.asarray(self.array[start : start + _DECODE_BATCH])) for start in blocks])
+        with threadpool_limits(1):  # the matrices are small
+            small = [thumbnails(np.asarray(self.array[start : start + _DECODE_BATCH])) for start in blocks]
+        return np.concatenate(small)
 
     def _gather(self, rows: tf.Tensor) -> tf.Tensor:
         array = self.array

@@ -1,6 +1,7 @@
 """Images that are nearly equal: resized, recompressed or slightly cropped copies."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .alignment import fit, tangent_residuals, zoom
 from .thumbnails import area_means
@@ -15,12 +16,12 @@ _ZOOM = 0.11  # of a crop of 5% at each border
 _LOOKS = ((0, 0), (0, 1), (1, 0))  # whether the image, and whether the training image, is zoomed
 _TRAIN = 100_000  # training images that are looked at
 _PRODUCTS = 10**9  # pairs of images that are looked at for candidates
-_BLOCK = 512  # images compared at once
+_BLOCK, _TILE = 256, 4096  # images, and training images, compared at once
 _FLAT = 4.0  # variance of images without content
-_FIRST = (0.4, 0.7)  # residuals, as they are and as a share of the usual one, that are worth an alignment
+_FIRST = (0.4, 0.65)  # residuals, as they are and as a share of the usual one, that are worth an alignment
 _HALFWAY = (0.25, 0.8)
 _ALIKE = (0.06, 0.25)
-_CROP = (-0.02, 0.11)  # shares of each side within which borders of a cropped image lie
+_CROP = (-0.05, 0.11)  # shares of each side within which borders of a cropped image lie
 _LOCAL = 0.35  # what may be left anywhere
 
 
@@ -44,10 +45,11 @@ def near_images(small: np.ndarray, train: np.ndarray, others: np.ndarray) -> tup
         return found, True
     some_train = _spread(len(train), _TRAIN)
     which = _spread(len(others), _PRODUCTS // len(some_train))
-    search = _Search(small, np.concatenate([train[some_train], others[which]]), len(some_train))
-    for start in range(0, len(which), _BLOCK):
-        number = np.arange(start, min(start + _BLOCK, len(which)))
-        found[which[number]] = search.copied(number + len(some_train))
+    with threadpool_limits(1):  # the matrices are small
+        search = _Search(small, np.concatenate([train[some_train], others[which]]), len(some_train))
+        for start in range(0, len(which), _BLOCK):
+            number = np.arange(start, min(start + _BLOCK, len(which)))
+            found[which[number]] = search.copied(number + len(some_train))
     return found, len(some_train) == len(train) and len(which) == len(others)
 
 
@@ -118,10 +120,7 @@ class _Search:
     def _candidates(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The training images whose waves are nearest, and by which of the looks, int64 (numbers, candidates)."""
         waves = [(self.waves[one][numbers], self.waves[other][: self.train]) for one, other in _LOOKS]
-        product = waves[0][0] @ waves[0][1].T
-        for one, other in waves[1:]:
-            np.maximum(product, one @ other.T, out=product)
-        nearest = _largest(product, min(_CANDIDATES, self.train))
+        nearest = _nearest(waves, min(_CANDIDATES, self.train))
         by_look = [np.einsum("nw,ncw->nc", one, other[nearest]) for one, other in waves]
         return nearest, np.argmax(by_look, 0)
 
@@ -139,14 +138,32 @@ def _waves(coarse: np.ndarray) -> np.ndarray:
     return waves / np.maximum(np.linalg.norm(waves, axis=1, keepdims=True), 1e-6)
 
 
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """The columns of the largest values of each row, int64 (rows, count); of many, one of each group at most."""
-    groups = values.shape[1] // _GROUP
-    if groups < count:
-        return np.argpartition(-values, count - 1, 1)[:, :count]
-    grouped = values[:, : groups * _GROUP].reshape(len(values), groups, _GROUP)
-    places = grouped.argmax(2) + np.arange(groups) * _GROUP
-    rest = np.arange(groups * _GROUP, values.shape[1])
-    places = np.concatenate([places, np.broadcast_to(rest, (len(values), len(rest)))], 1)
-    best = np.argpartition(-np.take_along_axis(values, places, 1), count - 1, 1)[:, :count]
-    return np.take_along_axis(places, best, 1)
+def _nearest(waves: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+    """The training images whose waves are nearest by any look, int64 (images, count).
+
+    In large data at most one of each group of images is among them, so that groups are compared, not images: the
+    lowest bits of a product are replaced by the place in its group, and go along with the largest one.
+
+    Args:
+        waves: those of the images and of the training images, by look.
+    """
+    train = len(waves[0][1])
+    group = _GROUP if train >= _GROUP * count else 1
+    places = np.arange(group, dtype=np.int32)[:, None]
+    values, columns = [], []
+    for start in range(0, train, _TILE):
+        tile = min(_TILE, train - start)
+        products = [one @ other[start : start + tile].T for one, other in waves]
+        product = np.maximum(np.maximum(products[0], products[1]), products[2])
+        groups = -(-tile // group)
+        if tile % group:
+            product = np.pad(product, ((0, 0), (0, groups * group - tile)), constant_values=-1)
+        grouped = product.view(np.int32).reshape(len(product), group, groups)
+        grouped &= -group
+        grouped |= places
+        highest = grouped.view(np.float32).max(1)
+        values.append(highest)
+        columns.append(start + (highest.view(np.int32) & (group - 1)) * groups + np.arange(groups))
+    value, column = np.concatenate(values, 1), np.concatenate(columns, 1)
+    best = np.argpartition(-value, count - 1, 1)[:, :count]
+    return np.minimum(np.take_along_axis(column, best, 1), train - 1)

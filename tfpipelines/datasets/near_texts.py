@@ -47,29 +47,43 @@ def near_texts(texts: list[str], train: int) -> tuple[np.ndarray, bool]:
     weights = np.log(shingles.shape[0] / count) + 1e-6  # so that equal texts of common words are similar, too
     candidates, complete = _candidates(shingles, count, train)
     for start in range(0, len(found), _BLOCK):
-        some = candidates[start : start + _BLOCK]
-        number, place = np.nonzero(some >= 0)
-        ones, twos = some[number, place], number + start + train
-        both = shingles[ones].multiply(shingles[twos])
-        shared = both @ weights
-        left, right, length = shingles[ones] @ weights, shingles[twos] @ weights, np.minimum(words[ones], words[twos])
-        similarity = np.zeros(some.shape)
-        similarity[number, place] = shared / (left + right - shared)
-        whole, least, peculiar = np.zeros(some.shape, bool), np.full(some.shape, _SURE), np.zeros(some.shape, bool)
-        peculiar[number, place] = both @ (count <= _PECULIAR) >= 2
-        whole[number, place] = (shared >= _CONTAINED * np.minimum(left, right)) & (length >= _LONG)
-        slope = (_SURE - _SIMILAR) * (length - _LONG / 2) / (_LONG / 2)
-        least[number, place] = np.where(length < _SHORT, 1 - 1e-9, np.clip(_SURE - slope, _SIMILAR, _SURE))
-        best = similarity.argmax(1)[:, None]
-        highest = np.take_along_axis(similarity, best, 1)
-        few = (similarity >= _ABOUT * highest).sum(1, keepdims=True) <= _FEW
-        few = few & peculiar
-        near = similarity >= np.where(few, least, np.maximum(least, _SURE))
-        near = np.where(near.any(1, keepdims=True), near, whole & few)
-        chosen = np.where(near, similarity, -1).argmax(1)
-        rows = np.flatnonzero(near.any(1))
-        found[start + rows] = some[rows, chosen[rows]]
+        rows = np.arange(start, min(start + _BLOCK, len(found)))
+        found[rows] = _most_similar(shingles, words, count, weights, train + rows, candidates[rows])
     return found, complete
+
+
+def _most_similar(
+    shingles: sparse.csr_matrix,
+    words: np.ndarray,
+    count: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    candidates: np.ndarray,
+) -> np.ndarray:
+    """The candidate that the text of each of `rows` is a near-copy of, int64 (rows,), or -1.
+
+    Args:
+        shingles, words: of each text: its shingles, and how many words it has.
+        count, weights: of each shingle: how many texts have it, and its weight.
+        candidates: see `_candidates`.
+    """
+    at = np.nonzero(candidates >= 0)
+    ones, twos = candidates[at], rows[at[0]]
+    both, length = shingles[ones].multiply(shingles[twos]), np.minimum(words[ones], words[twos])
+    shared, left, right = both @ weights, shingles[ones] @ weights, shingles[twos] @ weights
+    slope = (_SURE - _SIMILAR) * (length - _LONG / 2) / (_LONG / 2)
+    least = np.where(length < _SHORT, 1 - 1e-9, np.clip(_SURE - slope, _SIMILAR, _SURE))
+    similarity, enough = np.full((2, *candidates.shape), -1.0)
+    similarity[at], enough[at] = shared / (left + right - shared), least
+    peculiar, whole = np.zeros((2, *candidates.shape), bool)
+    peculiar[at] = both @ (count <= _PECULIAR) >= 2
+    whole[at] = (shared >= _CONTAINED * np.minimum(left, right)) & (length >= _LONG)
+    few = (similarity >= _ABOUT * np.abs(similarity.max(1, keepdims=True))).sum(1, keepdims=True) <= _FEW
+    near = similarity >= np.where(few & peculiar, enough, np.maximum(enough, _SURE))
+    near |= whole & few & peculiar
+    near &= candidates >= 0
+    best = np.where(near, similarity, -1).argmax(1)
+    return np.where(near.any(1), np.take_along_axis(candidates, best[:, None], 1)[:, 0], -1)
 
 
 def _shingles(texts: list[str]) -> tuple[sparse.csr_matrix, np.ndarray]:

@@ -21,8 +21,9 @@ def area_means(images: np.ndarray, side: int) -> np.ndarray:
     """The means of side x side areas of images of any number, float32 (images, side, side, channels)."""
     count, height, width, channels = images.shape
     rows, columns = _shares(height, side), _shares(width, side)
-    half = (rows @ images.reshape(count, height, -1).astype(np.float32)).reshape(count, side, width, channels)
-    return columns @ half
+    half = rows @ images.reshape(count, height, -1).astype(np.float32)  # (images, side, width * channels)
+    across = np.kron(columns.T, np.eye(channels, dtype=np.float32))
+    return (half.reshape(-1, width * channels) @ across).reshape(count, side, side, channels)
 
 
 def _shares(length: int, side: int) -> np.ndarray:
