@@ -32,17 +32,17 @@ class NamedFiles:
         self._by_name: dict[str, list[str]] | None = None
         self.faults: list[tuple[str, str] | None] = []
 
-    def resolve(self, names: Sequence[str | None], lines: Iterable[int]) -> list[str | None]:
+    def resolve(self, names: Iterable[str | None], lines: Iterable[int]) -> list[str | None]:
         """Paths relative to the root, None where there is none; `faults` then says why: the code of a finding, and the
         row in words.
         """
-        found = [self._one(name) for name in names]
-        elsewhere = {place: answer for place, answer in enumerate(found) if isinstance(answer, PurePath)}
-        moved = self._moved(elsewhere)
-        found = [
-            (moved.get(place), "end" if place in moved else "absent") if place in elsewhere else answer
-            for place, answer in enumerate(found)
-        ]
+        names = list(names)
+        answers = [self._one(name) for name in names]
+        moved = self._moved({row: answer for row, answer in enumerate(answers) if isinstance(answer, PurePath)})
+        found: list[Answer] = []
+        for row, answer in enumerate(answers):
+            elsewhere = (moved[row], "end") if row in moved else (None, "absent")
+            found.append(elsewhere if isinstance(answer, PurePath) else answer)
         self.faults = []
         for name, line, (item, reason) in zip(names, lines, found):
             kind = reason if reason in ("outside", "url") else "absent"
