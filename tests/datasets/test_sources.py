@@ -403,6 +403,9 @@ def test_other_separators_of_columns_are_told_by_the_header(photos, mark, name):
 
 
 def test_tables_of_other_programs(photos):
+    (photos / "labels.csv").write_text("sep=;\nfile;label\nzero/000.png;a,b\nabsent.png;c\n")
+    table = read_image_source(str(photos / "labels.csv"))
+    assert list(table.frame["label"]) == ["a,b"] and table.findings.of("error")[0].items == ("line 4: absent.png",)
     (photos / "labels.csv").write_bytes("file,label\nzero/000.png,é\n".encode("utf-16"))
     assert list(read_image_source(str(photos / "labels.csv")).frame["label"]) == ["é"]
     (photos / "labels.tsv").write_text('file\tlabel\nzero/000.png\t"odd\n')

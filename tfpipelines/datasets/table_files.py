@@ -58,6 +58,10 @@ def read_cells(path: Path) -> pd.DataFrame:
     return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
 
 
+def _named(delimiter: str) -> str:
+    return _NAMES.get(delimiter, repr(delimiter))
+
+
 def _sniffed(text: str, usual: str) -> str:
     """What separates the columns: the usual character, unless the header lacks it and has another."""
     header = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
@@ -93,8 +97,10 @@ def _read_text(path: Path) -> str:
 
 
 def _read_csv(path: Path, text: str, usual: str) -> pd.DataFrame:
-    delimiter = _sniffed(text, usual)
-    told = [] if delimiter == usual else [f"columns separated by {_NAMES[delimiter]}"]
+    if stated := re.match(r"sep=(.)\r?\n", text):  # as Excel writes it
+        text = "\n" + text[stated.end() :]
+    delimiter = stated[1] if stated else _sniffed(text, usual)
+    told = [] if delimiter == usual else [f"columns separated by {_named(delimiter)}"]
     longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
     try:
         frame = _read_csv_rows(path, text, delimiter)
@@ -128,12 +134,12 @@ def _read_csv_rows(path: Path, text: str, delimiter: str, quoting: Literal[0, 3]
             elif row:  # an empty line is no row
                 if len(row) != len(header):
                     message = f"{path}, line {start}: {len(row)} fields, but the header has {len(header)}."
-                    raise DataError(message, f"Fix the line; quote fields that hold {_NAMES[delimiter]}s.")
+                    raise DataError(message, f"Fix the line; quote fields that hold {_named(delimiter)}s.")
                 rows.append(row)
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        message = f"{path}, line {start}: {str(error).replace(delimiter, _NAMES[delimiter])}."
+        message = f"{path}, line {start}: {str(error).replace(delimiter, _named(delimiter))}."
         raise DataError(message, "Fix the line; double the quotes inside quoted fields.") from error
     return _frame(path, header, rows, lines)
 
