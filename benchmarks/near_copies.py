@@ -5,7 +5,7 @@
 SET is the name of a sample (digits, bricks, emoji, reviews) or a CSV file with the columns `sentence` (or `text`) and
 `split`. For each kind of change, changed copies of 100 random training samples join the samples of the other splits.
 Recall is the share of copies that are called a near-copy of any training sample: sets hold
-similar training samples, and an added sentence is one, too. Precision counts finds among the set's own samples as wrong.
+similar ones, and an added sentence is one, too. Precision counts finds among the set's own samples as wrong.
 """
 
 import argparse
