@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .. import __version__
-from .files import file_hash, now, write_json
+from .files import file_hash, now, resource_error, write_json
 from .run_files import damaged, found_json, read_json
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -107,14 +107,29 @@ def covered(folder: Path, later: bool = True) -> Iterator[str]:
     return _below(folder, folder, later, PurePosixPath())
 
 
+def _is_text(name: str) -> bool:
+    """Whether the name of a file can be written into a JSON file; not all bytes can."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _below(top: Path, folder: Path, later: bool, of_run: PurePosixPath) -> Iterator[str]:
     """`of_run`: the path of `folder` inside the run folder that it belongs to."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:  # it has vanished since
+        return
+    except OSError as error:
+        raise resource_error(error, folder) from error
+    for entry in entries:
         path, place = Path(entry.path), of_run / entry.name
         if entry.name.startswith(".") or entry.name in _OF_SYSTEMS:
             continue
         if not entry.is_dir(follow_symlinks=False):
-            if not entry.is_file(follow_symlinks=False) or not entry.name.isprintable():
+            if not entry.is_file(follow_symlinks=False) or not _is_text(entry.name):
                 continue  # a link, a pipe, a name that is no text: no file of the run's own
             own = place in (PurePosixPath(MANIFEST), PurePosixPath(SIGNATURE))
             if not own and not (later and place.as_posix() in LATER):
