@@ -10,7 +10,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines import ConfigError, ResourceError
-from tfpipelines.result import output_folder
+from tfpipelines.core.outputs import output_folder
 
 from .conftest import write_photos
 from .fuzzing import EARLIER

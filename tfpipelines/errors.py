@@ -99,9 +99,14 @@ class RunInUseError(TfpipelinesError, RuntimeError):
 
 
 class ArtifactError(TfpipelinesError, ValueError):
-    """A model, a checkpoint or a run folder is damaged, of another type, of a later version or not trusted."""
+    """A model, a checkpoint or a run folder is damaged, of another type, of a later version or not trusted.
+
+    Attributes:
+        reason: of a damaged file what is wrong with it, without its name; "" of others.
+    """
 
     exit_code = 7
+    reason = ""
 
 
 class Interrupted(KeyboardInterrupt):

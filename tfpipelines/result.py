@@ -1,9 +1,7 @@
 """The result of a run: its metrics, its model, and the model's predictions for new data."""
 
-import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 from .core import config
 from .core.files import file_hash
 from .core.manifest import renew
-from .core.outputs import write_output
+from .core.outputs import output_folder, write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
-from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder
+from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder, last_finished
 from .core.trust import asking
-from .errors import ArtifactError, ConfigError, ResourceError, TfpipelinesError
+from .errors import ArtifactError, ConfigError
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, Explains, Generates, Recalibrates
 from .tasks.base import Answering
@@ -184,6 +182,13 @@ class Run(Result):
         task = self._task_with(overrides) if overrides else self._task
         return task.takes_table(header, line)
 
+    def errors_of_layers(self) -> AbstractContextManager[None]:
+        """Inside, what a layer of the model raises is an ArtifactError that names the model file or the user's code."""
+        from .models.layer_errors import errors_of_layers
+
+        code = config.short_name(self.pipeline.network or "") if self.pipeline.code else ""
+        return errors_of_layers(self.folder / "model.keras", code)
+
     def predict(
         self,
         inputs: Any,
@@ -223,7 +228,7 @@ class Run(Result):
             raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
         if explain and not self._can(Ability.EXPLAINS):
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
-        with errors_of_layers(self), memory_errors():
+        with self.errors_of_layers(), memory_errors():
             task = self._task_with(overrides) if overrides else self._task
             return task.predict(self.model, inputs, batch_size, explain, keep_columns)
 
@@ -256,7 +261,7 @@ class Run(Result):
             raise ConfigError(f"truncation: got {truncation:g}; allowed: above 0.")
         from .training import memory_errors
 
-        with errors_of_layers(self), memory_errors():
+        with self.errors_of_layers(), memory_errors():
             return cast(Generates, self._task).generate(self.model, count, seed, label, truncation)
 
     def save_generated(self, folder: str | Path, images: "np.ndarray", labels: list[str] | None) -> None:
@@ -306,7 +311,7 @@ class Run(Result):
             raise ConfigError(cause, "Name a run of an anomaly pipeline.")
         if false_alarm_rate is not None and not 0 < false_alarm_rate <= 0.5:
             raise ConfigError(f"The false-alarm rate: got {false_alarm_rate:g}; allowed: above 0, at most 0.5.")
-        with self._folder.locked(), errors_of_layers(self), memory_errors():
+        with self._folder.locked(), self.errors_of_layers(), memory_errors():
             task = cast(Recalibrates, self._task_with(overrides))
             try:
                 before = task.threshold.facts()
@@ -362,7 +367,7 @@ class Run(Result):
         from .training import memory_errors
 
         made = nullcontext() if folder is None else output_folder(folder)
-        with errors_of_layers(self), memory_errors(), made:
+        with self.errors_of_layers(), memory_errors(), made:
             return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
 
 
@@ -380,66 +385,6 @@ def open_run(path: str | Path, trust: bool = False) -> Run:
         cause = f"{path} is a search, with the models of several runs in it."
         raise ConfigError(cause, f"Name one of them, such as {path}/final/seed-0.")
     return Run(folder, trust)
-
-
-@contextmanager
-def errors_of_layers(run: Run) -> Iterator[None]:
-    """Turns what layers of a run's model raise when they are called, such as by a damaged configuration, into an
-    ArtifactError.
-    """
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, TfpipelinesError) or "Exception encountered when calling" not in str(error):
-            raise
-        where, reason = str(error).split("calling ", 1)[1].split("\n", 1)
-        told = next((line for line in re.sub(r"\x1b\[\d*m", "", reason).splitlines() if line.strip()), "")
-        what = f"its model cannot be called: {where.rstrip('.')}: {told.strip().rstrip('.')}"
-        if run.pipeline.code:
-            cause = f"The code of the network {config.short_name(run.pipeline.network or '')} failed: {what}."
-            raise ArtifactError(cause, "Mend the code and train again, or give inputs that it can take.") from error
-        raise ArtifactError(f"{run.folder / 'model.keras'} is damaged: {what}.", REMEDY) from error
-
-
-def last_finished(folder: RunFolder) -> Path | None:
-    """The run of the same task beside another one that was finished last and has a model; None if there is none."""
-    task, found = found_json(folder / "status.json").get("task"), []
-    for path in folder.path.parent.glob("*/status.json"):
-        status = found_json(path)
-        if status.get("state") == "done" and status.get("task") == task and (path.parent / "model.keras").is_file():
-            found.append((str(status.get("updated")), path.parent))
-    return max(found)[1] if found else None
-
-
-@contextmanager
-def output_folder(folder: Path, empty: bool = False) -> Iterator[Path]:
-    """A folder for what a command writes, made if it is missing. If what happens inside fails, the folders that were
-    made are removed, as far as they are empty.
-
-    Args:
-        empty: whether it may hold nothing before.
-
-    Raises:
-        ConfigError: if it holds anything and may not.
-        ResourceError: if it cannot be made.
-    """
-    try:
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = empty and any(folder.iterdir())
-    except OSError as error:
-        cause = f"{folder} cannot be made: {error.strerror}."
-        raise ResourceError(cause, "Name a folder you may write to with --out.") from error
-    if taken:
-        raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
-    try:
-        yield folder
-    except BaseException:
-        inside = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if missing else []
-        for path in (*inside, *missing):
-            with suppress(OSError):  # it holds something
-                path.rmdir()
-        raise
 
 
 def verified_model(folder: RunFolder) -> Path:

@@ -14,7 +14,7 @@ from .core import config
 from .core.files import atomic_write, file_hash, write_json
 from .core.observer import Observer
 from .core.pipeline_files import code_facts, write_pipeline
-from .core.run_files import read_json, read_table
+from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
 from .core.unchanged import require_same_data, splits_text, with_resumption
@@ -75,6 +75,8 @@ class Runner:
         self.environment(task.pipeline, command)
         findings = Findings()
         task.begin()
+        if self.resume:
+            task.resume(found_json(self.folder / "data.json"))
         try:
             loaded = task.load(findings)
         finally:

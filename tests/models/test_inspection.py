@@ -58,7 +58,7 @@ def refused(call, path, message):
     began = time.process_time()
     with pytest.raises(ArtifactError, match=message) as caught:
         call(path)
-    assert time.process_time() - began < 5 and "\n" not in caught.value.cause
+    assert time.process_time() - began < 5 and "\n" not in caught.value.cause and caught.value.exit_code == 7
     return caught.value
 
 
@@ -83,6 +83,9 @@ def test_weights_that_keras_writes_are_taken(tmp_path):
     )
     for name in ("new.weights.h5", "old.h5"):
         require_plain_weights(tmp_path / name)
+    with h5py.File(tmp_path / "new.weights.h5", "a") as file:
+        twice(file)
+    assert "one part in two places" in refused(require_plain_weights, tmp_path / "new.weights.h5", "").cause
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(90)])

@@ -5,14 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import tfpipelines
+from tfpipelines.core.lock import waiting
 from tfpipelines.core.manifest import LATER, MANIFEST, renew
 from tfpipelines.core.run_folder import RunFolder
-from tfpipelines.errors import ConfigError
+from tfpipelines.errors import ConfigError, RunInUseError
 
 from ..conftest import ROOT
 from .conftest import as_before, fill, put
@@ -85,6 +87,29 @@ def test_a_manifest_that_is_lost_is_missing(run):
     (run / MANIFEST).unlink()
     (run / "plots" / "curves.png").unlink()
     assert problems(run) == [("missing", MANIFEST)]
+
+
+def test_manifests_are_renewed_one_after_the_other(tmp_path):
+    """Four folds whose thresholds change at the same time, in a folder whose manifest names theirs."""
+    outer = fill(RunFolder.create(tmp_path, "folds"))
+    folds = [outer.child(f"fold-{number}") for number in range(4)]
+    for fold in folds:
+        put(fold.path / "threshold.json", "{}")
+        fold.set_status("running")
+        fold.finish()
+    outer.finish()
+
+    def recalibrate(fold):
+        for turn in range(10):
+            put(fold.path / "threshold.json", json.dumps({"turn": turn}))
+            with fold.locked():
+                renew(fold.path, ["threshold.json"])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(recalibrate, folds))
+    assert tfpipelines.verify(outer.path).ok
+    with outer.locked(), pytest.raises(RunInUseError), waiting(outer.path, 0.1):
+        pass
 
 
 def test_extra_files_are_named(run, export):

@@ -63,8 +63,8 @@ def whole(least: int, default: int) -> dict:
 def opened(terminal, run, trust=False):
     """A run, to be used; says so where its model is not its last word."""
     from ..core.run_files import shown
-    from ..core.run_folder import RunFolder
-    from ..result import last_finished, open_run
+    from ..core.run_folder import RunFolder, last_finished
+    from ..result import open_run
 
     loaded = open_run(run, trust)
     state = loaded.status.get("state")

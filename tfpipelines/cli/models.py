@@ -149,9 +149,9 @@ def generate(terminal, run, count, seed, label, truncation, out, grid):
     from contextlib import nullcontext
     from pathlib import Path
 
-    from ..core.outputs import STDOUT, is_stream, write_output
+    from ..core.outputs import STDOUT, is_stream, output_folder, write_output
     from ..errors import ConfigError
-    from ..result import open_run, output_folder
+    from ..result import open_run
 
     if not (out or grid):
         raise click.UsageError("Say where to write: --out DIR, --grid FILE.png, or both.")

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,27 @@ def locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+@contextmanager
+def waiting(folder: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Holds a finished folder for a moment, in which something of it is read and written anew.
+
+    Raises:
+        RunInUseError: if another process holds it for so long.
+    """
+    until = time.monotonic() + seconds
+    with open_own(folder / ".lock", "a+") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    remedy = "Wait for it to end."
+                    raise RunInUseError(f"{shown(folder)} is in use by another process.", remedy) from None
+                time.sleep(0.02)
+        yield
 
 
 def _remove_leftovers(folder: Path) -> None:

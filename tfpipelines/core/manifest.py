@@ -8,11 +8,13 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .. import __version__
 from .files import file_hash, now, resource_error, write_json
+from .lock import waiting
 from .run_files import damaged, found_json, read_json
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -49,7 +51,8 @@ def renew(folder: Path, names: Iterable[str]) -> bool:
     """Brings manifests up to date after a command has changed files of a finished run.
 
     Args:
-        folder: of the run, which may be part of a search or a cross-validation with a manifest of its own.
+        folder: of the run, which the caller holds; it may be part of a search or a cross-validation, which has a
+            manifest of its own.
         names: of the files.
 
     Returns:
@@ -57,12 +60,15 @@ def renew(folder: Path, names: Iterable[str]) -> bool:
     """
     changed, signed = [folder / name for name in names], False
     for outer in (folder, *folder.parents[:2]):
-        content = found_json(outer / MANIFEST)
-        if not (outer / STATUS).is_file() or not isinstance(content.get("files"), dict):
+        if not (outer / STATUS).is_file() or not (outer / MANIFEST).is_file():
             continue
-        of_outer = {path.relative_to(outer).as_posix(): path for path in changed if path.is_file()}
-        content["files"] |= {name: entry_of(path) for name, path in of_outer.items()}
-        write_json(outer / MANIFEST, {**content, "files": dict(sorted(content["files"].items()))})
+        with nullcontext() if outer == folder else waiting(outer):  # the caller holds the run itself
+            content = found_json(outer / MANIFEST)
+            if not isinstance(content.get("files"), dict):
+                continue
+            of_outer = {path.relative_to(outer).as_posix(): path for path in changed if path.is_file()}
+            content["files"] |= {name: entry_of(path) for name, path in of_outer.items()}
+            write_json(outer / MANIFEST, {**content, "files": dict(sorted(content["files"].items()))})
         signed |= (outer / SIGNATURE).exists()
         changed = [outer / MANIFEST]
     return signed

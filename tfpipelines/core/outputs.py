@@ -4,7 +4,8 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import ConfigError, ResourceError
@@ -91,3 +92,34 @@ def _write_as(temporary: Path, data: bytes, found: os.stat_result) -> None:
     with suppress(OSError, AttributeError):  # a group that is not ours; no owners on this system
         os.chown(temporary, found.st_uid, found.st_gid)
     os.chmod(temporary, stat.S_IMODE(found.st_mode))
+
+
+@contextmanager
+def output_folder(folder: Path, empty: bool = False) -> Iterator[Path]:
+    """A folder for what a command writes, made if it is missing. If what happens inside fails, the folders that were
+    made are removed, as far as they are empty.
+
+    Args:
+        empty: whether it may hold nothing before.
+
+    Raises:
+        ConfigError: if it holds anything and may not.
+        ResourceError: if it cannot be made.
+    """
+    try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = empty and any(folder.iterdir())
+    except OSError as error:
+        cause = f"{folder} cannot be made: {error.strerror}."
+        raise ResourceError(cause, "Name a folder you may write to with --out.") from error
+    if taken:
+        raise ConfigError(f"{folder} is not empty.", "Name a new folder with --out.")
+    try:
+        yield folder
+    except BaseException:
+        inside = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if missing else []
+        for path in (*inside, *missing):
+            with suppress(OSError):  # it holds something
+                path.rmdir()
+        raise

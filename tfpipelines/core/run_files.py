@@ -203,7 +203,9 @@ def kind_of_file(path: Path) -> str:
 
 def damaged(path: Path, what: str, error: Exception | None = None) -> NoReturn:
     """Raises the ArtifactError of a file, `what` being what is wrong with it."""
-    raise ArtifactError(f"{shown(path)} is damaged: {what}.", REMEDY) from error
+    damage = ArtifactError(f"{shown(path)} is damaged: {what}.", REMEDY)
+    damage.reason = what
+    raise damage from error
 
 
 def shown(path: Path) -> str:

@@ -221,3 +221,13 @@ def _point(link: Path, target: str) -> None:
         os.replace(temporary, link)
     except OSError:  # a file system without links: the link is a convenience only
         temporary.unlink(missing_ok=True)
+
+
+def last_finished(folder: RunFolder) -> Path | None:
+    """The run of the same task beside another one that was finished last and has a model; None if there is none."""
+    task, found = found_json(folder / "status.json").get("task"), []
+    for path in folder.path.parent.glob("*/status.json"):
+        status = found_json(path)
+        if status.get("state") == "done" and status.get("task") == task and (path.parent / "model.keras").is_file():
+            found.append((str(status.get("updated")), path.parent))
+    return max(found)[1] if found else None

@@ -17,7 +17,7 @@ from ..core.plugins import reason
 from ..core.run_files import damaged, read_table
 from ..errors import ConfigError, ExportError
 from ..models import Served
-from ..result import Run, errors_of_layers, open_run
+from ..result import Run, open_run
 from ..tasks.base import Answering
 from ..training import StopSignals
 from .exporter import Exporter, Feeds
@@ -87,7 +87,7 @@ def export(
         note(f"{replay.missing} of the held-out samples are missing")
     numbers = exporter.quantized[quantize] if quantize else None
     limit = tolerance if tolerance is not None else numbers.limit if numbers else LIMIT
-    with errors_of_layers(run):
+    with run.errors_of_layers():
         said = expected_of(served, replay, _written(run, served), max(limit, LIMIT))
     calibrated = numbers is not None and numbers.calibrated
     calibration = _calibration(task, splits, served, exporter.whole) if calibrated else None

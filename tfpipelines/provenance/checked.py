@@ -94,4 +94,4 @@ class Checked:
 
     def damage(self, path: Path, error: ArtifactError) -> None:
         """Records a file of the folder that cannot be read as what it is."""
-        self.wrong(path, CHANGED, error.cause.partition(" is damaged: ")[2].rstrip(".") or error.cause.rstrip("."))
+        self.wrong(path, CHANGED, error.reason or error.cause.rstrip("."))

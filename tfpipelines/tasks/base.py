@@ -38,6 +38,14 @@ class Task(Stage, ABC):
         """Fetches and loads what a run needs besides data, so that it fails before they are read."""
         return
 
+    def resume(self, facts: dict[str, Any]) -> None:
+        """Takes over how a run that goes on has read its data.
+
+        Args:
+            facts: its data.json, {} where it has none yet.
+        """
+        return
+
     @abstractmethod
     def load(self, findings: "datasets.Findings") -> Loaded:
         """Reads and decodes the samples, and splits them unless there are folds; adds what there is to say to

@@ -64,6 +64,10 @@ class TextClassifier(Classification):
         """The same for other tables than the run's own: with the columns of that one."""
         return datasets.with_columns(self._text_data, self.read_columns)
 
+    def resume(self, facts: dict[str, Any]) -> None:
+        super().resume(facts)
+        self._normal = "text_form" in facts or "content_hash" not in facts
+
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
         self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]

@@ -16,7 +16,7 @@ from .. import training
 from ..core import config
 from ..core.files import atomic_write, write_json
 from ..core.observer import Observer
-from ..core.run_files import LARGEST, open_own, read_text
+from ..core.run_files import LARGEST, found_json, open_own, read_text
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, RunInUseError, TfpipelinesError
@@ -147,6 +147,7 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
     """
     findings = Findings()
     task.begin()
+    task.resume(found_json(search / "data.json"))
     loaded = task.load(findings)
     findings.raise_errors()
     fold, runner = 0 if loaded.folds() else None, Runner(search, observer, halt, resume=True)

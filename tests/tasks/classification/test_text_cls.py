@@ -1,7 +1,9 @@
 """Text classification, end to end, on small real and on troublesome data."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -516,6 +518,27 @@ def test_14_a_class_of_unknown_words_alone_is_an_error(tmp_path, reviews):
     pd.concat([part, pd.DataFrame(odd)]).to_csv(tmp_path / "odd.csv", index=False)
     with pytest.raises(DataError, match="class 'odd' have unknown words"):
         run("odd.csv", "data.on_bad=skip", "data.min_count=2")
+
+
+@pytest.mark.eager
+def test_a_run_of_an_earlier_version_goes_on_with_texts_as_they_are_written(tmp_path, reviews, monkeypatch):
+    from tfpipelines.tasks.text_classifier import TextClassifier
+
+    class Stop(Observer):
+        def epoch(self, row, epochs, samples):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    part = reviews[["text", "label", "split"]].iloc[:120]
+    part = part.assign(text=[f"{text} de\u0301ja\u0300" for text in part["text"]])
+    part.to_csv(tmp_path / "texts.csv", index=False)
+    words = [*SMALL[1:], "data.path=texts.csv", "train.epochs=2", "model.name=cnn", "model.filters=4"]
+    with monkeypatch.context() as patch:
+        patch.setattr(TextClassifier, "_normal", False)
+        with pytest.raises(tfpipelines.Interrupted):
+            tfpipelines.run("text-cls", words, observer=Stop(), name="earlier")
+    assert "text_form" not in json.loads(Path("runs/earlier/data.json").read_text())
+    resumed = tfpipelines.resume("runs/earlier", observer=Observer())
+    assert resumed.status["state"] == "done" and "de\u0301ja\u0300" in Path("runs/earlier/vocabulary.txt").read_text()
 
 
 @pytest.mark.eager
