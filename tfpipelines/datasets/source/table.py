@@ -210,8 +210,7 @@ def _tell_unused(cells: pd.DataFrame, column: dict[str, str | None], request: Re
     unused = [name for name in cells.columns if name != LINE and name not in column.values()]
     if unused and request.training and request.labelled:
         read = ", ".join(f"{name} ({role})" for role, name in column.items() if name)
-        few = ", ".join(unused[:10]) + (f" and {len(unused) - 10} more" if len(unused) > 10 else "")
-        message = f"{counted(len(unused), 'column')} of the table not used: {few}; used: {read}"
+        message = f"{counted(len(unused), 'column')} of the table not used: {listed(unused, 10)}; used: {read}"
         findings.add("unused_columns", "note", message)
 
 

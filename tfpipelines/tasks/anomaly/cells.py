@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from ...core.words import counted
+from ...core.words import counted, listed
 from ...datasets.findings import Findings
 from ...datasets.table_files import LINE
 from ...errors import DataError
@@ -15,11 +15,6 @@ _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
 _WHOLE = r"\s*[+-]?\d+\s*"
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
-
-
-def few(names: list[str]) -> str:
-    """The first ten names, and how many there are beyond them."""
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def is_numeric(cells: pd.Series) -> bool:
@@ -72,13 +67,13 @@ def _replaced(cells: pd.Series, *pairs: tuple[str, str]) -> pd.Series:
 def _tell_of_commas(reading: dict[str, str], rows: pd.DataFrame, findings: Findings) -> None:
     of = lambda use: [column for column, found in reading.items() if found == use]
     if decimal := of("decimal"):
-        findings.add("decimal_comma", "note", f"Commas are read as decimal points in: {few(decimal)}")
+        findings.add("decimal_comma", "note", f"Commas are read as decimal points in: {listed(decimal, SHOWN)}")
     if thousands := of("thousands"):
-        findings.add("thousands", "note", f"Commas are read as separators of thousands in: {few(thousands)}")
+        findings.add("thousands", "note", f"Commas are read as separators of thousands in: {listed(thousands, SHOWN)}")
     if unclear := of("either"):
         first = next(cell for cell in rows[unclear[0]] if cell is not None and "," in cell)
         what = f"Numbers such as {first.strip()}, whose comma may separate decimals or thousands"
-        message = f"{what}, are taken for words in: {few(unclear)}"
+        message = f"{what}, are taken for words in: {listed(unclear, SHOWN)}"
         findings.add("unclear_comma", "warning", message, "Write them with a decimal point, without separators")
 
 

@@ -4,13 +4,13 @@ import re
 
 import pandas as pd
 
-from ...core.words import counted, nearest
+from ...core.words import counted, listed, nearest
 from ...datasets.findings import Findings, Severity
 from ...datasets.source.base import SampleTable
 from ...datasets.source.table import clean_label
 from ...datasets.table_files import LINE
 from ...errors import DataError
-from .cells import few, is_numeric
+from .cells import SHOWN, is_numeric
 from .normal_samples import means_normal, means_normal_in
 from .times import are_dates
 
@@ -90,7 +90,7 @@ def choose_columns(
         if name not in there:
             of = key if name in (wanted or ()) else "data.exclude"
             remedy = f"Set {of}={nearest(name, there) or 'COLUMN'}." if key else ""
-            remedy = remedy or f"The model was trained on: {few(list(wanted or ()))}."
+            remedy = remedy or f"The model was trained on: {listed(list(wanted or ()), SHOWN)}."
             raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
     if wanted is not None:
         return [name for name in wanted if name not in (excluded or ())]
@@ -101,7 +101,7 @@ def choose_columns(
     if counting or words:
         told = [*(f"{name} (counts or dates rows)" for name in counting), *(_about(name, rows[name]) for name in words)]
         remedy = f"Name others by {key}; words count only once they are encoded as numbers"
-        findings.add("columns_left_out", "note", f"Columns left out: {few(told)}", remedy)
+        findings.add("columns_left_out", "note", f"Columns left out: {listed(told, SHOWN)}", remedy)
     _look_for_labels(rows, numbers, words, labelled, findings)
     _look_for_identifiers(rows, numbers, findings)
     if not numbers:
@@ -154,7 +154,8 @@ def _look_for_labels(
     if labelled:
         named = [name for name in named if name in flags and _stem(name) in _LABELS]
         if named:
-            message = f"{counted(len(named), 'further column')} named like labels: the model learns from {few(named)}"
+            what = f"{counted(len(named), 'further column')} named like labels"
+            message = f"{what}: the model learns from {listed(named, SHOWN)}"
             findings.add("second_labels", "warning", message, f"Set data.exclude=[{','.join(named)}]")
         return
     rare = [name for name in words if two(name) and rows[name].value_counts(normalize=True).min() <= _RARE]
@@ -173,7 +174,7 @@ def _look_for_labels(
         message = f"{what}: as a feature, it makes the model learn what it is to find"
         findings.add("perhaps_labels", "warning", message, set_key(named[0]) + keep, named)
     elif flags:
-        what = f"{counted(len(flags), 'column')} of only 0 and 1: {few(flags)}"
+        what = f"{counted(len(flags), 'column')} of only 0 and 1: {listed(flags, SHOWN)}"
         severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not perhaps else "note"
         message = f"{what}: features, as no field names them"
         findings.add("perhaps_labels", severity, message, set_key(flags[0]) + keep, flags)
@@ -196,5 +197,5 @@ def _look_for_identifiers(rows: pd.DataFrame, numbers: list[str], findings: Find
     found = [name for name in found if (values[name] == values[name].round()).all()]
     if found:
         what = f"{counted(len(found), 'column')} of whole numbers named like an identifier"
-        message = f"{what}: the model would learn from {few(found)}"
+        message = f"{what}: the model would learn from {listed(found, SHOWN)}"
         findings.add("identifiers", "warning", message, f"Leave them out with data.exclude=[{','.join(found)}]", found)

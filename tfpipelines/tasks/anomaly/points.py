@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from ...core.words import counted, percent
+from ...core.words import counted, listed, percent
 from ...datasets.findings import Findings
 from ...datasets.source import locate
 from ...datasets.source.base import SampleTable
@@ -13,7 +13,7 @@ from ...datasets.source.requests import INTERVALS, Request
 from ...datasets.source.table import Table, clean_label
 from ...datasets.table_files import LINE
 from ...errors import DataError
-from .cells import few, is_numeric, to_numbers, with_decimal_points
+from .cells import SHOWN, is_numeric, to_numbers, with_decimal_points
 from .columns import choose_columns, settle_label
 from .config import AnomalySeriesData
 from .normal_samples import normal_labels
@@ -111,7 +111,7 @@ def read_points(
     if empties and labelled:
         message = f"{counted(len(empties), 'point')} with empty cells, or numbers that are not finite"
         shares = [f"{name} {percent(share)}" for name, share in zip(taken, bad.mean(0)) if share]
-        told_of = f"{message} ({few(shares)}; {_longest(empty, rows)}): no window holds one"
+        told_of = f"{message} ({listed(shares, SHOWN)}; {_longest(empty, rows)}): no window holds one"
         remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
         findings.bad("missing_value", data.on_bad, told_of, remedy, empties, parts, empty)
     cuts = _cuts(rows, times, groups, findings) | (parts[1:] != parts[:-1])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.words import listed
 from ...datasets.findings import Findings
 from ...datasets.input_columns import Origin
 from ...datasets.raw_inputs import Found, walk_inputs
@@ -14,7 +15,7 @@ from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
 from ...datasets.table_files import table_of
 from ...errors import DataError
-from .cells import few, with_decimal_points
+from .cells import SHOWN, with_decimal_points
 from .config import AnomalySeriesData
 from .points import Points, read_points, stretches
 from .rows import take_numbers
@@ -122,7 +123,7 @@ def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     """The columns of a DataFrame, float64 (rows, columns), NaN where a cell is no number."""
     missing = [name for name in columns if name not in frame]
     if missing:
-        raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {few(columns)}.")
+        raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {listed(columns, SHOWN)}.")
     if len(frame) and not all(pd.api.types.is_numeric_dtype(frame[name]) for name in columns):
         frame = with_decimal_points(table_of(frame[columns], Path("the DataFrame")), set(), Findings())
     numbers = [pd.to_numeric(frame[name], errors="coerce") for name in columns]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ...core.words import counted, percent
+from ...core.words import counted, listed, percent
 from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
 from ...datasets.sample_table import given_splits
@@ -15,7 +15,7 @@ from ...datasets.source import open_source
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import ROWS, Request
 from ...errors import DataError
-from .cells import few, to_numbers, with_decimal_points
+from .cells import SHOWN, to_numbers, with_decimal_points
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
 from .config import AnomalyTableData
@@ -92,7 +92,7 @@ def read_rows(
         lines = [f"line {line}: {', '.join(names[cells][:5])}" for line, cells in empty]
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
         shares = enumerate((~np.isfinite(table.values)).mean(0))
-        told = few([f"{names[place]} {percent(share)}" for place, share in shares if share])
+        told = listed([f"{names[place]} {percent(share)}" for place, share in shares if share], SHOWN)
         remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
         told_of = f"{message} ({told})" if told else message
         findings.bad("missing_value", data.on_bad, told_of, remedy, lines, given_splits(table.frame), ~whole)
@@ -109,7 +109,7 @@ def read_rows(
         look_for_extremes(values[used], table.columns, [f"line {line}" for line in frame["line"][used]], findings)
     values = values.astype(np.float32)
     frame["fingerprint"] = fingerprints_of(values)
-    about = [f"columns: {few(table.columns)}"]
+    about = [f"columns: {listed(table.columns, SHOWN)}"]
     if table.label:
         about.append(f"labels: column {table.label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
     facts = {"path": data.path, "columns": table.columns, "about": about, "read_seconds": source.seconds}
@@ -185,7 +185,9 @@ def _columns_of_array(
         raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
     names = [f"x{number}" for number in range(values.shape[1])]
     if strangers := [name for name in (*(columns or ()), *(excluded or ())) if name not in names]:
-        raise DataError(f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {few(names)}.")
+        raise DataError(
+            f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {listed(names, SHOWN)}."
+        )
     taken = [name for name in columns or names if name not in (excluded or ())]
     frame = table.frame.assign(line=pd.Series(range(len(values)), dtype=object))
     return NumberTable(values[:, [names.index(name) for name in taken]].astype(np.float64), taken, frame)
