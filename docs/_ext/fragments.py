@@ -121,10 +121,11 @@ def _optimizers() -> Iterator[str]:
 def _losses() -> Iterator[str]:
     rows = []
     for name, entry in LOSSES.items():
-        labels = "one or several" if entry.for_one else "several"
+        words = {("class", "labels"): "classes", ("labels",): "several labels", ("number",): "numbers"}
+        labels = words.get(entry.targets, "all")
         rows.append((code(name), escaped(entry.words), escaped(entry.source), labels, codes(entry.takes)))
     yield table(
-        ("`train.loss`", "what it is", "described in", "labels a row", "fields of `train` that it takes"),
+        ("`train.loss`", "what it is", "described in", "targets", "fields of `train` that it takes"),
         rows,
         (18, 22, 22, 14, 24),
     )

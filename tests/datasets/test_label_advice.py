@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tfpipelines.datasets.findings import Findings
-from tfpipelines.datasets.label_advice import numeric_labels, one_hot_columns, several_labels, warn_groups
+from tfpipelines.datasets.label_advice import number_reason, one_hot_columns, several_labels, warn_groups
 from tfpipelines.datasets.table_files import table_of
 
 from ..conftest import DOT
@@ -61,19 +61,23 @@ def test_ordinary_class_names_are_left_alone(labels):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (np.round(np.linspace(20, 51.5, 24), 2), "24 distinct values from 20 to 51.5 in 24 rows"),
-        (np.arange(24), "24 distinct values from 0 to 23 in 24 rows"),
+        (np.round(np.linspace(20, 51.5, 24), 2), "24 distinct numbers from 20 to 51.5 in 24 rows"),
+        (np.arange(24), "24 distinct numbers from 0 to 23 in 24 rows"),
         ([0.5, 1.0, 1.5, 2.0] * 6, ""),  # ratings
         (list(range(30)) * 2, ""),
         (["1e3", "2.5", "-3", "nan"] * 6, ""),
         (list(range(10)) * 2, ""),
         (list(range(100)) * 3, ""),
         ([0.0, 1.0, 2.0] * 8, ""),
+        ([18 + row % 70 for row in range(5000)], "70 distinct numbers from 18 to 87 in 5000 rows"),  # ages
+        ([326 + 37 * (row % 900) for row in range(2000)], "900 distinct numbers from 326 to 33589 in 2000 rows"),
+        ([1 + row % 21 / 20 for row in range(500)], "21 distinct numbers from 1 to 2 in 500 rows"),
+        ([1 + row % 40 for row in range(500)], ""),  # numbers of classes
         (["v1.5", "v2.5", "v3.5"] * 8, ""),
     ],
 )
-def test_numeric_labels(values, told):
-    assert numeric_labels(map(str, values)).endswith(told) and bool(numeric_labels(map(str, values))) == bool(told)
+def test_numbers_are_told_from_classes(values, told):
+    assert number_reason(map(str, values)).endswith(told) and bool(number_reason(map(str, values))) == bool(told)
 
 
 def test_one_hot_columns():
@@ -130,23 +134,34 @@ def test_what_check_says_of_labels(tfpipe, tmp_path):
     assert code == 3 and "Set data.label_column=COLUMN, perhaps data.label_column=age." in told
     for words in (["data.label_column=age"], ["data.label_column=age", "data.folds=3"]):
         code, told = check(tfpipe, tmp_path, ages, *words)
-        assert code == 3 and "12 distinct values from 20 to 50" in told and "bin them into classes" in told
-        assert "Class '20.0'" not in told
+        assert code == 0 and "note: The labels are 12 distinct numbers from 20 to 50 in 12 rows" in told
+        assert "predicted as numbers (regression). data.target=class takes" in told
+        code, told = check(tfpipe, tmp_path, ages, *words, "data.target=class")
+        assert code == 3 and "Class '20.0' has 1 sample" in told and "Set data.target=number" in told
     given = ages.assign(split=["train"] * 6 + ["test"] * 6)
-    code, told = check(tfpipe, tmp_path, given, "data.label_column=age")
-    assert code == 3 and "error: The labels look numeric" in told
+    code, told = check(tfpipe, tmp_path, given, "data.label_column=age", "data.target=class")
+    assert code == 3 and "6 classes in test that training lacks" in told and "data.target=number" in told
     code, told = check(tfpipe, tmp_path, pd.DataFrame({"label": ["0.0", "1.0"] * 9}))
     assert code == 0 and "whole numbers with decimals (0.0, 1.0), each of which is a class" in told
     code, told = check(tfpipe, tmp_path, pd.DataFrame({"label": ["cat", "cat|dog", "dog"] * 6}))
-    assert code == 0 and "warning: 1 label looks like several labels joined by '|'" in told and "cat, dog" in told
+    assert code == 0 and "Rows may have several labels, or none: each label is predicted independently" in told
+    code, told = check(tfpipe, tmp_path, pd.DataFrame({"label": ["cat", "cat;dog", "dog"] * 6}))
+    assert code == 0 and "warning: 1 label looks like several labels joined by ';'" in told and "cat, dog" in told
 
 
 def test_what_check_says_of_columns(tfpipe, tmp_path):
     marks = pd.DataFrame({"cat": [1, 0, 0] * 4, "dog": [0, 1, 0] * 4, "owl": [0, 0, 1] * 4})
     code, told = check(tfpipe, tmp_path, marks)
-    assert code == 3 and "cat, dog, owl hold only 0 and 1" in told and "idxmax(axis=1)" in told
-    code, told = check(tfpipe, tmp_path, marks.assign(owl=[1, 0] * 6))
-    assert code == 3 and "rows have 0 to 2 labels" in told and "data.label_column=cat" in told
+    assert code == 0 and "Columns cat, dog, owl hold only 0 and 1: each row's 1 is read as a class" in told
+    several = marks.assign(owl=[1, 0] * 6)
+    code, told = check(tfpipe, tmp_path, several)
+    assert code == 0 and "is read as labels" in told and "each label is predicted independently" in told
+    code, told = check(tfpipe, tmp_path, several, "data.target=class")
+    assert code == 3 and "Set data.target=labels." in told
+    code, told = check(tfpipe, tmp_path, several, "data.label_column=[cat,owl]")
+    assert code == 0 and "Columns cat, owl hold only 0 and 1" in told and "dog" in told
+    code, told = check(tfpipe, tmp_path, several.assign(age=range(12)), "data.label_column=[cat,age]")
+    assert code == 3 and "holds 10 cells other than 0 and 1" in told and "line 4: '2'" in told
     code, told = check(tfpipe, tmp_path, marks, "data.label_column=cat")
     assert code == 0
     groups = pd.DataFrame({"label": ["a", "b"] * 9, "patient": [row // 3 for row in range(18)]})

@@ -233,9 +233,9 @@ def test_words_joined_by_punctuation_are_pointed_out(tmp_path):
 
 def test_a_bar_may_be_part_of_a_class_name(tmp_path):
     path = write(tmp_path / "a.csv", [("a", "x|y"), ("b", "z")])
-    assert list(read_text_source(path, multi_label=False).frame["label"]) == ["x|y", "z"]
+    assert list(read_text_source(path, target="class").frame["label"]) == ["x|y", "z"]
     assert label_names(
-        read_text_source(write(tmp_path / "b.csv", [("a", "x"), ("b", "z")]), multi_label=True).frame
+        read_text_source(write(tmp_path / "b.csv", [("a", "x"), ("b", "z")]), target="labels").frame
     ) == [["x"], ["z"]]
 
 

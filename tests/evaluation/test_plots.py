@@ -55,10 +55,8 @@ def test_mistakes(tmp_path, count, channels):
         tmp_path / "a.png",
         images,
         ["folder/$name.png"] * count,
-        ["x"] * count,
-        ["y"] * count,
-        np.full(count, 0.9),
-        count,
+        ["x predicted as\ny (0.90)"] * count,
+        f"the {count} most confident of {count} mistakes",
     )
     assert size(tmp_path / "a.png")
 

@@ -43,14 +43,16 @@ SHAPES: dict[str, Any] = {
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),
         "size": [int, int], "range": [float, float],
-        "multi_label": bool, "read_columns": {str: str}, "counts": {str: {str: int}}, "rows": {str: int},
-        "findings": [_FINDING],
+        "multi_label": bool, "target": str, "read_columns": {str: (str, [str, ...])},
+        "counts": {str: {str: int}}, "rows": {str: int},
+        "values": {str: {str: float}}, "findings": [_FINDING],
     },
     "metrics.json": {
         **dict.fromkeys(("train", "validation", "test"), {str: (float, None, _FIGURES)}),
         **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}), "best_trial": _FIGURES,
         "intervals": {str: [(float, None), (float, None)]}, "test_interval": [(float, None)],
         "spread": {str: {str: _FIGURES}}, "folds": [{str: _FIGURES}], "time": {str: float}, "about": [str],
+        "thresholds": {str: float}, "expected_coverage": [float], "interval": dict,
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
         "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
     },
@@ -70,6 +72,8 @@ SHAPES: dict[str, Any] = {
 # What is said of a model under `tfpipelines` in the metadata of its file
 MODEL_FACTS = {
     **dict.fromkeys(("classes", "normal", "columns"), [str]), "temperature": float, "multi_label": bool,
+    "thresholds": [float], "target": str, "scale": {"center": float, "spread": float, "log": bool},
+    "interval": (dict, None),
     "groups": {"shares": [float], "classes": [int]},
 }  # fmt: skip
 

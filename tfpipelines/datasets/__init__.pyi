@@ -3,7 +3,9 @@ from .batches import Targets as Targets
 from .batches import evaluation_batches as evaluation_batches
 from .batches import training_batches as training_batches
 from .checks import class_weights as class_weights
+from .checks import label_weights as label_weights
 from .checks import oversampled as oversampled
+from .checks import repeated_labels as repeated_labels
 from .decoding import decode_image as decode_image
 from .feature_cache import FeatureCache as FeatureCache
 from .feature_cache import FeatureStore as FeatureStore
@@ -20,8 +22,8 @@ from .level_range import choose_range as choose_range
 from .raw_inputs import TEXT_COLUMNS as TEXT_COLUMNS
 from .replays import Replay as Replay
 from .replays import replay as replay
-from .sample_table import is_multi_label as is_multi_label
 from .sample_table import label_names as label_names
+from .sample_table import target_of as target_of
 from .samples import Samples as Samples
 from .samples import check_samples as check_samples
 from .samples import count_folds as count_folds

@@ -10,9 +10,11 @@ from ..core.splits import SPLITS
 from ..core.words import counted, nearest
 from ..errors import ConfigError
 from .findings import Findings
-from .label_advice import NUMERIC_REMEDY, numeric_labels
+from .label_advice import NUMBER_REMEDY, number_reason
 from .sample_table import class_order, is_multi_label, label_names, places
 from .text_table import without_form
+
+_OUTSIDE = 0.1  # share of a split's numbers outside of the range of training that is worth a warning
 
 
 def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
@@ -44,8 +46,8 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
         if strangers and classes:
             message = f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks"
             remedy = "Add training samples of them, or remove them."
-            if numeric := numeric_labels(frame["label"].dropna()):
-                message, remedy = numeric, NUMERIC_REMEDY
+            if number_reason(frame["label"].dropna()):
+                remedy = NUMBER_REMEDY
             findings.add("unseen_class", "error", message, remedy, strangers)
         absent = [name for name in classes if name not in present[split]]
         if absent:
@@ -53,6 +55,33 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
             message = f"{what} missing from {split}, whose metrics do not cover it"
             findings.add("absent_class", "warning", message, "", absent)
     return classes
+
+
+def check_values(frame: pd.DataFrame, findings: Findings) -> None:
+    """Whether the training rows can teach numbers, and whether those of the other rows are within their range.
+
+    Args:
+        frame: rows with `value` and `split`.
+    """
+    train = frame.loc[frame["split"] == "train", "value"]
+    if not len(train) and findings.of("error"):
+        return  # which says why there are none
+    if not len(train):
+        findings.add("no_samples", "error", "There are no training samples", "Check data.path.")
+        return
+    low, high = float(train.min()), float(train.max())
+    if low == high:
+        message = f"The training samples all have the target {low:g}"
+        findings.add("one_value", "error", message, "A regression needs different values.")
+    if not (frame["split"] == "test").any():
+        findings.add("no_test", "note", "There is no test split, so metrics will be of the validation split only")
+    for split in SPLITS[1:]:
+        values = frame.loc[frame["split"] == split, "value"]
+        outside = int(((values < low) | (values > high)).sum())
+        if outside > _OUTSIDE * len(values):
+            what = f"{outside} of {counted(len(values), f'{split} sample')} have targets outside of the training range"
+            remedy = "Shuffle the rows before splitting them, unless they are split by time"
+            findings.add("outside_range", "warning", f"{what}, {low:g} to {high:g}", remedy)
 
 
 def _alike(classes: list[str]) -> list[str]:
@@ -160,3 +189,40 @@ def oversampled(labels: np.ndarray) -> np.ndarray:
     """Positions in `labels`, those of rare classes repeated in turn until every class has as many as the largest."""
     largest = np.bincount(labels).max()
     return np.concatenate([np.resize(np.flatnonzero(labels == number), largest) for number in np.unique(labels)])
+
+
+def label_weights(targets: np.ndarray, labels: list[str], setting) -> np.ndarray | None:
+    """What the loss of each label is multiplied by where it is present, and where it is absent, float32 (2, labels).
+
+    Args:
+        targets: of the training rows, 1 for each label that a row has, (rows, labels).
+        setting: `balanced` (rows / (2 * rows with the label), and the same of those without), {label: weight where it
+            is present} (1 for others) or None.
+
+    Returns:
+        The weights, None without a setting.
+
+    Raises:
+        ConfigError: if a label named does not exist.
+    """
+    if setting is None:
+        return None
+    if setting == "balanced":
+        having = targets.sum(0)
+        counts = np.maximum(np.stack([having, len(targets) - having]), 1)
+        return (len(targets) / (2 * counts)).astype(np.float32)
+    present = class_weights(np.zeros(0, int), labels, setting)
+    return np.stack([np.ones(len(labels), np.float32) if weights is None else weights for weights in (present, None)])
+
+
+def repeated_labels(targets: np.ndarray) -> np.ndarray:
+    """Positions in `targets`, rows of rare labels repeated: each as often as the square root of the frequency of the
+    most frequent label over that of its rarest one says, rounded (repeat-factor sampling; Gupta et al. 2019).
+
+    Args:
+        targets: 1 for each label that a row has, (rows, labels).
+    """
+    counts = np.maximum(targets.sum(0), 1)
+    factors = np.sqrt(counts.max() / counts)
+    times = np.where(targets > 0.5, factors, 1.0).max(1)
+    return np.repeat(np.arange(len(targets)), times.round().astype(int))

@@ -13,7 +13,6 @@ from .decoding import Header, printable
 from .findings import Findings
 from .image_arrays import to_uint8, with_channels
 from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
-from .label_advice import warn_several_labels
 from .level_range import warn_unused_levels
 from .near_images import near_images
 from .sample_table import given_splits
@@ -21,6 +20,7 @@ from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.requests import IMAGES, Request
+from .targets import settle_target
 
 
 @dataclass
@@ -111,10 +111,8 @@ def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    table = read_image_source(data, training=splitting)
+    table = settle_target(read_image_source(data, training=splitting), data, IMAGES.unit)
     findings.extend(table.findings)
-    if splitting:
-        warn_several_labels(table.frame["label"], IMAGES.unit, findings)
     return split_and_limit(table, data, seed, splitting, findings)
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from .findings import Findings
 from .table_files import LINE
 
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+(e[-+]?\d+)?", re.I)
-_MANY, _SHARE = 20, 1 / 3  # more distinct numbers than this, in more than this share of the rows, are no classes
+_MANY, _MANY_FRACTIONS = 20, 10  # more distinct whole numbers, or such with fractions, are rather measured
 _GROUPS = {
     "patient", "subject", "user", "person", "participant", "individual", "speaker", "author", "donor", "animal",
     "session", "video", "clip", "scene", "sequence", "recording", "study", "visit", "specimen", "lesion", "family",
@@ -67,51 +67,46 @@ def _sets(split: dict[str, list[str]], composite: dict[str, list[str]], uses: Co
     return bool(whole) and free and len({*whole, *longer}) >= 0.8 * len(composite)
 
 
-def warn_several_labels(labels: Iterable[str], unit: str, findings: Findings) -> None:
-    """Adds a warning where labels look like several in one.
+NUMBER_REMEDY = "Set data.target=number to predict them as numbers, or bin them into classes, such as 20 to 30."
 
-    Args:
-        unit: what has the labels, such as `image`.
+
+def number_reason(labels: Iterable[str]) -> str:
+    """Why labels are rather measured numbers than classes, in a sentence; "" where they look like classes.
+
+    Three or more distinct numbers are measured if most rows have one of their own; with fractions from eleven distinct
+    ones on; whole ones from twenty-one on, unless they count classes from 0 or 1 without a gap.
     """
-    if found := several_labels(labels):
-        separator, names = found
-        look = "looks" if len(names) == 1 else "look"
-        what = f"{counted(len(names), 'label')} {look} like several labels joined by {separator!r}"
-        message = f"{what}: each {unit} has one label here, so every combination is a class of its own"
-        remedy = (
-            f"Give each {unit} one label: keep the main one, or make a column of each label and train on one at a time "
-            "by data.label_column"
-        )
-        findings.add(
-            "several_labels", "warning", message, remedy, [f"{name!r}: {listed(names[name])}" for name in names]
-        )
-
-
-NUMERIC_REMEDY = (
-    "Numbers are not predicted here (no regression): bin them into classes, such as 20 to 30, or name another "
-    "data.label_column."
-)
-
-
-def numeric_labels(labels: Iterable[str]) -> str:
-    """A sentence that says that labels look like measured numbers; "" where they look like classes."""
     labels = list(labels)
     numbers = _numbers(set(labels))
-    if len(numbers) < 3 or 2 * len(numbers) <= len(labels):  # values of several rows each are classes
+    if len(numbers) < 3:
         return ""
     fractions = any(number != int(number) for number in numbers)
-    if not fractions and not (len(numbers) > _MANY and len(numbers) > _SHARE * len(labels)):
+    own = 2 * len(numbers) > len(labels) and (fractions or len(numbers) > _MANY)
+    if not (own or (len(numbers) > (_MANY_FRACTIONS if fractions else _MANY) and not _counts_classes(numbers, labels))):
         return ""
     span = f"from {min(numbers):g} to {max(numbers):g}"
-    return f"The labels look numeric: {len(numbers)} distinct values {span} in {counted(len(labels), 'row')}"
+    return f"The labels are {len(numbers)} distinct numbers {span} in {counted(len(labels), 'row')}"
 
 
-def warn_numeric_labels(labels: Iterable[str], findings: Findings) -> None:
-    """Adds a warning where labels look like measured numbers, and a note where they are whole ones with decimals."""
+def class_numbers(labels: Iterable[str]) -> str:
+    """A sentence on many numbers that are taken for classes, though they may be measured; "" where there are none."""
     labels = list(labels)
-    if message := numeric_labels(labels):
-        findings.add("numeric_labels", "warning", message, NUMERIC_REMEDY.rstrip("."))
-        return
+    numbers = _numbers(set(labels))
+    if len(numbers) <= (_MANY_FRACTIONS if any(number != int(number) for number in numbers) else _MANY):
+        return ""
+    span = f"from {min(numbers):g} to {max(numbers):g}"
+    return f"The labels are {len(numbers)} numbers {span}, each of which is a class"
+
+
+def _counts_classes(numbers: set[float], labels: list[str]) -> bool:
+    """Whether numbers are those of classes: all from 0 or 1 on, each several times."""
+    whole = sorted(numbers)
+    first = whole[0]
+    return first in (0, 1) and whole == [first + place for place in range(len(whole))] and 2 * len(whole) <= len(labels)
+
+
+def warn_decimal_labels(labels: Iterable[str], findings: Findings) -> None:
+    """Adds a note where labels are whole numbers with decimals."""
     names = set(labels)
     if _numbers(names) and all("." in name for name in names):
         message = f"The labels are whole numbers with decimals ({listed(sorted(names), 3)}), each of which is a class"
@@ -129,33 +124,21 @@ def _numbers(names: set[str]) -> set[float]:
 
 # --- columns
 def one_hot_columns(cells: pd.DataFrame) -> list[str]:
-    """The columns of only 0 and 1, both of them, where there are two or more."""
+    """The columns of only 0 and 1, or of true and false, both of them, where there are two or more."""
     found = []
     for column in cells.columns:
         values = set(cells[column].dropna().unique()) if column != LINE else set()
-        if len(values) == 2 and _numbers(values) == {0.0, 1.0}:
+        if len(values) == 2 and {mark_of(value) for value in values} == {True, False}:
             found.append(column)
     return found if len(found) > 1 else []
 
 
-def one_hot_remedy(cells: pd.DataFrame, columns: Sequence[str], several: bool) -> str:
-    """How one-hot columns become a column of labels.
-
-    Args:
-        several: whether the task knows several labels a row.
-    """
-    ones = (cells[columns].astype(float) == 1).sum(axis=1)
-    names = "[" + ", ".join(map(repr, columns)) + "]"
-    if (ones == 1).all():
-        return (
-            "Write the class of each row into one column, by pandas for example: "
-            f"table['label'] = table[{names}].idxmax(axis=1); then set data.label_column=label."
-        )
-    if several:
-        return "Write the names of each row's labels into one column, joined by |, and set data.label_column to it."
-    most, least = int(ones.max()), int(ones.min())
-    rows = f"rows have {least} to {most} labels" if least != most else f"rows have {most} labels each"
-    return f"One label a row is learned, and {rows}: train on one of them at a time by data.label_column={columns[0]}."
+def mark_of(cell: str) -> bool | None:
+    """What a cell of a one-hot column says, None for one that says nothing."""
+    word = cell.strip().lower()
+    if word in ("true", "false"):
+        return word == "true"
+    return {1.0: True, 0.0: False}.get(next(iter(_numbers({word})), -1.0))
 
 
 def warn_groups(cells: pd.DataFrame, taken: Iterable[str | None], label: str | None, findings: Findings) -> None:

@@ -1,11 +1,13 @@
 """The columns of a sample table: items, labels and splits."""
 
 from collections import Counter
+from typing import Literal
 
 import pandas as pd
 
 from ..core.splits import SPLITS
 
+_MOST_STRATA = 10  # of numbers
 SEPARATOR = "|"  # between the names of a multi-label row
 SYNONYMS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
@@ -38,13 +40,22 @@ def make_multi_label(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(label=labels, stratum=rarest)
 
 
+def target_of(frame: pd.DataFrame) -> Literal["class", "labels", "number"]:
+    """What is to be learned of each row: its class; any number of labels, after `make_multi_label`; or a number, which
+    stands in a column `value`.
+    """
+    return "number" if "value" in frame else "labels" if "stratum" in frame else "class"
+
+
 def is_multi_label(frame: pd.DataFrame) -> bool:
     """Whether the frame has been through `make_multi_label`."""
-    return "stratum" in frame
+    return target_of(frame) == "labels"
 
 
 def label_names(frame: pd.DataFrame) -> list[list[str]]:
-    """The class names of each row; [] where it has none, or its label is missing."""
+    """The class names of each row; [] where it has none, or its label is missing, or is a number."""
+    if target_of(frame) == "number":
+        return [[] for _ in range(len(frame))]
     if is_multi_label(frame):
         return [label.split(SEPARATOR) if label else [] for label in frame["label"]]
     return [[] if label is None or label != label else [label] for label in frame["label"]]
@@ -52,8 +63,13 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
 
 def strata(frame: pd.DataFrame, least: int) -> pd.Series:
     """The strata of a split: the label, for multi-label data its rarest name, where at least `least` rows have that
-    one; rows of other names are one stratum.
+    one; rows of other names are one stratum. Numbers are divided by their quantiles, into ten strata at most, each of
+    `least` rows at least.
     """
+    if target_of(frame) == "number":
+        count = max(1, min(_MOST_STRATA, len(frame) // max(least, 1)))
+        ranks = frame["value"].rank(method="first").to_numpy() - 1
+        return pd.Series((ranks * count // max(len(frame), 1)).astype(int).astype(str), frame.index, dtype=object)
     if not is_multi_label(frame):
         return frame["label"]
     sizes = frame["stratum"].map(frame["stratum"].value_counts())
@@ -62,8 +78,10 @@ def strata(frame: pd.DataFrame, least: int) -> pd.Series:
 
 
 def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]:
-    """Rows by split and class: {split: {class: count}}; `without label` counts rows without one."""
+    """Rows by split and class: {split: {class: count}}; `without label` counts rows without one. {} of numbers."""
     result: dict[str, dict[str, int]] = {}
+    if target_of(frame) == "number":
+        return result
     splits: list[str | None] = [name for name in SPLITS if (frame["split"] == name).any()]
     for split in splits or [None]:
         rows = frame if split is None else frame[frame["split"] == split]

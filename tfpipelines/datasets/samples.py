@@ -10,11 +10,10 @@ from ..core.config.section import AutoFraction
 from ..core.splits import SPLITS
 from ..core.words import counted
 from ..errors import DataError
-from .checks import check_classes, check_duplicates, check_near_copies, content_hash
+from .checks import check_classes, check_duplicates, check_near_copies, check_values, content_hash
 from .findings import Findings
-from .label_advice import warn_numeric_labels
 from .near_texts import near_texts
-from .sample_table import class_order, counts, is_multi_label, label_names
+from .sample_table import class_order, counts, is_multi_label, label_names, target_of
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, limit_rows, validation_share
 
@@ -57,7 +56,11 @@ class Samples:
 
 
 def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:
-    """Class number of each row, int64 (rows,); for multi-label data 1 for each it has, float32 (rows, classes)."""
+    """Class number of each row, int64 (rows,); for multi-label data 1 for each it has, float32 (rows, classes); for
+    numbers themselves, float64 (rows,).
+    """
+    if target_of(frame) == "number":
+        return frame["value"].to_numpy(np.float64)
     numbers = {name: number for number, name in enumerate(classes)}
     if not is_multi_label(frame):
         return frame["label"].map(numbers).to_numpy(np.int64)
@@ -87,8 +90,6 @@ def split_and_limit(table: SampleTable, data: Splitting, seed: int, splitting: b
             table = replace(table, frame=assign_splits(table.frame, validation_share(data.validation), data.test, seed))
         except DataError as error:
             findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
-    if not findings.of("error"):
-        warn_numeric_labels(table.frame["label"].dropna(), findings)
     return table.keep(limit_rows(table.frame, data.limit, seed))
 
 
@@ -138,10 +139,16 @@ def warn_train_overlap(frame: pd.DataFrame, fingerprints: frozenset[str], unit: 
 
 
 def check_samples(samples: Samples, on_leak: str, findings: Findings, near: bool = True) -> list[str]:
-    """The checks of labels, splits and contents, with `near` also for near-copies; the classes, in order."""
+    """The checks of labels, splits and contents, with `near` also for near-copies; the classes, in order; [] of
+    numbers, and if there are errors.
+    """
     if samples.frame["split"].isna().any():  # they could not be split, and a finding says why
         return []
-    classes = check_classes(samples.frame, findings)
+    if target_of(samples.frame) == "number":
+        classes = []
+        check_values(samples.frame, findings)
+    else:
+        classes = check_classes(samples.frame, findings)
     if "fingerprint" in samples.frame:
         contents = samples.frame.get("content", samples.frame["fingerprint"])
         check_duplicates(samples.frame, contents, on_leak, findings)
@@ -156,11 +163,26 @@ def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
     seen = class_order(name for names in label_names(frame) for name in names)
     known = classes or seen
     hashed = "fingerprint" in frame and frame["split"].notna().all()
+    values = {"values": _values(frame)} if target_of(frame) == "number" else {}
     return {
         **samples.facts,
+        "target": target_of(frame),
+        **values,
         "classes": classes,
         "counts": counts(frame, [*known, *(name for name in seen if name not in known)]),
         "rows": {split: int((frame["split"] == split).sum()) for split in SPLITS if (frame["split"] == split).any()},
         "content_hash": content_hash(frame, frame["fingerprint"]) if hashed else None,
         "findings": findings.as_list(),
     }
+
+
+def _values(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The numbers of each split: {split: {rows, mean, std, min, median, max}}."""
+    found = {}
+    for split in SPLITS:
+        values = frame.loc[frame["split"] == split, "value"].to_numpy()
+        if len(values):
+            figures = {"mean": values.mean(), "std": values.std(), "min": values.min()}
+            figures |= {"median": np.median(values), "max": values.max()}
+            found[split] = {"rows": len(values), **{name: float(value) for name, value in figures.items()}}
+    return found

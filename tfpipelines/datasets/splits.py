@@ -8,8 +8,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from ..core.words import counted
 from ..errors import DataError
-from .label_advice import NUMERIC_REMEDY, numeric_labels
-from .sample_table import class_order, label_names, strata
+from .label_advice import NUMBER_REMEDY, number_reason
+from .sample_table import class_order, label_names, strata, target_of
 
 _VALIDATION = 0.15  # share of rows, where none is stated
 
@@ -132,15 +132,21 @@ def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray
 
 
 def _require(frame: pd.DataFrame, least: int, purpose: str) -> None:
+    if target_of(frame) == "number":
+        if len(frame) < least:
+            there = f"There {'is' if len(frame) == 1 else 'are'} {counted(len(frame), 'sample')}"
+            raise DataError(f"{there}; {purpose} needs at least {least}.", "Add samples, or give the splits yourself.")
+        return
     few = pd.Series([name for names in label_names(frame) for name in names], dtype=object).value_counts()
     few = few[few < least]
     if len(few):
-        if numeric := numeric_labels(frame["label"].dropna()):
-            raise DataError(f"{numeric}.", NUMERIC_REMEDY)
+        remedy = "Add samples, or give the splits yourself."
+        if number_reason(frame["label"].dropna()):
+            remedy = NUMBER_REMEDY
         names = [f"{name}: {count}" for name, count in few.items()]
         need = f"{purpose} needs at least {least} of each class"
         message = f"Class {few.index[0]!r} has {counted(few.iloc[0], 'sample')}; {need}."
-        raise DataError(message, "Add samples, or give the splits yourself.", names[:10])
+        raise DataError(message, remedy, names[:10])
 
 
 def _stratified(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:

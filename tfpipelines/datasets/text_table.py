@@ -11,10 +11,11 @@ import pandas as pd
 from ..core.config.texts import TextSource
 from ..core.words import counted
 from ..errors import DataError
-from .sample_table import SEPARATOR, given_splits, make_multi_label
+from .sample_table import given_splits
 from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
+from .targets import settle_target
 
 UNSPACED = (  # letters of scripts written without spaces between words
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
@@ -48,13 +49,7 @@ def read_text_source(
         )
     table.frame["text"] = pd.Series([text for text, _ in texts], dtype=object)
     table = settle_labels(table.keep(~bad), request)
-    marked = lambda: table.frame["label"].str.contains(SEPARATOR, regex=False).any()
-    if labelled and (data.multi_label is True or (data.multi_label == "auto" and marked())):
-        table.frame = make_multi_label(table.frame)
-        message = "Rows may have several labels, or none: each label is predicted independently"
-        remedy = "" if data.multi_label is True else "With data.multi_label=false each label text is one class"
-        table.findings.add("multi_label", "note", message, remedy)
-    return table
+    return settle_target(table, data, "text") if labelled else table
 
 
 def texts_of(table: SampleTable, normal: bool = True) -> list[tuple[str, str]]:

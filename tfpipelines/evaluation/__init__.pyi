@@ -10,10 +10,12 @@ from .image_sheets import png as png
 from .image_sheets import sheet as sheet
 from .image_sheets import write_picture as write_picture
 from .image_sheets import write_samples as write_samples
+from .occlusion import explain_numbers as explain_numbers
 from .occlusion import explain_texts as explain_texts
 from .occlusion import strongest_ngrams as strongest_ngrams
 from .plots import plot_curves as plot_curves
 from .plots import plot_mistakes as plot_mistakes
+from .plots import short as short
 from .predictions import prediction_table as prediction_table
 from .predictions import to_csv as to_csv
 from .predictions import with_input_columns as with_input_columns

@@ -50,29 +50,28 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def plot_heat(
-    path: Path, images: np.ndarray, rows: list[dict[str, Any]], predicted: np.ndarray, labelled: np.ndarray, total: int
+    path: Path, images: np.ndarray, items: list[str], heats: list[tuple[list[str], np.ndarray]], title: str
 ) -> None:
-    """A sheet of mistakes, each with what spoke for the predicted class and what for the true one.
+    """A sheet of mistakes, each with what spoke for an answer, or for several.
 
     Args:
         images: uint8 (n, height, width, channels).
-        rows: of each, {`item`, `label`, `predicted`, `confidence`}.
-        predicted, labelled: heat maps for the two classes, float (n, rows, columns).
-        total: mistakes there are in all.
+        items: of each.
+        heats: for each answer, the titles and heat maps of all images, float (n, rows, columns).
+        title: above them.
     """
     count = len(images)
     columns = 2 if count > 1 else 1
     lines = max(1, -(-count // columns))
-    sheet = Sheet(lines, 3 * columns, 1)
-    for place, (image, row) in enumerate(zip(images, rows)):
-        line, start = place // columns, 3 * (place % columns)
-        shown = (image, overlay(image, predicted[place]), overlay(image, labelled[place]))
-        told = f"for {short(row['predicted'], 16)} ({row['confidence']:.2f})"
-        titles = short(row["item"], 22, end=True), told, f"for {short(row['label'], 16)} (true)"
-        heats = (np.ones(1), predicted[place], labelled[place])
-        for column, (picture, title, heat) in enumerate(zip(shown, titles, heats), start):
-            sheet.show(line, column, picture, title if heat.any() else f"nothing {title}")
-    sheet.save(path, f"regions that support each class (Grad-CAM): the {count} most confident of {total} mistakes")
+    width = 1 + len(heats)
+    sheet = Sheet(lines, width * columns, 1)
+    for place, (image, item) in enumerate(zip(images, items)):
+        line, start = place // columns, width * (place % columns)
+        sheet.show(line, start, image, short(item, 22, end=True))
+        for column, (titles, maps) in enumerate(heats, start + 1):
+            told, heat = titles[place], maps[place]
+            sheet.show(line, column, overlay(image, heat), told if heat.any() else f"nothing {told}")
+    sheet.save(path, title)
 
 
 def write_heat(

@@ -1,7 +1,7 @@
 """Which words moved a prediction: by how much its log-odds fall when a word is left out (occlusion; Li et al. 2016)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,34 @@ def explain_texts(
         For each text {`class`, `log_odds`, `words`: [{`word`, `start`, `end`, `weight`}]}; start and end are places in
         the text, weight is the class' log-odds with the word less those without it: above 0 it speaks for the class.
     """
-    texts = [text[:_LONGEST] for text in texts]
-    spans = [_spans(text, r"\S" if characters else r"\S+") for text in texts]
-    groups = np.cumsum([len(text) * len(places) for text, places in zip(texts, spans)]) // _GROUP
-    results: list[dict[str, Any]] = []
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        some, places = [texts[row] for row in rows], [spans[row] for row in rows]
-        results += _explain_group(some, places, score, classes, multi_label, "" if characters else " ")
+    results = []
+    for some, spans, outputs in _groups(texts, lambda texts: score(texts).astype(np.float64), characters):
+        chosen = outputs[: len(some)].argmax(1)
+        owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
+        odds = _log_odds(outputs, owners, multi_label)
+        for number, full, words in zip(chosen, odds, _weights(some, spans, odds)):
+            results.append({"class": classes[number], "log_odds": round(float(full), 4), "words": words})
+    return results
+
+
+def explain_numbers(
+    texts: list[str], score: Callable[[list[str]], np.ndarray], characters: bool = False
+) -> list[dict[str, Any]]:
+    """What each word adds to the number that a text is given, see `explain_texts`.
+
+    Args:
+        texts: not empty.
+        score: function of raw texts to numbers, float (texts,).
+        characters: look at characters instead of words.
+
+    Returns:
+        For each text {`value`, `words`: [{`word`, `start`, `end`, `weight`}]}; weight is the number with the word less
+        that without it.
+    """
+    results = []
+    for some, spans, values in _groups(texts, score, characters):
+        for full, words in zip(values, _weights(some, spans, values)):
+            results.append({"value": float(f"{full:.6g}"), "words": words})
     return results
 
 
@@ -73,24 +93,30 @@ def _spans(text: str, unit: str) -> list[tuple[int, int]]:
     return [(words[first][0], words[min(first + run, len(words)) - 1][1]) for first in range(0, len(words), run)]
 
 
-def _explain_group(
-    texts: list[str], spans: list[list[tuple[int, int]]], score, classes: list[str], multi_label: bool, gap: str
-) -> list[dict[str, Any]]:
+def _groups(
+    texts: list[str], score: Callable[[list[str]], np.ndarray], characters: bool
+) -> Iterator[tuple[list[str], list[list[tuple[int, int]]], np.ndarray]]:
+    """Some of the texts at a time, where their words are, and what is said of them and, behind that, of each of them
+    without each of its words.
+    """
+    gap, texts = "" if characters else " ", [text[:_LONGEST] for text in texts]
+    spans = [_spans(text, r"\S" if characters else r"\S+") for text in texts]
+    groups = np.cumsum([len(text) * len(places) for text, places in zip(texts, spans)]) // _GROUP
     less = lambda text, start, end: f"{text[:start].rstrip()}{gap}{text[end:].lstrip()}"
-    variants = [less(text, *place) for text, places in zip(texts, spans) for place in places]
-    logits = score([*texts, *variants]).astype(np.float64)
-    chosen = logits[: len(texts)].argmax(1)
-    owners = np.concatenate([chosen, np.repeat(chosen, [len(places) for places in spans])])
-    odds = _log_odds(logits, owners, multi_label)
-    without = iter(odds[len(texts) :])
-    results = []
-    for text, places, number, full in zip(texts, spans, chosen, odds):
-        words = [
-            {"word": text[start:end], "start": start, "end": end, "weight": round(float(full - next(without)), 4)}
-            for start, end in places
-        ]
-        results.append({"class": classes[number], "log_odds": round(float(full), 4), "words": words})
-    return results
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        some, places = [texts[row] for row in rows], [spans[row] for row in rows]
+        variants = [less(text, *place) for text, found in zip(some, places) for place in found]
+        yield some, places, score([*some, *variants])
+
+
+def _weights(texts: list[str], spans: list[list[tuple[int, int]]], values: np.ndarray) -> list[list[dict[str, Any]]]:
+    """The words of each text with what they add; values as `_groups` has them."""
+    without, found = iter(values[len(texts) :]), []
+    for text, places, full in zip(texts, spans, values):
+        words = ((text[start:end], start, end, round(float(full - next(without)), 4)) for start, end in places)
+        found.append([dict(zip(("word", "start", "end", "weight"), word)) for word in words])
+    return found
 
 
 def _log_odds(logits: np.ndarray, numbers: np.ndarray, multi_label: bool) -> np.ndarray:

@@ -117,30 +117,21 @@ def plot_reliability(path: Path, labels: np.ndarray, probabilities: np.ndarray, 
     save_figure(figure, path)
 
 
-def plot_mistakes(
-    path: Path,
-    images: np.ndarray,
-    items: list[str],
-    labels: list[str],
-    predicted: list[str],
-    confidence: np.ndarray,
-    total: int,
-) -> None:
-    """A sheet of the most confident mistakes.
+def plot_mistakes(path: Path, images: np.ndarray, items: list[str], told: list[str], title: str) -> None:
+    """A sheet of the worst mistakes.
 
     Args:
-        images: uint8 (n, height, width, channels), the most confident first.
-        items, labels, predicted: of each.
-        confidence: probability of the predicted class.
-        total: mistakes there are in all.
+        images: uint8 (n, height, width, channels), the worst first.
+        items: of each.
+        told: label and answer of each, in two lines.
+        title: above them.
     """
     count, columns = len(images), min(6, max(len(images), 1))
     lines = max(1, -(-count // columns))
     sheet = Sheet(lines, columns, 3)
-    for place, (image, item, label, guess, share) in enumerate(zip(images, items, labels, predicted, confidence)):
-        taken = f"{short(label, 20)} predicted as\n{short(guess, 14)} ({share:.2f})"
+    for place, (image, item, taken) in enumerate(zip(images, items, told)):
         sheet.show(*divmod(place, columns), image, f"{taken}\n{short(item, 22, end=True)}")
-    sheet.save(path, f"the {count} most confident of {total} mistakes" if total else "no mistakes")
+    sheet.save(path, title)
 
 
 class Sheet:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.files import plain
-from ..metrics import THRESHOLD
+from ..metrics import decisions
 from ..metrics.detection import detection_records
 from .columns import strongest_columns
 from .occlusion import strongest
@@ -18,7 +18,14 @@ _OWN = ("scores", "explanation", "error")  # names that have a meaning of their 
 
 
 def prediction_table(
-    items, probabilities: np.ndarray, classes: list[str], labels=None, errors=None, text=None, multi_label: bool = False
+    items,
+    probabilities: np.ndarray,
+    classes: list[str],
+    labels=None,
+    errors=None,
+    text=None,
+    multi_label: bool = False,
+    thresholds: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """One row per sample.
 
@@ -29,7 +36,8 @@ def prediction_table(
         labels: true class names where known.
         errors: for each sample why it could not be read, or "".
         text: of each sample, where samples are texts.
-        multi_label: whether any number of classes may be predicted, those from 0.5 on, as `a|b`.
+        multi_label: whether any number of classes may be predicted, those from their threshold on, as `a|b`.
+        thresholds: with `multi_label`, float (classes,); None: 0.5.
 
     Returns:
         Columns `item`, `text` and `label` (where they are given), `predicted`, and one of probabilities for each class,
@@ -39,7 +47,8 @@ def prediction_table(
     names = score_columns(classes)
     scores = np.asarray(probabilities, np.float64).reshape(-1, len(classes))
     if multi_label:
-        predicted = ["|".join(sorted(name for name, yes in zip(classes, row) if yes)) for row in scores >= THRESHOLD]
+        chosen = decisions(scores, thresholds)
+        predicted = ["|".join(sorted(name for name, yes in zip(classes, row) if yes)) for row in chosen]
     else:
         predicted = [classes[number] for number in scores.argmax(1)]
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)

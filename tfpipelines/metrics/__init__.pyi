@@ -31,6 +31,7 @@ from .generation import small_pixels as small_pixels
 from .generation import usual_distance as usual_distance
 from .multi_label import THRESHOLD as THRESHOLD
 from .multi_label import as_decisions as as_decisions
+from .multi_label import decisions as decisions
 from .multi_label import per_label as per_label
 from .ranking import Ranking as Ranking
 from .registry import EACH_EPOCH as EACH_EPOCH
@@ -45,3 +46,4 @@ from .registry import metric as metric
 from .single_label import per_class as per_class
 from .temperature import fit_temperature as fit_temperature
 from .temperature import probabilities as probabilities
+from .thresholds import fit_thresholds as fit_thresholds

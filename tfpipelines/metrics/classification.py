@@ -13,22 +13,30 @@ from . import intervals, multi_label, registry, single_label
 from .registry import ONE, SEVERAL
 
 
-def classifier_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Every metric that the rows allow, in the order of the registry."""
-    return _figures(_known(labels, probabilities).draw(), _functions(labels.ndim))
+def classifier_metrics(
+    labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray | None = None
+) -> dict[str, float]:
+    """Every metric that the rows allow, in the order of the registry.
+
+    Args:
+        thresholds: with several labels, see `multi_label.Known`.
+    """
+    return _figures(_known(labels, probabilities, thresholds).draw(), _functions(labels.ndim))
 
 
-def classifier_row_figures(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
+def classifier_row_figures(
+    labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray | None = None
+) -> Callable[[np.ndarray], dict[str, float]]:
     """The metrics of `classifier_metrics` as a function of row numbers, in which a row may occur several times.
 
     What is known of each row is computed once, so that a resample costs little.
     """
-    known, functions = _known(labels, probabilities), _functions(labels.ndim)
+    known, functions = _known(labels, probabilities, thresholds), _functions(labels.ndim)
     return lambda rows: _figures(known.draw(rows), functions)
 
 
 def classifier_intervals(
-    labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int
+    labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, thresholds: np.ndarray | None = None
 ) -> dict[str, list[float]]:
     """95% intervals of the metrics, see `intervals`; {} without resamples.
 
@@ -37,13 +45,14 @@ def classifier_intervals(
     Args:
         resamples: how many; fewer where there are very many rows.
         seed: of the resampling.
+        thresholds: with several labels, see `multi_label.Known`.
 
     Returns:
         {metric: [low, high]}, in the order of the registry.
     """
     if not resamples or not len(labels):
         return {}
-    known, module = _known(labels, probabilities), ONE if labels.ndim == 1 else SEVERAL
+    known, module = _known(labels, probabilities, thresholds), ONE if labels.ndim == 1 else SEVERAL
     shares = {name: intervals.of_share(int(right.sum()), len(labels)) for name, right in known.shares.items()}
     others = [entry for entry in registry.METRICS if module in entry.by and entry.name not in shares]
     allowed = lambda entry: entry.of != "bins" and (module == ONE or not entry.loose)
@@ -65,8 +74,12 @@ def classifier_intervals(
     return {entry.name: found[entry.name] for entry in registry.METRICS if module in entry.by and entry.name in found}
 
 
-def _known(labels: np.ndarray, probabilities: np.ndarray) -> single_label.Known | multi_label.Known:
-    return (single_label if labels.ndim == 1 else multi_label).Known(labels, probabilities)
+def _known(
+    labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray | None
+) -> single_label.Known | multi_label.Known:
+    if labels.ndim == 1:
+        return single_label.Known(labels, probabilities)
+    return multi_label.Known(labels, probabilities, thresholds)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Figures of a classifier whose rows may have several labels: a function for each name that the registry gives to them.
 
-A label is predicted from 0.5 on. Each function takes rows that are drawn, and gives a number, or None where they do not
-allow it.
+A label is predicted from its threshold on, 0.5 unless another is given. Each function takes rows that are drawn, and
+gives a number, or None where they do not allow it.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,12 @@ class Known:
     Args:
         targets: 1 for each label that a row has, (n, labels).
         probabilities: float (n, labels), each in [0, 1].
+        thresholds: from where on each label is predicted, float (labels,); None: 0.5.
     """
 
-    def __init__(self, targets: np.ndarray, probabilities: np.ndarray):
-        self.targets, self.probabilities = targets, probabilities
-        actual, decided = targets > 0.5, probabilities >= THRESHOLD
+    def __init__(self, targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray | None = None):
+        self.targets, self.probabilities, self.thresholds = targets, probabilities, thresholds
+        actual, decided = targets > 0.5, decisions(probabilities, thresholds)
         self.right = (actual == decided).all(1)
         self.wrong = (actual != decided).mean(1)  # share of the decisions of each row
         self.outcomes = actual & decided, ~actual & decided, actual & ~decided, ~actual & ~decided
@@ -55,7 +56,7 @@ class Known:
         target = (self.targets > 0.5).mean(0) <= 0.5 if wrong else np.ones(self.targets.shape[1], bool)
         row = np.where(target != wrong, confidence, 1 - confidence)
         targets = np.concatenate([self.targets, target[None].astype(self.targets.dtype)])
-        return Known(targets, np.concatenate([self.probabilities, row[None]]))
+        return Known(targets, np.concatenate([self.probabilities, row[None]]), self.thresholds)
 
     @cached_property
     def losses(self) -> np.ndarray:
@@ -142,9 +143,23 @@ def ece(drawn: Drawn) -> float:
     return drawn.known.calibration_error(drawn.rows)
 
 
-def per_label(targets: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> dict[str, dict[str, float]]:
-    """{label: {precision, recall, f1, support, average_precision}}; the last only where both answers occur."""
-    actual, decided = targets > 0.5, probabilities >= THRESHOLD
+def decisions(probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+    """Which labels are predicted, bool (n, labels).
+
+    Args:
+        probabilities: float (n, labels).
+        thresholds: see `Known`.
+    """
+    return probabilities >= (THRESHOLD if thresholds is None else thresholds)
+
+
+def per_label(
+    targets: np.ndarray, probabilities: np.ndarray, labels: list[str], thresholds: np.ndarray | None = None
+) -> dict[str, dict[str, float]]:
+    """{label: {precision, recall, f1, support, threshold, average_precision}}; the threshold only where some are given,
+    and the last one only where both answers occur.
+    """
+    actual, decided = targets > 0.5, decisions(probabilities, thresholds)
     hits, claimed, support = (actual & decided).sum(0), decided.sum(0), actual.sum(0)
     table = {}
     for number, name in enumerate(labels):
@@ -152,6 +167,8 @@ def per_label(targets: np.ndarray, probabilities: np.ndarray, labels: list[str])
         f1 = 2 * hits[number] / max(claimed[number] + support[number], 1)
         table[name] = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
         table[name]["support"] = int(support[number])
+        if thresholds is not None:
+            table[name]["threshold"] = float(thresholds[number])
         if 0 < support[number] < len(targets):
             area = metrics.average_precision_score(targets[:, number], probabilities[:, number])
             table[name]["average_precision"] = float(area)

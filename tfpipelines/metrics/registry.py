@@ -20,11 +20,12 @@ class Kind(StrEnum):
     """What is made of a sample; runs of one kind have metrics in common."""
 
     CLASSIFIER = "classifier"
+    REGRESSOR = "regressor"
     DETECTOR = "detector"
     GENERATOR = "generator"
 
 
-CLASSIFIER, DETECTOR, GENERATOR = Kind
+CLASSIFIER, REGRESSOR, DETECTOR, GENERATOR = Kind
 ONE, SEVERAL = "single_label", "multi_label"  # labels a sample: modules of this package
 
 Direction = Literal["max", "min"]

@@ -1,6 +1,8 @@
+from .answers import ServedAnswer as ServedAnswer
 from .answers import ServedClasses as ServedClasses
 from .answers import ServedPictures as ServedPictures
 from .answers import ServedScores as ServedScores
+from .answers import ServedValue as ServedValue
 from .image_preprocessing import ImagePreprocessor as ImagePreprocessor
 from .inspection import CodeNeeded as CodeNeeded
 from .inspection import inspect_model as inspect_model
@@ -12,6 +14,8 @@ from .loading import own_layers as own_layers
 from .loading import take_weights as take_weights
 from .model_file import Artifact as Artifact
 from .model_file import ClassifierArtifact as ClassifierArtifact
+from .model_file import RegressorArtifact as RegressorArtifact
+from .number_scale import NumberScale as NumberScale
 from .serving import Served as Served
 from .serving import ServedImages as ServedImages
 from .serving import ServedInput as ServedInput

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..metrics.p_values import ANOMALY, NORMAL, is_normal, p_values
+from .number_scale import NumberScale
 
 
 class ServedAnswer(ABC):
@@ -62,22 +63,27 @@ class ServedClasses(ServedAnswer):
         classes: their names, in the order of the probabilities.
         multi_label: whether each class is told by itself, from 0.5 on.
         temperature: that the logits have been divided by.
+        thresholds: with `multi_label`, from where on each class is predicted, float (classes,); None: 0.5.
     """
 
     name, decision = "probabilities", "predicted"
 
-    def __init__(self, classes: list[str], multi_label: bool, temperature: float):
+    def __init__(self, classes: list[str], multi_label: bool, temperature: float, thresholds: np.ndarray | None = None):
         self.classes, self.multi_label, self.temperature = list(classes), multi_label, temperature
+        self._given = thresholds
+        self.thresholds = np.full(len(classes), 0.5) if thresholds is None else np.asarray(thresholds, np.float64)
 
     def facts(self) -> dict[str, Any]:
-        return {"classes": self.classes, "multi_label": self.multi_label, "temperature": self.temperature}
+        facts = {"classes": self.classes, "multi_label": self.multi_label, "temperature": self.temperature}
+        return facts if self._given is None else facts | {"thresholds": self.thresholds.tolist()}
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         names, values = tf.constant(self.classes), outputs["probabilities"]
         if self.multi_label:
             order = np.argsort(self.classes)  # as predictions.csv has them
             every = tf.broadcast_to(tf.gather(names, order), tf.shape(values))
-            told = tf.ragged.boolean_mask(every, tf.gather(values, order, axis=1) >= 0.5)
+            enough = values >= tf.constant(self.thresholds, values.dtype)
+            told = tf.ragged.boolean_mask(every, tf.gather(enough, order, axis=1))
             predicted = tf.strings.reduce_join(told, axis=1, separator="|")
         else:
             predicted = tf.gather(names, tf.argmax(values, 1))
@@ -88,7 +94,7 @@ class ServedClasses(ServedAnswer):
 
     def decide(self, values: np.ndarray) -> str:
         if self.multi_label:
-            return "|".join(sorted(name for name, yes in zip(self.classes, values >= 0.5) if yes))
+            return "|".join(sorted(name for name, yes in zip(self.classes, values >= self.thresholds) if yes))
         return self.classes[int(values.argmax())]
 
     def beside(self, values: np.ndarray) -> dict[str, Any]:
@@ -96,19 +102,61 @@ class ServedClasses(ServedAnswer):
 
     def margin(self, values: np.ndarray) -> float:
         if self.multi_label:
-            return float(np.abs(values - 0.5).min())
+            return float(np.abs(values - self.thresholds).min())
         first, second = np.sort(values)[::-1][:2]
         return float(first - second) / 2
 
     def words(self) -> dict[str, str]:
         many = self.multi_label
-        kind = "each independent, predicted from 0.5 on" if many else "that add up to 1; the largest is predicted"
+        least = "0.5" if self._given is None else "its threshold"
+        kind = f"each independent, predicted from {least} on" if many else "that add up to 1; the largest is predicted"
         what = f"probabilities of the classes in their order, {kind}; temperature {self.temperature:.4g} is applied"
         return {
             "probabilities": f"float32 (batch, {len(self.classes)}): {what}",
             "predicted": f"string (batch,): the predicted {'classes, joined by |' if many else 'class'}",
             "classes": "string (batch, classes): their names, beside the probabilities",
         }
+
+
+class ServedValue(ServedAnswer):
+    """A number.
+
+    Args:
+        scale: of the targets.
+        radius: of the prediction interval, in the unit of `scale`; None without one.
+        coverage: share of new samples whose number the interval holds.
+    """
+
+    name = "value"
+
+    def __init__(self, scale: NumberScale, radius: float | None = None, coverage: float | None = None):
+        self.scale, self.radius, self.coverage = scale, radius, coverage
+
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"target": "number", "scale": self.scale.facts()}
+        return facts if self.radius is None else facts | {"radius": self.radius, "coverage": self.coverage}
+
+    def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        if self.radius is None:
+            return outputs
+        value = outputs["value"]
+        if self.scale.log:
+            factor = float(np.exp(self.radius * self.scale.spread))
+            return {**outputs, "low": value / factor, "high": value * factor}
+        width = self.radius * self.scale.spread
+        return {**outputs, "low": value - width, "high": value + width}
+
+    def unit(self, values: np.ndarray) -> float:
+        if self.scale.log:  # there an error is a share of the value
+            return self.scale.spread * float(np.abs(values).max(initial=1e-30))
+        return max(self.scale.spread, float(np.abs(values).max(initial=0.0)))
+
+    def words(self) -> dict[str, str]:
+        told = {"value": "float32 (batch, 1): the predicted number, in the unit of the training targets"}
+        if self.radius is not None:
+            interval = f"of the interval that holds the number of {self.coverage:.0%} of new samples like these"
+            told |= {"low": f"float32 (batch, 1): lower end {interval}", "high": "float32 (batch, 1): its upper end"}
+        return told
 
 
 class ServedScores(ServedAnswer):

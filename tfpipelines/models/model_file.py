@@ -5,11 +5,13 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from .image_preprocessing import ImagePreprocessor
+from .number_scale import NumberScale
 from .text_preprocessing import TextPreprocessor
 
 
@@ -47,6 +49,7 @@ class ClassifierArtifact(Artifact):
 
     Attributes:
         model: raw input -> float32 probabilities (batch, classes).
+        thresholds: with several labels, the probability from which on each is predicted; None: 0.5.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class ClassifierArtifact(Artifact):
         answer = keras.layers.Activation("sigmoid" if multi_label else "softmax", name="probabilities", dtype="float32")
         self.model = keras.Model(raw, answer(self._temperature(x)), name="classifier")
         self.classes, self.multi_label = list(classes), multi_label
+        self.thresholds: list[float] | None = None
         self._decoding = decoding_facts(preprocessor)
 
     @property
@@ -77,6 +81,39 @@ class ClassifierArtifact(Artifact):
 
     def save(self, path: Path) -> None:
         facts = {"classes": self.classes, "temperature": self.temperature, "multi_label": self.multi_label}
+        if self.thresholds is not None:
+            facts["thresholds"] = self.thresholds
+        save_model(self.model, path, facts | self._decoding)
+
+
+class RegressorArtifact(Artifact):
+    """Preprocessing, network and the way back to the target's unit as one model.
+
+    Args:
+        preprocessor: see `ClassifierArtifact`.
+        network: preprocessed inputs -> (batch, 1) in the unit of `scale`, in float32 and of plain Keras layers.
+        scale: of the targets; it travels in the file's metadata.
+
+    Attributes:
+        model: raw input -> float32 values (batch, 1) in the target's unit.
+        interval: what is known of prediction intervals, JSON values for the file's metadata; None without.
+    """
+
+    def __init__(self, preprocessor: Any, network: keras.Model, scale: NumberScale):
+        self.network, self.scale = network, scale
+        raw = preprocessor.input()
+        rescale = keras.layers.Rescaling(
+            scale.spread, scale.center, name="log_value" if scale.log else "value", dtype="float32"
+        )
+        x = rescale(network(preprocessor.symbolic(raw)))
+        if scale.log:
+            x = keras.layers.Activation("exponential", name="value", dtype="float32")(x)
+        self.model = keras.Model(raw, x, name="regressor")
+        self.interval: dict[str, Any] | None = None
+        self._decoding = decoding_facts(preprocessor)
+
+    def save(self, path: Path) -> None:
+        facts = {"target": "number", "scale": self.scale.facts(), "interval": self.interval}
         save_model(self.model, path, facts | self._decoding)
 
 

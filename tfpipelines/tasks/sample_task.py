@@ -33,7 +33,7 @@ class Sampled(Task, Trainable, Answering):
     def __init__(self, pipeline: Pipeline):
         super().__init__(pipeline)
         self.trained_on: frozenset[str] = frozenset()
-        self.read_columns: dict[str, str] = {}
+        self.read_columns: dict[str, Any] = {}
 
     @abstractmethod
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":

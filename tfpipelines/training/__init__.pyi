@@ -13,6 +13,7 @@ from .environment import environment_facts as environment_facts
 from .loop import fit as fit
 from .losses import LossOfParts as LossOfParts
 from .losses import OfWhole as OfWhole
+from .losses import RootMeanSquaredError as RootMeanSquaredError
 from .losses import RowAccuracy as RowAccuracy
 from .losses import make_loss as make_loss
 from .objective import Objective as Objective

@@ -8,26 +8,31 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from ..core.config.losses import LOSSES
+from ..core.config.losses import LOSSES, loss_of
 from ..core.config.train import Train
 
 _TINY = 1e-7  # below which a share counts as this: powers of 0 have no gradient
 
 
-def make_loss(train: Train, several: bool) -> keras.losses.Loss:
-    """The loss of a classifier's logits.
+def make_loss(train: Train, target: str, weights: np.ndarray | None = None) -> keras.losses.Loss:
+    """The loss of a network's outputs.
 
     Args:
         train: its name and fields.
-        several: whether a row may have several labels.
+        target: class, labels or number, see `data.target`.
+        weights: with several labels a row, of present and of absent labels, float (2, labels).
     """
-    if train.loss == "cross_entropy":
+    name, several = loss_of(train.loss, target), target == "labels"
+    fields = {argument: getattr(train, field) for field, argument in LOSSES[name].takes.items()}
+    if target == "number":
+        return _OF_NUMBERS[name](**fields)
+    if name == "cross_entropy" and weights is None:
         kind = keras.losses.BinaryCrossentropy if several else keras.losses.CategoricalCrossentropy
         return kind(from_logits=True)
-    fields = {argument: getattr(train, field) for field, argument in LOSSES[train.loss].takes.items()}
-    return LossOfLogits(_COSTS[train.loss](**fields), several, train.loss)
+    return LossOfLogits(_COSTS[name](**fields), several, name, weights)
 
 
 class LossOfLogits(keras.losses.Loss):
@@ -41,19 +46,50 @@ class LossOfLogits(keras.losses.Loss):
             of its 1 - p.
         several: whether a row may have several labels.
         name: of the loss.
+        weights: with several labels, what the costs of each are multiplied by where it is present, and where it is
+            absent, float (2, labels); None: 1.
     """
 
-    def __init__(self, costs: tuple[Callable[[Any], Any], Callable[[Any], Any]], several: bool, name: str):
+    def __init__(
+        self,
+        costs: tuple[Callable[[Any], Any], Callable[[Any], Any]],
+        several: bool,
+        name: str,
+        weights: np.ndarray | None = None,
+    ):
         super().__init__(name=name)
         self.present, self.absent = costs
-        self.several = several
+        self.several, self.weights = several, weights
 
     def call(self, y_true, y_pred):
         targets = ops.cast(y_true, y_pred.dtype)
         if not self.several:
             return ops.sum(targets * self.present(ops.log_softmax(y_pred, -1)), -1)
         present, absent = self.present(ops.log_sigmoid(y_pred)), self.absent(ops.log_sigmoid(-y_pred))
+        if self.weights is not None:
+            present, absent = (ops.cast(row, y_pred.dtype) * cost for row, cost in zip(self.weights, (present, absent)))
         return ops.mean(targets * present + (1.0 - targets) * absent, -1)
+
+
+class QuantileLoss(keras.losses.Loss):
+    """The loss whose least mean is at a quantile of the targets: (rows, 1) -> (rows,) (Koenker & Bassett 1978).
+
+    Args:
+        quantile: between 0 and 1.
+    """
+
+    def __init__(self, quantile: float):
+        super().__init__(name="quantile")
+        self.quantile = quantile
+
+    def call(self, y_true, y_pred):
+        above = ops.cast(y_true, y_pred.dtype) - y_pred
+        return ops.mean(ops.maximum(self.quantile * above, (self.quantile - 1.0) * above), -1)
+
+
+def _cross_entropy():
+    cost = lambda log_p: -log_p
+    return cost, cost
 
 
 def _focal(gamma: float, alpha: float | None):
@@ -87,7 +123,12 @@ def _rest(log_p):
 
 
 _COSTS: dict[str, Callable[..., Any]] = {
-    "focal": _focal, "poly1": _poly1, "generalized": _generalized, "asymmetric": _asymmetric
+    "cross_entropy": _cross_entropy, "focal": _focal, "poly1": _poly1, "generalized": _generalized,
+    "asymmetric": _asymmetric,
+}  # fmt: skip
+_OF_NUMBERS: dict[str, Callable[..., keras.losses.Loss]] = {
+    "mse": keras.losses.MeanSquaredError, "mae": keras.losses.MeanAbsoluteError, "huber": keras.losses.Huber,
+    "quantile": QuantileLoss,
 }  # fmt: skip
 
 
@@ -128,6 +169,28 @@ class OfWhole(keras.metrics.Metric):
 
     def reset_state(self):
         self.metric.reset_state()
+
+
+class RootMeanSquaredError(keras.metrics.Metric):
+    """The root of the mean squared error in the target's unit.
+
+    Args:
+        restore: from what the network tells to the target's unit.
+    """
+
+    def __init__(self, restore: Callable[[Any], Any]):
+        super().__init__(name="rmse")
+        self.restore = restore
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight(name="count", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        errors = self.restore(ops.cast(y_true, self.dtype)) - self.restore(ops.cast(y_pred, self.dtype))
+        self.total.assign_add(ops.sum(ops.square(errors)))
+        self.count.assign_add(ops.cast(ops.size(errors), self.dtype))
+
+    def result(self):
+        return ops.sqrt(ops.divide_no_nan(self.total, self.count))
 
 
 class RowAccuracy(keras.metrics.MeanMetricWrapper):

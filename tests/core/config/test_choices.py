@@ -92,7 +92,7 @@ def test_fields_of_others_are_refused():
     assert "train.momentum: train.optimizer=lion does not take it" in words and "sgd, rmsprop, muon" in words
     assert "train.momentum: train.optimizer=adamw does not take it" in refused("train.momentum=0.5")
     assert "train.rho: train.optimizer=adamw does not take it" in refused("train.rho=0.5")
-    assert "train.focal_gamma: train.loss=cross_entropy does not take it" in refused("train.focal_gamma=1")
+    assert "train.focal_gamma: train.loss=auto does not take it" in refused("train.focal_gamma=1")
     assert load("train.momentum=0.9", "train.rho=0.9").pipeline.train.optimizer == "adamw"
     assert load("train.loss=focal", "train.focal_gamma=1").pipeline.train.focal_gamma == 1
 

@@ -522,7 +522,7 @@ def test_14_a_class_of_unknown_words_alone_is_an_error(tmp_path, reviews):
 
 @pytest.mark.eager
 def test_a_run_of_an_earlier_version_goes_on_with_texts_as_they_are_written(tmp_path, reviews, monkeypatch):
-    from tfpipelines.tasks.text_classifier import TextClassifier
+    from tfpipelines.tasks.supervised_texts import SupervisedTexts
 
     class Stop(Observer):
         def epoch(self, row, epochs, samples):
@@ -533,7 +533,7 @@ def test_a_run_of_an_earlier_version_goes_on_with_texts_as_they_are_written(tmp_
     part.to_csv(tmp_path / "texts.csv", index=False)
     words = [*SMALL[1:], "data.path=texts.csv", "train.epochs=2", "model.name=cnn", "model.filters=4"]
     with monkeypatch.context() as patch:
-        patch.setattr(TextClassifier, "_normal", False)
+        patch.setattr(SupervisedTexts, "_normal", False)
         with pytest.raises(tfpipelines.Interrupted):
             tfpipelines.run("text-cls", words, observer=Stop(), name="earlier")
     assert "text_form" not in json.loads(Path("runs/earlier/data.json").read_text())

@@ -7,6 +7,11 @@ from pydantic import Field
 from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, AutoFraction, Count, Fraction, Positive, Role, Section
 
+_Columns = Annotated[str | Annotated[tuple[str, ...], Field(min_length=2)] | None, LEFT_TO_RIGHT]
+LabelColumn = Annotated[_Columns, Role.READING]
+LABEL_COLUMN = fixed(
+    None, "table: the column of classes, labels or numbers; or several columns of 0 and 1, a label each"
+)
 ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a number of folds
 
 
@@ -36,8 +41,17 @@ class FileData(SampleData):
 
 
 class LabelledData(FileData):
-    """Samples of classes, and how they are split."""
+    """Samples of classes or numbers, and how they are split."""
 
+    label_column: LabelColumn = LABEL_COLUMN  # type: ignore[assignment]  # may be several
+    target: Annotated[Auto | Literal["class", "labels", "number"], LEFT_TO_RIGHT] = fixed(
+        "auto",
+        "what is predicted of a sample: its class; any number of labels, as a|b, a list or columns of 0 and 1; or a "
+        "number (regression); auto: as the labels look",
+    )
+    target_scale: Literal["linear", "log"] = field(
+        "linear", "of numbers: log: their logarithm is learned, for values above 0 whose errors grow with them"
+    )
     layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = fixed(
         "auto", "folders: whether the first level names classes or splits"
     )

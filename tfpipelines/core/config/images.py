@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .data import FileData, LabelledData
+from .data import LABEL_COLUMN, FileData, LabelColumn, LabelledData
 from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, Count, Fraction, NonNegative, Role, Section
 
@@ -84,6 +84,7 @@ class PixelData(FileData):
 
 
 class ImageData(PixelData, LabelledData):
-    """Images of classes."""
+    """Images of classes or numbers."""
 
+    label_column: LabelColumn = LABEL_COLUMN  # type: ignore[assignment]  # `PixelData` has a single one
     augment: Augment = Augment()

@@ -1,4 +1,4 @@
-"""The losses of classifiers by name, and the fields that they take."""
+"""The losses of classes and numbers by name, and the fields that they take."""
 
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from .choices import taken
 
 _NONE: Any = MappingProxyType({})
+_NUMBER = ("number",)
+_AUTO = {"class": "cross_entropy", "labels": "cross_entropy", "number": "mse"}
 
 
 class Loss(NamedTuple):
@@ -16,19 +18,20 @@ class Loss(NamedTuple):
         source: where it is described; "" for what needs none.
         takes: {field of `train`: argument of its function in `training.losses`}.
         several: {field of `train`} that goes with several labels a row alone.
-        for_one: whether it goes with one label a row.
+        targets: what it goes with, as `data.target` calls it.
     """
 
     words: str
     source: str = ""
     takes: dict[str, str] = _NONE
     several: tuple[str, ...] = ()
-    for_one: bool = True
+    targets: tuple[str, ...] = ("class", "labels")
     usual: dict[str, Any] = _NONE
     rate: float = 1.0
 
 
 LOSSES: dict[str, Loss] = {
+    "auto": Loss("cross-entropy of classes, mean squared error of numbers", targets=("class", "labels", "number")),
     "cross_entropy": Loss("cross-entropy"),
     "focal": Loss(
         "focal loss", "Lin et al. 2017", {"focal_gamma": "gamma", "focal_alpha": "alpha"}, several=("focal_alpha",)
@@ -38,10 +41,19 @@ LOSSES: dict[str, Loss] = {
     "asymmetric": Loss(
         "asymmetric loss", "Ridnik et al. 2021",
         {"asymmetric_present": "present", "asymmetric_absent": "absent", "asymmetric_margin": "margin"},
-        for_one=False,
+        targets=("labels",),
     ),
+    "mse": Loss("mean squared error", targets=_NUMBER),
+    "mae": Loss("mean absolute error", targets=_NUMBER),
+    "huber": Loss("Huber loss", "Huber 1964", {"huber_delta": "delta"}, targets=_NUMBER),
+    "quantile": Loss("quantile loss", "Koenker & Bassett 1978", {"quantile": "quantile"}, targets=_NUMBER),
 }  # fmt: skip
 FIELDS = tuple(f"train.{name}" for name in ("loss", *(name for entry in LOSSES.values() for name in entry.takes)))
+
+
+def loss_of(name: str, target: str) -> str:
+    """The loss that `train.loss` means for a target."""
+    return _AUTO[target] if name == "auto" else name
 
 
 def of_losses(name: str, default: Any, description: str, **checks: Any) -> Any:
@@ -51,5 +63,6 @@ def of_losses(name: str, default: Any, description: str, **checks: Any) -> Any:
 
 def losses_in_words() -> str:
     """Each loss with its source."""
-    told = (f"{name} ({entry.source})" if entry.source else name for name, entry in LOSSES.items())
-    return ", ".join(told)
+    told = lambda name, entry: f"{name} ({entry.source})" if entry.source else name
+    of = lambda number: [told(name, entry) for name, entry in LOSSES.items() if (entry.targets == _NUMBER) == number]
+    return f"{', '.join(of(False))}; of numbers {', '.join(of(True))}; auto: {LOSSES['auto'].words}"

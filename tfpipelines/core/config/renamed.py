@@ -11,10 +11,12 @@ _FIELDS = {  # (section, old name): new name
     ("model", "dense"): "head_units",  # of networks for texts
     ("model", "units"): "head_units",  # of fine-tuned backbones; other networks have a field of this name
     ("search", "keep"): "keep_trials",
+    ("data", "multi_label"): "target",
 }
-_VALUES = {  # (section, field): {old value: new value}
+_VALUES: dict[tuple[str, str], dict[Any, str]] = {  # (section, field): {old value: new value}
     ("model", "pooling"): {"average": "mean"},
     ("model", "head"): {"average": "mean"},
+    ("data", "target"): {True: "labels", False: "class", "true": "labels", "false": "class"},
 }
 
 
@@ -68,7 +70,7 @@ class Renames(NamedTuple):
                 name = new.removeprefix(before)
             values = self.values.get(new, {})
             fields[name], found = _values(value, values)
-            yield from (f"{new}={value} is called {values[value]} now" for value in found)
+            yield from (f"{new}={_shown(value)} is called {values[value]} now" for value in found)
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +83,7 @@ def renames(schema_class: type[Pipeline]) -> Renames:
             fields[f"{section}.{old}"] = f"{section}.{new}"
     for (section, name), table in _VALUES.items():
         found = [member.model_fields.get(name) for member in _members(schema_class, section)]
-        allowed = {value for info in found if info is not None for value in get_args(info.annotation)}
+        allowed = {value for info in found if info is not None for value in _words(info.annotation)}
         if known := {old: new for old, new in table.items() if new in allowed and old not in allowed}:
             values[f"{section}.{name}"] = known
     return Renames(fields, values)
@@ -93,15 +95,27 @@ def _members(schema_class: type[Pipeline], section: str) -> list[Any]:
     return [member for member in (get_args(annotation) or (annotation,)) if hasattr(member, "model_fields")]
 
 
+def _shown(value: Any) -> str:
+    """A value as files have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _words(annotation: Any) -> Iterator[Any]:
+    """The values that a field may have by its annotation, of literals and of unions of them."""
+    for member in get_args(annotation):
+        yield from _words(member) if get_args(member) else (member,)
+
+
 def _values(value: Any, table: Mapping[Any, Any]) -> tuple[Any, list[Any]]:
     """A value, or a list of them, or what a search has of them, with new names; the old names found."""
     if not table:
         return value, []
     if isinstance(value, (list, tuple)):
-        return [table.get(entry, entry) if isinstance(entry, str) else entry for entry in value], [
-            entry for entry in value if isinstance(entry, str) and entry in table
+        known = [isinstance(entry, (str, bool)) and entry in table for entry in value]
+        return [table[entry] if old else entry for entry, old in zip(value, known)], [
+            entry for entry, old in zip(value, known) if old
         ]
     if isinstance(value, dict) and "values" in value:
         inner, found = _values(value["values"], table)
         return {**value, "values": inner}, found
-    return (table[value], [value]) if isinstance(value, str) and value in table else (value, [])
+    return (table[value], [value]) if isinstance(value, (str, bool)) and value in table else (value, [])

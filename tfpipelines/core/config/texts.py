@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .data import LabelledData
 from .fields import field, fixed
-from .section import AutoBool, AutoCount, Count, Role
+from .section import AutoCount, Count, Role
 
 
 class TextSource(LabelledData):
@@ -16,9 +16,6 @@ class TextSource(LabelledData):
         ..., "a table (.csv .tsv .jsonl .parquet), a folder of text files, or sample:NAME", min_length=1
     )
     text_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of texts")
-    multi_label: AutoBool = fixed(
-        "auto", "whether a row may have several labels, as a|b or a list; auto: where one has"
-    )
     max_length: AutoCount = field(
         "auto",
         "maximum number of tokens of a text; the rest is cut off; auto: all, at most 512 (char: 2048)",

@@ -104,13 +104,13 @@ class Training(Section):
 
 
 class Train(Training):
-    """How the weights of a classifier are found."""
+    """How the weights of a network that learns from labels are found."""
 
     choices: ClassVar[Choices] = {**Training.choices, "loss": LOSSES}
 
     label_smoothing: Fraction = 0.0
     loss: LossName = field(
-        "cross_entropy",
+        "auto",
         f"{losses_in_words()}; on the validation split it selects the epoch and drives schedule plateau and early "
         "stopping",
     )
@@ -139,10 +139,22 @@ class Train(Training):
     asymmetric_margin: Fraction = of_losses(
         "asymmetric_margin", 0.05, "probability up to which a label that is absent does not count at all"
     )
+    huber_delta: Positive = of_losses(
+        "huber_delta", 1.0, "error from which on the loss grows linearly, in standard deviations of the target"
+    )
+    quantile: Annotated[float, Field(gt=0, lt=1)] = of_losses("quantile", 0.5, "which quantile is predicted")
 
 
 class Evaluation(Section):
     """What is measured once training has ended."""
 
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None = field(
+        0.9, "of numbers: share of new samples whose value a prediction interval is to hold; null: no intervals"
+    )
+    threshold: Annotated[Auto | Annotated[float, Field(gt=0, lt=1)], LEFT_TO_RIGHT] = field(
+        "auto",
+        "with several labels per row: probability from which on a label is predicted; auto: for each label that of the "
+        "highest F1 on the validation split",
+    )
     calibrate: bool = field(True, "fit a softmax temperature on the validation split (Guo et al. 2017)")
     bootstrap: Annotated[int, Field(ge=0)] = field(1000, "resamples for the 95% intervals; 0: none")

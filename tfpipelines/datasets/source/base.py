@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ class SampleTable:
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
         cells: where a row of numbers is the sample, all columns as they are written, str or None, and `LINE`.
-        columns: role -> the column of the table that plays it, or None.
+        columns: role -> the column of the table that plays it, several with a label each, or None.
         given: where a request asks for `whole` tables, all columns as the file has them.
     """
 
@@ -101,11 +101,11 @@ class SampleTable:
     array: np.ndarray | None = None
     findings: Findings = field(default_factory=Findings)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-    columns: dict[str, str | None] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
     given: pd.DataFrame | None = None
 
     @property
-    def read_columns(self) -> dict[str, str]:
+    def read_columns(self) -> dict[str, str | tuple[str, ...]]:
         """The columns that say where samples are and what is known of them, by role; folds are the run's own affair."""
         return {role: name for role, name in self.columns.items() if name and role != "fold"}
 

@@ -40,6 +40,7 @@ _HINT = " For folders of images there is the pipeline anomaly."
 ROWS = Kind("rows", "table", "table", {"label": ("label", "class", "target", *_ODD), "split": _SPLITS}, hint=_HINT)
 SERIES = Kind("series", "table", "table", {"series": (), "label": ("label", "class", *_ODD), "split": _SPLITS})
 INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
+Column = str | tuple[str, ...] | None  # of a table: one, several with a label each, or none
 _NEEDED = ("image", "text", "start", "end")
 _ENDS = {role: f"the column {role} of data.intervals" for role in INTERVALS.roles}
 _KEYS = {"image": "data.item_column", "fold": "data.folds", **_ENDS}
@@ -51,16 +52,16 @@ class Request:
 
     Args:
         kind: of the samples.
-        columns: role -> the column that the user has named, if any.
+        columns: role -> the column that the user has named, if any; labels may have several.
         labelled: whether rows need a label; False reads a table without one, and a folder as a list of files.
         training: False for data that only a trained model is to see: then split folders need not hold one for training.
         optional: roles whose column may be absent although it is named.
         whole: whether all columns are wanted, and the rows that name no file, too: these have a `fault` in the frame.
-        layout, root, follow_links, on_bad: the fields of the same name in `data`.
+        layout, root, follow_links, on_bad, target: the fields of the same name in `data`.
     """
 
     kind: Kind
-    columns: Mapping[str, str | None] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
     labelled: bool = True
     training: bool = True
     optional: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Request:
     root: str | None = None
     follow_links: bool = False
     on_bad: str = "error"
+    target: str = "class"
 
     @classmethod
     def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":
@@ -78,13 +80,13 @@ class Request:
         if isinstance(folds, str):
             columns["fold"] = folds
         optional = () if training else tuple(columns)
-        names = ("layout", "root", "follow_links", "on_bad")
+        names = ("layout", "root", "follow_links", "on_bad", "target")
         given = {name: getattr(data, name) for name in names if hasattr(data, name)}
         return cls(kind, columns, labelled, training, optional, **given)
 
     @classmethod
     def to_predict(
-        cls, kind: Kind, columns: Mapping[str, str | None], follow_links: bool = False, root: str | None = None
+        cls, kind: Kind, columns: Mapping[str, Column], follow_links: bool = False, root: str | None = None
     ) -> "Request":
         """What the raw input of a prediction is asked: no labels, and columns may be absent though they are named."""
         how = cls(kind, columns, labelled=False, training=False, optional=tuple(kind.roles), whole=True)
@@ -95,9 +97,10 @@ class Request:
         return role in _NEEDED or (role == "label" and self.labelled and self.kind.files)
 
 
-def with_columns(data: Any, columns: Mapping[str, str]) -> Any:
+def with_columns(data: Any, columns: Mapping[str, Any]) -> Any:
     """A `data` section that names the columns a table was read by, role -> column, where it names none itself."""
-    fields = {key_of(role).removeprefix("data."): column for role, column in columns.items()}
+    as_given = lambda column: tuple(column) if isinstance(column, list) else column
+    fields = {key_of(role).removeprefix("data."): as_given(column) for role, column in columns.items()}
     free = {name: column for name, column in fields.items() if getattr(data, name, column) is None}
     return data.model_copy(update=free)
 

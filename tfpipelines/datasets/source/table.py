@@ -3,7 +3,7 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,12 +12,12 @@ import pandas as pd
 from ...core.words import counted, listed, nearest
 from ...errors import DataError
 from ..findings import Findings
-from ..label_advice import one_hot_columns, one_hot_remedy, warn_groups
+from ..label_advice import mark_of, one_hot_columns, warn_groups
 from ..sample_table import SEPARATOR, make_frame, split_of
 from ..table_files import LINE, Listed, cells_of, in_words, read_cells
 from .base import SampleTable, Source
 from .named_files import NamedFiles
-from .requests import TEXTS, Request, key_of
+from .requests import TEXTS, Column, Request, key_of
 
 _LONGEST_LIST = 10_000  # characters of a list that is written as text
 _LIKELY = {  # parts of a column's name that make it likely to play a role
@@ -44,19 +44,23 @@ class Table(Source):
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
         random = request.training and request.labelled and not (column.get("split") or column["fold"])
+        label, fold = column.get("label"), _one(column["fold"])
         if random and request.kind.files:
-            warn_groups(cells, column.values(), column.get("label"), findings)
+            warn_groups(cells, _flat(column), _one(label), findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
         faults: list[tuple[str, str] | None] = []
         if files:
             named = NamedFiles(root, request.follow_links, findings)
-            items, faults = named.resolve(cells[column["image"]], cells[LINE]), named.faults
-        label, fold = column.get("label"), column["fold"]
-        labels = labels_of(cells, label, findings) if label else [None] * len(cells)
-        splits = parse_splits(cells, column.get("split"), findings)
+            items, faults = named.resolve(cells[_one(column["image"])], cells[LINE]), named.faults
+        labels: list[str | None] = [None] * len(cells)
+        if isinstance(label, tuple):
+            labels = labels_of_marks(cells, label, request.target, findings)
+        elif label:
+            labels = labels_of(cells, label, findings)
+        splits = parse_splits(cells, _one(column.get("split")), findings)
         frame = make_frame(items, labels, splits, cells[fold] if fold else None, cells[LINE])
         if "text" in column:
-            frame["text"] = pd.Series([_joined(text) for text in cells[column["text"]]], dtype=object)
+            frame["text"] = pd.Series([_joined(text) for text in cells[_one(column["text"])]], dtype=object)
         if told := cells.attrs.get("as"):
             findings.add("table_form", "note", f"{self.path.name} is read with {' and '.join(told)}")
         if files or "text" in column:
@@ -100,8 +104,19 @@ class Frame(Table):
         return cells_of(self._frame, self.path)
 
 
-def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
-    """The column that plays a role: the one given, or the only one with a usual name for it.
+def _one(column: Column) -> str | None:
+    """The column of a role, None where it is none or several."""
+    return column if isinstance(column, str) else None
+
+
+def _flat(columns: Mapping[str, Column]) -> list[str]:
+    """All columns that play a role."""
+    return [name for column in columns.values() for name in ((column,) if isinstance(column, str) else column or ())]
+
+
+def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
+    """The column that plays a role: the one given, or the only one with a usual name for it. Without one for labels
+    those of 0 and 1, if there are several.
 
     Raises:
         DataError: if it is missing, or several columns could be meant; it lists the columns seen and the key to set.
@@ -109,11 +124,13 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
     columns = [column for column in cells.columns if column != LINE]
     seen = f"Columns seen: {', '.join(columns)}."
     given, key = request.columns.get(role), key_of(role)
-    if given in columns:
+    wanted = (given,) if isinstance(given, str) else given or ()
+    lost = [name for name in wanted if name not in columns]
+    if wanted and not lost:
         return given
-    if given is not None and role not in request.optional:
-        guess = nearest(given, columns)
-        raise DataError(f"The table has no column {given!r}. {seen}", f"Set {key}={guess or 'COLUMN'}.")
+    if lost and role not in request.optional:
+        guess = nearest(lost[0], columns)
+        raise DataError(f"The table has no column {lost[0]!r}. {seen}", f"Set {key}={guess or 'COLUMN'}.")
     usual = request.kind.roles.get(role, ())
     candidates = [column for alias in usual for column in columns if column.strip().lower() == alias]
     if len(candidates) == 1:
@@ -121,6 +138,8 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
     if candidates and (request.required(role) or request.labelled):
         message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
+    if role == "label" and request.required(role) and request.target != "number" and (marks := one_hot_columns(cells)):
+        return tuple(marks)
     if request.required(role):
         raise _unrecognized(cells, columns, role, request)
     return None
@@ -129,9 +148,6 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> str | None:
 def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: Request) -> DataError:
     """No column plays a role that one must play."""
     seen, key = f"Columns seen: {', '.join(columns)}.", key_of(role)
-    if role == "label" and (marks := one_hot_columns(cells)):
-        cause = f"The table has no column of labels, but {listed(marks)} hold only 0 and 1: one-hot labels. {seen}"
-        return DataError(cause, one_hot_remedy(cells, marks, several=request.kind is TEXTS))
     others = {name for other, usual in request.kind.roles.items() if other != role for name in usual}
     rest = [column for column in columns if column.strip().lower() not in others and re.fullmatch(r"[\w -]+", column)]
     named = [column for column in rest if any(word in column.lower() for word in _LIKELY.get(role, ()))]
@@ -163,6 +179,37 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
         message = f"{counted(len(unknown), 'row')} with an unknown word for the split in column {column}"
         findings.add("unknown_split", "error", message, "Use train, validation or test.", unknown)
     return splits
+
+
+def labels_of_marks(cells: pd.DataFrame, columns: tuple[str, ...], target: str, findings: Findings) -> list[str | None]:
+    """The labels of columns of 0 and 1: the names of those that hold 1; None where a cell is empty.
+
+    They are classes, and no several labels, if each row has one and `data.target` does not say otherwise.
+
+    Raises:
+        DataError: if a cell is neither 0 nor 1, or a row has not one label and `target` is class.
+    """
+    marks = {column: [None if cell is None else mark_of(cell) for cell in cells[column]] for column in columns}
+    for column, found in marks.items():
+        told = zip(found, cells[column], cells[LINE])
+        wrong = [f"line {line}: {cell!r}" for mark, cell, line in told if mark is None and cell is not None]
+        if wrong:
+            cause = f"Column {column!r} of data.label_column holds {counted(len(wrong), 'cell')} other than 0 and 1."
+            raise DataError(cause, "Several columns are labels only if they hold 0 and 1; name one column.", wrong[:10])
+    names = [clean_label(column) or column for column in columns]
+    rows = list(zip(*marks.values()))
+    missing = [any(mark is None for mark in row) for row in rows]
+    held = [[name for name, mark in zip(names, row) if mark] for row in rows]
+    single = all(len(row) == 1 for row, none in zip(held, missing) if not none)
+    if target == "class" and not single:
+        raise DataError(f"Some rows have not one label in {listed(list(columns))}.", "Set data.target=labels.")
+    kind = "a class" if single and target != "labels" else "labels"
+    message = f"Columns {listed(list(columns))} hold only 0 and 1: each row's 1 is read as {kind}"
+    findings.add("one_hot", "note", message, "Name another column by data.label_column if they are no labels")
+    if any(SEPARATOR in name for name in names):
+        findings.add("bar_in_label", "error", "A bar in the name of a column of labels", "Rename it", columns)
+    several = lambda row: row[0] if kind == "a class" else str(Listed.of(row))
+    return [None if none else several(row) for row, none in zip(held, missing)]
 
 
 def labels_of(cells: pd.DataFrame, column: str, findings: Findings) -> list[str | None]:
@@ -205,11 +252,12 @@ def _joined(value: str | None) -> str:
     return " ".join(value.items) if isinstance(value, Listed) else value or ""
 
 
-def _tell_unused(cells: pd.DataFrame, column: dict[str, str | None], request: Request, findings: Findings) -> None:
+def _tell_unused(cells: pd.DataFrame, column: dict[str, Column], request: Request, findings: Findings) -> None:
     """Names the columns that play no role, once."""
-    unused = [name for name in cells.columns if name != LINE and name not in column.values()]
+    unused = [name for name in cells.columns if name != LINE and name not in _flat(column)]
     if unused and request.training and request.labelled:
-        read = ", ".join(f"{name} ({role})" for role, name in column.items() if name)
+        told = lambda name: name if isinstance(name, str) else listed(name, 10)
+        read = ", ".join(f"{told(name)} ({role})" for role, name in column.items() if name)
         message = f"{counted(len(unused), 'column')} of the table not used: {listed(unused, 10)}; used: {read}"
         findings.add("unused_columns", "note", message)
 

@@ -60,9 +60,10 @@ class Rows:
         """For the tests; a generator has none."""
         if self.kind is Kind.CLASSIFIER:
             truth, probabilities = self.columns["truth"], self.columns["probabilities"]
-            decided = probabilities.argmax(1) if truth.ndim == 1 else probabilities >= metrics.THRESHOLD
+            thresholds = self.columns.get("thresholds")
+            decided = probabilities.argmax(1) if truth.ndim == 1 else metrics.decisions(probabilities, thresholds)
             right = decided == truth if truth.ndim == 1 else (decided == (truth > 0.5)).all(1)
-            measure = metrics.classifier_row_figures(truth, probabilities)
+            measure = metrics.classifier_row_figures(truth, probabilities, thresholds)
             return Answers(right, np.ones(len(truth), bool), [np.arange(len(truth))], measure)
         anomalous, known, alarms = (self.columns[name] for name in ("anomalous", "known", "alarms"))
         strata = [np.flatnonzero(known)[rows] for rows in metrics.kinds_of(anomalous[known])]
@@ -133,8 +134,13 @@ def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, record: 
         cause = f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not."
         raise ArtifactError(cause, "Restore them from a copy, or train again.")
     truth = datasets.encode_labels(frame.assign(stratum="") if several else frame, classes)
-    as_said = _as_decided if several else _as_chosen
-    return {"truth": truth, "probabilities": as_said(scores, list(table.get("predicted", [])), classes, folder)}
+    predicted = list(table.get("predicted", []))
+    if not several:
+        return {"truth": truth, "probabilities": _as_chosen(scores, predicted, classes, folder)}
+    given = read_json(folder / "metrics.json").get("thresholds", {})
+    line = np.array([float(given.get(name, metrics.THRESHOLD)) for name in classes], np.float32)
+    probabilities = _as_decided(scores, predicted, classes, line, folder)
+    return {"truth": truth, "probabilities": probabilities, "thresholds": np.tile(line, (len(scores), 1))}
 
 
 def _as_chosen(scores: np.ndarray, predicted: list[str], classes: list[str], folder: Path) -> np.ndarray:
@@ -149,14 +155,16 @@ def _as_chosen(scores: np.ndarray, predicted: list[str], classes: list[str], fol
     return np.where((scores.argmax(1) == chosen)[:, None], scores, others)
 
 
-def _as_decided(scores: np.ndarray, predicted: list[str], classes: list[str], folder: Path) -> np.ndarray:
-    """The probabilities, each on the side of 0.5 that the prediction says."""
+def _as_decided(
+    scores: np.ndarray, predicted: list[str], classes: list[str], line: np.ndarray, folder: Path
+) -> np.ndarray:
+    """The probabilities, each on the side of its label's threshold, float32 (classes,), that the prediction says."""
     yes = np.array([[name in set(text.split("|")) for name in classes] for text in predicted], bool)
     yes = yes.reshape(len(predicted), len(classes))
-    told = scores >= metrics.THRESHOLD
-    if yes.shape != scores.shape or (np.abs(scores[yes != told] - metrics.THRESHOLD) > 1e-6).any():
+    told = scores >= line
+    if yes.shape != scores.shape or (np.abs(scores - line)[yes != told] > 1e-6).any():
         raise _damaged(folder, "predicts labels that contradict their probabilities")
-    return np.where(yes == told, scores, np.where(yes, np.float32(0.5), np.nextafter(np.float32(0.5), np.float32(0))))
+    return np.where(yes == told, scores, np.where(yes, line, np.nextafter(line, np.float32(0))))
 
 
 def _detected(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> dict[str, np.ndarray]:

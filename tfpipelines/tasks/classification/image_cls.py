@@ -7,7 +7,7 @@ from tfpipelines.core import config
 from tfpipelines.core.config.images import ImageData
 from tfpipelines.core.config.kinds import IMAGES, ImageNetworks
 
-from ..image_classifier import ImageClassifier
+from ..supervised_images import SupervisedImages
 
 
 class ImageClassificationPipeline(config.Pipeline):
@@ -26,7 +26,7 @@ class ImageClassificationPipeline(config.Pipeline):
     model: ImageNetworks = IMAGES.default(default_network)
 
 
-class ImageClassification(ImageClassifier):
+class ImageClassification(SupervisedImages):
     """The task `image-cls`."""
 
     schema = ImageClassificationPipeline
@@ -38,5 +38,5 @@ class ImageClassification(ImageClassifier):
         return []
 
     def build(self, for_training: bool):
-        given = {"input_shape": self.preprocessor.shape, "classes": len(self.classes), "seed": self.pipeline.seed}
+        given = {"input_shape": self.preprocessor.shape, "classes": self.target.outputs, "seed": self.pipeline.seed}
         return networks.build_network(self.pipeline.model, **given, for_training=for_training)

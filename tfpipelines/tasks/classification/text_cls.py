@@ -14,7 +14,7 @@ from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
 from tfpipelines.errors import ConfigError, DataError
 
-from ..text_classifier import TextClassifier
+from ..supervised_texts import SupervisedTexts
 from .word_vectors import read_vectors, require_vectors, vector_width
 
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
@@ -38,7 +38,7 @@ class TextClassificationPipeline(config.Pipeline):
     model: TextNetworks = TEXTS.default(default_network)
 
 
-class TextClassification(TextClassifier):
+class TextClassification(SupervisedTexts):
     """The task `text-cls`."""
 
     schema = TextClassificationPipeline
@@ -104,18 +104,18 @@ class TextClassification(TextClassifier):
         )
         frame = self.samples.frame
         left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
-        lost = [name for name in self.classes if name not in left]
+        lost = [] if not self.classes else [name for name in self.classes if name not in left]
         if lost:
             cause = f"All training texts of class {lost[0]!r} have unknown words only, and are skipped."
             raise DataError(cause, "Lower data.min_count.", lost[1:10])
-        self.samples.facts["multi_label"] = self.multi_label
+        self.samples.facts["multi_label"] = self.target.name == "labels"
         self.samples.store = self._store(tokens, *grams)
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
         self.ratios = self._log_count_ratios()
 
     # --- model
     def build(self, for_training: bool):
-        texts = networks.Texts(self.preprocessor.vocabulary_size, len(self.classes), self.vectors, self.ratios)
+        texts = networks.Texts(self.preprocessor.vocabulary_size, self.target.outputs, self.vectors, self.ratios)
         return networks.build_network(
             self.pipeline.model, texts=texts, seed=self.pipeline.seed, for_training=for_training
         )
@@ -123,7 +123,7 @@ class TextClassification(TextClassifier):
     def compile(self, model, optimizer, **settings) -> None:
         if self.ratios is None:
             return super().compile(model, optimizer, **settings)
-        metrics = [training.OfWhole(metric, len(self.classes)) for metric in (self._accuracy(), self._log_loss())]
+        metrics = [training.OfWhole(metric, self.target.outputs) for metric in self.target.metrics_of_parts()]
         model.compile(optimizer=optimizer, loss=self._loss_of_parts(), metrics=metrics, **settings)
 
     def objective(self, model) -> "training.Objective":
@@ -131,11 +131,14 @@ class TextClassification(TextClassifier):
             return super().objective(model)
         trained = self.build(for_training=True)  # only this one has the logits of both parts
         network = models.take_weights(trained, models.network_of(model))
-        loss, told = self._mean_loss(self._loss_of_parts()), f"{self._loss_name}, of the network plus of the n-grams"
+        loss, told = (
+            self._mean_loss(self._loss_of_parts()),
+            f"{self.target.loss_words(self.pipeline)}, of the network plus of the n-grams",
+        )
         return training.Objective(network, loss, self._labelled_batches, told)
 
     def _loss_of_parts(self):
-        return training.LossOfParts(self._loss(), len(self.classes))
+        return training.LossOfParts(self.target.loss(self.pipeline), self.target.outputs)
 
     def transfer_weights(self, layer, weights: list, earlier) -> list:
         if self._earlier is None or self._earlier[0] is not earlier:
@@ -155,10 +158,7 @@ class TextClassification(TextClassifier):
 
     @property
     def monitored(self) -> str:
-        return "loss" if self.ratios is None else "log_loss"
-
-    def artifact(self, network):
-        return models.ClassifierArtifact(self.preprocessor, network, self.classes, self.multi_label)
+        return "loss" if self.ratios is None else self.target.metrics_of_parts()[-1].name
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class TextClassification(TextClassifier):
 
     def _log_count_ratios(self) -> np.ndarray | None:
         """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
-        if not self.preprocessor.wide:
+        if not self.preprocessor.wide or not self.classes:
             return None
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
         grams, count = self.samples.store.inputs[1], len(self.classes)

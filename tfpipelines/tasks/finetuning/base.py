@@ -16,7 +16,7 @@ from tfpipelines.networks import backbones
 from tfpipelines.tasks.finetuning.config import FinetunePipeline
 
 from ..abilities import Ability
-from ..classifier import Classification
+from ..supervised import Supervised
 from ..trainable import Phase
 
 _FEATURES_BATCH = 4096  # feature vectors of a validation batch
@@ -49,8 +49,8 @@ class HeadPhase(Phase):
     def validation_batches(self):
         if not len(self.validation):
             return None
-        numbers, classes = self.numbers[len(self.rows) :], self.task.classes
-        targets = datasets.Targets(self.task.samples.labels("validation", classes), len(classes))
+        numbers = self.numbers[len(self.rows) :]
+        targets = self.task.target.batch_targets(self.task.samples.labels("validation", self.task.classes))
         return datasets.evaluation_batches(self.store, numbers, targets, batch_size=_FEATURES_BATCH)
 
 
@@ -65,10 +65,10 @@ class BackbonePhase(Phase):
         return None if decay == 1.0 else backbones.rates_by_depth(self.model, decay)
 
 
-class Finetuning(Classification):
+class Finetuning(Supervised):
     """A classifier whose network is a pretrained backbone with a new head."""
 
-    abilities = Classification.abilities | {Ability.FINETUNES}
+    abilities = Supervised.abilities | {Ability.FINETUNES}
     pipeline: FinetunePipeline
 
     def __init__(self, pipeline: config.Pipeline):
@@ -137,12 +137,14 @@ class Finetuning(Classification):
     def objective(self, model) -> "training.Objective":
         """As the last phase saw it: where that is of the head alone, the backbone tells its features once."""
         network, fields = models.network_of(model), self.pipeline.model
-        moving, before, loss = network, None, self._mean_loss(self._loss())
+        moving, before, loss = network, None, self._mean_loss(self.target.loss(self.pipeline))
         if fields.freeze == "all":
             moving, before = backbones.head_model(network), backbones.features_model(network)
         else:
             backbones.unfreeze(network, fields.unfreeze)
-        return training.Objective(moving, loss, self._labelled_batches, self._loss_name, before=before)
+        return training.Objective(
+            moving, loss, self._labelled_batches, self.target.loss_words(self.pipeline), before=before
+        )
 
     def features(self, network, rows: np.ndarray, note: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
         """Features of the different ones among some rows, each computed once and for all.

@@ -9,7 +9,7 @@ from tfpipelines.core.config.images import ImageData
 from tfpipelines.networks import backbones
 from tfpipelines.tasks.finetuning.config import FinetunePipeline
 
-from ..image_classifier import ImageClassifier
+from ..supervised_images import SupervisedImages
 from .base import Finetuning
 
 _SIZE = 224  # side in pixels of images for a backbone that does not say
@@ -29,12 +29,12 @@ class ImageFinetuningPipeline(FinetunePipeline):
     model: FinetunedImages = FinetunedImages()
 
 
-class ImageFinetuning(Finetuning, ImageClassifier):
+class ImageFinetuning(Finetuning, SupervisedImages):
     """The task `finetune`."""
 
     schema = ImageFinetuningPipeline
     pipeline: ImageFinetuningPipeline
-    abilities = ImageClassifier.abilities | Finetuning.abilities
+    abilities = SupervisedImages.abilities | Finetuning.abilities
     loading_fields = ("backbone", "weights", "scaling")
 
     def preflight(self) -> list[str]:
@@ -65,9 +65,9 @@ class ImageFinetuning(Finetuning, ImageClassifier):
         return backbones.load_backbone(self.source, model.weights, model.scaling, self._asked_size, self.pipeline.seed)
 
     def build(self, for_training: bool):
-        backbone, classes, seed = self.take_backbone().scaled_as(self.scaling), len(self.classes), self.pipeline.seed
+        backbone, outputs, seed = self.take_backbone().scaled_as(self.scaling), self.target.outputs, self.pipeline.seed
         model, shape = self.pipeline.model, self.preprocessor.shape
-        return backbones.finetuned_images(backbone, shape, classes, model, seed=seed, for_training=for_training)
+        return backbones.finetuned_images(backbone, shape, outputs, model, seed=seed, for_training=for_training)
 
     def _feature_inputs(self, rows: np.ndarray):
         return self._batches(rows), None

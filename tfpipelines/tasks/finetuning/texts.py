@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfpipelines import datasets, models, training
+from tfpipelines import datasets, training
 from tfpipelines.core import config
 from tfpipelines.core.config.finetuned import FinetunedTexts
 from tfpipelines.core.config.texts import TextSource
@@ -13,7 +13,7 @@ from tfpipelines.errors import ConfigError
 from tfpipelines.networks import backbones
 from tfpipelines.tasks.finetuning.config import FinetunePipeline
 
-from ..text_classifier import TextClassifier
+from ..supervised_texts import SupervisedTexts
 from .base import Finetuning
 
 _LONGEST = 512  # tokens, unless data.max_length says more
@@ -33,7 +33,7 @@ class TextFinetuningPipeline(FinetunePipeline):
     model: FinetunedTexts = FinetunedTexts()
 
 
-class TextFinetuning(Finetuning, TextClassifier):
+class TextFinetuning(Finetuning, SupervisedTexts):
     """The task `finetune-text`."""
 
     schema = TextFinetuningPipeline
@@ -74,7 +74,7 @@ class TextFinetuning(Finetuning, TextClassifier):
             sequences = datasets.Sequences.of(*self.preprocessor.cut(texts))
         count = self.preprocessor.vocabulary_size
         self.samples = datasets.check_pieces(self.samples, sequences, count, bound, int(long), findings)
-        self.samples.facts["multi_label"] = self.multi_label
+        self.samples.facts["multi_label"] = self.target.name == "labels"
         self.samples.store = self._store(sequences)
 
     def _store(self, sequences) -> "datasets.TextStore":
@@ -96,11 +96,8 @@ class TextFinetuning(Finetuning, TextClassifier):
         return preset.backbone
 
     def build(self, for_training: bool):
-        backbone, classes, model = self.take_backbone(), len(self.classes), self.pipeline.model
-        return backbones.finetuned_texts(backbone, classes, model, seed=self.pipeline.seed, pad=self.preprocessor.pad)
-
-    def artifact(self, network):
-        return models.ClassifierArtifact(self.preprocessor, network, self.classes, self.multi_label)
+        backbone, outputs, model = self.take_backbone(), self.target.outputs, self.pipeline.model
+        return backbones.finetuned_texts(backbone, outputs, model, seed=self.pipeline.seed, pad=self.preprocessor.pad)
 
     def _feature_inputs(self, rows: np.ndarray):
         return datasets.evaluation_text_batches(self.samples.store, rows, None, batch_size=_INFERENCE_BATCH)

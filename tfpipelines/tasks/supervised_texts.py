@@ -1,4 +1,4 @@
-"""What every classifier of texts has in common, whichever network it trains and however it cuts texts into ids."""
+"""What every task that learns from labelled texts has in common, whatever its network and its way to cut texts."""
 
 import unicodedata
 from abc import abstractmethod
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, metrics, models
+from tfpipelines import datasets, evaluation, models
 from tfpipelines.core.files import atomic_write
 
-from .classifier import SHOWN_MISTAKES, Classification
+from . import targets
 from .sample_task import add_explanations
+from .supervised import SHOWN_MISTAKES, Supervised
 
 if TYPE_CHECKING:
     from tfpipelines.core.config.texts import TextSource
@@ -20,13 +21,12 @@ _INFERENCE_BATCH = 256
 _LONGEST_NAME = 40  # characters of the name of a column
 
 
-class TextClassifier(Classification):
+class SupervisedTexts(Supervised):
     """Reads texts, predicts from them and tells which words moved a prediction.
 
     What is left to say is how texts become ids, and the network.
     """
 
-    _several_labels: bool | None = None  # as the run has learned; None before that
     _normal = True  # whether texts are brought into one form; runs of earlier versions have learned them as written
 
     @abstractmethod
@@ -48,9 +48,8 @@ class TextClassifier(Classification):
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
-        known = {} if splitting else {"multi_label": self._several_labels}
         data, seed = self._text_data if splitting else self._known_data, self.pipeline.seed_of_splits
-        data = data.model_copy(update={"path": path, **known})
+        data = data.model_copy(update={"path": path, **self._known_target(splitting)})
         cut = {"standardize": self._standardize, "level": self._level}
         return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, normal=self._normal, **cut)
 
@@ -70,7 +69,7 @@ class TextClassifier(Classification):
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
-        self._max_length, self._several_labels = facts["max_length"], facts["multi_label"]
+        self._max_length = facts["max_length"]
         self._normal = "text_form" in facts
         return self
 
@@ -101,15 +100,14 @@ class TextClassifier(Classification):
         entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._normal)
         good = [number for number, entry in enumerate(entries) if not entry.error]
         texts = [entries[number].text for number in good]
-        probabilities = np.zeros((len(entries), len(self.classes)))
+        outputs = np.zeros((len(entries), self.target.outputs), np.float32)
         if good:
-            probabilities[good] = self._answer(
-                self._scores(models.network_of(model), texts, batch_size), self.temperature
-            )
+            outputs[good] = self._scores(models.network_of(model), texts, batch_size)
+        answers = self.target.answers(outputs)
         items, errors = [entry.item for entry in entries], [entry.error for entry in entries]
-        table = self._predictions(items, probabilities, [entry.text for entry in entries], errors=errors)
+        table = self.target.table(items, answers, text=[entry.text for entry in entries], errors=errors)
         if explain:
-            explanations = iter(self._explain(model, self.temperature, texts, batch_size))
+            explanations = iter(self._explain(model, texts, batch_size))
             add_explanations(table, [None if entry.error else next(explanations) for entry in entries])
         columns = datasets.input_columns([entry.origin for entry in entries], keep_columns)
         return evaluation.with_input_columns(table, columns)
@@ -117,14 +115,13 @@ class TextClassifier(Classification):
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
         names = evaluation.score_columns(self.classes)
-        entries = [{**row, "confidence": max(row[name] for name in names)} for row in rows]
+        entries = [{**row, "confidence": max(row[name] for name in names)} if names else row for row in rows]
         evaluation.write_words(path, "Which words influenced the predictions", entries)
 
     # --- export
     def served(self, model) -> "models.Served":
         self._take_preprocessor(model)
-        answer = models.ServedClasses(self.classes, self.multi_label, self.temperature)
-        return models.Served(models.ServedTexts(model, self.preprocessor, self._normal), answer)
+        return models.Served(models.ServedTexts(model, self.preprocessor, self._normal), self.target.served())
 
     def _raw(self, samples, row: int) -> str:
         """With characters decomposed: the form that a sender may choose, and the graph must not get to see."""
@@ -132,10 +129,6 @@ class TextClassifier(Classification):
         return unicodedata.normalize("NFD", text) if self._normal else text
 
     # --- details
-    @property
-    def multi_label(self) -> bool:
-        return super().multi_label if self._several_labels is None else self._several_labels
-
     def _texts(self, samples) -> list[str]:
         """The text of every row up to the last one in use; the row number is the place."""
         texts = [""] * (int(samples.frame.index.max()) + 1)
@@ -144,47 +137,44 @@ class TextClassifier(Classification):
         return texts
 
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
-        targets = None if labels is None else datasets.Targets(labels, len(self.classes))
+        targets = None if labels is None else self.target.batch_targets(labels)
         size = max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
         return datasets.evaluation_text_batches(self.samples.store, rows, targets, batch_size=size)[0]
 
-    def _logits(self, network, rows: np.ndarray) -> np.ndarray:
+    def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         if self.samples.store is None:
             self.samples.store = self._store_of(self._texts(self.samples))
-        return _logits(network, self.samples.store, rows, _INFERENCE_BATCH)
+        return _outputs(network, self.samples.store, rows, _INFERENCE_BATCH)
 
     def _scores(self, network, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
-        return _logits(network, self._store_of(texts), np.arange(len(texts)), batch_size)
+        return _outputs(network, self._store_of(texts), np.arange(len(texts)), batch_size)
 
-    def _answer(self, logits: np.ndarray, temperature: float) -> np.ndarray:
-        return metrics.probabilities(logits, temperature, self.multi_label)
+    def _answers(self, model, rows: np.ndarray) -> np.ndarray:
+        return self.target.answers(self._outputs(models.network_of(model), rows))
 
-    def _probabilities(self, model, temperature: float, rows: np.ndarray) -> np.ndarray:
-        return self._answer(self._logits(models.network_of(model), rows), temperature)
-
-    def _predictions(self, items, probabilities: np.ndarray, texts: list[str], labels=None, errors=None):
-        several = self.multi_label
-        return evaluation.prediction_table(items, probabilities, self.classes, labels, errors, texts, several)
-
-    def _explain(self, model, temperature: float, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict]:
+    def _explain(self, model, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict]:
         if not texts:
             return []
-        network = models.network_of(model)
+        network, target = models.network_of(model), self.target
         characters = self._level in ("char", "piece") and datasets.is_unspaced(texts)
-        answer = lambda some: self._scores(network, some, batch_size) / temperature
-        return evaluation.explain_texts(texts, answer, self.classes, characters, self.multi_label)
+        score = lambda some: self._scores(network, some, batch_size)
+        if isinstance(target, targets.Classes):
+            odds = lambda some: score(some) / target.temperature
+            return evaluation.explain_texts(texts, odds, target.classes, characters, target.several)
+        return evaluation.explain_numbers(texts, lambda some: target.answers(score(some)), characters)
 
-    def _draw_mistakes(
-        self, model, temperature: float, frame, probabilities: np.ndarray, folder: Path, plots: Path
-    ) -> None:
-        table = self._predictions(frame["item"], probabilities, list(frame["text"]), labels=list(frame["label"]))
+    def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
+        known = {"text": list(frame["text"]), "labels": list(frame["label"])}
+        table = self.target.table(frame["item"], answers, **known)
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
-        explanations = self._explain(model, temperature, list(shown["text"]))
-        names = ["item", "text", "label", "predicted", "confidence", "explanation"]
-        rows = zip(*(shown[name] for name in names[:4]), probabilities.max(1), explanations)
+        names = ["item", "text", "label", "predicted", "explanation"]
+        rows = zip(*(shown[name] for name in names[:4]), self._explain(model, list(shown["text"])))
         entries = [dict(zip(names, row)) for row in rows]
-        title = f"The {len(entries)} most confident of {len(frame)} mistakes"
+        if self.classes:
+            entries = [{**entry, "confidence": share} for entry, share in zip(entries, answers.max(1))]
+        heading = self.target.heading(len(entries), len(frame))
+        title = heading[0].upper() + heading[1:] if len(frame) else "The 0 most confident of 0 mistakes"
         evaluation.write_words(plots / "mistakes.html", title, entries)
         evaluation.write_words_data(plots / "mistakes.json", title, entries)
 
@@ -194,6 +184,6 @@ def _is_prose(name: str) -> bool:
     return len(name.split()) != 1 or len(name) > _LONGEST_NAME
 
 
-def _logits(network, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
+def _outputs(network, store, rows: np.ndarray, batch_size: int) -> np.ndarray:
     batches, places = datasets.evaluation_text_batches(store, rows, None, batch_size=batch_size)
     return network.predict(batches, verbose=0)[places]
