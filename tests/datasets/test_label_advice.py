@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tfpipelines.datasets.findings import Findings
-from tfpipelines.datasets.label_advice import number_reason, one_hot_columns, several_labels, warn_groups
+from tfpipelines.datasets.label_advice import note_times, number_reason, one_hot_columns, several_labels, warn_groups
 from tfpipelines.datasets.table_files import table_of
 
 from ..conftest import DOT
@@ -117,7 +117,29 @@ def test_columns_that_look_like_groups(name, values, told):
     findings = Findings()
     warn_groups(cells, ["image", "label", None], "label", findings)
     assert [finding.code for finding in findings.entries] == ["groups"] * told
-    assert all(f"data.folds={name}" in finding.remedy for finding in findings.entries)
+    assert all(f"data.group_column={name}" in finding.remedy for finding in findings.entries)
+
+
+DAYS = [f"2024-{1 + row // 28:02d}-{1 + row % 28:02d}" for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("posted", DAYS, True),
+        ("posted", DAYS[:9] + ["2024-01-09"] * (ROWS - 9), False),  # too few to split by
+        ("year", [2000 + row for row in range(ROWS)], False),  # numbers may be anything
+        ("at", [f"{row // 60:02d}:{row % 60:02d}" for row in range(ROWS)], False),  # of which day?
+        ("name", [f"item {row}" for row in range(ROWS)], False),
+    ],
+)
+def test_columns_of_dates(name, values, told):
+    cells = table_of(pd.DataFrame({"image": range(ROWS), name: values}), "t")
+    note_times(cells, ["image", None], findings := Findings())
+    assert [(finding.code, finding.severity) for finding in findings.entries] == [("times", "note")] * told
+    assert all(f"data.time_column={name}" in finding.remedy for finding in findings.entries)
+    note_times(cells, ["image", name], findings := Findings())
+    assert not findings.entries
 
 
 def check(tfpipe, tmp_path, frame: pd.DataFrame, *words):
@@ -167,7 +189,7 @@ def test_what_check_says_of_columns(tfpipe, tmp_path):
     groups = pd.DataFrame({"label": ["a", "b"] * 9, "patient": [row // 3 for row in range(18)]})
     code, told = check(tfpipe, tmp_path, groups)
     assert code == 0 and "warning: Column 'patient' looks like a group: 6 values in 18 rows." in told
-    for words in ("data.folds=patient", "data.split_column=part"):
+    for words in ("data.folds=patient", "data.split_column=part", "data.group_column=patient"):
         frame = groups.assign(part=["train"] * 9 + ["test"] * 9)
         assert "looks like a group" not in check(tfpipe, tmp_path, frame, words)[1]
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from .splits import SPLITS
+
 _TYPES: dict[Any, tuple[Any, str]] = {
     float: ((int, float), "a number"),
     int: (int, "a whole number"),
@@ -44,11 +46,11 @@ SHAPES: dict[str, Any] = {
         **dict.fromkeys(("backbone", "features"), {"name": str}),
         "size": [int, int], "range": [float, float],
         "multi_label": bool, "target": str, "read_columns": {str: (str, [str, ...])},
-        "counts": {str: {str: int}}, "rows": {str: int},
+        "counts": {str: {str: int}}, "rows": {str: int}, "split_by": {str: dict},
         "values": {str: {str: float}}, "findings": [_FINDING],
     },
     "metrics.json": {
-        **dict.fromkeys(("train", "validation", "test"), {str: (float, None, _FIGURES)}),
+        **dict.fromkeys(SPLITS, {str: (float, None, _FIGURES)}),
         **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}), "best_trial": _FIGURES,
         "intervals": {str: [(float, None), (float, None)]}, "test_interval": [(float, None)],
         "spread": {str: {str: _FIGURES}}, "folds": [{str: _FIGURES}], "time": {str: float}, "about": [str],
@@ -78,7 +80,7 @@ MODEL_FACTS = {
 }  # fmt: skip
 
 # Of a run: those of a search have a mean and more in the place of each metric.
-RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(("train", "validation", "test"), _FIGURES)}
+RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(SPLITS, _FIGURES)}
 
 
 def fault_of(value: Any, shape: Any, where: str = "") -> str:

@@ -1,3 +1,3 @@
 """The splits of data."""
 
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "calibration", "test")

@@ -29,6 +29,7 @@ from .samples import check_samples as check_samples
 from .samples import count_folds as count_folds
 from .samples import describe as describe
 from .samples import encode_labels as encode_labels
+from .samples import own_calibration as own_calibration
 from .samples import select_split as select_split
 from .samples import split_fold as split_fold
 from .samples import warn_train_overlap as warn_train_overlap

@@ -41,7 +41,7 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
         findings.add("alike_classes", "warning", message, "Use one spelling if they are one class", alike)
     if len(train) and not (frame["split"] == "test").any():
         findings.add("no_test", "note", "There is no test split, so metrics will be of the validation split only")
-    for split in [name for name in ("validation", "test") if present[name]]:
+    for split in [name for name in SPLITS[1:] if present[name]]:
         strangers = [name for name in present[split] if name not in classes]
         if strangers and classes:
             message = f"{counted(len(strangers), 'class', 'classes')} in {split} that training lacks"

@@ -100,20 +100,23 @@ def as_images(table: SampleTable, levels: LevelRange | Literal["auto"] | None = 
     return replace(table, array=to_uint8(table.array, origin, table.findings, levels))
 
 
-def read_labelled_images(data: ImageData, findings: Findings, *, seed: int = 0, splitting: bool = True) -> SampleTable:
+def read_labelled_images(
+    data: ImageData, findings: Findings, *, seed: int = 0, splitting: bool = True, promised: bool = False
+) -> SampleTable:
     """The table of a classifier's images, with their splits unless there are folds.
 
     Args:
         findings: everything worth saying is added to it; errors among it are raised by the caller.
         seed: of the splits.
         splitting: with False rows keep the splits they were given, if any.
+        promised: see `split_and_limit`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
     table = settle_target(read_image_source(data, training=splitting), data, IMAGES.unit)
     findings.extend(table.findings)
-    return split_and_limit(table, data, seed, splitting, findings)
+    return split_and_limit(table, data, seed, splitting, findings, promised)
 
 
 def scan_images(table: SampleTable, data: PixelData) -> Scan:
@@ -163,6 +166,7 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
         frame = frame.assign(fingerprint=store.fingerprints[frame.index])
     facts |= {"path": data.path, "read_seconds": table.source.seconds}
     facts |= {"read_columns": table.read_columns} if table.read_columns else {}
+    facts |= {"split_by": table.split_by} if table.split_by else {}
     return ImageSamples(frame, store, facts, preprocessor, table.content)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..core.words import counted, listed
+from .cells import is_numeric
 from .findings import Findings
 from .table_files import LINE
+from .times import are_dates, is_clock
 
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+(e[-+]?\d+)?", re.I)
 _MANY, _MANY_FRACTIONS = 20, 10  # more distinct whole numbers, or such with fractions, are rather measured
@@ -24,6 +26,7 @@ _LEAST_GROUPS = 20  # the same of columns of other names
 _SUFFIXES = {"id", "ids", "no", "nr", "number", "name"}  # what may follow the name of a group
 _VAGUE = {"group", "subject"}  # groups only where the values have digits, as identifiers do
 _FEW_ROWS = 10  # a value of a column of any other name, on average
+_LEAST_TIMES = 10  # different dates of a column that is pointed out
 _CODE = re.compile(r"(?=.*\d)(?=.*[^\d.,eE+-])\S+")  # letters and digits, such as HAM_0012
 
 
@@ -159,11 +162,25 @@ def warn_groups(cells: pd.DataFrame, taken: Iterable[str | None], label: str | N
         message = (
             f"{what}. A random split puts samples of one group into several splits: test metrics may be too optimistic"
         )
-        remedy = (
-            "Give all rows of a group one split in a column of its own (data.split_column=COLUMN), or one fold "
-            f"(data.folds=COLUMN, or data.folds={column})"
-        )
+        remedy = f"Set data.group_column={column}, which keeps all samples of a group in one split, or in one fold"
         findings.add("groups", "warning", message, remedy)
+
+
+def note_times(cells: pd.DataFrame, taken: Iterable[str | None], findings: Findings) -> None:
+    """Adds a note for the first column of dates that plays no role: a random split does not test the future.
+
+    Args:
+        cells: of the table.
+        taken: columns that play a role.
+    """
+    for column in cells.columns:
+        known = cells[column].dropna() if column != LINE and column not in taken else pd.Series([], dtype=object)
+        if known.nunique() < _LEAST_TIMES or is_numeric(known) or is_clock(known) or not are_dates(known):
+            continue
+        what = f"Column {column!r} holds dates: a random split tests on samples between those of training"
+        remedy = f"Set data.time_column={column} to test on the latest ones, as a model meets them in use"
+        findings.add("times", "note", what, remedy)
+        return
 
 
 def _is_group(column: str, groups: pd.Series) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ..core.config.images import LevelRange, PixelData
+from ..core.splits import SPLITS
 from ..core.words import counted
 from ..errors import DataError
 from .decoding import Header, read_levels
@@ -39,7 +40,7 @@ def choose_range(
         return None if data.range == "auto" else data.range
     if data.range != "auto":
         return data.range
-    training = rows[~table.frame["split"].isin(["validation", "test"]).to_numpy()[rows]]
+    training = rows[~table.frame["split"].isin(SPLITS[1:]).to_numpy()[rows]]
     found = [extremes(levels) for levels in _levels(table, _evenly(training, _MOST), data.max_pixels)]
     low, high = min((low for low, _ in found), default=0.0), max((high for _, high in found), default=0.0)
     if low < high:

@@ -12,12 +12,13 @@ SEPARATOR = "|"  # between the names of a multi-label row
 SYNONYMS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("calibration", "calib", "cal"), "calibration"),
     **dict.fromkeys(("test", "testing", "tst", "holdout", "evaluation", "eval"), "test"),
 }
 
 
 def split_of(word: str) -> str | None:
-    """`train`, `validation` or `test` for a usual name of one of them, in any case; None for other words."""
+    """The name in `SPLITS` of a usual word for one of them, in any case; None for other words."""
     return SYNONYMS.get(str(word).strip().lower())
 
 

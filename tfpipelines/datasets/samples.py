@@ -12,10 +12,11 @@ from ..core.words import counted
 from ..errors import DataError
 from .checks import check_classes, check_duplicates, check_near_copies, check_values, content_hash
 from .findings import Findings
+from .group_splits import check_given, describe_split
 from .near_texts import near_texts
 from .sample_table import class_order, counts, is_multi_label, label_names, target_of
 from .source.base import SampleTable
-from .splits import assign_fold, assign_splits, limit_rows, validation_share
+from .splits import assign_fold, assign_splits, calibration_share, limit_rows, validation_share
 
 
 @dataclass
@@ -37,6 +38,11 @@ class Samples:
         """Store rows of a split, int64, in the order of the table."""
         return self.frame.index[self.frame["split"] == split].to_numpy(np.int64)
 
+    @property
+    def calibrating(self) -> str:
+        """The split that sets temperatures, thresholds and intervals: calibration where there is one, or validation."""
+        return "calibration" if (self.frame["split"] == "calibration").any() else "validation"
+
     def labels(self, split: str, classes: list[str]) -> np.ndarray:
         """The labels of a split's rows, as `encode_labels` gives them."""
         return encode_labels(self.frame[self.frame["split"] == split], classes)
@@ -48,8 +54,10 @@ class Samples:
         return np.where(found < 0, -1, train[found]), complete
 
     def split_table(self) -> pd.DataFrame:
-        """The content of splits.csv; `truth` stands there where more than the label is known of a sample."""
-        columns = ["item", "label", "split", *(["truth"] if "truth" in self.frame else [])]
+        """The content of splits.csv; `truth` stands there where more than the label is known of a sample, `group` and
+        `time` where samples are split by them.
+        """
+        columns = ["item", "label", "split", *(name for name in ("truth", "group", "time") if name in self.frame)]
         table = self.frame[columns]
         hashed = "fingerprint" in self.frame  # not where no sample can be read
         return table.assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format)) if hashed else table
@@ -79,15 +87,32 @@ class Splitting(Protocol):
     def test(self) -> float: ...
     @property
     def limit(self) -> int | None: ...
+    @property
+    def on_leak(self) -> str: ...
 
 
-def split_and_limit(table: SampleTable, data: Splitting, seed: int, splitting: bool, findings: Findings) -> SampleTable:
-    """The table with its splits unless there are folds, at most `limit` rows of each; a failed split is a finding."""
+def own_calibration(frame: pd.DataFrame, data: Splitting, promised: bool) -> float:
+    """The share of the calibration split: where `data.calibration` leaves it open, numbers alone have one."""
+    return calibration_share(getattr(data, "calibration", 0.0), promised and "value" in frame)
+
+
+def split_and_limit(
+    table: SampleTable, data: Splitting, seed: int, splitting: bool, findings: Findings, promised: bool = False
+) -> SampleTable:
+    """The table with its splits unless there are folds, at most `limit` rows of each; a failed split is a finding.
+
+    Args:
+        promised: see `calibration_share`; here it counts for numbers alone.
+    """
     if not splitting or not len(table.frame):
         return table
+    check_given(table.frame, data.on_leak, findings)
     if getattr(data, "folds", None) is None:
+        calibration = own_calibration(table.frame, data, promised)
         try:
-            table = replace(table, frame=assign_splits(table.frame, validation_share(data.validation), data.test, seed))
+            validation = validation_share(data.validation)
+            frame = assign_splits(table.frame, validation, data.test, seed, calibration)
+            table = replace(table, frame=frame)
         except DataError as error:
             findings.add("split", "error", error.cause.rstrip("."), error.remedy, error.details)
     return table.keep(limit_rows(table.frame, data.limit, seed))
@@ -99,12 +124,15 @@ def count_folds(samples: Samples, folds: int | str) -> int:
 
 
 def split_fold(
-    samples: Samples, folds: int | str, fold: int, validation: float | Literal["auto"], seed: int
+    samples: Samples,
+    folds: int | str,
+    fold: int,
+    validation: float | Literal["auto"],
+    seed: int,
+    calibration: float = 0.0,
 ) -> Samples:
-    """The same samples with the splits of one fold."""
-    frame = samples.frame[samples.frame["split"] != "test"]
-    split = assign_fold(frame, folds, fold, validation, seed)
-    return replace(samples, frame=frame.assign(split=split["split"].to_numpy()))
+    """The same samples with the splits of one fold; see `assign_fold`."""
+    return replace(samples, frame=assign_fold(samples.frame, folds, fold, validation, seed, calibration))
 
 
 def select_split(samples: Samples, path: str, split: str | None) -> str:
@@ -163,11 +191,14 @@ def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
     seen = class_order(name for names in label_names(frame) for name in names)
     known = classes or seen
     hashed = "fingerprint" in frame and frame["split"].notna().all()
-    values = {"values": _values(frame)} if target_of(frame) == "number" else {}
+    facts: dict[str, Any] = {**samples.facts, "target": target_of(frame)}
+    if target_of(frame) == "number":
+        facts["values"] = _values(frame)
+    if "split_by" in facts:
+        facts["split_by"], about = describe_split(frame, facts["split_by"])
+        facts["about"] = [*facts.get("about", []), *about]
     return {
-        **samples.facts,
-        "target": target_of(frame),
-        **values,
+        **facts,
         "classes": classes,
         "counts": counts(frame, [*known, *(name for name in seen if name not in known)]),
         "rows": {split: int((frame["split"] == split).sum()) for split in SPLITS if (frame["split"] == split).any()},

@@ -6,23 +6,28 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
+from ..core.splits import SPLITS
 from ..core.words import counted
 from ..errors import DataError
+from .group_splits import cut_by_group_or_time, group_folds, time_blocks
 from .label_advice import NUMBER_REMEDY, number_reason
 from .sample_table import class_order, label_names, strata, target_of
 
-_VALIDATION = 0.15  # share of rows, where none is stated
+_VALIDATION = _CALIBRATION = 0.15  # share of rows, where none is stated
 
 
-def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
+def assign_splits(
+    frame: pd.DataFrame, validation: float, test: float, seed: int, calibration: float = 0.0
+) -> pd.DataFrame:
     """Fills the `split` column where it is not given.
 
-    Given splits stay as they are; a missing validation split is cut from the training rows. Every class gets at least
-    one row in each split. The split depends on seed, the order of rows and their labels alone.
+    Given splits stay as they are; missing validation and calibration splits are cut from the training rows. Every class
+    gets at least one row in each split. The split depends on seed, the order of rows, their labels, groups and times
+    alone; calibration rows would be training rows without that split.
 
     Args:
-        frame: sample table with `label` and `split`.
-        validation, test: shares of all rows of a class; 0 leaves the split out.
+        frame: sample table with `label` and `split`; with `group` or `time`, see `group_splits`.
+        validation, test, calibration: shares of all rows of a class; 0 leaves the split out.
 
     Returns:
         A new frame.
@@ -32,20 +37,30 @@ def assign_splits(frame: pd.DataFrame, validation: float, test: float, seed: int
     """
     frame = frame.copy()
     if frame["split"].isna().all():
-        frame["split"] = _cut(frame, {"validation": validation, "test": test}, seed)
-    elif not (frame["split"] == "validation").any() and validation:
+        frame["split"] = _cut(frame, {"validation": validation, "test": test, "calibration": calibration}, seed)
+        return frame
+    missing = {"validation": validation, "calibration": calibration}
+    missing = {name: share for name, share in missing.items() if share and not (frame["split"] == name).any()}
+    if missing:
         train = frame["split"] == "train"
-        frame.loc[train, "split"] = _cut(frame[train], {"validation": validation}, seed)
+        frame.loc[train, "split"] = _cut(frame[train], missing, seed)
     return frame
 
 
 def assign_fold(
-    frame: pd.DataFrame, folds: int | str, fold: int, validation: float | Literal["auto"], seed: int
+    frame: pd.DataFrame,
+    folds: int | str,
+    fold: int,
+    validation: float | Literal["auto"],
+    seed: int,
+    calibration: float = 0.0,
 ) -> pd.DataFrame:
-    """The splits of one fold of a cross-validation: the fold is the test split, validation is cut from the rest.
+    """The splits of one fold of a cross-validation: the fold is the test split, validation and calibration are cut from
+    the rest.
 
     With `validation="auto"`, where a column names three folds or more, the next of them is the validation split, so
-    what it keeps together stays together.
+    what it keeps together stays together; the one after it is the calibration split, where there is one and the column
+    names four folds or more. With times the rest is what comes before the fold, see `time_blocks`.
 
     Rows of a given test split take no part: they stay unopened.
 
@@ -55,20 +70,27 @@ def assign_fold(
         fold: which one, from 0.
 
     Returns:
-        A new frame without the rows that take no part.
+        A new frame without the rows that take no part; the index stays.
 
     Raises:
         DataError: if a class has fewer rows than there are folds.
     """
-    frame = frame[frame["split"] != "test"].reset_index(drop=True)
+    frame = frame[frame["split"] != "test"].copy()
     numbers = fold_numbers(frame, folds, seed)
-    count = numbers.max() + 1
     frame["split"] = np.where(numbers == fold, "test", "train")
-    train = frame["split"] == "train"
-    if validation == "auto" and isinstance(folds, str) and count > 2:
-        frame.loc[numbers == (fold + 1) % count, "split"] = "validation"
-    elif validation:
-        frame.loc[train, "split"] = _cut(frame[train], {"validation": validation_share(validation)}, seed)
+    shares = {"validation": validation_share(validation), "calibration": calibration}
+    if isinstance(folds, str):
+        count, following = numbers.max() + 1, 1
+        for name in [name for name in shares if shares[name] and validation == "auto"]:
+            if count > 1 + following:
+                frame.loc[numbers == (fold + following) % count, "split"] = name
+                following += 1
+                del shares[name]
+    elif "time" in frame:
+        frame = frame[numbers <= fold]
+    if any(shares.values()):
+        train = frame["split"] == "train"
+        frame.loc[train, "split"] = _cut(frame[train], shares, seed)
     return frame
 
 
@@ -77,8 +99,17 @@ def validation_share(setting: float | Literal["auto"]) -> float:
     return _VALIDATION if setting == "auto" else setting
 
 
+def calibration_share(setting: float | Literal["auto"], promised: bool) -> float:
+    """The share that `data.calibration` stands for.
+
+    Args:
+        promised: whether the run makes a promise that needs rows which have chosen nothing.
+    """
+    return (_CALIBRATION if promised else 0.0) if setting == "auto" else setting
+
+
 def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray:
-    """The fold of each row, from 0, shape (rows,), int."""
+    """The fold of each row, from 0, shape (rows,), int; -1 for rows that are only ever learned from, the earliest."""
     if isinstance(folds, str):
         missing = frame["fold"].isna()
         if missing.any():
@@ -88,6 +119,10 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
         if len(names) < 2:
             raise DataError(f"Column {folds!r} names one fold only.", "Cross-validation needs two at least.")
         return frame["fold"].astype(str).map({name: number for number, name in enumerate(names)}).to_numpy()
+    if "time" in frame:
+        return time_blocks(frame, folds) - 1
+    if "group" in frame:
+        return group_folds(frame, folds, seed)
     _require(frame, folds, f"data.folds={folds}")
     labels = strata(frame, folds)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
@@ -113,9 +148,15 @@ def limit_rows(frame: pd.DataFrame, limit: int | None, seed: int) -> np.ndarray:
 def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:
     """The name of the split of each row; every class is split by itself."""
     others = {name: share for name, share in shares.items() if share}
-    _require(frame, 1 + len(others), f"a split into train, {', '.join(others)}" if others else "training")
+    purpose = f"a split into train, {', '.join(sorted(others, key=SPLITS.index))}" if others else "training"
+    grouped = "group" in frame or "time" in frame
+    if not grouped:
+        _require(frame, 1 + len(others), purpose)
     if sum(others.values()) >= 1:
-        raise DataError("data.validation and data.test leave nothing to train on.", "Let them add up to less than 1.")
+        what = "data.validation, data.calibration" if "calibration" in others else "data.validation"
+        raise DataError(f"{what} and data.test leave nothing to train on.", "Let them add up to less than 1.")
+    if grouped and others:
+        return cut_by_group_or_time(frame, others, seed, purpose)
     result = np.full(len(frame), "train", object)
     values = strata(frame, 1 + len(others)).to_numpy()
     for number, name in enumerate(class_order(values)):

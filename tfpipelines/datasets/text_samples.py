@@ -36,6 +36,7 @@ def read_text_samples(
     level: str = "word",
     splitting: bool = True,
     normal: bool = True,
+    promised: bool = False,
 ) -> Samples:
     """Reads and splits a source of texts. The store is left to whoever knows how texts become ids.
 
@@ -45,6 +46,7 @@ def read_text_samples(
         standardize, level: how texts become tokens, see `TextData`.
         splitting: with False rows keep the splits they were given, if any.
         normal: see `read_text_source`.
+        promised: see `split_and_limit`.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
@@ -57,7 +59,7 @@ def read_text_samples(
         table.findings.bad("empty_text", data.on_bad, message, "Give them a text.", items, given, empty)
         table = table.keep(~empty)
     findings.extend(table.findings)
-    table = split_and_limit(table, data, seed, splitting, findings)
+    table = split_and_limit(table, data, seed, splitting, findings, promised)
     texts = table.frame["text"]
     hashed = lambda texts: pd.array(text_fingerprints(texts), "uint64")
     frame = table.frame.assign(fingerprint=hashed(texts), content=hashed(map(without_form, texts)))
@@ -78,6 +80,7 @@ def read_text_samples(
         findings.add("capitals", "note", message, "Lowercase them in the data if case does not matter")
     facts = {"path": data.path, "read_seconds": table.source.seconds, **({"text_form": "NFC"} if normal else {})}
     facts |= {"read_columns": table.read_columns} if table.read_columns else {}
+    facts |= {"split_by": table.split_by} if table.split_by else {}
     return Samples(frame, None, facts)
 
 

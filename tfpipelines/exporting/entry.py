@@ -79,7 +79,7 @@ def export(
     model, task = run.model, run.own_task(overrides)
     served, splits = task.served(model), read_table(run.folder / "splits.csv", ("item", "split"))
     note(f"replaying samples through {run.folder.name}'s own model")
-    replay = task.replayed(splits, ("test", "validation"), samples)
+    replay = task.replayed(splits, ("test", "calibration", "validation"), samples)
     if not replay.items:
         remedy = "Train with data.validation or data.test above 0."
         raise ExportError("The run has held out no samples, so the export cannot be verified.", remedy)

@@ -97,6 +97,11 @@ class Supervised(Sampled):
         if "content_hash" in facts and "target" not in facts:
             self._as_written = "labels" if facts.get("multi_label") else "class"
 
+    @property
+    def _promised(self) -> bool:
+        """Whether intervals promise a coverage, for which numbers need a calibration split."""
+        return getattr(self.pipeline.evaluation, "coverage", None) is not None
+
     def folds(self) -> int:
         folds = self._labelled_data.folds
         return 0 if folds is None else datasets.count_folds(self._unfolded, folds)
@@ -104,7 +109,8 @@ class Supervised(Sampled):
     def check(self, findings, fold: int | None = None) -> Self:
         data, seed = self._labelled_data, self.pipeline.seed_of_splits
         if fold is not None and data.folds is not None:
-            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, seed)
+            calibration = datasets.own_calibration(self._unfolded.frame, data, self._promised)
+            self.samples = datasets.split_fold(self._unfolded, data.folds, fold, data.validation, seed, calibration)
         classes = datasets.check_samples(self.samples, data.on_leak, findings, near=data.folds is None)
         self.target = targets.target_of(self.samples, classes, self.pipeline)
         if self.target.learnable:

@@ -29,7 +29,8 @@ class SupervisedImages(Pixels, Supervised):
     # --- data
     def _list(self, data, findings, splitting: bool):
         seed, data = self.pipeline.seed_of_splits, data.model_copy(update=self._known_target(splitting))
-        return datasets.read_labelled_images(data, findings, seed=seed, splitting=splitting)
+        how: dict[str, Any] = {"seed": seed, "splitting": splitting, "promised": self._promised}
+        return datasets.read_labelled_images(data, findings, **how)
 
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()

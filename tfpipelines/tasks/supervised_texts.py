@@ -50,8 +50,9 @@ class SupervisedTexts(Supervised):
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
         data, seed = self._text_data if splitting else self._known_data, self.pipeline.seed_of_splits
         data = data.model_copy(update={"path": path, **self._known_target(splitting)})
-        cut = {"standardize": self._standardize, "level": self._level}
-        return datasets.read_text_samples(data, findings, seed=seed, splitting=splitting, normal=self._normal, **cut)
+        cut: dict[str, Any] = {"standardize": self._standardize, "level": self._level, "normal": self._normal}
+        how: dict[str, Any] = {"seed": seed, "splitting": splitting, "promised": self._promised}
+        return datasets.read_text_samples(data, findings, **how, **cut)
 
     @property
     def _text_data(self) -> "TextSource":

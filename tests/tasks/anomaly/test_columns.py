@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from tfpipelines.datasets import Findings
+from tfpipelines.datasets.cells import with_decimal_points
 from tfpipelines.errors import DataError
 from tfpipelines.tasks.anomaly import raw_rows, read_rows, read_series
-from tfpipelines.tasks.anomaly.cells import with_decimal_points
 from tfpipelines.tasks.anomaly.config import AnomalySeriesData, AnomalyTableData
 
 COUNT = 60

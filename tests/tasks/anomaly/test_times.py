@@ -6,10 +6,10 @@ import pytest
 
 import tfpipelines
 from tfpipelines.datasets import Findings
+from tfpipelines.datasets.times import TimeFormat, order_of_dates
 from tfpipelines.errors import DataError
 from tfpipelines.tasks.anomaly import raw_series, read_series
 from tfpipelines.tasks.anomaly.config import AnomalySeriesData
-from tfpipelines.tasks.anomaly.times import TimeFormat, order_of_dates
 
 from ...conftest import ROOT
 

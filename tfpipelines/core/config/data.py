@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, AutoFraction, Count, Fraction, Positive, Role, Section
@@ -40,7 +40,26 @@ class FileData(SampleData):
     )
 
 
-class LabelledData(FileData):
+class GroupedData(Section):
+    """What keeps samples together when they are split."""
+
+    group_column: Annotated[str | None, Role.OF_SOURCE] = fixed(
+        None, "table: the column of groups, such as patients; samples of one group are never in two splits"
+    )
+    time_column: Annotated[str | tuple[str, str] | None, Role.OF_SOURCE] = fixed(
+        None,
+        "table: numbers or dates; the test split is the latest part, calibration and validation are the parts before "
+        "it; [DATE, TIME] joins two columns",
+    )
+    time_format: Annotated[str | None, Role.OF_SOURCE] = fixed(
+        None,
+        "how dates are written, as for strptime: %d/%m/%Y %H:%M; default: numbers, ISO 8601, or day and month in the "
+        "order that the column tells",
+        pattern="%",
+    )
+
+
+class LabelledData(FileData, GroupedData):
     """Samples of classes or numbers, and how they are split."""
 
     label_column: LabelColumn = LABEL_COLUMN  # type: ignore[assignment]  # may be several
@@ -63,6 +82,11 @@ class LabelledData(FileData):
     test: Fraction = fixed(
         0.15, "share of the rows taken for the test split where no split is given at all; 0: no test split"
     )
+    calibration: AutoFraction = fixed(
+        "auto",
+        "share of the rows taken for the calibration split, where none is given, from the training split where others "
+        "are; auto: 0.15 where intervals promise a coverage, else 0",
+    )
     folds: Annotated[Annotated[int, Field(ge=2)] | ColumnName | None, LEFT_TO_RIGHT] = fixed(
         None, "cross-validation: number of folds, or the column that names them"
     )
@@ -70,3 +94,12 @@ class LabelledData(FileData):
         None, "weight of each class in the loss"
     )
     oversample: bool = field(False, "repeat rows of rare classes until all classes are equally frequent")
+
+    @model_validator(mode="after")
+    def _folds_in_time(self) -> "LabelledData":
+        if isinstance(self.folds, str) and self.time_column is not None:
+            raise ValueError(
+                f"data.folds={self.folds} names the fold of each row, and data.time_column makes folds in order of "
+                "time: give data.folds a number, or leave data.time_column out"
+            )
+        return self

@@ -38,6 +38,8 @@ _FIELDS = {  # name elsewhere, without case and signs between letters: ours, the
     **dict.fromkeys(("text", "textcol", "content"), ("text_column",)),
     **dict.fromkeys(("timestamp", "date", "datecolumn", "timecol"), ("time_column",)),
     **dict.fromkeys(("dateformat", "datetimeformat", "timestampformat"), ("time_format",)),
+    **dict.fromkeys(("group", "groups", "groupcol", "groupkey", "stratifygroup"), ("group_column",)),
+    **dict.fromkeys(("calib", "cal", "calibrationsize", "calibrationsplit"), ("calibration",)),
     **dict.fromkeys(("drop", "dropcolumns", "ignore", "ignorecolumns", "skipcolumns"), ("exclude", "dropout")),
     **dict.fromkeys(("features", "featurecolumns", "usecols"), ("columns",)),
     **dict.fromkeys(("folder", "dir", "datadir", "dataset", "file", "root", "datapath"), ("path",)),

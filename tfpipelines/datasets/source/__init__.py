@@ -18,7 +18,7 @@ from ...errors import ConfigError, DataError
 from ..file_kinds import conversion, is_archive, unpacking
 from ..sample_table import given_splits, places
 from .base import SampleTable, Source
-from .requests import Kind, Request
+from .requests import Kind, Request, key_of
 
 
 @functools.cache
@@ -110,6 +110,7 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
     if fold and "fold" not in table.frame:
         message = f"{table.source.path} has no column {fold!r} for data.folds."
         raise DataError(message, "Only tables can name folds; give data.folds a number instead.")
+    table = settle_groups(table, request)
     if not request.labelled:
         return table
     missing = table.frame["label"].isna().to_numpy()
@@ -127,6 +128,30 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
             missing,
         )
     return table.keep(~missing)
+
+
+def settle_groups(table: SampleTable, request: Request) -> SampleTable:
+    """The rows that have a group and a time, where they are asked for; the others are reported.
+
+    Raises:
+        DataError: if the source is none that has such columns.
+    """
+    for role, what in (("group", "a group"), ("time", "a time that can be read")):
+        column = request.columns.get(role)
+        if not column:
+            continue
+        if role not in table.frame:
+            message = f"{table.source.path} is no table, so it has no column {column!r} for {key_of(role)}."
+            columns = ", ".join(dict.fromkeys(("file", "label", column)))
+            raise DataError(message, f"Write a table with a row for each sample, with the columns {columns}.")
+        missing = table.frame[role].isna().to_numpy()
+        if missing.any():
+            message = f"{counted(missing.sum(), 'row')} without {what} in column {column!r} ({key_of(role)})"
+            remedy, items = "Fill the cells.", places(table.frame[missing])
+            splits = given_splits(table.frame)
+            table.findings.bad(f"no_{role}", request.on_bad, message, remedy, items, splits, missing)
+            table = table.keep(~missing)
+    return table
 
 
 def _there(path: Path, key: str) -> Path:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..findings import Findings
 from ..folder_walk import Walk
-from .requests import Request
+from .requests import SPLITTING, Request
 
 
 class Source(ABC):
@@ -86,8 +86,8 @@ class SampleTable:
 
     Args:
         frame: columns `item` (what the source opens: a path, a row number), `label` (str or None), `split` (str or
-            None), `fold` where the source names folds, `text` where samples are texts, `line` where they are lines of a
-            file, and `stratum` where a row may have several labels.
+            None), `fold`, `group` and `time` (datetime64 or float64) where the source is asked for them, `text` where
+            samples are texts, `line` where they are lines of a file, and `stratum` where a row may have several labels.
         source: what it was read from.
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
@@ -106,8 +106,18 @@ class SampleTable:
 
     @property
     def read_columns(self) -> dict[str, str | tuple[str, ...]]:
-        """The columns that say where samples are and what is known of them, by role; folds are the run's own affair."""
-        return {role: name for role, name in self.columns.items() if name and role != "fold"}
+        """The columns that say where samples are and what is known of them, by role; how they are split is the run's
+        own affair.
+        """
+        return {role: name for role, name in self.columns.items() if name and role not in SPLITTING}
+
+    @property
+    def split_by(self) -> dict[str, dict[str, str]]:
+        """For data.json: the columns that keep samples together or in order when they are split, by role."""
+        columns = {role: name for role, name in self.columns.items() if name and role in SPLITTING and role != "fold"}
+        if clock := columns.pop("clock", None):
+            columns["time"] += f" {clock}"
+        return {role: {"column": name} for role, name in columns.items()}
 
     def content(self, row: int) -> Path | bytes | np.ndarray:
         """The sample of a row, by position: a local file, the content of one, or an array."""

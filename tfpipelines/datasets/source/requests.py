@@ -40,10 +40,11 @@ _HINT = " For folders of images there is the pipeline anomaly."
 ROWS = Kind("rows", "table", "table", {"label": ("label", "class", "target", *_ODD), "split": _SPLITS}, hint=_HINT)
 SERIES = Kind("series", "table", "table", {"series": (), "label": ("label", "class", *_ODD), "split": _SPLITS})
 INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
-Column = str | tuple[str, ...] | None  # of a table: one, several with a label each, or none
+Column = Any  # of a table: its name, several with a label each, or none
 _NEEDED = ("image", "text", "start", "end")
 _ENDS = {role: f"the column {role} of data.intervals" for role in INTERVALS.roles}
-_KEYS = {"image": "data.item_column", "fold": "data.folds", **_ENDS}
+_KEYS = {"image": "data.item_column", "fold": "data.folds", "clock": "data.time_column", **_ENDS}
+SPLITTING = ("fold", "group", "time", "clock")  # roles that tell how a run's own samples are split
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Request:
         training: False for data that only a trained model is to see: then split folders need not hold one for training.
         optional: roles whose column may be absent although it is named.
         whole: whether all columns are wanted, and the rows that name no file, too: these have a `fault` in the frame.
-        layout, root, follow_links, on_bad, target: the fields of the same name in `data`.
+        layout, root, follow_links, on_bad, target, time_format: the fields of the same name in `data`.
     """
 
     kind: Kind
@@ -71,16 +72,16 @@ class Request:
     follow_links: bool = False
     on_bad: str = "error"
     target: str = "class"
+    time_format: str | None = None
 
     @classmethod
     def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":
         """What a `data` section asks; without `training` a column may be absent though it is named."""
         columns = {role: getattr(data, key_of(role).removeprefix("data."), None) for role in kind.roles}
-        folds = getattr(data, "folds", None) if training else None
-        if isinstance(folds, str):
-            columns["fold"] = folds
+        if training:
+            columns |= _splitting(kind, data)
         optional = () if training else tuple(columns)
-        names = ("layout", "root", "follow_links", "on_bad", "target")
+        names = ("layout", "root", "follow_links", "on_bad", "target", "time_format")
         given = {name: getattr(data, name) for name in names if hasattr(data, name)}
         return cls(kind, columns, labelled, training, optional, **given)
 
@@ -95,6 +96,15 @@ class Request:
     def required(self, role: str) -> bool:
         """Whether nothing goes without a column of that role."""
         return role in _NEEDED or (role == "label" and self.labelled and self.kind.files)
+
+
+def _splitting(kind: Kind, data: Any) -> dict[str, str]:
+    """The columns of the roles `SPLITTING` that a `data` section names; that of times means another thing in series."""
+    folds, group = getattr(data, "folds", None), getattr(data, "group_column", None)
+    times = None if kind is SERIES else getattr(data, "time_column", None)
+    day, clock = (times, None) if times is None or isinstance(times, str) else times
+    named = {"fold": folds if isinstance(folds, str) else None, "group": group, "time": day, "clock": clock}
+    return {role: column for role, column in named.items() if column is not None}
 
 
 def with_columns(data: Any, columns: Mapping[str, Any]) -> Any:

@@ -12,12 +12,13 @@ import pandas as pd
 from ...core.words import counted, listed, nearest
 from ...errors import DataError
 from ..findings import Findings
-from ..label_advice import mark_of, one_hot_columns, warn_groups
+from ..label_advice import mark_of, note_times, one_hot_columns, warn_groups
 from ..sample_table import SEPARATOR, make_frame, split_of
 from ..table_files import LINE, Listed, cells_of, in_words, read_cells
+from ..times import TimeFormat, times_of_rows
 from .base import SampleTable, Source
 from .named_files import NamedFiles
-from .requests import TEXTS, Column, Request, key_of
+from .requests import SPLITTING, TEXTS, Column, Request, key_of
 
 _LONGEST_LIST = 10_000  # characters of a list that is written as text
 _LIKELY = {  # parts of a column's name that make it likely to play a role
@@ -42,11 +43,10 @@ class Table(Source):
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
         written = self.written()
         cells = in_words(written)
-        column = {role: find_column(cells, role, request) for role in (*request.kind.roles, "fold")}
-        random = request.training and request.labelled and not (column.get("split") or column["fold"])
+        column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
         label, fold = column.get("label"), _one(column["fold"])
-        if random and request.kind.files:
-            warn_groups(cells, _flat(column), _one(label), findings)
+        if request.training and request.labelled and request.kind.files:
+            _advise_on_splits(cells, column, findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
         faults: list[tuple[str, str] | None] = []
         if files:
@@ -59,6 +59,10 @@ class Table(Source):
             labels = labels_of(cells, label, findings)
         splits = parse_splits(cells, _one(column.get("split")), findings)
         frame = make_frame(items, labels, splits, cells[fold] if fold else None, cells[LINE])
+        if group := column["group"]:
+            frame["group"] = pd.Series([clean_label(value) for value in cells[group]], dtype=object)
+        if stamps := tuple(name for role in ("time", "clock") if (name := column[role])):
+            frame["time"] = times_of_rows(cells, stamps, TimeFormat(request.time_format), findings)
         if "text" in column:
             frame["text"] = pd.Series([_joined(text) for text in cells[_one(column["text"])]], dtype=object)
         if told := cells.attrs.get("as"):
@@ -112,6 +116,16 @@ def _one(column: Column) -> str | None:
 def _flat(columns: Mapping[str, Column]) -> list[str]:
     """All columns that play a role."""
     return [name for column in columns.values() for name in ((column,) if isinstance(column, str) else column or ())]
+
+
+def _advise_on_splits(cells: pd.DataFrame, column: dict[str, Column], findings: Findings) -> None:
+    """Points out columns by which samples may have to be split, where rows are drawn at random."""
+    if column.get("split") or column["fold"]:
+        return
+    if not column["group"]:
+        warn_groups(cells, _flat(column), _one(column.get("label")), findings)
+    if not column["time"]:
+        note_times(cells, _flat(column), findings)
 
 
 def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:

@@ -5,14 +5,14 @@ import re
 import pandas as pd
 
 from ...core.words import counted, listed, nearest
+from ...datasets.cells import SHOWN, is_numeric
 from ...datasets.findings import Findings, Severity
 from ...datasets.source.base import SampleTable
 from ...datasets.source.table import clean_label
 from ...datasets.table_files import LINE
+from ...datasets.times import are_dates
 from ...errors import DataError
-from .cells import SHOWN, is_numeric
 from .normal_samples import means_normal, means_normal_in
-from .times import are_dates
 
 _NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
 _MOST_LABELS = 50  # different ones in a column that is only by its name taken for that of labels

@@ -6,28 +6,19 @@ import numpy as np
 import pandas as pd
 
 from ...core.words import counted, listed, percent
+from ...datasets.cells import SHOWN, is_numeric, to_numbers, with_decimal_points
 from ...datasets.findings import Findings
 from ...datasets.source import locate
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import INTERVALS, Request
 from ...datasets.source.table import Table, clean_label
 from ...datasets.table_files import LINE
+from ...datasets.times import TimeFormat, date_and_clock, order_of_dates, parse_dates, seconds
 from ...errors import DataError
-from .cells import SHOWN, is_numeric, to_numbers, with_decimal_points
 from .columns import choose_columns, settle_label
 from .config import AnomalySeriesData
 from .normal_samples import normal_labels
-from .times import (
-    TimeFormat,
-    Times,
-    date_and_clock,
-    find_times,
-    order_of_dates,
-    parse_dates,
-    read_times,
-    repeats_an_hour,
-    seconds,
-)
+from .times import Times, find_times, read_times, repeats_an_hour
 
 _UNEVEN = 0.05  # share of gaps among the steps from which on times are irregular
 _GAP = 1.5  # times the usual step: beyond it windows do not reach

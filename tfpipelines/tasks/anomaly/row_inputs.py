@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.words import listed
+from ...datasets.cells import SHOWN, with_decimal_points
 from ...datasets.findings import Findings
 from ...datasets.input_columns import Origin
 from ...datasets.raw_inputs import Found, walk_inputs
@@ -15,7 +16,6 @@ from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
 from ...datasets.table_files import table_of
 from ...errors import DataError
-from .cells import SHOWN, with_decimal_points
 from .config import AnomalySeriesData
 from .points import Points, read_points, stretches
 from .rows import take_numbers

@@ -7,6 +7,7 @@ import pandas as pd
 import tensorflow as tf
 
 from ...core.words import counted, listed, percent
+from ...datasets.cells import SHOWN, to_numbers, with_decimal_points
 from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
 from ...datasets.sample_table import given_splits
@@ -15,7 +16,6 @@ from ...datasets.source import open_source
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import ROWS, Request
 from ...errors import DataError
-from .cells import SHOWN, to_numbers, with_decimal_points
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
 from .config import AnomalyTableData

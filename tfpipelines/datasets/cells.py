@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pandas as pd
 
-from ...core.words import counted, listed
-from ...datasets.findings import Findings
-from ...datasets.table_files import LINE
-from ...errors import DataError
+from ..core.words import counted, listed
+from ..errors import DataError
+from .findings import Findings
+from .table_files import LINE
 
 SHOWN = 10
 _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
