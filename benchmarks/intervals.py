@@ -23,6 +23,8 @@ from tfpipelines.metrics import (
     classifier_metrics,
     detection_intervals,
     detection_metrics,
+    regressor_intervals,
+    regressor_metrics,
 )
 
 SHARES = (0.0, 0.02, 0.5, 0.98, 1.0)
@@ -81,6 +83,25 @@ def detector(distance: float, frequency: float) -> Draw:
     return draw
 
 
+def regressor(errors: str, size: float, skewed: bool = False) -> Draw:
+    """Rows whose values are distributed normally, or log-normally (skewed), and predicted with errors of this size:
+    normal, of Student's t with 3 degrees of freedom (heavy, whose squares have no variance), or constant but for the
+    sign.
+    """
+
+    def draw(rows: int, generator: np.random.Generator):
+        values = generator.normal(size=rows)
+        values = np.exp(values) if skewed else values
+        error = {
+            "normal": generator.standard_normal,
+            "heavy": lambda count: generator.standard_t(3, count),
+            "constant": lambda count: generator.choice([-1.0, 1.0], count),
+        }[errors](rows)
+        return values, values + size * error
+
+    return draw
+
+
 def populations() -> dict[str, dict[str, Draw]]:
     """{kind: {name: how rows are drawn}}."""
     return {
@@ -97,6 +118,11 @@ def populations() -> dict[str, dict[str, Draw]]:
             **{f"distance {distance}": detector(distance, 0.5) for distance in (0, 1, 3, 6)},
             **{f"anomalies {share}": detector(2, share) for share in (0.02, 0.98)},
         },
+        "regressor": {
+            f"{errors} errors of size {size}{', skewed values' * skewed}": regressor(errors, size, skewed)
+            for errors in ("normal", "heavy", "constant")
+            for size, skewed in ((0.2, False), (1.0, False), (1.0, True))
+        },
     }
 
 
@@ -105,10 +131,14 @@ def measure(kind: str, draw: Draw, rows: int, samples: int, seed: int) -> dict[s
     if kind == "detector":
         values = lambda one, two: detection_metrics(one, two, THRESHOLD)
         intervals = lambda one, two, number: detection_intervals(one, two, THRESHOLD, RESAMPLES, number)
+    elif kind == "regressor":  # whose prediction intervals are the prediction and a half to either side
+        values = lambda one, two: regressor_metrics(one, two, two - 0.5, two + 0.5)
+        intervals = lambda one, two, number: regressor_intervals(one, two, RESAMPLES, number, two - 0.5, two + 0.5)
     else:
         values = classifier_metrics
         intervals = lambda one, two, number: classifier_intervals(one, two, RESAMPLES, number)
-    truth = values(*draw(TRUTH, np.random.default_rng(seed)))
+    rows_of_truth = TRUTH * (10 if kind == "regressor" else 1)  # the mean of heavy squares converges slowly
+    truth = values(*draw(rows_of_truth, np.random.default_rng(seed)))
     generator, found = np.random.default_rng([seed, rows]), {}
     for number in range(samples):
         drawn = draw(rows, generator)
@@ -122,7 +152,8 @@ def measure(kind: str, draw: Draw, rows: int, samples: int, seed: int) -> dict[s
 def _share(kind: str, name: str, seen: dict[str, float], one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
     """Of how many rows a metric is the share, and how many count."""
     if kind != "detector":
-        return (round(seen[name] * len(one)), len(one)) if name in ("accuracy", "top_5") else (-1, 1)
+        shares = ("accuracy", "top_5", "coverage")
+        return (round(seen[name] * len(one)), len(one)) if name in shares else (-1, 1)
     of = {"recall": one, "precision": THRESHOLD.alarms(two), "false_alarm_rate": ~one}
     if name not in of:
         return -1, 1

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from tfpipelines.metrics import classifier_intervals, detection_intervals
-from tfpipelines.metrics.intervals import of_f1, of_share
+from tfpipelines.metrics.intervals import of_f1, of_median, of_share
 
 from ..conftest import ROOT
 
@@ -26,6 +26,14 @@ def test_shares_are_covered_whatever_they_are(rows):
     for share in (0.0, 0.02, 0.3, 0.5, 0.98, 1.0):
         holds = (edges[:, 0] <= share) & (share <= edges[:, 1])
         assert binom.pmf(np.arange(rows + 1), rows, share)[holds].sum() >= 0.95
+
+
+@pytest.mark.parametrize("rows", [6, 10, 11, 57, 100, 1000])
+def test_the_median_is_covered_whatever_the_numbers_are(rows):
+    low, high = map(int, of_median(np.arange(rows)[::-1]))
+    below = np.arange(rows + 1)  # so many of the numbers are below the median
+    holds = binom.pmf(below, rows, 0.5)[(low < below) & (below <= high)].sum()
+    assert 0.95 <= holds < 0.99 and low + high == rows - 1
 
 
 def test_all_wrong_and_all_right_have_a_width():
@@ -66,7 +74,7 @@ def test_a_detector_that_errs_nowhere():
     assert "precision" not in detection_intervals(anomalous, np.zeros(30), threshold, 50, 0)  # nothing is claimed
 
 
-@pytest.mark.parametrize("kind", ["one label", "several labels", "detector"])
+@pytest.mark.parametrize("kind", ["one label", "several labels", "detector", "regressor"])
 def test_a_small_simulation(kind, monkeypatch):
     script = benchmark()
     monkeypatch.setattr(script, "RESAMPLES", 100)
@@ -75,6 +83,7 @@ def test_a_small_simulation(kind, monkeypatch):
         "one label": script.one_label([0.98, 0.98], [1, 1]),
         "several labels": script.several_labels(0.98, 0.5),
         "detector": script.detector(3, 0.5),
+        "regressor": script.regressor("heavy", 0.2),
     }
     for name, some in script.measure(kind, sources[kind], 20, 60, seed=0).items():
         low, high, truth = some[:, :3].T

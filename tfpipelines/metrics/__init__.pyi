@@ -33,6 +33,9 @@ from .multi_label import THRESHOLD as THRESHOLD
 from .multi_label import as_decisions as as_decisions
 from .multi_label import decisions as decisions
 from .multi_label import per_label as per_label
+from .number import regressor_intervals as regressor_intervals
+from .number import regressor_metrics as regressor_metrics
+from .number import regressor_row_figures as regressor_row_figures
 from .ranking import Ranking as Ranking
 from .registry import EACH_EPOCH as EACH_EPOCH
 from .registry import GENERATOR as GENERATOR

@@ -4,7 +4,8 @@ That of a share is exact (Clopper & Pearson 1934). All others are percentiles of
 1993), among which is one row more than there are: for the worse end of the interval one that is as wrong as can be, for
 the better end one that is as right. It stands for what a small sample happens not to show; where all rows are right,
 resampling these alone would give an interval of no width. For the mean of bounded numbers this is the interval of
-Gaffke (2005; Learned-Miller & Thomas 2020), whose special case for shares is that of Clopper and Pearson.
+Gaffke (2005; Learned-Miller & Thomas 2020), whose special case for shares is that of Clopper and Pearson. Errors of a
+regressor have no bound; there the row is twice as wrong as any is.
 
 There is none where none of them holds: of less than 10 rows, of metrics that are made of those of each class where one
 has less than 5, and of the expected calibration error, which few rows make too large.
@@ -15,7 +16,7 @@ has less than 5, and of the expected calibration error, which few rows make too 
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from .registry import Metric
 
@@ -40,6 +41,15 @@ def of_share(hits: int, rows: int) -> list[float]:
 def of_f1(hits: int, wrong: int) -> list[float]:
     """[low, high] of 2 hits / (2 hits + wrong), by that of the share hits / (hits + wrong), with which it rises."""
     return [2 * share / (1 + share) for share in of_share(hits, hits + wrong)]
+
+
+def of_median(numbers: np.ndarray) -> list[float]:
+    """[low, high] of the median of what numbers, float (n,), are drawn from: two of them; of at least 6."""
+    count = len(numbers)
+    below = int(binom.ppf(_TAIL / 100, count, 0.5))  # so many of them, or fewer, lie below the median in 2.5 %
+    ordered = np.sort(numbers)
+    place = max(below - 1, 0)
+    return [float(ordered[place]), float(ordered[count - 1 - place])]
 
 
 def of_resamples(

@@ -20,13 +20,14 @@ class Kind(StrEnum):
     """What is made of a sample; runs of one kind have metrics in common."""
 
     CLASSIFIER = "classifier"
-    REGRESSOR = "regressor"
     DETECTOR = "detector"
     GENERATOR = "generator"
+    REGRESSOR = "regressor"
 
 
-CLASSIFIER, REGRESSOR, DETECTOR, GENERATOR = Kind
-ONE, SEVERAL = "single_label", "multi_label"  # labels a sample: modules of this package
+CLASSIFIER, DETECTOR, GENERATOR, REGRESSOR = Kind
+ONE, SEVERAL, NUMBER = "single_label", "multi_label", "number"  # targets of a sample: modules of this package
+_TARGETS = {CLASSIFIER: {ONE, SEVERAL}, REGRESSOR: {NUMBER}}  # of the kinds that packages can bring metrics of
 
 Direction = Literal["max", "min"]
 
@@ -137,6 +138,21 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            range=_POSITIVE, each_epoch=True),
     Metric("nearest", GENERATOR, None, "median distance to the nearest training image, 1 being usual", range=_POSITIVE),
     Metric("copies", GENERATOR, "min", "share of images that lie suspiciously near to a training image"),
+    Metric("rmse", REGRESSOR, "min", "root of the mean squared error, in the unit of the target",
+           "values", (NUMBER,), range=_POSITIVE, main=True, each_epoch=True),
+    Metric("mae", REGRESSOR, "min", "mean absolute error, in the unit of the target",
+           "values", (NUMBER,), range=_POSITIVE, hub=("mae", "MAE")),
+    Metric("median_error", REGRESSOR, "min", "median absolute error, in the unit of the target",
+           "values", (NUMBER,), range=_POSITIVE),
+    Metric("r2", REGRESSOR, "max",
+           "coefficient of determination: 1 less the squared error relative to that of the mean of the test values",
+           "values", (NUMBER,), range=(float("-inf"), 1.0), hub=("r_squared", "R²")),
+    Metric("spearman", REGRESSOR, "max", "Spearman's rank correlation of true and predicted values",
+           "order", (NUMBER,), range=(-1.0, 1.0), hub=("spearmanr", "Spearman correlation")),
+    Metric("coverage", REGRESSOR, None, "share of true values inside their prediction interval",
+           "answers", (NUMBER,)),
+    Metric("width", REGRESSOR, "min", "mean width of the prediction intervals, in the unit of the target",
+           "values", (NUMBER,), range=_POSITIVE),
     *(Metric(name, "", better, "") for name, better in _ENDS),
 )  # fmt: skip
 EACH_EPOCH = sorted(  # losses first
@@ -170,10 +186,13 @@ def _fault(brought: Any) -> str:
     for entry in brought if isinstance(brought, tuple) else (brought,):
         if not isinstance(entry, Metric):
             return f"is no {Metric.__module__}.Metric, nor a tuple of such"
-        if entry.kind != CLASSIFIER or entry.each_epoch or not callable(entry.compute):
-            return f"must bring metrics of classifiers, each with a function compute: {entry.name} is not one"
-        if not entry.by or not {*entry.by} <= {ONE, SEVERAL}:
-            return f"must say what {entry.name} is computed from: by=({ONE!r},), ({SEVERAL!r},) or both"
+        targets = _TARGETS.get(Kind(entry.kind)) if entry.kind in {*Kind} else None
+        if targets is None or entry.each_epoch or not callable(entry.compute):
+            cause = "must bring metrics of classifiers or regressors, each with a function compute"
+            return f"{cause}: {entry.name} is not one"
+        if not entry.by or not {*entry.by} <= targets:
+            wanted = f"({ONE!r},), ({SEVERAL!r},) or both" if entry.kind == CLASSIFIER else f"({NUMBER!r},)"
+            return f"must say what {entry.name} is computed from: by={wanted}"
     return ""
 
 
