@@ -31,6 +31,7 @@ LAYERS = {
     "tuning": 8,
     "result": 7,
     "runner": 7,
+    "choosing": 7,
     "tasks": 6,
     "catalogue": 7,
     "evaluation": 5,

@@ -69,7 +69,8 @@ def run(
     task = new_task(resolved)
     require_trust(resolved)
     observer.preparing()
-    notes = [*loaded.notes, *task.preflight()]
+    each = [new_task(pipeline) for pipeline in resolved.candidates()]
+    notes = [*loaded.notes, *dict.fromkeys(note for one in each for note in one.preflight())]
     from .training import StopSignals
 
     with StopSignals() as stop:
@@ -178,7 +179,12 @@ def resume(
 
     observer = _told(observer)
     folder = RunFolder.open(path)
-    for key, what, depth in (("fold", "fold of a cross-validation", 0), ("part_of", "run of a search", 1)):
+    parts = (
+        ("fold", "fold of a cross-validation", 0),
+        ("part_of", "run of a search", 1),
+        ("candidate", "candidate of a run", 1),
+    )
+    for key, what, depth in parts:
         if key in folder.status:
             whole = folder.path.parents[depth]
             raise ConfigError(f"{folder} is one {what}.", f"Resume the whole: tfpipe resume {whole}")
@@ -203,7 +209,7 @@ def resume(
                 return _search(folder, state, observer, command, stop)
         began_with = read_json(folder / "environment.json").get("pipeline")
         changed = config.changed_since(began_with, pipeline) if began_with else []
-        if folder.status.get(DEFAULT_BATCH_SIZE) and not any((folder / "checkpoints").glob("*.json")):
+        if folder.status.get(DEFAULT_BATCH_SIZE) and not _has_begun(folder):
             changed = [line for line in changed if not line.startswith("train.batch_size:")]  # see `Runner`
         if changed:
             cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
@@ -214,6 +220,11 @@ def resume(
                 observer.started(folder, pipeline)
             _carry_out(pipeline, folder, observer, command, stop, resume=True)
     return Run(folder)
+
+
+def _has_begun(folder: RunFolder) -> bool:
+    """Whether a run has begun to train."""
+    return (folder / "candidates").exists() or any((folder / "checkpoints").glob("*.json"))
 
 
 def _search(
@@ -279,6 +290,10 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
         for fold in range(loaded.folds()) or [None]:
             of_fold = found.copy()
             ready = loaded.check(of_fold, fold)
+            if resolved.pipeline.chooses:
+                from .choosing import require_validation
+
+                require_validation(ready, of_fold)
             findings.entries += [entry for entry in of_fold.entries if entry not in findings.entries]
         try:
             if (ready.split_table()["split"] == "train").any():

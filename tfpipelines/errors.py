@@ -51,6 +51,10 @@ class ConfigError(TfpipelinesError, ValueError):
     exit_code = 2
 
 
+class NothingFitsError(ConfigError):
+    """A network can take over no layer of an earlier run's model."""
+
+
 class DataError(TfpipelinesError, ValueError):
     """The user's data cannot be used as they are."""
 

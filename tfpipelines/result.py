@@ -80,9 +80,19 @@ class Run(Result):
 
     @cached_property
     def pipeline(self) -> config.Pipeline:
-        """The resolved pipeline."""
+        """The resolved pipeline; where `model.name=auto`, with the network that the run has chosen."""
         ask = asking(everything=True) if self._trust else None
-        return config.load(str(self.folder / "pipeline.yaml"), schemas=SCHEMAS, ask=ask, built=True).pipeline
+        return self._with_chosen(config.load(self._file, schemas=SCHEMAS, ask=ask, built=True).pipeline)
+
+    @property
+    def _file(self) -> str:
+        return str(self.folder / "pipeline.yaml")
+
+    def _with_chosen(self, pipeline: config.Pipeline) -> config.Pipeline:
+        candidates, number = pipeline.candidates(), self.status.get("chosen", 0)
+        if not 0 <= number < len(candidates):
+            damaged(self.folder / "status.json", f"there is no candidate {number}")
+        return candidates[number]
 
     @cached_property
     def _artifact(self) -> "LoadedArtifact":
@@ -108,6 +118,9 @@ class Run(Result):
         if (folder / "fold-0").is_dir():
             cause = f"{folder} is a cross-validation and has a model for each fold."
             raise ConfigError(cause, f"Name one of them, such as {folder}/fold-0.")
+        if "candidate" in status:
+            cause = f"{folder} has no model: the weights of candidates are not kept."
+            raise ConfigError(cause, f"Name the run that they were trained for: {shown(folder.path.parents[1])}.")
         if "part_of" in status:
             cause = f"{folder} has no model: only the best trials of a search (search.keep_trials) keep theirs."
             raise ConfigError(cause, f"Name one of {Path(status['part_of']) / 'final'}.")
@@ -157,8 +170,7 @@ class Run(Result):
         if not own:
             anew = config.fields_that(data, config.Role.ANEW)
             changes = {f"data.{name}": fields[name].default for name in anew} | changes
-        path = str(self.folder / "pipeline.yaml")
-        task = new_task(config.load(path, changes, schemas=SCHEMAS, built=True).pipeline)
+        task = new_task(self._with_chosen(config.load(self._file, changes, schemas=SCHEMAS, built=True).pipeline))
         known = {**facts, **self._artifact.facts, "trained_on": self._trained_on(), "folder": self.folder}
         try:
             return task.restore(known)

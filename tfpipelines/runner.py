@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from . import metrics, models, networks, training
+from .choosing import Choice, require_validation
 from .core import config
 from .core.files import atomic_write, file_hash, write_json
 from .core.observer import Observer
@@ -17,9 +18,10 @@ from .core.pipeline_files import code_facts, write_pipeline
 from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
-from .core.unchanged import require_same_data, splits_text, with_resumption
+from .core.unchanged import require_same_data, require_same_splits, splits_text, with_resumption
 from .datasets import Findings
-from .errors import MemoryExhaustedError, ResourceError
+from .errors import MemoryExhaustedError, NothingFitsError, ResourceError
+from .tasks import new_task
 from .tasks.base import Task
 from .tasks.trainable import Loaded, Phase, Trainable
 
@@ -72,9 +74,11 @@ class Runner:
 
     def _all(self, task: Task, command: str, fold: int | None) -> dict[str, Any]:
         began = time.perf_counter()
-        self.environment(task.pipeline, command)
+        self.environment(task.asked, command)
         findings = Findings()
         task.begin()
+        for pipeline in task.asked.candidates()[1:]:
+            new_task(pipeline).begin()
         if self.resume:
             task.resume(found_json(self.folder / "data.json"))
         try:
@@ -120,7 +124,7 @@ class Runner:
             else:
                 self.observer.note(f"Fold {fold} of {loaded.folds()}")
                 inner.set_status("running", fold=fold)
-                write_pipeline(inner, loaded.pipeline)
+                write_pipeline(inner, loaded.asked)
                 content = self.single(loaded, inner, findings, fold)
                 inner.finish()
             results.append(content)
@@ -132,30 +136,60 @@ class Runner:
     def single(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
         """Splits, training and evaluation in one folder."""
         task = self.splits(loaded, folder, findings.copy(), fold)
+        if task.asked.chooses:
+            return self._of_the_best(task, folder, fold)
         artifact = self.fresh_artifact(task)
         history, best = self.train(task, folder, artifact)
+        artifact.set_weights(best.best_weights)
+        content = self._measured(task, folder, artifact, history, best.best_epoch)
+        write_json(folder / "metrics.json", content)
+        return content
+
+    def _of_the_best(self, task: Trainable, folder: RunFolder, fold: int | None) -> dict[str, Any]:
+        """The same where the network is to be chosen: the test split is opened for the best one alone."""
+        choice = Choice(self, task, folder, fold)
+        content = read_json(folder / "metrics.json") if self.resume else {}
+        if "candidates" not in content:  # else the run ended after all was measured
+            best = choice.best()
+            content = self._measured(best.task, folder, best.artifact, best.history, best.best_epoch)
+            content["candidates"] = best.table
+            content["time"]["training"] = round(sum(entry["seconds"] for entry in best.table), 3)
+            write_json(folder / "metrics.json", content)
+        choice.close()
+        return content
+
+    def _measured(
+        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact", history: list[dict], best_epoch: int
+    ) -> dict[str, Any]:
+        """Evaluates what has been trained, and writes the model; the content of metrics.json."""
         self.stop.raise_if_interrupted()
         began = time.perf_counter()
-        artifact.set_weights(best.best_weights)
-        content = task.evaluate(artifact, folder, history, best.best_epoch)
+        content = task.evaluate(artifact, folder, history, best_epoch)
         self.save_model(artifact, folder)
         of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
-        content["best_epoch"] = best.best_epoch
+        content["best_epoch"] = best_epoch
         content["network"] = {"name": artifact.network.name, "parameters": artifact.network.count_params()}
         content["time"] = {"data": self.data_seconds, **task.times}
         content["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
         content["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
         content["time"]["evaluation"] = round(time.perf_counter() - began, 3)
-        write_json(folder / "metrics.json", content)
         return content
 
     def splits(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None) -> Trainable:
         """Checks the splits and writes them; on resume, they must be those that the run began with."""
+        chooses = loaded.asked.chooses
+        if chooses:  # an earlier fold may have ended with another network
+            loaded.pipeline = loaded.asked.candidates()[0]
         task = loaded.check(findings, fold)
+        if chooses:
+            require_validation(task, findings)
         facts, table = task.describe(findings), task.split_table()
         text = splits_text(table)
         if self.resume and (folder / "splits.csv").is_file():
-            require_same_data(folder, text, facts)
+            if chooses:  # data.json may be that of the chosen network already
+                require_same_splits(folder, text)
+            else:
+                require_same_data(folder, text, facts)
         write_json(folder / "data.json", facts)
         findings.raise_errors()
         atomic_write(folder / "splits.csv", text)
@@ -169,21 +203,24 @@ class Runner:
         """Takes a batch size that the data allow, where nobody has asked for the larger one."""
         before, size = task.pipeline.train.batch_size, task.fitting_batch_size
         train = task.pipeline.train.model_copy(update={"batch_size": size})
-        task.pipeline = task.pipeline.model_copy(update={"train": train})
+        task.asked, task.pipeline = (
+            pipeline.model_copy(update={"train": train}) for pipeline in (task.asked, task.pipeline)
+        )
         # In this order: if it ends in between, a resumed run finds the larger one in pipeline.yaml and does the same.
         environment = read_json(folder / "environment.json")
-        write_json(folder / "environment.json", {**environment, "pipeline": config.as_dict(task.pipeline)})
-        write_pipeline(folder, task.pipeline)
+        write_json(folder / "environment.json", {**environment, "pipeline": config.as_dict(task.asked)})
+        write_pipeline(folder, task.asked)
         few = "the training split is smaller than a batch of the default size"
         self.observer.note(f"train.batch_size={size} instead of {before}: {few}")
 
     def train(
-        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact"
+        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact", alone: bool = True
     ) -> tuple[list[dict], training.BestModel]:
         """Builds the network, gives it the weights to start from, and fits it, phase by phase.
 
         Args:
             artifact: in which the best weights so far are saved.
+            alone: whether the network is that of the run; of one of several candidates no model file is written.
 
         Returns:
             The rows of history.csv, and the best weights of the network.
@@ -195,10 +232,7 @@ class Runner:
             network = task.build(for_training=True)
         start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
         if start:
-            if left := ", ".join(task.start_from(network, start)):
-                self.observer.note(
-                    f"Layers that start anew, because their shape, classes or words are different: {left}"
-                )
+            self._start_from(task, network, start, alone)
         shape, steps = list(network.inputs[0].shape[1:]), task.steps_per_epoch()
         facts = {
             "name": network.name,
@@ -210,15 +244,34 @@ class Runner:
         history: list[dict] = []
         best: training.BestModel | None = None
         for phase in task.phases(network, self.observer.note):
-            history, best = self.fit(phase, network, artifact, folder, history, best)
+            history, best = self.fit(phase, network, artifact, folder, history, best, alone)
             best.best_weights = training.whole_weights(network, phase.model, best.best_weights)
             if not phase.last:
                 network.set_weights(best.best_weights)
         assert best is not None  # there is a phase at least
         return history, best
 
+    def _start_from(self, task: Trainable, network, files: dict[str, Path], alone: bool) -> None:
+        """Gives a network the weights of an earlier run."""
+        try:
+            left = ", ".join(task.start_from(network, files))
+        except NothingFitsError:
+            if alone:
+                raise
+            self.observer.note("No layer of the run that is started from fits this candidate: it starts anew")
+            return
+        if left:
+            self.observer.note(f"Layers that start anew, because their shape, classes or words are different: {left}")
+
     def fit(
-        self, phase: Phase, network, artifact, folder: RunFolder, before: list[dict], earlier: training.BestModel | None
+        self,
+        phase: Phase,
+        network,
+        artifact,
+        folder: RunFolder,
+        before: list[dict],
+        earlier: training.BestModel | None,
+        alone: bool = True,
     ) -> tuple[list[dict], training.BestModel]:
         """One phase of the training.
 
@@ -226,6 +279,7 @@ class Runner:
             network: the model of the phase, or what its layers are part of.
             artifact: in which the best weights so far are saved.
             before, earlier: history and best weights of the network from the phases before.
+            alone: see `train`.
 
         Returns:
             The history with the phase's epochs, and its best weights.
@@ -253,7 +307,7 @@ class Runner:
 
         def save(weights) -> None:
             artifact.set_weights(training.whole_weights(network, model, weights))
-            if not self.trial:
+            if alone and not self.trial:
                 self.save_model(artifact, folder)
 
         def after_epoch(row: dict) -> None:

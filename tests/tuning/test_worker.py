@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import pytest
 
+from tfpipelines.core.history import history_rows
 from tfpipelines.core.run_folder import RunFolder
-from tfpipelines.tuning.attempt import _failure, history_rows, memory_cause
+from tfpipelines.tuning.attempt import _failure, memory_cause
 from tfpipelines.tuning.clipping import clipped
 from tfpipelines.tuning.pool import visible_gpus
 

@@ -25,12 +25,16 @@ OUTCOME = {
 _PROPOSAL = {"identity": str, "encoded": dict, "epochs": (int, None), "parent": (str, None)}
 _TRIAL = {"number": int, "values": dict, "proposal": _PROPOSAL, "limits": [(float, None)], "deaths": int, **OUTCOME}
 _PIPELINE = {"task": str, "name": str, "seed": int, **dict.fromkeys(("data", "model", "train", "evaluation"), dict)}
+_CANDIDATE = {
+    **dict.fromkeys(("name", "state", "reason"), str), **dict.fromkeys(("parameters", "epochs", "best_epoch"), int),
+    "fields": dict, "seconds": float, "validation": _FIGURES, "chosen": bool,
+}  # fmt: skip
 _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
 _STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated")
 # fmt: off
 SHAPES: dict[str, Any] = {
     "status.json": {
-        **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
+        **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials", "candidate", "chosen"), int),
         "best": (float, None), "model_sha256": [str], "manifest": bool,
     },
     "environment.json": {
@@ -57,6 +61,7 @@ SHAPES: dict[str, Any] = {
         "thresholds": {str: float}, "expected_coverage": [float], "interval": dict,
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
         "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
+        "candidates": [_CANDIDATE],
     },
     "threshold.json": {
         "threshold": float, "false_alarm_rate": float, "unit": str, "source": str, "scores": [float],

@@ -32,10 +32,15 @@ def with_resumption(before: dict[str, Any], facts: dict[str, Any]) -> dict[str, 
 
 
 def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:
-    """`require_same_splits`, and the networks that data.json names must be the same.
+    """`require_same_splits` and `require_same_networks`."""
+    require_same_networks(folder, facts)
+    require_same_splits(folder, text)
+
+
+def require_same_networks(folder: RunFolder, facts: dict[str, Any]) -> None:
+    """Refuses other networks than those that data.json of a run names.
 
     Args:
-        text: see there.
         facts: the content that data.json would have now.
 
     Raises:
@@ -48,7 +53,6 @@ def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> No
             cause = f"The {name} is not the one that {folder} began with."
             remedy = f"Bring it back, or train as a new run: {folder.as_new_run()}"
             raise ConfigError(cause, remedy, config.difference({key: before}, {key: now}))
-    require_same_splits(folder, text)
 
 
 def splits_text(table: "pd.DataFrame") -> str:

@@ -164,7 +164,15 @@ class Supervised(Sampled):
         def part(split: str) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
             return self._labels(split), lambda: self._outputs(artifact.network, self.samples.rows(split))
 
+        self.target.reset()
         self.target.fit(artifact, self.pipeline, part("validation"), part("calibration"))
+        return self._validation_metrics(artifact)
+
+    def validation_figures(self, artifact) -> dict[str, float]:
+        self.target.reset()
+        return self._validation_metrics(artifact)
+
+    def _validation_metrics(self, artifact) -> dict[str, float]:
         rows = self.samples.rows("validation")
         return self.target.metrics(self._labels("validation"), self._answers(artifact.model, rows)) if len(rows) else {}
 

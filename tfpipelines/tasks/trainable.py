@@ -5,13 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tfpipelines import datasets, models
 from tfpipelines.core.config import Pipeline
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
-from tfpipelines.errors import ConfigError
+from tfpipelines.errors import ConfigError, NothingFitsError
 
 if TYPE_CHECKING:
     import keras
@@ -29,13 +29,15 @@ class Stage:
         pipeline: resolved, of the class `Task.schema`.
 
     Attributes:
+        asked: that pipeline, whose network may have to be chosen among candidates.
+        pipeline: the same with one network, at first that of the first candidate.
         times: seconds of work between data and training, for metrics.json.
     """
 
     weight_files: ClassVar[tuple[str, ...]] = ("model.keras",)  # of a run, that another may start from
 
     def __init__(self, pipeline: Pipeline):
-        self.pipeline = pipeline
+        self.asked, self.pipeline = pipeline, pipeline.candidates()[0]
         self.times: dict[str, float] = {}
 
     @property
@@ -130,6 +132,30 @@ class Phase:
         return None
 
 
+class Trained(NamedTuple):
+    """A candidate that has been trained.
+
+    Args:
+        pipeline: with its network's section.
+        network: of plain layers and in float32, with the weights of its best epoch.
+    """
+
+    pipeline: Pipeline
+    network: "keras.Model"
+
+
+class Combination(NamedTuple):
+    """A network made of trained candidates, as a further candidate.
+
+    Args:
+        network: of plain Keras layers, with the inputs and outputs of those that it is made of.
+        fields: what there is to say of it, such as the weight of each, as JSON values.
+    """
+
+    network: "keras.Model"
+    fields: dict[str, Any]
+
+
 class Trainable(Loaded):
     """A task whose splits are known and checked."""
 
@@ -208,6 +234,24 @@ class Trainable(Loaded):
     def artifact(self, network: "keras.Model") -> "models.Artifact":
         """The model file around a network: raw input -> the task's output."""
 
+    # --- a choice among candidates
+    def validation_figures(self, artifact: "models.Artifact") -> dict[str, float]:
+        """Metrics of the validation split, measured with the artifact as it is; nothing is fitted, nothing written.
+
+        Those that training tells of each epoch need not be among them.
+        """
+        return {}
+
+    def combine(self, trained: list[Trained]) -> Combination | None:
+        """A combination of the candidates of `model.name=auto`, which competes with them; None: there is none.
+
+        What it is made of is chosen on the validation rows, as the best epoch of a network is.
+
+        Args:
+            trained: those that have not failed, in their order, two at least.
+        """
+        return None
+
     # --- weights of an earlier run
     def start_from(self, network: "keras.Model", files: dict[str, Path]) -> list[str]:
         """Takes weights over from an earlier run's model, layer by layer, where names and shapes agree.
@@ -220,7 +264,7 @@ class Trainable(Loaded):
             The names of the layers that start anew.
 
         Raises:
-            ConfigError: if no layer fits.
+            NothingFitsError: if no layer fits.
         """
         earlier = models.load_artifact(files["model.keras"])
         taken, left = 0, []
@@ -235,7 +279,7 @@ class Trainable(Loaded):
                 else:
                     left.append(layer.name)
         if not taken:
-            raise ConfigError(
+            raise NothingFitsError(
                 "--from: no layer of that run's model fits this pipeline's network.",
                 "Use the same model fields as that run.",
             )

@@ -89,6 +89,17 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def forget_networks() -> None:
+    """Frees what Keras keeps of networks that are used no more, and lets names of layers begin anew; the process' own
+    dtype policy and distribution stay.
+    """
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(policy)
+    if distribution is not None:
+        keras.distribution.set_distribution(distribution)
+
+
 def steps_per_execution(setting: int | Literal["auto"], steps_per_epoch: int, values_per_batch: int) -> int:
     """How many steps one call into the backend takes: a divisor of the epoch's steps.
 

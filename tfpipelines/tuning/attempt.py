@@ -1,6 +1,5 @@
 """One trial: trained until it is finished or told to end, and accounted for."""
 
-import csv
 import math
 import shutil
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 from .. import training
 from ..core import config
 from ..core.files import atomic_write, write_json
+from ..core.history import history_rows
 from ..core.observer import Observer
 from ..core.pipeline_files import write_pipeline
 from ..core.run_files import require_table
@@ -195,26 +195,6 @@ def _regained(folder: Path) -> list[dict]:
         for state in last.facts.get("callbacks", {}).values() if last else ():
             rows = max(rows, state.get("rows", []), key=len)
     return rows
-
-
-def history_rows(folder: Path) -> list[dict[str, float]]:
-    """The rows of history.csv; [] before the first epoch."""
-    try:
-        require_table(folder / "history.csv")
-        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
-            return [
-                {name: _number(value) for name, value in row.items() if value not in ("", None)}
-                for row in csv.DictReader(file)
-            ]
-    except FileNotFoundError:
-        return []
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:  # the name of a phase
-        return text
 
 
 def kept(keep) -> str:

@@ -55,7 +55,7 @@ class Plan:
         with_absolute_paths = config.with_absolute_paths(pipeline)
         for part in ("data", "model", "evaluation"):
             section = content.get(part, {})
-            for key in section:
+            for key in section.keys() - {"candidates"}:  # every trial names its network
                 before, after = getattr(getattr(pipeline, part), key), getattr(getattr(with_absolute_paths, part), key)
                 if before != after:
                     section[key] = after
@@ -161,6 +161,9 @@ def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: 
     if pipeline.search.keep_trials < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep_trials must be at least 1: hyperband continues trials from their weights.")
     named = "model.name" in space
+    if pipeline.chooses and not named:
+        cause = "A search trains one network in each trial, and model.name=auto trains all of its candidates."
+        raise ConfigError(cause, "Name one network, or search over them: search.space.model.name='[NAME, NAME]'.")
     names: Sequence[Any] = space["model.name"].samples() if named else (pipeline.network,)
     for name in names:
         network, origin = pipeline, f"search.space with model.name={name}"

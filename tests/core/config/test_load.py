@@ -80,7 +80,7 @@ def test_pipelines_are_frozen():
         (["model.dropoutRate=0"], "unknown key model.dropoutRate. Did you mean model.dropout?"),
         (["train.patience=3"], "unknown key train.patience. Did you mean train.early_stopping?"),
         (["train.zzz=3"], "unknown key train.zzz. Allowed here: epochs, batch_size"),
-        (["model.name=xx"], "model.name: got 'xx'; allowed: cnn, convnext, mlp, resnet, or FILE.py:FUNCTION"),
+        (["model.name=xx"], "model.name: got 'xx'; allowed: cnn, convnext, mlp, resnet, auto, or FILE.py:FUNCTION"),
         (["data.augment=null"], "data.augment: got None; allowed: key: value pairs of flip, crop, translate"),
         (
             ["search.space={train.lr: [1]}"],
@@ -97,7 +97,7 @@ def test_pipelines_are_frozen():
         ),
         (
             ["model.name=cnnn"],
-            "model.name: got 'cnnn'; allowed: cnn, convnext, mlp, resnet, or FILE.py:FUNCTION of your own. "
+            "model.name: got 'cnnn'; allowed: cnn, convnext, mlp, resnet, auto, or FILE.py:FUNCTION of your own. "
             "Did you mean cnn?",
         ),
         (["model.name=resnet", "model.depth=9"], "model.depth: got 9; it must be 6n + 2"),

@@ -65,10 +65,9 @@ def test_json_schema_describes_every_field():
         "search",
     }
     assert schema["$defs"]["Train"]["properties"]["learning_rate"]["exclusiveMinimum"] == 0
-    assert set(schema["properties"]["model"]["discriminator"]["mapping"]) == set(IMAGES.names)
-    assert set(SCHEMAS["text-cls"].model_json_schema()["properties"]["model"]["discriminator"]["mapping"]) == set(
-        TEXTS.names
-    )
+    assert set(schema["properties"]["model"]["discriminator"]["mapping"]) == {*IMAGES.names, "auto"}
+    of_texts = SCHEMAS["text-cls"].model_json_schema()["properties"]["model"]["discriminator"]["mapping"]
+    assert set(of_texts) == {*TEXTS.names, "auto"}
 
 
 def choices(annotation):

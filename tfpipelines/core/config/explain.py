@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from ...errors import ConfigError
 from ..plugins import reason
 from ..words import brief, nearest
+from .own import AUTO
 from .synonyms import meant
 
 
@@ -47,6 +48,8 @@ _SECTIONS = ("data", "model", "train", "evaluation")
 def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
     """What a field accepts, in words, from its JSON schema."""
     node = _follow(node, schema)
+    if "oneOf" in node:
+        return f"{{name: NAME, FIELD: VALUE}} with one of the names {', '.join(node['discriminator']['mapping'])}"
     if "anyOf" in node:
         return " or ".join(dict.fromkeys(allowed(member, schema) for member in node["anyOf"]))
     if "enum" in node:
@@ -67,14 +70,19 @@ def properties_at(path: list[str], schema: dict[str, Any], raw: dict[str, Any]) 
     node = _chosen(schema, schema, raw)
     value: Any = raw
     for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-        node = _chosen(node.get("properties", {}).get(key, {}), schema, value)
+        inner = node.get("items", {}) if key.isdigit() else node.get("properties", {}).get(key, {})
+        if key.isdigit() and isinstance(value, (list, tuple)):
+            value = value[int(key)]
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+        node = _chosen(inner, schema, value)
     return node.get("properties", {})
 
 
 def _chosen(node: dict[str, Any], schema: dict[str, Any], value: Any) -> dict[str, Any]:
     """What a schema refers to; of several networks the one that is named, else the first."""
     node = _follow(node, schema)
+    node = next((member for member in node.get("anyOf", ()) if "oneOf" in member), node)
     if "oneOf" not in node:
         return node
     mapping = node.get("discriminator", {}).get("mapping", {})
@@ -130,6 +138,9 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         return _dimension_sentence(detail, schema)
     *parents, key = path.split(".") if path else [""]
     siblings = properties_at(parents, schema, raw)
+    if path == "model.candidates" and detail["type"] == "extra_forbidden" and "name" in siblings:
+        named = f"{path} goes with model.name=auto, and model.name is {siblings['name'].get('const')}"
+        return f"{named}: set the one, or leave out the other."
     if detail["type"] == "extra_forbidden":
         sections = {section: properties_at([section], schema, raw) for section in _SECTIONS}
         guess = meant(key, siblings, [name for names in sections.values() for name in names])
@@ -138,6 +149,9 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
         elif guess:
             guess = next(f"{section}.{guess}" for section, names in sections.items() if guess in names)
         return _unknown(path, guess, siblings)
+    if path == "model.candidates" and detail["type"] == "missing":
+        such = "such as model.candidates=[NAME, {name: NAME, FIELD: VALUE}]"
+        return f"{path} is missing: model.name=auto chooses among at least two networks; name them, {such}."
     if detail["type"] == "missing":
         return f"{path} is missing; allowed: {allowed(siblings.get(key, {}), schema)}."
     if detail["type"] == "union_tag_invalid":
@@ -146,10 +160,13 @@ def _sentence(path: str, detail: ErrorDetails, schema: dict[str, Any], raw: dict
             return f"{path}.name: {why}"
         more = ", or FILE.py:FUNCTION of your own" if own else ""
         guess = f"{tag}:FUNCTION" if own and str(tag).endswith(".py") else nearest(str(tag), names)
-        return f"{path}.name: got {brief(tag)}; allowed: {', '.join(names)}{more}." + _meant(guess)
+        path = path if parents == ["model", "candidates"] else f"{path}.name"
+        names = [name for name in names if parents != ["model", "candidates"] or name != AUTO]
+        return f"{path}: got {brief(tag)}; allowed: {', '.join(names)}{more}." + _meant(guess)
     if detail["type"] == "value_error":
         text = str(detail["ctx"]["error"])  # our own words, which mostly name the key
-        text = f"{path}: {text}" if path.startswith("search.") and path not in text else text
+        within = path.startswith(("search.", "model.candidates."))
+        text = f"{path}: {text}" if within and path not in text else text
         return text if text.endswith("?") else f"{text}."
     value: Any = raw
     for part in path.split("."):

@@ -16,6 +16,7 @@ class Family:
         shared: the section of the fields that all of them have; a network of a package that takes it is of this kind.
         brings: (one of `given`, the section of the fields that it is made by), which a network has that asks for it.
         always: sections whose fields every network has.
+        chosen: whether `model.name=auto` may choose among them: each is trained alone, by one loss.
         own: whether these are users' own: then arguments behind `*` are fields, too, and some names are not free.
     """
 
@@ -24,6 +25,7 @@ class Family:
     shared: type[Section]
     brings: tuple[tuple[str, type[Section]], ...] = ()
     always: tuple[type[Section], ...] = ()
+    chosen: bool = True
     own: bool = False
 
     @property

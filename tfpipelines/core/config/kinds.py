@@ -4,14 +4,11 @@ The unions are read from `tfpipelines/networks`, and from what packages add, whe
 sees what their members share.
 """
 
-import operator
 from collections.abc import Sequence
-from functools import reduce
-from typing import Annotated, Any, get_args
-
-from pydantic import Field
+from typing import Any
 
 from ..plugins import Plugin
+from .candidates import auto_of, one_of
 from .family import Family
 from .networks import (
     Adversarial,
@@ -26,7 +23,7 @@ from .networks import (
     SeriesScores,
     TextNetwork,
 )
-from .own import Code
+from .own import AUTO, Code
 from .plugged import plugged
 from .signature import NetworkSection, Origin, read_network, section_of
 
@@ -36,10 +33,15 @@ class Kind(Family):
 
     @property
     def union(self) -> Any:
-        """What `model` may be, by its `name`: one of the built-in networks, or of those that packages add."""
-        sections = [self.section(name) for name in self.names] + [section for _, section in self.added.values()]
-        union = reduce(operator.or_, sections)
-        return Annotated[union, Field(discriminator="name")] if len(sections) > 1 else union
+        """What `model` may be, by its `name`: one of the built-in networks or of those that packages add, or `auto`."""
+        return self._one_of(self._sections)
+
+    @property
+    def _sections(self) -> list[type[NetworkSection]]:
+        return [self.section(name) for name in self.names] + [section for _, section in self.added.values()]
+
+    def _one_of(self, sections: Sequence[type[NetworkSection]]) -> Any:
+        return one_of([*sections, auto_of(tuple(sections))] if self.chosen else sections)
 
     @property
     def added(self) -> dict[str, tuple[Plugin, type[NetworkSection]]]:
@@ -51,9 +53,9 @@ class Kind(Family):
         module = f"tfpipelines.networks.{self.folder}.{name}"
         return read_network(self.home / f"{name}.py", name, self, trusted=True, module=module)
 
-    def default(self, name: str) -> Any:
-        """The same with all of its defaults."""
-        return self.section(name)()
+    def default(self, name: str, candidates: Sequence[str] = ()) -> Any:
+        """The same with all of its defaults; of `auto`, with these candidates."""
+        return auto_of(tuple(self._sections))(candidates=candidates) if name == AUTO else self.section(name)()
 
     def with_own(self, codes: Sequence[tuple[Code, bool]]) -> Any:
         """The union, and the networks of the user's own.
@@ -64,7 +66,7 @@ class Kind(Family):
         family = _OWN[self.folder]
         own = [section_of(Origin(code.path, code.text, code.function, family, trusted, code.name, code.module))
                for code, trusted in codes]  # fmt: skip
-        return Annotated[reduce(operator.or_, [*get_args(self.union)[0].__args__, *own]), Field(discriminator="name")]
+        return self._one_of([*self._sections, *own])
 
     @property
     def takes_own(self) -> bool:
@@ -82,7 +84,9 @@ IMAGE_AUTOENCODERS = Kind(
 )
 ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "for_training"), Columns)
 SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "for_training"), SeriesAutoencoder)
-GANS = Kind("gans", ("image_shape", "classes", "seed", "for_training"), Adversarial, (("classes", Conditional),))
+GANS = Kind(
+    "gans", ("image_shape", "classes", "seed", "for_training"), Adversarial, (("classes", Conditional),), chosen=False
+)
 _SHAPE = ("input_shape", "seed")
 _OWN = {  # what users' own networks of a kind are given, and which fields they have besides their own
     family.folder: family

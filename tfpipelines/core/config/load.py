@@ -133,8 +133,9 @@ def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str)
 
 def _kind_of(schema_class: type[Pipeline]) -> Kind | None:
     """Of the networks that a class of pipelines takes; None where they are no networks of a kind."""
-    default = schema_class.model_fields["model"].default
-    kind = default.origin.kind if isinstance(default, NetworkSection) else None
+    annotation = schema_class.model_fields["model"].annotation
+    first = getattr(annotation, "__args__", (annotation,))[0]
+    kind = first.origin.kind if isinstance(first, type) and issubclass(first, NetworkSection) else None
     return kind if isinstance(kind, Kind) else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...errors import ConfigError
 from ..words import brief
 from .backbones import BUNDLED
+from .candidates import AutoNetwork
 from .files import parse_yaml
 from .own import short
 from .pipeline import Pipeline
@@ -119,6 +120,8 @@ def drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema
     network = next((member for member in members if member.model_fields["name"].default == name), None)
     if network is None:
         return []
+    if issubclass(network, AutoNetwork):
+        return _hand_on(model, changes, network, schema_class.default_candidates)
     foreign = [key for key in model if key not in network.model_fields]
     left = _dropped("model", model, foreign)
     return (
@@ -126,3 +129,30 @@ def drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema
         if foreign
         else []
     )
+
+
+def _hand_on(
+    model: dict[str, Any], changes: dict[str, Any], network: type[AutoNetwork], usual: tuple[Any, ...]
+) -> list[str]:
+    """Where an override lets the network be chosen: gives the file's fields to those candidates that have them, as an
+    override of `model.name` with a candidate's name would, and says so.
+    """
+    given = changes.get("model.candidates", list(usual))
+    fields = {key: value for key, value in model.items() if key not in network.model_fields}
+    _dropped("model", model, list(fields))
+    if not fields or not given or not isinstance(given, (list, tuple)):
+        return []  # what is wrong with them is said where they are checked
+    known = {member.model_fields["name"].default: member.model_fields for member in network.members}
+    candidates, taken, handed = [], set[str](), set[str]()
+    for entry in given:
+        own = entry if isinstance(entry, dict) else {"name": entry}
+        has = known.get(own["name"], ()) if isinstance(own.get("name"), str) else ()
+        more = {key: value for key, value in fields.items() if key in has and key not in own}
+        taken |= {key for key in fields if key in has}
+        handed |= more.keys()
+        candidates.append(own | more if more else entry)
+    changes["model.candidates"] = candidates
+    told = [key for key in fields if key in handed], [key for key in fields if key not in taken]
+    kept, left = (", ".join(f"model.{key}" for key in keys) for keys in told)
+    notes = [f"model.name=auto: candidates that have {kept} take from the file what they are not given"] if kept else []
+    return notes + ([f"model.name=auto: left out {left} of the file, which no candidate has"] if left else [])

@@ -15,8 +15,10 @@ from ..run_files import read_text
 from .modules import located
 
 CODE = "(code)"  # key of the nested dicts of a pipeline: {name of an own network: {"path": ..., "text": ...}}
+AUTO = "auto"  # the name that stands for a choice among candidates
 COPY = "network.py"  # of the code, in a run folder
 _LARGEST = 2**20  # bytes of a file
+_NAMING = ("name", "candidates")  # fields of `model` that name networks
 
 
 class Code(NamedTuple):
@@ -76,13 +78,24 @@ def store() -> Path:
 
 
 def names_in(content: Mapping[str, Any]) -> list[str]:
-    """The own networks that the nested dicts of a pipeline name: that of `model`, and those that a search tries."""
+    """The own networks that the nested dicts of a pipeline name: that of `model` or its candidates, and those that a
+    search tries.
+    """
     model, search = content.get("model"), content.get("search")
     space = search.get("space") if isinstance(search, dict) else None
     tried = space.get("model.name") if isinstance(space, dict) else None
     tried = tried.get("values") if isinstance(tried, dict) else tried
-    named = [model.get("name") if isinstance(model, dict) else None, *(tried if isinstance(tried, list) else ())]
+    named = [*names_of(model), *(tried if isinstance(tried, list) else ())]
     return list(dict.fromkeys(name for name in named if is_own(name)))
+
+
+def names_of(model: Any) -> list[Any]:
+    """The names of networks in the nested dicts of a section `model`: its own, and those of candidates."""
+    if not isinstance(model, dict):
+        return []
+    each = model.get("candidates") if model.get("name", AUTO) == AUTO else ()
+    entries = each if isinstance(each, (list, tuple)) else ()
+    return [model.get("name"), *(entry.get("name") if isinstance(entry, dict) else entry for entry in entries)]
 
 
 def find_code(content: Mapping[str, Any], pipeline: Path, given: Mapping[str, Any]) -> dict[str, Code]:
@@ -124,9 +137,15 @@ def codes_of(content: Mapping[str, Any]) -> tuple[tuple[Code, bool], ...]:
 
 
 def renamed(key: str, value: Any, names: Mapping[str, str]) -> Any:
-    """A value of a pipeline with other names of networks in it: of `model`, `model.name`, or what is below `search`."""
-    if key == "model" and isinstance(value, dict) and "name" in value:
-        return {**value, "name": _renamed(value["name"], names)}
+    """A value of a pipeline with other names of networks in it: of `model`, of its `name` or `candidates`, or what is
+    below `search`.
+    """
+    if key == "model" and isinstance(value, dict):
+        return value | {name: renamed(f"model.{name}", value[name], names) for name in _NAMING if name in value}
+    if key == "model.candidates" and isinstance(value, (list, tuple)):
+        return [
+            renamed("model", entry, names) if isinstance(entry, dict) else _renamed(entry, names) for entry in value
+        ]
     return _renamed(value, names) if key == "model.name" or key.split(".")[0] == "search" else value
 
 

@@ -1,13 +1,14 @@
 """The base of every task's pipeline."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
 
+from .candidates import AutoNetwork, incomparable
 from .data import SampleData
 from .fields import field
 from .losses import FIELDS as OF_LOSSES
-from .own import Code
+from .own import AUTO, Code
 from .search import Objective, Search, typed_space
 from .section import Section
 from .train import Evaluation, Train, Training
@@ -17,6 +18,7 @@ class Pipeline(Section):
     """A resolved pipeline file: immutable, complete, valid. Each task adds its `task`, `data` and `model` fields."""
 
     default_network: ClassVar[str | None] = None
+    default_candidates: ClassVar[tuple[Any, ...]] = ()  # of model.name=auto; (): they must be given
     objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise
     # what its model is given, in words, for the model card
     takes: ClassVar[str] = "samples of the kind that it was trained on"
@@ -48,11 +50,13 @@ class Pipeline(Section):
     @model_validator(mode="before")
     @classmethod
     def _default_network(cls, raw: Any) -> Any:
-        if cls.default_network and isinstance(raw, dict):
-            model = raw.get("model", {})
-            if isinstance(model, dict) and "name" not in model:
-                return {**raw, "model": {**model, "name": cls.default_network}}
-        return raw
+        model = raw.get("model", {}) if isinstance(raw, dict) else None
+        if not isinstance(model, dict):
+            return raw
+        usual: dict[str, Any] = {"name": cls.default_network} if cls.default_network else {}
+        if (usual | model).get("name") == AUTO and cls.default_candidates:
+            usual["candidates"] = list(cls.default_candidates)
+        return {**raw, "model": usual | model} if usual else raw
 
     @model_validator(mode="after")
     def _typed_search(self) -> "Pipeline":
@@ -61,6 +65,9 @@ class Pipeline(Section):
         if of_losses and objective.metric == "val_loss":
             cannot = "values of different losses cannot be compared: set search.objective=val_log_loss or val_accuracy"
             raise ValueError(f"search.space: with {of_losses[0]}, val_loss is no objective, since {cannot}")
+        if self.chooses and objective.metric == "val_loss" and (name := incomparable(self.model.candidates)):
+            cannot = f"val_loss of the candidates cannot be compared, since they differ in {name}"
+            raise ValueError(f"model.candidates: {cannot}: make it the same, or set another search.objective")
         search = self.search.model_copy(update={"space": typed_space(self.search, type(self)), "objective": objective})
         return self.model_copy(update={"search": search})
 
@@ -76,8 +83,19 @@ class Pipeline(Section):
         return function, (of_task, self.own_code, self.__getstate__())
 
     @property
+    def chooses(self) -> bool:
+        """Whether the network is to be chosen among candidates."""
+        return isinstance(self.model, AutoNetwork)
+
+    def candidates(self) -> tuple[Self, ...]:
+        """The pipeline with each of the networks to choose from; itself where it names one."""
+        if not self.chooses:
+            return (self,)
+        return tuple(self.model_copy(update={"model": network}) for network in self.model.candidates)
+
+    @property
     def network(self) -> str | None:
-        """The name of the network; None where it is a backbone with a new head."""
+        """The name of the network, which may be `auto`; None where it is a backbone with a new head."""
         return dict(self.model).get("name")
 
     @property

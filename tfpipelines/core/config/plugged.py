@@ -4,7 +4,7 @@ import ast
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, create_model
 
@@ -12,8 +12,10 @@ from ...errors import ConfigError
 from ..plugins import Plugin, leave_out, plugins
 from ..words import nearest
 from .annotations import type_of
+from .candidates import AutoNetwork, auto_of, one_of
 from .family import Family
 from .modules import located
+from .own import AUTO, names_of
 from .pipeline import Pipeline
 from .section import Section
 from .signature import NetworkSection, functions_of, read_network
@@ -33,7 +35,7 @@ def plugged(kinds: Sequence[Family]) -> dict[str, dict[str, tuple[Plugin, type[N
         try:
             kind, section = _read(plugin, kinds)
             others = found[kind.folder]
-            if plugin.name in kind.names or plugin.name in others:
+            if plugin.name in (*kind.names, AUTO) or plugin.name in others:
                 taken = f"that of {others[plugin.name][0].package}" if plugin.name in others else "a built-in one"
                 raise ConfigError(f"its name is {taken} already.", plugin.remedy)
             others[plugin.name] = plugin, section
@@ -84,10 +86,10 @@ def _section(argument: ast.arg) -> type[Section] | None:
 
 def packages_of(pipeline: Pipeline) -> dict[str, str]:
     """`network NAME` and `task NAME` -> package and version, of what installed packages bring to a pipeline."""
-    origin = getattr(pipeline.model, "origin", None)
-    module = origin.module if origin else None
+    origins = [getattr(one.model, "origin", None) for one in pipeline.candidates()]
+    built = [(origin.module, origin.name) for origin in origins if origin is not None]
     found = [plugin for plugin in plugins("tasks") if plugin.name == pipeline.task]
-    found += [plugin for plugin in plugins("networks") if (plugin.module, plugin.name) == (module, pipeline.network)]
+    found += [plugin for plugin in plugins("networks") if (plugin.module, plugin.name) in built]
     return {plugin.called: plugin.package for plugin in found}
 
 
@@ -95,6 +97,11 @@ class LostNetwork(NetworkSection):
     """That of a package which is not installed any more: enough for a model that is built already."""
 
     model_config = ConfigDict(extra="allow")
+
+
+def _lost(name: str, shared: type[Section]) -> type[NetworkSection]:
+    bases: Any = (shared, LostNetwork)
+    return create_model("LostNetwork", __base__=bases, __module__=__name__, name=(Literal[name], name))
 
 
 def without_lost(content: dict[str, Any], schema: type[Pipeline]) -> tuple[dict[str, Any], type[Pipeline]] | None:
@@ -112,16 +119,17 @@ def without_lost(content: dict[str, Any], schema: type[Pipeline]) -> tuple[dict[
     sections = [kind for kind in members if isinstance(kind, type) and issubclass(kind, NetworkSection)]
     known = {section.origin.name: section.origin for section in sections}
     model, search = content.get("model"), content.get("search", {})
-    name = model.get("name") if isinstance(model, dict) else None
+    names = [name for name in names_of(model) if isinstance(name, str) and name != AUTO]
     space = search.get("space") if isinstance(search, dict) else None
     tried = space.get("model.name") if isinstance(space, dict) else None
     tried = tried.get("values") if isinstance(tried, dict) else tried
     choices = [choice for choice in tried if isinstance(choice, str)] if isinstance(tried, (list, tuple)) else []
-    if not known or not isinstance(name, str) or not {name, *choices} - known.keys():
+    if not known or not names or not {*names, *choices} - known.keys():
         return None
-    if name not in known:
+    if lost := [name for name in names if name not in known]:
         shared = next(iter(known.values())).kind.shared
-        bases = (shared, LostNetwork)
-        section: Any = create_model("LostNetwork", __base__=bases, __module__=__name__, name=(str, name))
-        schema = create_model(schema.__name__, __base__=schema, __module__=__name__, model=(section, ...))
+        found = [*sections, *(_lost(name, shared) for name in dict.fromkeys(lost))]
+        chosen = any(issubclass(kind, AutoNetwork) for kind in members if isinstance(kind, type))
+        union = one_of([*found, auto_of(tuple(found))] if chosen else found)
+        schema = create_model(schema.__name__, __base__=schema, __module__=__name__, model=(union, ...))
     return {**content, "search": {**search, "space": {}} if isinstance(search, dict) else search}, schema

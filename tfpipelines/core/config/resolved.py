@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from .backbones import is_path
+from .candidates import AutoNetwork
 from .files import dump_yaml
+from .own import AUTO
 from .pipeline import Pipeline
 from .section import Role, Section, fields_that
 
@@ -16,11 +18,13 @@ def with_absolute_paths(pipeline: Pipeline) -> Pipeline:
 
 
 def _with_absolute_paths(section: Section) -> Section:
-    changes: dict[str, str] = {}
+    changes: dict[str, Any] = {}
     for role, of_role in _ABSOLUTE.items():
         for field in fields_that(type(section), role):
             if value := getattr(section, field):
                 changes[field] = of_role(value)
+    if isinstance(section, AutoNetwork):
+        changes["candidates"] = tuple(map(_with_absolute_paths, section.candidates))
     return section.model_copy(update=changes)
 
 
@@ -52,10 +56,16 @@ def as_dict(pipeline: Pipeline) -> dict[str, Any]:
         path: {key: value for key, value in dimension.items() if value not in (None, {}, "linear")}
         for path, dimension in content["search"]["space"].items()
     }
-    if "name" in content["model"]:
-        content["model"] = {"name": content["model"].pop("name"), **content["model"]}
+    content["model"] = _name_first(content["model"])
     order = ("task", "name", "seed", "split_seed", "data", "model", "train")
     return {**{key: content[key] for key in order}, **content}
+
+
+def _name_first(model: dict[str, Any]) -> dict[str, Any]:
+    """The section `model`, and each of its candidates, with the name of the network first."""
+    named = {"name": model["name"], **model} if "name" in model else model
+    each = {"candidates": list(map(_name_first, model["candidates"]))} if named.get("name") == AUTO else {}
+    return named | each
 
 
 def difference(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 from ...metrics.registry import direction_of
 from ..words import brief, nearest
 from .fields import field
+from .own import AUTO
 from .section import Count, Section
 from .synonyms import meant
 
@@ -226,6 +227,8 @@ def _exists(section: str, name: str, pipeline: type[BaseModel]) -> bool:
 
 
 def _typed(path: str, value: Any, fields: dict[str, list[TypeAdapter]], pipeline: type[BaseModel]) -> Any:
+    if path == "model.name" and value == AUTO:
+        raise ValueError("search.space: model.name cannot be auto: list the networks themselves")
     if path not in fields:
         section, _, name = path.partition(".")
         own = {field.partition(".")[2]: field for field in fields if field.startswith(f"{section}.")}

@@ -66,6 +66,7 @@ class ImageAnomalies(Pixels, Detection):
     schema = ImageAnomaliesPipeline
     pipeline: ImageAnomaliesPipeline
     unit = "image"
+    loading_fields = ("backbone", "weights", "scaling")
 
     @cached_property
     def source(self) -> "config.BackboneSource | None":

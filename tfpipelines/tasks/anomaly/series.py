@@ -40,6 +40,7 @@ class SeriesAnomalies(NumberDetection):
     schema = SeriesAnomaliesPipeline
     pipeline: SeriesAnomaliesPipeline
     unit = "window"
+    loading_fields = ("centered",)
     lengths = ("window",)
     samples: "WindowSamples"
     source_fields = ("time_column", "time_format", "series_column", "label_column", "split_column", "on_bad")

@@ -34,6 +34,7 @@ class RowAnomalies(NumberDetection):
     schema = RowAnomaliesPipeline
     pipeline: RowAnomaliesPipeline
     unit = "row"
+    loading_fields = ()
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):

@@ -109,6 +109,10 @@ class Target(ABC):
     def artifact(self, preprocessor: Any, network: "keras.Model") -> "models.Artifact":
         """The model file around a network."""
 
+    def reset(self) -> None:
+        """Forgets what `fit` has found for another artifact."""
+        return
+
     def fit(self, artifact: "models.Artifact", pipeline: Pipeline, validation: Rows, calibration: Rows) -> None:
         """Fits what belongs to the artifact and is not trained.
 

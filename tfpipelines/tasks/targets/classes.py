@@ -51,6 +51,9 @@ class Classes(Target):
     def artifact(self, preprocessor, network):
         return models.ClassifierArtifact(preprocessor, network, self.classes, self.several)
 
+    def reset(self) -> None:
+        self.temperature, self.thresholds = 1.0, None
+
     def fit(self, artifact, pipeline: Pipeline, validation: Rows, calibration: Rows) -> None:
         assert isinstance(artifact, models.ClassifierArtifact)
         targets, outputs = calibration if len(calibration[0]) else validation

@@ -53,6 +53,9 @@ class Number(Target):
     def artifact(self, preprocessor, network):
         return models.RegressorArtifact(preprocessor, network, self.scale)
 
+    def reset(self) -> None:
+        self.interval = None
+
     def fit(self, artifact, pipeline: Pipeline, validation: Rows, calibration: Rows) -> None:
         assert isinstance(artifact, models.RegressorArtifact)
         targets, outputs = calibration

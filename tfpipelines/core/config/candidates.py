@@ -1,0 +1,114 @@
+"""`model.name=auto`: the section of a network that is chosen among several, its candidates."""
+
+import operator
+from collections.abc import Sequence
+from functools import lru_cache, reduce
+from itertools import combinations
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from .fields import field, fixed
+from .own import AUTO, short
+from .section import FIXED, Section
+from .signature import NetworkSection, Origin, section_of
+
+# Fields that decide what a loss is of: val_loss of networks that differ in one of them cannot be compared.
+_OF_LOSS = ("loss", "centered", "backbone", "weights", "scaling", "layers", "grid", "wide", "beta")
+
+
+_OF_CANDIDATES: dict[str, Any] = {"minItems": 2, **FIXED}
+
+
+class AutoNetwork(Section):
+    """The best of several networks: each candidate is trained, and the one with the best `search.objective` on the
+    validation split becomes the network of the run.
+    """
+
+    members: ClassVar[tuple[type[NetworkSection], ...]]  # what a candidate may be
+
+    name: Literal["auto"] = fixed(AUTO, "the network is chosen among model.candidates")
+    candidates: tuple[Any, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_candidates(cls, raw: Any) -> Any:
+        for key in raw if isinstance(raw, dict) else ():
+            holder = next((member for member in cls.members if key in member.model_fields), None)
+            if holder is not None and key not in cls.model_fields:
+                such = f"model.candidates=[{{name: {_name_of(holder)}, {key}: VALUE}}, NETWORK]"
+                raise ValueError(f"model.{key} is a field of one network, not of auto: give it to a candidate, {such}")
+        return raw
+
+    @field_validator("candidates", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        if not isinstance(value, (list, tuple)) or len(value) < 2:
+            got = "no list" if not isinstance(value, (list, tuple)) else f"{len(value) or 'none'}"
+            such = f"model.candidates=[{', '.join([*map(_name_of, cls.members), 'NETWORK'][:2])}]"
+            raise ValueError(f"model.candidates: got {got}; give a list of at least two networks, such as {such}")
+        return value
+
+    @field_validator("candidates")
+    @classmethod
+    def _different(cls, value: tuple[NetworkSection, ...]) -> tuple[NetworkSection, ...]:
+        for one, other in combinations(value, 2):
+            if one == other:
+                name = short(dict(one)["name"])
+                raise ValueError(f"model.candidates: {name} is there twice with the same fields; leave one out")
+        return value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (tuple(member.origin for member in self.members), self.__getstate__())
+
+
+@lru_cache(maxsize=64)
+def auto_of(members: tuple[type[NetworkSection], ...]) -> type[AutoNetwork]:
+    """The section of `model.name=auto`, each of whose candidates is one of some networks."""
+    one = one_of(members)
+    entry = Annotated[one, BeforeValidator(_named, json_schema_input_type=str | one)]
+    text = "networks to choose from: names, or mappings of `name` and fields, such as {name: NAME, FIELD: VALUE}"
+
+    class Auto(AutoNetwork):
+        __doc__ = AutoNetwork.__doc__
+
+        candidates: tuple[entry, ...] = field(..., text, json_schema_extra=_OF_CANDIDATES)  # type: ignore[valid-type]
+
+    Auto.__name__, Auto.__qualname__ = AUTO, AUTO
+    Auto.members = members
+    return Auto
+
+
+def _name_of(member: type[Section]) -> str:
+    return member.model_fields["name"].default or "NETWORK"
+
+
+def one_of(sections: Sequence[type[Section]]) -> Any:
+    """What is one of some sections, by its `name`."""
+    union: Any = reduce(operator.or_, sections)
+    return Annotated[union, Field(discriminator="name")] if len(sections) > 1 else union
+
+
+def _named(value: Any) -> Any:
+    """A name stands for the network with its defaults."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _restored(origins: tuple[Origin, ...], state: dict[Any, Any]) -> AutoNetwork:
+    """An unpickled section, of the class that this process makes."""
+    kind = auto_of(tuple(map(section_of, origins)))
+    found = kind.__new__(kind)
+    found.__setstate__(state)
+    return found
+
+
+def given_fields(network: Section) -> dict[str, Any]:
+    """The fields of a network that differ from its defaults, without its name, as JSON values."""
+    usual, fields = type(network)().model_dump(mode="json"), network.model_dump(mode="json")
+    return {key: value for key, value in fields.items() if key != "name" and value != usual[key]}
+
+
+def incomparable(networks: tuple[NetworkSection, ...]) -> str:
+    """A field in which two networks differ that decides what `val_loss` is of; "" if their losses can be compared."""
+    fields = [dict(network) for network in networks]
+    return next((name for name in _OF_LOSS if any(one.get(name) != fields[0].get(name) for one in fields)), "")
