@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from . import pretrained
+from . import pretrained, warm
 
+gc.disable()  # until the tests are collected: imports and their rewritten asserts leave nothing to collect
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
 TINY = [
@@ -29,6 +30,7 @@ def some(names, quick) -> list:
     return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
+_MANY = 1000  # tests: about half of the quick suite
 LONG_FIRST = ("tuning", "tasks", "exporting", "training", "networks")  # folders whose files take longest
 
 
@@ -42,6 +44,13 @@ def pytest_collection_modifyitems(items):
         return folders.index(folder) if folder in folders else len(LONG_FIRST)
 
     items.sort(key=place)  # stable: within a folder as collected
+
+
+def pytest_collection_finish(session):
+    """What is collected stays. Where all tests are to run, processes are kept waiting, see `warm`."""
+    gc.enable()
+    if hasattr(session.config, "workerinput") and len(session.items) > _MANY:
+        warm.prepare()
 
 
 DOT = bytes.fromhex(  # a PNG of 2 x 2 pixels
@@ -133,12 +142,8 @@ def start():
 
     def call(*words, module="tfpipelines", **options) -> subprocess.Popen:
         command = [sys.executable, "-m", module, *map(str, words)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        processes.append(
-            subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
-            )
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(warm.Process(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, **pipes, **options))
         return processes[-1]
 
     yield call

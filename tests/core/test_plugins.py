@@ -23,6 +23,7 @@ from tfpipelines.core.config.modules import located
 from tfpipelines.core.config.plugged import without_lost
 from tfpipelines.tasks import SCHEMAS
 
+from .. import warm
 from ..conftest import ROOT
 
 BROKEN = """[tfpipelines.networks]
@@ -124,11 +125,12 @@ def site(tmp_path_factory):
 def python(site):
     """Runs Python where both packages are there."""
 
-    def call(*words, folder=None):
+    def call(*words, folder=None, process=subprocess.Popen):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(site)])}
-        return subprocess.run(
-            [sys.executable, *map(str, words)], capture_output=True, text=True, env=environment, cwd=folder
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with process([sys.executable, *map(str, words)], env=environment, cwd=folder, **pipes) as running:
+            printed, errors = running.communicate()
+        return subprocess.CompletedProcess(words, running.returncode, printed, errors)
 
     return call
 
@@ -155,7 +157,7 @@ def trained(python, tmp_path_factory):
         "search": {"objective": "val_errors"},
     }
     (folder / "tiny.yaml").write_text(yaml.safe_dump(content))
-    result = python("-c", SCRIPT, folder=folder)
+    result = python("-c", SCRIPT, folder=folder, process=warm.Process)
     assert result.returncode == 0, result.stdout + result.stderr
     return folder, result.stdout
 

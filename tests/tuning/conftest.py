@@ -1,11 +1,12 @@
 """Worker processes of searches in tests: of a trial of few steps, tracing is the larger part."""
 
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 
 import pytest
 
 from tfpipelines.tuning import pool
 
+from .. import warm
 from ..conftest import ROOT
 
 
@@ -16,6 +17,7 @@ def _server():
     forkserver._forkserver._stop()  # that of tests in other folders
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setattr(util, "spawnv_passfds", warm.spawnv_passfds)
         forkserver.set_forkserver_preload(preload)
         forkserver.ensure_running()
     yield
