@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta, betabinom
 
 from ..core.files import write_json
 from ..core.run_files import damaged, read_json
 from ..core.run_folder import THRESHOLD, THRESHOLD_BEFORE
 from ..core.words import counted
 from ..errors import ArtifactError, DataError
+from . import promise
 from .p_values import is_normal, p_values
 
 FILE, BEFORE = THRESHOLD, THRESHOLD_BEFORE
@@ -22,10 +22,9 @@ LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not fini
 class Threshold:
     """Where alarms begin: a score above it is an anomaly.
 
-    The split conformal quantile (Vovk et al. 2005; Laxhammar & Falkman 2010): the k-th smallest of n held-out normal
-    scores, k = ceil((n + 1) (1 - rate)). A new normal sample like them is then above it with a probability of at most
-    `rate`; and over all new samples, given these n, the rate of alarms is a Beta(n + 1 - k, k) variable, which
-    `interval` is the 95% of.
+    The split conformal quantile of n held-out normal scores, see `promise` (Laxhammar & Falkman 2010). A new normal
+    sample like them is above it with a probability of at most `rate`; and over all new samples, given these n, the rate
+    of alarms is a Beta variable, which `interval` is the 95% of.
 
     Args:
         threshold: the score.
@@ -57,9 +56,9 @@ class Threshold:
             DataError: if they are too few for the rate.
         """
         count = len(scores)
-        alarms = int((count + 1) * rate + 1e-9)  # n + 1 - k
+        alarms = promise.above(count, rate)
         if alarms < 1:
-            least, are = int(np.ceil(1 / rate - 1e-9)) - 1, "is" if count == 1 else "are"
+            least, are = promise.least_scores(rate), "is" if count == 1 else "are"
             needs = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s"
             raise DataError(f"{needs}, and there {are} {count}.", "Add some, or ask for a higher rate.")
         scores = np.sort(np.asarray(scores, np.float64))
@@ -67,8 +66,8 @@ class Threshold:
             endless = int((~np.isfinite(scores) | (scores >= LARGEST)).sum())
             remedy = "The model has not learned these data; look at its loss, or scale the data."
             raise DataError(f"The scores of {endless} held-out {unit}s are not finite.", remedy)
-        interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
-        return cls(float(scores[count - alarms]), rate, scores, unit, source, interval)
+        interval = promise.rate_interval(count, alarms)
+        return cls(promise.quantile(scores, rate), rate, scores, unit, source, interval)
 
     @classmethod
     def read(cls, folder: Path) -> "Threshold":
@@ -98,7 +97,7 @@ class Threshold:
         count, self.threshold, self.edited = len(self.scores), value, True
         alarms = min(int((self.scores > value).sum()) + 1, count)
         self.false_alarm_rate = alarms / (count + 1)
-        self.interval = [float(edge) for edge in beta.ppf([0.025, 0.975], alarms, count + 1 - alarms)]
+        self.interval = promise.rate_interval(count, alarms)
 
     def write(self, folder: Path, name: str = FILE) -> None:
         """Writes threshold.json, in which `threshold` may be edited by hand."""
@@ -114,11 +113,8 @@ class Threshold:
 
     def expected(self, count: int) -> list[float]:
         """95% beta-binomial interval of the share of alarms measured among `count` new normal samples."""
-        alarms = int((len(self.scores) + 1) * self.false_alarm_rate + 1e-9)
-        if not count or not alarms:
-            return []
-        edges = betabinom.ppf([0.025, 0.975], count, alarms, len(self.scores) + 1 - alarms)
-        return [float(edge) / count for edge in edges]
+        alarms = promise.above(len(self.scores), self.false_alarm_rate)
+        return promise.expected_share(len(self.scores), alarms, count) if count and alarms else []
 
     def beside_the_promise(self, rate: float, count: int, trained_on: int = 0) -> str:
         """Whether the share of alarms among `count` new normal samples is what the threshold promises, in words.
