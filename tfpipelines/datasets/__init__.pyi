@@ -22,6 +22,7 @@ from .level_range import choose_range as choose_range
 from .raw_inputs import TEXT_COLUMNS as TEXT_COLUMNS
 from .replays import Replay as Replay
 from .replays import replay as replay
+from .ridge import ridge_table as ridge_table
 from .sample_table import label_names as label_names
 from .sample_table import target_of as target_of
 from .samples import Samples as Samples

@@ -31,6 +31,11 @@ class PredictionInterval:
     source: str
 
     @classmethod
+    def least_rows(cls, coverage: float) -> int:
+        """How many held-out rows a coverage needs."""
+        return promise.least_scores(1 - coverage)
+
+    @classmethod
     def fit(cls, scores: np.ndarray, coverage: float, source: str) -> "PredictionInterval":
         """That of absolute errors of held-out rows, float (n,).
 
@@ -40,7 +45,7 @@ class PredictionInterval:
         scores, rate = np.sort(np.asarray(scores, np.float64)), 1 - coverage
         if promise.above(len(scores), rate) < 1:
             needs = (
-                f"Prediction intervals with a coverage of {coverage:g} need at least {promise.least_scores(rate)} rows"
+                f"Prediction intervals with a coverage of {coverage:g} need at least {cls.least_rows(coverage)} rows"
             )
             cause = f"{needs} in {source}, and there {'is' if len(scores) == 1 else 'are'} {len(scores)}."
             raise DataError(cause, "Add rows, or set evaluation.coverage lower, or to null for no intervals.")

@@ -27,12 +27,19 @@ class Texts:
         vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
         ratios: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
             n-grams.
+        ridge: the same for a number, float32 (n-grams, 2), see `datasets.ridge_table`.
     """
 
     vocabulary: int
     classes: int
     vectors: np.ndarray | None = None
     ratios: np.ndarray | None = None
+    ridge: np.ndarray | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is a wide part."""
+        return self.ratios is not None or self.ridge is not None
 
 
 @dataclass(frozen=True)
@@ -152,12 +159,45 @@ def text_network(
     logits = build.logits(classes)(build.dropout(x, dropout))
 
     # === Functional model ===
-    if texts.ratios is None:
+    if not texts.wide:
         return keras.Model(inputs, logits, name=name)
+    if texts.ridge is not None:
+        return _with_linear(name, inputs, logits, texts.ridge, common.wide.deep_weight, for_training)
+    assert texts.ratios is not None
     grams, votes = vote(build, texts.ratios, common.wide.initial, common.wide.dropout)
     deep = keras.layers.Rescaling(common.wide.deep_weight, name="deep_weight", dtype="float32")(logits)
     whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([votes, deep])
     outputs = keras.ops.concatenate([whole, votes, logits], -1) if for_training else whole
+    return keras.Model([inputs, grams], outputs, name=name)
+
+
+def _with_linear(
+    name: str,
+    inputs: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    table: np.ndarray,
+    weight: float,
+    for_training: bool,
+) -> keras.Model:
+    """A network for a number with a linear model of n-grams beside it: the mean of both.
+
+    Args:
+        logits: what the network tells, (batch, 1).
+        table: see `Texts.ridge`; not trained.
+        weight: of the network in the mean, that of the linear model being 1.
+    """
+    share = weight / (1 + weight)
+    grams = keras.Input((None,), dtype="int32", name="ngrams")
+    embedding = keras.layers.Embedding(
+        *table.shape, embeddings_initializer="zeros", trainable=False, name="ridge", dtype="float32"
+    )
+    sums = keras.ops.sum(embedding(grams), 1)  # (B, 2)
+    embedding.embeddings.assign(table)
+    linear = sums[:, :1] / keras.ops.sqrt(keras.ops.maximum(sums[:, 1:], 1e-12))
+    rest = keras.layers.Rescaling(1.0 - share, name="linear_weight", dtype="float32")(linear)
+    deep = keras.layers.Rescaling(share, name="deep_weight", dtype="float32")(logits)
+    whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([rest, deep])
+    outputs = keras.ops.concatenate([whole, linear, logits], -1) if for_training else whole
     return keras.Model([inputs, grams], outputs, name=name)
 
 

@@ -14,7 +14,7 @@ from ..core.observer import Observer
 from ..core.run_files import open_own
 from ..core.words import counted, duration, extreme, fixed, plain_text
 from ..metrics import by_epoch
-from .printing import console_of, counts_table, finding_lines, print_metrics, print_search, trial_line
+from .printing import console_of, finding_lines, print_metrics, print_search, split_table, trial_line
 
 
 class Terminal(Observer):
@@ -77,7 +77,7 @@ class Terminal(Observer):
         self._say(f"device      {facts['device']}, {versions['backend']} backend")
 
     def data(self, facts: dict[str, Any]) -> None:
-        self.messages.print(counts_table(facts["counts"], facts.get("rows", {})))
+        self.messages.print(split_table(facts))
         for line in (*facts.get("about", ()), *finding_lines(facts["findings"], ("warning", "note"))):
             self._say(line)
 

@@ -107,8 +107,8 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
 def print_check(facts: dict[str, Any]) -> None:
     """What a check found, on stdout."""
     out = console_of(sys.stdout)
-    if facts.get("counts"):
-        out.print(counts_table(facts["counts"], facts.get("rows", {})))
+    if facts.get("counts") or facts.get("values"):
+        out.print(split_table(facts))
     print_lines([*facts.get("about", ()), *finding_lines(facts["findings"], ("error", "warning", "note"))])
 
 
@@ -132,7 +132,22 @@ def print_lines(lines: Iterable[str]) -> None:
         out.print(plain_text(line))
 
 
-def counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> rich.table.Table:
+def split_table(facts: dict[str, Any]) -> rich.table.Table:
+    """What the splits hold: rows of each class, or what the numbers of each are like.
+
+    Args:
+        facts: the content of data.json.
+    """
+    if not facts.get("values"):
+        return _counts_table(facts["counts"], facts.get("rows", {}))
+    values = facts["values"]
+    table = rich.table.Table("target", *values)
+    for name in ("rows", "mean", "std", "min", "median", "max"):
+        table.add_row(name, *(f"{values[split][name]:.6g}" for split in values))
+    return table
+
+
+def _counts_table(counts: dict[str, dict[str, int]], rows: dict[str, int]) -> rich.table.Table:
     """Split x class; with many classes only their number and extremes.
 
     `rows` are those of each split, where they may have several classes.

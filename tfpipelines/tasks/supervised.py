@@ -115,6 +115,7 @@ class Supervised(Sampled):
         self.target = targets.target_of(self.samples, classes, self.pipeline)
         if self.target.learnable:
             self.target.require(self.pipeline)
+            self.target.advise(self.samples, self.pipeline, findings)
             self._prepare(findings)
         return self
 

@@ -162,7 +162,8 @@ def _evaluate_rows(
         figures |= {f"val_{name}": float(value) for name, value in task.validate(artifact, folder).items()}
     if objective.metric not in figures:
         cause = f"search.objective: {objective.metric} is not measured here."
-        raise ConfigError(cause, "", [f"there are: {', '.join(figures)}"])
+        remedy = "Set data.target=number, or search.objective=val_rmse." if "val_rmse" in figures else ""
+        raise ConfigError(cause, remedy, [f"there are: {', '.join(figures)}"])
     score = figures[objective.metric]
     if not math.isfinite(score):
         raise DivergedError(f"{objective.metric} is {score}.")

@@ -53,7 +53,8 @@ class Wide(Section):
     """The wide part: a linear model of n-grams, scaled by their log-count ratios (Wang & Manning
     2012).
 
-    It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own.
+    It stands beside the network as in Cheng et al. 2016, but each is trained by a loss of its own. For numbers it is a
+    ridge regression on TF-IDF vectors, fitted before the network is trained.
     """
 
     words: Annotated[int, Field(ge=0, le=5)] = field(0, "longest word n-gram; 0: none")
@@ -64,7 +65,10 @@ class Wide(Section):
     size: Count = field(200_000, "maximum number of n-grams of each kind")
     initial: Positive = field(0.05, "initial weight of every n-gram")
     dropout: Fraction = field(0.0, "share of n-grams dropped in training")
-    deep_weight: Positive = field(0.3, "weight of the network's logits relative to those of the n-grams")
+    deep_weight: Positive = field(
+        0.3,
+        "weight of the network's logits relative to those of the n-grams; of numbers its weight in the mean of both",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "Wide":

@@ -19,7 +19,7 @@ class Pipeline(Section):
 
     default_network: ClassVar[str | None] = None
     default_candidates: ClassVar[tuple[Any, ...]] = ()  # of model.name=auto; (): they must be given
-    objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise
+    objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise; of numbers, val_rmse
     # what its model is given, in words, for the model card
     takes: ClassVar[str] = "samples of the kind that it was trained on"
     gives: ClassVar[str] = "an answer for each"
@@ -60,7 +60,8 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _typed_search(self) -> "Pipeline":
-        objective = self.search.objective or Objective.model_validate(self.objective)
+        usual = "val_rmse" if getattr(self.data, "target", None) == "number" else self.objective
+        objective = self.search.objective or Objective.model_validate(usual)
         of_losses = [path for path in self.search.space if path in OF_LOSSES]
         if of_losses and objective.metric == "val_loss":
             cannot = "values of different losses cannot be compared: set search.objective=val_log_loss or val_accuracy"

@@ -111,23 +111,25 @@ class TextClassification(SupervisedTexts):
         self.samples.facts["multi_label"] = self.target.name == "labels"
         self.samples.store = self._store(tokens, *grams)
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
-        self.ratios = self._log_count_ratios()
+        self.ratios, self.ridge = self._log_count_ratios(), self._ridge()
 
     # --- model
     def build(self, for_training: bool):
-        texts = networks.Texts(self.preprocessor.vocabulary_size, self.target.outputs, self.vectors, self.ratios)
+        texts = networks.Texts(
+            self.preprocessor.vocabulary_size, self.target.outputs, self.vectors, self.ratios, self.ridge
+        )
         return networks.build_network(
             self.pipeline.model, texts=texts, seed=self.pipeline.seed, for_training=for_training
         )
 
     def compile(self, model, optimizer, **settings) -> None:
-        if self.ratios is None:
+        if not self._has_parts:
             return super().compile(model, optimizer, **settings)
         metrics = [training.OfWhole(metric, self.target.outputs) for metric in self.target.metrics_of_parts()]
         model.compile(optimizer=optimizer, loss=self._loss_of_parts(), metrics=metrics, **settings)
 
     def objective(self, model) -> "training.Objective":
-        if self.ratios is None:
+        if not self._has_parts:
             return super().objective(model)
         trained = self.build(for_training=True)  # only this one has the logits of both parts
         network = models.take_weights(trained, models.network_of(model))
@@ -136,6 +138,18 @@ class TextClassification(SupervisedTexts):
             f"{self.target.loss_words(self.pipeline)}, of the network plus of the n-grams",
         )
         return training.Objective(network, loss, self._labelled_batches, told)
+
+    @property
+    def _has_parts(self) -> bool:
+        """Whether the network has a wide part, with a loss of its own."""
+        return self.ratios is not None or self.ridge is not None
+
+    def _ngram_weights(self, network) -> tuple[np.ndarray, list[str]]:
+        """What n-grams say: for each class, or for a higher and for a lower number; and what these are called."""
+        if self.ratios is not None:
+            return self.ratios * network.get_layer("ngram_weights").get_weights()[0], self.classes
+        assert self.ridge is not None
+        return self.ridge[:, :1] * np.array([[1.0, -1.0]]), ["higher", "lower"]
 
     def _loss_of_parts(self):
         return training.LossOfParts(self.target.loss(self.pipeline), self.target.outputs)
@@ -154,11 +168,15 @@ class TextClassification(SupervisedTexts):
             return [] if table is None else [table]
         if layer.name == "ngram_embedding" and before.vocabulary != preprocessor.vocabulary:
             return []  # its rows hang on the ids of words
-        return layer.get_weights() if layer.name == "ratios" else super().transfer_weights(layer, weights, earlier)
+        return (
+            layer.get_weights()
+            if layer.name in ("ratios", "ridge")
+            else super().transfer_weights(layer, weights, earlier)
+        )
 
     @property
     def monitored(self) -> str:
-        return "loss" if self.ratios is None else self.target.metrics_of_parts()[-1].name
+        return "loss" if not self._has_parts else self.target.metrics_of_parts()[-1].name
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
@@ -166,9 +184,9 @@ class TextClassification(SupervisedTexts):
             name if name.isprintable() else repr(name) for name in ("[PAD]", "[UNK]", *self.preprocessor.vocabulary)
         )
         atomic_write(folder / "vocabulary.txt", "".join(f"{name}\n" for name in names))  # one line, whatever it holds
-        if self.ratios is not None:
-            says = (self.ratios * artifact.network.get_layer("ngram_weights").get_weights()[0])[2:]
-            strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says, self.classes, _SHOWN_NGRAMS)
+        if self._has_parts:
+            says, names = self._ngram_weights(artifact.network)
+            strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says[2:], names, _SHOWN_NGRAMS)
             atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
         return super().evaluate(artifact, folder, history, best_epoch)
 
@@ -205,6 +223,14 @@ class TextClassification(SupervisedTexts):
             told += f"; {counted(left_out, 'line')} of the file left out, whose words hold spaces"
         self.samples.facts["about"].append(told)
         return vectors
+
+    def _ridge(self) -> np.ndarray | None:
+        """The same of a number, see `datasets.ridge_table`."""
+        if not self.preprocessor.wide or self.classes:
+            return None
+        rows, targets = self.samples.rows("train"), self.target.batch_targets(self._labels("train"))
+        values, size = targets.labels[:, 0].astype(np.float64), self.preprocessor.wide_size
+        return datasets.ridge_table(self.samples.store.inputs[1], rows, values, size, self.pipeline.seed)
 
     def _log_count_ratios(self) -> np.ndarray | None:
         """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""

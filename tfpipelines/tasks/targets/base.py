@@ -59,6 +59,10 @@ class Target(ABC):
         """
         self._require_loss(pipeline)
 
+    def advise(self, samples: "datasets.Samples", pipeline: Pipeline, findings: "datasets.Findings") -> None:
+        """Adds what there is to say of how the samples serve the target."""
+        return
+
     def _require_loss(self, pipeline: Pipeline) -> None:
         train = pipeline.train
         loss = LOSSES[train.loss]

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_MORE = "Set data.calibration to a larger share, or evaluation.coverage lower"
+
+
+def _lacks(coverage: float, count: int) -> str:
+    """Why some calibration rows are too few for prediction intervals, "" if they are enough."""
+    least = metrics.PredictionInterval.least_rows(coverage)
+    what = f"a coverage of {coverage:g} needs {least} calibration rows"
+    return "" if count >= least else f"{what}, and there {'is' if count == 1 else 'are'} {count}"
+
+
 class Number(Target):
     """A number, learned in standard deviations of the training targets, told in their own unit.
 
@@ -42,6 +52,11 @@ class Number(Target):
         super().require(pipeline)
         require_no_fields_of_classes(pipeline)
 
+    def advise(self, samples: "datasets.Samples", pipeline: Pipeline, findings: "datasets.Findings") -> None:
+        coverage, count = pipeline.evaluation.coverage, len(samples.rows("calibration"))
+        if coverage is not None and (lacks := _lacks(coverage, count)):
+            findings.add("no_intervals", "warning", f"There will be no prediction intervals: {lacks}", _MORE)
+
     # --- training
     def batch_targets(self, targets):
         return datasets.Targets(self.scale.learned(targets).astype(np.float32)[:, None], 1)
@@ -60,7 +75,7 @@ class Number(Target):
         assert isinstance(artifact, models.RegressorArtifact)
         targets, outputs = calibration
         coverage, self.interval = pipeline.evaluation.coverage, None
-        if coverage is not None and len(targets):
+        if coverage is not None and not _lacks(coverage, len(targets)):
             errors = np.abs(self.scale.learned(targets) - outputs()[:, 0].astype(np.float64))
             self.interval = metrics.PredictionInterval.fit(errors, coverage, "the calibration split")
         artifact.interval = None if self.interval is None else self.interval.facts()
