@@ -10,6 +10,11 @@ from .image_sheets import png as png
 from .image_sheets import sheet as sheet
 from .image_sheets import write_picture as write_picture
 from .image_sheets import write_samples as write_samples
+from .number_baselines import number_baselines as number_baselines
+from .number_plots import plot_errors as plot_errors
+from .numbers import evaluate_numbers as evaluate_numbers
+from .numbers import number_table as number_table
+from .numbers import write_numbers as write_numbers
 from .occlusion import explain_numbers as explain_numbers
 from .occlusion import explain_texts as explain_texts
 from .occlusion import strongest_ngrams as strongest_ngrams

@@ -72,7 +72,7 @@ def with_input_columns(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFra
         The table with these columns behind `item`, each named as it was, with `input_` in front as often as the name is
         taken. `attrs["input_columns"]` lists them.
     """
-    taken, names = {*table.columns, *_OWN}, []
+    taken, names = {*table.columns, *_OWN, *(("low", "high") if is_of_numbers(table) else ())}, []
     for name in columns.columns:
         while name in taken:
             name = f"input_{name}"
@@ -88,7 +88,8 @@ def with_input_columns(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFra
 
 
 def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
-    """The table as CSV text, probabilities with seven digits, explanations as their strongest words or places.
+    """The table as CSV text, probabilities with seven digits, predicted numbers with nine, explanations as their
+    strongest words or places.
 
     Args:
         safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
@@ -98,7 +99,16 @@ def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
         table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
     if safe:
         table = table.rename(columns=_no_formula).map(_no_formula)
-    return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+    if not is_of_numbers(table):
+        return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+    if "label" in table:
+        table = table.assign(label=[f"{value:.15g}" for value in table["label"]])
+    return table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+
+
+def is_of_numbers(table: pd.DataFrame) -> bool:
+    """Whether numbers are predicted, not classes."""
+    return "predicted" in table and pd.api.types.is_float_dtype(table["predicted"])
 
 
 def _with_inputs(table: pd.DataFrame, convert: Callable[[Any], Any], missing: Any) -> pd.DataFrame:
@@ -138,12 +148,15 @@ def _brightest(heat: list[list[float]]) -> str:
 
 def to_records(table: pd.DataFrame) -> list[dict]:
     """The table as one dict per row: `item`, `predicted`, `scores` {class: probability}, and `text`, `label`,
-    `explanation` or `error` where they are known, and columns of the inputs; of a detector what its table has.
+    `explanation` or `error` where they are known, and columns of the inputs; of a regressor `low` and `high` in place
+    of `scores`; of a detector what its table has.
     """
     table, kept = _with_inputs(table, plain, None), table.attrs.get("input_columns", [])
     own = [name for name in table.columns if name not in kept]
     if "verdict" in own:
         return detection_records(table)
+    if is_of_numbers(table):
+        return _number_records(table)
     told = ["item", *kept, *(name for name in ("text", "label", "predicted", "explanation") if name in own)]
     scores = table.drop(columns=[*told, "error"], errors="ignore")
     records = []
@@ -151,4 +164,13 @@ def to_records(table: pd.DataFrame) -> list[dict]:
         error = table["error"].iat[number] if "error" in table else ""
         values = {name: round(value, 7) for name, value in zip(scores.columns, scores.iloc[number].tolist())}
         records.append({**row, "scores": None, "error": error} if error else {**row, "scores": values})
+    return records
+
+
+def _number_records(table: pd.DataFrame) -> list[dict]:
+    rounded = lambda value: None if np.isnan(value) else float(f"{value:.9g}")
+    records = []
+    for row in table.to_dict("records"):
+        told = {str(name): value for name, value in row.items() if name != "error" or value}
+        records.append(told | {name: rounded(row[name]) for name in ("predicted", "low", "high") if name in row})
     return records

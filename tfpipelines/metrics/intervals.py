@@ -5,7 +5,7 @@ That of a share is exact (Clopper & Pearson 1934). All others are percentiles of
 the better end one that is as right. It stands for what a small sample happens not to show; where all rows are right,
 resampling these alone would give an interval of no width. For the mean of bounded numbers this is the interval of
 Gaffke (2005; Learned-Miller & Thomas 2020), whose special case for shares is that of Clopper and Pearson. Errors of a
-regressor have no bound; there the row is twice as wrong as any is.
+regressor have no bound; there the row is up to twice as wrong as any is, by the tail of the errors.
 
 There is none where none of them holds: of less than 10 rows, of metrics that are made of those of each class where one
 has less than 5, and of the expected calibration error, which few rows make too large.
