@@ -104,6 +104,17 @@ def require_validation(task: Trainable, findings: Findings) -> None:
         findings.add("no_validation", "error", message, "Set data.validation=0.15, for example, or name one network")
 
 
+def best_of(scores: list[float | None], direction: str) -> int:
+    """The place of the best score, the earlier one of equals; None: of a candidate that has failed.
+
+    Args:
+        direction: max or min.
+    """
+    sign = 1 if direction == "max" else -1
+    known = [(sign * score, -place) for place, score in enumerate(scores) if score is not None]
+    return -max(known)[1]
+
+
 class Choice:
     """The choice of the network of a run, or of one of its folds.
 
@@ -134,11 +145,8 @@ class Choice:
         combined = self._combined(candidates, good) if len(good) > 1 else None
         if combined is not None:
             candidates.append(combined[0])
-        sign = 1 if self.objective.direction == "max" else -1
-        number, chosen = max(
-            ((number, one) for number, one in enumerate(candidates) if not one.failed),
-            key=lambda entry: (sign * entry[1].result["score"], -entry[0]),
-        )
+        number = best_of([one.result["score"] for one in candidates], self.objective.direction)
+        chosen = candidates[number]
         self._say_chosen(candidates, chosen)
         owner = number if chosen.folder is not None else good[0]
         self.folder.set_status("running", chosen=owner, epoch=candidates[owner].result["epochs"])
@@ -288,6 +296,7 @@ class Choice:
                 return None  # their inputs are not the same
             artifact = self.trainer.fresh_artifact(self.task)
             artifact.set_weights(_weights_of(candidates[number]))
+            artifact.network.name += f"_{number}"  # parts of one network must not share a name
             trained.append(Trained(self.pipelines[number], artifact.network))
         self.task.reuse_data(self.pipelines[good[0]])
         with training.precision("float32"):

@@ -34,7 +34,8 @@ _STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "st
 # fmt: off
 SHAPES: dict[str, Any] = {
     "status.json": {
-        **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials", "candidate", "chosen"), int),
+        **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
+        **dict.fromkeys(("candidate", "chosen"), int),
         "best": (float, None), "model_sha256": [str], "manifest": bool,
     },
     "environment.json": {

@@ -167,7 +167,8 @@ class Terminal(Observer):
         took = duration(metrics["time"]["total"])
         out.print(f"\ntime {took}; run folder: {folder}, summary: {folder}/report.html")
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
-        logs = shlex.quote(str(folder) if "folds" in metrics else f"{folder}/logs")
+        inside = metrics.keys() & {"folds", "candidates"}
+        logs = shlex.quote(str(folder) if inside else f"{folder}/logs")
         use = f"tfpipe {self._use.format(model)}"
         out.print(f"next: {use}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
 

@@ -14,6 +14,7 @@ from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table, figures_table
 from ..core.words import counted, duration, extremes, fixed, megabytes, plain_lines, plain_text, value
 from ..errors import shortened
+from ..metrics import main_figure
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
@@ -38,7 +39,22 @@ def print_metrics(metrics: dict[str, Any]) -> None:
         if len(classes) > _CLASSES_SHOWN:
             all_of = f"out of {len(classes)}; all are in metrics.json"
             print_lines([f"the {_CLASSES_SHOWN} classes with the lowest {columns[-1]} {all_of}"])
+    print_candidates(metrics.get("candidates", []))
     print_lines(metrics.get("about", ()))
+
+
+def print_candidates(candidates: list[dict[str, Any]]) -> None:
+    """The networks among which one was chosen, on stdout."""
+    names = list(dict.fromkeys(name for entry in candidates for name in entry["validation"]))
+    if not candidates:
+        return
+    main = main_figure(names) if names else ""
+    rows = []
+    for entry in candidates:
+        state = "chosen" if entry["chosen"] else f"failed: {entry['reason']}" if entry["state"] == "failed" else ""
+        fields = _settings(entry["fields"])
+        rows.append([entry["name"], fields, fixed(entry["validation"].get(main)), f"{entry['parameters']:,}", state])
+    print_table(Table("candidates", ["candidate", "fields", f"validation {main}", "parameters", ""], rows))
 
 
 def trial_line(facts: dict[str, Any]) -> str:

@@ -35,7 +35,8 @@ def check_records(folder: Path, checked: Checked) -> None:
         checked.hash(folder / _CODE, (code,), "environment.json")
     for about in sorted(folder.glob("checkpoints/**/step-*.json")):
         _check_checkpoint(about, checked)
-    _check_splits(folder, checked)
+    if "candidate" not in status:  # whose splits are those of its run
+        _check_splits(folder, checked)
     measured = _text(found_json(folder / "loss_surface.json"), "model_sha256")
     if measured and isinstance(recorded, list) and measured not in recorded[:1]:
         checked.notes.append("loss_surface.json is of another model than model.keras")

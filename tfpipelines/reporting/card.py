@@ -100,7 +100,7 @@ def _without_folders(name: str) -> str:
 
 
 def _details(facts: Facts) -> list[tuple[str, str]]:
-    fields = facts.section("model")
+    fields = facts.model
     sizes = {name: _without_folders(values.text(fields[name])) for name in fields if name in ("backbone", "depth")}
     network = ", ".join(f"{name} {size}" for name, size in sizes.items() if size)
     versions = values.mapping(facts.environment.get("versions"))
@@ -109,6 +109,7 @@ def _details(facts: Facts) -> list[tuple[str, str]]:
     told = [
         ("made by", f"tfpipelines {by}, pipeline {facts.name}, task {facts.task}"),
         ("network", facts.network + (f" ({network})" if network else "")),
+        ("chosen among", listed([values.text(entry.get("name")) for entry in facts.metrics.candidates])),
         ("parameters", count(values.number(facts.metrics.network.get("parameters")))),
         ("trained", instant(facts.status.get("started"))),
         ("epoch", f"{facts.metrics.best_epoch} of {len(facts.history)}" if facts.metrics.best_epoch else ""),

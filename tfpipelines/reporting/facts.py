@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.config import Pipeline, short_name
+from ..core.config import Pipeline, short_name, with_chosen
 from ..core.splits import SPLITS
 from ..metrics import main_figure
 from ..tasks.abilities import Kind
@@ -23,11 +23,13 @@ class InnerRun:
         path: relative to the folder.
         state: of status.json.
         figures: {split: {metric: value}}.
+        chosen: its network, where it has chosen one.
     """
 
     path: str
     state: str
     figures: dict[str, dict[str, float]]
+    chosen: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Metrics:
         splits: {train, validation or test: {metric: value}}.
         spread: {split: {metric: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
         best_epoch: from 1; 0 where it is not known.
+        candidates: what metrics.json says of each, where the network was chosen.
         test_interval: of the share of false alarms that a detector's threshold lets expect.
     """
 
@@ -79,6 +82,12 @@ class Metrics:
     best_epoch: int = 0
     network: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def chosen(self) -> str:
+        """The name of the candidate that was chosen; "" where none was."""
+        return next((values.text(entry.get("name")) for entry in self.candidates if entry.get("chosen") is True), "")
 
 
 @dataclass(frozen=True)
@@ -161,9 +170,8 @@ class Facts:
 
     @property
     def network(self) -> str:
-        return short_name(values.text(self.section("model").get("name"))) or values.text(
-            self.metrics.network.get("name")
-        )
+        named = self.metrics.chosen or short_name(values.text(self.section("model").get("name")))
+        return named or values.text(self.metrics.network.get("name"))
 
     @property
     def main_figure(self) -> tuple[str, str]:
@@ -172,6 +180,11 @@ class Facts:
             if self.metrics.splits.get(split):
                 return split, main_figure(self.metrics.splits[split])
         return "", ""
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The section of the network, of the one that was chosen where there were several."""
+        return values.mapping(with_chosen(self.pipeline, self.metrics.candidates).get("model"))
 
     def section(self, name: str) -> dict[str, Any]:
         """A section of the pipeline, such as train."""

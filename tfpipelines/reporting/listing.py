@@ -101,9 +101,12 @@ def _held(path: Path, status: dict[str, Any]) -> bool:
 
 
 def _lock_file(path: Path, status: dict[str, Any]) -> Path:
-    """The lock of a run; folds and the runs of a search share that of the whole."""
+    """The lock of a run; folds, candidates and the runs of a search share that of the whole."""
     if "fold" in status:
         return path.parent / ".lock"
+    if "candidate" in status:
+        run = path.parents[1]
+        return _lock_file(run, found_json(run / "status.json"))
     return (Path(_text(status["part_of"])) if "part_of" in status else path) / ".lock"
 
 

@@ -27,7 +27,8 @@ _STATES = {
 _TABLES = {  # that the template shows, by the name they have there
     "what": tables.what_table, "counts": tables.counts_table, "figures": tables.figures_table,
     "best_values": tables.best_values, "calibration": tables.calibration, "inner_parts": tables.parts_table,
-    "leaderboard": tables.leaderboard_table, "classes": tables.classes_table, "meanings": tables.meanings,
+    "candidates": tables.candidates_table, "choice": tables.choice, "leaderboard": tables.leaderboard_table,
+    "classes": tables.classes_table, "meanings": tables.meanings,
     "exports": tables.exports_table, "pairs": tables.pairs_table, "samples": tables.samples_table,
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ _DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
 }  # fmt: skip
 _METRICS: dict[Callable[[Any], Any], str] = {
     values.intervals: "intervals", values.tables: "per_class baselines", values.texts: "about",
-    values.mapping: "threshold", values.number: "temperature samples",
+    values.mapping: "threshold", values.records: "candidates", values.number: "temperature samples",
 }  # fmt: skip
 
 
@@ -181,7 +181,8 @@ def _inner_runs(folder: Path, kind: str) -> list[InnerRun]:
             metrics, status = found_json(path / "metrics.json"), found_json(path / "status.json")
             figures = {split: row for split in SPLITS if (row := values.figures(metrics.get(split)))}
             state = values.text(status.get("state")) or "unknown"
-            found.append((int(number), InnerRun(path.relative_to(folder).as_posix(), state, figures)))
+            chosen = Metrics(candidates=values.records(metrics.get("candidates"))).chosen
+            found.append((int(number), InnerRun(path.relative_to(folder).as_posix(), state, figures, chosen)))
     return [run for _, run in sorted(found, key=lambda entry: entry[0])]
 
 

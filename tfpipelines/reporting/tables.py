@@ -10,6 +10,7 @@ from .facts import Facts
 
 _MOST_ROWS = 60  # of classes
 _MOST_TRIALS = 30
+_MOST_METRICS = 4  # of candidates
 
 
 def counts_table(facts: Facts) -> Table:
@@ -64,10 +65,51 @@ def parts_table(facts: Facts) -> Table:
     split = "test" if any("test" in run.figures for run in runs) else "validation"
     names = list(dict.fromkeys(name for run in runs for name in run.figures.get(split, {})))[:6]
     found = [(run, run.figures.get(split, {})) for run in runs]
-    rows = [[run.path, run.state, *(figure(figures.get(name)) for name in names)] for run, figures in found]
+    chosen = any(run.chosen for run in runs)
+    what = lambda run: [run.path, run.state, *([run.chosen] if chosen else [])]
+    rows = [[*what(run), *(figure(figures.get(name)) for name in names)] for run, figures in found]
     title = "Folds" if facts.kind == "folds" else "Final runs: the best values, trained again with other seeds"
-    headings = ["folder", "state", *(f"{split} {name}" for name in names)]
-    return Table(title, headings, rows, "Each has a report.html of its own.", 2)
+    first = ["folder", "state", *(["network"] if chosen else [])]
+    headings = [*first, *(f"{split} {name}" for name in names)]
+    return Table(title, headings, rows, "Each has a report.html of its own.", len(first))
+
+
+def candidates_table(facts: Facts) -> Table:
+    """The networks among which one was chosen, with their metrics on the validation split."""
+    found = [(entry, values.figures(entry.get("validation"))) for entry in facts.metrics.candidates]
+    names = list(dict.fromkeys(name for _, figures in found for name in figures))
+    metric = _objective(facts)[0]
+    names = [*(name for name in names if name == metric), *(name for name in names if name != metric)][:_MOST_METRICS]
+    rows = []
+    for entry, figures in found:
+        fields = ", ".join(f"{name}={value(field)}" for name, field in values.mapping(entry.get("fields")).items())
+        state = "chosen" if entry.get("chosen") is True else values.text(entry.get("state"))
+        numbers = (count(values.number(entry.get(name)) or None) for name in ("parameters", "best_epoch", "epochs"))
+        measured = (figure(figures.get(name)) for name in names)
+        took = seconds(values.number(entry.get("seconds")))
+        rows.append([values.text(entry.get("name")), fields, state, *measured, *numbers, took])
+    headings = ["network", "fields", "", *(f"validation {name}" for name in names)]
+    return Table("Candidates", [*headings, "parameters", "best epoch", "epochs", "training"], rows, "", 3)
+
+
+def choice(facts: Facts) -> list[str]:
+    """How the network was chosen, in sentences."""
+    entries, name = facts.metrics.candidates, facts.metrics.chosen
+    if not name:
+        return []
+    metric, direction = _objective(facts)
+    by = f"has the {extreme(direction)} {metric} of {len(entries)} candidates on the validation split"
+    seen = "being the best of several it may be a little too good there; the test split was used for it alone"
+    failed = [entry for entry in entries if entry.get("state") == "failed"]
+    reasons = (values.text(entry.get("reason")) for entry in failed)
+    left = [f"{values.text(entry.get('name'))} was left out: {reason}" for entry, reason in zip(failed, reasons)]
+    return [f"{name} was chosen: it {by}. {seen[0].upper()}{seen[1:]}.", *left]
+
+
+def _objective(facts: Facts) -> tuple[str, str]:
+    """(metric without val_, max or min) that a network was chosen by."""
+    told = values.mapping(facts.section("search").get("objective"))
+    return values.text(told.get("metric")).removeprefix("val_"), values.text(told.get("direction"))
 
 
 def leaderboard_table(facts: Facts) -> Table:

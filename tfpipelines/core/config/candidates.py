@@ -108,6 +108,22 @@ def given_fields(network: Section) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != "name" and value != usual[key]}
 
 
+def with_chosen(pipeline: dict[str, Any], candidates: list[dict[str, Any]]) -> dict[str, Any]:
+    """The nested dicts of a pipeline with the network that a run of it has chosen; as they are where none was chosen,
+    or a combination of several.
+
+    Args:
+        pipeline: resolved.
+        candidates: as metrics.json has them.
+    """
+    model = pipeline.get("model")
+    each = model.get("candidates") if isinstance(model, dict) else None
+    number = next((number for number, entry in enumerate(candidates) if entry.get("chosen") is True), -1)
+    if not isinstance(each, list) or not 0 <= number < len(each) or not isinstance(each[number], dict):
+        return pipeline
+    return {**pipeline, "model": each[number]}
+
+
 def incomparable(networks: tuple[NetworkSection, ...]) -> str:
     """A field in which two networks differ that decides what `val_loss` is of; "" if their losses can be compared."""
     fields = [dict(network) for network in networks]

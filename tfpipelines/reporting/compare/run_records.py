@@ -90,6 +90,7 @@ def _open(folder: RunFolder, name: str) -> RunRecord:
     pipeline = environment.get("pipeline")
     if pipeline is None:
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline)
+    pipeline = config.with_chosen(pipeline, metrics.get("candidates", []))
     test_folders = folds or [folder.path]
     kind, data = _kind(pipeline.get("task"), folder), read_json(test_folders[0] / "data.json", ("classes",))
     return RunRecord(name, folder.path, kind, pipeline, test_folders, data, environment, metrics)
