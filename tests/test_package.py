@@ -31,7 +31,7 @@ LAYERS = {
     "tuning": 8,
     "result": 7,
     "runner": 7,
-    "choosing": 7,
+    "choosing": 6.5,
     "tasks": 6,
     "catalogue": 7,
     "evaluation": 5,

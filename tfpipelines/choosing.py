@@ -128,6 +128,7 @@ class Choice:
     def __init__(self, trainer: Trainer, task: Trainable, folder: RunFolder, fold: int | None):
         self.trainer, self.task, self.folder, self.fold = trainer, task, folder, fold
         self.pipelines = task.asked.candidates()
+        assert task.asked.search.objective is not None  # of a resolved pipeline
         self.objective = task.asked.search.objective
         self.facts = read_json(folder / "data.json")
 
@@ -186,7 +187,8 @@ class Choice:
             candidate.result = read_json(place / RESULT, _NEEDED, OUTCOME)
             return candidate
         self.trainer.stop.raise_if_interrupted()
-        fields = "".join(f", {name}={value(entry, ',')}" for name, entry in candidate.fields.items())
+        own = config.distinct([config.given_fields(one.model) for one in self.pipelines])[number]
+        fields = "".join(f", {name}={value(entry, ',')}" for name, entry in own.items())
         self.trainer.observer.note(f"Candidate {number + 1} of {len(self.pipelines)}: {candidate.name}{fields}")
         training.forget_networks()
         self._read_for(number)

@@ -143,6 +143,8 @@ def value(entry: Any, gap: str = ", ") -> str:
         return f"{entry:.4g}"
     if isinstance(entry, (list, tuple)):
         return "[" + gap.join(value(part, gap) for part in entry) + "]"
+    if isinstance(entry, dict):
+        return "{" + gap.join(f"{name}: {value(part, gap)}" for name, part in entry.items()) + "}"
     return "null" if entry is None else str(entry).lower() if isinstance(entry, bool) else str(entry)
 
 

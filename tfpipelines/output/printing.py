@@ -10,6 +10,7 @@ import rich.table
 from rich.console import Console
 from rich.text import Text
 
+from ..core.config import distinct
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table, figures_table
 from ..core.words import counted, duration, extremes, fixed, megabytes, plain_lines, plain_text, value
@@ -50,10 +51,11 @@ def print_candidates(candidates: list[dict[str, Any]]) -> None:
         return
     main = main_figure(names) if names else ""
     rows = []
-    for entry in candidates:
+    for entry, own in zip(candidates, distinct([entry["fields"] for entry in candidates])):
         state = "chosen" if entry["chosen"] else f"failed: {entry['reason']}" if entry["state"] == "failed" else ""
-        fields = _settings(entry["fields"])
-        rows.append([entry["name"], fields, fixed(entry["validation"].get(main)), f"{entry['parameters']:,}", state])
+        rows.append(
+            [entry["name"], _settings(own), fixed(entry["validation"].get(main)), f"{entry['parameters']:,}", state]
+        )
     print_table(Table("candidates", ["candidate", "fields", f"validation {main}", "parameters", ""], rows))
 
 

@@ -1,6 +1,7 @@
 """The tables of a report: what is in their cells, as text."""
 
 from ..core import text_tables
+from ..core.config import distinct
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table
 from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
@@ -76,18 +77,20 @@ def parts_table(facts: Facts) -> Table:
 
 def candidates_table(facts: Facts) -> Table:
     """The networks among which one was chosen, with their metrics on the validation split."""
-    found = [(entry, values.figures(entry.get("validation"))) for entry in facts.metrics.candidates]
+    entries = facts.metrics.candidates
+    found = [(entry, values.figures(entry.get("validation"))) for entry in entries]
+    fields = distinct([values.mapping(entry.get("fields")) for entry in entries])
     names = list(dict.fromkeys(name for _, figures in found for name in figures))
     metric = _objective(facts)[0]
     names = [*(name for name in names if name == metric), *(name for name in names if name != metric)][:_MOST_METRICS]
     rows = []
-    for entry, figures in found:
-        fields = ", ".join(f"{name}={value(field)}" for name, field in values.mapping(entry.get("fields")).items())
+    for (entry, figures), own in zip(found, fields):
+        told = ", ".join(f"{name}={value(field)}" for name, field in own.items())
         state = "chosen" if entry.get("chosen") is True else values.text(entry.get("state"))
         numbers = (count(values.number(entry.get(name)) or None) for name in ("parameters", "best_epoch", "epochs"))
         measured = (figure(figures.get(name)) for name in names)
         took = seconds(values.number(entry.get("seconds")))
-        rows.append([values.text(entry.get("name")), fields, state, *measured, *numbers, took])
+        rows.append([values.text(entry.get("name")), told, state, *measured, *numbers, took])
     headings = ["network", "fields", "", *(f"validation {name}" for name in names)]
     return Table("Candidates", [*headings, "parameters", "best epoch", "epochs", "training"], rows, "", 3)
 

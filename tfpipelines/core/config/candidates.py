@@ -1,12 +1,12 @@
 """`model.name=auto`: the section of a network that is chosen among several, its candidates."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, reduce
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
 from .fields import field, fixed
 from .own import AUTO, short
@@ -65,18 +65,16 @@ class AutoNetwork(Section):
 @lru_cache(maxsize=64)
 def auto_of(members: tuple[type[NetworkSection], ...]) -> type[AutoNetwork]:
     """The section of `model.name=auto`, each of whose candidates is one of some networks."""
-    one = one_of(members)
+    one: Any = one_of(members)
     entry = Annotated[one, BeforeValidator(_named, json_schema_input_type=str | one)]
     text = "networks to choose from: names, or mappings of `name` and fields, such as {name: NAME, FIELD: VALUE}"
 
-    class Auto(AutoNetwork):
-        __doc__ = AutoNetwork.__doc__
-
-        candidates: tuple[entry, ...] = field(..., text, json_schema_extra=_OF_CANDIDATES)  # type: ignore[valid-type]
-
-    Auto.__name__, Auto.__qualname__ = AUTO, AUTO
-    Auto.members = members
-    return Auto
+    made: Any = create_model(
+        AUTO, __base__=AutoNetwork, __doc__=AutoNetwork.__doc__, __module__=__name__,
+        candidates=(tuple[entry, ...], field(..., text, json_schema_extra=_OF_CANDIDATES)),
+    )  # fmt: skip
+    made.members = members
+    return made
 
 
 def _name_of(member: type[Section]) -> str:
@@ -105,7 +103,18 @@ def _restored(origins: tuple[Origin, ...], state: dict[Any, Any]) -> AutoNetwork
 def given_fields(network: Section) -> dict[str, Any]:
     """The fields of a network that differ from its defaults, without its name, as JSON values."""
     usual, fields = type(network)().model_dump(mode="json"), network.model_dump(mode="json")
-    return {key: value for key, value in fields.items() if key != "name" and value != usual[key]}
+    return _others({key: value for key, value in fields.items() if key != "name"}, usual)
+
+
+def _others(fields: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    inner = {key: _others(value, usual[key]) for key, value in fields.items() if isinstance(value, dict)}
+    return {key: inner.get(key, value) for key, value in fields.items() if value != usual[key]}
+
+
+def distinct(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of the fields of several networks those in which they are not all the same."""
+    shared = {key for key in each[0] if all(key in one and one[key] == each[0][key] for one in each)} if each else ()
+    return [{key: value for key, value in one.items() if key not in shared} for one in each]
 
 
 def with_chosen(pipeline: dict[str, Any], candidates: list[dict[str, Any]]) -> dict[str, Any]:

@@ -100,8 +100,8 @@ class LostNetwork(NetworkSection):
 
 
 def _lost(name: str, shared: type[Section]) -> type[NetworkSection]:
-    bases: Any = (shared, LostNetwork)
-    return create_model("LostNetwork", __base__=bases, __module__=__name__, name=(Literal[name], name))
+    make: Any = create_model  # its types do not know a name that is only known when it is called
+    return make("LostNetwork", __base__=(shared, LostNetwork), __module__=__name__, name=(Literal[name], name))
 
 
 def without_lost(content: dict[str, Any], schema: type[Pipeline]) -> tuple[dict[str, Any], type[Pipeline]] | None:
