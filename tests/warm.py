@@ -156,6 +156,8 @@ def _receive(connection: socket.socket) -> tuple:
 
 def _begin(request) -> None:
     """Makes this process like one that has just begun."""
+    from keras.src.saving import object_registration
+
     if request["own_session"]:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -167,6 +169,8 @@ def _begin(request) -> None:
     sys.meta_path[:] = [finder for finder in sys.meta_path if "pytest" not in type(finder).__module__]
     for name in [name for name in sys.modules if name.split(".")[0] in ("tfpipelines", "tests")]:
         del sys.modules[name]
+    object_registration.GLOBAL_CUSTOM_OBJECTS.clear()
+    object_registration.GLOBAL_CUSTOM_NAMES.clear()
     first = ["", *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
 

@@ -15,6 +15,7 @@ from tfpipelines.models import ClassifierArtifact, ImagePreprocessor, load_artif
 from tfpipelines.networks.fused_batch_norm import FusedBatchNormalization
 from tfpipelines.networks.layers import local_response
 
+from .. import warm
 from ..conftest import some
 from ..pretrained import image_network
 from .test_text_networks import TOLD, text_answers
@@ -223,11 +224,12 @@ answers = {name: model(texts if name.startswith("text-") else raw).numpy().tolis
 print(json.dumps([answers, models["mlp"].predict(raw, verbose=0).tolist()]))
 """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    result = subprocess.run(
-        [sys.executable, "-c", code, *TOLD], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    predicted, by_predict = json.loads(result.stdout.splitlines()[-1])
+    words = [sys.executable, "-c", code, *TOLD]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with warm.Process(words, cwd=tmp_path, env=environment, **pipes) as process:
+        printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    predicted, by_predict = json.loads(printed.splitlines()[-1])
     assert predicted.keys() == {*expected, *of_texts}
     assert np.allclose(by_predict, expected["mlp"], atol=1e-6)
     for name, answer in of_texts.items():

@@ -60,22 +60,24 @@ def own(bricks, tmp_path):
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
-    return tfpipelines.run(
-        "anomaly-table",
-        ["train.epochs=10", "evaluation.bootstrap=20"],
-        out=tmp_path_factory.mktemp("cells"),
-        observer=Observer(),
-    )
+    with eagerly():
+        return tfpipelines.run(
+            "anomaly-table",
+            ["train.epochs=10", *FAST, "evaluation.bootstrap=20"],
+            out=tmp_path_factory.mktemp("cells"),
+            observer=Observer(),
+        )
 
 
 @pytest.fixture(scope="module")
 def pressure(tmp_path_factory):
-    return tfpipelines.run(
-        "anomaly-series",
-        ["train.epochs=5", "evaluation.bootstrap=20"],
-        out=tmp_path_factory.mktemp("pressure"),
-        observer=Observer(),
-    )
+    with eagerly():
+        return tfpipelines.run(
+            "anomaly-series",
+            ["train.epochs=5", "evaluation.bootstrap=20"],
+            out=tmp_path_factory.mktemp("pressure"),
+            observer=Observer(),
+        )
 
 
 @pytest.mark.eager
@@ -337,6 +339,7 @@ def test_only_detectors_are_recalibrated(tfpipe, digits, tmp_path):
     assert result.code == 2 and "no threshold" in result.err
 
 
+@pytest.mark.eager
 def test_rows_are_told_apart_and_their_top_columns_named(cells, tfpipe, tmp_path):
     metrics = cells.metrics
     assert (
@@ -380,6 +383,7 @@ def test_every_network_of_rows(network):
     assert run.metrics["test"]["roc_auc"] > 0.8
 
 
+@pytest.mark.eager
 def test_pressure_gives_its_event_and_its_rate(pressure):
     check_what_is_left(pressure)
     metrics = pressure.metrics
@@ -534,6 +538,7 @@ def test_a_series_with_holes_and_arrays_that_are_too_short(pressure, tfpipe, tmp
         pressure.predict(np.zeros((20, 2)))
 
 
+@pytest.mark.eager
 def test_rows_come_from_stdin(cells, pressure, tmp_path):
     from click.testing import CliRunner
 

@@ -52,7 +52,7 @@ def table(tmp_path, reviews):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, reviews):
-    """A run whose model knows good from bad."""
+    """A run whose model knows good from bad, of a network that is soon traced."""
     folder = tmp_path_factory.mktemp("trained")
     rows = reviews.sample(frac=1, random_state=0)
     rows = pd.concat(
@@ -62,7 +62,8 @@ def trained(tmp_path_factory, reviews):
     overrides = [
         f"data.path={folder / 'reviews.csv'}",
         "data.limit=1500",
-        "model.units=16",
+        "model.name=cnn",
+        "model.filters=16",
         "model.embedding=16",
         "train.epochs=2",
         "evaluation.bootstrap=20",
@@ -115,6 +116,7 @@ def test_model_on_strings_says_what_predict_says(trained):
     assert expected[0, 1] > 0.5 > expected[1, 1]
 
 
+@pytest.mark.eager
 def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
     (tmp_path / "one.txt").write_text("A gripping, moving film")
     pd.DataFrame({"review": ["dull", "moving"], "other": [1, 2]}).to_csv(tmp_path / "new.csv", index=False)
@@ -134,6 +136,7 @@ def test_predict_takes_texts_files_and_tables(trained, tfpipe, tmp_path):
     assert result.code == 0  # named for other tables: the usual names count
 
 
+@pytest.mark.eager
 def test_predict_reads_lines_from_stdin(trained, monkeypatch):
     from click.testing import CliRunner
 
@@ -159,6 +162,7 @@ def test_lines_of_stdin_that_look_like_a_header_are_texts(trained, tmp_path):
     assert _header("x" * 140_000 + ",text")[1] == [] and _header("{" * 100_000)[1] == []
 
 
+@pytest.mark.eager
 def test_the_columns_of_its_own_table_are_looked_for_first(trained, tfpipe, tmp_path):
     facts = json.loads((trained.folder / "data.json").read_text())
     assert facts["read_columns"] == {"text": "text", "label": "label", "split": "split"}
@@ -175,6 +179,7 @@ def test_the_columns_of_its_own_table_are_looked_for_first(trained, tfpipe, tmp_
     assert tfpipe("check", "new.csv", "--pipeline", "text-cls").code == 3  # what training asks
 
 
+@pytest.mark.eager
 def test_columns_of_the_table_are_kept(trained, tfpipe):
     frame = pd.DataFrame({"id": [70, 80], "text": ["a dull film", "moving"], "price": ["1.50", "2"], "error": "e"})
     frame.to_csv("new.csv", index=False)
@@ -195,6 +200,7 @@ def test_columns_of_the_table_are_kept(trained, tfpipe):
     assert list(trained.predict(frame.assign(id=1)).columns) == ["item", "text", "predicted", "negative", "positive"]
 
 
+@pytest.mark.eager
 def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
     result = tfpipe(
         "predict",
@@ -222,6 +228,7 @@ def test_explanations_as_json_and_as_a_page(trained, tfpipe, tmp_path):
     )
 
 
+@pytest.mark.eager
 def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
     part = reviews[reviews["split"] == "validation"].head(40).rename(columns={"text": "quote", "label": "verdict"})
     part[["quote", "verdict"]].to_csv(tmp_path / "new.csv", index=False)
@@ -294,6 +301,7 @@ def test_several_labels_end_to_end(tmp_path, reviews):
     assert np.isfinite(others.metrics["test"]["log_loss"])
 
 
+@pytest.mark.eager
 def test_explanations_add_up_to_the_probabilities(trained):
     row = trained.predict(["A dull film"], explain=True).iloc[0]
     share = row[row["predicted"]]

@@ -32,8 +32,8 @@ def finetune(backbone, *overrides, **options):
 
 @pytest.fixture
 def table(tmp_path):
-    """120 reviews in a table without splits."""
-    rows = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv").groupby("label").head(60)
+    """48 reviews in a table without splits."""
+    rows = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv").groupby("label").head(24)
     rows[["text", "label"]].to_csv(tmp_path / "mine.csv", index=False)
     return tmp_path / "mine.csv"
 
