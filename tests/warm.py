@@ -72,6 +72,7 @@ def spawnv_passfds(path, words, files) -> int:
     if "forkserver" in words[-1] and "tensorflow" in sys.modules and not _used():
         pid = os.fork()
         if pid == 0:
+            _close_all_but(files)
             _leave(lambda: _run(words[-2:]))
         return pid
     return _spawnv_passfds(path, words, files)
@@ -127,8 +128,7 @@ def _serve(connection: socket.socket) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    os.closerange(3, connection.fileno())
-    os.closerange(connection.fileno() + 1, _HIGH)
+    _close_all_but([connection.fileno()])
     gc.freeze()  # else collections would copy all that is shared
     text, *received = _receive(connection)
     if not text:
@@ -140,6 +140,13 @@ def _serve(connection: socket.socket) -> None:
         os.close(here)
     _begin(request)
     _run(request["words"])
+
+
+def _close_all_but(files) -> None:
+    """Closes what this process has open besides, but for the standard streams."""
+    kept = sorted(files)
+    for first, end in zip([3, *(number + 1 for number in kept)], [*kept, _HIGH], strict=True):
+        os.closerange(first, end)
 
 
 def _receive(connection: socket.socket) -> tuple:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -98,12 +99,13 @@ for call in (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder in which both packages are installed."""
+    """A folder in which both packages are installed, one of them from its wheel."""
     folder = tmp_path_factory.mktemp("plugins")
     shutil.copytree(ROOT / "tests" / "plugin_package", folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--no-index", "--no-deps"]
-    words = ["--no-build-isolation", "--target", str(folder / "site"), str(folder / "source")]
-    subprocess.run([*pip, *words], check=True, capture_output=True)
+    code = f"from setuptools import build_meta; build_meta.build_wheel({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=folder / "source", check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")  # which is what installing is, of Python alone
     broken, facts = folder / "site" / "broken_plugin", folder / "site" / "broken_plugin-0.1.dist-info"
     files = {
         broken / "__init__.py": "",

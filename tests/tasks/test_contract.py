@@ -158,7 +158,8 @@ def run_on_jax(tmp_path_factory):
     pytest.importorskip("jax")
     folder = tmp_path_factory.mktemp("jax")
     own = {"TFPIPE_CACHE": str(folder / "cache"), "TFPIPE_CONFIG": str(folder / "config")}
-    environment = {**os.environ, **own, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
+    soon_compiled = {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
+    environment = {**os.environ, **own, **soon_compiled, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
     with (
         open(folder / "errors", "w+") as errors,
         subprocess.Popen(

@@ -12,13 +12,11 @@ from ..conftest import ROOT
 
 @pytest.fixture(autouse=True, scope="package")
 def _server():
-    """The server from which they are forked has loaded `untraced`."""
-    preload = [*pool._PRELOADED, "tests.tuning.untraced"]
+    """The server from which they are forked, which begins when it is needed, has loaded `untraced`."""
     forkserver._forkserver._stop()  # that of tests in other folders
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setattr(util, "spawnv_passfds", warm.spawnv_passfds)
-        forkserver.set_forkserver_preload(preload)
-        forkserver.ensure_running()
-    yield
-    forkserver._forkserver._stop()
+        patch.setattr(pool, "_PRELOADED", [*pool._PRELOADED, "tests.tuning.untraced"])
+        yield
+        forkserver._forkserver._stop()
