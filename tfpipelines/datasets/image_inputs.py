@@ -169,8 +169,8 @@ def _from_frame(frame: pd.DataFrame, request: Request) -> list[RawImage]:
     """
     source, images = Frame(frame), []
     cells, given = in_words(source.written()), source.given
-    names: list[str | None] = list(cells[find_column(cells, "image", request)])
-    for row, name in enumerate(names):
+    column: str = find_column(cells, "image", request)
+    for row, name in enumerate(cells[column]):
         path = local_name(name, Path(request.root or "")) if name else None
         error = _NO_IMAGE if not name else _MISSING["url"] if path is None else "" if is_file(path) else "no such file"
         images.append(RawImage(name or str(row), path or b"", error=error, origin=Origin(given, row)))

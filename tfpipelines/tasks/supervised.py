@@ -64,6 +64,10 @@ class Supervised(Sampled):
         """
 
     @abstractmethod
+    def _simple_features(self, train: np.ndarray, rows: np.ndarray) -> tuple[Any, Any]:
+        """Features of some training rows and of others, for baselines: float (rows, columns), or sparse."""
+
+    @abstractmethod
     def _raw(self, samples, row: int) -> Any:
         """A row of some samples as the artifact's model takes it."""
 
@@ -185,6 +189,9 @@ class Supervised(Sampled):
         if len(rows):
             about = results.pop("about", [])
             results |= self._evaluate_rows(artifact.model, rows, folder.path, plots)
+            if self.target.name == "number" and self.pipeline.evaluation.baselines:
+                with self.timed("baselines"):
+                    results["baselines"] = self._baselines(rows)
             if about := [*about, *results.get("about", [])]:
                 results["about"] = about
         return results
@@ -207,6 +214,14 @@ class Supervised(Sampled):
         return datasets.replay(samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
 
     # --- details
+    def _baselines(self, rows: np.ndarray) -> dict[str, dict[str, float]]:
+        """Metrics of simple methods on some rows."""
+        train = self.samples.rows("train")
+        train_features, features = self._simple_features(train, rows)
+        frame, seed = self.samples.frame, self.pipeline.seed
+        known = frame.loc[train, "value"].to_numpy(), features, frame.loc[rows, "value"].to_numpy()
+        return evaluation.number_baselines(train_features, *known, seed, log=self._labelled_data.target_scale == "log")
+
     def _labels(self, split: str) -> np.ndarray:
         """Targets of a split's rows."""
         return self.samples.labels(split, self.classes)

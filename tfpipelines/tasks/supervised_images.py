@@ -14,6 +14,7 @@ from .sample_task import add_explanations
 from .supervised import SHOWN_MISTAKES, Supervised
 
 _SHOWN_HEAT = 12
+_PLACES = 8  # along each side, whose means are features of baselines
 _HEAT_NOTE = (
     "Left: the image as the network sees it. Right: the same in grey; the brighter a place, the more it "
     "supports the predicted class "
@@ -88,6 +89,22 @@ class SupervisedImages(Pixels, Supervised):
 
     def _answers(self, model, rows: np.ndarray) -> np.ndarray:
         return self.target.of_model(model.predict(self._batches(rows), verbose=0))
+
+    def _simple_features(self, train: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean levels of 8 x 8 places, by channel."""
+        height, width, channels = self.preprocessor.shape
+        lines = np.linspace(0, height, min(_PLACES, height) + 1).astype(int)[:-1]
+        columns = np.linspace(0, width, min(_PLACES, width) + 1).astype(int)[:-1]
+
+        def means(some: np.ndarray) -> np.ndarray:
+            blocks = []
+            for part in np.array_split(some, max(1, len(some) // 256)):
+                images = self.samples.store.images(part).astype(np.float32)
+                sums = np.add.reduceat(np.add.reduceat(images, lines, 1), columns, 2)
+                blocks.append(sums.reshape(len(part), -1))
+            return np.concatenate(blocks)
+
+        return means(train), means(rows)
 
     def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
         count, frame, answers = len(frame), frame.iloc[:SHOWN_MISTAKES], answers[:SHOWN_MISTAKES]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfpipelines.core.config.texts import TextSource
 
 _INFERENCE_BATCH = 256
+_MOST_WORDS = 200_000  # features of each kind that baselines learn from
 _LONGEST_NAME = 40  # characters of the name of a column
 
 
@@ -163,6 +164,19 @@ class SupervisedTexts(Supervised):
             odds = lambda some: score(some) / target.temperature
             return evaluation.explain_texts(texts, odds, target.classes, characters, target.several)
         return evaluation.explain_numbers(texts, lambda some: target.answers(score(some)), characters)
+
+    def _simple_features(self, train: np.ndarray, rows: np.ndarray) -> tuple[Any, Any]:
+        """TF-IDF of words and of characters."""
+        from scipy.sparse import hstack
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        texts = self.samples.frame["text"]
+        kinds = ({"ngram_range": (1, 2)}, {"analyzer": "char_wb", "ngram_range": (3, 5)})
+        found = []
+        for kind in kinds:
+            vectors = TfidfVectorizer(max_features=_MOST_WORDS, token_pattern=r"(?u)\S+", **kind)
+            found.append((vectors.fit_transform(texts.loc[train]), vectors.transform(texts.loc[rows])))
+        return tuple(hstack(parts).tocsr() for parts in zip(*found))
 
     def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
         known = {"text": list(frame["text"]), "labels": list(frame["label"])}

@@ -180,10 +180,10 @@ class TextClassification(SupervisedTexts):
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        names = (
+        tokens = (
             name if name.isprintable() else repr(name) for name in ("[PAD]", "[UNK]", *self.preprocessor.vocabulary)
         )
-        atomic_write(folder / "vocabulary.txt", "".join(f"{name}\n" for name in names))  # one line, whatever it holds
+        atomic_write(folder / "vocabulary.txt", "".join(f"{name}\n" for name in tokens))  # one line, whatever it holds
         if self._has_parts:
             says, names = self._ngram_weights(artifact.network)
             strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says[2:], names, _SHOWN_NGRAMS)
