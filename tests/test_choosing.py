@@ -166,7 +166,7 @@ def test_the_best_on_the_validation_split_is_chosen_and_tested_alone(chosen):
     assert blend["name"] == "blend" and blend["fields"] == {"1": 0.5, "16": 0.5}
     assert blend["parameters"] == narrow["parameters"] + wide["parameters"]
     assert "own.py:net has failed and is left out: It has failed." in notes
-    assert notes[-1].startswith("Chosen of 4 candidates: mlp, by the highest val_accuracy")
+    assert notes[-1].startswith("Chosen of 4 candidates: mlp (units=[16]), by the highest val_accuracy")
 
 
 def test_it_leaves_the_history_of_all_and_the_weights_of_the_chosen_one_alone(chosen):
@@ -203,7 +203,7 @@ def test_it_predicts_by_the_chosen_network(chosen):
 def test_report_card_and_terminal_show_the_candidates(chosen, capsys):
     run, *_ = chosen
     page = report(run).page.read_text()
-    assert "mlp was chosen: it has the highest accuracy of 4 candidates" in page and "units=[16]" in page
+    assert "mlp (units=[16]) was chosen: it has the highest accuracy of 4 candidates" in page and "units=[16]" in page
     assert "own.py:net was left out: It has failed." in page
     card = (run.folder / "README.md").read_text().replace("\\", "")
     assert "**network:** mlp" in card and "mlp, mlp, own.py:net, blend" in card
@@ -266,7 +266,7 @@ def test_interrupted_in_the_first_candidate_and_between_candidates(chosen, input
     with pytest.raises(Interrupted):
         tfpipelines.run("image-cls", overrides, observer=SignalAt(place=0, epoch=1, done=2))
     place = Path("runs/latest").resolve()
-    for observer in (SignalAt("mlp: "), SignalAt("Candidate 2"), SignalAt("Candidate 3")):
+    for observer in (SignalAt("mlp (units=[1]): "), SignalAt("Candidate 2"), SignalAt("Candidate 3")):
         with pytest.raises(Interrupted):
             tfpipelines.resume(place, observer=observer)
     check_resumed(chosen[0], place)
@@ -362,7 +362,7 @@ def test_a_combination_can_win(monkeypatch, inputs):
 def test_all_candidates_fail_and_are_tried_again(error, inputs):
     with pytest.raises(error, match="All 2 candidates have failed") as caught:
         tfpipelines.run("image-cls", auto(NARROW, WIDE), observer=Fails(0, 1, error=error))
-    assert caught.value.details == ("mlp: It has failed.",) * 2
+    assert caught.value.details == tuple(f"mlp (units=[{units}]): It has failed." for units in (1, 16))
     run = tfpipelines.load("runs/latest")
     assert run.status["state"] == "failed" and not list(run.folder.rglob("result.json"))
 

@@ -22,7 +22,7 @@ from .core.run_files import found_json, read_json, read_needed
 from .core.run_folder import RunFolder
 from .core.run_shapes import OUTCOME
 from .core.unchanged import require_same_networks, require_same_splits, splits_text
-from .core.words import counted, extreme, fixed, value
+from .core.words import counted, extreme, fixed
 from .datasets import Findings
 from .errors import ArtifactError, ConfigError, DivergedError, MemoryExhaustedError, TfpipelinesError
 from .tasks import new_task
@@ -73,13 +73,15 @@ class _Candidate:
     """One of them.
 
     Args:
-        name: in tables.
+        name: of its network.
+        label: what it is called, which no other one is.
         fields: those of the network that are not its defaults.
         folder: of its own; None for a combination.
         result: the content of result.json.
     """
 
     name: str
+    label: str
     fields: dict[str, Any]
     folder: RunFolder | None
     result: dict[str, Any]
@@ -128,6 +130,9 @@ class Choice:
     def __init__(self, trainer: Trainer, task: Trainable, folder: RunFolder, fold: int | None):
         self.trainer, self.task, self.folder, self.fold = trainer, task, folder, fold
         self.pipelines = task.asked.candidates()
+        networks = [(config.short_name(one.network or ""), config.given_fields(one.model)) for one in self.pipelines]
+        told = config.labels(networks)
+        self.named = [(name, label, fields) for (name, fields), label in zip(networks, told)]
         assert task.asked.search.objective is not None  # of a resolved pipeline
         self.objective = task.asked.search.objective
         self.facts = read_json(folder / "data.json")
@@ -179,17 +184,13 @@ class Choice:
 
     def _ended(self, number: int) -> _Candidate:
         """A candidate that has ended, now or before."""
-        pipeline, place = self.pipelines[number], self._place(number)
-        candidate = _Candidate(
-            config.short_name(pipeline.network or ""), config.given_fields(pipeline.model), RunFolder(place), {}
-        )
+        place = self._place(number)
+        candidate = _Candidate(*self.named[number], RunFolder(place), {})
         if (place / RESULT).is_file():
             candidate.result = read_json(place / RESULT, _NEEDED, OUTCOME)
             return candidate
         self.trainer.stop.raise_if_interrupted()
-        own = config.distinct([config.given_fields(one.model) for one in self.pipelines])[number]
-        fields = "".join(f", {name}={value(entry, ',')}" for name, entry in own.items())
-        self.trainer.observer.note(f"Candidate {number + 1} of {len(self.pipelines)}: {candidate.name}{fields}")
+        self.trainer.observer.note(f"Candidate {number + 1} of {len(self.pipelines)}: {candidate.label}")
         training.forget_networks()
         self._read_for(number)
         inner = self._begin(number)
@@ -286,7 +287,8 @@ class Choice:
         except (ConfigError, DivergedError, MemoryExhaustedError) as error:
             result = _failure(error, 0)
         result["seconds"] = round(time.perf_counter() - began, 3)
-        candidate = _Candidate(combination.network.name, combination.fields, None, result)
+        name = combination.network.name
+        candidate = _Candidate(name, name, combination.fields, None, result)
         self._say(candidate)
         return candidate, combination
 
@@ -312,14 +314,14 @@ class Choice:
     def _say(self, candidate: _Candidate) -> None:
         result, note = candidate.result, self.trainer.observer.note
         if candidate.failed:
-            note(f"{candidate.name} has failed and is left out: {result['reason']}")
+            note(f"{candidate.label} has failed and is left out: {result['reason']}")
             return
         at = f", epoch {result['best_epoch']} of {result['epochs']}" if result["epochs"] else ""
-        note(f"{candidate.name}: {self.objective.metric} {fixed(result['score'])}{at}")
+        note(f"{candidate.label}: {self.objective.metric} {fixed(result['score'])}{at}")
 
     def _say_chosen(self, candidates: list[_Candidate], chosen: _Candidate) -> None:
         by = f"the {extreme(self.objective.direction)} {self.objective.metric}, {fixed(chosen.result['score'])}"
-        self.trainer.observer.note(f"Chosen of {counted(len(candidates), 'candidate')}: {chosen.name}, by {by}")
+        self.trainer.observer.note(f"Chosen of {counted(len(candidates), 'candidate')}: {chosen.label}, by {by}")
 
     def _raise_failure(self, candidates: list[_Candidate]) -> None:
         for candidate in candidates:  # so that `tfpipe resume` tries them again
@@ -329,7 +331,7 @@ class Choice:
         memory = all(candidate.result.get("memory") for candidate in candidates)
         kind: type[TfpipelinesError] = MemoryExhaustedError if memory else DivergedError
         remedy = "Lower train.learning_rate, or set train.clip_norm=1.0, or choose among other networks."
-        details = [f"{candidate.name}: {candidate.result['reason']}" for candidate in candidates]
+        details = [f"{candidate.label}: {candidate.result['reason']}" for candidate in candidates]
         raise kind(f"All {counted(len(candidates), 'candidate')} have failed.", remedy, details)
 
 

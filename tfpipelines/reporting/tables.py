@@ -1,7 +1,7 @@
 """The tables of a report: what is in their cells, as text."""
 
 from ..core import text_tables
-from ..core.config import distinct
+from ..core.config import distinct, labels
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table
 from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
@@ -97,15 +97,16 @@ def candidates_table(facts: Facts) -> Table:
 
 def choice(facts: Facts) -> list[str]:
     """How the network was chosen, in sentences."""
-    entries, name = facts.metrics.candidates, facts.metrics.chosen
-    if not name:
+    entries = facts.metrics.candidates
+    if not facts.metrics.chosen:
         return []
+    told = labels([(values.text(entry.get("name")), values.mapping(entry.get("fields"))) for entry in entries])
+    name = next(label for entry, label in zip(entries, told) if entry.get("chosen") is True)
     metric, direction = _objective(facts)
     by = f"has the {extreme(direction)} {metric} of {len(entries)} candidates on the validation split"
     seen = "being the best of several it may be a little too good there; the test split was used for it alone"
-    failed = [entry for entry in entries if entry.get("state") == "failed"]
-    reasons = (values.text(entry.get("reason")) for entry in failed)
-    left = [f"{values.text(entry.get('name'))} was left out: {reason}" for entry, reason in zip(failed, reasons)]
+    failed = [(entry, label) for entry, label in zip(entries, told) if entry.get("state") == "failed"]
+    left = [f"{label} was left out: {values.text(entry.get('reason'))}" for entry, label in failed]
     return [f"{name} was chosen: it {by}. {seen[0].upper()}{seen[1:]}.", *left]
 
 

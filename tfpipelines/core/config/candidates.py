@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
+from ..words import value
 from .fields import field, fixed
 from .own import AUTO, short
 from .section import FIXED, Section
@@ -42,21 +43,21 @@ class AutoNetwork(Section):
 
     @field_validator("candidates", mode="before")
     @classmethod
-    def _several(cls, value: Any) -> Any:
-        if not isinstance(value, (list, tuple)) or len(value) < 2:
-            got = "no list" if not isinstance(value, (list, tuple)) else f"{len(value) or 'none'}"
+    def _several(cls, given: Any) -> Any:
+        if not isinstance(given, (list, tuple)) or len(given) < 2:
+            got = "no list" if not isinstance(given, (list, tuple)) else f"{len(given) or 'none'}"
             such = f"model.candidates=[{', '.join([*map(_name_of, cls.members), 'NETWORK'][:2])}]"
             raise ValueError(f"model.candidates: got {got}; give a list of at least two networks, such as {such}")
-        return value
+        return given
 
     @field_validator("candidates")
     @classmethod
-    def _different(cls, value: tuple[NetworkSection, ...]) -> tuple[NetworkSection, ...]:
-        for one, other in combinations(value, 2):
+    def _different(cls, networks: tuple[NetworkSection, ...]) -> tuple[NetworkSection, ...]:
+        for one, other in combinations(networks, 2):
             if one == other:
                 name = short(dict(one)["name"])
                 raise ValueError(f"model.candidates: {name} is there twice with the same fields; leave one out")
-        return value
+        return networks
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (tuple(member.origin for member in self.members), self.__getstate__())
@@ -87,9 +88,9 @@ def one_of(sections: Sequence[type[Section]]) -> Any:
     return Annotated[union, Field(discriminator="name")] if len(sections) > 1 else union
 
 
-def _named(value: Any) -> Any:
+def _named(given: Any) -> Any:
     """A name stands for the network with its defaults."""
-    return {"name": value} if isinstance(value, str) else value
+    return {"name": given} if isinstance(given, str) else given
 
 
 def _restored(origins: tuple[Origin, ...], state: dict[Any, Any]) -> AutoNetwork:
@@ -103,18 +104,31 @@ def _restored(origins: tuple[Origin, ...], state: dict[Any, Any]) -> AutoNetwork
 def given_fields(network: Section) -> dict[str, Any]:
     """The fields of a network that differ from its defaults, without its name, as JSON values."""
     usual, fields = type(network)().model_dump(mode="json"), network.model_dump(mode="json")
-    return _others({key: value for key, value in fields.items() if key != "name"}, usual)
+    return _others({key: entry for key, entry in fields.items() if key != "name"}, usual)
 
 
 def _others(fields: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
-    inner = {key: _others(value, usual[key]) for key, value in fields.items() if isinstance(value, dict)}
-    return {key: inner.get(key, value) for key, value in fields.items() if value != usual[key]}
+    inner = {key: _others(entry, usual[key]) for key, entry in fields.items() if isinstance(entry, dict)}
+    return {key: inner.get(key, entry) for key, entry in fields.items() if entry != usual[key]}
 
 
 def distinct(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of the fields of several networks those in which they are not all the same."""
     shared = {key for key in each[0] if all(key in one and one[key] == each[0][key] for one in each)} if each else ()
-    return [{key: value for key, value in one.items() if key not in shared} for one in each]
+    return [{key: entry for key, entry in one.items() if key not in shared} for one in each]
+
+
+def labels(each: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """What to call each of several networks, (name, fields): by its name, and where another one has it, too, by the
+    fields that tell them apart.
+    """
+    found = []
+    for place, (name, _) in enumerate(each):
+        alike = [number for number, (other, _) in enumerate(each) if other == name]
+        own = distinct([each[number][1] for number in alike])[alike.index(place)] if len(alike) > 1 else {}
+        told = ", ".join(f"{key}={value(entry)}" for key, entry in own.items())
+        found.append(f"{name} ({told})" if told else name)
+    return found
 
 
 def with_chosen(pipeline: dict[str, Any], candidates: list[dict[str, Any]]) -> dict[str, Any]:
