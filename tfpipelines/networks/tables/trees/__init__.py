@@ -1,0 +1,1 @@
+"""Gradient-boosted trees: fitted by scikit-learn, kept as plain arrays, compiled into a graph of plain Keras."""
