@@ -36,10 +36,12 @@ def compiled(trees: Trees, numbers: int, codes: int) -> keras.Model:
     if numbers:
         values = ops.transpose(inputs[0])
         missing = ops.not_equal(values, values)
-        rows += [ops.where(missing, float("-inf"), values), values]
+        # No NaN is compared: TensorFlow takes `not x <= y` for `x > y`.
+        low, high = (ops.where(missing, infinity, values) for infinity in (float("-inf"), float("inf")))
+        rows += [low, high, ops.cast(missing, "float32")]
     if len(trees.left_groups):
         rows.append(_right_by_category(trees, inputs[-1], constants))
-    asked = ops.concatenate(rows, axis=0) if len(rows) > 1 else none  # (1 + 2 numbers + splits, batch)
+    asked = ops.concatenate(rows, axis=0) if len(rows) > 1 else none  # (1 + 3 numbers + splits, batch)
     widest = np.bincount(trees.tree[trees.features < 0]).max()
     added = (_by_matrix if widest <= WIDEST else _by_walk)(trees, asked, constants)  # (trees, batch)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], _added(trees, added, none, constants), name="network")
@@ -90,11 +92,14 @@ def _right_by_category(trees: Trees, codes: keras.KerasTensor, constants: Consta
 
 def _asked(trees: Trees) -> tuple[np.ndarray, np.ndarray]:
     """(row of what can be asked for, of each node; threshold up to which it goes left; +inf for leaves)."""
-    numbers = int(trees.numbers)
-    by_number, by_category = (trees.features >= 0) & (trees.splits < 0), trees.splits >= 0
-    row = np.where(by_number, 1 + trees.features + np.where(trees.missing_left, 0, numbers), 0)
-    row = np.where(by_category, 1 + 2 * numbers + trees.splits, row)
-    return row, np.where(by_number, trees.thresholds, np.where(by_category, np.float32(0.5), np.float32(np.inf)))
+    numbers, by_category = int(trees.numbers), trees.splits >= 0
+    by_number = (trees.features >= 0) & ~by_category
+    by_missing = by_number & np.isposinf(trees.thresholds) & ~trees.missing_left  # NaN right, all else left
+    kind = np.where(trees.missing_left, 0, np.where(by_missing, 2, 1))
+    row = np.where(by_number, 1 + kind * numbers + trees.features, 0)
+    row = np.where(by_category, 1 + 3 * numbers + trees.splits, row)
+    threshold = np.where(by_number, trees.thresholds, np.float32(np.inf))
+    return row, np.where(by_category | by_missing, np.float32(0.5), threshold)
 
 
 def _by_matrix(trees: Trees, asked: keras.KerasTensor, constants: Constants) -> keras.KerasTensor:
@@ -153,8 +158,7 @@ def _by_walk(trees: Trees, asked: keras.KerasTensor, constants: Constants) -> ke
             at = at[:on, :]
         node = nodes(at)  # (trees, batch, 3)
         value = ops.take(asked, ops.cast(node[..., 1], "int32") * batch + sample)
-        right = ops.logical_not(ops.less_equal(value, node[..., 0]))  # NaN goes right
-        at = ops.cast(node[..., 2], "int32") + ops.cast(right, "int32")
+        at = ops.cast(node[..., 2], "int32") + ops.cast(ops.greater(value, node[..., 0]), "int32")
     at = ops.concatenate([at, *ended], axis=0) if ended else at
     values = ops.squeeze(table(trees.values[:, None], "values")(at), -1)
     return ops.take(values, constants.places(np.argsort(order), "order"), axis=0)
