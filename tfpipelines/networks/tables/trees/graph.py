@@ -77,11 +77,11 @@ def _right_by_category(trees: Trees, codes: keras.KerasTensor, constants: Consta
     """float32 (splits, batch): 1 where a split on categories sends a row right, 0 where left."""
     splits, groups = trees.left_groups.shape
     sizes = trees.cardinalities.astype(np.int64) + 1
-    cardinalities = constants.places(trees.cardinalities[None], "cardinalities")
+    codes = ops.transpose(codes)  # (columns, batch); a constant added to whole rows would be a BiasAdd in LiteRT
+    cardinalities = constants.places(trees.cardinalities[:, None], "cardinalities")
     known = ops.logical_and(ops.greater_equal(codes, 1), ops.less_equal(codes, cardinalities))
-    places = ops.where(known, codes, 0) + constants.places((np.cumsum(sizes) - sizes)[None], "first_codes")
-    group = ops.cast(table(trees.groups[:, None], "groups")(places), "int32")  # (batch, codes, 1)
-    group = ops.transpose(ops.squeeze(group, -1))
+    places = ops.where(known, codes, 0) + constants.places((np.cumsum(sizes) - sizes)[:, None], "first_codes")
+    group = ops.cast(ops.squeeze(table(trees.groups[:, None], "groups")(places), -1), "int32")
     columns = np.zeros(splits, np.int64)
     (nodes,) = np.nonzero(trees.splits >= 0)
     columns[trees.splits[nodes]] = trees.features[nodes] - trees.numbers
