@@ -6,6 +6,16 @@ from .checks import class_weights as class_weights
 from .checks import label_weights as label_weights
 from .checks import oversampled as oversampled
 from .checks import repeated_labels as repeated_labels
+from .columns.batches import TableStore as TableStore
+from .columns.batches import evaluation_table_batches as evaluation_table_batches
+from .columns.batches import training_table_batches as training_table_batches
+from .columns.encoder import Columns as Columns
+from .columns.encoder import tell_unseen as tell_unseen
+from .columns.leaks import look_for_copies as look_for_copies
+from .columns.leaks import look_for_leaks as look_for_leaks
+from .columns.samples import TableSamples as TableSamples
+from .columns.samples import raw_table_rows as raw_table_rows
+from .columns.samples import read_table_samples as read_table_samples
 from .decoding import decode_image as decode_image
 from .feature_cache import FeatureCache as FeatureCache
 from .feature_cache import FeatureStore as FeatureStore

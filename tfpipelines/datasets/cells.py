@@ -1,6 +1,8 @@
 """The cells of tables as numbers, however they are written."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,21 @@ def is_numeric(cells: pd.Series) -> bool:
     return bool(pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
 
 
-def with_decimal_points(rows: pd.DataFrame, others: set[str | None], findings: Findings) -> pd.DataFrame:
+def is_missing_word(cells: pd.Series) -> pd.Series:
+    """Which cells are empty, or say so by a word such as NA or ?; bool."""
+    return cells.isna() | cells.astype(str).str.strip().str.lower().isin(_MISSING)
+
+
+def to_finite(numbers: np.ndarray) -> np.ndarray:
+    """Numbers as float32, NaN where that is not finite."""
+    with np.errstate(over="ignore"):
+        values = numbers.astype(np.float32)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def with_decimal_points(
+    rows: pd.DataFrame, others: set[str | None], findings: Findings, known: Mapping[str, str] = MappingProxyType({})
+) -> pd.DataFrame:
     """The rows with numbers such as 0,5 and 1.234,5 (a decimal comma) or 1,234.5 written as Python writes them.
 
     A column is read so if all its cells allow that, and some cell allows nothing else: 1,234 may be either. What one
@@ -31,23 +47,32 @@ def with_decimal_points(rows: pd.DataFrame, others: set[str | None], findings: F
     Args:
         rows: cells as text, None where they are empty.
         others: columns that hold no numbers, such as that of labels.
+        known: column -> `decimal` or `thousands`, how a model has read its commas, where cells do not tell.
+
+    Returns:
+        The rows, whose `attrs["commas"]` holds how those of each column are read.
     """
     reading: dict[str, str] = {}
     for column in rows.columns:
         cells = rows[column].dropna() if column != LINE and column not in others else pd.Series([], dtype=object)
-        if len(cells) and any(isinstance(cell, str) and "," in cell for cell in cells):
+        marks = "," if known.get(column) != "decimal" else ",."  # 1.234 alone is a number with a decimal point
+        if len(cells) and any(isinstance(cell, str) and any(mark in cell for mark in marks) for cell in cells):
             reading[column] = _use_of_commas(cells)
     told = {use for use in reading.values() if use in ("decimal", "thousands")}
-    (known,) = told if len(told) == 1 else ("",)
+    (alike,) = told if len(told) == 1 else ("",)
     changed = {}
     for column, use in reading.items():
-        use = reading[column] = (known or use) if use == "either" else use
+        use = reading[column] = (known.get(column) or alike or use) if use == "either" else use
         if use == "decimal":
             changed[column] = _replaced(rows[column], (".", ""), (",", "."))
         elif use == "thousands":
             changed[column] = _replaced(rows[column], (",", ""))
     _tell_of_commas(reading, rows, findings)
-    return rows.assign(**changed) if changed else rows
+    if not changed:
+        return rows
+    rows = rows.assign(**changed)
+    rows.attrs = {**rows.attrs, "commas": {column: use for column, use in reading.items() if column in changed}}
+    return rows
 
 
 def _use_of_commas(cells: pd.Series) -> str:
@@ -88,8 +113,7 @@ def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> n
     for place, column in enumerate(columns):
         cells = rows[column]
         numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-        missing = cells.astype(str).str.strip().str.lower().isin(_MISSING).to_numpy()
-        words = cells.notna().to_numpy() & np.isnan(numbers) & ~missing
+        words = np.isnan(numbers) & ~is_missing_word(cells).to_numpy()
         if strict and words.any():
             lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][words], cells[words])]
             message = f"Column {column!r} holds words among its numbers: {counted(len(lines), 'cell')}."

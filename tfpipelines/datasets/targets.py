@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..core.config.data import LabelledData
+from ..core.config.data import TargetData
 from ..core.words import counted, listed
 from ..errors import ConfigError
 from .label_advice import class_numbers, number_reason, several_labels, warn_decimal_labels
@@ -14,7 +14,7 @@ from .source.base import SampleTable
 AS_CLASS = "data.target=class takes each different label for a class"
 
 
-def settle_target(table: SampleTable, data: LabelledData, unit: str) -> SampleTable:
+def settle_target(table: SampleTable, data: TargetData, unit: str) -> SampleTable:
     """The table with its labels as what they are to teach: see `sample_table.target_of`. Findings say what
     `data.target=auto` took and why, and which rows have no number.
 
@@ -61,7 +61,7 @@ def _found(labels: list[str], table: SampleTable, unit: str) -> str:
     return "class"
 
 
-def _with_values(table: SampleTable, data: LabelledData) -> SampleTable:
+def _with_values(table: SampleTable, data: TargetData) -> SampleTable:
     """The table with a column `value`, float64, without the rows whose label is no finite number."""
     values = np.array([number_of(label) for label in table.frame["label"]], np.float64)
     bad = ~np.isfinite(values)
@@ -71,7 +71,8 @@ def _with_values(table: SampleTable, data: LabelledData) -> SampleTable:
         message = f"{counted(int(bad.sum()), 'row')} whose target is no finite number"
         remedy = "Write a number there."
         if bad.mean() > 0.5:
-            remedy = "Name the column of numbers by data.label_column, or predict classes by data.target=class."
+            key = "data.target_column" if hasattr(data, "target_column") else "data.label_column"
+            remedy = f"Name the column of numbers by {key}, or predict classes by data.target=class."
         table.findings.bad("no_number", data.on_bad, message, remedy, items, given_splits(table.frame), bad)
     table.frame["value"] = values
     table = table.keep(~bad)

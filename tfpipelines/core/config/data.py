@@ -12,16 +12,19 @@ LabelColumn = Annotated[_Columns, Role.READING]
 LABEL_COLUMN = fixed(
     None, "table: the column of classes, labels or numbers; or several columns of 0 and 1, a label each"
 )
+TargetColumn = Annotated[_Columns, Role.OF_SOURCE, Role.READING]
+TARGET_COLUMN = fixed(
+    None, "the column to predict: classes, labels or numbers; or several columns of 0 and 1, a label each"
+)
 ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a number of folds
 
 
-class SampleData(Section):
-    """Where samples are."""
+class SourceData(Section):
+    """Where data are."""
 
     path: Annotated[str, Role.PATH] = fixed(
         ..., "a folder, a table (.csv .tsv .jsonl .parquet), or sample:NAME", min_length=1
     )
-    label_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of classes")
     split_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of splits")
     limit: Count | None = fixed(None, "use at most this many rows of each split")
     on_bad: Annotated[Literal["auto", "error", "skip"], Role.READING] = fixed(
@@ -30,6 +33,12 @@ class SampleData(Section):
         "leave them out if they are at most 1% of a split, else refuse the data",
     )
     on_leak: Literal["warn", "error"] = fixed("warn", "what to do if a training sample is also in another split")
+
+
+class SampleData(SourceData):
+    """Where samples are, and the column of their labels."""
+
+    label_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of classes")
 
 
 class FileData(SampleData):
@@ -59,10 +68,9 @@ class GroupedData(Section):
     )
 
 
-class LabelledData(FileData, GroupedData):
-    """Samples of classes or numbers, and how they are split."""
+class TargetData(GroupedData):
+    """What is learned of samples, and how they are split."""
 
-    label_column: LabelColumn = LABEL_COLUMN  # type: ignore[assignment]  # may be several
     target: Annotated[Auto | Literal["class", "labels", "number"], LEFT_TO_RIGHT] = fixed(
         "auto",
         "what is predicted of a sample: its class; any number of labels, as a|b, a list or columns of 0 and 1; or a "
@@ -70,9 +78,6 @@ class LabelledData(FileData, GroupedData):
     )
     target_scale: Literal["linear", "log"] = field(
         "linear", "of numbers: log: their logarithm is learned, for values above 0 whose errors grow with them"
-    )
-    layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = fixed(
-        "auto", "folders: whether the first level names classes or splits"
     )
     validation: AutoFraction = fixed(
         "auto",
@@ -96,10 +101,19 @@ class LabelledData(FileData, GroupedData):
     oversample: bool = field(False, "repeat rows of rare classes until all classes are equally frequent")
 
     @model_validator(mode="after")
-    def _folds_in_time(self) -> "LabelledData":
+    def _folds_in_time(self) -> "TargetData":
         if isinstance(self.folds, str) and self.time_column is not None:
             raise ValueError(
                 f"data.folds={self.folds} names the fold of each row, and data.time_column makes folds in order of "
                 "time: give data.folds a number, or leave data.time_column out"
             )
         return self
+
+
+class LabelledData(TargetData, FileData):
+    """Samples of classes or numbers, and how they are split."""
+
+    label_column: LabelColumn = LABEL_COLUMN  # type: ignore[assignment]  # may be several
+    layout: Annotated[Annotated[Auto | Literal["classes", "splits"], LEFT_TO_RIGHT], Role.READING, Role.ANEW] = fixed(
+        "auto", "folders: whether the first level names classes or splits"
+    )

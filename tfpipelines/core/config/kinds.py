@@ -21,6 +21,7 @@ from .networks import (
     RowScores,
     SeriesAutoencoder,
     SeriesScores,
+    TableNetwork,
     TextNetwork,
 )
 from .own import AUTO, Code
@@ -76,6 +77,7 @@ class Kind(Family):
 
 IMAGES = Kind("images", ("input_shape", "classes", "seed", "for_training"), ImageNetwork)
 TEXTS = Kind("texts", ("texts", "seed", "for_training"), TextNetwork)
+TABLES = Kind("tables", ("table", "seed", "for_training"), TableNetwork)
 IMAGE_AUTOENCODERS = Kind(
     "image_autoencoders",
     ("input_shape", "backbone", "seed", "for_training"),
@@ -98,10 +100,10 @@ _OWN = {  # what users' own networks of a kind are given, and which fields they 
         Family("series_autoencoders", _SHAPE, SeriesAutoencoder, always=(SeriesScores,), own=True),
     )
 }
-KINDS = (IMAGES, TEXTS, IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS, GANS)
+KINDS = (IMAGES, TEXTS, TABLES, IMAGE_AUTOENCODERS, ROW_AUTOENCODERS, SERIES_AUTOENCODERS, GANS)
 
 _UNIONS = {
-    "ImageNetworks": IMAGES, "TextNetworks": TEXTS, "ImageAutoencoders": IMAGE_AUTOENCODERS,
+    "ImageNetworks": IMAGES, "TextNetworks": TEXTS, "TableNetworks": TABLES, "ImageAutoencoders": IMAGE_AUTOENCODERS,
     "RowAutoencoders": ROW_AUTOENCODERS, "SeriesAutoencoders": SERIES_AUTOENCODERS, "GenerativeNetworks": GANS,
 }  # fmt: skip
 

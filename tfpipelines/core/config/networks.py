@@ -108,6 +108,19 @@ class Recurrent(TextNetwork):
     units: Counts = field((64,), "width of each stacked layer, in each direction")
 
 
+# --- tables
+class TableNetwork(Section):
+    """What every network for tables has."""
+
+
+class TableLayers(TableNetwork, Layers):
+    """What networks of dense layers for tables have."""
+
+    activation: Activation = "silu"
+    normalization: Normalization = "none"
+    dropout: Fraction = field(0.1, "share of units dropped in training")
+
+
 # --- networks that reconstruct their input
 class Scored(Section):
     """How reconstruction errors become one score."""

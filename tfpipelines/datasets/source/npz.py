@@ -105,9 +105,9 @@ def _fit(path: Path, images: np.ndarray, labels: np.ndarray | None, split: np.nd
         names: list[str | None] = [None] * count
     else:
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        if labels.shape != (count,) or labels.dtype.kind not in "iubUS":
+        if labels.shape != (count,) or labels.dtype.kind not in "iufbUS":
             message = f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} samples."
-            raise DataError(message, "Expected: one whole number or word for each sample.")
+            raise DataError(message, "Expected: one number or word for each sample.")
         names = [(value.decode() if isinstance(value, bytes) else str(value)) or None for value in labels.tolist()]
     if split is None or isinstance(split, str):
         return images, names, [split] * count

@@ -23,6 +23,7 @@ class Kind:
             the sample; `label` and `split` are as in the sample table.
         files: whether a file by itself can be a sample.
         hint: where to go with other data.
+        target: the config field that names the column of labels; where it is not the usual one, samples need a label.
     """
 
     name: str
@@ -31,6 +32,11 @@ class Kind:
     roles: Mapping[str, tuple[str, ...]]
     files: bool = False
     hint: str = ""
+    target: str = "data.label_column"
+
+    def key(self, role: str) -> str:
+        """The config field that names the column of a role."""
+        return self.target if role == "label" else key_of(role)
 
 
 IMAGES = Kind("images", "source of images", "image", {"image": _FILES, "label": _LABELS, "split": _SPLITS}, files=True)
@@ -38,6 +44,7 @@ _TOPICS = (*_LABELS, "labels", "sentiment", "intent", "topic", "tags")
 TEXTS = Kind("texts", "source of texts", "text file", {"text": _WORDS, "label": _TOPICS, "split": _SPLITS}, files=True)
 _HINT = " For folders of images there is the pipeline anomaly."
 ROWS = Kind("rows", "table", "table", {"label": ("label", "class", "target", *_ODD), "split": _SPLITS}, hint=_HINT)
+FEATURES = Kind("rows", "table", "table", {"label": (*_LABELS, "labels"), "split": _SPLITS}, target="data.target_column")
 SERIES = Kind("series", "table", "table", {"series": (), "label": ("label", "class", *_ODD), "split": _SPLITS})
 INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
 Column = Any  # of a table: its name, several with a label each, or none
@@ -77,7 +84,7 @@ class Request:
     @classmethod
     def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":
         """What a `data` section asks; without `training` a column may be absent though it is named."""
-        columns = {role: getattr(data, key_of(role).removeprefix("data."), None) for role in kind.roles}
+        columns = {role: getattr(data, kind.key(role).removeprefix("data."), None) for role in kind.roles}
         if training:
             columns |= _splitting(kind, data)
         optional = () if training else tuple(columns)
@@ -95,7 +102,7 @@ class Request:
 
     def required(self, role: str) -> bool:
         """Whether nothing goes without a column of that role."""
-        return role in _NEEDED or (role == "label" and self.labelled and self.kind.files)
+        return role in _NEEDED or (role == "label" and self.labelled and (self.kind.files or self.kind is FEATURES))
 
 
 def _splitting(kind: Kind, data: Any) -> dict[str, str]:

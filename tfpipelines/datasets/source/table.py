@@ -18,7 +18,7 @@ from ..table_files import LINE, Listed, cells_of, in_words, read_cells
 from ..times import TimeFormat, times_of_rows
 from .base import SampleTable, Source
 from .named_files import NamedFiles
-from .requests import SPLITTING, TEXTS, Column, Request, key_of
+from .requests import FEATURES, SPLITTING, TEXTS, Column, Request
 
 _LONGEST_LIST = 10_000  # characters of a list that is written as text
 _LIKELY = {  # parts of a column's name that make it likely to play a role
@@ -45,7 +45,7 @@ class Table(Source):
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
         label, fold = column.get("label"), _one(column["fold"])
-        if request.training and request.labelled and request.kind.files:
+        if request.training and request.labelled and (request.kind.files or request.kind is FEATURES):
             _advise_on_splits(cells, column, findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
         faults: list[tuple[str, str] | None] = []
@@ -137,7 +137,7 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
     """
     columns = [column for column in cells.columns if column != LINE]
     seen = f"Columns seen: {', '.join(columns)}."
-    given, key = request.columns.get(role), key_of(role)
+    given, key = request.columns.get(role), request.kind.key(role)
     wanted = (given,) if isinstance(given, str) else given or ()
     lost = [name for name in wanted if name not in columns]
     if wanted and not lost:
@@ -152,7 +152,7 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
     if candidates and (request.required(role) or request.labelled):
         message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
-    if role == "label" and request.required(role) and request.target != "number" and (marks := one_hot_columns(cells)):
+    if role == "label" and request.required(role) and request.kind.files and request.target != "number" and (marks := one_hot_columns(cells)):
         return tuple(marks)
     if request.required(role):
         raise _unrecognized(cells, columns, role, request)
@@ -161,7 +161,7 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
 
 def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: Request) -> DataError:
     """No column plays a role that one must play."""
-    seen, key = f"Columns seen: {', '.join(columns)}.", key_of(role)
+    seen, key = f"Columns seen: {', '.join(columns)}.", request.kind.key(role)
     others = {name for other, usual in request.kind.roles.items() if other != role for name in usual}
     rest = [column for column in columns if column.strip().lower() not in others and re.fullmatch(r"[\w -]+", column)]
     named = [column for column in rest if any(word in column.lower() for word in _LIKELY.get(role, ()))]

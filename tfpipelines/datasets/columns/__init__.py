@@ -1,0 +1,1 @@
+"""The columns of tables: what each holds, and how cells become numbers and codes."""

@@ -1,0 +1,81 @@
+"""Batches of encoded rows. The order of training rows is a pure function of (seed, epoch, position)."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+
+from ..batches import Targets, prefetched, rows_at
+from ..tracing import no_autograph
+
+
+@dataclass
+class TableStore:
+    """Encoded rows, by row of a sample table.
+
+    Args:
+        numbers: float32 (rows, columns), NaN where there is none.
+        codes: int32 (rows, columns), 0 where there is none.
+    """
+
+    numbers: np.ndarray
+    codes: np.ndarray
+
+    def inputs(self, rows: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+        """Some rows as the network takes them: numbers and codes, or that of both which has columns."""
+        parts = tuple(part[rows] for part in (self.numbers, self.codes) if part.shape[1])
+        return parts if len(parts) > 1 else parts[0]
+
+    def gather(self, rows: tf.Tensor):
+        """The same as tensors."""
+        parts = tuple(tf.gather(part, rows) for part in self._tensors)
+        return parts if len(parts) > 1 else parts[0]
+
+    @cached_property
+    def _tensors(self) -> list[tf.Tensor]:
+        with tf.init_scope():  # outside of the graph that asks for them, which would hold a copy
+            return [tf.constant(part) for part in (self.numbers, self.codes) if part.shape[1]]
+
+
+def training_table_batches(
+    store: TableStore,
+    rows: np.ndarray,
+    targets: Targets,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+) -> tf.data.Dataset:
+    """Batches of the steps `first_step` to `last_step` - 1; the arguments are those of `batches.training_batches`.
+
+    Returns:
+        (inputs as `TableStore.inputs`, targets float32 (batch, outputs)[, weights (batch,)]).
+    """
+    steps_per_epoch, count = len(rows) // batch_size, len(rows)
+    rows_tensor = tf.constant(rows, tf.int64)
+
+    def batch(step: tf.Tensor):
+        epoch, start = step // steps_per_epoch, (step % steps_per_epoch) * batch_size
+        order = rows_at(seed, epoch, start + tf.range(batch_size, dtype=tf.int64), count)
+        order = tf.ensure_shape(order, [batch_size])
+        return targets.finish(store.gather(tf.gather(rows_tensor, order)), targets.at(order))
+
+    return prefetched(tf.data.Dataset.range(first_step, last_step).map(no_autograph(batch)))
+
+
+def evaluation_table_batches(
+    store: TableStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int
+) -> tf.data.Dataset:
+    """Batches of all rows in their order, the last one smaller; with targets where given."""
+    rows_tensor, count = tf.constant(rows, tf.int64), len(rows)
+
+    def batch(start: tf.Tensor):
+        places = tf.range(start, tf.minimum(start + batch_size, count))
+        inputs = store.gather(tf.gather(rows_tensor, places))
+        if targets is None:
+            return (inputs,) if isinstance(inputs, tuple) else inputs
+        return inputs, targets.at(places)
+
+    return prefetched(tf.data.Dataset.range(0, count, batch_size).map(no_autograph(batch)))

@@ -1,0 +1,260 @@
+"""From the cells of a table to the numbers and codes that networks take. What is learned here, training rows tell."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.words import counted, listed
+from ...errors import DataError
+from ..cells import is_missing_word, to_finite, with_decimal_points
+from ..findings import Findings
+from ..table_files import LINE
+from ..times import TimeFormat, order_of_dates, parse_dates
+from .dates import PARTS, date_parts, first_day, has_clock
+from .types import BOOLEANS, SHOWN, Kind
+
+_WORD = re.compile(r"[^\W_]{2,}")
+_MOST_WORDS = 32  # of a column of texts, each a number 0 or 1
+_TRUE = {true for _, true in BOOLEANS}
+_FALSE = {false for false, _ in BOOLEANS}
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column of a table is encoded.
+
+    Args:
+        name: in the table.
+        kind: what it holds, see `types.Kind`.
+        vocabulary: of a category its values, whose codes begin at 1; of a text the words, whose numbers are 1 where
+            they occur.
+        order: of a date: `day` or `month`, whichever comes first; None where the year does.
+        first: of a date: the earliest day of the training rows.
+        clock: of a date: whether its hour counts.
+        commas: of a number: `decimal` or `thousands`, how its commas are read; "" where it has none.
+    """
+
+    name: str
+    kind: Kind
+    vocabulary: tuple[str, ...] = ()
+    order: str | None = None
+    first: str = ""
+    clock: bool = False
+    commas: str = ""
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the columns of numbers that it becomes; [] of a category."""
+        if self.kind == "category":
+            return []
+        if self.kind == "date":
+            return [f"{self.name}: {part}" for part in PARTS[: 4 + self.clock]]
+        return [f"{self.name}: {word}" for word in self.vocabulary] if self.kind == "text" else [self.name]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows as networks take them.
+
+    Args:
+        numbers: float32 (rows, columns), NaN where there is none.
+        codes: int32 (rows, columns), 1 and up; 0 where a value is missing, or none of the vocabulary.
+        unseen: column -> how many of its values the vocabulary lacks.
+    """
+
+    numbers: np.ndarray
+    codes: np.ndarray
+    unseen: Mapping[str, int]
+
+
+class Columns:
+    """How the columns of a table are encoded.
+
+    Args:
+        columns: in the order of the training table. Tables to be encoded may have them in any order.
+    """
+
+    def __init__(self, columns: Sequence[Column]):
+        self.columns = tuple(columns)
+        self.numbers = [name for column in columns for name in column.features]
+        self.categories = [column for column in columns if column.kind == "category"]
+
+    @classmethod
+    def fit(
+        cls, cells: pd.DataFrame, kinds: Mapping[str, Kind], train: np.ndarray, *, min_count: int = 1, most: int = 1000
+    ) -> "Columns":
+        """Those of a table.
+
+        Args:
+            cells: all rows; str or None, numbers with decimal points (`with_decimal_points`).
+            kinds: of the columns that count.
+            train: which are training rows, bool (rows,).
+            min_count: of a category, or a word of a text: training rows that have it, at least.
+            most: categories of a column, the most frequent ones; others are unknown.
+
+        Raises:
+            DataError: if the order of day and month of dates cannot be told.
+        """
+        commas = cells.attrs.get("commas", {})
+        fitted = []
+        for name, kind in kinds.items():
+            column = Column(name, kind, commas=commas.get(name, ""))
+            fitted.append(_fitted(column, cells[name], train, min_count, most))
+        return cls(fitted)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns of the table."""
+        return [column.name for column in self.columns]
+
+    @property
+    def cardinalities(self) -> list[int]:
+        """Values of each vocabulary of categories."""
+        return [len(column.vocabulary) for column in self.categories]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """JSON values that `of_facts` takes."""
+        usual = {name: field.default for name, field in Column.__dataclass_fields__.items()}
+        of = lambda column: {name: value for name, value in asdict(column).items() if value != usual[name]}
+        return [{name: list(value) if isinstance(value, tuple) else value for name, value in of(column).items()} for column in self.columns]
+
+    @classmethod
+    def of_facts(cls, facts: list[dict[str, Any]]) -> "Columns":
+        """Restored."""
+        return cls([Column(**{**entry, "vocabulary": tuple(entry.get("vocabulary", ()))}) for entry in facts])
+
+    def require(self, cells: pd.DataFrame) -> None:
+        """Refuses a table that lacks columns.
+
+        Raises:
+            DataError: naming them.
+        """
+        missing = [name for name in self.names if name not in cells]
+        if missing:
+            seen = ", ".join([name for name in cells.columns if name != LINE][:30])
+            message = f"The table has no column {missing[0]!r}. Columns seen: {seen}."
+            if len(missing) > 1:
+                message = f"The table lacks {len(missing)} columns: {listed(missing, SHOWN)}. Columns seen: {seen}."
+            raise DataError(message, f"The model was trained on: {listed(self.names, SHOWN)}. Empty cells are fine.")
+
+    def transform(self, cells: pd.DataFrame, findings: Findings | None = None) -> Encoded:
+        """Encodes rows; other columns are ignored.
+
+        Args:
+            cells: str or None, with columns in any order.
+            findings: says what is read as something else than it may be.
+
+        Raises:
+            DataError: if a column is missing.
+        """
+        self.require(cells)
+        findings = Findings() if findings is None else findings
+        known = {column.name: column.commas for column in self.columns if column.commas}
+        others = {name for name in cells.columns if name not in {c.name for c in self.columns if c.kind == "number"}}
+        if "commas" not in cells.attrs:
+            cells = with_decimal_points(cells, others, findings, known)
+        numbers = [_numbers(column, cells[column.name]) for column in self.columns if column.kind != "category"]
+        unseen: dict[str, int] = {}
+        codes = []
+        for column in self.categories:
+            found, strangers = _codes(column, cells[column.name])
+            codes.append(found)
+            if strangers:
+                unseen[column.name] = strangers
+        rows = len(cells)
+        return Encoded(
+            np.concatenate(numbers, 1) if numbers else np.zeros((rows, 0), np.float32),
+            np.stack(codes, 1) if codes else np.zeros((rows, 0), np.int32),
+            unseen,
+        )
+
+    def cleaned(self, cells: pd.DataFrame) -> dict[str, np.ndarray]:
+        """The words of the categories as the vocabularies have them, object (rows,); "" where there is none."""
+        return {column.name: _words(cells[column.name]).to_numpy(object) for column in self.categories}
+
+    def about(self) -> str:
+        """What the rows become, in words."""
+        told = [counted(len(self.numbers), "number")] if self.numbers else []
+        if self.categories:
+            told.append(f"{counted(len(self.categories), 'category', 'categories')} of {sum(self.cardinalities):,} values")
+        return f"columns: {listed(self.names, SHOWN)}; encoded as {' and '.join(told)}"
+
+
+def tell_unseen(encoded: Encoded, what: str, findings: Findings) -> None:
+    """Adds a note of values that no training row has.
+
+    Args:
+        what: the rows are, in the plural.
+    """
+    if encoded.unseen:
+        told = [f"{name} ({count})" for name, count in encoded.unseen.items()]
+        message = f"Values in {what} that the vocabulary of the training rows lacks: {listed(told, SHOWN)}"
+        findings.add("unseen_categories", "note", message, "They count as unknown", told)
+
+
+def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int, most: int) -> Column:
+    """A column with what training rows tell of it."""
+    facts = asdict(column)
+    if column.kind == "category":
+        words = _words(cells[train])
+        return Column(**facts | {"vocabulary": _frequent(words[words != ""], min_count, most)})
+    if column.kind == "text":
+        texts = [set(_words_of(text)) for text in cells[train].dropna()]
+        found = pd.Series([word for text in texts for word in sorted(text)], dtype=object)
+        usual = max(min_count, 2, len(texts) // 100)
+        return Column(**facts | {"vocabulary": _frequent(found, usual, _MOST_WORDS)})
+    if column.kind == "date":
+        written = cells.where(~is_missing_word(cells))
+        order = order_of_dates(written.dropna(), TimeFormat(), f"column {column.name!r}")
+        dates = parse_dates(written[train], TimeFormat(order=order))
+        if not dates.notna().any():
+            raise DataError(f"No training row has a date in column {column.name!r}.", f"Set data.exclude={column.name}.")
+        return Column(**facts | {"order": order, "first": first_day(dates), "clock": has_clock(dates)})
+    return column
+
+
+def _frequent(words: pd.Series, min_count: int, most: int) -> tuple[str, ...]:
+    """The most frequent words, in their own order."""
+    counts = Counter(words)
+    chosen = sorted((word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word))
+    return tuple(sorted(chosen[:most]))
+
+
+def _words(cells: pd.Series) -> pd.Series:
+    """The values of a category: without space around them, in Unicode's composed form; "" where there is none."""
+    words = cells.where(~is_missing_word(cells), "")
+    clean = {word: unicodedata.normalize("NFC", str(word)).strip() for word in words.unique()}
+    return words.map(clean)
+
+
+def _words_of(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
+
+
+def _codes(column: Column, cells: pd.Series) -> tuple[np.ndarray, int]:
+    """Codes int32 (rows,), and how many values the vocabulary lacks."""
+    places = {word: place for place, word in enumerate(column.vocabulary, 1)}
+    words = _words(cells)
+    codes = words.map(lambda word: places.get(word, 0)).to_numpy(np.int32)
+    return codes, int(((codes == 0) & (words != "").to_numpy()).sum())
+
+
+def _numbers(column: Column, cells: pd.Series) -> np.ndarray:
+    """float32 (rows, features)."""
+    if column.kind == "number":
+        return to_finite(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))[:, None]
+    if column.kind == "boolean":
+        words = cells.astype(str).str.strip().str.lower()
+        return np.where(words.isin(_TRUE), 1, np.where(words.isin(_FALSE), 0, np.nan)).astype(np.float32)[:, None]
+    if column.kind == "date":
+        written = cells.where(~is_missing_word(cells)).astype(object)
+        return date_parts(parse_dates(written, TimeFormat(order=column.order)), column.first, column.clock)
+    texts = [set(_words_of(text)) if isinstance(text, str) else set() for text in cells]
+    table = [[word in text for word in column.vocabulary] for text in texts]
+    return np.array(table, np.float32).reshape(len(texts), len(column.vocabulary))

@@ -1,0 +1,90 @@
+"""Columns that tell the target, or repeat each other."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core.words import listed
+from ..findings import Findings
+from .encoder import Columns, Encoded
+from .types import SHOWN
+
+_TELLS = 0.99  # area under the ROC curve, balanced accuracy or R2 of one column on held-out rows
+_LEAST = 40  # rows; below they tell nothing
+_LOOKED_AT = 4000  # rows, the first ones of a seeded order
+_LEAVES = 64
+
+
+def look_for_leaks(
+    encoded: Encoded, columns: Columns, targets: np.ndarray, train: np.ndarray, findings: Findings
+) -> None:
+    """Adds a warning for columns each of which predicts the target on its own.
+
+    A decision tree of each column is fitted to one half of the training rows and tried with the other.
+
+    Args:
+        targets: of the training rows, as `datasets.encode_labels` gives them.
+        train: numbers of the training rows.
+    """
+    order = np.random.default_rng(0).permutation(len(train))[:_LOOKED_AT]
+    rows, targets = train[order], targets[order]
+    if len(rows) < _LEAST or targets.ndim > 1:
+        return
+    found: dict[str, float] = {}
+    for column, values in _by_column(encoded, columns):
+        score = _score(values[rows], targets)
+        if score > _TELLS:
+            found[column] = max(score, found.get(column, 0.0))
+    if found:
+        told = [f"{name} ({score:.3f})" for name, score in found.items()]
+        measure = "R2" if targets.dtype.kind == "f" else "area under the ROC curve or balanced accuracy"
+        one = len(found) == 1
+        what = f"{'One column tells' if one else f'{len(found)} columns tell'} the target alone: {listed(told, SHOWN)}"
+        message = f"{what}. That is the {measure} on held-out rows; {'it' if one else 'they'} may not be known when the model is used"
+        findings.add("target_leak", "warning", message, f"Leave out what is not known then: data.exclude=[{','.join(found)}]", told)
+
+
+def look_for_copies(encoded: Encoded, columns: Columns, train: np.ndarray, findings: Findings) -> None:
+    """Adds a note for columns that are equal in all training rows."""
+    first: dict[bytes, str] = {}
+    copies = []
+    for name, values in _by_column(encoded, columns):
+        if name in first.values():
+            continue
+        content = np.ascontiguousarray(values[train]).tobytes()
+        if content in first:
+            copies.append(f"{name} equals {first[content]}")
+        else:
+            first[content] = name
+    if copies:
+        message = f"Columns that are equal in all training rows: {listed(copies, SHOWN)}"
+        findings.add("equal_columns", "note", message, "Leave out all but one of them with data.exclude", copies)
+
+
+def _by_column(encoded: Encoded, columns: Columns) -> list[tuple[str, np.ndarray]]:
+    """(column of the table, one of the columns that it becomes)."""
+    names = [column.name for column in columns.columns for _ in column.features]
+    numbers = list(zip(names, encoded.numbers.T))
+    return [*numbers, *((column.name, codes) for column, codes in zip(columns.categories, encoded.codes.T))]
+
+
+def _score(values: np.ndarray, targets: np.ndarray) -> float:
+    """How well one column predicts the targets of the second half of the rows, from those of the first."""
+    from sklearn.metrics import balanced_accuracy_score, r2_score, roc_auc_score
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    middle = len(values) // 2
+    values = np.where(np.isnan(values), np.float32(-1e30), values)[:, None]
+    (fit, held), (told, true) = (values[:middle], values[middle:]), (targets[:middle], targets[middle:])
+    if targets.dtype.kind == "f":
+        tree = DecisionTreeRegressor(max_leaf_nodes=_LEAVES, random_state=0).fit(fit, told)
+        return _finite(r2_score, true, tree.predict(held))
+    model = DecisionTreeClassifier(max_leaf_nodes=_LEAVES, random_state=0).fit(fit, told)
+    if len(np.unique(targets)) == 2 and len(np.unique(true)) == 2 and len(model.classes_) == 2:
+        return _finite(roc_auc_score, true, model.predict_proba(held)[:, 1])
+    return _finite(balanced_accuracy_score, true, model.predict(held)) if len(np.unique(true)) > 1 else 0.0
+
+
+def _finite(measure, true: Sequence, predicted: Sequence) -> float:
+    value = float(measure(true, predicted))
+    return value if np.isfinite(value) else 0.0

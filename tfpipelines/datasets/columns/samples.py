@@ -1,0 +1,182 @@
+"""From a table to samples that can be trained on: read, checked, split; and the rows that predictions are made for."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.config.tables import TableData
+from ...core.words import listed
+from ...errors import DataError
+from ..cells import is_missing_word, with_decimal_points
+from ..findings import Findings
+from ..input_columns import Origin
+from ..raw_inputs import is_array, walk_inputs
+from ..samples import Samples, split_and_limit
+from ..source import open_source, settle_labels
+from ..source.base import SampleTable
+from ..source.requests import FEATURES, Request
+from ..source.table import Frame, clean_label
+from ..table_files import LINE, cells_of, in_words
+from ..targets import settle_target
+from .encoder import Columns
+from .types import SHOWN, Kind, choose_columns
+
+_EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
+
+
+@dataclass
+class TableSamples(Samples):
+    """Samples that are rows of a table.
+
+    Args:
+        cells: of the columns that count, by row of the store.
+        kinds: what those columns hold; {} where a model knows.
+    """
+
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+
+    def near_copies(self, train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Rows of numbers that are nearly equal are no copies."""
+        return np.full(len(others), -1, np.int64), True
+
+
+def read_table_samples(
+    data: TableData,
+    findings: Findings,
+    *,
+    seed: int = 0,
+    splitting: bool = True,
+    promised: bool = False,
+    columns: Columns | None = None,
+) -> TableSamples:
+    """Reads and splits a table. The store is left to whoever fits the encoder.
+
+    Args:
+        seed: of the splits.
+        splitting: with False rows keep the splits they were given, if any.
+        promised: see `split_and_limit`.
+        columns: those of a model that the rows are for; None: the table tells what counts.
+
+    Raises:
+        DataError, ConfigError: if it cannot go on.
+    """
+    request = Request.of(FEATURES, data, training=splitting)
+    source = open_source(data.path, FEATURES)
+    table = _with_cells(source.read(request))
+    _read_commas_of_target(table)
+    table = settle_target(settle_labels(table, request), data, "row")
+    findings.extend(table.findings)
+    table = split_and_limit(table, data, seed, splitting, findings, promised)
+    roles = [name for name in table.columns.values() if name]
+    others = {name for role in roles for name in ((role,) if isinstance(role, str) else role)}
+    if columns is None:
+        cells = with_decimal_points(table.cells, others, findings)
+        chosen = {"columns": data.columns, "excluded": data.exclude, "types": data.types}
+        kinds = choose_columns(cells, others, findings=findings, **chosen)
+        kept = cells[[*kinds, LINE]]
+    else:
+        columns.require(table.cells)
+        kinds, kept = {}, table.cells[[*columns.names, LINE]]
+    kept.attrs = dict(kept.attrs if columns is not None else cells.attrs)
+    frame = table.frame.assign(fingerprint=pd.array(_fingerprints(kept), "uint64"))
+    facts = {"path": data.path, "read_seconds": source.seconds}
+    facts |= {"read_columns": table.read_columns} if table.read_columns else {}
+    facts |= {"split_by": table.split_by} if table.split_by else {}
+    return TableSamples(frame, None, facts, cells=kept, kinds=kinds)
+
+
+def raw_table_rows(
+    inputs: Any, columns: Columns
+) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
+    """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, a row of one, an
+    array (n, columns) or (columns,), or a list of such.
+
+    Returns:
+        Items (the number of the row, with the table's path where there are several inputs), the cells of the model's
+        columns, for each row why it cannot be read, or "", and the row of a table that it is.
+
+    Raises:
+        DataError: if a table lacks columns.
+    """
+    found = list(walk_inputs(inputs, Request.to_predict(FEATURES, {}), _EXPECTED))
+    items: list[str] = []
+    errors: list[str] = []
+    origins: list[Origin | None] = []
+    pieces: list[pd.DataFrame] = []
+    for entry in found:
+        if entry.error:
+            items, errors, origins = [*items, entry.name], [*errors, entry.error], [*origins, None]
+            pieces.append(_empty(columns))
+            continue
+        table = _with_cells(entry.table) if entry.table is not None else _in_memory(entry.value, columns)
+        columns.require(table.cells)
+        several, count = entry.name and len(found) > 1, len(table.cells)
+        items += [f"{entry.name}:{row}" if several else str(len(items) + row) for row in range(count)]
+        errors += [""] * count
+        origins += [None if table.given is None else Origin(table.given, row) for row in range(count)]
+        pieces.append(table.cells[columns.names])
+    cells = pd.concat(pieces, ignore_index=True) if pieces else _empty(columns).iloc[:0]
+    return items, cells.assign(**{LINE: range(1, len(cells) + 1)}), errors, origins
+
+
+def _empty(columns: Columns) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series([None], dtype=object) for name in columns.names})
+
+
+def _in_memory(value: Any, columns: Columns) -> SampleTable:
+    """A value as a table."""
+    if isinstance(value, pd.Series) and set(columns.names) <= set(value.index):  # a row of a DataFrame
+        value = value.to_frame().T
+    if isinstance(value, dict):
+        value = pd.DataFrame([value])
+    if not isinstance(value, pd.DataFrame):
+        array = np.atleast_2d(np.asarray(value, object)) if is_array(value) or isinstance(value, (list, tuple)) else None
+        if array is None or array.ndim != 2 or array.shape[1] != len(columns.names):
+            expected = f"Expected: (n, {len(columns.names)}), the columns {listed(columns.names, SHOWN)}."
+            raise DataError(f"One of the inputs has the shape {np.shape(value)}.", expected)
+        value = pd.DataFrame(array, columns=columns.names)
+    if not len(value):
+        cells = pd.DataFrame({str(name): pd.Series([], dtype=object) for name in value.columns})
+        return SampleTable(pd.DataFrame(), Frame(value), cells=cells)
+    source = Frame(value)
+    return SampleTable(pd.DataFrame(), source, cells=in_words(cells_of(value, source.path)), given=source.given)
+
+
+def _with_cells(table: SampleTable) -> SampleTable:
+    """The table with cells, where its source is an array.
+
+    Raises:
+        DataError: if the array has no columns of numbers.
+    """
+    values = table.array
+    if values is None:
+        return table
+    if values.ndim != 2 or values.dtype.kind not in "iufbUSO":
+        message = f"{table.source.path}: x is {values.dtype} of the shape {values.shape}."
+        raise DataError(message, "Expected: (n, columns). For images there is the pipeline image-cls.")
+    frame = pd.DataFrame(values, columns=[f"x{number}" for number in range(values.shape[1])])
+    table.cells, table.array = in_words(cells_of(frame, table.source.path)), None
+    table.columns = {**table.columns}
+    return table
+
+
+def _read_commas_of_target(table: SampleTable) -> None:
+    """Numbers with a decimal comma in the column of targets, as Python writes them."""
+    column = table.columns.get("label")
+    if isinstance(column, str):
+        cells = table.cells[[column, LINE]].copy()
+        cells[column] = cells[column].mask(is_missing_word(cells[column]), None)
+        read = with_decimal_points(cells, set(), table.findings)
+        if read.attrs.get("commas"):
+            table.frame["label"] = pd.Series([clean_label(cell) for cell in read[column]], dtype=object)
+
+
+def _fingerprints(cells: pd.DataFrame) -> list[int]:
+    """64-bit hash of the cells of each row."""
+    columns = [cells[name] for name in sorted(cells.columns) if name != LINE]
+    told = lambda row: "\0".join("" if cell is None else f"={cell}" for cell in row)
+    return [int.from_bytes(hashlib.blake2b(told(row).encode("utf-8", "surrogatepass"), digest_size=8).digest()) for row in zip(*columns)]

@@ -1,0 +1,183 @@
+"""What the columns of a table hold, told by their cells."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from ...core.words import counted, listed, nearest, percent
+from ...errors import DataError
+from ..cells import is_missing_word, to_finite
+from ..findings import Findings
+from ..table_files import LINE, Listed
+from ..times import are_dates
+
+Kind = Literal["number", "boolean", "category", "date", "text"]
+KINDS: tuple[str, ...] = get_args(Kind)
+SHOWN = 10
+BOOLEANS = (
+    ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"), ("0.0", "1.0"),
+)  # fmt: skip
+_IDENTIFIER = re.compile(r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I)
+_CODE = re.compile(r"0\d+")  # a number with a leading zero is a code, such as that of a place
+_LEAST_ROWS = 20  # below, distinct values say nothing
+_WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
+_LEAST_NUMBERS = 10  # distinct numbers of a column that holds words, too, and is one of numbers
+_DISTINCT = 0.95  # share of different values from which on words are identifiers
+_SEVERAL_WORDS = 3.0  # of a cell, on average, from which on a column is one of texts
+_OF_TEXTS = 0.5  # the same of different values of texts
+_NEARLY_EMPTY = 0.95
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a column holds.
+
+    Args:
+        kind: as a feature; "" where it is left out.
+        why: it is left out, or what is odd about it; "" for nothing.
+    """
+
+    kind: Kind | Literal[""]
+    why: str = ""
+
+
+def choose_columns(
+    cells: pd.DataFrame,
+    others: Iterable[str],
+    *,
+    columns: tuple[str, ...] | None,
+    excluded: tuple[str, ...] | None,
+    types: Mapping[str, str],
+    findings: Findings,
+) -> dict[str, Kind]:
+    """The columns that a model learns from, and what each holds.
+
+    Args:
+        cells: str or None, numbers with decimal points; and `LINE`.
+        others: columns of another role, such as the target.
+        columns: those wanted; None: all but identifiers, constants and lists.
+        excluded: those that are left out.
+        types: what some of them hold, as the user says.
+        findings: says what was inferred, and what was left out.
+
+    Raises:
+        DataError: if a column that is named is not there, or nothing is left.
+    """
+    there, taken = [name for name in cells.columns if name != LINE], set(others)
+    for key, names in (("data.columns", columns), ("data.exclude", excluded), ("data.types", types)):
+        for name in names or ():
+            if name not in there:
+                seen = f"Columns seen: {', '.join(there[:30])}."
+                raise DataError(f"The table has no column {name!r} for {key}. {seen}", f"Take {nearest(name, there) or 'COLUMN'}.")
+            if name in taken and key != "data.exclude":
+                raise DataError(f"Column {name!r} of {key} plays another role already.", f"Leave it out of {key}.")
+    wanted = [name for name in columns or there if name not in taken and name not in (excluded or ())]
+    asked = {*(columns or ()), *types}
+    found = {name: kind_of(name, cells[name], types.get(name), name in asked) for name in wanted}
+    _tell(found, cells, findings)
+    kinds: dict[str, Kind] = {name: one.kind for name, one in found.items() if one.kind}
+    if not kinds:
+        raise DataError(f"No column is left to learn from. Columns seen: {', '.join(there[:30])}.", "Name some by data.columns.")
+    return kinds
+
+
+def kind_of(name: str, cells: pd.Series, given: str | None = None, asked: bool = False) -> Found:
+    """What a column holds.
+
+    Args:
+        cells: str or None.
+        given: what the user says.
+        asked: whether the user names the column, which then is left out only if nothing can be learned from it.
+    """
+    if any(isinstance(cell, Listed) for cell in cells):
+        return Found("", "lists")
+    known = cells[~is_missing_word(cells)].str.strip()
+    if given is not None:
+        return Found(given) if len(known) else Found("", "empty")  # type: ignore[arg-type]  # checked by the schema
+    if not len(known):
+        return Found("", "empty")
+    distinct = known.nunique()
+    if distinct == 1 and len(known) == len(cells):
+        return Found("", f"{known.iloc[0]!r} in every row")
+    if is_boolean(known):
+        return Found("boolean")
+    if (numeric := _numeric(name, known, len(cells), asked)) is not None:
+        return numeric
+    if are_dates(known):
+        return Found("date")
+    many = len(known) >= _LEAST_ROWS
+    if many and distinct >= _OF_TEXTS * len(known) and known.str.split().str.len().mean() >= _SEVERAL_WORDS:
+        return Found("text")
+    if many and not asked and distinct >= _DISTINCT * len(known) and len(known) > 0.5 * len(cells):
+        return Found("", f"{counted(distinct, 'different word')}, like an identifier")
+    return Found("category")
+
+
+def is_boolean(known: pd.Series) -> bool:
+    """Whether cells are both words of a pair such as yes and no."""
+    words = set(known.str.lower().unique())
+    return len(words) == 2 and any(words == set(pair) for pair in BOOLEANS)
+
+
+def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | None:
+    """What cells hold that are numbers; None for others."""
+    if any(_CODE.fullmatch(cell) for cell in known.unique()):
+        return None
+    numbers = pd.to_numeric(known, errors="coerce")
+    words = numbers.isna()
+    if words.mean() > _WORDS_AMONG_NUMBERS or (words.any() and numbers.nunique() < _LEAST_NUMBERS):
+        return None
+    values = numbers.dropna().to_numpy(np.float64)
+    if not asked and not words.any() and len(values) == rows >= _LEAST_ROWS and len(np.unique(values)) == rows:
+        steps = np.diff(values)
+        if bool((values == np.round(values)).all()):
+            if (steps == steps[0]).all() and abs(steps[0]) == 1:
+                return Found("", "counts rows")
+            if _IDENTIFIER.search(name.strip()):
+                return Found("", "an identifier: whole numbers, each once")
+    return Found("number")
+
+
+def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> None:
+    """Adds what was inferred, and which columns are left out, or odd."""
+    of = lambda kind: [name for name, one in found.items() if one.kind == kind]
+    plural = {"number": "numbers", "boolean": "booleans", "category": "categories", "date": "dates", "text": "texts"}
+    told = [f"{plural[kind]}: {listed(of(kind), SHOWN)}" for kind in KINDS if of(kind)]
+    if told:
+        findings.add("column_types", "note", f"Columns are taken for {'; '.join(told)}", "Others are set by data.types={NAME: KIND}")
+    lists = [name for name, one in found.items() if one.why == "lists"]
+    for name in lists:
+        row = next(place for place, cell in enumerate(cells[name]) if isinstance(cell, Listed))
+        message = f"Column {name!r} holds lists, such as in line {cells[LINE].iloc[row]}: it is left out"
+        findings.add("list_column", "warning", message, "Write a column for each of their elements")
+    left = [f"{name} ({one.why})" for name, one in found.items() if not one.kind and name not in lists]
+    if left:
+        message = f"Columns left out, since a model would learn nothing from them that holds for new rows: {listed(left, SHOWN)}"
+        findings.add("columns_left_out", "note", message, "Name them in data.columns or data.types to keep them", left)
+    empty = {name: float(is_missing_word(cells[name]).mean()) for name in found if found[name].kind}
+    empty = {name: share for name, share in empty.items() if share >= _NEARLY_EMPTY}
+    if empty:
+        names = [f"{name} ({percent(share)} missing)" for name, share in empty.items()]
+        message = f"{counted(len(names), 'column')} nearly empty: {listed(names, SHOWN)}"
+        findings.add("nearly_empty", "warning", message, f"Leave them out with data.exclude=[{','.join(empty)}]", names)
+    for name in of("number"):
+        _tell_of_cells(name, cells, findings)
+
+
+def _tell_of_cells(name: str, cells: pd.DataFrame, findings: Findings) -> None:
+    """Names the cells of a column of numbers that are words, or not finite."""
+    known = ~is_missing_word(cells[name])
+    numbers = pd.to_numeric(cells[name], errors="coerce").to_numpy(np.float64)
+    place = lambda mask: [f"line {line}: {cell!r}" for line, cell in zip(cells[LINE][mask], cells[name][mask])]
+    words = known.to_numpy() & np.isnan(numbers)
+    if words.any():
+        message = f"Column {name!r} holds words among its numbers in {counted(int(words.sum()), 'cell')}: they count as missing"
+        findings.add("words_among_numbers", "warning", message, f"Correct them, or set data.types={{{name}: category}}", place(words))
+    infinite = ~np.isnan(numbers) & np.isnan(to_finite(numbers))
+    if infinite.any():
+        message = f"Column {name!r} holds numbers that are not finite in float32 in {counted(int(infinite.sum()), 'cell')}: they count as missing"
+        findings.add("infinite", "warning", message, "Correct them", place(infinite))
