@@ -61,9 +61,10 @@ def export(
         quantize: `float16` or `int8`, with litert; None: float32.
         out: folder of the numbered folders that exports are; default: `export/FORMAT[-QUANTIZE]` in the run folder.
         samples: at most so many are replayed, those of the test split first, then those of the validation split.
-        tolerance: of the proof: for the largest difference, default 1e-4, no flipped answer being allowed; with
-            `quantize` for the loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share
-            of flipped answers).
+        tolerance: of the proof: for the largest difference, of predicted numbers in their own unit, default 1e-4 (of
+            numbers times their mean or standard deviation), no flipped answer being allowed; with `quantize` for the
+            loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share of flipped
+            answers; of numbers for the mean difference, times the same).
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
         note: called with progress messages; default: the log.
 
@@ -86,9 +87,10 @@ def export(
     if replay.missing:
         note(f"{replay.missing} of the held-out samples are missing")
     numbers = exporter.quantized[quantize] if quantize else None
-    limit = tolerance if tolerance is not None else numbers.limit if numbers else LIMIT
+    usual = (numbers.limit if numbers else LIMIT) * served.answer.tolerance
+    limit = usual if tolerance is None else tolerance
     with run.errors_of_layers():
-        said = expected_of(served, replay, _written(run, served), max(limit, LIMIT))
+        said = expected_of(served, replay, _written(run, served), max(limit, LIMIT * served.answer.tolerance))
     calibrated = numbers is not None and numbers.calibrated
     calibration = _calibration(task, splits, served, exporter.whole) if calibrated else None
     parent = Path(out) if out is not None else run.folder / "export" / (f"{format}-{quantize}" if quantize else format)
@@ -145,9 +147,9 @@ def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:
     from ..evaluation import score_columns
 
     classes = served.answer.classes
-    columns = score_columns(classes) if classes else ["score"]
+    columns = score_columns(classes) if classes else [served.answer.column]
     wanted = ("item", *columns, *(["predicted"] if classes else []))
-    table = read_table(path, wanted, ("item", "text", "label", "predicted"))
+    table = read_table(path, wanted, ("item", "text", "label", *(["predicted"] if classes else [])))
     try:
         values = table[columns].to_numpy("float64")
     except ValueError as error:

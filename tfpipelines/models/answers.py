@@ -17,11 +17,15 @@ class ServedAnswer(ABC):
         name: of the output that counts.
         decision: name of the output, among `with_words`, that tells what follows from it; "" for none.
         classes: whose probabilities the answer is; [] where it is something else.
+        column: of predictions.csv, that has the answer where it is one number.
+        tolerance: what the default tolerances of a proof are multiplied by: they are of answers of about 1.
     """
 
     name: str
     decision = ""
     classes: list[str] = []
+    column = "score"
+    tolerance = 1.0
 
     def facts(self) -> dict[str, Any]:
         """What there is to know of the answer, JSON values for a manifest."""
@@ -127,19 +131,21 @@ class ServedValue(ServedAnswer):
         coverage: share of new samples whose number the interval holds.
     """
 
-    name = "value"
+    name, column = "value", "predicted"
 
     def __init__(self, scale: NumberScale, radius: float | None = None, coverage: float | None = None):
         self.scale, self.radius, self.coverage = scale, radius, coverage
+        center, spread = scale.center, scale.spread
+        self.tolerance = float(np.exp(center + 2 * spread)) if scale.log else max(spread, abs(center))
 
     def facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"target": "number", "scale": self.scale.facts()}
         return facts if self.radius is None else facts | {"radius": self.radius, "coverage": self.coverage}
 
-    def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def outputs(self, answer: Any) -> dict[str, Any]:
+        outputs, value = {"value": answer}, answer
         if self.radius is None:
             return outputs
-        value = outputs["value"]
         if self.scale.log:
             factor = float(np.exp(self.radius * self.scale.spread))
             return {**outputs, "low": value / factor, "high": value * factor}
@@ -147,9 +153,13 @@ class ServedValue(ServedAnswer):
         return {**outputs, "low": value - width, "high": value + width}
 
     def unit(self, values: np.ndarray) -> float:
-        if self.scale.log:  # there an error is a share of the value
-            return self.scale.spread * float(np.abs(values).max(initial=1e-30))
-        return max(self.scale.spread, float(np.abs(values).max(initial=0.0)))
+        return 1.0  # that of the target
+
+    def beside(self, values: np.ndarray) -> dict[str, Any]:
+        if self.radius is None:
+            return {}
+        low, high = self.scale.bounds(np.asarray(values).reshape(-1), self.radius)
+        return {"low": float(low[0]), "high": float(high[0])}
 
     def words(self) -> dict[str, str]:
         told = {"value": "float32 (batch, 1): the predicted number, in the unit of the training targets"}
