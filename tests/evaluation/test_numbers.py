@@ -8,7 +8,6 @@ from scipy import sparse
 from tfpipelines.evaluation import (
     evaluate_numbers,
     number_baselines,
-    number_plots,
     number_table,
     with_input_columns,
     write_numbers,
@@ -31,7 +30,7 @@ def test_a_table_of_numbers():
     assert first == {"item": "a", "text": "x", "label": 1234567890.125, "predicted": 1.5, "low": 1.0, "high": 2.0}
     assert second["low"] == 1.25
     assert [*number_table(["a"], [1.0]).columns] == ["item", "predicted"]
-    assert to_csv(number_table(["a"], [16777217.125])) == "item,predicted\na,16777217.1\n"
+    assert to_csv(number_table(["a"], [16777217.125])) == "item,predicted\na,16777217.125\n"
     assert to_records(number_table([], [])) == [] and to_csv(number_table([], [])) == "item,predicted\n"
 
 
@@ -72,16 +71,8 @@ def test_what_a_run_writes(tmp_path, case):
         assert size(tmp_path / name)[0] < 1200 and (tmp_path / name).stat().st_size < 200_000
     table = pd.read_csv(tmp_path / "predictions.csv")
     assert [*table.columns] == ["item", "label", "predicted", *(["low", "high"] if low is not None else [])]
-    np.testing.assert_allclose(table["predicted"], predicted, rtol=1e-8)
+    np.testing.assert_allclose(table["predicted"], predicted, rtol=1e-11)
     np.testing.assert_allclose(table["label"], values, rtol=1e-14)
-
-
-@pytest.mark.pictures
-@pytest.mark.parametrize("count", [0, 1, 7])
-def test_the_largest_errors(tmp_path, count):
-    images = RANDOM.integers(0, 256, (count, 12, 20, 3), dtype=np.uint8)
-    number_plots.plot_errors(tmp_path / "a.png", images, ["a/$b.png"] * count, VALUES[:count], PREDICTED[:count])
-    assert size(tmp_path / "a.png")
 
 
 def test_baselines():

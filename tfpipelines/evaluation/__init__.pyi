@@ -11,7 +11,6 @@ from .image_sheets import sheet as sheet
 from .image_sheets import write_picture as write_picture
 from .image_sheets import write_samples as write_samples
 from .number_baselines import number_baselines as number_baselines
-from .number_plots import plot_errors as plot_errors
 from .numbers import evaluate_numbers as evaluate_numbers
 from .numbers import number_table as number_table
 from .numbers import write_numbers as write_numbers

@@ -1,4 +1,4 @@
-"""Pictures of a regressor: predicted against true values, residuals, the largest errors."""
+"""Pictures of a regressor: predicted against true values, and residuals."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .plots import MARK, TRAIN, VALIDATION, Sheet, save_figure, short
+from .plots import MARK, TRAIN, VALIDATION, save_figure
 
 _MOST_POINTS = 3_000  # drawn one by one; more are counted by hexagons
 _BINS = 40
@@ -82,21 +82,6 @@ def plot_residuals(
         axis.axhline(equal, color="black", linewidth=0.8, linestyle="--", zorder=3)
         axis.grid(alpha=0.25)
     save_figure(figure, path)
-
-
-def plot_errors(path: Path, images: np.ndarray, items: list[str], values: np.ndarray, predicted: np.ndarray) -> None:
-    """A sheet of the images whose predictions are furthest from the truth.
-
-    Args:
-        images: uint8 (n, height, width, channels), the largest error first.
-        items, values, predicted: of each.
-    """
-    count, columns = len(images), min(6, max(len(images), 1))
-    sheet = Sheet(max(1, -(-count // columns)), columns, 3)
-    for place, (image, item, value, guess) in enumerate(zip(images, items, values, predicted)):
-        told = f"true {value:.5g}\npredicted {guess:.5g}\n{short(item, 22, end=True)}"
-        sheet.show(*divmod(place, columns), image, told)
-    sheet.save(path, f"the {count} largest errors")
 
 
 def _draw_points(

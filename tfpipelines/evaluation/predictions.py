@@ -88,7 +88,7 @@ def with_input_columns(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFra
 
 
 def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
-    """The table as CSV text, probabilities with seven digits, predicted numbers with nine, explanations as their
+    """The table as CSV text, probabilities with seven digits, predicted numbers with twelve, explanations as their
     strongest words or places.
 
     Args:
@@ -103,7 +103,7 @@ def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
         return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
     if "label" in table:
         table = table.assign(label=[f"{value:.15g}" for value in table["label"]])
-    return table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    return table.to_csv(index=False, float_format="%.12g", lineterminator="\n")
 
 
 def is_of_numbers(table: pd.DataFrame) -> bool:
@@ -168,7 +168,7 @@ def to_records(table: pd.DataFrame) -> list[dict]:
 
 
 def _number_records(table: pd.DataFrame) -> list[dict]:
-    rounded = lambda value: None if np.isnan(value) else float(f"{value:.9g}")
+    rounded = lambda value: None if np.isnan(value) else float(f"{value:.12g}")
     records = []
     for row in table.to_dict("records"):
         told = {str(name): value for name, value in row.items() if name != "error" or value}

@@ -59,7 +59,9 @@ class TablePreprocessor:
         if self.category_names:
             # Names of layers are those of inputs with a mark that no input has.
             looked_up = [
-                keras.layers.StringLookup(vocabulary=list(column.vocabulary) or ["\0"], num_oov_indices=1, name=f"lookup-{name}")(inputs[name])
+                keras.layers.StringLookup(
+                    vocabulary=list(column.vocabulary) or ["\0"], num_oov_indices=1, name=f"lookup-{name}"
+                )(inputs[name])
                 for name, column in zip(self.category_names, self.columns.categories)
             ]
             parts.append(keras.ops.cast(_joined(looked_up, "codes"), "int32"))

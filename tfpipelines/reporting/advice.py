@@ -17,6 +17,7 @@ from ..tasks.abilities import Kind
 from . import values
 from .curves import series
 from .facts import Facts
+from .number_advice import of_numbers
 from .search_advice import of_search
 
 STILL_BETTER = 0.02  # relative improvement over the last fifth of the epochs from which on more epochs are worth a try
@@ -53,7 +54,7 @@ def advice(facts: Facts) -> list[Advice]:
     if facts.kind == "search":
         return [*found, *(Advice(*entry) for entry in of_search(facts))]
     looks = _of_samples, _of_training, _of_result, _of_calibration, _of_classes, _of_detector, _of_generator, _of_folds
-    for look in looks:
+    for look in (*looks, _of_regressor):
         found += look(facts)
     guessing = any(entry.code == "no_better_than_guessing" for entry in found)
     # what has learned nothing has not learned by heart
@@ -265,6 +266,12 @@ def _of_detector(facts: Facts) -> Iterator[Advice]:
     if facts.metrics.threshold and 0 < normal < FEW:
         few = f"There are {count(normal)} normal training samples (limit {FEW})"
         yield Advice("few_samples", f"{few}: add more, so that the model sees more of what is normal.")
+
+
+def _of_regressor(facts: Facts) -> Iterator[Advice]:
+    if facts.made is Kind.REGRESSOR:
+        for code, text, overrides in of_numbers(facts, best_epoch(facts)):
+            yield Advice(code, text, _again(facts, *overrides) if overrides else "")
 
 
 def _of_generator(facts: Facts) -> Iterator[Advice]:

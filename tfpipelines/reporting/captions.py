@@ -1,10 +1,19 @@
 """What the pictures of a run show, by name. Pictures that are not named here are shown all the same."""
 
+from ..tasks.abilities import Kind
+
 RESULTS, FAILURES, TRAINING, MORE = "results", "failures", "training", "more"  # where a picture stands
 
 _CURVES = (
     "Loss, accuracy and learning rate by epoch. The dotted line marks the epoch whose weights are the model; a "
     "growing gap between training and validation is a sign of overfitting."
+)
+_CURVES_OF_NUMBERS = (
+    "Loss, root of the mean squared error (RMSE) and learning rate by epoch. The dotted line marks the epoch whose "
+    "weights are the model; a growing gap between training and validation is a sign of overfitting."
+)
+_LARGEST_ERRORS = (
+    "The largest errors of the test split, the largest first: true and predicted value, and the file or row."
 )
 _ADVERSARIAL = (
     "Losses and mean logits of both networks, distance to real images, precision, recall and diversity by "
@@ -18,6 +27,10 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "per_label": "Precision, recall and f1 of each label in the test split, the worst f1 at the bottom.",
         "reliability": "Reliability: accuracy by confidence, over a histogram of confidence. Bars below the diagonal "
         "mean that the model is overconfident.",
+        "predicted_vs_true": "Predicted against true values of the test split; points on the dashed line are predicted "
+        "exactly. In the band are values that lie inside their prediction interval. Many rows are counted by hexagons.",
+        "residuals": "Residuals against predictions, and their histogram: true less predicted, or, of positive values "
+        "of several orders of magnitude, true divided by predicted. A slope or a funnel shows what the model misses.",
         "scores": "Histogram of scores of normal and anomalous samples, with the threshold. The less the groups "
         "overlap, the better the model separates them.",
         "curves_roc_pr": "ROC curve and precision-recall curve of the model and of the baselines. Closer to "
@@ -55,13 +68,18 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
 CAPTIONS = {name: (place, text) for place, shown in _SHOWN.items() for name, text in shown.items()}
 
 
-def caption(name: str, generator: bool) -> tuple[str, str]:
+_OF_KINDS = {  # what is seen in pictures of the same name of other kinds of runs
+    (Kind.GENERATOR, "curves"): _ADVERSARIAL, (Kind.REGRESSOR, "curves"): _CURVES_OF_NUMBERS,
+    (Kind.REGRESSOR, "mistakes"): _LARGEST_ERRORS,
+}  # fmt: skip
+
+
+def caption(name: str, kind: Kind | None) -> tuple[str, str]:
     """Where a picture stands, and what is seen; ("more", "") for one that is not known.
 
     Args:
         name: of the file, without its ending.
-        generator: whether the run is of a generator, whose curves are others.
+        kind: of the run; None where it is not known.
     """
-    if name == "curves" and generator:
-        return TRAINING, _ADVERSARIAL
-    return CAPTIONS.get(name, (MORE, ""))
+    place, text = CAPTIONS.get(name, (MORE, ""))
+    return place, text if kind is None else _OF_KINDS.get((kind, name), text)

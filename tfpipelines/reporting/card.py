@@ -22,6 +22,7 @@ from .page import commands, summary
 # advice that says nothing of the model's limits
 _OF_THE_RUN = ("train_longer", "interrupted", "failed", "unfinished", "diverged")
 _MOST_CLASSES = 100
+_NUMBERS = "a number in the unit of the target; with tfpipelines also its prediction interval, where one was fitted"
 _LONGEST = 2**26  # bytes of a model's configuration
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$!])")
 _ADDRESS = re.compile(r"(https?|ftp):(?=//)|(www)\.", re.IGNORECASE)
@@ -42,6 +43,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "summary": summary(facts),
         "reason": values.text(facts.status.get("reason")),
         "details": _details(facts),
+        "gives": _NUMBERS if facts.made is Kind.REGRESSOR else facts.schema.gives if facts.schema is not None else "",
         "classes": listed(facts.data.classes, _MOST_CLASSES) if facts.made is Kind.CLASSIFIER else "",
         "data": [(name, text) for name, text in data if text],
         "counts": tables.counts_table(facts),
@@ -68,19 +70,23 @@ def metadata(facts: Facts) -> dict[str, Any]:
     """What the hub reads: neither a licence nor a language is known here, so none is told."""
     task = facts.schema.hub_task if facts.schema is not None else ""
     tags = ["tfpipelines", *(facts.schema.hub_tags if facts.schema is not None else ())]
+    if facts.made is Kind.REGRESSOR:  # the Hub has a name for those of tables alone
+        task, tags = "tabular-regression" if task.startswith("tabular") else "", [*tags, "regression"]
     test = facts.metrics.splits.get("test", {})
     hubs = {name: entry.hub for name in test if (entry := metrics.metric(name, facts.made or "")) is not None}
     known = {name: hub for name, hub in hubs.items() if hub is not None}
     content: dict[str, Any] = {"library_name": "keras", **({"pipeline_tag": task} if task else {}), "tags": tags}
     if known:
         ordered = [entry.hub[0] for entry in metrics.METRICS if entry.hub and entry.hub in known.values()]
-        content["metrics"] = list(dict.fromkeys(ordered))
+        content["metrics"] = list(dict.fromkeys([*(["mse"] if "rmse" in test else []), *ordered]))
     if test:
         name = _source(facts).removeprefix("sample:") or "unknown"
         told = []
         for figure, value in test.items():
             identity, written = known.get(figure, (figure, figure.replace("_", " ")))
             told.append({"type": identity, "name": written, "value": round(float(value), 6)})
+            if figure == "rmse":  # the Hub has a name for its square
+                told.append({"type": "mse", "name": "MSE", "value": round(float(value) ** 2, 6)})
         of = {"type": task, "name": task.replace("-", " ").title()} if task else {"type": "other", "name": facts.task}
         dataset = {"type": name, "name": name, "split": "test"}
         results = [{"task": of, "dataset": dataset, "metrics": told}]
@@ -130,6 +136,9 @@ def _limitations(facts: Facts, advice: list[Advice]) -> list[str]:
     if pairs:
         told = [f"{true} predicted as {told} ({counted(times, 'time')})" for true, told, times in pairs]
         lines.append(f"Most frequent mistakes on the test split: {'; '.join(told)}.")
+    if facts.made is Kind.REGRESSOR and facts.failures.samples:
+        errors = [f"{true} predicted as {told}" for _, true, told, _ in facts.failures.samples[:3]]
+        lines.append(f"Largest errors on the test split: {'; '.join(errors)}.")
     if not facts.metrics.splits:
         lines.append("No metrics have been measured, so its performance is unknown.")
     if facts.metrics.samples:

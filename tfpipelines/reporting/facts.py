@@ -39,6 +39,7 @@ class Data:
     Args:
         path, content_hash: "" where they are not known.
         counts: {split: {class: samples}}.
+        values: of numbers, {split: {`rows`, `mean`, `std`, `min`, `median`, `max`}}.
         rows: {split: samples}.
         classes, about: in their order.
         findings: {`severity`, `message`, `remedy`, `items`, `count`} of each.
@@ -48,6 +49,7 @@ class Data:
     path: str = ""
     content_hash: str = ""
     counts: dict[str, dict[str, float]] = field(default_factory=dict)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
     rows: dict[str, float] = field(default_factory=dict)
     classes: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
@@ -66,6 +68,8 @@ class Metrics:
         best_epoch: from 1; 0 where it is not known.
         candidates: what metrics.json says of each, where the network was chosen.
         test_interval: of the share of false alarms that a detector's threshold lets expect.
+        interval: what is known of a regressor's prediction intervals.
+        expected_coverage: of the share of test values inside them that they let expect.
     """
 
     splits: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -77,6 +81,8 @@ class Metrics:
     threshold: dict[str, Any] = field(default_factory=dict)
     threshold_now: float | None = None
     test_interval: tuple[float, float] | None = None
+    interval: dict[str, Any] = field(default_factory=dict)
+    expected_coverage: tuple[float, float] | None = None
     temperature: float | None = None
     samples: float | None = None
     best_epoch: int = 0

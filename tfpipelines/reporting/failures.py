@@ -1,10 +1,12 @@
-"""What predictions.csv tells of mistakes: which classes are predicted as which, and the clearest ones."""
+"""What predictions.csv tells of mistakes: which classes are predicted as which, the clearest ones; largest errors."""
 
+import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.run_files import found_json
+from ..core.words import figure
 from ..evaluation.score_names import score_columns
 from ..tasks.abilities import Kind
 from . import values
@@ -19,10 +21,10 @@ class Failures:
     """Mistakes of the test split.
 
     Args:
-        total: mistakes; None where predictions.csv does not tell.
+        total: mistakes, or numbers outside of their prediction interval; None where predictions.csv does not tell.
         of: samples looked at.
         pairs: (true class, predicted class, how often), the most frequent first.
-        samples: (item, what it is, what was said, how surely) of the clearest ones.
+        samples: (item, what it is, what was said, how surely, or of a number how wrong it is) of the clearest ones.
         rows: of predictions.csv that were read.
         cut: whether predictions.csv has more rows than were looked at.
     """
@@ -36,18 +38,20 @@ class Failures:
 
 
 def read_failures(folder: Path, path: Path, kind: Kind | None) -> Failures:
-    """Reads predictions.csv of a classifier or detector.
+    """Reads predictions.csv of a classifier, detector or regressor.
 
     Args:
         folder: of the run, whose data.json names what is normal.
         path: of predictions.csv.
-        kind: of the run's task; None where it is not known.
+        kind: of the run; None where it is not known.
     """
     rows = values.rows_of(path, _MOST_ROWS + 1)
     cut, rows = len(rows) > _MOST_ROWS, rows[:_MOST_ROWS]
     if kind is Kind.CLASSIFIER and rows and {"label", "predicted"} <= rows[0].keys():
         data = found_json(folder / "data.json")
         return _of_classifier(rows, cut, values.texts(data.get("classes")), data.get("multi_label") is True)
+    if kind is Kind.REGRESSOR and rows and {"label", "predicted"} <= rows[0].keys():
+        return _of_regressor(rows, cut)
     if kind is Kind.DETECTOR and rows and {"label", "verdict", "p_value"} <= rows[0].keys():
         normal = values.texts(found_json(folder / "data.json").get("normal"))
         return _of_detector(rows, cut, set(normal)) if normal else Failures()
@@ -89,3 +93,23 @@ def _of_detector(rows: list[dict[str, str]], cut: bool, normal: set[str]) -> Fai
         surely = f"score {row.get('score', '')}, p = {row.get('p_value', '')}"
         samples.append((row.get("item", ""), row["label"], row.get("verdict", ""), surely))
     return Failures(len(wrong), len(known), _most_common(pairs), samples, len(rows), cut)
+
+
+def _of_regressor(rows: list[dict[str, str]], cut: bool) -> Failures:
+    found = []
+    for row in rows:
+        true, told, low, high = (values.parsed(row.get(name)) for name in ("label", "predicted", "low", "high"))
+        if true is not None and told is not None:
+            found.append((abs(true - told), true, told, low, high, row.get("item", "")))
+    largest = heapq.nlargest(_SAMPLES, found, key=lambda entry: entry[0])
+    samples = [
+        (item, figure(true), figure(told) + _range(low, high), figure(error))
+        for error, true, told, low, high, item in largest
+    ]
+    ranged = [(low, true, high) for _, true, _, low, high, _ in found if low is not None and high is not None]
+    outside = sum(not low <= true <= high for low, true, high in ranged) if ranged else None
+    return Failures(outside, len(found), [], samples, len(rows), cut)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({figure(low)} to {figure(high)})"

@@ -7,8 +7,8 @@ from typing import Any
 from .. import __version__
 from ..core.words import command, count, figure, listed, percent, quoted, samples, seconds
 from ..evaluation.word_pages import pieces
-from ..metrics import GENERATOR
 from ..output.pages import render
+from ..tasks.abilities import Kind
 from . import curves, tables, values
 from .advice import Advice, best_epoch
 from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
@@ -151,13 +151,15 @@ def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Pictu
     found: dict[str, list[tuple[Picture, str]]] = {place: [] for place in _PLACES}
     order = {name: number for number, name in enumerate(CAPTIONS)}
     for picture in sorted(pictures, key=lambda picture: order.get(Path(picture.name).stem, len(order))):
-        place, text = caption(Path(picture.name).stem, facts.made is GENERATOR)
+        place, text = caption(Path(picture.name).stem, facts.made)
         found[place].append((picture, text))
     return found
 
 
 def _mistakes(facts: Facts) -> str:
     failures = facts.failures
+    if facts.made is Kind.REGRESSOR:
+        return _outside(facts)
     if failures.total is None or not failures.of:
         return ""
     of = count(failures.of)
@@ -165,6 +167,17 @@ def _mistakes(facts: Facts) -> str:
     share = percent(failures.total / failures.of)
     told = f"{count(failures.total)} of {part} are misclassified ({share}). All are in predictions.csv."
     return told if failures.total else f"None of {part} is misclassified."
+
+
+def _outside(facts: Facts) -> str:
+    """How many numbers lie outside of their prediction interval."""
+    failures = facts.failures
+    if failures.total is None or not failures.of:
+        return ""
+    of = count(failures.of)
+    part = f"the first {of} rows of predictions.csv" if failures.cut else f"{of} test samples"
+    share = percent(failures.total / failures.of)
+    return f"{count(failures.total)} of {part} lie outside their prediction interval ({share})."
 
 
 def _words(facts: Facts) -> tuple[list[dict[str, Any]], int]:

@@ -8,7 +8,7 @@ from ..core import config
 from ..core.run_files import found_json, read_text
 from ..core.run_folder import THRESHOLD, RunFolder
 from ..core.splits import SPLITS
-from ..tasks import known_class
+from ..tasks import kind_of, known_class
 from ..tasks.abilities import Kind
 from . import values
 from .embedded_images import KINDS
@@ -20,11 +20,12 @@ _MOST_EPOCHS = 20_000
 _MOST_TRIALS = 5_000
 _SURFACE = "plots/loss_surface.png"
 _DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
-    values.text: "path content_hash", values.tables: "counts", values.figures: "rows", values.texts: "classes about",
+    values.text: "path content_hash", values.tables: "counts values", values.figures: "rows",
+    values.texts: "classes about",
 }  # fmt: skip
 _METRICS: dict[Callable[[Any], Any], str] = {
     values.intervals: "intervals", values.tables: "per_class baselines", values.texts: "about",
-    values.mapping: "threshold", values.records: "candidates", values.number: "temperature samples",
+    values.mapping: "threshold interval", values.records: "candidates", values.number: "temperature samples",
 }  # fmt: skip
 
 
@@ -43,14 +44,15 @@ def read_facts(folder: RunFolder) -> Facts:
     kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
     first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
     within = kind == "folds" and (first / "data.json").is_file()
-    data = _data(found_json(first / "data.json") if within else content("data.json"))
+    of_data = found_json(first / "data.json") if within else content("data.json")
+    data = _data(of_data)
     if status.get("state") == "running":
         status["state"] = state_of(folder.path, status)
     task = values.text(pipeline.get("task")) or values.text(status.get("task"))
     known = known_class(task)
-    made = known.kind if known else None
+    made = kind_of(known, of_data)
     failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv", made)
-    whole = failures.total is not None and not failures.cut
+    whole = failures.rows and not failures.cut
     if kind == "run" and whole and data.rows.get("test") not in (None, failures.rows):
         damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test split)")
         failures = Failures()
@@ -126,13 +128,14 @@ def _metrics(content: dict[str, Any], folder: Path, made: Kind | None) -> Metric
             splits[split] = found
     first = found_json(folder / "fold-0" / "metrics.json")
     threshold = found_json(folder / THRESHOLD) if made is Kind.DETECTOR else {}
-    interval = values.intervals({"rate": content.get("test_interval")})
+    expected = values.intervals({name: content.get(name) for name in ("test_interval", "expected_coverage")})
     return Metrics(
         **_entries(content, _METRICS),
         splits=splits,
         spread={split: rows for split, rows in spread.items() if rows},
         threshold_now=values.number(threshold.get("threshold")),
-        test_interval=interval.get("rate"),
+        test_interval=expected.get("test_interval"),
+        expected_coverage=expected.get("expected_coverage"),
         best_epoch=int(values.number(content.get("best_epoch")) or 0),
         network=values.mapping(content.get("network")) or values.mapping(first.get("network")),
         seconds=values.figures(content.get("time")),

@@ -6,6 +6,7 @@ from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table
 from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
 from ..metrics import metric
+from ..tasks.abilities import Kind
 from . import values
 from .facts import Facts
 
@@ -15,16 +16,29 @@ _MOST_METRICS = 4  # of candidates
 
 
 def counts_table(facts: Facts) -> Table:
-    """Samples by class and split."""
+    """Samples by class and split; of numbers their figures by split."""
     data = facts.data
+    if facts.made is Kind.REGRESSOR:
+        return _values_table(facts)
     splits = [*data.counts] or [*data.rows]
     names = list(dict.fromkeys(name for row in data.counts.values() for name in row))
     shown = names[:_MOST_ROWS]
     rows = [[name, *(count(data.counts[split].get(name, 0)) for split in splits)] for name in shown]
     rows.append(["all", *(count(data.rows.get(split, sum(data.counts.get(split, {}).values()))) for split in splits)])
     note = f"{len(names) - len(shown):,} further classes are in data.json." if len(names) > len(shown) else ""
-    title = "Samples by class and split" + (", as fold 0 has them" if facts.kind == "folds" else "")
+    title = f"Samples by class and split{_of_folds(facts)}"
     return Table(title, ["class", *splits], rows if splits else [], note)
+
+
+def _values_table(facts: Facts) -> Table:
+    names = ["mean", "std", "min", "median", "max"]
+    found = facts.data.values.items()
+    rows = [[split, count(row.get("rows")), *(figure(row.get(name)) for name in names)] for split, row in found]
+    return Table(f"Values of the target by split{_of_folds(facts)}", ["split", "samples", *names], rows)
+
+
+def _of_folds(facts: Facts) -> str:
+    return ", as fold 0 has them" if facts.kind == "folds" else ""
 
 
 def figures_table(facts: Facts) -> Table:
@@ -141,6 +155,9 @@ def pairs_table(facts: Facts) -> Table:
 def samples_table(facts: Facts) -> Table:
     """The samples that go wrong most clearly."""
     rows = [list(row) for row in facts.failures.samples]
+    if facts.made is Kind.REGRESSOR:
+        predicted = "predicted" if facts.failures.total is None else "predicted (interval)"
+        return Table("The largest errors", ["sample", "true", predicted, "absolute error"], rows)
     return Table("The clearest mistakes", ["sample", "true", "predicted", "confidence"], rows, figures_from=4)
 
 

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from ..core.config import Pipeline
+    from .abilities import Kind
     from .base import Task
 
 TASKS = {
@@ -46,6 +47,24 @@ def known_class(name: object) -> "type[Task] | None":
         return task_class(str(name))
     except (ConfigError, KeyError):
         return None
+
+
+def kind_of(task: object, data: Mapping[str, object]) -> "Kind | None":
+    """What a run makes of a sample: of a number as target it is a regressor, else what its task says.
+
+    Args:
+        task: its name, or its class.
+        data: content of data.json; {} where there is none.
+
+    Returns:
+        None for what is no name of a task, or of one that cannot be used.
+    """
+    known = task if isinstance(task, type) else known_class(task)
+    if known is None:
+        return None
+    from .abilities import Kind
+
+    return Kind.REGRESSOR if data.get("target") == "number" else known.kind
 
 
 def added() -> dict[str, Plugin]:

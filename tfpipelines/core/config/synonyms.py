@@ -34,7 +34,9 @@ _FIELDS = {  # name elsewhere, without case and signs between letters: ours, the
     **dict.fromkeys(("augmentation", "augmentations", "aug", "transforms"), ("augment",)),
     **dict.fromkeys(("val", "valsplit", "validationsplit", "valsize", "valfraction"), ("validation",)),
     **dict.fromkeys(("testsplit", "testsize", "testfraction"), ("test",)),
-    **dict.fromkeys(("label", "labels", "target", "targetcolumn", "labelcolumn", "labelcol", "y"), ("label_column", "target_column")),
+    **dict.fromkeys(
+        ("label", "labels", "target", "targetcolumn", "labelcolumn", "labelcol", "y"), ("label_column", "target_column")
+    ),
     **dict.fromkeys(("text", "textcol", "content"), ("text_column",)),
     **dict.fromkeys(("timestamp", "date", "datecolumn", "timecol"), ("time_column",)),
     **dict.fromkeys(("dateformat", "datetimeformat", "timestampformat"), ("time_format",)),

@@ -28,7 +28,9 @@ def date_parts(dates: pd.Series, first: str, clock: bool) -> np.ndarray:
     """
     day = pd.Timedelta(days=1)
     days = (dates - pd.Timestamp(first, tz="UTC")) / day
-    start = pd.to_datetime(dates.dt.year.map(lambda year: f"{year:.0f}-01-01", na_action="ignore"), utc=True, errors="coerce")
+    start = pd.to_datetime(
+        dates.dt.year.map(lambda year: f"{year:.0f}-01-01", na_action="ignore"), utc=True, errors="coerce"
+    )
     length = np.where(dates.dt.is_leap_year, 366, 365)
     hours = (dates - dates.dt.normalize()) / pd.Timedelta(hours=1)
     parts = [days, (dates - start) / day / length, dates.dt.month, dates.dt.weekday, *([hours] if clock else [])]

@@ -122,7 +122,10 @@ class Columns:
         """JSON values that `of_facts` takes."""
         usual = {name: field.default for name, field in Column.__dataclass_fields__.items()}
         of = lambda column: {name: value for name, value in asdict(column).items() if value != usual[name]}
-        return [{name: list(value) if isinstance(value, tuple) else value for name, value in of(column).items()} for column in self.columns]
+        return [
+            {name: list(value) if isinstance(value, tuple) else value for name, value in of(column).items()}
+            for column in self.columns
+        ]
 
     @classmethod
     def of_facts(cls, facts: list[dict[str, Any]]) -> "Columns":
@@ -182,7 +185,9 @@ class Columns:
         """What the rows become, in words."""
         told = [counted(len(self.numbers), "number")] if self.numbers else []
         if self.categories:
-            told.append(f"{counted(len(self.categories), 'category', 'categories')} of {sum(self.cardinalities):,} values")
+            told.append(
+                f"{counted(len(self.categories), 'category', 'categories')} of {sum(self.cardinalities):,} values"
+            )
         return f"columns: {listed(self.names, SHOWN)}; encoded as {' and '.join(told)}"
 
 
@@ -214,7 +219,9 @@ def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int,
         order = order_of_dates(written.dropna(), TimeFormat(), f"column {column.name!r}")
         dates = parse_dates(written[train], TimeFormat(order=order))
         if not dates.notna().any():
-            raise DataError(f"No training row has a date in column {column.name!r}.", f"Set data.exclude={column.name}.")
+            raise DataError(
+                f"No training row has a date in column {column.name!r}.", f"Set data.exclude={column.name}."
+            )
         return Column(**facts | {"order": order, "first": first_day(dates), "clock": has_clock(dates)})
     return column
 
@@ -222,7 +229,9 @@ def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int,
 def _frequent(words: pd.Series, min_count: int, most: int) -> tuple[str, ...]:
     """The most frequent words, in their own order."""
     counts = Counter(words)
-    chosen = sorted((word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word))
+    chosen = sorted(
+        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
+    )
     return tuple(sorted(chosen[:most]))
 
 

@@ -41,7 +41,13 @@ def look_for_leaks(
         one = len(found) == 1
         what = f"{'One column tells' if one else f'{len(found)} columns tell'} the target alone: {listed(told, SHOWN)}"
         message = f"{what}. That is the {measure} on held-out rows; {'it' if one else 'they'} may not be known when the model is used"
-        findings.add("target_leak", "warning", message, f"Leave out what is not known then: data.exclude=[{','.join(found)}]", told)
+        findings.add(
+            "target_leak",
+            "warning",
+            message,
+            f"Leave out what is not known then: data.exclude=[{','.join(found)}]",
+            told,
+        )
 
 
 def look_for_copies(encoded: Encoded, columns: Columns, train: np.ndarray, findings: Findings) -> None:

@@ -89,9 +89,7 @@ def read_table_samples(
     return TableSamples(frame, None, facts, cells=kept, kinds=kinds)
 
 
-def raw_table_rows(
-    inputs: Any, columns: Columns
-) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
+def raw_table_rows(inputs: Any, columns: Columns) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
     """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, a row of one, an
     array (n, columns) or (columns,), or a list of such.
 
@@ -134,7 +132,9 @@ def _in_memory(value: Any, columns: Columns) -> SampleTable:
     if isinstance(value, dict):
         value = pd.DataFrame([value])
     if not isinstance(value, pd.DataFrame):
-        array = np.atleast_2d(np.asarray(value, object)) if is_array(value) or isinstance(value, (list, tuple)) else None
+        array = (
+            np.atleast_2d(np.asarray(value, object)) if is_array(value) or isinstance(value, (list, tuple)) else None
+        )
         if array is None or array.ndim != 2 or array.shape[1] != len(columns.names):
             expected = f"Expected: (n, {len(columns.names)}), the columns {listed(columns.names, SHOWN)}."
             raise DataError(f"One of the inputs has the shape {np.shape(value)}.", expected)
@@ -179,4 +179,7 @@ def _fingerprints(cells: pd.DataFrame) -> list[int]:
     """64-bit hash of the cells of each row."""
     columns = [cells[name] for name in sorted(cells.columns) if name != LINE]
     told = lambda row: "\0".join("" if cell is None else f"={cell}" for cell in row)
-    return [int.from_bytes(hashlib.blake2b(told(row).encode("utf-8", "surrogatepass"), digest_size=8).digest()) for row in zip(*columns)]
+    return [
+        int.from_bytes(hashlib.blake2b(told(row).encode("utf-8", "surrogatepass"), digest_size=8).digest())
+        for row in zip(*columns)
+    ]

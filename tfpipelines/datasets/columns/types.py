@@ -21,7 +21,9 @@ SHOWN = 10
 BOOLEANS = (
     ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"), ("0.0", "1.0"),
 )  # fmt: skip
-_IDENTIFIER = re.compile(r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I)
+_IDENTIFIER = re.compile(
+    r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I
+)
 _CODE = re.compile(r"0\d+")  # a number with a leading zero is a code, such as that of a place
 _LEAST_ROWS = 20  # below, distinct values say nothing
 _WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
@@ -72,7 +74,9 @@ def choose_columns(
         for name in names or ():
             if name not in there:
                 seen = f"Columns seen: {', '.join(there[:30])}."
-                raise DataError(f"The table has no column {name!r} for {key}. {seen}", f"Take {nearest(name, there) or 'COLUMN'}.")
+                raise DataError(
+                    f"The table has no column {name!r} for {key}. {seen}", f"Take {nearest(name, there) or 'COLUMN'}."
+                )
             if name in taken and key != "data.exclude":
                 raise DataError(f"Column {name!r} of {key} plays another role already.", f"Leave it out of {key}.")
     wanted = [name for name in columns or there if name not in taken and name not in (excluded or ())]
@@ -81,7 +85,9 @@ def choose_columns(
     _tell(found, cells, findings)
     kinds: dict[str, Kind] = {name: one.kind for name, one in found.items() if one.kind}
     if not kinds:
-        raise DataError(f"No column is left to learn from. Columns seen: {', '.join(there[:30])}.", "Name some by data.columns.")
+        raise DataError(
+            f"No column is left to learn from. Columns seen: {', '.join(there[:30])}.", "Name some by data.columns."
+        )
     return kinds
 
 
@@ -148,7 +154,12 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
     plural = {"number": "numbers", "boolean": "booleans", "category": "categories", "date": "dates", "text": "texts"}
     told = [f"{plural[kind]}: {listed(of(kind), SHOWN)}" for kind in KINDS if of(kind)]
     if told:
-        findings.add("column_types", "note", f"Columns are taken for {'; '.join(told)}", "Others are set by data.types={NAME: KIND}")
+        findings.add(
+            "column_types",
+            "note",
+            f"Columns are taken for {'; '.join(told)}",
+            "Others are set by data.types={NAME: KIND}",
+        )
     lists = [name for name, one in found.items() if one.why == "lists"]
     for name in lists:
         row = next(place for place, cell in enumerate(cells[name]) if isinstance(cell, Listed))
@@ -176,7 +187,13 @@ def _tell_of_cells(name: str, cells: pd.DataFrame, findings: Findings) -> None:
     words = known.to_numpy() & np.isnan(numbers)
     if words.any():
         message = f"Column {name!r} holds words among its numbers in {counted(int(words.sum()), 'cell')}: they count as missing"
-        findings.add("words_among_numbers", "warning", message, f"Correct them, or set data.types={{{name}: category}}", place(words))
+        findings.add(
+            "words_among_numbers",
+            "warning",
+            message,
+            f"Correct them, or set data.types={{{name}: category}}",
+            place(words),
+        )
     infinite = ~np.isnan(numbers) & np.isnan(to_finite(numbers))
     if infinite.any():
         message = f"Column {name!r} holds numbers that are not finite in float32 in {counted(int(infinite.sum()), 'cell')}: they count as missing"

@@ -44,7 +44,9 @@ _TOPICS = (*_LABELS, "labels", "sentiment", "intent", "topic", "tags")
 TEXTS = Kind("texts", "source of texts", "text file", {"text": _WORDS, "label": _TOPICS, "split": _SPLITS}, files=True)
 _HINT = " For folders of images there is the pipeline anomaly."
 ROWS = Kind("rows", "table", "table", {"label": ("label", "class", "target", *_ODD), "split": _SPLITS}, hint=_HINT)
-FEATURES = Kind("rows", "table", "table", {"label": (*_LABELS, "labels"), "split": _SPLITS}, target="data.target_column")
+FEATURES = Kind(
+    "rows", "table", "table", {"label": (*_LABELS, "labels"), "split": _SPLITS}, target="data.target_column"
+)
 SERIES = Kind("series", "table", "table", {"series": (), "label": ("label", "class", *_ODD), "split": _SPLITS})
 INTERVALS = Kind("intervals", "table", "table", {"start": ("start",), "end": ("end",)})  # of a series
 Column = Any  # of a table: its name, several with a label each, or none

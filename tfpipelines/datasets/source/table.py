@@ -152,7 +152,13 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
     if candidates and (request.required(role) or request.labelled):
         message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
-    if role == "label" and request.required(role) and request.kind.files and request.target != "number" and (marks := one_hot_columns(cells)):
+    if (
+        role == "label"
+        and request.required(role)
+        and request.kind.files
+        and request.target != "number"
+        and (marks := one_hot_columns(cells))
+    ):
         return tuple(marks)
     if request.required(role):
         raise _unrecognized(cells, columns, role, request)
