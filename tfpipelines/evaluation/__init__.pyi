@@ -2,6 +2,9 @@ from .classification import evaluate as evaluate
 from .classification import write_evaluation as write_evaluation
 from .columns import top_contributing_columns as top_contributing_columns
 from .columns import write_columns as write_columns
+from .effects import explain_rows as explain_rows
+from .effects import permutation_importance as permutation_importance
+from .effects import write_effects as write_effects
 from .grad_cam import GradCam as GradCam
 from .heat_maps import Pictures as Pictures
 from .heat_maps import plot_heat as plot_heat
@@ -18,6 +21,7 @@ from .occlusion import explain_numbers as explain_numbers
 from .occlusion import explain_texts as explain_texts
 from .occlusion import strongest_ngrams as strongest_ngrams
 from .plots import plot_curves as plot_curves
+from .plots import plot_importance as plot_importance
 from .plots import plot_mistakes as plot_mistakes
 from .plots import short as short
 from .predictions import prediction_table as prediction_table

@@ -173,6 +173,25 @@ class Sheet:
         save_figure(self._figure, path)
 
 
+def plot_importance(path: Path, table: list[dict[str, Any]], unit: str) -> None:
+    """Bars of the most important columns, with the deviation over permutations.
+
+    Args:
+        table: see `effects.permutation_importance`.
+        unit: of the importance, in words.
+    """
+    shown = table[:_NAMED][::-1]
+    figure = Figure((7, 1.2 + 0.25 * len(shown)), layout="constrained")
+    axis = figure.subplots()
+    names = [short(entry["column"], 30) for entry in shown]
+    axis.barh(np.arange(len(shown)), [entry["importance"] for entry in shown], color=VALIDATION, height=0.7,
+              xerr=[entry["deviation"] for entry in shown], error_kw={"ecolor": MARK, "elinewidth": 1})  # fmt: skip
+    axis.set_yticks(np.arange(len(shown)), names, fontsize=8)
+    axis.set_xlabel(unit)
+    axis.grid(alpha=0.25, axis="x")
+    save_figure(figure, path)
+
+
 def as_picture(pixels: np.ndarray) -> Image.Image:
     """A Pillow image of uint8 (height, width, channels)."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

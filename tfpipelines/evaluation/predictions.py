@@ -11,6 +11,7 @@ from ..core.files import plain
 from ..metrics import decisions
 from ..metrics.detection import detection_records
 from .columns import strongest_columns
+from .effects import strongest_effects
 from .occlusion import strongest
 from .score_names import score_columns
 
@@ -134,6 +135,8 @@ def _no_formula(value):
 def _in_short(explanation: dict) -> str:
     if "words" in explanation:
         return strongest(explanation)
+    if "effects" in explanation:
+        return strongest_effects(explanation["effects"])
     return strongest_columns(explanation["columns"]) if "columns" in explanation else _brightest(explanation["heat"])
 
 

@@ -22,7 +22,7 @@ def function_of(served: Served, whole: bool, batch: int | None = None, words: bo
 
     @tf.autograph.experimental.do_not_convert
     def serve(*tensors):
-        outputs = answer.outputs(model(list(tensors) if len(tensors) > 1 else tensors[0], training=False))
+        outputs = answer.outputs(model(served.input.arguments(tensors, whole), training=False))
         if words:
             return answer.with_words(outputs)
         return {name: tf.identity(value, name=name) for name, value in outputs.items()}

@@ -16,12 +16,15 @@ from .model_file import Artifact as Artifact
 from .model_file import ClassifierArtifact as ClassifierArtifact
 from .model_file import RegressorArtifact as RegressorArtifact
 from .number_scale import NumberScale as NumberScale
+from .served_tables import ServedTable as ServedTable
+from .served_tables import TableRow as TableRow
 from .serving import Served as Served
 from .serving import ServedImages as ServedImages
 from .serving import ServedInput as ServedInput
 from .serving import ServedNoise as ServedNoise
 from .serving import ServedNumbers as ServedNumbers
 from .serving import ServedTexts as ServedTexts
+from .table_preprocessing import TablePreprocessor as TablePreprocessor
 from .text_preprocessing import Cutter as Cutter
 from .text_preprocessing import TextPreprocessor as TextPreprocessor
 from .text_preprocessing import rows_by_name as rows_by_name

@@ -54,6 +54,10 @@ class ServedInput(ABC):
         """Of the inputs."""
         return ()
 
+    def arguments(self, tensors: Any, whole: bool) -> Any:
+        """Tensors of the inputs, in the order of `specs`, as the model is called with them."""
+        return list(tensors) if len(tensors) > 1 else tensors[0]
+
     def feed(self, sample: Any, whole: bool) -> dict[str, np.ndarray]:
         """One raw sample as a batch of one for each input."""
         return {self.names[0]: np.asarray(sample)[None]}
@@ -65,6 +69,16 @@ class ServedInput(ABC):
     def files(self) -> dict[str, str]:
         """{name: content} of what the other graph cannot do without."""
         return {}
+
+
+def from_network(model: keras.Model) -> keras.Model:
+    """An artifact's model from its network on."""
+    network = network_of(model)
+    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in network.inputs]
+    x = network(inputs if len(inputs) > 1 else inputs[0])
+    for layer in model.layers[model.layers.index(network) + 1 :]:
+        x = layer(x)
+    return keras.Model(inputs, x)
 
 
 class ServedImages(ServedInput):
@@ -138,12 +152,7 @@ class ServedTexts(ServedInput):
     @cached_property
     def part(self) -> keras.Model:
         """From the ids on."""
-        network = network_of(self.model)
-        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in network.inputs]
-        x = network(inputs if len(inputs) > 1 else inputs[0])
-        for layer in self.model.layers[self.model.layers.index(network) + 1 :]:
-            x = layer(x)
-        return keras.Model(inputs, x)
+        return from_network(self.model)
 
     def specs(self, whole: bool) -> dict[str, tf.TensorSpec]:
         if whole:
