@@ -21,6 +21,7 @@ TASKS = {
     "text-cls": "tfpipelines.tasks.classification.text_cls:TextClassification",
     "finetune": "tfpipelines.tasks.finetuning.images:ImageFinetuning",
     "finetune-text": "tfpipelines.tasks.finetuning.texts:TextFinetuning",
+    "tabular": "tfpipelines.tasks.tabular.task:Tabular",
     "anomaly": "tfpipelines.tasks.anomaly.images:ImageAnomalies",
     "anomaly-table": "tfpipelines.tasks.anomaly.table:RowAnomalies",
     "anomaly-series": "tfpipelines.tasks.anomaly.series:SeriesAnomalies",

@@ -1,0 +1,1 @@
+"""Classification and regression from the columns of a table."""

@@ -1,0 +1,328 @@
+"""Classification and regression from the columns of a table."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from tfpipelines import datasets, evaluation, models, networks
+from tfpipelines.core import config
+from tfpipelines.core.config.kinds import TABLES, TableNetworks
+from tfpipelines.core.config.tables import TableData
+from tfpipelines.core.files import atomic_write
+
+from .. import targets
+from ..sample_task import add_explanations
+from ..supervised import SHOWN_MISTAKES, Supervised
+from ..trainable import Combination, Phase, Trained
+from .blending import blend
+from .boosting import BOOSTING, BoostingPhase, loss_of_trees, tree_targets
+from .slices import slice_metrics
+
+_INFERENCE_BATCH = 4096
+_MOST_EXPLAINED = 500  # mistakes whose columns are told in a file
+
+
+class TabularPipeline(config.Pipeline):
+    """A tabular pipeline."""
+
+    default_network = "auto"
+    default_candidates = ("boosting", "mlp")
+    takes, gives = (
+        "the columns of a table, one input each",
+        "a probability for each class, or a number",
+    )
+    hub_tags = ("tabular",)
+    call = 'model({"age": tf.constant([[39.0]]), "city": tf.constant([["Rome"]])})  # every column; import tensorflow as tf'
+
+    task: Literal["tabular"] = "tabular"
+    data: TableData
+    model: TableNetworks = TABLES.default(default_network, default_candidates)
+
+
+class Tabular(Supervised):
+    """The task `tabular`.
+
+    Attributes:
+        columns: how the columns of the table are encoded; known once splits are checked, and of a finished run.
+    """
+
+    schema = TabularPipeline
+    pipeline: TabularPipeline
+    unit = "row"
+    loading_fields = ()
+    samples: "datasets.TableSamples"
+    columns: "datasets.Columns | None" = None
+
+    def __init__(self, pipeline: config.Pipeline):
+        super().__init__(pipeline)
+        self._usual: tuple[np.ndarray, np.ndarray] | None = None
+        self._trees: dict[str, Any] = {}
+
+    # --- data
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.TableSamples":
+        data = self.pipeline.data.model_copy(update={"path": path, **self._known_target(splitting)})
+        if not splitting and data.target_column is None and "label" in self.read_columns:
+            named = self.read_columns["label"]
+            data = data.model_copy(update={"target_column": tuple(named) if isinstance(named, list) else named})
+        how: dict[str, Any] = {"seed": self.pipeline.seed_of_splits, "promised": self._promised}
+        known = None if splitting else self.columns
+        samples = datasets.read_table_samples(data, findings, splitting=splitting, columns=known, **how)
+        if known is not None:
+            self._encode(samples, known, "these rows", findings)
+        return samples
+
+    def _prepare(self, findings) -> None:
+        data, samples = self.pipeline.data, self.samples
+        train = samples.rows("train")
+        mask = np.zeros(len(samples.cells), bool)
+        mask[train] = True
+        fields = {"min_count": data.min_count, "most": data.categories}
+        self.columns = datasets.Columns.fit(samples.cells, samples.kinds, mask, **fields)
+        self.preprocessor = models.TablePreprocessor(self.columns)
+        encoded = self._encode(samples, self.columns, "validation, calibration and test rows", findings, ~mask)
+        self._usual = _usual(samples.store, train)
+        datasets.look_for_leaks(encoded, self.columns, samples.labels("train", self.classes), train, findings)
+        datasets.look_for_copies(encoded, self.columns, train, findings)
+        samples.facts["multi_label"] = self.target.name == "labels"
+        samples.facts["columns"] = self.columns.facts()
+        samples.facts["usual"] = {"numbers": self._usual[0][0].tolist(), "codes": self._usual[1][0].tolist()}
+        samples.facts["about"] = [self.columns.about()]
+        self._trees = {}
+
+    def _encode(self, samples, columns, what: str, findings, counted: np.ndarray | None = None):
+        """Gives samples their store; values that training lacks are told."""
+        encoded = columns.transform(samples.cells, findings)
+        samples.store = datasets.TableStore(encoded.numbers, encoded.codes)
+        datasets.tell_unseen(encoded, what, findings)
+        return encoded
+
+    def restore(self, facts: dict[str, Any]) -> Self:
+        super().restore(facts)
+        self.columns = datasets.Columns.of_facts(facts["columns"])
+        self.preprocessor = models.TablePreprocessor(self.columns)
+        usual = facts["usual"]
+        numbers = np.array([[np.nan if value is None else value for value in usual["numbers"]]], np.float32)
+        self._usual = numbers, np.array([usual["codes"]], np.int32).reshape(1, -1)
+        return self
+
+    def takes_table(self, header: list[str], line: str) -> bool:
+        assert self.columns is not None
+        return bool({name.strip() for name in header} & set(self.columns.names))
+
+    def training_batches(self, first_step: int, last_step: int):
+        rows, labels = self._training_rows()
+        steps, wanted = self._steps(first_step, last_step), self._training_targets(labels)
+        return datasets.training_table_batches(self.samples.store, rows, wanted, **steps)
+
+    # --- model
+    @property
+    def _boosts(self) -> bool:
+        return self.pipeline.network == BOOSTING
+
+    @property
+    def epochs(self) -> int:
+        return 1 if self._boosts else super().epochs
+
+    def build(self, for_training: bool):
+        assert self.columns is not None
+        numbers = self.samples.store.numbers[self.samples.rows("train")]
+        table = networks.Table(numbers, tuple(self.columns.cardinalities), self.target.outputs, self._fit_trees)
+        seed = self.pipeline.seed
+        return networks.build_network(self.pipeline.model, table=table, seed=seed, for_training=for_training)
+
+    def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
+        yield BoostingPhase(self, network) if self._boosts else Phase(self, network)
+
+    def combine(self, trained: list[Trained]) -> Combination | None:
+        rows = self.samples.rows("validation")
+        outputs = [self._outputs(one.network, rows) for one in trained]
+        loss = self.target.loss(self.pipeline)
+        wanted = self.target.batch_targets(self._labels("validation"))
+        return blend(trained, outputs, lambda mixed: _loss_of(loss, wanted, mixed))
+
+    def _fit_trees(self, settings):
+        """The trees of a boosting network, fitted once."""
+        settings = loss_of_trees(settings, self.pipeline, self.target.name)
+        key = repr(settings)
+        if key not in self._trees:
+            with self.timed("trees"):
+                self._trees = {key: self._fitted(settings)}
+        return self._trees[key]
+
+    def _fitted(self, settings):
+        rows, labels = self._training_rows()
+        store, held = self.samples.store, self.samples.rows("validation")
+        wanted, weights = tree_targets(self.target, labels, self.pipeline)
+        tried, tried_weights = tree_targets(self.target, self._labels("validation"), self.pipeline)
+        part = lambda some: (store.numbers[some] if store.numbers.shape[1] else None,
+                             store.codes[some] if store.codes.shape[1] else None)  # fmt: skip
+        validation = networks.Rows(*part(held), tried, tried_weights) if len(held) else None
+        return networks.fit_trees(
+            *part(rows), self.columns.cardinalities, wanted, weights,
+            outputs=self.target.outputs, settings=settings, seed=self.pipeline.seed, validation=validation,
+        )  # fmt: skip
+
+    # --- results
+    def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
+        assert self.columns is not None
+        items, cells, errors, origins = datasets.raw_table_rows(inputs, self.columns)
+        encoded = self.columns.transform(cells)
+        store, network = datasets.TableStore(encoded.numbers, encoded.codes), models.network_of(model)
+        answers = self.target.answers(_predicted(network, store, np.arange(len(items)), self.target.outputs))
+        table = self.target.table(items, answers, errors=errors)
+        if explain:
+            told = self._explain(network, (encoded.numbers, encoded.codes), cells, answers)
+            add_explanations(table, [None if error else entry for error, entry in zip(errors, told)])
+        return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
+
+    def draw_explanations(self, table, path: Path) -> None:
+        rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
+        self._write_effects(path, "What the columns do to the predictions", rows)
+
+    def evaluate(self, artifact, folder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        results = super().evaluate(artifact, folder, history, best_epoch)
+        rows = self.samples.rows("test")
+        if len(rows):
+            with self.timed("importance"):
+                results["importance"] = self._importance(artifact.network, rows)
+            unit = f"increase of the test {self.target.loss_words(self.pipeline)}"
+            evaluation.plot_importance(folder / "plots" / "importance_of_columns.png", results["importance"], unit)
+        return results
+
+    def _evaluate_rows(self, model, rows: np.ndarray, folder: Path | None, plots: Path | None) -> dict[str, Any]:
+        figures = super()._evaluate_rows(model, rows, folder, plots)
+        if slices := slice_metrics(self.samples, self.columns, self.target, rows, self._answers(model, rows)):
+            figures["slices"] = slices
+        return figures
+
+    # --- export
+    def served(self, model) -> "models.Served":
+        return models.Served(models.ServedTable(model, self.preprocessor), self.target.served())
+
+    def _raw(self, samples, row: int) -> "models.TableRow":
+        assert self.columns is not None
+        cleaned = self.columns.cleaned(samples.cells.iloc[[row]])
+        words = [str(cleaned[name][0]) for name in self.preprocessor.of_categories]
+        return models.TableRow(samples.store.numbers[row], samples.store.codes[row], words)
+
+    # --- details
+    def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
+        wanted = None if labels is None else self.target.batch_targets(labels)
+        return datasets.evaluation_table_batches(self.samples.store, rows, wanted, batch_size=_INFERENCE_BATCH)
+
+    def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
+        return _predicted(network, self.samples.store, rows, self.target.outputs)
+
+    def _answers(self, model, rows: np.ndarray) -> np.ndarray:
+        return self.target.answers(self._outputs(models.network_of(model), rows))
+
+    def _simple_features(self, train: np.ndarray, rows: np.ndarray):
+        store = self.samples.store
+        parts = [store.numbers]
+        parts += [codes[:, None] == np.arange(1, size + 1) for codes, size in zip(store.codes.T, self.columns.cardinalities)]
+        features = np.concatenate([np.asarray(part, np.float32) for part in parts], 1)
+        return features[train], features[rows]
+
+    @property
+    def _places(self) -> list[tuple[str, list[int], list[int]]]:
+        """(column of the table, its columns of numbers, its columns of codes)."""
+        assert self.columns is not None
+        places, numbers, codes = [], 0, 0
+        for column in self.columns.columns:
+            count, coded = len(column.features), int(column.kind == "category")
+            places.append((column.name, list(range(numbers, numbers + count)), list(range(codes, codes + coded))))
+            numbers, codes = numbers + count, codes + coded
+        return places
+
+    def _explain(self, network, rows, cells, answers: np.ndarray) -> list[dict]:
+        if not len(answers):
+            return []
+        assert self._usual is not None
+        chosen = self.target.chosen(answers)
+
+        def score(some) -> np.ndarray:
+            store = datasets.TableStore(*some)
+            outputs = _predicted(network, store, np.arange(len(answers)), self.target.outputs)
+            if isinstance(self.target, targets.Classes):
+                return _log_odds(outputs / self.target.temperature, chosen, self.target.several)
+            return self.target.answers(outputs)
+
+        words = [["" if cell is None else str(cell) for cell in row] for row in zip(*(cells[name] for name, *_ in self._places))]
+        found = evaluation.explain_rows(rows, self._usual, self._places, words, score)
+        if isinstance(self.target, targets.Classes):
+            found = [{"class": self.classes[number], **entry} for number, entry in zip(chosen, found)]
+        return found
+
+    def _write_effects(self, path: Path, title: str, rows: list[dict[str, Any]]) -> None:
+        names = evaluation.score_columns(self.classes)
+        share = lambda row: f" ({max(row[name] for name in names):.2f})" if names else ""
+        guess = lambda row: row["predicted"] if names else f"{row['predicted']:.6g}"
+        truth = lambda row: f", is {row['label']}" if "label" in row else ""
+        told = [{**row, "told": f"predicted {guess(row)}{share(row)}{truth(row)}"} for row in rows]
+        unit = "log-odds of the predicted class" if self.classes else "the predicted number"
+        note = (
+            f"The effect of a column is what {'is' if self.classes else 'becomes of'} {unit} with its value, less that with its usual value "
+            "(median or most frequent value of the training rows), all other columns as they are."
+        )
+        evaluation.write_effects(path, title, note, told)
+
+    def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
+        count = len(frame)
+        frame, answers = frame.iloc[:_MOST_EXPLAINED], answers[:_MOST_EXPLAINED]
+        rows, store = frame.index.to_numpy(np.int64), self.samples.store
+        cells = self.samples.cells.iloc[rows]
+        table = self.target.table(frame["item"], answers, labels=list(frame["label"]))
+        part = (store.numbers[rows], store.codes[rows])
+        told = self._explain(models.network_of(model), part, cells, answers)
+        add_explanations(table, told)
+        atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
+        shown = table.head(SHOWN_MISTAKES)
+        heading = self.target.heading(len(shown), count)
+        self._write_effects(plots / "mistakes.html", heading[0].upper() + heading[1:], shown.to_dict("records"))
+
+    def _importance(self, network, rows: np.ndarray) -> list[dict[str, Any]]:
+        loss = self.target.loss(self.pipeline)
+        labels = datasets.encode_labels(self.samples.frame.loc[rows], self.classes)
+        store = self.samples.store
+
+        def measure(some, chosen: np.ndarray) -> float:
+            outputs = _predicted(network, datasets.TableStore(*some), np.arange(len(chosen)), self.target.outputs)
+            return _loss_of(loss, self.target.batch_targets(labels[chosen]), outputs)
+
+        part = (store.numbers[rows], store.codes[rows])
+        return evaluation.permutation_importance(part, self._places, measure, self.pipeline.seed)
+
+
+def _predicted(network, store, rows: np.ndarray, outputs: int) -> np.ndarray:
+    if not len(rows):
+        return np.zeros((0, outputs), np.float32)
+    batches = datasets.evaluation_table_batches(store, rows, None, batch_size=_INFERENCE_BATCH)
+    return network.predict(batches, verbose=0)
+
+
+def _loss_of(loss, wanted, outputs: np.ndarray) -> float:
+    """Mean loss of outputs."""
+    return float(loss(wanted.at(np.arange(len(outputs))).numpy(), outputs.astype(np.float32)))
+
+
+def _usual(store, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One row: medians of numbers, most frequent codes."""
+    with np.errstate(all="ignore"):
+        numbers = store.numbers[train]
+        known = np.isfinite(numbers).any(0)
+        middle = np.where(known, np.nanmedian(np.where(known, numbers, 0.0), axis=0), np.nan)
+    codes = [np.bincount(column).argmax() for column in store.codes[train].T]
+    return middle.astype(np.float32)[None], np.array(codes, np.int32)[None].reshape(1, -1)
+
+
+def _log_odds(logits: np.ndarray, chosen: np.ndarray, several: bool) -> np.ndarray:
+    """Of one class of each row."""
+    rows = np.arange(len(logits))
+    own = logits[rows, chosen].astype(np.float64)
+    if several:
+        return own
+    others = logits.astype(np.float64).copy()
+    others[rows, chosen] = -np.inf
+    return own - np.logaddexp.reduce(others, axis=1)
