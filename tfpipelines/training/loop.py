@@ -157,7 +157,9 @@ class _Keeper(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         arrays = dump(self.model)
-        floats = [array for name, array in arrays.items() if name.startswith("model/") and array.dtype.kind == "f"]
+        fixed = {id(weight) for layer in self.model._flatten_layers() if not layer.trainable for weight in layer.weights}
+        trained = (f"model/{place:05d}" for place, value in enumerate(self.model.variables) if id(value) not in fixed)
+        floats = [arrays[name] for name in trained if arrays[name].dtype.kind == "f"]
         if not all(np.isfinite(array).all() for array in floats):
             message = "Training diverged: weights are NaN or infinite."
             raise DivergedError(message, "Lower train.learning_rate, or set train.clip_norm=1.0.")
