@@ -8,6 +8,7 @@ from markdown_parts import code, codes, escaped, sentence, table
 
 from tfpipelines import list_pipelines
 from tfpipelines.core.config.kinds import KINDS
+from tfpipelines.core.config.own import AUTO
 from tfpipelines.tasks import SCHEMAS, TASKS
 
 _SECTIONS = {
@@ -77,6 +78,12 @@ def _models(node: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
         yield f"{sentence(escaped(network['description']))}\n"
         if own:
             yield table(_HEAD, _rows(own, schema), _WIDTHS)
+    if AUTO in mapping:
+        auto = _followed({"$ref": mapping[AUTO]}, schema)
+        yield f"### `model.name={AUTO}`\n"
+        yield f"{sentence(escaped(auto['description']))} See [](../../howto/choose_a_network.md).\n"
+        own = {key: field for key, field in auto["properties"].items() if key != "name"}
+        yield table(_HEAD, _rows(own, schema), _WIDTHS)
 
 
 def _rows(
@@ -103,6 +110,8 @@ def _followed(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 def _allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
     """Type, range and choices of a field."""
     node = _followed(node, schema)
+    if "oneOf" in node:
+        return "mapping of a network's name and fields"
     if "anyOf" in node:
         return ", or ".join(dict.fromkeys(_allowed(member, schema) for member in node["anyOf"]))
     if "const" in node:
