@@ -18,6 +18,8 @@ from tfpipelines.networks.tables.trees.conversion import rounded_down
 from tfpipelines.networks.tables.trees.fitting import BoostingSettings, Rows, fit_trees
 from tfpipelines.networks.tables.trees.graph import compiled
 
+from ...conftest import some
+
 ROWS, CARDINALITIES = 400, [5, 30]
 QUICK = BoostingSettings(max_iter=8, min_samples_leaf=5)
 FORMS = {"matrix": 64, "walk": 1}
@@ -82,8 +84,14 @@ def fitted(outputs, settings=QUICK, **options):
     return trees
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("outputs", [1, 2, 3, 10])
+@pytest.mark.parametrize(
+    ("outputs", "form"),
+    [
+        pytest.param(outputs, form, marks=() if outputs < 3 or (outputs, form) == (3, "matrix") else pytest.mark.slow)
+        for outputs in (1, 2, 3, 10)
+        for form in FORMS
+    ],
+)
 def test_answers_are_those_of_scikit_learn(outputs, form, monkeypatch):
     monkeypatch.setattr(graph, "WIDEST", FORMS[form])
     rows = unseen()
@@ -219,7 +227,7 @@ print(json.dumps([numpy.asarray(answer).tolist() for answer in answers]))
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", some(["numpy", "tensorflow", "jax"], ["numpy"]))  # NumPy is loaded fastest
 def test_files_load_without_this_package(backend, tmp_path, monkeypatch):
     numbers, codes = unseen()
     trees = fitted(3)

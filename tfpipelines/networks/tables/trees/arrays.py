@@ -85,7 +85,7 @@ class Trees:
             ResourceError: if the file cannot be written.
         """
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: getattr(self, name) for name in _KINDS})  # type: ignore[arg-type]
+        np.savez(buffer, **{name: getattr(self, name) for name in _KINDS})
         content = buffer.getbuffer()
         atomic_write(path, lambda temporary: temporary.write_bytes(content))
 
