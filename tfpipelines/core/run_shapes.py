@@ -30,6 +30,7 @@ _CANDIDATE = {
     "fields": dict, "seconds": float, "validation": _FIGURES, "chosen": bool,
 }  # fmt: skip
 _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
+_INTERVAL = {"radius": float, "coverage": float, "interval": [float, float], "samples": int, "source": str}
 _STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated")
 # fmt: off
 SHAPES: dict[str, Any] = {
@@ -59,7 +60,7 @@ SHAPES: dict[str, Any] = {
         **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}), "best_trial": _FIGURES,
         "intervals": {str: [(float, None), (float, None)]}, "test_interval": [(float, None)],
         "spread": {str: {str: _FIGURES}}, "folds": [{str: _FIGURES}], "time": {str: float}, "about": [str],
-        "thresholds": {str: float}, "expected_coverage": [float], "interval": dict,
+        "thresholds": {str: float}, "expected_coverage": [float], "interval": _INTERVAL,
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
         "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
         "candidates": [_CANDIDATE],
@@ -81,7 +82,7 @@ SHAPES: dict[str, Any] = {
 MODEL_FACTS = {
     **dict.fromkeys(("classes", "normal", "columns"), [str]), "temperature": float, "multi_label": bool,
     "thresholds": [float], "target": str, "scale": {"center": float, "spread": float, "log": bool},
-    "interval": (dict, None),
+    "interval": (_INTERVAL, None),
     "groups": {"shares": [float], "classes": [int]},
 }  # fmt: skip
 

@@ -45,6 +45,7 @@ from .samples import select_split as select_split
 from .samples import split_fold as split_fold
 from .samples import warn_train_overlap as warn_train_overlap
 from .source.requests import with_columns as with_columns
+from .targets import number_of as number_of
 from .text_batches import TextStore as TextStore
 from .text_batches import evaluation_text_batches as evaluation_text_batches
 from .text_batches import training_text_batches as training_text_batches

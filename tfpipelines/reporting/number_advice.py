@@ -41,12 +41,12 @@ def _of_data(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:
         few = f"There are {counted(int(train['rows']), 'training sample')} (limit {FEW})"
         yield "few_samples", f"{few}: more samples help more than any setting.", []
     low, middle, high = (train.get(name, 0.0) for name in ("min", "median", "max"))
-    if low > 0 and high > SKEWED * middle and facts.section("data").get("log_target") is False:
+    if low > 0 and high > SKEWED * middle and facts.section("data").get("target_scale") == "linear":
         text = (
             f"The training targets are positive and skewed: their median is {figure(middle)}, the largest "
             f"{figure(high)} (limit: {SKEWED} times). On a logarithmic scale large values weigh less."
         )
-        yield "skewed_target", text, ["data.log_target=true"]
+        yield "skewed_target", text, ["data.target_scale=log"]
 
 
 def _overfitting(facts: Facts, best_epoch: int) -> Iterator[tuple[str, str, list[str]]]:
@@ -57,14 +57,16 @@ def _overfitting(facts: Facts, best_epoch: int) -> Iterator[tuple[str, str, list
         return
     limit = max(GAP, 2 / math.sqrt(held))
     if unseen > (1 + limit) * seen:
-        there = [path.partition(".") for path in _WAYS]
-        there = [path for path in there if path[2] in facts.section(path[0])]
-        ways = f"; otherwise try more {listed([f'{path[2].replace("_", " ")} ({"".join(path)})' for path in there])}"
+        paths = [path.partition(".") for path in _WAYS]
+        named = [
+            f"{path[2].replace('_', ' ')} ({''.join(path)})" for path in paths if path[2] in facts.section(path[0])
+        ]
+        ways = f"; otherwise try more {listed(named)}." if named else "."
         text = (
             f"In the kept epoch rmse is {figure(seen)} in training and {figure(unseen)} in validation, "
             f"{percent(unseen / seen - 1)} more (limit {percent(limit)}): the model overfits. More data help most"
         )
-        yield "overfitting", text + (f"{ways}." if there else "."), []
+        yield "overfitting", text + ways, []
 
 
 def _of_test(facts: Facts) -> Iterator[tuple[str, str, list[str]]]:

@@ -136,7 +136,10 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
         ("what", "What was searched" if search else "What was trained"): content["what"],
         ("data", "On what data"): content["data"] or content["counts"] or facts.data.findings,
         ("results", "What it found" if search else "How well it does"): results or shown[RESULTS],
-        ("failures", "Where it fails"): content["mistakes"] or content["words"] or shown[FAILURES],
+        ("failures", "Where it fails"): content["mistakes"]
+        or content["samples"]
+        or content["words"]
+        or shown[FAILURES],
         ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
         ("pictures", "More pictures"): shown[MORE] or content["pages"],
         ("exports", "What was exported"): content["exports"],

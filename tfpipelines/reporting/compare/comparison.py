@@ -169,9 +169,10 @@ def _correct(entries: list[dict[str, Any]]) -> None:
 
 
 def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[str]:
+    mcnemar = "" if records[0].kind is Kind.REGRESSOR else "; right or wrong by McNemar's exact test (1947)"
     about = [
         f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences from {resamples:,} resamples "
-        "of rows, the same for both runs (Efron & Tibshirani 1993); right or wrong by McNemar's exact test (1947)",
+        f"of rows, the same for both runs (Efron & Tibshirani 1993){mcnemar}",
         "they compare these trained models, not their pipelines: another seed may change the metrics as much",
     ]
     if len(records) > 2:

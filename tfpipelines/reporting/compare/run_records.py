@@ -9,7 +9,7 @@ from ...core.run_files import damaged, read_json
 from ...core.run_folder import RunFolder
 from ...core.run_shapes import RUN_METRICS
 from ...errors import ArtifactError, ConfigError
-from ...tasks import SCHEMAS, known_class
+from ...tasks import SCHEMAS, kind_of
 from ...tasks.abilities import Kind
 
 
@@ -92,16 +92,18 @@ def _open(folder: RunFolder, name: str) -> RunRecord:
         pipeline = config.as_dict(config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, built=True).pipeline)
     pipeline = config.with_chosen(pipeline, metrics.get("candidates", []))
     test_folders = folds or [folder.path]
-    kind, data = _kind(pipeline.get("task"), folder), read_json(test_folders[0] / "data.json", ("classes",))
-    return RunRecord(name, folder.path, kind, pipeline, test_folders, data, environment, metrics)
+    data = read_json(test_folders[0] / "data.json", ("classes",))
+    return RunRecord(
+        name, folder.path, _kind(pipeline.get("task"), data, folder), pipeline, test_folders, data, environment, metrics
+    )
 
 
-def _kind(task: Any, folder: RunFolder) -> Kind:
-    known = known_class(task)
-    if known is None:
+def _kind(task: Any, data: dict[str, Any], folder: RunFolder) -> Kind:
+    kind = kind_of(task, data)
+    if kind is None:
         cause = f"{folder} is a run of the task {task!r}, which this version does not know."
         raise ConfigError(cause, f"It knows: {', '.join(SCHEMAS)}.")
-    return known.kind
+    return kind
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -25,7 +25,7 @@ class Answers:
 
     Args:
         right: whether each is right, bool (n,); where nothing is known of a row, False.
-        known: of which rows the truth is known, bool (n,).
+        known: of which rows it is known whether they are right, bool (n,): none of a regressor's.
         strata: row numbers that are resampled together.
         figures: function of row numbers to metrics.
     """
@@ -65,6 +65,11 @@ class Rows:
             right = decided == truth if truth.ndim == 1 else (decided == (truth > 0.5)).all(1)
             measure = metrics.classifier_row_figures(truth, probabilities, thresholds)
             return Answers(right, np.ones(len(truth), bool), [np.arange(len(truth))], measure)
+        if self.kind is Kind.REGRESSOR:
+            truth, none = self.columns["truth"], np.zeros(len(self.frame), bool)
+            ends = self.columns.get("low"), self.columns.get("high")
+            measure = metrics.regressor_row_figures(truth, self.columns["predicted"], *ends)
+            return Answers(none, none, [np.arange(len(truth))], measure)
         anomalous, known, alarms = (self.columns[name] for name in ("anomalous", "known", "alarms"))
         strata = [np.flatnonzero(known)[rows] for rows in metrics.kinds_of(anomalous[known])]
         unknown = np.flatnonzero(~known)
@@ -90,19 +95,23 @@ def read_rows(record: RunRecord) -> Rows:
         if record.kind is Kind.GENERATOR:
             parts.append(Rows(frame, {}, record.kind))
             continue
-        table = _in_order(read_table(folder / "predictions.csv", ("item",)), frame, folder)
-        columns = (
-            _detected(table, frame, folder)
-            if record.kind is Kind.DETECTOR
-            else _classified(table, frame, folder, record)
-        )
-        parts.append(Rows(frame, columns, record.kind))
+        table = read_table(folder / "predictions.csv", ("item",))
+        if record.kind is Kind.REGRESSOR and "label" in table:
+            table["label"] = _as_numbers(table["label"])
+        table = _in_order(table, frame, folder)
+        parts.append(Rows(frame, _columns(table, frame, folder, record), record.kind))
         figures = record.metrics["folds"][number]["test"] if record.crossed else record.metrics["test"]
         _require_same_figures(parts[-1], figures, folder)
     if len(parts) == 1:
         return parts[0]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
     return Rows(pd.concat([part.frame for part in parts], ignore_index=True), columns, record.kind)
+
+
+def _columns(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, record: RunRecord) -> dict[str, np.ndarray]:
+    if record.kind is Kind.DETECTOR:
+        return _detected(table, frame, folder)
+    return (_told if record.kind is Kind.REGRESSOR else _classified)(table, frame, folder, record)
 
 
 def classes_of(record: RunRecord) -> list[str]:
@@ -114,9 +123,17 @@ def _test_part(folder: Path, record: RunRecord) -> pd.DataFrame:
     splits = read_table(folder / "splits.csv", ("item", "label", "split", "fingerprint"))
     frame = splits[splits["split"] == "test"].reset_index(drop=True)
     truth = frame["truth"] if "truth" in frame else pd.Series("", frame.index)
+    if record.kind is Kind.REGRESSOR:
+        frame = frame.assign(label=_as_numbers(frame["label"]))
     if record.kind is Kind.DETECTOR:
         truth = truth + np.where(frame["label"].isin(_names(folder, "normal")), " normal", "")
     return frame[["item", "label", "fingerprint"]].assign(truth=frame["label"] + " " + truth)
+
+
+def _as_numbers(labels: pd.Series) -> pd.Series:
+    """Labels that are numbers, each written in one way."""
+    values = [datasets.number_of(label) for label in labels]
+    return pd.Series([f"{value:.15g}" for value in values], labels.index, dtype=object)
 
 
 def _names(folder: Path, key: str) -> list[str]:
@@ -177,6 +194,19 @@ def _detected(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> dict[st
     return {"anomalous": anomalous, "known": known, "scores": scores, "alarms": alarms}
 
 
+def _told(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, record: RunRecord) -> dict[str, np.ndarray]:
+    """True and predicted numbers, and the ends of prediction intervals where the run has any."""
+    ends = [name for name in ("low", "high") if record.metrics.get("interval")]
+    found = dict(zip(("predicted", *ends), _numbers(table, ["predicted", *ends], folder).T))
+    if ends and (found["low"] > found["high"]).any():
+        raise _damaged(folder, "has prediction intervals that end before they begin")
+    truth = frame["label"].to_numpy(np.float64)
+    if not np.isfinite(truth).all():
+        cause = f"{folder / 'splits.csv'} is damaged or has been edited: it has labels that are no numbers."
+        raise ArtifactError(cause, _RESTORE)
+    return {"truth": truth, **found}
+
+
 def _in_order(table: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """The predictions in the order of the test split."""
     if len(table) != len(frame):
@@ -206,7 +236,10 @@ def _require_same_figures(rows: Rows, recorded: dict[str, float], folder: Path) 
     found = answers.figures(np.arange(count))
     for name, value in found.items():
         entry = metrics.metric(name, rows.kind)
-        room = 2 / count if entry is not None and entry.loose else 1e-5
+        loose = entry is not None and (entry.loose or (rows.kind is Kind.REGRESSOR and entry.of == "answers"))
+        room = 2 / count if loose else 1e-5
+        if rows.kind is Kind.REGRESSOR and not loose:
+            room *= max(abs(value), float(np.abs(rows.columns["truth"]).max()) * 1e-4)
         if isinstance(recorded.get(name), (int, float)) and not abs(value - recorded[name]) <= room:
             raise _damaged(folder, f"gives {name} {value:.6g}, and {folder / 'metrics.json'} says {recorded[name]:.6g}")
 

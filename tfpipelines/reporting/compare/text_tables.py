@@ -1,11 +1,14 @@
 """A comparison as tables of text, for the terminal and for the page."""
 
 import json
+import math
+from collections.abc import Callable
 from typing import Any
 
 from ...core.text_tables import Table
-from ...core.words import counted, duration, extremes, fixed, megabytes, signed
-from ...metrics import direction_of
+from ...core.words import counted, duration, extremes, figure, fixed, megabytes, signed
+from ...metrics import direction_of, metric
+from ...metrics.registry import REGRESSOR
 
 _LONGEST_NAME, _LONGEST_VALUE = 24, 40  # characters
 _WIDTH = 110  # characters that the columns of all runs share
@@ -75,8 +78,9 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
     for split, figures in result["metrics"].items():
         rows = []
         for name, entries in figures.items():
-            values = ["" if entry is None else fixed(entry["value"]) for entry in entries]
-            ranges = [_range(entry) for entry in entries]
+            shown = _shown(name)
+            values = ["" if entry is None else shown(entry["value"]) for entry in entries]
+            ranges = [_range(entry, shown) for entry in entries]
             if len(names) <= _FEW:
                 rows.append([name, *(f"{value} ({reach})" if reach else value for value, reach in zip(values, ranges))])
             else:
@@ -89,10 +93,27 @@ def _metrics(result: dict[str, Any], names: list[str]) -> list[Table]:
     return tables
 
 
-def _range(entry: dict[str, Any] | None) -> str:
+def _range(entry: dict[str, Any] | None, shown: Callable[[float | None], str]) -> str:
     if entry and "interval" in entry:
-        return extremes(entry["interval"])
-    return f"± {fixed(entry['spread']['std'])}" if entry and "spread" in entry else ""
+        return extremes(entry["interval"], shown)
+    return f"± {shown(entry['spread']['std'])}" if entry and "spread" in entry else ""
+
+
+def _shown(name: str) -> Callable[[float | None], str]:
+    """How values of a metric are written: those in the unit of a target may be of any size."""
+    return figure if _in_units(name) else fixed
+
+
+def _in_units(name: str) -> bool:
+    entry = metric(name)
+    return entry is not None and entry.kind == REGRESSOR and entry.range == (0.0, math.inf)
+
+
+def _signed(name: str) -> Callable[[float | None], str]:
+    """The same of differences."""
+    if not _in_units(name):
+        return signed
+    return lambda value: figure(value) if value is None or value < 0 else f"+{figure(value)}"
 
 
 def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
@@ -102,8 +123,9 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
     for test in result["tests"]:
         rows = []
         for name, entry in test["figures"].items():
-            told = f"{signed(entry['difference'])}{_better(name, entry['difference'])}"
-            rows.append([name, told, extremes(entry["interval"], signed), *_p_values(entry, corrected)])
+            shown = _signed(name)
+            told = f"{shown(entry['difference'])}{_better(name, entry['difference'])}"
+            rows.append([name, told, extremes(entry["interval"], shown), *_p_values(entry, corrected)])
         note, counts = "", test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
@@ -120,7 +142,7 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
 def _better(name: str, difference: float) -> str:
     """Whether a difference is one for the better, where that is known."""
     direction = direction_of(name)
-    if not direction or abs(difference) < 5e-5:
+    if not direction or not difference or (abs(difference) < 5e-5 and not _in_units(name)):
         return ""
     return " better" if (difference > 0) == (direction == "max") else " worse"
 
