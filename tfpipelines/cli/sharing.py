@@ -43,7 +43,8 @@ def _either(words: list[str]) -> str:
     "--tolerance",
     type=click.FloatRange(min=0),
     metavar="X",
-    help="Largest difference allowed; default: 1e-4; of predicted numbers in their own unit. With --quantize the loss of accuracy; default: "
+    help="Largest difference allowed, of predicted numbers in their own unit; default: 1e-4, of numbers times their "
+    "mean or standard deviation. With --quantize the loss of accuracy; default: "
     f"{', '.join(f'{numbers.limit} with {name}' for name, numbers in _QUANTIZED.items())}.",
 )
 @trust_option

@@ -46,7 +46,11 @@ def explain_rows(
     found = []
     for row in range(count):
         order = np.argsort(-np.abs(effects[row]), kind="stable")[:_SHOWN]
-        entry = lambda place: {"column": places[place][0], "value": words[row][place], "effect": float(f"{effects[row][place]:.6g}")}
+        entry = lambda place: {
+            "column": places[place][0],
+            "value": words[row][place],
+            "effect": float(f"{effects[row][place]:.6g}"),
+        }
         found.append({"effects": [entry(int(place)) for place in order]})
     return found
 

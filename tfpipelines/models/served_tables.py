@@ -19,7 +19,9 @@ _WORDS = (
 )
 _NUMBERS = "Numbers are float32, raw, in their own units, with a decimal point; NaN where one is missing"
 _READ = "Booleans are 0 and 1"
-_DATES = "a date is several numbers, named by its column: " + " ".join(line.strip() for line in (DATES or "").splitlines()[4:])
+_DATES = "a date is several numbers, named by its column: " + " ".join(
+    line.strip() for line in (DATES or "").splitlines()[4:]
+)
 _TEXTS = "a text is a 1 for each word of the vocabulary that occurs in it, in small letters, else 0"
 
 
@@ -78,9 +80,15 @@ class ServedTable(ServedInput):
         numbers = f"{'; '.join([_NUMBERS, *read])}." if self.preprocessor.number_names else ""
         if whole:
             told = ", ".join(f"{name}: {column}" for name, column in self._inputs.items() if name != column)
-            renamed = f"Inputs are named as their columns, but for characters that graphs do not allow: {told}." if told else ""
+            renamed = (
+                f"Inputs are named as their columns, but for characters that graphs do not allow: {told}."
+                if told
+                else ""
+            )
             return [told for told in (numbers, _WORDS if self.preprocessor.category_names else "", renamed) if told]
-        told = ["The vocabulary file, vocabulary.json, names the columns in their order, and the code of each category."]
+        told = [
+            "The vocabulary file, vocabulary.json, names the columns in their order, and the code of each category."
+        ]
         return [*([numbers] if numbers else []), *told, "A code is int32; 0: missing or unknown."]
 
     def files(self) -> dict[str, str]:

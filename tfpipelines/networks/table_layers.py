@@ -87,7 +87,9 @@ class Inputs:
         """The network."""
         return keras.Model(self.tensors if len(self.tensors) > 1 else self.tensors[0], outputs, name="network")
 
-    def embedded(self, width: Callable[[int], int], initializer: Callable[[], keras.initializers.Initializer]) -> list[keras.KerasTensor]:
+    def embedded(
+        self, width: Callable[[int], int], initializer: Callable[[], keras.initializers.Initializer]
+    ) -> list[keras.KerasTensor]:
         """Embeddings of the categories, float32 (batch, width) each.
 
         Args:

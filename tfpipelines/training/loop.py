@@ -157,7 +157,9 @@ class _Keeper(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         arrays = dump(self.model)
-        fixed = {id(weight) for layer in self.model._flatten_layers() if not layer.trainable for weight in layer.weights}
+        fixed = {
+            id(weight) for layer in self.model._flatten_layers() if not layer.trainable for weight in layer.weights
+        }
         trained = (f"model/{place:05d}" for place, value in enumerate(self.model.variables) if id(value) not in fixed)
         floats = [arrays[name] for name in trained if arrays[name].dtype.kind == "f"]
         if not all(np.isfinite(array).all() for array in floats):

@@ -9,9 +9,7 @@ from ..trainable import Combination, Trained
 _STEPS = 20  # weights that are tried, 0 and 1 left out
 
 
-def blend(
-    trained: list[Trained], outputs: list[np.ndarray], loss: Callable[[np.ndarray], float]
-) -> Combination | None:
+def blend(trained: list[Trained], outputs: list[np.ndarray], loss: Callable[[np.ndarray], float]) -> Combination | None:
     """The best blend of the best two on the validation rows.
 
     Args:
@@ -26,7 +24,9 @@ def blend(
     losses = [loss(share * outputs[first] + (1 - share) * outputs[second]) for share in shares]
     share = float(shares[int(np.argmin(losses))])
     parts = [(trained[first], share), (trained[second], 1 - share)]
-    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in trained[0].network.inputs]
+    inputs = [
+        keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in trained[0].network.inputs
+    ]
     told = []
     for number, (one, weight) in enumerate(parts):
         one.network.name = f"part{number}"

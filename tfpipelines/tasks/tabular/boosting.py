@@ -36,7 +36,9 @@ def loss_of_trees(settings: Any, pipeline: Pipeline, target: str) -> Any:
     return replace(settings, loss=_LOSSES.get(pipeline.train.loss, "squared_error"), quantile=pipeline.train.quantile)
 
 
-def tree_targets(target: "targets.Target", labels: np.ndarray, pipeline: Pipeline) -> tuple[np.ndarray, np.ndarray | None]:
+def tree_targets(
+    target: "targets.Target", labels: np.ndarray, pipeline: Pipeline
+) -> tuple[np.ndarray, np.ndarray | None]:
     """What trees are fitted to, and the weight of each row, None where all are equal.
 
     Args:

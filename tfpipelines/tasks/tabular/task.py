@@ -221,7 +221,9 @@ class Tabular(Supervised):
     def _simple_features(self, train: np.ndarray, rows: np.ndarray):
         store = self.samples.store
         parts = [store.numbers]
-        parts += [codes[:, None] == np.arange(1, size + 1) for codes, size in zip(store.codes.T, self.columns.cardinalities)]
+        parts += [
+            codes[:, None] == np.arange(1, size + 1) for codes, size in zip(store.codes.T, self.columns.cardinalities)
+        ]
         features = np.concatenate([np.asarray(part, np.float32) for part in parts], 1)
         return features[train], features[rows]
 
@@ -249,7 +251,10 @@ class Tabular(Supervised):
                 return _log_odds(outputs / self.target.temperature, chosen, self.target.several)
             return self.target.answers(outputs)
 
-        words = [["" if cell is None else str(cell) for cell in row] for row in zip(*(cells[name] for name, *_ in self._places))]
+        words = [
+            ["" if cell is None else str(cell) for cell in row]
+            for row in zip(*(cells[name] for name, *_ in self._places))
+        ]
         found = evaluation.explain_rows(rows, self._usual, self._places, words, score)
         if isinstance(self.target, targets.Classes):
             found = [{"class": self.classes[number], **entry} for number, entry in zip(chosen, found)]

@@ -195,11 +195,10 @@ def require_no_fields_of_classes(pipeline: Pipeline) -> None:
     Raises:
         ConfigError: naming the field.
     """
-    data, train = _data(pipeline), pipeline.train
+    data = _data(pipeline)
     given = {
         "data.class_weights": data.class_weights,
         "data.oversample": data.oversample,
-        "train.label_smoothing": train.label_smoothing,
     }
     if found := next((name for name, value in given.items() if value), ""):
         raise ConfigError(f"{found} goes with classes, and these data have numbers.", "Leave it out.")

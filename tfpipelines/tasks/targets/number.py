@@ -53,6 +53,9 @@ class Number(Target):
         require_no_fields_of_classes(pipeline)
 
     def advise(self, samples: "datasets.Samples", pipeline: Pipeline, findings: "datasets.Findings") -> None:
+        if smoothing := pipeline.train.label_smoothing:
+            message = f"train.label_smoothing={smoothing:g} is for classes: numbers are learned as they are"
+            findings.add("no_smoothing", "note", message)
         coverage, count = pipeline.evaluation.coverage, len(samples.rows("calibration"))
         if coverage is not None and (lacks := _lacks(coverage, count)):
             findings.add("no_intervals", "warning", f"There will be no prediction intervals: {lacks}", _MORE)
@@ -123,7 +126,7 @@ class Number(Target):
         return np.zeros(len(answers), int)
 
     def told(self, label: str, answer: np.ndarray) -> str:
-        return f"{evaluation.short(label, 12)} predicted as\n{float(answer):.4g}"
+        return f"{float(label):.4g} predicted as\n{float(answer):.4g}"
 
     def heading(self, shown: int, of: int) -> str:
         return f"the {shown} largest errors of {of} samples"
