@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tfpipelines.errors import ArtifactError
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.models.serving import Served, ServedInput
-from tfpipelines.networks.tables.trees import graph
+from tfpipelines.networks.tables.trees import fitting, graph
 from tfpipelines.networks.tables.trees.arrays import Trees
 from tfpipelines.networks.tables.trees.conversion import rounded_down
 from tfpipelines.networks.tables.trees.fitting import BoostingSettings, Rows, fit_trees
@@ -23,6 +24,7 @@ from ...conftest import some
 ROWS, CARDINALITIES = 400, [5, 30]
 QUICK = BoostingSettings(max_iter=8, min_samples_leaf=5)
 FORMS = {"matrix": 64, "walk": 1}
+SHOWN = ((1, "matrix"), (2, "walk"), (3, "matrix"))  # what the quick suite fits
 
 
 def table(seed=0, rows=ROWS):
@@ -66,8 +68,9 @@ def expected(outputs, settings, rows):
     columns = lambda numbers, codes: np.concatenate(
         [numbers[:, :4], np.where((codes < 1) | (codes > CARDINALITIES), np.nan, codes)], 1
     )
-    model.fit(columns(*table()[:2]), targets(outputs))
-    return model.predict(columns(*rows))[:, None] if outputs == 1 else model.predict_proba(columns(*rows))
+    with threadpool_limits(1, "openmp"):
+        model.fit(columns(*table()[:2]), targets(outputs))
+        return model.predict(columns(*rows))[:, None] if outputs == 1 else model.predict_proba(columns(*rows))
 
 
 def probabilities(logits):
@@ -87,7 +90,7 @@ def fitted(outputs, settings=QUICK, **options):
 @pytest.mark.parametrize(
     ("outputs", "form"),
     [
-        pytest.param(outputs, form, marks=() if outputs < 3 or (outputs, form) == (3, "matrix") else pytest.mark.slow)
+        pytest.param(outputs, form, marks=() if (outputs, form) in SHOWN else pytest.mark.slow)
         for outputs in (1, 2, 3, 10)
         for form in FORMS
     ],
@@ -101,7 +104,7 @@ def test_answers_are_those_of_scikit_learn(outputs, form, monkeypatch):
     assert np.abs(answers - expected(outputs, QUICK, rows)).max() < 1e-6
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", some(FORMS, ["walk"]))
 def test_graphs_of_tensorflow_treat_missing_values_alike(form, monkeypatch):
     """Its optimizer takes `not x <= y` for `x > y`."""
     monkeypatch.setattr(graph, "WIDEST", FORMS[form])
@@ -207,11 +210,9 @@ def test_thresholds_are_rounded_so_that_comparisons_stay():
     assert np.array_equal(values[:, None] <= rounded, values[:, None].astype(float) <= thresholds)
 
 
-def test_the_number_of_threads_changes_nothing():
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        one = fitted(3)
+def test_the_number_of_threads_changes_nothing(monkeypatch):
+    one = fitted(3)
+    monkeypatch.setattr(fitting, "_ONE_THREAD", 0)
     two = fitted(3)
     assert all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("thresholds", "values", "features"))
 
