@@ -22,7 +22,7 @@ from tfpipelines.networks.tables.trees.graph import compiled
 from ...conftest import some
 
 ROWS, CARDINALITIES = 400, [5, 30]
-QUICK = BoostingSettings(max_iter=8, min_samples_leaf=5)
+QUICK = BoostingSettings(max_iter=8, min_samples_leaf=5, max_leaf_nodes=31)
 FORMS = {"matrix": 64, "walk": 1}
 SHOWN = ((1, "matrix"), (2, "walk"), (3, "matrix"))  # what the quick suite fits
 
@@ -63,7 +63,7 @@ def expected(outputs, settings, rows):
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingRegressor if outputs == 1 else HistGradientBoostingClassifier
-    options = {"max_iter": settings.max_iter, "min_samples_leaf": settings.min_samples_leaf}
+    options = {name: getattr(settings, name) for name in ("max_iter", "min_samples_leaf", "max_leaf_nodes")}
     model = kind(categorical_features=[4, 5], early_stopping=False, random_state=0, **options)
     columns = lambda numbers, codes: np.concatenate(
         [numbers[:, :4], np.where((codes < 1) | (codes > CARDINALITIES), np.nan, codes)], 1

@@ -21,6 +21,9 @@ _ONE_THREAD = 2**22  # values of a table; up to here a second thread gains littl
 class BoostingSettings:
     """How trees are boosted (Friedman 2001; Ke et al. 2017); the names are scikit-learn's.
 
+    The defaults are those of scikit-learn, but for 15 leaves instead of 31, which were better on four sets by
+    3-fold cross-validation (diabetes, Friedman 1, Hastie 10.2, three classes of 20 columns).
+
     Args:
         learning_rate: what each tree's values are multiplied by.
         max_iter: most trees of each output.
@@ -36,7 +39,7 @@ class BoostingSettings:
 
     learning_rate: float = 0.1
     max_iter: int = 300
-    max_leaf_nodes: int = 31
+    max_leaf_nodes: int = 15
     max_depth: int | None = None
     min_samples_leaf: int = 20
     l2_regularization: float = 0.0
