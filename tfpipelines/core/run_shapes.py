@@ -31,6 +31,9 @@ _CANDIDATE = {
 }  # fmt: skip
 _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
 _INTERVAL = {"radius": float, "coverage": float, "interval": [float, float], "samples": int, "source": str}
+_COLUMN = {
+    **dict.fromkeys(("name", "kind", "order", "first", "commas"), str), "vocabulary": [str], "clock": bool,
+}  # fmt: skip
 _STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated")
 # fmt: off
 SHAPES: dict[str, Any] = {
@@ -54,6 +57,7 @@ SHAPES: dict[str, Any] = {
         "multi_label": bool, "target": str, "read_columns": {str: (str, [str, ...])},
         "counts": {str: {str: int}}, "rows": {str: int}, "split_by": {str: dict},
         "values": {str: {str: float}}, "findings": [_FINDING],
+        "encoder": [_COLUMN], "usual": {"numbers": [(float, None)], "codes": [int]},
     },
     "metrics.json": {
         **dict.fromkeys(SPLITS, {str: (float, None, _FIGURES)}),
@@ -64,6 +68,8 @@ SHAPES: dict[str, Any] = {
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
         "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
         "candidates": [_CANDIDATE],
+        "importance": [{"column": str, "importance": float, "deviation": float}],
+        "slices": [{"column": str, "value": str, "rows": int}],
     },
     "threshold.json": {
         "threshold": float, "false_alarm_rate": float, "unit": str, "source": str, "scores": [float],

@@ -86,8 +86,9 @@ class Tabular(Supervised):
         datasets.look_for_leaks(encoded, self.columns, samples.labels("train", self.classes), train, findings)
         datasets.look_for_copies(encoded, self.columns, train, findings)
         samples.facts["multi_label"] = self.target.name == "labels"
-        samples.facts["columns"] = self.columns.facts()
-        samples.facts["usual"] = {"numbers": self._usual[0][0].tolist(), "codes": self._usual[1][0].tolist()}
+        samples.facts["columns"], samples.facts["encoder"] = self.columns.names, self.columns.facts()
+        numbers = [None if value != value else value for value in self._usual[0][0].tolist()]
+        samples.facts["usual"] = {"numbers": numbers, "codes": self._usual[1][0].tolist()}
         samples.facts["about"] = [self.columns.about()]
         self._trees = {}
 
@@ -100,7 +101,7 @@ class Tabular(Supervised):
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
-        self.columns = datasets.Columns.of_facts(facts["columns"])
+        self.columns = datasets.Columns.of_facts(facts["encoder"])
         self.preprocessor = models.TablePreprocessor(self.columns)
         usual = facts["usual"]
         numbers = np.array([[np.nan if value is None else value for value in usual["numbers"]]], np.float32)
@@ -141,6 +142,14 @@ class Tabular(Supervised):
         loss = self.target.loss(self.pipeline)
         wanted = self.target.batch_targets(self._labels("validation"))
         return blend(trained, outputs, lambda mixed: _loss_of(loss, wanted, mixed))
+
+    def validation_figures(self, artifact) -> dict[str, float]:
+        figures = super().validation_figures(artifact)
+        if not figures:
+            return {}
+        outputs = self._outputs(artifact.network, self.samples.rows("validation"))
+        wanted = self.target.batch_targets(self._labels("validation"))
+        return figures | {"loss": _loss_of(self.target.loss(self.pipeline), wanted, outputs)}
 
     def _fit_trees(self, settings):
         """The trees of a boosting network, fitted once."""
