@@ -8,13 +8,13 @@ import numpy as np
 
 from ..datasets.columns.encoder import Columns
 
-_UNSAFE = re.compile(r"\W", re.ASCII)
+_UNSAFE = re.compile(r"\W+", re.ASCII)
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
     """Names that inputs of a graph may have, one for each column, no two alike.
 
-    Letters of ASCII, digits and underscores stay; all else becomes an underscore. Of two that become the same, the
+    Letters of ASCII, digits and underscores stay; what stands between them becomes one underscore. Of two that become the same, the
     later one gets a number; names of small and capital letters alone count as the same.
     """
     found: list[str] = []

@@ -215,8 +215,8 @@ def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int,
         usual = max(min_count, 2, len(texts) // 100)
         return Column(**facts | {"vocabulary": _frequent(found, usual, _MOST_WORDS)})
     if column.kind == "date":
-        written = cells.where(~is_missing_word(cells))
-        order = order_of_dates(written.dropna(), TimeFormat(), f"column {column.name!r}")
+        written = cells.where(~is_missing_word(cells), "")
+        order = order_of_dates(written, TimeFormat(), f"column {column.name!r}")
         dates = parse_dates(written[train], TimeFormat(order=order))
         if not dates.notna().any():
             raise DataError(
@@ -262,7 +262,7 @@ def _numbers(column: Column, cells: pd.Series) -> np.ndarray:
         words = cells.astype(str).str.strip().str.lower()
         return np.where(words.isin(_TRUE), 1, np.where(words.isin(_FALSE), 0, np.nan)).astype(np.float32)[:, None]
     if column.kind == "date":
-        written = cells.where(~is_missing_word(cells)).astype(object)
+        written = cells.where(~is_missing_word(cells), "")
         return date_parts(parse_dates(written, TimeFormat(order=column.order)), column.first, column.clock)
     texts = [set(_words_of(text)) if isinstance(text, str) else set() for text in cells]
     table = [[word in text for word in column.vocabulary] for text in texts]
