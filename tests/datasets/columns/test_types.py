@@ -45,6 +45,8 @@ def found_of(cells, *words, asked=False):
         ("a", [*["x"] * 40, *[None] * 20], "category"),  # whether it is there says something
         ("a", pd.date_range("2020-01-01", periods=ROWS).astype(str), "date"),
         ("a", [f"{day:02}/{month:02}/2021" for day, month in zip(range(1, 29), range(1, 13))] * 5, "date"),
+        ("a", ["1st", "2nd", "3rd"] * 20, "category"),
+        ("a", ["May", "10-12", "Jun-3"] * 20, "category"),
         ("a", [f"a house with {number} rooms" for number in range(ROWS)], "text"),
         ("a", [f"A{number}" for number in range(ROWS)], ""),  # identifiers
         ("row", range(ROWS), ""),  # counts rows

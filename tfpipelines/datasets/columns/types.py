@@ -25,6 +25,7 @@ _IDENTIFIER = re.compile(
     r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I
 )
 _CODE = re.compile(r"0\d+")  # a number with a leading zero is a code, such as that of a place
+_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)|(?<!\d)\d{1,2}([/.-])\d{1,2}\2\d\d(?!\d)|(19|20)\d{6}")  # 1st alone is no date
 _LEAST_ROWS = 20  # below, distinct values say nothing
 _WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
 _LEAST_NUMBERS = 10  # distinct numbers of a column that holds words, too, and is one of numbers
@@ -113,7 +114,7 @@ def kind_of(name: str, cells: pd.Series, given: str | None = None, asked: bool =
         return Found("boolean")
     if (numeric := _numeric(name, known, len(cells), asked)) is not None:
         return numeric
-    if are_dates(known):
+    if known.str.contains(_YEAR).mean() > 0.9 and are_dates(known):
         return Found("date")
     many = len(known) >= _LEAST_ROWS
     if many and distinct >= _OF_TEXTS * len(known) and known.str.split().str.len().mean() >= _SEVERAL_WORDS:
