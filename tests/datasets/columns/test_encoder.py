@@ -114,7 +114,7 @@ def test_columns_that_tell_the_target_and_copies():
     encoded, findings = columns.transform(cells_of(frame)), datasets.Findings()
     rows, targets = np.arange(300), frame["word"].map({"u": 0, "v": 1, "w": 2}).to_numpy()
     datasets.look_for_leaks(encoded, columns, targets, rows, findings)
-    assert findings.entries[0].code == "target_leak" and "leak (1.000), word (1.000)" in findings.entries[0].message
+    assert findings.entries[0].code == "target_leak" and "word (1.000), leak (1.000)" in findings.entries[0].message
     findings = datasets.Findings()
     datasets.look_for_leaks(encoded, columns, frame["a"].to_numpy() * 3, rows, findings)
     assert "a (" in findings.entries[0].message and "copy (" in findings.entries[0].message

@@ -25,7 +25,7 @@ _IDENTIFIER = re.compile(
     r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I
 )
 _CODE = re.compile(r"0\d+")  # a number with a leading zero is a code, such as that of a place
-_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)|(?<!\d)\d{1,2}([/.-])\d{1,2}\2\d\d(?!\d)|(19|20)\d{6}")  # 1st alone is no date
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.-]\d{1,2}[/.-]\d\d|(?:19|20)\d{6}")  # 1st alone is no date
 _LEAST_ROWS = 20  # below, distinct values say nothing
 _WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
 _LEAST_NUMBERS = 10  # distinct numbers of a column that holds words, too, and is one of numbers
