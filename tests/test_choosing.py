@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import Observer
+from tfpipelines import Observer, tuning
 from tfpipelines.choosing import best_of
+from tfpipelines.core import config
 from tfpipelines.errors import ConfigError, DataError, DivergedError, Interrupted, MemoryExhaustedError
 from tfpipelines.reporting import report
 from tfpipelines.reporting.compare import compare
+from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tasks.classification.image_cls import ImageClassification
 from tfpipelines.tasks.trainable import Combination
 from tfpipelines.training import process
@@ -396,6 +398,32 @@ def test_a_search_takes_one_network(tfpipe):
     found = tfpipe("tune", "image-cls", "model.name=auto", "model.candidates=[cnn, mlp]")
     assert found.code == 2 and "A search trains one network in each trial" in found.err
     assert not Path("runs").exists()
+
+
+def test_a_search_over_networks_begins_from_a_pipeline_with_a_choice():
+    words = auto(NARROW, WIDE) | {"data.path": "sample:digits"}
+    Path("auto.yaml").write_text(config.to_yaml(config.load("image-cls", words, schemas=SCHEMAS).pipeline))
+    space = {"model.name": ["mlp", "cnn"], "train.learning_rate": [0.1, 0.01]}
+    plan = tuning.Plan.of("auto.yaml", {"search.space": space}, SCHEMAS)
+    trial = config.with_values(plan.content, {"model.name": "cnn", "train.learning_rate": 0.1}, SCHEMAS, "a trial")
+    assert plan.pipeline.chooses and trial.network == "cnn" and trial.train.learning_rate == 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.eager
+def test_data_are_read_again_where_a_candidate_takes_another_input():
+    none = {"words": 0, "characters": []}
+    words = {"data.path": "sample:reviews", "data.limit": 60, "train.epochs": 1, "evaluation.bootstrap": 20}
+    plain, grams = {"name": "bow", "wide": none}, {"name": "bow", "wide": {**none, "words": 1}}
+    choice = {"model.name": "auto", "model.candidates": [plain, grams]}
+    run = tfpipelines.run("text-cls", words | choice | {"search.objective": "val_log_loss"}, observer=Observer())
+    place = [entry["chosen"] for entry in run.metrics["candidates"]].index(True)
+    assert (run.folder / "ngrams.csv").exists() == (place == 1)
+    alone = words | {f"model.{name}": value for name, value in (plain, grams)[place].items()}
+    alone = tfpipelines.run("text-cls", alone, observer=Observer())
+    assert (alone.folder / "predictions.csv").read_text() == (run.folder / "predictions.csv").read_text()
+    told = [json.loads((one.folder / "data.json").read_text()) | {"read_seconds": 0} for one in (run, alone)]
+    assert told[0] == told[1]
 
 
 def test_the_process_keeps_its_dtype_policy():

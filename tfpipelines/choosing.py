@@ -22,7 +22,7 @@ from .core.run_files import found_json, read_json, read_needed
 from .core.run_folder import RunFolder
 from .core.run_shapes import OUTCOME
 from .core.unchanged import require_same_networks, require_same_splits, splits_text
-from .core.words import counted, extreme, fixed
+from .core.words import counted, extreme, fixed, labels
 from .datasets import Findings
 from .errors import ArtifactError, ConfigError, DivergedError, MemoryExhaustedError, TfpipelinesError
 from .tasks import new_task
@@ -131,7 +131,7 @@ class Choice:
         self.trainer, self.task, self.folder, self.fold = trainer, task, folder, fold
         self.pipelines = task.asked.candidates()
         networks = [(config.short_name(one.network or ""), config.given_fields(one.model)) for one in self.pipelines]
-        told = config.labels(networks)
+        told = labels(networks)
         self.named = [(name, label, fields) for (name, fields), label in zip(networks, told)]
         assert task.asked.search.objective is not None  # of a resolved pipeline
         self.objective = task.asked.search.objective
@@ -209,7 +209,8 @@ class Choice:
         fresh = new_task(pipeline)
         fresh.begin()
         fresh.resume(found_json(self.folder / "data.json"))
-        self.task, findings = checked(fresh, self.fold), Findings()
+        findings = Findings()
+        self.task = checked(fresh, self.fold, findings)
         require_same_splits(self.folder, splits_text(self.task.split_table()))
         self.facts = self.task.describe(findings)
 

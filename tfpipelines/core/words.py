@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -146,6 +146,25 @@ def value(entry: Any, gap: str = ", ") -> str:
     if isinstance(entry, dict):
         return "{" + gap.join(f"{name}: {value(part, gap)}" for name, part in entry.items()) + "}"
     return "null" if entry is None else str(entry).lower() if isinstance(entry, bool) else str(entry)
+
+
+def distinct(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of the fields of several networks those in which they are not all the same."""
+    shared = {key for key in each[0] if all(key in one and one[key] == each[0][key] for one in each)} if each else ()
+    return [{key: entry for key, entry in one.items() if key not in shared} for one in each]
+
+
+def labels(each: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """What to call each of several networks, (name, fields): by its name, and where another one has it, too, by the
+    fields that tell them apart.
+    """
+    found = []
+    for place, (name, _) in enumerate(each):
+        alike = [number for number, (other, _) in enumerate(each) if other == name]
+        own = distinct([each[number][1] for number in alike])[alike.index(place)] if len(alike) > 1 else {}
+        told = ", ".join(f"{key}={value(entry)}" for key, entry in own.items())
+        found.append(f"{name} ({told})" if told else name)
+    return found
 
 
 def plain_text(text: Any) -> str:

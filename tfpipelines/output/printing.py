@@ -10,10 +10,9 @@ import rich.table
 from rich.console import Console
 from rich.text import Text
 
-from ..core.config import distinct
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table, figures_table
-from ..core.words import counted, duration, extremes, fixed, megabytes, plain_lines, plain_text, value
+from ..core.words import counted, distinct, duration, extremes, fixed, megabytes, plain_lines, plain_text, value
 from ..errors import shortened
 from ..metrics import main_figure
 

@@ -1,10 +1,9 @@
 """The tables of a report: what is in their cells, as text."""
 
 from ..core import text_tables
-from ..core.config import distinct, labels
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table
-from ..core.words import count, extreme, figure, instant, percent, seconds, signed, value
+from ..core.words import count, distinct, extreme, figure, instant, labels, percent, seconds, signed, value
 from ..metrics import metric
 from ..tasks.abilities import Kind
 from . import values

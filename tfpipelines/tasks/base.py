@@ -107,13 +107,16 @@ class Answering(Stage, ABC):
         """
 
 
-def checked(task: Task, fold: int | None = None) -> Trainable:
+def checked(task: Task, fold: int | None = None, findings: "datasets.Findings | None" = None) -> Trainable:
     """The task with its data read and checked.
+
+    Args:
+        findings: to which is added what there is to say of the data.
 
     Raises:
         DataError: with all that is wrong with them.
     """
-    findings = datasets.Findings()
+    findings = datasets.Findings() if findings is None else findings
     loaded = task.load(findings)
     findings.raise_errors()
     ready = loaded.check(findings, fold)

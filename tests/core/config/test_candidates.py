@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tfpipelines.core import config
-from tfpipelines.core.config import distinct, given_fields, labels, with_chosen
+from tfpipelines.core.config import given_fields, with_chosen
 from tfpipelines.core.config.kinds import IMAGES
+from tfpipelines.core.words import distinct, labels
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
 

@@ -1,14 +1,13 @@
 """`model.name=auto`: the section of a network that is chosen among several, its candidates."""
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, reduce
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
-from ..words import value
 from .fields import field, fixed
 from .own import AUTO, short
 from .section import FIXED, Section
@@ -110,25 +109,6 @@ def given_fields(network: Section) -> dict[str, Any]:
 def _others(fields: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
     inner = {key: _others(entry, usual[key]) for key, entry in fields.items() if isinstance(entry, dict)}
     return {key: inner.get(key, entry) for key, entry in fields.items() if entry != usual[key]}
-
-
-def distinct(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of the fields of several networks those in which they are not all the same."""
-    shared = {key for key in each[0] if all(key in one and one[key] == each[0][key] for one in each)} if each else ()
-    return [{key: entry for key, entry in one.items() if key not in shared} for one in each]
-
-
-def labels(each: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """What to call each of several networks, (name, fields): by its name, and where another one has it, too, by the
-    fields that tell them apart.
-    """
-    found = []
-    for place, (name, _) in enumerate(each):
-        alike = [number for number, (other, _) in enumerate(each) if other == name]
-        own = distinct([each[number][1] for number in alike])[alike.index(place)] if len(alike) > 1 else {}
-        told = ", ".join(f"{key}={value(entry)}" for key, entry in own.items())
-        found.append(f"{name} ({told})" if told else name)
-    return found
 
 
 def with_chosen(pipeline: dict[str, Any], candidates: list[dict[str, Any]]) -> dict[str, Any]:
