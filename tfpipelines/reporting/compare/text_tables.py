@@ -105,7 +105,7 @@ def _shown(name: str) -> Callable[[float | None], str]:
 
 
 def _in_units(name: str) -> bool:
-    entry = metric(name)
+    entry = metric(name, REGRESSOR)
     return entry is not None and entry.kind == REGRESSOR and entry.range == (0.0, math.inf)
 
 
