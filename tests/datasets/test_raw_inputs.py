@@ -146,3 +146,17 @@ def test_points_with_missing_numbers():
     for wrong in ({"value": 1}, [{"value": 1}], None, pd.DataFrame()):
         with pytest.raises(DataError):
             raw_series(wrong, 5, ["value"])
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("filter", ["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"])
+@pytest.mark.parametrize("antialias", [True, False])
+def test_images_of_the_networks_size_pass_unchanged(filter, resize, antialias):
+    """So that prediction may leave resizing out."""
+    import tensorflow as tf
+
+    from tfpipelines.models import ImagePreprocessor
+
+    image = np.random.default_rng(0).choice([0, 1, 127, 254, 255], (13, 18, 3)).astype(np.uint8)
+    resized = ImagePreprocessor((13, 18), 3, resize, filter, antialias).in_tf_data(tf.constant(image))
+    np.testing.assert_array_equal(resized, image)

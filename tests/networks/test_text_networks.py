@@ -101,7 +101,7 @@ def test_cudnn_could_run_every_recurrent_layer(name, monkeypatch):
     assert asked == [("gru" if name == "gru" else "lstm", None)] * (4 if name == "bilstm" else 2)
 
 
-@pytest.mark.parametrize("name", TEXTS.names)
+@pytest.mark.parametrize("name", some(TEXTS.names, ("lstm", *POOLINGS)))
 def test_dropouts_act_in_training_alone(name):
     off = {"word_dropout": 0.0, "spatial_dropout": 0.0, "dropout": 0.0} | (
         {"attention_dropout": 0.0} if name == "transformer" else {}

@@ -34,7 +34,9 @@ SMALL = {
 # The others are slow ones where a test is of the code that they share.
 # anomaly, anomaly-series, dcgan leave the same in their own tests
 FINISHED = ("anomaly-table", "image-cls", "text-cls")
-RESUMED = ("image-cls",)  # finetune, dcgan: see their tests; text-cls, anomaly-table: tests/networks/test_own.py
+# Resumed: image-cls in tests/training/test_resume.py; finetune, dcgan in their tests; text-cls, anomaly-table in
+# tests/networks/test_own.py. Repeated by its pipeline: the best trial in tests/tuning/test_search.py.
+RESUMED = ()
 LEFT_AS_FOUND = ("image-cls",)
 ON_JAX = ("anomaly-table", "image-cls")  # a classifier and a detector
 HEADERS = ("anomaly-table", "image-cls")  # of pipelines

@@ -11,6 +11,7 @@ from tfpipelines.training.optimizers import Schedule, build_optimizer, build_sch
 from ..conftest import some
 
 OPTIMIZERS = Training.model_fields["optimizer"].annotation.__args__
+QUICK = ("adamw", "lamb", "muon", "nadam", "schedule_free_adamw")  # which do something of their own
 
 
 def rates(name, epochs=10, **options):
@@ -43,7 +44,7 @@ def test_schedule_survives_its_config():
     assert float(Schedule.from_config(schedule.get_config())(7)) == float(schedule(7))
 
 
-@pytest.mark.parametrize("name", some(OPTIMIZERS, ("adamw", "lamb", "muon", "nadam", "schedule_free_adamw")))
+@pytest.mark.parametrize("name", some(OPTIMIZERS, QUICK))
 def test_every_optimizer_learns_and_decays_kernels_only(name):
     weights = {}
     for decay in (0.0, 0.5):
@@ -92,7 +93,7 @@ def test_precision_comes_back():
     assert keras.config.dtype_policy() == before
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", some(OPTIMIZERS, ("sgd", *QUICK)))
 def test_rates_of_single_variables(name):
     """Rate 0 stands still, decay included; rates of 1 are as without any."""
 

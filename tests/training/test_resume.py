@@ -296,6 +296,7 @@ def test_changed_pipeline_is_refused(interrupted):
     assert tfpipelines.load(interrupted).status["state"] == "interrupted"
 
 
+@pytest.mark.eager
 def test_changed_data_are_refused_and_from_goes_on(photos, digits):
     settings = {
         **FULL,

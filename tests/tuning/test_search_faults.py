@@ -78,10 +78,16 @@ def test_the_same_error_in_the_first_three_trials_ends_the_search(tfpipe):
     assert not search.best.exists() and not (search.folder / "final").exists()
 
 
-def test_without_a_finished_trial_there_is_no_best():
+def test_without_a_finished_trial_there_is_no_best(tfpipe):
     with pytest.raises(SearchError, match="there is no best") as caught:
-        tune(search__trials=1, search__space={"train.learning_rate": [_TOO_HIGH], "train.optimizer": ["sgd"]})
+        tune(
+            name="none",
+            search__trials=1,
+            search__space={"train.learning_rate": [_TOO_HIGH], "train.optimizer": ["sgd"]},
+        )
     assert "diverged" in caught.value.details[0]
+    result = tfpipe("resume", "runs/none")  # which says so again
+    assert result.code == 5 and "there is no best" in result.err
 
 
 class Murderer(Seen):
@@ -283,17 +289,6 @@ def test_workers_that_die_while_they_prepare_end_the_search(monkeypatch):
     monkeypatch.setattr(pool.Pool, "start", stillborn)
     with pytest.raises(ResourceError, match="die while they prepare"):
         tune()
-
-
-def test_a_search_without_a_best_says_so_again_when_it_is_resumed(tfpipe):
-    with pytest.raises(SearchError, match="there is no best"):
-        tune(
-            name="none",
-            search__trials=1,
-            search__space={"train.learning_rate": [_TOO_HIGH], "train.optimizer": ["sgd"]},
-        )
-    result = tfpipe("resume", "runs/none")
-    assert result.code == 5 and "there is no best" in result.err
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,8 @@ def decoded(
         try:
             if not entry.error:
                 image = entry.pixels(preprocessor.channels, data.background, data.max_pixels, preprocessor.range)
-                return entry, resize(tf.constant(image)).numpy()
+                fits = image.shape == preprocessor.shape  # what is of the network's size passes unchanged
+                return entry, image if fits else resize(tf.constant(image)).numpy()
         except (DataError, OSError) as error:
             entry = replace(entry, item=printable(entry.item), error=getattr(error, "cause", "") or str(error))
         return entry, np.zeros(preprocessor.shape, np.uint8)
