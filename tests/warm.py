@@ -27,7 +27,11 @@ _signature = inspect.signature(subprocess.Popen._execute_child)
 
 
 def prepare() -> None:
-    """Loads what is slow to load, and forks the processes, unless TensorFlow has computed something already."""
+    """Loads what is slow to load, and forks the processes, unless TensorFlow has computed something already, or the
+    system's own libraries forbid forks.
+    """
+    if sys.platform != "linux":
+        return
     import keras  # noqa: F401
     import keras_tuner  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
