@@ -130,6 +130,7 @@ DAYS = [f"2024-{1 + row // 28:02d}-{1 + row % 28:02d}" for row in range(ROWS)]
         ("posted", DAYS[:9] + ["2024-01-09"] * (ROWS - 9), False),  # too few to split by
         ("year", [2000 + row for row in range(ROWS)], False),  # numbers may be anything
         ("at", [f"{row // 60:02d}:{row % 60:02d}" for row in range(ROWS)], False),  # of which day?
+        ("machine", [f"m{row}" for row in range(ROWS)], False),  # no minutes
         ("name", [f"item {row}" for row in range(ROWS)], False),
     ],
 )

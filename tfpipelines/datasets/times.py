@@ -20,6 +20,12 @@ from .table_files import LINE
 CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|[+-]\d{2}:?\d{2})?\s*")
 YEAR_LAST = re.compile(r"\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)", re.DOTALL)
 ORDERS = {"day": "day-first", "month": "month-first"}
+_LIKE_DATE = re.compile(  # `m12` is none, though a lenient parser takes it for the twelfth minute
+    r"\d\s*[-/.:, ]\s*\d|\d{8}|\d.*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec).*\d",
+    re.I,
+)
+_LONGEST = 50  # characters of a date
 _LOOKED_AT = 1000  # cells of a column, to see whether they are dates
 
 
@@ -106,7 +112,8 @@ def are_dates(cells: pd.Series) -> bool:
     """Whether most cells are dates, in whatever order; of many, every n-th is looked at."""
     cells = cells.dropna()
     cells = cells[:: max(1, len(cells) // _LOOKED_AT)]
-    if not cells.str.contains(r"\d", na=False).mean() > 0.9:
+    short = cells[cells.str.len() <= _LONGEST]
+    if not short.str.contains(_LIKE_DATE, na=False).sum() > 0.9 * len(cells):
         return False
     order = "day" if any(int(match[1]) > 12 for cell in cells if (match := YEAR_LAST.match(cell))) else None
     return bool(parse_dates(cells, TimeFormat(order=order)).notna().mean() > 0.9)
