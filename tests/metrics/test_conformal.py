@@ -102,3 +102,23 @@ def test_what_is_shipped_says_what_the_report_says():
     assert [word.decode() for word in graph["verdict"].numpy()] == [served.decide(score) for score in scores]
     assert [served.decide(score) == "anomaly" for score in scores] == alarms
     assert [served.beside(score)["p_value"] for score in scores] == wanted.tolist()
+
+
+def test_rows_that_chose_among_candidates_break_the_rate_and_calibration_rows_keep_it():
+    """30 useless candidates, of which the one with the luckiest validation scores is kept."""
+    repeats, candidates, rows, random = 600, 30, 40, np.random.default_rng(3)
+    validation = random.exponential(size=(repeats, candidates, rows))
+    kept = validation[np.arange(repeats), validation.mean(2).argmin(1)]
+    fresh = random.exponential(size=(repeats, rows))
+    rates, inside = {}, {}
+    for split, scores in (("validation", kept), ("calibration", fresh)):
+        thresholds = [Threshold.fit(values, 0.05, "row", split) for values in scores]
+        true = np.exp([-threshold.threshold for threshold in thresholds])
+        rates[split] = true.mean()
+        inside[split] = np.mean(
+            [low <= rate <= high for rate, (low, high) in zip(true, (t.interval for t in thresholds))]
+        )
+    assert (
+        rates["calibration"] == pytest.approx(2 / 41, abs=4 * 0.033 / np.sqrt(repeats)) and inside["calibration"] > 0.92
+    )
+    assert rates["validation"] > 0.09 and inside["validation"] < 0.85
