@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.run_files import found_json
 from ..core.words import figure
 from ..evaluation.score_names import score_columns
+from ..tasks import has_several_labels
 from ..tasks.abilities import Kind
 from . import values
 
@@ -49,7 +50,7 @@ def read_failures(folder: Path, path: Path, kind: Kind | None) -> Failures:
     cut, rows = len(rows) > _MOST_ROWS, rows[:_MOST_ROWS]
     if kind is Kind.CLASSIFIER and rows and {"label", "predicted"} <= rows[0].keys():
         data = found_json(folder / "data.json")
-        return _of_classifier(rows, cut, values.texts(data.get("classes")), data.get("multi_label") is True)
+        return _of_classifier(rows, cut, values.texts(data.get("classes")), has_several_labels(data))
     if kind is Kind.REGRESSOR and rows and {"label", "predicted"} <= rows[0].keys():
         return _of_regressor(rows, cut)
     if kind is Kind.DETECTOR and rows and {"label", "verdict", "p_value"} <= rows[0].keys():

@@ -50,6 +50,15 @@ def known_class(name: object) -> "type[Task] | None":
         return None
 
 
+def has_several_labels(data: Mapping[str, object]) -> bool:
+    """Whether the samples of a run may have several labels each.
+
+    Args:
+        data: content of data.json.
+    """
+    return data.get("target") == "labels" or data.get("multi_label") is True
+
+
 def kind_of(task: object, data: Mapping[str, object]) -> "Kind | None":
     """What a run makes of a sample: of a number as target it is a regressor, else what its task says.
 

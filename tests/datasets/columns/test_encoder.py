@@ -95,7 +95,10 @@ def test_texts_become_their_frequent_words():
     texts = [f"a {'red' if row % 2 else 'blue'} house number {row}" for row in range(60)]
     columns = fitted(pd.DataFrame({"a": texts}))
     assert columns.numbers == ["a: blue", "a: house", "a: number", "a: red"]
-    assert columns.transform(cells_of(pd.DataFrame({"a": ["Red boat", None]}))).numbers.tolist() == [[0, 0, 0, 1], [0] * 4]
+    assert columns.transform(cells_of(pd.DataFrame({"a": ["Red boat", None]}))).numbers.tolist() == [
+        [0, 0, 0, 1],
+        [0] * 4,
+    ]
 
 
 def test_dates_fit_float32():

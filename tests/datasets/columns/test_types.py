@@ -63,7 +63,9 @@ def test_kinds(name, values, kind):
 
 def test_decimal_commas_are_numbers():
     findings = Findings()
-    cells = cells_of(a=[f"{value:.2f}".replace(".", ",") for value in RANDOM.random(ROWS) + 1], b=["1.234,5"] * 59 + ["2"])
+    cells = cells_of(
+        a=[f"{value:.2f}".replace(".", ",") for value in RANDOM.random(ROWS) + 1], b=["1.234,5"] * 59 + ["2"]
+    )
     assert chosen(cells, findings) == {"a": "number", "b": "number"}
     assert "decimal points in: a, b" in findings.of("note")[0].message
 
@@ -73,7 +75,11 @@ def test_findings_name_column_line_and_cell():
     mixed = ["abc" if row == 3 else str(row / 2) for row in range(ROWS)]
     infinite = ["inf" if row == 4 else "1e300" if row == 5 else str(row / 4) for row in range(ROWS)]
     cells = cells_of(
-        mixed=mixed, infinite=infinite, lists=[[1, 2]] * ROWS, rare=["1.5", *[None] * 59], code=[f"K{row}" for row in range(ROWS)]
+        mixed=mixed,
+        infinite=infinite,
+        lists=[[1, 2]] * ROWS,
+        rare=["1.5", *[None] * 59],
+        code=[f"K{row}" for row in range(ROWS)],
     )
     assert list(chosen(cells, findings)) == ["mixed", "infinite", "rare"]
     told = {entry.code: entry for entry in findings.entries}

@@ -104,7 +104,7 @@ def test_numbers_of_other_data(priced, squares):
 def test_an_export_of_numbers_is_verified(priced):
     with eagerly():
         pytest.importorskip("ai_edge_litert")
-        folder = tfpipelines.export(priced, "litert")
+        folder = tfpipelines.export(priced, "litert").folder
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["target"] == "number" and manifest["proof"]["largest_difference"] < 1e-2
     outputs = {output["name"] for output in manifest["signature"]["outputs"]}

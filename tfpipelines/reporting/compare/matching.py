@@ -6,6 +6,7 @@ import numpy as np
 
 from ...core.words import counted
 from ...errors import ConfigError
+from ...tasks import has_several_labels
 from ...tasks.abilities import Kind
 from .run_records import RunRecord
 from .test_rows import Rows, classes_of, keys_of
@@ -48,7 +49,7 @@ def _require_comparable(first: RunRecord, record: RunRecord) -> None:
             details = [f"only {name}: {', '.join(sorted(some)[:10])}" for name, some in alone if some]
             cause = f"{first.name} and {record.name} do not know the same classes."
             raise ConfigError(cause, "Compare runs on the same classes.", details)
-        if bool(first.data.get("multi_label")) != bool(record.data.get("multi_label")):
+        if has_several_labels(first.data) != has_several_labels(record.data):
             cause = f"One of {first.name} and {record.name} has one class per row, the other several."
             raise ConfigError(cause, "Compare runs on the same data.")
     if first.kind is Kind.GENERATOR:

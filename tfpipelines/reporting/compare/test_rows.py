@@ -12,6 +12,7 @@ from ... import datasets, evaluation, metrics
 from ...core.run_files import read_json, read_table
 from ...core.words import counted
 from ...errors import ArtifactError
+from ...tasks import has_several_labels
 from ...tasks.abilities import Kind
 from .run_records import RunRecord
 
@@ -146,7 +147,7 @@ def _classified(table: pd.DataFrame, frame: pd.DataFrame, folder: Path, record: 
     scores[:, [classes.index(name) for name in own]] = _numbers(table, evaluation.score_columns(own), folder)
     if ((scores < 0) | (scores > 1)).any():
         raise _damaged(folder, "holds probabilities that are not between 0 and 1")
-    several = bool(record.data.get("multi_label"))
+    several = has_several_labels(record.data)
     if not several and not frame["label"].isin(classes).all():
         cause = f"{folder / 'splits.csv'} names classes that {folder / 'data.json'} does not."
         raise ArtifactError(cause, "Restore them from a copy, or train again.")
