@@ -104,6 +104,20 @@ def test_answers_are_those_of_scikit_learn(outputs, form, monkeypatch):
     assert np.abs(answers - expected(outputs, QUICK, rows)).max() < 1e-6
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_batches_of_every_size_are_answered_alike(form, monkeypatch):
+    """As many rows as columns or outputs, too, which Keras may take for a bias when it adds."""
+    monkeypatch.setattr(graph, "WIDEST", FORMS[form])
+    numbers, codes, _ = table()
+    trees = fit_trees(numbers, codes, CARDINALITIES, targets(3), outputs=3, settings=QUICK, seed=0)
+    network = compiled(trees, 5, 2)
+    whole = np.asarray(network([numbers[:40], codes[:40]]))
+    for count in (1, 2, 3, 5, 8, 30):
+        some = [numbers[:count], codes[:count]]
+        np.testing.assert_allclose(np.asarray(network(some)), whole[:count], atol=1e-6)
+        np.testing.assert_allclose(network.predict_on_batch(some), whole[:count], atol=1e-6)
+
+
 @pytest.mark.parametrize("form", some(FORMS, ["walk"]))
 def test_graphs_of_tensorflow_treat_missing_values_alike(form, monkeypatch):
     """Its optimizer takes `not x <= y` for `x > y`."""

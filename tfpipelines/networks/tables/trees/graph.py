@@ -80,7 +80,9 @@ def _right_by_category(trees: Trees, codes: keras.KerasTensor, constants: Consta
     codes = ops.transpose(codes)  # (columns, batch); a constant added to whole rows would be a BiasAdd in LiteRT
     cardinalities = constants.places(trees.cardinalities[:, None], "cardinalities")
     known = ops.logical_and(ops.greater_equal(codes, 1), ops.less_equal(codes, cardinalities))
-    places = ops.where(known, codes, 0) + constants.places((np.cumsum(sizes) - sizes)[:, None], "first_codes")
+    first_codes = constants.places((np.cumsum(sizes) - sizes)[:, None], "first_codes")
+    # In this order: Keras takes a second summand (columns, 1) for a bias of the last axis where that has as many places.
+    places = first_codes + ops.where(known, codes, 0)
     group = ops.cast(ops.squeeze(table(trees.groups[:, None], "groups")(places), -1), "int32")
     columns = np.zeros(splits, np.int64)
     (nodes,) = np.nonzero(trees.splits >= 0)
@@ -177,4 +179,4 @@ def _added(trees: Trees, values: keras.KerasTensor, none: keras.KerasTensor, con
         places = np.full(len(trees.baseline), len(outputs))
         places[outputs] = np.arange(len(outputs))
         sums = ops.take(ops.concatenate([sums, none], axis=0), constants.places(places, "outputs"), axis=0)
-    return ops.transpose(sums + constants.array(trees.baseline[:, None], "baseline"))
+    return ops.transpose(constants.array(trees.baseline[:, None], "baseline") + sums)  # as above
