@@ -140,7 +140,7 @@ def select_split(samples: Samples, path: str, split: str | None) -> str:
 
     Args:
         path: of the data, for messages.
-        split: `train`, `validation`, `test` or `all`; None: test where there is one, else all.
+        split: a name of `SPLITS`, or `all`; None: test where there is one, else all.
 
     Returns:
         The name of the split.

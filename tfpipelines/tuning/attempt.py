@@ -14,7 +14,7 @@ from ..core.files import atomic_write, write_json
 from ..core.history import history_rows
 from ..core.observer import Observer
 from ..core.pipeline_files import write_pipeline
-from ..core.run_files import require_table
+from ..core.run_files import found_json, require_table
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
 from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
@@ -91,6 +91,7 @@ def attempt(
         if not task.reuse_data(pipeline):
             fresh = new_task(pipeline)
             fresh.begin()
+            fresh.resume(found_json(folder.path.parents[1] / "data.json"))
             task = checked(fresh, fold)
         begin_part(folder, pipeline, str(folder.path.parents[1]), task.epochs)
         if job["parent"] and not any((folder / "checkpoints").iterdir()):

@@ -98,9 +98,9 @@ def test_bricks_are_told_apart_and_everything_is_there(bricks):
         "curves_roc_pr.png",
         "heat.png",
     }
-    assert metrics["threshold"]["samples"] == 60 and metrics["threshold"]["unit"] == "image"
+    assert metrics["threshold"]["samples"] == 39 and metrics["threshold"]["unit"] == "image"
     low, high = metrics["threshold"]["interval"]
-    assert low < 3 / 61 < high and any(f"{low:.3f} and {high:.3f}" in line for line in metrics["about"])
+    assert low < 2 / 40 < high and any(f"{low:.3f} and {high:.3f}" in line for line in metrics["about"])
     table = pd.read_csv(bricks.folder / "predictions.csv")
     assert list(table.columns) == ["item", "score", "p_value", "verdict", "label"] and len(table) == 120
     assert ((table["score"] > metrics["threshold"]["threshold"]) == (table["verdict"] == "anomaly")).all()
@@ -185,7 +185,7 @@ def test_recalibration_moves_the_threshold_and_leaves_the_model(own, tfpipe):
 
 
 @pytest.mark.eager
-def test_the_threshold_may_be_edited_and_its_loss_is_told(own):
+def test_the_threshold_may_be_edited_and_its_loss_is_told(own, tmp_path):
     file = own.folder / "threshold.json"
     facts = json.loads(file.read_text())
     file.write_text(json.dumps({**facts, "threshold": 1e9}))
@@ -193,18 +193,24 @@ def test_the_threshold_may_be_edited_and_its_loss_is_told(own):
     file.unlink()
     with pytest.raises(ArtifactError, match="threshold.json is missing"):
         tfpipelines.load(own.folder).predict(BRICKS / "test" / "patch")
-    assert tfpipelines.load(own.folder).recalibrate(BRICKS / "validation" / "good", 0.05)["threshold"][
-        "threshold"
-    ] == pytest.approx(facts["threshold"], rel=1e-5)
+    splits = pd.read_csv(own.folder / "splits.csv")
+    for item in splits["item"][splits["split"] == "calibration"]:
+        shutil.copy(BRICKS / item, tmp_path)
+    again = tfpipelines.load(own.folder).recalibrate(tmp_path, 0.05)["threshold"]
+    assert again["threshold"] == pytest.approx(facts["threshold"], rel=1e-5) and again["samples"] == 39
 
 
 def test_too_few_normal_samples_are_refused_before_training(tfpipe):
-    result = tfpipe("run", "anomaly", "evaluation.false_alarm_rate=0.01")
+    result = tfpipe("run", "anomaly", "evaluation.false_alarm_rate=0.005")
     assert (
         result.code == 3
-        and "needs at least 99 normal images held out for the threshold, and there are 60" in result.err
+        and "needs at least 199 normal images held out for the threshold, and there are 120" in result.err
     )
-    assert "evaluation.false_alarm_rate=0.02" in result.err and not os.path.exists("runs/anomaly-1/model.keras")
+    assert (
+        "raise data.calibration" in result.err
+        and "evaluation.false_alarm_rate=0.01" in result.err
+        and not os.path.exists("runs/anomaly-1/model.keras")
+    )
 
 
 @pytest.mark.parametrize("network", some(["dense", "conv", "vae"], ()))
@@ -244,7 +250,7 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
         and "test" not in run.metrics
         and not (run.folder / "predictions.csv").exists()
     )
-    assert seen.facts["counts"] == {"train": {"normal": 192}, "validation": {"normal": 48}}
+    assert seen.facts["rows"] == {"train": 192, "validation": 9, "calibration": 39}
     assert {finding["code"] for finding in seen.facts["findings"]} == {"no_test", "scaling"}
     assert run.predict(BRICKS / "test" / "patch" / "000.png")["verdict"].iloc[0] in ("normal", "anomaly")
 
@@ -269,7 +275,7 @@ def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkey
     seen = Notes()
     cached = tfpipelines.run("anomaly", small, observer=seen)
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any(
-        "features of 96 images" in note for note in seen.notes
+        "features of 69 images" in note for note in seen.notes
     )
     monkeypatch.setattr("tfpipelines.tasks.anomaly.images._MOST_FEATURES", 0)  # as if they were too many
     whole = tfpipelines.run("anomaly", [*small, "model.noise=0"], observer=seen)
@@ -381,6 +387,17 @@ def test_every_network_of_rows(network):
         observer=Observer(),
     )
     assert run.metrics["test"]["roc_auc"] > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.eager
+def test_only_rows_that_chose_an_epoch_make_a_doubtful_threshold():
+    quick = [*QUICK, *FAST, "train.epochs=2", "train.keep=best"]
+    for calibration, source in (("auto", "the calibration split"), ("0", "the validation split")):
+        run = tfpipelines.run("anomaly-table", [*quick, f"data.calibration={calibration}"], observer=Observer())
+        assert run.metrics["threshold"]["source"] == source
+        doubt = any("also selected the epoch" in line for line in run.metrics["about"])
+        assert doubt == (calibration == "0")
 
 
 @pytest.mark.eager

@@ -12,7 +12,8 @@ from tfpipelines.datasets import Findings
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks.anomaly import read_masks, read_normal_images
 from tfpipelines.tasks.anomaly.config import AnomalyImageData
-from tfpipelines.tasks.anomaly.normal_samples import handle_unlabelled, label_anomalies, normal_labels, split_normals
+from tfpipelines.tasks.anomaly.normal_samples import handle_unlabelled, label_anomalies, normal_labels
+from tfpipelines.tasks.anomaly.normal_splits import split_normals
 
 from ...conftest import ROOT
 
@@ -94,22 +95,87 @@ def split(frame, least=19, seed=0, **fields):
 def test_anomalies_go_to_the_test_alone():
     frame, _ = split(table(["good"] * 200 + ["bad"] * 30))
     counts = frame.groupby("split")["label"].value_counts().to_dict()
-    assert counts == {("train", "good"): 128, ("validation", "good"): 32, ("test", "good"): 40, ("test", "bad"): 30}
+    held_out = {("validation", "good"): 13, ("calibration", "good"): 19}
+    assert counts == {("train", "good"): 128, **held_out, ("test", "good"): 40, ("test", "bad"): 30}
 
 
 def test_without_labels_all_are_normal_and_the_threshold_gets_what_it_needs():
     frame, _ = split(table([None] * 60))
-    assert frame["split"].value_counts().to_dict() == {"train": 41, "validation": 19}
+    assert frame["split"].value_counts().to_dict() == {"train": 37, "validation": 4, "calibration": 19}
     frame, _ = split(table([None] * 60), least=99)
-    assert frame["split"].value_counts().to_dict() == {"train": 30, "validation": 30}  # never more than half
-    frame, _ = split(table([None] * 60), validation=0.5, test=0.25)
+    assert frame["split"].value_counts().to_dict() == {"train": 24, "validation": 6, "calibration": 30}  # at most half
+    frame, _ = split(table([None] * 60), validation=0.1, calibration=0.4, test=0.25)
+    assert frame["split"].value_counts().to_dict() == {"train": 15, "validation": 6, "calibration": 24, "test": 15}
+
+
+def test_a_calibration_split_costs_no_training_rows_where_the_threshold_has_enough():
+    frame, _ = split(table(["good"] * 400 + ["bad"] * 30))
+    before, _ = split(table(["good"] * 400 + ["bad"] * 30), calibration=0)
+    assert frame["split"].replace("calibration", "validation").equals(before["split"])
+    sizes = frame["split"].value_counts()
+    assert (sizes["calibration"], sizes["validation"]) == (39, 25)  # 2 alarms in 40 are a rate of 0.05
+    frame, _ = split(table(["good"] * 60), calibration=0)
+    assert frame["split"].value_counts().to_dict() == {"train": 41, "validation": 19}  # as before there was any
+    frame, _ = split(table([None] * 60), calibration=0, validation=0.5, test=0.25)
     assert frame["split"].value_counts().to_dict() == {"train": 15, "validation": 30, "test": 15}
+
+
+def test_calibration_is_cut_from_a_given_validation_split_that_has_enough_else_from_training():
+    given = lambda held_out: table(
+        ["good"] * 200, ["train"] * 160 + ["validation"] * held_out + ["test"] * (40 - held_out)
+    )
+    frame, _ = split(given(30))
+    assert frame["split"].value_counts().to_dict() == {"train": 160, "validation": 11, "calibration": 19, "test": 10}
+    frame, _ = split(given(15))
+    assert frame["split"].value_counts().to_dict() == {"train": 141, "validation": 15, "calibration": 19, "test": 25}
+    frame, _ = split(given(30), calibration=0.25)
+    assert frame["split"].value_counts().to_dict() == {"train": 120, "validation": 30, "calibration": 40, "test": 10}
+    frame = table(["good"] * 100, ["train"] * 60 + ["calibration"] * 40)
+    frame, _ = split(frame)
+    assert frame["split"].value_counts().to_dict() == {"train": 56, "validation": 4, "calibration": 40}
+
+
+# --- groups and times
+def grouped(normal, odd):
+    """A frame of ten samples a group, of which some are anomalies: {group: anomalies}."""
+    rows = [(f"g{group}", "good") for group in range(normal) for _ in range(10)]
+    rows += [(f"o{group}", "bad" if row < count else "good") for group, count in enumerate(odd) for row in range(10)]
+    frame = table([label for _, label in rows])
+    return frame.assign(group=[group for group, _ in rows], given=None)
+
+
+def test_groups_of_normal_samples_stay_whole_and_anomalies_bring_theirs_to_the_test():
+    frame, findings = split(grouped(30, [10, 10, 3]))
+    assert frame.groupby("group")["split"].nunique().max() == 1 and len(frame) == 330
+    assert set(frame["group"][frame["anomalous"]]) == {"o0", "o1", "o2"} and not codes(findings)
+    sizes = frame["split"].value_counts()
+    assert sizes["calibration"] >= 19 and sizes["validation"] > 0 and abs(sizes["test"] - 85) <= 10
+    frame, findings = split(grouped(0, [2] * 30))  # each group has anomalies: those of the test alone are measured
+    assert frame.groupby("group")["split"].nunique().max() == 1
+    assert set(frame["split"][frame["anomalous"]]) == {"test"} and codes(findings) == ["left_out"]
+    assert "in groups of other splits than the test" in findings.entries[0].message
+    with pytest.raises(DataError, match="There are 2 groups in data.group_column"):
+        split(grouped(2, []))
+    for seed in range(5):  # whole groups of ten, and the threshold needs 19 samples
+        assert (split(grouped(12, []), seed=seed)[0]["split"] == "calibration").sum() >= 19
+
+
+def test_the_test_of_normal_samples_in_time_is_the_latest_part():
+    frame = table(["good"] * 200 + ["bad"] * 20).assign(given=None)
+    frame["time"] = [*range(200), *range(0, 200, 10)]
+    kept, findings = split(frame)
+    spans = kept[~kept["anomalous"]].groupby("split")["time"].agg(["min", "max"])
+    spans = spans.loc[["train", "validation", "calibration", "test"]]
+    assert (spans["min"].to_numpy()[1:] > spans["max"].to_numpy()[:-1]).all()
+    assert kept["time"][kept["anomalous"]].min() >= spans.loc["test", "min"] and codes(findings) == ["left_out"]
+    assert "16 samples that are not normal are left out: they are before the test begins" in findings.entries[0].message
 
 
 def test_given_splits_stay_and_lose_their_anomalies():
     frame, findings = split(table(["good", "bad"] * 60, ["train"] * 80 + ["test"] * 40))
     counts = frame.groupby("split")["label"].value_counts().to_dict()
-    assert counts == {("train", "good"): 21, ("validation", "good"): 19, ("test", "good"): 20, ("test", "bad"): 20}
+    held_out = {("validation", "good"): 4, ("calibration", "good"): 19}
+    assert counts == {("train", "good"): 17, **held_out, ("test", "good"): 20, ("test", "bad"): 20}
     assert codes(findings) == ["left_out"] and "40 of train" in findings.entries[0].message
 
 
@@ -117,18 +183,18 @@ def test_splits_are_seeded_and_limited():
     first, again, other = (split(table(["good"] * 100), seed=seed)[0]["split"].tolist() for seed in (0, 0, 1))
     assert first == again != other
     frame, _ = split(table(["good"] * 200 + ["bad"] * 90), limit=20)
-    assert frame["split"].value_counts().to_dict() == {"train": 20, "validation": 20, "test": 20} and {
-        "good",
-        "bad",
-    } == set(frame["label"][frame["split"] == "test"])
+    sizes = {"train": 20, "validation": 13, "calibration": 19, "test": 20}
+    assert frame["split"].value_counts().to_dict() == sizes
+    assert set(frame["label"][frame["split"] == "test"]) == {"good", "bad"}
 
 
 def test_the_layout_of_mvtec():
-    frame, findings = read(BRICKS)
+    frame, findings = read(BRICKS, least=19)
     counts = frame.groupby(["split", "label"]).size().to_dict()
     assert counts == {
         ("train", "good"): 240,
-        ("validation", "good"): 60,
+        ("validation", "good"): 21,
+        ("calibration", "good"): 39,
         ("test", "good"): 60,
         **{("test", kind): 20 for kind in ("patch", "scratch", "stain")},
     }
@@ -149,7 +215,7 @@ def test_a_folder_of_normal_pictures_only(tmp_path):
     assert (
         set(frame["label"]) == {"normal"}
         and not frame["anomalous"].any()
-        and set(frame["split"]) == {"train", "validation"}
+        and set(frame["split"]) == {"train", "validation", "calibration"}
         and not codes(findings)
     )
     copy("train/good", 5, tmp_path / "wall" / "north")
@@ -182,7 +248,7 @@ def test_a_train_folder_without_labels(tmp_path):
     assert (
         frame["anomalous"].sum() == 4
         and set(frame["label"]) == {"normal", "good", "torn"}
-        and set(frame["split"]) == {"train", "validation", "test"}
+        and set(frame["split"]) == {"train", "validation", "calibration", "test"}
         and frame["known"].all()
     )
     copy("test/stain", 3, tmp_path / "test")
@@ -195,9 +261,10 @@ def test_a_train_folder_without_labels(tmp_path):
 
 
 def test_a_labelled_source(digits):
-    frame, findings = read("sample:digits", normal=("3",))
+    frame, findings = read("sample:digits", normal=("3",), least=19)
     counts = frame.groupby(["split", "anomalous"]).size().to_dict()
-    assert counts == {("train", False): 350, ("validation", False): 50, ("test", False): 100, ("test", True): 900}
+    held_out = {("validation", False): 11, ("calibration", False): 39}
+    assert counts == {("train", False): 350, **held_out, ("test", False): 100, ("test", True): 900}
     assert codes(findings) == ["left_out"]
 
 

@@ -22,10 +22,10 @@ def rows(path, **fields):
     return read_rows(AnomalyTableData(path=str(path), **fields), findings, least=3), findings
 
 
-def series(path, window=5, splitting=True, **fields):
+def series(path, window=5, splitting=True, least=1, **fields):
     findings = Findings()
     data = AnomalySeriesData(path=str(path), window=window, **fields)
-    return read_series(data, findings, splitting=splitting), findings
+    return read_series(data, findings, least=least, splitting=splitting), findings
 
 
 def write(path, **columns):
@@ -98,7 +98,12 @@ def test_a_second_table_is_the_test(tmp_path):
     )
     assert unlabelled.frame["known"].sum() == 40 and not unlabelled.frame["anomalous"].any()
     samples, _ = rows(train, test_path=str(test))
-    assert samples.frame["split"].value_counts().to_dict() == {"train": 32, "validation": 8, "test": 9}
+    assert samples.frame["split"].value_counts().to_dict() == {
+        "train": 32,
+        "validation": 5,
+        "calibration": 3,
+        "test": 9,
+    }
     assert samples.frame["anomalous"].sum() == 4
     np.testing.assert_allclose(samples.store.features[40], pd.read_csv(test)[["a", "b"]].to_numpy()[0], atol=1e-6)
 
@@ -199,14 +204,33 @@ def test_windows_lie_side_by_side():
 
 def test_parts_follow_each_other_in_time(tmp_path):
     values = RANDOM.random(100)
-    samples, _ = series(write(tmp_path / "a.csv", time=range(100), value=values), validation=0.4, test=0.2)
+    path = write(tmp_path / "a.csv", time=range(100), value=values)
+    samples, _ = series(path, validation=0.25, calibration=0.4, test=0.2)
     starts = {name: list(rows["start"]) for name, rows in samples.frame.groupby("split")}
     assert (
-        starts["train"] == list(range(44))
-        and starts["validation"] == [48, 53, 58, 63, 68, 73]
+        starts["train"] == list(range(24))
+        and starts["validation"] == [28, 33, 38, 43]
+        and starts["calibration"] == [48, 53, 58, 63, 68, 73]
         and starts["test"] == [80, 85, 90, 95]
     )
+    before, _ = series(path, validation=0.4, calibration=0, test=0.2)
+    starts = {name: list(rows["start"]) for name, rows in before.frame.groupby("split")}
+    assert list(starts) == ["test", "train", "validation"] and starts["train"] == list(range(44))
+    assert starts["validation"] == [48, 53, 58, 63, 68, 73]
     np.testing.assert_allclose(samples.store.windows(samples.rows("test"))[1, :, 0], values[85:90], atol=1e-6)
+
+
+def test_the_calibration_split_of_a_series_has_the_windows_that_the_threshold_needs(tmp_path):
+    path = write(tmp_path / "a.csv", time=range(1000), value=RANDOM.random(1000))
+    sizes = lambda **how: series(path, **how)[0].frame["split"].value_counts().to_dict()
+    assert sizes(stride=5) == {"train": 120, "validation": 16, "calibration": 64}
+    assert sizes(stride=5, least=70) == {"train": 104, "validation": 16, "calibration": 80}
+    assert sizes(stride=5, calibration=0) == {"train": 120, "validation": 80}
+    assert sizes(window=50, stride=50) == {"train": 12, "validation": 1, "calibration": 6}  # one window at least
+    split = ["train"] * 600 + ["validation"] * 200 + ["test"] * 200
+    path = write(tmp_path / "b.csv", time=range(1000), value=RANDOM.random(1000), split=split)
+    assert sizes(stride=5) == {"train": 120, "validation": 8, "calibration": 32, "test": 40}
+    assert sizes(stride=5, least=33) == {"train": 81, "validation": 40, "calibration": 38, "test": 40}
 
 
 def test_no_window_crosses_a_gap_an_empty_cell_another_series_or_the_end(tmp_path):

@@ -10,6 +10,7 @@ from .normal_images import read_normal_images as read_normal_images
 from .normal_samples import check_normals as check_normals
 from .normal_samples import describe_normals as describe_normals
 from .normal_samples import normal_of as normal_of
+from .normal_splits import has_calibration as has_calibration
 from .plots import heat_of as heat_of
 from .plots import plot_columns as plot_columns
 from .plots import plot_maps as plot_maps

@@ -36,6 +36,7 @@ class Detection(Sampled):
     kind = Kind.DETECTOR
     abilities = frozenset({Ability.EXPLAINS, Ability.RECALIBRATES, Ability.ONE_LOSS})
     pipeline: AnomalyPipeline
+    _calibrates = True  # whether the threshold has a split of its own where the pipeline wants one
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
@@ -73,8 +74,17 @@ class Detection(Sampled):
     def describe(self, findings) -> dict[str, Any]:
         return anomaly.describe_normals(self.samples, self.labels, findings)
 
+    def resume(self, facts: dict[str, Any]) -> None:
+        super().resume(facts)
+        self._calibrates = anomaly.has_calibration(facts)
+
+    def _as_split(self, data: Any) -> Any:
+        """The section `data` without a calibration split where the run has none, as those of earlier versions."""
+        return data if self._calibrates else data.model_copy(update={"calibration": 0.0})
+
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
+        self._calibrates = anomaly.has_calibration(facts)
         self._normal, self._folder = tuple(facts["normal"]), facts["folder"]
         return self
 
@@ -134,7 +144,8 @@ class Detection(Sampled):
         threshold = self._calibrate(artifact, folder)
         evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
-        if train.keep == "best" or train.early_stopping or train.schedule == "plateau":
+        chooses = train.keep == "best" or train.early_stopping or train.schedule == "plateau"
+        if chooses and self.samples.calibrating == "validation":
             chosen = "the held-out samples also selected the epoch, so they are not entirely unseen"
             about.append(f"{chosen}: the threshold may be a little low")
         rows, known = self.samples.rows("test"), self.samples.rows("train")
@@ -250,9 +261,11 @@ class Detection(Sampled):
         return threshold
 
     def _calibrate(self, artifact, folder: RunFolder) -> "metrics.Threshold":
-        """The threshold by the validation split, written beside the model."""
-        rate = self.pipeline.evaluation.false_alarm_rate
-        threshold = self._fit(artifact.model, self.samples.rows("validation"), rate, "the validation split")
+        """The threshold by the calibration split, which has chosen nothing, written beside the model; where there is
+        none, by the validation split.
+        """
+        rate, split = self.pipeline.evaluation.false_alarm_rate, self.samples.calibrating
+        threshold = self._fit(artifact.model, self.samples.rows(split), rate, f"the {split} split")
         threshold.write(folder.path)
         return threshold
 

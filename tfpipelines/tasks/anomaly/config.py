@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ...core.config.data import SampleData
+from ...core.config.data import GroupedData, SampleData
 from ...core.config.fields import field, fixed
 from ...core.config.images import Distortion, PixelData
 from ...core.config.pipeline import Pipeline
-from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Fraction, Names, Role, Section
+from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Names, Role, Section
 from ...core.config.train import Training
 
 Scaling = Literal["standard", "robust", "none"]
@@ -16,7 +16,7 @@ _Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
 
 
 # --- data
-class NormalData(Section):
+class NormalData(GroupedData):
     """Which samples are normal, and how they are parted."""
 
     normal: Annotated[Names | None, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
@@ -25,8 +25,13 @@ class NormalData(Section):
     )
     validation: AutoFraction = fixed(
         "auto",
-        "share of the normal samples held out for the threshold, where no such split is given; auto: 0.2, or as many "
-        "as evaluation.false_alarm_rate needs",
+        "share of the normal samples held out to choose the epoch, where no such split is given; auto: about a fifth "
+        "of those that are held out",
+    )
+    calibration: AutoFraction = fixed(
+        "auto",
+        "share of the normal samples held out for the threshold, where no such split is given; auto: with validation "
+        "0.2, or as many as evaluation.false_alarm_rate needs; 0: the validation split makes the threshold, too",
     )
     test: AutoFraction = fixed(
         "auto",
@@ -106,10 +111,15 @@ class AnomalySeriesData(SampleData):
     stride: AutoCount = field(
         "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"
     )
-    validation: Fraction = fixed(
-        0.4,
-        "share of the training points, the last ones, held out for the threshold where no such split is given",
-        gt=0,
+    validation: AutoFraction = fixed(
+        "auto",
+        "share of the training points held out to choose the epoch, before those of calibration, where no such split "
+        "is given; auto: 0.08",
+    )
+    calibration: AutoFraction = fixed(
+        "auto",
+        "share of the training points, the last ones, held out for the threshold where no such split is given; auto: "
+        "0.32, or 0.4 where evaluation.false_alarm_rate needs it; 0: the validation split makes the threshold, too",
     )
     test: AutoFraction = fixed(
         "auto",
@@ -126,12 +136,11 @@ class AnomalySeriesData(SampleData):
 
 # --- training and evaluation
 class AnomalyTrain(Training):
-    """The held-out samples make the threshold, so no epoch is chosen by them unless that is asked for."""
+    """The epoch is chosen by the reconstruction of the validation split only where that is asked for."""
 
     keep: Literal["best", "last"] = field(
         "last",
-        "which epoch becomes the model: the last one, or that of the best reconstruction of the held-out samples, "
-        "which then are no longer unseen",
+        "which epoch becomes the model: the last one, or that of the best reconstruction of the validation split",
     )
 
 
@@ -172,5 +181,5 @@ class AnomalyPipeline(Pipeline):
     @model_validator(mode="after")
     def _schedule_without_validation(self) -> "AnomalyPipeline":
         if self.data.validation == 0:
-            raise ValueError("data.validation must be above 0: the threshold is made from held-out normal samples")
+            raise ValueError("data.validation must be above 0: each epoch is measured by held-out normal samples")
         return self

@@ -91,6 +91,7 @@ class ImageAnomalies(Pixels, Detection):
     # --- data
     def _list(self, data, findings, splitting: bool):
         least, seed, usual = self.pipeline.evaluation.least, self.pipeline.seed_of_splits, self._usual(splitting)
+        data = self._as_split(data)
         return anomaly.read_normal_images(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
 
     def _input_fields(self) -> dict[str, Any]:
@@ -193,7 +194,7 @@ class ImageAnomalies(Pixels, Detection):
 
     def _show_held_out(self, model, threshold, plots: Path) -> None:
         super()._show_held_out(model, threshold, plots)
-        rows = self.samples.rows("validation")
+        rows = self.samples.rows(self.samples.calibrating)
         self._draw(model, threshold, rows, self._scores(model, rows), {}, plots)
 
     def _draw(

@@ -12,13 +12,14 @@ from ...datasets.findings import Findings
 from ...datasets.folder_walk import Walk
 from ...datasets.image_samples import as_images
 from ...datasets.sample_table import make_frame, split_of
-from ...datasets.source import open_source
+from ...datasets.source import open_source, settle_groups
 from ...datasets.source.base import SampleTable, Source
 from ...datasets.source.requests import IMAGES, Request
 from ...errors import DataError
 from .config import AnomalyImageData
 from .masks import FOLDER, check_masks, find_masks
-from .normal_samples import handle_unlabelled, label_anomalies, normal_labels, split_normals
+from .normal_samples import handle_unlabelled, label_anomalies, normal_labels
+from .normal_splits import split_normals
 
 
 def read_normal_images(
@@ -39,12 +40,11 @@ def read_normal_images(
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    source = open_source(data.path, IMAGES)
+    source, request = open_source(data.path, IMAGES), Request.of(IMAGES, data, labelled=False, training=splitting)
     if source.tree:
-        table = _read_tree(source, data, usual, findings)
+        table = settle_groups(_read_tree(source, data, usual, findings), request)
     else:
-        request = Request.of(IMAGES, data, labelled=False, training=splitting)
-        table = as_images(source.read(request), data.range)
+        table = settle_groups(as_images(source.read(request), data.range), request)
         findings.extend(table.findings)
         table = table.keep(handle_unlabelled(table.frame, data.normal, usual, data.on_bad, findings))
     frame = label_anomalies(table.frame, data.normal, usual, trusted=splitting)

@@ -1,7 +1,5 @@
 """Which samples are normal, and how they are parted: training and threshold see none of the others."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
@@ -10,16 +8,13 @@ from ...datasets.checks import check_duplicates
 from ...datasets.findings import Findings
 from ...datasets.sample_table import class_order, given_splits, places
 from ...datasets.samples import Samples, describe
-from ...datasets.splits import limit_rows
 from ...errors import ConfigError, DataError
-from .config import AnomalyImageData, AnomalyTableData
 
 NORMAL, UNKNOWN = "normal", "unlabelled"  # what samples without a label are called
 _KNOWN = {
     *("good", "normal", "ok", "okay", "healthy", "benign", "negative", "no", "false", "0", "0.0"),
     *("inlier", "pass", "passed", "accepted", "legit", "legitimate", "genuine", "n"),
 }
-_SHARE = 0.2
 
 
 def normal_labels(
@@ -136,65 +131,11 @@ def handle_unlabelled(
     return np.ones(len(frame), bool)
 
 
-def split_normals(
-    frame: pd.DataFrame, data: AnomalyImageData | AnomalyTableData, least: int, seed: int, findings: Findings
-) -> np.ndarray:
-    """Parts the samples, in the column `split`.
-
-    Given splits stay; anomalies in training and validation are left out. A missing validation split is cut from the
-    normal training samples; where no split is given at all, all anomalies go to the test.
-
-    Args:
-        frame: with `split` and `anomalous`; `split` is changed in place.
-        data: tells the shares, and the limit.
-        least: normal validation samples that the threshold needs; `auto` gives as many, but no more than half.
-
-    Returns:
-        Mask of the samples in use, bool (samples,).
-    """
-    anomalous = frame["anomalous"].to_numpy(bool)
-    given = frame["split"].notna().to_numpy()
-    keep = np.ones(len(frame), bool)
-    split = frame["split"].to_numpy(object).copy()
-    if given.any():
-        keep = ~(anomalous & (split != "test"))
-        if not keep.all():
-            counts = pd.Series(split[~keep]).value_counts().to_dict()
-            where = " and ".join(f"{count} of {name}" for name, count in counts.items())
-            message = f"Samples that are not normal are left out of training and threshold: {where}"
-            findings.add("left_out", "note", message)
-        if not (split == "validation").any():
-            rows = np.flatnonzero(split == "train")
-            rows = rows[~anomalous[rows]]
-            order = np.random.default_rng([seed, 0]).permutation(rows)
-            split[order[: _held_out(len(rows), data.validation, least)]] = "validation"
-    else:
-        split[:] = "test"
-        order = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~anomalous))
-        share = (_SHARE if anomalous.any() else 0.0) if data.test == "auto" else data.test
-        tested = round(share * len(order))
-        rest = len(order) - tested
-        held_out = _held_out(rest, data.validation, least)
-        if data.validation != "auto":
-            held_out = min(round(data.validation * len(order)), rest)
-        split[order[tested : tested + held_out]] = "validation"
-        split[order[tested + held_out :]] = "train"
-    frame["split"] = split
-    keep[keep] = limit_rows(frame[keep].reset_index(drop=True), data.limit, seed)
-    return keep
-
-
-def _held_out(count: int, validation: float | Literal["auto"], least: int) -> int:
-    if validation == "auto":
-        return min(max(round(_SHARE * count), least), count // 2)
-    return round(validation * count)
-
-
 def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak: str, findings: Findings) -> list[str]:
     """Raises DataError unless the splits have enough normal samples for training and for the threshold.
 
     Args:
-        least: normal validation samples needed.
+        least: normal samples needed for the threshold.
         rate: the false-alarm rate that needs them.
         unit: what a sample is called: image, row, window.
 
@@ -204,13 +145,13 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
     frame = samples.frame
     anomalous = frame["anomalous"].to_numpy(bool)
     split = frame["split"].to_numpy(object)
-    train, held_out = int((split == "train").sum()), int((split == "validation").sum())
+    train, held_out = int((split == "train").sum()), int((split == samples.calibrating).sum())
     if not train:
         message = f"There is no normal {unit} to train on"
         findings.add("no_samples", "error", message, "Check data.path and data.normal.")
     if held_out < least:
         possible = np.ceil(100 / (held_out + 1)) / 100
-        ways = ["Add some", "raise data.validation"]
+        ways = ["Add some", f"raise data.{samples.calibrating}"]
         if unit == "window":
             ways.append("shorten data.window")
         if held_out and possible <= 0.5:
@@ -219,6 +160,9 @@ def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak:
         what = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s held out for the threshold"
         message = f"{what}, and there {'is' if held_out == 1 else 'are'} {held_out}"
         findings.add("too_few_normals", "error", message, remedy)
+    elif train and not (split == "validation").any():
+        message = f"There is no normal {unit} to measure each epoch by"
+        findings.add("no_validation", "error", message, "Add some, or raise data.validation.")
     test = split == "test"
     if train and not test.any():
         what = "There is no test split, so nothing is measured"

@@ -12,14 +12,15 @@ from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
 from ...datasets.sample_table import given_splits
 from ...datasets.samples import Samples
-from ...datasets.source import open_source
+from ...datasets.source import open_source, settle_groups
 from ...datasets.source.base import SampleTable
-from ...datasets.source.requests import ROWS, Request
+from ...datasets.source.requests import ROWS, SPLITTING, Request
 from ...errors import DataError
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
 from .config import AnomalyTableData
-from .normal_samples import handle_unlabelled, label_anomalies, normal_of, split_normals
+from .normal_samples import handle_unlabelled, label_anomalies, normal_of
+from .normal_splits import split_normals
 
 
 @dataclass
@@ -72,9 +73,11 @@ def read_rows(
     request = Request.of(ROWS, data, training=splitting)
     source = open_source(data.path, ROWS)
     first = source.read(request if test_path is None else replace(request, optional=("label",)))
+    first = settle_groups(first, request)
     table = take_numbers(first, findings, data.columns, data.label_column, data.exclude, strict=splitting)
     if test_path is not None:
-        later = replace(request, columns={**request.columns, "split": None}, optional=tuple(request.columns))
+        columns = {role: name for role, name in request.columns.items() if role not in SPLITTING}
+        later = replace(request, columns={**columns, "split": None}, optional=tuple(columns))
         tested = open_source(test_path, ROWS, "data.test_path").read(later)
         second = take_numbers(tested, findings, tuple(table.columns), data.label_column, strict=False)
         if data.label_column and table.label is None and second.label is None:
@@ -112,7 +115,8 @@ def read_rows(
     about = [f"columns: {listed(table.columns, SHOWN)}"]
     if table.label:
         about.append(f"labels: column {table.label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
-    facts = {"path": data.path, "columns": table.columns, "about": about, "read_seconds": source.seconds}
+    facts: dict = {"path": data.path, "columns": table.columns, "about": about, "read_seconds": source.seconds}
+    facts |= {"split_by": first.split_by} if first.split_by else {}
     return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
 
 
@@ -142,7 +146,7 @@ def take_numbers(
     if table.array is not None:
         return _columns_of_array(table.array, table, columns, excluded)
     label = settle_label(table, label_column, columns, excluded, findings)
-    others = {label, table.columns["split"]}
+    others = {label, *(table.columns.get(role) for role in ("split", *SPLITTING))}
     cells = with_decimal_points(table.cells, others, findings)
     taken = choose_columns(cells, columns, others, findings, key, excluded, labelled=label is not None)
     return NumberTable(to_numbers(cells, taken, strict), taken, table.frame, label)

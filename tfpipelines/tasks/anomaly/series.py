@@ -48,7 +48,8 @@ class SeriesAnomalies(NumberDetection):
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
-        samples = anomaly.read_series(data, findings, splitting=splitting, usual=usual, order=self._order)
+        data, least = self._as_split(data), self.pipeline.evaluation.least
+        samples = anomaly.read_series(data, findings, least=least, splitting=splitting, usual=usual, order=self._order)
         own = self.pipeline.data.path.startswith("sample:")
         if splitting and getattr(self.pipeline.model, "centered", False) and not own:
             message = "model.centered=true subtracts the mean of each window: shifts of the level are not seen"

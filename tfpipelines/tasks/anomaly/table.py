@@ -39,6 +39,7 @@ class RowAnomalies(NumberDetection):
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
         least, seed = self.pipeline.evaluation.least, self.pipeline.seed_of_splits
+        data = self._as_split(data)
         return anomaly.read_rows(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ class RowAnomalies(NumberDetection):
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         alarms = rows[threshold.alarms(scores)]
-        held_out = self.samples.rows("validation")
+        held_out = self.samples.rows(self.samples.calibrating)
         normal = held_out if len(held_out) else rows[~threshold.alarms(scores)]
         if plots is not None and len(alarms) and len(normal):
             mean = lambda some: np.maximum(self._maps(model, some[: metrics.MOST_MAPS]), 0).mean(0)

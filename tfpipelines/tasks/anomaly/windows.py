@@ -1,8 +1,6 @@
 """The windows that are cut from time series: for training, for the threshold, for the test."""
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from .config import AnomalySeriesData
 from .normal_samples import NORMAL, UNKNOWN
 from .points import Points, read_points
 from .rows import fingerprints_of
+from .series_splits import normal_windows, split_points
 
 _MOST_WINDOWS = 20_000
 _ANOMALY = "anomaly"
@@ -72,15 +71,19 @@ def read_series(
     data: AnomalySeriesData,
     findings: Findings,
     *,
+    least: int = 1,
     splitting: bool = True,
     usual: tuple[str, ...] = (),
     order: str | None = None,
 ) -> WindowSamples:
-    """Reads a series and cuts it into windows: overlapping ones for training, others for threshold and test.
+    """Reads a series and cuts it into windows: overlapping ones for training, others to choose the epoch, for the
+    threshold and for the test, which follow each other in time. No window reaches from one split into the next.
 
-    Training and threshold windows hold no known anomaly. Without `splitting` all of it is one split, to be scored.
+    Training, validation and threshold windows hold no known anomaly. Without `splitting` all of it is one split, to be
+    scored.
 
     Args:
+        least: normal windows that the threshold needs.
         usual: see `normal_labels`.
         order: of day and month in dates that do not tell, see `TimeFormat`.
 
@@ -107,7 +110,7 @@ def read_series(
         raise ConfigError(message, "Name the column of labels by data.label_column.")
     whole = list(points.segments)
     if splitting:
-        _split_points(points, data.validation, data.test, test_path is not None)
+        split_points(points, data, least, test_path is not None)
     apart = tested is not points
     values = np.concatenate([points.values, *([tested.values] if apart else [])]).astype(np.float32)
     offset = len(points.values) if apart else 0
@@ -115,9 +118,11 @@ def read_series(
     step = 0
     if splitting:
         train, held_out = of(points, "train"), of(points, "validation")
+        calibrating = of(points, "calibration")
         step = _stride(train, window) if data.stride == "auto" else data.stride
-        cut = {"train": _normal_windows(points, train, window, step)}
-        cut["validation"] = _normal_windows(points, held_out, window, window)
+        cut = {"train": normal_windows(points, train, window, step)}
+        cut["validation"] = normal_windows(points, held_out, window, window)
+        cut |= {"calibration": normal_windows(points, calibrating, window, window)} if calibrating else {}
         cut["test"] = [offset + start for start in windows_of(of(tested, "test"), window)]
     else:
         cut = {split: windows_of(of(points, split), window) for split in dict.fromkeys(points.split)}
@@ -133,7 +138,7 @@ def read_series(
     blocks = np.array_split(np.arange(len(starts)), max(1, len(starts) // 4096))
     frame["fingerprint"] = np.concatenate([fingerprints_of(store.windows(block)) for block in blocks])
     if splitting:
-        used, early = train + held_out, 0
+        used, early = train + held_out + calibrating, 0
         frame = _without_leaks(frame, values, whole if apart else used, window, data.on_leak, findings)
         if points.anomalous is not None:
             early = sum(int(points.anomalous[first:end].sum()) for first, end in used)
@@ -143,7 +148,7 @@ def read_series(
         if early:
             what = f"{counted(early, 'point')} known as anomalies lie before the test"
             findings.add("early_anomalies", "note", f"{what}: their windows are left out, and not measured")
-        seen = {str(points.series[start]) for start in cut["train"] + cut["validation"]} | {""}
+        seen = {str(points.series[start]) for start in sum((cut[name] for name in cut if name != "test"), [])} | {""}
         silent = sorted({str(points.series[first]) for first, _ in points.segments} - seen)
         if silent:
             message = f"{counted(len(silent), 'series', 'series')} that give no window for training or threshold"
@@ -178,51 +183,9 @@ def windows_of(segments: list[tuple[int, int]], window: int, tail: bool = True) 
     return starts
 
 
-def _normal_windows(points: Points, segments: list[tuple[int, int]], window: int, step: int) -> list[int]:
-    """Windows without a known anomaly, `step` points apart."""
-    starts = [start for first, end in segments for start in range(first, end - window + 1, step)]
-    if points.anomalous is None:
-        return starts
-    before = np.concatenate([[0], np.cumsum(points.anomalous)])
-    return [start for start in starts if before[start + window] == before[start]]
-
-
 def _stride(segments: list[tuple[int, int]], window: int) -> int:
     total = sum(max(end - first - window + 1, 0) for first, end in segments)
     return max(1, -(-total // _MOST_WINDOWS))
-
-
-def _split_points(points: Points, validation: float, test: float | Literal["auto"], tested_elsewhere: bool) -> None:
-    """Parts each series in time where no split is given: training, then what makes the threshold, then the test."""
-    known = points.anomalous is not None and points.anomalous.any()
-    if test == "auto":
-        test = 0.3 if known else 0.0
-    if tested_elsewhere or any(points.split == "test"):
-        test = 0.0
-    if any(split is None for split in points.split):
-        _cut_tail(points, None, test, "test", "train")
-    if not any(points.split == "validation"):
-        _cut_tail(points, "train", validation, "validation", "train")
-
-
-def _cut_tail(points: Points, split: str | None, share: float, tail: str, rest: str) -> None:
-    """Moves the last share of each series' points of a split to another split; segments are cut where it begins."""
-    segments: list[tuple[int, int]] = []
-    sizes, seen = Counter[str](), Counter[str]()
-    for first, end in points.segments:
-        if points.split[first] == split:
-            sizes[points.series[first]] += end - first
-    for first, end in points.segments:
-        if points.split[first] != split:
-            segments.append((first, end))
-            continue
-        name = points.series[first]
-        before = seen[name]
-        seen[name] += end - first
-        middle = min(max(first + sizes[name] - round(share * sizes[name]) - before, first), end)
-        points.split[first:middle], points.split[middle:end] = rest, tail
-        segments += [edges for edges in ((first, middle), (middle, end)) if edges[0] < edges[1]]
-    points.segments[:] = segments
 
 
 def _window_frame(
