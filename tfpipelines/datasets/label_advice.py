@@ -159,9 +159,7 @@ def warn_groups(cells: pd.DataFrame, taken: Iterable[str | None], label: str | N
         if not _is_group(column, groups) or (label is not None and _is_attribute(groups, cells[label])):
             continue
         what = f"Column {column!r} looks like a group: {groups.nunique()} values in {counted(len(cells), 'row')}"
-        message = (
-            f"{what}. A random split puts samples of one group into several splits: test metrics may be too optimistic"
-        )
+        message = f"{what}. Samples of one group will be in several splits: test metrics may be too optimistic"
         remedy = f"Set data.group_column={column}, which keeps all samples of a group in one split, or in one fold"
         findings.add("groups", "warning", message, remedy)
 
