@@ -194,9 +194,10 @@ def test_the_threshold_may_be_edited_and_its_loss_is_told(own, tmp_path):
     with pytest.raises(ArtifactError, match="threshold.json is missing"):
         tfpipelines.load(own.folder).predict(BRICKS / "test" / "patch")
     splits = pd.read_csv(own.folder / "splits.csv")
+    (tmp_path / "normal").mkdir()
     for item in splits["item"][splits["split"] == "calibration"]:
-        shutil.copy(BRICKS / item, tmp_path)
-    again = tfpipelines.load(own.folder).recalibrate(tmp_path, 0.05)["threshold"]
+        shutil.copy(BRICKS / item, tmp_path / "normal")
+    again = tfpipelines.load(own.folder).recalibrate(tmp_path / "normal", 0.05)["threshold"]
     assert again["threshold"] == pytest.approx(facts["threshold"], rel=1e-5) and again["samples"] == 39
 
 
