@@ -19,7 +19,7 @@ from tfpipelines.core.config.optimizers import OPTIMIZERS
 from tfpipelines.core.config.train import Training
 from tfpipelines.datasets.source import built_in as built_in_sources
 from tfpipelines.exporting.formats import built_in as built_in_exporters
-from tfpipelines.metrics.registry import BUILT_IN, DETECTOR, GENERATOR, Kind, Metric
+from tfpipelines.metrics.registry import BUILT_IN, CLASSIFIER, Kind, Metric
 
 _COMMANDS = ("pipelines", "training", "models", "sharing", "provenance")  # files of `cli`, in the order of their use
 _KINDS = {
@@ -151,7 +151,7 @@ def _metrics() -> Iterator[str]:
     for kind in Kind:
         yield f"## Metrics of {kind}s\n"
         of_kind: list[Metric] = [entry for entry in BUILT_IN if entry.kind == kind]
-        single = kind in (DETECTOR, GENERATOR)
+        single = kind != CLASSIFIER
         labels = {("single_label",): "one", ("multi_label",): "several", ("single_label", "multi_label"): "both"}
         rows = []
         for entry in of_kind:
