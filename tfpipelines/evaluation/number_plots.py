@@ -1,6 +1,7 @@
 """Pictures of a regressor: predicted against true values, and residuals."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,7 @@ from .plots import MARK, TRAIN, VALIDATION, save_figure
 
 _MOST_POINTS = 3_000  # drawn one by one; more are counted by hexagons
 _BINS = 40
+_Scale = Literal["linear", "log"]
 _CELLS = 50  # hexagons along an axis
 
 
@@ -92,8 +94,12 @@ def _draw_points(
         alpha = float(np.clip(30 / np.sqrt(len(across)), 0.25, 0.8))
         axis.plot(across, up, "o", markersize=3.5, markeredgewidth=0, color=VALIDATION, alpha=alpha)
         return
-    scales = {"xscale": "log" if wide_across else "linear", "yscale": "log" if wide_up else "linear"}
-    cells = axis.hexbin(across, up, gridsize=_CELLS, bins="log", mincnt=1, cmap="viridis", linewidths=0.1, **scales)
+    across_scale: _Scale = "log" if wide_across else "linear"
+    up_scale: _Scale = "log" if wide_up else "linear"
+    cells = axis.hexbin(
+        across, up, gridsize=_CELLS, bins="log", mincnt=1, cmap="viridis", linewidths=0.1,
+        xscale=across_scale, yscale=up_scale,
+    )  # fmt: skip
     figure.colorbar(cells, ax=axis, fraction=0.045, label="rows")
 
 

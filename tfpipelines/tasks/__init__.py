@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from inspect import isabstract
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..core.plugins import Plugin, is_free, leave_out, plugins, reason
 from ..errors import ConfigError
@@ -69,7 +69,7 @@ def kind_of(task: object, data: Mapping[str, object]) -> "Kind | None":
     Returns:
         None for what is no name of a task, or of one that cannot be used.
     """
-    known = task if isinstance(task, type) else known_class(task)
+    known = cast("type[Task]", task) if isinstance(task, type) else known_class(task)
     if known is None:
         return None
     from .abilities import Kind
