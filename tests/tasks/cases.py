@@ -40,6 +40,10 @@ def cell_rows(items):
     return pd.read_csv(ROOT / "data" / "cells" / "cells.csv").iloc[[int(item) for item in items]]
 
 
+def penguin_rows(items):
+    return pd.read_csv(ROOT / "data" / "penguins" / "penguins.csv").iloc[[int(item) for item in items]]
+
+
 def pressure_windows(items):
     values = pd.read_csv(ROOT / "data" / "pressure" / "pressure_test.csv")["value"].to_numpy()
     first_and_last = [item.split(" to ") for item in items]
@@ -72,6 +76,15 @@ SMALL_ANOMALY = [
     "evaluation.bootstrap=50",
     "data.limit=64",
 ]
+SMALL_TABLE = [
+    "model.name=mlp",
+    "model.units=16",
+    "model.bins=4",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "evaluation.bootstrap=50",
+    "data.limit=64",
+]
 SMALL_GAN = [
     "model.generator_filters=4",
     "model.discriminator_filters=4",
@@ -89,6 +102,7 @@ CASES = {
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
     "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
     "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
+    "tabular": ("tabular", SMALL_TABLE, penguin_rows),
     "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
     "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, "model.units=16"], cell_rows),
     "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, "data.on_leak=warn"], pressure_windows),
