@@ -45,13 +45,9 @@ def explain_rows(
         effects[:, number] = whole - score(changed)
     found = []
     for row in range(count):
-        order = np.argsort(-np.abs(effects[row]), kind="stable")[:_SHOWN]
-        entry = lambda place: {
-            "column": places[place][0],
-            "value": words[row][place],
-            "effect": float(f"{effects[row][place]:.6g}"),
-        }
-        found.append({"effects": [entry(int(place)) for place in order]})
+        order = np.argsort(-np.abs(effects[row]), kind="stable")[:_SHOWN].tolist()
+        told = [(places[place][0], words[row][place], float(f"{effects[row][place]:.6g}")) for place in order]
+        found.append({"effects": [dict(zip(("column", "value", "effect"), entry)) for entry in told]})
     return found
 
 

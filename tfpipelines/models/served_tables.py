@@ -79,24 +79,20 @@ class ServedTable(ServedInput):
         read += [_TEXTS] if "text" in kinds else []
         numbers = f"{'; '.join([_NUMBERS, *read])}." if self.preprocessor.number_names else ""
         if whole:
-            told = ", ".join(f"{name}: {column}" for name, column in self._inputs.items() if name != column)
-            renamed = (
-                f"Inputs are named as their columns, but for characters that graphs do not allow: {told}."
-                if told
-                else ""
-            )
-            return [told for told in (numbers, _WORDS if self.preprocessor.category_names else "", renamed) if told]
-        told = [
-            "The vocabulary file, vocabulary.json, names the columns in their order, and the code of each category."
-        ]
-        return [*([numbers] if numbers else []), *told, "A code is int32; 0: missing or unknown."]
+            named = ", ".join(f"{name}: {column}" for name, column in self._inputs.items() if name != column)
+            renamed = f"Inputs are named as their columns, in characters that graphs allow: {named}." if named else ""
+            words = _WORDS if self.preprocessor.category_names else ""
+            return [told for told in (numbers, words, renamed) if told]
+        file = "The vocabulary file, vocabulary.json, names the columns in their order, and the code of each category."
+        codes = "A code is int32; 0: missing or unknown." if self.preprocessor.category_names else ""
+        return [told for told in (numbers, file, codes) if told]
 
     def files(self) -> dict[str, str]:
         columns = self.preprocessor.columns
         codes = [{"column": column.name, "values": ["", *column.vocabulary]} for column in columns.categories]
         content = {
-            "rule": "numbers are the columns of `numbers` in this order, NaN where one is missing; codes are the places "
-            "of values in `values` of each of `codes`, 0 where a value is missing or not among them.",
+            "rule": "numbers are the columns of `numbers` in this order, NaN where one is missing; codes are the "
+            "places of values in `values` of each of `codes`, 0 where a value is missing or not among them.",
             "numbers": columns.numbers,
             "codes": codes,
             "inputs": self._inputs,

@@ -14,8 +14,8 @@ _UNSAFE = re.compile(r"\W+", re.ASCII)
 def safe_names(names: Sequence[str]) -> list[str]:
     """Names that inputs of a graph may have, one for each column, no two alike.
 
-    Letters of ASCII, digits and underscores stay; what stands between them becomes one underscore. Of two that become the same, the
-    later one gets a number; names of small and capital letters alone count as the same.
+    Letters of ASCII, digits and underscores stay; what stands between them becomes one underscore. Of two that become
+    the same, the later one gets a number; names that differ in capital letters alone count as the same.
     """
     found: list[str] = []
     taken: set[str] = set()

@@ -100,7 +100,7 @@ class Inputs:
             layer = keras.layers.Embedding(
                 cardinality + 1, width(cardinality), embeddings_initializer=initializer(), name=f"embedding{number}"
             )
-            found.append(layer(self.codes[:, number]))
+            found.append(layer(self.tensors[-1][:, number]))
         return found
 
 

@@ -68,7 +68,7 @@ class GroupedData(Section):
     )
 
 
-class TargetData(GroupedData):
+class TargetData(GroupedData, SourceData):
     """What is learned of samples, and how they are split."""
 
     target: Annotated[Auto | Literal["class", "labels", "number"], LEFT_TO_RIGHT] = fixed(

@@ -18,7 +18,6 @@ class Pipeline(Section):
     """A resolved pipeline file: immutable, complete, valid. Each task adds its `task`, `data` and `model` fields."""
 
     default_network: ClassVar[str | None] = None
-    default_candidates: ClassVar[tuple[str, ...]] = ()  # of model.name=auto, where none are named
     default_candidates: ClassVar[tuple[Any, ...]] = ()  # of model.name=auto; (): they must be given
     objective: ClassVar[str] = "val_loss"  # what a search looks for unless told otherwise; of numbers, val_rmse
     # what its model is given, in words, for the model card

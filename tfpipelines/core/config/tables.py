@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal
 
-from .data import TARGET_COLUMN, SourceData, TargetColumn, TargetData
+from .data import TARGET_COLUMN, TargetColumn, TargetData
 from .fields import field, fixed
 from .section import Count, Names, Role
 
 
-class TableData(TargetData, SourceData):
+class TableData(TargetData):
     """A table, its target and the columns that it is predicted from."""
 
     path: Annotated[str, Role.PATH] = fixed(

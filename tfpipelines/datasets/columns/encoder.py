@@ -159,7 +159,9 @@ class Columns:
         self.require(cells)
         findings = Findings() if findings is None else findings
         known = {column.name: column.commas for column in self.columns if column.commas}
-        others = {name for name in cells.columns if name not in {c.name for c in self.columns if c.kind == "number"}}
+        others: set[str | None] = {
+            name for name in cells.columns if name not in {c.name for c in self.columns if c.kind == "number"}
+        }
         if "commas" not in cells.attrs:
             cells = with_decimal_points(cells, others, findings, known)
         numbers = [_numbers(column, cells[column.name]) for column in self.columns if column.kind != "category"]

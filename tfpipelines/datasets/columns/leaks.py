@@ -1,7 +1,5 @@
 """Columns that tell the target, or repeat each other."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ...core.words import listed
@@ -40,14 +38,10 @@ def look_for_leaks(
         measure = "R2" if targets.dtype.kind == "f" else "area under the ROC curve or balanced accuracy"
         one = len(found) == 1
         what = f"{'One column tells' if one else f'{len(found)} columns tell'} the target alone: {listed(told, SHOWN)}"
-        message = f"{what}. That is the {measure} on held-out rows; {'it' if one else 'they'} may not be known when the model is used"
-        findings.add(
-            "target_leak",
-            "warning",
-            message,
-            f"Leave out what is not known then: data.exclude=[{','.join(found)}]",
-            told,
-        )
+        known = f"{'it' if one else 'they'} may not be known when the model is used"
+        message = f"{what}. That is the {measure} on held-out rows; {known}"
+        remedy = f"Leave out what is not known then: data.exclude=[{','.join(found)}]"
+        findings.add("target_leak", "warning", message, remedy, told)
 
 
 def look_for_copies(encoded: Encoded, columns: Columns, train: np.ndarray, findings: Findings) -> None:
@@ -91,6 +85,6 @@ def _score(values: np.ndarray, targets: np.ndarray) -> float:
     return _finite(balanced_accuracy_score, true, model.predict(held)) if len(np.unique(true)) > 1 else 0.0
 
 
-def _finite(measure, true: Sequence, predicted: Sequence) -> float:
+def _finite(measure, true: np.ndarray, predicted: np.ndarray) -> float:
     value = float(measure(true, predicted))
     return value if np.isfinite(value) else 0.0

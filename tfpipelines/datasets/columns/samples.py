@@ -75,8 +75,9 @@ def read_table_samples(
     others = {name for role in roles for name in ((role,) if isinstance(role, str) else role)}
     if columns is None:
         cells = with_decimal_points(table.cells, others, findings)
-        chosen = {"columns": data.columns, "excluded": data.exclude, "types": data.types}
-        kinds = choose_columns(cells, others, findings=findings, **chosen)
+        kinds = choose_columns(
+            cells, others, columns=data.columns, excluded=data.exclude, types=data.types, findings=findings
+        )
         kept = cells[[*kinds, LINE]]
     else:
         columns.require(table.cells)

@@ -117,7 +117,7 @@ def kind_of(name: str, cells: pd.Series, given: str | None = None, asked: bool =
     if known.str.contains(_YEAR).mean() > 0.9 and are_dates(known):
         return Found("date")
     many = len(known) >= _LEAST_ROWS
-    if many and distinct >= _OF_TEXTS * len(known) and known.str.split().str.len().mean() >= _SEVERAL_WORDS:
+    if many and distinct >= _OF_TEXTS * len(known) and np.mean([len(cell.split()) for cell in known]) >= _SEVERAL_WORDS:
         return Found("text")
     if many and not asked and distinct >= _DISTINCT * len(known) and len(known) > 0.5 * len(cells):
         return Found("", f"{counted(distinct, 'different word')}, like an identifier")
@@ -168,7 +168,8 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
         findings.add("list_column", "warning", message, "Write a column for each of their elements")
     left = [f"{name} ({one.why})" for name, one in found.items() if not one.kind and name not in lists]
     if left:
-        message = f"Columns left out, since a model would learn nothing from them that holds for new rows: {listed(left, SHOWN)}"
+        why = "a model would learn nothing from them that holds for new rows"
+        message = f"Columns left out, since {why}: {listed(left, SHOWN)}"
         findings.add("columns_left_out", "note", message, "Name them in data.columns or data.types to keep them", left)
     empty = {name: float(is_missing_word(cells[name]).mean()) for name in found if found[name].kind}
     empty = {name: share for name, share in empty.items() if share >= _NEARLY_EMPTY}
@@ -187,15 +188,10 @@ def _tell_of_cells(name: str, cells: pd.DataFrame, findings: Findings) -> None:
     place = lambda mask: [f"line {line}: {cell!r}" for line, cell in zip(cells[LINE][mask], cells[name][mask])]
     words = known.to_numpy() & np.isnan(numbers)
     if words.any():
-        message = f"Column {name!r} holds words among its numbers in {counted(int(words.sum()), 'cell')}: they count as missing"
-        findings.add(
-            "words_among_numbers",
-            "warning",
-            message,
-            f"Correct them, or set data.types={{{name}: category}}",
-            place(words),
-        )
+        what = f"Column {name!r} holds words among its numbers in {counted(int(words.sum()), 'cell')}"
+        remedy = f"Correct them, or set data.types={{{name}: category}}"
+        findings.add("words_among_numbers", "warning", f"{what}: they count as missing", remedy, place(words))
     infinite = ~np.isnan(numbers) & np.isnan(to_finite(numbers))
     if infinite.any():
-        message = f"Column {name!r} holds numbers that are not finite in float32 in {counted(int(infinite.sum()), 'cell')}: they count as missing"
-        findings.add("infinite", "warning", message, "Correct them", place(infinite))
+        what = f"Column {name!r} holds numbers that are not finite in float32 in {counted(int(infinite.sum()), 'cell')}"
+        findings.add("infinite", "warning", f"{what}: they count as missing", "Correct them", place(infinite))

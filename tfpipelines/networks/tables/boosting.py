@@ -39,7 +39,7 @@ def boosting(
         max_bins: bins by which the numbers of a column are told apart, and most categories of a column.
         patience: iterations without a better loss on the validation split after which the fit ends; the best is kept.
     """
-    names = ("learning_rate", "max_iter", "max_leaf_nodes", "max_depth", "min_samples_leaf", "l2_regularization")
-    given = (learning_rate, max_iter, max_leaf_nodes, max_depth, min_samples_leaf, l2_regularization)
-    settings = BoostingSettings(**dict(zip(names, given)), max_bins=max_bins, patience=patience)
+    settings = BoostingSettings(
+        learning_rate, max_iter, max_leaf_nodes, max_depth, min_samples_leaf, l2_regularization, max_bins, patience
+    )
     return compiled(table.fit_trees(settings), table.width, len(table.cardinalities))

@@ -59,7 +59,9 @@ def _piecewise(table: Table, numbers: keras.KerasTensor, bins: int) -> keras.Ker
     places, scales, offsets = [], [], []
     for column, values in enumerate(scaled_columns(table).T):
         known = values[np.isfinite(values)]
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)).astype(np.float32)) if len(known) else []
+        if not len(known):
+            continue
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)).astype(np.float32))
         for low, high in zip(edges[:-1], edges[1:]):
             scale = 1.0 / max(float(high) - float(low), 1e-6)
             places.append(column)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfpipelines import datasets
 from tfpipelines.core.config import Pipeline
 
 from .. import targets
@@ -30,7 +29,7 @@ class BoostingPhase(Phase):
 
 
 def loss_of_trees(settings: Any, pipeline: Pipeline, target: str) -> Any:
-    """`BoostingSettings` with the loss that `train.loss` names; huber, which trees do not have, is the absolute error."""
+    """`BoostingSettings` with the loss that `train.loss` names; for huber, which trees lack, the absolute error."""
     if target != "number":
         return settings
     return replace(settings, loss=_LOSSES.get(pipeline.train.loss, "squared_error"), quantile=pipeline.train.quantile)

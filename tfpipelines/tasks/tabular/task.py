@@ -34,10 +34,10 @@ class TabularPipeline(config.Pipeline):
         "a probability for each class, or a number",
     )
     hub_tags = ("tabular",)
-    call = 'model({"age": tf.constant([[39.0]]), "city": tf.constant([["Rome"]])})  # every column; import tensorflow as tf'
+    call = 'model({"age": tf.constant([[39.0]]), "city": tf.constant([["Rome"]])})  # all columns; tensorflow as tf'
 
     task: Literal["tabular"] = "tabular"
-    data: TableData
+    data: TableData  # type: ignore[assignment]  # a section of its own
     model: TableNetworks = TABLES.default(default_network, default_candidates)
 
 
@@ -53,7 +53,7 @@ class Tabular(Supervised):
     unit = "row"
     loading_fields = ()
     samples: "datasets.TableSamples"
-    columns: "datasets.Columns | None" = None
+    columns: "datasets.Columns"
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
@@ -109,7 +109,6 @@ class Tabular(Supervised):
         return self
 
     def takes_table(self, header: list[str], line: str) -> bool:
-        assert self.columns is not None
         return bool({name.strip() for name in header} & set(self.columns.names))
 
     def training_batches(self, first_step: int, last_step: int):
@@ -127,7 +126,6 @@ class Tabular(Supervised):
         return 1 if self._boosts else super().epochs
 
     def build(self, for_training: bool):
-        assert self.columns is not None
         numbers = self.samples.store.numbers[self.samples.rows("train")]
         table = networks.Table(numbers, tuple(self.columns.cardinalities), self.target.outputs, self._fit_trees)
         seed = self.pipeline.seed
@@ -175,7 +173,6 @@ class Tabular(Supervised):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
-        assert self.columns is not None
         items, cells, errors, origins = datasets.raw_table_rows(inputs, self.columns)
         encoded = self.columns.transform(cells)
         store, network = datasets.TableStore(encoded.numbers, encoded.codes), models.network_of(model)
@@ -211,7 +208,6 @@ class Tabular(Supervised):
         return models.Served(models.ServedTable(model, self.preprocessor), self.target.served())
 
     def _raw(self, samples, row: int) -> "models.TableRow":
-        assert self.columns is not None
         cleaned = self.columns.cleaned(samples.cells.iloc[[row]])
         words = [str(cleaned[name][0]) for name in self.preprocessor.of_categories]
         return models.TableRow(samples.store.numbers[row], samples.store.codes[row], words)
@@ -239,7 +235,6 @@ class Tabular(Supervised):
     @property
     def _places(self) -> list[tuple[str, list[int], list[int]]]:
         """(column of the table, its columns of numbers, its columns of codes)."""
-        assert self.columns is not None
         places, numbers, codes = [], 0, 0
         for column in self.columns.columns:
             count, coded = len(column.features), int(column.kind == "category")
@@ -275,11 +270,9 @@ class Tabular(Supervised):
         guess = lambda row: row["predicted"] if names else f"{row['predicted']:.6g}"
         truth = lambda row: f", is {row['label']}" if "label" in row else ""
         told = [{**row, "told": f"predicted {guess(row)}{share(row)}{truth(row)}"} for row in rows]
-        unit = "log-odds of the predicted class" if self.classes else "the predicted number"
-        note = (
-            f"The effect of a column is what {'is' if self.classes else 'becomes of'} {unit} with its value, less that with its usual value "
-            "(median or most frequent value of the training rows), all other columns as they are."
-        )
+        unit = "log-odds of the predicted class" if self.classes else "predicted number"
+        usual = "its usual value, the median or most frequent one of the training rows"
+        note = f"The effect of a column is the {unit} less that with {usual}, all other columns as they are."
         evaluation.write_effects(path, title, note, told)
 
     def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
@@ -294,7 +287,11 @@ class Tabular(Supervised):
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
         heading = self.target.heading(len(shown), count)
-        self._write_effects(plots / "mistakes.html", heading[0].upper() + heading[1:], shown.to_dict("records"))
+        self._write_effects(
+            plots / "mistakes.html",
+            heading[0].upper() + heading[1:],
+            [dict(zip(map(str, shown), row)) for row in shown.itertuples(index=False)],
+        )
 
     def _importance(self, network, rows: np.ndarray) -> list[dict[str, Any]]:
         loss = self.target.loss(self.pipeline)
