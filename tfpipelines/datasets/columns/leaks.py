@@ -11,6 +11,7 @@ _TELLS = 0.99  # area under the ROC curve, balanced accuracy or R2 of one column
 _LEAST = 40  # rows; below they tell nothing
 _LOOKED_AT = 4000  # rows, the first ones of a seeded order
 _LEAVES = 64
+_MISSING = -1e30
 
 
 def look_for_leaks(
@@ -74,11 +75,13 @@ def _score(values: np.ndarray, targets: np.ndarray) -> float:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     middle = len(values) // 2
-    values = np.where(np.isnan(values), np.float32(-1e30), values)[:, None]
+    values = np.where(np.isnan(values), np.float32(_MISSING), values)[:, None]
     (fit, held), (told, true) = (values[:middle], values[middle:]), (targets[:middle], targets[middle:])
     if targets.dtype.kind == "f":
         tree = DecisionTreeRegressor(max_leaf_nodes=_LEAVES, random_state=0).fit(fit, told)
-        return _finite(r2_score, true, tree.predict(held))
+        known = held[:, 0] > _MISSING
+        line = _finite(lambda one, other: np.corrcoef(one, other)[0, 1] ** 2, true, held[:, 0]) if known.all() else 0.0
+        return max(line, _finite(r2_score, true, tree.predict(held)))
     model = DecisionTreeClassifier(max_leaf_nodes=_LEAVES, random_state=0).fit(fit, told)
     if len(np.unique(targets)) == 2 and len(np.unique(true)) == 2 and len(model.classes_) == 2:
         return _finite(roc_auc_score, true, model.predict_proba(held)[:, 1])
@@ -86,5 +89,6 @@ def _score(values: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _finite(measure, true: np.ndarray, predicted: np.ndarray) -> float:
-    value = float(measure(true, predicted))
+    with np.errstate(all="ignore"):
+        value = float(measure(true, predicted))
     return value if np.isfinite(value) else 0.0

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.config.tables import TableData
-from ...core.words import listed
+from ...core.words import counted, listed
 from ...errors import DataError
 from ..cells import is_missing_word, with_decimal_points
 from ..findings import Findings
@@ -71,6 +71,8 @@ def read_table_samples(
     table = settle_target(settle_labels(table, request), data, "row")
     findings.extend(table.findings)
     table = split_and_limit(table, data, seed, splitting, findings, promised)
+    if not len(table.frame):
+        findings.raise_errors()
     roles = [name for name in table.columns.values() if name]
     others = {name for role in roles for name in ((role,) if isinstance(role, str) else role)}
     if columns is None:
@@ -81,6 +83,12 @@ def read_table_samples(
         kept = cells[[*kinds, LINE]]
     else:
         columns.require(table.cells)
+        strangers = [name for name in table.cells.columns if name not in {*columns.names, *others, LINE}]
+        if strangers:
+            what = counted(len(strangers), "column")
+            findings.add(
+                "unknown_columns", "note", f"{what} that the model does not know, left out: {listed(strangers, SHOWN)}"
+            )
         kinds, kept = {}, table.cells[[*columns.names, LINE]]
     kept.attrs = dict(kept.attrs if columns is not None else cells.attrs)
     frame = table.frame.assign(fingerprint=pd.array(_fingerprints(kept), "uint64"))
@@ -177,10 +185,15 @@ def _read_commas_of_target(table: SampleTable) -> None:
 
 
 def _fingerprints(cells: pd.DataFrame) -> list[int]:
-    """64-bit hash of the cells of each row."""
-    columns = [cells[name] for name in sorted(cells.columns) if name != LINE]
-    told = lambda row: "\0".join("" if cell is None else f"={cell}" for cell in row)
-    return [
-        int.from_bytes(hashlib.blake2b(told(row).encode("utf-8", "surrogatepass"), digest_size=8).digest())
-        for row in zip(*columns)
-    ]
+    """64-bit hash of the cells of each row, however its numbers are written."""
+    columns = [_plain(cells[name]) for name in sorted(cells.columns) if name != LINE]
+    told = lambda row: "\0".join(row).encode("utf-8", "surrogatepass")
+    return [int.from_bytes(hashlib.blake2b(told(row), digest_size=8).digest()) for row in zip(*columns)]
+
+
+def _plain(cells: pd.Series) -> list[str]:
+    """Cells as text, numbers in one form, "" for what is missing."""
+    known = ~is_missing_word(cells)
+    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+    plain = lambda cell, number: str(cell).strip() if np.isnan(number) else repr(float(number))
+    return [plain(cell, number) if there else "" for cell, number, there in zip(cells, numbers, known)]

@@ -1,0 +1,149 @@
+"""Tables: what is refused and told, boosted trees as a network of a run, blends, predictions for other tables."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfpipelines
+from tests.conftest import ROOT
+
+PENGUINS = pd.read_csv(ROOT / "data" / "penguins" / "penguins.csv")
+RANDOM = np.random.default_rng(0)
+ROWS = 80
+HOUSES = pd.DataFrame(
+    {
+        "area": RANDOM.normal(100, 20, ROWS).round(1),
+        "town": RANDOM.choice(["Rome", "Bern", "Oslo"], ROWS),
+        "sold": pd.date_range("2021-01-05", periods=ROWS, freq="41h").astype(str),
+        "garden": RANDOM.choice(["yes", "no"], ROWS),
+    }
+).assign(price=lambda table: (table["area"] * 1000 + (table["town"] == "Bern") * 30_000).round(-2))
+
+
+def check(tfpipe, tmp_path, table, *overrides, name="houses.csv"):
+    path = tmp_path / name
+    if isinstance(table, pd.DataFrame):
+        table.to_csv(path, index=False)
+    else:
+        path.write_text(table)
+    result = tfpipe("check", path, "--pipeline", "tabular", "--json", *overrides)
+    return result, result.err if result.code else json.loads(result.out)
+
+
+def finding(document, code):
+    (found,) = [entry for entry in document["findings"] if entry["code"] == code]
+    return found
+
+
+def test_check_shows_types_and_target(tfpipe, tmp_path):
+    table = HOUSES.assign(id=range(ROWS), kind="house")
+    _, told = check(tfpipe, tmp_path, table, "data.target_column=price")
+    assert "numbers: area; booleans: garden; categories: town; dates: sold" in finding(told, "column_types")["message"]
+    assert finding(told, "columns_left_out")["items"] == ["id (counts rows)", "kind ('house' in every row)"]
+    assert told["target"] == "number" and "regression" in finding(told, "number_target")["message"]
+
+
+@pytest.mark.parametrize(
+    "table, overrides, code, words",
+    [
+        (HOUSES, ["data.target_column=prize"], 3, "no column 'prize'"),
+        (HOUSES.drop(columns="price"), [], 3, "data.target_column"),
+        (HOUSES, ["data.target_column=town", "data.target=number"], 3, "no finite number"),
+        (HOUSES.assign(price=5), ["data.target_column=price"], 3, "one"),
+        ("a,b,a\n1,2,3\n", ["data.target_column=b"], 3, "appears twice"),
+        (HOUSES, ["data.target_column=price", "data.exclude=areas"], 3, "no column 'areas'"),
+        (HOUSES, ["data.target_column=price", "data.types={area: word}"], 2, "data.types"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(tfpipe, tmp_path, table, overrides, code, words):
+    result, told = check(tfpipe, tmp_path, table, *overrides)
+    assert result.code == code and words in told
+
+
+def test_what_is_odd_is_told(tfpipe, tmp_path):
+    prices = [None, *HOUSES["price"][1:]]
+    far = [0.5, "inf", *RANDOM.random(ROWS - 2)]
+    _, told = check(
+        tfpipe, tmp_path, HOUSES.assign(price=prices, far=far, euros=HOUSES["price"] * 1.1),
+        "data.target_column=price", "data.on_bad=skip",
+    )  # fmt: skip
+    assert finding(told, "no_label")["count"] == 1 and finding(told, "infinite")["items"] == ["line 3: 'inf'"]
+    assert "euros" in finding(told, "target_leak")["message"]
+
+
+@pytest.fixture(scope="module")
+def boosted(tmp_path_factory):
+    """A run of boosted trees on penguins."""
+    overrides = ["model.name=boosting", "model.max_iter=10", "evaluation.bootstrap=20"]
+    return tfpipelines.run("tabular", overrides, out=tmp_path_factory.mktemp("runs"), observer=tfpipelines.Observer())
+
+
+def test_trees_are_a_network_of_a_run(boosted):
+    figures = json.loads((boosted.folder / "metrics.json").read_text())
+    history = pd.read_csv(boosted.folder / "history.csv")
+    assert len(history) == 1 and figures["best_epoch"] == 1 and figures["test"]["accuracy"] > 0.9
+    importance = {entry["column"]: entry["importance"] for entry in figures["importance"]}
+    assert list(importance)[0].startswith("bill") or list(importance)[0].startswith("flipper")
+    assert sum(entry["rows"] for entry in figures["slices"] if entry["column"] == "island") <= 52
+    assert (boosted.folder / "plots" / "importance_of_columns.png").is_file()
+
+
+def test_predictions_from_tables_of_any_order(boosted, tmp_path, tfpipe):
+    written = pd.read_csv(boosted.folder / "predictions.csv", dtype={"item": str})
+    rows = PENGUINS.iloc[[int(item) for item in written["item"]]]
+    other = rows[rows.columns[::-1]].drop(columns="species").assign(more=1)
+    told = boosted.predict(other)
+    scores = told.select_dtypes("number").columns
+    np.testing.assert_allclose(told[scores], written[scores], atol=1e-6)
+    strange = boosted.predict(other.head(3).assign(island="Atlantis", body_mass_g=None), explain=True)
+    assert len(strange) == 3 and {"column", "value", "effect"} == set(strange["explanation"][0]["effects"][0])
+    assert len(boosted.predict(rows.iloc[0])) == 1
+    path = tmp_path / "rows.csv"
+    other.drop(columns="island").to_csv(path, index=False)
+    result = tfpipe("predict", boosted.folder, path)
+    assert result.code == 3 and "no column 'island'" in result.err
+
+
+def test_other_data_are_evaluated_by_the_same_columns(boosted, tmp_path):
+    path = tmp_path / "rows.csv"
+    PENGUINS.assign(more=1, island=["Atlantis", *PENGUINS["island"][1:]]).to_csv(path, index=False)
+    figures = boosted.evaluate(path)
+    told = {entry["code"]: entry["message"] for entry in figures["findings"]}
+    assert "left out: more" in told["unknown_columns"] and "island (1)" in told["unseen_categories"]
+    assert "trained_on" in told and figures["test"]["accuracy"] > 0.9
+
+
+def test_a_blend_is_the_weighted_mean_of_the_best_two():
+    import keras
+
+    from tfpipelines.tasks.tabular.blending import blend
+    from tfpipelines.tasks.trainable import Trained
+
+    class Named:
+        def __init__(self, network):
+            self.network = network
+
+    def network(weight):
+        numbers = keras.Input((1,), name="numbers")
+        return keras.Model(numbers, keras.layers.Rescaling(weight)(numbers), name="network")
+
+    trained = [Trained(Named(name), network(weight)) for name, weight in (("a", 1.0), ("b", 9.0), ("c", 3.0))]
+    outputs = [np.array([[1.0]]), np.array([[9.0]]), np.array([[3.0]])]
+    combination = blend(trained, outputs, lambda mixed: abs(float(mixed[0, 0]) - 1.5))
+    assert combination.fields == {"a": 0.75, "c": 0.25}
+    np.testing.assert_allclose(combination.network(np.ones((2, 1), np.float32)), 1.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["boosting", "auto"])
+@pytest.mark.parametrize("kind", ["saved_model", "onnx", "litert"])
+def test_numbers_are_exported_and_proven(network, kind, tmp_path):
+    table = pd.concat([HOUSES] * 2).assign(area=lambda rows: rows["area"] + np.arange(len(rows)) / 100)
+    table.to_csv(tmp_path / "houses.csv", index=False)
+    small = ["train.epochs=2", "evaluation.bootstrap=20", "evaluation.coverage=0.8", "search.objective=val_rmse"]
+    overrides = [f"data.path={tmp_path / 'houses.csv'}", "data.target_column=price", f"model.name={network}", *small]
+    run = tfpipelines.run("tabular", overrides, out=tmp_path / "runs", observer=tfpipelines.Observer())
+    manifest = json.loads((run.export(kind).path / "manifest.json").read_text())
+    assert manifest["proof"]["largest_difference"] < 1e-4
