@@ -32,7 +32,7 @@ CONVOLUTIONS = ["model.name=cnn", "model.filters=8"]
 @pytest.fixture(scope="module")
 def digit_run(tmp_path_factory):
     """A run of image-cls on 300 digits."""
-    words = [*TINY, "data.limit=300", "train.epochs=2", "train.batch_size=64"]
+    words = [*TINY, "data.limit=300", "train.epochs=2"]
     with eagerly():
         return tfpipelines.run("image-cls", words, out=tmp_path_factory.mktemp("digits"), observer=Observer())
 
