@@ -14,7 +14,7 @@ QUICK = {name: verb for name, verb in fuzzing.VERBS.items() if name not in LONG}
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("count", [120, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_commands_on_damaged_run_folders(tmp_path, count):
     home, began = fuzzing.Home(tmp_path), time.process_time()
     outcomes = [home.attempt(count, number, QUICK) for number in range(count)]

@@ -93,7 +93,9 @@ class Splitting(Protocol):
 
 def own_calibration(frame: pd.DataFrame, data: Splitting, promised: bool) -> float:
     """The share of the calibration split: where `data.calibration` leaves it open, numbers alone have one."""
-    return calibration_share(getattr(data, "calibration", 0.0), promised and "value" in frame)
+    given = frame["split"].notna().any()
+    rows = int((frame["split"] == "train").sum()) if given else len(frame)
+    return calibration_share(getattr(data, "calibration", 0.0), promised and "value" in frame, rows)
 
 
 def split_and_limit(

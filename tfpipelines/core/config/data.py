@@ -90,7 +90,7 @@ class TargetData(GroupedData, SourceData):
     calibration: AutoFraction = fixed(
         "auto",
         "share of the rows taken for the calibration split, where none is given, from the training split where others "
-        "are; auto: 0.15 where intervals promise a coverage, else 0",
+        "are; auto: 0.15, at most 500 rows, where intervals promise a coverage, else 0",
     )
     folds: Annotated[Annotated[int, Field(ge=2)] | ColumnName | None, LEFT_TO_RIGHT] = fixed(
         None, "cross-validation: number of folds, or the column that names them"

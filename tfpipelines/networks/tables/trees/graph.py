@@ -81,7 +81,7 @@ def _right_by_category(trees: Trees, codes: keras.KerasTensor, constants: Consta
     cardinalities = constants.places(trees.cardinalities[:, None], "cardinalities")
     known = ops.logical_and(ops.greater_equal(codes, 1), ops.less_equal(codes, cardinalities))
     first_codes = constants.places((np.cumsum(sizes) - sizes)[:, None], "first_codes")
-    # In this order: Keras takes a second summand (columns, 1) for a bias of the last axis where that has as many places.
+    # In this order: Keras takes a second summand (columns, 1) for a bias where the last axis has as many places.
     places = first_codes + ops.where(known, codes, 0)
     group = ops.cast(ops.squeeze(table(trees.groups[:, None], "groups")(places), -1), "int32")
     columns = np.zeros(splits, np.int64)
