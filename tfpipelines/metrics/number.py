@@ -59,12 +59,15 @@ class Known:
         return Groups(self.errors)
 
     def with_extreme(self, wrong: bool) -> "Known":
-        """With one row more, told right or wrong: the value furthest from the mean told exactly; or one at the mean,
-        told with a larger error than any row has (`_larger`). See `rank_extreme` for metrics of the order.
+        """With one row more, told right or wrong: a value further from the mean than any, told exactly; or one at the
+        mean, told with a larger error than any row has (`_larger`). See `rank_extreme` for metrics of the order.
         """
         mean = self.values.mean()
-        value = mean if wrong else self.values[np.abs(self.values - mean).argmax()]
-        return self._and(value, value + wrong * _larger(self.errors) * self.errors.max())
+        if wrong:
+            return self._and(mean, mean + _larger(self.errors) * self.errors.max())
+        away = self.values - mean
+        value = mean + _larger(np.abs(away)) * away[np.abs(away).argmax()]
+        return self._and(value, value)
 
     def rank_extreme(self, wrong: bool) -> "Known":
         """With one row more, whose value is the highest and whose prediction the lowest (wrong) or the highest."""
