@@ -251,7 +251,7 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
         and "test" not in run.metrics
         and not (run.folder / "predictions.csv").exists()
     )
-    assert seen.facts["rows"] == {"train": 192, "validation": 9, "calibration": 39}
+    assert seen.facts["rows"] == {"train": 192, "validation": 29, "calibration": 19}
     assert {finding["code"] for finding in seen.facts["findings"]} == {"no_test", "scaling"}
     assert run.predict(BRICKS / "test" / "patch" / "000.png")["verdict"].iloc[0] in ("normal", "anomaly")
 
