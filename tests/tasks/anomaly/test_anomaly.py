@@ -497,7 +497,7 @@ def test_24_changed_masks_labels_and_pictures(tiny_backbone, tmp_path):
 def test_01_damaged_pictures(tmp_path, tfpipe):
     data = shutil.copytree(BRICKS, tmp_path / "wall")
     (data / "train" / "good" / "000.png").write_bytes(b"not a picture")
-    result = tfpipe("run", "anomaly", f"data.path={data}")
+    result = tfpipe("run", "anomaly", f"data.path={data}", "data.on_bad=error")
     assert result.code == 3 and "train/good/000.png" in result.err and "data.on_bad=skip" in result.err
     (data / "ground_truth" / "patch" / "000.png").write_bytes(b"neither")
     result = tfpipe(
