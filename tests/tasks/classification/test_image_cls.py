@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from PIL import Image
 import tfpipelines
 from tfpipelines import ConfigError, Observer
 from tfpipelines.errors import Interrupted
+from tfpipelines.runner import Runner
 
 from ...conftest import TINY, write_photos
 from ...eager import eagerly
@@ -429,3 +431,23 @@ def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(shared, p
     with pytest.raises(ConfigError, match="cannot explain its predictions: the network has no feature map"):
         dense.predict([photos], explain=True)
     assert not (dense.folder / "plots" / "grad_cam.png").exists()
+
+
+@pytest.mark.eager
+def test_a_run_that_goes_on_keeps_its_facts_while_data_are_read(photos, monkeypatch):
+    """Whatever there is to say of the data: what the run began with is compared with them afterwards."""
+    (photos / "zero" / "bad.png").write_bytes(b"no picture")  # of which reading tells, before splits are known
+    with pytest.raises(Interrupted):
+        run(photos, "train.epochs=2", "data.on_bad=skip", observer=SignalAt(1, 1), name="stopped")
+    before = json.loads(Path("runs/stopped/data.json").read_text())
+    assert before["findings"] and before["content_hash"]
+    seen = []
+    splits = Runner.splits
+
+    def look(runner, *arguments):
+        seen.append(json.loads((runner.folder / "data.json").read_text()))
+        return splits(runner, *arguments)
+
+    monkeypatch.setattr(Runner, "splits", look)
+    assert tfpipelines.resume("runs/stopped", observer=Observer()).status["state"] == "done"
+    assert seen == [before]
