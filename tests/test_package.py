@@ -110,9 +110,8 @@ def test_no_files_import_each_other_in_a_circle():
     graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, with the circle
 
 
-FAMILIES = sorted(
-    {path.parent.name for path in ROOT.glob("tfpipelines/tasks/*/__init__.py")} - {"targets"}
-)  # which they share
+SHARED = {"targets"}  # folders of what several families need
+FAMILIES = sorted({path.parent.name for path in ROOT.glob("tfpipelines/tasks/*/__init__.py")} - SHARED)
 
 
 def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
