@@ -99,8 +99,8 @@ def test_ridge_of_ngrams():
     sequences = Sequences.of(counts.reshape(-1).astype(np.int32), np.full(300, 5))
     values = effects[counts].sum(1)
     values = values - values.mean()
-    table = ridge_table(sequences, np.arange(200), values[:200], 12, 0)
-    assert table.shape == (12, 2) and not table[:2].any()
+    table = ridge_table(sequences, np.arange(200), values[:200], [6, 4], 0)
+    assert table.shape == (12, 4) and not table[:2].any() and not table[2:8, 1].any() and not table[8:, 0].any()
     sums = table[counts].sum(1)
-    told = sums[:, 0] / np.sqrt(sums[:, 1])
+    told = (sums[:, :2] / np.sqrt(np.maximum(sums[:, 2:], 1e-12))).sum(1)
     assert np.corrcoef(told[200:], values[200:])[0, 1] > 0.97

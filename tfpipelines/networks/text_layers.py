@@ -27,7 +27,7 @@ class Texts:
         vectors: float (vocabulary, channels), what the embedding begins with; else uniform in [-0.05, 0.05].
         ratios: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
             n-grams.
-        ridge: the same for a number, float32 (n-grams, 2), see `datasets.ridge_table`.
+        ridge: the same for a number, float32 (n-grams, 2 kinds), see `datasets.ridge_table`.
     """
 
     vocabulary: int
@@ -191,9 +191,11 @@ def _with_linear(
     embedding = keras.layers.Embedding(
         *table.shape, embeddings_initializer="zeros", trainable=False, name="ridge", dtype="float32"
     )
-    sums = keras.ops.sum(embedding(grams), 1)  # (B, 2)
+    sums = keras.ops.sum(embedding(grams), 1)  # (B, 2 kinds)
     embedding.embeddings.assign(table)
-    linear = sums[:, :1] / keras.ops.sqrt(keras.ops.maximum(sums[:, 1:], 1e-12))
+    kinds = table.shape[1] // 2
+    lengths = keras.ops.sqrt(keras.ops.maximum(sums[:, kinds:], 1e-12))
+    linear = keras.ops.sum(sums[:, :kinds] / lengths, 1, keepdims=True)
     rest = keras.layers.Rescaling(1.0 - share, name="linear_weight", dtype="float32")(linear)
     deep = keras.layers.Rescaling(share, name="deep_weight", dtype="float32")(logits)
     whole = keras.layers.Add(name="wide_and_deep", dtype="float32")([rest, deep])

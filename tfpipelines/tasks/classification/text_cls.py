@@ -149,7 +149,8 @@ class TextClassification(SupervisedTexts):
         if self.ratios is not None:
             return self.ratios * network.get_layer("ngram_weights").get_weights()[0], self.classes
         assert self.ridge is not None
-        return self.ridge[:, :1] * np.array([[1.0, -1.0]]), ["higher", "lower"]
+        kinds = self.ridge.shape[1] // 2
+        return self.ridge[:, :kinds].sum(1)[:, None] * np.array([[1.0, -1.0]]), ["higher", "lower"]
 
     def _loss_of_parts(self):
         return training.LossOfParts(self.target.loss(self.pipeline), self.target.outputs)
@@ -229,8 +230,8 @@ class TextClassification(SupervisedTexts):
         if not self.preprocessor.wide or self.classes:
             return None
         rows, targets = self.samples.rows("train"), self.target.batch_targets(self._labels("train"))
-        values, size = targets.labels[:, 0].astype(np.float64), self.preprocessor.wide_size
-        return datasets.ridge_table(self.samples.store.inputs[1], rows, values, size, self.pipeline.seed)
+        values, kinds = targets.labels[:, 0].astype(np.float64), [len(names) for _, names in self.preprocessor.wide]
+        return datasets.ridge_table(self.samples.store.inputs[1], rows, values, kinds, self.pipeline.seed)
 
     def _log_count_ratios(self) -> np.ndarray | None:
         """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
