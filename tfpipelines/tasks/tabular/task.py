@@ -1,5 +1,6 @@
 """Classification and regression from the columns of a table."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -132,7 +133,12 @@ class Tabular(Supervised):
         return networks.build_network(self.pipeline.model, table=table, seed=seed, for_training=for_training)
 
     def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
-        yield BoostingPhase(self, network) if self._boosts else Phase(self, network)
+        if not self._boosts:
+            yield Phase(self, network)
+            return
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
+            yield BoostingPhase(self, network)
 
     def combine(self, trained: list[Trained]) -> Combination | None:
         rows = self.samples.rows("validation")
