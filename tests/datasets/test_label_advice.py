@@ -66,6 +66,7 @@ def test_ordinary_class_names_are_left_alone(labels):
         ([0.5, 1.0, 1.5, 2.0] * 6, ""),  # ratings
         (list(range(30)) * 2, ""),
         (["1e3", "2.5", "-3", "nan"] * 6, ""),
+        ([*np.round(np.linspace(1, 9, 96), 3), "n.a.", "inf"], "96 distinct numbers from 1 to 9 in 96 rows"),
         (list(range(10)) * 2, ""),
         (list(range(100)) * 3, ""),
         ([0.0, 1.0, 2.0] * 8, ""),

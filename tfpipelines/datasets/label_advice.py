@@ -15,6 +15,7 @@ from .times import are_dates, is_clock
 
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+(e[-+]?\d+)?", re.I)
 _MANY, _MANY_FRACTIONS = 20, 10  # more distinct whole numbers, or such with fractions, are rather measured
+_MISTAKES = 0.05  # share of labels that are no numbers among numbers
 _GROUPS = {
     "patient", "subject", "user", "person", "participant", "individual", "speaker", "author", "donor", "animal",
     "session", "video", "clip", "scene", "sequence", "recording", "study", "visit", "specimen", "lesion", "family",
@@ -77,9 +78,12 @@ def number_reason(labels: Iterable[str]) -> str:
     """Why labels are rather measured numbers than classes, in a sentence; "" where they look like classes.
 
     Three or more distinct numbers are measured if most rows have one of their own; with fractions from eleven distinct
-    ones on; whole ones from twenty-one on, unless they count classes from 0 or 1 without a gap.
+    ones on; whole ones from twenty-one on, unless they count classes from 0 or 1 without a gap. A few labels may be no
+    numbers: these are mistakes.
     """
-    labels = list(labels)
+    labels = [label for label in (given := list(labels)) if _numbers({label})]
+    if len(given) - len(labels) > _MISTAKES * len(given):
+        return ""
     numbers = _numbers(set(labels))
     if len(numbers) < 3:
         return ""
