@@ -81,7 +81,8 @@ def number_reason(labels: Iterable[str]) -> str:
     ones on; whole ones from twenty-one on, unless they count classes from 0 or 1 without a gap. A few labels may be no
     numbers: these are mistakes.
     """
-    labels = [label for label in (given := list(labels)) if _numbers({label})]
+    given = list(labels)
+    labels = [label for label in given if _numbers({label})]
     if len(given) - len(labels) > _MISTAKES * len(given):
         return ""
     numbers = _numbers(set(labels))
