@@ -11,8 +11,8 @@ from ..output.pages import render
 
 _SHOWN = 8
 _MOST_ROWS = 500
-_REPEATS = 5  # permutations of each column
-_MOST_PERMUTED = 2000  # rows
+_REPEATS = 3  # permutations of each column
+_MOST_PERMUTED = 1000  # rows
 
 Part = tuple[np.ndarray, np.ndarray]  # numbers float32 (rows, columns), codes int32 (rows, categories)
 
@@ -82,7 +82,7 @@ def permutation_importance(
         loss: rows, and their numbers among those given -> how bad the answers are.
 
     Returns:
-        {`column`, `importance`, `deviation` of five permutations} of each column, the most important first.
+        {`column`, `importance`, `deviation` of three permutations} of each column, the most important first.
     """
     random = np.random.default_rng([seed, 11])
     chosen = np.sort(random.permutation(len(rows[0]))[:_MOST_PERMUTED])

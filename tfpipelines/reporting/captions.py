@@ -44,7 +44,7 @@ _SHOWN = {  # where a picture stands: {file name without its ending: what is see
         "slices": "The search objective against each field alone; crosses at the edge: trials that failed or are far "
         "worse.",
         "importance_of_columns": "Permutation importance of the columns in the test split: how much worse the answers "
-        "become if the values of one column are permuted among the rows (Breiman 2001), mean and deviation of five. "
+        "become if the values of one column are permuted among the rows (Breiman 2001), mean and deviation of three. "
         "Columns that say the same share their importance.",
         "importance": "Permutation importance of each field: by how much a random forest's error grows. The title "
         "shows how well the forest predicts unseen trials.",
