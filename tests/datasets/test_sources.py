@@ -347,7 +347,7 @@ def test_arrays_of_other_types(tmp_path, digits, make, same):
         ({"x": np.zeros((3, 4, 4, 2))}, r"images have the shape \(3, 4, 4, 2\)"),
         ({"x": np.full((3, 4, 4), 300.0)}, "images are float64 from 300 to 300"),
         ({"x": np.zeros((3, 4, 4)), "y": np.zeros(2, int)}, r"labels have the shape \(2,\)"),
-        ({"x": np.zeros((3, 4, 4)), "y": np.zeros(3)}, "type float64"),
+        ({"x": np.zeros((3, 4, 4)), "y": np.zeros(3, complex)}, "type complex128"),
         ({"x": np.zeros((2, 4, 4)), "y": np.zeros(2, int), "split": ["train", "hm"]}, "row 1 names no split"),
         ({"z": np.zeros(3)}, "holds z"),
         ({"x": np.array([{}, {}], object)}, "Python objects"),
@@ -357,6 +357,13 @@ def test_arrays_of_other_types(tmp_path, digits, make, same):
 def test_arrays_that_do_not_fit(tmp_path, arrays, message):
     with pytest.raises(DataError, match=message):
         read_image_source(save(tmp_path, **arrays))
+
+
+def test_numbers_with_fractions_are_no_classes(tmp_path):
+    path = save(tmp_path, x=np.zeros((3, 4, 4)), y=np.array([0.5, 1, 2]))
+    assert list(read_image_source(path).frame["label"]) == ["0.5", "1.0", "2.0"]
+    with pytest.raises(DataError, match="type float64"):
+        read_image_source(path, target="class")
 
 
 def test_damaged_archive(tmp_path):

@@ -28,8 +28,9 @@ class Archive(Source):
     endings = (".npz",)
 
     def read(self, request: Request) -> SampleTable:
-        labels = [label for piece in self._pieces for label in piece[1]]
-        splits = _named(self.path, [split for piece in self._pieces for split in piece[2]])
+        pieces = _pieces(self.path, self._loaded, floats=request.target != "class")
+        labels = [label for piece in pieces for label in piece[1]]
+        splits = _named(self.path, [split for piece in pieces for split in piece[2]])
         frame = make_frame(map(str, range(len(labels))), labels, splits)
         return SampleTable(frame, self, self._array)
 
@@ -38,17 +39,12 @@ class Archive(Source):
 
     @functools.cached_property
     def _array(self) -> np.ndarray:
-        pieces = [piece[0] for piece in self._pieces]
+        pieces = [piece[0] for piece in _pieces(self.path, self._loaded, floats=True)]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     @functools.cached_property
-    def _pieces(self) -> list[_Piece]:
-        """The parts of the archive.
-
-        Raises:
-            DataError: if it is damaged, holds Python objects, or its arrays do not fit together.
-        """
-        return _pieces(self.path, _load(self.path))
+    def _loaded(self) -> dict[str, np.ndarray]:
+        return _load(self.path)
 
 
 def _named(path: Path, splits: list[str | None]) -> list[str | None] | None:
@@ -79,8 +75,15 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise DataError(message, "Save it with np.savez, numbers and text only.") from error
 
 
-def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
-    """(images, labels, splits) of each part of the archive."""
+def _pieces(path: Path, arrays: dict[str, np.ndarray], floats: bool) -> list[_Piece]:
+    """(images, labels, splits) of each part of the archive.
+
+    Args:
+        floats: whether labels may be numbers with fractions.
+
+    Raises:
+        DataError: if its arrays do not fit together.
+    """
     pieces: list[tuple[np.ndarray, np.ndarray | None, np.ndarray | str | None]] = []
     for name, images in arrays.items():
         kind, _, word = name.partition("_")
@@ -96,16 +99,18 @@ def _pieces(path: Path, arrays: dict[str, np.ndarray]) -> list[_Piece]:
             message = f"{path} holds {', '.join(arrays) or 'nothing'}."
             raise DataError(message, "Expected: x and y, or x_train, y_train, x_test, y_test.")
         pieces = [(samples, labels, splits)]
-    return [_fit(path, *piece) for piece in pieces]
+    return [_fit(path, *piece, floats) for piece in pieces]
 
 
-def _fit(path: Path, images: np.ndarray, labels: np.ndarray | None, split: np.ndarray | str | None) -> _Piece:
+def _fit(
+    path: Path, images: np.ndarray, labels: np.ndarray | None, split: np.ndarray | str | None, floats: bool
+) -> _Piece:
     count = len(images) if images.ndim else 0
     if labels is None:
         names: list[str | None] = [None] * count
     else:
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        if labels.shape != (count,) or labels.dtype.kind not in "iufbUS":
+        if labels.shape != (count,) or labels.dtype.kind not in ("iufbUS" if floats else "iubUS"):
             message = f"{path}: labels have the shape {labels.shape} and type {labels.dtype} for {count} samples."
             raise DataError(message, "Expected: one number or word for each sample.")
         names = [(value.decode() if isinstance(value, bytes) else str(value)) or None for value in labels.tolist()]

@@ -34,7 +34,7 @@ class TabularPipeline(config.Pipeline):
         "the columns of a table, one input each",
         "a probability for each class, or a number",
     )
-    hub_tags = ("tabular",)
+    hub_task, hub_tags = "tabular-classification", ("tabular",)
     call = 'model({"age": tf.constant([[39.0]]), "city": tf.constant([["Rome"]])})  # all columns; tensorflow as tf'
 
     task: Literal["tabular"] = "tabular"
