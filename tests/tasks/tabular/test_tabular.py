@@ -145,5 +145,5 @@ def test_numbers_are_exported_and_proven(network, kind, tmp_path):
     small = ["train.epochs=2", "evaluation.bootstrap=20", "evaluation.coverage=0.8", "search.objective=val_rmse"]
     overrides = [f"data.path={tmp_path / 'houses.csv'}", "data.target_column=price", f"model.name={network}", *small]
     run = tfpipelines.run("tabular", overrides, out=tmp_path / "runs", observer=tfpipelines.Observer())
-    manifest = json.loads((run.export(kind).path / "manifest.json").read_text())
-    assert manifest["proof"]["largest_difference"] < 1e-4
+    proof = tfpipelines.export(run, kind).manifest["proof"]
+    assert proof["samples"] > 10 and proof["largest_difference"] <= proof["tolerance"]
