@@ -16,7 +16,7 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY, some
 from ..eager import eagerly
-from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TEXT
+from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TABLE, SMALL_TEXT
 
 SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
@@ -39,8 +39,10 @@ CASES = {
         [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8", "train.batch_size=128"],
     ),
     "dcgan": ("dcgan", SMALL_GAN),
+    "tabular": ("tabular", [*SMALL_TABLE, LIMIT]),
 }
-# task -> formats of the quick suite. Texts are exported in test_refusals.py, what generates in
+# task -> formats of the quick suite. Texts are exported in test_refusals.py, tables in
+# ../tasks/tabular, what generates in
 # ../test_earlier_versions.py.
 QUICK = {"image-cls": tuple(exporters()), "anomaly-series": ("onnx",)}
 

@@ -177,7 +177,7 @@ def test_fields_of_times_are_checked(tfpipe, tmp_path):
     words = ("check", path, "--pipeline", "anomaly-series", "evaluation.false_alarm_rate=0.5")
     shown = tfpipe(*words, "data.time_column=[date,time]")
     assert shown.code == 0 and "shifts of the level" in shown.out
-    assert "note: data.path: left out data.test_path of the file" in shown.err  # as a run says it
+    assert "note: data.path: left out data.test_path, data.validation" in shown.err  # as a run says it
     assert "shifts of the level" not in tfpipe(*words, "model.centered=false").out
     assert tfpipe(*words, "data.time_column=[date,time,value]").code == 2
     assert tfpipe(*words, "data.time_format=german").code == 2

@@ -111,12 +111,12 @@ class AnomalySeriesData(SampleData):
     stride: AutoCount = field(
         "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"
     )
-    validation: AutoFraction = fixed(
+    validation: Annotated[AutoFraction, Role.OF_SOURCE] = fixed(
         "auto",
         "share of the training points held out to choose the epoch, before those of calibration, where no such split "
         "is given; auto: 0.08",
     )
-    calibration: AutoFraction = fixed(
+    calibration: Annotated[AutoFraction, Role.OF_SOURCE] = fixed(
         "auto",
         "share of the training points, the last ones, held out for the threshold where no such split is given; auto: "
         "0.32, or 0.4 where evaluation.false_alarm_rate needs it; 0: the validation split makes the threshold, too",
