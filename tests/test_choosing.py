@@ -136,9 +136,9 @@ def chosen(tmp_path_factory):
     draw_nothing(patch.setattr)
     patch.setattr(ImageClassification, "combine", blended(-1.0))
 
-    def evaluate_rows(task, model, temperature, rows, *places):
+    def evaluate_rows(task, model, rows, *places):
         counted.append(len(rows))
-        return evaluate(task, model, temperature, rows, *places)
+        return evaluate(task, model, rows, *places)
 
     patch.setattr(ImageClassification, "_evaluate_rows", evaluate_rows)
     try:

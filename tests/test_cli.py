@@ -347,7 +347,7 @@ def test_completion_names_pipelines():
     result = subprocess.run(
         [sys.executable, "-m", "tfpipelines"], capture_output=True, text=True, env=environment, check=False
     )
-    assert result.stdout.strip() == "plain,image-cls"
+    assert result.stdout.split() == ["plain,image-cls", "plain,image-reg"]
 
 
 @pytest.mark.slow

@@ -182,11 +182,7 @@ def _require_words(served: Served, outputs: dict[str, np.ndarray]) -> None:
         if name not in outputs:
             continue
         said = outputs[name][0]
-        same = (
-            np.allclose(said, right, atol=1e-6 * served.answer.tolerance)
-            if isinstance(right, float)
-            else [w.decode() for w in said] == right
-        )
+        same = np.allclose(said, right, atol=1e-6) if isinstance(right, float) else [w.decode() for w in said] == right
         if not same:
             remedy = "Nothing was left behind. This should not happen: please report it."
             raise ExportError(f"The exported model says a wrong {name}.", remedy)

@@ -155,12 +155,6 @@ class ServedValue(ServedAnswer):
     def unit(self, values: np.ndarray) -> float:
         return 1.0  # that of the target
 
-    def beside(self, values: np.ndarray) -> dict[str, Any]:
-        if self.radius is None:
-            return {}
-        low, high = self.scale.bounds(np.asarray(values).reshape(-1), self.radius)
-        return {"low": float(low[0]), "high": float(high[0])}
-
     def words(self) -> dict[str, str]:
         told = {"value": "float32 (batch, 1): the predicted number, in the unit of the training targets"}
         if self.radius is not None:
