@@ -69,9 +69,13 @@ def _models(node: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
     each = [network["properties"] for network in networks.values()]
     shared = {key: field for key, field in each[0].items() if all(other.get(key) == field for other in each)}
     yield f"`model.name` chooses the network: {codes(networks)}; default {code(node['default']['name'])}."
-    yield "Each network has the fields that all share, and its own.\n"
-    yield "### All networks\n"
-    yield table(_HEAD, _rows(shared, schema), _WIDTHS)
+    shared.pop("name", None)
+    if shared:
+        yield "Each network has the fields that all share, and its own.\n"
+        yield "### All networks\n"
+        yield table(_HEAD, _rows(shared, schema), _WIDTHS)
+    else:
+        yield "Each network has fields of its own.\n"
     for name, network in networks.items():
         own = {key: field for key, field in network["properties"].items() if key not in {*shared, "name"}}
         yield f"### `model.name={name}`\n"
