@@ -1,5 +1,6 @@
 """Boosted trees: the graph answers as scikit-learn does, by itself, from a file, and in every format."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from tfpipelines.errors import ArtifactError
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.models.serving import Served, ServedInput
+from tfpipelines.networks.tables.boosting import boosting
 from tfpipelines.networks.tables.trees import fitting, graph
 from tfpipelines.networks.tables.trees.arrays import Trees
 from tfpipelines.networks.tables.trees.conversion import rounded_down
@@ -21,8 +23,19 @@ from tfpipelines.networks.tables.trees.graph import compiled
 
 from ...conftest import some
 
+NO_SETTINGS = ("table", "common")
+DEFAULTS = {
+    name: one.default for name, one in inspect.signature(boosting).parameters.items() if name not in NO_SETTINGS
+}
+
+
+def settings_of(**fields) -> BoostingSettings:
+    """The settings of a boosting network by default, with some fields."""
+    return BoostingSettings(**(DEFAULTS | fields))
+
+
 ROWS, CARDINALITIES = 400, [5, 30]
-QUICK = BoostingSettings(max_iter=8, min_samples_leaf=5, max_leaf_nodes=31)
+QUICK = settings_of(max_iter=8, min_samples_leaf=5, max_leaf_nodes=31)
 FORMS = {"matrix": 64, "walk": 1}
 SHOWN = ((1, "matrix"), (2, "walk"), (3, "matrix"))  # what the quick suite fits
 
@@ -145,7 +158,7 @@ def test_trees_without_a_split_answer_what_is_usual(form, monkeypatch):
     numbers, codes, _ = table(rows=30)  # too few for a split into leaves of 20
     known = np.arange(30) % 3
     for targets_, outputs in ((known, 3), (np.zeros(30, int), 3), (known / 2.0, 1)):
-        settings = BoostingSettings(max_iter=2)
+        settings = settings_of(max_iter=2)
         trees = fit_trees(numbers, codes, CARDINALITIES, targets_, outputs=outputs, settings=settings, seed=0)
         answers = np.asarray(compiled(trees, 5, 2)([numbers, codes]))
         assert np.ptp(answers, axis=0).max() == 0
@@ -175,7 +188,7 @@ def test_classes_and_labels_may_have_no_rows():
 
 def test_rare_categories_share_a_group():
     codes = np.concatenate([np.repeat(np.arange(1, 301), 3), np.full(500, 7)])[:, None]
-    settings = BoostingSettings(max_iter=8, learning_rate=0.5)
+    settings = settings_of(max_iter=8, learning_rate=0.5)
     trees = fit_trees(None, codes, [400], (codes[:, 0] == 7).astype(int), outputs=2, settings=settings, seed=0)
     assert trees.groups[0] == 0 and trees.groups.max() == 255 and not trees.groups[301:].any()
     assert len(np.unique(trees.groups[1:301])) == 255 and (trees.groups == 255).sum() == 300 - 254
@@ -187,7 +200,7 @@ def test_validation_rows_choose_the_number_of_iterations():
     numbers, codes, _ = table()
     random = np.random.default_rng(0)
     noise = random.integers(0, 2, ROWS)
-    settings = BoostingSettings(max_iter=50, min_samples_leaf=5, patience=3)
+    settings = settings_of(max_iter=50, min_samples_leaf=5, patience=3)
     options = {"outputs": 2, "settings": settings, "seed": 0}
     held = Rows(numbers, codes, random.integers(0, 2, ROWS), np.ones(ROWS))
     chosen = fit_trees(numbers, codes, CARDINALITIES, noise, np.ones(ROWS), validation=held, **options)
@@ -198,7 +211,7 @@ def test_losses_of_numbers():
     numbers, codes, _ = table()
     answers = {}
     for loss, quantile in (("absolute_error", 0.5), ("quantile", 0.1), ("quantile", 0.9)):
-        settings = BoostingSettings(max_iter=40, learning_rate=0.3, loss=loss, quantile=quantile)
+        settings = settings_of(max_iter=40, learning_rate=0.3, loss=loss, quantile=quantile)
         trees = fit_trees(numbers, codes, CARDINALITIES, targets(1), outputs=1, settings=settings, seed=0)
         below = targets(1) <= np.asarray(compiled(trees, 5, 2)([numbers, codes]))[:, 0]
         answers[loss, quantile] = below.mean()
@@ -208,7 +221,7 @@ def test_losses_of_numbers():
 def test_weights_count():
     numbers, codes, _ = table()
     weights = np.where(targets(2) == 1, 20.0, 1.0)
-    options = {"outputs": 2, "settings": BoostingSettings(max_iter=1), "seed": 0}
+    options = {"outputs": 2, "settings": settings_of(max_iter=1), "seed": 0}
     trees = fit_trees(numbers, codes, CARDINALITIES, targets(2), weights, **options)
     assert trees.baseline == pytest.approx([0, np.log(20)], abs=0.02)
 

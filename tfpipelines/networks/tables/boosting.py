@@ -17,7 +17,7 @@ def boosting(
     common: TableNetwork,
     learning_rate: Positive = 0.1,
     max_iter: Count = 300,
-    max_leaf_nodes: Annotated[int, Field(ge=2)] = 31,
+    max_leaf_nodes: Annotated[int, Field(ge=2)] = 15,
     max_depth: Count | None = None,
     min_samples_leaf: Count = 20,
     l2_regularization: NonNegative = 0.0,
@@ -28,6 +28,10 @@ def boosting(
 
     The trees are fitted before the network is built. There is nothing to train in it, so that of `train` only the loss
     counts, and one epoch measures it.
+
+    15 leaves were better than scikit-learn's 31 on four sets by 3-fold cross-validation (diabetes, Friedman 1, Hastie
+    10.2, three classes of 20 columns) and as good on diamonds and digits; a learning rate of 0.05 was no better than
+    0.1, with twice the trees.
 
     Args:
         learning_rate: what each tree's values are multiplied by.
