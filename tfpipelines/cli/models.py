@@ -110,6 +110,8 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
         table = loaded.predict([*entries, *texts], batch_size, explain, overrides, keep_columns=keep_columns)
         for name in {"item", "error"} & set(table.columns):
             table[name] = [str(cell).replace(str(Path(folder) / "stdin"), "stdin") for cell in table[name]]
+    for note in table.attrs.get("notes", ()):
+        terminal.note(note)
     records = to_records(table)
     if out:
         as_json = Path(out).suffix.lower() == ".json"

@@ -1,7 +1,7 @@
 """The cells of tables as numbers, however they are written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -37,7 +37,10 @@ def to_finite(numbers: np.ndarray) -> np.ndarray:
 
 
 def with_decimal_points(
-    rows: pd.DataFrame, others: set[str | None], findings: Findings, known: Mapping[str, str] = MappingProxyType({})
+    rows: pd.DataFrame,
+    others: Collection[str | None],
+    findings: Findings,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """The rows with numbers such as 0,5 and 1.234,5 (a decimal comma) or 1,234.5 written as Python writes them.
 

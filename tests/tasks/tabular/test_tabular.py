@@ -101,6 +101,9 @@ def test_predictions_from_tables_of_any_order(boosted, tmp_path, tfpipe):
     assert len(strange) == 3 and {"column", "value", "effect"} == set(strange["explanation"][0]["effects"][0])
     assert len(boosted.predict(rows.iloc[0])) == 1
     path = tmp_path / "rows.csv"
+    other.to_csv(path, index=False)
+    result = tfpipe("predict", boosted.folder, path)
+    assert result.code == 0 and "note: 1 column that the model does not know, left out: more" in result.err
     other.drop(columns="island").to_csv(path, index=False)
     result = tfpipe("predict", boosted.folder, path)
     assert result.code == 3 and "no column 'island'" in result.err

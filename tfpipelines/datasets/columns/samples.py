@@ -1,6 +1,7 @@
 """From a table to samples that can be trained on: read, checked, split; and the rows that predictions are made for."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,8 +74,7 @@ def read_table_samples(
     table = split_and_limit(table, data, seed, splitting, findings, promised)
     if not len(table.frame):
         findings.raise_errors()
-    roles = [name for name in table.columns.values() if name]
-    others = {name for role in roles for name in ((role,) if isinstance(role, str) else role)}
+    others = _named(table.columns)
     if columns is None:
         cells = with_decimal_points(table.cells, others, findings)
         kinds = choose_columns(
@@ -83,12 +83,8 @@ def read_table_samples(
         kept = cells[[*kinds, LINE]]
     else:
         columns.require(table.cells)
-        strangers = [name for name in table.cells.columns if name not in {*columns.names, *others, LINE}]
-        if strangers:
-            what = counted(len(strangers), "column")
-            findings.add(
-                "unknown_columns", "note", f"{what} that the model does not know, left out: {listed(strangers, SHOWN)}"
-            )
+        if message := _left_out(table.cells.columns, columns, others):
+            findings.add("unknown_columns", "note", message)
         kinds, kept = {}, table.cells[[*columns.names, LINE]]
     kept.attrs = dict(kept.attrs if columns is not None else cells.attrs)
     frame = table.frame.assign(fingerprint=pd.array(_fingerprints(kept), "uint64"))
@@ -98,13 +94,19 @@ def read_table_samples(
     return TableSamples(frame, None, facts, cells=kept, kinds=kinds)
 
 
-def raw_table_rows(inputs: Any, columns: Columns) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
+def raw_table_rows(
+    inputs: Any, columns: Columns, roles: Mapping[str, Any]
+) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
     """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, a row of one, an
     array (n, columns) or (columns,), or a list of such.
 
+    Args:
+        roles: role -> the columns of the training table that played it, such as the target.
+
     Returns:
         Items (the number of the row, with the table's path where there are several inputs), the cells of the model's
-        columns, for each row why it cannot be read, or "", and the row of a table that it is.
+        columns, for each row why it cannot be read, or "", and the row of a table that it is. The cells have a sentence
+        in `attrs["unused"]` that names the columns which the model does not take, or "".
 
     Raises:
         DataError: if a table lacks columns.
@@ -114,6 +116,7 @@ def raw_table_rows(inputs: Any, columns: Columns) -> tuple[list[str], pd.DataFra
     errors: list[str] = []
     origins: list[Origin | None] = []
     pieces: list[pd.DataFrame] = []
+    given: dict[str, None] = {}
     for entry in found:
         if entry.error:
             items, errors, origins = [*items, entry.name], [*errors, entry.error], [*origins, None]
@@ -121,13 +124,33 @@ def raw_table_rows(inputs: Any, columns: Columns) -> tuple[list[str], pd.DataFra
             continue
         table = _with_cells(entry.table) if entry.table is not None else _in_memory(entry.value, columns)
         columns.require(table.cells)
+        given |= dict.fromkeys(table.cells.columns)
         several, count = entry.name and len(found) > 1, len(table.cells)
         items += [f"{entry.name}:{row}" if several else str(len(items) + row) for row in range(count)]
         errors += [""] * count
         origins += [None if table.given is None else Origin(table.given, row) for row in range(count)]
         pieces.append(table.cells[columns.names])
     cells = pd.concat(pieces, ignore_index=True) if pieces else _empty(columns).iloc[:0]
-    return items, cells.assign(**{LINE: range(1, len(cells) + 1)}), errors, origins
+    cells = cells.assign(**{LINE: range(1, len(cells) + 1)})
+    cells.attrs["unused"] = _left_out(given, columns, _named(roles))
+    return items, cells, errors, origins
+
+
+def _named(roles: Mapping[str, Any]) -> set[str]:
+    """The columns of all roles."""
+    found = [name for name in roles.values() if name]
+    return {name for role in found for name in ((role,) if isinstance(role, str) else role)}
+
+
+def _left_out(names: Iterable[str], columns: Columns, others: set[str]) -> str:
+    """A sentence that names the columns of a table which a model does not take, "" where there are none.
+
+    Args:
+        others: that play a role.
+    """
+    strangers = [name for name in names if name not in {*columns.names, *others, LINE}]
+    what = counted(len(strangers), "column")
+    return f"{what} that the model does not know, left out: {listed(strangers, SHOWN)}" if strangers else ""
 
 
 def _empty(columns: Columns) -> pd.DataFrame:

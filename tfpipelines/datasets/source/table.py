@@ -54,7 +54,7 @@ class Table(Source):
             items, faults = named.resolve(cells[_one(column["image"])], cells[LINE]), named.faults
         labels: list[str | None] = [None] * len(cells)
         if isinstance(label, tuple):
-            labels = labels_of_marks(cells, label, request.target, findings)
+            labels = labels_of_marks(cells, label, request, findings)
         elif label:
             labels = labels_of(cells, label, findings)
         splits = parse_splits(cells, _one(column.get("split")), findings)
@@ -201,20 +201,23 @@ def parse_splits(frame: pd.DataFrame, column: str | None, findings: Findings) ->
     return splits
 
 
-def labels_of_marks(cells: pd.DataFrame, columns: tuple[str, ...], target: str, findings: Findings) -> list[str | None]:
+def labels_of_marks(
+    cells: pd.DataFrame, columns: tuple[str, ...], request: Request, findings: Findings
+) -> list[str | None]:
     """The labels of columns of 0 and 1: the names of those that hold 1; None where a cell is empty.
 
     They are classes, and no several labels, if each row has one and `data.target` does not say otherwise.
 
     Raises:
-        DataError: if a cell is neither 0 nor 1, or a row has not one label and `target` is class.
+        DataError: if a cell is neither 0 nor 1, or a row has not one label and `data.target` is class.
     """
+    key, target = request.kind.key("label"), request.target
     marks = {column: [None if cell is None else mark_of(cell) for cell in cells[column]] for column in columns}
     for column, found in marks.items():
         told = zip(found, cells[column], cells[LINE])
         wrong = [f"line {line}: {cell!r}" for mark, cell, line in told if mark is None and cell is not None]
         if wrong:
-            cause = f"Column {column!r} of data.label_column holds {counted(len(wrong), 'cell')} other than 0 and 1."
+            cause = f"Column {column!r} of {key} holds {counted(len(wrong), 'cell')} other than 0 and 1."
             raise DataError(cause, "Several columns are labels only if they hold 0 and 1; name one column.", wrong[:10])
     names = [clean_label(column) or column for column in columns]
     rows = list(zip(*marks.values()))
@@ -225,7 +228,7 @@ def labels_of_marks(cells: pd.DataFrame, columns: tuple[str, ...], target: str, 
         raise DataError(f"Some rows have not one label in {listed(list(columns))}.", "Set data.target=labels.")
     kind = "a class" if single and target != "labels" else "labels"
     message = f"Columns {listed(list(columns))} hold only 0 and 1: each row's 1 is read as {kind}"
-    findings.add("one_hot", "note", message, "Name another column by data.label_column if they are no labels")
+    findings.add("one_hot", "note", message, f"Name another column by {key} if they are no labels")
     if any(SEPARATOR in name for name in names):
         findings.add("bar_in_label", "error", "A bar in the name of a column of labels", "Rename it", columns)
     several = lambda row: row[0] if kind == "a class" else str(Listed.of(row))

@@ -179,7 +179,8 @@ class Tabular(Supervised):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
-        items, cells, errors, origins = datasets.raw_table_rows(inputs, self.columns)
+        items, cells, errors, origins = datasets.raw_table_rows(inputs, self.columns, self.read_columns)
+        unused = cells.attrs["unused"]
         encoded = self.columns.transform(cells)
         store, network = datasets.TableStore(encoded.numbers, encoded.codes), models.network_of(model)
         answers = self.target.answers(_predicted(network, store, np.arange(len(items)), self.target.outputs))
@@ -187,6 +188,7 @@ class Tabular(Supervised):
         if explain:
             told = self._explain(network, (encoded.numbers, encoded.codes), cells, answers)
             add_explanations(table, [None if error else entry for error, entry in zip(errors, told)])
+        table.attrs["notes"] = [unused] if unused else []
         return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
 
     def draw_explanations(self, table, path: Path) -> None:
