@@ -302,7 +302,7 @@ class Choice:
             artifact = self.trainer.fresh_artifact(self.task)
             artifact.set_weights(_weights_of(candidates[number]))
             artifact.network.name += f"_{number}"  # parts of one network must not share a name
-            trained.append(Trained(self.pipelines[number], artifact.network))
+            trained.append(Trained(candidates[number].label, self.pipelines[number], artifact.network))
         self.task.reuse_data(self.pipelines[good[0]])
         with training.precision("float32"):
             return self.task.combine(trained)

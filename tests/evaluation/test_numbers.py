@@ -105,7 +105,5 @@ def test_baselines_on_the_logarithm():
         number_baselines(features[:150], values[:150], features[150:], values[150:], 0, log=log)
         for log in (False, True)
     )
-    assert (
-        log["ridge"]["mae"] < 0.2 * usual["ridge"]["mae"]
-        and log["mean"]["median_error"] < usual["mean"]["median_error"]
-    )
+    assert log["ridge"]["mae"] < 0.2 * usual["ridge"]["mae"]
+    assert log["mean"] == usual["mean"]  # the mean of the values, as it is called

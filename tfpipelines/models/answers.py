@@ -157,8 +157,8 @@ class ServedValue(ServedAnswer):
 
     def words(self) -> dict[str, str]:
         told = {"value": "float32 (batch, 1): the predicted number, in the unit of the training targets"}
-        if self.radius is not None:
-            interval = f"of the interval that holds the number of {self.coverage:.0%} of new samples like these"
+        if self.radius is not None and self.coverage is not None:
+            interval = f"of the interval that holds the number of {100 * self.coverage:.4g}% of new samples like these"
             told |= {"low": f"float32 (batch, 1): lower end {interval}", "high": "float32 (batch, 1): its upper end"}
         return told
 

@@ -62,8 +62,9 @@ class ClassifierArtifact(Artifact):
         self.network = network
         raw = preprocessor.input()
         x = network(preprocessor.symbolic(raw))
-        self._temperature = keras.layers.Rescaling(1.0, name="temperature", dtype="float32")
-        answer = keras.layers.Activation("sigmoid" if multi_label else "softmax", name="probabilities", dtype="float32")
+        self._temperature = keras.layers.Rescaling(1.0, name=layer_name(preprocessor, "temperature"), dtype="float32")
+        kind, name = "sigmoid" if multi_label else "softmax", layer_name(preprocessor, "probabilities")
+        answer = keras.layers.Activation(kind, name=name, dtype="float32")
         self.model = keras.Model(raw, answer(self._temperature(x)), name="classifier")
         self.classes, self.multi_label = list(classes), multi_label
         self.thresholds: list[float] | None = None
@@ -103,11 +104,14 @@ class RegressorArtifact(Artifact):
         self.network, self.scale = network, scale
         raw = preprocessor.input()
         rescale = keras.layers.Rescaling(
-            scale.spread, scale.center, name="log_value" if scale.log else "value", dtype="float32"
+            scale.spread,
+            scale.center,
+            name=layer_name(preprocessor, "log_value" if scale.log else "value"),
+            dtype="float32",
         )
         x = rescale(network(preprocessor.symbolic(raw)))
         if scale.log:
-            x = keras.layers.Activation("exponential", name="value", dtype="float32")(x)
+            x = keras.layers.Activation("exponential", name=layer_name(preprocessor, "value"), dtype="float32")(x)
         self.model = keras.Model(raw, x, name="regressor")
         self.interval: dict[str, Any] | None = None
         self._decoding = decoding_facts(preprocessor)
@@ -115,6 +119,11 @@ class RegressorArtifact(Artifact):
     def save(self, path: Path) -> None:
         facts = {"target": "number", "scale": self.scale.facts(), "interval": self.interval}
         save_model(self.model, path, facts | self._decoding)
+
+
+def layer_name(preprocessor: Any, name: str) -> str:
+    """The name of a layer behind the network; where inputs are called as columns are, it has a prefix that none has."""
+    return f"{getattr(preprocessor, 'prefix', '')}{name}"
 
 
 def decoding_facts(preprocessor) -> dict:

@@ -38,7 +38,13 @@ class TablePreprocessor:
 
     Args:
         columns: how the columns of the training table are encoded.
+
+    Attributes:
+        prefix: of the names of a model's layers that are no inputs: inputs, which are called as columns are, hold no
+            hyphen.
     """
+
+    prefix = "model-"
 
     def __init__(self, columns: Columns):
         self.columns = columns
@@ -82,3 +88,26 @@ def _joined(columns: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
     if len(columns) == 1:
         return columns[0]
     return keras.layers.Concatenate(name=f"join-{name}")(columns)
+
+
+def columns_of(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
+    """The inputs of a model for tables: names of the numbers, in the order that its network takes them, and the
+    vocabulary of each category, in the same order.
+    """
+    names = {layer.name for layer in model.layers}
+
+    def ordered(kind: str, among: list[str]) -> list[str]:
+        if f"join-{kind}" not in names:
+            return among
+        return [_source(tensor) for tensor in model.get_layer(f"join-{kind}").input]
+
+    strings = [tensor.name for tensor in model.inputs if tensor.dtype == "string"]
+    numbers = [tensor.name for tensor in model.inputs if tensor.dtype != "string"]
+    looked_up = ordered("codes", strings)
+    vocabularies = {name: model.get_layer(f"lookup-{name}").get_vocabulary()[1:] for name in looked_up}
+    return ordered("numbers", numbers), vocabularies
+
+
+def _source(tensor: keras.KerasTensor) -> str:
+    """The input that a number is, or that a code was looked up from."""
+    return tensor._keras_history.operation.name.removeprefix("lookup-")

@@ -8,6 +8,7 @@ import numpy as np
 
 from .tables.trees.arrays import Trees
 from .tables.trees.fitting import BoostingSettings
+from .tables.trees.graph import NETWORK
 
 _REACH = 3.0  # of scaled numbers; where the smooth clipping begins to tell (Holzmueller et al. 2024)
 
@@ -61,15 +62,17 @@ class Inputs:
 
     Args:
         table: that the network is made for.
+        clip: whether large numbers are clipped smoothly.
 
     Attributes:
-        numbers: scaled, clipped and imputed, float32 (batch, columns); None without.
+        numbers: scaled, clipped where asked, and imputed, float32 (batch, columns); None without.
         gaps: 1 where a number was missing, of columns where training rows have gaps, float32 (batch, gaps); None
             without.
         codes: int32 (batch, categories); None without.
     """
 
     table: Table
+    clip: bool = True
     tensors: list[keras.KerasTensor] = field(default_factory=list)
     numbers: keras.KerasTensor | None = None
     gaps: keras.KerasTensor | None = None
@@ -78,42 +81,45 @@ class Inputs:
     def __post_init__(self):
         if self.table.width:
             self.tensors.append(keras.Input((self.table.width,), dtype="float32", name="numbers"))
-            self.numbers, self.gaps = _scaled(self.table, self.tensors[0])
+            self.numbers, self.gaps = _scaled(self.table, self.tensors[0], self.clip)
         if self.table.cardinalities:
             self.codes = keras.Input((len(self.table.cardinalities),), dtype="int32", name="codes")
             self.tensors.append(self.codes)
 
     def model(self, outputs: keras.KerasTensor) -> keras.Model:
         """The network."""
-        return keras.Model(self.tensors if len(self.tensors) > 1 else self.tensors[0], outputs, name="network")
+        return keras.Model(self.tensors if len(self.tensors) > 1 else self.tensors[0], outputs, name=NETWORK)
 
     def embedded(
-        self, width: Callable[[int], int], initializer: Callable[[], keras.initializers.Initializer]
+        self,
+        width: Callable[[int], int],
+        initializer: Callable[[], keras.initializers.Initializer],
+        regularizer: "keras.regularizers.Regularizer | None" = None,
     ) -> list[keras.KerasTensor]:
         """Embeddings of the categories, float32 (batch, width) each.
 
         Args:
             width: of a category with so many values.
+            regularizer: of their weights.
         """
         found = []
         for number, cardinality in enumerate(self.table.cardinalities):
-            layer = keras.layers.Embedding(
-                cardinality + 1, width(cardinality), embeddings_initializer=initializer(), name=f"embedding{number}"
-            )
+            options = {"embeddings_initializer": initializer(), "embeddings_regularizer": regularizer}
+            layer = keras.layers.Embedding(cardinality + 1, width(cardinality), name=f"embedding{number}", **options)
             found.append(layer(self.tensors[-1][:, number]))
         return found
 
 
-def _scaled(table: Table, numbers: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """Numbers by median and quartiles of the training rows, large ones clipped smoothly; missing ones become 0, the
-    median. And where they were.
+def _scaled(table: Table, numbers: keras.KerasTensor, clip: bool) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+    """Numbers by median and quartiles of the training rows, large ones clipped smoothly where asked; missing ones
+    become 0, the median. And where they were.
     """
     ops = keras.ops
     missing = ops.not_equal(numbers, numbers)
     filled = ops.where(missing, ops.zeros_like(numbers), numbers)
     # Columns are centred before the zeros are put in place of missing ones: 0 then is the median.
     scaled = rescaled(filled, 1.0 / table.spread, -table.center / table.spread, "scale")
-    scaled = ops.where(missing, ops.zeros_like(scaled), clipped(scaled))
+    scaled = ops.where(missing, ops.zeros_like(scaled), clipped(scaled) if clip else scaled)
     gaps = table.gaps
     if not gaps:
         return scaled, None

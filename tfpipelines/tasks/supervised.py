@@ -74,6 +74,14 @@ class Supervised(Sampled):
     def _prepare(self, findings) -> None:
         """Makes what hangs on the training rows; splits and target are known by then."""
 
+    def _more(self, rows: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+        """Figures of some rows of the store that only this kind of sample has.
+
+        Args:
+            answers: to them, see `Target`.
+        """
+        return {}
+
     @property
     def classes(self) -> list[str]:
         """Names of the classes; [] of numbers."""
@@ -93,7 +101,7 @@ class Supervised(Sampled):
     def _known_target(self, splitting: bool) -> dict[str, str]:
         """The field `data.target` where it is known already: of data that a model is tried with."""
         if not splitting:
-            return {"target": self.target.name}
+            return {"target": self.target.name, "target_scale": "linear"}  # nothing of new data is learned
         return {} if self._as_written is None else {"target": self._as_written}
 
     def resume(self, facts: dict[str, Any]) -> None:
@@ -241,7 +249,7 @@ class Supervised(Sampled):
         """Figures of some rows of the store, and with `folder` and `plots` the files."""
         answers, frame = self._answers(model, rows), self.samples.frame.loc[rows]
         labels = datasets.encode_labels(frame, self.classes)
-        figures = self.target.evaluate(labels, answers, self.pipeline)
+        figures = self.target.evaluate(labels, answers, self.pipeline) | self._more(rows, answers)
         if folder is not None and plots is not None:
             mistakes = self.target.write(folder, plots, figures, labels, answers, frame)
             self._draw_mistakes(model, frame.iloc[mistakes], answers[mistakes], folder, plots)

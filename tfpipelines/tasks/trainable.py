@@ -136,10 +136,12 @@ class Trained(NamedTuple):
     """A candidate that has been trained.
 
     Args:
+        label: by which it is told from other candidates.
         pipeline: with its network's section.
         network: of plain layers and in float32, with the weights of its best epoch.
     """
 
+    label: str
     pipeline: Pipeline
     network: "keras.Model"
 

@@ -124,15 +124,11 @@ def test_a_blend_is_the_weighted_mean_of_the_best_two():
     from tfpipelines.tasks.tabular.blending import blend
     from tfpipelines.tasks.trainable import Trained
 
-    class Named:
-        def __init__(self, network):
-            self.network = network
-
     def network(weight):
         numbers = keras.Input((1,), name="numbers")
         return keras.Model(numbers, keras.layers.Rescaling(weight)(numbers), name="network")
 
-    trained = [Trained(Named(name), network(weight)) for name, weight in (("a", 1.0), ("b", 9.0), ("c", 3.0))]
+    trained = [Trained(name, None, network(weight)) for name, weight in (("a", 1.0), ("b", 9.0), ("c", 3.0))]
     outputs = [np.array([[1.0]]), np.array([[9.0]]), np.array([[3.0]])]
     combination = blend(trained, outputs, lambda mixed: abs(float(mixed[0, 0]) - 1.5))
     assert combination.fields == {"a": 0.75, "c": 0.25}
@@ -150,3 +146,51 @@ def test_numbers_are_exported_and_proven(network, kind, tmp_path):
     run = tfpipelines.run("tabular", overrides, out=tmp_path / "runs", observer=tfpipelines.Observer())
     proof = tfpipelines.export(run, kind).manifest["proof"]
     assert proof["samples"] > 10 and proof["largest_difference"] <= proof["tolerance"]
+
+
+def trained(folder, table: pd.DataFrame, *overrides, **options):
+    folder.mkdir(exist_ok=True)
+    table.to_csv(folder / "rows.csv", index=False)
+    small = ["evaluation.bootstrap=0", "train.batch_size=32", "evaluation.coverage=null"]
+    given = [f"data.path={folder / 'rows.csv'}", "data.target_column=y", *small, *overrides]
+    return tfpipelines.run("tabular", given, out=folder / "runs", observer=tfpipelines.Observer(), **options)
+
+
+def effects_of(cities: str, count: int = 400, seed: int = 0) -> pd.DataFrame:
+    """Rows of a number that depends on the city, and on a column of numbers."""
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame({"city": random.choice(list(cities), count), "size": random.normal(size=count)})
+    return table.assign(y=table["city"].map({"a": -10, "b": -3, "c": 4, "d": 11, "e": 30}) + 2 * table["size"])
+
+
+@pytest.mark.eager
+def test_from_takes_categories_over_by_their_names(tmp_path):
+    rates = ["model.name=linear", "train.epochs=40", "train.learning_rate=0.1"]
+    earlier = trained(tmp_path / "a", effects_of("abcd"), *rates)
+    assert earlier.metrics["test"]["rmse"] < 1
+    stay = ["model.name=linear", "train.epochs=1", "train.learning_rate=1e-9"]
+    later = effects_of("bcd", seed=1).assign(y=lambda table: table["y"] + 0.01)
+    begun = trained(tmp_path / "b", later, *stay, start=earlier.folder)
+    assert begun.metrics["test"]["rmse"] < 3  # but for the scale of the target, what was learned is still right
+    with pytest.raises(tfpipelines.ConfigError, match="boosting fits its trees anew"):
+        trained(tmp_path / "b", later, "model.name=boosting", start=earlier.folder)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("names", [("value", "log_value", "network"), ("temperature", "probabilities", "numbers")])
+def test_columns_may_be_called_as_parts_of_the_model_are(names, tmp_path):
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.normal(size=(80, 3)).round(3), columns=list(names))
+    label = table.sum(axis=1).round(3) if "value" in names else np.where(table.sum(axis=1) > 0, "up", "down")
+    run = trained(tmp_path / "names", table.assign(y=label), "model.name=linear", "train.epochs=1")
+    assert {tensor.name for tensor in run.model.inputs} == set(names)
+
+
+def test_class_weights_weigh_the_rows_of_each_label():
+    from tfpipelines.tasks.tabular.boosting import tree_weights
+    from tfpipelines.tasks.targets import SeveralLabels
+
+    target = SeveralLabels(["a", "b"])
+    target.weights = np.array([[5.0, 1.0], [1.0, 2.0]])
+    labels = np.array([[1, 0], [0, 1]])
+    np.testing.assert_array_equal(tree_weights(target, labels, labels, None), [[5, 2], [1, 1]])

@@ -19,7 +19,7 @@ def linear(
     Args:
         weight_decay: L2 penalty on the weights, added to the loss (train.weight_decay is the decoupled kind).
     """
-    inputs = Inputs(table)
+    inputs = Inputs(table, clip=False)
     penalty = keras.regularizers.L2(weight_decay) if weight_decay else None
     terms = []
     parts = [part for part in (inputs.numbers, inputs.gaps) if part is not None]
@@ -28,7 +28,7 @@ def linear(
         start = keras.initializers.RandomUniform(-0.01, 0.01, seed=seed)
         options = {"kernel_initializer": start, "kernel_regularizer": penalty, "dtype": "float32"}
         terms.append(keras.layers.Dense(table.outputs, name="logits", **options)(x))
-    terms += inputs.embedded(lambda cardinality: table.outputs, keras.initializers.Zeros)
+    terms += inputs.embedded(lambda cardinality: table.outputs, keras.initializers.Zeros, penalty)
     total = terms[0]
     for term in terms[1:]:
         total = total + term

@@ -32,6 +32,6 @@ def blend(trained: list[Trained], outputs: list[np.ndarray], loss: Callable[[np.
         one.network.name = f"part{number}"
         given = inputs if len(inputs) > 1 else inputs[0]
         told.append(keras.layers.Rescaling(weight, name=f"share{number}", dtype="float32")(one.network(given)))
-    network = keras.Model(inputs if len(inputs) > 1 else inputs[0], keras.layers.Add(name="sum")(told), name="blend")
-    names = [str(one.pipeline.network) for one, _ in parts]
-    return Combination(network, {name: round(weight, 4) for name, (_, weight) in zip(names, parts)})
+    mixed = keras.layers.Add(name="sum")(told)
+    network = keras.Model(inputs if len(inputs) > 1 else inputs[0], mixed, name="table-blend")
+    return Combination(network, {one.label: round(weight, 4) for one, weight in parts})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfpipelines.core.config import Pipeline
+from tfpipelines.core.config.losses import loss_of
 
 from .. import targets
 from ..trainable import Phase
@@ -35,18 +36,40 @@ def loss_of_trees(settings: Any, pipeline: Pipeline, target: str) -> Any:
     return replace(settings, loss=_LOSSES.get(pipeline.train.loss, "squared_error"), quantile=pipeline.train.quantile)
 
 
-def tree_targets(
-    target: "targets.Target", labels: np.ndarray, pipeline: Pipeline
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """What trees are fitted to, and the weight of each row, None where all are equal.
+def tree_targets(target: "targets.Target", labels: np.ndarray) -> np.ndarray:
+    """What trees are fitted to.
 
     Args:
         labels: as `datasets.encode_labels` gives them.
     """
-    if isinstance(target, targets.Number):
-        return target.scale.learned(labels), None
-    setting = pipeline.data.class_weights  # type: ignore[attr-defined]  # of data that have a target
-    if target.name == "class" and setting is not None:
-        weights = target.training_targets(labels, pipeline).weights
-        return labels, None if weights is None else np.asarray(weights, np.float64)[labels]
-    return labels, None
+    return target.scale.learned(labels) if isinstance(target, targets.Number) else labels
+
+
+def tree_weights(target: "targets.Target", train: np.ndarray, labels: np.ndarray, pipeline: Pipeline) -> Any:
+    """The weight of each row by `data.class_weights`, None where all are equal.
+
+    Args:
+        train: labels of the training rows, which tell what is balanced.
+        labels: of the rows that are weighed.
+
+    Returns:
+        float64 (rows,), of several labels (rows, labels).
+    """
+    if isinstance(target, targets.SeveralLabels) and target.weights is not None:
+        return np.where(labels > 0.5, target.weights[0], target.weights[1]).astype(np.float64)
+    if isinstance(target, targets.OneClass):
+        weights = target.training_targets(train, pipeline).weights
+        return None if weights is None else np.asarray(weights, np.float64)[labels]
+    return None
+
+
+def foreign_loss(pipeline: Pipeline, target: str) -> str:
+    """Why trees do not lessen the loss that is asked for, a sentence; "" where they do."""
+    asked = loss_of(pipeline.train.loss, target)
+    if target == "number":
+        return "boosting has no Huber loss: its trees are fitted to the absolute error" if asked == "huber" else ""
+    smooth = pipeline.train.label_smoothing > 0
+    if asked == "cross_entropy" and not smooth:
+        return ""
+    what = f"train.loss={asked}" if asked != "cross_entropy" else "train.label_smoothing"
+    return f"boosting's trees are fitted to the plain cross-entropy, without {what}"

@@ -12,16 +12,20 @@ from tfpipelines.core import config
 from tfpipelines.core.config.kinds import TABLES, TableNetworks
 from tfpipelines.core.config.tables import TableData
 from tfpipelines.core.files import atomic_write
+from tfpipelines.errors import NothingFitsError
 
 from .. import targets
 from ..sample_task import add_explanations
 from ..supervised import SHOWN_MISTAKES, Supervised
 from ..trainable import Combination, Phase, Trained
 from .blending import blend
-from .boosting import BOOSTING, BoostingPhase, loss_of_trees, tree_targets
+from .boosting import BOOSTING, BoostingPhase, foreign_loss, loss_of_trees, tree_targets, tree_weights
 from .slices import slice_metrics
+from .starting import rows_by_value
 
 _INFERENCE_BATCH = 4096
+_OF_COLUMNS = {"linear": ("logits",), "mlp": ("dense1", "waves", "mix")}  # layers of a network that read the columns
+_MOST_VALUES = 20  # of a category, that baselines know
 _MOST_EXPLAINED = 500  # mistakes whose columns are told in a file
 
 
@@ -91,6 +95,10 @@ class Tabular(Supervised):
         numbers = [None if value != value else value for value in self._usual[0][0].tolist()]
         samples.facts["usual"] = {"numbers": numbers, "codes": self._usual[1][0].tolist()}
         samples.facts["about"] = [self.columns.about()]
+        if BOOSTING in {pipeline.network for pipeline in self.asked.candidates()} and (
+            message := foreign_loss(self.pipeline, self.target.name)
+        ):
+            findings.add("loss_of_trees", "warning", message)
         self._trees = {}
 
     def _encode(self, samples, columns, what: str, findings, counted: np.ndarray | None = None):
@@ -140,6 +148,30 @@ class Tabular(Supervised):
             warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
             yield BoostingPhase(self, network)
 
+    def start_from(self, network, files: dict[str, Path]) -> list[str]:
+        if self._boosts:
+            cause = "--from: boosting fits its trees anew, so there is nothing to start from."
+            raise NothingFitsError(cause, "Leave --from out, or set model.name=mlp.")
+        return super().start_from(network, files)
+
+    def transfer_weights(self, layer, weights: list, earlier) -> list:
+        """Embeddings by the names of columns and values; what reads several columns only where they are the same."""
+        numbers, vocabularies = models.columns_of(earlier.model)
+        mine = dict(zip(self.preprocessor.category_names, self.columns.categories))
+        if layer.name.startswith("embedding"):
+            name = list(mine)[int(layer.name.removeprefix("embedding"))]
+            if name not in vocabularies:
+                return []
+            source = models.network_of(earlier.model).get_layer(f"embedding{list(vocabularies).index(name)}")
+            table = rows_by_value(
+                layer.get_weights()[0], mine[name].vocabulary, source.get_weights()[0], vocabularies[name]
+            )
+            return [] if table is None else [table]
+        same = numbers == self.preprocessor.number_names and list(vocabularies) == list(mine)
+        if layer.name in _OF_COLUMNS.get(str(self.pipeline.network), ()) and not same:
+            return []
+        return super().transfer_weights(layer, weights, earlier)
+
     def combine(self, trained: list[Trained]) -> Combination | None:
         rows = self.samples.rows("validation")
         outputs = [self._outputs(one.network, rows) for one in trained]
@@ -166,14 +198,13 @@ class Tabular(Supervised):
 
     def _fitted(self, settings):
         rows, labels = self._training_rows()
-        store, held = self.samples.store, self.samples.rows("validation")
-        wanted, weights = tree_targets(self.target, labels, self.pipeline)
-        tried, tried_weights = tree_targets(self.target, self._labels("validation"), self.pipeline)
+        store, held, tried = self.samples.store, self.samples.rows("validation"), self._labels("validation")
+        weights = lambda some: tree_weights(self.target, labels, some, self.pipeline)
         part = lambda some: (store.numbers[some] if store.numbers.shape[1] else None,
                              store.codes[some] if store.codes.shape[1] else None)  # fmt: skip
-        validation = networks.Rows(*part(held), tried, tried_weights) if len(held) else None
+        validation = networks.Rows(*part(held), tree_targets(self.target, tried), weights(tried)) if len(held) else None
         return networks.fit_trees(
-            *part(rows), self.columns.cardinalities, wanted, weights,
+            *part(rows), self.columns.cardinalities, tree_targets(self.target, labels), weights(labels),
             outputs=self.target.outputs, settings=settings, seed=self.pipeline.seed, validation=validation,
         )  # fmt: skip
 
@@ -205,11 +236,9 @@ class Tabular(Supervised):
             evaluation.plot_importance(folder / "plots" / "importance_of_columns.png", results["importance"], unit)
         return results
 
-    def _evaluate_rows(self, model, rows: np.ndarray, folder: Path | None, plots: Path | None) -> dict[str, Any]:
-        figures = super()._evaluate_rows(model, rows, folder, plots)
-        if slices := slice_metrics(self.samples, self.columns, self.target, rows, self._answers(model, rows)):
-            figures["slices"] = slices
-        return figures
+    def _more(self, rows: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+        slices = slice_metrics(self.samples, self.columns, self.target, rows, answers)
+        return {"slices": slices} if slices else {}
 
     # --- export
     def served(self, model) -> "models.Served":
@@ -232,13 +261,17 @@ class Tabular(Supervised):
         return self.target.answers(self._outputs(models.network_of(model), rows))
 
     def _simple_features(self, train: np.ndarray, rows: np.ndarray):
+        """Numbers, and one column for each of the most frequent values of a category."""
         store = self.samples.store
-        parts = [store.numbers]
-        parts += [
-            codes[:, None] == np.arange(1, size + 1) for codes, size in zip(store.codes.T, self.columns.cardinalities)
-        ]
-        features = np.concatenate([np.asarray(part, np.float32) for part in parts], 1)
-        return features[train], features[rows]
+        counts = [np.bincount(codes, minlength=1)[1:] for codes in store.codes[train].T]
+        frequent = [1 + np.argsort(-count, kind="stable")[:_MOST_VALUES] for count in counts]
+
+        def features(some: np.ndarray) -> np.ndarray:
+            parts = [store.numbers[some]]
+            parts += [codes[:, None] == values for codes, values in zip(store.codes[some].T, frequent)]
+            return np.concatenate([np.asarray(part, np.float32) for part in parts], 1)
+
+        return features(train), features(rows)
 
     @property
     def _places(self) -> list[tuple[str, list[int], list[int]]]:
@@ -317,8 +350,8 @@ class Tabular(Supervised):
 def _predicted(network, store, rows: np.ndarray, outputs: int) -> np.ndarray:
     if not len(rows):
         return np.zeros((0, outputs), np.float32)
-    batches = datasets.evaluation_table_batches(store, rows, None, batch_size=_INFERENCE_BATCH)
-    return network.predict(batches, verbose=0)
+    blocks = (rows[start : start + _INFERENCE_BATCH] for start in range(0, len(rows), _INFERENCE_BATCH))
+    return np.concatenate([network.predict_on_batch(store.inputs(block)) for block in blocks])
 
 
 def _loss_of(loss, wanted, outputs: np.ndarray) -> float:

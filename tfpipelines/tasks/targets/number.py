@@ -91,7 +91,7 @@ class Number(Target):
 
     def bounds(self, answers: np.ndarray) -> dict[str, np.ndarray]:
         """{`low`, `high`}: the prediction intervals; {} without."""
-        if self.interval is None or self.interval.radius is None:
+        if self.interval is None:
             return {}
         low, high = self.scale.bounds(answers, self.interval.radius)
         return {"low": low, "high": high}

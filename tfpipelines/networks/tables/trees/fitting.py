@@ -54,7 +54,7 @@ class Rows(NamedTuple):
         numbers: float (rows, columns), NaN: missing; None: there is no such column.
         codes: int (rows, columns), 1 and up; 0: unknown or missing; None: there is no such column.
         targets: (rows,) of whole numbers: classes; (rows,) of floats: numbers; (rows, labels) of 0 and 1: labels.
-        weights: float (rows,); None: all are equal.
+        weights: float (rows,), or with several labels (rows, labels); None: all are equal.
     """
 
     numbers: np.ndarray | None
@@ -74,6 +74,11 @@ class _Sample(NamedTuple):
     def only(self, chosen: np.ndarray) -> "_Sample":
         weights = None if self.weights is None else self.weights[chosen]
         return self._replace(columns=self.columns[chosen], targets=self.targets[chosen], weights=weights)
+
+    def of_label(self, label: int) -> "_Sample":
+        """With one of several labels as target: 1 for those that have it."""
+        weights = self.weights[:, label] if self.weights is not None and self.weights.ndim == 2 else self.weights
+        return self._replace(targets=self.targets[:, label].astype(np.int64), weights=weights)
 
 
 def fit_trees(
@@ -151,8 +156,7 @@ def _classes(sample: _Sample, held: _Sample | None, outputs: int, settings: Boos
 
 def _label(sample: _Sample, held: _Sample | None, label: int, settings: BoostingSettings, seed: int) -> Fitted:
     """One label of several: the logit of its being there."""
-    sample = sample._replace(targets=sample.targets[:, label].astype(np.int64))
-    held = held and held._replace(targets=held.targets[:, label].astype(np.int64))
+    sample, held = sample.of_label(label), held and held.of_label(label)
     two = _classes(sample, held, 2, settings, seed)
     return Fitted(two.baseline[1:] - two.baseline[:1], two.iterations, np.zeros(1, np.int32))
 

@@ -6,6 +6,8 @@ from keras import ops
 
 from .arrays import Trees
 
+NETWORK = "table-network"  # a name that no input has: those are of columns, and hold no hyphen
+
 WIDEST = 64  # leaves; the matrix of a tree grows with their square, and wider trees are walked
 
 
@@ -44,7 +46,7 @@ def compiled(trees: Trees, numbers: int, codes: int) -> keras.Model:
     asked = ops.concatenate(rows, axis=0) if len(rows) > 1 else none  # (1 + 3 numbers + splits, batch)
     widest = np.bincount(trees.tree[trees.features < 0]).max()
     added = (_by_matrix if widest <= WIDEST else _by_walk)(trees, asked, constants)  # (trees, batch)
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], _added(trees, added, none, constants), name="network")
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], _added(trees, added, none, constants), name=NETWORK)
 
 
 class Constants:
