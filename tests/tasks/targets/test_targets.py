@@ -161,6 +161,10 @@ def test_ways_to_learn_numbers(squares, words, tmp_path):
         return
     told = finished.predict([folder / "1.png"]).iloc[0]
     assert told["high"] / told["predicted"] == pytest.approx(told["predicted"] / told["low"], rel=1e-5)
+    table[["file", "price"]].head(12).assign(price=[0.0, *table["price"][1:12]]).to_csv(
+        folder / "zero.csv", index=False
+    )
+    assert finished.evaluate(folder / "zero.csv")["samples"] == 12  # a value of 0 can be missed, if not learned
 
 
 @pytest.fixture(scope="module")
