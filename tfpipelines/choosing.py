@@ -101,7 +101,8 @@ class _Candidate:
 
 def require_validation(task: Trainable, findings: Findings) -> None:
     """Adds an error to the findings where there is no validation split to choose by."""
-    if not (task.split_table()["split"] == "validation").any():
+    splits = task.split_table()["split"]
+    if splits.notna().all() and not (splits == "validation").any():  # else a finding says why there are none
         message = "model.name=auto chooses the network on the validation split, and these data have none"
         findings.add("no_validation", "error", message, "Set data.validation=0.15, for example, or name one network")
 

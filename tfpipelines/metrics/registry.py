@@ -151,7 +151,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            "order", (NUMBER,), range=(-1.0, 1.0), hub=("spearmanr", "Spearman correlation")),
     Metric("coverage", REGRESSOR, None, "share of true values inside their prediction interval",
            "answers", (NUMBER,)),
-    Metric("width", REGRESSOR, "min", "mean width of the prediction intervals, in the unit of the target",
+    Metric("width", REGRESSOR, None, "mean width of the prediction intervals, in the unit of the target",
            "values", (NUMBER,), range=_POSITIVE),
     *(Metric(name, "", better, "") for name, better in _ENDS),
 )  # fmt: skip

@@ -153,7 +153,7 @@ def _of_training(facts: Facts) -> Iterator[Advice]:
     row = facts.history[best - 1] if 0 < best <= epochs else {}
     seen, unseen = values.number(row.get("accuracy")), values.number(row.get("val_accuracy"))
     held = facts.data.rows.get("validation", 0)
-    if seen is not None and unseen is not None and held > 0:
+    if seen is not None and unseen is not None and held > 0 and epochs > 1:
         doubt = 2 * math.sqrt(max(unseen * (1 - unseen), 0.0) / held)
         if seen - unseen > max(GAP, doubt):
             paths = [path.partition(".") for path in _REGULARIZERS]

@@ -53,7 +53,7 @@ def _overfitting(facts: Facts, best_epoch: int) -> Iterator[tuple[str, str, list
     row = facts.history[best_epoch - 1] if 0 < best_epoch <= len(facts.history) else {}
     seen, unseen = values.number(row.get("rmse")), values.number(row.get("val_rmse"))
     held = facts.data.rows.get("validation", 0)
-    if seen is None or unseen is None or not held > 0 or seen <= 0:
+    if seen is None or unseen is None or not held > 0 or seen <= 0 or len(facts.history) < 2:
         return
     limit = max(GAP, 2 / math.sqrt(held))
     if unseen > (1 + limit) * seen:

@@ -38,6 +38,8 @@ class Supervised(Sampled):
     kind = Kind.CLASSIFIER
     abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS})
 
+    draws_curves = True  # whether there are epochs to be drawn
+
     def __init__(self, pipeline):
         super().__init__(pipeline)
         self.target: targets.Target = targets.OneClass([])
@@ -193,7 +195,8 @@ class Supervised(Sampled):
         figures, rows, plots = self.validate(artifact, folder), self.samples.rows("test"), folder / "plots"
         results: dict[str, Any] = {"validation": figures} if figures else {}
         results |= self.target.facts()
-        evaluation.plot_curves(plots / "curves.png", history, best_epoch)
+        if self.draws_curves:
+            evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
             about = results.pop("about", [])
             results |= self._evaluate_rows(artifact.model, rows, folder.path, plots)

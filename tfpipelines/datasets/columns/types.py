@@ -76,7 +76,8 @@ def choose_columns(
             if name not in there:
                 seen = f"Columns seen: {', '.join(there[:30])}."
                 raise DataError(
-                    f"The table has no column {name!r} for {key}. {seen}", f"Take {nearest(name, there) or 'COLUMN'}."
+                    f"The table has no column {name!r} for {key}. {seen}",
+                    f"Did you mean {guess!r}?" if (guess := nearest(name, there)) else "Name one of these.",
                 )
             if name in taken and key != "data.exclude":
                 raise DataError(f"Column {name!r} of {key} plays another role already.", f"Leave it out of {key}.")

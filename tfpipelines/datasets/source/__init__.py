@@ -16,7 +16,7 @@ from ...core.config.files import packaged, sample_names
 from ...core.words import counted, nearest
 from ...errors import ConfigError, DataError
 from ..file_kinds import conversion, is_archive, unpacking
-from ..sample_table import given_splits, places
+from ..sample_table import SEPARATOR, given_splits, places
 from .base import SampleTable, Source
 from .requests import Kind, Request, key_of
 
@@ -118,11 +118,15 @@ def settle_labels(table: SampleTable, request: Request) -> SampleTable:
         raise DataError("The samples have no labels.", "Give labels: class folders, a label column, or an array y.")
     if missing.any():
         message = f"{counted(missing.sum(), 'row')} without a label"
+        several = request.target == "labels" or table.frame["label"].str.contains(SEPARATOR, regex=False).any()
+        remedy = (
+            "Label them; a sample that has none of the labels is written as |, or []." if several else "Label them."
+        )
         table.findings.bad(
             "no_label",
             request.on_bad,
             message,
-            "Label them.",
+            remedy,
             places(table.frame[missing]),
             given_splits(table.frame),
             missing,

@@ -56,7 +56,9 @@ class NamedFiles:
         for kind, told in filter(None, self.faults):
             faults[kind].append(told)
         if absent := faults["absent"]:
-            what = f"{counted(len(absent), 'row')} that match no file, or several"
+            what = (
+                f"{counted(len(absent), 'row')} that {'matches' if len(absent) == 1 else 'match'} no file, or several"
+            )
             remedy = "Fix the rows, or set data.root."
             self.findings.add("absent", "error", f"{what}, below {self.root}", remedy, absent)
         if outside := faults["outside"]:

@@ -131,6 +131,10 @@ class Tabular(Supervised):
         return self.pipeline.network == BOOSTING
 
     @property
+    def draws_curves(self) -> bool:  # type: ignore[override]
+        return not self._boosts
+
+    @property
     def epochs(self) -> int:
         return 1 if self._boosts else super().epochs
 
