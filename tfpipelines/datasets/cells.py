@@ -17,6 +17,7 @@ _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
 _WHOLE = r"\s*[+-]?\d+\s*"
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
+_REPLACED = {"decimal": (_COMMA, (".", ""), (",", ".")), "thousands": (_THOUSANDS, (",", ""))}
 
 
 def is_numeric(cells: pd.Series) -> bool:
@@ -44,55 +45,99 @@ def with_decimal_points(
 ) -> pd.DataFrame:
     """The rows with numbers such as 0,5 and 1.234,5 (a decimal comma) or 1,234.5 written as Python writes them.
 
-    A column is read so if all its cells allow that, and some cell allows nothing else: 1,234 may be either. What one
-    column tells goes for those of the table that do not tell.
+    The arguments are those of `uses_of_commas`.
+
+    Returns:
+        The rows, whose `attrs["commas"]` holds how those of each column are read, where some are.
+    """
+    uses = uses_of_commas(rows, others, known)
+    tell_of_commas(uses, rows, findings)
+    return with_commas_read(rows, uses) if any(use in _REPLACED for use in uses.values()) else rows
+
+
+def uses_of_commas(
+    rows: pd.DataFrame,
+    others: Collection[str | None],
+    known: Mapping[str, str] = MappingProxyType({}),
+    words: float = 0.0,
+) -> dict[str, str]:
+    """How the commas of each column are read.
+
+    A column is one of such numbers if all its cells allow that, and some cell allows nothing else: 1,234 may be either.
+    What one column tells goes for those of the table that do not tell. Missing cells, and words for such, are passed
+    over.
 
     Args:
         rows: cells as text, None where they are empty.
         others: columns that hold no numbers, such as that of labels.
         known: column -> `decimal` or `thousands`, how a model has read its commas, where cells do not tell.
+        words: share of the cells of a column that may be words nevertheless.
 
     Returns:
-        The rows, whose `attrs["commas"]` holds how those of each column are read.
+        Column -> `decimal`, `thousands`, `either` where nothing tells, or "" for words; of columns with commas.
     """
     reading: dict[str, str] = {}
     for column in rows.columns:
-        cells = rows[column].dropna() if column != LINE and column not in others else pd.Series([], dtype=object)
+        if column == LINE or column in others:
+            continue
+        cells = rows[column].dropna()
         marks = "," if known.get(column) != "decimal" else ",."  # 1.234 alone is a number with a decimal point
-        if len(cells) and any(isinstance(cell, str) and any(mark in cell for mark in marks) for cell in cells):
-            reading[column] = _use_of_commas(cells)
-    told = {use for use in reading.values() if use in ("decimal", "thousands")}
+        if any(isinstance(cell, str) and any(mark in cell for mark in marks) for cell in cells):
+            reading[column] = _use_of_commas(cells[~is_missing_word(cells)], words)
+    told = {use for use in reading.values() if use in _REPLACED}
     (alike,) = told if len(told) == 1 else ("",)
-    changed = {}
     for column, use in reading.items():
-        use = reading[column] = (known.get(column) or alike or use) if use == "either" else use
-        if use == "decimal":
-            changed[column] = _replaced(rows[column], (".", ""), (",", "."))
-        elif use == "thousands":
-            changed[column] = _replaced(rows[column], (",", ""))
-    _tell_of_commas(reading, rows, findings)
-    if not changed:
-        return rows
+        if use == "either":
+            reading[column] = known.get(column) or alike or use
+    return reading
+
+
+def with_commas_read(rows: pd.DataFrame, uses: Mapping[str, str]) -> pd.DataFrame:
+    """The rows with the numbers of some columns as Python writes them; other cells of them stay.
+
+    Args:
+        uses: column -> how its commas are read, see `uses_of_commas`.
+
+    Returns:
+        The rows, whose `attrs["commas"]` holds the columns that were read so.
+    """
+    uses = {column: use for column, use in uses.items() if use in _REPLACED}
+    changed = {column: _replaced(rows[column], *_REPLACED[use]) for column, use in uses.items()}
+    attrs = {**rows.attrs, "commas": uses}
     rows = rows.assign(**changed)
-    rows.attrs = {**rows.attrs, "commas": {column: use for column, use in reading.items() if column in changed}}
+    rows.attrs = attrs
     return rows
 
 
-def _use_of_commas(cells: pd.Series) -> str:
+def _use_of_commas(cells: pd.Series, words: float) -> str:
     """`decimal`, `thousands`, `either` (some cell has a comma, and none tells), or "" for words."""
-    decimal, thousands = (all(form.fullmatch(str(cell)) for cell in cells) for form in (_COMMA, _THOUSANDS))
+    fits = [np.array([bool(form.fullmatch(str(cell))) for cell in cells], bool) for form in (_COMMA, _THOUSANDS)]
+    numbers = fits[0] | fits[1]
+    if not numbers.any() or (~numbers).mean() > words:
+        return ""
+    decimal, thousands = (bool(fit[numbers].all()) for fit in fits)
     if decimal and thousands:
         return "either"
     return "decimal" if decimal else "thousands" if thousands else ""
 
 
-def _replaced(cells: pd.Series, *pairs: tuple[str, str]) -> pd.Series:
+def _replaced(cells: pd.Series, form: re.Pattern, *pairs: tuple[str, str]) -> pd.Series:
+    """The cells of a form with some characters replaced."""
+    fits = np.array([isinstance(cell, str) and bool(form.fullmatch(cell)) for cell in cells], bool)
+    changed = cells[fits]
     for old, new in pairs:
-        cells = cells.str.replace(old, new, regex=False)
-    return cells
+        changed = changed.str.replace(old, new, regex=False)
+    values = cells.to_numpy(object, copy=True)
+    values[fits] = changed.to_numpy(object)
+    return pd.Series(values, index=cells.index, name=cells.name, dtype=object)
 
 
-def _tell_of_commas(reading: dict[str, str], rows: pd.DataFrame, findings: Findings) -> None:
+def tell_of_commas(reading: Mapping[str, str], rows: pd.DataFrame, findings: Findings) -> None:
+    """Adds notes of the columns whose commas are read, and a warning of those that are unclear.
+
+    Args:
+        reading: column -> how its commas are read, see `uses_of_commas`.
+    """
     of = lambda use: [column for column, found in reading.items() if found == use]
     if decimal := of("decimal"):
         findings.add("decimal_comma", "note", f"Commas are read as decimal points in: {listed(decimal, SHOWN)}")
