@@ -12,12 +12,12 @@ import pandas as pd
 
 from ...core.words import counted, listed
 from ...errors import DataError
-from ..cells import is_missing_word, to_finite, with_decimal_points
+from ..cells import is_missing_word, tell_of_commas, to_finite, uses_of_commas, with_commas_read
 from ..findings import Findings
 from ..table_files import LINE
 from ..times import TimeFormat, order_of_dates, parse_dates
 from .dates import PARTS, date_parts, first_day, has_clock
-from .types import BOOLEANS, SHOWN, Kind
+from .types import BOOLEANS, SHOWN, WITH_COMMAS, Kind
 
 _WORD = re.compile(r"[^\W_]{2,}")
 _MOST_WORDS = 32  # of a column of texts, each a number 0 or 1
@@ -37,7 +37,7 @@ class Column:
         order: of a date: `day` or `month`, whichever comes first; None where the year does.
         first: of a date: the earliest day of the training rows.
         clock: of a date: whether its hour counts.
-        commas: of a number: `decimal` or `thousands`, how its commas are read; "" where it has none.
+        commas: of a number or boolean: `decimal` or `thousands`, how its commas are read; "" where it has none.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Columns:
         """Those of a table.
 
         Args:
-            cells: all rows; str or None, numbers with decimal points (`with_decimal_points`).
+            cells: all rows; str or None, numbers with decimal points (`cells.with_commas_read`).
             kinds: of the columns that count.
             train: which are training rows, bool (rows,).
             min_count: of a category, or a word of a text: training rows that have it, at least.
@@ -158,12 +158,8 @@ class Columns:
         """
         self.require(cells)
         findings = Findings() if findings is None else findings
-        known = {column.name: column.commas for column in self.columns if column.commas}
-        others: set[str | None] = {
-            name for name in cells.columns if name not in {c.name for c in self.columns if c.kind == "number"}
-        }
         if "commas" not in cells.attrs:
-            cells = with_decimal_points(cells, others, findings, known)
+            cells = self.with_commas_read(cells, findings)
         numbers = [_numbers(column, cells[column.name]) for column in self.columns if column.kind != "category"]
         unseen: dict[str, int] = {}
         codes = []
@@ -178,6 +174,18 @@ class Columns:
             np.stack(codes, 1) if codes else np.zeros((rows, 0), np.int32),
             unseen,
         )
+
+    def with_commas_read(self, cells: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+        """The rows with commas read in the columns of numbers, as those of the training table where cells do not tell.
+
+        Here words are no reason to leave commas: what the columns hold is known.
+        """
+        numbers = [column for column in self.columns if column.kind in WITH_COMMAS]
+        others = set(cells.columns) - {column.name for column in numbers}
+        known = {column.name: column.commas for column in numbers if column.commas}
+        uses = uses_of_commas(cells, others, known, words=1.0)
+        tell_of_commas(uses, cells, findings)
+        return with_commas_read(cells, uses)
 
     def cleaned(self, cells: pd.DataFrame) -> dict[str, np.ndarray]:
         """The words of the categories as the vocabularies have them, object (rows,); "" where there is none."""

@@ -1,7 +1,7 @@
 """From a table to samples that can be trained on: read, checked, split; and the rows that predictions are made for."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.config.tables import TableData
 from ...core.words import counted, listed
 from ...errors import DataError
-from ..cells import is_missing_word, with_decimal_points
+from ..cells import is_missing_word, tell_of_commas, uses_of_commas, with_commas_read, with_decimal_points
 from ..findings import Findings
 from ..input_columns import Origin
 from ..raw_inputs import is_array, walk_inputs
@@ -23,7 +23,7 @@ from ..source.table import Frame, clean_label
 from ..table_files import LINE, cells_of, in_words
 from ..targets import settle_target
 from .encoder import Columns
-from .types import SHOWN, Kind, choose_columns
+from .types import SHOWN, WITH_COMMAS, WORDS_AMONG_NUMBERS, Kind, choose_columns
 
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
 
@@ -76,22 +76,42 @@ def read_table_samples(
         findings.raise_errors()
     others = _named(table.columns)
     if columns is None:
-        cells = with_decimal_points(table.cells, others, findings)
-        kinds = choose_columns(
-            cells, others, columns=data.columns, excluded=data.exclude, types=data.types, findings=findings
-        )
+        cells, kinds = _chosen_and_read(table.cells, others, data, findings)
         kept = cells[[*kinds, LINE]]
+        kept.attrs = dict(cells.attrs)
     else:
         columns.require(table.cells)
         if message := _left_out(table.cells.columns, columns, others):
             findings.add("unknown_columns", "note", message)
-        kinds, kept = {}, table.cells[[*columns.names, LINE]]
-    kept.attrs = dict(kept.attrs if columns is not None else cells.attrs)
+        kinds, kept = {}, columns.with_commas_read(table.cells[[*columns.names, LINE]], findings)
     frame = table.frame.assign(fingerprint=pd.array(_fingerprints(kept), "uint64"))
     facts = {"path": data.path, "read_seconds": source.seconds}
     facts |= {"read_columns": table.read_columns} if table.read_columns else {}
     facts |= {"split_by": table.split_by} if table.split_by else {}
     return TableSamples(frame, None, facts, cells=kept, kinds=kinds)
+
+
+def _chosen_and_read(
+    cells: pd.DataFrame, others: Collection[str], data: TableData, findings: Findings
+) -> tuple[pd.DataFrame, dict[str, Kind]]:
+    """What columns hold, and the cells with commas read in the columns of numbers alone.
+
+    Args:
+        cells: as they are written, and `LINE`.
+        others: columns of another role, such as the target.
+
+    Raises:
+        DataError: as `choose_columns`.
+    """
+    passed = {*others, *(data.exclude or ()), *(name for name, kind in data.types.items() if kind not in WITH_COMMAS)}
+    uses = uses_of_commas(cells, passed, words=WORDS_AMONG_NUMBERS)
+    kinds = choose_columns(
+        with_commas_read(cells, uses), others,
+        columns=data.columns, excluded=data.exclude, types=data.types, findings=findings,
+    )  # fmt: skip
+    uses = {name: use for name, use in uses.items() if use == "either" or kinds.get(name) in WITH_COMMAS}
+    tell_of_commas(uses, cells, findings)
+    return with_commas_read(cells, uses), kinds
 
 
 def raw_table_rows(

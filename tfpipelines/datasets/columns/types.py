@@ -17,6 +17,7 @@ from ..times import are_dates
 
 Kind = Literal["number", "boolean", "category", "date", "text"]
 KINDS: tuple[str, ...] = get_args(Kind)
+WITH_COMMAS: tuple[str, ...] = ("number", "boolean")  # kinds in whose cells commas are those of numbers
 SHOWN = 10
 BOOLEANS = (
     ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"), ("0.0", "1.0"),
@@ -27,7 +28,7 @@ _IDENTIFIER = re.compile(
 _CODE = re.compile(r"0\d+")  # a number with a leading zero is a code, such as that of a place
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.-]\d{1,2}[/.-]\d\d|(?:19|20)\d{6}")  # 1st alone is no date
 _LEAST_ROWS = 20  # below, distinct values say nothing
-_WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
+WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
 _LEAST_NUMBERS = 10  # distinct numbers of a column that holds words, too, and is one of numbers
 _DISTINCT = 0.95  # share of different values from which on words are identifiers
 _SEVERAL_WORDS = 3.0  # of a cell, on average, from which on a column is one of texts
@@ -137,7 +138,7 @@ def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | Non
         return None
     numbers = pd.to_numeric(known, errors="coerce")
     words = numbers.isna()
-    if words.mean() > _WORDS_AMONG_NUMBERS or (words.any() and numbers.nunique() < _LEAST_NUMBERS):
+    if words.mean() > WORDS_AMONG_NUMBERS or (words.any() and numbers.nunique() < _LEAST_NUMBERS):
         return None
     values = numbers.dropna().to_numpy(np.float64)
     if not asked and not words.any() and len(values) == rows >= _LEAST_ROWS and len(np.unique(values)) == rows:
