@@ -42,6 +42,9 @@ def found_of(cells, *words, asked=False):
         ("a", [True, False] * 30, "boolean"),
         ("a", RANDOM.choice(["red", "blue", "NA"], ROWS), "category"),
         ("zip", RANDOM.choice(["01234", "10115", "20095"], ROWS), "category"),  # a leading zero
+        ("zip", [*RANDOM.integers(10000, 10100, 599), "01234"], "category"),  # all of one width
+        ("a", [*RANDOM.random(59), "05"], "number"),  # one leading zero makes no codes
+        ("a", [*RANDOM.integers(0, 300, 599), "05"], "number"),
         ("a", [*["x"] * 40, *[None] * 20], "category"),  # whether it is there says something
         ("a", pd.date_range("2020-01-01", periods=ROWS).astype(str), "date"),
         ("a", [f"{day:02}/{month:02}/2021" for day, month in zip(range(1, 29), range(1, 13))] * 5, "date"),
@@ -89,6 +92,13 @@ def test_findings_name_column_line_and_cell():
     assert told["columns_left_out"].items == ("code (60 different words, like an identifier)",)
     assert "rare (98.3 % missing)" in told["nearly_empty"].message
     assert "numbers: mixed, infinite, rare" in told["column_types"].message
+
+
+def test_leading_zeros_among_numbers_are_told():
+    findings = Findings()
+    assert chosen(cells_of(a=[*RANDOM.random(59), "05"]), findings) == {"a": "number"}
+    (told,) = [entry for entry in findings.entries if entry.code == "leading_zeros"]
+    assert told.items == ("line 60: '05'",) and "data.types={a: category}" in told.remedy
 
 
 def test_types_and_columns_can_be_set():

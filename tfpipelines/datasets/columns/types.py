@@ -25,7 +25,9 @@ BOOLEANS = (
 _IDENTIFIER = re.compile(
     r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I
 )
-_CODE = re.compile(r"0\d+")  # a number with a leading zero is a code, such as that of a place
+_CODE = re.compile(r"0\d+")  # a number with a leading zero may be a code, such as that of a place
+_CODES = 0.05  # share of such cells above which a column holds codes
+_WIDTH = 4  # digits from which on numbers of one width, of which some begin with a zero, are codes, too
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.-]\d{1,2}[/.-]\d\d|(?:19|20)\d{6}")  # 1st alone is no date
 _LEAST_ROWS = 20  # below, distinct values say nothing
 WORDS_AMONG_NUMBERS = 0.1  # share of the cells of a column of numbers that may be words
@@ -134,7 +136,7 @@ def is_boolean(known: pd.Series) -> bool:
 
 def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | None:
     """What cells hold that are numbers; None for others."""
-    if any(_CODE.fullmatch(cell) for cell in known.unique()):
+    if _are_codes(known):
         return None
     numbers = pd.to_numeric(known, errors="coerce")
     words = numbers.isna()
@@ -149,6 +151,15 @@ def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | Non
             if _IDENTIFIER.search(name.strip()):
                 return Found("", "an identifier: whole numbers, each once")
     return Found("number")
+
+
+def _are_codes(known: pd.Series) -> bool:
+    """Whether cells are codes: more than a few have a leading zero, or it fills all up to one width."""
+    codes = known[known.str.fullmatch(_CODE)]
+    if len(codes) > _CODES * len(known):
+        return True
+    width = len(codes.iloc[0]) if len(codes) else 0
+    return width >= _WIDTH and bool(known.str.fullmatch(rf"\d{{{width}}}").all())
 
 
 def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> None:
@@ -184,7 +195,7 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
 
 
 def _tell_of_cells(name: str, cells: pd.DataFrame, findings: Findings) -> None:
-    """Names the cells of a column of numbers that are words, or not finite."""
+    """Names the cells of a column of numbers that are words, not finite, or may be codes."""
     known = ~is_missing_word(cells[name])
     numbers = pd.to_numeric(cells[name], errors="coerce").to_numpy(np.float64)
     place = lambda mask: [f"line {line}: {cell!r}" for line, cell in zip(cells[LINE][mask], cells[name][mask])]
@@ -193,6 +204,11 @@ def _tell_of_cells(name: str, cells: pd.DataFrame, findings: Findings) -> None:
         what = f"Column {name!r} holds words among its numbers in {counted(int(words.sum()), 'cell')}"
         remedy = f"Correct them, or set data.types={{{name}: category}}"
         findings.add("words_among_numbers", "warning", f"{what}: they count as missing", remedy, place(words))
+    codes = cells[name].str.strip().str.fullmatch(_CODE).fillna(False).to_numpy(bool)
+    if codes.any():
+        what = f"Column {name!r} holds numbers with a leading zero in {counted(int(codes.sum()), 'cell')}"
+        remedy = f"Set data.types={{{name}: category}} if they are codes"
+        findings.add("leading_zeros", "note", f"{what}: they are read as numbers", remedy, place(codes))
     infinite = ~np.isnan(numbers) & np.isnan(to_finite(numbers))
     if infinite.any():
         what = f"Column {name!r} holds numbers that are not finite in float32 in {counted(int(infinite.sum()), 'cell')}"
