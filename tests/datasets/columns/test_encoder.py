@@ -37,6 +37,13 @@ def fitted(frame=TABLE, train=None, types=None, **fields):
     return datasets.Columns.fit(cells, kinds, mask, **fields)
 
 
+def told_of(columns, frame):
+    """Findings by code."""
+    findings = datasets.Findings()
+    datasets.tell_unseen(columns.transform(cells_of(frame), findings), "new rows", findings)
+    return {entry.code: entry for entry in findings.entries}
+
+
 def test_numbers_and_codes():
     columns = fitted()
     encoded = columns.transform(cells_of(TABLE))
@@ -57,6 +64,24 @@ def test_only_training_rows_tell():
     findings = datasets.Findings()
     datasets.tell_unseen(encoded, "new rows", findings)
     assert "city (1)" in findings.entries[0].message
+
+
+def test_cells_that_are_not_read_are_counted_and_told():
+    rows = 60
+    mixed = ["abc" if row == 3 else str(row / 2) for row in range(rows)]
+    infinite = ["inf" if row == 4 else "1e300" if row == 5 else str(row / 4) for row in range(rows)]
+    frame = pd.DataFrame({"mixed": mixed, "infinite": infinite, "new": ["yes", "no", None] * 20})
+    frame["when"] = pd.date_range("2024-01-01", periods=rows).astype(str)
+    columns = fitted(frame)
+    told = told_of(columns, frame)
+    assert told["words_among_numbers"].items == ("line 4: 'abc'",)
+    assert told["infinite"].items == ("line 5: 'inf'", "line 6: '1e300'")
+    assert told.keys() == {"words_among_numbers", "infinite"}
+    other = pd.DataFrame({"mixed": ["1", "NA"], "infinite": ["2", None], "new": ["perhaps", "?"], "when": ["soon", ""]})
+    encoded, told = columns.transform(cells_of(other)), told_of(columns, other)
+    assert {name: len(one) for name, one in encoded.unread.items()} == {"new": 1, "when": 1}
+    assert "'new' holds words among its booleans in 1 cell" in told["words_among_booleans"].message
+    assert told["words_among_dates"].severity == "warning" and told["words_among_dates"].items == ("line 1: 'soon'",)
 
 
 def test_any_order_and_further_columns_restored_from_facts():

@@ -97,7 +97,11 @@ def test_predictions_from_tables_of_any_order(boosted, tmp_path, tfpipe):
     told = boosted.predict(other)
     scores = told.select_dtypes("number").columns
     np.testing.assert_allclose(told[scores], written[scores], atol=1e-6)
-    strange = boosted.predict(other.head(3).assign(island="Atlantis", body_mass_g=None), explain=True)
+    strange = boosted.predict(
+        other.head(3).assign(island="Atlantis", body_mass_g=None, bill_depth_mm="deep"), explain=True
+    )
+    notes = strange.attrs["notes"]
+    assert "island (3)" in notes[1] and "'bill_depth_mm' holds words among its numbers in 3 cells" in notes[2]
     assert len(strange) == 3 and {"column", "value", "effect"} == set(strange["explanation"][0]["effects"][0])
     assert len(boosted.predict(rows.iloc[0])) == 1
     path = tmp_path / "rows.csv"
@@ -111,10 +115,12 @@ def test_predictions_from_tables_of_any_order(boosted, tmp_path, tfpipe):
 
 def test_other_data_are_evaluated_by_the_same_columns(boosted, tmp_path):
     path = tmp_path / "rows.csv"
-    PENGUINS.assign(more=1, island=["Atlantis", *PENGUINS["island"][1:]]).to_csv(path, index=False)
+    odd = PENGUINS.assign(more=1, island=["Atlantis", *PENGUINS["island"][1:]])
+    odd.assign(bill_depth_mm=["deep", *odd["bill_depth_mm"][1:]]).to_csv(path, index=False)
     figures = boosted.evaluate(path)
     told = {entry["code"]: entry["message"] for entry in figures["findings"]}
     assert "left out: more" in told["unknown_columns"] and "island (1)" in told["unseen_categories"]
+    assert "'bill_depth_mm' holds words among its numbers in 1 cell" in told["words_among_numbers"]
     assert "trained_on" in told and figures["test"]["accuracy"] > 0.9
 
 

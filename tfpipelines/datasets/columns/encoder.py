@@ -16,6 +16,7 @@ from ..cells import is_missing_word, tell_of_commas, to_finite, uses_of_commas, 
 from ..findings import Findings
 from ..table_files import LINE
 from ..times import TimeFormat, order_of_dates, parse_dates
+from . import unread
 from .dates import PARTS, date_parts, first_day, has_clock
 from .types import BOOLEANS, SHOWN, WITH_COMMAS, Kind
 
@@ -66,11 +67,13 @@ class Encoded:
         numbers: float32 (rows, columns), NaN where there is none.
         codes: int32 (rows, columns), 1 and up; 0 where a value is missing, or none of the vocabulary.
         unseen: column -> how many of its values the vocabulary lacks.
+        unread: column -> its cells that are missing in `numbers` although they are not empty, such as words.
     """
 
     numbers: np.ndarray
     codes: np.ndarray
     unseen: Mapping[str, int]
+    unread: Mapping[str, unread.Unread]
 
 
 class Columns:
@@ -160,7 +163,12 @@ class Columns:
         findings = Findings() if findings is None else findings
         if "commas" not in cells.attrs:
             cells = self.with_commas_read(cells, findings)
-        numbers = [_numbers(column, cells[column.name]) for column in self.columns if column.kind != "category"]
+        numbers, missing = [], {}
+        for column in self.columns:
+            if column.kind != "category":
+                numbers.append(_numbers(column, cells[column.name]))
+                if found := unread.unread_of(column.name, column.kind, cells, numbers[-1]):
+                    missing[column.name] = found
         unseen: dict[str, int] = {}
         codes = []
         for column in self.categories:
@@ -173,6 +181,7 @@ class Columns:
             np.concatenate(numbers, 1) if numbers else np.zeros((rows, 0), np.float32),
             np.stack(codes, 1) if codes else np.zeros((rows, 0), np.int32),
             unseen,
+            missing,
         )
 
     def with_commas_read(self, cells: pd.DataFrame, findings: Findings) -> pd.DataFrame:
@@ -202,15 +211,14 @@ class Columns:
 
 
 def tell_unseen(encoded: Encoded, what: str, findings: Findings) -> None:
-    """Adds a note of values that no training row has.
+    """Adds a note of values that no training row has, and warnings of cells that count as missing though they are not
+    empty.
 
     Args:
         what: the rows are, in the plural.
     """
-    if encoded.unseen:
-        told = [f"{name} ({count})" for name, count in encoded.unseen.items()]
-        message = f"Values in {what} that the vocabulary of the training rows lacks: {listed(told, SHOWN)}"
-        findings.add("unseen_categories", "note", message, "They count as unknown", told)
+    unread.tell_unseen(encoded.unseen, what, findings)
+    unread.tell_unread(encoded.unread, findings)
 
 
 def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int, most: int) -> Column:

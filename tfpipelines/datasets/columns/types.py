@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.words import counted, listed, nearest, percent
 from ...errors import DataError
-from ..cells import is_missing_word, to_finite
+from ..cells import is_missing_word
 from ..findings import Findings
 from ..table_files import LINE, Listed
 from ..times import are_dates
@@ -191,25 +191,14 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
         message = f"{counted(len(names), 'column')} nearly empty: {listed(names, SHOWN)}"
         findings.add("nearly_empty", "warning", message, f"Leave them out with data.exclude=[{','.join(empty)}]", names)
     for name in of("number"):
-        _tell_of_cells(name, cells, findings)
+        _tell_of_zeros(name, cells, findings)
 
 
-def _tell_of_cells(name: str, cells: pd.DataFrame, findings: Findings) -> None:
-    """Names the cells of a column of numbers that are words, not finite, or may be codes."""
-    known = ~is_missing_word(cells[name])
-    numbers = pd.to_numeric(cells[name], errors="coerce").to_numpy(np.float64)
-    place = lambda mask: [f"line {line}: {cell!r}" for line, cell in zip(cells[LINE][mask], cells[name][mask])]
-    words = known.to_numpy() & np.isnan(numbers)
-    if words.any():
-        what = f"Column {name!r} holds words among its numbers in {counted(int(words.sum()), 'cell')}"
-        remedy = f"Correct them, or set data.types={{{name}: category}}"
-        findings.add("words_among_numbers", "warning", f"{what}: they count as missing", remedy, place(words))
+def _tell_of_zeros(name: str, cells: pd.DataFrame, findings: Findings) -> None:
+    """Names the cells of a column of numbers that may be codes."""
     codes = cells[name].str.strip().str.fullmatch(_CODE).fillna(False).to_numpy(bool)
     if codes.any():
         what = f"Column {name!r} holds numbers with a leading zero in {counted(int(codes.sum()), 'cell')}"
         remedy = f"Set data.types={{{name}: category}} if they are codes"
-        findings.add("leading_zeros", "note", f"{what}: they are read as numbers", remedy, place(codes))
-    infinite = ~np.isnan(numbers) & np.isnan(to_finite(numbers))
-    if infinite.any():
-        what = f"Column {name!r} holds numbers that are not finite in float32 in {counted(int(infinite.sum()), 'cell')}"
-        findings.add("infinite", "warning", f"{what}: they count as missing", "Correct them", place(infinite))
+        places = [f"line {line}: {cell!r}" for line, cell in zip(cells[LINE][codes], cells[name][codes])]
+        findings.add("leading_zeros", "note", f"{what}: they are read as numbers", remedy, places)
