@@ -25,6 +25,7 @@ _LIKE_DATE = re.compile(  # `m12` is none, though a lenient parser takes it for 
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec).*\d",
     re.I,
 )
+_CENTURY = 69  # years of two digits from here on are of the 20th century, as strptime has it
 _LONGEST = 50  # characters of a date
 _LOOKED_AT = 1000  # cells of a column, to see whether they are dates
 
@@ -53,12 +54,13 @@ def date_and_clock(rows: pd.DataFrame, columns: list[str]) -> tuple[str, ...]:
     return (days[0], clocks[0]) if len(days) == 1 else ()
 
 
-def order_of_dates(cells: pd.Series, how: TimeFormat, named: str) -> str | None:
+def order_of_dates(cells: pd.Series, how: TimeFormat, named: str, short_years: bool = False) -> str | None:
     """`day` or `month`, whichever comes first; None where the year does, or months have names.
 
     Args:
         how: tells the order where the cells do not.
         named: where the cells are.
+        short_years: whether years of two digits are told by the numbers; without, only `how` tells which they are.
 
     Raises:
         DataError: if it cannot be told, or differs from row to row.
@@ -82,12 +84,28 @@ def order_of_dates(cells: pd.Series, how: TimeFormat, named: str) -> str | None:
         raise DataError(message, "Write them in one way, best as 2026-01-31.", lines[:10])
     order = "day" if first else "month" if second else how.order
     short = any(len(match[4]) == 2 for match in matches)
+    if short and short_years and order is not None and _years_come_last(matches):
+        return order
     if order is None or (short and how.order is None):
         orders = "which of their numbers is day, month and year" if short else "whether day or month comes first"
         message = f"The dates in {named} do not tell {orders}: {example[0].strip()}."
         quoted = " or ".join(f"'{way}'" for way in ways)
         raise DataError(message, f"Set data.time_format={quoted}, whichever it is." if short else remedy)
     return order
+
+
+def _years_come_last(matches: list[re.Match]) -> bool:
+    """Whether dates whose years have two digits end with them: the last number can be no day, or differs less.
+
+    13/02/24 may be a day of 2024 or of 2013; in a column whose first number takes all values from 1 to 31, and whose
+    last one only few, the last one is the year.
+    """
+    numbers = np.array([(int(m[1]), int(m[3]), int(m[4])) for m in matches if len(m[4]) == 2])
+    if (numbers[:, 0] > 31).any():
+        return False
+    if (numbers[:, 1] > 12).any() or ((numbers[:, 2] > 31) | (numbers[:, 2] == 0)).any():
+        return True
+    return bool(np.ptp(numbers[:, 2]) < np.ptp(numbers[:, 0]))
 
 
 def parse_dates(cells: pd.Series, how: TimeFormat) -> pd.Series:
@@ -124,8 +142,8 @@ def _year_first(cell: str, order: str | None) -> str:
     if not match:
         return cell
     day, month = (match[1], match[3]) if order == "day" else (match[3], match[1])
-    year = match[4] if len(match[4]) == 4 else f"20{match[4]}"
-    return f"{year}-{month:0>2}-{day:0>2}{match[5]}"
+    century = "" if len(match[4]) == 4 else "19" if int(match[4]) >= _CENTURY else "20"
+    return f"{century}{match[4]}-{month:0>2}-{day:0>2}{match[5]}"
 
 
 def _time_of_day(rest: str) -> str:

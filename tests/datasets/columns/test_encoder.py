@@ -134,6 +134,25 @@ def test_dates_fit_float32():
     assert parts[2].tolist() == [1461, 0, 1, 0, 0]
 
 
+@pytest.mark.parametrize("form", ["%Y", "%y"])
+def test_dates_of_one_column_are_read_in_one_order(form):
+    """Training has no dates that end with the year: the rows to predict tell the order, or such cells are missing."""
+    when = pd.date_range("2024-01-01", periods=60)
+    columns = fitted(pd.DataFrame({"when": when.astype(str)}))
+    assert columns.columns[0].order is None
+    days = lambda *cells: columns.transform(cells_of(pd.DataFrame({"when": cells}))).numbers[:, 0].tolist()
+    year = when[0].strftime(form)
+    assert days(f"01/02/{year}", f"13/02/{year}", "2024-02-01") == [31, 43, 31]
+    assert days(f"01/02/{year}", f"02/13/{year}", "2024-02-01") == [1, 43, 31]
+    other = pd.DataFrame({"when": [f"01/02/{year}", f"05/02/{year}", "2024-02-01", "3 Feb 2024", "02/02/2024"]})
+    both = pd.DataFrame({"when": ["13/02/2024", "02/13/2024"]})
+    for cells in (other, pd.concat([other, both], ignore_index=True)):
+        encoded = columns.transform(cells_of(cells))
+        assert np.isnan(encoded.numbers[:2, 0]).all() and len(encoded.unread["when"]) >= 2
+        assert encoded.numbers[2:5, 0].tolist() == [31, 33, 32]
+    assert "words_among_dates" in told_of(columns, other)
+
+
 def test_columns_that_tell_the_target_and_copies():
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"a": random.random(300), "word": random.choice(list("uvw"), 300)})

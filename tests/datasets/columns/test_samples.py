@@ -6,6 +6,7 @@ import pytest
 
 from tfpipelines import datasets
 from tfpipelines.core.config.tables import TableData
+from tfpipelines.errors import DataError
 
 ROWS = 60
 RANDOM = np.random.default_rng(0)
@@ -69,3 +70,70 @@ def test_unclear_commas_are_told_of_words(tmp_path):
     assert samples.kinds == {"a": "category"} and "unclear_comma" in told
     samples, told = read(tmp_path, a=["1,234", "5,678", "9,012"] * 20, types={"a": "category"})
     assert "unclear_comma" not in told
+
+
+UNCLEAR = [f"{2 + row % 5:02}/{1 + row % 7:02}/2024" for row in range(ROWS)]
+NUMBERS = RANDOM.random(ROWS)
+
+
+@pytest.mark.parametrize("clock", ["", " 10:30 AM"])
+@pytest.mark.parametrize("cells", [UNCLEAR, [cell[:-4] + str(20 + row % 5) for row, cell in enumerate(UNCLEAR)]])
+def test_dates_of_no_clear_order_stop_no_run(tmp_path, cells, clock):
+    cells = [f"{cell}{clock}" for cell in cells]
+    samples, told = read(tmp_path, d=cells, x=NUMBERS)
+    assert samples.kinds == {"d": "category", "x": "number"}
+    warning = told["unclear_dates"]
+    assert warning.severity == "warning" and f"{cells[0]}: it is a category" in warning.message
+    form = f"%d/%m/%{'Y' if len(cells[0]) - len(clock) == 10 else 'y'}{' %I:%M %p' if clock else ''}"
+    assert f"data.time_format='{form}'" in warning.remedy and "data.exclude=d" in warning.remedy
+    samples, told = read(tmp_path, d=cells, x=NUMBERS, time_format=form)
+    assert samples.kinds["d"] == "date" and "unclear_dates" not in told
+    column = fitted(samples).columns[0]
+    assert column.time_format == form
+    again = datasets.Columns.of_facts(fitted(samples).facts())
+    month = again.numbers.index("d: month")
+    rows = pd.DataFrame({"d": [cells[1], "2024-05-31", "soon"], "x": ["1", "2", "3"]})
+    encoded = again.transform(rows)
+    assert encoded.numbers[:2, month].tolist() == [int(cells[1][3:5]), 5] and len(encoded.unread["d"]) == 1
+    for fields in ({"exclude": ["d"]}, {"types": {"d": "category"}}):
+        assert "unclear_dates" not in read(tmp_path, d=cells, x=NUMBERS, **fields)[1]
+    with pytest.raises(DataError, match="do not tell") as caught:
+        fitted(read(tmp_path, d=cells, x=NUMBERS, types={"d": "date"})[0])
+    assert form in caught.value.remedy
+    assert fitted(read(tmp_path, d=cells, x=NUMBERS, types={"d": "date"}, time_format=form)[0]).columns[0].first
+
+
+def test_many_dates_of_no_clear_order_are_left_out(tmp_path):
+    cells = [f"{1 + row % 12:02}/{1 + row // 12:02}/2024" for row in range(ROWS)]
+    samples, told = read(tmp_path, d=cells, x=NUMBERS)
+    assert samples.kinds == {"x": "number"} and "it is left out" in told["unclear_dates"].message
+
+
+@pytest.mark.parametrize(
+    "form, order, years",
+    [("%d/%m/%y", "day", 3), ("%m/%d/%y", "month", 3), ("%d.%m.%y", "day", 50), ("%y-%m-%d", None, 3)],
+)
+def test_years_of_two_digits_are_read_where_the_order_is_told(tmp_path, form, order, years):
+    when = pd.date_range("2024-12-31", periods=ROWS, freq=f"-{years * 6}D")
+    samples, told = read(tmp_path, d=when.strftime(form), x=NUMBERS)
+    if order is None:
+        assert samples.kinds == {"x": "number"} and "'%y-%m-%d'" in told["unclear_dates"].remedy
+        samples, told = read(tmp_path, d=when.strftime(form), x=NUMBERS, time_format=form)
+    columns = fitted(samples)
+    assert columns.columns[0].order == order and columns.columns[0].first == str(when.min().date())
+    days = columns.transform(samples.cells).numbers[:, 0]
+    np.testing.assert_array_equal(days, (when - when.min()).days)
+
+
+def test_a_given_format_that_begins_with_the_year_is_the_only_one(tmp_path):
+    when = pd.date_range("2024-01-31", periods=ROWS, freq="3D")
+    samples, _ = read(tmp_path, d=when.strftime("%Y-%d-%m"), x=NUMBERS, time_format="%Y-%d-%m")
+    encoded = fitted(samples).transform(pd.DataFrame({"d": ["2024-02-03", "2024-03-31"], "x": ["1", "2"]}))
+    assert encoded.numbers[0, 0] == 31 and np.isnan(encoded.numbers[1, 0])
+
+
+def test_the_format_of_other_dates_is_no_harm(tmp_path):
+    when = pd.date_range("2024-01-31", periods=ROWS, freq="3D").astype(str)
+    samples, _ = read(tmp_path, d=when, x=NUMBERS, year=["2020", "2021", "2022"] * 20, time_format="%d/%m/%Y")
+    assert samples.kinds == {"d": "date", "x": "number", "year": "number"}
+    assert fitted(samples).columns[0].time_format == ""

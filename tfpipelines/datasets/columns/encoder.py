@@ -15,9 +15,9 @@ from ...errors import DataError
 from ..cells import is_missing_word, tell_of_commas, to_finite, uses_of_commas, with_commas_read
 from ..findings import Findings
 from ..table_files import LINE
-from ..times import TimeFormat, order_of_dates, parse_dates
+from ..times import TimeFormat
 from . import unread
-from .dates import PARTS, date_parts, first_day, has_clock
+from .dates import PARTS, date_parts, first_day, format_of_dates, has_clock, read_dates
 from .types import BOOLEANS, SHOWN, WITH_COMMAS, Kind
 
 _WORD = re.compile(r"[^\W_]{2,}")
@@ -39,6 +39,7 @@ class Column:
         first: of a date: the earliest day of the training rows.
         clock: of a date: whether its hour counts.
         commas: of a number or boolean: `decimal` or `thousands`, how its commas are read; "" where it has none.
+        time_format: of a date: how it is written, as for strptime; "" where that is found by what is there.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Column:
     first: str = ""
     clock: bool = False
     commas: str = ""
+    time_format: str = ""
 
     @property
     def features(self) -> list[str]:
@@ -95,7 +97,8 @@ class Columns:
         """Those of a table.
 
         Args:
-            cells: all rows; str or None, numbers with decimal points (`cells.with_commas_read`).
+            cells: all rows; str or None, numbers with decimal points (`cells.with_commas_read`);
+                `attrs["time_format"]` is that of dates, where one is given.
             kinds: of the columns that count.
             train: which are training rows, bool (rows,).
             min_count: of a category, or a word of a text: training rows that have it, at least.
@@ -108,7 +111,7 @@ class Columns:
         fitted = []
         for name, kind in kinds.items():
             column = Column(name, kind, commas=commas.get(name, ""))
-            fitted.append(_fitted(column, cells[name], train, min_count, most))
+            fitted.append(_fitted(column, cells[name], train, min_count, most, cells.attrs.get("time_format")))
         return cls(fitted)
 
     @property
@@ -221,7 +224,9 @@ def tell_unseen(encoded: Encoded, what: str, findings: Findings) -> None:
     unread.tell_unread(encoded.unread, findings)
 
 
-def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int, most: int) -> Column:
+def _fitted(
+    column: Column, cells: pd.Series, train: np.ndarray, min_count: int, most: int, time_format: str | None
+) -> Column:
     """A column with what training rows tell of it."""
     facts = asdict(column)
     if column.kind == "category":
@@ -233,14 +238,14 @@ def _fitted(column: Column, cells: pd.Series, train: np.ndarray, min_count: int,
         usual = max(min_count, 2, len(texts) // 100)
         return Column(**facts | {"vocabulary": _frequent(found, usual, _MOST_WORDS)})
     if column.kind == "date":
-        written = cells.where(~is_missing_word(cells), "")
-        order = order_of_dates(written, TimeFormat(), f"column {column.name!r}")
-        dates = parse_dates(written[train], TimeFormat(order=order))
+        how = format_of_dates(cells, time_format, f"column {column.name!r}")
+        dates = read_dates(cells, how)[train]
         if not dates.notna().any():
             raise DataError(
                 f"No training row has a date in column {column.name!r}.", f"Set data.exclude={column.name}."
             )
-        return Column(**facts | {"order": order, "first": first_day(dates), "clock": has_clock(dates)})
+        told = {"order": how.order, "time_format": how.given or ""}
+        return Column(**facts | told | {"first": first_day(dates), "clock": has_clock(dates)})
     return column
 
 
@@ -280,8 +285,8 @@ def _numbers(column: Column, cells: pd.Series) -> np.ndarray:
         words = cells.astype(str).str.strip().str.lower()
         return np.where(words.isin(_TRUE), 1, np.where(words.isin(_FALSE), 0, np.nan)).astype(np.float32)[:, None]
     if column.kind == "date":
-        written = cells.where(~is_missing_word(cells), "")
-        return date_parts(parse_dates(written, TimeFormat(order=column.order)), column.first, column.clock)
+        how = TimeFormat(column.time_format or None, column.order)
+        return date_parts(read_dates(cells, how), column.first, column.clock)
     texts = [set(_words_of(text)) if isinstance(text, str) else set() for text in cells]
     table = [[word in text for word in column.vocabulary] for text in texts]
     return np.array(table, np.float32).reshape(len(texts), len(column.vocabulary))

@@ -107,11 +107,14 @@ def _chosen_and_read(
     uses = uses_of_commas(cells, passed, words=WORDS_AMONG_NUMBERS)
     kinds = choose_columns(
         with_commas_read(cells, uses), others,
-        columns=data.columns, excluded=data.exclude, types=data.types, findings=findings,
+        columns=data.columns, excluded=data.exclude, types=data.types, time_format=data.time_format,
+        findings=findings,
     )  # fmt: skip
     uses = {name: use for name, use in uses.items() if use == "either" or kinds.get(name) in WITH_COMMAS}
     tell_of_commas(uses, cells, findings)
-    return with_commas_read(cells, uses), kinds
+    cells = with_commas_read(cells, uses)
+    cells.attrs["time_format"] = data.time_format
+    return cells, kinds
 
 
 def raw_table_rows(

@@ -14,6 +14,7 @@ from ..cells import is_missing_word
 from ..findings import Findings
 from ..table_files import LINE, Listed
 from ..times import are_dates
+from .dates import fits, format_of_dates
 
 Kind = Literal["number", "boolean", "category", "date", "text"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -45,10 +46,12 @@ class Found:
     Args:
         kind: as a feature; "" where it is left out.
         why: it is left out, or what is odd about it; "" for nothing.
+        unclear: why dates that it seems to hold cannot be read as such; None: they can, or are none.
     """
 
     kind: Kind | Literal[""]
     why: str = ""
+    unclear: DataError | None = None
 
 
 def choose_columns(
@@ -58,6 +61,7 @@ def choose_columns(
     columns: tuple[str, ...] | None,
     excluded: tuple[str, ...] | None,
     types: Mapping[str, str],
+    time_format: str | None = None,
     findings: Findings,
 ) -> dict[str, Kind]:
     """The columns that a model learns from, and what each holds.
@@ -68,6 +72,7 @@ def choose_columns(
         columns: those wanted; None: all but identifiers, constants and lists.
         excluded: those that are left out.
         types: what some of them hold, as the user says.
+        time_format: how dates are written, as for strptime, as the user says.
         findings: says what was inferred, and what was left out.
 
     Raises:
@@ -86,7 +91,7 @@ def choose_columns(
                 raise DataError(f"Column {name!r} of {key} plays another role already.", f"Leave it out of {key}.")
     wanted = [name for name in columns or there if name not in taken and name not in (excluded or ())]
     asked = {*(columns or ()), *types}
-    found = {name: kind_of(name, cells[name], types.get(name), name in asked) for name in wanted}
+    found = {name: kind_of(name, cells[name], types.get(name), name in asked, time_format) for name in wanted}
     _tell(found, cells, findings)
     kinds: dict[str, Kind] = {name: one.kind for name, one in found.items() if one.kind}
     if not kinds:
@@ -96,13 +101,16 @@ def choose_columns(
     return kinds
 
 
-def kind_of(name: str, cells: pd.Series, given: str | None = None, asked: bool = False) -> Found:
+def kind_of(
+    name: str, cells: pd.Series, given: str | None = None, asked: bool = False, time_format: str | None = None
+) -> Found:
     """What a column holds.
 
     Args:
         cells: str or None.
         given: what the user says.
         asked: whether the user names the column, which then is left out only if nothing can be learned from it.
+        time_format: how dates are written, as for strptime.
     """
     if any(isinstance(cell, Listed) for cell in cells):
         return Found("", "lists")
@@ -118,14 +126,19 @@ def kind_of(name: str, cells: pd.Series, given: str | None = None, asked: bool =
         return Found("boolean")
     if (numeric := _numeric(name, known, len(cells), asked)) is not None:
         return numeric
-    if known.str.contains(_YEAR).mean() > 0.9 and are_dates(known):
-        return Found("date")
-    many = len(known) >= _LEAST_ROWS
-    if many and distinct >= _OF_TEXTS * len(known) and np.mean([len(cell.split()) for cell in known]) >= _SEVERAL_WORDS:
+    unclear = None
+    if fits(known, time_format) or (known.str.contains(_YEAR).mean() > 0.9 and are_dates(known)):
+        try:
+            format_of_dates(known, time_format, f"column {name!r}")
+            return Found("date")
+        except DataError as error:
+            unclear = error
+    many, words = len(known) >= _LEAST_ROWS, [len(cell.split()) for cell in known]
+    if many and not unclear and distinct >= _OF_TEXTS * len(known) and np.mean(words) >= _SEVERAL_WORDS:
         return Found("text")
     if many and not asked and distinct >= _DISTINCT * len(known) and len(known) > 0.5 * len(cells):
-        return Found("", f"{counted(distinct, 'different word')}, like an identifier")
-    return Found("category")
+        return Found("", f"{counted(distinct, 'different word')}, like an identifier", unclear)
+    return Found("category", unclear=unclear)
 
 
 def is_boolean(known: pd.Series) -> bool:
@@ -190,6 +203,11 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
         names = [f"{name} ({percent(share)} missing)" for name, share in empty.items()]
         message = f"{counted(len(names), 'column')} nearly empty: {listed(names, SHOWN)}"
         findings.add("nearly_empty", "warning", message, f"Leave them out with data.exclude=[{','.join(empty)}]", names)
+    for name, one in found.items():
+        if one.unclear is not None:
+            message = f"{one.unclear.cause.rstrip('.')}: it {'is a category' if one.kind else 'is left out'}"
+            remedy = f"{one.unclear.remedy.rstrip('.')}; or set data.exclude={name}"
+            findings.add("unclear_dates", "warning", message, remedy, one.unclear.details)
     for name in of("number"):
         _tell_of_zeros(name, cells, findings)
 
