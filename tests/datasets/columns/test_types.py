@@ -54,6 +54,11 @@ def found_of(cells, *words, asked=False):
         ("a", [f"A{number}" for number in range(ROWS)], ""),  # identifiers
         ("row", range(ROWS), ""),  # counts rows
         ("customer_id", RANDOM.permutation(ROWS * 7)[:ROWS], ""),
+        ("rowId", RANDOM.permutation(ROWS * 7)[:ROWS], ""),
+        ("serial", RANDOM.permutation(ROWS * 7)[:ROWS], ""),
+        ("Key", RANDOM.permutation(ROWS * 7)[:ROWS], ""),
+        ("Unnamed: 0", RANDOM.permutation(ROWS * 7)[:ROWS], ""),
+        ("paid", RANDOM.permutation(ROWS * 7)[:ROWS], "number"),  # ends with the letters of id
         ("population", RANDOM.permutation(ROWS * 7)[:ROWS], "number"),
         ("a", ["x"] * ROWS, ""),
         ("a", [None] * ROWS, ""),

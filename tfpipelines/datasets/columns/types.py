@@ -12,6 +12,7 @@ from ...core.words import counted, listed, nearest, percent
 from ...errors import DataError
 from ..cells import is_missing_word
 from ..findings import Findings
+from ..identifiers import named_like_identifier
 from ..table_files import LINE, Listed
 from ..times import are_dates
 from .dates import fits, format_of_dates
@@ -23,9 +24,6 @@ SHOWN = 10
 BOOLEANS = (
     ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"), ("0.0", "1.0"),
 )  # fmt: skip
-_IDENTIFIER = re.compile(
-    r"(^|[\W_])(id|uid|uuid|guid|key|index|rownum|row_number)$|[a-z]I[Dd]$|^unnamed: ?\d+$|^$", re.I
-)
 _CODE = re.compile(r"0\d+")  # a number with a leading zero may be a code, such as that of a place
 _CODES = 0.05  # share of such cells above which a column holds codes
 _WIDTH = 4  # digits from which on numbers of one width, of which some begin with a zero, are codes, too
@@ -161,7 +159,7 @@ def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | Non
         if bool((values == np.round(values)).all()):
             if (steps == steps[0]).all() and abs(steps[0]) == 1:
                 return Found("", "counts rows")
-            if _IDENTIFIER.search(name.strip()):
+            if named_like_identifier(name, widely=True):
                 return Found("", "an identifier: whole numbers, each once")
     return Found("number")
 

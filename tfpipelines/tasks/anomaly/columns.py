@@ -7,6 +7,7 @@ import pandas as pd
 from ...core.words import counted, listed, nearest
 from ...datasets.cells import SHOWN, is_numeric
 from ...datasets.findings import Findings, Severity
+from ...datasets.identifiers import named_like_identifier
 from ...datasets.source.base import SampleTable
 from ...datasets.source.table import clean_label
 from ...datasets.table_files import LINE
@@ -32,7 +33,6 @@ _MARKS = re.compile(
     r"^(is|has|label|anomaly|outlier|fraud|fault|failure|attack|defect)[_\W]"
     r"|[_\W](flag|label|class|target|anomaly|outlier|fraud|fault|failure|defect)$"
 )
-_IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|index|idx|row|rownum|serial)$|[a-z]I[dD]$", re.ASCII)
 
 
 def settle_label(
@@ -192,7 +192,7 @@ def _numbers(cells: pd.Series) -> pd.Series:
 
 
 def _look_for_identifiers(rows: pd.DataFrame, numbers: list[str], findings: Findings) -> None:
-    found = [name for name in numbers if _IDENTIFIER.search(name.strip()) or _IDENTIFIER.search(name.strip().lower())]
+    found = [name for name in numbers if named_like_identifier(name)]
     values = {name: _numbers(rows[name]) for name in found}
     found = [name for name in found if (values[name] == values[name].round()).all()]
     if found:
