@@ -173,6 +173,22 @@ def test_columns_that_tell_the_target_and_copies():
     ]
 
 
+def test_columns_that_tell_one_of_several_labels():
+    random = np.random.default_rng(0)
+    labels = random.random((300, 30)) < 0.3
+    labels[:, 7] = np.arange(300) == 3  # by chance, a column may tell a row
+    frame = pd.DataFrame({"a": random.random(300), "leak": np.where(labels[:, 2], "sick", "well")})
+    columns, findings = fitted(frame), datasets.Findings()
+    encoded = columns.transform(cells_of(frame))
+    datasets.look_for_leaks(encoded, columns, labels.astype(np.float32), np.arange(300), findings)
+    (found,) = findings.entries
+    assert found.code == "target_leak" and "One column tells a label alone: leak (1.000)" in found.message
+    assert "ROC" in found.message and "data.exclude=[leak]" in found.remedy
+    findings = datasets.Findings()
+    datasets.look_for_leaks(encoded, columns, labels[:, 5:].astype(np.float32), np.arange(300), findings)
+    assert not findings.entries
+
+
 def test_the_graph_looks_up_the_same(tmp_path):
     import keras
     import tensorflow as tf

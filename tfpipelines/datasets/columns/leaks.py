@@ -12,6 +12,8 @@ _LEAST = 40  # rows; below they tell nothing
 _LOOKED_AT = 4000  # rows, the first ones of a seeded order
 _LEAVES = 64
 _MISSING = -1e30
+_MOST_LABELS = 20  # that are looked at, where a row may have several
+_LEAST_OF_LABEL = 5  # rows of each half that have a label, and that lack it; below, chance tells it
 
 
 def look_for_leaks(
@@ -22,27 +24,41 @@ def look_for_leaks(
     A decision tree of each column is fitted to one half of the training rows and tried with the other.
 
     Args:
-        targets: of the training rows, as `datasets.encode_labels` gives them.
+        targets: of the training rows, as `datasets.encode_labels` gives them; where a row may have several labels, each
+            of them is looked at, of many the most frequent ones.
         train: numbers of the training rows.
     """
     order = np.random.default_rng(0).permutation(len(train))[:_LOOKED_AT]
     rows, targets = train[order], targets[order]
-    if len(rows) < _LEAST or targets.ndim > 1:
+    if len(rows) < _LEAST:
         return
+    several, wanted = targets.ndim > 1, _told_apart(targets)
     found: dict[str, float] = {}
     for column, values in _by_column(encoded, columns):
-        score = _score(values[rows], targets)
+        score = max((_score(values[rows], target) for target in wanted), default=0.0)
         if score > _TELLS:
             found[column] = max(score, found.get(column, 0.0))
     if found:
         told = [f"{name} ({score:.3f})" for name, score in found.items()]
-        measure = "R2" if targets.dtype.kind == "f" else "area under the ROC curve or balanced accuracy"
+        measure = "R2" if targets.dtype.kind == "f" and not several else "area under the ROC curve or balanced accuracy"
         one = len(found) == 1
-        what = f"{'One column tells' if one else f'{len(found)} columns tell'} the target alone: {listed(told, SHOWN)}"
+        what = f"{'One column tells' if one else f'{len(found)} columns tell'} {'a label' if several else 'the target'}"
+        what = f"{what} alone: {listed(told, SHOWN)}"
         known = f"{'it' if one else 'they'} may not be known when the model is used"
         message = f"{what}. That is the {measure} on held-out rows; {known}"
         remedy = f"Leave out what is not known then: data.exclude=[{','.join(found)}]"
         findings.add("target_leak", "warning", message, remedy, told)
+
+
+def _told_apart(targets: np.ndarray) -> list[np.ndarray]:
+    """The targets that a column may tell: themselves, or 0 and 1 for each label that both halves of the rows know."""
+    if targets.ndim == 1:
+        return [targets]
+    marks = (targets > 0.5).astype(np.int64)
+    middle = len(marks) // 2
+    rarer = np.minimum(*[np.minimum(half.sum(0), len(half) - half.sum(0)) for half in (marks[:middle], marks[middle:])])
+    labels = np.argsort(-rarer, kind="stable")[:_MOST_LABELS]
+    return [marks[:, label] for label in labels if rarer[label] >= _LEAST_OF_LABEL]
 
 
 def look_for_copies(encoded: Encoded, columns: Columns, train: np.ndarray, findings: Findings) -> None:
