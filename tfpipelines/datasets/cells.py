@@ -17,7 +17,7 @@ _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
 _WHOLE = r"\s*[+-]?\d+\s*"
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
-_REPLACED = {"decimal": (_COMMA, (".", ""), (",", ".")), "thousands": (_THOUSANDS, (",", ""))}
+_REPLACED = {"decimal": (_COMMA, ((".", ""), (",", "."))), "thousands": (_THOUSANDS, ((",", ""),))}
 
 
 def is_numeric(cells: pd.Series) -> bool:
@@ -121,7 +121,7 @@ def _use_of_commas(cells: pd.Series, words: float) -> str:
     return "decimal" if decimal else "thousands" if thousands else ""
 
 
-def _replaced(cells: pd.Series, form: re.Pattern, *pairs: tuple[str, str]) -> pd.Series:
+def _replaced(cells: pd.Series, form: re.Pattern, pairs: tuple[tuple[str, str], ...]) -> pd.Series:
     """The cells of a form with some characters replaced."""
     fits = np.array([isinstance(cell, str) and bool(form.fullmatch(cell)) for cell in cells], bool)
     changed = cells[fits]

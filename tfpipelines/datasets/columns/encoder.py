@@ -170,8 +170,8 @@ class Columns:
         for column in self.columns:
             if column.kind != "category":
                 numbers.append(_numbers(column, cells[column.name]))
-                if found := unread.unread_of(column.name, column.kind, cells, numbers[-1]):
-                    missing[column.name] = found
+                if words := unread.unread_of(column.name, column.kind, cells, numbers[-1]):
+                    missing[column.name] = words
         unseen: dict[str, int] = {}
         codes = []
         for column in self.categories:

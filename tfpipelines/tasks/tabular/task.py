@@ -223,9 +223,9 @@ class Tabular(Supervised):
         if explain:
             told = self._explain(network, (encoded.numbers, encoded.codes), cells, answers)
             add_explanations(table, [None if error else entry for error, entry in zip(errors, told)])
-        told = datasets.Findings()
-        datasets.tell_unseen(encoded, "these rows", told)
-        table.attrs["notes"] = [*([unused] if unused else []), *(entry.message for entry in told.entries)]
+        findings = datasets.Findings()
+        datasets.tell_unseen(encoded, "these rows", findings)
+        table.attrs["notes"] = [*([unused] if unused else []), *(entry.message for entry in findings.entries)]
         return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
 
     def draw_explanations(self, table, path: Path) -> None:
