@@ -83,7 +83,7 @@ def test_dates_of_no_clear_order_stop_no_run(tmp_path, cells, clock):
     samples, told = read(tmp_path, d=cells, x=NUMBERS)
     assert samples.kinds == {"d": "category", "x": "number"}
     warning = told["unclear_dates"]
-    assert warning.severity == "warning" and f"{cells[0]}: it is a category" in warning.message
+    assert warning.severity == "warning" and f"{cells[0]}; it is a category" in warning.message
     form = f"%d/%m/%{'Y' if len(cells[0]) - len(clock) == 10 else 'y'}{' %I:%M %p' if clock else ''}"
     assert f"data.time_format='{form}'" in warning.remedy and "data.exclude=d" in warning.remedy
     samples, told = read(tmp_path, d=cells, x=NUMBERS, time_format=form)

@@ -203,8 +203,8 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
         findings.add("nearly_empty", "warning", message, f"Leave them out with data.exclude=[{','.join(empty)}]", names)
     for name, one in found.items():
         if one.unclear is not None:
-            message = f"{one.unclear.cause.rstrip('.')}: it {'is a category' if one.kind else 'is left out'}"
-            remedy = f"{one.unclear.remedy.rstrip('.')}; or set data.exclude={name}"
+            message = f"{one.unclear.cause.rstrip('.')}; it is {'a category' if one.kind else 'left out'}"
+            remedy = f"{one.unclear.remedy.rstrip('.')}; or set data.exclude={name} or data.types={{{name}: category}}"
             findings.add("unclear_dates", "warning", message, remedy, one.unclear.details)
     for name in of("number"):
         _tell_of_zeros(name, cells, findings)
