@@ -60,7 +60,7 @@ def test_only_training_rows_tell():
     columns = fitted(train=4)
     encoded = columns.transform(cells_of(TABLE))
     assert columns.categories[0].vocabulary == ("K\u00f6ln", "Rome")
-    assert encoded.codes[-1, 0] == 0 and encoded.unseen == {"city": 1}
+    assert encoded.codes[-1, 0] == 0 and {name: rows.sum() for name, rows in encoded.unseen.items()} == {"city": 1}
     findings = datasets.Findings()
     datasets.tell_unseen(encoded, "new rows", findings)
     assert "city (1)" in findings.entries[0].message
@@ -213,3 +213,14 @@ def test_safe_names_do_not_collide():
     names = safe_names(["a b", "a_b", "A b", "\u00e9", "", "1x", "a b_2", "a.b"])
     assert names[:2] == ["a_b", "a_b_2"] and len({name.lower() for name in names}) == len(names)
     assert all(name.isidentifier() and name.isascii() for name in names)
+
+
+def test_values_outside_of_a_vocabulary_are_counted_apart_for_training_and_other_rows():
+    cells = cells_of(pd.DataFrame({"code": [*["a"] * 6, *["b", "c", "d", "e"], *["a", "x", "b"]]}))
+    train = np.arange(13) < 10
+    columns = datasets.Columns.fit(cells, {"code": "category"}, train, min_count=1, most=1)
+    findings = datasets.Findings()
+    datasets.tell_unseen(columns.transform(cells), "other rows", findings, train)
+    told = {entry.code: entry for entry in findings.entries}
+    assert told["unseen_categories"].items == ("code (2)",)
+    assert told["rare_categories"].items == ("code (40%)",) and "data.categories" in told["rare_categories"].remedy

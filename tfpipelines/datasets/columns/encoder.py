@@ -68,13 +68,13 @@ class Encoded:
     Args:
         numbers: float32 (rows, columns), NaN where there is none.
         codes: int32 (rows, columns), 1 and up; 0 where a value is missing, or none of the vocabulary.
-        unseen: column -> how many of its values the vocabulary lacks.
+        unseen: column -> which rows have a value that the vocabulary lacks, bool (rows,); of columns that have such.
         unread: column -> its cells that are missing in `numbers` although they are not empty, such as words.
     """
 
     numbers: np.ndarray
     codes: np.ndarray
-    unseen: Mapping[str, int]
+    unseen: Mapping[str, np.ndarray]
     unread: Mapping[str, unread.Unread]
 
 
@@ -172,12 +172,12 @@ class Columns:
                 numbers.append(_numbers(column, cells[column.name]))
                 if words := unread.unread_of(column.name, column.kind, cells, numbers[-1]):
                     missing[column.name] = words
-        unseen: dict[str, int] = {}
+        unseen: dict[str, np.ndarray] = {}
         codes = []
         for column in self.categories:
             found, strangers = _codes(column, cells[column.name])
             codes.append(found)
-            if strangers:
+            if strangers.any():
                 unseen[column.name] = strangers
         rows = len(cells)
         return Encoded(
@@ -213,14 +213,19 @@ class Columns:
         return f"columns: {listed(self.names, SHOWN)}; encoded as {' and '.join(told)}"
 
 
-def tell_unseen(encoded: Encoded, what: str, findings: Findings) -> None:
+def tell_unseen(encoded: Encoded, what: str, findings: Findings, train: np.ndarray | None = None) -> None:
     """Adds a note of values that no training row has, and warnings of cells that count as missing though they are not
     empty.
 
     Args:
         what: the rows are, in the plural.
+        train: which of them are training rows, bool (rows,); None: none. Of these a warning names columns whose
+            vocabulary leaves out many of their own values.
     """
-    unread.tell_unseen(encoded.unseen, what, findings)
+    if train is not None:
+        unread.tell_rare({name: float(rows[train].mean()) for name, rows in encoded.unseen.items()}, findings)
+    others = {name: int((rows if train is None else rows & ~train).sum()) for name, rows in encoded.unseen.items()}
+    unread.tell_unseen({name: count for name, count in others.items() if count}, what, findings)
     unread.tell_unread(encoded.unread, findings)
 
 
@@ -269,12 +274,12 @@ def _words_of(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
-def _codes(column: Column, cells: pd.Series) -> tuple[np.ndarray, int]:
-    """Codes int32 (rows,), and how many values the vocabulary lacks."""
+def _codes(column: Column, cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Codes int32 (rows,), and which values the vocabulary lacks, bool (rows,)."""
     places = {word: place for place, word in enumerate(column.vocabulary, 1)}
     words = _words(cells)
     codes = words.map(lambda word: places.get(word, 0)).to_numpy(np.int32)
-    return codes, int(((codes == 0) & (words != "").to_numpy()).sum())
+    return codes, (codes == 0) & (words != "").to_numpy()
 
 
 def _numbers(column: Column, cells: pd.Series) -> np.ndarray:

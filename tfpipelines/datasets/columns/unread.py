@@ -14,6 +14,8 @@ from .types import SHOWN, Kind
 
 _PLURAL = {"number": "numbers", "boolean": "booleans", "date": "dates"}
 
+_MANY_RARE = 0.1  # share of the training rows
+
 
 @dataclass(frozen=True)
 class Unread:
@@ -78,3 +80,16 @@ def tell_unseen(unseen: Mapping[str, int], what: str, findings: Findings) -> Non
         told = [f"{name} ({count})" for name, count in unseen.items()]
         message = f"Values in {what} that the vocabulary of the training rows lacks: {listed(told, SHOWN)}"
         findings.add("unseen_categories", "note", message, "They count as unknown", told)
+
+
+def tell_rare(shares: Mapping[str, float], findings: Findings) -> None:
+    """Adds a warning of columns of which a model does not know many values of its own training rows.
+
+    Args:
+        shares: column -> share of the training rows whose value its vocabulary lacks.
+    """
+    told = [f"{name} ({share:.0%})" for name, share in shares.items() if share > _MANY_RARE]
+    if told:
+        message = f"Columns of which many training rows have a value outside of the vocabulary: {listed(told, SHOWN)}"
+        remedy = "Raise data.categories, lower data.min_count, or leave them out with data.exclude"
+        findings.add("rare_categories", "warning", message, remedy, told)

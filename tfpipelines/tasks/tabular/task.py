@@ -86,7 +86,7 @@ class Tabular(Supervised):
         fields = {"min_count": data.min_count, "most": data.categories}
         self.columns = datasets.Columns.fit(samples.cells, samples.kinds, mask, **fields)
         self.preprocessor = models.TablePreprocessor(self.columns)
-        encoded = self._encode(samples, self.columns, "validation, calibration and test rows", findings, ~mask)
+        encoded = self._encode(samples, self.columns, "validation, calibration and test rows", findings, mask)
         self._usual = _usual(samples.store, train)
         datasets.look_for_leaks(encoded, self.columns, samples.labels("train", self.classes), train, findings)
         datasets.look_for_copies(encoded, self.columns, train, findings)
@@ -101,11 +101,11 @@ class Tabular(Supervised):
             findings.add("loss_of_trees", "warning", message)
         self._trees = {}
 
-    def _encode(self, samples, columns, what: str, findings, counted: np.ndarray | None = None):
+    def _encode(self, samples, columns, what: str, findings, train: np.ndarray | None = None):
         """Gives samples their store; values that training lacks are told."""
         encoded = columns.transform(samples.cells, findings)
         samples.store = datasets.TableStore(encoded.numbers, encoded.codes)
-        datasets.tell_unseen(encoded, what, findings)
+        datasets.tell_unseen(encoded, what, findings, train)
         return encoded
 
     def restore(self, facts: dict[str, Any]) -> Self:
