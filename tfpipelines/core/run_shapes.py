@@ -68,7 +68,7 @@ SHAPES: dict[str, Any] = {
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
         "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
         "candidates": [_CANDIDATE],
-        "importance": [{"column": str, "importance": float, "deviation": float}],
+        "importance": [{"column": str, "importance": float, "deviation": float}], "importance_unit": str,
         "slices": [{"column": str, "value": str, "rows": int}],
     },
     "threshold.json": {

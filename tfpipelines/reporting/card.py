@@ -14,7 +14,7 @@ from .. import __version__, metrics
 from ..core.words import count, counted, instant, listed, plain_lines, plain_text, samples
 from ..output.pages import environment
 from ..tasks.abilities import Kind
-from . import tables, values
+from . import column_tables, tables, values
 from .advice import Advice
 from .facts import Facts
 from .page import commands, summary
@@ -51,6 +51,7 @@ def card(facts: Facts, advice: list[Advice]) -> str:
         "figures": tables.figures_table(facts),
         "calibration": tables.calibration(facts),
         "by_class": tables.classes_table(facts),
+        **column_tables.card_tables(facts),
         "limitations": _limitations(facts, advice),
         "loading": _loading(facts),
         "commands": commands(facts, "."),

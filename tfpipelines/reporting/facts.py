@@ -67,6 +67,9 @@ class Metrics:
         spread: {split: {metric: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
         best_epoch: from 1; 0 where it is not known.
         candidates: what metrics.json says of each, where the network was chosen.
+        importance: {`column`, `importance`, `deviation`} of each column of a table.
+        importance_unit: what the importance is measured in, in words; "" where it is not known.
+        slices: {`column`, `value`, `rows`, and metrics} of the test rows with one value of a category.
         test_interval: of the share of false alarms that a detector's threshold lets expect.
         interval: what is known of a regressor's prediction intervals.
         expected_coverage: of the share of test values inside them that they let expect.
@@ -89,6 +92,9 @@ class Metrics:
     network: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     candidates: list[dict[str, Any]] = field(default_factory=list)
+    importance: list[dict[str, Any]] = field(default_factory=list)
+    importance_unit: str = ""
+    slices: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def chosen(self) -> str:

@@ -9,7 +9,7 @@ from ..core.words import command, count, figure, listed, percent, quoted, sample
 from ..evaluation.word_pages import pieces
 from ..output.pages import render
 from ..tasks.abilities import Kind
-from . import curves, tables, values
+from . import column_tables, curves, tables, values
 from .advice import Advice, best_epoch
 from .captions import CAPTIONS, FAILURES, MORE, RESULTS, TRAINING, caption
 from .embedded_images import Picture, embedded
@@ -29,6 +29,7 @@ _TABLES = {  # that the template shows, by the name they have there
     "best_values": tables.best_values, "calibration": tables.calibration, "inner_parts": tables.parts_table,
     "candidates": tables.candidates_table, "choice": tables.choice, "leaderboard": tables.leaderboard_table,
     "classes": tables.classes_table, "meanings": tables.meanings,
+    "importance": column_tables.importance_table, "slices": column_tables.slices_table,
     "exports": tables.exports_table, "pairs": tables.pairs_table, "samples": tables.samples_table,
 }  # fmt: skip
 
@@ -120,7 +121,7 @@ def _content(facts: Facts) -> dict[str, Any]:
         "panels": [] if any(path.stem == "curves" for path in facts.pictures) else curves.panels(facts.history),
         "svg_size": (curves.WIDTH, curves.HEIGHT),
         "times": [({"epoch": "one epoch"}.get(name, name), seconds(value)) for name, value in times.items()],
-        "pages": [name for name in facts.pages if not (words and name == "mistakes.html")],
+        "pages": _pages([name for name in facts.pages if not (words and name == "mistakes.html")]),
         "commands": commands(facts, facts.shown),
         "how": [(name, text) for name, text in how if text],
         "recorded": command(values.text(facts.environment.get("command"))),
@@ -138,10 +139,12 @@ def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
         ("results", "What it found" if search else "How well it does"): results or shown[RESULTS],
         ("failures", "Where it fails"): content["mistakes"]
         or content["samples"]
+        or content["slices"]
         or content["words"]
-        or shown[FAILURES],
+        or shown[FAILURES]
+        or content["pages"][FAILURES],
         ("training", "How training went"): content["kept"] or content["panels"] or shown[TRAINING] or content["times"],
-        ("pictures", "More pictures"): shown[MORE] or content["pages"],
+        ("pictures", "More pictures"): shown[MORE] or content["pages"][MORE],
         ("exports", "What was exported"): content["exports"],
         ("next", "What to do next"): True,
         ("how", "How it was made"): content["how"] or facts.source,
@@ -157,6 +160,13 @@ def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Pictu
         place, text = caption(Path(picture.name).stem, facts.made)
         found[place].append((picture, text))
     return found
+
+
+def _pages(names: list[str]) -> dict[str, list[str]]:
+    """Names of pages by where they are told: those of failures there, all others at the end."""
+    places = {name: caption(Path(name).stem, None)[0] for name in names}
+    of_failures = [name for name, place in places.items() if place == FAILURES]
+    return {FAILURES: of_failures, MORE: [name for name in names if name not in of_failures]}
 
 
 def _mistakes(facts: Facts) -> str:

@@ -25,7 +25,8 @@ _DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
 }  # fmt: skip
 _METRICS: dict[Callable[[Any], Any], str] = {
     values.intervals: "intervals", values.tables: "per_class baselines", values.texts: "about",
-    values.mapping: "threshold interval", values.records: "candidates", values.number: "temperature samples",
+    values.mapping: "threshold interval", values.records: "candidates importance slices",
+    values.number: "temperature samples", values.text: "importance_unit",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from .facts import Facts
 
 _MOST_ROWS = 60  # of classes
 _MOST_TRIALS = 30
-_MOST_METRICS = 4  # of candidates
+_MOST_METRICS = 3  # of candidates
 
 
 def counts_table(facts: Facts) -> Table:
@@ -32,7 +32,8 @@ def counts_table(facts: Facts) -> Table:
 def _values_table(facts: Facts) -> Table:
     names = ["mean", "std", "min", "median", "max"]
     found = facts.data.values.items()
-    rows = [[split, count(row.get("rows")), *(figure(row.get(name)) for name in names)] for split, row in found]
+    shown = lambda number: "" if number is None else f"{number:,.6g}"
+    rows = [[split, count(row.get("rows")), *(shown(row.get(name)) for name in names)] for split, row in found]
     return Table(f"Values of the target by split{_of_folds(facts)}", ["split", "samples", *names], rows)
 
 
@@ -100,12 +101,13 @@ def candidates_table(facts: Facts) -> Table:
     for (entry, figures), own in zip(found, fields):
         told = ", ".join(f"{name}={value(field)}" for name, field in own.items())
         state = "chosen" if entry.get("chosen") is True else values.text(entry.get("state"))
-        numbers = (count(values.number(entry.get(name)) or None) for name in ("parameters", "best_epoch", "epochs"))
+        best, epochs = (count(values.number(entry.get(name)) or None) for name in ("best_epoch", "epochs"))
+        numbers = count(values.number(entry.get("parameters"))), f"{best} of {epochs}" if best else epochs
         measured = (figure(figures.get(name)) for name in names)
         took = seconds(values.number(entry.get("seconds")))
         rows.append([values.text(entry.get("name")), told, state, *measured, *numbers, took])
     headings = ["network", "fields", "", *(f"validation {name}" for name in names)]
-    return Table("Candidates", [*headings, "parameters", "best epoch", "epochs", "training"], rows, "", 3)
+    return Table("Candidates", [*headings, "parameters", "best epoch", "training"], rows, "", 3)
 
 
 def choice(facts: Facts) -> list[str]:

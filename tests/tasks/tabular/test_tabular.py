@@ -85,6 +85,7 @@ def test_trees_are_a_network_of_a_run(boosted):
     history = pd.read_csv(boosted.folder / "history.csv")
     assert len(history) == 1 and figures["best_epoch"] == 1 and figures["test"]["accuracy"] > 0.9
     importance = {entry["column"]: entry["importance"] for entry in figures["importance"]}
+    assert figures["importance_unit"] == "increase of the test cross-entropy"
     assert list(importance)[0].startswith("bill") or list(importance)[0].startswith("flipper")
     assert sum(entry["rows"] for entry in figures["slices"] if entry["column"] == "island") <= 52
     assert (boosted.folder / "plots" / "importance_of_columns.png").is_file()

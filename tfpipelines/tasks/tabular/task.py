@@ -238,7 +238,7 @@ class Tabular(Supervised):
         if len(rows):
             with self.timed("importance"):
                 results["importance"] = self._importance(artifact.network, rows)
-            unit = f"increase of the test {self.target.loss_words(self.pipeline)}"
+            unit = results["importance_unit"] = f"increase of the test {self.target.loss_words(self.pipeline)}"
             evaluation.plot_importance(folder / "plots" / "importance_of_columns.png", results["importance"], unit)
         return results
 
