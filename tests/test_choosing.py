@@ -355,7 +355,11 @@ def test_a_combination_can_win(monkeypatch, inputs):
     run = tfpipelines.run("image-cls", auto(NARROW, WIDE), observer=Observer())
     assert run.metrics["candidates"][-1]["chosen"] and run.metrics["network"]["name"] == "blend"
     assert len(tfpipelines.load(run.folder).predict(np.zeros((2, 8, 8), np.uint8))) == 2
-    assert "blend was chosen" in report(run).page.read_text()
+    page = report(run).page.read_text()
+    assert "blend was chosen" in page and "The model is a blend: 1 (0.5), 16 (0.5)" in page
+    assert "best_epoch" not in run.metrics and "epoch" not in run.metrics["time"]  # of the first part, if any
+    assert not (run.folder / "history.csv").exists() and not (run.folder / "plots" / "curves.png").exists()
+    assert (run.folder / "candidates" / "0-mlp" / "history.csv").is_file()
 
 
 # --- what fails

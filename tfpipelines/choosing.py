@@ -56,8 +56,8 @@ class Chosen(NamedTuple):
     Args:
         task: with the network that was chosen, or with the first one that a combination is made of.
         artifact: with the weights of the best epoch; nothing is fitted to it yet.
-        history: rows of history.csv.
-        best_epoch: from 1.
+        history: rows of history.csv; of a combination, which has no epochs of its own, none.
+        best_epoch: from 1; 0 of a combination.
         table: what metrics.json says of each candidate.
     """
 
@@ -156,17 +156,15 @@ class Choice:
         chosen = candidates[number]
         self._say_chosen(candidates, chosen)
         owner = number if chosen.folder is not None else good[0]
-        self.folder.set_status("running", chosen=owner, epoch=candidates[owner].result["epochs"])
-        if combined is not None and chosen is combined[0]:
-            artifact = self._artifact_of(combined[1])
-        else:
-            training.forget_networks()
-            self._read_for(owner)
-            artifact = self.trainer.fresh_artifact(self.task)
-            artifact.set_weights(_weights_of(candidates[owner]))
-        history, best_epoch = self._history(candidates[owner]), candidates[owner].result["best_epoch"]
+        self.folder.set_status("running", chosen=owner, epoch=chosen.result["epochs"])
         table = [candidate.entry(candidate is chosen) for candidate in candidates]
-        return Chosen(self.task, artifact, history, best_epoch, table)
+        if combined is not None and chosen is combined[0]:
+            return Chosen(self.task, self._artifact_of(combined[1]), [], 0, table)
+        training.forget_networks()
+        self._read_for(owner)
+        artifact = self.trainer.fresh_artifact(self.task)
+        artifact.set_weights(_weights_of(chosen))
+        return Chosen(self.task, artifact, self._history(chosen), chosen.result["best_epoch"], table)
 
     def close(self) -> None:
         """Once all of the run is written: data.json is that of the chosen network, and no weights of candidates are

@@ -167,12 +167,14 @@ class Runner:
         began = time.perf_counter()
         content = task.evaluate(artifact, folder, history, best_epoch)
         self.save_model(artifact, folder)
-        of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
-        content["best_epoch"] = best_epoch
+        if best_epoch:  # else it is a combination of networks, each with epochs of its own
+            content["best_epoch"] = best_epoch
         content["network"] = {"name": artifact.network.name, "parameters": artifact.network.count_params()}
         content["time"] = {"data": self.data_seconds, **task.times}
         content["time"]["training"] = round(sum(row["seconds"] for row in history), 3)
-        content["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
+        if history:
+            of_last_phase = [row["seconds"] for row in history if row.get("phase") == history[-1].get("phase")]
+            content["time"]["epoch"] = round(statistics.median(of_last_phase), 3)
         content["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         return content
 

@@ -6,6 +6,8 @@ from tfpipelines.reporting import report
 from tfpipelines.reporting.column_tables import importance_table, slices_table
 from tfpipelines.reporting.reading import read_facts
 
+from .conftest import history
+
 CLASSES = {
     "test": {"accuracy": 0.8, "balanced_accuracy": 0.7, "log_loss": 0.5, "ece": 0.1},
     "samples": 100,
@@ -82,6 +84,23 @@ def test_page_and_card_have_both(folder):
     assert page.index("<caption>Test metrics by the values of categories") > failing
     assert page.index("plots/mistakes.html") > failing and "More pictures" not in page and "<b>bill" not in page
     assert "| sex | male | 30 |" in card and "| column | increase of the test cross-entropy | deviation |" in card
+
+
+def test_a_blend_has_no_epochs_of_its_own(made_up):
+    """The folder of a run of an earlier version has those of its first part."""
+    parts = [{"name": name, "epochs": 9, "best_epoch": 7, "state": "done", "chosen": False} for name in ("cnn", "mlp")]
+    blend = {"name": "blend", "fields": {"cnn": 0.85, "mlp": 0.15}, "epochs": 0, "best_epoch": 0, "chosen": True}
+    rows = [{"epoch": epoch, "loss": 1 / epoch, "val_loss": 1 / epoch} for epoch in range(1, 10)]
+    metrics = {"test": {"accuracy": 0.8}, "best_epoch": 9, "candidates": [*parts, blend]}
+    folder = made_up({"metrics.json": metrics, "history.csv": history(rows)}, pictures=(), epoch=9, epochs=9)
+    (folder / "model.keras").write_text("")
+    written = report(folder.path)
+    page, card = written.page.read_text(), written.card.read_text().replace("\\", "")
+    assert "The model is a blend: cnn (0.85), mlp (0.15)." in written.summary
+    assert "<dt>epochs</dt>" not in page and "epoch 9" not in page and "<svg" not in page
+    assert "candidates/ has the history of each" in page
+    assert "**blend of:** cnn (0.85), mlp (0.15)" in card and "**epoch:**" not in card
+    assert not [entry for entry in written.advice if entry.code == "train_longer"]
 
 
 def test_damaged_entries_are_left_out(folder):

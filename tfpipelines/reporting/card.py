@@ -116,6 +116,7 @@ def _details(facts: Facts) -> list[tuple[str, str]]:
     told = [
         ("made by", f"tfpipelines {by}, pipeline {facts.name}, task {facts.task}"),
         ("network", facts.network + (f" ({network})" if network else "")),
+        ("blend of", facts.metrics.blend),
         ("chosen among", listed([values.text(entry.get("name")) for entry in facts.metrics.candidates])),
         ("parameters", count(values.number(facts.metrics.network.get("parameters")))),
         ("trained", instant(facts.status.get("started"))),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core.config import Pipeline, short_name, with_chosen
 from ..core.splits import SPLITS
+from ..core.words import listed, value
 from ..metrics import main_figure
 from ..tasks.abilities import Kind
 from . import values
@@ -65,7 +66,7 @@ class Metrics:
     Args:
         splits: {train, validation or test: {metric: value}}.
         spread: {split: {metric: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
-        best_epoch: from 1; 0 where it is not known.
+        best_epoch: from 1; 0 where it is not known, or the model is a combination of candidates.
         candidates: what metrics.json says of each, where the network was chosen.
         importance: {`column`, `importance`, `deviation`} of each column of a table.
         importance_unit: what the importance is measured in, in words; "" where it is not known.
@@ -99,7 +100,19 @@ class Metrics:
     @property
     def chosen(self) -> str:
         """The name of the candidate that was chosen; "" where none was."""
-        return next((values.text(entry.get("name")) for entry in self.candidates if entry.get("chosen") is True), "")
+        return values.text(self._chosen.get("name"))
+
+    @property
+    def blend(self) -> str:
+        """What the model is a combination of, in words, where one of candidates was chosen; else ""."""
+        if not self._chosen or values.number(self._chosen.get("epochs")):  # a combination has none of its own
+            return ""
+        parts = values.mapping(self._chosen.get("fields"))
+        return listed([f"{name} ({value(share)})" for name, share in parts.items()]) or "trained candidates"
+
+    @property
+    def _chosen(self) -> dict[str, Any]:
+        return next((entry for entry in self.candidates if entry.get("chosen") is True), {})
 
 
 @dataclass(frozen=True)
@@ -133,7 +146,7 @@ class Facts:
         made: what such a task makes of samples; None for a task that is not known.
         pipeline, source: the resolved pipeline, and the text of its file.
         status, environment: the content of status.json and environment.json.
-        history: rows of history.csv; what is no number is text.
+        history: rows of history.csv; what is no number is text. Of a combination of candidates there are none.
         pictures: files below plots/.
         pages: names of other files there that are for reading.
         words: `title` and `entries` of plots/mistakes.json.

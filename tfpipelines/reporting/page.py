@@ -58,6 +58,7 @@ def summary(facts: Facts) -> str:
     if not name:
         return "No metrics have been measured yet." if facts.state != "done" else "There are no metrics."
     metrics = facts.metrics
+    blend = f" The model is a blend: {metrics.blend}." if metrics.blend else ""
     text = f"{split.capitalize()} {name.replace('_', ' ')} {figure(metrics.splits[split][name])}"
     spread, told = metrics.spread.get(split, {}).get(name, {}), []
     if split == "test" and name in metrics.intervals:
@@ -66,7 +67,7 @@ def summary(facts: Facts) -> str:
         over = f"{len(facts.inner_runs)} folds" if facts.kind == "folds" else f"{len(facts.search.seeds)} seeds"
         told.append(f"{figure(spread['min'])} to {figure(spread['max'])} over {over}")
     number = metrics.samples if split == "test" and facts.kind == "run" else None
-    return text + (f" ({'; '.join(told)})" if told else "") + (f" on {samples(number)}" if number else "") + "."
+    return text + (f" ({'; '.join(told)})" if told else "") + (f" on {samples(number)}" if number else "") + f".{blend}"
 
 
 def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
@@ -94,8 +95,6 @@ def _content(facts: Facts) -> dict[str, Any]:
     (words, cut), times = _words(facts), facts.metrics.seconds
     kinds = {"search": "search", "folds": "cross-validation", "run": "run"}
     versions = values.mapping(facts.environment.get("versions"))
-    so_far = "" if facts.state == "done" else " so far"
-    kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
     data = {"source": facts.data.path, "content hash (SHA-256)": facts.data.content_hash, **facts.data.source}
     how = [
         ("versions", ", ".join(f"{name} {values.text(version)}" for name, version in versions.items())),
@@ -117,7 +116,7 @@ def _content(facts: Facts) -> dict[str, Any]:
         "mistakes": _mistakes(facts),
         "words": words,
         "words_cut": cut,
-        "kept": f"The model{so_far} is that of epoch {kept} of {len(facts.history)}." if kept else "",
+        "kept": _kept(facts),
         "panels": [] if any(path.stem == "curves" for path in facts.pictures) else curves.panels(facts.history),
         "svg_size": (curves.WIDTH, curves.HEIGHT),
         "times": [({"epoch": "one epoch"}.get(name, name), seconds(value)) for name, value in times.items()],
@@ -160,6 +159,16 @@ def _placed(facts: Facts, pictures: list[Picture]) -> dict[str, list[tuple[Pictu
         place, text = caption(Path(picture.name).stem, facts.made)
         found[place].append((picture, text))
     return found
+
+
+def _kept(facts: Facts) -> str:
+    """Which epochs the model is of."""
+    if facts.metrics.blend:
+        of_each = "Each part was trained by itself: the table of candidates names its best epoch"
+        return f"The model is a blend: {facts.metrics.blend}. {of_each}, candidates/ has the history of each."
+    so_far = "" if facts.state == "done" else " so far"
+    kept = best_epoch(facts) if facts.kind == "run" and facts.has_model else 0
+    return f"The model{so_far} is that of epoch {kept} of {len(facts.history)}." if kept else ""
 
 
 def _pages(names: list[str]) -> dict[str, list[str]]:

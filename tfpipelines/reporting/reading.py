@@ -53,6 +53,7 @@ def read_facts(folder: RunFolder) -> Facts:
     known = known_class(task)
     made = kind_of(known, of_data)
     failures = read_failures(first if kind == "folds" else folder.path, folder.path / "predictions.csv", made)
+    measured = _metrics(metrics, folder.path, made)
     whole = failures.rows and not failures.cut
     if kind == "run" and whole and data.rows.get("test") not in (None, failures.rows):
         damaged.append(f"predictions.csv ({failures.rows} rows, and {data.rows['test']:.0f} of the test split)")
@@ -72,9 +73,9 @@ def read_facts(folder: RunFolder) -> Facts:
         status=status,
         environment=environment,
         data=data,
-        metrics=_metrics(metrics, folder.path, made),
+        metrics=measured,
         search=_search(metrics, folder.path) if kind == "search" else Search(),
-        history=[_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
+        history=[] if measured.blend else [_epoch(row) for row in values.rows_of(folder / "history.csv", _MOST_EPOCHS)],
         failures=failures,
         pictures=[path for path in plots if path.suffix.lower() in KINDS],
         pages=[path.name for path in plots if path.suffix.lower() == ".html"],
@@ -130,14 +131,16 @@ def _metrics(content: dict[str, Any], folder: Path, made: Kind | None) -> Metric
     first = found_json(folder / "fold-0" / "metrics.json")
     threshold = found_json(folder / THRESHOLD) if made is Kind.DETECTOR else {}
     expected = values.intervals({name: content.get(name) for name in ("test_interval", "expected_coverage")})
+    entries = _entries(content, _METRICS)
+    blend = Metrics(candidates=entries["candidates"]).blend  # its folder may have the epochs of its first part
     return Metrics(
-        **_entries(content, _METRICS),
+        **entries,
         splits=splits,
         spread={split: rows for split, rows in spread.items() if rows},
         threshold_now=values.number(threshold.get("threshold")),
         test_interval=expected.get("test_interval"),
         expected_coverage=expected.get("expected_coverage"),
-        best_epoch=int(values.number(content.get("best_epoch")) or 0),
+        best_epoch=0 if blend else int(values.number(content.get("best_epoch")) or 0),
         network=values.mapping(content.get("network")) or values.mapping(first.get("network")),
         seconds=values.figures(content.get("time")),
     )

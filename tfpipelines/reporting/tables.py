@@ -189,12 +189,14 @@ def what_table(facts: Facts) -> list[tuple[str, str]]:
     metrics, status, environment, time = facts.metrics, facts.status, facts.environment, facts.metrics.seconds
     epochs, asked = len(facts.history) or values.number(status.get("epoch")), values.number(status.get("epochs"))
     done = f"{count(epochs)}" + (f" of {count(asked)}" if asked and asked != epochs else "") if epochs else ""
+    done = "" if metrics.blend else done  # whose parts have epochs each
     kept = f"; epoch {metrics.best_epoch} is the model" if metrics.best_epoch else ""
     found = [
         ("pipeline", facts.name),
         ("task", facts.task),
         ("kind", {"folds": f"cross-validation, {len(facts.inner_runs)} folds", "search": "search"}.get(facts.kind, "")),
         ("network", facts.network if facts.kind != "search" else ""),
+        ("blend of", metrics.blend),
         ("parameters", count(values.number(metrics.network.get("parameters")))),
         ("seed", values.text(facts.pipeline.get("seed"))),
         ("state", facts.state + (f": {reason}" if (reason := values.text(status.get("reason"))) else "")),

@@ -195,7 +195,7 @@ class Supervised(Sampled):
         figures, rows, plots = self.validate(artifact, folder), self.samples.rows("test"), folder / "plots"
         results: dict[str, Any] = {"validation": figures} if figures else {}
         results |= self.target.facts()
-        if self.draws_curves:
+        if self.draws_curves and history:
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
             about = results.pop("about", [])

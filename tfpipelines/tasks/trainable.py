@@ -323,4 +323,8 @@ class Trainable(Loaded):
     ) -> dict[str, Any]:
         """Measures the artifact, fits what belongs to it, writes predictions.csv and plots; the content of
         metrics.json.
+
+        Args:
+            history: rows of history.csv; none of a combination of candidates.
+            best_epoch: from 1; 0 of such a combination.
         """
