@@ -8,6 +8,7 @@ from tfpipelines.core.observer import Observer
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import DivergedError, MemoryExhaustedError
 from tfpipelines.tuning.finals import run_finals
+from tfpipelines.tuning.summary import write_metrics
 
 
 class Workers:
@@ -59,3 +60,20 @@ def test_so_can_one_whose_workers_are_killed(search):
 def test_what_would_fail_again_is_told_and_the_search_is_done(search):
     results, error = run_finals(search, Workers([("fatal", DivergedError("Training diverged.")), DONE]))
     assert results[0] == "Training diverged." and error is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "told"), [((0.5, 0.5, 0.5), True), ((0.5, 0.5, 0.4), False), ((0.5,), False), ((), False)]
+)
+def test_a_seed_that_changes_nothing_is_told(search, losses, told):
+    """Boosted trees are the same with every seed."""
+    search.best = SimpleNamespace(score=0.5, number=1, values={}, figures={})
+    search.objective = SimpleNamespace(metric="val_loss", direction="min")
+    search.state = SimpleNamespace(trials=[], epochs=1, stopped="search.trials=1", elapsed=1.0)
+    runs = {
+        seed: {"validation": {"loss": 0.7}, "test": {"accuracy": 1.0, "log_loss": loss}, "time": {"total": seed}}
+        for seed, loss in enumerate(losses)
+    }
+    about = write_metrics(search, {**runs, 9: "It failed."}).get("about", [])
+    assert bool(about) is told
+    assert not told or "seeds 0, 1, 2 have equal metrics: this network does not depend on the seed" in about[0]

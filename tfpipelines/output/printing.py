@@ -90,6 +90,7 @@ def print_search(metrics: dict[str, Any]) -> None:
     trials = f"{counted(sum(found['trials'].values()), 'trial')} ({counts})"
     out.print(f"{trials}, {counted(found['epochs'], 'epoch')}; ended by: {found['ended_by']}")
     out.print(f"best: {plain_text(_settings(found['values']))}")
+    print_lines(metrics.get("about", ()))
 
 
 def print_export(folder: Path, manifest: dict[str, Any]) -> None:

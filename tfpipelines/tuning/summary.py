@@ -51,10 +51,26 @@ def write_metrics(search: Search, finals: dict[int, dict[str, Any] | str]) -> di
         if spread := _spread([run.get(split, {}) for run in done.values()]):
             metrics[split] = spread
     metrics["seeds"] = list(done)
+    if equal := _equal_runs(done):
+        metrics["about"] = [equal]
     metrics["failed_seeds"] = {str(seed): reason for seed, reason in finals.items() if isinstance(reason, str)}
     metrics["time"] = {name: round(seconds, 3) for name, seconds in times.items()}
     write_json(search.folder / "metrics.json", metrics)
     return metrics
+
+
+def _equal_runs(runs: dict[int, dict[str, Any]]) -> str:
+    """What there is to say where the seed changed nothing, as with boosted trees; else "".
+
+    Args:
+        runs: by seed, the content of metrics.json.
+    """
+    first, *others = [[run.get(split, {}) for split in SPLITS[1:]] for run in runs.values()] or [[]]
+    if not others or not any(first) or any(other != first for other in others):
+        return ""
+    same = f"the final runs with seeds {', '.join(map(str, runs))} have equal metrics"
+    chance = "so their range says nothing of chance; data.folds, or runs with other values of split_seed, would"
+    return f"{same}: this network does not depend on the seed, {chance}"
 
 
 def _spread(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
