@@ -180,12 +180,13 @@ def test_columns_that_tell_one_of_several_labels():
     frame = pd.DataFrame({"a": random.random(300), "leak": np.where(labels[:, 2], "sick", "well")})
     columns, findings = fitted(frame), datasets.Findings()
     encoded = columns.transform(cells_of(frame))
-    datasets.look_for_leaks(encoded, columns, labels.astype(np.float32), np.arange(300), findings)
+    names = [f"label{number}" for number in range(30)]
+    datasets.look_for_leaks(encoded, columns, labels.astype(np.float32), np.arange(300), findings, names)
     (found,) = findings.entries
-    assert found.code == "target_leak" and "One column tells a label alone: leak (1.000)" in found.message
+    assert found.code == "target_leak" and "One column tells a label alone: leak (label2 1.000)" in found.message
     assert "ROC" in found.message and "data.exclude=[leak]" in found.remedy
     findings = datasets.Findings()
-    datasets.look_for_leaks(encoded, columns, labels[:, 5:].astype(np.float32), np.arange(300), findings)
+    datasets.look_for_leaks(encoded, columns, labels[:, 5:].astype(np.float32), np.arange(300), findings, names[5:])
     assert not findings.entries
 
 

@@ -13,13 +13,19 @@ _LOOKED_AT = 4000  # rows, the first ones of a seeded order
 _LEAVES = 64
 _MISSING = -1e30
 _MOST_LABELS = 20  # that are looked at, where a row may have several
+_MOST_TOLD = 3  # of the labels that one column tells
 _LEAST_OF_LABEL = 5  # rows of each half that have a label, and that lack it; below, chance tells it
 
 
 def look_for_leaks(
-    encoded: Encoded, columns: Columns, targets: np.ndarray, train: np.ndarray, findings: Findings
+    encoded: Encoded,
+    columns: Columns,
+    targets: np.ndarray,
+    train: np.ndarray,
+    findings: Findings,
+    classes: list[str] | None = None,
 ) -> None:
-    """Adds a warning for columns each of which predicts the target on its own.
+    """Adds a warning for columns each of which predicts the target, or one of several labels, on its own.
 
     A decision tree of each column is fitted to one half of the training rows and tried with the other.
 
@@ -27,38 +33,48 @@ def look_for_leaks(
         targets: of the training rows, as `datasets.encode_labels` gives them; where a row may have several labels, each
             of them is looked at, of many the most frequent ones.
         train: numbers of the training rows.
+        classes: what the columns of `targets` are labels of; needed where a row may have several.
     """
     order = np.random.default_rng(0).permutation(len(train))[:_LOOKED_AT]
     rows, targets = train[order], targets[order]
     if len(rows) < _LEAST:
         return
-    several, wanted = targets.ndim > 1, _told_apart(targets)
-    found: dict[str, float] = {}
+    several, wanted = targets.ndim > 1, _told_apart(targets, classes or [])
+    found: dict[str, dict[str, float]] = {}  # column -> label -> score
     for column, values in _by_column(encoded, columns):
-        score = max((_score(values[rows], target) for target in wanted), default=0.0)
-        if score > _TELLS:
-            found[column] = max(score, found.get(column, 0.0))
+        for label, target in wanted.items():
+            if (score := _score(values[rows], target)) > _TELLS:
+                known = found.setdefault(column, {})
+                known[label] = max(score, known.get(label, 0.0))
     if found:
-        told = [f"{name} ({score:.3f})" for name, score in found.items()]
+        told = [f"{name} ({listed(_scores(of_labels), _MOST_TOLD)})" for name, of_labels in found.items()]
         measure = "R2" if targets.dtype.kind == "f" and not several else "area under the ROC curve or balanced accuracy"
         one = len(found) == 1
         what = f"{'One column tells' if one else f'{len(found)} columns tell'} {'a label' if several else 'the target'}"
         what = f"{what} alone: {listed(told, SHOWN)}"
-        known = f"{'it' if one else 'they'} may not be known when the model is used"
-        message = f"{what}. That is the {measure} on held-out rows; {known}"
+        unknown = f"{'it' if one else 'they'} may not be known when the model is used"
+        message = f"{what}. That is the {measure} on held-out rows; {unknown}"
         remedy = f"Leave out what is not known then: data.exclude=[{','.join(found)}]"
         findings.add("target_leak", "warning", message, remedy, told)
 
 
-def _told_apart(targets: np.ndarray) -> list[np.ndarray]:
-    """The targets that a column may tell: themselves, or 0 and 1 for each label that both halves of the rows know."""
+def _scores(of_labels: dict[str, float]) -> list[str]:
+    """`1.000`, or of labels `sick 1.000`, the best told first."""
+    best = sorted(of_labels.items(), key=lambda entry: -entry[1])
+    return [f"{label} {score:.3f}".lstrip() for label, score in best]
+
+
+def _told_apart(targets: np.ndarray, classes: list[str]) -> dict[str, np.ndarray]:
+    """The targets that a column may tell: themselves, by the name "", or 0 and 1 for each label that both halves of
+    the rows know.
+    """
     if targets.ndim == 1:
-        return [targets]
+        return {"": targets}
     marks = (targets > 0.5).astype(np.int64)
     middle = len(marks) // 2
     rarer = np.minimum(*[np.minimum(half.sum(0), len(half) - half.sum(0)) for half in (marks[:middle], marks[middle:])])
     labels = np.argsort(-rarer, kind="stable")[:_MOST_LABELS]
-    return [marks[:, label] for label in labels if rarer[label] >= _LEAST_OF_LABEL]
+    return {classes[label]: marks[:, label] for label in labels if rarer[label] >= _LEAST_OF_LABEL}
 
 
 def look_for_copies(encoded: Encoded, columns: Columns, train: np.ndarray, findings: Findings) -> None:

@@ -88,7 +88,8 @@ class Tabular(Supervised):
         self.preprocessor = models.TablePreprocessor(self.columns)
         encoded = self._encode(samples, self.columns, "validation, calibration and test rows", findings, mask)
         self._usual = _usual(samples.store, train)
-        datasets.look_for_leaks(encoded, self.columns, samples.labels("train", self.classes), train, findings)
+        labels = samples.labels("train", self.classes)
+        datasets.look_for_leaks(encoded, self.columns, labels, train, findings, self.classes)
         datasets.look_for_copies(encoded, self.columns, train, findings)
         samples.facts["multi_label"] = self.target.name == "labels"
         samples.facts["columns"], samples.facts["encoder"] = self.columns.names, self.columns.facts()
