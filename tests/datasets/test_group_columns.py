@@ -87,6 +87,19 @@ def test_columns_that_hold_no_times_are_refused(table):
     assert "There are 2 groups in data.group_column" in findings.of("error")[0].message
 
 
+def test_times_are_read_as_dates_of_features_are(table):
+    """Two-digit years where the order is told, also beside dates that begin with the year; no cell is guessed."""
+    days = pd.date_range("2023-01-31", periods=ROWS, freq="2D")
+    short = {(row, "day"): f"{day:%d.%m.%y}" for row, day in enumerate(days)}
+    samples, findings = table(short, time_column="day")
+    assert list(samples.frame["time"]) == list(days) and "date_order" in codes(findings, "note")
+    mixed = {**short, **{(row, "day"): f"{days[row]:%Y-%m-%d}" for row in range(0, ROWS, 2)}}
+    assert list(table(mixed, time_column="day")[0].frame["time"]) == list(days)
+    unclear = {(row, "day"): f"0{1 + row % 9}.02.03" for row in range(5)}
+    with pytest.raises(DataError, match="do not tell which of their numbers is day, month and year"):
+        table({**{place: "2024-01-01" for place in short}, **unclear}, time_column="day")
+
+
 def test_numbers_are_times_as_they_are(table):
     numbers = {(row, "day"): f"{row},5" for row in range(ROWS)}
     samples, findings = table(numbers, time_column="day")

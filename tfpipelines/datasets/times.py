@@ -13,12 +13,13 @@ import pandas as pd
 
 from ..core.words import brief
 from ..errors import DataError
-from .cells import is_numeric, with_decimal_points
+from .cells import is_missing_word, is_numeric, with_decimal_points
 from .findings import Findings
 from .table_files import LINE
 
 CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|[+-]\d{2}:?\d{2})?\s*")
 YEAR_LAST = re.compile(r"\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)", re.DOTALL)
+_ISO = re.compile(r"\s*\d{4}-\d\d?-\d\d?(?!\d)")
 ORDERS = {"day": "day-first", "month": "month-first"}
 _LIKE_DATE = re.compile(  # `m12` is none, though a lenient parser takes it for the twelfth minute
     r"\d\s*[-/.:, ]\s*\d|\d{8}|\d.*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -27,6 +28,7 @@ _LIKE_DATE = re.compile(  # `m12` is none, though a lenient parser takes it for 
 )
 _CENTURY = 69  # years of two digits from here on are of the 20th century, as strptime has it
 _LONGEST = 50  # characters of a date
+_FEW = 0.1  # share of the cells of a column of dates that may be none
 _LOOKED_AT = 1000  # cells of a column, to see whether they are dates
 
 
@@ -121,6 +123,62 @@ def parse_dates(cells: pd.Series, how: TimeFormat) -> pd.Series:
     return pd.to_datetime(cells, errors="coerce", utc=True, format="mixed")
 
 
+def format_of_dates(cells: pd.Series, given: str | None, named: str, few: float = _FEW) -> TimeFormat:
+    """How the dates of a column are written.
+
+    Args:
+        cells: str or None.
+        given: `data.time_format`, which is that of columns whose cells it fits.
+        named: where the cells are.
+        few: share of the cells that may be dates of no clear order; `read_dates` gives none for these.
+
+    Raises:
+        DataError: if the order of day and month cannot be told.
+    """
+    known = cells[~is_missing_word(cells)]
+    if fits_format(known, given):
+        return TimeFormat(given)
+    try:
+        return TimeFormat(order=order_of_dates(known, TimeFormat(), named, short_years=True))
+    except DataError:
+        if _ambiguous(known).mean() <= few:  # the others are read without it
+            return TimeFormat()
+        raise
+
+
+def fits_format(known: pd.Series, given: str | None) -> bool:
+    """Whether most cells are dates of a format."""
+    return given is not None and bool(parse_dates(known, TimeFormat(given)).notna().mean() > 1 - _FEW)
+
+
+def read_dates(cells: pd.Series, how: TimeFormat) -> pd.Series:
+    """The dates of a column, all in one order, as Timestamps in UTC; NaT where there is none.
+
+    Where the training table does not tell the order, since its dates begin with the year, that of other dates is told
+    by all cells; where these do not tell it either, such dates are missing. Dates in the form 2026-01-31 are read
+    unless another one begins with the year, too.
+    """
+    written = cells.where(~is_missing_word(cells), "").astype(str)
+    if how.given is not None:
+        dates = parse_dates(written, how)
+        other = dates.isna() & written.str.match(_ISO) & (not how.given.lstrip().startswith("%Y"))
+        return dates.where(~other, parse_dates(written.where(other, ""), TimeFormat()))
+    last = written.str.match(YEAR_LAST)
+    if how.order is None and last.any():
+        try:
+            how = TimeFormat(order=order_of_dates(written[last], how, "", short_years=True))
+        except DataError:
+            written = written.where(~_ambiguous(written), "")
+    return parse_dates(written, how)
+
+
+def _ambiguous(cells: pd.Series) -> pd.Series:
+    """Which are other dates, or none, if read with the month first: not 03/03/2024; bool."""
+    matches = [YEAR_LAST.match(cell) for cell in cells]
+    found = [match and (int(match[1]) != int(match[3]) or len(match[4]) == 2) for match in matches]
+    return pd.Series(found, index=cells.index).astype(bool)
+
+
 def seconds(dates: pd.Series) -> np.ndarray:
     """Since 1970, float64."""
     return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
@@ -185,14 +243,14 @@ def times_of_rows(rows: pd.DataFrame, columns: tuple[str, ...], how: TimeFormat,
         message = f"Column {named} holds times of day without a date, such as {known.iloc[0]}."
         remedy = "Set data.time_column=[DATE,TIME] where another column holds the date, or write the date into it."
         raise DataError(message, remedy)
-    order = None if how.given else order_of_dates(known, how, f"column {named}")
-    dates = parse_dates(known, TimeFormat(how.given, order)).reindex(cells.index)
+    how = how if how.given else format_of_dates(known, None, f"column {named}", few=0.0)
+    dates = read_dates(known, how).reindex(cells.index)
     if dates.isna().all():
         form = f"no dates of the format {how.given}" if how.given else "neither numbers nor dates"
         example = f", such as {brief(known.iloc[0])}" if len(known) else ": it is empty"
         raise DataError(f"Column {named} holds {form}{example}.", "Set data.time_format, or another data.time_column.")
-    if order:
+    if how.order:
         first = next(cell for cell in known if YEAR_LAST.match(cell))
-        message = f"Dates such as {first.strip()} in column {named} are read {ORDERS[order]}"
+        message = f"Dates such as {first.strip()} in column {named} are read {ORDERS[how.order]}"
         findings.add("date_order", "note", message, "Set data.time_format if they are not")
     return dates.dt.tz_localize(None).astype("datetime64[us]")

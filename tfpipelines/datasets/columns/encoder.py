@@ -15,9 +15,9 @@ from ...errors import DataError
 from ..cells import is_missing_word, tell_of_commas, to_finite, uses_of_commas, with_commas_read
 from ..findings import Findings
 from ..table_files import LINE
-from ..times import TimeFormat
+from ..times import TimeFormat, format_of_dates, read_dates
 from . import unread
-from .dates import PARTS, date_parts, first_day, format_of_dates, has_clock, read_dates
+from .dates import PARTS, date_parts, first_day, has_clock
 from .types import BOOLEANS, SHOWN, WITH_COMMAS, Kind
 
 _WORD = re.compile(r"[^\W_]{2,}")

@@ -14,8 +14,7 @@ from ..cells import is_missing_word
 from ..findings import Findings
 from ..identifiers import named_like_identifier
 from ..table_files import LINE, Listed
-from ..times import are_dates
-from .dates import fits, format_of_dates
+from ..times import are_dates, fits_format, format_of_dates
 
 Kind = Literal["number", "boolean", "category", "date", "text"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -125,7 +124,7 @@ def kind_of(
     if (numeric := _numeric(name, known, len(cells), asked)) is not None:
         return numeric
     unclear = None
-    if fits(known, time_format) or (known.str.contains(_YEAR).mean() > 0.9 and are_dates(known)):
+    if fits_format(known, time_format) or (known.str.contains(_YEAR).mean() > 0.9 and are_dates(known)):
         try:
             format_of_dates(known, time_format, f"column {name!r}")
             return Found("date")
