@@ -8,6 +8,7 @@ import pytest
 
 import tfpipelines
 from tests.conftest import ROOT
+from tfpipelines.networks.tables.trees.fitting import BoostingSettings
 
 PENGUINS = pd.read_csv(ROOT / "data" / "penguins" / "penguins.csv")
 RANDOM = np.random.default_rng(0)
@@ -191,6 +192,19 @@ def test_columns_may_be_called_as_parts_of_the_model_are(names, tmp_path):
     label = table.sum(axis=1).round(3) if "value" in names else np.where(table.sum(axis=1) > 0, "up", "down")
     run = trained(tmp_path / "names", table.assign(y=label), "model.name=linear", "train.epochs=1")
     assert {tensor.name for tensor in run.model.inputs} == set(names)
+
+
+def test_trees_of_each_candidate_are_fitted_once(monkeypatch):
+    from tfpipelines.core import config
+    from tfpipelines.tasks import SCHEMAS, new_task
+    from tfpipelines.tasks.targets import Number
+
+    task = new_task(config.load("tabular", ["model.name=boosting"], schemas=SCHEMAS).pipeline)
+    task.target, fitted = Number([]), []
+    monkeypatch.setattr(task, "_fitted", lambda settings: fitted.append(settings) or f"trees {len(fitted)}")
+    few, many = (BoostingSettings(0.1, count, 15, None, 20, 0.0, 255, 20) for count in (5, 50))
+    assert [task._fit_trees(settings) for settings in (few, many, few, many)] == ["trees 1", "trees 2"] * 2
+    assert [settings.max_iter for settings in fitted] == [5, 50]
 
 
 def test_class_weights_weigh_the_rows_of_each_label():

@@ -193,12 +193,12 @@ class Tabular(Supervised):
         return figures | {"loss": _loss_of(self.target.loss(self.pipeline), wanted, outputs)}
 
     def _fit_trees(self, settings):
-        """The trees of a boosting network, fitted once."""
+        """The trees of a boosting network, fitted once for the settings of each candidate."""
         settings = loss_of_trees(settings, self.pipeline, self.target.name)
         key = repr(settings)
         if key not in self._trees:
             with self.timed("trees"):
-                self._trees = {key: self._fitted(settings)}
+                self._trees[key] = self._fitted(settings)
         return self._trees[key]
 
     def _fitted(self, settings):
