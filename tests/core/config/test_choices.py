@@ -53,6 +53,29 @@ def test_every_field_of_a_loss_is_one_of_the_schema():
     assert all(name in texts for name in LOSSES)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data.target=class", "train.loss=mae"], "train.loss=mae goes with numbers, and data.target is class"),
+        (["data.target=labels", "train.loss=mse"], "train.loss=mse goes with numbers, and data.target is labels"),
+        (["data.target=number", "train.loss=focal"], "Take one of these: auto, mse, mae, huber, quantile."),
+        (
+            ["data.target=number", "data.oversample=true"],
+            "data.oversample goes with classes, and data.target is number",
+        ),
+        (["data.target=number", "data.class_weights=balanced"], "data.class_weights goes with classes"),
+        (["data.target=class", "data.target_scale=log"], "data.target_scale is for numbers, and data.target is class"),
+        (
+            ["data.target=class", "train.loss=focal", "train.focal_alpha=0.3"],
+            "train.focal_alpha goes with several labels a row, and data.target is class",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_named_target_is_refused_before_data_are_read(words, said):
+    assert said in refused(*words)
+    assert load(*words[1:]).pipeline.data.target == "auto"  # of which the data tell
+
+
 def test_defaults_go_with_the_optimizer():
     assert Training() == Training(optimizer="adamw") and Training(optimizer="sgd").learning_rate == 1e-3
     lion = Training(optimizer="lion")

@@ -11,6 +11,7 @@ from .losses import FIELDS as OF_LOSSES
 from .own import AUTO, Code
 from .search import Objective, Search, typed_space
 from .section import Section
+from .targets import TARGETS, misfit
 from .train import Evaluation, Train, Training
 
 
@@ -71,6 +72,14 @@ class Pipeline(Section):
             raise ValueError(f"model.candidates: {cannot}: make it the same, or set another search.objective")
         search = self.search.model_copy(update={"space": typed_space(self.search, type(self)), "objective": objective})
         return self.model_copy(update={"search": search})
+
+    @model_validator(mode="after")
+    def _fields_go_with_target(self) -> "Pipeline":
+        target: str = getattr(self.data, "target", "")
+        wrong, remedy = misfit(self, target) if target in TARGETS else ("", "")  # else the data tell it
+        if wrong:
+            raise ValueError(f"{wrong}, and data.target is {target}. {remedy}")
+        return self
 
     @classmethod
     def training(cls) -> type[Training]:

@@ -10,6 +10,7 @@ import numpy as np
 from tfpipelines import datasets, models, training
 from tfpipelines.core.config import Pipeline
 from tfpipelines.core.config.losses import LOSSES, loss_of
+from tfpipelines.core.config.targets import TARGETS, misfit
 from tfpipelines.errors import ConfigError
 
 from ..abilities import Kind
@@ -32,13 +33,11 @@ class Target(ABC):
     Attributes:
         name: as `data.target` calls it.
         kind: of a run that learns it.
-        words: what a row has, in a message.
         classes: names of the classes, in the order of the outputs; [] of numbers.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
-    words: ClassVar[str]
     classes: list[str] = []
 
     @property
@@ -57,24 +56,13 @@ class Target(ABC):
         Raises:
             ConfigError: naming the first of them.
         """
-        self._require_loss(pipeline)
+        wrong, remedy = misfit(pipeline, self.name)
+        if wrong:
+            raise ConfigError(f"{wrong}, and these data have {TARGETS[self.name]}.", f"{remedy}.")
 
     def advise(self, samples: "datasets.Samples", pipeline: Pipeline, findings: "datasets.Findings") -> None:
         """Adds what there is to say of how the samples serve the target."""
         return
-
-    def _require_loss(self, pipeline: Pipeline) -> None:
-        train = pipeline.train
-        loss = LOSSES[train.loss]
-        given = [] if self.name in loss.targets else [f"loss={train.loss}"]
-        given += [name for name in loss.several if getattr(train, name) is not None and self.name != "labels"]
-        if given:
-            goes = {"labels": "several labels a row", "class": "one label a row", "number": "numbers"}
-            with_ = goes["labels"] if not given[0].startswith("loss") else goes[loss.targets[0]]
-            cause = f"train.{given[0]} goes with {with_}, and these data have {self.words}."
-            fitting = [name for name, entry in LOSSES.items() if self.name in entry.targets]
-            remedy = f"Take one of these: {', '.join(fitting)}." if given[0].startswith("loss") else "Leave it out."
-            raise ConfigError(cause, remedy)
 
     # --- training
     def repeated(self, targets: np.ndarray) -> np.ndarray:
@@ -91,7 +79,7 @@ class Target(ABC):
 
     def loss(self, pipeline: Pipeline) -> "keras.losses.Loss":
         """Of the network's outputs."""
-        self._require_loss(pipeline)  # a search changes it after `check`
+        self.require(pipeline)  # a search changes it after `check`
         return training.make_loss(pipeline.train, self.name)
 
     def loss_words(self, pipeline: Pipeline) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, metrics, models, training
 from tfpipelines.core.config import Pipeline
-from tfpipelines.errors import ConfigError
 
 from ..abilities import Kind
 from .base import Rows, Target
@@ -101,7 +100,7 @@ class Classes(Target):
 class OneClass(Classes):
     """One class a sample: softmax."""
 
-    name, words = "class", "one each"
+    name = "class"
 
     def repeated(self, targets):
         return datasets.oversampled(targets)
@@ -128,7 +127,7 @@ class SeveralLabels(Classes):
         weights: of present and absent labels in the loss, by `data.class_weights`, float32 (2, labels); None: 1.
     """
 
-    name, words = "labels", "several"
+    name = "labels"
     several = True
     weights: np.ndarray | None = None
 
@@ -149,7 +148,7 @@ class SeveralLabels(Classes):
         self.weights = datasets.label_weights(targets, self.classes, _data(pipeline).class_weights)
 
     def loss(self, pipeline: Pipeline):
-        self._require_loss(pipeline)
+        self.require(pipeline)
         return training.make_loss(pipeline.train, self.name, self.weights)
 
     def loss_words(self, pipeline: Pipeline) -> str:
@@ -187,18 +186,3 @@ class SeveralLabels(Classes):
 
 def _data(pipeline: Pipeline) -> "LabelledData":
     return cast("LabelledData", pipeline.data)
-
-
-def require_no_fields_of_classes(pipeline: Pipeline) -> None:
-    """Refuses what goes with classes alone.
-
-    Raises:
-        ConfigError: naming the field.
-    """
-    data = _data(pipeline)
-    given = {
-        "data.class_weights": data.class_weights,
-        "data.oversample": data.oversample,
-    }
-    if found := next((name for name, value in given.items() if value), ""):
-        raise ConfigError(f"{found} goes with classes, and these data have numbers.", "Leave it out.")

@@ -10,7 +10,6 @@ from tfpipelines.core.config import Pipeline
 
 from ..abilities import Kind
 from .base import Rows, Target
-from .classes import require_no_fields_of_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +33,7 @@ class Number(Target):
         interval: by which numbers are told with a prediction interval; None without one.
     """
 
-    name, kind, words = "number", Kind.REGRESSOR, "numbers"
+    name, kind = "number", Kind.REGRESSOR
 
     def __init__(self, scale: "models.NumberScale | None", interval: "metrics.PredictionInterval | None" = None):
         self.scale, self.interval = scale or models.NumberScale(), interval
@@ -47,10 +46,6 @@ class Number(Target):
     @property
     def learnable(self) -> bool:
         return self._learnable
-
-    def require(self, pipeline: Pipeline) -> None:
-        super().require(pipeline)
-        require_no_fields_of_classes(pipeline)
 
     def advise(self, samples: "datasets.Samples", pipeline: Pipeline, findings: "datasets.Findings") -> None:
         if smoothing := pipeline.train.label_smoothing:
