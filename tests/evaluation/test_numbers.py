@@ -31,6 +31,8 @@ def test_a_table_of_numbers():
     assert second["low"] == 1.25
     assert [*number_table(["a"], [1.0]).columns] == ["item", "predicted"]
     assert to_csv(number_table(["a"], [16777217.125])) == "item,predicted\na,16777217.125\n"
+    short = to_csv(number_table([*"abcde"], [2.34567890123, 1234567.8, -0.0000123456789, 999999.7, 2e20]), short=True)
+    assert [line[2:] for line in short.splitlines()[1:]] == ["2.34568", "1234568", "-1.23457e-05", "1000000", "2e+20"]
     assert to_records(number_table([], [])) == [] and to_csv(number_table([], [])) == "item,predicted\n"
 
 

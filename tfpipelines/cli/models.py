@@ -120,8 +120,9 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
         if explain and not is_stream(out):
             loaded.draw_explanations(table, Path(out).with_suffix(".html"))
     elif terminal.results:
-        text = to_csv(table, safe_csv)  # not by click, which strips what looks like ANSI
-        write_output(STDOUT, plain_lines(text) if sys.stdout.isatty() else text)
+        on_screen = sys.stdout.isatty()
+        text = to_csv(table, safe_csv, short=on_screen)  # not by click, which strips what looks like ANSI
+        write_output(STDOUT, plain_lines(text) if on_screen else text)
     bad = [row for row in records if row.get("error")]
     if bad:
         remedy = "The others are predicted." if len(bad) < len(records) else ""

@@ -88,12 +88,13 @@ def with_input_columns(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFra
     return joined
 
 
-def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
+def to_csv(table: pd.DataFrame, safe: bool = False, short: bool = False) -> str:
     """The table as CSV text, probabilities with seven digits, predicted numbers with twelve, explanations as their
     strongest words or places.
 
     Args:
         safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
+        short: whether predicted numbers have six digits, for those who read them on a terminal.
     """
     table = _with_inputs(table, _as_text, "")
     if "explanation" in table:
@@ -104,7 +105,12 @@ def to_csv(table: pd.DataFrame, safe: bool = False) -> str:
         return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
     if "label" in table:
         table = table.assign(label=[f"{value:.15g}" for value in table["label"]])
-    return table.to_csv(index=False, float_format="%.12g", lineterminator="\n")
+    return table.to_csv(index=False, float_format=_six_digits if short else "%.12g", lineterminator="\n")
+
+
+def _six_digits(number: float) -> str:
+    """Six significant digits; of larger numbers all before the point."""
+    return f"{number:.0f}" if 999_999.5 <= abs(number) < 1e15 else f"{number:.6g}"
 
 
 def is_of_numbers(table: pd.DataFrame) -> bool:

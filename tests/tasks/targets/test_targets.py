@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,16 @@ def test_a_model_file_tells_numbers_in_their_unit(priced, squares):
     picture = np.asarray(Image.open(folder / "3.png"))[None]
     told = priced.predict([folder / "3.png"])["predicted"].iloc[0]
     assert float(np.squeeze(model.predict(picture, verbose=0))) == pytest.approx(told, rel=1e-5)
+
+
+def test_numbers_on_a_terminal_have_six_digits(priced, squares, tfpipe, monkeypatch):
+    picture = squares[0] / "3.png"
+    piped = tfpipe("predict", priced.folder, picture).out
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        shown = tfpipe("predict", priced.folder, picture).out
+    (full, short) = ([float(cell) for cell in text.splitlines()[1].split(",")[1:]] for text in (piped, shown))
+    assert short == [float(f"{number:.6g}") for number in full] != full
 
 
 def test_numbers_of_other_data(priced, squares):
