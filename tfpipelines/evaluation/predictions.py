@@ -108,7 +108,7 @@ def to_csv(table: pd.DataFrame, safe: bool = False, short: bool = False) -> str:
     return table.to_csv(index=False, float_format=_six_digits if short else "%.12g", lineterminator="\n")
 
 
-def _six_digits(number: float) -> str:
+def _six_digits(number: Any) -> str:
     """Six significant digits; of larger numbers all before the point."""
     return f"{number:.0f}" if 999_999.5 <= abs(number) < 1e15 else f"{number:.6g}"
 
