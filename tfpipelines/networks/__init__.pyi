@@ -3,7 +3,10 @@ from .building import probe as probe
 from .building import user_errors as user_errors
 from .reconstruction import reconstruction_loss as reconstruction_loss
 from .reconstruction import set_statistics as set_statistics
+from .table_layers import ScaledColumns as ScaledColumns
 from .table_layers import Table as Table
+from .tables.regression.fitting import Design as Design
+from .tables.regression.fitting import fit_linear as fit_linear
 from .tables.trees.fitting import Rows as Rows
 from .tables.trees.fitting import fit_trees as fit_trees
 from .text_layers import Texts as Texts

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
+from .tables.regression.fitting import Coefficients
 from .tables.trees.arrays import Trees
 from .tables.trees.fitting import BoostingSettings
 from .tables.trees.graph import NETWORK
+
+ScaledColumns = Callable[[np.ndarray], np.ndarray]  # numbers of rows, as the first layers of a network give them
 
 _REACH = 3.0  # of scaled numbers; where the smooth clipping begins to tell (Holzmueller et al. 2024)
 
@@ -22,12 +25,15 @@ class Table:
         cardinalities: values of each category.
         outputs: of the network.
         fit_trees: gives trees fitted to the training rows.
+        fit_linear: gives a linear model fitted to the training rows, for these columns, with this weight decay; None
+            where it is to be trained.
     """
 
     numbers: np.ndarray
     cardinalities: tuple[int, ...]
     outputs: int
     fit_trees: Callable[[BoostingSettings], Trees]
+    fit_linear: Callable[[ScaledColumns, float | None], Coefficients | None]
 
     @property
     def width(self) -> int:
@@ -44,6 +50,8 @@ class Table:
     @property
     def spread(self) -> np.ndarray:
         """Robust deviation of each: quartile distance / 1.349; where that is 0 the deviation, or 1; float64."""
+        if not self.width:
+            return np.ones(0)
         values = np.where(np.isfinite(self.numbers).any(0), self.numbers, 0.0).astype(np.float64)
         low, high = np.nanpercentile(values, [25, 75], axis=0)
         spread, deviation = (high - low) / 1.349, np.nanstd(values, axis=0)
@@ -140,3 +148,15 @@ def clipped(x):
 def scaled_columns(table: Table) -> np.ndarray:
     """The training rows as `_scaled` has them, without those that are missing: float64 (rows, columns), NaN there."""
     return clipped((table.numbers.astype(np.float64) - table.center) / table.spread)
+
+
+def columns_of(table: Table, clip: bool) -> ScaledColumns:
+    """What `_scaled` gives for rows, and where they had gaps: float64 (rows, columns + gaps)."""
+
+    def columns(numbers: np.ndarray) -> np.ndarray:
+        scaled = (numbers.astype(np.float64) - table.center) / table.spread
+        missing = np.isnan(numbers)
+        filled = np.where(missing, 0.0, clipped(scaled) if clip else scaled)
+        return np.concatenate([filled, missing[:, table.gaps]], axis=1)
+
+    return columns

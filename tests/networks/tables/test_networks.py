@@ -14,8 +14,8 @@ NUMBERS[:, 2] = 5  # constant
 CODES = RANDOM.integers(0, 4, (40, 2)).astype(np.int32)
 
 
-def built(name, columns=NUMBERS, cardinalities=(3, 3), **fields):
-    table = networks.Table(columns, cardinalities, 2, lambda settings: pytest.fail("no trees are asked for"))
+def built(name, columns=NUMBERS, cardinalities=(3, 3), fit=lambda columns, weight_decay: None, **fields):
+    table = networks.Table(columns, cardinalities, 2, lambda settings: pytest.fail("no trees are asked for"), fit)
     return networks.build_network(TABLES.section(name)(**fields), table=table, seed=0, for_training=False)
 
 

@@ -126,10 +126,10 @@ def test_other_data_are_evaluated_by_the_same_columns(boosted, tmp_path):
     assert "trained_on" in told and figures["test"]["accuracy"] > 0.9
 
 
-def test_a_blend_is_the_weighted_mean_of_the_best_two():
+def test_a_blend_is_the_weighted_mean_of_those_that_were_selected():
     import keras
 
-    from tfpipelines.tasks.tabular.blending import blend
+    from tfpipelines.tasks.tabular.blending import blend, selected
     from tfpipelines.tasks.trainable import Trained
 
     def network(weight):
@@ -141,6 +141,10 @@ def test_a_blend_is_the_weighted_mean_of_the_best_two():
     combination = blend(trained, outputs, lambda mixed: abs(float(mixed[0, 0]) - 1.5))
     assert combination.fields == {"a": 0.75, "c": 0.25}
     np.testing.assert_allclose(combination.network(np.ones((2, 1), np.float32)), 1.5)
+    assert blend(trained, outputs, lambda mixed: -float(mixed[0, 0])) is None  # one alone is best
+    three = [np.eye(3)[:1], np.eye(3)[1:2], np.eye(3)[2:]]
+    shares = selected(three, lambda mixed: float(np.square(mixed - [0.5, 0.3, 0.2]).sum()))
+    np.testing.assert_allclose(shares, [0.5, 0.3, 0.2])
 
 
 @pytest.mark.slow
@@ -173,15 +177,24 @@ def effects_of(cities: str, count: int = 400, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.eager
 def test_from_takes_categories_over_by_their_names(tmp_path):
-    rates = ["model.name=linear", "train.epochs=40", "train.learning_rate=0.1"]
+    rates = ["model.name=linear", "model.fit=gradient", "train.epochs=40", "train.learning_rate=0.1"]
     earlier = trained(tmp_path / "a", effects_of("abcd"), *rates)
     assert earlier.metrics["test"]["rmse"] < 1
-    stay = ["model.name=linear", "train.epochs=1", "train.learning_rate=1e-9"]
+    stay = ["model.name=linear", "model.fit=gradient", "train.epochs=1", "train.learning_rate=1e-9"]
     later = effects_of("bcd", seed=1).assign(y=lambda table: table["y"] + 0.01)
     begun = trained(tmp_path / "b", later, *stay, start=earlier.folder)
     assert begun.metrics["test"]["rmse"] < 3  # but for the scale of the target, what was learned is still right
-    with pytest.raises(tfpipelines.ConfigError, match="boosting fits its trees anew"):
-        trained(tmp_path / "b", later, "model.name=boosting", start=earlier.folder)
+    for name in ("boosting", "linear"):
+        with pytest.raises(tfpipelines.ConfigError, match=f"{name} is fitted anew"):
+            trained(tmp_path / "b", later, f"model.name={name}", start=earlier.folder)
+
+
+@pytest.mark.eager
+def test_a_linear_model_is_fitted_at_once_or_trained_by_other_losses(tmp_path):
+    fitted = trained(tmp_path / "a", effects_of("abcde"), "model.name=linear", "train.epochs=9")
+    assert len(pd.read_csv(fitted.folder / "history.csv")) == 1 and fitted.metrics["test"]["r2"] > 0.999
+    other = trained(tmp_path / "a", effects_of("abcde"), "model.name=linear", "train.epochs=2", "train.loss=mae")
+    assert len(pd.read_csv(other.folder / "history.csv")) == 2 and other.metrics["test"]["r2"] < 0.9
 
 
 @pytest.mark.eager
@@ -208,10 +221,10 @@ def test_trees_of_each_candidate_are_fitted_once(monkeypatch):
 
 
 def test_class_weights_weigh_the_rows_of_each_label():
-    from tfpipelines.tasks.tabular.boosting import tree_weights
+    from tfpipelines.tasks.tabular.fitted import row_weights
     from tfpipelines.tasks.targets import SeveralLabels
 
     target = SeveralLabels(["a", "b"])
     target.weights = np.array([[5.0, 1.0], [1.0, 2.0]])
     labels = np.array([[1, 0], [0, 1]])
-    np.testing.assert_array_equal(tree_weights(target, labels, labels, None), [[5, 2], [1, 1]])
+    np.testing.assert_array_equal(row_weights(target, labels, labels, None), [[5, 2], [1, 1]])

@@ -19,7 +19,16 @@ from ..sample_task import add_explanations
 from ..supervised import SHOWN_MISTAKES, Supervised
 from ..trainable import Combination, Phase, Trained
 from .blending import blend
-from .boosting import BOOSTING, BoostingPhase, foreign_loss, loss_of_trees, tree_targets, tree_weights
+from .fitted import (
+    BOOSTING,
+    FittedPhase,
+    fitted_targets,
+    foreign_loss,
+    has_solver,
+    is_fitted,
+    loss_of_trees,
+    row_weights,
+)
 from .slices import slice_metrics
 from .starting import rows_by_value
 
@@ -33,7 +42,7 @@ class TabularPipeline(config.Pipeline):
     """A tabular pipeline."""
 
     default_network = "auto"
-    default_candidates = ("boosting", "mlp")
+    default_candidates = ("boosting", "mlp", "linear")
     takes, gives = (
         "the columns of a table, one input each",
         "a probability for each class, or a number",
@@ -128,34 +137,36 @@ class Tabular(Supervised):
 
     # --- model
     @property
-    def _boosts(self) -> bool:
-        return self.pipeline.network == BOOSTING
+    def _fits(self) -> bool:
+        return is_fitted(self.pipeline, self.target.name)
 
     @property
     def draws_curves(self) -> bool:  # type: ignore[override]
-        return not self._boosts
+        return not self._fits
 
     @property
     def epochs(self) -> int:
-        return 1 if self._boosts else super().epochs
+        return 1 if self._fits else super().epochs
 
     def build(self, for_training: bool):
         numbers = self.samples.store.numbers[self.samples.rows("train")]
-        table = networks.Table(numbers, tuple(self.columns.cardinalities), self.target.outputs, self._fit_trees)
+        table = networks.Table(
+            numbers, tuple(self.columns.cardinalities), self.target.outputs, self._fit_trees, self._fit_linear
+        )
         seed = self.pipeline.seed
         return networks.build_network(self.pipeline.model, table=table, seed=seed, for_training=for_training)
 
     def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
-        if not self._boosts:
+        if not self._fits:
             yield Phase(self, network)
             return
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
-            yield BoostingPhase(self, network)
+            yield FittedPhase(self, network)
 
     def start_from(self, network, files: dict[str, Path]) -> list[str]:
-        if self._boosts:
-            cause = "--from: boosting fits its trees anew, so there is nothing to start from."
+        if self._fits:
+            cause = f"--from: {self.pipeline.network} is fitted anew, so there is nothing to start from."
             raise NothingFitsError(cause, "Leave --from out, or set model.name=mlp.")
         return super().start_from(network, files)
 
@@ -203,15 +214,43 @@ class Tabular(Supervised):
 
     def _fitted(self, settings):
         rows, labels = self._training_rows()
-        store, held, tried = self.samples.store, self.samples.rows("validation"), self._labels("validation")
-        weights = lambda some: tree_weights(self.target, labels, some, self.pipeline)
-        part = lambda some: (store.numbers[some] if store.numbers.shape[1] else None,
-                             store.codes[some] if store.codes.shape[1] else None)  # fmt: skip
-        validation = networks.Rows(*part(held), tree_targets(self.target, tried), weights(tried)) if len(held) else None
-        return networks.fit_trees(
-            *part(rows), self.columns.cardinalities, tree_targets(self.target, labels), weights(labels),
-            outputs=self.target.outputs, settings=settings, seed=self.pipeline.seed, validation=validation,
-        )  # fmt: skip
+        given, held = self._fitted_to(rows, labels), self._held_rows()
+        validation = None if held is None else networks.Rows(*held)
+        how: dict[str, Any] = {"outputs": self.target.outputs, "seed": self.pipeline.seed, "validation": validation}
+        numbers, codes, wanted, weights = given
+        return networks.fit_trees(numbers, codes, self.columns.cardinalities, wanted, weights, settings=settings, **how)
+
+    def _fit_linear(self, columns: "networks.ScaledColumns", weight_decay: float | None):
+        """The linear model that is fitted to the training rows; None where no solver has the loss."""
+        if not has_solver(self.pipeline, self.target.name):
+            return None
+
+        def design(given) -> "networks.Design":
+            numbers, codes, wanted, weights = given
+            numbers = columns(np.zeros((len(wanted), 0)) if numbers is None else numbers)
+            codes = np.zeros((len(wanted), 0), np.int32) if codes is None else codes
+            return networks.Design(numbers, codes, wanted, weights)
+
+        rows, labels = self._training_rows()
+        held = self._held_rows()
+        with self.timed("linear"):
+            return networks.fit_linear(
+                design(self._fitted_to(rows, labels)), tuple(self.columns.cardinalities), outputs=self.target.outputs,
+                weight_decay=weight_decay, validation=None if held is None else design(held),
+            )  # fmt: skip
+
+    def _held_rows(self):
+        """The validation rows as `_fitted_to` gives them; None without."""
+        held = self.samples.rows("validation")
+        return self._fitted_to(held, self._labels("validation")) if len(held) else None
+
+    def _fitted_to(self, rows: np.ndarray, labels: np.ndarray):
+        """(numbers or None, codes or None, targets, weights or None) of rows, for networks that are fitted."""
+        store, train = self.samples.store, self._training_rows()[1]
+        numbers = store.numbers[rows] if store.numbers.shape[1] else None
+        codes = store.codes[rows] if store.codes.shape[1] else None
+        weights = row_weights(self.target, train, labels, self.pipeline)
+        return numbers, codes, fitted_targets(self.target, labels), weights
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):

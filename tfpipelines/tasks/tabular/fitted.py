@@ -1,4 +1,6 @@
-"""Boosted trees as a network of a run: what they are fitted to, and the one epoch that measures them."""
+"""Networks that scikit-learn fits: boosted trees and linear models; what they are fitted to, and the one epoch that
+measures them.
+"""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,12 @@ from ..trainable import Phase
 if TYPE_CHECKING:
     from tfpipelines.core.config.train import Training
 
-BOOSTING = "boosting"
+BOOSTING, LINEAR = "boosting", "linear"
+_SOLVED = ("cross_entropy", "mse")  # losses of linear models
 _LOSSES = {"mae": "absolute_error", "huber": "absolute_error", "quantile": "quantile"}  # of a number; others: mse
 
 
-class BoostingPhase(Phase):
+class FittedPhase(Phase):
     """An epoch that trains nothing, and measures what has been fitted."""
 
     quick = True
@@ -29,6 +32,18 @@ class BoostingPhase(Phase):
         return self.task.pipeline.train.model_copy(update={**plain, "optimizer": "sgd", "checkpoint_steps": None})
 
 
+def is_fitted(pipeline: Pipeline, target: str) -> bool:
+    """Whether the network of a pipeline is fitted by scikit-learn, not trained."""
+    return pipeline.network == BOOSTING or (
+        pipeline.network == LINEAR and pipeline.model.fit == "exact" and has_solver(pipeline, target)
+    )
+
+
+def has_solver(pipeline: Pipeline, target: str) -> bool:
+    """Whether a linear model can be fitted to the loss; else it is trained."""
+    return loss_of(pipeline.train.loss, target) in _SOLVED and not pipeline.train.label_smoothing
+
+
 def loss_of_trees(settings: Any, pipeline: Pipeline, target: str) -> Any:
     """`BoostingSettings` with the loss that `train.loss` names; for huber, which trees lack, the absolute error."""
     if target != "number":
@@ -36,8 +51,8 @@ def loss_of_trees(settings: Any, pipeline: Pipeline, target: str) -> Any:
     return replace(settings, loss=_LOSSES.get(pipeline.train.loss, "squared_error"), quantile=pipeline.train.quantile)
 
 
-def tree_targets(target: "targets.Target", labels: np.ndarray) -> np.ndarray:
-    """What trees are fitted to.
+def fitted_targets(target: "targets.Target", labels: np.ndarray) -> np.ndarray:
+    """What a network is fitted to.
 
     Args:
         labels: as `datasets.encode_labels` gives them.
@@ -45,7 +60,7 @@ def tree_targets(target: "targets.Target", labels: np.ndarray) -> np.ndarray:
     return target.scale.learned(labels) if isinstance(target, targets.Number) else labels
 
 
-def tree_weights(target: "targets.Target", train: np.ndarray, labels: np.ndarray, pipeline: Pipeline) -> Any:
+def row_weights(target: "targets.Target", train: np.ndarray, labels: np.ndarray, pipeline: Pipeline) -> Any:
     """The weight of each row by `data.class_weights`, None where all are equal.
 
     Args:

@@ -1,0 +1,1 @@
+"""Linear models that scikit-learn fits."""
