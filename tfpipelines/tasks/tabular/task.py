@@ -14,11 +14,11 @@ from tfpipelines.core.config.tables import TableData
 from tfpipelines.core.files import atomic_write
 from tfpipelines.errors import NothingFitsError
 
-from .. import targets
 from ..sample_task import add_explanations
 from ..supervised import SHOWN_MISTAKES, Supervised
 from ..trainable import Combination, Phase, Trained
 from .blending import blend
+from .explanations import Explainer, Part, usual_row
 from .fitted import (
     BOOSTING,
     FittedPhase,
@@ -29,10 +29,10 @@ from .fitted import (
     loss_of_trees,
     row_weights,
 )
+from .outputs import INFERENCE_BATCH, loss_of, outputs_of
 from .slices import slice_metrics
 from .starting import rows_by_value
 
-_INFERENCE_BATCH = 4096
 _OF_COLUMNS = {"linear": ("logits",), "mlp": ("dense1", "waves", "mix")}  # layers of a network that read the columns
 _MOST_VALUES = 20  # of a category, that baselines know
 _MOST_EXPLAINED = 500  # mistakes whose columns are told in a file
@@ -71,7 +71,7 @@ class Tabular(Supervised):
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
-        self._usual: tuple[np.ndarray, np.ndarray] | None = None
+        self._usual: Part | None = None
         self._trees: dict[str, Any] = {}
 
     # --- data
@@ -96,7 +96,7 @@ class Tabular(Supervised):
         self.columns = datasets.Columns.fit(samples.cells, samples.kinds, mask, **fields)
         self.preprocessor = models.TablePreprocessor(self.columns)
         encoded = self._encode(samples, self.columns, "validation, calibration and test rows", findings, mask)
-        self._usual = _usual(samples.store, train)
+        self._usual = usual_row(samples.store, train)
         labels = samples.labels("train", self.classes)
         datasets.look_for_leaks(encoded, self.columns, labels, train, findings, self.classes)
         datasets.look_for_copies(encoded, self.columns, train, findings)
@@ -193,7 +193,7 @@ class Tabular(Supervised):
         outputs = [self._outputs(one.network, rows) for one in trained]
         loss = self.target.loss(self.pipeline)
         wanted = self.target.batch_targets(self._labels("validation"))
-        return blend(trained, outputs, lambda mixed: _loss_of(loss, wanted, mixed))
+        return blend(trained, outputs, lambda mixed: loss_of(loss, wanted, mixed))
 
     def validation_figures(self, artifact) -> dict[str, float]:
         figures = super().validation_figures(artifact)
@@ -201,7 +201,7 @@ class Tabular(Supervised):
             return {}
         outputs = self._outputs(artifact.network, self.samples.rows("validation"))
         wanted = self.target.batch_targets(self._labels("validation"))
-        return figures | {"loss": _loss_of(self.target.loss(self.pipeline), wanted, outputs)}
+        return figures | {"loss": loss_of(self.target.loss(self.pipeline), wanted, outputs)}
 
     def _fit_trees(self, settings):
         """The trees of a boosting network, fitted once for the settings of each candidate."""
@@ -258,10 +258,10 @@ class Tabular(Supervised):
         unused = cells.attrs["unused"]
         encoded = self.columns.transform(cells)
         store, network = datasets.TableStore(encoded.numbers, encoded.codes), models.network_of(model)
-        answers = self.target.answers(_predicted(network, store, np.arange(len(items)), self.target.outputs))
+        answers = self.target.answers(outputs_of(network, store, np.arange(len(items)), self.target.outputs))
         table = self.target.table(items, answers, errors=errors)
         if explain:
-            told = self._explain(network, (encoded.numbers, encoded.codes), cells, answers)
+            told = self._explainer.explain(network, (encoded.numbers, encoded.codes), cells, answers)
             add_explanations(table, [None if error else entry for error, entry in zip(errors, told)])
         findings = datasets.Findings()
         datasets.tell_unseen(encoded, "these rows", findings)
@@ -270,14 +270,16 @@ class Tabular(Supervised):
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
-        self._write_effects(path, "What the columns do to the predictions", rows)
+        self._explainer.write(path, "What the columns do to the predictions", rows)
 
     def evaluate(self, artifact, folder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         results = super().evaluate(artifact, folder, history, best_epoch)
         rows = self.samples.rows("test")
         if len(rows):
+            loss, labels = self.target.loss(self.pipeline), self._labels("test")
+            measure, seed = self._explainer.importance, self.pipeline.seed
             with self.timed("importance"):
-                results["importance"] = self._importance(artifact.network, rows)
+                results["importance"] = measure(artifact.network, self._part(rows), labels, loss, seed)
             unit = results["importance_unit"] = f"increase of the test {self.target.loss_words(self.pipeline)}"
             evaluation.plot_importance(folder / "plots" / "importance_of_columns.png", results["importance"], unit)
         return results
@@ -298,10 +300,10 @@ class Tabular(Supervised):
     # --- details
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         wanted = None if labels is None else self.target.batch_targets(labels)
-        return datasets.evaluation_table_batches(self.samples.store, rows, wanted, batch_size=_INFERENCE_BATCH)
+        return datasets.evaluation_table_batches(self.samples.store, rows, wanted, batch_size=INFERENCE_BATCH)
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
-        return _predicted(network, self.samples.store, rows, self.target.outputs)
+        return outputs_of(network, self.samples.store, rows, self.target.outputs)
 
     def _answers(self, model, rows: np.ndarray) -> np.ndarray:
         return self.target.answers(self._outputs(models.network_of(model), rows))
@@ -319,108 +321,27 @@ class Tabular(Supervised):
 
         return features(train), features(rows)
 
+    def _part(self, rows: np.ndarray) -> Part:
+        return self.samples.store.numbers[rows], self.samples.store.codes[rows]
+
     @property
-    def _places(self) -> list[tuple[str, list[int], list[int]]]:
-        """(column of the table, its columns of numbers, its columns of codes)."""
-        places, numbers, codes = [], 0, 0
-        for column in self.columns.columns:
-            count, coded = len(column.features), int(column.kind == "category")
-            places.append((column.name, list(range(numbers, numbers + count)), list(range(codes, codes + coded))))
-            numbers, codes = numbers + count, codes + coded
-        return places
-
-    def _explain(self, network, rows, cells, answers: np.ndarray) -> list[dict]:
-        if not len(answers):
-            return []
+    def _explainer(self) -> Explainer:
         assert self._usual is not None
-        chosen = self.target.chosen(answers)
-
-        def score(some) -> np.ndarray:
-            store = datasets.TableStore(*some)
-            outputs = _predicted(network, store, np.arange(len(answers)), self.target.outputs)
-            if isinstance(self.target, targets.Classes):
-                return _log_odds(outputs / self.target.temperature, chosen, self.target.several)
-            return self.target.answers(outputs)
-
-        words = [
-            ["" if cell is None else str(cell) for cell in row]
-            for row in zip(*(cells[name] for name, *_ in self._places))
-        ]
-        found = evaluation.explain_rows(rows, self._usual, self._places, words, score)
-        if isinstance(self.target, targets.Classes):
-            found = [{"class": self.classes[number], **entry} for number, entry in zip(chosen, found)]
-        return found
-
-    def _write_effects(self, path: Path, title: str, rows: list[dict[str, Any]]) -> None:
-        names = evaluation.score_columns(self.classes)
-        share = lambda row: f" ({max(row[name] for name in names):.2f})" if names else ""
-        guess = lambda row: row["predicted"] if names else f"{row['predicted']:.6g}"
-        truth = lambda row: f", is {row['label']}" if "label" in row else ""
-        told = [{**row, "told": f"predicted {guess(row)}{share(row)}{truth(row)}"} for row in rows]
-        unit = "log-odds of the predicted class" if self.classes else "predicted number"
-        usual = "its usual value, the median or most frequent one of the training rows"
-        note = f"The effect of a column is the {unit} less that with {usual}, all other columns as they are."
-        evaluation.write_effects(path, title, note, told)
+        return Explainer(self.columns, self.target, self._usual)
 
     def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
         count = len(frame)
         frame, answers = frame.iloc[:_MOST_EXPLAINED], answers[:_MOST_EXPLAINED]
-        rows, store = frame.index.to_numpy(np.int64), self.samples.store
+        rows = frame.index.to_numpy(np.int64)
         cells = self.samples.cells.iloc[rows]
         table = self.target.table(frame["item"], answers, labels=list(frame["label"]))
-        part = (store.numbers[rows], store.codes[rows])
-        told = self._explain(models.network_of(model), part, cells, answers)
+        told = self._explainer.explain(models.network_of(model), self._part(rows), cells, answers)
         add_explanations(table, told)
         atomic_write(folder / "mistakes.csv", evaluation.to_csv(table))
         shown = table.head(SHOWN_MISTAKES)
         heading = self.target.heading(len(shown), count)
-        self._write_effects(
+        self._explainer.write(
             plots / "mistakes.html",
             heading[0].upper() + heading[1:],
             [dict(zip(map(str, shown), row)) for row in shown.itertuples(index=False)],
         )
-
-    def _importance(self, network, rows: np.ndarray) -> list[dict[str, Any]]:
-        loss = self.target.loss(self.pipeline)
-        labels = datasets.encode_labels(self.samples.frame.loc[rows], self.classes)
-        store = self.samples.store
-
-        def measure(some, chosen: np.ndarray) -> float:
-            outputs = _predicted(network, datasets.TableStore(*some), np.arange(len(chosen)), self.target.outputs)
-            return _loss_of(loss, self.target.batch_targets(labels[chosen]), outputs)
-
-        part = (store.numbers[rows], store.codes[rows])
-        return evaluation.permutation_importance(part, self._places, measure, self.pipeline.seed)
-
-
-def _predicted(network, store, rows: np.ndarray, outputs: int) -> np.ndarray:
-    if not len(rows):
-        return np.zeros((0, outputs), np.float32)
-    blocks = (rows[start : start + _INFERENCE_BATCH] for start in range(0, len(rows), _INFERENCE_BATCH))
-    return np.concatenate([network.predict_on_batch(store.inputs(block)) for block in blocks])
-
-
-def _loss_of(loss, wanted, outputs: np.ndarray) -> float:
-    """Mean loss of outputs."""
-    return float(loss(wanted.at(np.arange(len(outputs))).numpy(), outputs.astype(np.float32)))
-
-
-def _usual(store, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One row: medians of numbers, most frequent codes."""
-    with np.errstate(all="ignore"):
-        numbers = store.numbers[train]
-        known = np.isfinite(numbers).any(0)
-        middle = np.where(known, np.nanmedian(np.where(known, numbers, 0.0), axis=0), np.nan)
-    codes = [np.bincount(column).argmax() for column in store.codes[train].T]
-    return middle.astype(np.float32)[None], np.array(codes, np.int32)[None].reshape(1, -1)
-
-
-def _log_odds(logits: np.ndarray, chosen: np.ndarray, several: bool) -> np.ndarray:
-    """Of one class of each row."""
-    rows = np.arange(len(logits))
-    own = logits[rows, chosen].astype(np.float64)
-    if several:
-        return own
-    others = logits.astype(np.float64).copy()
-    others[rows, chosen] = -np.inf
-    return own - np.logaddexp.reduce(others, axis=1)
