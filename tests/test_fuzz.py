@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from tfpipelines.reporting.compare import comparison
+
 from . import fuzzing
 
 LONG = ("check", "evaluate", "run --from", "export", "surface", "resume", "detector: recalibrate", "texts: predict")
@@ -15,7 +17,8 @@ QUICK = {name: verb for name, verb in fuzzing.VERBS.items() if name not in LONG}
 
 @pytest.mark.eager
 @pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
-def test_commands_on_damaged_run_folders(tmp_path, count):
+def test_commands_on_damaged_run_folders(tmp_path, count, monkeypatch):
+    monkeypatch.setattr(comparison, "RESAMPLES", 50)
     home, began = fuzzing.Home(tmp_path), time.process_time()
     outcomes = [home.attempt(count, number, QUICK) for number in range(count)]
     assert not [outcome for outcome in outcomes if outcome.bugs]

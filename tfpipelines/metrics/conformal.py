@@ -56,11 +56,7 @@ class Threshold:
             DataError: if they are too few for the rate.
         """
         count = len(scores)
-        alarms = promise.above(count, rate)
-        if alarms < 1:
-            least, are = promise.least_scores(rate), "is" if count == 1 else "are"
-            needs = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s"
-            raise DataError(f"{needs}, and there {are} {count}.", "Add some, or ask for a higher rate.")
+        alarms = cls.require(count, rate, unit)
         scores = np.sort(np.asarray(scores, np.float64))
         if not np.isfinite(scores).all() or scores[-1] >= LARGEST:
             endless = int((~np.isfinite(scores) | (scores >= LARGEST)).sum())
@@ -68,6 +64,20 @@ class Threshold:
             raise DataError(f"The scores of {endless} held-out {unit}s are not finite.", remedy)
         interval = promise.rate_interval(count, alarms)
         return cls(promise.quantile(scores, rate), rate, scores, unit, source, interval)
+
+    @staticmethod
+    def require(count: int, rate: float, unit: str) -> int:
+        """How many of `count` held-out normal scores may be above the threshold; it needs no score.
+
+        Raises:
+            DataError: if they are too few for the rate.
+        """
+        alarms = promise.above(count, rate)
+        if alarms < 1:
+            least, are = promise.least_scores(rate), "is" if count == 1 else "are"
+            needs = f"A false-alarm rate of {rate:g} needs at least {least} normal {unit}s"
+            raise DataError(f"{needs}, and there {are} {count}.", "Add some, or ask for a higher rate.")
+        return alarms
 
     @classmethod
     def read(cls, folder: Path) -> "Threshold":

@@ -12,6 +12,7 @@ import tfpipelines
 from tfpipelines import Observer, evaluation
 from tfpipelines.core import config
 from tfpipelines.core.files import write_json
+from tfpipelines.reporting.compare import comparison
 from tfpipelines.tasks import SCHEMAS
 
 from ...conftest import ROOT, TINY
@@ -91,6 +92,18 @@ def write_run(
         },
     )
     return folder
+
+
+@pytest.fixture
+def all_resamples():
+    """For tests of p-values, which are no smaller than 2 / (resamples + 1): as many resamples as users get."""
+
+
+@pytest.fixture(autouse=True)
+def _few_resamples(request, monkeypatch):
+    """Other tests get fewer: the bootstrap is nearly all of what a comparison of small runs takes."""
+    if "all_resamples" not in request.fixturenames:
+        monkeypatch.setattr(comparison, "RESAMPLES", 200)
 
 
 @pytest.fixture(scope="session")

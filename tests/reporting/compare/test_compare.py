@@ -79,7 +79,7 @@ def test_what_differs_is_named(pair):
     ]
 
 
-def test_better_is_told_from_worse(pair):
+def test_better_is_told_from_worse(pair, all_resamples):
     result = tfpipelines.compare(pair)
     metrics = [read_json(folder / "metrics.json") for folder in pair]
     (test,) = result["tests"]
@@ -118,7 +118,7 @@ def test_a_run_of_before_a_metric_was_added_and_figures_nobody_knows(pair):
     assert ["brilliance", "0.2500", ""] in table.rows
 
 
-def test_three_runs_are_corrected_for(pair, tmp_path):
+def test_three_runs_are_corrected_for(pair, tmp_path, all_resamples):
     plain = tfpipelines.compare(pair)["tests"][0]
     result = tfpipelines.compare([*pair, twin(pair[1], tmp_path)])
     first, second = result["tests"]
@@ -259,7 +259,7 @@ def test_missing_and_damaged_files_are_refused(pair, name, content):
     assert isinstance(caught.value, ArtifactError) or name == "data.json"
 
 
-def test_fail_if_worse(pair):
+def test_fail_if_worse(pair, all_resamples):
     with pytest.raises(WorseError, match="worse in accuracy than better") as caught:
         tfpipelines.compare(pair, fail_if_worse="accuracy")
     figures = [read_json(folder / "metrics.json")["test"]["accuracy"] for folder in pair]

@@ -256,6 +256,7 @@ class Detection(Sampled):
         return self._part(model, "map").predict(self._batches(rows), verbose=0)
 
     def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "metrics.Threshold":
+        metrics.Threshold.require(len(rows), rate, self.unit)  # before the model is asked
         threshold = metrics.Threshold.fit(self._scores(model, rows), rate, self.unit, source)
         threshold.places = metrics.usual_distances(self._maps(model, rows[: metrics.MOST_MAPS]))
         return threshold

@@ -78,6 +78,8 @@ class NumberDetection(Detection):
     def _told(self, model, values: np.ndarray, batch_size: int, explain: bool) -> dict[str, np.ndarray]:
         """What a model says of some inputs."""
         part = self._part(model, "score", "map", *(["reconstruction"] if explain else []))
+        if len(values) <= batch_size:  # `predict` takes longer to begin than to answer, for each of many short series
+            return part.predict_on_batch(values)
         return part.predict(values, batch_size=batch_size, verbose=0)
 
     # --- export
