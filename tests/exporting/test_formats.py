@@ -22,7 +22,7 @@ SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
 # task -> pipeline, overrides beside those that make it small
 CASES = {
-    "image-cls": ("image-cls", [*TINY, LIMIT, "train.batch_size=64", "data.augment={}"]),
+    "image-cls": ("image-cls", [*TINY, LIMIT, "train.batch_size=256", "data.augment={}"]),
     "text-cls": ("text-cls", [*SMALL_TEXT, LIMIT]),
     "finetune": (
         "backbone",

@@ -32,7 +32,7 @@ CONVOLUTIONS = ["model.name=cnn", "model.filters=8"]
 @pytest.fixture(scope="module")
 def digit_run(tmp_path_factory):
     """A run of image-cls on 300 digits."""
-    words = [*TINY, "data.limit=300", "train.epochs=2"]
+    words = [*TINY, "data.limit=300", "train.epochs=2", "train.batch_size=32", "train.learning_rate=1e-2"]
     with eagerly():
         return tfpipelines.run("image-cls", words, out=tmp_path_factory.mktemp("digits"), observer=Observer())
 
@@ -45,7 +45,7 @@ def text_run(tmp_path_factory):
     labels = [f"{label}|long" if len(text) > 100 else label for text, label in zip(table["text"], table["label"])]
     table["text"] = [f"{text} d\u00e9j\u00e0 vu" if row % 2 else text for row, text in enumerate(table["text"])]
     table.assign(label=labels).to_csv(folder / "texts.csv", index=False)
-    words = [*SMALL_TEXT[1:-1], f"data.path={folder / 'texts.csv'}", "data.target=labels"]
+    words = [*SMALL_TEXT[1:-1], f"data.path={folder / 'texts.csv'}", "data.target=labels", "train.batch_size=64"]
     with eagerly():
         return tfpipelines.run("text-cls", [*words, *CONVOLUTIONS], out=folder, observer=Observer())
 

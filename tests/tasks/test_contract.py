@@ -145,7 +145,9 @@ def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, reque
 
 ON_JAX_CODE = """
 import json, sys
+from tests.conftest import draw_nothing
 from tfpipelines.cli import cli
+draw_nothing()
 for line in sys.stdin:
     try:
         cli.main(["run", *json.loads(line), "--json"], prog_name="tfpipe")

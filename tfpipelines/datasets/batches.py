@@ -109,9 +109,12 @@ def training_batches(
 def evaluation_batches(store: Store, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
     """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where given."""
     rows_tensor, count = tf.constant(rows, tf.int64), len(rows)
-    place = lambda start: tf.range(start, tf.minimum(start + batch_size, count))
-    places = tf.data.Dataset.range(0, count, batch_size).map(no_autograph(place))
-    dataset = store.attach(places.map(no_autograph(lambda places: (places, tf.gather(rows_tensor, places)))))
+
+    def place(start: tf.Tensor):
+        places = tf.range(start, tf.minimum(start + batch_size, count))
+        return places, tf.gather(rows_tensor, places)
+
+    dataset = store.attach(tf.data.Dataset.range(0, count, batch_size).map(no_autograph(place)))
     finish = lambda places, rows, images: images if targets is None else (images, targets.at(places))
     return prefetched(dataset.map(no_autograph(finish)))
 

@@ -40,7 +40,7 @@ def table(tmp_path):
 
 @pytest.mark.eager
 def test_predict_and_the_saved_model_on_strings_say_the_same(tiny_bert, table):
-    run = finetune(tiny_bert, f"data.path={table}")
+    run = finetune(tiny_bert, f"data.path={table}", "train.batch_size=16", "train.head_epochs=1")
     texts = ["A gripping, moving film", "far too long", "?"]
     predicted = run.predict(texts).select_dtypes("number").to_numpy()
     saved = run.model.predict(np.array(texts, object), verbose=0)
