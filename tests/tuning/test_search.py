@@ -150,7 +150,7 @@ def test_the_test_set_plays_no_part_in_the_search(tmp_path, digits):
 
 
 def test_a_search_that_was_stopped_ends_as_one_that_was_not():
-    whole = tune(name="whole", search__trials=2)
+    whole = tune(name="whole", search__trials=2, train__epochs=2)
 
     class Stop(Observer):
         def trial_epoch(self, number, epoch, epochs, value):
@@ -159,7 +159,7 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not():
                     os.kill(process.pid, signal.SIGINT)
 
     with pytest.raises(Interrupted):
-        tune(Stop(), name="stopped", search__trials=2)
+        tune(Stop(), name="stopped", search__trials=2, train__epochs=2)
     stopped = tfpipelines.load("runs/stopped")
     assert stopped.status["state"] == "interrupted" and len(stopped.leaderboard) == 1
     before = (stopped.folder / "trials" / "0001" / "result.json").stat().st_mtime_ns

@@ -64,7 +64,7 @@ def cells(tmp_path_factory):
     with eagerly():
         return tfpipelines.run(
             "anomaly-table",
-            ["train.epochs=10", *FAST, "evaluation.bootstrap=20"],
+            ["train.epochs=4", *FAST, "evaluation.bootstrap=20"],
             out=tmp_path_factory.mktemp("cells"),
             observer=Observer(),
         )

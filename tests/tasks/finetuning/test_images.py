@@ -184,7 +184,7 @@ UNSCALED = ["model.backbone=mine.keras", "data.size=auto", "model.unfreeze=1", "
 @pytest.mark.eager
 def test_a_sequential_model_is_scaled_by_its_batch_normalization(pictures, tmp_path):
     unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures))
-    whole = finetune(f"data.path={pictures}", *UNSCALED)
+    whole = finetune(f"data.path={pictures}", *UNSCALED, "train.epochs=1", "train.batch_size=16")
     facts = json.loads((whole.folder / "data.json").read_text())
     assert facts["scaling"] == "unit" and facts["backbone"]["blocks"] == 2
     (told,) = [entry for entry in facts["findings"] if entry["code"] == "scaling"]
@@ -390,7 +390,8 @@ def test_a_resumed_run_wants_the_backbone_that_it_began_with(pictures, tiny_back
 
 @pytest.mark.eager
 def test_transparent_pixels_lie_on_the_stated_background(pictures, tiny_backbone):
-    run = finetune(f"data.path={pictures}", f"model.backbone={tiny_backbone}", "model.freeze=all", "data.background=0")
+    words = [f"data.path={pictures}", f"model.backbone={tiny_backbone}", "model.freeze=all", "train.head_epochs=1"]
+    run = finetune(*words, "data.background=0")
     file = next((pictures / "flags").glob("*.png"))
     opaque = Image.alpha_composite(Image.new("RGBA", (64, 64), "black"), Image.open(file).convert("RGBA")).convert(
         "RGB"
