@@ -51,7 +51,7 @@ def pytest_collection_finish(session):
     gc.enable()
     gc.set_threshold(10_000, 20, 20)  # a tenth of a small run is spent on looking for garbage else
     if hasattr(session.config, "workerinput") and len(session.items) > _MANY:
-        warm.prepare()
+        warm.prepare(draw_nothing)
 
 
 DOT = bytes.fromhex(  # a PNG of 2 x 2 pixels

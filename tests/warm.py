@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from multiprocessing import util
 
 COUNT = 5  # of waiting processes: more than the tests of one process of pytest use
@@ -26,21 +27,25 @@ _waiting: list[tuple[int, socket.socket]] = []  # number of a process, connectio
 _signature = inspect.signature(subprocess.Popen._execute_child)
 
 
-def prepare() -> None:
+def prepare(first: Callable[[], None]) -> None:
     """Loads what is slow to load, and forks the processes, unless TensorFlow has computed something already, or the
     system's own libraries forbid forks.
+
+    Args:
+        first: what each of them does before anything else.
     """
     if sys.platform != "linux":
         return
     import keras  # noqa: F401
     import keras_tuner  # noqa: F401
+    import matplotlib.backends.backend_agg
     import matplotlib.pyplot  # noqa: F401
     import pandas  # noqa: F401
     import scipy.stats  # noqa: F401
     import sklearn.metrics  # noqa: F401
 
     if not _used():
-        _waiting.extend(_fork() for _ in range(COUNT))
+        _waiting.extend(_fork(first) for _ in range(COUNT))
 
 
 def _used() -> bool:
@@ -100,11 +105,11 @@ def _take(words, files, folder=None, environment=None, own_session=False) -> int
     return pid
 
 
-def _fork() -> tuple[int, socket.socket]:
+def _fork(first: Callable[[], None]) -> tuple[int, socket.socket]:
     here, there = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        _leave(lambda: _serve(there))
+        _leave(lambda: (first(), _serve(there)))
     there.close()
     return pid, here
 
