@@ -136,7 +136,7 @@ def test_02_03_04_odd_kinds_are_the_same_in_training_prediction_and_export(tmp_p
             predicted.loc[str(folder / row.item), ["dark", "light"]].astype(float), [row.dark, row.light], atol=1e-5
         )
     for item, row in predicted.iterrows():
-        exported = run.model.predict(tfpipelines.decode_image(item, 3)[None], verbose=0)[0]
+        exported = run.model(tfpipelines.decode_image(item, 3)[None]).numpy()[0]
         assert np.allclose(row[["dark", "light"]].astype(float), exported, atol=1e-5)
 
 
