@@ -63,6 +63,13 @@ def report_quality(name: str, values: list[float]) -> None:
     )
 
 
+def report_coverage(covered: list[tuple[float, float, float]]) -> None:
+    """Prints, for seeds from 0, the coverage of prediction intervals on test rows and the ends of its stated range."""
+    print("coverage of the prediction intervals, and its range by the calibration split (95%):")
+    for seed, (share, low, high) in enumerate(covered):
+        print(f"  seed {seed}: {share:.3f}, {low:.3f} to {high:.3f}")
+
+
 def main(description: str, parts: dict[str, Callable[[Path, int], None]]) -> None:
     """Runs the part that the command line asks for, with the folder of peers and the number of rounds."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import figure, main, report, report_quality, tfpipe_run, timed
+from measure import figure, main, report, report_coverage, report_quality, tfpipe_run, timed
 
 
 def quality(peers: Path, rounds: int) -> None:
@@ -18,6 +18,7 @@ def quality(peers: Path, rounds: int) -> None:
     variants = {
         "tfpipe run text-reg": [],
         "without intervals: no calibration split": ["evaluation.coverage=null"],
+        "model.wide.scale=idf": ["model.wide.scale=idf"],
         "model.name=bow, no wide part": ["model.wide.words=0", "model.wide.characters=[]", "model.name=bow"],
     }
     errors: dict[str, list[float]] = {name: [] for name in variants}
@@ -37,9 +38,7 @@ def quality(peers: Path, rounds: int) -> None:
     told = timed([sys.executable, str(peers / "reviews_ridge.py")])[1]
     report_quality("TF-IDF (words, characters) and ridge", [figure(told, "test_rmse")])
     report_quality("mean of the training values", [figure(told, "mean_rmse")])
-    print("coverage of the prediction intervals, and its range by the calibration split (95%):")
-    for seed, (share, low, high) in enumerate(covered):
-        print(f"  seed {seed}: {share:.3f}, {low:.3f} to {high:.3f}")
+    report_coverage(covered)
     report("whole command", seconds)
 
 

@@ -5,12 +5,10 @@ import pytest
 
 from tfpipelines.core.config.images import ImageData
 from tfpipelines.datasets.checks import label_weights, repeated_labels
-from tfpipelines.datasets.ridge import ridge_table
 from tfpipelines.datasets.sample_table import make_frame, strata, target_of
 from tfpipelines.datasets.source.base import SampleTable
 from tfpipelines.datasets.splits import assign_splits
 from tfpipelines.datasets.targets import settle_target
-from tfpipelines.datasets.tokens import Sequences
 from tfpipelines.metrics import fit_thresholds
 from tfpipelines.models import NumberScale
 
@@ -90,17 +88,3 @@ def test_the_unit_of_numbers(log):
     assert (low < values).all() and (values < high).all()
     assert NumberScale.of_facts(scale.facts()) == scale
     assert NumberScale.of(np.full(3, 5.0), log).spread == 1.0
-
-
-def test_ridge_of_ngrams():
-    random = np.random.default_rng(0)
-    counts = random.integers(2, 12, (300, 5))  # ids of ten features, five a text
-    effects = np.array([0, 0, *random.normal(size=10)])
-    sequences = Sequences.of(counts.reshape(-1).astype(np.int32), np.full(300, 5))
-    values = effects[counts].sum(1)
-    values = values - values.mean()
-    table = ridge_table(sequences, np.arange(200), values[:200], [6, 4], 0)
-    assert table.shape == (12, 4) and not table[:2].any() and not table[2:8, 1].any() and not table[8:, 0].any()
-    sums = table[counts].sum(1)
-    told = (sums[:, :2] / np.sqrt(np.maximum(sums[:, 2:], 1e-12))).sum(1)
-    assert np.corrcoef(told[200:], values[200:])[0, 1] > 0.97

@@ -211,13 +211,14 @@ def test_several_labels_are_compared_by_their_thresholds(tagged, tmp_path):
 
 
 @pytest.mark.eager
-def test_numbers_of_texts(tmp_path):
+@pytest.mark.parametrize("scale", ["idf", "ratios"])
+def test_numbers_of_texts(tmp_path, scale):
     random = np.random.default_rng(0)
     words = {"dull": -2.0, "fine": 1.0, "great": 3.0, "film": 0.0, "plot": 0.0}
     texts = [" ".join(random.choice(list(words), 6)) for _ in range(120)]
     values = [sum(words[word] for word in text.split()) + 0.1 * random.normal() for text in texts]
     table = pd.DataFrame({"text": texts, "score": np.round(values, 3)})
-    given = ["data.label_column=score", "model.wide={words: 1, min_count: 1}"]
+    given = ["data.label_column=score", f"model.wide={{words: 1, min_count: 1, scale: {scale}}}"]
     finished = run(tmp_path, table, *given, task="text-cls", small=TINY_TEXT)
     figures = finished.metrics
     assert figures["test"]["rmse"] < 0.8 * figures["baselines"]["mean"]["rmse"]  # the linear part alone is far better

@@ -65,6 +65,11 @@ class Wide(Section):
     size: Count = field(200_000, "maximum number of n-grams of each kind")
     initial: Positive = field(0.05, "initial weight of every n-gram")
     dropout: Fraction = field(0.0, "share of n-grams dropped in training")
+    scale: Literal["idf", "ratios"] = field(
+        "idf",
+        "of numbers, what n-grams are scaled by before their weights are fitted; idf: inverse document frequency; "
+        "ratios: that times 1/2 plus the size of their log-count ratio in texts above the mean and below it",
+    )
     deep_weight: Positive = field(
         0.3,
         "weight of the network's logits relative to those of the n-grams; of numbers its weight in the mean of both",

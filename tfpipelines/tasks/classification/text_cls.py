@@ -231,7 +231,8 @@ class TextClassification(SupervisedTexts):
             return None
         rows, targets = self.samples.rows("train"), self.target.batch_targets(self._labels("train"))
         values, kinds = targets.labels[:, 0].astype(np.float64), [len(names) for _, names in self.preprocessor.wide]
-        return datasets.ridge_table(self.samples.store.inputs[1], rows, values, kinds, self.pipeline.seed)
+        grams, ratios = self.samples.store.inputs[1], dict(self.pipeline.model)["wide"].scale == "ratios"
+        return datasets.ridge_table(grams, rows, values, kinds, self.pipeline.seed, ratios)
 
     def _log_count_ratios(self) -> np.ndarray | None:
         """What the n-grams of the wide part say of the classes in the training rows, float32 (n-grams, classes)."""
