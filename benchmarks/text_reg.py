@@ -18,7 +18,6 @@ def quality(peers: Path, rounds: int) -> None:
     variants = {
         "tfpipe run text-reg": [],
         "without intervals: no calibration split": ["evaluation.coverage=null"],
-        "model.wide.scale=idf": ["model.wide.scale=idf"],
         "model.name=bow, no wide part": ["model.wide.words=0", "model.wide.characters=[]", "model.name=bow"],
     }
     errors: dict[str, list[float]] = {name: [] for name in variants}
