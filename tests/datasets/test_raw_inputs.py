@@ -6,12 +6,14 @@ import pytest
 from PIL import Image
 
 from tfpipelines import DataError
+from tfpipelines.datasets import Columns
 from tfpipelines.datasets.image_inputs import raw_images
 from tfpipelines.datasets.text_inputs import raw_texts
 from tfpipelines.tasks.anomaly import raw_rows, raw_series
 
 MISSING = [None, float("nan"), pd.NA, pd.NaT]
 NOTHING = ("", "no text")
+AB = Columns.of_numbers(["a", "b"])
 
 
 def told(entries) -> list[tuple[str, str]]:
@@ -129,14 +131,16 @@ def test_rows_of_a_table_of_images_stay_in_order(picture, tmp_path):
 def test_rows_with_missing_numbers():
     values = pd.DataFrame({"a": [1.0, pd.NA], "b": [2, 3], "id": ["x", "y"]}, dtype=object)
     for some in (values, values[["a", "b"]].to_numpy(), [[1, 2], np.array([None, 3], object)]):
-        items, numbers, errors, _ = raw_rows(some, ["a", "b"])
+        items, numbers, errors, *_ = raw_rows(some, AB)
         assert items == ["0", "1"] and numbers.tolist() == [[1, 2], [0, 3]] and errors[0] == ""
         assert errors[1] == "no number: a"
-    assert [origin.cells["id"][origin.row] for origin in raw_rows(values, ["a", "b"])[3]] == ["x", "y"]
-    assert raw_rows(values.iloc[0], ["b", "a"])[1].tolist() == [[2, 1]]  # by the names of its columns
+    assert [origin.cells["id"][origin.row] for origin in raw_rows(values, AB)[3]] == ["x", "y"]
+    assert raw_rows(values.iloc[0], Columns.of_numbers(["b", "a"]))[1].tolist() == [
+        [2, 1]
+    ]  # by the names of its columns
     for wrong in ({"a": 1}, [{"a": 1}], ["a", "b"][0:0] or [None], np.array(["x.csv"])):
         with pytest.raises(DataError):
-            raw_rows(wrong, ["a", "b"])
+            raw_rows(wrong, AB)
 
 
 def test_points_with_missing_numbers():

@@ -27,6 +27,8 @@ def is_numeric(cells: pd.Series) -> bool:
 
 def is_missing_word(cells: pd.Series) -> pd.Series:
     """Which cells are empty, or say so by a word such as NA or ?; bool."""
+    if pd.api.types.is_numeric_dtype(cells):
+        return cells.isna()
     return cells.isna() | cells.astype(str).str.strip().str.lower().isin(_MISSING)
 
 
@@ -78,7 +80,7 @@ def uses_of_commas(
     """
     reading: dict[str, str] = {}
     for column in rows.columns:
-        if column == LINE or column in others:
+        if column == LINE or column in others or pd.api.types.is_numeric_dtype(rows[column]):
             continue
         cells = rows[column].dropna()
         marks = "," if known.get(column) != "decimal" else ",."  # 1.234 alone is a number with a decimal point

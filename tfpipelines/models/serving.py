@@ -2,6 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -225,18 +226,25 @@ class ServedTexts(ServedInput):
         return tables
 
 
+_ONE_HOT = (
+    "A category is a column of 0 and 1 for each value, named COLUMN: VALUE, for a missing value and for "
+    "an unknown one; a boolean is 0 or 1. How columns of a table are read is in `read` of vocabulary.json."
+)
+
+
 class ServedNumbers(ServedInput):
     """Rows or windows of numbers.
 
     Args:
         columns: names of the columns or channels.
+        read: what makes these columns of those of a table (`Columns.facts`), where they are not the same; [] else.
     """
 
     names = ("numbers",)
 
-    def __init__(self, model: keras.Model, columns: list[str]):
+    def __init__(self, model: keras.Model, columns: list[str], read: Sequence[dict[str, Any]] = ()):
         super().__init__(model)
-        self.columns = columns
+        self.columns, self.read = columns, list(read)
 
     def words(self, whole: bool) -> list[str]:
         shape = tuple(self.model.inputs[0].shape[1:])
@@ -244,7 +252,12 @@ class ServedNumbers(ServedInput):
         return [
             f"Numbers are float32 {shape}, raw, in their own units; {order}.",
             "Scaling by center and spread of the training split is part of the graph. Missing values are not allowed.",
+            *([_ONE_HOT] if self.read else []),
         ]
+
+    def files(self) -> dict[str, str]:
+        content = {"rule": _ONE_HOT, "numbers": self.columns, "read": self.read}
+        return {"vocabulary.json": json.dumps(content, indent=1, ensure_ascii=False) + "\n"} if self.read else {}
 
 
 class ServedNoise(ServedInput):

@@ -18,11 +18,11 @@ def numbers(seed=0):
     return np.random.default_rng(seed).standard_normal(COUNT)
 
 
-def read(path, kind=AnomalyTableData, **fields):
+def read(path, kind=AnomalyTableData, numbers_only=False, **fields):
     """The samples, and {code: finding}."""
     findings, series = Findings(), kind is AnomalySeriesData
     data = kind(path=str(path), **(fields if not series else {"window": 4, **fields}))
-    samples = read_series(data, findings) if series else read_rows(data, findings, least=3)
+    samples = read_series(data, findings) if series else read_rows(data, findings, least=3, numbers_only=numbers_only)
     return samples, {finding.code: finding for finding in findings.entries}
 
 
@@ -54,8 +54,8 @@ def test_two_values_under_a_usual_name_are_labels(tmp_path, name, values):
         if values is RARE:
             kept, found = read(path, kind, columns=["a", "b", name])
             assert kept.columns == ["a", "b", name] and "label_column" not in found
-    assert len(raw_rows(path, samples.columns)[0]) == COUNT
-    assert len(raw_rows(pd.read_csv(path)[["b", "a"]], samples.columns)[0]) == COUNT  # no labels are asked for
+    assert len(raw_rows(path, samples.encoder)[0]) == COUNT
+    assert len(raw_rows(pd.read_csv(path)[["b", "a"]], samples.encoder)[0]) == COUNT  # no labels are asked for
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,15 @@ def test_identifiers_and_times_are_pointed_out(tmp_path):
     assert caught.value.remedy == "Set data.exclude=customer_id."
 
 
-def test_columns_of_words_are_named_with_what_they_hold(tmp_path):
+def test_columns_of_words_are_encoded_or_named_with_what_they_hold(tmp_path):
     days = pd.date_range("2026-01-01", periods=COUNT).strftime("%d.%m.%Y")
     path = write(tmp_path, colour=["red", "green", "blue"] * 20, day=days, nothing=[None] * COUNT, index=range(COUNT))
-    message = read(path)[1]["columns_left_out"].message
-    assert "index (counts or dates rows), colour (3 words), day (dates), nothing (empty)" in message
+    samples, found = read(path)
+    assert samples.columns == ["a", "b", "colour"] and "categories: colour" in found["column_types"].message
+    message = found["columns_left_out"].message
+    assert "day (dates), nothing (empty), index (counts or dates rows)" in message
+    earlier, found = read(path, numbers_only=True)  # as runs of earlier versions have read it
+    assert earlier.columns == ["a", "b"] and "colour (3 words)" in found["columns_left_out"].message
 
 
 def test_missing_values_are_named_by_column(tmp_path):
@@ -163,6 +167,6 @@ def test_decimal_commas_are_read_in_training_and_prediction(tmp_path):
     assert samples.columns == ["a", "b", "c"] and "c" in found["decimal_comma"].message
     np.testing.assert_allclose(samples.store.features[:, 2], numbers(), atol=1e-3)
     for source in (path, pd.read_csv(path)):
-        _, values, errors, _ = raw_rows(source, samples.columns)
+        _, values, errors, *_ = raw_rows(source, samples.encoder)
         np.testing.assert_allclose(values[:, 2], numbers(), atol=1e-3)
         assert not any(errors)

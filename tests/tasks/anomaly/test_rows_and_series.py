@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfpipelines.datasets import Findings
+from tfpipelines.datasets import Columns, Findings
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks.anomaly import raw_rows, raw_series, read_rows, read_series, windows_of
 from tfpipelines.tasks.anomaly.config import AnomalySeriesData, AnomalyTableData
 from tfpipelines.tasks.anomaly.rows import column_statistics
 
 RANDOM = np.random.default_rng(0)
+AB = Columns.of_numbers(["a", "b"])
 
 
 def codes(findings):
@@ -181,7 +182,7 @@ def test_statistics():
 
 def test_raw_rows(tmp_path):
     path = write(tmp_path / "a.csv", b=[1.0, 2.0, np.nan], a=[3, 4, 5], label=["x", "y", "z"])
-    items, values, errors, _ = raw_rows([path, np.array([7.0, 8.0]), pd.DataFrame({"a": [9], "b": [10]})], ["a", "b"])
+    items, values, errors, *_ = raw_rows([path, np.array([7.0, 8.0]), pd.DataFrame({"a": [9], "b": [10]})], AB)
     assert items == [f"{path}:0", f"{path}:1", f"{path}:2", "3", "4"] and values.tolist() == [
         [3, 1],
         [4, 2],
@@ -190,10 +191,10 @@ def test_raw_rows(tmp_path):
         [9, 10],
     ]
     assert errors == ["", "", "no number: b", "", ""]
-    _, values, errors, _ = raw_rows(["nowhere.csv", path], ["a", "b"])
+    _, values, errors, *_ = raw_rows(["nowhere.csv", path], AB)
     assert "does not exist" in errors[0] and len(values) == 4
     with pytest.raises(DataError, match=r"Expected: \(n, 2\)"):
-        raw_rows(np.zeros((2, 3)), ["a", "b"])
+        raw_rows(np.zeros((2, 3)), AB)
 
 
 # --- series

@@ -6,6 +6,10 @@ from .data import TARGET_COLUMN, TargetColumn, TargetData
 from .fields import field, fixed
 from .section import Count, Names, Role
 
+Types = Annotated[dict[str, Literal["number", "boolean", "category", "date", "text"]], Role.OF_SOURCE]
+TYPES = fixed({}, "what columns hold, where it is not what their cells look like: {zip: category}")
+MIN_COUNT = field(1, "training rows that a category must have; rarer ones are unknown")
+
 
 class TableData(TargetData):
     """A table, its target and the columns that it is predicted from."""
@@ -20,8 +24,6 @@ class TableData(TargetData):
     exclude: Annotated[Names | None, Role.OF_SOURCE] = fixed(
         None, "columns that are left out, such as those that are not known when the model is used"
     )
-    types: Annotated[dict[str, Literal["number", "boolean", "category", "date", "text"]], Role.OF_SOURCE] = fixed(
-        {}, "what columns hold, where it is not what their cells look like: {zip: category}"
-    )
-    min_count: Count = field(1, "training rows that a category must have; rarer ones are unknown")
+    types: Types = TYPES
+    min_count: Count = MIN_COUNT
     categories: Count = field(1000, "categories of a column, the most frequent ones; others are unknown")

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -114,10 +114,20 @@ class Columns:
             fitted.append(_fitted(column, cells[name], train, min_count, most, cells.attrs.get("time_format")))
         return cls(fitted)
 
+    @classmethod
+    def of_numbers(cls, names: Iterable[str]) -> "Columns":
+        """Numbers alone, as runs of earlier versions have them."""
+        return cls([Column(name, "number") for name in names])
+
     @property
     def names(self) -> list[str]:
         """Of the columns of the table."""
         return [column.name for column in self.columns]
+
+    @property
+    def plain(self) -> bool:
+        """Whether all are numbers, which need not be encoded."""
+        return all(column.kind == "number" for column in self.columns)
 
     @property
     def cardinalities(self) -> list[int]:
@@ -186,6 +196,11 @@ class Columns:
             unseen,
             missing,
         )
+
+    def missing(self, encoded: Encoded) -> pd.DataFrame:
+        """Which cells give no number, of each column that becomes numbers; bool (rows, columns)."""
+        firsts = {column.name: self.numbers.index(column.features[0]) for column in self.columns if column.features}
+        return pd.DataFrame({name: np.isnan(encoded.numbers[:, place]) for name, place in firsts.items()})
 
     def with_commas_read(self, cells: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         """The rows with commas read in the columns of numbers, as those of the training table where cells do not tell.

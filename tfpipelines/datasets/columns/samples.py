@@ -19,6 +19,7 @@ from ..samples import Samples, split_and_limit
 from ..source import open_source, settle_labels
 from ..source.base import SampleTable
 from ..source.requests import FEATURES, Request
+from ..source.requests import Kind as RequestKind
 from ..source.table import Frame, clean_label
 from ..table_files import LINE, cells_of, in_words
 from ..targets import settle_target
@@ -118,13 +119,14 @@ def _chosen_and_read(
 
 
 def raw_table_rows(
-    inputs: Any, columns: Columns, roles: Mapping[str, Any]
+    inputs: Any, columns: Columns, roles: Mapping[str, Any], kind: RequestKind = FEATURES
 ) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
     """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, a row of one, an
     array (n, columns) or (columns,), or a list of such.
 
     Args:
         roles: role -> the columns of the training table that played it, such as the target.
+        kind: of the request for tables.
 
     Returns:
         Items (the number of the row, with the table's path where there are several inputs), the cells of the model's
@@ -134,7 +136,7 @@ def raw_table_rows(
     Raises:
         DataError: if a table lacks columns.
     """
-    found = list(walk_inputs(inputs, Request.to_predict(FEATURES, {}), _EXPECTED))
+    found = list(walk_inputs(inputs, Request.to_predict(kind, {}), _EXPECTED))
     items: list[str] = []
     errors: list[str] = []
     origins: list[Origin | None] = []
@@ -187,9 +189,7 @@ def _in_memory(value: Any, columns: Columns) -> SampleTable:
     if isinstance(value, dict):
         value = pd.DataFrame([value])
     if not isinstance(value, pd.DataFrame):
-        array = (
-            np.atleast_2d(np.asarray(value, object)) if is_array(value) or isinstance(value, (list, tuple)) else None
-        )
+        array = np.atleast_2d(np.asarray(value)) if is_array(value) or isinstance(value, (list, tuple)) else None
         if array is None or array.ndim != 2 or array.shape[1] != len(columns.names):
             expected = f"Expected: (n, {len(columns.names)}), the columns {listed(columns.names, SHOWN)}."
             raise DataError(f"One of the inputs has the shape {np.shape(value)}.", expected)
@@ -198,6 +198,10 @@ def _in_memory(value: Any, columns: Columns) -> SampleTable:
         cells = pd.DataFrame({str(name): pd.Series([], dtype=object) for name in value.columns})
         return SampleTable(pd.DataFrame(), Frame(value), cells=cells)
     source = Frame(value)
+    numeric = all(map(pd.api.types.is_numeric_dtype, value.dtypes)) and value.columns.is_unique
+    if numeric and columns.plain:
+        cells = value.set_axis([str(name) for name in value.columns], axis=1).reset_index(drop=True)
+        return SampleTable(pd.DataFrame(), source, cells=cells.astype(np.float64), given=source.given)
     return SampleTable(pd.DataFrame(), source, cells=in_words(cells_of(value, source.path)), given=source.given)
 
 

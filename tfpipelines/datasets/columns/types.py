@@ -1,7 +1,7 @@
 """What the columns of a table hold, told by their cells."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -60,6 +60,8 @@ def choose_columns(
     types: Mapping[str, str],
     time_format: str | None = None,
     findings: Findings,
+    told_by: "Callable[..., Found] | None" = None,
+    plain: Kind | None = None,
 ) -> dict[str, Kind]:
     """The columns that a model learns from, and what each holds.
 
@@ -71,6 +73,8 @@ def choose_columns(
         types: what some of them hold, as the user says.
         time_format: how dates are written, as for strptime, as the user says.
         findings: says what was inferred, and what was left out.
+        told_by: what tells what a column holds, with the arguments of `kind_of`, which is the default.
+        plain: of which all columns are expected to be: if they are, that is not told.
 
     Raises:
         DataError: if a column that is named is not there, or nothing is left.
@@ -80,16 +84,15 @@ def choose_columns(
         for name in names or ():
             if name not in there:
                 seen = f"Columns seen: {', '.join(there[:30])}."
-                raise DataError(
-                    f"The table has no column {name!r} for {key}. {seen}",
-                    f"Did you mean {guess!r}?" if (guess := nearest(name, there)) else "Name one of these.",
-                )
+                remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}."
+                raise DataError(f"The table has no column {name!r} for {key}. {seen}", remedy)
             if name in taken and key != "data.exclude":
                 raise DataError(f"Column {name!r} of {key} plays another role already.", f"Leave it out of {key}.")
     wanted = [name for name in columns or there if name not in taken and name not in (excluded or ())]
     asked = {*(columns or ()), *types}
-    found = {name: kind_of(name, cells[name], types.get(name), name in asked, time_format) for name in wanted}
-    _tell(found, cells, findings)
+    told_by = told_by or kind_of
+    found = {name: told_by(name, cells[name], types.get(name), name in asked, time_format) for name in wanted}
+    _tell(found, cells, findings, plain)
     kinds: dict[str, Kind] = {name: one.kind for name, one in found.items() if one.kind}
     if not kinds:
         raise DataError(
@@ -172,12 +175,12 @@ def _are_codes(known: pd.Series) -> bool:
     return width >= _WIDTH and bool(known.str.fullmatch(rf"\d{{{width}}}").all())
 
 
-def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> None:
+def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings, plain: Kind | None) -> None:
     """Adds what was inferred, and which columns are left out, or odd."""
     of = lambda kind: [name for name, one in found.items() if one.kind == kind]
     plural = {"number": "numbers", "boolean": "booleans", "category": "categories", "date": "dates", "text": "texts"}
     told = [f"{plural[kind]}: {listed(of(kind), SHOWN)}" for kind in KINDS if of(kind)]
-    if told:
+    if {one.kind for one in found.values()} - {"", plain}:
         findings.add(
             "column_types",
             "note",
@@ -191,8 +194,8 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
         findings.add("list_column", "warning", message, "Write a column for each of their elements")
     left = [f"{name} ({one.why})" for name, one in found.items() if not one.kind and name not in lists]
     if left:
-        why = "a model would learn nothing from them that holds for new rows"
-        message = f"Columns left out, since {why}: {listed(left, SHOWN)}"
+        why = "" if plain else ", since a model would learn nothing from them that holds for new rows"
+        message = f"Columns left out{why}: {listed(left, SHOWN)}"
         findings.add("columns_left_out", "note", message, "Name them in data.columns or data.types to keep them", left)
     empty = {name: float(is_missing_word(cells[name]).mean()) for name in found if found[name].kind}
     empty = {name: share for name, share in empty.items() if share >= _NEARLY_EMPTY}
@@ -211,7 +214,7 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings) -> N
 
 def _tell_of_zeros(name: str, cells: pd.DataFrame, findings: Findings) -> None:
     """Names the cells of a column of numbers that may be codes."""
-    codes = cells[name].str.strip().str.fullmatch(_CODE).fillna(False).to_numpy(bool)
+    codes = cells[name].astype(str).str.strip().str.fullmatch(_CODE).to_numpy(bool)
     if codes.any():
         what = f"Column {name!r} holds numbers with a leading zero in {counted(int(codes.sum()), 'cell')}"
         remedy = f"Set data.types={{{name}: category}} if they are codes"

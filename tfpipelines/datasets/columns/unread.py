@@ -44,9 +44,10 @@ def unread_of(name: str, kind: Kind, cells: pd.DataFrame, numbers: np.ndarray) -
         cells: str or None, with that column.
         numbers: float32 (rows, columns) that it became.
     """
-    none = np.zeros(len(cells), bool)
-    missing = np.isnan(numbers[:, 0]) & ~is_missing_word(cells[name]).to_numpy() if kind in _PLURAL else none
-    infinite = missing & pd.to_numeric(cells[name], errors="coerce").notna().to_numpy() if kind == "number" else none
+    missing = np.isnan(numbers[:, 0]) if kind in _PLURAL else np.zeros(len(cells), bool)
+    missing[missing] = ~is_missing_word(cells[name][missing]).to_numpy()
+    infinite = missing & (kind == "number")
+    infinite[infinite] = pd.to_numeric(cells[name][infinite], errors="coerce").notna().to_numpy()
     lines = cells[LINE].to_numpy() if LINE in cells else np.arange(1, len(cells) + 1)
     place = lambda mask: tuple(f"line {line}: {cell!r}" for line, cell in zip(lines[mask], cells[name][mask]))
     return Unread(name, kind, place(missing & ~infinite), place(infinite))

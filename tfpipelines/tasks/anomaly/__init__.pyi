@@ -2,6 +2,8 @@ from .baselines import Forest as Forest
 from .baselines import Neighbours as Neighbours
 from .baselines import Reconstruction as Reconstruction
 from .baselines import some_rows as some_rows
+from .features import feature_names as feature_names
+from .features import weighed as weighed
 from .masks import read_masks as read_masks
 from .model_file import DetectorArtifact as DetectorArtifact
 from .model_file import NumbersPreprocessor as NumbersPreprocessor

@@ -1,18 +1,22 @@
 """Which columns of a table are measurements, which one holds labels, and which may not be what they seem."""
 
 import re
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
 
 import pandas as pd
 
-from ...core.words import counted, listed, nearest
+from ...core.words import counted, listed
 from ...datasets.cells import SHOWN, is_numeric
+from ...datasets.columns.types import Found, Kind, kind_of
+from ...datasets.columns.types import choose_columns as kinds_of_columns
 from ...datasets.findings import Findings, Severity
 from ...datasets.identifiers import named_like_identifier
 from ...datasets.source.base import SampleTable
 from ...datasets.source.table import clean_label
 from ...datasets.table_files import LINE
 from ...datasets.times import are_dates
-from ...errors import DataError
 from .normal_samples import means_normal, means_normal_in
 
 _NO_MEASUREMENT = {"id", "index", "row", "row_id", "uuid", "time", "timestamp", "date", "datetime", "unnamed: 0", ""}
@@ -28,6 +32,7 @@ _PERHAPS_LABELS = _LABELS | set(  # such a column is pointed out
     "failure failed fail churn churned default alarm alert event error incident status state flag result outcome "
     "diagnosis category type response normal good ok healthy inlier novelty attackcat attacktype machinefailure".split()
 )
+_LABELS_IN_WORDS = {"attackcat", "attacktype", "diagnosis", "outcome", "failure", "machinefailure", "groundtruth"}
 _SAY_NORMAL = {"normal", "good", "ok", "healthy", "inlier", "valid", "passed"}  # in which 1 means normal
 _MARKS = re.compile(
     r"^(is|has|label|anomaly|outlier|fraud|fault|failure|attack|defect)[_\W]"
@@ -71,43 +76,68 @@ def choose_columns(
     wanted: tuple[str, ...] | None,
     others: set[str | None],
     findings: Findings,
-    key: str,
+    *,
     excluded: tuple[str, ...] | None = None,
+    types: Mapping[str, str] = MappingProxyType({}),
+    time_format: str | None = None,
     labelled: bool = False,
-) -> list[str]:
-    """The columns of numbers: those wanted, or all but `others` and those that count or date rows.
+    numbers_only: bool = False,
+) -> dict[str, Kind]:
+    """The columns that are looked at, and what each holds: those wanted, or all but `others`, what counts or dates
+    rows, and what may be labels.
 
     Args:
-        key: the config field to speak of; "": none, the columns are those of a model.
         excluded: columns that are left out.
+        types: what some of them hold, as the user says.
+        time_format: of dates, as the user says.
         labelled: whether one of `others` holds labels.
+        numbers_only: whether columns of words are left out, too.
 
     Raises:
         DataError: if one is missing or there is none.
     """
-    there = _names(rows)
-    for name in [*(wanted or ()), *((excluded or ()) if wanted is None else ())]:
-        if name not in there:
-            of = key if name in (wanted or ()) else "data.exclude"
-            remedy = f"Set {of}={nearest(name, there) or 'COLUMN'}." if key else ""
-            remedy = remedy or f"The model was trained on: {listed(list(wanted or ()), SHOWN)}."
-            raise DataError(f"The table has no column {name!r}. Columns seen: {', '.join(there[:30])}.", remedy)
-    if wanted is not None:
-        return [name for name in wanted if name not in (excluded or ())]
-    free = [column for column in there if column not in others and column not in (excluded or ())]
-    counting = [column for column in free if column.strip().lower() in _NO_MEASUREMENT]
-    numbers = [column for column in free if column not in counting and is_numeric(rows[column].dropna())]
-    words = [column for column in free if column not in counting and column not in numbers]
-    if counting or words:
-        told = [*(f"{name} (counts or dates rows)" for name in counting), *(_about(name, rows[name]) for name in words)]
-        remedy = f"Name others by {key}; words count only once they are encoded as numbers"
-        findings.add("columns_left_out", "note", f"Columns left out: {listed(told, SHOWN)}", remedy)
-    _look_for_labels(rows, numbers, words, labelled, findings)
-    _look_for_identifiers(rows, numbers, findings)
-    if not numbers:
-        message = f"No column holds numbers. Columns seen: {', '.join(there[:30])}."
-        raise DataError(message, f"Set {key}=COLUMN. For a table of image files there is the pipeline anomaly.")
-    return numbers
+    doubtful: set[str] = set()
+    if wanted is not None:  # by the user, or by a model, whose columns are all that new tables have to have
+        others, excluded = others - {*wanted}, tuple(name for name in excluded or () if name in rows)
+    else:
+        free = [name for name in _names(rows) if name not in {*others, *(excluded or ()), *types}]
+        free = [name for name in free if name.strip().lower() not in _NO_MEASUREMENT]
+        numbers = [name for name in free if is_numeric(rows[name].dropna())]
+        doubtful = _look_for_labels(rows, numbers, [name for name in free if name not in numbers], labelled, findings)
+        _look_for_identifiers(rows, numbers, findings)
+    return kinds_of_columns(
+        rows, {name for name in others if name}, columns=wanted, excluded=excluded, types=types,
+        time_format=time_format, findings=findings, plain="number",
+        told_by=partial(_kind_of, doubtful=doubtful, numbers_only=numbers_only),
+    )  # fmt: skip
+
+
+def _kind_of(
+    name: str,
+    cells: pd.Series,
+    given: str | None,
+    asked: bool,
+    time_format: str | None,
+    *,
+    doubtful: set[str],
+    numbers_only: bool,
+) -> Found:
+    """What a column holds, see `kind_of`. A value that training rows lack is what is looked for: numbers stay
+    numbers although they are constant or few, and dates and texts, which are always new, count only if they are asked
+    for.
+    """
+    if given is None and not asked and name.strip().lower() in _NO_MEASUREMENT:
+        return Found("", "counts or dates rows")
+    if given is None and (is_numeric(cells.dropna()) or (asked and numbers_only)):
+        return Found("number")
+    if numbers_only:
+        return Found("", _about(cells))
+    found = kind_of(name, cells, given, asked, time_format)
+    if given is not None or asked or not found.kind:
+        return found
+    if name in doubtful:
+        return Found("", "may be labels")
+    return found if found.kind in ("boolean", "category") else Found("", _about(cells))
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
@@ -130,18 +160,23 @@ def _is_flag(cells: pd.Series) -> bool:
     return 1 <= len(names) <= 2 and sum(map(means_normal, names)) == 1
 
 
-def _about(name: str, cells: pd.Series) -> str:
+def _about(cells: pd.Series) -> str:
     """What a column of no numbers holds, in words."""
     known = cells.dropna()
     if not len(known):
-        return f"{name} (empty)"
-    return f"{name} (dates)" if are_dates(known) else f"{name} ({counted(known.nunique(), 'word')})"
+        return "empty"
+    return "dates" if are_dates(known) else counted(known.nunique(), "word")
 
 
 def _look_for_labels(
     rows: pd.DataFrame, numbers: list[str], words: list[str], labelled: bool, findings: Findings
-) -> None:
-    """Points out columns that no field names, and that may hold labels."""
+) -> set[str]:
+    """Points out columns that no field names, and that may hold labels.
+
+    Returns:
+        Columns of words that are no features therefore.
+    """
+    doubtful = {name for name in words if _stem(name) in _LABELS | _LABELS_IN_WORDS}
     normal = lambda name: " and data.normal=1" if _stem(name) in _SAY_NORMAL else ""
     set_key = lambda name: (
         f"Set data.label_column={name}{normal(name)} if it holds labels, or data.exclude={name} if it tells them"
@@ -157,7 +192,7 @@ def _look_for_labels(
             what = f"{counted(len(named), 'further column')} named like labels"
             message = f"{what}: the model learns from {listed(named, SHOWN)}"
             findings.add("second_labels", "warning", message, f"Set data.exclude=[{','.join(named)}]")
-        return
+        return doubtful
     rare = [name for name in words if two(name) and rows[name].value_counts(normalize=True).min() <= _RARE]
     perhaps = [name for name in words if means_normal_in(rows[name])]
     if perhaps:
@@ -178,6 +213,8 @@ def _look_for_labels(
         severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not perhaps else "note"
         message = f"{what}: features, as no field names them"
         findings.add("perhaps_labels", severity, message, set_key(flags[0]) + keep, flags)
+    odd = {*rare, *perhaps}
+    return doubtful | (odd if len(odd) <= _MOST_FLAGS else set())
 
 
 def _are_codes(cells: pd.Series) -> bool:

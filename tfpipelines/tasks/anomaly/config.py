@@ -8,7 +8,8 @@ from ...core.config.data import GroupedData, SampleData
 from ...core.config.fields import field, fixed
 from ...core.config.images import Distortion, PixelData
 from ...core.config.pipeline import Pipeline
-from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Names, Role, Section
+from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Names, Role, Section
+from ...core.config.tables import MIN_COUNT, TYPES, Types
 from ...core.config.train import Training
 
 Scaling = Literal["standard", "robust", "none"]
@@ -54,17 +55,22 @@ class AnomalyImageData(PixelData, NormalData):
 
 
 class AnomalyTableData(SampleData, NormalData):
-    """Rows of numbers."""
+    """Rows of a table."""
 
     path: Annotated[str, Role.PATH] = fixed(
         ..., "a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME", min_length=1
     )
     test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
     columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
-        None, "columns that are looked at; default: all that hold nothing but numbers"
+        None, "columns that are looked at; default: numbers, categories and booleans"
     )
     exclude: Annotated[Names | None, Role.OF_SOURCE] = fixed(
         None, "columns that are left out, neither features nor labels, such as identifiers"
+    )
+    types: Types = TYPES
+    min_count: Count = MIN_COUNT
+    categories: Count = field(
+        32, "categories of a column, the most frequent ones, each a column of 0 and 1; others are unknown"
     )
     scaling: Scaling = field(
         "standard", "of each column: standard (mean and deviation), robust (median and quartiles) or none"

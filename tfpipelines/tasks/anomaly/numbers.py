@@ -16,10 +16,11 @@ from .base import Detection
 
 
 class NumberDetection(Detection):
-    """Reads columns of numbers, and takes them to the network as they are.
+    """Takes columns of numbers to the network as they are.
 
     Attributes:
         columns: their names.
+        names: of the columns of the table.
         lengths: facts of a run that are the sizes of a sample before its columns.
     """
 
@@ -35,25 +36,36 @@ class NumberDetection(Detection):
         """Some rows of samples, float32 (rows, ..., columns)."""
 
     # --- data
+    @property
+    def names(self) -> list[str]:
+        return self.columns
+
+    def _columns_of(self, samples) -> list[str]:
+        """Those of samples."""
+        return samples.columns
+
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
-        known = {} if splitting else {"columns": tuple(self.columns)}
-        data = self.pipeline.data.model_copy(update={"path": path, **known})
+        data = self._as_split(self.pipeline.data.model_copy(update={"path": path}))
         samples = self._list(data, findings, splitting, self._usual(splitting))
-        self.columns, self.preprocessor = samples.columns, anomaly.NumbersPreprocessor(samples.store.shape)
+        self.columns, self.preprocessor = self._columns_of(samples), anomaly.NumbersPreprocessor(samples.store.shape)
         return samples
 
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
-        self.columns = list(facts["columns"])
+        self.columns = self._columns_in(facts)
         self.preprocessor = anomaly.NumbersPreprocessor((*(facts[name] for name in self.lengths), len(self.columns)))
         return self
 
+    def _columns_in(self, facts: dict[str, Any]) -> list[str]:
+        """Those of a finished run."""
+        return list(facts["columns"])
+
     def takes_table(self, header: list[str], line: str) -> bool:
-        if {name.strip() for name in header} & set(self.columns):
+        if {name.strip() for name in header} & set(self.names):
             return True
         if line.startswith("sample:") or glob.has_magic(line) or Path(line).expanduser().exists():
             return False
-        names = ",".join(self.columns[:10]) + (",..." if len(self.columns) > 10 else "")
+        names = ",".join(self.names[:10]) + (",..." if len(self.names) > 10 else "")
         message = f"stdin begins with {brief(line, 80)}, which is neither an existing file nor a line of column names."
         raise DataError(message, f"Give rows below a line of the columns, such as {names}, JSON lines, or paths.")
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ...core.words import counted, listed, percent
 from ...datasets.cells import SHOWN, is_numeric, to_numbers, with_decimal_points
+from ...datasets.columns.encoder import Columns
 from ...datasets.findings import Findings
 from ...datasets.source import locate
 from ...datasets.source.base import SampleTable
@@ -65,7 +66,6 @@ def read_points(
     columns: tuple[str, ...] | None,
     labelled: bool = True,
     usual: tuple[str, ...] = (),
-    key: str = "data.columns",
     order: str | None = None,
 ) -> Points:
     """The points of a table with a row for each point in time.
@@ -75,7 +75,6 @@ def read_points(
         columns: the channels; None: all columns that hold nothing but numbers.
         labelled: whether labels are looked at; their column is no channel in any case.
         usual: see `normal_labels`.
-        key: the config field to speak of; "": none, the columns are those of a model.
         order: of day and month, where the dates do not tell, see `TimeFormat`.
 
     Raises:
@@ -88,7 +87,12 @@ def read_points(
     rows = table.cells = with_decimal_points(table.cells, others, findings)
     stamps = find_times(rows, data.time_column, {*others, *(data.exclude or ())}, findings)
     told = {*stamps, group, label, split}
-    taken = choose_columns(rows, columns, told, findings, key, data.exclude, label is not None)
+    if not labelled:
+        Columns.of_numbers(columns or ()).require(rows)
+    labels = label is not None
+    taken = list(
+        choose_columns(rows, columns, told, findings, excluded=data.exclude, labelled=labels, numbers_only=True)
+    )
     values = to_numbers(rows, taken, strict=labelled)
     times = read_times(rows, stamps, TimeFormat(data.time_format, order), findings)
     groups = rows[group].fillna("").to_numpy(str) if group else np.zeros(len(rows), "U1")

@@ -1,72 +1,45 @@
 """Raw input for prediction: tables, DataFrames and arrays become rows of numbers, or series."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...core.words import listed
-from ...datasets.cells import SHOWN, with_decimal_points
+from ...datasets.columns.encoder import Columns, tell_unseen
+from ...datasets.columns.samples import raw_table_rows
 from ...datasets.findings import Findings
 from ...datasets.input_columns import Origin
-from ...datasets.raw_inputs import Found, walk_inputs
+from ...datasets.raw_inputs import walk_inputs
 from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
-from ...datasets.table_files import table_of
 from ...errors import DataError
 from .config import AnomalySeriesData
+from .features import features
 from .points import Points, read_points, stretches
-from .rows import take_numbers
 
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
 
 
-def raw_rows(inputs: Any, columns: list[str]) -> tuple[list[str], np.ndarray, list[str], list[Origin | None]]:
-    """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, an array (n,
-    columns) or (columns,), or a list of such.
+def raw_rows(inputs: Any, columns: Columns) -> tuple[list[str], np.ndarray, list[str], list[Origin | None], list[str]]:
+    """The rows that `inputs` mean, see `raw_table_rows`.
 
     Returns:
-        Items (the number of the row, with the table's path where there are several inputs), float32 (n, columns) with 0
-        where there is nothing, for each row why it cannot be read, or "", and the row of a table that it is.
+        Items, what a detector sees of them, float32 (n, features) with 0 where there is nothing, for each row why it
+        cannot be read, or "", the row of a table that it is, and what there is to say of all.
     """
-    found = list(walk_inputs(inputs, Request.to_predict(ROWS, {}), _EXPECTED))
-    items: list[str] = []
-    errors: list[str] = []
-    origins: list[Origin | None] = []
-    pieces = [np.zeros((0, len(columns)), np.float32)]
-    for entry in found:
-        values, error = np.zeros((1, len(columns))), entry.error
-        try:
-            if entry.table is not None:
-                values = take_numbers(entry.table, Findings(), tuple(columns), strict=False, key="").values
-            elif not error:
-                values = _rows_from_memory(entry.value, columns)
-        except DataError as reason:
-            if not entry.name:
-                raise
-            error = " ".join(str(reason).split())
-        if error:
-            items, errors, origins = [*items, entry.name], [*errors, error], [*origins, None]
-        else:
-            origins += _origins(entry, len(values))
-            with np.errstate(over="ignore"):
-                values = values.astype(np.float32)
-            several = entry.name and len(found) > 1
-            items += [f"{entry.name}:{row}" if several else str(len(items) + row) for row in range(len(values))]
-            bad = [", ".join(columns[place] for place in np.flatnonzero(~row)[:5]) for row in np.isfinite(values)]
-            errors += [f"no number: {names}" if names else "" for names in bad]
-        pieces.append(np.where(np.isfinite(values), values, np.float32(0)).astype(np.float32))
-    return items, np.concatenate(pieces), errors, origins
-
-
-def _origins(entry: Found, count: int) -> list[Origin | None]:
-    """The rows of a table that are the rows of an entry."""
-    given = entry.table.given if entry.table is not None else None
-    if isinstance(entry.value, pd.DataFrame):
-        given = Frame(entry.value).given
-    return [None if given is None else Origin(given, row) for row in range(count)]
+    items, cells, errors, origins = raw_table_rows(inputs, columns, {}, ROWS)
+    encoded, findings = columns.transform(cells), Findings()
+    tell_unseen(replace(encoded, unread={}), "these rows", findings)
+    missing, values = columns.missing(encoded), features(encoded, columns)
+    bad = (
+        [", ".join(missing.columns[row][:5]) for row in missing.to_numpy()]
+        if len(missing.columns)
+        else [""] * len(items)
+    )
+    errors = [error or (f"no number: {names}" if names else "") for error, names in zip(errors, bad)]
+    notes = [entry.message for entry in findings.entries]
+    return items, np.nan_to_num(values), errors, origins, notes
 
 
 def raw_series(
@@ -90,9 +63,7 @@ def raw_series(
         table = Frame(entry.value).read(request) if isinstance(entry.value, pd.DataFrame) else entry.table
         try:
             if table is not None:
-                points = read_points(
-                    table, data, Findings(), columns=tuple(columns), labelled=False, key="", order=order
-                )
+                points = read_points(table, data, Findings(), columns=tuple(columns), labelled=False, order=order)
             elif not error:
                 points = _series_from_memory(entry.value, columns)
         except DataError as reason:
@@ -106,28 +77,6 @@ def raw_series(
             error = f"empty cells, no window holds them: {', '.join(points.empty[:5])}{more}"
         found.append((name, points, error))
     return found
-
-
-def _rows_from_memory(entry: Any, columns: list[str]) -> np.ndarray:
-    if isinstance(entry, pd.Series) and set(columns) <= set(entry.index):  # a row of a DataFrame
-        entry = entry.to_frame().T
-    if isinstance(entry, pd.DataFrame):
-        return numbers_of(entry, columns)
-    values = np.atleast_2d(as_numbers(entry))
-    if values.ndim != 2 or values.shape[1] != len(columns):
-        raise DataError(f"One of the inputs has the shape {np.shape(entry)}.", f"Expected: (n, {len(columns)}).")
-    return values
-
-
-def numbers_of(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """The columns of a DataFrame, float64 (rows, columns), NaN where a cell is no number."""
-    missing = [name for name in columns if name not in frame]
-    if missing:
-        raise DataError(f"The DataFrame has no column {missing[0]!r}.", f"Expected: {listed(columns, SHOWN)}.")
-    if len(frame) and not all(pd.api.types.is_numeric_dtype(frame[name]) for name in columns):
-        frame = with_decimal_points(table_of(frame[columns], Path("the DataFrame")), set(), Findings())
-    numbers = [pd.to_numeric(frame[name], errors="coerce") for name in columns]
-    return np.stack([cells.to_numpy(np.float64, na_value=np.nan) for cells in numbers], 1)
 
 
 def as_numbers(array: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""Tables of numbers: which columns are looked at, and the rows as samples."""
+"""Tables: which columns are looked at, and the rows as samples."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import tensorflow as tf
 
 from ...core.words import counted, listed, percent
 from ...datasets.cells import SHOWN, to_numbers, with_decimal_points
+from ...datasets.columns.encoder import Column, Columns, tell_unseen
+from ...datasets.columns.types import WITH_COMMAS, Kind
 from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
 from ...datasets.sample_table import given_splits
@@ -15,40 +18,27 @@ from ...datasets.samples import Samples
 from ...datasets.source import open_source, settle_groups
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import ROWS, SPLITTING, Request
+from ...datasets.table_files import LINE
 from ...errors import DataError
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
 from .config import AnomalyTableData
+from .features import features
 from .normal_samples import handle_unlabelled, label_anomalies, normal_of
 from .normal_splits import split_normals
 
 
 @dataclass
-class NumberTable:
-    """A table of numbers as it was read.
-
-    Args:
-        values: float64 (rows, columns), NaN where a cell is empty.
-        columns: their names.
-        frame: item, label, split, line of each row.
-        label: the column of labels.
-    """
-
-    values: np.ndarray
-    columns: list[str]
-    frame: pd.DataFrame
-    label: str | None = None
-
-
-@dataclass
 class RowSamples(Samples):
-    """Samples whose store holds rows of numbers.
+    """Samples whose store holds what a detector sees of rows, see `features`.
 
     Args:
-        columns: their names.
+        columns: those of the table that count.
+        encoder: how they are encoded.
     """
 
     columns: list[str] = field(default_factory=list)
+    encoder: Columns = field(default_factory=lambda: Columns([]))
 
 
 def read_rows(
@@ -59,12 +49,16 @@ def read_rows(
     seed: int = 0,
     splitting: bool = True,
     usual: tuple[str, ...] = (),
+    columns: Columns | None = None,
+    numbers_only: bool = False,
 ) -> RowSamples:
     """Reads and parts the rows of a table.
 
     Args:
         least: see `split_normals`.
         usual: see `normal_labels`.
+        columns: those of a model that the rows are for; None: the table tells what counts.
+        numbers_only: whether columns of words are left out, as runs of earlier versions do.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
@@ -74,82 +68,115 @@ def read_rows(
     source = open_source(data.path, ROWS)
     first = source.read(request if test_path is None else replace(request, optional=("label",)))
     first = settle_groups(first, request)
-    table = take_numbers(first, findings, data.columns, data.label_column, data.exclude, strict=splitting)
+    cells, kinds, label = _taken(first, data, findings, columns, splitting, numbers_only)
+    frame = first.frame
     if test_path is not None:
-        columns = {role: name for role, name in request.columns.items() if role not in SPLITTING}
-        later = replace(request, columns={**columns, "split": None}, optional=tuple(columns))
+        roles = {role: name for role, name in request.columns.items() if role not in SPLITTING}
+        later = replace(request, columns={**roles, "split": None}, optional=tuple(roles))
         tested = open_source(test_path, ROWS, "data.test_path").read(later)
-        second = take_numbers(tested, findings, tuple(table.columns), data.label_column, strict=False)
-        if data.label_column and table.label is None and second.label is None:
+        commas = cells.attrs.get("commas", {})
+        known = Columns([Column(name, kind, commas=commas.get(name, "")) for name, kind in kinds.items()])
+        more, _, label_of_test = _taken(tested, data, findings, known)
+        if data.label_column and label is None and label_of_test is None:
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
             raise DataError(message, "Set data.label_column to one that is there.")
-        table.frame["split"] = table.frame["given"] = table.frame["split"].where(table.frame["split"].notna(), "train")
-        values = np.concatenate([table.values, second.values])
-        frame = pd.concat([table.frame, second.frame.assign(split="test", given="test")], ignore_index=True)
-        table = NumberTable(values, table.columns, frame, table.label or second.label)
-    with np.errstate(over="ignore"):
-        whole = np.all(np.isfinite(table.values.astype(np.float32)), 1)  # what the network gets to see
+        frame["split"] = frame["given"] = frame["split"].where(frame["split"].notna(), "train")
+        frame = pd.concat([frame, tested.frame.assign(split="test", given="test")], ignore_index=True)
+        attrs, cells = cells.attrs, pd.concat([cells, more], ignore_index=True)
+        cells.attrs, label = attrs, label or label_of_test
+    settings = {"min_count": data.min_count, "most": data.categories}
+    every = columns or Columns.fit(cells, kinds, np.ones(len(cells), bool), **settings)
+    missing = every.missing(every.transform(cells))
+    whole = ~missing.any(axis=1).to_numpy()
     if not whole.all():
-        names = np.array(table.columns)
-        empty = zip(table.frame["line"][~whole], ~np.isfinite(table.values[~whole]))
-        lines = [f"line {line}: {', '.join(names[cells][:5])}" for line, cells in empty]
+        lines = [f"line {line}: {', '.join(missing.columns[row][:5])}"
+                 for line, row in zip(cells[LINE][~whole], missing.to_numpy()[~whole])]  # fmt: skip
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
-        shares = enumerate((~np.isfinite(table.values)).mean(0))
-        told = listed([f"{names[place]} {percent(share)}" for place, share in shares if share], SHOWN)
+        told = listed([f"{name} {percent(share)}" for name, share in missing.mean().items() if share], SHOWN)
         remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
-        told_of = f"{message} ({told})" if told else message
-        findings.bad("missing_value", data.on_bad, told_of, remedy, lines, given_splits(table.frame), ~whole)
-    frame, values = table.frame[whole].reset_index(drop=True), table.values[whole]
+        findings.bad("missing_value", data.on_bad, f"{message} ({told})", remedy, lines, given_splits(frame), ~whole)
+    frame, cells = _some(whole, frame, cells)
     if len(frame):
-        kept = handle_unlabelled(frame, data.normal, usual, data.on_bad, findings)
-        frame, values = frame[kept].reset_index(drop=True), values[kept]
+        frame, cells = _some(handle_unlabelled(frame, data.normal, usual, data.on_bad, findings), frame, cells)
     frame = label_anomalies(frame, data.normal, usual, trusted=splitting)
     if splitting and len(frame):
-        keep = split_normals(frame, data, least, seed, findings)
-        frame, values = frame[keep].reset_index(drop=True), values[keep]
-        used = (frame["split"] != "test").to_numpy()
-        look_at_columns(values[(frame["split"] == "train").to_numpy()], table.columns, findings)
-        look_for_extremes(values[used], table.columns, [f"line {line}" for line in frame["line"][used]], findings)
-    values = values.astype(np.float32)
+        frame, cells = _some(split_normals(frame, data, least, seed, findings), frame, cells)
+    train = (frame["split"] == "train").to_numpy()
+    if splitting and len(frame):
+        columns = Columns.fit(cells, kinds, train, **settings)
+        numbers = [name for name, kind in kinds.items() if kind == "number"]
+        values, used = cells[numbers].to_numpy(np.float64), (frame["split"] != "test").to_numpy()
+        look_at_columns(values[train], numbers, findings)
+        look_for_extremes(values[used], numbers, [f"line {line}" for line in cells[LINE][used]], findings)
+    columns = columns or every
+    encoded = columns.transform(cells)
+    tell_unseen(encoded, "other rows" if splitting else "these rows", findings, train if splitting else None)
+    values = features(encoded, columns)
     frame["fingerprint"] = fingerprints_of(values)
-    about = [f"columns: {listed(table.columns, SHOWN)}"]
-    if table.label:
-        about.append(f"labels: column {table.label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
-    facts: dict = {"path": data.path, "columns": table.columns, "about": about, "read_seconds": source.seconds}
+    about = [f"columns: {listed(columns.names, SHOWN)}" if columns.plain else columns.about()]
+    if label:
+        about.append(f"labels: column {label}; normal: {', '.join(normal_of(frame)) or 'none of them'}")
+    facts: dict = {"path": data.path, "columns": columns.names, "encoder": columns.facts()}
+    facts |= {"about": about, "read_seconds": source.seconds}
     facts |= {"split_by": first.split_by} if first.split_by else {}
-    return RowSamples(frame, FeatureStore(values), facts, columns=table.columns)
+    return RowSamples(frame, FeatureStore(values), facts, columns=columns.names, encoder=columns)
 
 
-def take_numbers(
+def _taken(
     table: SampleTable,
+    data: AnomalyTableData,
     findings: Findings,
-    columns: tuple[str, ...] | None,
-    label_column: str | None = None,
-    excluded: tuple[str, ...] | None = None,
-    strict: bool = True,
-    key: str = "data.columns",
-) -> NumberTable:
-    """Takes the columns of numbers out of a table.
+    known: Columns | None,
+    strict: bool = False,
+    numbers_only: bool = False,
+) -> tuple[pd.DataFrame, dict[str, Kind], str | None]:
+    """The cells of the columns that count, numbers as such; what the columns hold; the column of labels.
 
     Args:
-        columns: those wanted; None: all that hold nothing but numbers, besides label, split and what counts or dates
-            rows.
-        label_column: what the user has named, if anything.
-        excluded: columns that are left out.
-        strict: False takes cells that are no numbers as empty.
-        key: the config field to speak of; "": none, the columns are those of a model.
+        known: columns that are taken; None: the table tells.
+        strict: whether a word among numbers is refused; else it counts as missing.
+        numbers_only: see `choose_columns`.
 
     Raises:
-        DataError: if a column is missing, or holds anything but numbers though it is named.
+        DataError: if a column is missing, or holds words among its numbers.
     """
     findings.extend(table.findings)
-    if table.array is not None:
-        return _columns_of_array(table.array, table, columns, excluded)
-    label = settle_label(table, label_column, columns, excluded, findings)
-    others = {label, *(table.columns.get(role) for role in ("split", *SPLITTING))}
-    cells = with_decimal_points(table.cells, others, findings)
-    taken = choose_columns(cells, columns, others, findings, key, excluded, labelled=label is not None)
-    return NumberTable(to_numbers(cells, taken, strict), taken, table.frame, label)
+    names, array = None if known is None else tuple(known.names), table.array
+    if array is not None:
+        table.cells, label = _cells_of_array(array, table.source.path), None
+    else:
+        label = settle_label(table, data.label_column, names or data.columns, data.exclude, findings)
+    cells, others = table.cells, {label, *(table.columns.get(role) for role in ("split", *SPLITTING))}
+    if known is not None:
+        known.require(cells)
+        cells, kinds = known.with_commas_read(cells, findings), {column.name: column.kind for column in known.columns}
+    else:
+        words = {name for name, kind in data.types.items() if kind not in WITH_COMMAS}
+        cells = with_decimal_points(cells, others | words, findings)
+        kinds = choose_columns(
+            cells, data.columns, others, findings, excluded=data.exclude, types=data.types,
+            time_format=data.time_format, labelled=label is not None, numbers_only=numbers_only,
+        )  # fmt: skip
+    numbers = [name for name, kind in kinds.items() if kind == "number"]
+    attrs = {**cells.attrs, "commas": cells.attrs.get("commas", {}), "time_format": data.time_format}
+    values = to_numbers(cells, numbers, strict)
+    cells = cells[[*kinds, LINE]].assign(**dict(zip(numbers, values.T)))
+    cells.attrs = attrs
+    return cells, kinds, label
+
+
+def _some(kept: np.ndarray, *tables: pd.DataFrame) -> list[pd.DataFrame]:
+    """Some rows of tables."""
+    return [table if kept.all() else table[kept].reset_index(drop=True) for table in tables]
+
+
+def _cells_of_array(values: np.ndarray, path: Path) -> pd.DataFrame:
+    """An array as a table."""
+    if values.ndim != 2 or values.dtype.kind not in "iufb":
+        message = f"{path}: x is {values.dtype} of the shape {values.shape}."
+        raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
+    names = [f"x{number}" for number in range(values.shape[1])]
+    return pd.DataFrame(values.astype(np.float64), columns=names).assign(**{LINE: range(len(values))})
 
 
 def column_statistics(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -178,20 +205,3 @@ def fingerprints_of(values: np.ndarray) -> np.ndarray:
     tensors = [tf.constant(np.ascontiguousarray(some, np.float32)) for some in blocks]
     pieces = [tf.raw_ops.Fingerprint(data=some, method=b"farmhash64").numpy() for some in tensors]
     return np.concatenate(pieces).view(np.uint64)[:, 0]
-
-
-def _columns_of_array(
-    values: np.ndarray, table: SampleTable, columns: tuple[str, ...] | None, excluded: tuple[str, ...] | None
-) -> NumberTable:
-    path = table.source.path
-    if values.ndim != 2 or values.dtype.kind not in "iufb":
-        message = f"{path}: x is {values.dtype} of the shape {values.shape}."
-        raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
-    names = [f"x{number}" for number in range(values.shape[1])]
-    if strangers := [name for name in (*(columns or ()), *(excluded or ())) if name not in names]:
-        raise DataError(
-            f"{path} has no column {strangers[0]!r}.", f"An array's columns are called {listed(names, SHOWN)}."
-        )
-    taken = [name for name in columns or names if name not in (excluded or ())]
-    frame = table.frame.assign(line=pd.Series(range(len(values)), dtype=object))
-    return NumberTable(values[:, [names.index(name) for name in taken]].astype(np.float64), taken, frame)

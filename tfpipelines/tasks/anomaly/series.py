@@ -48,7 +48,8 @@ class SeriesAnomalies(NumberDetection):
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
-        data, least = self._as_split(data), self.pipeline.evaluation.least
+        data = data if splitting else data.model_copy(update={"columns": tuple(self.columns)})
+        least = self.pipeline.evaluation.least
         samples = anomaly.read_series(data, findings, least=least, splitting=splitting, usual=usual, order=self._order)
         own = self.pipeline.data.path.startswith("sample:")
         if splitting and getattr(self.pipeline.model, "centered", False) and not own:

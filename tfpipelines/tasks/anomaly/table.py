@@ -1,11 +1,11 @@
-"""Anomaly detection in rows of numbers."""
+"""Anomaly detection in the rows of a table."""
 
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, metrics
+from tfpipelines import datasets, evaluation, metrics, models
 from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalyTableData
@@ -35,25 +35,57 @@ class RowAnomalies(NumberDetection):
     pipeline: RowAnomaliesPipeline
     unit = "row"
     loading_fields = ()
+    encoder: "datasets.Columns"
+    _numbers_only = False  # as runs of earlier versions are
+
+    @property
+    def names(self) -> list[str]:
+        return self.encoder.names
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
-        least, seed = self.pipeline.evaluation.least, self.pipeline.seed_of_splits
-        data = self._as_split(data)
-        return anomaly.read_rows(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
+        how: dict[str, Any] = {"least": self.pipeline.evaluation.least, "seed": self.pipeline.seed_of_splits}
+        how |= {"columns": None if splitting else self.encoder, "numbers_only": self._numbers_only}
+        return anomaly.read_rows(data, findings, splitting=splitting, usual=usual, **how)
+
+    def _columns_of(self, samples) -> list[str]:
+        self.encoder = samples.encoder
+        return anomaly.feature_names(self.encoder)
+
+    def _columns_in(self, facts: dict[str, Any]) -> list[str]:
+        known = "encoder" in facts
+        of = datasets.Columns.of_facts(facts["encoder"]) if known else datasets.Columns.of_numbers(facts["columns"])
+        self.encoder, self._numbers_only = of, not known
+        return anomaly.feature_names(self.encoder)
+
+    def resume(self, facts: dict[str, Any]) -> None:
+        super().resume(facts)
+        self._numbers_only = "columns" in facts and "encoder" not in facts
+
+    @property
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        center, spread = super()._statistics
+        if self.pipeline.data.scaling == "none":
+            return center, spread
+        return center, anomaly.weighed(spread, self.encoder, len(self.samples.rows("train")))
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
         return samples.store.features[rows]
 
+    def _served_input(self, model) -> "models.ServedInput":
+        read = [] if self.encoder.plain else self.encoder.facts()
+        return models.ServedNumbers(model, self.columns, read)
+
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
-        items, values, errors, origins = anomaly.raw_rows(inputs, self.columns)
+        items, values, errors, origins, notes = anomaly.raw_rows(inputs, self.encoder)
         told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
         contributing = lambda row: evaluation.top_contributing_columns(
             self.columns, told["map"][row], values[row], told["reconstruction"][row]
         )
         explanations = [{"columns": contributing(row)} for row in range(len(values))] if explain else None
         table = self._table(items, told["score"], errors, explanations)
+        table.attrs["notes"] = notes
         return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:

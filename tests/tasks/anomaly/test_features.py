@@ -1,0 +1,146 @@
+"""Categories, booleans and dates in the tables of a detector."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfpipelines
+from tfpipelines import Observer, tasks
+from tfpipelines.core import config
+from tfpipelines.datasets import Columns, Findings
+from tfpipelines.datasets.columns.encoder import Column
+from tfpipelines.models import ServedNumbers
+from tfpipelines.tasks.anomaly import feature_names, raw_rows, read_rows, weighed
+from tfpipelines.tasks.anomaly.config import AnomalyTableData
+from tfpipelines.tasks.anomaly.table import RowAnomalies
+
+COUNT = 80
+RANDOM = np.random.default_rng(0)
+FEW = ["train.epochs=1", "evaluation.baselines=false", "evaluation.bootstrap=0"]
+COLUMNS = Columns(
+    [
+        Column("size", "number"),
+        Column("seen", "date", first="2024-01-01"),
+        Column("colour", "category", ("blue", "red")),
+        Column("paid", "boolean"),
+    ]
+)
+
+
+def table(**columns):
+    """Sizes that follow from colours."""
+    colours = np.array(["red", "green", "blue"])[np.arange(COUNT) % 3]
+    sizes = np.arange(COUNT) % 3 + RANDOM.normal(0, 0.1, COUNT)
+    return pd.DataFrame({"size": sizes, "other": RANDOM.random(COUNT), "colour": colours, **columns})
+
+
+def read(path, frame, **fields):
+    """Samples, and {code: finding}."""
+    frame.to_csv(path / "t.csv", index=False)
+    findings = Findings()
+    samples = read_rows(AnomalyTableData(path=str(path / "t.csv"), **fields), findings, least=3)
+    return samples, {entry.code: entry for entry in findings.entries}
+
+
+def test_each_value_is_a_column_and_days_are_none():
+    rows = pd.DataFrame(
+        {
+            "paid": ["yes", "no", None, "yes"],
+            "size": [1, 2, 3, None],
+            "colour": ["red", None, "pink", "blue"],
+            "seen": ["2024-01-01", "2024-02-01", "2025-01-01", "2024-01-02"],
+        }
+    )
+    parts = ["seen: year part", "seen: month", "seen: weekday"]
+    values = ["colour: (missing)", "colour: blue", "colour: red", "colour: (unknown)"]
+    assert feature_names(COLUMNS) == ["size", *parts, "paid", *values]
+    _, features, errors, _, notes = raw_rows(rows, COLUMNS)
+    assert features[:, 5:].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]]
+    assert errors == ["", "", "no number: paid", "no number: size"] and "colour (1)" in notes[0]
+    assert features[:2, 4].tolist() == [1, 0] and features[1, 2] == 2
+
+
+def test_a_category_weighs_as_one_number_and_an_unknown_value_is_rare():
+    deviation = np.array([2.0, 1, 1, 1, 0, 0.0, 0.4, 0.5, 0.0])
+    found = weighed(deviation, COLUMNS, 99)
+    assert found[:5].tolist() == [2, 1, 1, 1, 0] and found[8] == pytest.approx(0.1)
+    assert found[6] / found[7] == pytest.approx(0.8)
+
+
+def test_kinds_are_told_by_cells_and_settable(tmp_path):
+    days = pd.date_range("2024-01-01", periods=COUNT).strftime("%Y-%m-%d")
+    frame = table(paid=["yes", "no", "no", "yes"] * 20, on=[0, 1] * 40, day=days, code=[1, 2, 3, 4] * 20)
+    flags = {name: frame[name] for name in frame}
+    samples, found = read(tmp_path, frame, label_column=None, types={"paid": "boolean"})
+    assert [column.kind for column in samples.encoder.columns] == [
+        *("number", "number", "category"),
+        *("boolean", "number", "number"),
+    ]
+    assert "day (dates)" in found["columns_left_out"].message and "booleans: paid" in found["column_types"].message
+    samples, _ = read(tmp_path, pd.DataFrame(flags), types={"day": "date", "code": "category"}, exclude=["paid"])
+    assert "code: 4" in feature_names(samples.encoder) and "day: weekday" in feature_names(samples.encoder)
+    assert "paid" not in samples.columns and np.isfinite(samples.store.features).all()
+    few, found = read(tmp_path, frame, categories=2)
+    assert "colour (" in found["rare_categories"].message and "data.categories" in found["rare_categories"].remedy
+    assert (few.store.features[:, feature_names(few.encoder).index("colour: (unknown)")] == 1).mean() > 0.3
+
+
+def test_words_that_may_be_labels_are_no_features(tmp_path):
+    marked = ["ok"] * 70 + ["broken"] * 10
+    samples, found = read(tmp_path, table(quality=marked, kind=["a", "b"] * 40))
+    assert samples.columns == ["size", "other", "colour", "kind"]
+    assert "quality (may be labels)" in found["columns_left_out"].message and "perhaps_labels" in found
+    of_labels = {"label": [0] * 70 + [1] * 10, "attack_cat": ["none"] * 70 + ["dos", "probe"] * 5}
+    samples, found = read(tmp_path, table(**of_labels))
+    assert "attack_cat" not in samples.columns and samples.frame["anomalous"].sum() == 10
+    assert "attack_cat" in read(tmp_path, table(**of_labels), types={"attack_cat": "category"})[0].columns
+
+
+def test_a_second_table_is_encoded_as_the_first(tmp_path):
+    test = table(label=["normal"] * 40 + ["fault"] * 40)[::-1].assign(colour=["pink"] * 20 + ["red"] * 60)
+    test[["label", "colour", "other", "size"]].to_csv(tmp_path / "test.csv", index=False)
+    samples, found = read(tmp_path, table(), test_path=str(tmp_path / "test.csv"))
+    assert samples.encoder.categories[0].vocabulary == ("blue", "green", "red")
+    assert "colour (20)" in found["unseen_categories"].message and len(samples.frame) == 2 * COUNT
+
+
+def test_a_run_of_an_earlier_version_goes_on_with_numbers_alone(tmp_path):
+    table().to_csv(tmp_path / "t.csv", index=False)
+    pipeline = config.load("anomaly-table", [f"data.path={tmp_path / 't.csv'}"], schemas=tasks.SCHEMAS).pipeline
+    for facts, columns in (
+        ({"columns": ["size", "other"]}, ["size", "other"]),
+        ({}, ["size", "other", "colour"]),
+        ({"columns": ["size"], "encoder": []}, ["size", "other", "colour"]),
+    ):
+        task = RowAnomalies(pipeline)
+        task.resume(facts)
+        assert task.load(Findings()).names == columns
+
+
+@pytest.mark.eager
+def test_what_no_training_row_has_gives_an_alarm(tmp_path):
+    table().to_csv(tmp_path / "t.csv", index=False)
+    overrides = ["data.path=t.csv", *FEW, "model.units=8", "model.latent=2", "train.batch_size=16"]
+    run = tfpipelines.run("anomaly-table", overrides, observer=Observer())
+    facts = json.loads((run.folder / "data.json").read_text())
+    assert facts["columns"] == ["size", "other", "colour"] and facts["encoder"][2]["vocabulary"][0] == "blue"
+    run = tfpipelines.load(run.folder)
+    rows = table().head(3).assign(colour=["pink", "red", None], id=[7, 8, 9])
+    told = run.predict(rows, explain=True)
+    assert told["verdict"][0] == told["verdict"][2] == "anomaly" and "vocabulary" in told.attrs["notes"][0]
+    assert told["explanation"][0]["columns"][0]["column"] == "colour: (unknown)"
+    assert run.evaluate(str(tmp_path / "t.csv"))["test"]["alarm_rate"] < 0.5
+    assert run.predict(rows[["colour", "size", "other"]])["score"].tolist() == told["score"].tolist()
+
+
+def test_an_export_says_what_its_columns_are():
+    import keras
+
+    inputs = keras.Input((9,), name="numbers")
+    served = ServedNumbers(keras.Model(inputs, inputs), feature_names(COLUMNS), COLUMNS.facts())
+    assert "COLUMN: VALUE" in served.words(True)[-1]
+    content = json.loads(served.files()["vocabulary.json"])
+    assert content["numbers"][-1] == "colour: (unknown)" and content["read"][2]["vocabulary"] == ["blue", "red"]
+    assert not ServedNumbers(keras.Model(inputs, inputs), ["a"] * 9).files()

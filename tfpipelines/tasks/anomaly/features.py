@@ -1,0 +1,49 @@
+"""What a detector sees of encoded columns: numbers as they are, and a column of 0 and 1 for each value of a category.
+
+A code that stands for no number would have distances. A missing value, and one that no training row has, are columns of
+their own: they are what a detector is to find.
+"""
+
+import numpy as np
+
+from ...datasets.columns.encoder import Columns, Encoded
+
+_MISSING, _UNKNOWN = "(missing)", "(unknown)"
+
+
+def _places(columns: Columns) -> list[int]:
+    """Which columns of numbers count: not the days of a date, which are always new."""
+    kinds = [(column.kind, part) for column in columns.columns for part in range(len(column.features))]
+    return [place for place, (kind, part) in enumerate(kinds) if kind != "date" or part]
+
+
+def feature_names(columns: Columns) -> list[str]:
+    """Of the columns of `features`."""
+    names = [columns.numbers[place] for place in _places(columns)]
+    values = [(column.name, (_MISSING, *column.vocabulary, _UNKNOWN)) for column in columns.categories]
+    return names + [f"{name}: {value}" for name, these in values for value in these]
+
+
+def features(encoded: Encoded, columns: Columns) -> np.ndarray:
+    """Encoded rows as a detector takes them, float32 (rows, features), NaN where a number is missing."""
+    parts = [encoded.numbers[:, _places(columns)]]
+    for column, codes in zip(columns.categories, encoded.codes.T):
+        last = len(column.vocabulary) + 1
+        codes = np.where(encoded.unseen.get(column.name, False), last, codes)
+        parts.append(codes[:, None] == np.arange(last + 1))
+    return np.concatenate([np.asarray(part, np.float32) for part in parts], 1)
+
+
+def weighed(deviation: np.ndarray, columns: Columns, rows: int) -> np.ndarray:
+    """The deviations by which features are divided, with those of categories so that each weighs as one number.
+
+    A value that one of `rows` training rows has deviates by 1 / sqrt(rows); one that none has is as rare at least.
+
+    Args:
+        deviation: of each feature, float64 (features,).
+    """
+    deviation, place = deviation.copy(), len(_places(columns))
+    for count in columns.cardinalities:
+        values = deviation[place : (place := place + count + 2)]
+        values[:] = np.maximum(values, 1 / np.sqrt(rows + 1)) * np.sqrt(max((values > 0).sum() - 1, 1))
+    return deviation
