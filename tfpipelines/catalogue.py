@@ -10,7 +10,7 @@ from .errors import ConfigError
 
 _TEMPLATES = Path(__file__).parent / "core" / "config" / "templates"
 _TEMPLATE_OF = {
-    "image-cls": "images", "text-cls": "texts",
+    "image-cls": "images", "text-cls": "texts", "tabular": "tables",
     "anomaly": "autoencoders", "anomaly-table": "autoencoders", "anomaly-series": "autoencoders",
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.trust import remember
 from tfpipelines.errors import Interrupted
 from tfpipelines.exporting.formats import exporters
-from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tasks import SCHEMAS, new_task
 from tfpipelines.tuning import unchanged_state
 
 from ..conftest import ROOT, some
@@ -32,6 +32,7 @@ from ..conftest import ROOT, some
 FEW = ["train.epochs=2", "train.batch_size=16", "train.warmup_epochs=0", "data.limit=64", "evaluation.bootstrap=20"]
 SMALL = {
     "image-cls": FEW,
+    "tabular": FEW,
     "text-cls": FEW,
     **dict.fromkeys(("anomaly", "anomaly-table", "anomaly-series"), [*FEW, "evaluation.baselines=false"]),
 }
@@ -91,7 +92,9 @@ def test_the_template_is_trained_resumed_and_read_back_as_any_network(task):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("task", some(["anomaly-table", "image-cls", "text-cls"], ("image-cls", "text-cls")))
+@pytest.mark.parametrize(
+    "task", some(["anomaly-table", "image-cls", "tabular", "text-cls"], ("image-cls", "tabular", "text-cls"))
+)
 def test_the_template_is_trained_and_read_back(task):
     overrides = [*SMALL[task], "model.width=8", "train.epochs=1", f"model.name={template(task)}"]
     run = tfpipelines.run(task, overrides, observer=Observer())
@@ -411,6 +414,45 @@ def test_a_rule_of_one_network_leaves_the_others_of_its_file_alone():
 def test_tasks_of_other_networks_take_none():
     with pytest.raises(ConfigError, match="dcgan takes no network of your own"):
         config.load("dcgan", [f"model.name={own(GOOD)}"], schemas=SCHEMAS)
+
+
+TABLE = """import keras
+
+
+def net(numbers, cardinalities, classes):
+    values, codes = keras.Input((numbers,)), keras.Input((len(cardinalities),), dtype="int32")
+    embedded = keras.layers.Embedding(max(cardinalities) + 1, 2)(codes)
+    x = keras.ops.concatenate([values, keras.layers.Flatten()(embedded)], -1)
+    return keras.Model([values, codes], keras.layers.Dense(classes)(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ("", "", ""),
+        (
+            "[values, codes], ",
+            "[codes, values], ",
+            "takes .2,., and a sample is .4,.: |Give keras.Model .numbers, codes.",
+        ),
+        ("Dense(classes)", "Dense(classes + 1)", "gives .3,., not .2,."),
+        (
+            "keras.Model([values, codes], keras.layers.Dense(classes)(x))",
+            "keras.Model(values, values)",
+            "1 inputs?, not two",
+        ),
+        ("Dense(classes)", "Dense(classes, activation='softmax')", "must give logits"),
+    ],
+)
+def test_a_network_for_tables_is_tried_with_numbers_and_codes(one, other, said):
+    words = [f"model.name={own(TABLE.replace(one, other))}"]
+    loaded = config.load("tabular", words, schemas=SCHEMAS, ask=lambda code, _: remember(code))
+    if said:
+        with pytest.raises(ConfigError, match=said):
+            new_task(loaded.pipeline).preflight()
+    else:
+        assert new_task(loaded.pipeline).preflight() == []
 
 
 # --- where it is found

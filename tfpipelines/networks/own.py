@@ -28,10 +28,12 @@ from .autoencoder_blocks import with_levels
 from .fused_batch_norm import use_fused
 from .layers import scaled_input
 from .reconstruction import reconstructor
+from .table_layers import Inputs
 from .vector_autoencoders import begin, end
 
 _UNNAMED = re.compile(r"(functional|sequential)(_\d+)?")  # what Keras calls a model that has no name
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+Taken = tuple[tuple[int | None, ...], str]  # shape and dtype of an input
 _LONGEST = 300  # characters of an error that are told
 
 
@@ -47,6 +49,13 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
         ConfigError: with file and line, if the code fails or gives something else than it has to.
     """
     folder, shape = settings.origin.kind.folder, given.get("input_shape", (None,))
+    takes: list[Taken] = [(shape, "int32" if folder == "texts" else "float32")]
+    if folder == "tables":
+        table = given.pop("table")
+        columns = Inputs(table)
+        takes = [(tuple(part.shape[1:]), part.dtype) for part in columns.parts]
+        given |= {"classes": table.outputs, "cardinalities": table.cardinalities}
+        given["numbers"] = takes[0][0][0] if table.width else 0
     if folder == "texts":
         texts = given.pop("texts")
         given |= {"classes": texts.classes, "vocabulary": texts.vocabulary}
@@ -56,12 +65,14 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
     with errors_of_code(settings), _repeatable(given["seed"]):
         function = function_of(settings.origin)
         made = function(**passed, **dict.fromkeys(settings.whole, settings), **fields)
-        body = _checked(settings, made, shape, given.get("classes"))
+        body = _checked(settings, made, takes, given.get("classes"))
     for_training: bool = given["for_training"]
     if for_training:
         use_fused(body)
     loss: str = getattr(settings, "loss", "")
     name = settings.origin.function
+    if folder == "tables":
+        return columns.model(body(_alone(columns.parts)))
     if folder == "image_autoencoders":
         inputs, target = scaled_input(shape)
         return reconstructor(inputs, with_levels(target, body(target)), name, loss, for_training)
@@ -186,9 +197,14 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
 
 
-def _checked(settings: NetworkSection, made: Any, shape: tuple[int | None, ...], classes: int | None) -> keras.Model:
-    """What the function has given, if it is a model of the right input and output, with the functional API."""
-    place, ids = place_of(settings), settings.origin.kind.folder == "texts"
+def _alone(parts: list) -> Any:
+    """The only one, or all."""
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _checked(settings: NetworkSection, made: Any, takes: list[Taken], classes: int | None) -> keras.Model:
+    """What the function has given, if it is a model of the right inputs and output, with the functional API."""
+    place = place_of(settings)
 
     def refuse(cause: str, remedy: str) -> None:
         raise ConfigError(f"{place}: {cause}.", remedy)
@@ -197,22 +213,22 @@ def _checked(settings: NetworkSection, made: Any, shape: tuple[int | None, ...],
         what = "nothing" if made is None else f"a {type(made).__name__}"
         refuse(f"it returns {what}, no keras.Model", "End with: return keras.Model(inputs, outputs)")
     if not getattr(made, "inputs", None):  # a class of its own, or a Sequential that has not been told of its input
-        made = _around(made, shape, ids)
-    for what, tensors in (("input", made.inputs), ("output", made.outputs)):
-        if len(tensors) != 1:
-            refuse(f"its model has {len(tensors)} {what}s, not one", f"Give keras.Model one {what}.")
-    if made.inputs[0].shape[0] is not None or made.outputs[0].shape[0] is not None:
-        found = made.inputs[0].shape[0] or made.outputs[0].shape[0]
-        refuse(f"its batch size is fixed at {found}", "Leave the batch size out: keras.Input(input_shape).")
+        made = _around(made, takes)
+    for what, tensors, count in (("input", made.inputs, len(takes)), ("output", made.outputs, 1)):
+        if len(tensors) != count:
+            wanted = "one" if count == 1 else "two, numbers and codes"
+            refuse(f"its model has {len(tensors)} {what}s, not {wanted}", f"Give keras.Model {wanted} {what}.")
+    if fixed := [tensor.shape[0] for tensor in (*made.inputs, *made.outputs) if tensor.shape[0] is not None]:
+        refuse(f"its batch size is fixed at {fixed[0]}", "Leave the batch size out: keras.Input(input_shape).")
     if type(made).__module__.startswith("keras."):  # functional or sequential, its tensors in lists or not
         name = settings.origin.function if _UNNAMED.fullmatch(made.name) else made.name
-        made = keras.Model(made.inputs[0], made.outputs[0], name=name)
-    return _checked_ends(refuse, made, shape, classes)
+        made = keras.Model(_alone(made.inputs), made.outputs[0], name=name)
+    return _checked_ends(refuse, made, takes, classes)
 
 
-def _around(made: keras.Model, shape: tuple[int | None, ...], ids: bool) -> keras.Model:
+def _around(made: keras.Model, takes: list[Taken]) -> keras.Model:
     """A model of the functional API around one that is a class of its own, or does not know its input yet."""
-    inputs = keras.Input(shape, dtype="int32" if ids else "float32")
+    inputs = _alone([keras.Input(shape, dtype=kind) for shape, kind in takes])
     outputs = made(inputs)
     if isinstance(made, keras.Sequential):
         return made  # which knows it now
@@ -220,18 +236,22 @@ def _around(made: keras.Model, shape: tuple[int | None, ...], ids: bool) -> kera
 
 
 def _checked_ends(
-    refuse: Callable[[str, str], None], made: keras.Model, shape: tuple[int | None, ...], classes: int | None
+    refuse: Callable[[str, str], None], made: keras.Model, takes: list[Taken], classes: int | None
 ) -> keras.Model:
-    wanted = shape if classes is None else (classes,)
-    taken, gives = made.inputs[0].shape[1:], made.outputs[0].shape[1:]
+    shape = takes[0][0]
+    wanted, gives = shape if classes is None else (classes,), made.outputs[0].shape[1:]
     fits = lambda known, asked: (
         len(known) == len(asked)
         and all(one is None or other is None or one == other for one, other in zip(known, asked))
     )
-    if not fits(taken, shape):
-        refuse(
-            f"its model takes {_told(taken)}, and a sample is {_told(shape)}", "Use the input_shape that it is given."
-        )
+    for tensor, (given, _) in zip(made.inputs, takes):
+        if not fits(taken := tensor.shape[1:], given):
+            remedy = "Use the input_shape that it is given."
+            if len(takes) > 1:
+                remedy = (
+                    "Give keras.Model [numbers, codes], with the sizes that it is given: numbers, len(cardinalities)."
+                )
+            refuse(f"its model takes {_told(taken)}, and a sample is {_told(given)}", remedy)
     if not fits(gives, wanted):
         what = (
             f"({classes},), a logit for each of the {classes} classes it is asked for"

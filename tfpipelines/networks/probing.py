@@ -10,6 +10,7 @@ from ..core.config.signature import NetworkSection
 from ..errors import ConfigError
 from ..models import own_layers
 from .own import errors_of_code, place_of
+from .table_layers import Table
 
 
 def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, build: Callable[..., Any]) -> None:
@@ -35,6 +36,8 @@ def probe(settings: Any, shapes: Sequence[tuple[int | None, ...]], texts: Any, b
         given: dict[str, Any] = {"input_shape": shape, "seed": 0, "for_training": True}
         if settings.origin.kind.folder == "images":
             given["classes"] = classes
+        elif settings.origin.kind.folder == "tables":
+            given["table"] = _table(rng, int(shape[0] or 0), classes)
         elif texts is not None:
             given["texts"] = texts(classes)
         with errors_of_code(settings, any_error=True):
@@ -57,11 +60,13 @@ def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | Non
         x = rng.integers(0, 256, (3, *shape)).astype(np.float32)
     else:
         x = rng.normal(size=(3, *shape)).astype(np.float32)
-    classifies = folder in ("images", "texts")
+    if folder == "tables":
+        x = _inputs_of(rng, model)
+    classifies = folder in ("images", "texts", "tables")
     loss = keras.losses.CategoricalCrossentropy(from_logits=True) if classifies else None
     model.compile("sgd", loss, run_eagerly=True)
     for size in (3, 2):
-        answer = model.predict_on_batch(x[:size])
+        answer = model.predict_on_batch([part[:size] for part in x] if isinstance(x, list) else x[:size])
         answer = np.asarray(answer["reconstruction"] if isinstance(answer, dict) else answer)
         wanted = (size, *((classes,) if classifies else shape))
         if answer.shape != wanted:
@@ -71,10 +76,25 @@ def _try(settings: NetworkSection, model: keras.Model, shape: Sequence[int | Non
         if classifies and (answer >= 0).all() and np.allclose(answer.sum(1), 1, atol=1e-4):
             cause = "its output is probabilities, but it must give logits"
             _refuse(settings, cause, "Leave out the softmax of the last layer.")
-    targets = [np.eye(classes, dtype=np.float32)[np.arange(len(x)) % classes]] if classifies else []
+    targets = [np.eye(classes, dtype=np.float32)[np.arange(3) % classes]] if classifies else []
     value = model.train_on_batch(x, *targets)
     if not np.isfinite(np.asarray(value)).all():
         _refuse(settings, f"its loss is {float(np.ravel(value)[0])} at the first step")
+
+
+def _table(rng: Any, columns: int, outputs: int) -> Table:
+    """A table of so many columns of numbers, one of which has gaps, and of two categories."""
+    numbers = rng.normal(size=(20, columns)).astype(np.float32)
+    numbers[::3, 0] = np.nan
+    return Table(numbers, (columns, 2), outputs, lambda settings: None)
+
+
+def _inputs_of(rng: Any, model: keras.Model) -> list[np.ndarray]:
+    """Rows of that table."""
+    numbers, codes = (tensor.shape[1] for tensor in model.inputs)
+    numbers = rng.normal(size=(3, numbers)).astype(np.float32)
+    numbers[1, 0] = np.nan
+    return [numbers, rng.integers(0, 3, (3, codes)).astype(np.int32)]
 
 
 def _require_saveable(settings: NetworkSection, model: keras.Model) -> None:

@@ -94,6 +94,13 @@ class Inputs:
             self.codes = keras.Input((len(self.table.cardinalities),), dtype="int32", name="codes")
             self.tensors.append(self.codes)
 
+    @property
+    def parts(self) -> list[keras.KerasTensor]:
+        """Numbers with gaps behind them, and codes, or that of both which there is."""
+        numbers = [part for part in (self.numbers, self.gaps) if part is not None]
+        joined = [keras.ops.concatenate(numbers, 1) if len(numbers) > 1 else numbers[0]] if numbers else []
+        return joined if self.codes is None else [*joined, self.codes]
+
     def model(self, outputs: keras.KerasTensor) -> keras.Model:
         """The network."""
         return keras.Model(self.tensors if len(self.tensors) > 1 else self.tensors[0], outputs, name=NETWORK)

@@ -71,7 +71,7 @@ class Kind(Family):
 
     @property
     def takes_own(self) -> bool:
-        """Whether a network of the kind may be the user's own: it has one input and one output."""
+        """Whether a network of the kind may be the user's own: it is one network."""
         return self.folder in _OWN
 
 
@@ -95,6 +95,7 @@ _OWN = {  # what users' own networks of a kind are given, and which fields they 
     for family in (
         Family("images", ("input_shape", "classes", "seed"), ImageNetwork, own=True),
         Family("texts", ("vocabulary", "classes", "vectors", "seed"), TextNetwork, own=True),
+        Family("tables", ("numbers", "cardinalities", "classes", "seed"), TableNetwork, own=True),
         Family("image_autoencoders", _SHAPE, ImageAutoencoder, always=(ImageScores,), own=True),
         Family("row_autoencoders", _SHAPE, Columns, always=(RowScores,), own=True),
         Family("series_autoencoders", _SHAPE, SeriesAutoencoder, always=(SeriesScores,), own=True),

@@ -155,7 +155,7 @@ def widened(schema_class: type[Pipeline], codes: tuple[tuple[Code, bool], ...]) 
     kind = _kind_of(schema_class)
     if kind is None or not kind.takes_own:
         task = schema_class.model_fields["task"].default
-        cause = f"model.name: {task} takes no network of your own: its networks have not one input and one output."
+        cause = f"model.name: {task} takes no network of your own: it needs more than one."
         raise ConfigError(cause, f"`tfpipe show {task} --schema` lists its fields.")
     made = _create_model(
         schema_class.__name__,

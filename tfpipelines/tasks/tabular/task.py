@@ -74,6 +74,10 @@ class Tabular(Supervised):
         self._usual: Part | None = None
         self._trees: dict[str, Any] = {}
 
+    def preflight(self) -> list[str]:
+        networks.probe(self.pipeline.model, [(3,), (5,)])
+        return []
+
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.TableSamples":
         data = self.pipeline.data.model_copy(update={"path": path, **self._known_target(splitting)})
@@ -184,7 +188,8 @@ class Tabular(Supervised):
             )
             return [] if table is None else [table]
         same = numbers == self.preprocessor.number_names and list(vocabularies) == list(mine)
-        if layer.name in _OF_COLUMNS.get(str(self.pipeline.network), ()) and not same:
+        reads = layer.name in _OF_COLUMNS.get(str(self.pipeline.network), ())
+        if (reads or self.pipeline.model.origin.kind.own) and not same:
             return []
         return super().transfer_weights(layer, weights, earlier)
 
