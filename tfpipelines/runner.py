@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import metrics, models, networks, training
+from . import evaluation, metrics, models, networks, training
 from .choosing import Choice, require_validation
 from .core import config
 from .core.files import atomic_write, file_hash, write_json
@@ -166,6 +166,8 @@ class Runner:
         self.stop.raise_if_interrupted()
         began = time.perf_counter()
         content = task.evaluate(artifact, folder, history, best_epoch)
+        if boxes := evaluation.told_boxes():
+            content["about"] = [*content.get("about", []), boxes]
         self.save_model(artifact, folder)
         if best_epoch:  # else it is a combination of networks, each with epochs of its own
             content["best_epoch"] = best_epoch

@@ -5,6 +5,7 @@ from .columns import write_columns as write_columns
 from .effects import explain_rows as explain_rows
 from .effects import permutation_importance as permutation_importance
 from .effects import write_effects as write_effects
+from .fonts import told_boxes as told_boxes
 from .grad_cam import GradCam as GradCam
 from .heat_maps import Pictures as Pictures
 from .heat_maps import plot_heat as plot_heat

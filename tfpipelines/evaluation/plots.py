@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix
 
 from ..core.files import atomic_write
 from ..metrics import by_epoch, reliability
+from .fonts import drawn_with_fonts
 
 TRAIN, VALIDATION, MARK = "#7f8fa6", "#0b6e99", "#c0392b"
 POINTS = {"marker": "o", "markersize": 3}  # of curves by epoch
@@ -208,4 +209,5 @@ def short(text: str, length: int, end: bool = False) -> str:
 def save_figure(figure: Figure, path: Path) -> None:
     figure.set_dpi(_DPI)
     canvas = FigureCanvasAgg(figure)
-    atomic_write(path, lambda temporary: canvas.print_png(str(temporary)))
+    draw = lambda temporary: drawn_with_fonts(figure, lambda: canvas.print_png(str(temporary)))
+    atomic_write(path, draw)
