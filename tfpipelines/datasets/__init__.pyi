@@ -10,6 +10,7 @@ from .columns.batches import TableStore as TableStore
 from .columns.batches import evaluation_table_batches as evaluation_table_batches
 from .columns.batches import training_table_batches as training_table_batches
 from .columns.encoder import Columns as Columns
+from .columns.encoder import medians as medians
 from .columns.encoder import tell_unseen as tell_unseen
 from .columns.leaks import look_for_copies as look_for_copies
 from .columns.leaks import look_for_leaks as look_for_leaks

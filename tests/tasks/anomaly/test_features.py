@@ -10,14 +10,13 @@ import tfpipelines
 from tfpipelines import Observer, tasks
 from tfpipelines.core import config
 from tfpipelines.datasets import Columns, Findings
-from tfpipelines.datasets.columns.encoder import Column
+from tfpipelines.datasets.columns.column import Column
 from tfpipelines.models import ServedNumbers
 from tfpipelines.tasks.anomaly import feature_names, raw_rows, read_rows, weighed
 from tfpipelines.tasks.anomaly.config import AnomalyTableData
 from tfpipelines.tasks.anomaly.table import RowAnomalies
 
 COUNT = 80
-RANDOM = np.random.default_rng(0)
 FEW = ["train.epochs=1", "evaluation.baselines=false", "evaluation.bootstrap=0"]
 COLUMNS = Columns(
     [
@@ -31,9 +30,10 @@ COLUMNS = Columns(
 
 def table(**columns):
     """Sizes that follow from colours."""
+    random = np.random.default_rng(0)
     colours = np.array(["red", "green", "blue"])[np.arange(COUNT) % 3]
-    sizes = np.arange(COUNT) % 3 + RANDOM.normal(0, 0.1, COUNT)
-    return pd.DataFrame({"size": sizes, "other": RANDOM.random(COUNT), "colour": colours, **columns})
+    sizes = np.arange(COUNT) % 3 + random.normal(0, 0.1, COUNT)
+    return pd.DataFrame({"size": sizes, "other": random.random(COUNT), "colour": colours, **columns})
 
 
 def read(path, frame, **fields):
@@ -119,10 +119,27 @@ def test_a_run_of_an_earlier_version_goes_on_with_numbers_alone(tmp_path):
         assert task.load(Findings()).names == columns
 
 
+def test_missing_numbers_are_filled_and_marked_where_that_is_asked_for(tmp_path):
+    frame = table()
+    frame.loc[::8, "size"] = np.nan
+    assert read(tmp_path, frame)[1]["missing_value"].severity == "error"
+    samples, found = read(tmp_path, frame, impute=True)
+    names, values = feature_names(samples.encoder), samples.store.features
+    assert "missing_value" not in found and len(values) == COUNT and np.isfinite(values).all()
+    marks = values[:, names.index("size: (missing)")]
+    train = samples.frame["split"] == "train"
+    assert marks.tolist() == frame["size"].isna().tolist() and names.count("other: (missing)") == 1
+    middle = frame["size"][train].median()
+    np.testing.assert_allclose(values[marks == 1, 0], middle, rtol=1e-6)
+    assert Columns.of_facts(json.loads(json.dumps(samples.encoder.facts()))).columns == samples.encoder.columns
+    _, features, errors, *_ = raw_rows(pd.DataFrame({"size": [None], "other": [1], "colour": ["red"]}), samples.encoder)
+    assert errors == [""] and features[0, 0] == np.float32(middle) and features[0, names.index("size: (missing)")] == 1
+
+
 @pytest.mark.eager
 def test_what_no_training_row_has_gives_an_alarm(tmp_path):
     table().to_csv(tmp_path / "t.csv", index=False)
-    overrides = ["data.path=t.csv", *FEW, "model.units=8", "model.latent=2", "train.batch_size=16"]
+    overrides = ["data.path=t.csv", *FEW, "model.name=dense", "model.units=8", "model.latent=2", "train.batch_size=16"]
     run = tfpipelines.run("anomaly-table", overrides, observer=Observer())
     facts = json.loads((run.folder / "data.json").read_text())
     assert facts["columns"] == ["size", "other", "colour"] and facts["encoder"][2]["vocabulary"][0] == "blue"

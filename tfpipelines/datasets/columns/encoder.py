@@ -1,10 +1,7 @@
 """From the cells of a table to the numbers and codes that networks take. What is learned here, training rows tell."""
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,53 +9,12 @@ import pandas as pd
 
 from ...core.words import counted, listed
 from ...errors import DataError
-from ..cells import is_missing_word, tell_of_commas, to_finite, uses_of_commas, with_commas_read
+from ..cells import tell_of_commas, uses_of_commas, with_commas_read
 from ..findings import Findings
 from ..table_files import LINE
-from ..times import TimeFormat, format_of_dates, read_dates
 from . import unread
-from .dates import PARTS, date_parts, first_day, has_clock
-from .types import BOOLEANS, SHOWN, WITH_COMMAS, Kind
-
-_WORD = re.compile(r"[^\W_]{2,}")
-_MOST_WORDS = 32  # of a column of texts, each a number 0 or 1
-_TRUE = {true for _, true in BOOLEANS}
-_FALSE = {false for false, _ in BOOLEANS}
-
-
-@dataclass(frozen=True)
-class Column:
-    """How a column of a table is encoded.
-
-    Args:
-        name: in the table.
-        kind: what it holds, see `types.Kind`.
-        vocabulary: of a category its values, whose codes begin at 1; of a text the words, whose numbers are 1 where
-            they occur.
-        order: of a date: `day` or `month`, whichever comes first; None where the year does.
-        first: of a date: the earliest day of the training rows.
-        clock: of a date: whether its hour counts.
-        commas: of a number or boolean: `decimal` or `thousands`, how its commas are read; "" where it has none.
-        time_format: of a date: how it is written, as for strptime; "" where that is found by what is there.
-    """
-
-    name: str
-    kind: Kind
-    vocabulary: tuple[str, ...] = ()
-    order: str | None = None
-    first: str = ""
-    clock: bool = False
-    commas: str = ""
-    time_format: str = ""
-
-    @property
-    def features(self) -> list[str]:
-        """Names of the columns of numbers that it becomes; [] of a category."""
-        if self.kind == "category":
-            return []
-        if self.kind == "date":
-            return [f"{self.name}: {part}" for part in PARTS[: 4 + self.clock]]
-        return [f"{self.name}: {word}" for word in self.vocabulary] if self.kind == "text" else [self.name]
+from .column import Column, codes_of, fitted, numbers_of, words_of
+from .types import SHOWN, WITH_COMMAS, Kind
 
 
 @dataclass(frozen=True)
@@ -108,11 +64,11 @@ class Columns:
             DataError: if the order of day and month of dates cannot be told.
         """
         commas = cells.attrs.get("commas", {})
-        fitted = []
+        found = []
         for name, kind in kinds.items():
             column = Column(name, kind, commas=commas.get(name, ""))
-            fitted.append(_fitted(column, cells[name], train, min_count, most, cells.attrs.get("time_format")))
-        return cls(fitted)
+            found.append(fitted(column, cells[name], train, min_count, most, cells.attrs.get("time_format")))
+        return cls(found)
 
     @classmethod
     def of_numbers(cls, names: Iterable[str]) -> "Columns":
@@ -146,7 +102,17 @@ class Columns:
     @classmethod
     def of_facts(cls, facts: list[dict[str, Any]]) -> "Columns":
         """Restored."""
-        return cls([Column(**{**entry, "vocabulary": tuple(entry.get("vocabulary", ()))}) for entry in facts])
+        whole = lambda value: tuple(value) if isinstance(value, list) else value
+        return cls([Column(**{name: whole(value) for name, value in entry.items()}) for entry in facts])
+
+    def filled(self, numbers: np.ndarray) -> "Columns":
+        """The same with the medians of training rows, float32 (rows, columns), for what is missing."""
+        usual, found = medians(numbers), []
+        for column in self.columns:
+            first = self.numbers.index(column.features[0]) if column.features else 0
+            values = usual[first : first + len(column.features)]
+            found.append(replace(column, fill=tuple(np.nan_to_num(values).tolist())))
+        return Columns(found)
 
     def require(self, cells: pd.DataFrame) -> None:
         """Refuses a table that lacks columns.
@@ -179,13 +145,13 @@ class Columns:
         numbers, missing = [], {}
         for column in self.columns:
             if column.kind != "category":
-                numbers.append(_numbers(column, cells[column.name]))
+                numbers.append(numbers_of(column, cells[column.name]))
                 if words := unread.unread_of(column.name, column.kind, cells, numbers[-1]):
                     missing[column.name] = words
         unseen: dict[str, np.ndarray] = {}
         codes = []
         for column in self.categories:
-            found, strangers = _codes(column, cells[column.name])
+            found, strangers = codes_of(column, cells[column.name])
             codes.append(found)
             if strangers.any():
                 unseen[column.name] = strangers
@@ -198,8 +164,9 @@ class Columns:
         )
 
     def missing(self, encoded: Encoded) -> pd.DataFrame:
-        """Which cells give no number, of each column that becomes numbers; bool (rows, columns)."""
-        firsts = {column.name: self.numbers.index(column.features[0]) for column in self.columns if column.features}
+        """Which cells give no number, and are not filled, of each column that becomes numbers; bool (rows, columns)."""
+        needed = [column for column in self.columns if column.features and not column.fill]
+        firsts = {column.name: self.numbers.index(column.features[0]) for column in needed}
         return pd.DataFrame({name: np.isnan(encoded.numbers[:, place]) for name, place in firsts.items()})
 
     def with_commas_read(self, cells: pd.DataFrame, findings: Findings) -> pd.DataFrame:
@@ -216,7 +183,7 @@ class Columns:
 
     def cleaned(self, cells: pd.DataFrame) -> dict[str, np.ndarray]:
         """The words of the categories as the vocabularies have them, object (rows,); "" where there is none."""
-        return {column.name: _words(cells[column.name]).to_numpy(object) for column in self.categories}
+        return {column.name: words_of(cells[column.name]).to_numpy(object) for column in self.categories}
 
     def about(self) -> str:
         """What the rows become, in words."""
@@ -226,6 +193,14 @@ class Columns:
                 f"{counted(len(self.categories), 'category', 'categories')} of {sum(self.cardinalities):,} values"
             )
         return f"columns: {listed(self.names, SHOWN)}; encoded as {' and '.join(told)}"
+
+
+def medians(numbers: np.ndarray) -> np.ndarray:
+    """Of columns, float32 (columns,); NaN of those without a number."""
+    known = np.isfinite(numbers).any(0)
+    with np.errstate(all="ignore"):
+        middle = np.where(known, np.nanmedian(np.where(known, numbers, 0.0), axis=0), np.nan)
+    return middle.astype(np.float32)
 
 
 def tell_unseen(encoded: Encoded, what: str, findings: Findings, train: np.ndarray | None = None) -> None:
@@ -242,71 +217,3 @@ def tell_unseen(encoded: Encoded, what: str, findings: Findings, train: np.ndarr
     others = {name: int((rows if train is None else rows & ~train).sum()) for name, rows in encoded.unseen.items()}
     unread.tell_unseen({name: count for name, count in others.items() if count}, what, findings)
     unread.tell_unread(encoded.unread, findings)
-
-
-def _fitted(
-    column: Column, cells: pd.Series, train: np.ndarray, min_count: int, most: int, time_format: str | None
-) -> Column:
-    """A column with what training rows tell of it."""
-    facts = asdict(column)
-    if column.kind == "category":
-        words = _words(cells[train])
-        return Column(**facts | {"vocabulary": _frequent(words[words != ""], min_count, most)})
-    if column.kind == "text":
-        texts = [set(_words_of(text)) for text in cells[train].dropna()]
-        found = pd.Series([word for text in texts for word in sorted(text)], dtype=object)
-        usual = max(min_count, 2, len(texts) // 100)
-        return Column(**facts | {"vocabulary": _frequent(found, usual, _MOST_WORDS)})
-    if column.kind == "date":
-        how = format_of_dates(cells, time_format, f"column {column.name!r}")
-        dates = read_dates(cells, how)[train]
-        if not dates.notna().any():
-            raise DataError(
-                f"No training row has a date in column {column.name!r}.", f"Set data.exclude={column.name}."
-            )
-        told = {"order": how.order, "time_format": how.given or ""}
-        return Column(**facts | told | {"first": first_day(dates), "clock": has_clock(dates)})
-    return column
-
-
-def _frequent(words: pd.Series, min_count: int, most: int) -> tuple[str, ...]:
-    """The most frequent words, in their own order."""
-    counts = Counter(words)
-    chosen = sorted(
-        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
-    )
-    return tuple(sorted(chosen[:most]))
-
-
-def _words(cells: pd.Series) -> pd.Series:
-    """The values of a category: without space around them, in Unicode's composed form; "" where there is none."""
-    words = cells.where(~is_missing_word(cells), "")
-    clean = {word: unicodedata.normalize("NFC", str(word)).strip() for word in words.unique()}
-    return words.map(clean)
-
-
-def _words_of(text: str) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
-
-
-def _codes(column: Column, cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Codes int32 (rows,), and which values the vocabulary lacks, bool (rows,)."""
-    places = {word: place for place, word in enumerate(column.vocabulary, 1)}
-    words = _words(cells)
-    codes = words.map(lambda word: places.get(word, 0)).to_numpy(np.int32)
-    return codes, (codes == 0) & (words != "").to_numpy()
-
-
-def _numbers(column: Column, cells: pd.Series) -> np.ndarray:
-    """float32 (rows, features)."""
-    if column.kind == "number":
-        return to_finite(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))[:, None]
-    if column.kind == "boolean":
-        words = cells.astype(str).str.strip().str.lower()
-        return np.where(words.isin(_TRUE), 1, np.where(words.isin(_FALSE), 0, np.nan)).astype(np.float32)[:, None]
-    if column.kind == "date":
-        how = TimeFormat(column.time_format or None, column.order)
-        return date_parts(read_dates(cells, how), column.first, column.clock)
-    texts = [set(_words_of(text)) if isinstance(text, str) else set() for text in cells]
-    table = [[word in text for word in column.vocabulary] for text in texts]
-    return np.array(table, np.float32).reshape(len(texts), len(column.vocabulary))

@@ -72,6 +72,11 @@ class AnomalyTableData(SampleData, NormalData):
     categories: Count = field(
         32, "categories of a column, the most frequent ones, each a column of 0 and 1; others are unknown"
     )
+    impute: bool = field(
+        False,
+        "missing numbers become the median of the training rows, and a column of 0 and 1 says where; false: rows with "
+        "missing numbers are bad",
+    )
     scaling: Scaling = field(
         "standard", "of each column: standard (mean and deviation), robust (median and quartiles) or none"
     )

@@ -1,7 +1,7 @@
 """What a detector sees of encoded columns: numbers as they are, and a column of 0 and 1 for each value of a category.
 
 A code that stands for no number would have distances. A missing value, and one that no training row has, are columns of
-their own: they are what a detector is to find.
+their own: they are what a detector is to find. So is a missing number that is filled.
 """
 
 import numpy as np
@@ -20,13 +20,20 @@ def _places(columns: Columns) -> list[int]:
 def feature_names(columns: Columns) -> list[str]:
     """Of the columns of `features`."""
     names = [columns.numbers[place] for place in _places(columns)]
+    names += [f"{column.name}: {_MISSING}" for column in columns.columns if column.fill]
     values = [(column.name, (_MISSING, *column.vocabulary, _UNKNOWN)) for column in columns.categories]
     return names + [f"{name}: {value}" for name, these in values for value in these]
 
 
 def features(encoded: Encoded, columns: Columns) -> np.ndarray:
-    """Encoded rows as a detector takes them, float32 (rows, features), NaN where a number is missing."""
-    parts = [encoded.numbers[:, _places(columns)]]
+    """Encoded rows as a detector takes them, float32 (rows, features), NaN where a number is missing and not filled."""
+    numbers, place, gaps = encoded.numbers.copy(), 0, []
+    for column in columns.columns:
+        part = numbers[:, place : (place := place + len(column.features))]
+        if column.fill:
+            gaps.append(np.isnan(part[:, :1]))
+            part[:] = np.where(gaps[-1], np.float32(column.fill), part)
+    parts = [numbers[:, _places(columns)], *gaps]
     for column, codes in zip(columns.categories, encoded.codes.T):
         last = len(column.vocabulary) + 1
         codes = np.where(encoded.unseen.get(column.name, False), last, codes)
@@ -43,7 +50,8 @@ def weighed(deviation: np.ndarray, columns: Columns, rows: int) -> np.ndarray:
         deviation: of each feature, float64 (features,).
     """
     deviation, place = deviation.copy(), len(_places(columns))
-    for count in columns.cardinalities:
-        values = deviation[place : (place := place + count + 2)]
+    gaps = [1 for column in columns.columns if column.fill]
+    for count in [*gaps, *(count + 2 for count in columns.cardinalities)]:
+        values = deviation[place : (place := place + count)]
         values[:] = np.maximum(values, 1 / np.sqrt(rows + 1)) * np.sqrt(max((values > 0).sum() - 1, 1))
     return deviation

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from ...core.words import counted, listed, percent
 from ...datasets.cells import SHOWN, to_numbers, with_decimal_points
-from ...datasets.columns.encoder import Column, Columns, tell_unseen
+from ...datasets.columns.column import Column
+from ...datasets.columns.encoder import Columns, tell_unseen
 from ...datasets.columns.types import WITH_COMMAS, Kind
 from ...datasets.feature_cache import FeatureStore
 from ...datasets.findings import Findings
@@ -87,13 +88,13 @@ def read_rows(
     settings = {"min_count": data.min_count, "most": data.categories}
     every = columns or Columns.fit(cells, kinds, np.ones(len(cells), bool), **settings)
     missing = every.missing(every.transform(cells))
-    whole = ~missing.any(axis=1).to_numpy()
+    whole = ~missing.any(axis=1).to_numpy() | (data.impute and columns is None)
     if not whole.all():
         lines = [f"line {line}: {', '.join(missing.columns[row][:5])}"
                  for line, row in zip(cells[LINE][~whole], missing.to_numpy()[~whole])]  # fmt: skip
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
         told = listed([f"{name} {percent(share)}" for name, share in missing.mean().items() if share], SHOWN)
-        remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
+        remedy = "Fill them, set data.impute=true, or leave out columns that are mostly empty with data.exclude."
         findings.bad("missing_value", data.on_bad, f"{message} ({told})", remedy, lines, given_splits(frame), ~whole)
     frame, cells = _some(whole, frame, cells)
     if len(frame):
@@ -104,6 +105,7 @@ def read_rows(
     train = (frame["split"] == "train").to_numpy()
     if splitting and len(frame):
         columns = Columns.fit(cells, kinds, train, **settings)
+        columns = columns.filled(columns.transform(cells[train]).numbers) if data.impute else columns
         numbers = [name for name, kind in kinds.items() if kind == "number"]
         values, used = cells[numbers].to_numpy(np.float64), (frame["split"] != "test").to_numpy()
         look_at_columns(values[train], numbers, findings)
