@@ -86,7 +86,8 @@ def _table(rng: Any, columns: int, outputs: int) -> Table:
     """A table of so many columns of numbers, one of which has gaps, and of two categories."""
     numbers = rng.normal(size=(20, columns)).astype(np.float32)
     numbers[::3, 0] = np.nan
-    return Table(numbers, (columns, 2), outputs, lambda settings: None)
+    no_trees: Any = None
+    return Table(numbers, (columns, 2), outputs, no_trees)
 
 
 def _inputs_of(rng: Any, model: keras.Model) -> list[np.ndarray]:

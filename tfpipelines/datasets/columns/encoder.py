@@ -102,7 +102,7 @@ class Columns:
     @classmethod
     def of_facts(cls, facts: list[dict[str, Any]]) -> "Columns":
         """Restored."""
-        whole = lambda value: tuple(value) if isinstance(value, list) else value
+        whole: Any = lambda value: tuple(value) if isinstance(value, list) else value
         return cls([Column(**{name: whole(value) for name, value in entry.items()}) for entry in facts])
 
     def filled(self, numbers: np.ndarray) -> "Columns":

@@ -32,13 +32,13 @@ def features(encoded: Encoded, columns: Columns) -> np.ndarray:
         part = numbers[:, place : (place := place + len(column.features))]
         if column.fill:
             gaps.append(np.isnan(part[:, :1]))
-            part[:] = np.where(gaps[-1], np.float32(column.fill), part)
+            part[:] = np.where(gaps[-1], np.array(column.fill, np.float32), part)
     parts = [numbers[:, _places(columns)], *gaps]
     for column, codes in zip(columns.categories, encoded.codes.T):
         last = len(column.vocabulary) + 1
         codes = np.where(encoded.unseen.get(column.name, False), last, codes)
         parts.append(codes[:, None] == np.arange(last + 1))
-    return np.concatenate([np.asarray(part, np.float32) for part in parts], 1)
+    return np.ascontiguousarray(np.concatenate([np.asarray(part, np.float32) for part in parts], 1))
 
 
 def weighed(deviation: np.ndarray, columns: Columns, rows: int) -> np.ndarray:
