@@ -41,6 +41,18 @@ def test_categories_with_commas_are_known_at_prediction(tmp_path):
         assert encoded.numbers[0, 0] == np.float32(COMMAS[0].replace(",", "."))
 
 
+def test_several_files_are_read_each_by_itself(tmp_path):
+    columns = datasets.Columns.of_numbers(["x"])
+    paths = [tmp_path / f"{name}.csv" for name in "abc"]
+    for path, text in zip(paths, ("x;y\n0,5;1\n1,25;1\n", "x\n1.5\n", "z\n1\n")):
+        path.write_text(text)
+    items, cells, errors, _ = datasets.raw_table_rows([str(path) for path in paths], columns, {})
+    assert columns.transform(cells).numbers[:3, 0].tolist() == [0.5, 1.25, 1.5] and items[0] == f"{paths[0]}:0"
+    assert errors[:3] == [""] * 3 and "no column 'x'" in errors[3]
+    with pytest.raises(DataError, match="no column 'x'"):
+        datasets.raw_table_rows(str(paths[2]), columns, {})
+
+
 def test_booleans_with_commas_are_known_at_prediction(tmp_path):
     samples, _ = read(tmp_path, a=["1,0", "0,0", "0,0"] * 20, x=COMMAS)
     columns = fitted(samples)

@@ -130,11 +130,12 @@ def raw_table_rows(
 
     Returns:
         Items (the number of the row, with the table's path where there are several inputs), the cells of the model's
-        columns, for each row why it cannot be read, or "", and the row of a table that it is. The cells have a sentence
+        columns, commas in numbers read by table, for each row why it cannot be read, or "", and the row of a table that
+        it is. The cells have a sentence
         in `attrs["unused"]` that names the columns which the model does not take, or "".
 
     Raises:
-        DataError: if a table lacks columns.
+        DataError: if a table lacks columns; of several files, the others are answered.
     """
     found = list(walk_inputs(inputs, Request.to_predict(kind, {}), _EXPECTED))
     items: list[str] = []
@@ -143,21 +144,28 @@ def raw_table_rows(
     pieces: list[pd.DataFrame] = []
     given: dict[str, None] = {}
     for entry in found:
-        if entry.error:
-            items, errors, origins = [*items, entry.name], [*errors, entry.error], [*origins, None]
+        table, error = None, entry.error
+        try:
+            if not error:
+                table = _with_cells(entry.table) if entry.table is not None else _in_memory(entry.value, columns)
+                columns.require(table.cells)
+        except DataError as reason:
+            if not (entry.name and len(found) > 1):
+                raise
+            error = " ".join(str(reason).split())
+        if error or table is None:
+            items, errors, origins = [*items, entry.name], [*errors, error], [*origins, None]
             pieces.append(_empty(columns))
             continue
-        table = _with_cells(entry.table) if entry.table is not None else _in_memory(entry.value, columns)
-        columns.require(table.cells)
         given |= dict.fromkeys(table.cells.columns)
         several, count = entry.name and len(found) > 1, len(table.cells)
         items += [f"{entry.name}:{row}" if several else str(len(items) + row) for row in range(count)]
         errors += [""] * count
         origins += [None if table.given is None else Origin(table.given, row) for row in range(count)]
-        pieces.append(table.cells[columns.names])
+        pieces.append(columns.with_commas_read(table.cells[columns.names], Findings()))
     cells = pd.concat(pieces, ignore_index=True) if pieces else _empty(columns).iloc[:0]
     cells = cells.assign(**{LINE: range(1, len(cells) + 1)})
-    cells.attrs["unused"] = _left_out(given, columns, _named(roles))
+    cells.attrs = {"commas": {}, "unused": _left_out(given, columns, _named(roles))}  # commas are read
     return items, cells, errors, origins
 
 
