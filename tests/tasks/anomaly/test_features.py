@@ -17,7 +17,13 @@ from tfpipelines.tasks.anomaly.config import AnomalyTableData
 from tfpipelines.tasks.anomaly.table import RowAnomalies
 
 COUNT = 80
-FEW = ["train.epochs=1", "evaluation.baselines=false", "evaluation.bootstrap=0"]
+FEW = [
+    "train.epochs=12",
+    "train.learning_rate=0.01",
+    "model.normalization=none",
+    "evaluation.baselines=false",
+    "evaluation.bootstrap=0",
+]
 COLUMNS = Columns(
     [
         Column("size", "number"),
@@ -62,11 +68,12 @@ def test_each_value_is_a_column_and_days_are_none():
     assert features[:2, 4].tolist() == [1, 0] and features[1, 2] == 2
 
 
-def test_a_category_weighs_as_one_number_and_an_unknown_value_is_rare():
-    deviation = np.array([2.0, 1, 1, 1, 0, 0.0, 0.4, 0.5, 0.0])
-    found = weighed(deviation, COLUMNS, 99)
-    assert found[:5].tolist() == [2, 1, 1, 1, 0] and found[8] == pytest.approx(0.1)
-    assert found[6] / found[7] == pytest.approx(0.8)
+def test_a_mark_is_as_far_away_as_it_is_improbable():
+    deviation, share = np.array([2.0, 1, 1, 1, 0.3, *[9.0] * 4]), np.array([5.0, 0, 0, 0, 0.1, 0, 0.5, 0.99, 0.01])
+    found = weighed(deviation, share, COLUMNS, 99)
+    assert found[:5].tolist() == [2, 1, 1, 1, 0.3]
+    squares = ((1 - np.array([0.01, 0.5, 0.01, 0.01])) / found[5:]) ** 2
+    np.testing.assert_allclose(squares, -2 * np.log([0.01, 0.5, 0.01, 0.01]))
 
 
 def test_kinds_are_told_by_cells_and_settable(tmp_path):

@@ -82,8 +82,8 @@ class Columns:
 
     @property
     def plain(self) -> bool:
-        """Whether all are numbers, which need not be encoded."""
-        return all(column.kind == "number" for column in self.columns)
+        """Whether all are numbers, which need not be encoded nor filled."""
+        return all(column.kind == "number" and not column.fill for column in self.columns)
 
     @property
     def cardinalities(self) -> list[int]:

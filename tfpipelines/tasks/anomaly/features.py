@@ -41,17 +41,18 @@ def features(encoded: Encoded, columns: Columns) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate([np.asarray(part, np.float32) for part in parts], 1))
 
 
-def weighed(deviation: np.ndarray, columns: Columns, rows: int) -> np.ndarray:
-    """The deviations by which features are divided, with those of categories so that each weighs as one number.
+def weighed(deviation: np.ndarray, share: np.ndarray, columns: Columns, rows: int) -> np.ndarray:
+    """The deviations by which features are divided, with those of marks by how rare they are.
 
-    A value that one of `rows` training rows has deviates by 1 / sqrt(rows); one that none has is as rare at least.
+    A mark, a column of 0 and 1, is as far away as it is improbable: the square of its distance is -2 log of its share
+    among the training rows, as the square of a normally distributed number is -2 log of its density. By its standard
+    deviation a value of one row in a hundred would be ten away. What no row has counts as one of `rows` + 1.
 
     Args:
         deviation: of each feature, float64 (features,).
+        share: mean of each feature over the training rows.
+        rows: training rows.
     """
-    deviation, place = deviation.copy(), len(_places(columns))
-    gaps = [1 for column in columns.columns if column.fill]
-    for count in [*gaps, *(count + 2 for count in columns.cardinalities)]:
-        values = deviation[place : (place := place + count)]
-        values[:] = np.maximum(values, 1 / np.sqrt(rows + 1)) * np.sqrt(max((values > 0).sum() - 1, 1))
-    return deviation
+    marks = len(_places(columns))
+    rare = np.clip(np.minimum(share, 1 - share)[marks:], 1 / (rows + 1), 0.5)
+    return np.concatenate([deviation[:marks], (1 - rare) / np.sqrt(-2 * np.log(rare))])

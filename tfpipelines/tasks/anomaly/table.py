@@ -65,13 +65,15 @@ class RowAnomalies(NumberDetection):
     @property
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
         center, spread = super()._statistics
-        if self.pipeline.data.scaling == "none":
+        if self.pipeline.data.scaling == "none" or self.encoder.plain:
             return center, spread
-        return center, anomaly.weighed(spread, self.encoder, len(self.samples.rows("train")))
+        values = self._values(self.samples, self.samples.rows("train"))
+        return center, anomaly.weighed(spread, values.mean(0), self.encoder, len(values))
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
         return samples.store.features[rows]
 
+    # --- export
     def _served_input(self, model) -> "models.ServedInput":
         read = [] if self.encoder.plain else self.encoder.facts()
         return models.ServedNumbers(model, self.columns, read)
