@@ -105,6 +105,13 @@ def test_words_that_may_be_labels_are_no_features(tmp_path):
     assert "attack_cat" in read(tmp_path, table(**of_labels), types={"attack_cat": "category"})[0].columns
 
 
+def test_a_table_may_hold_categories_alone(tmp_path):
+    samples, _ = read(tmp_path, table()[["colour"]])
+    assert samples.columns == ["colour"] and samples.store.features.sum(1).tolist() == [1] * COUNT
+    _, features, errors, *_ = raw_rows(pd.DataFrame({"colour": ["red", None]}), samples.encoder)
+    assert errors == ["", ""] and features.argmax(1).tolist() == [3, 0]
+
+
 def test_a_second_table_is_encoded_as_the_first(tmp_path):
     test = table(label=["normal"] * 40 + ["fault"] * 40)[::-1].assign(colour=["pink"] * 20 + ["red"] * 60)
     test[["label", "colour", "other", "size"]].to_csv(tmp_path / "test.csv", index=False)

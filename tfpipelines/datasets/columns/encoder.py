@@ -167,7 +167,8 @@ class Columns:
         """Which cells give no number, and are not filled, of each column that becomes numbers; bool (rows, columns)."""
         needed = [column for column in self.columns if column.features and not column.fill]
         firsts = {column.name: self.numbers.index(column.features[0]) for column in needed}
-        return pd.DataFrame({name: np.isnan(encoded.numbers[:, place]) for name, place in firsts.items()})
+        gaps = {name: np.isnan(encoded.numbers[:, place]) for name, place in firsts.items()}
+        return pd.DataFrame(gaps, index=range(len(encoded.numbers)), dtype=bool)
 
     def with_commas_read(self, cells: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         """The rows with commas read in the columns of numbers, as those of the training table where cells do not tell.

@@ -32,11 +32,7 @@ def raw_rows(inputs: Any, columns: Columns) -> tuple[list[str], np.ndarray, list
     encoded, findings = columns.transform(cells), Findings()
     tell_unseen(replace(encoded, unread={}), "these rows", findings)
     missing, values = columns.missing(encoded), features(encoded, columns)
-    bad = (
-        [", ".join(missing.columns[row][:5]) for row in missing.to_numpy()]
-        if len(missing.columns)
-        else [""] * len(items)
-    )
+    bad = [", ".join(missing.columns[row][:5]) for row in missing.to_numpy()]
     errors = [error or (f"no number: {names}" if names else "") for error, names in zip(errors, bad)]
     notes = [entry.message for entry in findings.entries]
     return items, np.nan_to_num(values), errors, origins, notes

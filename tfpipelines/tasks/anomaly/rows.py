@@ -75,28 +75,15 @@ def read_rows(
         roles = {role: name for role, name in request.columns.items() if role not in SPLITTING}
         later = replace(request, columns={**roles, "split": None}, optional=tuple(roles))
         tested = open_source(test_path, ROWS, "data.test_path").read(later)
-        commas = cells.attrs.get("commas", {})
-        known = Columns([Column(name, kind, commas=commas.get(name, "")) for name, kind in kinds.items()])
-        more, _, label_of_test = _taken(tested, data, findings, known)
-        if data.label_column and label is None and label_of_test is None:
+        frame, cells, of_test = _with_test(tested, data, frame, cells, kinds, findings)
+        if data.label_column and label is None and of_test is None:
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
             raise DataError(message, "Set data.label_column to one that is there.")
-        frame["split"] = frame["given"] = frame["split"].where(frame["split"].notna(), "train")
-        frame = pd.concat([frame, tested.frame.assign(split="test", given="test")], ignore_index=True)
-        attrs, cells = cells.attrs, pd.concat([cells, more], ignore_index=True)
-        cells.attrs, label = attrs, label or label_of_test
+        label = label or of_test
     settings = {"min_count": data.min_count, "most": data.categories}
     every = columns or Columns.fit(cells, kinds, np.ones(len(cells), bool), **settings)
-    missing = every.missing(every.transform(cells))
-    whole = ~missing.any(axis=1).to_numpy() | (data.impute and columns is None)
-    if not whole.all():
-        lines = [f"line {line}: {', '.join(missing.columns[row][:5])}"
-                 for line, row in zip(cells[LINE][~whole], missing.to_numpy()[~whole])]  # fmt: skip
-        message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
-        told = listed([f"{name} {percent(share)}" for name, share in missing.mean().items() if share], SHOWN)
-        remedy = "Fill them, set data.impute=true, or leave out columns that are mostly empty with data.exclude."
-        findings.bad("missing_value", data.on_bad, f"{message} ({told})", remedy, lines, given_splits(frame), ~whole)
-    frame, cells = _some(whole, frame, cells)
+    if not (data.impute and columns is None):
+        frame, cells = _some(_whole(every, frame, cells, data.on_bad, findings), frame, cells)
     if len(frame):
         frame, cells = _some(handle_unlabelled(frame, data.normal, usual, data.on_bad, findings), frame, cells)
     frame = label_anomalies(frame, data.normal, usual, trusted=splitting)
@@ -165,6 +152,47 @@ def _taken(
     cells = cells[[*kinds, LINE]].assign(**dict(zip(numbers, values.T)))
     cells.attrs = attrs
     return cells, kinds, label
+
+
+def _with_test(
+    tested: SampleTable,
+    data: AnomalyTableData,
+    frame: pd.DataFrame,
+    cells: pd.DataFrame,
+    kinds: dict[str, Kind],
+    findings: Findings,
+) -> tuple[pd.DataFrame, pd.DataFrame, str | None]:
+    """The frame and the cells with those of a second table, which is the test; its column of labels.
+
+    Args:
+        kinds: what the columns of the first table hold.
+
+    Raises:
+        DataError: if the second one lacks some of them.
+    """
+    attrs = cells.attrs
+    known = Columns([Column(name, kind, commas=attrs["commas"].get(name, "")) for name, kind in kinds.items()])
+    more, _, label = _taken(tested, data, findings, known)
+    frame["split"] = frame["given"] = frame["split"].where(frame["split"].notna(), "train")
+    frame = pd.concat([frame, tested.frame.assign(split="test", given="test")], ignore_index=True)
+    cells = pd.concat([cells, more], ignore_index=True)
+    cells.attrs = attrs
+    return frame, cells, label
+
+
+def _whole(columns: Columns, frame: pd.DataFrame, cells: pd.DataFrame, on_bad: str, findings: Findings) -> np.ndarray:
+    """Which rows have all the numbers that are needed, bool (rows,); the others are told."""
+    missing = columns.missing(columns.transform(cells))
+    gaps = missing.to_numpy()
+    whole = np.asarray(~gaps.any(axis=1))
+    if not whole.all():
+        lines = [f"line {line}: {', '.join(missing.columns[row][:5])}"
+                 for line, row in zip(cells[LINE][~whole], gaps[~whole])]  # fmt: skip
+        message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
+        told = listed([f"{name} {percent(share)}" for name, share in missing.mean().items() if share], SHOWN)
+        remedy = "Fill them, set data.impute=true, or leave out columns that are mostly empty with data.exclude."
+        findings.bad("missing_value", on_bad, f"{message} ({told})", remedy, lines, given_splits(frame), ~whole)
+    return whole
 
 
 def _some(kept: np.ndarray, *tables: pd.DataFrame) -> list[pd.DataFrame]:
