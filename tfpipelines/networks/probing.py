@@ -86,8 +86,8 @@ def _table(rng: Any, columns: int, outputs: int) -> Table:
     """A table of so many columns of numbers, one of which has gaps, and of two categories."""
     numbers = rng.normal(size=(20, columns)).astype(np.float32)
     numbers[::3, 0] = np.nan
-    no_trees: Any = None
-    return Table(numbers, (columns, 2), outputs, no_trees)
+    no_fit: Any = None
+    return Table(numbers, (columns, 2), outputs, no_fit, no_fit)
 
 
 def _inputs_of(rng: Any, model: keras.Model) -> list[np.ndarray]:
