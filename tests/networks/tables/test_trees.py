@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -158,7 +159,7 @@ def test_trees_without_a_split_answer_what_is_usual(form, monkeypatch):
     numbers, codes, _ = table(rows=30)  # too few for a split into leaves of 20
     known = np.arange(30) % 3
     for targets_, outputs in ((known, 3), (np.zeros(30, int), 3), (known / 2.0, 1)):
-        settings = settings_of(max_iter=2)
+        settings = settings_of(max_iter=2, min_samples_leaf=20)
         trees = fit_trees(numbers, codes, CARDINALITIES, targets_, outputs=outputs, settings=settings, seed=0)
         answers = np.asarray(compiled(trees, 5, 2)([numbers, codes]))
         assert np.ptp(answers, axis=0).max() == 0
@@ -247,6 +248,8 @@ def test_the_number_of_threads_changes_nothing(monkeypatch):
 LOAD = """
 import json, sys
 sys.modules["tfpipelines"] = None  # not to be had
+from dataclasses import replace
+
 import keras, numpy
 rows = numpy.load("rows.npz")
 names = ("matrix", "walk")
@@ -364,3 +367,15 @@ def test_damaged_files_are_refused(saved, tmp_path):
             Trees.load(tmp_path / f"{name}.npz")
     with pytest.raises(ArtifactError, match="none.npz is missing"):
         Trees.load(tmp_path / "none.npz")
+
+
+def test_leaves_of_few_numbers_may_be_small():
+    numbers = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    options = {"max_iter": 3, "max_leaf_nodes": 31}
+    settings = settings_of(**options)
+    values = numbers[:, 0].astype(np.float64) + numbers[:, 1] ** 2
+    fit = lambda wanted, outputs, some: fit_trees(numbers, None, [], wanted, outputs=outputs, settings=some, seed=0)
+    same = lambda one, other: np.array_equal(one.values, other.values)
+    assert same(fit(values, 1, settings), fit(values, 1, replace(settings, min_samples_leaf=6)))
+    classes = (values > 1).astype(int)
+    assert same(fit(classes, 2, settings), fit(classes, 2, replace(settings, min_samples_leaf=20)))

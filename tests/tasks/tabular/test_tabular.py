@@ -145,6 +145,8 @@ def test_a_blend_is_the_weighted_mean_of_those_that_were_selected():
     three = [np.eye(3)[:1], np.eye(3)[1:2], np.eye(3)[2:]]
     shares = selected(three, lambda mixed: float(np.square(mixed - [0.5, 0.3, 0.2]).sum()))
     np.testing.assert_allclose(shares, [0.5, 0.3, 0.2])
+    three[0] = three[0] * np.nan
+    assert selected(three, lambda mixed: float(np.square(mixed - [0, 0.5, 0.5]).sum())) == [0, 0.5, 0.5]
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def selected(outputs: list[np.ndarray], loss: Callable[[np.ndarray], float]) -> 
     total, counts = np.zeros(outputs[0].shape), np.zeros(len(outputs), int)
     least, shares = float("inf"), [0.0] * len(outputs)
     for step in range(1, _STEPS + 1):
-        losses = [loss((total + one) / step) for one in outputs]
+        losses = np.nan_to_num([loss((total + one) / step) for one in outputs], nan=np.inf, posinf=np.inf)
         chosen = int(np.argmin(losses))
         total, counts[chosen] = total + outputs[chosen], counts[chosen] + 1
         if losses[chosen] < least:

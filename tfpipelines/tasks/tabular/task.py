@@ -1,5 +1,6 @@
 """Classification and regression from the columns of a table."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ class Tabular(Supervised):
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
         self._usual: Part | None = None
-        self._trees: dict[str, Any] = {}
+        self._known_fits: dict[str, Any] = {}
 
     def preflight(self) -> list[str]:
         networks.probe(self.pipeline.model, [(3,), (5,)])
@@ -113,7 +114,7 @@ class Tabular(Supervised):
             message := foreign_loss(self.pipeline, self.target.name)
         ):
             findings.add("loss_of_trees", "warning", message)
-        self._trees = {}
+        self._known_fits = {}
 
     def _encode(self, samples, columns, what: str, findings, train: np.ndarray | None = None):
         """Gives samples their store; values that training lacks are told."""
@@ -178,18 +179,20 @@ class Tabular(Supervised):
         """Embeddings by the names of columns and values; what reads several columns only where they are the same."""
         numbers, vocabularies = models.columns_of(earlier.model)
         mine = dict(zip(self.preprocessor.category_names, self.columns.categories))
-        if layer.name.startswith("embedding"):
-            name = list(mine)[int(layer.name.removeprefix("embedding"))]
-            if name not in vocabularies:
+        own = self.pipeline.model.origin.kind.own
+        if not own and (embedding := re.fullmatch(r"embedding(\d+)", layer.name)):
+            name = list(mine)[int(embedding[1])]
+            layers = {one.name: one for one in models.network_of(earlier.model).layers}
+            place = list(vocabularies).index(name) if name in vocabularies else None
+            if (source := layers.get(f"embedding{place}")) is None:
                 return []
-            source = models.network_of(earlier.model).get_layer(f"embedding{list(vocabularies).index(name)}")
             table = rows_by_value(
                 layer.get_weights()[0], mine[name].vocabulary, source.get_weights()[0], vocabularies[name]
             )
             return [] if table is None else [table]
         same = numbers == self.preprocessor.number_names and list(vocabularies) == list(mine)
         reads = layer.name in _OF_COLUMNS.get(str(self.pipeline.network), ())
-        if (reads or self.pipeline.model.origin.kind.own) and not same:
+        if (reads or own) and not same:
             return []
         return super().transfer_weights(layer, weights, earlier)
 
@@ -212,10 +215,10 @@ class Tabular(Supervised):
         """The trees of a boosting network, fitted once for the settings of each candidate."""
         settings = loss_of_trees(settings, self.pipeline, self.target.name)
         key = repr(settings)
-        if key not in self._trees:
+        if key not in self._known_fits:
             with self.timed("trees"):
-                self._trees[key] = self._fitted(settings)
-        return self._trees[key]
+                self._known_fits[key] = self._fitted(settings)
+        return self._known_fits[key]
 
     def _fitted(self, settings):
         rows, labels = self._training_rows()
@@ -236,13 +239,17 @@ class Tabular(Supervised):
             codes = np.zeros((len(wanted), 0), np.int32) if codes is None else codes
             return networks.Design(numbers, codes, wanted, weights)
 
-        rows, labels = self._training_rows()
-        held = self._held_rows()
-        with self.timed("linear"):
-            return networks.fit_linear(
-                design(self._fitted_to(rows, labels)), tuple(self.columns.cardinalities), outputs=self.target.outputs,
-                weight_decay=weight_decay, validation=None if held is None else design(held),
-            )  # fmt: skip
+        key = repr(self.pipeline.model)
+        if key not in self._known_fits:
+            rows, labels = self._training_rows()
+            held = self._held_rows()
+            with self.timed("linear"):
+                self._known_fits[key] = networks.fit_linear(
+                    design(self._fitted_to(rows, labels)), tuple(self.columns.cardinalities),
+                    outputs=self.target.outputs, weight_decay=weight_decay,
+                    validation=None if held is None else design(held),
+                )  # fmt: skip
+        return self._known_fits[key]
 
     def _held_rows(self):
         """The validation rows as `_fitted_to` gives them; None without."""

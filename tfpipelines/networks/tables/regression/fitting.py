@@ -101,8 +101,9 @@ class _Scaling:
     @classmethod
     def of(cls, training: Design, cardinalities: tuple[int, ...]) -> "_Scaling":
         numbers = training.numbers.astype(np.float64)
-        deviation = numbers.std(0)
-        return cls(numbers.mean(0), np.where(deviation > 0, deviation, 1.0), cardinalities)
+        mean, deviation = numbers.mean(0), numbers.std(0)
+        varies = deviation > 1e-9 * (1 + np.abs(mean))  # rounding alone gives constants a deviation, too
+        return cls(mean, np.where(varies, deviation, 1.0), cardinalities)
 
     def columns(self, rows: Design) -> Any:
         """float64 (rows, columns); a sparse matrix where there are categories."""

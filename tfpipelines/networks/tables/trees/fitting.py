@@ -14,6 +14,7 @@ from .conversion import Fitted, joined
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+_ROWS_OF_LEAF = 20
 _ONE_THREAD = 2**22  # values of a table; up to here a second thread gains little, and waits for busy cores
 
 
@@ -27,7 +28,7 @@ class BoostingSettings:
         max_iter: most trees of each output.
         max_leaf_nodes: most leaves of a tree.
         max_depth: most steps from root to leaf; None: any.
-        min_samples_leaf: fewest training rows of a leaf.
+        min_samples_leaf: fewest training rows of a leaf; auto: by what they are fitted to.
         l2_regularization: penalty on the leaves' values.
         max_bins: numbers are told apart by at most so many bins, and categories by so many groups; 2 to 255.
         patience: with validation rows, iterations without a better loss after which the fit ends; the best is kept.
@@ -39,7 +40,7 @@ class BoostingSettings:
     max_iter: int
     max_leaf_nodes: int
     max_depth: int | None
-    min_samples_leaf: int
+    min_samples_leaf: int | Literal["auto"]
     l2_regularization: float
     max_bins: int
     patience: int
@@ -167,7 +168,7 @@ def _options(sample: _Sample, held: _Sample | None, settings: BoostingSettings, 
         "max_iter": settings.max_iter,
         "max_leaf_nodes": settings.max_leaf_nodes,
         "max_depth": settings.max_depth,
-        "min_samples_leaf": settings.min_samples_leaf,
+        "min_samples_leaf": _leaf(sample) if settings.min_samples_leaf == "auto" else settings.min_samples_leaf,
         "l2_regularization": settings.l2_regularization,
         "max_bins": settings.max_bins,
         "categorical_features": sample.categorical,
@@ -175,6 +176,12 @@ def _options(sample: _Sample, held: _Sample | None, settings: BoostingSettings, 
         "n_iter_no_change": settings.patience,
         "random_state": seed,
     }
+
+
+def _leaf(sample: _Sample) -> int:
+    """Fewest rows of a leaf; few values of a number are told by fewer."""
+    least = _ROWS_OF_LEAF if not np.issubdtype(sample.targets.dtype, np.floating) else len(sample.targets) // 50
+    return min(max(least, 5), _ROWS_OF_LEAF)
 
 
 def _boosted(
