@@ -134,11 +134,12 @@ def _replaced(cells: pd.Series, form: re.Pattern, pairs: tuple[tuple[str, str], 
     return pd.Series(values, index=cells.index, name=cells.name, dtype=object)
 
 
-def tell_of_commas(reading: Mapping[str, str], rows: pd.DataFrame, findings: Findings) -> None:
+def tell_of_commas(reading: Mapping[str, str], rows: pd.DataFrame, findings: Findings, setting: str = "") -> None:
     """Adds notes of the columns whose commas are read, and a warning of those that are unclear.
 
     Args:
         reading: column -> how its commas are read, see `uses_of_commas`.
+        setting: that tells how unclear ones are read, as a remedy; "": there is none.
     """
     of = lambda use: [column for column, found in reading.items() if found == use]
     if decimal := of("decimal"):
@@ -149,7 +150,8 @@ def tell_of_commas(reading: Mapping[str, str], rows: pd.DataFrame, findings: Fin
         first = next(cell for cell in rows[unclear[0]] if cell is not None and "," in cell)
         what = f"Numbers such as {first.strip()}, whose comma may separate decimals or thousands"
         message = f"{what}, are taken for words in: {listed(unclear, SHOWN)}"
-        findings.add("unclear_comma", "warning", message, "Write them with a decimal point, without separators")
+        remedy = f"Write them with a decimal point, without separators{', or ' * bool(setting)}{setting}"
+        findings.add("unclear_comma", "warning", message, remedy)
 
 
 def to_numbers(rows: pd.DataFrame, columns: list[str], strict: bool = True) -> np.ndarray:

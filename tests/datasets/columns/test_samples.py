@@ -84,6 +84,15 @@ def test_unclear_commas_are_told_of_words(tmp_path):
     assert "unclear_comma" not in told
 
 
+def test_unclear_commas_of_a_column_of_numbers_separate_thousands(tmp_path):
+    samples, told = read(tmp_path, km=["63,535", "7,120", "990,001"] * 20, types={"km": "number"})
+    assert samples.kinds == {"km": "number"} and told["thousands"].message.endswith("in: km")
+    later = fitted(samples).transform(pd.DataFrame({"km": ["63,535", "12,000"]}, dtype=object)).numbers[:, 0]
+    assert later.tolist() == [63535, 12000]
+    _, told = read(tmp_path, km=["63,535", "7,120", "7,120"] * 20)
+    assert "data.types={NAME: number}" in told["unclear_comma"].remedy
+
+
 UNCLEAR = [f"{2 + row % 5:02}/{1 + row % 7:02}/2024" for row in range(ROWS)]
 NUMBERS = RANDOM.random(ROWS)
 

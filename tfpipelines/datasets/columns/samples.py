@@ -106,13 +106,16 @@ def _chosen_and_read(
     """
     passed = {*others, *(data.exclude or ()), *(name for name, kind in data.types.items() if kind not in WITH_COMMAS)}
     uses = uses_of_commas(cells, passed, words=WORDS_AMONG_NUMBERS)
+    for name, use in uses.items():
+        if use == "either" and data.types.get(name) == "number":
+            uses[name] = "thousands"
     kinds = choose_columns(
         with_commas_read(cells, uses), others,
         columns=data.columns, excluded=data.exclude, types=data.types, time_format=data.time_format,
         findings=findings,
     )  # fmt: skip
     uses = {name: use for name, use in uses.items() if use == "either" or kinds.get(name) in WITH_COMMAS}
-    tell_of_commas(uses, cells, findings)
+    tell_of_commas(uses, cells, findings, "set data.types={NAME: number} where they separate thousands")
     cells = with_commas_read(cells, uses)
     cells.attrs["time_format"] = data.time_format
     return cells, kinds

@@ -84,7 +84,8 @@ def choose_columns(
         for name in names or ():
             if name not in there:
                 seen = f"Columns seen: {', '.join(there[:30])}."
-                remedy = f"Set {key}={nearest(name, there) or 'COLUMN'}."
+                close = nearest(name, there)
+                remedy = f"Name {close!r} in {key} instead." if close else f"Leave it out of {key}."
                 raise DataError(f"The table has no column {name!r} for {key}. {seen}", remedy)
             if name in taken and key != "data.exclude":
                 raise DataError(f"Column {name!r} of {key} plays another role already.", f"Leave it out of {key}.")
