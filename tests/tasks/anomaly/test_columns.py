@@ -111,7 +111,7 @@ def test_identifiers_and_times_are_pointed_out(tmp_path):
     assert left.columns == ["a", "b", "valid"] and not found.keys() & {"identifiers", "timestamps"}
     with pytest.raises(DataError, match="no column 'customer'") as caught:
         read(path, exclude=["customer"])
-    assert caught.value.remedy == "Set data.exclude=customer_id."
+    assert caught.value.remedy == "Name 'customer_id' in data.exclude instead."
 
 
 def test_columns_of_words_are_encoded_or_named_with_what_they_hold(tmp_path):
