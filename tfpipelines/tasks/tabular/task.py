@@ -45,11 +45,11 @@ class TabularPipeline(config.Pipeline):
     default_network = "auto"
     default_candidates = ("boosting", "mlp", "linear")
     takes, gives = (
-        "the columns of a table, one input each",
+        "the columns of a table, one input for each number, category and part of a date (model.inputs names them)",
         "a probability for each class, or a number",
     )
     hub_task, hub_tags = "tabular-classification", ("tabular",)
-    call = 'model({"age": tf.constant([[39.0]]), "city": tf.constant([["Rome"]])})  # all columns; tensorflow as tf'
+    call = 'model({"age": tf.constant([[39.0]]), "city": tf.constant([["Rome"]])})  # tensorflow as tf'
 
     task: Literal["tabular"] = "tabular"
     data: TableData  # type: ignore[assignment]  # a section of its own
