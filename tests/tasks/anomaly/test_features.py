@@ -112,6 +112,23 @@ def test_a_table_may_hold_categories_alone(tmp_path):
     assert errors == ["", ""] and features.argmax(1).tolist() == [3, 0]
 
 
+def test_columns_of_arrays_may_be_empty_or_of_a_given_kind(tmp_path):
+    values = np.column_stack([numbers_of_array(0), np.full(COUNT, np.nan), np.arange(COUNT) % 3, np.arange(COUNT) % 2])
+    np.savez(tmp_path / "t.npz", x=values)
+    path, findings = str(tmp_path / "t.npz"), Findings()
+    samples = read_rows(AnomalyTableData(path=path, types={"x2": "category"}), findings, least=3)
+    assert samples.columns == ["x0", "x2", "x3"]
+    assert "x1 (empty)" in {entry.code: entry for entry in findings.entries}["columns_left_out"].message
+    assert samples.encoder.categories[0].vocabulary == ("0", "1", "2")
+    again = read_rows(AnomalyTableData(path=path), Findings(), splitting=False, columns=samples.encoder)
+    np.testing.assert_array_equal(np.sort(again.store.features, 0), np.sort(samples.store.features, 0))
+    assert raw_rows(values[:, [0, 2, 3]], samples.encoder)[1].tolist()[0][2:] == [0, 1, 0, 0, 0]
+
+
+def numbers_of_array(seed):
+    return np.random.default_rng(seed).random(COUNT)
+
+
 def test_a_second_table_is_encoded_as_the_first(tmp_path):
     test = table(label=["normal"] * 40 + ["fault"] * 40)[::-1].assign(colour=["pink"] * 20 + ["red"] * 60)
     test[["label", "colour", "other", "size"]].to_csv(tmp_path / "test.csv", index=False)

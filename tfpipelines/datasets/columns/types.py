@@ -108,11 +108,13 @@ def kind_of(
     """What a column holds.
 
     Args:
-        cells: str or None.
+        cells: str or None; or numbers, of an array.
         given: what the user says.
         asked: whether the user names the column, which then is left out only if nothing can be learned from it.
         time_format: how dates are written, as for strptime.
     """
+    if pd.api.types.is_numeric_dtype(cells):
+        return Found(given or "number") if cells.notna().any() else Found("", "empty")  # type: ignore[arg-type]
     if any(isinstance(cell, Listed) for cell in cells):
         return Found("", "lists")
     known = cells[~is_missing_word(cells)].str.strip()
@@ -215,6 +217,8 @@ def _tell(found: dict[str, Found], cells: pd.DataFrame, findings: Findings, plai
 
 def _tell_of_zeros(name: str, cells: pd.DataFrame, findings: Findings) -> None:
     """Names the cells of a column of numbers that may be codes."""
+    if pd.api.types.is_numeric_dtype(cells[name]):
+        return
     codes = cells[name].astype(str).str.strip().str.fullmatch(_CODE).to_numpy(bool)
     if codes.any():
         what = f"Column {name!r} holds numbers with a leading zero in {counted(int(codes.sum()), 'cell')}"

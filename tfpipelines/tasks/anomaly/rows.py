@@ -1,5 +1,6 @@
 """Tables: which columns are looked at, and the rows as samples."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ...datasets.samples import Samples
 from ...datasets.source import open_source, settle_groups
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import ROWS, SPLITTING, Request
-from ...datasets.table_files import LINE
+from ...datasets.table_files import LINE, cells_of, in_words
 from ...errors import DataError
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
@@ -132,7 +133,9 @@ def _taken(
     findings.extend(table.findings)
     names, array = None if known is None else tuple(known.names), table.array
     if array is not None:
-        table.cells, label = _cells_of_array(array, table.source.path), None
+        given = data.types if known is None else {column.name: column.kind for column in known.columns}
+        wordy = {name for name, kind in given.items() if kind != "number"}
+        table.cells, label = _cells_of_array(array, table.source.path, wordy), None
     else:
         label = settle_label(table, data.label_column, names or data.columns, data.exclude, findings)
     cells, others = table.cells, {label, *(table.columns.get(role) for role in ("split", *SPLITTING))}
@@ -200,13 +203,25 @@ def _some(kept: np.ndarray, *tables: pd.DataFrame) -> list[pd.DataFrame]:
     return [table if kept.all() else table[kept].reset_index(drop=True) for table in tables]
 
 
-def _cells_of_array(values: np.ndarray, path: Path) -> pd.DataFrame:
-    """An array as a table."""
+def _cells_of_array(values: np.ndarray, path: Path, wordy: Collection[str]) -> pd.DataFrame:
+    """An array as a table.
+
+    Args:
+        wordy: columns whose numbers are taken for words, as prediction does.
+
+    Raises:
+        DataError: if the array has no columns of numbers.
+    """
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         message = f"{path}: x is {values.dtype} of the shape {values.shape}."
         raise DataError(message, "Expected: numbers (n, columns). For images there is the pipeline anomaly.")
     names = [f"x{number}" for number in range(values.shape[1])]
-    return pd.DataFrame(values.astype(np.float64), columns=names).assign(**{LINE: range(len(values))})
+    table = pd.DataFrame(values.astype(np.float64), columns=names)
+    some = [name for name in names if name in wordy]
+    if some and len(table):
+        words = in_words(cells_of(pd.DataFrame(values, columns=names)[some], path))
+        table = table.assign(**{name: words[name] for name in some})
+    return table.assign(**{LINE: range(len(values))})
 
 
 def column_statistics(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
