@@ -228,8 +228,8 @@ class ServedTexts(ServedInput):
 
 _ONE_HOT = (
     "A category is a column of 0 and 1 for each value, named COLUMN: VALUE, for a missing and for an unknown value; "
-    "a boolean is 0 or 1; a missing number that is filled is `fill`, and 1 in COLUMN: (missing). How columns "
-    "of a table are read is in `read` of vocabulary.json."
+    "a boolean is a category of false and true, without an unknown value; a missing number that is filled is `fill`, "
+    "and 1 in COLUMN: (missing). How columns of a table are read is in `read` of vocabulary.json."
 )
 
 

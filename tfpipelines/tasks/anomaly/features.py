@@ -1,39 +1,59 @@
 """What a detector sees of encoded columns: numbers as they are, and a column of 0 and 1 for each value of a category.
 
 A code that stands for no number would have distances. A missing value, and one that no training row has, are columns of
-their own: they are what a detector is to find. So is a missing number that is filled.
+their own: they are what a detector is to find. So is a missing number that is filled. A boolean is a category of two
+values, false and true.
 """
 
 import numpy as np
+import pandas as pd
 
+from ...datasets.columns.column import Column
 from ...datasets.columns.encoder import Columns, Encoded
 
 _MISSING, _UNKNOWN = "(missing)", "(unknown)"
+_BOOLEAN = (_MISSING, "false", "true")
 
 
 def _places(columns: Columns) -> list[int]:
-    """Which columns of numbers count: not the days of a date, which are always new."""
+    """Which columns of numbers count as such: not booleans, nor the days of a date, which are always new."""
     kinds = [(column.kind, part) for column in columns.columns for part in range(len(column.features))]
-    return [place for place, (kind, part) in enumerate(kinds) if kind != "date" or part]
+    return [place for place, (kind, part) in enumerate(kinds) if kind != "boolean" and (kind != "date" or part)]
+
+
+def _is_marked(column: Column) -> bool:
+    """Whether a column of 0 and 1 says where it is filled."""
+    return bool(column.fill) and column.kind != "boolean"
+
+
+def missing(encoded: Encoded, columns: Columns) -> pd.DataFrame:
+    """Which cells lack a number that is needed, see `Columns.missing`: missing booleans have a column of their own."""
+    return columns.missing(encoded).drop(columns=[one.name for one in columns.columns if one.kind == "boolean"],
+                                         errors="ignore")  # fmt: skip
 
 
 def feature_names(columns: Columns) -> list[str]:
     """Of the columns of `features`."""
     names = [columns.numbers[place] for place in _places(columns)]
-    names += [f"{column.name}: {_MISSING}" for column in columns.columns if column.fill]
-    values = [(column.name, (_MISSING, *column.vocabulary, _UNKNOWN)) for column in columns.categories]
+    names += [f"{column.name}: {_MISSING}" for column in columns.columns if _is_marked(column)]
+    values = [(column.name, _BOOLEAN) for column in columns.columns if column.kind == "boolean"]
+    values += [(column.name, (_MISSING, *column.vocabulary, _UNKNOWN)) for column in columns.categories]
     return names + [f"{name}: {value}" for name, these in values for value in these]
 
 
 def features(encoded: Encoded, columns: Columns) -> np.ndarray:
     """Encoded rows as a detector takes them, float32 (rows, features), NaN where a number is missing and not filled."""
-    numbers, place, gaps = encoded.numbers.copy(), 0, []
+    numbers, place = encoded.numbers.copy(), 0
+    gaps: list[np.ndarray] = []
+    booleans: list[np.ndarray] = []
     for column in columns.columns:
         part = numbers[:, place : (place := place + len(column.features))]
-        if column.fill:
+        if column.kind == "boolean":
+            booleans.append(np.concatenate([np.isnan(part), part == 0, part == 1], 1))
+        elif column.fill:
             gaps.append(np.isnan(part[:, :1]))
             part[:] = np.where(gaps[-1], np.array(column.fill, np.float32), part)
-    parts = [numbers[:, _places(columns)], *gaps]
+    parts = [numbers[:, _places(columns)], *gaps, *booleans]
     for column, codes in zip(columns.categories, encoded.codes.T):
         last = len(column.vocabulary) + 1
         codes = np.where(encoded.unseen.get(column.name, False), last, codes)

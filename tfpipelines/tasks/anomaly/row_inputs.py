@@ -15,7 +15,7 @@ from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
 from ...errors import DataError
 from .config import AnomalySeriesData
-from .features import features
+from .features import features, missing
 from .points import Points, read_points, stretches
 
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
@@ -31,8 +31,8 @@ def raw_rows(inputs: Any, columns: Columns) -> tuple[list[str], np.ndarray, list
     items, cells, errors, origins = raw_table_rows(inputs, columns, {}, ROWS)
     encoded, findings = columns.transform(cells), Findings()
     tell_unseen(replace(encoded, unread={}), "these rows", findings)
-    missing, values = columns.missing(encoded), features(encoded, columns)
-    bad = [", ".join(missing.columns[row][:5]) for row in missing.to_numpy()]
+    needed, values = missing(encoded, columns), features(encoded, columns)
+    bad = [", ".join(needed.columns[row][:5]) for row in needed.to_numpy()]
     errors = [error or (f"no number: {names}" if names else "") for error, names in zip(errors, bad)]
     notes = [entry.message for entry in findings.entries]
     return items, np.nan_to_num(values), errors, origins, notes

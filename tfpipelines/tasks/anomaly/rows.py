@@ -25,7 +25,7 @@ from ...errors import DataError
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
 from .config import AnomalyTableData
-from .features import features
+from .features import features, missing
 from .normal_samples import handle_unlabelled, label_anomalies, normal_of
 from .normal_splits import split_normals
 
@@ -185,14 +185,14 @@ def _with_test(
 
 def _whole(columns: Columns, frame: pd.DataFrame, cells: pd.DataFrame, on_bad: str, findings: Findings) -> np.ndarray:
     """Which rows have all the numbers that are needed, bool (rows,); the others are told."""
-    missing = columns.missing(columns.transform(cells))
-    gaps = missing.to_numpy()
+    needed = missing(columns.transform(cells), columns)
+    gaps = needed.to_numpy()
     whole = np.asarray(~gaps.any(axis=1))
     if not whole.all():
-        lines = [f"line {line}: {', '.join(missing.columns[row][:5])}"
+        lines = [f"line {line}: {', '.join(needed.columns[row][:5])}"
                  for line, row in zip(cells[LINE][~whole], gaps[~whole])]  # fmt: skip
         message = f"{counted(len(lines), 'row')} with empty cells, or numbers that are not finite"
-        told = listed([f"{name} {percent(share)}" for name, share in missing.mean().items() if share], SHOWN)
+        told = listed([f"{name} {percent(share)}" for name, share in needed.mean().items() if share], SHOWN)
         remedy = "Fill them, set data.impute=true, or leave out columns that are mostly empty with data.exclude."
         findings.bad("missing_value", on_bad, f"{message} ({told})", remedy, lines, given_splits(frame), ~whole)
     return whole
