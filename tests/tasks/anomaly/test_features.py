@@ -61,19 +61,31 @@ def test_each_value_is_a_column_and_days_are_none():
     )
     parts = ["seen: year part", "seen: month", "seen: weekday"]
     values = ["colour: (missing)", "colour: blue", "colour: red", "colour: (unknown)"]
-    assert feature_names(COLUMNS) == ["size", *parts, "paid", *values]
+    marks = ["paid: (missing)", "paid: false", "paid: true"]
+    assert feature_names(COLUMNS) == ["size", *parts, *marks, *values]
     _, features, errors, _, notes = raw_rows(rows, COLUMNS)
-    assert features[:, 5:].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]]
-    assert errors == ["", "", "no number: paid", "no number: size"] and "colour (1)" in notes[0]
-    assert features[:2, 4].tolist() == [1, 0] and features[1, 2] == 2
+    assert features[:, 7:].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]]
+    assert errors == ["", "", "", "no number: size"] and "colour (1)" in notes[0]
+    assert features[:3, 4:7].tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]] and features[1, 2] == 2
 
 
 def test_a_mark_is_as_far_away_as_it_is_improbable():
-    deviation, share = np.array([2.0, 1, 1, 1, 0.3, *[9.0] * 4]), np.array([5.0, 0, 0, 0, 0.1, 0, 0.5, 0.99, 0.01])
+    deviation, share = np.array([2.0, 1, 1, 1, *[9.0] * 7]), np.array([5.0, 0, 0, 0, 0, 0.9, 0.1, 0, 0.5, 0.99, 0.01])
     found = weighed(deviation, share, COLUMNS, 99)
-    assert found[:5].tolist() == [2, 1, 1, 1, 0.3]
-    squares = ((1 - np.array([0.01, 0.5, 0.01, 0.01])) / found[5:]) ** 2
-    np.testing.assert_allclose(squares, -2 * np.log([0.01, 0.5, 0.01, 0.01]))
+    assert found[:4].tolist() == [2, 1, 1, 1]
+    rare = np.array([0.01, 0.1, 0.1, 0.01, 0.5, 0.01, 0.01])
+    np.testing.assert_allclose(((1 - rare) / found[4:]) ** 2, -2 * np.log(rare))
+
+
+def test_empty_cells_of_a_boolean_are_marked(tmp_path):
+    paid = [None if row % 8 == 0 else ("yes", "no")[row % 2] for row in range(COUNT)]
+    samples, found = read(tmp_path, table(paid=paid), types={"paid": "boolean"})
+    assert "missing_value" not in found and len(samples.frame) == COUNT
+    marks = feature_names(samples.encoder).index("paid: (missing)")
+    assert samples.store.features[:, marks].tolist() == [row % 8 == 0 for row in range(COUNT)]
+    filled, _ = read(tmp_path, table(paid=paid), types={"paid": "boolean"}, impute=True)
+    assert feature_names(filled.encoder).count("paid: (missing)") == 1
+    assert filled.store.features[:, feature_names(filled.encoder).index("paid: (missing)")].sum() == COUNT / 8
 
 
 def test_kinds_are_told_by_cells_and_settable(tmp_path):
@@ -103,6 +115,24 @@ def test_words_that_may_be_labels_are_no_features(tmp_path):
     samples, found = read(tmp_path, table(**of_labels))
     assert "attack_cat" not in samples.columns and samples.frame["anomalous"].sum() == 10
     assert "attack_cat" in read(tmp_path, table(**of_labels), types={"attack_cat": "category"})[0].columns
+
+
+def test_honest_words_are_features_however_many_there_are(tmp_path):
+    alternate, rare = ["yes", "no"] * 40, ["no"] * 79 + ["yes"]
+    honest = {"heated": alternate, "open": ["true", "false"] * 40, "mood": ["good", "bad"] * 40, "smoker": rare}
+    labels = {"quality": ["ok"] * 70 + ["broken"] * 10, "seen": ["normal", "attack"] * 40, "event": alternate}
+    for some in (1, 4):
+        samples, found = read(tmp_path, table(**dict(list(honest.items())[-some:])))
+        assert samples.columns == ["size", "other", "colour", *list(honest)[-some:]]
+        assert found["perhaps_labels"].items == ("smoker",)
+    for some in (1, 3):
+        names = list(labels)[:some]
+        samples, found = read(tmp_path, table(**honest, **{name: labels[name] for name in names}))
+        assert samples.columns == ["size", "other", "colour", *honest] and found["perhaps_labels"].items == (*names,)
+        types = ", ".join(f"{name}: category" for name in names)
+        assert f"data.types={{{types}}}" in found["perhaps_labels"].remedy
+        assert "data.label_column" in found["perhaps_labels"].remedy
+    assert read(tmp_path, table(**labels), types=dict.fromkeys(labels, "category"))[0].columns[3:] == [*labels]
 
 
 def test_a_table_may_hold_categories_alone(tmp_path):
@@ -186,7 +216,7 @@ def test_what_no_training_row_has_gives_an_alarm(tmp_path):
 def test_an_export_says_what_its_columns_are():
     import keras
 
-    inputs = keras.Input((9,), name="numbers")
+    inputs = keras.Input((11,), name="numbers")
     served = ServedNumbers(keras.Model(inputs, inputs), feature_names(COLUMNS), COLUMNS.facts())
     assert "COLUMN: VALUE" in served.words(True)[-1]
     content = json.loads(served.files()["vocabulary.json"])

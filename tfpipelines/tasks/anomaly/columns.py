@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from ...core.words import counted, listed
-from ...datasets.cells import SHOWN, is_numeric
+from ...datasets.cells import SHOWN, is_missing_word, is_numeric
 from ...datasets.columns.types import Found, Kind, kind_of
 from ...datasets.columns.types import choose_columns as kinds_of_columns
 from ...datasets.findings import Findings, Severity
@@ -34,6 +34,12 @@ _PERHAPS_LABELS = _LABELS | set(  # such a column is pointed out
 )
 _LABELS_IN_WORDS = {"attackcat", "attacktype", "diagnosis", "outcome", "failure", "machinefailure", "groundtruth"}
 _SAY_NORMAL = {"normal", "good", "ok", "healthy", "inlier", "valid", "passed"}  # in which 1 means normal
+_ABNORMAL = set(  # words which, beside one that means normal, are labels
+    "abnormal anomaly anomalous anomalies outlier outliers fraud fraudulent attack intrusion malicious malware defect "
+    "defective fault faulty failure fail failed".split()
+)
+_PLAIN = {"no", "n", "false", "0", "0.0"}  # words that mean normal only under a name that says so
+_MARKED = re.compile(r"(^|[_\W])(label|anomaly|outlier|fraud|fault|failure|attack|defect)([_\W]|$)")
 _MARKS = re.compile(
     r"^(is|has|label|anomaly|outlier|fraud|fault|failure|attack|defect)[_\W]"
     r"|[_\W](flag|label|class|target|anomaly|outlier|fraud|fault|failure|defect)$"
@@ -176,7 +182,7 @@ def _look_for_labels(
     Returns:
         Columns of words that are no features therefore.
     """
-    doubtful = {name for name in words if _stem(name) in _LABELS | _LABELS_IN_WORDS}
+    doubtful = {name for name in words if _stem(name) in _LABELS | _LABELS_IN_WORDS and len(_known(rows[name]))}
     normal = lambda name: " and data.normal=1" if _stem(name) in _SAY_NORMAL else ""
     set_key = lambda name: (
         f"Set data.label_column={name}{normal(name)} if it holds labels, or data.exclude={name} if it tells them"
@@ -193,28 +199,55 @@ def _look_for_labels(
             message = f"{what}: the model learns from {listed(named, SHOWN)}"
             findings.add("second_labels", "warning", message, f"Set data.exclude=[{','.join(named)}]")
         return doubtful
-    rare = [name for name in words if two(name) and rows[name].value_counts(normalize=True).min() <= _RARE]
-    perhaps = [name for name in words if means_normal_in(rows[name])]
-    if perhaps:
-        what = f"Column {perhaps[0]} has few different words, one of which means normal"
-        message = f"{what}: if they are labels, anomalies are being trained on"
-        findings.add("perhaps_labels", "warning", message, f"Set data.label_column={perhaps[0]}")
-    elif rare:
-        what = f"Column {rare[0]} has two different words, one of them rare"
-        message = f"{what}: if they are labels, anomalies are being trained on"
-        remedy = f"Set data.label_column={rare[0]} and data.normal to the label that means normal"
-        findings.add("perhaps_labels", "warning", message, remedy)
+    doubtful |= {name for name in words if _tell_labels(name, rows[name])}
+    left = [name for name in words if name in doubtful]
+    rare = [name for name in words if name not in doubtful and _is_rare(rows[name])]
+    if rare:
+        what = f"{counted(len(rare), 'column')} of two different words, one of them rare: {listed(rare, SHOWN)}"
+        message = f"{what}: as features; if they are labels, the model learns what it is to find"
+        remedy = f"Set data.label_column={rare[0]} and data.normal to the label that means normal if it holds labels"
+        findings.add(
+            "perhaps_labels", "warning", message, f"{remedy}, or data.exclude={rare[0]} if it tells them", rare
+        )
+    if left:
+        what = f"{counted(len(left), 'column')} of words that may be labels: {listed(left, SHOWN)}"
+        message = f"{what}: they are left out of the features"
+        types = ", ".join(f"{name}: category" for name in left)
+        which = f"data.label_column={left[0]} if it holds labels"
+        which = which if len(left) == 1 else f"data.label_column to the one that holds labels, such as {left[0]}"
+        keep = f"data.types={{{types}}} to keep {'it as a feature' if len(left) == 1 else 'them as features'}"
+        findings.add("perhaps_labels", "warning", message, f"Set {which}, or {keep}", left)
     if named:
         what = f"Column {named[0]} has few different numbers and a name of labels"
         message = f"{what}: as a feature, it makes the model learn what it is to find"
         findings.add("perhaps_labels", "warning", message, set_key(named[0]) + keep, named)
     elif flags:
         what = f"{counted(len(flags), 'column')} of only 0 and 1: {listed(flags, SHOWN)}"
-        severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not perhaps else "note"
+        severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not left else "note"
         message = f"{what}: features, as no field names them"
         findings.add("perhaps_labels", severity, message, set_key(flags[0]) + keep, flags)
-    odd = {*rare, *perhaps}
-    return doubtful | (odd if len(odd) <= _MOST_FLAGS else set())
+    return doubtful
+
+
+def _tell_labels(name: str, cells: pd.Series) -> bool:
+    """Whether the name of a column, or its words, say that it may hold labels. Yes and no alone do not."""
+    if not means_normal_in(cells):
+        return False
+    stem, words = _stem(name), {str(word).strip().casefold() for word in _known(cells).unique()}
+    if stem in _PERHAPS_LABELS or _MARKED.search(name.strip().lower()):
+        return True
+    told = any(means_normal(word) for word in words - _PLAIN)
+    return bool(words & _ABNORMAL) or (told and _is_rare(cells))
+
+
+def _is_rare(cells: pd.Series) -> bool:
+    """Whether there are two values, one of them rare."""
+    shares = _known(cells).value_counts(normalize=True)
+    return len(shares) == 2 and bool(shares.min() <= _RARE)
+
+
+def _known(cells: pd.Series) -> pd.Series:
+    return cells[~is_missing_word(cells)]
 
 
 def _are_codes(cells: pd.Series) -> bool:
