@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tfpipelines import datasets, models
+from tfpipelines.datasets.columns.column import Column
 from tfpipelines.datasets.columns.dates import date_parts
 from tfpipelines.datasets.columns.types import choose_columns
 from tfpipelines.datasets.table_files import table_of
@@ -225,3 +226,11 @@ def test_values_outside_of_a_vocabulary_are_counted_apart_for_training_and_other
     told = {entry.code: entry for entry in findings.entries}
     assert told["unseen_categories"].items == ("code (2)",)
     assert told["rare_categories"].items == ("code (40%)",) and "data.categories" in told["rare_categories"].remedy
+
+
+def test_columns_that_become_equally_named_numbers_are_told_apart():
+    columns = datasets.Columns([Column("note", "text", ("hot", "cold")), Column("note: hot", "number")])
+    cells = pd.DataFrame({"note": ["hot", "cold", "cold"], "note: hot": ["7", None, "9"]})
+    encoded = columns.transform(cells)
+    assert columns.missing(encoded)["note: hot"].tolist() == [False, True, False]
+    assert [column.fill for column in columns.filled(encoded.numbers).columns] == [(0, 1), (8,)]

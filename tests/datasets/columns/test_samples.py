@@ -158,3 +158,19 @@ def test_the_format_of_other_dates_is_no_harm(tmp_path):
     samples, _ = read(tmp_path, d=when, x=NUMBERS, year=["2020", "2021", "2022"] * 20, time_format="%d/%m/%Y")
     assert samples.kinds == {"d": "date", "x": "number", "year": "number"}
     assert fitted(samples).columns[0].time_format == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[[1.0, 2.0], [3.0]]], "different lengths"),
+        ([[1.0, [2.0]]], "different lengths"),
+        (np.array([[1j, 2.0]]), "complex128"),
+        (pd.DataFrame({"x": [1j], "y": [2.0]}), "Column 'x' of one of the inputs holds complex numbers"),
+    ],
+)
+def test_rows_in_memory_that_are_no_table_are_refused(rows, message):
+    columns = datasets.Columns.of_numbers(["x", "y"])
+    with pytest.raises(DataError, match=message) as caught:
+        datasets.raw_table_rows(rows, columns, {})
+    assert caught.value.remedy

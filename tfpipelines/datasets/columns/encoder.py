@@ -107,10 +107,9 @@ class Columns:
 
     def filled(self, numbers: np.ndarray) -> "Columns":
         """The same with the medians of training rows, float32 (rows, columns), for what is missing."""
-        usual, found = medians(numbers), []
+        usual, found, place = medians(numbers), [], 0
         for column in self.columns:
-            first = self.numbers.index(column.features[0]) if column.features else 0
-            values = usual[first : first + len(column.features)]
+            values = usual[place : (place := place + len(column.features))]
             found.append(replace(column, fill=tuple(np.nan_to_num(values).tolist())))
         return Columns(found)
 
@@ -165,8 +164,11 @@ class Columns:
 
     def missing(self, encoded: Encoded) -> pd.DataFrame:
         """Which cells give no number, and are not filled, of each column that becomes numbers; bool (rows, columns)."""
-        needed = [column for column in self.columns if column.features and not column.fill]
-        firsts = {column.name: self.numbers.index(column.features[0]) for column in needed}
+        firsts, place = {}, 0
+        for column in self.columns:
+            if column.features and not column.fill:
+                firsts[column.name] = place
+            place += len(column.features)
         gaps = {name: np.isnan(encoded.numbers[:, place]) for name, place in firsts.items()}
         return pd.DataFrame(gaps, index=range(len(encoded.numbers)), dtype=bool)
 

@@ -200,7 +200,7 @@ def _in_memory(value: Any, columns: Columns) -> SampleTable:
     if isinstance(value, dict):
         value = pd.DataFrame([value])
     if not isinstance(value, pd.DataFrame):
-        array = np.atleast_2d(np.asarray(value)) if is_array(value) or isinstance(value, (list, tuple)) else None
+        array = _array_of(value) if is_array(value) or isinstance(value, (list, tuple)) else None
         if array is None or array.ndim != 2 or array.shape[1] != len(columns.names):
             expected = f"Expected: (n, {len(columns.names)}), the columns {listed(columns.names, SHOWN)}."
             raise DataError(f"One of the inputs has the shape {np.shape(value)}.", expected)
@@ -208,12 +208,30 @@ def _in_memory(value: Any, columns: Columns) -> SampleTable:
     if not len(value):
         cells = pd.DataFrame({str(name): pd.Series([], dtype=object) for name in value.columns})
         return SampleTable(pd.DataFrame(), Frame(value), cells=cells)
+    for name, kind in value.dtypes.items():
+        if kind.kind == "c":
+            raise DataError(f"Column {str(name)!r} of one of the inputs holds complex numbers.", "Give real numbers.")
     source = Frame(value)
     numeric = all(map(pd.api.types.is_numeric_dtype, value.dtypes)) and value.columns.is_unique
     if numeric and columns.plain:
         cells = value.set_axis([str(name) for name in value.columns], axis=1).reset_index(drop=True)
         return SampleTable(pd.DataFrame(), source, cells=cells.astype(np.float64), given=source.given)
     return SampleTable(pd.DataFrame(), source, cells=in_words(cells_of(value, source.path)), given=source.given)
+
+
+def _array_of(value: Any) -> np.ndarray:
+    """A value as an array (rows, columns).
+
+    Raises:
+        DataError: if its rows are of different lengths, or its values are no cells.
+    """
+    try:
+        array = np.atleast_2d(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise DataError("The rows of one of the inputs have different lengths.", _EXPECTED) from error
+    if array.dtype.kind not in "iufbUSOM":
+        raise DataError(f"One of the inputs is an array of {array.dtype}, which no column of a table is.", _EXPECTED)
+    return array
 
 
 def _with_cells(table: SampleTable) -> SampleTable:
