@@ -64,6 +64,11 @@ def test_ordinary_columns_are_passed_over(column):
     assert not found(column)
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_finite_is_no_extreme_value():
+    assert not found(with_values(NORMAL, np.inf, -np.inf, 1e300, np.nan))
+
+
 @pytest.mark.parametrize("name", ["cells/cells.csv", "pressure/pressure_train.csv"])
 def test_the_sample_data_are_passed_over(name):
     table = pd.read_csv(ROOT / "data" / name).select_dtypes("number")

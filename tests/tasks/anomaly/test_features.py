@@ -135,6 +135,40 @@ def test_honest_words_are_features_however_many_there_are(tmp_path):
     assert read(tmp_path, table(**labels), types=dict.fromkeys(labels, "category"))[0].columns[3:] == [*labels]
 
 
+def test_a_constant_word_is_a_feature_as_a_constant_number_is(tmp_path):
+    constants = {"site": ["north"] * COUNT, "one": [1] * COUNT, "day": ["2024-01-31"] * COUNT}
+    samples, found = read(tmp_path, table(**constants))
+    assert samples.columns == ["size", "other", "colour", "site", "one"]
+    assert found["constant"].items == ("one", "site") and "day (dates)" in found["columns_left_out"].message
+    _, features, errors, *_ = raw_rows(table(**constants).head(1).assign(site="south"), samples.encoder)
+    assert errors == [""] and features[0, feature_names(samples.encoder).index("site: (unknown)")] == 1
+
+
+def test_looks_at_columns_pass_over_gaps(tmp_path):
+    gaps = np.arange(COUNT) % 8 == 0
+    one, time = np.where(gaps, np.nan, 1.0), np.where(gaps, np.nan, 1.7e9 + np.arange(COUNT)[::-1] ** 2)
+    count = np.where(gaps, np.nan, np.arange(COUNT) * 3.0)
+    codes = np.where(np.arange(COUNT) % 9 == 1, -999, np.where(gaps, np.nan, np.random.default_rng(0).random(COUNT)))
+    far = np.where(np.arange(COUNT) == 3, np.inf, np.random.default_rng(1).random(COUNT))
+    frame = table(one=one, seen=time, count=count, codes=codes, far=far)
+    _, found = read(tmp_path, frame, impute=True)
+    assert found["constant"].items == ("one",) and found["timestamps"].items == ("seen",)
+    assert found["counting"].items == ("count",) and "codes: -999" in found["sentinel"].items[0]
+    assert "infinite" in found and "extreme_values" not in found
+
+
+def test_words_that_are_filled_at_prediction_are_told(tmp_path):
+    frame = table(paid=["yes", "no"] * 40)
+    samples, _ = read(tmp_path, frame, impute=True)
+    rows = frame.head(2).astype(object)
+    rows.loc[0, ["size", "paid"]] = ["large", "perhaps"]
+    _, _, errors, _, notes = raw_rows(rows, samples.encoder)
+    assert errors == ["", ""] and "'size' holds words among its numbers" in notes[0] and "'paid' holds" in notes[1]
+    samples, _ = read(tmp_path, frame)
+    _, _, errors, _, notes = raw_rows(rows, samples.encoder)
+    assert errors == ["no number: size", ""] and len(notes) == 1
+
+
 def test_a_table_may_hold_categories_alone(tmp_path):
     samples, _ = read(tmp_path, table()[["colour"]])
     assert samples.columns == ["colour"] and samples.store.features.sum(1).tolist() == [1] * COUNT

@@ -14,40 +14,61 @@ _TOO_FAR = 1000.0  # robust standard deviations from which on that does not matt
 _FEW = 0.05  # share of a column's values from which on they are a mode of their own
 _REPEATED = 3  # times that a code for missing values occurs at least
 _BEYOND = 3.0  # robust standard deviations beyond the other values that it lies
-_CODES = {-99.0, *(10.0**power for power in range(5, 13)), 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31)}
+_CODES = [-99.0, *(10.0**power for power in range(5, 13)), 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31)]
 _EPOCHS = tuple((9.4e8 * unit, 2.6e9 * unit) for unit in (1.0, 1e3, 1e6, 1e9))  # the years 1999 to 2052
 _DEVIATION = 1.4826  # of normal numbers, by their median distance from the median
 
 
-def look_at_columns(values: np.ndarray, columns: list[str], findings: Findings) -> None:
-    """Says which columns of the training rows, float64 (rows, columns), may not be what they seem."""
+def look_at_columns(values: np.ndarray, columns: list[str], findings: Findings, words: Sequence[str] = ()) -> None:
+    """Says which columns of the training rows may not be what they seem.
+
+    Args:
+        values: float64 (rows, columns), NaN where there is none.
+        columns: names of these.
+        words: names of columns of one word.
+    """
     if not len(values):
         return
     leave = lambda names: f"Leave them out with data.exclude=[{','.join(names)}]"
-    constant = [name for name, wide in zip(columns, np.ptp(values, axis=0)) if wide == 0]
+    known = [_finite(numbers) for numbers in values.T]
+    constant = [*(name for name, numbers in zip(columns, known) if len(numbers) and np.ptp(numbers) == 0), *words]
     if constant:
         what = f"{counted(len(constant), 'column')} with one value only among the training rows"
         message = f"{what}: any other value there will be an anomaly"
         findings.add("constant", "warning", message, f"{leave(constant)} if that is not meant", constant)
-    rising = (np.diff(values, axis=0) > 0).all(0) & (values == np.round(values)).all(0)
-    dated = [_is_epoch(column) for column in values.T]
-    stamps = [name for name, is_time, wide in zip(columns, dated, np.ptp(values, axis=0)) if is_time and wide]
+    stamps = [name for name, numbers in zip(columns, known) if _is_epoch(numbers) and np.ptp(numbers)]
     if stamps and len(values) > 20:
         what = f"{counted(len(stamps), 'column')} of whole numbers like times since 1970"
         message = f"{what}: rows of another time would be anomalies"
         findings.add("timestamps", "warning", message, leave(stamps), stamps)
-    counting = [name for name, rises in zip(columns, rising) if rises and name not in stamps and len(values) > 20]
+    counting = [name for name, numbers in zip(columns, known) if _counts(numbers) and name not in stamps]
     if counting:
         what = f"{counted(len(counting), 'column')} of whole numbers that rise from row to row"
         message = f"{what}, like a counter or an identifier: new rows would be anomalies"
         findings.add("counting", "warning", message, leave(counting), counting)
-    spread, finest = values.std(0), np.spacing(np.abs(values).max(0).astype(np.float32))
-    coarse = [name for name, wide, step in zip(columns, spread, finest) if wide and step > 0.05 * wide]
+    coarse = [name for name, numbers in zip(columns, known) if _is_coarse(numbers)]
     coarse = [name for name in coarse if name not in stamps]
     if coarse:
         what = counted(len(coarse), "column")
         message = f"{what} whose numbers are so far from 0 that float32 can hardly distinguish them"
         findings.add("coarse", "warning", message, "Subtract a constant from them", coarse)
+
+
+def _finite(numbers: np.ndarray) -> np.ndarray:
+    """Those that float32 can hold; others count as missing."""
+    with np.errstate(over="ignore"):
+        return numbers[np.isfinite(numbers.astype(np.float32))]
+
+
+def _counts(numbers: np.ndarray) -> bool:
+    """Whether whole numbers rise from row to row."""
+    return len(numbers) > 20 and bool((np.diff(numbers) > 0).all() and (numbers == np.round(numbers)).all())
+
+
+def _is_coarse(numbers: np.ndarray) -> bool:
+    """Whether float32 can hardly distinguish them."""
+    spread = numbers.std() if len(numbers) else 0.0
+    return bool(spread and np.spacing(np.abs(numbers).max().astype(np.float32)) > 0.05 * spread)
 
 
 def look_for_extremes(values: np.ndarray, columns: list[str], places: Sequence[Any], findings: Findings) -> None:
@@ -59,6 +80,8 @@ def look_for_extremes(values: np.ndarray, columns: list[str], places: Sequence[A
     """
     codes: dict[str, str] = {}
     extremes: dict[str, str] = {}
+    with np.errstate(over="ignore"):
+        values = np.where(np.isfinite(values.astype(np.float32)), values, np.nan)  # others count as missing
     for name, numbers in zip(columns, values.T):
         coded = _codes_in(numbers)
         if coded.any():
@@ -96,6 +119,8 @@ def _told(name: str, numbers: np.ndarray, marked: np.ndarray, places: Sequence[A
 
 def _is_epoch(numbers: np.ndarray) -> bool:
     """Whether all are whole numbers like seconds, or thousandths, millionths or billionths, since 1970."""
+    if not len(numbers):
+        return False
     low, high = numbers.min(), numbers.max()
     whole = bool((numbers == np.round(numbers)).all())
     return whole and any(first <= low and high <= last for first, last in _EPOCHS)
@@ -132,9 +157,12 @@ def _codes_in(numbers: np.ndarray) -> np.ndarray:
     """Which values are usual codes for missing ones, repeated and outside of the other values, bool (rows,)."""
     none = np.zeros(len(numbers), bool)
     values, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
-    usual = np.array([_is_code(value) for value in values], bool)
-    found, others = values[usual & (counts >= _REPEATED)], numbers[~np.isin(numbers, values[usual])]
-    if not len(found) or len(np.unique(others)) < 20:  # settings are no measurements
+    repeated = values[counts >= _REPEATED]
+    found = repeated[_are_codes(repeated)]
+    if not len(found):
+        return none
+    others = numbers[np.isfinite(numbers) & ~np.isin(numbers, values[_are_codes(values)])]
+    if len(np.unique(others)) < 20:  # settings are no measurements
         return none
     _, spread = _spread(others)
     low, high = others.min(), others.max()
@@ -142,6 +170,11 @@ def _codes_in(numbers: np.ndarray) -> np.ndarray:
     return np.isin(numbers, apart)
 
 
-def _is_code(value: float) -> bool:
+def _are_codes(values: np.ndarray) -> np.ndarray:
+    """Which values are usual codes for missing ones."""
+    return np.isin(values, _CODES) | np.fromiter(map(_is_nines, values), bool, len(values))
+
+
+def _is_nines(value: float) -> bool:
     digits = f"{abs(value):.10g}".replace(".", "")
-    return value in _CODES or (len(digits) > 2 and set(digits) == {"9"})
+    return len(digits) > 2 and set(digits) == {"9"}

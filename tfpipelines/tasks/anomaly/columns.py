@@ -129,8 +129,8 @@ def _kind_of(
     numbers_only: bool,
 ) -> Found:
     """What a column holds, see `kind_of`. A value that training rows lack is what is looked for: numbers stay
-    numbers although they are constant or few, and dates and texts, which are always new, count only if they are asked
-    for.
+    numbers although they are constant or few, a constant word is a category, and dates and texts, which are always new,
+    count only if they are asked for.
     """
     if given is None and not asked and name.strip().lower() in _NO_MEASUREMENT:
         return Found("", "counts or dates rows")
@@ -139,11 +139,13 @@ def _kind_of(
     if numbers_only:
         return Found("", _about(cells))
     found = kind_of(name, cells, given, asked, time_format)
-    if given is not None or asked or not found.kind:
-        return found
-    if name in doubtful:
+    if not (given is not None or asked) and name in doubtful:
         return Found("", "may be labels")
-    return found if found.kind in ("boolean", "category") else Found("", _about(cells))
+    if given is None and not found.kind and found.why not in ("lists", "empty") and _known(cells).nunique() == 1:
+        found = Found("", _about(cells)) if are_dates(_known(cells)) and not asked else Found("category")
+    if given is not None or asked or found.kind in ("", "boolean", "category"):
+        return found
+    return Found("", _about(cells))
 
 
 def _names(rows: pd.DataFrame) -> list[str]:

@@ -30,8 +30,9 @@ def raw_rows(inputs: Any, columns: Columns) -> tuple[list[str], np.ndarray, list
     """
     items, cells, errors, origins = raw_table_rows(inputs, columns, {}, ROWS)
     encoded, findings = columns.transform(cells), Findings()
-    tell_unseen(replace(encoded, unread={}), "these rows", findings)
     needed, values = missing(encoded, columns), features(encoded, columns)
+    unread = {name: one for name, one in encoded.unread.items() if name not in needed}  # of others errors tell
+    tell_unseen(replace(encoded, unread=unread), "these rows", findings)
     bad = [", ".join(needed.columns[row][:5]) for row in needed.to_numpy()]
     errors = [error or (f"no number: {names}" if names else "") for error, names in zip(errors, bad)]
     notes = [entry.message for entry in findings.entries]

@@ -96,7 +96,8 @@ def read_rows(
         columns = columns.filled(columns.transform(cells[train]).numbers) if data.impute else columns
         numbers = [name for name, kind in kinds.items() if kind == "number"]
         values, used = cells[numbers].to_numpy(np.float64), (frame["split"] != "test").to_numpy()
-        look_at_columns(values[train], numbers, findings)
+        words = [one.name for one in columns.categories if cells[one.name][train].nunique(dropna=False) == 1]
+        look_at_columns(values[train], numbers, findings, words)
         look_for_extremes(values[used], numbers, [f"line {line}" for line in cells[LINE][used]], findings)
     columns = columns or every
     encoded = columns.transform(cells)
