@@ -12,7 +12,7 @@ from ...datasets.columns.column import Column
 from ...datasets.columns.encoder import Columns, Encoded
 
 _MISSING, _UNKNOWN = "(missing)", "(unknown)"
-_BOOLEAN = (_MISSING, "false", "true")
+_BOOLEAN: tuple[str, ...] = (_MISSING, "false", "true")
 
 
 def _places(columns: Columns) -> list[int]:
