@@ -81,6 +81,14 @@ def test_what_may_be_labels_is_pointed_out(tmp_path, name, values, normal):
     assert "perhaps_labels" not in read(path, columns=["a", *named])[1]
 
 
+def test_series_name_words_that_may_be_labels_as_no_features(tmp_path):
+    path = write(tmp_path, valve=["yes", "no"] * 30, quality=["fine"] * 54 + ["scrap"] * 6)
+    for found in (read(path, AnomalySeriesData)[1], read(path, numbers_only=True)[1]):
+        assert found["perhaps_labels"].items == ("valve", "quality")
+        assert "data.label_column=valve" in found["perhaps_labels"].remedy
+        assert "data.types" not in found["perhaps_labels"].remedy and "features" not in found["perhaps_labels"].message
+
+
 def test_where_1_means_normal_that_is_said(tmp_path):
     path = write(tmp_path, is_normal=[1 - odd for odd in RARE])
     assert "data.label_column=is_normal and data.normal=1" in read(path)[1]["perhaps_labels"].remedy

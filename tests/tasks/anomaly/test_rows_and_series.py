@@ -40,7 +40,7 @@ def test_columns_of_numbers_are_found(tmp_path):
         tmp_path / "a.csv",
         id=range(40),
         speed=RANDOM.random(40),
-        name=["x"] * 40,
+        name=[f"x{row}" for row in range(40)],
         heat=RANDOM.random(40),
         label=["ok"] * 30 + ["hot"] * 10,
     )

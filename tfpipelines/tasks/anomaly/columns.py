@@ -36,7 +36,7 @@ _LABELS_IN_WORDS = {"attackcat", "attacktype", "diagnosis", "outcome", "failure"
 _SAY_NORMAL = {"normal", "good", "ok", "healthy", "inlier", "valid", "passed"}  # in which 1 means normal
 _ABNORMAL = set(  # words which, beside one that means normal, are labels
     "abnormal anomaly anomalous anomalies outlier outliers fraud fraudulent attack intrusion malicious malware defect "
-    "defective fault faulty failure fail failed".split()
+    "defective fault faulty failure fail failed broken scrap reject rejected nok".split()
 )
 _PLAIN = {"no", "n", "false", "0", "0.0"}  # words that mean normal only under a name that says so
 _MARKED = re.compile(r"(^|[_\W])(label|anomaly|outlier|fraud|fault|failure|attack|defect)([_\W]|$)")
@@ -109,7 +109,8 @@ def choose_columns(
         free = [name for name in _names(rows) if name not in {*others, *(excluded or ()), *types}]
         free = [name for name in free if name.strip().lower() not in _NO_MEASUREMENT]
         numbers = [name for name in free if is_numeric(rows[name].dropna())]
-        doubtful = _look_for_labels(rows, numbers, [name for name in free if name not in numbers], labelled, findings)
+        words = [name for name in free if name not in numbers]
+        doubtful = _look_for_labels(rows, numbers, words, labelled, numbers_only, findings)
         _look_for_identifiers(rows, numbers, findings)
     return kinds_of_columns(
         rows, {name for name in others if name}, columns=wanted, excluded=excluded, types=types,
@@ -177,9 +178,13 @@ def _about(cells: pd.Series) -> str:
 
 
 def _look_for_labels(
-    rows: pd.DataFrame, numbers: list[str], words: list[str], labelled: bool, findings: Findings
+    rows: pd.DataFrame, numbers: list[str], words: list[str], labelled: bool, numbers_only: bool, findings: Findings
 ) -> set[str]:
     """Points out columns that no field names, and that may hold labels.
+
+    Args:
+        labelled: whether another column holds labels.
+        numbers_only: whether columns of words are no features.
 
     Returns:
         Columns of words that are no features therefore.
@@ -204,14 +209,20 @@ def _look_for_labels(
     doubtful |= {name for name in words if _tell_labels(name, rows[name])}
     left = [name for name in words if name in doubtful]
     rare = [name for name in words if name not in doubtful and _is_rare(rows[name])]
-    if rare:
+    unused = [name for name in words if means_normal_in(rows[name]) or name in rare] if numbers_only else []
+    if unused:
+        what = f"{counted(len(unused), 'column')} of few words that may be labels: {listed(unused, SHOWN)}"
+        message = f"{what}: if one holds labels, anomalies are being trained on"
+        remedy = f"Set data.label_column={unused[0]} if it holds labels, and data.normal to what means normal"
+        findings.add("perhaps_labels", "warning", message, remedy, unused)
+    elif rare and not numbers_only:
         what = f"{counted(len(rare), 'column')} of two different words, one of them rare: {listed(rare, SHOWN)}"
         message = f"{what}: as features; if they are labels, the model learns what it is to find"
         remedy = f"Set data.label_column={rare[0]} and data.normal to the label that means normal if it holds labels"
         findings.add(
             "perhaps_labels", "warning", message, f"{remedy}, or data.exclude={rare[0]} if it tells them", rare
         )
-    if left:
+    if left and not numbers_only:
         what = f"{counted(len(left), 'column')} of words that may be labels: {listed(left, SHOWN)}"
         message = f"{what}: they are left out of the features"
         types = ", ".join(f"{name}: category" for name in left)
@@ -225,7 +236,7 @@ def _look_for_labels(
         findings.add("perhaps_labels", "warning", message, set_key(named[0]) + keep, named)
     elif flags:
         what = f"{counted(len(flags), 'column')} of only 0 and 1: {listed(flags, SHOWN)}"
-        severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not left else "note"
+        severity: Severity = "warning" if len(flags) <= _MOST_FLAGS and not (unused or left) else "note"
         message = f"{what}: features, as no field names them"
         findings.add("perhaps_labels", severity, message, set_key(flags[0]) + keep, flags)
     return doubtful
