@@ -55,7 +55,7 @@ def test_columns_of_numbers_are_found(tmp_path):
     )
     chosen, _ = rows(path, columns=("heat",))
     assert chosen.columns == ["heat"]
-    with pytest.raises(DataError, match="data.columns=heat"):
+    with pytest.raises(DataError, match="Name 'heat' in data.columns"):
         rows(path, columns=("heet",))
 
 
