@@ -1,5 +1,6 @@
 """The Python API: run, tune, resume, load, check. The command line is a thin layer over it."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -234,7 +235,7 @@ def _search(
     from . import tuning
 
     with _reported(folder, observer, stop):
-        tuning.carry_out(folder, state, observer, stop, command or " ".join(sys.argv))
+        tuning.carry_out(folder, state, observer, stop, command or shlex.join(sys.argv))
     return tuning.SearchResult(folder)
 
 
@@ -317,7 +318,7 @@ def _carry_out(
 
         task = new_task(pipeline)
     with _reported(folder, observer, stop):
-        Runner(folder, observer, stop, resume).run(task, command or " ".join(sys.argv))
+        Runner(folder, observer, stop, resume).run(task, command or shlex.join(sys.argv))
 
 
 @contextmanager

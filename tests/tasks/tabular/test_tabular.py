@@ -191,9 +191,12 @@ def test_from_takes_categories_over_by_their_names(tmp_path):
 
 
 @pytest.mark.eager
-def test_a_linear_model_is_fitted_at_once_or_trained_by_other_losses(tmp_path):
+def test_a_linear_model_is_fitted_at_once_or_trained_by_other_losses(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tfpipe", "run", "tabular", "data.columns=[city, size]"])
     fitted = trained(tmp_path / "a", effects_of("abcde"), "model.name=linear", "train.epochs=9")
     assert len(pd.read_csv(fitted.folder / "history.csv")) == 1 and fitted.metrics["test"]["r2"] > 0.999
+    recorded = json.loads((fitted.folder / "environment.json").read_text())["command"]
+    assert recorded == "tfpipe run tabular 'data.columns=[city, size]'"  # as a shell takes it
     other = trained(tmp_path / "a", effects_of("abcde"), "model.name=linear", "train.epochs=2", "train.loss=mae")
     assert len(pd.read_csv(other.folder / "history.csv")) == 2 and other.metrics["test"]["r2"] < 0.9
 
