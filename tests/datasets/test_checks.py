@@ -60,6 +60,11 @@ def test_duplicates_leaks_and_conflicts():
     assert found["leak"].items == ("a (train) = f (validation)", "c (train) = d (test)")
     assert found["conflict"].items == ("a (x) = f (y)",)
     assert found["duplicates"].message.startswith("1 copy")
+    numbers = Findings()
+    values = frame.assign(label=list("112212"), value=[1.0, 1.0, 2.0, 2.0, 1.0, 2.0])
+    check_duplicates(values, prints, "warn", numbers)
+    told = next(finding for finding in numbers.entries if finding.code == "conflict")
+    assert told.severity == "note" and told.message == "1 pair of equal samples with different values of the target"
     strict = Findings()
     check_duplicates(frame, prints, "error", strict)
     assert [finding.code for finding in strict.of("error")] == ["leak"]

@@ -11,7 +11,7 @@ from ..core.words import counted, nearest
 from ..errors import ConfigError
 from .findings import Findings
 from .label_advice import NUMBER_REMEDY, number_reason
-from .sample_table import class_order, is_multi_label, label_names, places
+from .sample_table import class_order, is_multi_label, label_names, places, target_of
 from .text_table import without_form
 
 _OUTSIDE = 0.1  # share of a split's numbers outside of the range of training that is worth a warning
@@ -116,7 +116,10 @@ def check_duplicates(frame: pd.DataFrame, fingerprints: pd.Series, on_leak: str,
     if leaks:
         message = f"{counted(len(leaks), 'sample')} in more than one split: test metrics will be too optimistic"
         findings.add("leak", "error" if on_leak == "error" else "warning", message, "Remove the copies.", leaks)
-    if conflicts:
+    if conflicts and target_of(frame) == "number":  # such as two measurements of one thing
+        message = f"{counted(len(conflicts), 'pair')} of equal samples with different values of the target"
+        findings.add("conflict", "note", message, "No model can be right about both", conflicts)
+    elif conflicts:
         message = f"{counted(len(conflicts), 'pair')} of equal samples with different labels"
         findings.add("conflict", "warning", message, "Decide on one label", conflicts)
     if copies > len(leaks):

@@ -95,11 +95,14 @@ class Inputs:
             self.tensors.append(self.codes)
 
     @property
+    def columns(self) -> keras.KerasTensor | None:
+        """Numbers with gaps behind them, float32 (batch, columns + gaps); None without."""
+        return self.numbers if self.gaps is None else keras.ops.concatenate([self.numbers, self.gaps], 1)
+
+    @property
     def parts(self) -> list[keras.KerasTensor]:
-        """Numbers with gaps behind them, and codes, or that of both which there is."""
-        numbers = [part for part in (self.numbers, self.gaps) if part is not None]
-        joined = [keras.ops.concatenate(numbers, 1) if len(numbers) > 1 else numbers[0]] if numbers else []
-        return joined if self.codes is None else [*joined, self.codes]
+        """`columns` and `codes`, or that of both which there is."""
+        return [part for part in (self.columns, self.codes) if part is not None]
 
     def model(self, outputs: keras.KerasTensor) -> keras.Model:
         """The network."""
@@ -152,18 +155,18 @@ def clipped(x):
     return x / (1.0 + (x / _REACH) ** 2) ** 0.5
 
 
-def scaled_columns(table: Table) -> np.ndarray:
-    """The training rows as `_scaled` has them, without those that are missing: float64 (rows, columns), NaN there."""
-    return clipped((table.numbers.astype(np.float64) - table.center) / table.spread)
+def scaled_columns(table: Table, numbers: np.ndarray, clip: bool = True) -> np.ndarray:
+    """The numbers of rows as `_scaled` has them, but for missing ones: float64 (rows, columns), NaN there."""
+    scaled = (numbers.astype(np.float64) - table.center) / table.spread
+    return clipped(scaled) if clip else scaled
 
 
 def columns_of(table: Table, clip: bool) -> ScaledColumns:
     """What `_scaled` gives for rows, and where they had gaps: float64 (rows, columns + gaps)."""
 
     def columns(numbers: np.ndarray) -> np.ndarray:
-        scaled = (numbers.astype(np.float64) - table.center) / table.spread
         missing = np.isnan(numbers)
-        filled = np.where(missing, 0.0, clipped(scaled) if clip else scaled)
+        filled = np.where(missing, 0.0, scaled_columns(table, numbers, clip))
         return np.concatenate([filled, missing[:, table.gaps]], axis=1)
 
     return columns

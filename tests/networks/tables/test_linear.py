@@ -51,7 +51,7 @@ def columns(clip=False):
 @pytest.mark.parametrize("outputs", [2, 3])
 def test_classes_are_those_of_logistic_regression(outputs, clip):
     targets = np.minimum(CLASSES, outputs - 1)
-    known = LogisticRegression(C=1 / (0.01 * ROWS), max_iter=1000).fit(columns(clip), targets)
+    known = LogisticRegression(C=0.5 / (0.01 * ROWS), max_iter=1000).fit(columns(clip), targets)
     told = answers(network(targets, outputs, weight_decay=0.01, clip=clip))
     np.testing.assert_allclose(told, known.predict_log_proba(columns(clip)), atol=1e-4)
 
@@ -67,7 +67,7 @@ def test_labels_are_fitted_one_by_one_with_weights():
     built = network(labels, 2, weights, weight_decay=0.01, clip=False)
     told = built.predict((NUMBERS, CODES), verbose=0)
     for label in range(2):
-        known = LogisticRegression(C=1 / (0.01 * ROWS), max_iter=1000)
+        known = LogisticRegression(C=0.5 / (0.01 * ROWS), max_iter=1000)
         known.fit(columns(), labels[:, label], weights[:, label])
         np.testing.assert_allclose(told[:, label], known.decision_function(columns()), atol=1e-3)
 

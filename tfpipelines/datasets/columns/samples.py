@@ -134,8 +134,8 @@ def raw_table_rows(
     Returns:
         Items (the number of the row, with the table's path where there are several inputs), the cells of the model's
         columns, commas in numbers read by table, for each row why it cannot be read, or "", and the row of a table that
-        it is. The cells have a sentence
-        in `attrs["unused"]` that names the columns which the model does not take, or "".
+        it is. The cells have a sentence in `attrs["unused"]` that names the columns which the model does not take, or
+        "".
 
     Raises:
         DataError: if a table lacks columns; of several files, the others are answered.

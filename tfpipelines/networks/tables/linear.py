@@ -25,8 +25,9 @@ def linear(
         fit: exact: by scikit-learn (logistic regression by L-BFGS, ridge regression), before the network is built; then
             one epoch measures it. A loss other than the cross-entropy or the squared error is trained as with gradient.
             gradient: trained as the other networks are.
-        weight_decay: L2 penalty on the weights, added to the loss (train.weight_decay is the decoupled kind); auto:
-            exact: of six strengths the best on the validation split; gradient: none.
+        weight_decay: L2 penalty on the weights, added to the loss (train.weight_decay is the decoupled kind); with
+            exact on those of columns brought to standard deviation 1. auto: exact: of six strengths the best on the
+            validation split; gradient: none.
         clip: large numbers are clipped smoothly, so that a value far off counts less (Holzmueller et al. 2024); false:
             the model is a linear function of the numbers.
     """
@@ -35,9 +36,7 @@ def linear(
     fitted = table.fit_linear(columns_of(table, clip), decay) if fit == "exact" else None
     penalty = keras.regularizers.L2(decay) if fitted is None and decay else None
     terms = []
-    parts = [part for part in (inputs.numbers, inputs.gaps) if part is not None]
-    x = keras.ops.concatenate(parts, 1) if len(parts) > 1 else parts[0] if parts else None
-    if x is not None:
+    if (x := inputs.columns) is not None:
         start = keras.initializers.RandomUniform(-0.01, 0.01, seed=seed)
         options = {"kernel_initializer": start, "kernel_regularizer": penalty, "dtype": "float32"}
         terms.append(keras.layers.Dense(table.outputs, name="logits", **options)(x))

@@ -57,7 +57,7 @@ def mlp(
 def _piecewise(table: Table, numbers: keras.KerasTensor, bins: int) -> keras.KerasTensor:
     """The place of each number in each bin between quantiles: 0 below, 1 above, linear inside; (batch, all bins)."""
     places, scales, offsets = [], [], []
-    for column, values in enumerate(scaled_columns(table).T):
+    for column, values in enumerate(scaled_columns(table, table.numbers).T):
         known = values[np.isfinite(values)]
         if not len(known):
             continue

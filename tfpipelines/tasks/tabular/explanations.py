@@ -108,12 +108,9 @@ def usual_row(store, train: np.ndarray) -> Part:
         store: `datasets.TableStore` of the rows.
         train: numbers of the training rows.
     """
-    with np.errstate(all="ignore"):
-        numbers = store.numbers[train]
-        known = np.isfinite(numbers).any(0)
-        middle = np.where(known, np.nanmedian(np.where(known, numbers, 0.0), axis=0), np.nan)
+    middle = datasets.medians(store.numbers[train])
     codes = [np.bincount(column).argmax() for column in store.codes[train].T]
-    return middle.astype(np.float32)[None], np.array(codes, np.int32)[None].reshape(1, -1)
+    return middle[None], np.array(codes, np.int32)[None].reshape(1, -1)
 
 
 def _log_odds(logits: np.ndarray, chosen: np.ndarray, several: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-PENALTIES = (1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2)  # on half the squared weights, beside the losses of all rows added up
+PENALTIES = (1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2)  # 1 / C of logistic regression, alpha of ridge regression
 _USUAL = 1.0  # without validation rows
 _ITERATIONS = 1000
 
@@ -70,8 +70,8 @@ def fit_linear(
     Args:
         cardinalities: values of each category.
         outputs: classes, labels, or 1: a number.
-        weight_decay: the penalty on half the squared weights, beside the mean loss of the rows; None: of six strengths
-            the one with the least loss of the validation rows.
+        weight_decay: the penalty on the squared weights, beside the mean loss of the rows, as that of Keras' L2; None:
+            of six strengths the one with the least loss of the validation rows.
         validation: rows that choose the penalty.
     """
     from threadpoolctl import threadpool_limits
@@ -158,7 +158,10 @@ def _classes(
         known = logits[np.arange(len(logits)), np.searchsorted(present, rows.targets)]
         return np.logaddexp.reduce(logits, axis=1) - known
 
-    best = _chosen(fitted, loss, validation, scaling, weight_decay, len(training.targets))
+    given = (
+        None if weight_decay is None else 2 * weight_decay * len(training.targets)
+    )  # it has half the squared weights
+    best = _chosen(fitted, loss, validation, scaling, given)
     if len(present) < outputs:  # the others' intercepts are put on the scale of the rare ones'
         rare = np.log(0.5 / len(training.targets)) + np.logaddexp.reduce(best[-1])
         whole[-1] = rare
@@ -179,7 +182,8 @@ def _number(training: Design, validation: Design | None, scaling: _Scaling, weig
     def loss(weights: np.ndarray, given: Any, rows: Design) -> np.ndarray:
         return ((given @ weights[:-1] + weights[-1])[:, 0] - rows.targets) ** 2
 
-    return _chosen(fitted, loss, validation, scaling, weight_decay, len(training.targets))
+    given = None if weight_decay is None else weight_decay * len(training.targets)
+    return _chosen(fitted, loss, validation, scaling, given)
 
 
 def _chosen(
@@ -187,18 +191,17 @@ def _chosen(
     loss: Callable[[np.ndarray, Any, Design], np.ndarray],
     validation: Design | None,
     scaling: _Scaling,
-    weight_decay: float | None,
-    count: int,
+    penalty: float | None,
 ) -> np.ndarray:
     """The weights for a penalty: the given one, the best on the validation rows, or the usual one."""
-    if weight_decay is not None:
-        return fitted(weight_decay * count)
+    if penalty is not None:
+        return fitted(penalty)
     if validation is None or not len(validation.targets):
         return fitted(_USUAL)
-    given, best, least = scaling.columns(validation), None, np.inf
-    for penalty in PENALTIES:
-        weights = fitted(penalty)
-        mean = float(np.average(loss(weights, given, validation), weights=validation.weights))
+    rows, best, least = scaling.columns(validation), None, np.inf
+    for tried in PENALTIES:
+        weights = fitted(tried)
+        mean = float(np.average(loss(weights, rows, validation), weights=validation.weights))
         if best is None or mean < least:
             best, least = weights, mean
     assert best is not None
