@@ -61,6 +61,13 @@ def test_another_network_drops_the_files_foreign_fields_and_says_which():
         load(overrides=["model.name=resnet", "model.filters=[8]"])
 
 
+def test_values_of_a_mapping_are_told():
+    with pytest.raises(ConfigError) as caught:
+        load("tabular", ["data.types={year: categorie}"])
+    words = "key: value pairs, each value one of number, boolean, category, date, text"
+    assert f"data.types.year: got 'categorie'; allowed: {words}." in caught.value.cause
+
+
 def test_pipelines_are_frozen():
     with pytest.raises(Exception, match="frozen"):
         load().pipeline.train.epochs = 3

@@ -61,6 +61,9 @@ def allowed(node: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"a list of {allowed(node['items'], schema)}" if "items" in node else "a list of values"
     if kind == "object" and "properties" in node:
         return f"{_WORDS[kind]} of {', '.join(node['properties'])}; {{}} for the defaults"
+    values = node.get("additionalProperties")
+    if kind == "object" and isinstance(values, dict) and "enum" in (values := _follow(values, schema)):
+        return f"{_WORDS[kind]}, each value one of {allowed(values, schema)}"
     bounds = [f"{text} {node[key]:g}" for key, text in _BOUNDS.items() if key in node]
     return " ".join([_WORDS.get(kind, "a value"), *bounds])
 

@@ -59,6 +59,10 @@ class Number(Target):
     def batch_targets(self, targets):
         return datasets.Targets(self.scale.learned(targets).astype(np.float32)[:, None], 1)
 
+    def loss_words(self, pipeline):
+        logarithm = "logarithm of the " if pipeline.data.target_scale == "log" else ""
+        return f"{super().loss_words(pipeline)} of the standardised {logarithm}target"
+
     def compiled_metrics(self):
         return [training.RootMeanSquaredError(self.scale.restored_tensor)]
 
