@@ -150,11 +150,11 @@ class Choice:
         if not good:
             self._raise_failure(candidates)
         combined = self._combined(candidates, good) if len(good) > 1 else None
-        if combined is not None:
+        if combined is not None and combined[0] is not None:
             candidates.append(combined[0])
-        number = best_of([one.result["score"] for one in candidates], self.objective.direction)
+        number = self._number_of_best(candidates, good, combined and combined[1])
         chosen = candidates[number]
-        self._say_chosen(candidates, chosen)
+        self._say_chosen(candidates, chosen, combined and combined[1])
         owner = number if chosen.folder is not None else good[0]
         self.folder.set_status("running", chosen=owner, epoch=chosen.result["epochs"])
         table = [candidate.entry(candidate is chosen) for candidate in candidates]
@@ -165,6 +165,14 @@ class Choice:
         artifact = self.trainer.fresh_artifact(self.task)
         artifact.set_weights(_weights_of(chosen))
         return Chosen(self.task, artifact, self._history(chosen), chosen.result["best_epoch"], table)
+
+    def _number_of_best(self, candidates: list[_Candidate], good: list[int], combination: Combination | None) -> int:
+        if combination is not None and combination.decides:
+            if combination.sole is not None:
+                return good[combination.sole]
+            if not candidates[-1].failed:
+                return len(candidates) - 1
+        return best_of([one.result["score"] for one in candidates], self.objective.direction)
 
     def close(self) -> None:
         """Once all of the run is written: data.json is that of the chosen network, and no weights of candidates are
@@ -272,15 +280,15 @@ class Choice:
         return [row | {"epoch": int(row["epoch"])} for row in history_rows(self.folder.path)]
 
     # --- a combination
-    def _combined(self, candidates: list[_Candidate], good: list[int]) -> tuple[_Candidate, Combination] | None:
-        """The task's combination of candidates, measured; None if it has none."""
+    def _combined(self, candidates: list[_Candidate], good: list[int]) -> tuple[_Candidate | None, Combination] | None:
+        """The task's combination of candidates, measured where it has a network; None if it has none."""
         if type(self.task).combine is Trainable.combine:
             return None
         began = time.perf_counter()
         training.forget_networks()
         combination = self._combination(candidates, good)
-        if combination is None:
-            return None
+        if combination is None or combination.network is None:
+            return combination and (None, combination)
         try:
             with training.memory_errors():
                 result = self._measured(self._artifact_of(combination), {})
@@ -307,6 +315,7 @@ class Choice:
             return self.task.combine(trained)
 
     def _artifact_of(self, combination: Combination) -> models.Artifact:
+        assert combination.network is not None
         with training.precision("float32"):
             return self.task.artifact(combination.network)
 
@@ -319,8 +328,11 @@ class Choice:
         at = f", epoch {result['best_epoch']} of {result['epochs']}" if result["epochs"] else ""
         note(f"{candidate.label}: {self.objective.metric} {fixed(result['score'])}{at}")
 
-    def _say_chosen(self, candidates: list[_Candidate], chosen: _Candidate) -> None:
+    def _say_chosen(self, candidates: list[_Candidate], chosen: _Candidate, combination: Combination | None) -> None:
         by = f"the {extreme(self.objective.direction)} {self.objective.metric}, {fixed(chosen.result['score'])}"
+        if combination is not None and combination.decides:
+            shares = [f"{label} {weight:g}" for label, weight in combination.fields.items()]
+            by = f"the weights that cross-validation gives: {', '.join(shares)}"
         self.trainer.observer.note(f"Chosen of {counted(len(candidates), 'candidate')}: {chosen.label}, by {by}")
 
     def _raise_failure(self, candidates: list[_Candidate]) -> None:

@@ -42,7 +42,14 @@ class List(Source):
     def open(self, item):
         return base64.b64decode(self.path.read_text().splitlines()[int(item)].split()[1])
 '''
-SMALL_TEXT = ["model.units=8", "model.embedding=8", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=50"]
+SMALL_TEXT = [
+    "model.name=bilstm",
+    "model.units=8",
+    "model.embedding=8",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "evaluation.bootstrap=50",
+]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ LENGTHS = np.random.default_rng(0).integers(1, 40, COUNT)
 def store(**options) -> TextStore:
     """Text i is the id i + 2, as often as it is long."""
     ids = np.repeat(np.arange(COUNT) + 2, LENGTHS).astype(np.int32)
-    return TextStore((Sequences(ids, np.concatenate([[0], np.cumsum(LENGTHS)])),), **options)
+    return TextStore({"ids": Sequences(ids, np.concatenate([[0], np.cumsum(LENGTHS)]))}, **options)
 
 
 def batches(first, last, seed=3, rows=None, **options):
@@ -84,12 +84,13 @@ def test_few_shapes():
     rows = np.arange(COUNT)
     dataset, _ = evaluation_text_batches(store(few_shapes=True), rows, None, batch_size=8)
     assert {ids.shape[1] for ids in dataset.as_numpy_iterator()} == {16, 32, 48}
-    long = TextStore((Sequences(np.ones(2000, np.int32), np.array([0, 2000])),), few_shapes=True)
+    long = TextStore({"ids": Sequences(np.ones(2000, np.int32), np.array([0, 2000]))}, few_shapes=True)
     assert long.gather(np.array([0])).shape == (1, 2048)
 
 
 def test_several_inputs():
-    both = TextStore((store().inputs[0], Sequences(np.arange(COUNT, dtype=np.int32), np.arange(COUNT + 1))))
+    second = Sequences(np.arange(COUNT, dtype=np.int32), np.arange(COUNT + 1))
+    both = TextStore({"ids": store().inputs["ids"], "ngrams": second})
     dataset, _ = evaluation_text_batches(both, np.arange(20), None, batch_size=8)
     ((ids, grams),) = next(dataset.as_numpy_iterator())
     assert np.array_equal(ids[:, 0] - 2, grams[:, 0])

@@ -45,7 +45,7 @@ def text_run(tmp_path_factory):
     labels = [f"{label}|long" if len(text) > 100 else label for text, label in zip(table["text"], table["label"])]
     table["text"] = [f"{text} d\u00e9j\u00e0 vu" if row % 2 else text for row, text in enumerate(table["text"])]
     table.assign(label=labels).to_csv(folder / "texts.csv", index=False)
-    words = [*SMALL_TEXT[1:-1], f"data.path={folder / 'texts.csv'}", "data.target=labels", "train.batch_size=64"]
+    words = [*SMALL_TEXT[2:-1], f"data.path={folder / 'texts.csv'}", "data.target=labels", "train.batch_size=64"]
     with eagerly():
         return tfpipelines.run("text-cls", [*words, *CONVOLUTIONS], out=folder, observer=Observer())
 

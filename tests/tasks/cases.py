@@ -51,12 +51,17 @@ def pressure_windows(items):
 
 
 SMALL_TEXT = [
+    "model.name=bilstm",
     "model.units=8",
     "model.embedding=8",
     "train.epochs=1",
     "train.batch_size=16",
     "train.warmup_epochs=0",
     "evaluation.bootstrap=50",
+    "model.wide.words=2",
+    "model.wide.characters=[3, 5]",
+    "model.wide.min_count=1",
+    "model.wide.deep_weight=0.1",
     "data.limit=64",
 ]
 SMALL_FINETUNE = [

@@ -1,5 +1,6 @@
 """Batches of texts of similar length. Which texts come together is a pure function of (seed, epoch, position)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,19 +22,25 @@ class TextStore:
     """Texts as sequences of ids, by row of a sample table.
 
     Args:
-        inputs: one or several sequences for each text, in the order of the network's inputs. The first one's length
-            counts.
+        inputs: sequences for each text, by the name of a network's input and in the order of its inputs. The first
+            one's length counts.
         few_shapes: pad to one of a few lengths, for backends that compile every shape anew; else to the longest of a
             batch.
     """
 
-    inputs: tuple[Sequences, ...]
+    inputs: dict[str, Sequences]
     few_shapes: bool = False
+
+    def only(self, names: Sequence[str]) -> "TextStore":
+        """With some of the inputs, in this order."""
+        if list(names) == list(self.inputs):
+            return self
+        return TextStore({name: self.inputs[name] for name in names}, self.few_shapes)
 
     @property
     def lengths(self) -> np.ndarray:
         """Ids of each text in the first input, int64 (texts,)."""
-        return self.inputs[0].lengths
+        return next(iter(self.inputs.values())).lengths
 
     def gather(self, rows: tf.Tensor):
         """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs."""
@@ -46,7 +53,7 @@ class TextStore:
     @cached_property
     def _ragged(self) -> list[tf.RaggedTensor]:
         with tf.init_scope():  # outside of the graph that asks for them, which would hold a copy
-            return [sequences.ragged() for sequences in self.inputs]
+            return [sequences.ragged() for sequences in self.inputs.values()]
 
     def _pad(self, ragged: tf.RaggedTensor, sizes: tuple[int, ...]) -> tf.Tensor:
         length = tf.maximum(ragged.bounding_shape(1), 1)

@@ -1,5 +1,6 @@
 """What happens to raw texts before the network sees them: the same cuts in numpy and in layers of the artifact."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from ..datasets.tokens import FIRST
+from .loading import network_of
 
 _PUNCTUATION = r'[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']'  # what Keras strips
 STRIPPED = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"  # the same, as characters
 _BATCH = 4096
+IDS, NGRAMS = "ids", "ngrams"  # inputs of a network: tokens, and n-grams of its wide part
+_TOKENS, _WIDE = "tokens", re.compile(r"ngrams\d+")  # names of layers
+Kind = tuple["Cutter", list[str]]
 
 
 @dataclass(frozen=True)
@@ -116,29 +121,61 @@ class TextPreprocessor:
         max_length: tokens beyond it are cut off, and n-grams of a kind beyond 40 times as many: more than a text of
             that length has, but those of a text that is far longer would fill the memory.
         wide: (cutter, vocabulary) of each kind of n-gram of the wide part; () for none. Their ids follow one another.
+        kinds: (cutter, vocabulary) of further kinds of n-grams by name. Each is an input of its own, called so, which
+            begins with the id 2; so do the words' vectors.
+        inputs: names of the inputs of the network, of `ids`, `ngrams` (the wide part) and `kinds`.
     """
 
     def __init__(
-        self, cutter: Cutter, vocabulary: list[str], max_length: int, wide: tuple[tuple[Cutter, list[str]], ...] = ()
+        self,
+        cutter: Cutter,
+        vocabulary: list[str],
+        max_length: int,
+        wide: tuple[tuple[Cutter, list[str]], ...] = (),
+        kinds: "dict[str, Kind] | None" = None,
+        inputs: tuple[str, ...] | None = None,
     ):
         self.cutter, self.vocabulary, self.max_length, self.wide = cutter, vocabulary, max_length, wide
+        self.kinds = kinds or {}
+        self.inputs = inputs or (IDS, *((NGRAMS,) if wide else ()), *self.kinds)
 
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextPreprocessor":
         """That of an artifact's model; only `max_length` has no layer there."""
         layers = [layer for layer in model.layers if isinstance(layer, keras.layers.TextVectorization)]
-        layers.sort(key=lambda layer: (layer.name != "tokens", layer.name))
-        parts = [(Cutter.of(layer), _vocabulary(layer)) for layer in layers]
-        (cutter, vocabulary), *wide = parts
-        return cls(cutter, vocabulary, max_length, tuple(wide))
+        parts = {layer.name: (Cutter.of(layer), _vocabulary(layer)) for layer in layers}
+        cutter, vocabulary = parts.pop(_TOKENS, (Cutter(), []))
+        wide = [parts.pop(name) for name in sorted(parts) if _WIDE.fullmatch(name)]
+        if not parts:
+            return cls(cutter, vocabulary, max_length, tuple(wide))
+        inputs = tuple(tensor.name for tensor in network_of(model).inputs)
+        return cls(
+            cutter, vocabulary, max_length, tuple(wide), {name: parts[name] for name in inputs if name in parts}, inputs
+        )
+
+    def of_network(self, network: keras.Model) -> "TextPreprocessor":
+        """What a network takes of it."""
+        if not self.kinds:
+            return self
+        inputs = tuple(tensor.name for tensor in network.inputs)
+        kinds = {name: kind for name, kind in self.kinds.items() if name in inputs}
+        return TextPreprocessor(self.cutter, self.vocabulary, self.max_length, self.wide, kinds, inputs)
 
     @cached_property
-    def _layers(self) -> list[keras.layers.TextVectorization]:
-        """Of the tokens, and of each kind of n-gram. Keras needs long for a large vocabulary, and only what is saved
-        has them.
-        """
-        wide = (part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(self.wide, 1))
-        return [self.cutter.layer(self.vocabulary, "tokens"), *wide]
+    def _layers(self) -> dict[str, list[keras.layers.TextVectorization]]:
+        """Those of each input. Keras needs long for a large vocabulary, and only what is saved has them."""
+        found: dict[str, list[keras.layers.TextVectorization]] = {}
+        for name in self.inputs:
+            if name == IDS:
+                found[name] = [self.cutter.layer(self.vocabulary, _TOKENS)]
+            elif name == NGRAMS:
+                found[name] = [
+                    part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(self.wide, 1)
+                ]
+            else:
+                cutter, names = self.kinds[name]
+                found[name] = [cutter.layer(names, name)]
+        return found
 
     @property
     def vocabulary_size(self) -> int:
@@ -167,15 +204,17 @@ class TextPreprocessor:
 
     def symbolic(self, texts: keras.KerasTensor) -> list[keras.KerasTensor]:
         """Strings (batch,) -> int32 ids (batch, length) for each input of the network."""
-        tokens, *wide = self._layers
-        ids = keras.ops.cast(tokens(texts), "int32")
-        ids = keras.ops.pad(ids, [[0, 0], [0, 1]])[:, : self.max_length]  # one column at least
-        ids = keras.ops.concatenate([keras.ops.maximum(ids[:, :1], 1), ids[:, 1:]], 1)  # no row without a token
-        if not wide:
-            return [ids]
+        return [self._ids_of(name, layers, texts) for name, layers in self._layers.items()]
+
+    def _ids_of(self, name: str, layers: list, texts: keras.KerasTensor) -> keras.KerasTensor:
+        if name == IDS:
+            ids = keras.ops.cast(layers[0](texts), "int32")
+            ids = keras.ops.pad(ids, [[0, 0], [0, 1]])[:, : self.max_length]  # one column at least
+            return keras.ops.concatenate([keras.ops.maximum(ids[:, :1], 1), ids[:, 1:]], 1)  # no row without a token
         parts, before = [], 0
-        for layer, (_, names) in zip(wide, self.wide):
+        vocabularies = [names for _, names in self.wide] if name == NGRAMS else [self.kinds[name][1]]
+        for layer, names in zip(layers, vocabularies):
             grams = keras.ops.cast(layer(texts), "int32")[:, : self.max_ngrams]
             parts.append(keras.ops.where(grams >= FIRST, grams + before, 0))
             before += len(names)
-        return [ids, keras.ops.pad(keras.ops.concatenate(parts, 1), [[0, 0], [0, 1]])]
+        return keras.ops.pad(keras.ops.concatenate(parts, 1) if len(parts) > 1 else parts[0], [[0, 0], [0, 1]])

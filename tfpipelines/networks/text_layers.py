@@ -13,8 +13,10 @@ import numpy as np
 
 from ..core.config.networks import TextNetwork
 from .layers import Builder
+from .texts.linear_models.fitting import LinearTexts
 
 UNKNOWN = 1  # id of an unknown token
+FitLinear = Callable[[], tuple[LinearTexts, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Texts:
         ratios: log-count ratios of n-grams, float32 (n-grams, classes): then the network has a second input, ids of
             n-grams.
         ridge: the same for a number, float32 (n-grams, 2 kinds), see `datasets.ridge_table`.
+        fit_linear: gives the linear model that the network's settings describe, fitted to the training rows, and the
+            names of its kinds of n-grams.
     """
 
     vocabulary: int
@@ -35,6 +39,7 @@ class Texts:
     vectors: np.ndarray | None = None
     ratios: np.ndarray | None = None
     ridge: np.ndarray | None = None
+    fit_linear: FitLinear | None = None
 
     @property
     def wide(self) -> bool:

@@ -183,6 +183,12 @@ class Supervised(Sampled):
         self.target.fit(artifact, self.pipeline, part("validation"), part("calibration"))
         return self._validation_metrics(artifact)
 
+    def finish(self, artifact) -> list[str]:
+        """Changes what may still be changed in an artifact when all is chosen and fitted by the validation split, and
+        before the test split is opened; what there is to say of it, sentences without a stop.
+        """
+        return []
+
     def validation_figures(self, artifact) -> dict[str, float]:
         self.target.reset()
         return self._validation_metrics(artifact)
@@ -195,6 +201,8 @@ class Supervised(Sampled):
         figures, rows, plots = self.validate(artifact, folder), self.samples.rows("test"), folder / "plots"
         results: dict[str, Any] = {"validation": figures} if figures else {}
         results |= self.target.facts()
+        if told := self.finish(artifact):
+            results["about"] = [*results.get("about", []), *told]
         if self.draws_curves and history:
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):

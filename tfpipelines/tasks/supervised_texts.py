@@ -34,6 +34,10 @@ class SupervisedTexts(Supervised):
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         """Texts as the network takes them."""
 
+    def _store_for(self, store: "datasets.TextStore", network=None) -> "datasets.TextStore":
+        """The inputs of a network alone, by default those of the run's own."""
+        return store
+
     def _take_preprocessor(self, model) -> None:
         """Restores the preprocessing from a loaded model, where there is none yet."""
 
@@ -89,7 +93,7 @@ class SupervisedTexts(Supervised):
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()
         steps, targets = self._steps(first_step, last_step), self._training_targets(labels)
-        return datasets.training_text_batches(self.samples.store, rows, targets, **steps)
+        return datasets.training_text_batches(self._store_for(self.samples.store), rows, targets, **steps)
 
     # --- results
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
@@ -141,15 +145,16 @@ class SupervisedTexts(Supervised):
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else self.target.batch_targets(labels)
         size = max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
-        return datasets.evaluation_text_batches(self.samples.store, rows, targets, batch_size=size)[0]
+        store = self._store_for(self.samples.store)
+        return datasets.evaluation_text_batches(store, rows, targets, batch_size=size)[0]
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         if self.samples.store is None:
             self.samples.store = self._store_of(self._texts(self.samples))
-        return _outputs(network, self.samples.store, rows, _INFERENCE_BATCH)
+        return _outputs(network, self._store_for(self.samples.store, network), rows, _INFERENCE_BATCH)
 
     def _scores(self, network, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
-        return _outputs(network, self._store_of(texts), np.arange(len(texts)), batch_size)
+        return _outputs(network, self._store_for(self._store_of(texts), network), np.arange(len(texts)), batch_size)
 
     def _answers(self, model, rows: np.ndarray) -> np.ndarray:
         return self.target.answers(self._outputs(models.network_of(model), rows))

@@ -150,12 +150,17 @@ class Combination(NamedTuple):
     """A network made of trained candidates, as a further candidate.
 
     Args:
-        network: of plain Keras layers, with the inputs and outputs of those that it is made of.
+        network: of plain Keras layers, with the inputs and outputs of those that it is made of; None where one of them
+            alone is better than any combination.
         fields: what there is to say of it, such as the weight of each, as JSON values.
+        sole: the place of that one among the candidates that have not failed; None with a network.
+        decides: whether it, or that one, is the network of the run, whatever the objective is on the validation split.
     """
 
-    network: "keras.Model"
+    network: "keras.Model | None"
     fields: dict[str, Any]
+    sole: int | None = None
+    decides: bool = False
 
 
 class Trainable(Loaded):
@@ -165,15 +170,24 @@ class Trainable(Loaded):
 
     def reuse_data(self, pipeline: Pipeline) -> bool:
         """Makes another pipeline the task's own, if what was loaded and checked serves it as well; whether it did."""
-        named = type(pipeline.model).model_fields if self.loading_fields is None else self.loading_fields
         before, after = self.pipeline, pipeline
         same = (before.data, before.seed, before.split_seed) == (after.data, after.seed, after.split_seed)
-        if self.loading_fields is None:
-            same = same and type(before.model) is type(after.model)
-        if not same or any(getattr(before.model, name, None) != getattr(after.model, name, None) for name in named):
+        if not same or not self.samples_serve(after.model):
             return False
         self.pipeline = pipeline
         return True
+
+    def samples_serve(self, model: Any) -> bool:
+        """Whether the samples are what another network needs, too.
+
+        Args:
+            model: the section of that network.
+        """
+        mine, named = self.pipeline.model, self.loading_fields
+        if named is None and type(mine) is not type(model):
+            return False
+        names = type(model).model_fields if named is None else named
+        return all(getattr(mine, name, None) == getattr(model, name, None) for name in names)
 
     # --- batches
     @abstractmethod

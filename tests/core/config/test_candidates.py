@@ -38,9 +38,9 @@ def test_a_candidate_is_what_an_override_of_the_name_gives(name):
 
 
 def test_fields_of_the_file_go_to_the_candidates_that_have_them_and_are_named():
-    loaded = load(AUTO, "model.candidates=[bow, {name: cnn, pooling: max}]", name="text-cls")
+    loaded = load(AUTO, "model.candidates=[bow, {name: cnn, pooling: max}]", name="text-reg")
     bow, cnn = (one.model for one in loaded.pipeline.candidates())
-    assert bow.wide == cnn.wide == load(name="text-cls").pipeline.model.wide and cnn.pooling == "max"
+    assert bow.wide == cnn.wide == load(name="text-reg").pipeline.model.wide and cnn.pooling == "max"
     assert "model.name=auto: candidates that have model.word_dropout" in loaded.notes[0]
     loaded = load(AUTO, "model.candidates=[mlp, resnet]")
     assert loaded.notes == [
@@ -175,8 +175,18 @@ def test_fields_and_labels_tell_candidates_apart():
     assert fields == [{"units": [4], "dropout": 0.1}, {"dropout": 0.1}]
     assert distinct(fields) == [{"units": [4]}, {}]
     assert labels([("mlp", fields[0]), ("cnn", {}), ("mlp", fields[1])]) == ["mlp (units=[4])", "cnn", "mlp"]
-    wide = given_fields(load(name="text-cls").pipeline.model)["wide"]
-    assert wide.keys() == {"words", "characters", "min_count", "deep_weight"}
+    wide = given_fields(load(name="text-reg").pipeline.model)["wide"]
+    assert wide.keys() == {"words", "characters", "min_count", "scale", "deep_weight"}
+
+
+def test_the_name_of_a_candidate_of_the_file_takes_its_fields():
+    loaded = load("model.name=bilstm", "model.pooling=max", name="text-cls")
+    (given,) = (one.model for one in load(name="text-cls").pipeline.candidates() if one.network == "bilstm")
+    assert loaded.pipeline.model == given.model_copy(update={"pooling": "max"}) and not loaded.notes
+    assert (
+        load("model.name=lstm", name="text-cls").pipeline.model
+        == type(loaded.pipeline).model_validate({"data": {"path": "a.csv"}, "model": {"name": "lstm"}}).model
+    )
 
 
 def test_the_chosen_network_takes_the_place_of_auto():

@@ -32,11 +32,11 @@ def written(tmp_path, **content):
     ],
 )
 def test_an_override(name, override, section, field, value, note):
-    more = ["model.name=cnn"] if name == "image-cls" else []
+    more = {"image-cls": ["model.name=cnn"], "text-cls": ["model.name=bilstm"]}.get(name, [])
     loaded = load(name, [*more, override])
     assert getattr(getattr(loaded.pipeline, section), field) == value and note in loaded.notes
     key = override.partition("=")[0]
-    given = {"model.name": "cnn"} if more else {}
+    given = {"model.name": more[0].partition("=")[2]} if more else {}
     given[key] = yaml.safe_load(override.partition("=")[2])
     assert load(name, given).pipeline == loaded.pipeline
 

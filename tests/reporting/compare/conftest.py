@@ -156,6 +156,6 @@ def trained(tmp_path_factory):
         "small": [*few, "data.size=14"],
         "rows-one": rows,
         "rows-two": [*rows, "seed=1"],
-        "several": ["text-cls", *SMALL_TEXT[1:-1], "model.name=bow", "data.path=several.jsonl"],
+        "several": ["text-cls", *SMALL_TEXT[2:-1], "model.name=bow", "data.path=several.jsonl"],
         "folds": ["image-cls", *TINY, "data.limit=40", "data.folds=2"],
     })  # fmt: skip

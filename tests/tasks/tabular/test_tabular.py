@@ -128,8 +128,8 @@ def test_other_data_are_evaluated_by_the_same_columns(boosted, tmp_path):
 
 def test_a_blend_is_the_weighted_mean_of_those_that_were_selected():
     import keras
+    from tfpipelines.tasks.blending import blend, selected
 
-    from tfpipelines.tasks.tabular.blending import blend, selected
     from tfpipelines.tasks.trainable import Trained
 
     def network(weight):
@@ -225,7 +225,7 @@ def test_trees_of_each_candidate_are_fitted_once(monkeypatch):
 
 
 def test_class_weights_weigh_the_rows_of_each_label():
-    from tfpipelines.tasks.tabular.fitted import row_weights
+    from tfpipelines.tasks.fitting import row_weights
     from tfpipelines.tasks.targets import SeveralLabels
 
     target = SeveralLabels(["a", "b"])

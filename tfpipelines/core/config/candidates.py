@@ -129,5 +129,5 @@ def with_chosen(pipeline: dict[str, Any], candidates: list[dict[str, Any]]) -> d
 
 def incomparable(networks: tuple[NetworkSection, ...]) -> str:
     """A field in which two networks differ that decides what `val_loss` is of; "" if their losses can be compared."""
-    fields = [dict(network) for network in networks]
+    fields = [{name: entry for name, entry in network if getattr(entry, "active", True)} for network in networks]
     return next((name for name in _OF_LOSS if any(one.get(name) != fields[0].get(name) for one in fields)), "")

@@ -12,6 +12,7 @@ from .candidates import auto_of, one_of
 from .family import Family
 from .networks import (
     Adversarial,
+    AnyTextNetwork,
     Columns,
     Conditional,
     ImageAutoencoder,
@@ -76,7 +77,7 @@ class Kind(Family):
 
 
 IMAGES = Kind("images", ("input_shape", "classes", "seed", "for_training"), ImageNetwork)
-TEXTS = Kind("texts", ("texts", "seed", "for_training"), TextNetwork)
+TEXTS = Kind("texts", ("texts", "seed", "for_training"), AnyTextNetwork)
 TABLES = Kind("tables", ("table", "seed", "for_training"), TableNetwork)
 IMAGE_AUTOENCODERS = Kind(
     "image_autoencoders",

@@ -88,6 +88,20 @@ class Wide(Section):
         return bool(self.words or self.characters)
 
 
+class AnyTextNetwork(Section):
+    """What every network for texts has."""
+
+
+class LinearTexts(AnyTextNetwork):
+    """What linear models of texts have."""
+
+    weight_decay: Auto | NonNegative = field(
+        "auto",
+        "L2 penalty on the weights, beside the mean loss (train.weight_decay is the decoupled kind); auto: of six "
+        "strengths the best by cross-validation on the training and validation rows",
+    )
+
+
 class _Tokens(Section):
     embedding: Count = field(64, "dimensions of the token embedding; those of data.vectors where given")
     freeze_embedding: bool = field(False, "do not train the embedding, for data.vectors")
@@ -97,8 +111,8 @@ class _Tokens(Section):
     head_units: Annotated[Counts, Field(description="width of dense layers before the output")] = ()
 
 
-class TextNetwork(Layers, _Tokens):
-    """What every text network has."""
+class TextNetwork(AnyTextNetwork, Layers, _Tokens):
+    """What text networks that are trained have."""
 
     activation: Activation = field("relu", "of convolutions and dense layers")
     initializer: Initializer = "glorot_uniform"

@@ -122,6 +122,9 @@ def drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema
         return []
     if issubclass(network, AutoNetwork):
         return _hand_on(model, changes, network, schema_class.default_candidates)
+    if isinstance(model.get("candidates"), list):
+        _take_candidate(model, name)
+        return []
     foreign = [key for key in model if key not in network.model_fields]
     left = _dropped("model", model, foreign)
     return (
@@ -129,6 +132,14 @@ def drop_foreign_fields(content: dict[str, Any], changes: dict[str, Any], schema
         if foreign
         else []
     )
+
+
+def _take_candidate(model: dict[str, Any], name: Any) -> None:
+    """Where the file has candidates and an override names a network: puts the fields that it has as a candidate in
+    their place.
+    """
+    each = [entry for entry in model.pop("candidates") if isinstance(entry, dict)]
+    model.update(next((entry for entry in each if entry.get("name") == name), {}))
 
 
 def _hand_on(

@@ -1,5 +1,8 @@
 """Text classification: a network of ours, trained from the start on labelled texts."""
 
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,10 +15,14 @@ from tfpipelines.core.config.texts import TextData
 from tfpipelines.core.files import atomic_write
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
-from tfpipelines.errors import ConfigError, DataError
+from tfpipelines.errors import ConfigError, DataError, NothingFitsError
 
+from ..fitting import FittedPhase, fitted_targets, row_weights
 from ..supervised_texts import SupervisedTexts
-from .word_vectors import read_vectors, require_vectors, vector_width
+from ..trainable import Combination, Phase, Trained
+from .linear import LinearFits, Rows, set_fitted
+from .ngrams import VECTORS, is_linear, kinds_of, kinds_of_network
+from .word_vectors import read_vectors, require_vectors, vector_width, vectors_of_words
 
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
@@ -26,7 +33,8 @@ _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
 class TextClassificationPipeline(config.Pipeline):
     """A text-cls pipeline."""
 
-    default_network = "bilstm"
+    default_network = "auto"
+    default_candidates = ("wide", "features", "bilstm")
     objective = "val_accuracy"
     takes, gives = "texts, as they are", "a probability for each class"
     use = "predict {} --text TEXT"
@@ -35,7 +43,7 @@ class TextClassificationPipeline(config.Pipeline):
 
     task: Literal["text-cls"] = "text-cls"
     data: TextData
-    model: TextNetworks = TEXTS.default(default_network)
+    model: TextNetworks = TEXTS.default(default_network, default_candidates)
 
 
 class TextClassification(SupervisedTexts):
@@ -43,10 +51,11 @@ class TextClassification(SupervisedTexts):
 
     schema = TextClassificationPipeline
     pipeline: TextClassificationPipeline
-    loading_fields = ("wide", "heads")
 
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
+        self._inputs: tuple[str, ...] = (models.IDS,)  # of the network
+        self._parts: list[tuple[Any, Any]] = []  # of a blend: networks that are linear models, and their sections
         self._preprocessor_of: Any = None  # the model that `preprocessor` is of
         self._earlier: tuple[Any, models.TextPreprocessor] | None = None
 
@@ -69,6 +78,12 @@ class TextClassification(SupervisedTexts):
         return []
 
     # --- data
+    def samples_serve(self, model) -> bool:
+        mine, given = dict(self.pipeline.model), dict(model)
+        wide = lambda fields: fields["wide"] if "wide" in fields and fields["wide"].active else None
+        heads = self.pipeline.data.vectors is None or mine.get("heads") == given.get("heads")
+        return wide(mine) == wide(given) and heads and set(kinds_of_network(model)) <= set(self.kinds)
+
     def load(self, findings) -> Self:
         if self.pipeline.data.vectors is not None:
             require_vectors(self.pipeline.data.vectors)
@@ -77,10 +92,13 @@ class TextClassification(SupervisedTexts):
 
     def _prepare(self, findings) -> None:
         data, wide = self.pipeline.data, dict(self.pipeline.model).get("wide", Wide())
+        self.kinds = kinds_of([pipeline.model for pipeline in self.asked.candidates()])
         texts, rows = self._texts(self.samples), self.samples.rows("train")
         cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
         wide_cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)
-        tokens, *grams = _tokens(texts, (cutter, *wide_cutters))
+        own_cutters = [kind.cutter(data.standardize) for kind in self.kinds]
+        tokens, *cut = _tokens(texts, (cutter, *wide_cutters, *own_cutters))
+        grams, own = cut[: len(wide_cutters)], cut[len(wide_cutters) :]
         vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
         if not vocabulary:
             if not tokens.lengths[rows].any():
@@ -96,8 +114,10 @@ class TextClassification(SupervisedTexts):
             message = f"One kind of n-gram never occurs {often} in training: the wide part leaves it out"
             findings.add("no_ngrams", "note", message, "Lower model.wide.min_count")
         grams = [part for part, known in zip(grams, names) if known]
-        kinds = tuple((kind, known) for kind, known in zip(wide_cutters, names) if known)
-        self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, kinds)
+        parts = tuple((kind, known) for kind, known in zip(wide_cutters, names) if known)
+        known = {kind.name: kind.vocabulary(part, rows, data.vectors) for kind, part in zip(self.kinds, own)}
+        own_parts = {name: (kind, known[name]) for kind, name in zip(own_cutters, known)}
+        self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, parts, own_parts)
         sequences, count = tokens.sequences(vocabulary), len(vocabulary)
         self.samples = datasets.check_tokens(
             self.samples, sequences, sequences.known(), count, max_length, data.on_bad, findings
@@ -109,18 +129,127 @@ class TextClassification(SupervisedTexts):
             cause = f"All training texts of class {lost[0]!r} have unknown words only, and are skipped."
             raise DataError(cause, "Lower data.min_count.", lost[1:10])
         self.samples.facts["multi_label"] = self.target.name == "labels"
-        self.samples.store = self._store(tokens, *grams)
+        self.samples.store = self._store(tokens, *grams, *own)
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
         self.ratios, self.ridge = self._log_count_ratios(), self._ridge()
+        self.fits = self._linear_fits() if self.kinds else None
+
+    def _linear_fits(self) -> LinearFits:
+        """The linear models of the run, none fitted yet."""
+        names = {name: len(words) for name, (_, words) in self.preprocessor.kinds.items()}
+        vectors = {}
+        if VECTORS in names:
+            vectors[VECTORS] = vectors_of_words(self.pipeline.data.vectors, self.preprocessor.kinds[VECTORS][1])
+        train, validation = self._labelled("train"), self._labelled("validation")
+        assert train is not None
+        known = self.samples.store, vectors, names
+        return LinearFits(*known, train, validation, self.target.outputs, self.pipeline.seed)
+
+    def _labelled(self, split: str) -> Rows | None:
+        """The rows of a split with what linear models are fitted to; None without rows."""
+        rows, labels = self.samples.rows(split), self._labels(split)
+        if not len(rows):
+            return None
+        weights = row_weights(self.target, self._labels("train"), labels, self.pipeline)
+        if split == "train" and self._labelled_data.oversample:
+            repeated = np.bincount(self.target.repeated(labels), minlength=len(rows)).astype(np.float64)
+            weights = repeated if weights is None else weights * (repeated if weights.ndim == 1 else repeated[:, None])
+        elif self._labelled_data.oversample and weights is None:
+            weights = np.ones(len(rows))
+        frame = self.samples.frame.loc[rows]
+        alike = frame["group"] if "group" in frame else frame["text"]  # equal texts are in one fold
+        targets = fitted_targets(self.target, labels)
+        return Rows(rows, np.asarray(targets), weights, alike.to_numpy(object))
 
     # --- model
+    @property
+    def _fits(self) -> bool:
+        """Whether the network is a linear model, which is fitted and not trained."""
+        return is_linear(self.pipeline.model)
+
+    @property
+    def epochs(self) -> int:
+        return 1 if self._fits else super().epochs
+
+    @property
+    def draws_curves(self) -> bool:  # type: ignore[override]
+        return not self._fits
+
     def build(self, for_training: bool):
         texts = networks.Texts(
-            self.preprocessor.vocabulary_size, self.target.outputs, self.vectors, self.ratios, self.ridge
+            self.preprocessor.vocabulary_size,
+            self.target.outputs,
+            self.vectors,
+            self.ratios,
+            self.ridge,
+            self._fit_linear,
         )
-        return networks.build_network(
+        network = networks.build_network(
             self.pipeline.model, texts=texts, seed=self.pipeline.seed, for_training=for_training
         )
+        self._inputs = self._inputs_of(network)
+        return network
+
+    def _fit_linear(self) -> "tuple[networks.LinearTexts, tuple[str, ...]]":
+        """The linear model of the training rows, and the kinds of its n-grams."""
+        assert self.fits is not None
+        model = self.pipeline.model
+        with self.timed("linear"):
+            return self.fits.of_training(model), tuple(kind.name for kind in kinds_of_network(model))
+
+    def _inputs_of(self, network) -> tuple[str, ...]:
+        names = [tensor.name for tensor in network.inputs]
+        return (models.IDS,) if self.pipeline.code or not self.preprocessor.kinds else tuple(names)
+
+    def artifact(self, network):
+        return self.target.artifact(self.preprocessor.of_network(network), network)
+
+    def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
+        if not self._fits:
+            yield Phase(self, network)
+            return
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
+            yield FittedPhase(self, network)
+
+    def start_from(self, network, files: dict[str, Path]) -> list[str]:
+        if self._fits:
+            cause = f"--from: {self.pipeline.network} is fitted anew, so there is nothing to start from."
+            raise NothingFitsError(cause, "Leave --from out, or set model.name=bilstm.")
+        return super().start_from(network, files)
+
+    def combine(self, trained: list[Trained]) -> Combination | None:
+        if self.fits is None:
+            return None
+        linear = [is_linear(one.pipeline.model) for one in trained]
+        rows = self.samples.rows("validation")
+        with self.timed("blend"):
+            outputs = {
+                number: self._outputs(one.network, rows)
+                for number, one in enumerate(trained)
+                if not linear[number] and len(rows)
+            }
+            found = self.fits.combine(trained, linear, outputs, "text-blend")
+        self._parts = [(one.network, one.pipeline.model) for one, fitted in zip(trained, linear) if fitted]
+        return found
+
+    def finish(self, artifact) -> list[str]:
+        parts = self._parts if artifact.network.name == "text-blend" else [(artifact.network, self.pipeline.model)]
+        used = [(part, model) for part, model in parts if is_linear(model)]
+        if not used or self.fits is None or self.fits.validation is None:
+            return []
+        for part, model in used:
+            set_fitted(part, self.fits.of_both(model), model)
+        return ["linear models of n-grams and vectors: fitted again to the training and validation rows in the end"]
+
+    def validation_figures(self, artifact) -> dict[str, float]:
+        figures = super().validation_figures(artifact)
+        if not figures or not self.asked.chooses:
+            return figures
+        rows, wanted = self.samples.rows("validation"), self.target.batch_targets(self._labels("validation"))
+        outputs = self._outputs(artifact.network, rows).astype(np.float32)
+        loss = self.target.loss(self.pipeline)(wanted.at(np.arange(len(rows))).numpy(), outputs)
+        return figures | {"loss": float(loss)}
 
     def compile(self, model, optimizer, **settings) -> None:
         if not self._has_parts:
@@ -200,16 +329,23 @@ class TextClassification(SupervisedTexts):
     def _store(self, tokens, *grams) -> "datasets.TextStore":
         """Texts as the network takes them, from their tokens and n-grams."""
         preprocessor, few = self.preprocessor, training.compiles_every_shape(self.pipeline.train.jit_compile)
-        inputs = [tokens.sequences(preprocessor.vocabulary).cut(preprocessor.max_length)]
+        inputs = {models.IDS: tokens.sequences(preprocessor.vocabulary).cut(preprocessor.max_length)}
         if preprocessor.wide:
             parts = [(part, names) for part, (_, names) in zip(grams, preprocessor.wide)]
-            inputs.append(datasets.wide_sequences(parts, preprocessor.max_ngrams))
-        return datasets.TextStore(tuple(inputs), few_shapes=few)
+            inputs[models.NGRAMS] = datasets.wide_sequences(parts, preprocessor.max_ngrams)
+        kinds = zip(grams[len(preprocessor.wide) :], preprocessor.kinds.items())
+        for part, (name, (_, names)) in kinds:
+            inputs[name] = part.sequences(names).first(preprocessor.max_ngrams).known()
+        return datasets.TextStore(inputs, few_shapes=few)
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
-        return self._store(
-            *_tokens(texts, (self.preprocessor.cutter, *(cutter for cutter, _ in self.preprocessor.wide)))
-        )
+        preprocessor = self.preprocessor
+        kinds = (*preprocessor.wide, *preprocessor.kinds.values())
+        return self._store(*_tokens(texts, (preprocessor.cutter, *(cutter for cutter, _ in kinds))))
+
+    def _store_for(self, store: "datasets.TextStore", network=None) -> "datasets.TextStore":
+        names = self._inputs if network is None else self._inputs_of(network)
+        return store.only(names) if self.preprocessor.kinds else store
 
     def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
         """What the embedding begins with, from `data.vectors`."""
@@ -231,7 +367,7 @@ class TextClassification(SupervisedTexts):
             return None
         rows, targets = self.samples.rows("train"), self.target.batch_targets(self._labels("train"))
         values, kinds = targets.labels[:, 0].astype(np.float64), [len(names) for _, names in self.preprocessor.wide]
-        grams, ratios = self.samples.store.inputs[1], dict(self.pipeline.model)["wide"].scale == "ratios"
+        grams, ratios = self.samples.store.inputs[models.NGRAMS], dict(self.pipeline.model)["wide"].scale == "ratios"
         return datasets.ridge_table(grams, rows, values, kinds, self.pipeline.seed, ratios)
 
     def _log_count_ratios(self) -> np.ndarray | None:
@@ -239,7 +375,7 @@ class TextClassification(SupervisedTexts):
         if not self.preprocessor.wide or not self.classes:
             return None
         rows, labels = self.samples.rows("train"), self.samples.labels("train", self.classes)
-        grams, count = self.samples.store.inputs[1], len(self.classes)
+        grams, count = self.samples.store.inputs[models.NGRAMS], len(self.classes)
         ratios = datasets.log_count_ratios(grams, rows, labels, count, self.preprocessor.wide_size)
         start = 2
         for cutter, names in self.preprocessor.wide:

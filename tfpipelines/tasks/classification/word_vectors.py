@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from ...networks import word_vectors
 
 
 def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarray, int, int]:
@@ -58,6 +59,25 @@ def require_vectors(path: str) -> Path:
     if not file.stat().st_size:
         raise DataError(f"{path} is empty.", "Give a file of word vectors.")
     return file
+
+
+def words_with_vectors(path: str | None, words: list[str]) -> list[str]:
+    """Those of some words that have vectors, and all others that come with one.
+
+    Args:
+        path: see `read_vectors`; None: the vectors of the package.
+    """
+    known, _, _ = word_vectors.whole_words()
+    return list(dict.fromkeys([*words, *known]))
+
+
+def vectors_of_words(path: str | None, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of words, float32 (words, numbers), of length 1, 0 where there is none; and the weight of each in a mean,
+    float32 (words,), see `word_vectors.vectors_of`.
+    """
+    found = word_vectors.vectors_of(words)
+    lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
+    return found.vectors / np.where(lengths > 0, lengths, 1.0), found.weights
 
 
 def vector_width(path: str) -> int:

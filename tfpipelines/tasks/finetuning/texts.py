@@ -79,7 +79,7 @@ class TextFinetuning(Finetuning, SupervisedTexts):
 
     def _store(self, sequences) -> "datasets.TextStore":
         few = training.compiles_every_shape(self.pipeline.train.jit_compile)
-        return datasets.TextStore((sequences,), few_shapes=few)
+        return datasets.TextStore({"ids": sequences}, few_shapes=few)
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         return self._store(datasets.Sequences.of(*self.preprocessor.cut(texts)))

@@ -1,35 +1,14 @@
-"""Networks that scikit-learn fits: boosted trees and linear models; what they are fitted to, and the one epoch that
-measures them.
-"""
+"""Networks that scikit-learn fits: boosted trees and linear models, and what they are fitted to."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from tfpipelines.core.config import Pipeline
 from tfpipelines.core.config.losses import loss_of
 
-from .. import targets
-from ..trainable import Phase
-
-if TYPE_CHECKING:
-    from tfpipelines.core.config.train import Training
-
 BOOSTING, LINEAR = "boosting", "linear"
 _SOLVED = ("cross_entropy", "mse")  # losses of linear models
 _LOSSES = {"mae": "absolute_error", "huber": "absolute_error", "quantile": "quantile"}  # of a number; others: mse
-
-
-class FittedPhase(Phase):
-    """An epoch that trains nothing, and measures what has been fitted."""
-
-    quick = True
-
-    @property
-    def settings(self) -> "Training":
-        plain = {"epochs": 1, "schedule": "constant", "warmup_epochs": 0.0, "ema": None, "early_stopping": None}
-        return self.task.pipeline.train.model_copy(update={**plain, "optimizer": "sgd", "checkpoint_steps": None})
 
 
 def is_fitted(pipeline: Pipeline, target: str) -> bool:
@@ -49,33 +28,6 @@ def loss_of_trees(settings: Any, pipeline: Pipeline, target: str) -> Any:
     if target != "number":
         return settings
     return replace(settings, loss=_LOSSES.get(pipeline.train.loss, "squared_error"), quantile=pipeline.train.quantile)
-
-
-def fitted_targets(target: "targets.Target", labels: np.ndarray) -> np.ndarray:
-    """What a network is fitted to.
-
-    Args:
-        labels: as `datasets.encode_labels` gives them.
-    """
-    return target.scale.learned(labels) if isinstance(target, targets.Number) else labels
-
-
-def row_weights(target: "targets.Target", train: np.ndarray, labels: np.ndarray, pipeline: Pipeline) -> Any:
-    """The weight of each row by `data.class_weights`, None where all are equal.
-
-    Args:
-        train: labels of the training rows, which tell what is balanced.
-        labels: of the rows that are weighed.
-
-    Returns:
-        float64 (rows,), of several labels (rows, labels).
-    """
-    if isinstance(target, targets.SeveralLabels) and target.weights is not None:
-        return np.where(labels > 0.5, target.weights[0], target.weights[1]).astype(np.float64)
-    if isinstance(target, targets.OneClass):
-        weights = target.training_targets(train, pipeline).weights
-        return None if weights is None else np.asarray(weights, np.float64)[labels]
-    return None
 
 
 def foreign_loss(pipeline: Pipeline, target: str) -> str:

@@ -15,20 +15,18 @@ from tfpipelines.core.config.tables import TableData
 from tfpipelines.core.files import atomic_write
 from tfpipelines.errors import NothingFitsError
 
+from ..blending import blend
+from ..fitting import FittedPhase, fitted_targets, row_weights
 from ..sample_task import add_explanations
 from ..supervised import SHOWN_MISTAKES, Supervised
 from ..trainable import Combination, Phase, Trained
-from .blending import blend
 from .explanations import Explainer, Part, usual_row
 from .fitted import (
     BOOSTING,
-    FittedPhase,
-    fitted_targets,
     foreign_loss,
     has_solver,
     is_fitted,
     loss_of_trees,
-    row_weights,
 )
 from .outputs import INFERENCE_BATCH, loss_of, outputs_of
 from .slices import slice_metrics

@@ -1,10 +1,14 @@
 """A blend of trained networks: the weighted mean of what they tell."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..trainable import Combination, Trained
+from .trainable import Combination, Trained
+
+if TYPE_CHECKING:
+    import keras
 
 _STEPS = 20  # of the selection: weights are multiples of one step
 
@@ -24,19 +28,30 @@ def blend(trained: list[Trained], outputs: list[np.ndarray], loss: Callable[[np.
     parts = [(one, share) for one, share in zip(trained, shares) if share > 0]
     if len(parts) < 2:
         return None
+    return Combination(blended("table-blend", parts), {one.label: round(weight, 4) for one, weight in parts})
+
+
+def blended(name: str, parts: list[tuple[Trained, float]]) -> "keras.Model":
+    """The weighted sum of what networks tell, as a network with all of their inputs.
+
+    Args:
+        name: of the network.
+        parts: networks, which are called part0 and so on from now on, and the weight of each.
+    """
     import keras
 
-    inputs = [
-        keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in trained[0].network.inputs
-    ]
+    inputs: dict[str, keras.KerasTensor] = {}
     told = []
     for number, (one, weight) in enumerate(parts):
         one.network.name = f"part{number}"
-        given = inputs if len(inputs) > 1 else inputs[0]
-        told.append(keras.layers.Rescaling(weight, name=f"share{number}", dtype="float32")(one.network(given)))
+        for tensor in one.network.inputs:
+            inputs.setdefault(tensor.name, keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name))
+        given = [inputs[tensor.name] for tensor in one.network.inputs]
+        answer = one.network(given if len(given) > 1 else given[0])
+        told.append(keras.layers.Rescaling(weight, name=f"share{number}", dtype="float32")(answer))
     mixed = keras.layers.Add(name="sum")(told)
-    network = keras.Model(inputs if len(inputs) > 1 else inputs[0], mixed, name="table-blend")
-    return Combination(network, {one.label: round(weight, 4) for one, weight in parts})
+    tensors = list(inputs.values())
+    return keras.Model(tensors if len(tensors) > 1 else tensors[0], mixed, name=name)
 
 
 def selected(outputs: list[np.ndarray], loss: Callable[[np.ndarray], float]) -> list[float]:

@@ -1,0 +1,148 @@
+"""Texts as vectors of their n-grams, or of the vectors of their words, for linear models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, csr_matrix, hstack
+
+TINY = 1e-12  # least square of a length
+# Added to the size of a log-count ratio: a feature that says nothing by itself may say something beside others.
+DAMPING = 1.0
+_SQUARE = 2.0  # mean squared length of the vectors of words, together
+
+
+@dataclass(frozen=True, eq=False)
+class Grams:
+    """The n-grams of one kind, such as words or characters, in texts.
+
+    Args:
+        counts: how often each n-gram is in each text, (texts, n-grams).
+        vectors: float32 (n-grams, numbers): then a text is the weighted mean of the vectors of its n-grams.
+        weights: with vectors, float32 (n-grams,): of each n-gram in that mean.
+    """
+
+    counts: csr_array
+    vectors: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+
+def counts_of(flat: np.ndarray, splits: np.ndarray, names: int, first: int) -> csr_array:
+    """Counts (texts, names) of the ids of texts, one text after the other; ids below `first` do not count.
+
+    Args:
+        flat: int32 (ids,).
+        splits: int64 (texts + 1,): text i has flat[splits[i]:splits[i + 1]].
+    """
+    known = flat >= first
+    ends = np.concatenate([[0], np.cumsum(known)])[splits]
+    ids = (flat[known] - first).astype(np.int32), ends.astype(np.int32)  # scikit-learn takes no wider ones
+    counts = csr_array((np.ones(int(ends[-1])), *ids), (len(splits) - 1, names))
+    counts.sum_duplicates()
+    return counts
+
+
+class Features:
+    """How texts become vectors, learned from some of them.
+
+    Those of each kind of n-grams have length 1: counts scaled by the inverse document frequency (Sparck Jones 1972),
+    with `ratios` also by how much an n-gram speaks for a class, its log-count ratio (Wang & Manning 2012). Where
+    n-grams have vectors, the text is their weighted sum divided by the root of the sum of squared weights (Arora et al.
+    2017 have a mean), centred, its mean squared length 2: as much as that of n-grams of words and of characters.
+
+    Args:
+        kinds: n-grams of all texts.
+        rows: numbers of the texts that are known.
+        targets: of these; see `fitting.fit_texts`.
+        ratios: whether n-grams are scaled by log-count ratios, too.
+    """
+
+    def __init__(self, kinds: Sequence[Grams], rows: np.ndarray, targets: np.ndarray, ratios: bool):
+        self.kinds = kinds
+        self.scales = [_scale(kind, rows, targets, ratios) for kind in kinds]
+        self._centres: list[np.ndarray | None] = []
+        self._sizes: list[float] = []
+        for kind, scale in zip(kinds, self.scales):
+            if kind.vectors is None:
+                self._centres.append(None)
+                self._sizes.append(1.0)
+                continue
+            vectors = self._means(kind, scale, rows)
+            centre = vectors.mean(0)
+            self._centres.append(centre)
+            self._sizes.append(float(np.sqrt(max(np.square(vectors - centre).sum(1).mean() / _SQUARE, TINY))))
+
+    @property
+    def dense(self) -> bool:
+        """Whether no kind is sparse."""
+        return all(kind.vectors is not None for kind in self.kinds)
+
+    def vectors(self, rows: np.ndarray) -> Any:
+        """The vectors of some texts, float64 (texts, features); sparse unless all kinds have vectors."""
+        parts = []
+        for kind, scale, centre, size in zip(self.kinds, self.scales, self._centres, self._sizes):
+            if centre is not None:
+                parts.append((self._means(kind, scale, rows) - centre) / size)
+                continue
+            counts = kind.counts[rows]
+            norms = np.sqrt(np.maximum(counts @ scale**2, TINY))
+            vectors = counts.copy()
+            vectors.data = counts.data * scale[counts.indices] / np.repeat(norms, np.diff(counts.indptr))
+            parts.append(vectors)
+        if self.dense:
+            return np.concatenate(parts, axis=1)
+        return csr_matrix(hstack([csr_array(part) for part in parts], "csr"))
+
+    def tables(self, weights: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """Weights of features as what each n-gram adds to the outputs before its text's length divides it.
+
+        Args:
+            weights: float64 (features, outputs).
+
+        Returns:
+            For each kind float64 (n-grams, outputs + 1), the last column the square whose sum over a text is that of
+            its length; and what is added to the intercept, float64 (outputs,).
+        """
+        tables, offset, start = [], np.zeros(weights.shape[1]), 0
+        for kind, scale, centre, size in zip(self.kinds, self.scales, self._centres, self._sizes):
+            width = len(scale) if kind.vectors is None else kind.vectors.shape[1]
+            part = weights[start : start + width] / size
+            start += width
+            if centre is not None and kind.vectors is not None:
+                offset -= centre @ part
+                part = kind.vectors.astype(np.float64) @ part
+            tables.append(np.concatenate([part * scale[:, None], scale[:, None] ** 2], axis=1))
+        return tables, offset
+
+    @staticmethod
+    def _means(kind: Grams, scale: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        assert kind.vectors is not None
+        counts = kind.counts[rows]
+        norms = np.sqrt(np.maximum(counts @ scale**2, TINY))
+        return (counts @ (kind.vectors * scale[:, None])) / norms[:, None]
+
+
+def _scale(kind: Grams, rows: np.ndarray, targets: np.ndarray, ratios: bool) -> np.ndarray:
+    """What the counts of each n-gram are multiplied by, float64 (n-grams,)."""
+    if kind.weights is not None:
+        return kind.weights.astype(np.float64)
+    counts = kind.counts[rows]
+    documents = np.bincount(counts.indices, minlength=counts.shape[1])
+    scale = np.log((1 + len(rows)) / (1 + documents)) + 1
+    return scale * (DAMPING + np.abs(_log_count_ratios(counts, targets)).max(1)) if ratios else scale
+
+
+def _log_count_ratios(counts: csr_array, targets: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
+    """log of the share of each n-gram in a class over its share in all others, float64 (n-grams, classes); of numbers,
+    of the texts above their mean.
+    """
+    if targets.ndim == 2:
+        members = targets > 0.5
+    elif np.issubdtype(targets.dtype, np.floating):
+        members = (targets > targets.mean())[:, None]
+    else:
+        members = targets[:, None] == np.unique(targets)
+    inside = counts.T @ members.astype(np.float64) + smoothing
+    outside = np.asarray(counts.sum(0)).reshape(-1, 1) + 2 * smoothing - inside
+    return np.log(inside / inside.sum(0)) - np.log(outside / outside.sum(0))
