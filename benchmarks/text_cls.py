@@ -4,6 +4,8 @@
                                             needs torch)
     python benchmarks/text_cls.py quality   test accuracy over seeds 0, 1, 2 beside TF-IDF with logistic regression and
                                             plain Keras
+    python benchmarks/text_cls.py vectors   a BiLSTM with and without the word vectors of the package, seed 0, by rows;
+                                            measured on validation rows, without the test split
 
 `--peers DIR` names another folder with the reviews_*.py scripts, `--rounds N` the number of turns. A quiet machine is
 needed: nothing else should run.
@@ -95,5 +97,28 @@ def quality(peers: Path, rounds: int) -> None:
     report("whole command", seconds)
 
 
+def vectors(peers: Path, rounds: int) -> None:
+    """Accuracy with and without the word vectors of the package, trained on and frozen, from few and many rows.
+
+    150 of the validation rows choose the epoch, the others are measured on.
+    """
+    variants = {
+        "random embedding": [],
+        "data.vectors=bundled": ["data.vectors=bundled"],
+        "the same, frozen": ["data.vectors=bundled", "model.freeze_embedding=true"],
+    }
+    table = pd.read_csv(REVIEWS)[["text", "label", "split"]]
+    train, rest = table[table["split"] == "train"], table[table["split"] == "validation"].sample(frac=1, random_state=0)
+    rest = pd.concat([rest.iloc[:150], rest.iloc[150:].assign(split="test")])
+    with tempfile.TemporaryDirectory() as name:
+        for rows, epochs in ((200, 40), (1000, 15), (len(train), 6)):
+            path = Path(name) / f"reviews-{rows}.csv"
+            pd.concat([train.sample(rows, random_state=0), rest]).to_csv(path, index=False)
+            print(f"{rows} training rows, {epochs} epochs: accuracy on {(rest['split'] == 'test').sum()} rows")
+            for told, overrides in variants.items():
+                words = [f"data.path={path}", f"train.epochs={epochs}", *PLAIN, *overrides]
+                report_quality(told, [test_accuracy(tfpipe_run("text-cls", Path(name), *words)[1])])
+
+
 if __name__ == "__main__":
-    main(__doc__, {"speed": speed, "quality": quality})
+    main(__doc__, {"speed": speed, "quality": quality, "vectors": vectors})

@@ -249,6 +249,8 @@ def test_wheel_works_in_an_empty_folder(source, tmp_path, isolated):
         "tfpipelines/core/config/applications.csv",
         "tfpipelines/networks/backbones/weights/efficientnet_lite0.npz",
         "tfpipelines/networks/backbones/weights/README.md",
+        "tfpipelines/networks/word_vectors/weights/all_minilm_l6_v2.npz",
+        "tfpipelines/networks/word_vectors/weights/README.md",
         "tfpipelines/reporting/compare/comparison.html.j2",
         "tfpipelines/output/pages/style.css.j2",
     } <= set(names)

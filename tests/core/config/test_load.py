@@ -185,6 +185,20 @@ def test_difference_names_leaves():
     assert config.difference(before, after) == ["data.augment.flip: none -> both", "train.epochs: 26 -> 3"]
 
 
+def test_bundled_word_vectors_are_a_word_and_no_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundled").touch()
+    resolved = lambda value: config.with_absolute_paths(load("text-cls", [f"data.vectors={value}"]).pipeline)
+    assert resolved("bundled").data.vectors == "bundled"
+    (tmp_path / "again.yaml").write_text(config.to_yaml(resolved("bundled")))
+    again = config.with_absolute_paths(load("again.yaml").pipeline)
+    assert again == resolved("bundled").model_copy(update={"name": again.name})
+    assert resolved("./bundled").data.vectors == str(tmp_path / "bundled")
+    assert load("text-cls", ["data.vectors=bundled", "data.level=ngram"]).pipeline.data.level == "ngram"
+    with pytest.raises(ConfigError, match="tokens are characters; set data.level=word"):
+        load("text-cls", ["data.vectors=bundled", "data.level=char"])
+
+
 def test_paths_become_absolute(tmp_path):
     assert config.with_absolute_paths(load(overrides=["data.path=photos"]).pipeline).data.path == str(
         tmp_path / "photos"

@@ -12,6 +12,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines import ConfigError, DataError, Observer
+from tfpipelines.networks.word_vectors import vectors_of
 
 from ...conftest import ROOT, some
 
@@ -383,6 +384,22 @@ def test_word_vectors_are_read_and_may_stay(table, tmp_path):
         run(table, "data.vectors=none.txt")
     with pytest.raises(ConfigError, match="model.heads=3"):
         run(table, "data.vectors=v.txt", "model.name=transformer", "model.heads=3", "model.embedding=6")
+
+
+@pytest.mark.eager
+def test_word_vectors_of_the_package(table):
+    overrides = ["data.vectors=bundled", "data.level=ngram", "model.freeze_embedding=true", "model.name=bow"]
+    finished = run(table, *overrides, "model.buckets=32")
+    embedding = finished.model.get_layer("bow").get_layer("embedding").get_weights()[0]
+    vocabulary = (finished.folder / "vocabulary.txt").read_text().splitlines()
+    names = ["film", next(name for name in vocabulary if " " in name)]
+    expected = vectors_of(names).vectors
+    assert np.array_equal(embedding[[vocabulary.index(name) for name in names]], expected)
+    (told,) = (line for line in json.loads((finished.folder / "data.json").read_text())["about"] if "vectors" in line)
+    assert told.startswith("word vectors: 256 numbers each, for ")
+    assert tfpipelines.load(finished.folder).pipeline.data.vectors == "bundled"
+    with pytest.raises(ConfigError, match="model.heads=3"):
+        run(table, "data.vectors=bundled", "model.name=transformer", "model.heads=3", "model.embedding=6")
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
-"""Word vectors from local files."""
+"""Word vectors from local files, and those of the package."""
 
 import numpy as np
 import pytest
 
 from tfpipelines import DataError
+from tfpipelines.networks.word_vectors import WIDTH, vectors_of
 from tfpipelines.tasks.classification.word_vectors import read_vectors, vector_width
 
 
@@ -43,3 +44,21 @@ def test_broken_word_vectors(tmp_path, name, content, part):
         read_vectors(str(tmp_path / name), ["a"], 0)
     with pytest.raises(DataError, match="does not exist"):
         read_vectors(str(tmp_path / "none.txt"), ["a"], 0)
+
+
+def test_bundled_vectors():
+    matrix, found, left_out = read_vectors("bundled", ["film", "☃", "unfilmable", "good film"], 0)
+    assert (found, left_out) == (3, 0) and matrix.shape == (6, WIDTH) and matrix.dtype == np.float32
+    assert vector_width("bundled") == WIDTH and not matrix[0].any()
+    assert np.array_equal(matrix[[2, 4, 5]], vectors_of(["film", "unfilmable", "good film"]).vectors)
+    assert 0.2 < matrix[[1, 3]].std() < 0.8  # unknown tokens, as wide as the others
+    again, _, _ = read_vectors("bundled", ["film", "☃", "unfilmable", "good film"], 0)
+    assert np.array_equal(matrix, again)
+    with pytest.raises(DataError, match="none of the 1 tokens"):
+        read_vectors("bundled", ["☃"], 0)
+
+
+def test_a_file_may_be_called_bundled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="./bundled does not exist"):
+        read_vectors("./bundled", ["a"], 0)

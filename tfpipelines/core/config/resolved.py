@@ -9,6 +9,7 @@ from .files import dump_yaml
 from .own import AUTO
 from .pipeline import Pipeline
 from .section import Role, Section, fields_that
+from .texts import BUNDLED
 
 
 def with_absolute_paths(pipeline: Pipeline) -> Pipeline:
@@ -41,7 +42,16 @@ def _absolute_run(value: str) -> str:
     return value if value == "backbone" else str(Path(value).expanduser().resolve())  # not `latest`, which will move
 
 
-_ABSOLUTE = {Role.PATH: _absolute, Role.BACKBONE: absolute_backbone, Role.RUN: _absolute_run}
+def _absolute_vectors(value: str) -> str:
+    return value if value == BUNDLED else _absolute(value)
+
+
+_ABSOLUTE = {
+    Role.PATH: _absolute,
+    Role.BACKBONE: absolute_backbone,
+    Role.RUN: _absolute_run,
+    Role.VECTORS: _absolute_vectors,
+}
 
 
 def to_yaml(pipeline: Pipeline) -> str:

@@ -15,6 +15,7 @@ class Role(Enum):
     PATH = "a path, which is absolute in a run's pipeline.yaml"
     BACKBONE = "the same, or the name of a backbone or of its weights"
     RUN = "the same, of a run folder, or a word of the field's own"
+    VECTORS = "the same, of word vectors, or `bundled`, those of the package; a file of that name is ./bundled"
     OF_SOURCE = "true of one source alone: left out where an override names other data"
     READING = "tells how to read: may be another for new data than it was in training"
     ANEW = "one of these that begins at its default for new data"

@@ -1,12 +1,14 @@
 """The `data` section of tasks that read texts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .data import LabelledData
 from .fields import field, fixed
 from .section import AutoCount, Count, Role
+
+BUNDLED = "bundled"  # the word vectors that come with the package
 
 
 class TextSource(LabelledData):
@@ -36,6 +38,17 @@ class TextData(TextSource):
     min_count: Count = field(
         1, "minimum number of occurrences of a token in the training split; rarer ones are unknown, too"
     )
-    vectors: Annotated[str | None, Role.PATH] = fixed(
-        None, "file of word vectors to begin with: .txt (GloVe), .vec (word2vec, fastText) or .npz (words, vectors)"
+    vectors: Annotated[str | None, Role.VECTORS] = fixed(
+        None,
+        "word vectors to begin with: bundled: those of the package, English; or a file: .txt (GloVe), .vec (word2vec, "
+        "fastText) or .npz (words, vectors)",
     )
+
+    @model_validator(mode="after")
+    def _vectors_of_words(self) -> Self:
+        if self.vectors == BUNDLED and self.level == "char":
+            raise ValueError(
+                "data.vectors: bundled has vectors of words, and with data.level=char tokens are characters; "
+                "set data.level=word, or leave data.vectors out"
+            )
+        return self

@@ -11,7 +11,7 @@ from tfpipelines import datasets, evaluation, models, networks, training
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import TEXTS, TextNetworks
 from tfpipelines.core.config.networks import Wide
-from tfpipelines.core.config.texts import TextData
+from tfpipelines.core.config.texts import BUNDLED, TextData
 from tfpipelines.core.files import atomic_write
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
@@ -85,7 +85,7 @@ class TextClassification(SupervisedTexts):
         return wide(mine) == wide(given) and heads and set(kinds_of_network(model)) <= set(self.kinds)
 
     def load(self, findings) -> Self:
-        if self.pipeline.data.vectors is not None:
+        if self.pipeline.data.vectors not in (None, BUNDLED):
             require_vectors(self.pipeline.data.vectors)
         super().load(findings)
         return self

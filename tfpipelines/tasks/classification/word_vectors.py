@@ -1,4 +1,4 @@
-"""Word vectors from local files."""
+"""Word vectors from local files, or those of the package."""
 
 import itertools
 import zipfile
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.config.texts import BUNDLED
 from ...errors import DataError
 from ...networks import word_vectors
 
@@ -15,7 +16,8 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
 
     Args:
         path: `.txt` (GloVe: a word and its numbers in each line), `.vec` (word2vec and fastText: the same below a line
-            with two counts) or `.npz` (arrays `words`, text, and `vectors`, (words, numbers)).
+            with two counts) or `.npz` (arrays `words`, text, and `vectors`, (words, numbers)); or `bundled`: those of
+            the package, see `networks.word_vectors`; a token of several words has the mean of theirs.
         vocabulary: tokens, those with the ids from 2 on.
         seed: of the vectors of tokens that the file lacks: normal, as wide as the others.
 
@@ -28,9 +30,12 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     """
     from ...datasets.tokens import FIRST
 
-    file = require_vectors(path)
     places = {name: FIRST + place for place, name in enumerate(vocabulary)}
-    found, left_out = _READERS[file.suffix.lower()](file, places)
+    if path == BUNDLED:
+        found, left_out = _bundled(places), 0
+    else:
+        file = require_vectors(path)
+        found, left_out = _READERS[file.suffix.lower()](file, places)
     if not found:
         message = f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary."
         raise DataError(message, "Use vectors of the same language; data.standardize=lower keeps punctuation.")
@@ -45,14 +50,15 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
 
 
 def require_vectors(path: str) -> Path:
-    """The file of word vectors.
+    """The file of word vectors; not of `bundled`.
 
     Raises:
         DataError: if it is not there, is empty, or of no known kind.
     """
     file = Path(path).expanduser()
     if not file.is_file():
-        raise DataError(f"{path} does not exist.", "Set data.vectors to a .txt, .vec or .npz file of word vectors.")
+        remedy = f"Set data.vectors to a .txt, .vec or .npz file of word vectors, or to {BUNDLED}."
+        raise DataError(f"{path} does not exist.", remedy)
     if file.suffix.lower() not in _READERS:
         message = f"{path} is not a file of word vectors: its extension is unknown."
         raise DataError(message, "Give a .txt, .vec or .npz file.")
@@ -81,11 +87,13 @@ def vectors_of_words(path: str | None, words: list[str]) -> tuple[np.ndarray, np
 
 
 def vector_width(path: str) -> int:
-    """The numbers of each vector of a file of word vectors, by its beginning.
+    """The numbers of each word vector: of a file by its beginning, or of `bundled`.
 
     Raises:
         DataError: as `read_vectors`.
     """
+    if path == BUNDLED:
+        return word_vectors.WIDTH
     file = require_vectors(path)
     if file.suffix.lower() == ".npz":
         _read_npz(file, {})
@@ -95,6 +103,11 @@ def vector_width(path: str) -> int:
         first, second = (line.rstrip().split(" ") for line in itertools.islice(itertools.chain(lines, [""]), 2))
     counts = len(first) == 2 and first[0].isdecimal() and first[1].isdecimal()
     return int(first[1]) if counts and second != [""] else len(first) - 1
+
+
+def _bundled(places: dict[str, int]) -> dict[int, np.ndarray]:
+    of_words = word_vectors.vectors_of(list(places))
+    return {place: of_words.vectors[row] for row, place in enumerate(places.values()) if of_words.found[row]}
 
 
 def _read_text(file: Path, places: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:
