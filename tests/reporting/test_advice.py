@@ -97,6 +97,22 @@ def test_nothing_to_say_of_a_good_run(made_up):
             {"metrics": {**METRICS, "test": {"accuracy": 0.52}, "intervals": {"accuracy": [0.48, 0.56]}}},
             ("0.5200", "may not be better"),
         ),
+        (
+            "worse_than_baseline",
+            {"metrics": {**METRICS, "baselines": {"linear": {"accuracy": 0.99}}}},
+            ("linear 0.9900. Train longer",),
+        ),
+        (
+            "worse_than_baseline",
+            {
+                "metrics": {
+                    **METRICS,
+                    "baselines": {"linear": {"accuracy": 0.99}},
+                    "baseline_differences": {"linear": {"difference": 0.04, "low": -0.01, "high": 0.09}},
+                }
+            },
+            ("(difference 0.0400, paired 95% interval -0.0100 to 0.0900, so it may be chance)",),
+        ),
         ("small_test", {"metrics": {**METRICS, "intervals": {"accuracy": [0.8, 0.95]}}}, ("0.8000 to 0.9500",)),
         (
             "no_test",

@@ -61,7 +61,7 @@ SHAPES: dict[str, Any] = {
     },
     "metrics.json": {
         **dict.fromkeys(SPLITS, {str: (float, None, _FIGURES)}),
-        **dict.fromkeys(("per_class", "baselines"), {str: _FIGURES}), "best_trial": _FIGURES,
+        **dict.fromkeys(("per_class", "baselines", "baseline_differences"), {str: _FIGURES}), "best_trial": _FIGURES,
         "intervals": {str: [(float, None), (float, None)]}, "test_interval": [(float, None)],
         "spread": {str: {str: _FIGURES}}, "folds": [{str: _FIGURES}], "time": {str: float}, "about": [str],
         "thresholds": {str: float}, "expected_coverage": [float], "interval": _INTERVAL,

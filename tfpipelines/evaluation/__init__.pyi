@@ -29,5 +29,8 @@ from .predictions import prediction_table as prediction_table
 from .predictions import to_csv as to_csv
 from .predictions import with_input_columns as with_input_columns
 from .score_names import score_columns as score_columns
+from .text_baselines import compared as compared
+from .text_baselines import text_baseline as text_baseline
+from .tfidf import tfidf_features as tfidf_features
 from .word_pages import write_words as write_words
 from .word_pages import write_words_data as write_words_data

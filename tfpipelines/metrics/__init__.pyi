@@ -2,6 +2,7 @@ from .calibration_error import reliability as reliability
 from .classification import classifier_intervals as classifier_intervals
 from .classification import classifier_metrics as classifier_metrics
 from .classification import classifier_row_figures as classifier_row_figures
+from .classification import right_rows as right_rows
 from .conformal import BEFORE as BEFORE
 from .conformal import Threshold as Threshold
 from .conformal import usual_distances as usual_distances

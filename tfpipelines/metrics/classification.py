@@ -35,6 +35,11 @@ def classifier_row_figures(
     return lambda rows: _figures(known.draw(rows), functions)
 
 
+def right_rows(labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+    """Which rows are predicted right, in every label where there are several; bool (n,)."""
+    return _known(labels, probabilities, thresholds).right
+
+
 def classifier_intervals(
     labels: np.ndarray, probabilities: np.ndarray, resamples: int, seed: int, thresholds: np.ndarray | None = None
 ) -> dict[str, list[float]]:

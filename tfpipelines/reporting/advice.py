@@ -185,12 +185,18 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
                 "has learned little. Look at the labels, train longer, or try another learning rate."
             )
             yield Advice("no_better_than_guessing", text)
-    areas = {name: row.get("roc_auc", 0.0) for name, row in metrics.baselines.items()}
-    better = {name: area for name, area in areas.items() if area > test.get("roc_auc", math.inf)}
+    by = "roc_auc" if facts.made is Kind.DETECTOR else "accuracy"
+    others = {name: row.get(by, 0.0) for name, row in metrics.baselines.items()}
+    better = {name: value for name, value in others.items() if value > test.get(by, math.inf)}
     if better:
-        told = [f"{name} {figure(area)}" for name, area in sorted(better.items(), key=lambda entry: -entry[1])]
-        beaten = f"Simple baselines are better here than the model's roc_auc of {figure(test['roc_auc'])}"
-        remedy = "Train longer, try another network, or take the simpler method."
+        ordered = sorted(better.items(), key=lambda entry: -entry[1])
+        told = [
+            f"{name} {figure(value)}{_beyond(metrics.baseline_differences.get(name, {}))}" for name, value in ordered
+        ]
+        beaten = f"Simple baselines are better here than the model's {by} of {figure(test[by])}"
+        wide = "wide" in facts.model and facts.model["wide"] is None
+        more = "give the network n-grams (model.wide), " if wide else ""
+        remedy = f"Train longer, {more}try another network (model.name), or take the simpler method."
         yield Advice("worse_than_baseline", f"{beaten}: {listed(told)}. {remedy}")
     split, name = facts.main_figure
     entry = metric(name)
@@ -202,6 +208,15 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
                 f"(limit {WIDE:g}): {count(metrics.samples)} samples are too few for a precise value. Add test samples."
             )
             yield Advice("small_test", text)
+
+
+def _beyond(difference: dict[str, float]) -> str:
+    """How much better a baseline is on the same rows, in brackets; "" where that is not known."""
+    if not {"difference", "low", "high"} <= difference.keys():
+        return ""
+    ends = f"{figure(difference['low'])} to {figure(difference['high'])}"
+    sure = "" if difference["low"] > 0 else ", so it may be chance"
+    return f" (difference {figure(difference['difference'])}, paired 95% interval {ends}{sure})"
 
 
 def _of_calibration(facts: Facts) -> Iterator[Advice]:

@@ -66,6 +66,7 @@ class Metrics:
     Args:
         splits: {train, validation or test: {metric: value}}.
         spread: {split: {metric: {`mean`, `std`, `min`, `max`}}} over folds or seeds.
+        baseline_differences: {baseline: {`difference`, `low`, `high`}}, its accuracy less the model's.
         best_epoch: from 1; 0 where it is not known, or the model is a combination of candidates.
         candidates: what metrics.json says of each, where the network was chosen.
         importance: {`column`, `importance`, `deviation`} of each column of a table.
@@ -80,6 +81,7 @@ class Metrics:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    baseline_differences: dict[str, dict[str, float]] = field(default_factory=dict)
     spread: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     about: list[str] = field(default_factory=list)
     threshold: dict[str, Any] = field(default_factory=dict)

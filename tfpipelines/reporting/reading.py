@@ -24,7 +24,7 @@ _DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
     values.texts: "classes about",
 }  # fmt: skip
 _METRICS: dict[Callable[[Any], Any], str] = {
-    values.intervals: "intervals", values.tables: "per_class baselines", values.texts: "about",
+    values.intervals: "intervals", values.tables: "per_class baselines baseline_differences", values.texts: "about",
     values.mapping: "threshold interval", values.records: "candidates importance slices",
     values.number: "temperature samples", values.text: "importance_unit",
 }  # fmt: skip

@@ -85,6 +85,11 @@ class Supervised(Sampled):
         return {}
 
     @property
+    def _has_baselines(self) -> bool:
+        """Whether simple methods are measured beside the model."""
+        return self.target.name == "number"
+
+    @property
     def classes(self) -> list[str]:
         """Names of the classes; [] of numbers."""
         return self.target.classes
@@ -207,11 +212,14 @@ class Supervised(Sampled):
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
             about = results.pop("about", [])
-            results |= self._evaluate_rows(artifact.model, rows, folder.path, plots)
-            if self.target.name == "number" and self.pipeline.evaluation.baselines:
+            answers = self._answers(artifact.model, rows)
+            results |= self._evaluate_rows(artifact.model, rows, folder.path, plots, answers)
+            about += results.pop("about", [])
+            if self._has_baselines and self.pipeline.evaluation.baselines:
                 with self.timed("baselines"):
-                    results["baselines"] = self._baselines(rows)
-            if about := [*about, *results.get("about", [])]:
+                    results |= self._baselines(rows, answers)
+                about += results.pop("about", [])
+            if about:
                 results["about"] = about
         return results
 
@@ -233,13 +241,18 @@ class Supervised(Sampled):
         return datasets.replay(samples.frame, splits, parts, count, self.pipeline.seed, truth, raw)
 
     # --- details
-    def _baselines(self, rows: np.ndarray) -> dict[str, dict[str, float]]:
-        """Metrics of simple methods on some rows."""
+    def _baselines(self, rows: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+        """The part of metrics.json that speaks of simple methods on some rows.
+
+        Args:
+            answers: of the model to them, see `Target`.
+        """
         train = self.samples.rows("train")
         train_features, features = self._simple_features(train, rows)
         frame, seed = self.samples.frame, self.pipeline.seed
         known = frame.loc[train, "value"].to_numpy(), features, frame.loc[rows, "value"].to_numpy()
-        return evaluation.number_baselines(train_features, *known, seed, log=self._labelled_data.target_scale == "log")
+        log = self._labelled_data.target_scale == "log"
+        return {"baselines": evaluation.number_baselines(train_features, *known, seed, log=log)}
 
     def _labels(self, split: str) -> np.ndarray:
         """Targets of a split's rows."""
@@ -256,9 +269,16 @@ class Supervised(Sampled):
     def _training_targets(self, labels: np.ndarray) -> "datasets.Targets":
         return self.target.training_targets(labels, self.pipeline)
 
-    def _evaluate_rows(self, model, rows: np.ndarray, folder: Path | None, plots: Path | None) -> dict[str, Any]:
-        """Figures of some rows of the store, and with `folder` and `plots` the files."""
-        answers, frame = self._answers(model, rows), self.samples.frame.loc[rows]
+    def _evaluate_rows(
+        self, model, rows: np.ndarray, folder: Path | None, plots: Path | None, answers: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """Figures of some rows of the store, and with `folder` and `plots` the files.
+
+        Args:
+            answers: to the rows, where they are known.
+        """
+        answers = self._answers(model, rows) if answers is None else answers
+        frame = self.samples.frame.loc[rows]
         labels = datasets.encode_labels(frame, self.classes)
         figures = self.target.evaluate(labels, answers, self.pipeline) | self._more(rows, answers)
         if folder is not None and plots is not None:

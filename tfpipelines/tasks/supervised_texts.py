@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tfpipelines.core.config.texts import TextSource
 
 _INFERENCE_BATCH = 256
-_MOST_WORDS = 200_000  # features of each kind that baselines learn from
 _LONGEST_NAME = 40  # characters of the name of a column
 
 
@@ -50,6 +49,10 @@ class SupervisedTexts(Supervised):
     def _level(self) -> str:
         """What a text is cut into: word, char, ngram or piece."""
         return "piece"
+
+    @property
+    def _has_baselines(self) -> bool:
+        return True
 
     # --- data
     def _read(self, findings, path: str, splitting: bool) -> "datasets.Samples":
@@ -172,16 +175,21 @@ class SupervisedTexts(Supervised):
 
     def _simple_features(self, train: np.ndarray, rows: np.ndarray) -> tuple[Any, Any]:
         """TF-IDF of words and of characters."""
-        from scipy.sparse import hstack
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         texts = self.samples.frame["text"]
-        kinds = ({"ngram_range": (1, 2)}, {"analyzer": "char_wb", "ngram_range": (3, 5)})
-        found = []
-        for kind in kinds:
-            vectors = TfidfVectorizer(max_features=_MOST_WORDS, token_pattern=r"(?u)\S+", **kind)
-            found.append((vectors.fit_transform(texts.loc[train]), vectors.transform(texts.loc[rows])))
-        return tuple(hstack(parts).tocsr() for parts in zip(*found))
+        return evaluation.tfidf_features(list(texts.loc[train]), list(texts.loc[rows]))
+
+    def _baselines(self, rows: np.ndarray, answers: np.ndarray) -> dict[str, Any]:
+        target, settings, seed = self.target, self.pipeline.evaluation, self.pipeline.seed
+        if not isinstance(target, targets.Classes):
+            return super()._baselines(rows, answers)
+        frame = self.samples.frame
+        known, asked = frame[frame["split"].isin(["train", "validation"])], frame.loc[rows]
+        labels = datasets.encode_labels(known, self.classes)
+        baseline = evaluation.text_baseline(
+            known["text"], labels, list(asked["text"]), len(self.classes), seed, settings.threshold
+        )
+        truth = datasets.encode_labels(asked, self.classes)
+        return evaluation.compared(truth, answers, target.thresholds, baseline, settings.bootstrap, seed)
 
     def _draw_mistakes(self, model, frame, answers: np.ndarray, folder: Path, plots: Path) -> None:
         known = {"text": list(frame["text"]), "labels": list(frame["label"])}

@@ -13,6 +13,7 @@ import pytest
 import tfpipelines
 from tfpipelines import ConfigError, DataError, Observer
 from tfpipelines.networks.word_vectors import vectors_of
+from tfpipelines.output.printing import print_metrics
 
 from ...conftest import ROOT, some
 
@@ -91,6 +92,21 @@ def test_learns_and_leaves_its_files(trained):
     assert (mistakes["label"] != mistakes["predicted"]).all() and (
         mistakes[["negative", "positive"]].max(axis=1).diff().dropna() <= 1e-6
     ).all()
+
+
+def test_a_baseline_stands_beside_every_result(trained, capsys):
+    metrics = trained.metrics
+    ((name, figures),) = metrics["baselines"].items()
+    told = metrics["baseline_differences"][name]
+    assert figures.keys() == metrics["test"].keys() and figures["accuracy"] > 0.6
+    assert told["difference"] == pytest.approx(figures["accuracy"] - metrics["test"]["accuracy"])
+    assert told["low"] <= told["difference"] <= told["high"] and metrics["time"]["baselines"] > 0
+    print_metrics(metrics)
+    pages = [capsys.readouterr().out, *((trained.folder / page).read_text() for page in ("report.html", "README.md"))]
+    wins = any(line.startswith(f"{name} has the higher accuracy") for line in metrics.get("about", []))
+    assert wins == (told["difference"] > 0)
+    for page in pages:
+        assert name in page and ("has the higher accuracy" in page) == wins
 
 
 def test_vocabulary_is_of_the_training_rows_alone(trained):
@@ -281,6 +297,7 @@ def test_several_labels_end_to_end(tmp_path, reviews):
     history = pd.read_csv(finished.folder / "history.csv")
     assert (history["accuracy"] > 0.3).all()  # of whole rows, though targets are smoothed
     assert finished.metrics["test"].keys() >= {"accuracy", "hamming_loss", "f1_macro", "average_precision"}
+    assert all(figures.keys() == finished.metrics["test"].keys() for figures in finished.metrics["baselines"].values())
     assert (
         set(finished.metrics["per_class"]) == {"film", "long"}
         and (finished.folder / "plots" / "per_label.png").is_file()
@@ -311,7 +328,11 @@ def test_explanations_add_up_to_the_probabilities(trained):
 
 @pytest.mark.eager
 def test_the_wide_part_can_be_left_out(table):
-    finished = run(table, "model.name=cnn", "model.filters=4", "model.wide=null")
+    finished = run(table, "model.name=cnn", "model.filters=4", "model.wide=null", "evaluation.baselines=false")
+    assert (
+        not {"baselines", "baseline_differences"} & set(finished.metrics)
+        and "baselines" not in finished.metrics["time"]
+    )
     assert not (finished.folder / "ngrams.csv").exists() and len(finished.model.get_layer("cnn").inputs) == 1
 
 

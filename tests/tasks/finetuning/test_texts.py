@@ -83,6 +83,8 @@ def test_several_labels_and_explanations(tiny_bert, tmp_path):
     pd.DataFrame(rows).to_csv(tmp_path / "several.csv", index=False)
     run = finetune(tiny_bert, f"data.path={tmp_path / 'several.csv'}")
     assert "per_label" in run.metrics or "f1_macro" in run.metrics["test"]
+    (baseline,) = run.metrics["baselines"].values()
+    assert baseline.keys() == run.metrics["test"].keys()
     (row,) = run.predict(["good bad"], explain=True).to_dict("records")
     assert [word["word"] for word in row["explanation"]["words"]] == ["good", "bad"]
 

@@ -151,7 +151,11 @@ class Evaluation(Section):
     coverage: Annotated[float, Field(gt=0, lt=1)] | None = field(
         0.9, "of numbers: share of new samples whose value a prediction interval is to hold; null: no intervals"
     )
-    baselines: bool = field(True, "of numbers: report the mean, ridge regression and boosting on simple features")
+    baselines: bool = field(
+        True,
+        "also measure baselines: of numbers the mean, ridge regression and boosting on simple features; of classes of "
+        "texts logistic regression on TF-IDF vectors",
+    )
     threshold: Annotated[Auto | Annotated[float, Field(gt=0, lt=1)], LEFT_TO_RIGHT] = field(
         "auto",
         "with several labels per row: probability from which on a label is predicted; auto: for each label that of the "

@@ -11,9 +11,9 @@ from ...core import config
 from ...core.files import file_hash
 from ...core.splits import SPLITS
 from ...errors import ConfigError, WorseError
+from ...metrics.paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
 from ...tasks.abilities import Kind
 from .matching import matched
-from .paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
 from .run_records import RunRecord, open_records
 from .test_rows import read_rows
 
@@ -146,7 +146,7 @@ def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
     """The tests of every run but the first against that, and the number of resamples."""
     first, everything = answers[0], np.arange(len(answers[0].right))
     figures = [run.figures(everything) for run in answers]
-    draws, resamples = resampled(answers, RESAMPLES)
+    draws, resamples = resampled([run.figures for run in answers], first.strata, RESAMPLES)
     tests: list[dict[str, Any]] = []
     for number, run in enumerate(answers[1:], 1):
         both = mcnemar(first.right[first.known], run.right[first.known]) if first.known.any() else None

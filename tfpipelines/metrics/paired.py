@@ -3,10 +3,11 @@
 No tests of means: what is measured twice on the same rows is compared row by row.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy.stats import binomtest
-
-from .test_rows import Answers
 
 RESAMPLES = 2_000
 LEVEL = 0.05  # p-values below it are called more than chance
@@ -32,32 +33,36 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
 
 
 def resampled(
-    answers: list[Answers], resamples: int = RESAMPLES, seed: int = 0
+    runs: list[Callable[[np.ndarray], dict[str, float]]],
+    strata: list[np.ndarray],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> tuple[list[dict[str, np.ndarray]], int]:
     """The metrics of every run on the same resampled rows (Efron & Tibshirani 1993).
 
     Args:
-        answers: of the runs, their rows in the same order; the strata of the first are resampled apart.
+        runs: for each a function of row numbers to metrics, the rows in the same order.
+        strata: row numbers that are resampled apart.
         resamples: fewer where there are very many rows.
         seed: of the resampling.
 
     Returns:
         For each run {figure: float (resamples,)}, NaN where a resample does not have it; and the number of resamples.
     """
-    strata, generator = answers[0].strata, np.random.default_rng([seed, 4])
-    count = min(resamples, max(_LEAST, _MOST_DRAWN // max(1, sum(map(len, strata)) * len(answers))))
-    names = [list(run.figures(np.concatenate(strata))) for run in answers]
+    generator = np.random.default_rng([seed, 4])
+    count = min(resamples, max(_LEAST, _MOST_DRAWN // max(1, sum(map(len, strata)) * len(runs))))
+    names = [list(run(np.concatenate(strata))) for run in runs]
     draws = [{name: np.full(count, np.nan) for name in some} for some in names]
     for number in range(count):
         rows = np.concatenate([part[generator.integers(0, len(part), len(part))] for part in strata])
-        for run, table in zip(answers, draws):
-            for name, value in run.figures(rows).items():
+        for run, table in zip(runs, draws):
+            for name, value in run(rows).items():
                 if name in table:
                     table[name][number] = value
     return draws, count
 
 
-def difference(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
+def difference(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
     """95% percentile interval of a difference, and how often chance would be as far from 0 to either side.
 
     Args:

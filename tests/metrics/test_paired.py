@@ -6,8 +6,7 @@ from scipy.stats import binom
 
 from tfpipelines import metrics
 from tfpipelines.metrics import classifier_row_figures
-from tfpipelines.reporting.compare.paired import difference, holm, mcnemar, resampled
-from tfpipelines.reporting.compare.test_rows import Answers
+from tfpipelines.metrics.paired import difference, holm, mcnemar, resampled
 
 
 def test_mcnemar_is_the_exact_binomial_test():
@@ -24,16 +23,6 @@ def test_holm_steps_down():
     assert holm([0.6, 0.5]) == [1.0, 1.0] and holm([0.02]) == [0.02]
 
 
-def _answers(labels, probabilities):
-    everything = np.arange(len(labels))
-    return Answers(
-        probabilities.argmax(1) == labels,
-        np.ones(len(labels), bool),
-        [everything],
-        classifier_row_figures(labels, probabilities),
-    )
-
-
 def test_the_bootstrap_is_paired_and_seeded():
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 2, 400)
@@ -42,14 +31,16 @@ def test_the_bootstrap_is_paired_and_seeded():
     second[np.flatnonzero(first != labels)[:12]] = labels[
         np.flatnonzero(first != labels)[:12]
     ]  # twelve mistakes fewer, none more
-    one, two = (_answers(labels, np.eye(2, dtype=np.float32)[some] * 0.8 + 0.1) for some in (first, second))
-    draws, count = resampled([one, two], 1000)
+    one, two = (
+        classifier_row_figures(labels, np.eye(2, dtype=np.float32)[some] * 0.8 + 0.1) for some in (first, second)
+    )
+    draws, count = resampled([one, two], [np.arange(400)], 1000)
     found = difference(draws[0]["accuracy"], draws[1]["accuracy"])
     assert (
         count == 1000 and 0 < found["interval"][0] < 0.03 < found["interval"][1] < 0.06
     )  # unpaired it would be +-0.06 about 0.03
     assert found["p"] == pytest.approx(2 / 1001)
-    assert found == difference(*(table["accuracy"] for table in resampled([one, two], 1000)[0]))
+    assert found == difference(*(table["accuracy"] for table in resampled([one, two], [np.arange(400)], 1000)[0]))
     assert difference(draws[0]["accuracy"], draws[0]["accuracy"]) == {"interval": [0.0, 0.0], "p": 1.0}
 
 
@@ -59,13 +50,13 @@ def test_the_bootstrap_keeps_its_level():
     for _ in range(100):
         labels = generator.integers(0, 2, 80)
         answers = [
-            _answers(
+            classifier_row_figures(
                 labels,
                 np.eye(2, dtype=np.float32)[np.where(generator.random(80) < 0.7, labels, 1 - labels)] * 0.8 + 0.1,
             )
             for _ in range(2)
         ]
-        draws, _ = resampled(answers, 200)
+        draws, _ = resampled(answers, [np.arange(80)], 200)
         said += difference(draws[0]["accuracy"], draws[1]["accuracy"])["p"] < 0.05
     assert said <= 12
 
@@ -74,12 +65,7 @@ def test_strata_are_resampled_apart():
     anomalous = np.array([True] * 3 + [False] * 60)
     scores = np.linspace(1, 0, 63)
     alarms = scores > 0.5
-    run = Answers(
-        alarms == anomalous,
-        np.ones(63, bool),
-        metrics.kinds_of(anomalous),
-        metrics.detection_row_figures(anomalous, alarms, scores),
-    )
-    draws, _ = resampled([run], 200)
+    run = metrics.detection_row_figures(anomalous, alarms, scores)
+    draws, _ = resampled([run], metrics.kinds_of(anomalous), 200)
     assert not np.isnan(draws[0]["roc_auc"]).any()  # else some resamples would have no anomaly
     assert (draws[0]["recall"] == 1.0).all()
