@@ -8,6 +8,7 @@ from .api import tune as tune
 from .catalogue import list_pipelines as list_pipelines
 from .core.observer import Observer as Observer
 from .datasets.decoding import decode_image as decode_image
+from .datasets.text_form import normal_text as normal_text
 from .errors import ArtifactError as ArtifactError
 from .errors import ConfigError as ConfigError
 from .errors import DataError as DataError

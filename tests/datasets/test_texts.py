@@ -10,13 +10,13 @@ from tfpipelines.core.config.texts import TextData
 from tfpipelines.datasets import text_table
 from tfpipelines.datasets.findings import Findings
 from tfpipelines.datasets.sample_table import label_names, strata
+from tfpipelines.datasets.text_form import TextForm, normal_text
 from tfpipelines.datasets.text_inputs import raw_texts
 from tfpipelines.datasets.text_samples import read_text_samples
 from tfpipelines.datasets.text_table import (
     clean_text,
     has_content,
     has_foreign_capitals,
-    normal_text,
     text_fingerprints,
     unspaced_share,
     without_form,
@@ -153,7 +153,57 @@ def test_texts_that_look_alike_are_one_text(tmp_path):
     assert list(read_text_source(path).frame["text"]) == [composed] * 2
     assert list(read_text_source(path, normal=False).frame["text"]) == [composed, decomposed]
     assert [entry.text for entry in raw_texts([decomposed, tmp_path / "a.csv"])] == [composed] * 3
-    assert raw_texts([decomposed], normal=False)[0].text == decomposed
+    assert raw_texts([decomposed], form=TextForm(normal=False))[0].text == decomposed
+
+
+BOTH = [("Great", "It works.", "good"), ("", "Broke at once.", "bad"), ("Fine", "", "good"), ("", "", "bad")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_several_columns_are_one_text(tmp_path, name):
+    path = write(tmp_path / name, BOTH, ("title", "body", "label"))
+    table = read_text_source(path, text_column=["title", "body"])
+    assert list(table.frame["text"]) == ["Great\nIt works.", "Broke at once.", "Fine", ""]
+    assert table.read_columns == {"text": ("title", "body"), "label": "label"}
+    assert read_text_source(path, text_column=("body", "title")).frame["text"][0] == "It works.\nGreat"
+    findings = Findings()
+    samples = read_text_samples(
+        TextData(path=path, text_column=["title", "body"], on_bad="skip"), findings, splitting=False
+    )
+    (empty,) = [entry for entry in findings.entries if entry.code == "empty_text"]
+    assert len(empty.items) == 1 and len(samples.frame) == 3
+    assert samples.facts["about"] == ["texts: the columns title, body joined by line feeds, in this order"]
+
+
+def test_several_columns_in_prediction(tmp_path):
+    columns = ("title", "body")
+    frame = pd.DataFrame([(1, None, "a"), (2, "b", "c"), (3, None, None)], columns=["id", "title", "body"])
+    entries = raw_texts(frame, columns)
+    assert [(entry.text, entry.error) for entry in entries] == [
+        ("a", ""),
+        ("b\nc", ""),
+        ("", "there is no text in it"),
+    ]
+    assert raw_texts(pd.DataFrame({"text": ["x"]}), columns)[0].text == "x"  # of the usual name
+    assert raw_texts("one text", columns)[0].text == "one text"
+    with pytest.raises(DataError, match=r"no column 'body'(?s:.*)data.text_column=\[title,bdy\]"):
+        raw_texts(frame.rename(columns={"body": "bdy"}), columns)  # half of a text is no text
+
+
+def test_several_columns_that_cannot_be_one_text(tmp_path):
+    path = write(tmp_path / "a.csv", BOTH, ("title", "body", "label"))
+    for column, remedy in (
+        ("title,body", "Write several columns in brackets: data.text_column=[title,body]."),
+        (["titel", "body"], "Set data.text_column=[title,body]."),
+        ("bodi", "Set data.text_column=body."),
+        (["title", "label"], "Column 'label' is a part of the text and the label at once"),
+    ):
+        with pytest.raises(DataError) as error:
+            read_text_source(path, text_column=column)
+        assert remedy in str(error.value)
+    with pytest.raises(ValueError, match="twice"):
+        TextData(path=path, text_column=["title", "title"])
+    assert TextData(path=path, text_column=["title"]).text_column == "title"
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])

@@ -49,7 +49,7 @@ SHAPES: dict[str, Any] = {
         "resumed": [{"command": str, "started": str, "versions": {str: str}}],
     },
     "data.json": {
-        **dict.fromkeys(("classes", "normal", "about"), [str]), "columns": [str, ...],
+        **dict.fromkeys(("classes", "normal", "about", "replaced"), [str]), "columns": [str, ...],
         **dict.fromkeys(("channels", "window", "max_length", "vocabulary"), int),
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),

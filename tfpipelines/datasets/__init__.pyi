@@ -50,9 +50,11 @@ from .targets import number_of as number_of
 from .text_batches import TextStore as TextStore
 from .text_batches import evaluation_text_batches as evaluation_text_batches
 from .text_batches import training_text_batches as training_text_batches
+from .text_form import TextForm as TextForm
 from .text_inputs import raw_texts as raw_texts
 from .text_samples import check_pieces as check_pieces
 from .text_samples import check_tokens as check_tokens
+from .text_samples import punctuation_remedy as punctuation_remedy
 from .text_samples import read_text_samples as read_text_samples
 from .text_table import is_unspaced as is_unspaced
 from .tokens import Sequences as Sequences

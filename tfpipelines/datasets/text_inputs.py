@@ -12,8 +12,10 @@ from .raw_inputs import is_missing, walk_inputs
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
 from .source.table import Frame
-from .text_table import clean_text, has_content, normal_text, texts_of
+from .text_form import TextForm
+from .text_table import clean_text, has_content, texts_of
 
+_FORM = TextForm()
 _EXPECTED = "Give texts, pathlib.Path objects of files, folders or tables, a DataFrame, or a list of such."
 
 
@@ -35,7 +37,10 @@ class RawText:
 
 
 def raw_texts(
-    inputs: Any, text_column: str | None = None, follow_links: bool = False, normal: bool = True
+    inputs: Any,
+    text_column: str | tuple[str, ...] | None = None,
+    follow_links: bool = False,
+    form: TextForm = _FORM,
 ) -> list[RawText]:
     """The texts that `inputs` mean.
 
@@ -44,22 +49,21 @@ def raw_texts(
             Series of such. A string is always a text, never the name of a file. A folder stands for all files in it, a
             table or DataFrame for its rows. None, NaN and NA are inputs without a text.
         text_column, follow_links: the fields of the same name in `TextData`.
-        normal: whether texts are brought into the one form of `normal_text`.
+        form: that texts are brought into.
 
     Raises:
         DataError: if one is of a type that is no text, or a DataFrame has no column of texts.
     """
     texts: list[RawText] = []
-    form = normal_text if normal else str
     request = Request.to_predict(TEXTS, {"text": text_column}, follow_links)
     for found in walk_inputs(inputs, request, _EXPECTED):
         value = found.value.decode("utf-8", "replace") if isinstance(found.value, bytes) else found.value
         if found.error:
             texts.append(RawText(found.name, error=found.error))
         elif found.table is not None:
-            texts += _of_table(found.table, normal)
+            texts += _of_table(found.table, form)
         elif isinstance(value, pd.DataFrame):
-            texts += _of_table(Frame(value).read(request), normal) if len(value) else []
+            texts += _of_table(Frame(value).read(request), form) if len(value) else []
         elif isinstance(value, str):
             texts.append(RawText(str(len(texts)), form(clean_text(value))))
         elif is_missing(value):
@@ -70,8 +74,8 @@ def raw_texts(
     return [replace(entry, error="there is no text in it") if empty(entry) else entry for entry in texts]
 
 
-def _of_table(table: SampleTable, normal: bool) -> list[RawText]:
+def _of_table(table: SampleTable, form: TextForm) -> list[RawText]:
     given = table.given
-    rows = enumerate(zip(table.frame["item"], texts_of(table, normal)))
+    rows = enumerate(zip(table.frame["item"], texts_of(table, form)))
     origin = lambda row: None if given is None else Origin(given, row)
     return [RawText(printable(table.source.name(item)), *text, origin(row)) for row, (item, text) in rows]

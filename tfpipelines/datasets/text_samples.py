@@ -7,10 +7,11 @@ import pandas as pd
 
 from ..core.config.texts import TextSource
 from ..core.splits import SPLITS
-from ..core.words import counted
+from ..core.words import counted, listed
 from .findings import Findings
 from .sample_table import given_splits, places
 from .samples import Samples, split_and_limit
+from .text_form import TextForm, has_emoticons
 from .text_table import (
     has_content,
     has_foreign_capitals,
@@ -45,7 +46,7 @@ def read_text_samples(
         seed: of the splits.
         standardize, level: how texts become tokens, see `TextData`.
         splitting: with False rows keep the splits they were given, if any.
-        normal: see `read_text_source`.
+        normal: see `TextForm`.
         promised: see `split_and_limit`.
 
     Raises:
@@ -78,9 +79,14 @@ def read_text_samples(
     if "lower" in standardize and has_foreign_capitals(texts):
         message = "Capital letters outside of A to Z stay as they are: text preprocessing lowercases ASCII letters only"
         findings.add("capitals", "note", message, "Lowercase them in the data if case does not matter")
-    facts = {"path": data.path, "read_seconds": table.source.seconds, **({"text_form": "NFC"} if normal else {})}
+    form = TextForm(normal, data.replace)
+    facts = {"path": data.path, "read_seconds": table.source.seconds, **form.facts}
     facts |= {"read_columns": table.read_columns} if table.read_columns else {}
     facts |= {"split_by": table.split_by} if table.split_by else {}
+    read, about = table.read_columns.get("text"), form.about()
+    if isinstance(read, tuple):
+        about = [f"texts: the columns {listed(list(read))} joined by line feeds, in this order", *about]
+    facts |= {"about": about} if about else {}
     return Samples(frame, None, facts)
 
 
@@ -127,7 +133,7 @@ def check_tokens(
             none = int((tokens.lengths[frame.index[training]] == 0).sum())
             if none:
                 message += f", {none} of them nothing but punctuation, which data.standardize removes"
-                remedy = "Keep punctuation by data.standardize=lower." + (f" {remedy}" if none < training.sum() else "")
+                remedy = punctuation_remedy(frame["text"][training]) + (f" {remedy}" if none < training.sum() else "")
             findings.bad(
                 "unknown_text", on_bad, message, remedy, places(frame[training]), given_splits(frame), training
             )
@@ -138,6 +144,13 @@ def check_tokens(
         if on_bad != "error":
             frame = frame[~training]
     return Samples(frame, samples.store, {**samples.facts, **facts})
+
+
+def punctuation_remedy(texts: pd.Series) -> str:
+    """What to do if nothing is left of texts but punctuation."""
+    smiling = any(map(has_emoticons, texts))
+    more = ", or make emoticons words by data.replace=[emoticons]" if smiling else ""
+    return f"Keep punctuation by data.standardize=lower{more}."
 
 
 def check_pieces(

@@ -16,11 +16,11 @@ from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
 from .targets import settle_target
+from .text_form import TextForm
 
 UNSPACED = (  # letters of scripts written without spaces between words
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
 )
-_OTHER_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _CASED = re.compile("[^\x00-\x7f]")
 
 
@@ -31,15 +31,14 @@ def read_text_source(
 
     Args:
         labelled, training: see `Request`.
-        normal: whether texts are brought into one form, see `normal_text`; runs of earlier versions know them as they
-            are written.
+        normal: see `TextForm`.
 
     Raises:
         ConfigError, DataError: if the source as a whole cannot be used.
     """
     request = Request.of(TEXTS, data, labelled=labelled, training=training)
     table = open_source(data.path, TEXTS).read(request)
-    texts = texts_of(table, normal)
+    texts = texts_of(table, TextForm(normal, data.replace))
     bad = np.array([bool(error) for _, error in texts], bool)
     if bad.any():
         items = [f"{item}: {error}" for item, (_, error) in zip(table.frame["item"], texts) if error]
@@ -52,9 +51,8 @@ def read_text_source(
     return settle_target(table, data, "text") if labelled else table
 
 
-def texts_of(table: SampleTable, normal: bool = True) -> list[tuple[str, str]]:
-    """The text of each row, `normal` or as it is written, and why it cannot be read, or ""."""
-    form = normal_text if normal else str
+def texts_of(table: SampleTable, form: TextForm) -> list[tuple[str, str]]:
+    """The text of each row in its form, and why it cannot be read, or ""."""
     if "text" in table.frame:
         return [(form(clean_text(text)), "") for text in table.frame["text"]]
     texts = []
@@ -97,13 +95,6 @@ def without_form(text: str) -> str:
 def clean_text(text: str) -> str:
     """The text without NUL, and with U+FFFD for halves of surrogate pairs, which no UTF-8 can hold."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def normal_text(text: str) -> str:
-    """The one form of texts that look alike: composed characters (Unicode's NFC), and a space for each white space
-    character outside of ASCII, such as the no-break space.
-    """
-    return text if text.isascii() else _OTHER_SPACE.sub(" ", unicodedata.normalize("NFC", text))
 
 
 def has_content(text: str) -> bool:

@@ -10,16 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..datasets.text_table import normal_text
+from ..datasets.text_form import TextForm
 from .answers import ServedAnswer
 from .loading import network_of
 from .text_preprocessing import STRIPPED, TextPreprocessor
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
-_NORMAL = (
-    "Bring each text into Unicode's form NFC and replace white space outside of ASCII by a space, as "
-    "unicodedata.normalize('NFC', text) and re.sub(r'[^\\S\\x00-\\x7f]', ' ', text) do in Python: the graph does not."
-)
 _TEXT = "A text is a UTF-8 string; standardization, tokenization and the lookup of ids are part of the graph."
 _CUT = (
     "Tokenization uses operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text "
@@ -136,12 +132,12 @@ class ServedTexts(ServedInput):
 
     Args:
         preprocessor: the `TextPreprocessor` or `HubPreprocessor` that the model begins with.
-        normal: whether the model has learned texts in the one form of `datasets.normal_text`.
+        form: of the texts that the model has learned.
     """
 
-    def __init__(self, model: keras.Model, preprocessor, normal: bool):
+    def __init__(self, model: keras.Model, preprocessor, form: TextForm):
         super().__init__(model)
-        self.preprocessor, self.normal = preprocessor, normal
+        self.preprocessor, self.form = preprocessor, form
         self._ids = tf.function(
             lambda texts: preprocessor.symbolic(texts), input_signature=[tf.TensorSpec([None], tf.string)]
         )
@@ -161,15 +157,19 @@ class ServedTexts(ServedInput):
         return {tensor.name: tf.TensorSpec([None, None], tf.int32, tensor.name) for tensor in self.part.inputs}
 
     def feed(self, sample: str, whole: bool) -> dict[str, np.ndarray]:
-        sample = normal_text(sample) if self.normal else sample
+        sample = self._formed(sample)
         if whole:
             return {"text": np.array([sample], object)}
         ids = self._ids(tf.constant([sample]))
         ids = ids if isinstance(ids, (list, tuple)) else [ids]
         return {tensor.name: value.numpy().astype(np.int32) for tensor, value in zip(self.part.inputs, ids)}
 
+    def _formed(self, text: str) -> str:
+        """What a client does to a text."""
+        return self.form(text)
+
     def words(self, whole: bool) -> list[str]:
-        first = [_NORMAL] if self.normal else []
+        first = self.form.words()
         if whole:
             return [*first, _TEXT] if isinstance(self.preprocessor, TextPreprocessor) else [*first, _TEXT, _CUT]
         return [

@@ -68,6 +68,11 @@ class SupervisedTexts(Supervised):
         return cast("TextSource", self.pipeline.data)
 
     @property
+    def _form(self) -> "datasets.TextForm":
+        """What is done to texts in reading."""
+        return datasets.TextForm(self._normal, self._text_data.replace)
+
+    @property
     def _known_data(self) -> "TextSource":
         """The same for other tables than the run's own: with the columns of that one."""
         return datasets.with_columns(self._text_data, self.read_columns)
@@ -106,7 +111,7 @@ class SupervisedTexts(Supervised):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         data = self._known_data
         self._take_preprocessor(model)
-        entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._normal)
+        entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._form)
         good = [number for number, entry in enumerate(entries) if not entry.error]
         texts = [entries[number].text for number in good]
         outputs = np.zeros((len(entries), self.target.outputs), np.float32)
@@ -130,7 +135,7 @@ class SupervisedTexts(Supervised):
     # --- export
     def served(self, model) -> "models.Served":
         self._take_preprocessor(model)
-        return models.Served(models.ServedTexts(model, self.preprocessor, self._normal), self.target.served())
+        return models.Served(models.ServedTexts(model, self.preprocessor, self._form), self.target.served())
 
     def _raw(self, samples, row: int) -> str:
         """With characters decomposed: the form that a sender may choose, and the graph must not get to see."""

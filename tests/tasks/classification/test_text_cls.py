@@ -587,6 +587,48 @@ def test_a_run_of_an_earlier_version_goes_on_with_texts_as_they_are_written(tmp_
     assert resumed.status["state"] == "done" and "de\u0301ja\u0300" in Path("runs/earlier/vocabulary.txt").read_text()
 
 
+EMOTICON_ROWS = [
+    *((f"@ann{i} so good {i} :) http://a.b/{i}", "", "good") for i in range(30)),
+    *((f"@bob{i} so bad {i}", f"no {i} :(", "bad") for i in range(30)),
+    (":-) ", "", "good"),
+    (":-(", "", "bad"),
+]
+
+
+@pytest.mark.eager
+def test_words_that_stand_for_others_and_several_columns(tmp_path, tfpipe):
+    frame = pd.DataFrame(EMOTICON_ROWS, columns=["title", "body", "label"])
+    frame["split"] = [("train", "train", "validation", "test")[i % 4] for i in range(60)] + ["train"] * 2
+    frame.to_csv("tweets.csv", index=False)
+    words = ["data.text_column=[title,body]", "data.replace=[emoticons,users,urls,numbers]", "model.name=bow"]
+    made = run("tweets.csv", *words, "model.buckets=32", name="tweets")
+    facts = json.loads((made.folder / "data.json").read_text())
+    assert facts["rows"]["train"] == 32 and facts["read_columns"]["text"] == ["title", "body"]
+    assert facts["replaced"] == ["urls", "users", "emoticons", "numbers"] and facts["text_form"] == "NFC"
+    vocabulary = (made.folder / "vocabulary.txt").read_text().split()
+    assert {*vocabulary[2:]} == {
+        *("numbertoken", "usertoken", "urltoken", "emoticonsmile", "emoticonsad"),
+        *("so", "bad", "no", "good"),
+    }
+    told = made.predict(frame[["title", "body"]])
+    assert told["text"][30] == "usertoken so bad numbertoken \nno numbertoken emoticonsad"
+    raw = made.predict(["@x so bad 9\nno 1 =("])  # other words of the same kinds
+    assert np.allclose(raw[["bad", "good"]], told[["bad", "good"]].iloc[30], atol=1e-6)
+    assert made.evaluate("tweets.csv", split="test")["samples"] == 15
+    result = tfpipe("predict", made.folder, "--text", ":)", "--json")
+    assert json.loads(result.out)[0]["text"] == "emoticonsmile"
+    result = tfpipe("predict", made.folder, "tweets.csv", "data.replace=[]")
+    assert result.code == 2 and "data.replace cannot be changed once a model is trained" in result.err
+    card = tfpipelines.report(made.folder).card.read_text()
+    assert "URLs are read as urltoken" in card and "the columns title, body joined" in card
+    served = made.own_task(()).served(made.model).input
+    assert "urltoken" in served.words(whole=True)[1]
+    assert served.feed("@y :)", whole=True)["text"].tolist() == ["usertoken emoticonsmile"]
+    words = [*words[:1], "data.replace=urls", *words[2:]]
+    with pytest.raises(DataError, match=r"(?s)2 of them nothing but punctuation.*data.replace=\[emoticons\]"):
+        run("tweets.csv", *words, "model.buckets=32", "data.on_bad=error")
+
+
 @pytest.mark.eager
 def test_24_resume_after_a_text_has_changed(table, tfpipe):
     run(table, "model.name=bow", "model.buckets=32", name="changed")

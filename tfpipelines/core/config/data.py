@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, AutoFraction, Count, Fraction, Positive, Role, Section
 
-_Columns = Annotated[str | Annotated[tuple[str, ...], Field(min_length=2)] | None, LEFT_TO_RIGHT]
-LabelColumn = Annotated[_Columns, Role.READING]
+Columns = Annotated[str | Annotated[tuple[str, ...], Field(min_length=2)] | None, LEFT_TO_RIGHT]
+LabelColumn = Annotated[Columns, Role.READING]
 LABEL_COLUMN = fixed(
     None, "table: the column of classes, labels or numbers; or several columns of 0 and 1, a label each"
 )
-TargetColumn = Annotated[_Columns, Role.OF_SOURCE, Role.READING]
+TargetColumn = Annotated[Columns, Role.OF_SOURCE, Role.READING]
 TARGET_COLUMN = fixed(
     None, "the column to predict: classes, labels or numbers; or several columns of 0 and 1, a label each"
 )

@@ -36,7 +36,8 @@ def fields_that(section: Any, role: Role) -> list[str]:
 LEFT_TO_RIGHT = Field(union_mode="left_to_right")
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One value as a list of it."""
     return value if isinstance(value, (list, tuple)) else [value]
 
 
@@ -45,10 +46,10 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[
-    tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])
+    tuple[str, ...], Field(min_length=1), BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...])
 ]
 Counts = Annotated[  # one number stands for a list of one
-    tuple[Count, ...], BeforeValidator(_as_list, json_schema_input_type=Count | tuple[Count, ...])
+    tuple[Count, ...], BeforeValidator(as_list, json_schema_input_type=Count | tuple[Count, ...])
 ]
 Share = Annotated[float, Field(gt=0, le=1)]
 Auto = Literal["auto"]

@@ -38,6 +38,8 @@ _FIELDS = {  # name elsewhere, without case and signs between letters: ours, the
         ("label", "labels", "target", "targetcolumn", "labelcolumn", "labelcol", "y"), ("label_column", "target_column")
     ),
     **dict.fromkeys(("text", "textcol", "content"), ("text_column",)),
+    **dict.fromkeys(("textcolumns", "textcols", "textfields"), ("text_column",)),
+    **dict.fromkeys(("replaceurls", "emoticons", "emoji", "normalize", "clean", "cleaning"), ("replace",)),
     **dict.fromkeys(("timestamp", "date", "datecolumn", "timecol"), ("time_column",)),
     **dict.fromkeys(("dateformat", "datetimeformat", "timestampformat"), ("time_format",)),
     **dict.fromkeys(("group", "groups", "groupcol", "groupkey", "stratifygroup"), ("group_column",)),

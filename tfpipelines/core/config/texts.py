@@ -1,12 +1,40 @@
 """The `data` section of tasks that read texts."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from .data import LabelledData
+from .data import Columns, LabelledData
 from .fields import field, fixed
-from .section import AutoCount, Count, Role
+from .section import AutoCount, Count, Role, as_list
+
+REPLACED = ("urls", "emails", "users", "emoticons", "numbers")  # in this order
+_Replaced = Literal["urls", "emails", "users", "emoticons", "numbers"]
+
+
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in REPLACED if name in names)
+
+
+Replace = Annotated[
+    tuple[_Replaced, ...],
+    BeforeValidator(as_list, json_schema_input_type=_Replaced | tuple[_Replaced, ...]),
+    AfterValidator(_in_order),
+]
+
+
+def _distinct(columns: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+    if isinstance(columns, tuple) and len({*columns}) < len(columns):
+        raise ValueError("names a column twice")
+    return columns
+
+
+def _alone(columns: Any) -> Any:
+    """The only column of a list."""
+    return columns[0] if isinstance(columns, (list, tuple)) and len(columns) == 1 else columns
+
+
+TextColumns = Annotated[Columns, BeforeValidator(_alone), AfterValidator(_distinct)]
 
 BUNDLED = "bundled"  # the word vectors that come with the package
 
@@ -17,7 +45,14 @@ class TextSource(LabelledData):
     path: Annotated[str, Role.PATH] = fixed(
         ..., "a table (.csv .tsv .jsonl .parquet), a folder of text files, or sample:NAME", min_length=1
     )
-    text_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of texts")
+    text_column: Annotated[TextColumns, Role.READING] = fixed(
+        None, "table: the column of texts; or several, such as [title, body], joined by line feeds in this order"
+    )
+    replace: Replace = field(
+        (),
+        "what one word each stands for: urls, emails, users (@name), emoticons (emoji are set apart), numbers; "
+        "texts are read so in training, checks and prediction",
+    )
     max_length: AutoCount = field(
         "auto",
         "maximum number of tokens of a text; the rest is cut off; auto: all, at most 512 (char: 2048)",

@@ -3,7 +3,7 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -45,6 +45,7 @@ class Table(Source):
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
         label, fold = column.get("label"), _one(column["fold"])
+        _require_other_columns(column, request)
         if request.training and request.labelled and (request.kind.files or request.kind is FEATURES):
             _advise_on_splits(cells, column, findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
@@ -64,7 +65,7 @@ class Table(Source):
         if stamps := tuple(name for role in ("time", "clock") if (name := column[role])):
             frame["time"] = times_of_rows(cells, stamps, TimeFormat(request.time_format), findings)
         if "text" in column:
-            frame["text"] = pd.Series([_joined(text) for text in cells[_one(column["text"])]], dtype=object)
+            frame["text"] = _texts_of(cells, column["text"])
         if told := cells.attrs.get("as"):
             findings.add("table_form", "note", f"{self.path.name} is read with {' and '.join(told)}")
         if files or "text" in column:
@@ -108,6 +109,24 @@ class Frame(Table):
         return cells_of(self._frame, self.path)
 
 
+def _require_other_columns(column: Mapping[str, Column], request: Request) -> None:
+    """Refuses a column that is to be a part of the text and is asked for as something else, too."""
+    texts = column.get("text")
+    twice = [
+        (name, role)
+        for role, names in column.items()
+        if role != "text" and isinstance(texts, tuple) and request.labelled
+        for name in ((names,) if isinstance(names, str) else names or ())
+        if name in texts
+    ]
+    if twice:
+        name, role = twice[0]
+        rest = [one for one in texts or () if one != name]
+        left = rest[0] if len(rest) == 1 else f"[{','.join(rest)}]"
+        key = request.kind.key("text")
+        raise DataError(f"Column {name!r} is a part of the text and the {role} at once.", f"Set {key}={left}.")
+
+
 def _one(column: Column) -> str | None:
     """The column of a role, None where it is none or several."""
     return column if isinstance(column, str) else None
@@ -142,9 +161,8 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
     lost = [name for name in wanted if name not in columns]
     if wanted and not lost:
         return given
-    if lost and role not in request.optional:
-        guess = nearest(lost[0], columns)
-        raise DataError(f"The table has no column {lost[0]!r}. {seen}", f"Set {key}={guess or 'COLUMN'}.")
+    if lost and (role not in request.optional or (role == "text" and len(lost) < len(wanted))):
+        raise _absent(lost[0], wanted, columns, key)
     usual = request.kind.roles.get(role, ())
     candidates = [column for alias in usual for column in columns if column.strip().lower() == alias]
     if len(candidates) == 1:
@@ -163,6 +181,16 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
     if request.required(role):
         raise _unrecognized(cells, columns, role, request)
     return None
+
+
+def _absent(name: str, wanted: Sequence[str], columns: list[str], key: str) -> DataError:
+    """A table lacks a column that was named, perhaps among others."""
+    cause = f"The table has no column {name!r}. Columns seen: {', '.join(columns)}."
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) > 1 and all(part in columns for part in parts):
+        return DataError(cause, f"Write several columns in brackets: {key}=[{','.join(parts)}].")
+    likely = [nearest(one, columns) or "COLUMN" if one not in columns else one for one in wanted]
+    return DataError(cause, f"Set {key}={likely[0] if len(likely) == 1 else '[' + ','.join(likely) + ']'}.")
 
 
 def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: Request) -> DataError:
@@ -268,6 +296,13 @@ def _written_list(value: str) -> Listed | None:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
     return Listed.of(found) if isinstance(found, list) and all(isinstance(item, (str, int)) for item in found) else None
+
+
+def _texts_of(cells: pd.DataFrame, column: Column) -> pd.Series:
+    """The texts of a column; of several columns those that are there, with line feeds between."""
+    names = (column,) if isinstance(column, str) else column or ()
+    joined = ([_joined(value) for value in row] for row in zip(*(cells[name] for name in names)))
+    return pd.Series(["\n".join(filter(None, row)) for row in joined], dtype=object)
 
 
 def _joined(value: str | None) -> str:

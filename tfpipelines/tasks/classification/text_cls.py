@@ -28,6 +28,7 @@ _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
 _PROBED = 50  # tokens of a vocabulary that an own network is tried with
 _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
+_MOST_CHUNKS = 32  # of a text: a batch is as long as its longest text
 
 
 class TextClassificationPipeline(config.Pipeline):
@@ -103,7 +104,7 @@ class TextClassification(SupervisedTexts):
         if not vocabulary:
             if not tokens.lengths[rows].any():
                 cause = "The training texts hold nothing but punctuation, which data.standardize removes."
-                raise DataError(cause, "Keep it: data.standardize=lower.")
+                raise DataError(cause, datasets.punctuation_remedy(self.samples.frame["text"].loc[rows]))
             cause = f"No token occurs {counted(data.min_count, 'time')} in the training texts."
             raise DataError(cause, "Lower data.min_count.")
         longest = int(tokens.lengths[rows].max())
