@@ -32,11 +32,12 @@ CASES = [(name, pooling) for name in TRAINED for pooling in POOLINGS.get(name, (
 QUICK = [(name, pooling) for name, pooling in CASES if pooling == "last" or name == "lstm" or name in POOLINGS]
 
 
-def build(name, classes=3, vocabulary=VOCABULARY, vectors=None, ratios=None, seed=0, for_training=False, **fields):
+def build(
+    name, classes=3, vocabulary=VOCABULARY, vectors=None, ratios=None, seed=0, for_training=False, chunk=None, **fields
+):
     settings = TEXTS.section(name)(**{"embedding": 8, **SMALL.get(name, {}), **fields})
-    return build_network(
-        settings, texts=Texts(vocabulary, classes, vectors, ratios), seed=seed, for_training=for_training
-    )
+    texts = Texts(vocabulary, classes, vectors, ratios, chunk=chunk)
+    return build_network(settings, texts=texts, seed=seed, for_training=for_training)
 
 
 @pytest.mark.parametrize("case", some(CASES, QUICK), ids="-".join)

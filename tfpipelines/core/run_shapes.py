@@ -50,7 +50,7 @@ SHAPES: dict[str, Any] = {
     },
     "data.json": {
         **dict.fromkeys(("classes", "normal", "about", "replaced"), [str]), "columns": [str, ...],
-        **dict.fromkeys(("channels", "window", "max_length", "vocabulary"), int),
+        **dict.fromkeys(("channels", "window", "max_length", "vocabulary", "chunk"), int),
         **dict.fromkeys(("path", "content_hash"), (str, None)),
         **dict.fromkeys(("backbone", "features"), {"name": str}),
         "size": [int, int], "range": [float, float],

@@ -98,6 +98,7 @@ def check_tokens(
     max_length: int,
     on_bad: str,
     findings: Findings,
+    chunk: int | None = None,
 ) -> Samples:
     """Reports lengths and how much of each split the vocabulary covers, and names texts of unknown words alone.
 
@@ -109,20 +110,24 @@ def check_tokens(
         known: the same without unknown ones.
         vocabulary: number of known tokens.
         max_length: tokens that are read of a text.
+        chunk: tokens of the chunks that it is read in; None: as a whole.
 
     Returns:
         The samples that are left.
     """
     frame = samples.frame
     rows = {split: samples.rows(split) for split in SPLITS if len(samples.rows(split))}
-    facts = _lengths(samples, tokens, vocabulary, max_length)
+    facts = _lengths(samples, tokens, vocabulary, max_length, chunk)
     share = lambda some: round(float(known.lengths[some].sum() / max(tokens.lengths[some].sum(), 1)), 4)
     facts["coverage"] = {split: share(some) for split, some in rows.items()}
     covered = "".join(f", {part:.1%} of {split}" for split, part in facts["coverage"].items() if split != "train")
     train = f"{facts['coverage']['train']:.1%} of training"
     facts["about"].append(f"vocabulary: {vocabulary:,} tokens, which cover {train}{covered}")
     long = (tokens.lengths[frame.index] > max_length).sum()
-    _tell_cut(long, len(frame), max_length, findings)
+    remedy = "Raise data.max_length to read more" + (
+        ", or read longer texts by data.long=chunks" if chunk is None else ""
+    )
+    _tell_cut(long, len(frame), max_length, findings, remedy)
     unknown = known.lengths[frame.index] == 0
     if unknown.any():
         training = unknown & (frame["split"] == "train").to_numpy()
@@ -169,7 +174,7 @@ def check_pieces(
     return Samples(samples.frame, samples.store, {**samples.facts, **facts})
 
 
-def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: int) -> dict:
+def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: int, chunk: int | None = None) -> dict:
     """Facts of how long the texts of each split are."""
     facts: dict = {"vocabulary": vocabulary, "max_length": max_length, "lengths": {}}
     for split in SPLITS:
@@ -178,12 +183,16 @@ def _lengths(samples: Samples, tokens: Sequences, vocabulary: int, max_length: i
             low, middle, high = map(float, np.percentile(lengths, [5, 50, 95]))
             facts["lengths"][split] = {"5%": low, "median": middle, "95%": high, "longest": int(lengths.max())}
     low, middle, high, longest = facts["lengths"]["train"].values()
+    parts = "" if chunk is None else f", in chunks of {chunk}"
+    facts |= {} if chunk is None else {"chunk": chunk}
     told = f"{low:.0f} to {high:.0f} tokens (5% to 95% of training), median {middle:.0f}, longest {longest}"
-    facts["about"] = [f"texts: {told}; at most {max_length} are read"]
+    facts["about"] = [*samples.facts.get("about", []), f"texts: {told}; at most {max_length} are read{parts}"]
     return facts
 
 
-def _tell_cut(count: int, of: int, max_length: int, findings: Findings) -> None:
+def _tell_cut(
+    count: int, of: int, max_length: int, findings: Findings, remedy: str = "Raise data.max_length to read more"
+) -> None:
     if count:
         message = f"{count} of {of} texts are longer than {max_length} tokens, and cut"
-        findings.add("cut", "note", message, "Raise data.max_length to read more")
+        findings.add("cut", "note", message, remedy)

@@ -25,6 +25,7 @@ from ..core.trust import untrusted
 from ..errors import ArtifactError, ConfigError, TfpipelinesError
 from ..models import allow_modules
 from .autoencoder_blocks import with_levels
+from .chunks import chunked
 from .fused_batch_norm import use_fused
 from .layers import scaled_input
 from .reconstruction import reconstructor
@@ -71,6 +72,8 @@ def build_own(settings: NetworkSection, **given: Any) -> keras.Model:
         use_fused(body)
     loss: str = getattr(settings, "loss", "")
     name = settings.origin.function
+    if folder == "texts" and texts.chunk:
+        return chunked(body, texts.chunk)
     if folder == "tables":
         return columns.model(body(_alone(columns.parts)))
     if folder == "image_autoencoders":

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from ..core.config.networks import TextNetwork
+from . import chunks
 from .layers import Builder
 from .texts.linear_models.fitting import LinearTexts
 
@@ -32,6 +33,7 @@ class Texts:
         ridge: the same for a number, float32 (n-grams, 2 kinds), see `datasets.ridge_table`.
         fit_linear: gives the linear model that the network's settings describe, fitted to the training rows, and the
             names of its kinds of n-grams.
+        chunk: tokens of the chunks that texts are read in, see `chunks`; None: as a whole.
     """
 
     vocabulary: int
@@ -40,6 +42,7 @@ class Texts:
     ratios: np.ndarray | None = None
     ridge: np.ndarray | None = None
     fit_linear: FitLinear | None = None
+    chunk: int | None = None
 
     @property
     def wide(self) -> bool:
@@ -57,6 +60,7 @@ class Embedded:
         mask: float (batch, length, 1): 1 for tokens.
         positions: int32 (batch, length), from 0.
         lengths: int32 (batch, 1).
+        shares: where the rows are chunks: of each in the tokens of its text, float32 (texts, chunks).
     """
 
     ids: keras.KerasTensor
@@ -64,6 +68,7 @@ class Embedded:
     mask: keras.KerasTensor
     positions: keras.KerasTensor
     lengths: keras.KerasTensor
+    shares: keras.KerasTensor | None = None
 
     def backwards(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Turns a sequence (batch, length, channels) within each text's length; twice is as before."""
@@ -81,11 +86,11 @@ def embed(build: Builder, texts: Texts, common: TextNetwork) -> tuple[keras.Kera
     vectors, word_dropout = texts.vectors, common.word_dropout
     channels = common.embedding if vectors is None else vectors.shape[1]
     inputs = keras.Input((None,), dtype="int32", name="ids")
-    ids = inputs
-    present = keras.ops.not_equal(inputs, 0)
+    ids, shares = chunks.split(inputs, texts.chunk) if texts.chunk else (inputs, None)
+    read, present = ids, keras.ops.not_equal(ids, 0)
     if word_dropout:
         drop = keras.layers.Dropout(word_dropout, seed=build.seed(), name="word_dropout", dtype="float32")
-        kept = drop(keras.ops.ones_like(inputs, dtype="float32"))
+        kept = drop(keras.ops.ones_like(read, dtype="float32"))
         ids = keras.ops.where(keras.ops.logical_and(present, keras.ops.equal(kept, 0.0)), UNKNOWN, ids)
     start, learns = keras.initializers.RandomUniform(-0.05, 0.05, seed=build.seed()), not common.freeze_embedding
     layer = keras.layers.Embedding(
@@ -98,8 +103,8 @@ def embed(build: Builder, texts: Texts, common: TextNetwork) -> tuple[keras.Kera
     if common.spatial_dropout:
         x = keras.layers.SpatialDropout1D(common.spatial_dropout, seed=build.seed(), name="spatial_dropout")(x)
     lengths = keras.ops.sum(keras.ops.cast(present, "int32"), 1, keepdims=True)
-    positions = keras.ops.cumsum(keras.ops.ones_like(inputs), 1) - 1
-    return inputs, Embedded(ids, x * mask, mask, positions, lengths)
+    positions = keras.ops.cumsum(keras.ops.ones_like(read), 1) - 1
+    return inputs, Embedded(ids, x * mask, mask, positions, lengths, shares)
 
 
 def masked(x: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
@@ -157,7 +162,8 @@ def text_network(
 
     # === Layers ===
     inputs, text = embed(build, texts, common)
-    x = build.normalize(body(build, text), "norm_pool")
+    x = body(build, text)
+    x = build.normalize(x if text.shares is None else chunks.mean(x, text.shares), "norm_pool")
     for number, width in enumerate(common.head_units, 1):
         x = build.dropout(x, dropout, f"dropout{number}")
         x = build.activate(build.normalize(build.dense(width, f"dense{number}")(x), f"norm{number}"), f"act{number}")

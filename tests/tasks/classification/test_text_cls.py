@@ -630,6 +630,36 @@ def test_words_that_stand_for_others_and_several_columns(tmp_path, tfpipe):
 
 
 @pytest.mark.eager
+def test_long_texts_in_chunks(tmp_path, tfpipe):
+    filler = " ".join(["and so on"] * 10)
+    rows = [(f"{i} {filler} {word}", label) for i in range(24) for word, label in (("fine", "good"), ("dull", "bad"))]
+    frame = pd.DataFrame(rows, columns=["text", "label"]).assign(split=["train", "train", "validation", "test"] * 12)
+    frame.to_csv("long.csv", index=False)
+    words = ["model.name=bow", "model.buckets=32", "data.max_length=8", "model.wide.words=0"]
+    cut = run("long.csv", *words, name="cut")
+    data = lambda one: json.loads((one.folder / "data.json").read_text())
+    (finding,) = [entry for entry in data(cut)["findings"] if entry["code"] == "cut"]
+    assert finding["message"] == "48 of 48 texts are longer than 8 tokens, and cut"
+    assert "data.long=chunks" in finding["remedy"]
+    made = run("long.csv", *words, "data.long=chunks", name="chunks")
+    assert "cut" not in {entry["code"] for entry in data(made)["findings"]} and data(made)["max_length"] == 8 * 32
+    assert any(line.endswith("are read, in chunks of 8") for line in data(made)["about"])
+    same = lambda told: np.allclose(told[["bad", "good"]].iloc[0], told[["bad", "good"]].iloc[1], atol=1e-6)
+    pair = [f"{filler} fine", f"{filler} dull"]
+    network = lambda one: one.model.layers[[layer.name for layer in one.model.layers].index("bow")]
+    assert same(cut.predict(pair)) and network(cut).count_params() == network(made).count_params()
+    told = made.predict([*pair, "dull"])
+    assert not same(told) and len(told) == 3
+    import tensorflow as tf
+
+    assert np.allclose(made.model(tf.constant([*pair, "dull"])), told[["bad", "good"]], atol=1e-5)
+    assert np.allclose(made.model(tf.constant(["dull"])), told[["bad", "good"]].iloc[2:], atol=1e-5)
+    assert len(pd.read_csv(made.folder / "predictions.csv")) == 12  # one row a text
+    result = tfpipe("run", "text-backbone", "data.path=long.csv", "data.long=chunks")
+    assert result.code == 2 and "reads texts in one piece" in result.err
+
+
+@pytest.mark.eager
 def test_24_resume_after_a_text_has_changed(table, tfpipe):
     run(table, "model.name=bow", "model.buckets=32", name="changed")
     folder = table.parent / "runs" / "changed"

@@ -40,6 +40,7 @@ _FIELDS = {  # name elsewhere, without case and signs between letters: ours, the
     **dict.fromkeys(("text", "textcol", "content"), ("text_column",)),
     **dict.fromkeys(("textcolumns", "textcols", "textfields"), ("text_column",)),
     **dict.fromkeys(("replaceurls", "emoticons", "emoji", "normalize", "clean", "cleaning"), ("replace",)),
+    **dict.fromkeys(("truncation", "truncate", "chunk", "chunks", "chunking", "stride"), ("long",)),
     **dict.fromkeys(("timestamp", "date", "datecolumn", "timecol"), ("time_column",)),
     **dict.fromkeys(("dateformat", "datetimeformat", "timestampformat"), ("time_format",)),
     **dict.fromkeys(("group", "groups", "groupcol", "groupkey", "stratifygroup"), ("group_column",)),

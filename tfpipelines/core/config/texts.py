@@ -55,7 +55,12 @@ class TextSource(LabelledData):
     )
     max_length: AutoCount = field(
         "auto",
-        "maximum number of tokens of a text; the rest is cut off; auto: all, at most 512 (char: 2048)",
+        "maximum number of tokens of a text, or of a chunk; auto: all, at most 512 (char: 2048), of a chunk half of it",
+    )
+    long: Literal["cut", "chunks"] = field(
+        "cut",
+        "texts of more than max_length tokens: cut: the rest is not read; chunks: the network reads them in up to 32 "
+        "chunks of max_length tokens, and takes the mean",
     )
 
 

@@ -108,7 +108,11 @@ class TextClassification(SupervisedTexts):
             cause = f"No token occurs {counted(data.min_count, 'time')} in the training texts."
             raise DataError(cause, "Lower data.min_count.")
         longest = int(tokens.lengths[rows].max())
-        max_length = min(longest, _LONGEST[data.level]) if data.max_length == "auto" else data.max_length
+        in_chunks = data.long == "chunks"
+        most = _LONGEST[data.level] // (2 if in_chunks else 1)
+        max_length = min(longest, most) if data.max_length == "auto" else data.max_length
+        self._chunk = max_length if in_chunks else None
+        max_length *= _MOST_CHUNKS if in_chunks else 1
         names = [part.vocabulary(rows, wide.size, wide.min_count) for part in grams]
         if not all(names):
             often = counted(wide.min_count, "time")
@@ -121,7 +125,7 @@ class TextClassification(SupervisedTexts):
         self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, parts, own_parts)
         sequences, count = tokens.sequences(vocabulary), len(vocabulary)
         self.samples = datasets.check_tokens(
-            self.samples, sequences, sequences.known(), count, max_length, data.on_bad, findings
+            self.samples, sequences, sequences.known(), count, max_length, data.on_bad, findings, chunk=self._chunk
         )
         frame = self.samples.frame
         left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
@@ -183,7 +187,8 @@ class TextClassification(SupervisedTexts):
             self.vectors,
             self.ratios,
             self.ridge,
-            self._fit_linear,
+            fit_linear=self._fit_linear,
+            chunk=self._chunk,
         )
         network = networks.build_network(
             self.pipeline.model, texts=texts, seed=self.pipeline.seed, for_training=for_training

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from tfpipelines import datasets, training
 from tfpipelines.core import config
@@ -31,6 +32,15 @@ class TextFinetuningPipeline(FinetunePipeline):
     task: Literal["finetune-text"] = "finetune-text"
     data: TextSource
     model: FinetunedTexts = FinetunedTexts()
+
+    @model_validator(mode="after")
+    def _in_one_piece(self) -> "TextFinetuningPipeline":
+        if self.data.long != "cut":
+            raise ValueError(
+                f"data.long={self.data.long}: a pretrained backbone reads texts in one piece, up to data.max_length "
+                "tokens. Leave data.long out and raise data.max_length, or use the pipeline text-cls"
+            )
+        return self
 
 
 class TextFinetuning(Finetuning, SupervisedTexts):
