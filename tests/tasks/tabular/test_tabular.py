@@ -128,8 +128,8 @@ def test_other_data_are_evaluated_by_the_same_columns(boosted, tmp_path):
 
 def test_a_blend_is_the_weighted_mean_of_those_that_were_selected():
     import keras
-    from tfpipelines.tasks.blending import blend, selected
 
+    from tfpipelines.tasks.blending import blend, selected
     from tfpipelines.tasks.trainable import Trained
 
     def network(weight):

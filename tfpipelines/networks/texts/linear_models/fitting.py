@@ -16,7 +16,6 @@ _FOLDS = (5, 3)
 _WORK = 6e7  # numbers of the vectors, times outputs, that strengths are tried with
 _LEAST = 1000  # rows that they are tried with, whatever that takes
 _ITERATIONS = 1000
-_FACTORS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)  # of outputs whose loss is compared
 _STREAM = 3  # of random numbers
 
 
@@ -143,17 +142,10 @@ def _chosen(
     best, least, kept = (scales[0], strengths[0]), np.inf, None
     for scale in scales:
         for strength, told in _told(tried, of_tried, scale, strengths).items():
-            mean = _loss_at_best(told, tried)
+            mean = loss_of(told, tried.targets, tried.weights)
             if mean < least:
                 best, least, kept = (scale, strength), mean, told
     return *best, kept if tried is texts else None
-
-
-def _loss_at_best(told: np.ndarray, texts: Labelled) -> float:
-    """The loss of outputs times the factor that makes it least: in the end a blend and a temperature give them one."""
-    if np.issubdtype(texts.targets.dtype, np.floating) and texts.targets.ndim == 1:
-        return loss_of(told, texts.targets, texts.weights)
-    return min(loss_of(factor * told, texts.targets, texts.weights) for factor in _FACTORS)
 
 
 def _told(texts: Labelled, folds: np.ndarray, scale: str, strengths: Sequence[float]) -> dict[float, np.ndarray]:
