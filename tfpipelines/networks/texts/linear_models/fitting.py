@@ -13,6 +13,7 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C of logistic regression, 1 / 
 SCALES = ("idf", "ratios")
 _FEW = 2000  # rows below which there are five folds, else three
 _FOLDS = (5, 3)
+_REPEATS = ((500, 5), (2000, 2))  # rows below which there are other folds so many times
 _WORK = 6e7  # numbers of the vectors, times outputs, that strengths are tried with
 _LEAST = 1000  # rows that they are tried with, whatever that takes
 _ITERATIONS = 1000
@@ -67,24 +68,25 @@ class Labelled:
         return Labelled(self.kinds, *given)
 
     def folds(self, seed: int) -> np.ndarray:
-        """The fold of each row, int (rows,); all 0 where there are too few groups."""
+        """The fold of each row, int (repeats, rows), several times for few rows; all 0 where there are too few."""
         from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
         count, different = _FOLDS[0] if len(self.rows) < _FEW else _FOLDS[1], len(np.unique(self.groups))
-        count = min(count, different)
-        found = np.zeros(len(self.rows), int)
+        classes = self.targets.ndim == 1 and not np.issubdtype(self.targets.dtype, np.floating)
+        count = min(count, different, int(np.bincount(self.targets).max()) if classes else different)
+        repeats = next((times for rows, times in _REPEATS if len(self.rows) < rows), 1)
+        found = np.zeros((repeats if count > 1 else 1, len(self.rows)), int)
         if count < 2:
             return found
-        classes = self.targets.ndim == 1 and not np.issubdtype(self.targets.dtype, np.floating)
         alone = different == len(self.rows)  # then there are faster ways to the same
         kind = (StratifiedKFold, KFold) if alone else (StratifiedGroupKFold, GroupKFold)
-        split: Any = kind[0 if classes else 1](
-            count, shuffle=True, random_state=np.random.default_rng([seed, _STREAM]).integers(2**31)
-        )
+        states = np.random.default_rng([seed, _STREAM]).integers(2**31, size=len(found))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of classes with fewer rows than folds
-            for number, (_, held_out) in enumerate(split.split(self.rows, self.targets, self.groups)):
-                found[held_out] = number
+            for of_row, state in zip(found, states.tolist()):
+                split: Any = kind[0 if classes else 1](count, shuffle=True, random_state=state)
+                for number, (_, held_out) in enumerate(split.split(self.rows, self.targets, self.groups)):
+                    of_row[held_out] = number
         return found
 
 
@@ -136,8 +138,8 @@ def _chosen(
     bound = max(_LEAST, int(_WORK / max(size * texts.outputs / len(texts.rows), 1)))
     if len(texts.rows) > bound:
         some = np.sort(np.random.default_rng([seed, _STREAM, 1]).permutation(len(texts.rows))[:bound])
-        tried, of_tried = texts.only(some), folds[some]
-        if len(np.unique(of_tried)) < 2:
+        tried, of_tried = texts.only(some), folds[:, some]
+        if len(np.unique(of_tried[0])) < 2:
             return scales[0], 1.0, None
     best, least, kept = (scales[0], strengths[0]), np.inf, None
     for scale in scales:
@@ -151,13 +153,13 @@ def _chosen(
 def _told(texts: Labelled, folds: np.ndarray, scale: str, strengths: Sequence[float]) -> dict[float, np.ndarray]:
     """What models of the other folds tell of each row, (rows, outputs), by strength."""
     told = {strength: np.zeros((len(texts.rows), texts.outputs)) for strength in strengths}
-    for fold in np.unique(folds):
-        known, held_out = texts.only(folds != fold), folds == fold
+    for held_out in (of_row == fold for of_row in folds for fold in np.unique(of_row)):
+        known = texts.only(~held_out)
         features = Features(texts.kinds, known.rows, known.targets, scale == "ratios")
         vectors, others = features.vectors(known.rows), features.vectors(texts.rows[held_out])
         for strength in strengths:
             weights, intercept = _fit(vectors, known, strength)
-            told[strength][held_out] = others @ weights + intercept
+            told[strength][held_out] += (others @ weights + intercept) / len(folds)
     return told
 
 
