@@ -28,7 +28,7 @@ _SMALLER = {
         "model.discriminator_units=[8]",
         "model.spectral_normalization=true",
     ],
-    "text-cls": ["model.wide.size=300", "model.embedding=4"],
+    "text-cls": ["model.name=bilstm", "model.wide.size=300", "model.embedding=4"],
 }
 _DROPPED = ("logs", "plots", "checkpoints", "progress", "report.html", "README.md", ".lock")
 _TEXT = (".json", ".yaml", ".csv", ".txt")

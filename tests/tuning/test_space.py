@@ -96,7 +96,8 @@ def test_choices_of_numbers_are_in_order_and_places_follow_the_scale():
 
 
 def test_a_field_that_is_a_number_for_one_network_and_a_list_for_another_may_be_an_interval():
-    changes = ["search.space={model.units: {min: 4, max: 128, scale: log}, model.embedding: [16, 32]}"]
+    space = "search.space={model.units: {min: 4, max: 128, scale: log}, model.embedding: [16, 32]}"
+    changes = ["model.name=bilstm", space]
     text = Plan.of("text-cls", changes, SCHEMAS)
     searched = Space(text.pipeline.search.space)
     assert searched.dimensions["model.units"].whole and searched.choices("model.embedding") == [16, 32]

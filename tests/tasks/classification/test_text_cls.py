@@ -18,6 +18,7 @@ from tfpipelines.output.printing import print_metrics
 from ...conftest import ROOT, some
 
 SMALL = [
+    "model.name=bilstm",
     "model.units=8",
     "model.embedding=8",
     "train.batch_size=16",
@@ -38,7 +39,7 @@ def run(path, *overrides, **options):
     small = [
         override
         for override in SMALL
-        if not (override.startswith("model.units") and any("model.name" in word for word in overrides))
+        if not (override.startswith(("model.name", "model.units")) and any("model.name" in word for word in overrides))
     ]
     return tfpipelines.run(
         "text-cls", [f"data.path={path}", *small, "train.epochs=1", *overrides], observer=Observer(), **options
@@ -67,6 +68,10 @@ def trained(tmp_path_factory, reviews):
         "model.name=cnn",
         "model.filters=16",
         "model.embedding=16",
+        "model.word_dropout=0.3",
+        "model.spatial_dropout=0.5",
+        "model.pooling=mean",
+        "model.wide={words: 2, characters: [3, 5], min_count: 1, deep_weight: 0.1}",
         "train.epochs=2",
         "evaluation.bootstrap=20",
     ]
@@ -452,7 +457,7 @@ def test_start_from_other_words_and_classes(table, tmp_path, reviews):
         def note(self, text):
             notes.append(text)
 
-    small = [word for word in SMALL if not word.startswith("model.units")]
+    small = [word for word in SMALL if not word.startswith(("model.name", "model.units"))]
     again = tfpipelines.run(
         "text-cls",
         [
@@ -577,7 +582,7 @@ def test_a_run_of_an_earlier_version_goes_on_with_texts_as_they_are_written(tmp_
     part = reviews[["text", "label", "split"]].iloc[:120]
     part = part.assign(text=[f"{text} de\u0301ja\u0300" for text in part["text"]])
     part.to_csv(tmp_path / "texts.csv", index=False)
-    words = [*SMALL[1:], "data.path=texts.csv", "train.epochs=2", "model.name=cnn", "model.filters=4"]
+    words = [*SMALL[2:], "data.path=texts.csv", "train.epochs=2", "model.name=cnn", "model.filters=4"]
     with monkeypatch.context() as patch:
         patch.setattr(SupervisedTexts, "_normal", False)
         with pytest.raises(tfpipelines.Interrupted):

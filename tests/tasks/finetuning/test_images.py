@@ -313,6 +313,7 @@ def test_a_nested_network_that_gives_vectors(pictures, tmp_path):
 @pytest.mark.slow
 def test_a_run_on_texts_is_no_backbone_for_images(pictures):
     texts = [
+        "model.name=bilstm",
         "model.units=8",
         "model.embedding=8",
         "train.epochs=1",

@@ -62,7 +62,7 @@ class AutoNetwork(Section):
         return _restored, (tuple(member.origin for member in self.members), self.__getstate__())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def auto_of(members: tuple[type[NetworkSection], ...]) -> type[AutoNetwork]:
     """The section of `model.name=auto`, each of whose candidates is one of some networks."""
     one: Any = one_of(members)

@@ -102,7 +102,7 @@ def read_network(
     return section_of(Origin(str(path), text, function, kind, trusted, name or function, module))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def section_of(origin: Origin) -> type[NetworkSection]:
     """The section of the network that a function builds.
 

@@ -35,7 +35,7 @@ class TextClassificationPipeline(config.Pipeline):
     """A text-cls pipeline."""
 
     default_network = "auto"
-    default_candidates = ("wide", "features", "bilstm")
+    default_candidates = ("wide", {"name": "wide", "vectors": True}, "features", "bilstm")
     objective = "val_accuracy"
     takes, gives = "texts, as they are", "a probability for each class"
     use = "predict {} --text TEXT"

@@ -10,6 +10,7 @@ import numpy as np
 from .features import Features, Grams
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C of logistic regression, 1 / alpha of ridge regression
+_FIRST = (3.0, 30.0)  # those that scalings are tried with
 SCALES = ("idf", "ratios")
 _FEW = 2000  # rows below which there are five folds, else three
 _FOLDS = (5, 3)
@@ -142,11 +143,18 @@ def _chosen(
         if len(np.unique(of_tried[0])) < 2:
             return scales[0], 1.0, None
     best, least, kept = (scales[0], strengths[0]), np.inf, None
-    for scale in scales:
-        for strength, told in _told(tried, of_tried, scale, strengths).items():
+
+    def compare(scale: str, some: Sequence[float]) -> None:
+        nonlocal best, least, kept
+        for strength, told in _told(tried, of_tried, scale, some).items():
             mean = loss_of(told, tried.targets, tried.weights)
             if mean < least:
                 best, least, kept = (scale, strength), mean, told
+
+    first = [strength for strength in strengths if strength in _FIRST] or list(strengths)
+    for scale in scales:
+        compare(scale, first)
+    compare(best[0], [strength for strength in strengths if strength not in first])
     return *best, kept if tried is texts else None
 
 
@@ -217,7 +225,7 @@ def _binary(vectors: Any, member: np.ndarray, weights: np.ndarray | None, streng
     if inside in (0, count):
         return np.zeros(vectors.shape[1]), float(np.log((inside + 0.5) / (count - inside + 0.5)))
     dense = isinstance(vectors, np.ndarray)
-    how: dict[str, Any] = {"solver": "newton-cholesky"} if dense else {"solver": "liblinear", "dual": True, "tol": 1e-3}
+    how: dict[str, Any] = {"solver": "newton-cholesky"} if dense else {"solver": "liblinear", "dual": True, "tol": 1e-2}
     model = LogisticRegression(C=strength, max_iter=_ITERATIONS, random_state=0, **how)
     model.fit(vectors, member, weights)
     return model.coef_[0], float(model.intercept_[0])
