@@ -55,7 +55,7 @@ class Kind(Family):
         module = f"tfpipelines.networks.{self.folder}.{name}"
         return read_network(self.home / f"{name}.py", name, self, trusted=True, module=module)
 
-    def default(self, name: str, candidates: Sequence[str] = ()) -> Any:
+    def default(self, name: str, candidates: Sequence[Any] = ()) -> Any:
         """The same with all of its defaults; of `auto`, with these candidates."""
         return auto_of(tuple(self._sections))(candidates=candidates) if name == AUTO else self.section(name)()
 
