@@ -55,3 +55,27 @@ def test_log_count_ratios(tokens, multi_label):
 def test_nothing_is_a_list_of_texts_too():
     empty = Sequences(np.zeros(0, np.int32), np.zeros(1, np.int64))
     assert empty.cut(3).lengths.tolist() == [] and empty.known().lengths.tolist() == []
+
+
+def test_texts_in_blocks_count_as_all_at_once(monkeypatch):
+    from tfpipelines.datasets import tokens
+
+    draw = np.random.default_rng(0)
+    lengths = draw.integers(0, 5, 60)
+    flat = draw.integers(0, 12, lengths.sum()).astype(np.int32)
+    sequences, rows = tokens.Sequences.of(flat, lengths), draw.permutation(60)[:45]
+    some = tokens.Tokens(np.array([*"abcdefghijkl"], object), flat, sequences.splits)
+    labels = draw.integers(0, 3, 45)
+    told = lambda: (
+        sequences.at(rows).tolist(),
+        some.vocabulary(rows, 9, 2),
+        tokens.log_count_ratios(sequences, rows, labels, 3, 12).tolist(),
+    )
+    whole = told()
+    assert whole[0] == [number for row in rows for number in flat[sequences.splits[row] : sequences.splits[row + 1]]]
+    monkeypatch.setattr(tokens, "_BLOCK", 7)
+    assert told() == whole
+    known = sequences.known()
+    assert [list(known.at(np.array([row]))) for row in range(60)] == [
+        [number for number in sequences.at(np.array([row])) if number > 1] for row in range(60)
+    ]

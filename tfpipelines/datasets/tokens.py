@@ -1,13 +1,14 @@
 """Texts as numbers: their tokens, the vocabularies counted from them, and the ids that batches are cut from."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+_BLOCK = 8192  # texts whose ids are looked at together
 FIRST = 2  # id of the first name of a vocabulary; 0 is padding, 1 any other token
 
 
@@ -51,7 +52,9 @@ class Tokens:
             size: the most names.
             min_count: names that occur less often are left out.
         """
-        counts = np.bincount(self.codes[_mask(self.splits, rows)], minlength=len(self.names))
+        counts = np.zeros(len(self.names), np.int64)
+        for some in _blocks(rows):
+            counts += np.bincount(self.codes[_mask(self.splits, some)], minlength=len(self.names))
         kept = [(-counts[place], self.names[place]) for place in np.flatnonzero(counts >= max(min_count, 1))]
         # What Keras calls an unknown token cannot be a known one.
         return [name for _, name in sorted(kept)[:size] if name != "[UNK]"]
@@ -87,12 +90,23 @@ class Sequences:
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         """The ids of some texts, one after the other."""
-        return self.flat[_mask(self.splits, rows)]
+        found, end = np.empty(np.diff(self.splits)[rows].sum(), self.flat.dtype), 0
+        for some in _blocks(rows):
+            part = self.flat[_mask(self.splits, some)]
+            found[end : end + len(part)] = part
+            end += len(part)
+        return found
 
     def known(self) -> "Sequences":
         """Without ids of unknown tokens."""
         keep = self.flat >= FIRST
-        return Sequences(self.flat[keep], np.concatenate([[0], np.cumsum(keep)])[self.splits])
+        before = np.cumsum(
+            keep, dtype=np.int32 if len(keep) < 2**31 else np.int64
+        )  # of as many numbers as there are ids
+        splits = np.zeros(len(self.splits), np.int64)
+        late = self.splits > 0
+        splits[late] = before[self.splits[late] - 1]
+        return Sequences(self.flat[keep], splits)
 
     def first(self, length: int) -> "Sequences":
         """The first ids of each text, at most `length`."""
@@ -155,17 +169,24 @@ def log_count_ratios(
         float32 (features, classes).
     """
     targets = np.eye(classes, dtype=np.float32)[labels] if labels.ndim == 1 else labels
-    flat, lengths = sequences.at(rows), sequences.lengths[rows]
     ratios = np.zeros((features, classes), np.float32)
     for number in range(classes):
-        member = np.repeat(targets[:, number], lengths)
-        inside = np.bincount(flat, member, features) + smoothing
-        outside = np.bincount(flat, 1 - member, features) + smoothing
+        inside, outside = np.zeros((2, features))
+        for some, told in zip(_blocks(rows), _blocks(targets[:, number])):
+            flat, member = sequences.at(some), np.repeat(told, sequences.lengths[some])
+            inside += np.bincount(flat, member, features)
+            outside += np.bincount(flat, 1 - member, features)
+        inside, outside = inside + smoothing, outside + smoothing
         inside[:FIRST] = outside[:FIRST] = 0
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios[:, number] = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
     ratios[:FIRST] = 0
     return ratios
+
+
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Some rows at a time: places of ids are long numbers, eight bytes for each id of four."""
+    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
 
 
 def _mask(splits: np.ndarray, rows: np.ndarray) -> np.ndarray:
