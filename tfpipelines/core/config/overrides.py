@@ -138,8 +138,8 @@ def _take_candidate(model: dict[str, Any], name: Any) -> None:
     """Where the file has candidates and an override names a network: puts the fields that it has as a candidate in
     their place.
     """
-    each = [entry for entry in model.pop("candidates") if isinstance(entry, dict)]
-    model.update(next((entry for entry in each if entry.get("name") == name), {}))
+    each = [{"name": entry} if isinstance(entry, str) else entry for entry in model.pop("candidates")]
+    model.update(next((entry for entry in each if isinstance(entry, dict) and entry.get("name") == name), {}))
 
 
 def _hand_on(
