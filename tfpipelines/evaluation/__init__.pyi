@@ -2,6 +2,9 @@ from .classification import evaluate as evaluate
 from .classification import write_evaluation as write_evaluation
 from .columns import top_contributing_columns as top_contributing_columns
 from .columns import write_columns as write_columns
+from .contributions import GramTable as GramTable
+from .contributions import explain_linear_texts as explain_linear_texts
+from .contributions import ngrams_of_tables as ngrams_of_tables
 from .effects import explain_rows as explain_rows
 from .effects import permutation_importance as permutation_importance
 from .effects import write_effects as write_effects

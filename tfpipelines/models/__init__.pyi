@@ -28,6 +28,7 @@ from .table_preprocessing import TablePreprocessor as TablePreprocessor
 from .table_preprocessing import columns_of as columns_of
 from .text_preprocessing import IDS as IDS
 from .text_preprocessing import NGRAMS as NGRAMS
+from .text_preprocessing import STRIPPED as STRIPPED
 from .text_preprocessing import Cutter as Cutter
 from .text_preprocessing import TextPreprocessor as TextPreprocessor
 from .text_preprocessing import rows_by_name as rows_by_name

@@ -17,7 +17,7 @@ from .supervised import SHOWN_MISTAKES, Supervised
 if TYPE_CHECKING:
     from tfpipelines.core.config.texts import TextSource
 
-_INFERENCE_BATCH = 256
+INFERENCE_BATCH = 256
 _LONGEST_NAME = 40  # characters of the name of a column
 
 
@@ -152,22 +152,22 @@ class SupervisedTexts(Supervised):
 
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else self.target.batch_targets(labels)
-        size = max(_INFERENCE_BATCH, self.pipeline.train.batch_size)
+        size = max(INFERENCE_BATCH, self.pipeline.train.batch_size)
         store = self._store_for(self.samples.store)
         return datasets.evaluation_text_batches(store, rows, targets, batch_size=size)[0]
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         if self.samples.store is None:
             self.samples.store = self._store_of(self._texts(self.samples))
-        return _outputs(network, self._store_for(self.samples.store, network), rows, _INFERENCE_BATCH)
+        return _outputs(network, self._store_for(self.samples.store, network), rows, INFERENCE_BATCH)
 
-    def _scores(self, network, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> np.ndarray:
+    def _scores(self, network, texts: list[str], batch_size: int = INFERENCE_BATCH) -> np.ndarray:
         return _outputs(network, self._store_for(self._store_of(texts), network), np.arange(len(texts)), batch_size)
 
     def _answers(self, model, rows: np.ndarray) -> np.ndarray:
         return self.target.answers(self._outputs(models.network_of(model), rows))
 
-    def _explain(self, model, texts: list[str], batch_size: int = _INFERENCE_BATCH) -> list[dict]:
+    def _explain(self, model, texts: list[str], batch_size: int = INFERENCE_BATCH) -> list[dict]:
         if not texts:
             return []
         network, target = models.network_of(model), self.target

@@ -82,6 +82,18 @@ def test_predictions_of_the_test_split_come_again(chosen):
     np.testing.assert_allclose(again[["negative", "positive"]], predictions[["negative", "positive"]], atol=1e-5)
 
 
+def test_explanations_add_up_and_the_strongest_ngrams_are_told(chosen):
+    texts = ["A gripping, moving film!", "dull  -- and boring"]
+    told = chosen.predict(texts, explain=True)["explanation"]
+    empty = chosen.predict(["\u2603"])[["negative", "positive"]].to_numpy()[0]  # no n-gram is known
+    for text, one in zip(texts, told):
+        assert [word["word"] for word in one["words"]] == text.split()
+        rest = (1 if one["class"] == "positive" else -1) * float(np.log(empty[1] / empty[0]))
+        assert one["log_odds"] == pytest.approx(rest + sum(word["weight"] for word in one["words"]), abs=2e-3)
+    ngrams = pd.read_csv(chosen.folder / "ngrams.csv")
+    assert set(ngrams["class"]) == {"negative", "positive"} and (ngrams["weight"] > 0).all()
+
+
 @pytest.mark.eager
 def test_a_resumed_choice_is_the_same(chosen, tmp_path):
     folder = tmp_path / "resumed"

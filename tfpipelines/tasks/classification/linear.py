@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfpipelines import networks
+from tfpipelines import evaluation, models, networks
 from tfpipelines.datasets.tokens import FIRST
 
 from ..blending import blended
@@ -187,6 +187,43 @@ def _least_loss(columns: Sequence[np.ndarray], targets: np.ndarray, weights: np.
     start = np.full(len(columns), 1.0 / len(columns))
     found = minimize(loss, start, method="L-BFGS-B", bounds=[(0.0, None)] * len(columns))
     return np.maximum(found.x, 0.0)
+
+
+def linear_parts(network: Any) -> "list[tuple[Any, float]] | None":
+    """The linear models that a network consists of, and what the outputs of each are multiplied by; None if it is
+    anything else.
+    """
+    names = {layer.name for layer in network.layers}
+    if "intercept" in names:
+        return [(network, 1.0)]
+    parts: list[tuple[Any, float]] = []
+    while f"part{len(parts)}" in names:
+        part, share = (network.get_layer(f"{kind}{len(parts)}") for kind in ("part", "share"))
+        if "intercept" not in {layer.name for layer in part.layers}:
+            return None
+        parts.append((part, float(share.scale)))
+    return parts or None
+
+
+def gram_tables(network: Any, preprocessor: "models.TextPreprocessor") -> "list[evaluation.GramTable] | None":
+    """The n-grams of a network that consists of linear models; None if it is anything else."""
+    if not preprocessor.kinds or (parts := linear_parts(network)) is None:
+        return None
+    tables = []
+    for part, share in parts:
+        for kind, (cutter, names) in preprocessor.kinds.items():
+            if f"{kind}_weights" not in {layer.name for layer in part.layers}:
+                continue
+            table = part.get_layer(f"{kind}_weights").get_weights()[0][FIRST:].astype(np.float64)
+            how = cutter.standardize or ""
+            given = (
+                cutter.split == "character",
+                cutter.ngrams or (1,),
+                "lower" in how,
+                models.STRIPPED * ("strip" in how),
+            )
+            tables.append(evaluation.GramTable(names, table, *given, preprocessor.max_ngrams, share))
+    return tables
 
 
 def set_fitted(network: Any, fitted: "networks.LinearTexts", model: Any) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,10 +18,11 @@ from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
 from tfpipelines.errors import ConfigError, DataError, NothingFitsError
 
+from .. import targets
 from ..fitting import FittedPhase, fitted_targets, row_weights
-from ..supervised_texts import SupervisedTexts
+from ..supervised_texts import INFERENCE_BATCH, SupervisedTexts
 from ..trainable import Combination, Phase, Trained
-from .linear import LinearFits, Rows, set_fitted
+from .linear import LinearFits, Rows, gram_tables, set_fitted
 from .ngrams import VECTORS, is_linear, kinds_of, kinds_of_network
 from .word_vectors import read_vectors, require_vectors, vector_width, vectors_of_words
 
@@ -324,9 +326,27 @@ class TextClassification(SupervisedTexts):
             says, names = self._ngram_weights(artifact.network)
             strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says[2:], names, _SHOWN_NGRAMS)
             atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
-        return super().evaluate(artifact, folder, history, best_epoch)
+        results = super().evaluate(artifact, folder, history, best_epoch)
+        if told := gram_tables(artifact.network, self.preprocessor.of_network(artifact.network)):
+            strongest = evaluation.ngrams_of_tables(told, self.classes or ["higher", "lower"], _SHOWN_NGRAMS)
+            atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
+        return results
 
     # --- details
+    def _explain(self, model, texts: list[str], batch_size: int = INFERENCE_BATCH) -> list[dict]:
+        network, target = models.network_of(model), self.target
+        tables = gram_tables(network, self.preprocessor) if texts else None
+        if tables is None or (isinstance(target, targets.Number) and target.scale.log):
+            return super()._explain(model, texts, batch_size)
+        outputs, how = self._scores(network, texts, batch_size), dict[str, Any]()
+        if isinstance(target, targets.Number):
+            tables = [replace(table, share=table.share * target.scale.spread) for table in tables]
+            outputs = target.answers(outputs)[:, None]
+        elif isinstance(target, targets.Classes):
+            how = {"temperature": target.temperature, "multi_label": target.several}
+        characters = self._level == "char" and datasets.is_unspaced(texts)
+        return evaluation.explain_linear_texts(texts, outputs, tables, self.classes, characters=characters, **how)
+
     def _take_preprocessor(self, model) -> None:
         """The preprocessing of a loaded model, restored once."""
         if self._preprocessor_of is not model:
