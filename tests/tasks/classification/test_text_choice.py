@@ -130,6 +130,16 @@ def test_several_labels_and_numbers(target, reviews, tmp_path):
     assert len(answers) == 3 and answers["predicted"].notna().all()
 
 
+def test_a_loss_that_linear_models_lack_is_told(reviews, tmp_path):
+    table = reviews.head(60)
+    table.assign(label=[len(text) for text in table["text"]])[["text", "label"]].to_csv(
+        tmp_path / "numbers.csv", index=False
+    )
+    words = [f"data.path={tmp_path / 'numbers.csv'}", "data.target=number", "train.batch_size=16", "train.loss=mae"]
+    with pytest.raises(tfpipelines.ConfigError, match="fitted by least squares, not by mae"):
+        tfpipelines.run("text-cls", ["train.label_smoothing=0", *words], observer=Observer())
+
+
 def fits(helps: bool):
     """Linear models of 400 rows of which two thirds speak for their class, and a network's outputs that help or not."""
     random = np.random.default_rng(0)

@@ -5,7 +5,12 @@ import pytest
 
 from tfpipelines import DataError
 from tfpipelines.networks.word_vectors import WIDTH, vectors_of
-from tfpipelines.tasks.classification.word_vectors import read_vectors, vector_width
+from tfpipelines.tasks.classification.word_vectors import (
+    read_vectors,
+    vector_width,
+    vectors_of_words,
+    words_with_vectors,
+)
 
 
 def test_word_vectors(tmp_path):
@@ -62,3 +67,20 @@ def test_a_file_may_be_called_bundled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="./bundled does not exist"):
         read_vectors("./bundled", ["a"], 0)
+
+
+def test_vectors_of_a_file_are_those_of_linear_models_too(tmp_path):
+    (tmp_path / "v.txt").write_text("the 3 4\nfilm 0 2\n")
+    words = ["the", "a", "film"]
+    assert words_with_vectors(str(tmp_path / "v.txt"), words) == words
+    vectors, weights = vectors_of_words(str(tmp_path / "v.txt"), words)
+    assert np.allclose(vectors, [[0.6, 0.8], [0, 0], [0, 1]]) and weights[1] == 0 < weights[0] < weights[2] < 1
+    with pytest.raises(DataError, match="none of the 1 tokens"):
+        vectors_of_words(str(tmp_path / "v.txt"), ["other"])
+
+
+def test_words_of_the_package_that_training_lacks_are_known():
+    known = words_with_vectors(None, ["zyzzyvas", "film"])
+    assert known[:2] == ["zyzzyvas", "film"] and "gripping" in known and len(known) == len(set(known)) > 20_000
+    vectors, weights = vectors_of_words(None, known[:2])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1) and weights[0] > weights[1] > 0

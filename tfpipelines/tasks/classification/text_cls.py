@@ -11,6 +11,7 @@ import numpy as np
 from tfpipelines import datasets, evaluation, models, networks, training
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import TEXTS, TextNetworks
+from tfpipelines.core.config.losses import loss_of
 from tfpipelines.core.config.networks import Wide
 from tfpipelines.core.config.texts import BUNDLED, TextData
 from tfpipelines.core.files import atomic_write
@@ -96,6 +97,8 @@ class TextClassification(SupervisedTexts):
     def _prepare(self, findings) -> None:
         data, wide = self.pipeline.data, dict(self.pipeline.model).get("wide", Wide())
         self.kinds = kinds_of([pipeline.model for pipeline in self.asked.candidates()])
+        if self.kinds:
+            self._check_loss(findings)
         texts, rows = self._texts(self.samples), self.samples.rows("train")
         cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
         wide_cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)
@@ -140,6 +143,16 @@ class TextClassification(SupervisedTexts):
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
         self.ratios, self.ridge = self._log_count_ratios(), self._ridge()
         self.fits = self._linear_fits() if self.kinds else None
+
+    def _check_loss(self, findings) -> None:
+        """Says where linear models do not lessen the loss that is asked for."""
+        loss = loss_of(self.pipeline.train.loss, self.target.name)
+        if self.target.name == "number" and loss != "mse":
+            cause = f"train.loss: linear models of texts (wide, features) are fitted by least squares, not by {loss}."
+            raise ConfigError(cause, "Name a network that is trained, such as model.name=bilstm.")
+        if self.target.name != "number" and loss != "cross_entropy":
+            message = f"linear models of texts are fitted to the plain cross-entropy, without train.loss={loss}"
+            findings.add("loss_of_linear", "warning", message)
 
     def _linear_fits(self) -> LinearFits:
         """The linear models of the run, none fitted yet."""

@@ -10,6 +10,8 @@ from ...core.config.texts import BUNDLED
 from ...errors import DataError
 from ...networks import word_vectors
 
+_RARE = 3e-4  # share of the words from which on a word counts half in a mean
+
 
 def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarray, int, int]:
     """The vectors of a vocabulary's tokens.
@@ -30,23 +32,28 @@ def read_vectors(path: str, vocabulary: list[str], seed: int) -> tuple[np.ndarra
     """
     from ...datasets.tokens import FIRST
 
-    places = {name: FIRST + place for place, name in enumerate(vocabulary)}
+    found, left_out = _found(path, {name: FIRST + place for place, name in enumerate(vocabulary)})
+    known = np.array(list(found.values()), np.float32)
+    size, random = (len(vocabulary) + FIRST, known.shape[1]), np.random.default_rng([seed, 3])
+    matrix = random.normal(known.mean(), known.std(), size).astype(np.float32)
+    matrix[list(found)] = known
+    matrix[0] = 0
+    return matrix, len(found), left_out
+
+
+def _found(path: str, places: dict[str, int]) -> tuple[dict[int, np.ndarray], int]:
+    """The vectors of the words at some places, of those that have one; and how many lines of the file were left out."""
     if path == BUNDLED:
         found, left_out = _bundled(places), 0
     else:
         file = require_vectors(path)
         found, left_out = _READERS[file.suffix.lower()](file, places)
     if not found:
-        message = f"{path} has a vector for none of the {len(vocabulary)} tokens of the vocabulary."
+        message = f"{path} has a vector for none of the {len(places)} tokens of the vocabulary."
         raise DataError(message, "Use vectors of the same language; data.standardize=lower keeps punctuation.")
-    known = np.array(list(found.values()), np.float32)
-    if not np.isfinite(known).all():
+    if not np.isfinite(np.array(list(found.values()), np.float32)).all():
         raise DataError(f"{path} holds vectors that are not finite.", "Repair the file.")
-    size, random = (len(vocabulary) + FIRST, known.shape[1]), np.random.default_rng([seed, 3])
-    matrix = random.normal(known.mean(), known.std(), size).astype(np.float32)
-    matrix[list(found)] = known
-    matrix[0] = 0
-    return matrix, len(found), left_out
+    return found, left_out
 
 
 def require_vectors(path: str) -> Path:
@@ -68,22 +75,42 @@ def require_vectors(path: str) -> Path:
 
 
 def words_with_vectors(path: str | None, words: list[str]) -> list[str]:
-    """Those of some words that have vectors, and all others that come with one.
+    """The words whose vectors a model is to know: those of the training texts, and with the vectors of the package all
+    whole words that have one there, so that words which only new texts have count, too.
 
     Args:
         path: see `read_vectors`; None: the vectors of the package.
+        words: of the training texts, the most frequent first.
     """
+    if path not in (None, BUNDLED):
+        return words
     known, _, _ = word_vectors.whole_words()
     return list(dict.fromkeys([*words, *known]))
 
 
 def vectors_of_words(path: str | None, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of words, float32 (words, numbers), of length 1, 0 where there is none; and the weight of each in a mean,
-    float32 (words,), see `word_vectors.vectors_of`.
+    float32 (words,), small for frequent words (SIF, Arora et al. 2017).
+
+    Args:
+        path: see `read_vectors`; None: the vectors of the package.
+        words: as `words_with_vectors` gives them; with a file, their order tells how frequent they are (Zipf's law).
+
+    Raises:
+        DataError: as `read_vectors`.
     """
-    found = word_vectors.vectors_of(words)
-    lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
-    return found.vectors / np.where(lengths > 0, lengths, 1.0), found.weights
+    if path is None or path == BUNDLED:
+        of_package = word_vectors.vectors_of(words)
+        vectors, weights = of_package.vectors, of_package.weights
+    else:
+        found, _ = _found(path, {name: place for place, name in enumerate(words)})
+        vectors = np.zeros((len(words), len(next(iter(found.values())))), np.float32)
+        vectors[list(found)] = list(found.values())
+        ranks = np.arange(1, len(words) + 1)
+        shares = 1 / (ranks * (1 / ranks).sum())
+        weights = np.where(vectors.any(1), _RARE / (_RARE + shares), 0.0).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1.0), weights
 
 
 def vector_width(path: str) -> int:
