@@ -194,8 +194,8 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
             f"{name} {figure(value)}{_beyond(metrics.baseline_differences.get(name, {}))}" for name, value in ordered
         ]
         beaten = f"Simple baselines are better here than the model's {by} of {figure(test[by])}"
-        wide = "wide" in facts.model and facts.model["wide"] is None
-        more = "give the network n-grams (model.wide), " if wide else ""
+        wide = facts.model.get("wide", {"words": 1}) or {}
+        more = "" if wide.get("words") or wide.get("characters") else "give it n-grams (model.name=auto), "
         remedy = f"Train longer, {more}try another network (model.name), or take the simpler method."
         yield Advice("worse_than_baseline", f"{beaten}: {listed(told)}. {remedy}")
     split, name = facts.main_figure
