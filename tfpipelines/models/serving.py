@@ -13,7 +13,7 @@ import tensorflow as tf
 from ..datasets.text_form import TextForm
 from .answers import ServedAnswer
 from .loading import network_of
-from .text_preprocessing import STRIPPED, TextPreprocessor
+from .text_preprocessing import IDS, STRIPPED, TextPreprocessor
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
 _TEXT = "A text is a UTF-8 string; standardization, tokenization and the lookup of ids are part of the graph."
@@ -209,9 +209,19 @@ class ServedTexts(ServedInput):
             "ones first; the id of a token is its place in `tokens`, that of an unknown token 1; "
             "keep the first max_length; a text without a token is the one id 1."
         )
-        ids = {"rule": rule, **cut(preprocessor.cutter), "strips": STRIPPED, "max_length": preprocessor.max_length}
-        ids["tokens"] = ["[PAD]", "[UNK]", *preprocessor.vocabulary]
-        tables: dict[str, Any] = {"examples": examples, "ids": ids}
+        tables: dict[str, Any] = {"examples": examples}
+        if IDS in preprocessor.inputs:
+            ids = {"rule": rule, **cut(preprocessor.cutter), "strips": STRIPPED, "max_length": preprocessor.max_length}
+            ids["tokens"] = ["[PAD]", "[UNK]", *preprocessor.vocabulary]
+            tables["ids"] = ids
+        for name, (cutter, names) in preprocessor.kinds.items():
+            rule = (
+                "Cut by the rule of token ids: lowercase A to Z and remove the characters of `strips` as "
+                "`standardize` says, split, join neighbours with a space to n-grams. The id of an n-gram is its place "
+                "in `tokens`, that of an unknown one 0; keep the first max_length; end with a 0."
+            )
+            how = {"rule": rule, **cut(cutter), "strips": STRIPPED, "max_length": preprocessor.max_ngrams}
+            tables[name] = {**how, "tokens": ["[PAD]", "[UNK]", *names]}
         if preprocessor.wide:
             rule = (
                 "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's "

@@ -17,7 +17,7 @@ from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tasks.classification.linear import LinearFits, Rows
 from tfpipelines.tasks.trainable import Trained
 
-from ...conftest import ROOT
+from ...conftest import ROOT, some
 from ...eager import eagerly
 
 FEW = ["train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=20", "evaluation.baselines=false"]
@@ -167,3 +167,14 @@ def test_a_trained_network_belongs_to_the_blend_only_where_it_helps(helps, monke
     found = made.combine(trained, [True, False], {1: outputs}, "blend")
     assert found.decides and (found.fields["net"] > 0) == helps and found.fields["wide"] > 0
     assert (found.network, found.sole) == (("blend", None) if helps else (None, 0))
+
+
+@pytest.mark.parametrize("kind", some(["onnx", "litert", "saved_model"], ("litert",)))
+def test_exports_are_proven_and_say_how_texts_are_cut(kind, chosen, tmp_path):
+    pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}.get(kind, "tensorflow"))
+    folder, manifest = tfpipelines.export(chosen.folder, kind, out=tmp_path / "export", samples=30)
+    assert manifest["proof"]["samples"] == 30
+    if kind != "saved_model":
+        told = json.loads((folder / "vocabulary.json").read_text())
+        assert "ids" not in told or told["ids"]["tokens"][:2] == ["[PAD]", "[UNK]"]
+        assert told["words_1_3"]["ngrams"] == [1, 2, 3] and len(told["examples"][0]["words_1_3"]) > 0
