@@ -154,12 +154,15 @@ class TextPreprocessor:
         )
 
     def of_network(self, network: keras.Model) -> "TextPreprocessor":
-        """What a network takes of it."""
-        if not self.kinds:
-            return self
+        """What a network takes of it; the tokens, if it calls its input as none is called here."""
         inputs = tuple(tensor.name for tensor in network.inputs)
+        if not set(inputs) <= set(self.inputs):
+            inputs = (IDS,)
+        if inputs == self.inputs:
+            return self
         kinds = {name: kind for name, kind in self.kinds.items() if name in inputs}
-        return TextPreprocessor(self.cutter, self.vocabulary, self.max_length, self.wide, kinds, inputs)
+        wide = self.wide if NGRAMS in inputs else ()
+        return TextPreprocessor(self.cutter, self.vocabulary, self.max_length, wide, kinds, inputs)
 
     @cached_property
     def _layers(self) -> dict[str, list[keras.layers.TextVectorization]]:

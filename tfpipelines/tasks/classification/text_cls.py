@@ -84,9 +84,8 @@ class TextClassification(SupervisedTexts):
     # --- data
     def samples_serve(self, model) -> bool:
         mine, given = dict(self.pipeline.model), dict(model)
-        wide = lambda fields: fields["wide"] if "wide" in fields and fields["wide"].active else None
         heads = self.pipeline.data.vectors is None or mine.get("heads") == given.get("heads")
-        return wide(mine) == wide(given) and heads and set(kinds_of_network(model)) <= set(self.kinds)
+        return _wide(model) in (None, self.wide) and heads and set(kinds_of_network(model)) <= set(self.kinds)
 
     def load(self, findings) -> Self:
         if self.pipeline.data.vectors not in (None, BUNDLED):
@@ -95,8 +94,10 @@ class TextClassification(SupervisedTexts):
         return self
 
     def _prepare(self, findings) -> None:
-        data, wide = self.pipeline.data, dict(self.pipeline.model).get("wide", Wide())
-        self.kinds = kinds_of([pipeline.model for pipeline in self.asked.candidates()])
+        data, candidates = self.pipeline.data, [pipeline.model for pipeline in self.asked.candidates()]
+        self.wide = next(filter(None, map(_wide, candidates)), None)  # a candidate with another one reads data again
+        self.kinds = kinds_of(candidates)
+        wide = self.wide or Wide()
         if self.kinds:
             self._check_loss(findings)
         texts, rows = self._texts(self.samples), self.samples.rows("train")
@@ -200,8 +201,8 @@ class TextClassification(SupervisedTexts):
             self.preprocessor.vocabulary_size,
             self.target.outputs,
             self.vectors,
-            self.ratios,
-            self.ridge,
+            self.ratios if self._has_parts else None,
+            self.ridge if self._has_parts else None,
             fit_linear=self._fit_linear,
             chunk=self._chunk,
         )
@@ -219,8 +220,7 @@ class TextClassification(SupervisedTexts):
             return self.fits.of_training(model), tuple(kind.name for kind in kinds_of_network(model))
 
     def _inputs_of(self, network) -> tuple[str, ...]:
-        names = [tensor.name for tensor in network.inputs]
-        return (models.IDS,) if self.pipeline.code or not self.preprocessor.kinds else tuple(names)
+        return self.preprocessor.of_network(network).inputs
 
     def artifact(self, network):
         return self.target.artifact(self.preprocessor.of_network(network), network)
@@ -292,7 +292,7 @@ class TextClassification(SupervisedTexts):
     @property
     def _has_parts(self) -> bool:
         """Whether the network has a wide part, with a loss of its own."""
-        return self.ratios is not None or self.ridge is not None
+        return _wide(self.pipeline.model) is not None and (self.ratios is not None or self.ridge is not None)
 
     def _ngram_weights(self, network) -> tuple[np.ndarray, list[str]]:
         """What n-grams say: for each class, or for a higher and for a lower number; and what these are called."""
@@ -383,8 +383,7 @@ class TextClassification(SupervisedTexts):
         return self._store(*_tokens(texts, (preprocessor.cutter, *(cutter for cutter, _ in kinds))))
 
     def _store_for(self, store: "datasets.TextStore", network=None) -> "datasets.TextStore":
-        names = self._inputs if network is None else self._inputs_of(network)
-        return store.only(names) if self.preprocessor.kinds else store
+        return store.only(self._inputs if network is None else self._inputs_of(network))
 
     def _word_vectors(self, vocabulary: list[str]) -> np.ndarray:
         """What the embedding begins with, from `data.vectors`."""
@@ -406,7 +405,7 @@ class TextClassification(SupervisedTexts):
             return None
         rows, targets = self.samples.rows("train"), self.target.batch_targets(self._labels("train"))
         values, kinds = targets.labels[:, 0].astype(np.float64), [len(names) for _, names in self.preprocessor.wide]
-        grams, ratios = self.samples.store.inputs[models.NGRAMS], dict(self.pipeline.model)["wide"].scale == "ratios"
+        grams, ratios = self.samples.store.inputs[models.NGRAMS], self.wide is not None and self.wide.scale == "ratios"
         return datasets.ridge_table(grams, rows, values, kinds, self.pipeline.seed, ratios)
 
     def _log_count_ratios(self) -> np.ndarray | None:
@@ -422,6 +421,12 @@ class TextClassification(SupervisedTexts):
                 ratios[start : start + len(names)] *= _CHARACTER_SHARE
             start += len(names)
         return ratios
+
+
+def _wide(model) -> Wide | None:
+    """The wide part of a network, by its section; None without one."""
+    wide = dict(model).get("wide")
+    return wide if wide is not None and wide.active else None
 
 
 def _tokens(texts: list[str], cutters) -> list["datasets.Tokens"]:
