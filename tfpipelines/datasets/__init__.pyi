@@ -57,6 +57,7 @@ from .text_samples import check_tokens as check_tokens
 from .text_samples import punctuation_remedy as punctuation_remedy
 from .text_samples import read_text_samples as read_text_samples
 from .text_table import is_unspaced as is_unspaced
+from .tokens import FIRST as FIRST
 from .tokens import Sequences as Sequences
 from .tokens import Tokens as Tokens
 from .tokens import log_count_ratios as log_count_ratios

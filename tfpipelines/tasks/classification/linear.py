@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfpipelines import evaluation, models, networks
-from tfpipelines.datasets.tokens import FIRST
+from tfpipelines import datasets, evaluation, models, networks
 
 from ..blending import blended
 from ..trainable import Combination, Trained
@@ -98,7 +97,7 @@ class LinearFits:
     def _grams_of(self, kind: str) -> "networks.Grams":
         if kind not in self._grams:
             ids = self.store.inputs[kind]
-            counts = networks.counts_of(ids.flat, ids.splits, self.names[kind], FIRST)
+            counts = networks.counts_of(ids.flat, ids.splits, self.names[kind], datasets.FIRST)
             self._grams[kind] = networks.Grams(counts, *self.vectors.get(kind, ()))
         return self._grams[kind]
 
@@ -214,7 +213,7 @@ def gram_tables(network: Any, preprocessor: "models.TextPreprocessor") -> "list[
         for kind, (cutter, names) in preprocessor.kinds.items():
             if f"{kind}_weights" not in {layer.name for layer in part.layers}:
                 continue
-            table = part.get_layer(f"{kind}_weights").get_weights()[0][FIRST:].astype(np.float64)
+            table = part.get_layer(f"{kind}_weights").get_weights()[0][datasets.FIRST :].astype(np.float64)
             how = cutter.standardize or ""
             given = (
                 cutter.split == "character",
