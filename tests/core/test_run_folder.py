@@ -222,3 +222,18 @@ def test_an_end_that_cannot_be_recorded_does_not_hide_its_cause(tmp_path, monkey
     with pytest.raises(ArtifactError, match="the cause"), run_folder.ending(folder):
         raise ArtifactError("the cause")
     assert folder.status["state"] == "running"  # so it can be resumed
+
+
+def test_resume_without_a_run_names_the_newest_unfinished_one(tfpipe, tmp_path):
+    refused = tfpipe("resume")
+    assert refused.code == 2 and "Missing argument 'RUN'" in refused.err and "no run in runs/ is unfinished" in refused.err
+    for name, state in (("a", "interrupted"), ("b", "running"), ("c", "done"), ("d", "failed")):
+        folder = RunFolder.create(tmp_path / "runs", name)
+        files.write_json(folder / "status.json", {"state": state, "updated": f"2026-01-0{ord(name) - ord('a') + 1}"})
+    assert "tfpipe resume runs/b-1" in tfpipe("resume").err
+    with RunFolder(tmp_path / "runs" / "b-1").locked():  # it runs
+        assert "tfpipe resume runs/a-1" in tfpipe("resume").err
+    for name in "ab":
+        files.write_json(tmp_path / "runs" / f"{name}-1" / "status.json", {"state": "done"})
+    assert "tfpipe resume runs/d-1" in tfpipe("resume").err
+    assert str(run_folder.newest_unfinished(tmp_path / "runs")) == str(tmp_path / "runs" / "d-1")

@@ -105,6 +105,20 @@ def test_missing_and_ambiguous_columns_name_the_key_to_set(tmp_path, header, par
     read_text_source(path, text_column=header[0], label_column=header[1])
 
 
+def test_all_missing_columns_are_named_at_once_with_the_likeliest(tmp_path):
+    rows = [(number, "What a fine film it was", mood) for number in range(8) for mood in ("good", "bad")]
+    path = write(tmp_path / "a.csv", rows, ("row", "opinion", "mood"))
+    with pytest.raises(DataError) as error:
+        read_text_source(path)
+    assert error.value.cause.startswith("No column of the table is recognized as text or label. Columns seen: row, ")
+    assert "perhaps data.text_column=opinion data.label_column=mood." in error.value.remedy
+    path = write(tmp_path / "b.csv", rows, ("row", "comment", "mood"))
+    with pytest.raises(DataError) as error:
+        read_text_source(path)
+    assert "recognized as label." in error.value.cause and "Recognized: comment (text)." in error.value.cause
+    assert error.value.remedy == "Set data.label_column=COLUMN, perhaps data.label_column=mood."
+
+
 @pytest.mark.parametrize(
     ("content", "parts"),
     [

@@ -1,5 +1,7 @@
 """Commands that train: run, finetune, tune, resume."""
 
+import shlex
+
 import click
 
 from .command import command
@@ -61,12 +63,33 @@ def tune(terminal, pipeline, overrides, **options):
     return _summary(api.tune(pipeline, overrides, observer=terminal, **options))
 
 
+class _Unfinished(click.Argument):
+    """A run to be finished: where none is named, the error names the newest."""
+
+    def process_value(self, ctx, value):
+        try:
+            return super().process_value(ctx, value)
+        except click.MissingParameter as error:
+            from pathlib import Path
+
+            from ..core.run_folder import newest_unfinished
+
+            found = newest_unfinished(Path("runs"))
+            newest = f"the newest unfinished one here is {found}" if found else "no run in runs/ is unfinished"
+            told = f"Missing argument 'RUN': the folder of a run or search; {newest}."
+            command = f" Continue it: tfpipe resume {shlex.quote(str(found))}" if found else ""
+            raise click.UsageError(f"{told}{command}", ctx) from error
+
+
 @command(cli)
-@click.argument("run")
+@click.argument("run", cls=_Unfinished)
 @overrides_argument
 @trust_option
 def resume(terminal, run, overrides, trust):
-    """Continue an interrupted or crashed run or search, as it began: overrides are refused."""
+    """Continue an interrupted or crashed run or search, as it began: overrides are refused.
+
+    RUN is its folder; runs/latest is the one that was begun last.
+    """
     from .. import api
 
     if overrides:

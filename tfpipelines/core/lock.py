@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from ..errors import ResourceError, RunInUseError
+from ..errors import ArtifactError, ResourceError, RunInUseError
 from .files import TEMPORARY, resource_error
 from .run_files import found_json, open_own, shown
 
@@ -76,6 +76,18 @@ def waiting(folder: Path, seconds: float = 10.0) -> Iterator[None]:
                     raise RunInUseError(f"{shown(folder)} is in use by another process.", remedy) from None
                 time.sleep(0.02)
         yield
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process of this host holds a folder at the moment."""
+    try:
+        with open_own(folder / ".lock", "r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (OSError, ArtifactError):  # there is no lock, or none that may be read
+        return False
+    return False
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
 from .files import TEMPORARY, atomic_write, json_text, now, resource_error
-from .lock import locked
+from .lock import in_use, locked
 from .manifest import MANIFEST, STATUS, write_manifest
 from .run_files import damaged, found_json, read_json, shown
 from .words import brief, plain_text
@@ -18,6 +18,7 @@ from .words import brief, plain_text
 FORMAT = 1
 DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has asked for the batch size of pipeline.yaml
 _PARTS = ("checkpoints", "plots", "logs")  # folders of each
+_UNFINISHED = ("running", "interrupted", "failed")  # states: running is also that of a run that was killed
 START = "start-"  # prefix of files of an earlier run that this one starts from
 THRESHOLD = "threshold.json"  # a detector's, beside its model
 THRESHOLD_BEFORE = "threshold.before.json"  # the one before the last recalibration
@@ -231,3 +232,15 @@ def last_finished(folder: RunFolder) -> Path | None:
         if status.get("state") == "done" and status.get("task") == task and (path.parent / "model.keras").is_file():
             found.append((str(status.get("updated")), path.parent))
     return max(found)[1] if found else None
+
+
+def newest_unfinished(parent: Path) -> Path | None:
+    """The run or search in a folder that was changed last of those that have not finished and no process here works
+    on, failed ones last; None if there is none.
+    """
+    found = []
+    for path in parent.glob("*/status.json"):
+        status, folder = found_json(path), path.parent
+        if not folder.is_symlink() and status.get("state") in _UNFINISHED and not in_use(folder):
+            found.append((status["state"] != "failed", str(status.get("updated")), folder))
+    return max(found)[2] if found else None

@@ -21,6 +21,7 @@ from .named_files import NamedFiles
 from .requests import FEATURES, SPLITTING, TEXTS, Column, Request
 
 _LONGEST_LIST = 10_000  # characters of a list that is written as text
+_LOOKED_AT = 1_000  # cells of a column, to tell what it holds
 _LIKELY = {  # parts of a column's name that make it likely to play a role
     "image": ("image", "img", "file", "path", "photo", "picture"),
     "label": ("label", "class", "target", "categor", "tag", "diagnos"),
@@ -163,24 +164,29 @@ def find_column(cells: pd.DataFrame, role: str, request: Request) -> Column:
         return given
     if lost and (role not in request.optional or (role == "text" and len(lost) < len(wanted))):
         raise _absent(lost[0], wanted, columns, key)
-    usual = request.kind.roles.get(role, ())
-    candidates = [column for alias in usual for column in columns if column.strip().lower() == alias]
+    candidates = _usual(columns, role, request)
     if len(candidates) == 1:
         return candidates[0]
     if candidates and (request.required(role) or request.labelled):
         message = f"Several columns could be the {role}: {', '.join(candidates)}. {seen}"
         raise DataError(message, f"Set {key}={candidates[0]} or another.")
-    if (
-        role == "label"
-        and request.required(role)
-        and request.kind.files
-        and request.target != "number"
-        and (marks := one_hot_columns(cells))
-    ):
-        return tuple(marks)
+    if role == "label" and (marks := _marks(cells, request)):
+        return marks
     if request.required(role):
-        raise _unrecognized(cells, columns, role, request)
+        raise _unrecognized(cells, columns, request)
     return None
+
+
+def _usual(columns: Iterable[str], role: str, request: Request) -> list[str]:
+    """The columns with a usual name for a role."""
+    usual = request.kind.roles.get(role, ())
+    return [column for alias in usual for column in columns if column.strip().lower() == alias]
+
+
+def _marks(cells: pd.DataFrame, request: Request) -> tuple[str, ...]:
+    """The columns of 0 and 1 that are labels where no column has a usual name."""
+    may = request.required("label") and request.kind.files and request.target != "number"
+    return tuple(one_hot_columns(cells)) if may else ()
 
 
 def _absent(name: str, wanted: Sequence[str], columns: list[str], key: str) -> DataError:
@@ -193,19 +199,56 @@ def _absent(name: str, wanted: Sequence[str], columns: list[str], key: str) -> D
     return DataError(cause, f"Set {key}={likely[0] if len(likely) == 1 else '[' + ','.join(likely) + ']'}.")
 
 
-def _unrecognized(cells: pd.DataFrame, columns: list[str], role: str, request: Request) -> DataError:
-    """No column plays a role that one must play."""
-    seen, key = f"Columns seen: {', '.join(columns)}.", request.kind.key(role)
-    others = {name for other, usual in request.kind.roles.items() if other != role for name in usual}
-    rest = [column for column in columns if column.strip().lower() not in others and re.fullmatch(r"[\w -]+", column)]
-    named = [column for column in rest if any(word in column.lower() for word in _LIKELY.get(role, ()))]
-    likely = named if len(named) == 1 else rest if role == "label" else []
-    remedy = f"Set {key}=COLUMN{f', perhaps {key}={likely[0]}' if len(likely) == 1 else ''}."
-    if role == "image" and any(column.lower() in TEXTS.roles["text"] for column in columns):
-        remedy += " For texts: tfpipe run text-cls, or tfpipe check --pipeline text-cls."
+def _unrecognized(cells: pd.DataFrame, columns: list[str], request: Request) -> DataError:
+    """No column plays a role that one must play: names all such roles, and the likeliest column of each."""
+    known = {role: _known(cells, columns, role, request) for role in request.kind.roles}
+    missing = [role for role in request.kind.roles if request.required(role) and not known[role]]
     if any(_is_data(name) for name in columns):
         remedy = "The first line seems to hold data: a table begins with a line of column names. Add one."
-    return DataError(f"No column of the table is recognized as {role}. {seen}", remedy)
+    else:
+        likely = _likely(cells, columns, missing, request)
+        keys = [f"{request.kind.key(role)}={likely.get(role, 'COLUMN')}" for role in missing]
+        remedy = f"Set {' '.join(f'{request.kind.key(role)}=COLUMN' for role in missing)}"
+        remedy += f", perhaps {' '.join(keys)}." if likely else "."
+        if "image" in missing and any(column.lower() in TEXTS.roles["text"] for column in columns):
+            remedy += " For texts: tfpipe run text-cls, or tfpipe check --pipeline text-cls."
+    found = ", ".join(f"{listed(list(names))} ({role})" for role, names in known.items() if names)
+    seen = f"Columns seen: {', '.join(columns)}.{f' Recognized: {found}.' if found else ''}"
+    return DataError(f"No column of the table is recognized as {' or '.join(missing)}. {seen}", remedy)
+
+
+def _known(cells: pd.DataFrame, columns: list[str], role: str, request: Request) -> Sequence[str]:
+    """The columns that play a role, or could."""
+    given = request.columns.get(role)
+    named = [name for name in ((given,) if isinstance(given, str) else given or ()) if name in columns]
+    return named or _usual(columns, role, request) or (_marks(cells, request) if role == "label" else ())
+
+
+def _likely(cells: pd.DataFrame, columns: list[str], missing: list[str], request: Request) -> dict[str, str]:
+    """The likeliest column of each role that none is recognized for, where one is likely by its name or its cells."""
+    others = {name for role, usual in request.kind.roles.items() if role not in missing for name in usual}
+    taken = {name for name in request.columns.values() if isinstance(name, str)}
+    plain = lambda column: re.fullmatch(r"[\w -]+", column) and column.strip().lower() not in others
+    rest = [column for column in columns if plain(column) and column not in taken]
+    likely: dict[str, str] = {}
+    for role in missing:  # a label is what is left beside the text
+        named = [column for column in rest if any(word in column.lower() for word in _LIKELY.get(role, ()))]
+        shown = [column for column in rest if _looks_like(cells[column], role)]
+        for candidates in (named, shown, rest if role == "label" else []):
+            if len(candidates) == 1:
+                likely[role] = candidates[0]
+                rest.remove(candidates[0])
+                break
+    return likely
+
+
+def _looks_like(cells: pd.Series, role: str) -> bool:
+    """Whether cells are sentences (of a text), or a few words again and again (of a label)."""
+    words = [str(cell) for cell in cells[:_LOOKED_AT] if cell is not None]
+    spaces = sum(word.strip().count(" ") for word in words)
+    if role == "text":
+        return spaces >= 2 * max(1, len(words))
+    return role == "label" and len(words) >= 4 * len(set(words)) and len(set(words)) > 1
 
 
 def _is_data(name: str) -> bool:
