@@ -180,8 +180,14 @@ class Runner:
         content["time"]["evaluation"] = round(time.perf_counter() - began, 3)
         return content
 
-    def splits(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None) -> Trainable:
-        """Checks the splits and writes them; on resume, they must be those that the run began with."""
+    def splits(
+        self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None, any_batch_size: bool = False
+    ) -> Trainable:
+        """Checks the splits and writes them; on resume, they must be those that the run began with.
+
+        Args:
+            any_batch_size: whether batches may be larger than the training split: a search has other sizes, too.
+        """
         chooses = loaded.asked.chooses
         if chooses:  # an earlier fold may have ended with another network
             loaded.pipeline = loaded.asked.candidates()[0]
@@ -201,7 +207,8 @@ class Runner:
         self.observer.data(facts)
         if task.steps_per_epoch() < 1 and folder.status.get(DEFAULT_BATCH_SIZE):
             self._fit_batch_size(task, folder)
-        task.require_steps()
+        if not any_batch_size:
+            task.require_steps()
         return task
 
     def _fit_batch_size(self, task: Trainable, folder: RunFolder) -> None:

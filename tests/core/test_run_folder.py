@@ -226,7 +226,9 @@ def test_an_end_that_cannot_be_recorded_does_not_hide_its_cause(tmp_path, monkey
 
 def test_resume_without_a_run_names_the_newest_unfinished_one(tfpipe, tmp_path):
     refused = tfpipe("resume")
-    assert refused.code == 2 and "Missing argument 'RUN'" in refused.err and "no run in runs/ is unfinished" in refused.err
+    assert (
+        refused.code == 2 and "Missing argument 'RUN'" in refused.err and "no run in runs/ is unfinished" in refused.err
+    )
     for name, state in (("a", "interrupted"), ("b", "running"), ("c", "done"), ("d", "failed")):
         folder = RunFolder.create(tmp_path / "runs", name)
         files.write_json(folder / "status.json", {"state": state, "updated": f"2026-01-0{ord(name) - ord('a') + 1}"})

@@ -7,7 +7,10 @@ import pytest
 from tfpipelines.core.observer import Observer
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import DivergedError, MemoryExhaustedError
+from tfpipelines.output.console import Terminal
 from tfpipelines.tuning.finals import run_finals
+from tfpipelines.tuning.progress import trial_facts
+from tfpipelines.tuning.state import Proposal, State, Trial
 from tfpipelines.tuning.summary import write_metrics
 
 
@@ -33,9 +36,10 @@ def search(tmp_path):
     """What `run_finals` asks of a search with two seeds."""
     folder = RunFolder.create(tmp_path / "runs", "tune-image-cls")
     stop = SimpleNamespace(received=None, raise_if_interrupted=lambda: None)
-    settings, best = SimpleNamespace(final_seeds=[0, 1]), SimpleNamespace(values={})
-    state = SimpleNamespace(content={})
+    settings, best = SimpleNamespace(final_seeds=[0, 1]), SimpleNamespace(values={}, number=1)
+    state = State({}, {})
     facts = {"folder": folder, "stop": stop, "settings": settings, "best": best, "state": state}
+    facts |= {"objective": SimpleNamespace(metric="val_loss", direction="min"), "final_epochs": 3}
     return SimpleNamespace(**facts, command="", observer=Observer())
 
 
@@ -77,3 +81,15 @@ def test_a_seed_that_changes_nothing_is_told(search, losses, told):
     about = write_metrics(search, {**runs, 9: "It failed."}).get("about", [])
     assert bool(about) is told
     assert not told or "seeds 0, 1, 2 have equal metrics: this network does not depend on the seed" in about[0]
+
+
+def test_final_runs_are_announced_and_counted_in_what_is_left(search, capsys):
+    trial = Trial(1, {}, Proposal("0", {}), status="completed", score=0.5, epochs=4, spent=4, seconds=10.0)
+    search.state.trials, settings = [trial], search.settings
+    settings.trials, settings.time, settings.objective = 2, None, search.objective
+    facts = trial_facts(trial, None, settings, search.state, 10.0)
+    assert facts["left"] == 30.0  # one more trial, two final runs
+    search.observer = Terminal(results=False)
+    run_finals(search, Workers([DONE, DONE]))
+    said = capsys.readouterr().err
+    assert "final runs  2 runs of up to 3 epochs with the values of trial 1 (seeds 0, 1), about 20 s" in said

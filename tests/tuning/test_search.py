@@ -69,6 +69,26 @@ def events(search):
 
 
 @pytest.mark.eager
+def test_batch_sizes_that_are_larger_than_the_training_split_are_left_out(tmp_path, tfpipe):
+    settings = {key: value for key, value in SMALL.items() if key != "search.space"}
+    words = [f"{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in settings.items()]
+    content = yaml.safe_load((ROOT / "pipelines" / "image-cls.yaml").read_text())
+    content["search"] = {"space": {"train.batch_size": [16, 32, 64, 128], "train.learning_rate": [0.001]}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    words = [word for word in words if not word.startswith("train.batch_size")]
+    few = ["search.algorithm=grid", "data.limit=50", "train.epochs=1", "--name"]
+    result = tfpipe("tune", "mine.yaml", *words, *few, "few")
+    assert result.code == 0 and "larger than the training split: 64, 128" in result.err
+    search = tfpipelines.load("runs/few")
+    assert list(search.leaderboard["status"]) == ["completed"] * 2
+    assert sorted(search.leaderboard["train.batch_size"]) == [16, 32]
+    assert json.loads((search.folder / "search.json").read_text())["left_out"] == [64, 128]
+
+    asked = tfpipe("tune", "mine.yaml", *words, "search.space.train.batch_size=[16, 64]", *few, "asked")
+    assert asked.code == 2 and "larger than the training split: 64." in asked.err and "These fit: 16." in asked.err
+
+
+@pytest.mark.eager
 @pytest.mark.parametrize("count", some([3, 8], (3,)))
 def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_trial(count, tfpipe, monkeypatch, digits):
     assert importance.LEAST == 8

@@ -42,6 +42,20 @@ def test_values_survive_encoding_and_inactive_ones_are_left_out():
     assert list(searched.dimensions).index("model.name") < list(searched.dimensions).index("model.depth")
 
 
+def test_values_that_are_left_out_take_the_fields_that_hang_on_them_along():
+    dimensions = space(
+        "search.space={train.batch_size: [8, 16, 32], train.clip_norm: {values: [null, 1.0], when: "
+        "{train.batch_size: 32}}, train.ema: {values: [0.9, 0.99], when: {train.batch_size: [8, 32]}}}"
+    ).dimensions
+    left = Space(dimensions, {"train.batch_size": [32]})
+    assert left.choices("train.batch_size") == [8, 16] and list(left.dimensions) == ["train.batch_size", "train.ema"]
+    assert left.dimensions["train.ema"].when == {"train.batch_size": [8]} and left.hyperparameters()
+    assert Space(dimensions).choices("train.batch_size") == [8, 16, 32]
+    assert not Plan.of("image-cls", ["train.epochs=1"], SCHEMAS).given
+    for asked in ("search.space.train.batch_size=[8,16]", "search.space={train.batch_size: [8, 16]}"):
+        assert plan(asked).given
+
+
 def test_keras_tuner_draws_what_the_fields_take():
     searched = space(SPACE)
     hyperparameters = searched.hyperparameters()

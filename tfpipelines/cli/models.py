@@ -100,7 +100,9 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
     overrides = [word for word in inputs if word.startswith("data.") and "=" in word and not Path(word).exists()]
     inputs = [word for word in inputs if word not in overrides]
     if not (inputs or texts):
-        raise click.UsageError("Missing argument 'PATH...': name files, folders or a table, or give texts with --text TEXT.")
+        raise click.UsageError(
+            "Missing argument 'PATH...': name files, folders or a table, or give texts with --text TEXT."
+        )
     loaded = opened(terminal, run, trust)
     if texts and "text_column" not in type(loaded.pipeline.data).model_fields:
         raise ConfigError(f"--text: {run} is a run of {loaded.pipeline.task}, which takes no texts.", "Name files.")

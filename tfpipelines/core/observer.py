@@ -39,13 +39,25 @@ class Observer:
         """An epoch has ended: its row of history.csv, the number of epochs, training samples in it."""
 
     def search(self, facts: dict[str, Any]) -> None:
-        """The trials begin: algorithm, metric, direction, fields, trial limit, epochs of each, workers, trials done."""
+        """The trials begin: algorithm, metric, direction, fields, trial limit, epochs of each, workers, trials done,
+        number of final runs.
+        """
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
         """A trial has done `epoch` of its `epochs`; `value`: its objective, if it is measured in each epoch."""
 
     def trial(self, facts: dict[str, Any]) -> None:
-        """A trial has ended: number, status, score, epochs, seconds, reason, values; best, its trial; seconds left."""
+        """A trial has ended: number, status, score, epochs, seconds, reason, values; best, its trial; seconds left,
+        those of the final runs included.
+        """
+
+    def finals(self, facts: dict[str, Any]) -> None:
+        """The final runs begin: `seeds` of those to be trained, `trial` whose values they have, `epochs` of each at
+        most, `seconds` that they will take, by what trials took (0 if that is unknown).
+        """
+
+    def final_epoch(self, seed: int, epoch: int, epochs: int) -> None:
+        """The final run with a seed has done `epoch` of its `epochs`."""
 
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         """The best values have been trained again with a seed: the content of that run's metrics.json."""

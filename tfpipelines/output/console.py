@@ -106,7 +106,7 @@ class Terminal(Observer):
             self._bar = Progress(*columns, counter, console=self.messages, transient=True)
             self._bar.start()
             self._bar.add_task(name, total=total)
-        self._bar.update(self._bar.task_ids[0], completed=done)
+        self._bar.update(self._bar.task_ids[0], description=name, completed=done, total=total)
 
     def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
         self._stop_bar()
@@ -128,14 +128,27 @@ class Terminal(Observer):
         self._say(f"search      {facts['algorithm']} for the {goal}")
         most = f"{counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each"
         done = f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""
-        self.messages.print(f"            at most {most}, {counted(facts['workers'], 'worker')}{done}")
+        runs, epochs = counted(facts["finals"], "final run"), counted(facts["epochs"], "epoch")
+        then = f", then {runs} of up to {epochs} with the best values" if facts["finals"] else ""
+        self.messages.print(f"            at most {most}{then}; {counted(facts['workers'], 'worker')}{done}")
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:
-        self.step(number, epoch, epochs)
+        self.bar(f"trial {number}", epoch, epochs, "epochs")
 
     def trial(self, facts: dict[str, Any]) -> None:
         self._stop_bar()
         self._say(trial_line(facts))
+
+    def finals(self, facts: dict[str, Any]) -> None:
+        self._stop_bar()
+        what = counted(len(facts["seeds"]), "run")
+        seeds = f"{'seed' if len(facts['seeds']) == 1 else 'seeds'} {', '.join(map(str, facts['seeds']))}"
+        about = f", about {duration(facts['seconds'])}" if facts["seconds"] else ""
+        most = counted(facts["epochs"], "epoch")
+        self._say(f"final runs  {what} of up to {most} with the values of trial {facts['trial']} ({seeds}){about}")
+
+    def final_epoch(self, seed: int, epoch: int, epochs: int) -> None:
+        self.bar(f"final run, seed {seed}", epoch, epochs, "epochs")
 
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         self._stop_bar()

@@ -64,6 +64,9 @@ class LogObserver(Observer):
         score, reason = facts["score"], facts["reason"]
         TUNING.log(level, "trial %d %s: %s", facts["number"], facts["status"], reason if score is None else score)
 
+    def finals(self, facts: dict[str, Any]) -> None:
+        TUNING.info("final runs with the values of trial %d, seeds %s", facts["trial"], facts["seeds"])
+
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         TUNING.info("final run, seed %d: %s", seed, _figures(metrics.get("test") or metrics.get("validation", {})))
 

@@ -7,7 +7,8 @@ from ..core.run_files import read_json
 from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
 from .pool import Pool
-from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
+from .progress import final_seconds
+from .supervisor import MOST_DEATHS, POLL_SECONDS, STOPPING, Search
 
 _KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
 
@@ -28,6 +29,11 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
         if folder.status.get("state") == "done":
             results[seed] = read_json(folder / "metrics.json", ("time.total",), RUN_METRICS)
             queue.remove(seed)
+    if queue and search.stop.received is None:
+        facts = {"seeds": list(queue), "trial": search.best.number, "epochs": search.final_epochs}
+        seconds = final_seconds(len(queue), search.state, search.objective.direction)
+        search.observer.finals({**facts, "seconds": seconds})
+    told = False
     while queue or pool.workers:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
             seed = queue.pop(0)
@@ -37,7 +43,9 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
             pool.start(setup, folder / "logs" / "run.log").trial = seed
         for worker, kind, content in pool.messages(POLL_SECONDS):
             seed = worker.trial
-            if kind == "done":
+            if kind == "epoch":
+                search.observer.final_epoch(seed, content["epoch"], content["epochs"])
+            elif kind == "done":
                 results[seed] = content
                 search.observer.final(seed, content)
             elif kind == "fatal":
@@ -58,6 +66,9 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
                         lacking.append(seed)
                     search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
         if search.stop.received is not None:
+            if not told:
+                search.observer.note(STOPPING)
+                told = True
             for worker in pool.workers:
                 worker.send("halt", "paused")
             if not pool.workers:

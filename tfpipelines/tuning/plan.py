@@ -13,7 +13,7 @@ from ..core.run_files import damaged
 from ..core.run_folder import RunFolder
 from ..errors import ConfigError
 from .space import field_values
-from .state import FILE, State
+from .state import BATCH_SIZE, FILE, State
 
 _Schemas = Mapping[str, type[config.Pipeline]]
 _PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scikit-learn", "jax")
@@ -27,11 +27,13 @@ class Plan:
         pipeline: resolved, with absolute paths.
         content: what it came from, as `config.Loaded` has it, with absolute paths.
         notes: what there is to say of it.
+        given: whether the user has given the batch sizes that are searched.
     """
 
     pipeline: config.Pipeline
     content: dict[str, Any]
     notes: list[str]
+    given: bool = False
 
     @classmethod
     def of(
@@ -61,13 +63,14 @@ class Plan:
                     section[key] = after
         _make_choices_absolute(content, pipeline)
         _require_sense(with_absolute_paths, content, schemas)
-        return cls(with_absolute_paths, content, notes)
+        mine = f"search.space.{BATCH_SIZE}"
+        given = any(f"{key}.".startswith(f"{mine}.") or f"{mine}.".startswith(f"{key}.") for key in loaded.changes)
+        return cls(with_absolute_paths, content, notes, given)
 
     def state(self, workers: int) -> State:
         """That of a search that has not begun."""
-        return State(
-            self.content, {"pipeline": config.as_dict(self.pipeline), "versions": versions(self.pipeline)}, workers
-        )
+        fingerprint = {"pipeline": config.as_dict(self.pipeline), "versions": versions(self.pipeline)}
+        return State(self.content, fingerprint, workers, given=self.given)
 
 
 def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:

@@ -17,10 +17,11 @@ class Space:
 
     Args:
         dimensions: {path: dimension}, those that others depend on first.
+        left_out: values of a choice that no trial shall have: {path: values}.
     """
 
-    def __init__(self, dimensions: dict[str, Dimension]):
-        self.dimensions = dimensions
+    def __init__(self, dimensions: dict[str, Dimension], left_out: dict[str, list[Any]] | None = None):
+        self.dimensions = dimensions = _without(dimensions, left_out or {})
         chosen = {path: dimension.values for path, dimension in dimensions.items() if dimension.values is not None}
         self._choices = {path: _ordered(values) for path, values in chosen.items()}
 
@@ -119,6 +120,19 @@ def _ordered(values: tuple[Any, ...]) -> list[Any]:
         return sorted(distinct) if not any(isinstance(value, (str, bool)) for value in distinct) else distinct
     except TypeError:  # values of several kinds
         return distinct
+
+
+def _without(dimensions: dict[str, Dimension], left_out: dict[str, list[Any]]) -> dict[str, Dimension]:
+    """The dimensions without some values, and without fields that vary only with these."""
+    kept: dict[str, Dimension] = {}
+    for path, dimension in dimensions.items():
+        rest = lambda path, values: tuple(value for value in values if value not in left_out.get(path, ()))
+        when = {other: list(rest(other, values)) for other, values in dimension.when.items()}
+        if any(other not in kept or not values for other, values in when.items()):
+            continue
+        values = None if dimension.values is None else rest(path, dimension.values)
+        kept[path] = dimension.model_copy(update={"values": values, "when": when})
+    return kept
 
 
 def field_values(pipeline, paths) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from ..errors import ArtifactError
 FILE = "search.json"
 RESULT = "result.json"  # in the folder of a trial: what its worker found
 WAIT = "wait"  # said by an oracle that must hear of a trial under way first
+BATCH_SIZE = "train.batch_size"
+_LATER = ("left_out", "given")  # fields that searches of earlier versions do not have
 ENDED = ("completed", "pruned", "cut", "failed")
 
 
@@ -103,6 +105,9 @@ class State:
         events: (`start` or `end`, number) in the order in which the oracle was told.
         elapsed: seconds of all processes that have worked on the trials.
         stopped: why there are no more trials; "" while there are.
+        left_out: batch sizes of the space that are larger than the training split, so no trial has them; None while
+            the data are not known, and in searches of earlier versions, which go on with the whole space.
+        given: whether the user has given the batch sizes of the space, not only the pipeline's file.
     """
 
     content: dict[str, Any]
@@ -112,6 +117,8 @@ class State:
     events: list[list] = field(default_factory=list)
     elapsed: float = 0.0
     stopped: str = ""
+    left_out: list[int] | None = None
+    given: bool = False
 
     def save(self, folder: Path) -> None:
         """Writes search.json."""
@@ -124,7 +131,7 @@ class State:
         Raises:
             ArtifactError: if it is missing or damaged.
         """
-        names = [item.name for item in fields(cls)]
+        names = [item.name for item in fields(cls) if item.name not in _LATER]
         try:
             content = read_json(folder / FILE, (*names, "content.task", "fingerprint.pipeline", "fingerprint.versions"))
             trials = [Trial(**{**entry, "proposal": Proposal(**entry["proposal"])}) for entry in content["trials"]]
@@ -132,7 +139,10 @@ class State:
                 raise KeyError("trials in their order")
             if not all(1 <= number <= len(trials) for _, number in content["events"]) or content["workers"] < 1:
                 raise KeyError("events and workers that there can be")
-            return cls(**{name: content[name] for name in names} | {"trials": trials})
+            later = {name: content[name] for name in _LATER if name in content}
+            if not isinstance(later.get("left_out") or [], list):
+                raise KeyError("batch sizes that are left out")
+            return cls(**{name: content[name] for name in names} | later | {"trials": trials})
         except (ArtifactError, KeyError, TypeError) as error:
             cause = error.cause if isinstance(error, ArtifactError) else f"{shown(folder / FILE)} is damaged: {error}."
             raise ArtifactError(cause, "Begin a new search with `tfpipe tune`.") from error

@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,19 @@ from ..core.observer import Observer
 from ..core.run_files import read_json
 from ..core.run_folder import RunFolder
 from ..core.unchanged import with_resumption
-from ..errors import ArtifactError, ResourceError, SearchError
+from ..errors import ArtifactError, ConfigError, ResourceError, SearchError
 from ..tasks import SCHEMAS, new_task
 from .leaderboard import write_leaderboard
 from .pool import Pool, Worker
 from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
-from .state import RESULT, WAIT, State, Trial
+from .state import BATCH_SIZE, RESULT, WAIT, State, Trial
 
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
 _SAVED_EVERY = 30.0  # seconds, so that a kill gives no more back to search.time
+STOPPING = "stopping: what is trained now ends after its current step, with a checkpoint; a second Ctrl-C stops at once"
 POLL_SECONDS = 0.5  # seconds after which budgets and signals are looked at again
 
 
@@ -45,7 +47,7 @@ class Search:
         self.settings = self.pipeline.search
         assert self.settings.objective is not None  # of a resolved pipeline
         self.objective = self.settings.objective
-        self.space = Space(self.settings.space)
+        self.space = Space(self.settings.space, {BATCH_SIZE: state.left_out or []})
         for trial in state.trials:  # JSON has no tuples
             trial.values = self.space.decode(trial.proposal.encoded)
         self._began, self._before = time.monotonic(), state.elapsed
@@ -62,7 +64,8 @@ class Search:
             Interrupted: after a signal; trials under way have written checkpoints.
         """
         self._prepare_worker(pool)  # while KerasTuner is imported
-        self.oracle = self._informed_oracle()
+        from . import oracle  # noqa: F401
+
         for trial in self._waiting():
             self._take_lost_result(trial)
         while True:
@@ -98,8 +101,14 @@ class Search:
         """The best trial so far."""
         return self.state.ranked(self.objective.direction)[0]
 
+    @property
+    def final_epochs(self) -> int:
+        """Those of a run with the values of the best trial, at most."""
+        return new_task(config.with_values(self.state.content, self.best.values, SCHEMAS, "the best pipeline")).epochs
+
     # --- the oracle
-    def _informed_oracle(self):
+    @cached_property
+    def oracle(self):
         """An oracle that knows what has happened so far."""
         from .oracle import Oracle  # KerasTuner, and with it TensorFlow, takes seconds
 
@@ -116,6 +125,30 @@ class Search:
             else:
                 oracle.end(trial.proposal.identity, trial.score)
         return oracle
+
+    def _leave_out(self, unfit: list[int], fitting: int) -> None:
+        """Leaves the batch sizes out that are larger than the training split, before the first trial.
+
+        Args:
+            unfit: those that are.
+            fitting: one that is not.
+
+        Raises:
+            ConfigError: if the user has asked for them, or none is left.
+        """
+        if self.state.left_out is not None or self.state.trials:
+            return
+        if unfit:
+            told = f"larger than the training split: {', '.join(map(str, unfit))}"
+            fit = [size for size in self.space.choices(BATCH_SIZE) or () if size not in unfit]
+            if self.state.given or not fit:
+                remedy = f"These fit: {', '.join(map(str, fit))}" if fit else f"{fitting} fits, for example"
+                raise ConfigError(f"search.space: values of {BATCH_SIZE} are {told}.", f"{remedy}.")
+            self.observer.note(f"values of {BATCH_SIZE} that are left out of the search, since they are {told}")
+        self.state.left_out = list(unfit)
+        self.space = Space(self.settings.space, {BATCH_SIZE: self.state.left_out})
+        vars(self).pop("oracle", None)
+        self._save()
 
     def _take_lost_result(self, trial: Trial) -> bool:
         """Takes a result that a worker has written and no supervisor has read, if there is one."""
@@ -233,6 +266,7 @@ class Search:
             worker.state, self._restarts = "ready", 0
             if content and not self._told:
                 self._told = True
+                self._leave_out(content["unfit"], content["fitting"])
                 self._record_environment(content["environment"])
                 self.observer.environment(content["environment"])
                 self.observer.data(content["data"])
@@ -298,7 +332,7 @@ class Search:
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""
-        self.observer.note("stopping: running trials write their checkpoints")
+        self.observer.note(STOPPING)
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
         for worker in pool.among("running"):

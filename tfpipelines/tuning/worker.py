@@ -25,7 +25,7 @@ from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable
 from .attempt import Halt, Halted, attempt, begin_part, kept, print_trace
-from .state import RESULT
+from .state import BATCH_SIZE, RESULT
 
 _PATIENCE = 30.0  # seconds that a trial's folder may still be held by a process that is about to die
 
@@ -64,6 +64,16 @@ class _DataObserver(Observer):
 
     def data(self, facts):
         self.facts = facts
+
+
+class _FinalObserver(Observer):
+    """Reports each epoch."""
+
+    def __init__(self, line: _Line):
+        self.line = line
+
+    def epoch(self, row, epochs, samples):
+        self.line.send("epoch", {"epoch": row["epoch"], "epochs": epochs})
 
 
 def main(connection, setup: dict[str, Any]) -> None:
@@ -124,6 +134,7 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     if setup["first"]:
         environment = training.environment_facts(base.seed, setup["command"], config.packages_of(base))
         facts = {"environment": environment, "data": observer.facts, "epochs": task.epochs}
+        facts |= {"unfit": _unfit(task, base), "fitting": task.fitting_batch_size}
     line.send("ready", facts)
     job = line.receive()
     folder = RunFolder(Path(job["folder"]))
@@ -141,6 +152,21 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
         line.send("saved", trouble)
 
 
+def _unfit(task: Trainable, base: config.Pipeline) -> list[int]:
+    """Batch sizes of the space that are larger than the training split, where all trials have the same samples."""
+    space, unfit = base.search.space, []
+    sizes = space[BATCH_SIZE].values if BATCH_SIZE in space else None
+    if any(path.startswith("data.") and not path.startswith("data.augment") for path in space):
+        return []
+    before = task.pipeline
+    for size in sizes or ():
+        task.pipeline = before.model_copy(update={"train": before.train.model_copy(update={"batch_size": size})})
+        if task.steps_per_epoch() < 1:
+            unfit.append(size)
+    task.pipeline = before
+    return unfit
+
+
 def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> tuple[Trainable, int | None]:
     """Loads and checks what the pipeline itself names, which must be what the search began with; also the fold that
     a search takes.
@@ -151,7 +177,7 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
     loaded = task.load(findings)
     findings.raise_errors()
     fold, runner = 0 if loaded.folds() else None, Runner(search, observer, halt, resume=True)
-    ready = runner.splits(loaded, search, findings.copy(), fold)
+    ready = runner.splits(loaded, search, findings.copy(), fold, any_batch_size=BATCH_SIZE in task.asked.search.space)
     if not (ready.split_table()["split"] == "validation").any():
         cause = "A search needs a validation split, and these data have none."
         raise ConfigError(cause, "Set data.validation=0.15, for example.")
@@ -183,5 +209,5 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
         for name in ("splits.csv", "data.json"):  # the runner compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):
                 atomic_write(folder / name, read_text(Path(setup["folder"]) / name, LARGEST))
-        metrics = Runner(folder, Observer(), halt, resume=True).run(task, setup["command"], fold=0)
+        metrics = Runner(folder, _FinalObserver(line), halt, resume=True).run(task, setup["command"], fold=0)
     line.send("done", metrics)
