@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from .training import StopSignals
     from .tuning.state import State
 
+_STOPPING = (
+    "stopping: what is trained now ends after its current step, with a checkpoint; a second Ctrl-C stops at once"
+)
+
 
 def run(
     pipeline: str,
@@ -234,6 +238,7 @@ def _search(
     """Carries a search out in a folder that is held locked."""
     from . import tuning
 
+    stop.on_first = lambda: observer.note(_STOPPING)
     with _reported(folder, observer, stop):
         tuning.carry_out(folder, state, observer, stop, command or shlex.join(sys.argv))
     return tuning.SearchResult(folder)

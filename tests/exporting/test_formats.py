@@ -11,6 +11,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines import Observer
+from tfpipelines.exporting import call_of
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.tasks import TASKS
 
@@ -98,7 +99,7 @@ def test_every_task_has_a_case():
     ],
     indirect=["run"],
 )
-def test_answers_are_those_of_the_run(run, format):
+def test_answers_are_those_of_the_run(run, format, capsys):
     folder, manifest = tfpipelines.export(run, format, samples=SAMPLES)
     proof = manifest["proof"]
     held_out = 104 if run.pipeline.task == "tabular" else SAMPLES
@@ -115,6 +116,10 @@ def test_answers_are_those_of_the_run(run, format):
     }
     assert manifest["file"] in manifest["files"] and proof["milliseconds_per_sample"] > 0 and proof["bytes"] > 1000
     assert tfpipelines.verify(folder).ok
+    capsys.readouterr()
+    exec("\n".join(call_of(folder, manifest)), {})  # what the command shows
+    said = capsys.readouterr().out
+    assert said.startswith(("{", "[array("))
 
 
 @pytest.mark.parametrize("run", some(["anomaly-series", "anomaly-table"], ["anomaly-series"]), indirect=True)

@@ -54,6 +54,9 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
     and the exit code is 5. data.path=PLACE says where the run's data are now.
     """
+    import os
+    from pathlib import Path
+
     terminal.redirect_native_logs()
     from .. import exporting
     from ..output.printing import print_export
@@ -61,7 +64,9 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     asked = {"out": out, "samples": samples, "tolerance": tolerance, "overrides": overrides}
     exported = exporting.export(opened(terminal, run, trust), format_, quantize, **asked, note=terminal.messages.print)
     if terminal.results:
-        print_export(exported.folder, exported.manifest)
+        place = exported.folder
+        place = Path(os.path.relpath(place)) if place.is_relative_to(Path.cwd()) else place
+        print_export(place, exported.manifest, exporting.call_of(place, exported.manifest))
     return {"folder": str(exported.folder), **exported.manifest}
 
 

@@ -119,6 +119,28 @@ def export(
     return Exported(version.final, manifest)
 
 
+def call_of(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Lines of Python that call an export with a sample of zeros or an empty text; [] for formats that show none.
+
+    Args:
+        folder: as the lines shall name it.
+        manifest: of the export.
+    """
+    exporter = exporters()[manifest["format"]]
+    return exporter.call(folder, {tensor["name"]: _sample(tensor) for tensor in manifest["signature"]["inputs"]})
+
+
+def _sample(tensor: dict[str, Any]) -> str:
+    """An input as an expression: one sample; of sizes that may be any, images have 64 pixels and texts 8 ids."""
+    sizes = tensor["shape"][1:]
+    if tensor["dtype"] == "string":
+        return '["A text"]' if not sizes else str([[""] * sizes[0]])
+    any_size = 64 if len(sizes) == 3 else 8
+    made = "ones" if tensor["dtype"] == "int32" and None in sizes else "zeros"  # the id 0 is padding
+    shape = ", ".join(str(any_size if size is None else size) for size in sizes)
+    return f"np.{made}((1, {shape}), np.{tensor['dtype']})" if sizes else f"np.{made}(1, np.{tensor['dtype']})"
+
+
 def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
     """The exporter of a format, where all that is asked for can be had."""
     import keras

@@ -5,6 +5,7 @@ Light: its file imports what is heavy, such as TensorFlow, where it is used.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -30,6 +31,13 @@ class Quantized(NamedTuple):
     numbers: str
     limit: float
     calibrated: bool = False
+
+
+def keywords(arguments: Mapping[str, str]) -> str:
+    """Arguments of a call, {name: expression}, as Python writes them."""
+    if all(name.isidentifier() and not iskeyword(name) for name in arguments):
+        return ", ".join(f"{name}={value}" for name, value in arguments.items())
+    return f"**{{{', '.join(f'{name!r}: {value}' for name, value in arguments.items())}}}"
 
 
 class Exporter(ABC):
@@ -72,6 +80,15 @@ class Exporter(ABC):
             quantize: a name of `quantized`; None: float32.
             calibration: gives samples as `served.input.feed` makes them, for what is calibrated.
         """
+
+    def call(self, path: Path, arguments: dict[str, str]) -> list[str]:
+        """Lines of Python that load an export and call it; [] where there is nothing to show.
+
+        Args:
+            path: of its folder.
+            arguments: {input: expression of an array}, with numpy as `np`; strings are lists.
+        """
+        return []
 
     @abstractmethod
     def open_runtime(self, folder: Path) -> Runtime:

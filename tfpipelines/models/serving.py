@@ -78,6 +78,13 @@ def from_network(model: keras.Model) -> keras.Model:
     return keras.Model(inputs, x)
 
 
+def _pillow(channels: int) -> str:
+    """The line of Python that decodes an ordinary file as one sample."""
+    if channels == 1:
+        return 'np.asarray(Image.open(FILE).convert("L"))[None, ..., None]'
+    return 'np.asarray(Image.open(FILE).convert("RGB"))[None]'
+
+
 class ServedImages(ServedInput):
     """Images: decoded pixels, of any size where the format allows it.
 
@@ -118,7 +125,8 @@ class ServedImages(ServedInput):
         return [
             f"Decode to uint8 {colours} as tfpipelines.decode_image does: first frame, upright by its EXIF "
             f"orientation, palettes expanded, CMYK and other colour spaces to RGB, {depth}"
-            f", transparent pixels on level {self.background}, no colour profile.",
+            f", transparent pixels on level {self.background}, no colour profile. For ordinary files of 8 bits, "
+            f"upright and without transparency, that is {_pillow(channels)}, with Pillow.",
             f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels."
             if whole
             else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and "

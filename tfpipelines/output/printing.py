@@ -1,6 +1,5 @@
 """Results as tables on stdout."""
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -93,8 +92,13 @@ def print_search(metrics: dict[str, Any]) -> None:
     print_lines(metrics.get("about", ()))
 
 
-def print_export(folder: Path, manifest: dict[str, Any]) -> None:
-    """What has been exported and how it was proven, on stdout."""
+def print_export(place: Path, manifest: dict[str, Any], call: list[str]) -> None:
+    """What has been exported and how it was proven, on stdout.
+
+    Args:
+        place: its folder.
+        call: lines of Python that call it.
+    """
     out, proof = console_of(sys.stdout), manifest["proof"]
     kind = f", {manifest['quantize']}" if manifest["quantize"] else ""
     table = rich.table.Table("", manifest["format"] + kind, show_header=True)
@@ -118,8 +122,10 @@ def print_export(folder: Path, manifest: dict[str, Any]) -> None:
     table.add_row("size", megabytes(proof["bytes"]))
     out.print(table)
     print_lines(manifest["preprocessing"])
-    place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
-    out.print(f"{place}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
+    if call:
+        out.print("\nto call it in Python, without this package:\n")
+        print_lines(f"    {line}" for line in call)
+    out.print(f"\n{place}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
 
 
 def print_check(facts: dict[str, Any]) -> None:

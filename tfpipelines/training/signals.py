@@ -2,8 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -17,9 +17,13 @@ class StopSignals:
 
     While `deferred` is true (a step is under way) the first signal only sets `received`; else, and at the second, it
     raises Interrupted on the spot.
+
+    Attributes:
+        on_first: called, if there is one, as soon as the first signal is deferred.
     """
 
     def __init__(self) -> None:
+        self.on_first: Callable[[], None] | None = None
         self.received: int | str | None = None  # number of a signal; a subclass may be asked in words
         self.deferred = False
         self._before: dict[signal.Signals, Any] = {}
@@ -61,3 +65,6 @@ class StopSignals:
         self.received = number
         if not (first and self.deferred):
             raise self.error()
+        if self.on_first is not None:
+            with suppress(RuntimeError):  # it came in the midst of a print
+                self.on_first()

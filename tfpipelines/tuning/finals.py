@@ -8,7 +8,7 @@ from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
 from .pool import Pool
 from .progress import final_seconds
-from .supervisor import MOST_DEATHS, POLL_SECONDS, STOPPING, Search
+from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
 
 _KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
 
@@ -33,7 +33,6 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
         facts = {"seeds": list(queue), "trial": search.best.number, "epochs": search.final_epochs}
         seconds = final_seconds(len(queue), search.state, search.objective.direction)
         search.observer.finals({**facts, "seconds": seconds})
-    told = False
     while queue or pool.workers:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
             seed = queue.pop(0)
@@ -66,9 +65,6 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
                         lacking.append(seed)
                     search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
         if search.stop.received is not None:
-            if not told:
-                search.observer.note(STOPPING)
-                told = True
             for worker in pool.workers:
                 worker.send("halt", "paused")
             if not pool.workers:

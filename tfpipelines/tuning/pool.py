@@ -8,6 +8,7 @@ import types
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,10 @@ class Pool:
         setup = {**setup, "log": str(log), "threads": self._threads, "environment": dict(os.environ)}
         setup["gpu"] = None if slot is None else self.gpus[slot]
         process = self._context.Process(target=begin, args=(there, setup), daemon=True)
-        with _no_main(), _no_interrupt():
-            process.start()
+        with _no_main():
+            with _no_interrupt():
+                ensure_running()
+            process.start()  # waits for the server to be ready, and must not hold Ctrl-C off from here for so long
         there.close()
         worker = Worker(process, here, slot)
         self.workers.append(worker)
@@ -143,8 +146,8 @@ def visible_gpus() -> list[str]:
 
 @contextmanager
 def _no_interrupt():
-    """Keeps Ctrl-C, which the terminal sends to all processes, from the server and the new process: the supervisor
-    decides.
+    """Keeps Ctrl-C, which the terminal sends to all processes, from the server that begins inside, and from all that
+    are forked from it: the supervisor decides.
     """
     resource_tracker.ensure_running()  # where it is started, it lets the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -26,7 +26,6 @@ from .state import BATCH_SIZE, RESULT, WAIT, State, Trial
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
 _SAVED_EVERY = 30.0  # seconds, so that a kill gives no more back to search.time
-STOPPING = "stopping: what is trained now ends after its current step, with a checkpoint; a second Ctrl-C stops at once"
 POLL_SECONDS = 0.5  # seconds after which budgets and signals are looked at again
 
 
@@ -64,8 +63,10 @@ class Search:
             Interrupted: after a signal; trials under way have written checkpoints.
         """
         self._prepare_worker(pool)  # while KerasTuner is imported
+        self.stop.raise_if_interrupted()
         from . import oracle  # noqa: F401
 
+        self.stop.raise_if_interrupted()
         for trial in self._waiting():
             self._take_lost_result(trial)
         while True:
@@ -332,7 +333,6 @@ class Search:
 
     def _pause(self, pool: Pool) -> None:
         """Lets every trial write a checkpoint and end."""
-        self.observer.note(STOPPING)
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
         for worker in pool.among("running"):

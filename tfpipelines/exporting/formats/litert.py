@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exporter import Arrays, Exporter, Feeds, Quantized, Runtime
+from ..exporter import Arrays, Exporter, Feeds, Quantized, Runtime, keywords
 
 if TYPE_CHECKING:
     from ...models import Served
@@ -49,6 +49,11 @@ class LiteRT(Exporter):
                 warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")
                 content = converter.convert()
         (folder / self.file).write_bytes(content)
+
+    def call(self, path: Path, arguments: dict[str, str]) -> list[str]:
+        loaded = f'run = Interpreter({str(path / self.file)!r}).get_signature_runner("serving_default")'
+        imported = "import numpy as np; from ai_edge_litert.interpreter import Interpreter"
+        return [imported, loaded, f"print(run({keywords(arguments)}))"]
 
     def open_runtime(self, folder: Path) -> Runtime:
         """What the package ai-edge-litert says of the file where it is installed, else the runtime inside of

@@ -46,6 +46,11 @@ class ONNX(Exporter):
         onnx.checker.check_model(proto)
         (folder / self.file).write_bytes(proto.SerializeToString())
 
+    def call(self, path: Path, arguments: dict[str, str]) -> list[str]:
+        given = ", ".join(f"{name!r}: {array}" for name, array in arguments.items())
+        loaded = f"session = onnxruntime.InferenceSession({str(path / self.file)!r})"
+        return ["import numpy as np, onnxruntime", loaded, f"print(session.run(None, {{{given}}}))"]
+
     def open_runtime(self, folder: Path) -> Runtime:
         import onnxruntime
 

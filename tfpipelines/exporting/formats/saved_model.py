@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exporter import Arrays, Exporter, Feeds, Runtime
+from ..exporter import Arrays, Exporter, Feeds, Runtime, keywords
 
 if TYPE_CHECKING:
     from ...models import Served
@@ -21,6 +21,11 @@ class SavedModel(Exporter):
         from ..graphs import function_of, write_graph
 
         write_graph(function_of(served, self.whole, words=True), served.input.model, folder)
+
+    def call(self, path: Path, arguments: dict[str, str]) -> list[str]:
+        given = keywords({name: f"tf.constant({array})" for name, array in arguments.items()})
+        loaded = f'served = tf.saved_model.load({str(path)!r}).signatures["serving_default"]'
+        return ["import numpy as np, tensorflow as tf", loaded, f"print(served({given}))"]
 
     def open_runtime(self, folder: Path) -> Runtime:
         """What TensorFlow says of the files, without Keras."""
