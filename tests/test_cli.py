@@ -144,6 +144,9 @@ def test_run_prints_what_a_reader_wants(tfpipe, photos):
         "tfpipe predict runs/mine",
         "tfpipe evaluate",
         "tensorboard --logdir",
+        "for data, training and evaluation",
+        "tfpipe export runs/mine ",
+        "tfpipe report runs/mine ",
     ):
         assert part in result.out
     assert "cuda" not in result.err.lower()  # TensorFlow's own messages go to the log

@@ -27,6 +27,7 @@ from .tasks.trainable import Loaded, Phase, Trainable
 
 _OF_FOLDS = ("time.training", "time.evaluation")  # what is put together of the metrics of folds
 _SURROUNDINGS = ("versions", "plugins", "threads")  # that the last digits hang on
+_UNUSED = 0.2  # share of the training samples without a place in an epoch that is worth a note
 _QUICK_CHECKPOINTS = 5.0  # seconds between checkpoints where epochs take a moment each
 
 
@@ -48,6 +49,7 @@ class Runner:
     ):
         self.folder, self.observer, self.stop, self.resume, self.trial = folder, observer, stop, resume, trial
         self.data_seconds = 0.0
+        self._told_unused = False
 
     def run(self, task: Task, command: str = "", fold: int | None = None) -> dict[str, Any]:
         """Carries a task out, from the first byte read to the last one written.
@@ -298,6 +300,8 @@ class Runner:
         """
         task, settings, model = phase.task, phase.settings, phase.model
         steps, validation = task.steps_per_epoch(), phase.validation_batches()
+        if not phase.quick:
+            self._tell_unused(task, steps)
         done, checkpoints = len(before), folder / "checkpoints"
         if not phase.last:
             checkpoints = checkpoints / phase.name
@@ -353,6 +357,9 @@ class Runner:
                 stop=self.stop,
                 checkpoint_steps=settings.checkpoint_steps,
                 checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick or self.trial else 0.0,
+                on_resume=lambda epochs: self.observer.note(
+                    f"continues after epoch {done + epochs}" if done + epochs else "continues in epoch 1"
+                ),
                 on_damage=lambda names: self.observer.warning(f"Damaged checkpoint passed over: {'; '.join(names)}"),
             )
         except BaseException:
@@ -362,6 +369,21 @@ class Runner:
         if phase.last:
             best.flush()
         return history.rows, best
+
+    def _tell_unused(self, task: Trainable, steps: int) -> None:
+        """Says once if an epoch has no place for many of the training samples: it consists of whole batches."""
+        count, size = int((task.split_table()["split"] == "train").sum()), task.pipeline.train.batch_size
+        unused = count - steps * size
+        if self._told_unused or steps != count // size or unused <= _UNUSED * count:
+            return
+        self._told_unused = True
+        fitting = next(
+            power
+            for power in (2**place for place in range(20, -1, -1))
+            if power < size and count % power <= _UNUSED * count
+        )
+        told = f"an epoch of whole batches leaves out {unused} of {count} training samples, others each time"
+        self.observer.note(f"{told}: train.batch_size={fitting} instead of {size} would leave out {count % fitting}")
 
     def save_model(self, artifact, folder: RunFolder) -> None:
         """Writes model.keras, having put its hash into status.json beside that of the file it replaces."""

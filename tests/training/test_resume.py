@@ -124,6 +124,7 @@ def test_stopped_by_either_signal_then_resumed(whole, interrupted, tfpipe, monke
         patch.setattr("tfpipelines.output.console.Terminal.step", lambda self, *told: at.step(*told))
         result = tfpipe("resume", interrupted)
     assert result.code == 130 and "Stopped by SIGINT." in result.err and "tfpipe resume" in result.err
+    assert "note: continues after epoch 2" in result.err
     check_stopped(tfpipelines.load(interrupted), 3, 12, signal.SIGINT)
     check_equal(whole, tfpipelines.resume(interrupted, observer=Observer()))
     assert len(json.loads((interrupted / "environment.json").read_text())["resumed"]) == 2

@@ -72,5 +72,10 @@ class Observer:
     def finished(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
         """All is written: the content of metrics.json."""
 
+    def advised(self, advice: list[tuple[str, str]]) -> None:
+        """The report of a finished run or search is written: what it advises, the most important first, each with a
+        command or "".
+        """
+
     def searched(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
         """All of a search is written: the content of its metrics.json."""

@@ -66,7 +66,10 @@ def figures_table(
         if intervals:
             row.append(extremes(intervals[name], shown) if name in intervals else "")
         rows.append([*row, *(shown(figures.get(name)) for figures in baselines.values())])
-    return Table("Figures", [heading, *(column.heading for column in columns), *over, *baselines], rows)
+    beside = [
+        name if name.startswith("real ") else f"baseline {name}" for name in baselines
+    ]  # a network may be its namesake
+    return Table("Figures", [heading, *(column.heading for column in columns), *over, *beside], rows)
 
 
 def _with_spread(column: Column, name: str, shown: Callable[[float | None], str]) -> str:

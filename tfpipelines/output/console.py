@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import statistics
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from ..core.observer import Observer
 from ..core.run_files import open_own
 from ..core.words import counted, duration, extreme, fixed, plain_text
 from ..metrics import by_epoch
-from .printing import console_of, finding_lines, print_metrics, print_search, split_table, trial_line
+from .printing import console_of, finding_lines, print_lines, print_metrics, print_search, split_table, trial_line
 
 
 class Terminal(Observer):
@@ -32,8 +33,7 @@ class Terminal(Observer):
         self.log: Path | None = None
         self._aside = False
         self._bar: Progress | None = None
-        self._started = 0.0
-        self._epochs_seen = 0
+        self._ends: list[float] = []  # moments: when training began, and when each epoch ended
 
     def send_native_logs_to(self, log: Path) -> None:
         """File descriptor 2 goes to `log` from now on; our own messages still go where it went before."""
@@ -86,12 +86,12 @@ class Terminal(Observer):
         size = f"{facts['parameters']:,} parameters, input {shape}"
         steps = counted(facts["steps_per_epoch"], "step")
         self._say(f"model       {facts['name']}, {size}, {steps} an epoch")
-        self._started, self._epochs_seen = time.monotonic(), 0
+        self._ends = [time.monotonic()]
 
     def phase(self, facts: dict[str, Any]) -> None:
         most = f"{counted(facts['epochs'], 'epoch')} at most"
         self._say(f"phase       {facts['name']}: {facts['trained']:,} weights are trained, {most}")
-        self._started, self._epochs_seen = time.monotonic(), 0
+        self._ends = [time.monotonic()]
 
     def step(self, epoch: int, done: int, total: int) -> None:
         self.bar(f"epoch {epoch}", done, total, "steps")
@@ -110,8 +110,8 @@ class Terminal(Observer):
 
     def epoch(self, row: dict[str, float], epochs: int, samples: int) -> None:
         self._stop_bar()
-        self._epochs_seen += 1
-        left = (time.monotonic() - self._started) / self._epochs_seen * (epochs - row["epoch"])
+        self._ends.append(time.monotonic())
+        left = _usual_seconds(self._ends) * (epochs - row["epoch"])
         names = [f"{prefix}{name}" for prefix in ("", "val_") for name in by_epoch(row)]
         figures = "  ".join(f"{name} {fixed(row[name])}" for name in names if name in row)
         rate = samples / max(row["seconds"], 1e-9)
@@ -178,12 +178,18 @@ class Terminal(Observer):
         print_metrics(metrics)
         out = console_of(sys.stdout)
         took = duration(metrics["time"]["total"])
-        out.print(f"\ntime {took}; run folder: {folder}, summary: {folder}/report.html")
+        out.print(
+            f"\ntime {took} for data, training and evaluation; run folder: {folder}, summary: {folder}/report.html"
+        )
         model = shlex.quote(f"{folder}/fold-0" if "folds" in metrics else str(folder))
-        inside = metrics.keys() & {"folds", "candidates"}
-        logs = shlex.quote(str(folder) if inside else f"{folder}/logs")
-        use = f"tfpipe {self._use.format(model)}"
-        out.print(f"next: {use}    tfpipe evaluate {model} PATH    tensorboard --logdir {logs}")
+        use, whole = f"tfpipe {self._use.format(model)}", shlex.quote(str(folder))
+        more = f"tfpipe export {model}    tfpipe report {whole}    tensorboard --logdir {whole}"
+        out.print(f"next: {use}    tfpipe evaluate {model} PATH    {more}")
+
+    def advised(self, advice: list[tuple[str, str]]) -> None:
+        if self.results and advice:
+            text, command = advice[0]
+            print_lines([f"advice: {text}{f' {command}' if command else ''}"])
 
     def error(self, error: BaseException) -> None:
         """Prints cause, details and remedy of an error."""
@@ -202,3 +208,9 @@ class Terminal(Observer):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _usual_seconds(ends: list[float]) -> float:
+    """What an epoch takes: the median of those after the first, which also builds the graphs."""
+    seconds = [after - before for before, after in zip(ends, ends[1:])]
+    return statistics.median(seconds[1:] or seconds)

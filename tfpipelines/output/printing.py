@@ -196,9 +196,10 @@ def finding_lines(findings: list[dict[str, Any]], severities: tuple[str, ...]) -
     for finding in (finding for finding in findings if finding["severity"] in severities):
         remedy = f" {finding['remedy'].rstrip('.')}." if finding["remedy"] else ""
         lines.append(f"{finding['severity']}: {finding['message']}.{remedy}")
-        lines += [f"  {shortened(item)}" for item in finding["items"][:10]]
-        if len(finding["items"]) > 10:
-            lines.append(f"  ... and {len(finding['items']) - 10} more")
+        items = [] if all(item in finding["message"] for item in finding["items"]) else finding["items"]
+        lines += [f"  {shortened(item)}" for item in items[:10]]
+        if len(items) > 10:
+            lines.append(f"  ... and {len(items) - 10} more")
     return [plain_text(line) for line in lines]
 
 

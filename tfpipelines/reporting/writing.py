@@ -70,7 +70,9 @@ def write_reports(folder: RunFolder, observer: Observer) -> None:
     inner = [path.parent for part in ("fold-*", "final/seed-*") for path in folder.path.glob(f"{part}/status.json")]
     for one in [*map(RunFolder, sorted(inner)), folder]:
         try:
-            _write(one)
+            written = _write(one)
+            if one is folder and folder.status.get("state") == "done":
+                observer.advised([(entry.text, entry.command) for entry in written.advice])
         except Exception as error:
             _tell(folder, one, error, observer)
 

@@ -25,6 +25,7 @@ def fit(
     stop: StopSignals,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float = 0.0,
+    on_resume: Callable[[int], None] = lambda epochs: None,
     on_damage: Callable[[list[str]], None] = lambda names: None,
 ) -> None:
     """Trains a compiled model, from the last checkpoint on if there is one.
@@ -39,6 +40,7 @@ def fit(
         checkpoint_steps: a checkpoint every so many steps besides that of each epoch.
         checkpoint_seconds: none at the end of an epoch unless the last one is so old; the last epoch has one in any
             case.
+        on_resume: called with the number of whole epochs that a checkpoint has, where training goes on from it.
         on_damage: called with the damaged checkpoints that were passed over.
 
     Raises:
@@ -54,6 +56,7 @@ def fit(
         keeper.resume(last)
         if last.facts.get("finished"):
             return
+        on_resume(last.step // steps_per_epoch)
     done = last.step if last else 0
     total = epochs * steps_per_epoch
     epoch, begun = divmod(done, steps_per_epoch)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.text_tables import Table
@@ -124,7 +124,7 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
         rows = []
         for name, entry in test["figures"].items():
             shown = _signed(name)
-            told = f"{shown(entry['difference'])}{_better(name, entry['difference'])}"
+            told = f"{shown(entry['difference'])}{_better(name, entry['difference'], entry['interval'])}"
             rows.append([name, told, extremes(entry["interval"], shown), *_p_values(entry, corrected)])
         note, counts = "", test["mcnemar"]
         if counts:
@@ -139,11 +139,13 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
     return tables
 
 
-def _better(name: str, difference: float) -> str:
-    """Whether a difference is one for the better, where that is known."""
+def _better(name: str, difference: float, interval: Sequence[float]) -> str:
+    """Whether a difference is one for the better, where that is known, and not by chance alone."""
     direction = direction_of(name)
     if not direction or not difference or (abs(difference) < 5e-5 and not _in_units(name)):
         return ""
+    if interval[0] <= 0 <= interval[1]:
+        return ", no clear difference"
     return " better" if (difference > 0) == (direction == "max") else " worse"
 
 
