@@ -185,7 +185,8 @@ class Runner:
     def splits(
         self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None, any_batch_size: bool = False
     ) -> Trainable:
-        """Checks the splits and writes them; on resume, they must be those that the run began with.
+        """Checks the splits and writes them; on resume, they must be those that the run began with. What it gives is
+        ready to be trained.
 
         Args:
             any_batch_size: whether batches may be larger than the training split: a search has other sizes, too.
@@ -211,6 +212,7 @@ class Runner:
             self._fit_batch_size(task, folder)
         if not any_batch_size:
             task.require_steps()
+        task.prepare_training()
         return task
 
     def _fit_batch_size(self, task: Trainable, folder: RunFolder) -> None:

@@ -1,5 +1,7 @@
 """Tokens, vocabularies, ids, log-count ratios."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,22 @@ def test_vocabulary_is_that_of_the_rows_asked_for(tokens):
     assert tokens.vocabulary(np.array([2])) == ["c"]
     assert tokens.vocabulary(everything, size=2) == ["a", "b"] == tokens.vocabulary(everything, min_count=2)
     assert list(tokens.lengths) == [3, 0, 1, 4]
+
+
+def test_the_most_frequent_names_of_many_of_equal_frequency():
+    draw = np.random.default_rng(0)
+    alphabet = ["a", "z", "é", "\uffe6", "\U0001f600"]  # of one to four bytes, in the order of code points
+    names = ["".join(word) for word in draw.choice(alphabet, (400, 3))]
+    flat = np.array([name.encode() for name in names], object)
+    some, rows = Tokens.of([(flat, np.full(100, 4))]), np.arange(0, 100, 2)
+    counts = Counter(name for row in rows for name in names[4 * row : 4 * row + 4])
+    expected = sorted(counts, key=lambda name: (-counts[name], name))
+    assert some.vocabulary(rows) == expected and len(expected) > 60
+    for size in (1, 20, 40, 60, 1000):
+        assert some.vocabulary(rows, size) == expected[:size]
+    kept = [name for name in expected if "z" not in name and counts[name] > 1]
+    assert some.vocabulary(rows, 5, 2, lambda name: b"z" not in name) == kept[:5]
+    assert some.vocabulary(rows, 5, 999) == []
 
 
 def test_sequences(tokens):
@@ -64,7 +82,7 @@ def test_texts_in_blocks_count_as_all_at_once(monkeypatch):
     lengths = draw.integers(0, 5, 60)
     flat = draw.integers(0, 12, lengths.sum()).astype(np.int32)
     sequences, rows = tokens.Sequences.of(flat, lengths), draw.permutation(60)[:45]
-    some = tokens.Tokens(np.array([*"abcdefghijkl"], object), flat, sequences.splits)
+    some = tokens.Tokens(np.array([bytes([code]) for code in b"abcdefghijkl"], object), flat, sequences.splits)
     labels = draw.integers(0, 3, 45)
     told = lambda: (
         sequences.at(rows).tolist(),

@@ -1,6 +1,7 @@
 """Texts that are nearly equal: they share words and pairs of neighbouring words, the rarer the weightier."""
 
 import re
+from array import array
 
 import numpy as np
 from scipy import sparse
@@ -89,15 +90,20 @@ def _most_similar(
 def _shingles(texts: list[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Which text has which shingle, 0 or 1 (texts, shingles), and how many words each text has."""
     known: dict[str, int] = {}
-    number = lambda word: known.setdefault(word, len(known))
-    ids = [np.fromiter(map(number, _WORDS.findall(_ends(text).casefold())), np.int64) for text in texts]
-    lengths = np.array([len(some) for some in ids], np.int64)
-    words, rows = np.concatenate(ids), np.repeat(np.arange(len(texts)), lengths)
+    found, counts = array("i"), array("q")  # an array for each of many texts would take more than its words
+    for text in texts:
+        ids = [known.setdefault(word, len(known)) for word in _WORDS.findall(_ends(text).casefold())]
+        found.extend(ids)
+        counts.append(len(ids))
+    lengths = np.frombuffer(counts, np.int64)
+    words, rows = np.frombuffer(found, np.int32), np.repeat(np.arange(len(texts), dtype=np.int32), lengths)
     inside = rows[1:] == rows[:-1]
-    pairs = (words[:-1] + 1)[inside] * len(known) + words[1:][inside]
-    distinct, shingle = np.unique(np.concatenate([words, pairs]), return_inverse=True)
+    pairs = (words[:-1] + np.int64(1))[inside] * len(known) + words[1:][inside]
+    distinct, pairs = np.unique(pairs, return_inverse=True)
+    shingle = np.concatenate([words, (len(known) + pairs).astype(np.int32)])
     rows = np.concatenate([rows, rows[1:][inside]])
-    matrix = sparse.csr_matrix((np.ones(len(rows)), (rows, shingle)), (len(texts), len(distinct)))
+    shape = len(texts), len(known) + len(distinct)
+    matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, shingle)), shape)
     matrix.data[:] = 1  # a shingle that a text has twice counts once
     return matrix, lengths
 
@@ -115,7 +121,7 @@ def _candidates(shingles: sparse.csr_matrix, count: np.ndarray, train: int) -> t
         shingles, count: which text has which shingle, training texts first; in how many texts each is.
         train: how many training texts there are.
     """
-    of_train = np.bincount(shingles[:train].indices, minlength=shingles.shape[1])
+    of_train = np.bincount(shingles.indices[: shingles.indptr[train]], minlength=shingles.shape[1])
     products = of_train * (count - of_train)
     useful = np.flatnonzero((products > 0) & (count <= _COMMON))
     useful = useful[np.argsort(products[useful], kind="stable")]

@@ -1,7 +1,7 @@
 """Texts as numbers: their tokens, the vocabularies counted from them, and the ids that batches are cut from."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ class Tokens:
     """The tokens of a list of texts, each by the number of its name.
 
     Args:
-        names: the distinct tokens, object (names,) of str.
+        names: the distinct tokens, object (names,) of UTF-8 bytes; few of millions of n-grams are ever read as text.
         codes: place in `names` of each token, one text after the other, int32 (tokens,).
         splits: text i has the tokens splits[i] to splits[i + 1] - 1, int64 (texts + 1,).
     """
@@ -33,36 +33,48 @@ class Tokens:
         codes, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
         for flat, some in pieces:
             places, names = pd.factorize(flat)
-            table = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int32)
+            table = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))
             codes.append(table[places] if len(flat) else np.zeros(0, np.int32))
             lengths.append(some)
-        names = np.array([name.decode("utf-8") for name in numbers], object)
-        return cls(names, np.concatenate(codes), np.cumsum(np.concatenate(lengths)))
+        return cls(np.array(list(numbers), object), np.concatenate(codes), np.cumsum(np.concatenate(lengths)))
 
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each text, int64 (texts,)."""
         return np.diff(self.splits)
 
-    def vocabulary(self, rows: np.ndarray, size: int | None = None, min_count: int = 1) -> list[str]:
+    def vocabulary(
+        self,
+        rows: np.ndarray,
+        size: int | None = None,
+        min_count: int = 1,
+        keep: Callable[[bytes], bool] | None = None,
+    ) -> list[str]:
         """Names that occur in some texts, the most frequent first, ties by code point.
 
         Args:
             rows: numbers of the texts.
             size: the most names.
             min_count: names that occur less often are left out.
+            keep: tells of a name, as UTF-8 bytes, whether it may be among them; None: each may.
         """
         counts = np.zeros(len(self.names), np.int64)
         for some in _blocks(rows):
             counts += np.bincount(self.codes[_mask(self.splits, some)], minlength=len(self.names))
-        kept = [(-counts[place], self.names[place]) for place in np.flatnonzero(counts >= max(min_count, 1))]
+        places = np.flatnonzero(counts >= max(min_count, 1))
+        if keep is not None:
+            places = places[np.fromiter(map(keep, self.names[places]), bool, len(places))]
+        if size is not None and len(places) > size:  # only those that may be among them need be sorted
+            places = places[counts[places] >= np.partition(counts[places], -size)[-size]]
+        names = self.names[places]
+        order = np.lexsort((names, -counts[places]))[:size]  # bytes of UTF-8 have the order of code points
         # What Keras calls an unknown token cannot be a known one.
-        return [name for _, name in sorted(kept)[:size] if name != "[UNK]"]
+        return [name.decode("utf-8") for name in names[order] if name != b"[UNK]"]
 
     def sequences(self, vocabulary: list[str]) -> "Sequences":
         """Every text as ids: 2 for the first name of the vocabulary, and so on, 1 for others."""
-        ids = {name: FIRST + place for place, name in enumerate(vocabulary)}
-        table = np.array([ids.get(name, 1) for name in self.names], np.int32)
+        ids = {name.encode("utf-8"): FIRST + place for place, name in enumerate(vocabulary)}
+        table = np.fromiter((ids.get(name, 1) for name in self.names), np.int32, len(self.names))
         return Sequences(table[self.codes] if len(self.codes) else np.zeros(0, np.int32), self.splits)
 
 
@@ -138,18 +150,17 @@ class Sequences:
         return tf.RaggedTensor.from_row_splits(tf.constant(self.flat), tf.constant(self.splits), validate=False)
 
 
-def wide_sequences(parts: list[tuple[Tokens, list[str]]], longest: int) -> Sequences:
+def wide_sequences(parts: list[tuple[Sequences, int]]) -> Sequences:
     """The known n-grams of every text, one kind after the other, the ids of each kind beginning where those of the last
     end.
 
     Args:
-        parts: n-grams of the texts, and their vocabulary, of each kind.
-        longest: n-grams of each kind that are read of a text.
+        parts: known n-grams of the texts, and how many the vocabulary has, of each kind.
     """
     sequences, before = [], 0
-    for tokens, names in parts:
-        sequences.append(tokens.sequences(names).first(longest).known().shifted(before))
-        before += len(names)
+    for known, count in parts:
+        sequences.append(known.shifted(before))
+        before += count
     return functools.reduce(Sequences.beside, sequences)
 
 

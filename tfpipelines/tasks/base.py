@@ -108,7 +108,7 @@ class Answering(Stage, ABC):
 
 
 def checked(task: Task, fold: int | None = None, findings: "datasets.Findings | None" = None) -> Trainable:
-    """The task with its data read and checked.
+    """The task with its data read and checked, ready to be trained.
 
     Args:
         findings: to which is added what there is to say of the data.
@@ -121,4 +121,5 @@ def checked(task: Task, fold: int | None = None, findings: "datasets.Findings | 
     findings.raise_errors()
     ready = loaded.check(findings, fold)
     findings.raise_errors()
+    ready.prepare_training()
     return ready

@@ -189,6 +189,9 @@ class Trainable(Loaded):
         names = type(model).model_fields if named is None else named
         return all(getattr(mine, name, None) == getattr(model, name, None) for name in names)
 
+    def prepare_training(self) -> None:
+        """Makes what only training needs of the samples, once they are checked and stand; a check does without."""
+
     # --- batches
     @abstractmethod
     def steps_per_epoch(self) -> int:

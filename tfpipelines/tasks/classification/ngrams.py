@@ -46,11 +46,8 @@ class NGrams:
         """
         if self.name == VECTORS:
             return words_with_vectors(vectors, tokens.vocabulary(rows))
-        names = tokens.vocabulary(rows, None if self.characters else self.size, self.min_count)
-        if not self.characters:
-            return names
-        # Characters are joined by spaces: "g o o d". What spans two words says little more than both.
-        return [name for name in names if " " not in name[::2][1:-1]][: self.size]
+        keep = _is_within_words if self.characters else None
+        return tokens.vocabulary(rows, self.size, self.min_count, keep)
 
 
 def kinds_of(networks: Sequence[Any]) -> tuple[NGrams, ...]:
@@ -90,3 +87,10 @@ def _name(kind: NGrams) -> str:
     low, high = kind.characters or (1, kind.words)
     limits = () if (kind.min_count, kind.size) == _USUAL else (kind.min_count, kind.size)
     return "_".join(map(str, (unit, low, high, *limits)))
+
+
+def _is_within_words(name: bytes) -> bool:
+    """Whether no character of an n-gram, joined by spaces as in "g o o d", is a space but the first and the last. What
+    spans two words says little more than both.
+    """
+    return b"   " not in name or name == b"   "  # of a space and its neighbours; alone, it is two spaces

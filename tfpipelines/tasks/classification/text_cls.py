@@ -1,10 +1,10 @@
 """Text classification: a network of ours, trained from the start on labelled texts."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -50,6 +50,21 @@ class TextClassificationPipeline(config.Pipeline):
     model: TextNetworks = TEXTS.default(default_network, default_candidates)
 
 
+class _OfTraining(NamedTuple):
+    """What a check leaves for training.
+
+    Args:
+        texts, rows: of all, with those that the check has left out of the samples; and which are of training.
+        sequences: their tokens.
+        grams: their n-grams of the wide part, one kind after the other.
+    """
+
+    texts: list[str]
+    rows: np.ndarray
+    sequences: "datasets.Sequences"
+    grams: "list[datasets.Sequences]"
+
+
 class TextClassification(SupervisedTexts):
     """The task `text-cls`."""
 
@@ -59,6 +74,7 @@ class TextClassification(SupervisedTexts):
     def __init__(self, pipeline: config.Pipeline):
         super().__init__(pipeline)
         self._inputs: tuple[str, ...] = (models.IDS,)  # of the network
+        self._of_training: _OfTraining | None = None
         self._parts: list[tuple[Any, Any]] = []  # of a blend: networks that are linear models, and their sections
         self._preprocessor_of: Any = None  # the model that `preprocessor` is of
         self._earlier: tuple[Any, models.TextPreprocessor] | None = None
@@ -97,15 +113,11 @@ class TextClassification(SupervisedTexts):
         data, candidates = self.pipeline.data, [pipeline.model for pipeline in self.asked.candidates()]
         self.wide = next(filter(None, map(_wide, candidates)), None)  # a candidate with another one reads data again
         self.kinds = kinds_of(candidates)
-        wide = self.wide or Wide()
         if self.kinds:
             self._check_loss(findings)
         texts, rows = self._texts(self.samples), self.samples.rows("train")
         cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
-        wide_cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)
-        own_cutters = [kind.cutter(data.standardize) for kind in self.kinds]
-        tokens, *cut = _tokens(texts, (cutter, *wide_cutters, *own_cutters))
-        grams, own = cut[: len(wide_cutters)], cut[len(wide_cutters) :]
+        tokens = _tokens(texts, cutter)
         vocabulary = tokens.vocabulary(rows, data.vocabulary, data.min_count)
         if not vocabulary:
             if not tokens.lengths[rows].any():
@@ -113,25 +125,18 @@ class TextClassification(SupervisedTexts):
                 raise DataError(cause, datasets.punctuation_remedy(self.samples.frame["text"].loc[rows]))
             cause = f"No token occurs {counted(data.min_count, 'time')} in the training texts."
             raise DataError(cause, "Lower data.min_count.")
-        longest = int(tokens.lengths[rows].max())
+        longest, sequences = int(tokens.lengths[rows].max()), tokens.sequences(vocabulary)
+        del tokens
         in_chunks = data.long == "chunks"
         most = _LONGEST[data.level] // (2 if in_chunks else 1)
         max_length = min(longest, most) if data.max_length == "auto" else data.max_length
         self._chunk = max_length if in_chunks else None
         max_length *= _MOST_CHUNKS if in_chunks else 1
-        names = [part.vocabulary(rows, wide.size, wide.min_count) for part in grams]
-        if not all(names):
-            often = counted(wide.min_count, "time")
-            message = f"One kind of n-gram never occurs {often} in training: the wide part leaves it out"
-            findings.add("no_ngrams", "note", message, "Lower model.wide.min_count")
-        grams = [part for part, known in zip(grams, names) if known]
-        parts = tuple((kind, known) for kind, known in zip(wide_cutters, names) if known)
-        known = {kind.name: kind.vocabulary(part, rows, data.vectors) for kind, part in zip(self.kinds, own)}
-        own_parts = {name: (kind, known[name]) for kind, name in zip(own_cutters, known)}
-        self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, parts, own_parts)
-        sequences, count = tokens.sequences(vocabulary), len(vocabulary)
+        parts, grams = self._wide_part(texts, rows, findings)
+        self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, parts)
+        known, count = sequences.known(), len(vocabulary)
         self.samples = datasets.check_tokens(
-            self.samples, sequences, sequences.known(), count, max_length, data.on_bad, findings, chunk=self._chunk
+            self.samples, sequences, known, count, max_length, data.on_bad, findings, chunk=self._chunk
         )
         frame = self.samples.frame
         left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
@@ -140,8 +145,45 @@ class TextClassification(SupervisedTexts):
             cause = f"All training texts of class {lost[0]!r} have unknown words only, and are skipped."
             raise DataError(cause, "Lower data.min_count.", lost[1:10])
         self.samples.facts["multi_label"] = self.target.name == "labels"
-        self.samples.store = self._store(tokens, *grams, *own)
         self.vectors = None if data.vectors is None else self._word_vectors(vocabulary)
+        self._of_training = _OfTraining(texts, rows, sequences, grams)
+
+    def _wide_part(
+        self, texts: list[str], rows: np.ndarray, findings
+    ) -> "tuple[tuple[tuple[models.Cutter, list[str]], ...], list[datasets.Sequences]]":
+        """How texts are cut for the wide part, with the vocabularies; and the n-grams of all texts."""
+        data, wide = self.pipeline.data, self.wide or Wide()
+        parts, grams = [], []
+        cutters = models.wide_cutters(wide.words, wide.characters, data.standardize)
+        for cutter in cutters:  # one at a time: there may be millions of distinct n-grams
+            tokens = _tokens(texts, cutter)
+            if names := tokens.vocabulary(rows, wide.size, wide.min_count):
+                parts.append((cutter, names))
+                grams.append(tokens.sequences(names))
+            del tokens
+        if len(parts) < len(cutters):
+            often = counted(wide.min_count, "time")
+            message = f"One kind of n-gram never occurs {often} in training: the wide part leaves it out"
+            findings.add("no_ngrams", "note", message, "Lower model.wide.min_count")
+        return tuple(parts), grams
+
+    def prepare_training(self) -> None:
+        """Also the n-grams of linear models: there may be millions, and they give no findings."""
+        if self._of_training is None:
+            return
+        (texts, rows, sequences, grams), self._of_training = self._of_training, None
+        data, preprocessor = self.pipeline.data, self.preprocessor
+        kinds, own = {}, {}
+        for kind in self.kinds:  # one at a time, too
+            cutter = kind.cutter(data.standardize)
+            tokens = _tokens(texts, cutter)
+            names = kind.vocabulary(tokens, rows, data.vectors)
+            kinds[kind.name] = cutter, names
+            own[kind.name] = self._known(tokens.sequences(names))
+            del tokens
+        parts = preprocessor.cutter, preprocessor.vocabulary, preprocessor.max_length, preprocessor.wide
+        self.preprocessor = models.TextPreprocessor(*parts, kinds)
+        self.samples.store = self._store(sequences, map(self._known, grams), own)
         self.ratios, self.ridge = self._log_count_ratios(), self._ridge()
         self.fits = self._linear_fits() if self.kinds else None
 
@@ -365,22 +407,30 @@ class TextClassification(SupervisedTexts):
         if self._preprocessor_of is not model:
             self.preprocessor, self._preprocessor_of = models.TextPreprocessor.of(model, self._max_length), model
 
-    def _store(self, tokens, *grams) -> "datasets.TextStore":
-        """Texts as the network takes them, from their tokens and n-grams."""
+    def _store(self, sequences, grams: "Iterable[datasets.Sequences]", own: dict) -> "datasets.TextStore":
+        """Texts as the network takes them.
+
+        Args:
+            sequences: their tokens.
+            grams, own: known n-grams of the wide part, one kind after the other, and of further kinds by name.
+        """
         preprocessor, few = self.preprocessor, training.compiles_every_shape(self.pipeline.train.jit_compile)
-        inputs = {models.IDS: tokens.sequences(preprocessor.vocabulary).cut(preprocessor.max_length)}
+        inputs = {models.IDS: sequences.cut(preprocessor.max_length)}
         if preprocessor.wide:
-            parts = [(part, names) for part, (_, names) in zip(grams, preprocessor.wide)]
-            inputs[models.NGRAMS] = datasets.wide_sequences(parts, preprocessor.max_ngrams)
-        kinds = zip(grams[len(preprocessor.wide) :], preprocessor.kinds.items())
-        for part, (name, (_, names)) in kinds:
-            inputs[name] = part.sequences(names).first(preprocessor.max_ngrams).known()
-        return datasets.TextStore(inputs, few_shapes=few)
+            parts = [(part, len(names)) for part, (_, names) in zip(grams, preprocessor.wide)]
+            inputs[models.NGRAMS] = datasets.wide_sequences(parts)
+        return datasets.TextStore(inputs | own, few_shapes=few)
 
     def _store_of(self, texts: list[str]) -> "datasets.TextStore":
         preprocessor = self.preprocessor
-        kinds = (*preprocessor.wide, *preprocessor.kinds.values())
-        return self._store(*_tokens(texts, (preprocessor.cutter, *(cutter for cutter, _ in kinds))))
+        ids = lambda cutter, names: _tokens(texts, cutter).sequences(names)
+        grams = (self._known(ids(*kind)) for kind in preprocessor.wide)
+        own = {name: self._known(ids(*kind)) for name, kind in preprocessor.kinds.items()}
+        return self._store(ids(preprocessor.cutter, preprocessor.vocabulary), grams, own)
+
+    def _known(self, grams: "datasets.Sequences") -> "datasets.Sequences":
+        """Those n-grams that are known, of those that are read."""
+        return grams.first(self.preprocessor.max_ngrams).known()
 
     def _store_for(self, store: "datasets.TextStore", network=None) -> "datasets.TextStore":
         return store.only(self._inputs if network is None else self._inputs_of(network))
@@ -429,5 +479,5 @@ def _wide(model) -> Wide | None:
     return wide if wide is not None and wide.active else None
 
 
-def _tokens(texts: list[str], cutters) -> list["datasets.Tokens"]:
-    return [datasets.Tokens.of(cutter.cut(texts)) for cutter in cutters]
+def _tokens(texts: list[str], cutter: "models.Cutter") -> "datasets.Tokens":
+    return datasets.Tokens.of(cutter.cut(texts))
