@@ -76,6 +76,16 @@ def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TFPIPE_CONFIG", str(tmp_path / "config"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_encoder():
+    """`model.encoder=auto` of texts is `words`, whatever is installed."""
+    from tfpipelines.core.config import backbones
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbones, "OF_MINILM", ("no_such_package",))
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _frozen():
     """What earlier modules have left is not looked at by every collection of garbage: graphs are many objects."""

@@ -13,10 +13,15 @@ import tensorflow as tf
 from ..datasets.text_form import TextForm
 from .answers import ServedAnswer
 from .loading import network_of
-from .text_preprocessing import IDS, STRIPPED, TextPreprocessor
+from .text_preprocessing import IDS, NGRAMS, STRIPPED, TextPreprocessor
 
 _EXAMPLES = ("A fine day, isn't it?", "no-break\u00a0space", "!?", "")  # in vocabulary.json, for those who read it
 _TEXT = "A text is a UTF-8 string; standardization, tokenization and the lookup of ids are part of the graph."
+_STANDARDIZING = (
+    "Standardize: lowercase the letters A to Z, remove the characters of `strips`, each as its setting says. Split at "
+    "ASCII whitespace (space, tab, line feed, vertical tab, form feed, carriage return) or into characters. Join "
+    "neighbours with a space to n-grams where `ngrams` names lengths, shorter ones first"
+)
 _CUT = (
     "Tokenization uses operations of TensorFlow Text: TensorFlow Serving has them; in Python, import tensorflow_text "
     "before loading."
@@ -179,7 +184,8 @@ class ServedTexts(ServedInput):
     def words(self, whole: bool) -> list[str]:
         first = self.form.words()
         if whole:
-            return [*first, _TEXT] if isinstance(self.preprocessor, TextPreprocessor) else [*first, _TEXT, _CUT]
+            plain = isinstance(self.preprocessor, TextPreprocessor) and not self.preprocessor.pieces
+            return [*first, _TEXT] if plain else [*first, _TEXT, _CUT]
         return [
             *first,
             "The format has no strings: a text is given as int32 ids of its tokens. The vocabulary "
@@ -195,53 +201,53 @@ class ServedTexts(ServedInput):
         ids_of = lambda text: {name: value[0].tolist() for name, value in self.feed(text, False).items()}
         examples = [{"text": text, **ids_of(text)} for text in _EXAMPLES]
         if not isinstance(preprocessor, TextPreprocessor):
-            tokenizer = preprocessor.tokens.preprocessor.tokenizer
-            marks = [f"{mark}_token_id" for mark in ("start", "end", "cls", "sep", "pad", "unk", "mask")]
-            places = {mark: getattr(tokenizer, mark, None) for mark in marks}
-            special = {mark: int(place) + 1 for mark, place in places.items() if isinstance(place, (int, np.integer))}
-            rule = (
-                "Tokenize as the named tokenizer of KerasHub does, with its special tokens; the id of a "
-                "token is its place in `tokens` plus 1, 0 is padding. `special` has such ids; keep "
-                "max_length of them, special tokens included."
-            )
-            settings = {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}
-            ids: dict[str, Any] = {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special}
-            ids |= {"settings": settings, "max_length": preprocessor.tokens.max_length}
-            ids["tokens"] = list(map(str, tokenizer.get_vocabulary()))
-            return {"examples": examples, "ids": ids}
+            return {"examples": examples, "ids": _of_pieces(preprocessor.tokens)}
         cut = lambda cutter: {"standardize": cutter.standardize, "split": cutter.split, "ngrams": cutter.ngrams}
         rule = (
-            "Standardize: lowercase the letters A to Z, remove the characters of `strips`, each as its setting "
-            "says. Split at ASCII whitespace (space, tab, line feed, vertical tab, form feed, carriage return) "
-            "or into characters. Join neighbours with a space to n-grams where `ngrams` names lengths, shorter "
-            "ones first; the id of a token is its place in `tokens`, that of an unknown token 1; "
+            f"{_STANDARDIZING}; the id of a token is its place in `tokens`, that of an unknown token 1; "
             "keep the first max_length; a text without a token is the one id 1."
         )
+        ids: dict[str, Any] = {
+            "rule": rule,
+            **cut(preprocessor.cutter),
+            "strips": STRIPPED,
+            "max_length": preprocessor.max_length,
+        }
+        ids["tokens"] = ["[PAD]", "[UNK]", *preprocessor.vocabulary]
         tables: dict[str, Any] = {"examples": examples}
         if IDS in preprocessor.inputs:
-            ids = {"rule": rule, **cut(preprocessor.cutter), "strips": STRIPPED, "max_length": preprocessor.max_length}
-            ids["tokens"] = ["[PAD]", "[UNK]", *preprocessor.vocabulary]
             tables["ids"] = ids
-        for name, (cutter, names) in preprocessor.kinds.items():
+        of_inputs = {NGRAMS: preprocessor.wide} if preprocessor.wide else {}
+        for name, kinds in (of_inputs | {name: (kind,) for name, kind in preprocessor.kinds.items()}).items():
             rule = (
-                "Cut by the rule of token ids: lowercase A to Z and remove the characters of `strips` as "
-                "`standardize` says, split, join neighbours with a space to n-grams. The id of an n-gram is its place "
-                "in `tokens`, that of an unknown one 0; keep the first max_length; end with a 0."
-            )
-            how = {"rule": rule, **cut(cutter), "strips": STRIPPED, "max_length": preprocessor.max_ngrams}
-            tables[name] = {**how, "tokens": ["[PAD]", "[UNK]", *names]}
-        if preprocessor.wide:
-            rule = (
-                "For each part in turn: cut as for `ids`; the id of an n-gram is its place in the part's "
-                "`tokens` plus the part's `first`, that of an unknown one 0; keep the first max_length of each "
-                "part; end with a 0."
+                "For each part in turn: standardize, split and join as its settings say, see `standardizing`; the id "
+                "of an n-gram is its place in the part's `tokens` plus the part's `first`, that of an unknown one 0; "
+                "keep the first max_length of each part; end with a 0."
             )
             parts, first = [], 2
-            for cutter, names in preprocessor.wide:
+            for cutter, names in kinds:
                 parts.append({**cut(cutter), "first": first, "max_length": preprocessor.max_ngrams, "tokens": names})
                 first += len(names)
-            tables["ngrams"] = {"rule": rule, "parts": parts}
-        return tables
+            tables[name] = {"rule": rule, "standardizing": _STANDARDIZING, "strips": STRIPPED, "parts": parts}
+        return tables | {name: _of_pieces(layer) for name, layer in preprocessor.pieces.items()}
+
+
+def _of_pieces(tokens: Any) -> dict[str, Any]:
+    """What vocabulary.json says of the tokens of a pretrained network, a layer `HubTokens`."""
+    tokenizer = tokens.preprocessor.tokenizer
+    marks = [f"{mark}_token_id" for mark in ("start", "end", "cls", "sep", "pad", "unk", "mask")]
+    places = {mark: getattr(tokenizer, mark, None) for mark in marks}
+    special = {mark: int(place) + 1 for mark, place in places.items() if isinstance(place, (int, np.integer))}
+    rule = (
+        "Tokenize as the named tokenizer of KerasHub does, with its special tokens; the id of a "
+        "token is its place in `tokens` plus 1, 0 is padding. `special` has such ids; keep "
+        "max_length of them, special tokens included."
+    )
+    settings = {name: value for name, value in tokenizer.get_config().items() if isinstance(value, (bool, int))}
+    ids: dict[str, Any] = {"rule": rule, "tokenizer": type(tokenizer).__name__, "special": special}
+    ids |= {"settings": settings, "max_length": tokens.max_length}
+    ids["tokens"] = list(map(str, tokenizer.get_vocabulary()))
+    return ids
 
 
 _ONE_HOT = (

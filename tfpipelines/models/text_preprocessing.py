@@ -1,10 +1,10 @@
 """What happens to raw texts before the network sees them: the same cuts in numpy and in layers of the artifact."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
@@ -19,6 +19,16 @@ _BATCH = 4096
 IDS, NGRAMS = "ids", "ngrams"  # inputs of a network: tokens, and n-grams of its wide part
 _TOKENS, _WIDE = "tokens", re.compile(r"ngrams\d+")  # names of layers
 Kind = tuple["Cutter", list[str]]
+
+
+class Pieces(Protocol):
+    """The tokens of a pretrained encoder: a layer whose name is that of an input."""
+
+    def __call__(self, texts: Any) -> Any:
+        """Strings (batch,) -> ids from 1 on, int32 (batch, length), 0 beyond a text's end."""
+
+    def cut(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of texts, one after the other, int32 (ids,), and how many each text has, int64 (texts,)."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,8 @@ class TextPreprocessor:
         wide: (cutter, vocabulary) of each kind of n-gram of the wide part; () for none. Their ids follow one another.
         kinds: (cutter, vocabulary) of further kinds of n-grams by name. Each is an input of its own, called so, which
             begins with the id 2; so do the words' vectors.
-        inputs: names of the inputs of the network, of `ids`, `ngrams` (the wide part) and `kinds`.
+        inputs: names of the inputs of the network, of `ids`, `ngrams` (the wide part), `kinds` and `pieces`.
+        pieces: layers that cut texts for pretrained encoders, by name. Each is an input of its own.
     """
 
     def __init__(
@@ -134,10 +145,11 @@ class TextPreprocessor:
         wide: tuple[tuple[Cutter, list[str]], ...] = (),
         kinds: "dict[str, Kind] | None" = None,
         inputs: tuple[str, ...] | None = None,
+        pieces: Mapping[str, Pieces] | None = None,
     ):
         self.cutter, self.vocabulary, self.max_length, self.wide = cutter, vocabulary, max_length, wide
-        self.kinds = kinds or {}
-        self.inputs = inputs or (IDS, *((NGRAMS,) if wide else ()), *self.kinds)
+        self.kinds, self.pieces = kinds or {}, dict(pieces or {})
+        self.inputs = inputs or (IDS, *((NGRAMS,) if wide else ()), *self.kinds, *self.pieces)
 
     @classmethod
     def of(cls, model: keras.Model, max_length: int) -> "TextPreprocessor":
@@ -146,12 +158,13 @@ class TextPreprocessor:
         parts = {layer.name: (Cutter.of(layer), _vocabulary(layer)) for layer in layers}
         cutter, vocabulary = parts.pop(_TOKENS, (Cutter(), []))
         wide = [parts.pop(name) for name in sorted(parts) if _WIDE.fullmatch(name)]
-        if not parts:
-            return cls(cutter, vocabulary, max_length, tuple(wide))
         inputs = tuple(tensor.name for tensor in network_of(model).inputs)
-        return cls(
-            cutter, vocabulary, max_length, tuple(wide), {name: parts[name] for name in inputs if name in parts}, inputs
-        )
+        others = {layer.name: layer for layer in model.layers if layer.name in inputs and layer not in layers}
+        pieces = {name: layer for name, layer in others.items() if not isinstance(layer, keras.layers.InputLayer)}
+        if not parts and not pieces:
+            return cls(cutter, vocabulary, max_length, tuple(wide))
+        kinds = {name: parts[name] for name in inputs if name in parts}
+        return cls(cutter, vocabulary, max_length, tuple(wide), kinds, inputs, pieces)
 
     def of_network(self, network: keras.Model) -> "TextPreprocessor":
         """What a network takes of it; the tokens, if it calls its input as none is called here."""
@@ -162,12 +175,18 @@ class TextPreprocessor:
             return self
         kinds = {name: kind for name, kind in self.kinds.items() if name in inputs}
         wide = self.wide if NGRAMS in inputs else ()
-        return TextPreprocessor(self.cutter, self.vocabulary, self.max_length, wide, kinds, inputs)
+        pieces = {name: layer for name, layer in self.pieces.items() if name in inputs}
+        return TextPreprocessor(self.cutter, self.vocabulary, self.max_length, wide, kinds, inputs, pieces)
+
+    @property
+    def named(self) -> bool:
+        """Whether networks say by the names of their inputs what they take."""
+        return bool(self.kinds or self.pieces)
 
     @cached_property
-    def _layers(self) -> dict[str, list[keras.layers.TextVectorization]]:
+    def _layers(self) -> dict[str, list[Any]]:
         """Those of each input. Keras needs long for a large vocabulary, and only what is saved has them."""
-        found: dict[str, list[keras.layers.TextVectorization]] = {}
+        found: dict[str, list[Any]] = {}
         for name in self.inputs:
             if name == IDS:
                 found[name] = [self.cutter.layer(self.vocabulary, _TOKENS)]
@@ -175,6 +194,8 @@ class TextPreprocessor:
                 found[name] = [
                     part.layer(names, f"ngrams{number}") for number, (part, names) in enumerate(self.wide, 1)
                 ]
+            elif name in self.pieces:
+                found[name] = [self.pieces[name]]
             else:
                 cutter, names = self.kinds[name]
                 found[name] = [cutter.layer(names, name)]
@@ -214,6 +235,8 @@ class TextPreprocessor:
             ids = keras.ops.cast(layers[0](texts), "int32")
             ids = keras.ops.pad(ids, [[0, 0], [0, 1]])[:, : self.max_length]  # one column at least
             return keras.ops.concatenate([keras.ops.maximum(ids[:, :1], 1), ids[:, 1:]], 1)  # no row without a token
+        if name in self.pieces:
+            return layers[0](texts)
         parts, before = [], 0
         vocabularies = [names for _, names in self.wide] if name == NGRAMS else [self.kinds[name][1]]
         for layer, names in zip(layers, vocabularies):

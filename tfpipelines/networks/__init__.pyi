@@ -11,10 +11,12 @@ from .tables.trees.fitting import Rows as Rows
 from .tables.trees.fitting import fit_trees as fit_trees
 from .text_layers import Texts as Texts
 from .texts.linear_models.features import Grams as Grams
+from .texts.linear_models.features import Vectors as Vectors
 from .texts.linear_models.features import counts_of as counts_of
 from .texts.linear_models.fitting import Labelled as Labelled
 from .texts.linear_models.fitting import LinearTexts as LinearTexts
 from .texts.linear_models.fitting import fit_texts as fit_texts
 from .texts.linear_models.fitting import loss_of as loss_of
 from .texts.linear_models.fitting import losses_of as losses_of
+from .texts.linear_models.graph import from_vectors as from_vectors
 from .texts.linear_models.graph import set_linear_weights as set_linear_weights

@@ -17,7 +17,7 @@ from .layers import Builder
 from .texts.linear_models.fitting import LinearTexts
 
 UNKNOWN = 1  # id of an unknown token
-FitLinear = Callable[[], tuple[LinearTexts, tuple[str, ...]]]
+FitLinear = Callable[[], tuple[LinearTexts, tuple[str, ...], dict[str, keras.Model]]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Texts:
             n-grams.
         ridge: the same for a number, float32 (n-grams, 2 kinds), see `datasets.ridge_table`.
         fit_linear: gives the linear model that the network's settings describe, fitted to the training rows, and the
-            names of its kinds of n-grams.
+            names of its kinds of n-grams or vectors, and what makes the latter, see `linear_models.graph.compiled`.
         chunk: tokens of the chunks that texts are read in, see `chunks`; None: as a whole.
     """
 

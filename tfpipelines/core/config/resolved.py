@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .backbones import is_path
+from .backbones import WORDS, is_path, text_encoder
 from .candidates import AutoNetwork
 from .files import dump_yaml
 from .own import AUTO
@@ -46,11 +46,17 @@ def _absolute_vectors(value: str) -> str:
     return value if value == BUNDLED else _absolute(value)
 
 
+def _absolute_encoder(value: str) -> str:
+    chosen = text_encoder(value)
+    return chosen if chosen == WORDS else absolute_backbone(chosen)
+
+
 _ABSOLUTE = {
     Role.PATH: _absolute,
     Role.BACKBONE: absolute_backbone,
     Role.RUN: _absolute_run,
     Role.VECTORS: _absolute_vectors,
+    Role.ENCODER: _absolute_encoder,
 }
 
 

@@ -16,6 +16,7 @@ class Role(Enum):
     BACKBONE = "the same, or the name of a backbone or of its weights"
     RUN = "the same, of a run folder, or a word of the field's own"
     VECTORS = "the same, of word vectors, or `bundled`, those of the package; a file of that name is ./bundled"
+    ENCODER = "a backbone for texts or `words`; in a run's pipeline.yaml not `auto`, but what that means there"
     OF_SOURCE = "true of one source alone: left out where an override names other data"
     READING = "tells how to read: may be another for new data than it was in training"
     ANEW = "one of these that begins at its default for new data"
@@ -52,6 +53,7 @@ Counts = Annotated[  # one number stands for a list of one
     tuple[Count, ...], BeforeValidator(as_list, json_schema_input_type=Count | tuple[Count, ...])
 ]
 Share = Annotated[float, Field(gt=0, le=1)]
+Encoder = Annotated[str, Role.ENCODER, Field(min_length=1)]
 Auto = Literal["auto"]
 AutoBool = Annotated[Auto | bool, LEFT_TO_RIGHT]
 AutoCount = Annotated[Auto | Count, LEFT_TO_RIGHT]

@@ -19,3 +19,5 @@ from .hub import hub_presets as hub_presets
 from .hub import load_text_preset as load_text_preset
 from .loading import load_backbone as load_backbone
 from .loading import weights_hash as weights_hash
+from .sentences import SentenceEncoder as SentenceEncoder
+from .sentences import load_sentence_encoder as load_sentence_encoder

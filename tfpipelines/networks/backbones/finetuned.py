@@ -64,18 +64,28 @@ def finetuned_texts(
         Model: token ids + 1, int32 (batch, length), 0 where there is none -> logits float32 (batch, classes).
     """
     inputs = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Identity(name=FEATURES)(pooled_tokens(backbone, inputs, settings.pooling, pad))
+    return keras.Model(inputs, head_logits(x, classes, settings, seed), name="finetuned")
+
+
+def pooled_tokens(
+    backbone: Backbone, inputs: keras.KerasTensor, pooling: Literal["mean", "first"], pad: int
+) -> keras.KerasTensor:
+    """What a text backbone tells of token ids + 1, int32 (batch, length), 0 where there is none: (batch, width).
+
+    Args:
+        pooling: mean of the tokens, or the first one.
+        pad: the tokenizer's id of padding.
+    """
     there = keras.ops.greater(inputs, 0)  # (B, T)
     ids = keras.ops.where(there, inputs - 1, pad)
     names = {tensor.name for tensor in backbone.model.inputs}
     fed = {"token_ids": ids, "padding_mask": keras.ops.cast(there, "int32"), "segment_ids": keras.ops.zeros_like(ids)}
     x = backbone.model({name: tensor for name, tensor in fed.items() if name in names})  # (B, T, D)
-    if settings.pooling == "mean":
-        weights = keras.ops.cast(there, x.dtype)[..., None]
-        x = keras.ops.sum(keras.ops.where(weights > 0, x, 0.0), 1) / keras.ops.maximum(keras.ops.sum(weights, 1), 1.0)
-    else:
-        x = x[:, 0]
-    x = keras.layers.Identity(name=FEATURES)(x)
-    return keras.Model(inputs, head_logits(x, classes, settings, seed), name="finetuned")
+    if pooling == "first":
+        return x[:, 0]
+    weights = keras.ops.cast(there, x.dtype)[..., None]
+    return keras.ops.sum(keras.ops.where(weights > 0, x, 0.0), 1) / keras.ops.maximum(keras.ops.sum(weights, 1), 1.0)
 
 
 def head_logits(features: keras.KerasTensor, classes: int, settings: Finetuned, seed: int | None) -> keras.KerasTensor:

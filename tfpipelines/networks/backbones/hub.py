@@ -29,7 +29,9 @@ class TextPreset(NamedTuple):
     preprocessor: keras.layers.Layer
 
 
-def load_text_preset(location: str, name: str, weights: bool = True, seed: int = 0) -> TextPreset:
+def load_text_preset(
+    location: str, name: str, weights: bool = True, seed: int = 0, field: str = "model.backbone"
+) -> TextPreset:
     """Loads a text backbone of KerasHub with its preprocessor.
 
     Args:
@@ -37,6 +39,7 @@ def load_text_preset(location: str, name: str, weights: bool = True, seed: int =
         name: for messages.
         weights: False leaves them random.
         seed: of random weights.
+        field: that names it, for messages.
 
     Raises:
         ConfigError: if it is no text backbone.
@@ -46,11 +49,11 @@ def load_text_preset(location: str, name: str, weights: bool = True, seed: int =
     import keras_hub
 
     with random_state(seed):
-        backbone = _from_preset(keras_hub.models.Backbone, location, load_weights=weights)
+        backbone = _from_preset(keras_hub.models.Backbone, location, field, load_weights=weights)
     if "token_ids" not in {tensor.name for tensor in backbone.inputs}:
-        message = f"model.backbone: {name} is no backbone for texts."
+        message = f"{field}: {name} is no backbone for texts."
         raise ConfigError(message, "Images are fine-tuned by `tfpipe finetune backbone`.")
-    preprocessor = _from_preset(keras_hub.models.TextClassifierPreprocessor, location)
+    preprocessor = _from_preset(keras_hub.models.TextClassifierPreprocessor, location, field)
     output = backbone.output
     sequence = output["sequence_output"] if isinstance(output, dict) else output  # without what only [CLS] would need
     model = keras.Model({tensor.name: tensor for tensor in backbone.inputs}, sequence, name=backbone.name)
@@ -80,7 +83,7 @@ def load_image_preset(location: str, weights: bool = True) -> tuple[keras.Model,
     return model, (plain(converter.scale, 1.0), plain(converter.offset, 0.0), False)
 
 
-def _from_preset(kind, location: str, **options):
+def _from_preset(kind, location: str, field: str = "model.backbone", **options):
     remote = not Path(location).exists()
     if not remote:
         inspect_preset(Path(location))
@@ -88,7 +91,7 @@ def _from_preset(kind, location: str, **options):
         with redirect_stdout(sys.stderr):  # what hubs print does not belong among results
             return kind.from_preset(location, **options)
     except ImportError as error:
-        message = f"model.backbone: {location} needs a package that is not installed: {error}."
+        message = f"{field}: {location} needs a package that is not installed: {error}."
         raise ConfigError(message, "pip install 'tfpipelines[hub]'") from error
     except Exception as error:  # hubs and file formats raise nearly every kind
         reason = fetch_reason(error)
@@ -119,26 +122,55 @@ class HubTokens(keras.layers.Layer):
     Args:
         preprocessor: a `keras_hub.models.TextClassifierPreprocessor`.
         max_length: tokens of a text that are read, those that mark its ends included.
+        trim: whether a batch is only as long as its longest text.
     """
 
-    def __init__(self, preprocessor, max_length: int, **options):
+    def __init__(self, preprocessor, max_length: int, trim: bool = False, **options):
         super().__init__(trainable=False, **options)
         self._convert_input_args = False  # strings are no tensors of every backend
         self._allow_non_tensor_positional_args = True
-        self.preprocessor, self.max_length = preprocessor, max_length
+        self.preprocessor, self.max_length, self.trim = preprocessor, max_length, trim
         self.preprocessor.sequence_length = max_length
         self.built = True
 
     def call(self, texts):
         pieces = self.preprocessor(texts)
-        return tf.where(tf.cast(pieces["padding_mask"], tf.bool), tf.cast(pieces["token_ids"], tf.int32) + 1, 0)
+        there = tf.cast(pieces["padding_mask"], tf.bool)
+        ids = tf.where(there, tf.cast(pieces["token_ids"], tf.int32) + 1, 0)
+        if not self.trim:
+            return ids
+        return ids[:, : tf.maximum(tf.reduce_max(tf.reduce_sum(tf.cast(there, tf.int32), 1)), 1)]
 
     def compute_output_spec(self, texts):
-        return keras.KerasTensor((texts.shape[0], self.max_length), "int32")
+        return keras.KerasTensor((texts.shape[0], None if self.trim else self.max_length), "int32")
 
     def get_config(self):
         preprocessor = keras.saving.serialize_keras_object(self.preprocessor)
-        return {**super().get_config(), "preprocessor": preprocessor, "max_length": self.max_length}
+        trim = {"trim": True} if self.trim else {}  # which earlier versions do not know
+        return {**super().get_config(), "preprocessor": preprocessor, "max_length": self.max_length, **trim}
+
+    @property
+    def pad(self) -> int:
+        """The tokenizer's id of padding."""
+        return int(getattr(self.preprocessor.tokenizer, "pad_token_id", 0) or 0)
+
+    def settings(self) -> dict:
+        """All that the ids depend on, as JSON values."""
+        names = self.preprocessor.tokenizer.get_vocabulary()
+        hashed = hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
+        preprocessor = keras.saving.serialize_keras_object(self.preprocessor)
+        return {"preprocessor": preprocessor, "vocabulary": hashed, "max_length": self.max_length}
+
+    def cut(self, texts: list[str], batch_size: int = 1024) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of texts, one after the other, int32 (ids,), and how many each text has, int64 (texts,)."""
+        flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+        if texts:
+            batches = tf.data.Dataset.from_tensor_slices(texts).batch(batch_size)
+            for ids in batches.map(self.call).as_numpy_iterator():
+                there = ids > 0
+                flat.append(ids[there])
+                lengths.append(there.sum(1))
+        return np.concatenate(flat), np.concatenate(lengths)
 
     @classmethod
     def from_config(cls, config):
@@ -165,35 +197,20 @@ class HubPreprocessor:
     @property
     def pad(self) -> int:
         """The tokenizer's id of padding."""
-        return int(getattr(self.tokens.preprocessor.tokenizer, "pad_token_id", 0) or 0)
+        return self.tokens.pad
 
     @property
     def vocabulary_size(self) -> int:
         """How many tokens it tells apart."""
         return self.tokens.preprocessor.tokenizer.vocabulary_size()
 
-    @property
-    def vocabulary_hash(self) -> str:
-        """SHA-256 of its vocabulary, in hexadecimal."""
-        names = self.tokens.preprocessor.tokenizer.get_vocabulary()
-        return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
-
     def settings(self) -> dict:
         """All that the ids depend on, as JSON values."""
-        preprocessor = keras.saving.serialize_keras_object(self.tokens.preprocessor)
-        hashed, longest = self.vocabulary_hash, self.tokens.max_length
-        return {"preprocessor": preprocessor, "vocabulary": hashed, "max_length": longest}
+        return self.tokens.settings()
 
-    def cut(self, texts: list[str], batch_size: int = 1024) -> tuple[np.ndarray, np.ndarray]:
-        """The ids of texts, one after the other, int32 (ids,), and how many each text has, int64 (texts,)."""
-        flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-        if texts:
-            batches = tf.data.Dataset.from_tensor_slices(texts).batch(batch_size)
-            for ids in batches.map(self.tokens.call).as_numpy_iterator():
-                there = ids > 0
-                flat.append(ids[there])
-                lengths.append(there.sum(1))
-        return np.concatenate(flat), np.concatenate(lengths)
+    def cut(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """See `HubTokens.cut`."""
+        return self.tokens.cut(texts)
 
     def input(self) -> keras.KerasTensor:
         """The symbolic input: strings (batch,)."""

@@ -10,6 +10,7 @@ from tfpipelines import datasets, evaluation, models, networks
 
 from ..blending import blended
 from ..trainable import Combination, Trained
+from .encoders import SentenceFeatures, encoder_of, input_name
 from .ngrams import kinds_of_network
 
 _FOLDS = 5  # of the validation rows, by which it is decided whether trained networks belong to a blend
@@ -39,6 +40,7 @@ class LinearFits:
         store: ids of all texts.
         vectors: of the kinds of n-grams that have them: float32 (n-grams, numbers), and the weight of each.
         names: how many n-grams each kind has.
+        encoders: sentence encoders, by the names of their inputs.
         train: the training rows.
         validation: the validation rows; None without.
         outputs: see `networks.Labelled`.
@@ -50,15 +52,16 @@ class LinearFits:
         store: Any,
         vectors: dict[str, tuple[np.ndarray, np.ndarray]],
         names: dict[str, int],
+        encoders: dict[str, SentenceFeatures],
         train: Rows,
         validation: Rows | None,
         outputs: int,
         seed: int,
     ):
-        self.store, self.vectors, self.names = store, vectors, names
+        self.store, self.vectors, self.names, self.encoders = store, vectors, names, encoders
         self.train, self.validation, self.outputs, self.seed = train, validation, outputs, seed
         self._fits: dict[str, networks.LinearTexts] = {}
-        self._grams: dict[str, networks.Grams] = {}
+        self._kinds: dict[str, networks.Grams] = {}
 
     @cached_property
     def both(self) -> Rows:
@@ -90,16 +93,18 @@ class LinearFits:
         return self._fits[key]
 
     def _fitted(self, network: Any, known: Rows, **how: Any) -> "networks.LinearTexts":
-        grams = [self._grams_of(kind.name) for kind in kinds_of_network(network)]
-        labelled = networks.Labelled(grams, *known[:2], self.outputs, *known[2:])
+        kinds = [self._kind(name) for name in inputs_of(network)]
+        labelled = networks.Labelled(kinds, *known[:2], self.outputs, *known[2:])
         return networks.fit_texts(labelled, seed=self.seed, **how)
 
-    def _grams_of(self, kind: str) -> "networks.Grams":
-        if kind not in self._grams:
-            ids = self.store.inputs[kind]
-            counts = networks.counts_of(ids.flat, ids.splits, self.names[kind], datasets.FIRST)
-            self._grams[kind] = networks.Grams(counts, *self.vectors.get(kind, ()))
-        return self._grams[kind]
+    def _kind(self, name: str) -> "networks.Grams | networks.Vectors":
+        if name in self.encoders:
+            return networks.Vectors(self.encoders[name].vectors(self.both.rows))
+        if name not in self._kinds:
+            ids = self.store.inputs[name]
+            counts = networks.counts_of(ids.flat, ids.splits, self.names[name], datasets.FIRST)
+            self._kinds[name] = networks.Grams(counts, *self.vectors.get(name, ()))
+        return self._kinds[name]
 
     # --- blends
     def combine(
@@ -209,6 +214,8 @@ def gram_tables(network: Any, preprocessor: "models.TextPreprocessor") -> "list[
     if not preprocessor.kinds or (parts := linear_parts(network)) is None:
         return None
     tables = []
+    if any(tensor.name not in preprocessor.kinds for part, _ in parts for tensor in part.inputs):
+        return None  # a sentence encoder reads its own tokens
     for part, share in parts:
         for kind, (cutter, names) in preprocessor.kinds.items():
             if f"{kind}_weights" not in {layer.name for layer in part.layers}:
@@ -227,4 +234,14 @@ def gram_tables(network: Any, preprocessor: "models.TextPreprocessor") -> "list[
 
 def set_fitted(network: Any, fitted: "networks.LinearTexts", model: Any) -> None:
     """Gives a network of a linear model the weights of another fit."""
-    networks.set_linear_weights(network, fitted, tuple(kind.name for kind in kinds_of_network(model)))
+    networks.set_linear_weights(network, fitted, inputs_of(model))
+
+
+def inputs_of(model: Any) -> tuple[str, ...]:
+    """The names of the inputs of a linear model.
+
+    Args:
+        model: its section `model`.
+    """
+    encoder = encoder_of(model)
+    return (*(kind.name for kind in kinds_of_network(model)), *((input_name(encoder),) if encoder else ()))

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfpipelines import datasets, models
 
+from .encoders import encoder_of
 from .word_vectors import words_with_vectors
 
 VECTORS = "words_with_vectors"
@@ -65,7 +66,7 @@ def kinds_of(networks: Sequence[Any]) -> tuple[NGrams, ...]:
 def kinds_of_network(network: Any) -> tuple[NGrams, ...]:
     """The kinds that one network takes, in the order of its inputs."""
     if is_linear(network) and network.name == "features":
-        return (NGrams(VECTORS),)
+        return () if encoder_of(network) else (NGrams(VECTORS),)
     if not is_linear(network):
         return ()
     kinds = []

@@ -23,7 +23,8 @@ from .. import targets
 from ..fitting import FittedPhase, fitted_targets, row_weights
 from ..supervised_texts import INFERENCE_BATCH, SupervisedTexts
 from ..trainable import Combination, Phase, Trained
-from .linear import LinearFits, Rows, gram_tables, set_fitted
+from .encoders import SentenceFeatures, encoder_of, encoders_of, require_encoder
+from .linear import LinearFits, Rows, gram_tables, inputs_of, set_fitted
 from .ngrams import VECTORS, is_linear, kinds_of, kinds_of_network
 from .word_vectors import read_vectors, require_vectors, vector_width, vectors_of_words
 
@@ -31,7 +32,32 @@ _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
 _PROBED = 50  # tokens of a vocabulary that an own network is tried with
 _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
+_FEATURES_BATCH = 4096  # vectors of a validation batch
 _MOST_CHUNKS = 32  # of a text: a batch is as long as its longest text
+
+
+class EncodedPhase(FittedPhase):
+    """The same of a linear model of sentence features, which are there already."""
+
+    task: "TextClassification"
+
+    def __init__(self, task: "TextClassification", network):
+        super().__init__(task, task.from_features(network))
+        (name,) = inputs_of(task.pipeline.model)
+        known = np.concatenate([task.samples.rows("train"), task.samples.rows("validation")])
+        self.store = datasets.FeatureStore(task.features(name, known))
+
+    def training_batches(self, first_step: int, last_step: int):
+        rows, labels = self.task._training_rows()
+        steps = self.task._steps(first_step, last_step)
+        return datasets.training_batches(self.store, rows, self.task._training_targets(labels), **steps)
+
+    def validation_batches(self):
+        rows = self.task.samples.rows("validation")
+        if not len(rows):
+            return None
+        targets = self.task.target.batch_targets(self.task._labels("validation"))
+        return datasets.evaluation_batches(self.store, rows, targets, batch_size=_FEATURES_BATCH)
 
 
 class TextClassificationPipeline(config.Pipeline):
@@ -78,6 +104,7 @@ class TextClassification(SupervisedTexts):
         self._parts: list[tuple[Any, Any]] = []  # of a blend: networks that are linear models, and their sections
         self._preprocessor_of: Any = None  # the model that `preprocessor` is of
         self._earlier: tuple[Any, models.TextPreprocessor] | None = None
+        self._encoders: dict[str, SentenceFeatures] = {}  # by the names of their inputs
 
     @property
     def _standardize(self) -> str:
@@ -95,13 +122,15 @@ class TextClassification(SupervisedTexts):
                 raise ConfigError(cause, "Give its function a parameter `vectors`, or leave data.vectors out.")
             vectors = np.zeros((_PROBED, vector_width(self.pipeline.data.vectors)), np.float32)
         networks.probe(model, [(None,), (None,)], lambda classes: networks.Texts(_PROBED, classes, vectors))
-        return []
+        return require_encoder(model)
 
     # --- data
     def samples_serve(self, model) -> bool:
         mine, given = dict(self.pipeline.model), dict(model)
         heads = self.pipeline.data.vectors is None or mine.get("heads") == given.get("heads")
-        return _wide(model) in (None, self.wide) and heads and set(kinds_of_network(model)) <= set(self.kinds)
+        encoded = encoders_of([model]).items() <= {name: one.encoder for name, one in self._encoders.items()}.items()
+        kinds = set(kinds_of_network(model)) <= set(self.kinds)
+        return _wide(model) in (None, self.wide) and heads and encoded and kinds
 
     def load(self, findings) -> Self:
         if self.pipeline.data.vectors not in (None, BUNDLED):
@@ -112,8 +141,11 @@ class TextClassification(SupervisedTexts):
     def _prepare(self, findings) -> None:
         data, candidates = self.pipeline.data, [pipeline.model for pipeline in self.asked.candidates()]
         self.wide = next(filter(None, map(_wide, candidates)), None)  # a candidate with another one reads data again
-        self.kinds = kinds_of(candidates)
-        if self.kinds:
+        self.kinds, encoders = kinds_of(candidates), encoders_of(candidates)
+        self._encoders = {
+            name: self._encoders.get(name) or SentenceFeatures(name, encoder) for name, encoder in encoders.items()
+        }
+        if self.kinds or encoders:
             self._check_loss(findings)
         texts, rows = self._texts(self.samples), self.samples.rows("train")
         cutter = models.token_cutter(data.level, data.ngrams, data.standardize)
@@ -133,6 +165,8 @@ class TextClassification(SupervisedTexts):
         self._chunk = max_length if in_chunks else None
         max_length *= _MOST_CHUNKS if in_chunks else 1
         parts, grams = self._wide_part(texts, rows, findings)
+        for encoder in self._encoders.values():
+            encoder.begin(texts, self.samples.frame["fingerprint"])
         self.preprocessor = models.TextPreprocessor(cutter, vocabulary, max_length, parts)
         known, count = sequences.known(), len(vocabulary)
         self.samples = datasets.check_tokens(
@@ -182,10 +216,12 @@ class TextClassification(SupervisedTexts):
             own[kind.name] = self._known(tokens.sequences(names))
             del tokens
         parts = preprocessor.cutter, preprocessor.vocabulary, preprocessor.max_length, preprocessor.wide
-        self.preprocessor = models.TextPreprocessor(*parts, kinds)
+        pieces = {name: encoder.tokens for name, encoder in self._encoders.items()}
+        self.preprocessor = models.TextPreprocessor(*parts, kinds, pieces=pieces)
+        own |= {name: encoder.sequences for name, encoder in self._encoders.items()}
         self.samples.store = self._store(sequences, map(self._known, grams), own)
         self.ratios, self.ridge = self._log_count_ratios(), self._ridge()
-        self.fits = self._linear_fits() if self.kinds else None
+        self.fits = self._linear_fits() if self.preprocessor.named else None
 
     def _check_loss(self, findings) -> None:
         """Says where linear models do not lessen the loss that is asked for."""
@@ -205,7 +241,7 @@ class TextClassification(SupervisedTexts):
             vectors[VECTORS] = vectors_of_words(self.pipeline.data.vectors, self.preprocessor.kinds[VECTORS][1])
         train, validation = self._labelled("train"), self._labelled("validation")
         assert train is not None
-        known = self.samples.store, vectors, names
+        known = self.samples.store, vectors, names, self._encoders
         return LinearFits(*known, train, validation, self.target.outputs, self.pipeline.seed)
 
     def _labelled(self, split: str) -> Rows | None:
@@ -223,6 +259,14 @@ class TextClassification(SupervisedTexts):
         alike = frame["group"] if "group" in frame else frame["text"]  # equal texts are in one fold
         targets = fitted_targets(self.target, labels)
         return Rows(rows, np.asarray(targets), weights, alike.to_numpy(object))
+
+    def describe(self, findings) -> dict[str, Any]:
+        facts = super().describe(findings)
+        if self._encoders:
+            facts["encoders"] = [encoder.facts() for encoder in self._encoders.values()]
+            told = "sentence encoder: {name}, {parameters:,} parameters, which reads {tokens:,} tokens once"
+            facts["about"] = [*facts.get("about", ()), *(told.format(**one) for one in facts["encoders"])]
+        return facts
 
     # --- model
     @property
@@ -254,12 +298,42 @@ class TextClassification(SupervisedTexts):
         self._inputs = self._inputs_of(network)
         return network
 
-    def _fit_linear(self) -> "tuple[networks.LinearTexts, tuple[str, ...]]":
-        """The linear model of the training rows, and the kinds of its n-grams."""
+    def _fit_linear(self) -> "tuple[networks.LinearTexts, tuple[str, ...], dict[str, Any]]":
+        """The linear model of the training rows, the kinds of its n-grams or vectors, and what makes the latter."""
         assert self.fits is not None
         model = self.pipeline.model
         with self.timed("linear"):
-            return self.fits.of_training(model), tuple(kind.name for kind in kinds_of_network(model))
+            fitted = self.fits.of_training(model)
+        alike = sum(encoder_of(pipeline.model) == encoder_of(model) for pipeline in self.asked.candidates())
+        inputs = inputs_of(model)
+        makers = {name: one.of_network(alike == 1) for name, one in self._encoders.items() if name in inputs}
+        return fitted, inputs, makers
+
+    def features(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """The vectors of an encoder by row, float32 (texts, width), those of some rows at least.
+
+        Args:
+            name: of its input.
+        """
+        with self.timed("features"):
+            return self._encoders[name].vectors(rows)
+
+    def from_features(self, network):
+        """A linear model of sentence features without the encoder."""
+        (tensor,) = network.inputs
+        return networks.from_vectors(network, tensor.name)
+
+    def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
+        # What an encoder tells of the run's own texts is known.
+        if self._encoders and network.name == "text-blend":
+            parts = [layer for layer in network.layers if layer.name.startswith("part")]
+            shares = [network.get_layer(part.name.replace("part", "share")).scale for part in parts]
+            return np.sum([self._outputs(part, rows) * np.float32(share) for part, share in zip(parts, shares)], 0)
+        name = network.inputs[0].name
+        if name not in self._encoders:
+            return super()._outputs(network, rows)
+        features = self.features(name, rows)[rows]
+        return self.from_features(network).predict(features, batch_size=_FEATURES_BATCH, verbose=0)
 
     def _inputs_of(self, network) -> tuple[str, ...]:
         return self.preprocessor.of_network(network).inputs
@@ -271,9 +345,12 @@ class TextClassification(SupervisedTexts):
         if not self._fits:
             yield Phase(self, network)
             return
+        for encoder in self._encoders.values():
+            while encoder.told:
+                note(encoder.told.pop(0))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
-            yield FittedPhase(self, network)
+            yield EncodedPhase(self, network) if encoder_of(self.pipeline.model) else FittedPhase(self, network)
 
     def start_from(self, network, files: dict[str, Path]) -> list[str]:
         if self._fits:
@@ -412,7 +489,8 @@ class TextClassification(SupervisedTexts):
 
         Args:
             sequences: their tokens.
-            grams, own: known n-grams of the wide part, one kind after the other, and of further kinds by name.
+            grams, own: known n-grams of the wide part, one kind after the other, and of further kinds by name, or tokens
+                of encoders.
         """
         preprocessor, few = self.preprocessor, training.compiles_every_shape(self.pipeline.train.jit_compile)
         inputs = {models.IDS: sequences.cut(preprocessor.max_length)}
@@ -426,6 +504,7 @@ class TextClassification(SupervisedTexts):
         ids = lambda cutter, names: _tokens(texts, cutter).sequences(names)
         grams = (self._known(ids(*kind)) for kind in preprocessor.wide)
         own = {name: self._known(ids(*kind)) for name, kind in preprocessor.kinds.items()}
+        own |= {name: datasets.Sequences.of(*layer.cut(texts)) for name, layer in preprocessor.pieces.items()}
         return self._store(ids(preprocessor.cutter, preprocessor.vocabulary), grams, own)
 
     def _known(self, grams: "datasets.Sequences") -> "datasets.Sequences":

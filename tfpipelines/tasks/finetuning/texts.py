@@ -1,6 +1,5 @@
 """Fine-tuning for texts: a pretrained text backbone of KerasHub becomes a classifier of one's own classes."""
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -55,12 +54,7 @@ class TextFinetuning(Finetuning, SupervisedTexts):
         self._preprocessor = self._preprocessor_of = None
 
     def preflight(self) -> list[str]:
-        named = self.pipeline.model.backbone
-        alone = config.is_path(named) and Path(named).expanduser().is_file()  # whatever is in it
-        if alone or self.source.kind != "hub":
-            cause = "a text backbone comes with its tokenizer, as a preset of KerasHub"
-            remedy = "Name a preset of KerasHub: its folder, its name, or package:NAME/FOLDER."
-            raise ConfigError(f"model.backbone: {named} is no text backbone: {cause}.", remedy)
+        config.text_source(self.pipeline.model.backbone, "model.backbone")
         return super().preflight()
 
     # --- data

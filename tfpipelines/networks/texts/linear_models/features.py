@@ -27,6 +27,34 @@ class Grams:
     vectors: np.ndarray | None = None
     weights: np.ndarray | None = None
 
+    @property
+    def dense(self) -> bool:
+        """Whether texts are vectors without zeros."""
+        return self.vectors is not None
+
+    def size(self, rows: np.ndarray) -> int:
+        """Numbers of some texts that are not zero."""
+        return self.counts[rows].nnz if self.vectors is None else self.counts.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Texts as vectors that something else has made of them.
+
+    Args:
+        values: float32 (texts, numbers).
+    """
+
+    values: np.ndarray
+    dense = True
+
+    def size(self, rows: np.ndarray) -> int:
+        """Numbers of some texts."""
+        return len(rows) * self.values.shape[1]
+
+
+Kind = Grams | Vectors
+
 
 def counts_of(flat: np.ndarray, splits: np.ndarray, names: int, first: int) -> csr_array:
     """Counts (texts, names) of the ids of texts, one text after the other; ids below `first` do not count.
@@ -49,26 +77,27 @@ class Features:
     Those of each kind of n-grams have length 1: counts scaled by the inverse document frequency (Sparck Jones 1972),
     with `ratios` also by how much an n-gram speaks for a class, its log-count ratio (Wang & Manning 2012). Where
     n-grams have vectors, the text is their weighted sum divided by the root of the sum of squared weights (Arora et al.
-    2017 have a mean), centred, its mean squared length 2: as much as that of n-grams of words and of characters.
+    2017 have a mean), centred, its mean squared length 2: as much as that of n-grams of words and of characters. So are
+    texts that come as vectors.
 
     Args:
-        kinds: n-grams of all texts.
+        kinds: n-grams or vectors of all texts.
         rows: numbers of the texts that are known.
         targets: of these; see `fitting.fit_texts`.
         ratios: whether n-grams are scaled by log-count ratios, too.
     """
 
-    def __init__(self, kinds: Sequence[Grams], rows: np.ndarray, targets: np.ndarray, ratios: bool):
+    def __init__(self, kinds: Sequence[Kind], rows: np.ndarray, targets: np.ndarray, ratios: bool):
         self.kinds = kinds
         self.scales = [_scale(kind, rows, targets, ratios) for kind in kinds]
         self._centres: list[np.ndarray | None] = []
         self._sizes: list[float] = []
         for kind, scale in zip(kinds, self.scales):
-            if kind.vectors is None:
+            if not kind.dense:
                 self._centres.append(None)
                 self._sizes.append(1.0)
                 continue
-            vectors = self._means(kind, scale, rows)
+            vectors = _vectors(kind, scale, rows)
             centre = vectors.mean(0)
             self._centres.append(centre)
             self._sizes.append(float(np.sqrt(max(np.square(vectors - centre).sum(1).mean() / _SQUARE, TINY))))
@@ -76,15 +105,16 @@ class Features:
     @property
     def dense(self) -> bool:
         """Whether no kind is sparse."""
-        return all(kind.vectors is not None for kind in self.kinds)
+        return all(kind.dense for kind in self.kinds)
 
     def vectors(self, rows: np.ndarray) -> Any:
-        """The vectors of some texts, float64 (texts, features); sparse unless all kinds have vectors."""
-        parts = []
+        """The vectors of some texts, float64 (texts, features); sparse unless all kinds are dense."""
+        parts: list[Any] = []
         for kind, scale, centre, size in zip(self.kinds, self.scales, self._centres, self._sizes):
             if centre is not None:
-                parts.append((self._means(kind, scale, rows) - centre) / size)
+                parts.append((_vectors(kind, scale, rows) - centre) / size)
                 continue
+            assert isinstance(kind, Grams)
             counts = kind.counts[rows]
             norms = np.sqrt(np.maximum(counts @ scale**2, TINY))
             vectors = counts.copy()
@@ -101,30 +131,42 @@ class Features:
             weights: float64 (features, outputs).
 
         Returns:
-            For each kind float64 (n-grams, outputs + 1), the last column the square whose sum over a text is that of
-            its length; and what is added to the intercept, float64 (outputs,).
+            For each kind of n-grams float64 (n-grams, outputs + 1), the last column the square whose sum over a text is
+            that of its length; for vectors float64 (numbers, outputs); and what is added to the intercept, float64
+            (outputs,).
         """
         tables, offset, start = [], np.zeros(weights.shape[1]), 0
         for kind, scale, centre, size in zip(self.kinds, self.scales, self._centres, self._sizes):
-            width = len(scale) if kind.vectors is None else kind.vectors.shape[1]
+            width = len(scale) if centre is None else len(centre)
             part = weights[start : start + width] / size
             start += width
-            if centre is not None and kind.vectors is not None:
+            if centre is not None:
                 offset -= centre @ part
+            if isinstance(kind, Vectors):
+                tables.append(part)
+                continue
+            if kind.vectors is not None:
                 part = kind.vectors.astype(np.float64) @ part
             tables.append(np.concatenate([part * scale[:, None], scale[:, None] ** 2], axis=1))
         return tables, offset
 
-    @staticmethod
-    def _means(kind: Grams, scale: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        assert kind.vectors is not None
-        counts = kind.counts[rows]
-        norms = np.sqrt(np.maximum(counts @ scale**2, TINY))
-        return (counts @ (kind.vectors * scale[:, None])) / norms[:, None]
+
+def _vectors(kind: Kind, scale: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The vectors of some texts of a dense kind, float64 (texts, numbers)."""
+    if isinstance(kind, Vectors):
+        return kind.values[rows].astype(np.float64)
+    assert kind.vectors is not None
+    counts = kind.counts[rows]
+    norms = np.sqrt(np.maximum(counts @ scale**2, TINY))
+    return (counts @ (kind.vectors * scale[:, None])) / norms[:, None]
 
 
-def _scale(kind: Grams, rows: np.ndarray, targets: np.ndarray, ratios: bool) -> np.ndarray:
-    """What the counts of each n-gram are multiplied by, float64 (n-grams,)."""
+def _scale(kind: Kind, rows: np.ndarray, targets: np.ndarray, ratios: bool) -> np.ndarray:
+    """What the counts of each n-gram are multiplied by, float64 (n-grams,); of vectors, which are taken as
+    they are, 1.
+    """
+    if isinstance(kind, Vectors):
+        return np.ones(kind.values.shape[1])
     if kind.weights is not None:
         return kind.weights.astype(np.float64)
     counts = kind.counts[rows]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .features import Features, Grams
+from .features import Features, Kind
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C of logistic regression, 1 / alpha of ridge regression
 _FIRST = (3.0, 30.0)  # those that scalings are tried with
@@ -26,7 +26,8 @@ class LinearTexts:
     """A linear model of texts.
 
     Args:
-        tables: for each kind of n-grams float32 (n-grams, outputs + 1), see `Features.tables`.
+        tables: for each kind of n-grams float32 (n-grams, outputs + 1), for vectors float32 (numbers, outputs), see
+            `Features.tables`.
         intercept: float32 (outputs,).
         scale: idf or ratios.
         weight_decay: that was chosen or given.
@@ -46,7 +47,7 @@ class Labelled:
     """Texts with their targets.
 
     Args:
-        kinds: n-grams of all texts there are.
+        kinds: n-grams, or vectors, of all texts there are.
         rows: numbers of the texts that count.
         targets: of these: (rows,) of whole numbers: classes; (rows,) of floats: numbers of mean 0; (rows, labels) of 0
             and 1.
@@ -55,7 +56,7 @@ class Labelled:
         groups: rows of one group are in one fold, (rows,).
     """
 
-    kinds: Sequence[Grams]
+    kinds: Sequence[Kind]
     rows: np.ndarray
     targets: np.ndarray
     outputs: int
@@ -109,7 +110,7 @@ def fit_texts(
         warnings.simplefilter("ignore")  # of solvers that stop after all iterations
         folds = texts.folds(seed)
         scales: tuple[str, ...] = SCALES if scale == "auto" else (scale,)
-        if all(kind.vectors is not None for kind in texts.kinds):
+        if all(kind.dense for kind in texts.kinds):
             scales = ("idf",)  # it is not used
         strengths = STRENGTHS if weight_decay is None else (1 / max(2 * weight_decay * len(texts.rows), 1e-12),)
         scale, strength, told = _chosen(texts, folds, scales, strengths, seed)
@@ -135,7 +136,7 @@ def _chosen(
     if not folds.any():
         return scales[0], 1.0 if 1.0 in strengths else strengths[0], None
     tried, of_tried = texts, folds
-    size = sum(kind.counts[texts.rows].nnz if kind.vectors is None else kind.counts.shape[0] for kind in texts.kinds)
+    size = sum(kind.size(texts.rows) for kind in texts.kinds)
     bound = max(_LEAST, int(_WORK / max(size * texts.outputs / len(texts.rows), 1)))
     if len(texts.rows) > bound:
         some = np.sort(np.random.default_rng([seed, _STREAM, 1]).permutation(len(texts.rows))[:bound])

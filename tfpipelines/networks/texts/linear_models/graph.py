@@ -1,5 +1,7 @@
 """A linear model of texts as plain Keras layers."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
@@ -9,26 +11,34 @@ from .fitting import LinearTexts
 _BEFORE = 2  # ids of padding and of unknown n-grams, which say nothing
 
 
-def compiled(name: str, fitted: LinearTexts, kinds: tuple[str, ...]) -> keras.Model:
+def compiled(
+    name: str, fitted: LinearTexts, kinds: tuple[str, ...], encoders: Mapping[str, keras.Model] = {}
+) -> keras.Model:
     """A network that tells what a linear model tells, and is not trained.
 
     Args:
         name: of the network.
         fitted: the model.
-        kinds: names of its kinds of n-grams, and of the inputs.
+        kinds: names of its kinds of n-grams or vectors, and of the inputs.
+        encoders: of each kind of vectors, what makes them of the ids of tokens: int32 (batch, tokens) -> float32
+            (batch, numbers).
 
     Returns:
-        Model: ids int32 (batch, n-grams) of each kind -> outputs float32 (batch, outputs).
+        Model: ids int32 (batch, n-grams or tokens) of each kind -> outputs float32 (batch, outputs).
     """
     inputs, terms = [], []
     for kind, table in zip(kinds, fitted.tables, strict=True):
         ids = keras.Input((None,), dtype="int32", name=kind)
+        inputs.append(ids)
         rows, width = table.shape
+        if kind in encoders:
+            weights = keras.layers.Dense(width, use_bias=False, name=f"{kind}_weights", dtype="float32")
+            terms.append(weights(encoders[kind](ids)))
+            continue
         embedding = keras.layers.Embedding(
             rows + _BEFORE, width, embeddings_initializer="zeros", name=f"{kind}_weights", dtype="float32"
         )
         sums = keras.ops.sum(embedding(ids), 1)  # (B, outputs + 1)
-        inputs.append(ids)
         terms.append(sums[:, :-1] / keras.ops.sqrt(keras.ops.maximum(sums[:, -1:], TINY)))
     total = terms[0]
     for term in terms[1:]:
@@ -45,5 +55,14 @@ def compiled(name: str, fitted: LinearTexts, kinds: tuple[str, ...]) -> keras.Mo
 def set_linear_weights(network: keras.Model, fitted: LinearTexts, kinds: tuple[str, ...]) -> None:
     """Gives a network that `compiled` has made the weights of another model of the same n-grams."""
     for kind, table in zip(kinds, fitted.tables, strict=True):
-        network.get_layer(f"{kind}_weights").set_weights([np.pad(table, ((_BEFORE, 0), (0, 0)))])
+        layer = network.get_layer(f"{kind}_weights")
+        before = layer.get_weights()[0].shape[0] - len(table)  # none in the weights of vectors
+        layer.set_weights([np.pad(table, ((before, 0), (0, 0)))])
     network.get_layer("intercept").set_weights([np.eye(len(fitted.intercept), dtype=np.float32), fitted.intercept])
+
+
+def from_vectors(network: keras.Model, kind: str) -> keras.Model:
+    """The part of a network that `compiled` has made which takes the vectors of one kind, its only one: float32 (batch,
+    numbers) -> outputs. It shares its layers.
+    """
+    return keras.Model(network.get_layer(f"{kind}_weights").input, network.output, name=f"{network.name}_of_vectors")
