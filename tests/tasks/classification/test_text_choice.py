@@ -152,7 +152,7 @@ def fits(helps: bool):
         inputs = {"words_1_1": type("Ids", (), {"flat": flat, "splits": splits})}
 
     train, validation = (Rows(some, targets[some], None, some) for some in (rows[:300], rows[300:]))
-    made = LinearFits(Store, {}, {"words_1_1": 2}, train, validation, 2, 0)
+    made = LinearFits(Store, {}, {"words_1_1": 2}, {}, train, validation, 2, 0)
     sure = 2.0 * (2 * targets[300:] - 1) * (random.random(100) < 0.8) if helps else random.normal(size=100)
     return made, np.stack([-sure, sure], 1).astype(np.float32)
 

@@ -489,8 +489,8 @@ class TextClassification(SupervisedTexts):
 
         Args:
             sequences: their tokens.
-            grams, own: known n-grams of the wide part, one kind after the other, and of further kinds by name, or tokens
-                of encoders.
+            grams: known n-grams of the wide part, one kind after the other.
+            own: those of further kinds, and tokens of encoders, by name.
         """
         preprocessor, few = self.preprocessor, training.compiles_every_shape(self.pipeline.train.jit_compile)
         inputs = {models.IDS: sequences.cut(preprocessor.max_length)}
