@@ -46,12 +46,13 @@ def test_a_table_of_figures_has_what_there_is():
         Column("test", {"loss": 2.0, "new": 3.0}, {"loss": {"std": 0.5, "min": 1.5, "max": 2.5}, "new": {"std": 0.1}}),
     ]
     table = figures_table("metric", columns, {"new": (2.0, 4.0)}, {"guess": {"loss": 9.0}}, fixed)
-    assert table.columns == ["metric", "validation", "test", "95% interval (test)", "guess"]
+    assert table.columns == ["metric", "validation", "test", "95% interval (test)", "baseline guess"]
     assert table.rows == [
         ["loss", "1.0000", "2.0000 ± 0.5000 (1.5000 to 2.5000)", "", "9.0000"],
         ["new", "", "3.0000 ± 0.1000", "2.0000 to 4.0000", ""],
     ]
     assert table and not Table("empty", ["a"], [])
+    assert figures_table("metric", columns, {}, {"real images": {}}, fixed).columns[-1] == "real images"
 
 
 def test_pictures_stand_in_pages_by_themselves():

@@ -12,6 +12,7 @@ from tfpipelines import ArtifactError, ConfigError, WorseError
 from tfpipelines.core.files import write_json
 from tfpipelines.core.run_folder import read_json
 from tfpipelines.reporting import compare
+from tfpipelines.reporting.compare import text_tables
 from tfpipelines.reporting.compare.run_records import open_records
 from tfpipelines.reporting.compare.test_rows import read_rows
 
@@ -397,3 +398,16 @@ def test_five_runs_fit_on_a_page(tfpipe, tmp_path):
     lines = head.splitlines()
     heading = next(line for line in lines if line.startswith("┃ field"))
     assert len({cell.strip() for cell in heading.split("┃")[2:-1]}) == 5  # names that are cut stay different
+
+
+@pytest.mark.parametrize(
+    ("difference", "interval", "told"),
+    [
+        (0.08, (0.02, 0.14), " better"),
+        (-0.08, (-0.14, -0.02), " worse"),
+        (0.08, (-0.01, 0.17), ", no clear difference"),
+        (0.0, (0.0, 0.0), ""),
+    ],
+)
+def test_a_difference_that_may_be_chance_is_called_neither_better_nor_worse(difference, interval, told):
+    assert text_tables._better("accuracy", difference, interval) == told
