@@ -305,7 +305,6 @@ def test_ctrl_c_reaches_all_processes_and_the_search_ends_in_good_order(seconds,
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "tfpipe resume runs/search" in said
-    assert said.count("note: stopping: what is trained now ends after its current step") == 1
     assert tfpipelines.load("runs/search").status["state"] == "interrupted"
 
 

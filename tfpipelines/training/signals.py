@@ -50,6 +50,16 @@ class StopSignals:
         finally:
             self.deferred = before
 
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Lets the first signal raise inside, although it is held back around: nothing there has to be saved."""
+        before, self.deferred = self.deferred, False
+        try:
+            self.raise_if_interrupted()
+            yield
+        finally:
+            self.deferred = before
+
     def raise_if_interrupted(self) -> None:
         """Raises Interrupted if a signal was received, held back or swallowed by whatever ran just then."""
         if self.received is not None:

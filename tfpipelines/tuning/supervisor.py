@@ -62,8 +62,8 @@ class Search:
             ConfigError, DataError: if the data cannot be used, or have changed since.
             Interrupted: after a signal; trials under way have written checkpoints.
         """
-        self._prepare_worker(pool)  # while KerasTuner is imported
-        self.stop.raise_if_interrupted()
+        with self.stop.released():  # nothing is trained yet, and the workers' server takes its time to load TensorFlow
+            self._prepare_worker(pool)  # while KerasTuner is imported
         from . import oracle  # noqa: F401
 
         self.stop.raise_if_interrupted()
