@@ -47,7 +47,7 @@ class Seen(Observer):
     """Keeps what it is told."""
 
     def __init__(self):
-        self.trials, self.notes, self.finals = [], [], []
+        self.trials, self.notes, self.ended = [], [], []
 
     def trial(self, facts):
         self.trials.append(facts)
@@ -56,7 +56,7 @@ class Seen(Observer):
         self.notes.append(text)
 
     def final(self, seed, metrics):
-        self.finals.append(seed)
+        self.ended.append(seed)
 
 
 def table(search):
@@ -130,7 +130,7 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
 
     metrics = search.metrics
     assert metrics["search"]["score"] == best["val_accuracy"] == pytest.approx(metrics["best_trial"]["accuracy"])
-    assert metrics["seeds"] == seen.finals == [0, 5] and set(metrics["test"]["accuracy"]) == {"mean", "min", "max"}
+    assert metrics["seeds"] == seen.ended == [0, 5] and set(metrics["test"]["accuracy"]) == {"mean", "min", "max"}
     runs = search.runs
     assert [run.pipeline.seed for run in runs] == [0, 5] and {run.pipeline.split_seed for run in runs} == {0}
     tests = [run.metrics["test"]["accuracy"] for run in runs]

@@ -338,7 +338,7 @@ def test_ctrl_c_in_a_final_run_is_resumed():
         tune(late, name="late", search__trials=1, search__final_seeds=[0, 1])
     seen = Seen()
     search = tfpipelines.resume("runs/late", observer=seen)
-    assert late.finals == [0] and seen.finals == [1] and search.metrics["seeds"] == [0, 1] and not seen.trials
+    assert late.ended == [0] and seen.ended == [1] and search.metrics["seeds"] == [0, 1] and not seen.trials
 
 
 @pytest.mark.slow

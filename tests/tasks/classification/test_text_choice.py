@@ -21,13 +21,17 @@ from ...conftest import ROOT, some
 from ...eager import eagerly
 
 FEW = ["train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=20", "evaluation.baselines=false"]
-CANDIDATES = "model.candidates=[wide, {name: wide, vectors: true}, features, {name: bow, embedding: 4, buckets: 32}]"
+LINEAR = "scale: idf, weight_decay: 0.003"  # so that there is little to choose
+CANDIDATES = (
+    f"model.candidates=[{{name: wide, {LINEAR}}}, {{name: wide, {LINEAR}, vectors: true}}, "
+    "{name: features, weight_decay: 0.003}, {name: bow, embedding: 4, buckets: 32}]"
+)
 
 
 @pytest.fixture(scope="module")
 def reviews():
     table = pd.read_csv(ROOT / "data" / "reviews" / "reviews.csv")
-    some = [table[table["split"] == split].head(count) for split, count in (("train", 300), ("validation", 60))]
+    some = [table[table["split"] == split].head(count) for split, count in (("train", 260), ("validation", 60))]
     return pd.concat([*some, table[table["split"] == "test"].head(60)])
 
 
@@ -43,7 +47,7 @@ def chosen(tmp_path_factory, reviews):
 def test_the_weights_of_the_blend_are_told(chosen):
     *alone, last = chosen.metrics["candidates"]
     assert [entry["name"] for entry in alone] == ["wide", "wide", "features", "bow"] and last["name"] == "text-blend"
-    assert last["chosen"] and set(last["fields"]) == {"wide", "wide (vectors=true)", "features", "bow"}
+    assert last["chosen"] and len(last["fields"]) == 4
     assert last["fields"]["bow"] == 0  # one epoch of a tiny network helps nobody
     assert sum(weight > 0 for weight in last["fields"].values()) > 1
     assert chosen.metrics["test"]["accuracy"] > 0.55
