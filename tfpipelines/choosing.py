@@ -330,7 +330,7 @@ class Choice:
 
     def _say_chosen(self, candidates: list[_Candidate], chosen: _Candidate, combination: Combination | None) -> None:
         by = f"the {extreme(self.objective.direction)} {self.objective.metric}, {fixed(chosen.result['score'])}"
-        if combination is not None and combination.decides:
+        if combination is not None and combination.decides and (combination.sole is not None or chosen.folder is None):
             shares = [f"{label} {weight:g}" for label, weight in combination.fields.items()]
             by = f"the weights that cross-validation gives: {', '.join(shares)}"
         self.trainer.observer.note(f"Chosen of {counted(len(candidates), 'candidate')}: {chosen.label}, by {by}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NETWORKS: tuple[tuple[str, str, Any], ...] = (  # key of data.json, what it is, what its absence means
     ("backbone", "backbone", {}),
     ("features", "network of evaluation.features", {}),
+    ("encoders", "sentence encoder", []),
     ("scaling", "scaling of pixels that model.scaling=auto stands for", "levels"),
 )
 

@@ -1,6 +1,6 @@
 """A blend of trained networks: the weighted mean of what they tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,12 +31,16 @@ def blend(trained: list[Trained], outputs: list[np.ndarray], loss: Callable[[np.
     return Combination(blended("table-blend", parts), {one.label: round(weight, 4) for one, weight in parts})
 
 
-def blended(name: str, parts: list[tuple[Trained, float]]) -> "keras.Model":
+def blended(
+    name: str, parts: list[tuple[Trained, float]], names: Collection[str] = (), usual: str = ""
+) -> "keras.Model":
     """The weighted sum of what networks tell, as a network with all of their inputs.
 
     Args:
         name: of the network.
         parts: networks, which are called part0 and so on from now on, and the weight of each.
+        names: of the inputs that there are; (): as the networks call them.
+        usual: that which an input of any other name is: users' own networks call theirs as they like.
     """
     import keras
 
@@ -44,9 +48,11 @@ def blended(name: str, parts: list[tuple[Trained, float]]) -> "keras.Model":
     told = []
     for number, (one, weight) in enumerate(parts):
         one.network.name = f"part{number}"
-        for tensor in one.network.inputs:
-            inputs.setdefault(tensor.name, keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name))
-        given = [inputs[tensor.name] for tensor in one.network.inputs]
+        called = [tensor.name if not names or tensor.name in names else usual for tensor in one.network.inputs]
+        for tensor, known in zip(one.network.inputs, called):
+            if known not in inputs:
+                inputs[known] = keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=known)
+        given = [inputs[known] for known in called]
         answer = one.network(given if len(given) > 1 else given[0])
         told.append(keras.layers.Rescaling(weight, name=f"share{number}", dtype="float32")(answer))
     mixed = keras.layers.Add(name="sum")(told)

@@ -181,12 +181,17 @@ class Supervised(Sampled):
 
     # --- results
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
+        self.target.reset()
+        self._fit_target(artifact)
+        return self._validation_metrics(artifact)
+
+    def _fit_target(self, artifact) -> None:
+        """Fits temperature, thresholds or intervals."""
+
         def part(split: str) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
             return self._labels(split), lambda: self._outputs(artifact.network, self.samples.rows(split))
 
-        self.target.reset()
         self.target.fit(artifact, self.pipeline, part("validation"), part("calibration"))
-        return self._validation_metrics(artifact)
 
     def finish(self, artifact) -> list[str]:
         """Changes what may still be changed in an artifact when all is chosen and fitted by the validation split, and
@@ -207,6 +212,9 @@ class Supervised(Sampled):
         results: dict[str, Any] = {"validation": figures} if figures else {}
         results |= self.target.facts()
         if told := self.finish(artifact):
+            if len(self.samples.rows("calibration")):  # which no fit has seen
+                self._fit_target(artifact)
+                results |= self.target.facts()
             results["about"] = [*results.get("about", []), *told]
         if self.draws_curves and history:
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)

@@ -150,8 +150,8 @@ class Combination(NamedTuple):
     """A network made of trained candidates, as a further candidate.
 
     Args:
-        network: of plain Keras layers, with the inputs and outputs of those that it is made of; None where one of them
-            alone is better than any combination.
+        network: of plain Keras layers, with the inputs and outputs of those that it is made of; None where the
+            weight of all but one is 0.
         fields: what there is to say of it, such as the weight of each, as JSON values.
         sole: the place of that one among the candidates that have not failed; None with a network.
         decides: whether it, or that one, is the network of the run, whatever the objective is on the validation split.

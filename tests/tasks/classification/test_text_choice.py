@@ -166,7 +166,7 @@ def test_a_trained_network_belongs_to_the_blend_only_where_it_helps(helps, monke
     made, outputs = fits(helps)
     words = ["model.name=wide", "model.words=1", "model.characters=[]"]
     pipeline = config.load("text-cls", words, schemas=SCHEMAS).pipeline
-    monkeypatch.setattr("tfpipelines.tasks.classification.linear.blended", lambda name, parts: name)
+    monkeypatch.setattr("tfpipelines.tasks.classification.linear.blended", lambda name, *rest: name)
     trained = [Trained("wide", pipeline, None), Trained("net", pipeline, None)]
     found = made.combine(trained, [True, False], {1: outputs}, "blend")
     assert found.decides and (found.fields["net"] > 0) == helps and found.fields["wide"] > 0
@@ -182,3 +182,40 @@ def test_exports_are_proven_and_say_how_texts_are_cut(kind, chosen, tmp_path):
         told = json.loads((folder / "vocabulary.json").read_text())
         assert "ids" not in told or told["ids"]["tokens"][:2] == ["[PAD]", "[UNK]"]
         assert told["words_1_3"]["parts"][0]["ngrams"] == [1, 2, 3] and len(told["examples"][0]["words_1_3"]) > 0
+
+
+def test_where_nothing_helps_one_linear_model_is_left():
+    made, _ = fits(True)
+    random = np.random.default_rng(1)
+    told = random.normal(size=(400, 1)) * np.array([[-1, 1]])
+    wrong = np.where((made.both.targets == 1)[:, None], -np.abs(told) * [-1, 1], np.abs(told) * [-1, 1])
+
+    class Fitted:
+        out_of_fold = wrong.astype(np.float32)
+
+    made.of_both = lambda network: Fitted
+    pipeline = config.load("text-cls", ["model.name=wide"], schemas=SCHEMAS).pipeline
+    found = made.combine([Trained("wide", pipeline, None)], [True], {}, "blend")
+    assert found.sole == 0 and found.network is None and found.fields == {"wide": 1.0}
+
+
+@pytest.mark.eager
+def test_texts_without_long_ngrams_and_an_own_network(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "import keras\n\n\ndef net(vocabulary, classes):\n"
+        "    words = keras.Input((None,), dtype='int32')\n"
+        "    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(vocabulary, 4)(words))\n"
+        "    return keras.Model(words, keras.layers.Dense(classes)(x))\n"
+    )
+    rows = [(word, "yes" if word in "abc" else "no") for word in "abcxyz"] * 20
+    pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "short.csv", index=False)
+    words = [
+        f"data.path={tmp_path / 'short.csv'}",
+        "data.on_leak=warn",
+        *FEW,
+        "train.epochs=30",
+        "train.learning_rate=0.1",
+    ]
+    choice = ["model.name=auto", f"model.candidates=[wide, '{tmp_path / 'net.py'}:net']"]
+    made = tfpipelines.run("text-cls", [*words, *choice], observer=Observer())
+    assert made.metrics["test"]["accuracy"] == 1 and made.predict(["a", "x"])["predicted"].tolist() == ["yes", "no"]

@@ -60,7 +60,8 @@ class LinearFits:
     ):
         self.store, self.vectors, self.names, self.encoders = store, vectors, names, encoders
         self.train, self.validation, self.outputs, self.seed = train, validation, outputs, seed
-        self._fits: dict[str, networks.LinearTexts] = {}
+        self._fits: dict[str, networks.LinearTexts] = {}  # to training and validation rows
+        self._of_training: dict[str, networks.LinearTexts] = {}
         self._kinds: dict[str, networks.Grams] = {}
 
     @cached_property
@@ -80,9 +81,13 @@ class LinearFits:
         """
         if self.validation is None:
             return self.of_both(network)
-        chosen = self.of_both(network)
-        decay = chosen.weight_decay * len(self.both.rows) / len(self.train.rows)  # the same strength
-        return self._fitted(network, self.train, scale=chosen.scale, weight_decay=decay)
+        key, chosen = network.model_dump_json(), self.of_both(network)
+        if key not in self._of_training:
+            decay = chosen.weight_decay
+            if network.weight_decay == "auto":
+                decay *= len(self.both.rows) / len(self.train.rows)  # the same strength
+            self._of_training[key] = self._fitted(network, self.train, scale=chosen.scale, weight_decay=decay)
+        return self._of_training[key]
 
     def of_both(self, network: Any) -> "networks.LinearTexts":
         """The model of the training and validation rows."""
@@ -137,11 +142,17 @@ class LinearFits:
             base = sum(share * known[number][first:] for number, share in shares.items())
             factor, others = self._with_networks(np.asarray(base), outputs)
             shares = {number: share * factor for number, share in shares.items()} | others
+        if not any(share > 0 for share in shares.values()):  # nothing is better than to say how frequent classes are
+            losses = {
+                number: networks.loss_of(one, self.both.targets, self.both.weights) for number, one in known.items()
+            }
+            shares = {min(losses, key=lambda number: losses[number]): 1.0}
         parts = [number for number in range(len(trained)) if shares.get(number, 0) > 0]
         fields = {one.label: round(float(shares.get(number, 0.0)), 4) for number, one in enumerate(trained)}
         if len(parts) == 1:
             return Combination(None, fields, sole=parts[0], decides=True)
-        network = blended(name, [(trained[number], float(shares[number])) for number in parts])
+        names = {*self.store.inputs}
+        network = blended(name, [(trained[number], float(shares[number])) for number in parts], names, models.IDS)
         return Combination(network, fields, decides=True)
 
     def _shares(self, told: dict[int, np.ndarray], targets: np.ndarray, weights: np.ndarray | None) -> dict[int, float]:

@@ -30,6 +30,8 @@ from .word_vectors import read_vectors, require_vectors, vector_width, vectors_o
 
 _SHOWN_NGRAMS = 1000  # of each class, in ngrams.csv
 _CHARACTER_SHARE = 0.3  # of a word n-gram's say that a character n-gram has: they overlap
+_BLEND = "text-blend"
+_NEVER = "\uf8ff\uf8ff"  # stands for the n-grams of a kind of which there are none: a token that no text has
 _PROBED = 50  # tokens of a vocabulary that an own network is tried with
 _LONGEST = {"word": 512, "ngram": 512, "char": 2048}
 _FEATURES_BATCH = 4096  # vectors of a validation batch
@@ -211,7 +213,7 @@ class TextClassification(SupervisedTexts):
         for kind in self.kinds:  # one at a time, too
             cutter = kind.cutter(data.standardize)
             tokens = _tokens(texts, cutter)
-            names = kind.vocabulary(tokens, rows, data.vectors)
+            names = kind.vocabulary(tokens, rows, data.vectors) or [_NEVER]
             kinds[kind.name] = cutter, names
             own[kind.name] = self._known(tokens.sequences(names))
             del tokens
@@ -301,6 +303,7 @@ class TextClassification(SupervisedTexts):
     def _fit_linear(self) -> "tuple[networks.LinearTexts, tuple[str, ...], dict[str, Any]]":
         """The linear model of the training rows, the kinds of its n-grams or vectors, and what makes the latter."""
         assert self.fits is not None
+        self._check_loss(datasets.Findings())  # trials of a search have losses of their own
         model = self.pipeline.model
         with self.timed("linear"):
             fitted = self.fits.of_training(model)
@@ -325,7 +328,7 @@ class TextClassification(SupervisedTexts):
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         # What an encoder tells of the run's own texts is known.
-        if self._encoders and network.name == "text-blend":
+        if self._encoders and network.name == _BLEND:
             parts = [layer for layer in network.layers if layer.name.startswith("part")]
             shares = [network.get_layer(part.name.replace("part", "share")).scale for part in parts]
             return np.sum([self._outputs(part, rows) * np.float32(share) for part, share in zip(parts, shares)], 0)
@@ -369,12 +372,12 @@ class TextClassification(SupervisedTexts):
                 for number, one in enumerate(trained)
                 if not linear[number] and len(rows)
             }
-            found = self.fits.combine(trained, linear, outputs, "text-blend")
+            found = self.fits.combine(trained, linear, outputs, _BLEND)
         self._parts = [(one.network, one.pipeline.model) for one, fitted in zip(trained, linear) if fitted]
         return found
 
     def finish(self, artifact) -> list[str]:
-        parts = self._parts if artifact.network.name == "text-blend" else [(artifact.network, self.pipeline.model)]
+        parts = self._parts if artifact.network.name == _BLEND else [(artifact.network, self.pipeline.model)]
         used = [(part, model) for part, model in parts if is_linear(model)]
         if not used or self.fits is None or self.fits.validation is None:
             return []
@@ -398,6 +401,12 @@ class TextClassification(SupervisedTexts):
         model.compile(optimizer=optimizer, loss=self._loss_of_parts(), metrics=metrics, **settings)
 
     def objective(self, model) -> "training.Objective":
+        network = models.network_of(model)
+        if not network.trainable_variables:
+            kind = "a blend" if network.name == _BLEND else "linear and fitted"
+            cause = f"The model is {kind}: it has no weights that were trained."
+            raise ConfigError(cause, "Name a network that is trained, such as model.name=bilstm.")
+        self._inputs = self._inputs_of(network)
         if not self._has_parts:
             return super().objective(model)
         trained = self.build(for_training=True)  # only this one has the logits of both parts
@@ -454,7 +463,7 @@ class TextClassification(SupervisedTexts):
             name if name.isprintable() else repr(name) for name in ("[PAD]", "[UNK]", *self.preprocessor.vocabulary)
         )
         atomic_write(folder / "vocabulary.txt", "".join(f"{name}\n" for name in tokens))  # one line, whatever it holds
-        if self._has_parts:
+        if self._has_parts and artifact.network.name != _BLEND:
             says, names = self._ngram_weights(artifact.network)
             strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says[2:], names, _SHOWN_NGRAMS)
             atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))

@@ -9,7 +9,7 @@ import numpy as np
 
 from .features import Features, Kind
 
-STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C of logistic regression, 1 / alpha of ridge regression
+STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C of logistic regression, 1 / (2 alpha) of ridge
 _FIRST = (3.0, 30.0)  # those that scalings are tried with
 SCALES = ("idf", "ratios")
 _FEW = 2000  # rows below which there are five folds, else three
@@ -108,11 +108,12 @@ def fit_texts(
 
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of solvers that stop after all iterations
-        folds = texts.folds(seed)
         scales: tuple[str, ...] = SCALES if scale == "auto" else (scale,)
         if all(kind.dense for kind in texts.kinds):
             scales = ("idf",)  # it is not used
         strengths = STRENGTHS if weight_decay is None else (1 / max(2 * weight_decay * len(texts.rows), 1e-12),)
+        needs_folds = out_of_fold or len(scales) * len(strengths) > 1
+        folds = texts.folds(seed) if needs_folds else np.zeros((1, len(texts.rows)), int)
         scale, strength, told = _chosen(texts, folds, scales, strengths, seed)
         if out_of_fold and told is None and folds.any():
             told = _told(texts, folds, scale, (strength,))[strength]
@@ -238,5 +239,5 @@ def _number(
     from sklearn.linear_model import Ridge
 
     solver = "cholesky" if isinstance(vectors, np.ndarray) else "sparse_cg"
-    model = Ridge(alpha=1 / strength, solver=solver, tol=1e-6).fit(vectors, values, weights)
+    model = Ridge(alpha=1 / (2 * strength), solver=solver, tol=1e-6).fit(vectors, values, weights)
     return model.coef_[:, None], np.array([model.intercept_])
