@@ -18,6 +18,7 @@ from tfpipelines.networks.texts.linear_models.graph import compiled
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tasks.blending import blended
 from tfpipelines.tasks.classification.encoders import SentenceFeatures, encoders_of
+from tfpipelines.tasks.classification.linear import LinearFits
 from tfpipelines.tasks.trainable import Trained
 
 from ...conftest import ROOT
@@ -55,9 +56,11 @@ def alone(tiny_bert, table, tmp_path_factory, cache):
 
 @pytest.fixture(scope="module")
 def blend(tiny_bert, table, tmp_path_factory, cache):
-    """A run that has chosen among n-grams, words and sentences, and blends them if it likes."""
+    """A run that blends n-grams, words and sentences."""
     each = f"[wide, {{name: features, encoder: words}}, {{name: features, encoder: '{tiny_bert}'}}]"
-    return classify(table, "model.name=auto", f"model.candidates={each}", out=tmp_path_factory.mktemp("blend"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LinearFits, "_shares", lambda fits, told, *others: dict.fromkeys(told, 0.4))
+        return classify(table, "model.name=auto", f"model.candidates={each}", out=tmp_path_factory.mktemp("blend"))
 
 
 def scores(run, texts=TEXTS):
@@ -84,6 +87,8 @@ def test_features_are_computed_once(alone, tiny_bert, table, tmp_path, monkeypat
 @pytest.mark.slow
 def test_a_blend_tells_the_same_in_the_model_file_and_in_the_run(blend):
     names = {entry["name"]: entry for entry in blend.metrics["candidates"]}
+    assert names["text-blend"]["chosen"] and set(names["text-blend"]["fields"].values()) == {0.4}
+    assert len(pd.read_csv(blend.folder / "ngrams.csv"))  # those of the parts that have some
     assert {"wide", "features"} <= names.keys()
     written = pd.read_csv(blend.folder / "predictions.csv")
     texts = pd.read_csv(blend.pipeline.data.path)["text"].iloc[written["item"].astype(int)].tolist()
@@ -100,6 +105,7 @@ def test_the_model_file_names_what_it_needs(alone):
     assert str(alone.pipeline.model.encoder) not in content  # and the preset is not
 
 
+@pytest.mark.slow
 def test_other_rows_are_evaluated_and_explained(alone, table, tmp_path):
     pd.read_csv(table).head(20).to_csv(tmp_path / "new.csv", index=False)
     figures = alone.evaluate(tmp_path / "new.csv", split="all")["test"]
@@ -109,6 +115,7 @@ def test_other_rows_are_evaluated_and_explained(alone, table, tmp_path):
     assert [word["word"] for word in row["explanation"]["words"]] == ["good", "bad"]
 
 
+@pytest.mark.slow
 def test_two_parts_of_a_blend_with_one_encoder_are_saved(tiny_bert, tmp_path):
     encoder = backbones.load_sentence_encoder(config.text_source(str(tiny_bert), "it"), "pieces", "it")
     random = np.random.default_rng(0)

@@ -220,13 +220,19 @@ def linear_parts(network: Any) -> "list[tuple[Any, float]] | None":
     return parts or None
 
 
-def gram_tables(network: Any, preprocessor: "models.TextPreprocessor") -> "list[evaluation.GramTable] | None":
-    """The n-grams of a network that consists of linear models; None if it is anything else."""
+def gram_tables(
+    network: Any, preprocessor: "models.TextPreprocessor", whole: bool = True
+) -> "list[evaluation.GramTable] | None":
+    """The n-grams of a network that consists of linear models; None if it is anything else.
+
+    Args:
+        whole: whether n-grams must be all that it takes: a sentence encoder reads tokens of its own.
+    """
     if not preprocessor.kinds or (parts := linear_parts(network)) is None:
         return None
     tables = []
-    if any(tensor.name not in preprocessor.kinds for part, _ in parts for tensor in part.inputs):
-        return None  # a sentence encoder reads its own tokens
+    if whole and any(tensor.name not in preprocessor.kinds for part, _ in parts for tensor in part.inputs):
+        return None
     for part, share in parts:
         for kind, (cutter, names) in preprocessor.kinds.items():
             if f"{kind}_weights" not in {layer.name for layer in part.layers}:

@@ -468,7 +468,7 @@ class TextClassification(SupervisedTexts):
             strongest = evaluation.strongest_ngrams(self.preprocessor.ngrams, says[2:], names, _SHOWN_NGRAMS)
             atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
         results = super().evaluate(artifact, folder, history, best_epoch)
-        if told := gram_tables(artifact.network, self.preprocessor.of_network(artifact.network)):
+        if told := gram_tables(artifact.network, self.preprocessor.of_network(artifact.network), whole=False):
             strongest = evaluation.ngrams_of_tables(told, self.classes or ["higher", "lower"], _SHOWN_NGRAMS)
             atomic_write(folder / "ngrams.csv", evaluation.to_csv(strongest))
         return results
