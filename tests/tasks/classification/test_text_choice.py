@@ -200,7 +200,7 @@ def test_where_nothing_helps_one_linear_model_is_left():
 
 
 @pytest.mark.eager
-def test_texts_without_long_ngrams_and_an_own_network(tmp_path):
+def test_texts_without_long_ngrams_and_an_own_network(tmp_path, monkeypatch):
     (tmp_path / "net.py").write_text(
         "import keras\n\n\ndef net(vocabulary, classes):\n"
         "    words = keras.Input((None,), dtype='int32')\n"
@@ -209,13 +209,10 @@ def test_texts_without_long_ngrams_and_an_own_network(tmp_path):
     )
     rows = [(word, "yes" if word in "abc" else "no") for word in "abcxyz"] * 20
     pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "short.csv", index=False)
-    words = [
-        f"data.path={tmp_path / 'short.csv'}",
-        "data.on_leak=warn",
-        *FEW,
-        "train.epochs=30",
-        "train.learning_rate=0.1",
-    ]
+    words = [f"data.path={tmp_path / 'short.csv'}", "data.on_leak=warn", *FEW]
+    monkeypatch.setattr(LinearFits, "_with_networks", lambda fits, base, outputs: (1.0, dict.fromkeys(outputs, 0.1)))
     choice = ["model.name=auto", f"model.candidates=[wide, '{tmp_path / 'net.py'}:net']"]
     made = tfpipelines.run("text-cls", [*words, *choice], observer=Observer())
+    blend = made.metrics["candidates"][-1]
+    assert 0.1 in blend["fields"].values() and blend["chosen"]
     assert made.metrics["test"]["accuracy"] == 1 and made.predict(["a", "x"])["predicted"].tolist() == ["yes", "no"]
