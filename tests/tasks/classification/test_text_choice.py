@@ -207,7 +207,8 @@ def test_texts_without_long_ngrams_and_an_own_network(tmp_path, monkeypatch):
         "    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(vocabulary, 4)(words))\n"
         "    return keras.Model(words, keras.layers.Dense(classes)(x))\n"
     )
-    rows = [(word, "yes" if word in "abc" else "no") for word in "abcxyz"] * 20
+    random = np.random.default_rng(0)
+    rows = [(" ".join(random.choice(list(words), 6)), label) for words, label in (("abc", "yes"), ("xyz", "no")) * 60]
     pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "short.csv", index=False)
     words = [f"data.path={tmp_path / 'short.csv'}", "data.on_leak=warn", *FEW]
     monkeypatch.setattr(LinearFits, "_with_networks", lambda fits, base, outputs: (1.0, dict.fromkeys(outputs, 0.1)))
@@ -215,4 +216,4 @@ def test_texts_without_long_ngrams_and_an_own_network(tmp_path, monkeypatch):
     made = tfpipelines.run("text-cls", [*words, *choice], observer=Observer())
     blend = made.metrics["candidates"][-1]
     assert 0.1 in blend["fields"].values() and blend["chosen"]
-    assert made.metrics["test"]["accuracy"] == 1 and made.predict(["a", "x"])["predicted"].tolist() == ["yes", "no"]
+    assert made.metrics["test"]["accuracy"] == 1 and made.predict(["a b", "x y"])["predicted"].tolist() == ["yes", "no"]
