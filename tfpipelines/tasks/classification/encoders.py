@@ -24,8 +24,10 @@ def encoder_of(network: Any) -> str | None:
     Args:
         network: a section `model`.
     """
-    chosen = config.text_encoder(dict(network).get("encoder", config.WORDS_ENCODER))
-    return None if network.origin.kind.own or chosen == config.WORDS_ENCODER else chosen
+    if network.origin.kind.own or dict(network)["name"] != "features":  # others may have a field of that name
+        return None
+    chosen = config.text_encoder(network.encoder)
+    return None if chosen == config.WORDS_ENCODER else chosen
 
 
 def encoders_of(networks: Iterable[Any]) -> dict[str, str]:
