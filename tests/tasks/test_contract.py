@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import tfpipelines
-from tfpipelines import Observer
+from tfpipelines import Observer, metrics
 from tfpipelines.core import config
 from tfpipelines.errors import Interrupted
 from tfpipelines.tasks import SCHEMAS, TASKS
@@ -53,6 +53,20 @@ def same_answers(run, other, raw):
     return (run.folder / "predictions.csv").read_text() == (other.folder / "predictions.csv").read_text()
 
 
+def check_alike(run, found, written, places=1e-5):
+    """That answers are those of `answers`, but for rounding.
+
+    The windows of a regular signal have scores that differ by rounding alone, so that the p-value of a detector may
+    differ by as many ranks as there are calibration scores next to the score.
+    """
+    if run.pipeline.task == "anomaly-series":
+        scores = metrics.Threshold.read(run.folder).scores
+        near = (np.abs(scores - written[:, :1]) < 1e-5).sum(1)
+        assert (np.abs(found[:, 1] - written[:, 1]) <= near / (len(scores) + 1) + 1e-5).all()
+        found, written = found[:, :1], written[:, :1]
+    np.testing.assert_allclose(found.astype(float), written.astype(float), rtol=1e-5, atol=places)
+
+
 def test_every_task_has_a_case():
     assert set(CASES) == set(TASKS)
 
@@ -63,7 +77,7 @@ def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, fi
     check_what_is_left(run)
     assert len(list((run.folder / "checkpoints").glob("*.npz"))) == 1
     written, predicted = answers(tfpipelines.load(run.folder), raw)
-    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
+    check_alike(run, predicted, written)
 
 
 @pytest.mark.parametrize("name", some(sorted(CASES), FINISHED))
@@ -134,7 +148,7 @@ def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, reque
     board, run = search.leaderboard, search.runs[0]
     assert len(board) == 2 and set(board["status"]) == {"completed"} and run.metrics["test"]
     written, predicted = answers(run, raw)
-    np.testing.assert_allclose(predicted, written, rtol=1e-5, atol=1e-5)
+    check_alike(run, predicted, written)
     trial = tfpipelines.load(search.folder / "trials" / f"{board['trial'][0]:04d}")
     if raw is None:
         assert len(trial.generate(4)[0]) == 4
@@ -199,9 +213,7 @@ def test_jax_runs_the_same_pipeline(name, request, run_on_jax):
     run = tfpipelines.load(run_on_jax(pipeline, *overrides)["run"])
     assert json.loads((run.folder / "environment.json").read_text())["versions"]["backend"] == "jax"
     written, predicted = answers(run, raw)  # the latter here, on this process' backend
-    np.testing.assert_allclose(
-        predicted.astype(float), written.astype(float), rtol=1e-5, atol=1e-5 if raw else 1
-    )  # images are whole levels
+    check_alike(run, predicted, written, 1e-5 if raw else 1)  # images are whole levels
 
 
 def commands_of(name):

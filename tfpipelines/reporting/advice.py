@@ -240,7 +240,7 @@ def _ece_by_chance(facts: Facts) -> float:
     """
     right, rows = facts.metrics.splits["test"].get("accuracy", 0.5), facts.metrics.samples
     right = min(max(right, 0.0), 1.0)  # in a file that somebody has edited it may be anything
-    return math.sqrt(2 / math.pi * BINS * right * (1 - right) / rows) if rows else 0.0
+    return math.sqrt(2 / math.pi * BINS * right * (1 - right) / rows) if rows and rows > 0 else 0.0
 
 
 def _of_classes(facts: Facts) -> Iterator[Advice]:

@@ -20,7 +20,7 @@ from tfpipelines.tasks.trainable import Trained
 from ...conftest import ROOT, some
 from ...eager import eagerly
 
-FEW = ["train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=20", "evaluation.baselines=false"]
+FEW = ["train.epochs=1", "train.batch_size=32", "evaluation.bootstrap=20", "evaluation.baselines=false"]
 LINEAR = "scale: idf, weight_decay: 0.003"  # so that there is little to choose
 CANDIDATES = (
     f"model.candidates=[{{name: wide, {LINEAR}}}, {{name: wide, {LINEAR}, vectors: true}}, "
