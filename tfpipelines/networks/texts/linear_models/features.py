@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.sparse import csr_array, csr_matrix, hstack
 TINY = 1e-12  # least square of a length
 # Added to the size of a log-count ratio: a feature that says nothing by itself may say something beside others.
 DAMPING = 1.0
+_MOST_KEPT = 2**24  # numbers of the vectors of all texts that are kept
 _SQUARE = 2.0  # mean squared length of the vectors of words, together
 
 
@@ -32,9 +34,28 @@ class Grams:
         """Whether texts are vectors without zeros."""
         return self.vectors is not None
 
+    def means_of(self, counts: csr_array) -> np.ndarray:
+        """The weighted sums of the vectors of texts divided by the root of the sum of squared weights, float64 (texts,
+        numbers).
+
+        Args:
+            counts: of some texts, (texts, n-grams).
+        """
+        assert self.vectors is not None and self.weights is not None
+        weights = self.weights.astype(np.float64)
+        norms = np.sqrt(np.maximum(counts @ weights**2, TINY))
+        return (counts @ (self.vectors * weights[:, None])) / norms[:, None]
+
+    @cached_property
+    def means(self) -> np.ndarray | None:
+        """Those of all texts, which are the same in every fold; None where they would be large."""
+        assert self.vectors is not None
+        large = self.counts.shape[0] * self.vectors.shape[1] > _MOST_KEPT
+        return None if large else self.means_of(self.counts)
+
     def size(self, rows: np.ndarray) -> int:
         """Numbers of some texts that are not zero."""
-        return self.counts[rows].nnz if self.vectors is None else self.counts.shape[0]
+        return self.counts[rows].nnz if self.vectors is None else len(rows) * self.vectors.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +113,12 @@ class Features:
         self.scales = [_scale(kind, rows, targets, ratios) for kind in kinds]
         self._centres: list[np.ndarray | None] = []
         self._sizes: list[float] = []
-        for kind, scale in zip(kinds, self.scales):
+        for kind in kinds:
             if not kind.dense:
                 self._centres.append(None)
                 self._sizes.append(1.0)
                 continue
-            vectors = _vectors(kind, scale, rows)
+            vectors = _vectors(kind, rows)
             centre = vectors.mean(0)
             self._centres.append(centre)
             self._sizes.append(float(np.sqrt(max(np.square(vectors - centre).sum(1).mean() / _SQUARE, TINY))))
@@ -112,7 +133,7 @@ class Features:
         parts: list[Any] = []
         for kind, scale, centre, size in zip(self.kinds, self.scales, self._centres, self._sizes):
             if centre is not None:
-                parts.append((_vectors(kind, scale, rows) - centre) / size)
+                parts.append((_vectors(kind, rows) - centre) / size)
                 continue
             assert isinstance(kind, Grams)
             counts = kind.counts[rows]
@@ -151,14 +172,11 @@ class Features:
         return tables, offset
 
 
-def _vectors(kind: Kind, scale: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _vectors(kind: Kind, rows: np.ndarray) -> np.ndarray:
     """The vectors of some texts of a dense kind, float64 (texts, numbers)."""
     if isinstance(kind, Vectors):
         return kind.values[rows].astype(np.float64)
-    assert kind.vectors is not None
-    counts = kind.counts[rows]
-    norms = np.sqrt(np.maximum(counts @ scale**2, TINY))
-    return (counts @ (kind.vectors * scale[:, None])) / norms[:, None]
+    return kind.means[rows] if kind.means is not None else kind.means_of(kind.counts[rows])
 
 
 def _scale(kind: Kind, rows: np.ndarray, targets: np.ndarray, ratios: bool) -> np.ndarray:

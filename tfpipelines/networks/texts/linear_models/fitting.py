@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -154,10 +154,23 @@ def _chosen(
                 best, least, kept = (scale, strength), mean, told
 
     first = [strength for strength in strengths if strength in _FIRST] or list(strengths)
+    sparse = [kind for kind in tried.kinds if not kind.dense]
+    if len(scales) > 1 and len(sparse) < len(tried.kinds):  # vectors have no scale, and make all fits slower
+        scales = (_chosen(replace(tried, kinds=sparse), of_tried, scales, first, seed)[0],)
     for scale in scales:
         compare(scale, first)
-    compare(best[0], [strength for strength in strengths if strength not in first])
+    # The loss has one valley, more or less: strengths are tried outwards until the best one is between worse ones.
+    known = set(first)
+    while beside := [one for one in _beside(best[1], strengths) if one not in known]:
+        compare(best[0], beside)
+        known.update(beside)
     return *best, kept if tried is texts else None
+
+
+def _beside(strength: float, strengths: Sequence[float]) -> list[float]:
+    """The next weaker and the next stronger one."""
+    place = strengths.index(strength)
+    return [strengths[other] for other in (place - 1, place + 1) if 0 <= other < len(strengths)]
 
 
 def _told(texts: Labelled, folds: np.ndarray, scale: str, strengths: Sequence[float]) -> dict[float, np.ndarray]:
