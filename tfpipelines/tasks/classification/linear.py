@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from tfpipelines import datasets, evaluation, models, networks
 
@@ -170,9 +171,10 @@ class LinearFits:
         targets, weights = self.validation.targets, self.validation.weights
         kept: dict[int, float] = {}
         factor = 1.0
-        folds = np.random.default_rng([self.seed, _STREAM]).permutation(len(base)) % _FOLDS
-        if len(base) < 2 * _FOLDS:
+        groups, different = pd.factorize(self.validation.groups)
+        if len(different) < 2 * _FOLDS:
             return factor, {}
+        folds = (np.random.default_rng([self.seed, _STREAM]).permutation(len(different)) % _FOLDS)[groups]
         before = networks.losses_of(base, targets)
         for number, told in outputs.items():
             columns = [base, *(outputs[other] for other in kept), told.astype(np.float64)]
