@@ -183,6 +183,6 @@ def left_by_run(run) -> dict[str, Any]:
         result["history.csv"] = [{**row, **dict.fromkeys(TIMES, "")} for row in csv.DictReader(file)]
     own = {"report.html", "README.md"}
     names = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
-    result["files"] = sorted(str(name) for name in names if name.parts[0] != "logs" and name.parts[0] != ".lock")
-    result["reports"] = sorted(own & set(result["files"]))
+    kept = {str(name) for name in names if name.parts[0] not in ("logs", ".lock")}
+    result["files"], result["reports"] = sorted(kept - own), sorted(kept & own)
     return result

@@ -362,6 +362,20 @@ def test_two_workers_share_a_budget_of_epochs():
     assert search.metrics["search"]["epochs"] <= 36 and "search.epochs" in search.metrics["search"]["ended_by"]
 
 
+@pytest.mark.parametrize("error", [EOFError("unexpected EOF"), ConnectionResetError()])
+def test_a_server_of_workers_that_has_ended_is_no_bug(error, monkeypatch, tmp_path):
+    pool = Pool(1)
+
+    def start(process):
+        raise error
+
+    monkeypatch.setattr("tfpipelines.tuning.pool.ensure_running", lambda: None)
+    monkeypatch.setattr(pool._context.Process, "start", start)
+    with pytest.raises(ResourceError, match="No worker process could be started"):
+        pool.start({}, tmp_path / "log")
+    assert not pool.workers
+
+
 def test_a_worker_gets_the_gpu_that_no_other_has(monkeypatch):
     from types import SimpleNamespace
 

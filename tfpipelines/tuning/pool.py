@@ -12,6 +12,7 @@ from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
+from ..errors import ResourceError
 from .child import begin
 
 _PRELOADED = ["tensorflow", "keras", "tfpipelines.tuning.preload", "tfpipelines.tuning.worker"]
@@ -68,6 +69,9 @@ class Pool:
         Args:
             setup: for `worker.main`.
             log: where it prints to.
+
+        Raises:
+            ResourceError: if the server that forks processes has ended.
         """
         slot = self._free_gpu()
         here, there = self._context.Pipe()
@@ -77,7 +81,14 @@ class Pool:
         with _no_main():
             with _no_interrupt():
                 ensure_running()
-            process.start()  # waits for the server to be ready, and must not hold Ctrl-C off from here for so long
+            try:
+                process.start()  # waits for the server to be ready, and must not hold Ctrl-C off from here for so long
+            except (EOFError, ConnectionError) as error:  # the server has ended
+                here.close()
+                there.close()
+                cause = "No worker process could be started: the process that forks them has ended."
+                remedy = "There may be no room left on the disk or in memory. Free some; tfpipe resume goes on."
+                raise ResourceError(cause, remedy) from error
         there.close()
         worker = Worker(process, here, slot)
         self.workers.append(worker)

@@ -6,6 +6,7 @@ import pytest
 from scipy.special import expit
 
 from tfpipelines.networks import Grams, Labelled, counts_of, fit_texts, loss_of, losses_of
+from tfpipelines.networks.texts.linear_models import fitting
 from tfpipelines.networks.texts.linear_models.features import Features
 from tfpipelines.networks.texts.linear_models.fitting import _fit
 from tfpipelines.networks.texts.linear_models.graph import compiled, set_linear_weights
@@ -103,6 +104,27 @@ def test_the_strength_that_tells_other_rows_best_is_chosen():
     strong = fit_texts(labelled(noise), seed=0).weight_decay
     assert strong == pytest.approx(1 / (2 * 0.3 * ROWS))
     assert strong > fit_texts(labelled(TARGETS["two classes"]), seed=0).weight_decay
+
+
+def test_few_rows_are_split_several_times():
+    folds = labelled(TARGETS["two classes"]).folds(0)
+    assert folds.shape == (5, ROWS) and len({row.tobytes() for row in folds}) == 5
+    assert all(set(row) == {0, 1, 2, 3, 4} for row in folds)
+
+
+@pytest.mark.parametrize("best", fitting.STRENGTHS)
+def test_strengths_are_tried_outwards_from_the_best(best, monkeypatch):
+    tried = []
+
+    def told(texts, folds, scale, strengths):
+        tried.extend((scale, strength) for strength in strengths)
+        return {strength: np.full((ROWS, 2), abs(np.log(strength / best)) + (scale == "idf")) for strength in strengths}
+
+    monkeypatch.setattr(fitting, "_told", told)
+    monkeypatch.setattr(fitting, "loss_of", lambda outputs, targets, weights: outputs[0, 0])
+    texts = labelled(TARGETS["two classes"], [KINDS[0]])
+    assert fitting._chosen(texts, texts.folds(0), fitting.SCALES, fitting.STRENGTHS, 0)[:2] == ("ratios", best)
+    assert len(tried) == len(set(tried)) <= 8 and (len(tried) < 8 or best in (0.3, 1.0))
 
 
 def test_rows_of_a_group_are_in_one_fold():

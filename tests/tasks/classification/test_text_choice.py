@@ -13,10 +13,12 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.core import config
+from tfpipelines.networks.texts.linear_models import fitting
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tasks.classification.linear import LinearFits, Rows
 from tfpipelines.tasks.trainable import Trained
 
+from ... import warm
 from ...conftest import ROOT, some
 from ...eager import eagerly
 
@@ -26,6 +28,14 @@ CANDIDATES = (
     f"model.candidates=[{{name: wide, {LINEAR}}}, {{name: wide, {LINEAR}, vectors: true}}, "
     "{name: features, weight_decay: 0.003}, {name: bow, embedding: 4, buckets: 32}]"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_draw():
+    """Folds are drawn once, where few rows would have more: test_linear_models.py has those."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "_REPEATS", ())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +81,11 @@ assert not any(name.startswith("tfpipelines") for name in sys.modules)
         str(chosen.folder / "model.keras"),
         json.dumps([text or "." for text in texts]),
     ]
-    result = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": ""}
-    )
-    told = np.array(json.loads(result.stdout.strip().splitlines()[-1]))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with warm.Process(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""}, **pipes) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    told = np.array(json.loads(out.strip().splitlines()[-1]))
     expected = table[["negative", "positive"]].to_numpy()
     np.testing.assert_allclose(told[[0, 1, 3]], expected[[0, 1, 3]], atol=1e-5)
 
@@ -128,7 +139,11 @@ def test_several_labels_and_numbers(target, reviews, tmp_path):
         table["label"] = [len(text) / 100 + ("dull" in text) for text in table["text"]]
     table[["text", "label"]].to_csv(tmp_path / "table.csv", index=False)
     words = [f"data.path={tmp_path / 'table.csv'}", f"data.target={target}", *FEW, "model.name=auto"]
-    made = tfpipelines.run("text-cls", [*words, "model.candidates=[wide, features]"], observer=Observer())
+    made = tfpipelines.run(
+        "text-cls",
+        [*words, f"model.candidates=[{{name: wide, {LINEAR}}}, {{name: features, weight_decay: 0.003}}]"],
+        observer=Observer(),
+    )
     assert made.metrics["candidates"][0]["validation"] and made.status["state"] == "done"
     answers = made.predict(table["text"].head(3).tolist())
     assert len(answers) == 3 and answers["predicted"].notna().all()

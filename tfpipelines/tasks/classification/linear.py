@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from tfpipelines import datasets, evaluation, models, networks
 
@@ -171,10 +170,11 @@ class LinearFits:
         targets, weights = self.validation.targets, self.validation.weights
         kept: dict[int, float] = {}
         factor = 1.0
-        groups, different = pd.factorize(self.validation.groups)
-        if len(different) < 2 * _FOLDS:
+        _, first, members = np.unique(self.validation.groups, return_index=True, return_inverse=True)
+        if len(first) < 2 * _FOLDS:
             return factor, {}
-        folds = (np.random.default_rng([self.seed, _STREAM]).permutation(len(different)) % _FOLDS)[groups]
+        in_order = np.argsort(np.argsort(first))[members]  # groups by their first rows
+        folds = (np.random.default_rng([self.seed, _STREAM]).permutation(len(first)) % _FOLDS)[in_order]
         before = networks.losses_of(base, targets)
         for number, told in outputs.items():
             columns = [base, *(outputs[other] for other in kept), told.astype(np.float64)]
