@@ -163,6 +163,7 @@ def test_what_is_missing_or_linked_is_as_ever(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        ("status.json", {"state": "done\x1b"}, "state is none of done, failed, interrupted, running"),
         ("status.json", {"epoch": [3]}, "epoch is a list, not a whole number"),
         ("status.json", {"epoch": True}, "epoch is true or false, not a whole number"),
         ("status.json", {"epoch": 10**30}, "epoch is too large a number"),

@@ -15,8 +15,8 @@ _TYPES: dict[Any, tuple[Any, str]] = {
     None: (type(None), "null"),
 }
 
-# A shape is a type (float: any number), None, a tuple of alternatives, [of each entry], [of each of at least one, ...],
-# [of the first, of the second], {name: of that entry, where it is there} or {str: of each entry}
+# A shape is a type (float: any number), None, a set of texts, a tuple of alternatives, [of each entry], [of each of at
+# least one, ...], [of the first, of the second], {name: of that entry, where it is there} or {str: of each entry}
 _FIGURES = {str: (float, None)}
 OUTCOME = {
     "status": str, "score": (float, None), "series": [(float, None)], "figures": _FIGURES, "best_epoch": int,
@@ -34,13 +34,14 @@ _INTERVAL = {"radius": float, "coverage": float, "interval": [float, float], "sa
 _COLUMN = {
     **dict.fromkeys(("name", "kind", "order", "first", "commas"), str), "vocabulary": [str], "clock": bool,
 }  # fmt: skip
-_STATUS = ("state", "kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated")
+STATES = frozenset({"running", "done", "interrupted", "failed"})
+_STATUS = ("kind", "pipeline", "task", "reason", "part_of", "host", "started", "updated")
 # fmt: off
 SHAPES: dict[str, Any] = {
     "status.json": {
         **dict.fromkeys(_STATUS, str), **dict.fromkeys(("format", "pid", "epoch", "epochs", "fold", "trials"), int),
         **dict.fromkeys(("candidate", "chosen"), int),
-        "best": (float, None), "model_sha256": [str], "manifest": bool,
+        "state": STATES, "best": (float, None), "model_sha256": [str], "manifest": bool,
     },
     "environment.json": {
         **dict.fromkeys(("platform", "device", "command", "started"), str), "git_commit": (str, None),
@@ -99,6 +100,9 @@ RUN_METRICS = {**SHAPES["metrics.json"], **dict.fromkeys(SPLITS, _FIGURES)}
 
 def fault_of(value: Any, shape: Any, where: str = "") -> str:
     """What is wrong with a value, in words; "" if it is of the shape."""
+    if isinstance(shape, frozenset):
+        fine = isinstance(value, str) and value in shape
+        return "" if fine else f"{where or 'it'} is none of {', '.join(sorted(shape))}"
     if isinstance(shape, tuple):
         faults = [fault_of(value, one, where) for one in shape]
         inside = [fault for one, fault in zip(shape, faults) if isinstance(one, (dict, list)) and _of(value, type(one))]

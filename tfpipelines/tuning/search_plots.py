@@ -123,6 +123,8 @@ def plot_slices(path: Path, space: Space, trials: list[Trial], metric: str, dire
     failed = [trial for trial in trials if trial.score is None]
     trials = [trial for trial in trials if trial.score is not None]
     paths = list(space.dimensions)
+    if not paths:
+        return
     columns = min(_PER_LINE, len(paths))
     lines = math.ceil(len(paths) / columns)
     best = ranked(trials, direction)[0]
