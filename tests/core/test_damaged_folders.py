@@ -19,6 +19,7 @@ from tfpipelines.core.files import file_hash, write_json
 from tfpipelines.core.run_files import found_json, read_json, read_table, read_text
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.run_shapes import SHAPES
+from tfpipelines.core.unchanged import require_same_splits
 from tfpipelines.metrics import Threshold
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.training.checkpoints import Checkpoints
@@ -212,6 +213,16 @@ def test_tables_have_their_columns(tmp_path):
     path.write_text('item\n"1')
     with pytest.raises(ArtifactError, match="splits.csv is damaged"):
         read_table(path)
+
+
+def test_zeros_behind_the_first_line_are_found_before_the_table_is_read(tmp_path):
+    path = tmp_path / "splits.csv"
+    path.write_text("item,split\n1,train\n")
+    os.truncate(path, 100 * 2**20)
+    with pytest.raises(ArtifactError, match="it is no CSV file"):
+        read_table(path)
+    with pytest.raises(ArtifactError, match="104,857,600 bytes, and at most"):
+        require_same_splits(RunFolder(tmp_path), "item,split\n1,train\n")
 
 
 # --- what commands do with it

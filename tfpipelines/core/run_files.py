@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REMEDY = "Restore it from a copy, or train again."
 _SMALL, _LARGE, LARGEST = 2**22, 2**26, 2**32  # bytes: what is short by its nature, all other JSON, CSV files
+_BLOCK = 2**20  # bytes of a CSV file that are looked at at once
 _LONGEST_HEADER = 2**24  # bytes of the first line of a CSV file
 _DEEPEST, _MOST, _MOST_VALUES = 100, 2**19, 2**22  # levels, and number, of lists and objects; and of all values
 _DIGITS = 300  # of a number: more do not fit into a float
@@ -97,17 +98,19 @@ def read_needed(path: Path, limit: int = _LARGE) -> str:
 
 
 def require_table(path: Path) -> None:
-    """Refuses what is no CSV file by its first line.
+    """Refuses what is no CSV file by its first line, or holds zeros, of which a file may have many that was cut or
+    copied badly.
 
     Raises:
-        ArtifactError: if it is no regular file, too large, or begins with no line of text.
+        ArtifactError: if it is no regular file, too large, begins with no line of text, or holds zeros.
         OSError: if it is missing or may not be read.
     """
     _require_regular(path, LARGEST)
     with open(path, "rb") as file:
         head = file.readline(_LONGEST_HEADER)
+        text = b"\0" not in head and not any(b"\0" in block for block in iter(lambda: file.read(_BLOCK), b""))
     try:
-        good = b"\0" not in head and len(head) < _LONGEST_HEADER and head.decode() is not None
+        good = text and len(head) < _LONGEST_HEADER and head.decode() is not None
     except UnicodeDecodeError:
         good = False
     if not good:

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from . import config
-from .run_files import LARGEST, read_json, read_needed
+from .run_files import read_json, read_needed
 from .run_folder import RunFolder
+
+_TIMES, _LARGER = 8, 2**22  # of the expected splits.csv, and bytes: what is larger is no table of other rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +71,9 @@ def require_same_splits(folder: RunFolder, text: str) -> None:
 
     Raises:
         ConfigError: with the rows in which they differ.
+        ArtifactError: if splits.csv is damaged, or far larger than these data would make it.
     """
-    written = read_needed(folder / "splits.csv", LARGEST)
+    written = read_needed(folder / "splits.csv", _TIMES * len(text) + _LARGER)
     if written == text:
         return
     before, after = set(written.splitlines()), set(text.splitlines())
