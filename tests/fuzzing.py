@@ -90,7 +90,8 @@ VERBS = {
     "resume": Verb("resume {run}", share=1, writes=_RUN, reads=_RESUMED),
     "search: report": Verb("report {run}", "tune-image-cls", share=3, writes=_REPORT),
     "search: list": Verb("list runs --in {runs}", "tune-image-cls", share=1),
-    "search: resume": Verb("resume {run}", "tune-image-cls", share=0.5, writes=_RUN),
+    # What is left of a final run, or that it is gone, may let it be made again.
+    "search: resume": Verb("resume {run}", "tune-image-cls", share=0.5, writes=rf"(final/seed-0/)?({_RUN})"),
     "detector: report": Verb("report {run}", "anomaly-table", share=2, writes=_REPORT),
     "detector: predict": Verb("predict {run} {rows}", "anomaly-table", share=0.5, data=True, reads=_MODEL),
     "detector: recalibrate": Verb("recalibrate {run} {rows}", "anomaly-table", share=0.3, writes=r".*", reads=_MODEL),

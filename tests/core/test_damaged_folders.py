@@ -176,6 +176,11 @@ def test_what_is_missing_or_linked_is_as_ever(tmp_path):
         ("data.json", {"size": [28, "x"]}, "size.1 is a text, not a whole number"),
         ("data.json", {"findings": [{"items": None}]}, "findings.0.items is null, not a list"),
         ("data.json", {"columns": []}, "columns is empty"),
+        (
+            "search.json",
+            {"trials": [{"proposal": {"encoded": {"train.learning_rate": {}}}}]},
+            "trials.0.proposal.encoded.train.learning_rate is an object, not a number",
+        ),
         ("threshold.json", {"scores": [1, 2, "3"]}, "scores.2 is a text, not a number"),
     ],
 )

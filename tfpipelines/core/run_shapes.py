@@ -22,7 +22,7 @@ OUTCOME = {
     "status": str, "score": (float, None), "series": [(float, None)], "figures": _FIGURES, "best_epoch": int,
     "epochs": int, "spent": int, "seconds": float, "reason": str,
 }  # fmt: skip
-_PROPOSAL = {"identity": str, "encoded": dict, "epochs": (int, None), "parent": (str, None)}
+_PROPOSAL = {"identity": str, "encoded": {str: float}, "epochs": (int, None), "parent": (str, None)}
 _TRIAL = {"number": int, "values": dict, "proposal": _PROPOSAL, "limits": [(float, None)], "deaths": int, **OUTCOME}
 _PIPELINE = {"task": str, "name": str, "seed": int, **dict.fromkeys(("data", "model", "train", "evaluation"), dict)}
 _CANDIDATE = {

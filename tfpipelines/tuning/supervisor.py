@@ -11,7 +11,7 @@ from typing import Any
 from ..core import config
 from ..core.files import write_json
 from ..core.observer import Observer
-from ..core.run_files import read_json
+from ..core.run_files import damaged, read_json
 from ..core.run_folder import RunFolder
 from ..core.unchanged import with_resumption
 from ..errors import ArtifactError, ConfigError, ResourceError, SearchError
@@ -21,7 +21,7 @@ from .pool import Pool, Worker
 from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
-from .state import BATCH_SIZE, RESULT, WAIT, State, Trial
+from .state import BATCH_SIZE, FILE, RESULT, WAIT, State, Trial
 
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
@@ -48,7 +48,10 @@ class Search:
         self.objective = self.settings.objective
         self.space = Space(self.settings.space, {BATCH_SIZE: state.left_out or []})
         for trial in state.trials:  # JSON has no tuples
-            trial.values = self.space.decode(trial.proposal.encoded)
+            try:
+                trial.values = self.space.decode(trial.proposal.encoded)
+            except (IndexError, ValueError, OverflowError) as error:
+                damaged(folder / FILE, f"trial {trial.number} has values that are not of the search space", error)
         self._began, self._before = time.monotonic(), state.elapsed
         self._told, self._restarts, self._saved = False, 0, self._began
         self._largest = max((_size(self._path(trial)) for trial in state.trials), default=0)
