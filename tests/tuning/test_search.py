@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -155,8 +156,6 @@ def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_tria
 
 @pytest.mark.slow
 def test_the_test_set_plays_no_part_in_the_search(tmp_path, digits):
-    import numpy as np
-
     scrambled = tmp_path / "scrambled.npz"
     rng = np.random.default_rng(0)
     labels = np.where(digits["split"] == "test", rng.permutation(digits["y"]), digits["y"])
@@ -191,6 +190,26 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not():
     assert tfpipelines.resume("runs/stopped", observer=seen).folder == resumed.folder
     more = "more trials are a new search: tfpipe tune runs/stopped/pipeline.yaml search.trials=N"
     assert seen.notes == [f"runs/stopped is done already; {more}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["random", "hyperband"])
+def test_a_model_that_found_no_room_is_written_when_the_search_goes_on(algorithm):
+    search = tune(search__algorithm=algorithm, search__trials=3, search__keep_trials=1, search__epochs=20)
+    (model,) = search.folder.glob("trials/*/model.keras")
+    weights = tfpipelines.load(model.parent).model.get_weights()
+    board, best = table(search), json.loads((search.folder / "search.json").read_text())["trials"]
+    model.unlink()  # as if the disk had been full
+    (search.folder / "metrics.json").unlink()
+    status = json.loads((search.folder / "status.json").read_text())
+    (search.folder / "status.json").write_text(json.dumps({**status, "state": "failed"}))
+    seen = Seen()
+    resumed = tfpipelines.resume(search.folder, observer=seen)
+    assert any("has no model file: it is written from its checkpoint" in note for note in seen.notes)
+    assert table(resumed) == board and json.loads((resumed.folder / "search.json").read_text())["trials"] == best
+    for one, other in zip(tfpipelines.load(model.parent).model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.status["state"] == "done"
 
 
 @pytest.mark.eager
@@ -326,8 +345,6 @@ def test_the_first_trial_is_the_pipeline_as_it_stands():
 
 @pytest.mark.slow
 def test_a_cross_validated_pipeline_is_searched_on_its_first_fold(tmp_path, digits):
-    import numpy as np
-
     first = digits["split"] == "train"
     np.savez(tmp_path / "plain.npz", x=digits["x"][first][:400], y=digits["y"][first][:400])
     search = tune(

@@ -56,6 +56,7 @@ def fit(
         keeper.resume(last)
         if last.facts.get("finished"):
             return
+        stop.raise_if_interrupted()  # all is saved: no step more, which may be an epoch by steps_per_execution
         on_resume(last.step // steps_per_epoch)
     done = last.step if last else 0
     total = epochs * steps_per_epoch

@@ -30,7 +30,7 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
     try:
         with ending(folder):
             search = Search(folder, state, observer, stop, command)
-            if not state.stopped or any(not trial.ended for trial in state.trials):
+            if not search.ended:
                 search.run(pool)
             search.require_best()
             from .summary import write_metrics, write_pictures  # sklearn and matplotlib take seconds

@@ -56,6 +56,8 @@ class Search:
         self._told, self._restarts, self._saved = False, 0, self._began
         self._largest = max((_size(self._path(trial)) for trial in state.trials), default=0)
         self._epochs: Counter = Counter()  # done by running trials, those of parents included
+        self._again: list[Trial] = []  # that have ended, and whose model files are to be written again
+        self._tried_again: set[int] = set()
 
     def run(self, pool: Pool) -> None:
         """Runs trials until a budget or the space is used up.
@@ -75,7 +77,13 @@ class Search:
         while True:
             self._hand_out(pool)
             if not pool.among("running", "saving") and not self._waiting() and self.state.stopped:
-                break
+                self._again = self._unsaved()
+                if not self._again:
+                    break
+                self._tried_again |= {trial.number for trial in self._again}
+                for trial in self._again:
+                    self.observer.note(f"trial {trial.number} has no model file: it is written from its checkpoint")
+                continue
             for worker, kind, content in pool.messages(POLL_SECONDS):
                 self._handle(worker, kind, content)
             self._look_at_budgets(pool)
@@ -187,8 +195,22 @@ class Search:
         return medians(completed, self.settings.pruning_trials)
 
     def _waiting(self) -> list[Trial]:
-        """Trials that have begun, have not ended, and no worker has."""
-        return [trial for trial in self.state.trials if not trial.ended and trial.number not in self._epochs]
+        """Trials that no worker has, and that have begun and not ended, or whose model files are missing."""
+        begun = [trial for trial in self.state.trials if not trial.ended]
+        return [trial for trial in (*begun, *self._again) if trial.number not in self._epochs]
+
+    @property
+    def ended(self) -> bool:
+        """Whether no trial is left to be begun, gone on with or saved."""
+        return bool(self.state.stopped) and not self._waiting() and not self._unsaved()
+
+    def _unsaved(self) -> list[Trial]:
+        """Completed trials among the best whose model file was never written, as after a full disk, and has not been
+        tried again: trained on from their last checkpoints, which are their ends, they can be saved.
+        """
+        lacking = [one for one in self._kept() if one.status == "completed" and one.number not in self._tried_again]
+        lacking = [one for one in lacking if not (self._path(one) / "model.keras").is_file()]
+        return [one for one in lacking if any(self._path(one).glob("checkpoints/**/*.npz"))]
 
     # --- budgets
     def _used_up(self) -> str:
@@ -206,7 +228,7 @@ class Search:
         return ""
 
     def _epochs_spent(self) -> int:
-        running = [trial for trial in self.state.trials if trial.number in self._epochs]
+        running = [trial for trial in self.state.trials if trial.number in self._epochs and not trial.ended]
         return self.state.epochs + sum(self._spent(trial, self._epochs[trial.number]) for trial in running)
 
     def _spent(self, trial: Trial, epochs: int) -> int:
@@ -259,7 +281,7 @@ class Search:
         job: dict[str, Any] = {"number": trial.number, "values": trial.values, "folder": str(folder)}
         job |= {"parent": str(self._path(parent)) if parent else None, "before": before}
         job |= {"epochs": trial.proposal.epochs, "limits": trial.limits, "patience": self.settings.pruning_epochs}
-        job["budget"] = None if most is None else before + max(1, most - self._epochs_spent())
+        job["budget"] = None if most is None or trial.ended else before + max(1, most - self._epochs_spent())
         worker.state, worker.trial = "running", trial
         self._epochs[trial.number] = before
         worker.send("job", job)
@@ -280,7 +302,10 @@ class Search:
             self.observer.trial_epoch(trial.number, content["epoch"], content["epochs"], content["value"])
         elif kind == "result":
             worker.state = "saving"
-            self._end(trial, content)
+            if trial.ended:
+                self._leave(trial)
+            else:
+                self._end(trial, content)
             worker.send("keep", trial in self._kept())
         elif kind == "fatal":
             raise content
@@ -307,6 +332,10 @@ class Search:
                 raise ResourceError(f"The worker processes die while they prepare the data: {how}.", remedy)
         if worker.state != "running":
             return
+        if trial.ended:
+            self._leave(trial)
+            self.observer.warning(f"trial {trial.number}: its model could not be written: its worker was {how}")
+            return
         epochs = self._epochs.pop(trial.number)
         if self.stop.received is not None or self._take_lost_result(trial):
             return
@@ -317,6 +346,11 @@ class Search:
         else:
             self.observer.warning(f"trial {trial.number}: its worker was {how}; it is tried again")
             self._save()
+
+    def _leave(self, trial: Trial) -> None:
+        """A trial that had ended before is written, or will not be."""
+        self._epochs.pop(trial.number, None)
+        self._again = [other for other in self._again if other is not trial]
 
     def _end(self, trial: Trial, result: dict[str, Any]) -> None:
         """Records a result, tells the oracle, and stops a search that cannot succeed."""
