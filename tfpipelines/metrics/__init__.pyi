@@ -48,7 +48,9 @@ from .registry import by_epoch as by_epoch
 from .registry import direction_of as direction_of
 from .registry import main_figure as main_figure
 from .registry import metric as metric
+from .shift import ShiftTest as ShiftTest
 from .single_label import per_class as per_class
 from .temperature import fit_temperature as fit_temperature
 from .temperature import probabilities as probabilities
 from .thresholds import fit_thresholds as fit_thresholds
+from .watch import Watch as Watch
