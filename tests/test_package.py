@@ -127,7 +127,7 @@ def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
 
 COMMANDS = (
     *("list", "show", "init", "check", "run", "finetune", "tune", "resume", "evaluate", "recalibrate", "predict"),
-    *("generate", "export", "compare", "report", "verify", "sign"),
+    *("watch", "generate", "export", "compare", "report", "verify", "sign"),
 )
 
 

@@ -96,6 +96,12 @@ class WorseError(TfpipelinesError, RuntimeError):
     exit_code = 5
 
 
+class ShiftedError(TfpipelinesError, RuntimeError):
+    """New data are not like those that a detector's threshold was fitted to."""
+
+    exit_code = 5
+
+
 class RunInUseError(TfpipelinesError, RuntimeError):
     """Another process works on the run folder."""
 

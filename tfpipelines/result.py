@@ -1,6 +1,7 @@
 """The result of a run: its metrics, its model, and the model's predictions for new data."""
 
 import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,11 @@ from .core.outputs import output_folder, write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
 from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder, last_finished
 from .core.trust import asking
-from .errors import ArtifactError, ConfigError
+from .errors import ArtifactError, ConfigError, DataError
 from .tasks import SCHEMAS, new_task, task_class
-from .tasks.abilities import Ability, Explains, Generates, Recalibrates
+from .tasks.abilities import Ability, ByPoint, Explains, Follows, Generates, Recalibrates
 from .tasks.base import Answering
+from .tasks.following import Follower
 
 if TYPE_CHECKING:
     import keras
@@ -30,6 +32,9 @@ _SIGNATURE_LOST = {
     "message": "The run is signed, and the signature does not hold for another threshold",
     "remedy": "Sign it again: tfpipe sign",
 }  # fmt: skip
+_SHOWN = 10  # errors
+_AT_ONCE = 128  # samples that go through the model together
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
 
@@ -209,6 +214,7 @@ class Run(Result):
         overrides: Overrides = (),
         *,
         keep_columns: bool = False,
+        points: bool = False,
     ) -> "pd.DataFrame":
         """Predicts for raw input.
 
@@ -223,14 +229,19 @@ class Run(Result):
             overrides: of fields of `data` that tell how to read, as for `evaluate`.
             keep_columns: add all columns of tables and DataFrames among the inputs; without, those of texts and rows
                 give the one that identifies them: `id`, `key`, `uuid`, `guid` or `..._id`, if its values are distinct.
+            points: of a time series a row for each point, judged by the window that ends with it, instead of one for
+                each window.
 
         Returns:
             DataFrame: `item`, `text` where inputs are texts, `predicted` and one score per class; of a detector `item`,
-            `score`, `p_value` and `verdict` (anomaly or normal); `error` if some input could not be read. Columns of
-            the inputs are behind `item`, those whose name is taken with `input_` in front.
+            `score`, `p_value` and `verdict` (anomaly or normal), of points also `distance` (of the point itself, of
+            which the score is the largest, the mean or the mean of the largest ones in the window, by
+            `model.pooling`); `error` if some input could not be read. Columns of the inputs are behind `item`, those
+            whose name is taken with `input_` in front. Points that end no window, as the first ones, have no score.
 
         Raises:
-            ConfigError: if the run has no model, or its task cannot explain, or keep columns (time series).
+            ConfigError: if the run has no model, or its task cannot explain, keep columns (time series), or has no
+                points.
             ArtifactError: if its model is damaged or not to be trusted.
             DataError: if the inputs are of no known kind.
         """
@@ -240,9 +251,109 @@ class Run(Result):
             raise ConfigError(f"batch_size: got {batch_size}; allowed: a whole number from 1.")
         if explain and not self._can(Ability.EXPLAINS):
             raise ConfigError(f"{self.pipeline.task} cannot explain its predictions.", "Leave --explain out.")
+        if points and not self._can(Ability.BY_POINT):
+            cause = f"{self.pipeline.task} takes no time series, whose points have scores."
+            raise ConfigError(cause, "Leave --points out.")
+        if points and (explain or keep_columns):
+            option = "--explain" if explain else "--keep-columns"
+            raise ConfigError(f"{option} does not go with --points.", "Leave one of them out.")
         with self.errors_of_layers(), memory_errors():
             task = self._task_with(overrides) if overrides else self._task
+            if points:
+                return cast(ByPoint, task).predict_points(self.model, inputs, batch_size)
             return task.predict(self.model, inputs, batch_size, explain, keep_columns)
+
+    def follower(
+        self, overrides: Overrides = (), *, keep_columns: bool = False, header: Sequence[str] | None = None
+    ) -> Follower:
+        """Predicts for rows of a table, or points of time series, as they come. It remembers the last points of a
+        window of each series, and no row of a table.
+
+        Args:
+            overrides: of fields of `data` that tell how to read, as for `evaluate`.
+            header: the columns that rows have; None: those of the first row.
+            keep_columns: as for `predict`; without, rows give the first column whose name says that it identifies them.
+
+        Returns:
+            An object whose `answer([{column: cell, ...}, ...])` gives a DataFrame as `predict` does, of series with
+            `points=True`, always with a column `error`. Each row is read by itself.
+
+        Raises:
+            ConfigError, ArtifactError: as `predict`; also if the task takes no rows.
+        """
+        if not self._can(Ability.FOLLOWS):
+            cause = f"{self.pipeline.task} takes no rows that come one by one."
+            raise ConfigError(cause, "Name files, or give one in each line of stdin without --follow.")
+        task = self._task_with(overrides) if overrides else self._task
+        return cast(Follows, task).follower(self.model, keep_columns, header=header)
+
+    def watch(
+        self, data: Any, alpha: float = 0.01, seed: int = 0, overrides: Overrides = (), *, every: int = 1
+    ) -> dict[str, Any]:
+        """Tests whether new data are still like those that a detector's threshold was fitted to, by the order in which
+        they come: a conformal test martingale over the scores, which may be looked at any time (see
+        `metrics.ShiftTest`). Time series are cut into windows that do not overlap.
+
+        Args:
+            data: raw input as for `predict`; of rows and series also a folder of tables, which are taken by their
+                names. Or an iterator of lists, as they come: of rows {column: cell}, of images of paths or arrays,
+                which is asked for no more once the data have shifted.
+            alpha: largest probability of a false alarm, however long the data are.
+            seed: of the random numbers that break ties among scores.
+            overrides: of fields of `data` that tell how to read, as for `evaluate`.
+            every: only each so many-th sample is tested, where neighbouring ones depend on each other.
+
+        Returns:
+            `shifted`; `since` (`number`, from 0, and `item` of the first shifted sample, an estimate), `found` (of the
+            sample at which the test ended) and `direction` (scores are higher, lower or more spread), None unless it
+            is shifted; `evidence` (the most that the martingale has been; a shift from 1 / alpha on); `samples`,
+            `unread`, `alarms`, `expected_alarms` (95% interval), `calibration` (scores), `correlation` (of neighbouring
+            scores), `alpha`, `unit`, `sentence`, `caution` (where scores are correlated, else ""), `errors`.
+
+        Raises:
+            ConfigError: if the run is no detector, alpha is not between 0 and 1, or every below 1.
+            ArtifactError: as `predict`.
+            DataError: if nothing could be read.
+        """
+        from .metrics import Watch
+        from .training import memory_errors
+
+        if not self._can(Ability.RECALIBRATES):
+            cause = f"{self.pipeline.task} has no calibration scores to compare with."
+            raise ConfigError(cause, "Name a run of an anomaly pipeline.")
+        if not 0 < alpha < 1:
+            raise ConfigError(f"alpha: got {alpha:g}; allowed: above 0 and below 1.")
+        if every < 1:
+            raise ConfigError(f"every: got {every}; allowed: a whole number from 1.")
+        with self.errors_of_layers(), memory_errors():
+            task = cast(Any, self._task_with(overrides) if overrides else self._task)
+            watch = Watch(task.threshold, alpha, seed, every)
+            errors: list[str] = []
+            for table in self._watched(task, data):
+                watch.add(table)
+                told = table["error"] if "error" in table else ()
+                errors = [*errors, *(error for error in told if error)][:_SHOWN]
+                if watch.shifted and isinstance(data, Iterator):
+                    break
+        if not watch.count:
+            raise DataError(f"No {task.threshold.unit} could be read.", "Give some.", errors)
+        return {**watch.facts(), "sentence": watch.sentence(), "caution": watch.caution(), "errors": errors}
+
+    def _watched(self, task: Any, data: Any) -> "Iterator[pd.DataFrame]":
+        """Predictions for samples that do not overlap, by and by."""
+        if isinstance(data, Iterator):
+            follower = (
+                task.follower(self.model, keep_columns=False, by="window") if self._can(Ability.FOLLOWS) else None
+            )
+            for some in data:
+                yield follower.answer(some) if follower else task.watched(self.model, some, _AT_ONCE)
+            return
+        if self._can(Ability.FOLLOWS) and isinstance(data, (str, Path)) and Path(data).is_dir():
+            tables = sorted(path for path in Path(data).iterdir() if path.suffix.lower() in _TABLES)
+            if not tables:
+                raise DataError(f"The folder {data} holds no tables.", f"Give some, which end in {', '.join(_TABLES)}.")
+            data = tables
+        yield task.watched(self.model, data, _AT_ONCE)
 
     def generate(
         self, count: int = 64, seed: int = 0, label: str | None = None, truncation: float | None = None

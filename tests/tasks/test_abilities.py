@@ -7,7 +7,16 @@ import pytest
 
 from tfpipelines import catalogue
 from tfpipelines.tasks import SCHEMAS, TASKS, kind_of, task_class
-from tfpipelines.tasks.abilities import Ability, Explains, Generates, Kind, OneLoss, Recalibrates
+from tfpipelines.tasks.abilities import (
+    Ability,
+    ByPoint,
+    Explains,
+    Follows,
+    Generates,
+    Kind,
+    OneLoss,
+    Recalibrates,
+)
 
 from ..conftest import ROOT
 
@@ -15,6 +24,8 @@ PROTOCOLS = {
     Ability.EXPLAINS: Explains,
     Ability.GENERATES: Generates,
     Ability.RECALIBRATES: Recalibrates,
+    Ability.FOLLOWS: Follows,
+    Ability.BY_POINT: ByPoint,
     Ability.ONE_LOSS: OneLoss,
 }
 

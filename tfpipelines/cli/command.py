@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core.words import brief, json_text, plain_lines
+from ..core.words import brief, json_line, json_text, plain_lines
 from ..errors import shortened
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _JSON = "Print one JSON document on stdout, and nothing else there."
 def command(group: click.Group):
     """Decorator: a command of the group, with --json and --debug.
 
-    It gets a Terminal as first argument and returns what --json prints.
+    It gets a Terminal as first argument and returns what --json prints; None where it has printed that itself.
     """
 
     def decorate(function):
@@ -67,10 +67,11 @@ def command(group: click.Group):
                 raise
             except BaseException as error:
                 code, document = _report(error, terminal, debug)
-            if as_json:
+            if as_json and document is not None:
                 from ..core.files import plain
 
-                echo(json_text(plain(document)))
+                text = json_line if terminal.lines else json_text
+                echo(text(plain(document)))
             terminal.close(keep_log=code == 1)
             click.get_current_context().exit(code)
 

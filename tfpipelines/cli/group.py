@@ -36,8 +36,8 @@ def cli():
 
     \b
     Exit codes: 0 done, 1 a bug, 2 usage or config, 3 data, 4 disk, memory or permissions, 5 diverged,
-    or an export or comparison that fails its test, 6 run folder in use, 7 model damaged or not trusted, 130 Ctrl-C, 143
-    SIGTERM.
+    or an export, comparison or new data that fail a test, 6 run folder in use, 7 model damaged or not trusted,
+    130 Ctrl-C, 143 SIGTERM.
     """
 
 

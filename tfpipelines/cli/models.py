@@ -1,9 +1,10 @@
-"""Commands that use a trained model: evaluate, recalibrate, predict, generate."""
+"""Commands that use a trained model: evaluate, recalibrate, watch, predict, generate."""
 
 import csv
 import io
 import json
 import sys
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from .command import command, echo
 from .group import cli, opened, overrides_argument, trust_option, whole
 
 _SPLITS = click.Choice([*SPLITS, "all"])
+_AT_ONCE = 128  # rows of a stream that go through the model together, if so many have come
 
 
 @command(cli)
@@ -62,6 +64,54 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
 
 @command(cli)
 @click.argument("run")
+@click.argument("path")
+@overrides_argument
+@click.option(
+    "--alpha", type=float, default=0.01, show_default=True, metavar="RATE",
+    help="Largest probability of a false alarm, over the whole of the data, however often you look.",
+)  # fmt: skip
+@click.option(
+    "--every", **whole(1, 1), help="Test only each N-th sample, where neighbouring ones depend on each other."
+)
+@click.option("--seed", **whole(0, 0), help="Seed of the random numbers that break ties among scores.")
+@trust_option
+def watch(terminal, run, path, overrides, alpha, every, seed, trust):
+    """Test whether new data are still like those that an anomaly detector's threshold was fitted to.
+
+    PATH is a file, a glob pattern or a folder in the order of time, or `-`: rows on stdin as they come, or a path of an
+    image in each line. Exit code 5: the data have shifted.
+    """
+    from ..core.words import counted, quoted
+    from ..errors import ShiftedError
+
+    loaded = opened(terminal, run, trust)
+    if path == "-":
+        from .streaming import batches_of_stdin
+
+        data: Any = batches_of_stdin(loaded, overrides, _AT_ONCE)
+    else:
+        data = path
+    result = loaded.watch(data, alpha, seed, overrides, every=every)
+    result["remedy"] = f"tfpipe recalibrate {quoted(run)} {'PATH' if path == '-' else quoted(path)}"
+    if result["unread"]:
+        told = "; ".join(result["errors"])
+        terminal.warning(f"{counted(result['unread'], 'input')} could not be read: {told}")
+    if result["caution"]:
+        terminal.warning(result["caution"])
+    if result["shifted"]:
+        remedy = f"If the new data are normal, fit the threshold to them: {result['remedy']}"
+        error = ShiftedError(f"{result['sentence']}.", remedy)
+        error.result, error.shown = result, terminal.results
+        if error.shown:
+            echo(str(error))
+        raise error
+    if terminal.results:
+        echo(result["sentence"])
+    return result
+
+
+@command(cli)
+@click.argument("run")
 @click.argument("inputs", nargs=-1, metavar="[PATH...]")
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT",
@@ -83,8 +133,16 @@ def recalibrate(terminal, run, path, overrides, false_alarm_rate, trust):
     help="Put an apostrophe before text in CSV that a spreadsheet would take for a formula (= + - @).",
 )  # fmt: skip
 @click.option("--keep-columns", is_flag=True, help="Also write all columns of the tables that are predicted.")
+@click.option(
+    "--points", is_flag=True,
+    help="Of time series a score for each point, by the window that ends with it, instead of one for each window.",
+)  # fmt: skip
+@click.option(
+    "--follow", is_flag=True,
+    help="Answer the rows on stdin as they come, points of time series with --points; with --json as JSON lines.",
+)  # fmt: skip
 @trust_option
-def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, trust):
+def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, points, follow, trust):
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin: a table, or one in each line.
 
     Unreadable inputs are reported, the rest is predicted. Overrides such as data.text_column=quote set how to read.
@@ -103,13 +161,21 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
         raise click.UsageError(
             "Missing argument 'PATH...': name files, folders or a table, or give texts with --text TEXT."
         )
+    if follow and (texts or explain or inputs != ["-"]):
+        raise click.UsageError("--follow goes with `-` alone, and without --text and --explain.")
     loaded = opened(terminal, run, trust)
+    if follow:
+        from .streaming import follow_stdin
+
+        form = {"out": out, "safe_csv": safe_csv, "keep_columns": keep_columns}
+        return follow_stdin(terminal, loaded, overrides, batch_size=batch_size, **form)
     if texts and "text_column" not in type(loaded.pipeline.data).model_fields:
         raise ConfigError(f"--text: {run} is a run of {loaded.pipeline.task}, which takes no texts.", "Name files.")
     with tempfile.TemporaryDirectory() as folder:
         read = lambda word: _read_stdin(loaded, folder, overrides) if word == "-" else [Path(word) if word else word]
         entries = [entry for word in inputs for entry in read(word)]
-        table = loaded.predict([*entries, *texts], batch_size, explain, overrides, keep_columns=keep_columns)
+        asked = {"keep_columns": keep_columns, "points": points}
+        table = loaded.predict([*entries, *texts], batch_size, explain, overrides, **asked)
         for name in {"item", "error"} & set(table.columns):
             table[name] = [str(cell).replace(str(Path(folder) / "stdin"), "stdin") for cell in table[name]]
     for note in table.attrs.get("notes", ()):

@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 
 from ..errors import ConfigError, ResourceError
@@ -62,6 +63,41 @@ def write_output(path: str | Path, content: bytes | str) -> None:
             return
         with open(target, "wb") as file:
             file.write(data)
+    except OSError as error:
+        raise resource_error(error, path) from error
+
+
+@contextmanager
+def line_output(path: str | Path | None) -> Iterator[Callable[[str], None]]:
+    """Writes text as it comes: to stdout, a pipe or a device, or a new file; each piece is there at once.
+
+    Args:
+        path: `-` or None: stdout.
+
+    Raises:
+        ConfigError: if it is a file that holds something: it could not be replaced at once.
+        ResourceError: if it cannot be written.
+    """
+    if path is None or str(path) == STDOUT:
+        yield lambda text: write_output(STDOUT, text)
+        return
+    path = Path(path)
+    found = _stat(path)
+    if found is not None and (stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_size)):
+        what = "is a folder" if stat.S_ISDIR(found.st_mode) else "exists already, and what comes is written by and by"
+        raise ConfigError(f"{path} {what}.", "Name a new file.")
+    try:
+        file = open(path, "ab", buffering=0)
+    except OSError as error:
+        raise resource_error(error, path) from error
+    with file:
+        yield lambda text: _write_all(file, _bytes(text), path)
+
+
+def _write_all(file: RawIOBase, data: bytes, path: Path) -> None:
+    try:
+        while data:
+            data = data[file.write(data) or 0 :]
     except OSError as error:
         raise resource_error(error, path) from error
 

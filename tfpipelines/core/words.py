@@ -191,5 +191,11 @@ def json_text(content: Any) -> str:
     return "\n".join(line if line.isprintable() else "".join(map(_in_json, line)) for line in text.split("\n"))
 
 
+def json_line(content: Any) -> str:
+    """The same in one line."""
+    text = json.dumps(content, ensure_ascii=False)
+    return text if text.isprintable() else "".join(map(_in_json, text))
+
+
 def _in_json(character: str) -> str:
     return character if _shown(character) == character else json.dumps(character)[1:-1]

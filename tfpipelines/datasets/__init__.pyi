@@ -17,6 +17,7 @@ from .columns.leaks import look_for_leaks as look_for_leaks
 from .columns.samples import TableSamples as TableSamples
 from .columns.samples import raw_table_rows as raw_table_rows
 from .columns.samples import read_table_samples as read_table_samples
+from .columns.single_rows import RowEncoder as RowEncoder
 from .decoding import decode_image as decode_image
 from .feature_cache import FeatureCache as FeatureCache
 from .feature_cache import FeatureStore as FeatureStore
@@ -28,12 +29,16 @@ from .image_samples import ImageSamples as ImageSamples
 from .image_samples import decode_images as decode_images
 from .image_samples import read_labelled_images as read_labelled_images
 from .image_samples import scan_images as scan_images
+from .input_columns import cells_of_rows as cells_of_rows
+from .input_columns import identifiers_among as identifiers_among
 from .input_columns import input_columns as input_columns
 from .level_range import choose_range as choose_range
 from .raw_inputs import TEXT_COLUMNS as TEXT_COLUMNS
 from .replays import Replay as Replay
 from .replays import replay as replay
 from .ridge import ridge_table as ridge_table
+from .row_stream import RowStream as RowStream
+from .row_stream import Unread as Unread
 from .sample_table import label_names as label_names
 from .sample_table import target_of as target_of
 from .samples import Samples as Samples

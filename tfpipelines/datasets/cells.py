@@ -17,6 +17,7 @@ _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
 _WHOLE = r"\s*[+-]?\d+\s*"
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
+PLAIN_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")  # without commas and words
 _REPLACED = {"decimal": (_COMMA, ((".", ""), (",", "."))), "thousands": (_THOUSANDS, ((",", ""),))}
 
 

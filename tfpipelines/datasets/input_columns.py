@@ -1,7 +1,7 @@
 """The columns of the tables that predictions are made for: which row each comes from, and what stands there."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -50,10 +50,25 @@ def input_columns(origins: Sequence[Origin | None], everything: bool) -> pd.Data
 
 def identifiers_of(cells: pd.DataFrame) -> list[str]:
     """The column that identifies the rows of a table by its name and its distinct values, in a list; [] without."""
-    names = {name: str(name).strip().lower() for name in cells.columns}
+    return next(([name] for name in _candidates(cells.columns) if _all_distinct(cells[name])), [])
+
+
+def identifiers_among(header: Iterable[str]) -> list[str]:
+    """The same by its name alone, for rows that are still to come."""
+    return _candidates(header)[:1]
+
+
+def cells_of_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
+    """Some columns of rows, values as they are in them, None where a row lacks one; for `with_input_columns`."""
+    cells = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
+    return pd.DataFrame(cells, index=range(len(rows)))
+
+
+def _candidates(header: Iterable[Any]) -> list[Any]:
+    """Columns whose names say that they identify rows, the likeliest first."""
+    names = {name: str(name).strip().lower() for name in header}
     usual = [name for wanted in _IDENTIFIERS for name, small in names.items() if small == wanted]
-    candidates = usual + [name for name, small in names.items() if small.endswith("_id")]
-    return next(([name] for name in candidates if _all_distinct(cells[name])), [])
+    return usual + [name for name, small in names.items() if small.endswith("_id")]
 
 
 def _all_distinct(column: pd.Series) -> bool:

@@ -36,7 +36,7 @@ class Listed(str):
 def in_words(cells: pd.DataFrame) -> pd.DataFrame:
     """What `read_cells` gives with every cell as text, a list as `Listed`, an absent one as None."""
     columns = {name: cells[name] for name in cells.columns if name != LINE}
-    words = {name: pd.Series([_text(value) for value in column], dtype=object) for name, column in columns.items()}
+    words = {name: pd.Series([cell_text(value) for value in column], dtype=object) for name, column in columns.items()}
     table = pd.DataFrame({**words, LINE: cells[LINE]})
     table.attrs = cells.attrs
     return table
@@ -62,7 +62,7 @@ def _named(delimiter: str) -> str:
     return _NAMES.get(delimiter, repr(delimiter))
 
 
-def _sniffed(text: str, usual: str) -> str:
+def delimiter_of(text: str, usual: str) -> str:
     """What separates the columns: the usual character, unless the header lacks it and has another."""
     header = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
     others = {mark: header.count(mark) for mark in ",;\t|" if mark in header}
@@ -99,7 +99,7 @@ def _read_text(path: Path) -> str:
 def _read_csv(path: Path, text: str, usual: str) -> pd.DataFrame:
     if stated := re.match(r"sep=(.)\r?\n", text):  # as Excel writes it
         text = "\n" + text[stated.end() :]
-    delimiter = stated[1] if stated else _sniffed(text, usual)
+    delimiter = stated[1] if stated else delimiter_of(text, usual)
     told = [] if delimiter == usual else [f"columns separated by {_named(delimiter)}"]
     longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
     try:
@@ -195,7 +195,8 @@ def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) ->
     return pd.DataFrame({**columns, LINE: lines})
 
 
-def _text(value) -> str | None:
+def cell_text(value) -> str | None:
+    """A cell as text, a list as `Listed`, None where there is nothing."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return Listed.of(value)
     return None if value is None or value == "" else _word(value)

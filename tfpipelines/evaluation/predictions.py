@@ -88,24 +88,26 @@ def with_input_columns(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFra
     return joined
 
 
-def to_csv(table: pd.DataFrame, safe: bool = False, short: bool = False) -> str:
+def to_csv(table: pd.DataFrame, safe: bool = False, short: bool = False, header: bool = True) -> str:
     """The table as CSV text, probabilities with seven digits, predicted numbers with twelve, explanations as their
     strongest words or places.
 
     Args:
         safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
         short: whether predicted numbers have six digits, for those who read them on a terminal.
+        header: whether the first line names the columns.
     """
+    form: Any = {"index": False, "header": header, "lineterminator": "\n"}
     table = _with_inputs(table, _as_text, "")
     if "explanation" in table:
         table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
     if safe:
         table = table.rename(columns=_no_formula).map(_no_formula)
     if not is_of_numbers(table):
-        return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+        return table.to_csv(float_format="%.7g", **form)
     if "label" in table:
         table = table.assign(label=[f"{value:.15g}" for value in table["label"]])
-    return table.to_csv(index=False, float_format=_six_digits if short else "%.12g", lineterminator="\n")
+    return table.to_csv(float_format=_six_digits if short else "%.12g", **form)
 
 
 def _six_digits(number: Any) -> str:

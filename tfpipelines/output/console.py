@@ -31,6 +31,7 @@ class Terminal(Observer):
         self.results, self.redirect = results, redirect
         self.messages = console_of(sys.stderr)
         self.log: Path | None = None
+        self.lines = False  # whether --json prints a document a line
         self._aside = False
         self._bar: Progress | None = None
         self._ends: list[float] = []  # moments: when training began, and when each epoch ended

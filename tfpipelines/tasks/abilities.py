@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tfpipelines.metrics.registry import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from tfpipelines import datasets, metrics, training
 
+    from .following import By, Follower
 
-__all__ = ["Ability", "Explains", "Generates", "Kind", "OneLoss", "Recalibrates"]
+
+__all__ = ["Ability", "ByPoint", "Explains", "Follows", "Generates", "Kind", "OneLoss", "Recalibrates"]
 
 
 class Ability(Enum):
@@ -24,6 +28,8 @@ class Ability(Enum):
     EXPLAINS = "says why"  # `Explains`
     GENERATES = "draws samples"  # `Generates`
     RECALIBRATES = "has a threshold that can be fitted to other data"  # `Recalibrates`
+    FOLLOWS = "answers rows of a table as they come"  # `Follows`
+    BY_POINT = "answers each point of a series"  # `ByPoint`
     ONE_LOSS = "trains one network by one loss"  # `OneLoss`
     FINETUNES = "trains a head on a pretrained backbone"
     COMPARES_IMAGES = "its last features tell images apart, such as generated from real ones"
@@ -70,6 +76,31 @@ class Recalibrates(Protocol):
         Returns:
             The new threshold; what there is to say of the data is in its attribute `findings`.
         """
+
+    def watched(self, model: Any, inputs: Any, batch_size: int) -> "pd.DataFrame":
+        """What `predict` gives, of samples that do not overlap."""
+
+
+class Follows(Protocol):
+    """Rows need not be there all at once."""
+
+    def follower(
+        self, model: Any, keep_columns: bool, header: "Sequence[str] | None" = None, by: "By" = "point"
+    ) -> "Follower":
+        """Answers rows as they come.
+
+        Args:
+            keep_columns: add all columns of the rows.
+            header: the columns that rows have; None: those of the first row.
+            by: of a series: each row of the answer is a `point`, or a `window` of points that do not overlap.
+        """
+
+
+class ByPoint(Protocol):
+    """Takes series."""
+
+    def predict_points(self, model: Any, inputs: Any, batch_size: int) -> "pd.DataFrame":
+        """What `predict` gives, with a row for each point instead of each window."""
 
 
 class OneLoss(Protocol):

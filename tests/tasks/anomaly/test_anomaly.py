@@ -138,6 +138,19 @@ def test_pictures_get_a_score_a_p_value_a_verdict_and_a_heat_map(bricks, tfpipe,
 
 
 @pytest.mark.eager
+def test_a_watch_over_pictures(bricks, tfpipe, monkeypatch):
+    result = tfpipe("watch", bricks.folder, BRICKS / "test" / "good", "--json")
+    told = json.loads(result.out)
+    assert result.code == 0 and not told["shifted"] and told["unit"] == "image" and told["since"] is None
+    names = [str(path) for kind in ("patch", "stain") for path in sorted((BRICKS / "test" / kind).iterdir())]
+    monkeypatch.setattr("sys.stdin", ["no.png\n", *(f"{name}\n" for name in names)])
+    result = tfpipe("watch", bricks.folder, "-", "--json")
+    told = json.loads(result.out)["result"]
+    assert result.code == 5 and told["since"] == {"number": 0, "item": names[0]} and told["direction"] == "higher"
+    assert told["unread"] == 1 and told["samples"] < len(names) and told["found"]["item"] == names[told["samples"] - 1]
+
+
+@pytest.mark.eager
 def test_evaluate_on_other_data(bricks, tfpipe, tmp_path):
     result = tfpipe("evaluate", bricks.folder, BRICKS, "--out", "there", "--json")
     assert result.code == 0, result.err

@@ -232,3 +232,16 @@ def test_class_weights_weigh_the_rows_of_each_label():
     target.weights = np.array([[5.0, 1.0], [1.0, 2.0]])
     labels = np.array([[1, 0], [0, 1]])
     np.testing.assert_array_equal(row_weights(target, labels, labels, None), [[5, 2], [1, 1]])
+
+
+def test_rows_that_come_one_by_one_are_answered_as_a_table(boosted):
+    table = PENGUINS.head(12)
+    follower = boosted.follower()
+    found = pd.concat([follower.answer([row]) for row in table.to_dict("records")], ignore_index=True)
+    expected = boosted.predict(table)
+    assert (
+        list(found.columns) == [*expected.columns, "error"]
+        and found["predicted"].tolist() == expected["predicted"].tolist()
+    )
+    scores = expected.select_dtypes("number").columns
+    np.testing.assert_allclose(found[scores], expected[scores], atol=1e-6)

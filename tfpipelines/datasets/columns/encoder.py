@@ -1,6 +1,6 @@
 """From the cells of a table to the numbers and codes that networks take. What is learned here, training rows tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -119,9 +119,13 @@ class Columns:
         Raises:
             DataError: naming them.
         """
-        missing = [name for name in self.names if name not in cells]
+        self.require_names([name for name in cells.columns if name != LINE])
+
+    def require_names(self, names: Collection[str]) -> None:
+        """The same for the names of columns."""
+        missing = [name for name in self.names if name not in names]
         if missing:
-            seen = ", ".join([name for name in cells.columns if name != LINE][:30])
+            seen = ", ".join(list(names)[:30])
             message = f"The table has no column {missing[0]!r}. Columns seen: {seen}."
             if len(missing) > 1:
                 message = f"The table lacks {len(missing)} columns: {listed(missing, SHOWN)}. Columns seen: {seen}."

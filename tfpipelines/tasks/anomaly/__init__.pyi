@@ -2,6 +2,9 @@ from .baselines import Forest as Forest
 from .baselines import Neighbours as Neighbours
 from .baselines import Reconstruction as Reconstruction
 from .baselines import some_rows as some_rows
+from .by_point import errors_of_points as errors_of_points
+from .by_point import point_scores as point_scores
+from .by_point import point_table as point_table
 from .features import feature_names as feature_names
 from .features import weighed as weighed
 from .masks import read_masks as read_masks
@@ -19,10 +22,12 @@ from .plots import plot_maps as plot_maps
 from .plots import plot_ranking as plot_ranking
 from .plots import plot_scores as plot_scores
 from .plots import plot_series as plot_series
+from .row_inputs import detector_rows as detector_rows
 from .row_inputs import raw_rows as raw_rows
 from .row_inputs import raw_series as raw_series
 from .rows import column_statistics as column_statistics
 from .rows import read_rows as read_rows
+from .series_stream import SeriesFollower as SeriesFollower
 from .windows import WindowStore as WindowStore
 from .windows import read_series as read_series
 from .windows import windows_of as windows_of

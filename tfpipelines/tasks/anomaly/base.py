@@ -201,6 +201,9 @@ class Detection(Sampled):
         threshold.findings = findings.as_list()
         return threshold
 
+    def watched(self, model, inputs: Any, batch_size: int):
+        return self.predict(model, inputs, batch_size, explain=False)
+
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
         evaluation.write_columns(path, f"Where the {self.unit}s differ from what is normal", rows)

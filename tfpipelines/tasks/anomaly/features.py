@@ -32,6 +32,16 @@ def missing(encoded: Encoded, columns: Columns) -> pd.DataFrame:
                                          errors="ignore")  # fmt: skip
 
 
+def needed_numbers(columns: Columns) -> dict[str, int]:
+    """The columns that `missing` looks at, and where the first number of each is."""
+    places, place = {}, 0
+    for column in columns.columns:
+        if column.features and not column.fill and column.kind != "boolean":
+            places[column.name] = place
+        place += len(column.features)
+    return places
+
+
 def feature_names(columns: Columns) -> list[str]:
     """Of the columns of `features`."""
     names = [columns.numbers[place] for place in _places(columns)]

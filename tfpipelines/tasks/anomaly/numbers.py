@@ -2,6 +2,7 @@
 
 import glob
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -93,6 +94,11 @@ class NumberDetection(Detection):
         if len(values) <= batch_size:  # `predict` takes longer to begin than to answer, for each of many short series
             return part.predict_on_batch(values)
         return part.predict(values, batch_size=batch_size, verbose=0)
+
+    def _trace(self, tell: Callable[[np.ndarray], Any]) -> None:
+        """Has the model traced for any number of samples, so that no row that comes waits for it."""
+        for count in (1, 2):
+            tell(np.zeros((count, *self.preprocessor.shape), np.float32))
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":

@@ -22,7 +22,7 @@ from .normal_samples import normal_labels
 from .times import Times, find_times, read_times, repeats_an_hour
 
 _UNEVEN = 0.05  # share of gaps among the steps from which on times are irregular
-_GAP = 1.5  # times the usual step: beyond it windows do not reach
+GAP = 1.5  # times the usual step: beyond it windows do not reach
 
 
 @dataclass
@@ -42,6 +42,7 @@ class Points:
         empty: the places of points with an empty cell, in words.
         about: what there is to say of the columns.
         order: of day and month in the dates, see `Times`.
+        rows: number of the row of the table that each one is, (points,); None: they are as in the table.
     """
 
     values: np.ndarray
@@ -56,6 +57,7 @@ class Points:
     empty: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
     order: str | None = None
+    rows: np.ndarray | None = None
 
 
 def read_points(
@@ -116,9 +118,8 @@ def read_points(
         inside = _inside(data.intervals, times, groups, data, findings)
         anomalous = inside if anomalous is None else anomalous | inside
     segments, path = stretches(cuts, empty), table.source.named
-    return Points(
-        values, written, taken, anomalous, parts, segments, path, groups, label, empties, about, times.order or order
-    )
+    about_all = (label, empties, about, times.order or order)
+    return Points(values, written, taken, anomalous, parts, segments, path, groups, *about_all, sorting)
 
 
 def _longest(empty: np.ndarray, rows: pd.DataFrame) -> str:
@@ -140,7 +141,7 @@ def _cuts(rows: pd.DataFrame, times: Times, groups: np.ndarray, findings: Findin
     back = np.flatnonzero(same & ~(steps > 0))
     if len(back):
         _refuse_order(rows, times, back)
-    gap = same & (steps > _GAP * usual)
+    gap = same & (steps > GAP * usual)
     if gap.any():
         lines = rows[LINE].to_numpy()[1:]
         items = [f"line {line}: {size:.1f} steps" for line, size in zip(lines[gap], steps[gap] / usual[gap])]
@@ -152,7 +153,7 @@ def _cuts(rows: pd.DataFrame, times: Times, groups: np.ndarray, findings: Findin
             share = percent(gap.sum() / same.sum())
             message = f"The times are irregular: {share} of the steps are gaps; {message}"
             remedy = "Resample the series to even steps first, or remove its column of times if rows count as even"
-        reach = f"no window reaches across a step of more than {_GAP:g} times the median"
+        reach = f"no window reaches across a step of more than {GAP:g} times the median"
         findings.add("gap", "warning", f"{message}: {reach}", remedy, items)
     return ~same | gap
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...datasets.columns.encoder import Columns, tell_unseen
+from ...datasets.columns.encoder import Columns, Encoded, tell_unseen
 from ...datasets.columns.samples import raw_table_rows
 from ...datasets.findings import Findings
 from ...datasets.input_columns import Origin
@@ -15,7 +15,7 @@ from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
 from ...errors import DataError
 from .config import AnomalySeriesData
-from .features import features, missing
+from .features import features, needed_numbers
 from .points import Points, read_points, stretches
 
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
@@ -30,13 +30,23 @@ def raw_rows(inputs: Any, columns: Columns) -> tuple[list[str], np.ndarray, list
     """
     items, cells, errors, origins = raw_table_rows(inputs, columns, {}, ROWS)
     encoded, findings = columns.transform(cells), Findings()
-    needed, values = missing(encoded, columns), features(encoded, columns)
-    unread = {name: one for name, one in encoded.unread.items() if name not in needed}  # of others errors tell
-    tell_unseen(replace(encoded, unread=unread), "these rows", findings)
-    bad = [", ".join(needed.columns[row][:5]) for row in needed.to_numpy()]
-    errors = [error or (f"no number: {names}" if names else "") for error, names in zip(errors, bad)]
+    values, bad = detector_rows(encoded, columns)
+    unread = {name: one for name, one in encoded.unread.items() if name not in needed_numbers(columns)}
+    tell_unseen(replace(encoded, unread=unread), "these rows", findings)  # of the needed ones errors tell
+    errors = [error or reason for error, reason in zip(errors, bad)]
     notes = [entry.message for entry in findings.entries]
-    return items, np.nan_to_num(values), errors, origins, notes
+    return items, values, errors, origins, notes
+
+
+def detector_rows(encoded: Encoded, columns: Columns) -> tuple[np.ndarray, list[str]]:
+    """What a detector sees of encoded rows, float32 (rows, features) with 0 where there is nothing; and for each row
+    which numbers it lacks, or "".
+    """
+    needed = needed_numbers(columns)
+    gaps = np.isnan(encoded.numbers[:, list(needed.values())])
+    names = np.array([*needed, ""])[:-1]
+    bad = [f"no number: {', '.join(names[row][:5])}" if row.any() else "" for row in gaps]
+    return np.nan_to_num(features(encoded, columns)), bad
 
 
 def raw_series(

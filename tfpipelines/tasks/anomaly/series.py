@@ -11,6 +11,8 @@ from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalySeriesData
 
+from ..abilities import Ability
+from ..following import By
 from .numbers import NumberDetection
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class SeriesAnomalies(NumberDetection):
     schema = SeriesAnomaliesPipeline
     pipeline: SeriesAnomaliesPipeline
     unit = "window"
+    abilities = NumberDetection.abilities | {Ability.FOLLOWS, Ability.BY_POINT}
     loading_fields = ("centered",)
     lengths = ("window",)
     samples: "WindowSamples"
@@ -68,21 +71,27 @@ class SeriesAnomalies(NumberDetection):
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         if keep_columns:
-            cause = "A window of a series is several rows of its table, whose columns cannot be kept beside one score."
-            raise ConfigError(cause, "Leave --keep-columns out; the item of a window names its first and last time.")
+            self._refuse_columns()
+        return self._predict_windows(model, inputs, batch_size, explain)
+
+    def _predict_windows(self, model, inputs: Any, batch_size: int, explain: bool, tail: bool = True):
+        """See `predict`.
+
+        Args:
+            tail: whether there are windows that overlap the one before them, see `anomaly.windows_of`.
+        """
         items: list[str] = []
         errors: list[str] = []
         explanations: list[dict[str, Any] | None] = []
         scores, length = [np.zeros(0)], self.preprocessor.shape[0]
-        named = self._data("time_column", "time_format", "series_column", "label_column")
-        found = anomaly.raw_series(inputs, length, self.columns, self._order, **named)
+        found = self._raw_series(inputs)
         for name, points, error in found:
             if error:
                 items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]
                 scores.append(np.zeros(1))
             if points is None:
                 continue
-            starts = np.array(anomaly.windows_of(points.segments, length), np.int64)
+            starts = np.array(anomaly.windows_of(points.segments, length, tail), np.int64)
             windows = anomaly.WindowStore(points.values.astype(np.float32), starts, length).windows(
                 np.arange(len(starts))
             )
@@ -95,6 +104,54 @@ class SeriesAnomalies(NumberDetection):
                 each = zip(starts, windows, told["map"], told["reconstruction"])
                 explanations += [self._explain(points, *of_window) for of_window in each]
         return self._table(items, np.concatenate(scores), errors, explanations if explain else None)
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        """The fields of `data` that tell how to read what is predicted."""
+        return self._data("time_column", "time_format", "series_column", "label_column")
+
+    def _raw_series(self, inputs: Any):
+        """See `anomaly.raw_series`."""
+        return anomaly.raw_series(inputs, self.preprocessor.shape[0], self.columns, self._order, **self._reading)
+
+    def watched(self, model, inputs: Any, batch_size: int):
+        return self._predict_windows(model, inputs, batch_size, explain=False, tail=False)
+
+    def predict_points(self, model, inputs: Any, batch_size: int):
+        items: list[str] = []
+        errors: list[str] = []
+        scores, distances = [np.zeros(0)], [np.zeros(0)]
+        tell = lambda windows: self._told(model, windows, batch_size, explain=False)
+        found = self._raw_series(inputs)
+        for name, points, error in found:
+            if points is None:
+                items, errors = [*items, name], [*errors, error]
+                scores, distances = [*scores, np.zeros(1)], [*distances, np.zeros(1)]
+                continue
+            as_written = np.arange(len(points.times)) if points.rows is None else np.argsort(points.rows)
+            told = anomaly.point_scores(points, self.preprocessor.shape[0], tell)
+            scores, distances = [*scores, told[0][as_written]], [*distances, told[1][as_written]]
+            head = f"{name}: " if len(found) > 1 and points.path else ""
+            items += [f"{head}{points.times[place]}" for place in as_written]
+            errors += anomaly.errors_of_points(points.values[as_written], self.columns)
+        return anomaly.point_table(items, np.concatenate(scores), np.concatenate(distances), errors, self.threshold)
+
+    def follower(self, model, keep_columns: bool, header=None, by: By = "point"):
+        if keep_columns:
+            self._refuse_columns()
+        tell = lambda windows: self._told(model, windows, len(windows), explain=False)
+        table = lambda items, scores, distances, errors: (
+            anomaly.point_table(items, scores, distances, errors, self.threshold)
+            if by == "point"
+            else self._table(items, scores, errors, None)
+        )
+        how, length = AnomalySeriesData.model_construct(**self._reading), self.preprocessor.shape[0]
+        self._trace(tell)
+        return anomaly.SeriesFollower(self.columns, length, how, self._order, tell, table, by)
+
+    def _refuse_columns(self) -> None:
+        cause = "A window of a series is several rows of its table, whose columns cannot be kept beside one score."
+        raise ConfigError(cause, "Leave --keep-columns out; the item of a window names its first and last time.")
 
     def _explain(
         self, points, start: int, window: np.ndarray, distances: np.ndarray, expected: np.ndarray

@@ -10,6 +10,8 @@ from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalyTableData
 
+from ..abilities import Ability
+from ..following import By, RowFollower
 from .numbers import NumberDetection
 
 
@@ -34,6 +36,7 @@ class RowAnomalies(NumberDetection):
     schema = RowAnomaliesPipeline
     pipeline: RowAnomaliesPipeline
     unit = "row"
+    abilities = NumberDetection.abilities | {Ability.FOLLOWS}
     loading_fields = ()
     encoder: "datasets.Columns"
     _numbers_only = False  # as runs of earlier versions are
@@ -89,6 +92,16 @@ class RowAnomalies(NumberDetection):
         table = self._table(items, told["score"], errors, explanations)
         table.attrs["notes"] = notes
         return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
+
+    def follower(self, model, keep_columns: bool, header=None, by: By = "point"):
+        told = lambda values: self._told(model, values, len(values), explain=False)
+
+        def tell(items, encoded, errors: list[str]):
+            values, bad = anomaly.detector_rows(encoded, self.encoder)
+            return self._table(items, told(values)["score"], [one or other for one, other in zip(errors, bad)], None)
+
+        self._trace(told)
+        return RowFollower(self.encoder, tell, keep_columns, header)
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         alarms = rows[threshold.alarms(scores)]

@@ -25,7 +25,7 @@ from ...datasets.times import (
 from ...errors import DataError
 
 _TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
-_PERHAPS_TIMES = {"ts", "t"}  # if they rise
+PERHAPS_TIMES = {"ts", "t"}  # if they rise
 _COMPACT = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _OFFSET = re.compile(r"(Z|UTC|GMT|[:\d][+-]\d{2}(:?\d{2})?)\s*$")
 _SPOKEN = 5  # columns of dates that a message names
@@ -79,7 +79,7 @@ def find_times(
         return tuple(columns)
     free = [column for column in names if column not in others]
     usual = [column for alias in _TIMES for column in free if column.strip().lower() == alias]
-    usual = [column for column in usual if column.strip().lower() not in _PERHAPS_TIMES or _rises(rows[column])]
+    usual = [column for column in usual if column.strip().lower() not in PERHAPS_TIMES or _rises(rows[column])]
     if len(usual) == 1 and not is_clock(rows[usual[0]]):
         return (usual[0],)
     if pair := date_and_clock(rows, free):

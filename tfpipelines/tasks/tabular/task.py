@@ -15,8 +15,10 @@ from tfpipelines.core.config.tables import TableData
 from tfpipelines.core.files import atomic_write
 from tfpipelines.errors import NothingFitsError
 
+from ..abilities import Ability
 from ..blending import blend
 from ..fitting import FittedPhase, fitted_targets, row_weights
+from ..following import By, RowFollower
 from ..sample_task import add_explanations
 from ..supervised import SHOWN_MISTAKES, Supervised
 from ..trainable import Combination, Phase, Trained
@@ -64,6 +66,7 @@ class Tabular(Supervised):
     schema = TabularPipeline
     pipeline: TabularPipeline
     unit = "row"
+    abilities = Supervised.abilities | {Ability.FOLLOWS}
     loading_fields = ()
     samples: "datasets.TableSamples"
     columns: "datasets.Columns"
@@ -277,6 +280,16 @@ class Tabular(Supervised):
         datasets.tell_unseen(encoded, "these rows", findings)
         table.attrs["notes"] = [*([unused] if unused else []), *(entry.message for entry in findings.entries)]
         return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
+
+    def follower(self, model, keep_columns: bool, header=None, by: By = "point"):
+        network = models.network_of(model)
+
+        def tell(items, encoded, errors: list[str]):
+            store = datasets.TableStore(encoded.numbers, encoded.codes)
+            outputs = outputs_of(network, store, np.arange(len(items)), self.target.outputs)
+            return self.target.table(items, self.target.answers(outputs), errors=errors)
+
+        return RowFollower(self.columns, tell, keep_columns, header)
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = [row for row in table.to_dict("records") if row["explanation"] is not None]
