@@ -1,5 +1,7 @@
-"""Networks that scikit-learn fits before they are built: targets, weights, and the one epoch that measures them."""
+"""Networks that are fitted before they are built: targets, weights, and the one epoch that measures them."""
 
+import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,13 @@ class FittedPhase(Phase):
     def settings(self) -> "Training":
         plain = {"epochs": 1, "schedule": "constant", "warmup_epochs": 0.0, "ema": None, "early_stopping": None}
         return self.task.pipeline.train.model_copy(update={**plain, "optimizer": "sgd", "checkpoint_steps": None})
+
+
+def fitted_phases(phase: FittedPhase) -> Iterator[Phase]:
+    """That phase alone; Keras need not say that there is nothing to train in it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
+        yield phase
 
 
 def fitted_targets(target: "targets.Target", labels: np.ndarray) -> np.ndarray:

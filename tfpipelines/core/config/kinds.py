@@ -85,8 +85,8 @@ IMAGE_AUTOENCODERS = Kind(
     ImageAutoencoder,
     (("backbone", PretrainedOnImages),),
 )
-ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "seed", "for_training"), Columns)
-SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "seed", "for_training"), SeriesAutoencoder)
+ROW_AUTOENCODERS = Kind("row_autoencoders", ("input_shape", "normals", "seed", "for_training"), Columns)
+SERIES_AUTOENCODERS = Kind("series_autoencoders", ("input_shape", "normals", "seed", "for_training"), SeriesAutoencoder)
 GANS = Kind(
     "gans", ("image_shape", "classes", "seed", "for_training"), Adversarial, (("classes", Conditional),), chosen=False
 )

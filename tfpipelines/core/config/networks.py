@@ -3,7 +3,7 @@
 A network's signature names such a section, takes it as a whole, and adds the fields of its own: see `signature`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -202,6 +202,16 @@ class RowAutoencoder(Columns, _Numbers):
     """What autoencoders of rows have."""
 
 
+class Fitted(Section):
+    """What detectors have that are fitted to the training rows before the network is built, and not trained."""
+
+    fitted: ClassVar[bool] = True
+
+
+class FittedRows(Fitted):
+    """What fitted detectors of rows have."""
+
+
 class _Windows(Section):
     centered: bool = field(
         False,
@@ -287,3 +297,8 @@ class PretrainedOnImages(Pretrained):
         "what a .keras file expects of pixels: levels 0 to 255, unit 0 to 1, tf -1 to 1, torch and caffe as in "
         "keras.applications; auto: as the backbone says, else what fits its first batch normalization, else levels",
     )
+
+
+def is_fitted(model: Any) -> bool:
+    """Whether the network of a section `model` is fitted to the training rows, and not trained."""
+    return getattr(model, "fitted", False)

@@ -54,6 +54,7 @@ Counts = Annotated[  # one number stands for a list of one
 ]
 Share = Annotated[float, Field(gt=0, le=1)]
 Encoder = Annotated[str, Role.ENCODER, Field(min_length=1)]
+Components = Annotated[Count | Annotated[float, Field(gt=0, lt=1)], LEFT_TO_RIGHT]  # their number, or share
 Auto = Literal["auto"]
 AutoBool = Annotated[Auto | bool, LEFT_TO_RIGHT]
 AutoCount = Annotated[Auto | Count, LEFT_TO_RIGHT]

@@ -1,4 +1,5 @@
-"""Networks that reconstruct rows: float32 (batch, columns) in; what comes out: see `networks.reconstruction`.
+"""Detectors of odd rows: float32 (batch, columns) in.
 
-Each asks for `input_shape` (columns,).
+Autoencoders ask for `input_shape` (columns,); what comes out of them: see `networks.reconstruction`. Others are fitted
+to the training rows, and ask for those, `normals`: see `networks.normals`.
 """

@@ -3,6 +3,7 @@ the results.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,14 +16,17 @@ from tfpipelines.core import config
 from tfpipelines.core.files import atomic_write
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import fixed
-from tfpipelines.errors import ArtifactError
+from tfpipelines.errors import ArtifactError, ConfigError, NothingFitsError
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyPipeline
 
 from ..abilities import Ability, Kind
+from ..fitting import FittedPhase, fitted_phases
 from ..sample_task import Sampled, add_explanations
+from ..trainable import Phase
 
 _BLOCK = 512  # samples that a baseline scores at once
+_MEASURED = 100  # steps at most of the epoch that measures a fitted network
 
 
 class Detection(Sampled):
@@ -98,7 +102,8 @@ class Detection(Sampled):
         return metrics.Threshold.read(self._folder)
 
     def steps_per_epoch(self) -> int:
-        return len(self.samples.rows("train")) // self.pipeline.train.batch_size
+        steps = len(self.samples.rows("train")) // self.pipeline.train.batch_size
+        return min(steps, _MEASURED) if self._fits else steps
 
     def training_batches(self, first_step: int, last_step: int):
         rows = self.samples.rows("train")
@@ -108,6 +113,24 @@ class Detection(Sampled):
         return self._batches(self.samples.rows("validation"))
 
     # --- model
+    @property
+    def _fits(self) -> bool:
+        """Whether the network is fitted to the training rows before it is built, and not trained."""
+        return config.is_fitted(self.pipeline.model)
+
+    @property
+    def epochs(self) -> int:
+        return 1 if self._fits else super().epochs
+
+    def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
+        yield from fitted_phases(FittedPhase(self, network)) if self._fits else super().phases(network, note)
+
+    def start_from(self, network, files: dict[str, Path]) -> list[str]:
+        if self._fits:
+            cause = f"--from: {self.pipeline.network} is fitted anew, so there is nothing to start from."
+            raise NothingFitsError(cause, "Leave --from out, or name a network that is trained, such as dense.")
+        return super().start_from(network, files)
+
     def compile(self, model, optimizer, **settings) -> None:
         model.compile(optimizer=optimizer, **settings)
 
@@ -117,6 +140,9 @@ class Detection(Sampled):
 
     def objective(self, model) -> "training.Objective":
         """Of a variational one: what it is trained by, at the mean of the latent variable instead of a draw."""
+        if self._fits:
+            cause = f"{self.pipeline.network} is fitted, not trained: no weights of it have made a loss small."
+            raise ConfigError(cause, "Name a run whose network is trained, such as model.name=dense.")
         network, name = models.network_of(model), getattr(self.pipeline.model, "loss", None)
         if name is None:
             trained = self.build(for_training=True)  # only this one has the variance and divergence
@@ -142,7 +168,8 @@ class Detection(Sampled):
         train, plots = self.pipeline.train, folder / "plots"
         results: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
         threshold = self._calibrate(artifact, folder)
-        evaluation.plot_curves(plots / "curves.png", history, best_epoch)
+        if not self._fits:
+            evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
         chooses = train.keep == "best" or train.early_stopping or train.schedule == "plateau"
         if chooses and self.samples.calibrating == "validation":

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ...core.config.networks import Scored
+from ...core.config.section import Section
 from ...models.image_preprocessing import resized
 from ...models.model_file import Artifact, decoding_facts, save_model
 from ...networks.reconstruction import distances
@@ -38,14 +38,15 @@ class DetectorArtifact(Artifact):
         network: preprocessed inputs -> outputs as in `reconstruction`, in float32 and of plain Keras layers.
         facts: JSON values that travel in the file's metadata.
         scoring: fields of the network: `distance`, see `reconstruction.distances`, where there is no `surprise`;
-            `smoothing`, where it takes images; `pooling` and `top`.
+            `smoothing`, where it takes images; `pooling` and `top`. A fitted detector gives its own score, see
+            `normals`, and has none of them.
 
     Attributes:
         model: raw input -> {`score` float32 (batch,), `map` float32 (the distances: (batch, height, width) of images,
             the shape of the input of numbers), `reconstruction` (in the units of the input, where it can be told)}.
     """
 
-    def __init__(self, preprocessor, network: keras.Model, facts: dict, scoring: Scored):
+    def __init__(self, preprocessor, network: keras.Model, facts: dict, scoring: Section):
         self.network, self.facts, fields = (
             network,
             facts | decoding_facts(preprocessor),
@@ -53,7 +54,9 @@ class DetectorArtifact(Artifact):
         )  # which ones there are hangs on the network
         raw = preprocessor.input()
         outputs = network(preprocessor.symbolic(raw))
-        if "surprise" in outputs:
+        if "contributions" in outputs:
+            places = outputs["contributions"]
+        elif "surprise" in outputs:
             places = outputs["surprise"]
         else:
             places = distances(outputs["target"], outputs["reconstruction"], fields["distance"])
@@ -65,8 +68,12 @@ class DetectorArtifact(Artifact):
             for _ in range(2 if smoothing > 1 else 0):
                 places = keras.ops.average_pool(places, min(smoothing, *size), 1, "same")
             places = places[..., 0]
-        by_place = keras.ops.mean(places, -1) if len(preprocessor.shape) == 2 else places  # of all channels of a window
-        answer = {"score": pool(by_place, scoring.pooling, scoring.top), "map": places}
+        if "score" in outputs:
+            score = outputs["score"]
+        else:  # of a window by the mean of all channels
+            by_place = keras.ops.mean(places, -1) if len(preprocessor.shape) == 2 else places
+            score = pool(by_place, fields["pooling"], fields["top"])
+        answer = {"score": score, "map": places}
         if "restored" in outputs:
             answer["reconstruction"] = outputs["restored"]
         self.model = keras.Model(raw, answer, name="detector")

@@ -27,6 +27,7 @@ class NumberDetection(Detection):
 
     columns: list[str]
     lengths: ClassVar[tuple[str, ...]] = ()
+    _known: "tuple[Any, networks.Normals] | None" = None  # samples, and what detectors are fitted to
 
     @abstractmethod
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]) -> Any:
@@ -77,9 +78,20 @@ class NumberDetection(Detection):
 
     # --- model
     def build(self, for_training: bool):
+        if self._fits:
+            with self.timed("fitting"):
+                return self._network(for_training, normals=self._normals)
         network = self._network(for_training)
         networks.set_statistics(network, *self._statistics)
         return network
+
+    @property
+    def _normals(self) -> "networks.Normals":
+        """What fitted detectors are fitted to; the same object, with what has been fitted, for the same samples."""
+        if self._known is None or self._known[0] is not self.samples:
+            values = self._values(self.samples, self.samples.rows("train"))
+            self._known = self.samples, networks.Normals(values, *self._statistics)
+        return self._known[1]
 
     @property
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,5 @@
 """Text classification: networks that are trained on labelled texts, linear models of them, and blends."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ConfigError, NothingFitsError
 
 from .. import targets
-from ..fitting import FittedPhase, fitted_targets, row_weights
+from ..fitting import FittedPhase, fitted_phases, fitted_targets, row_weights
 from ..supervised_texts import INFERENCE_BATCH
 from ..trainable import Combination, Phase, Trained
 from .encoders import SentenceFeatures, encoder_of, encoders_of, require_encoder
@@ -232,9 +231,7 @@ class TextClassification(TokenizedTexts):
         for encoder in self._encoders.values():
             while encoder.told:
                 note(encoder.told.pop(0))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
-            yield EncodedPhase(self, network) if encoder_of(self.pipeline.model) else FittedPhase(self, network)
+        yield from fitted_phases((EncodedPhase if encoder_of(self.pipeline.model) else FittedPhase)(self, network))
 
     def start_from(self, network, files: dict[str, Path]) -> list[str]:
         if self._fits:

@@ -1,7 +1,6 @@
 """Classification and regression from the columns of a table."""
 
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,7 +16,7 @@ from tfpipelines.errors import NothingFitsError
 
 from ..abilities import Ability
 from ..blending import blend
-from ..fitting import FittedPhase, fitted_targets, row_weights
+from ..fitting import FittedPhase, fitted_phases, fitted_targets, row_weights
 from ..following import By, RowFollower
 from ..sample_task import add_explanations
 from ..supervised import SHOWN_MISTAKES, Supervised
@@ -163,12 +162,7 @@ class Tabular(Supervised):
         return networks.build_network(self.pipeline.model, table=table, seed=seed, for_training=for_training)
 
     def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
-        if not self._fits:
-            yield Phase(self, network)
-            return
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
-            yield FittedPhase(self, network)
+        yield from fitted_phases(FittedPhase(self, network)) if self._fits else super().phases(network, note)
 
     def start_from(self, network, files: dict[str, Path]) -> list[str]:
         if self._fits:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ...constants import Constants, table
 from .arrays import Trees
 
 NETWORK = "table-network"  # a name that no input has: those are of columns, and hold no hyphen
@@ -47,32 +48,6 @@ def compiled(trees: Trees, numbers: int, codes: int) -> keras.Model:
     widest = np.bincount(trees.tree[trees.features < 0]).max()
     added = (_by_matrix if widest <= WIDEST else _by_walk)(trees, asked, constants)  # (trees, batch)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], _added(trees, added, none, constants), name=NETWORK)
-
-
-class Constants:
-    """Arrays as weights, which a model's file keeps as they are: layers of one embedding, or of one a node.
-
-    Args:
-        inputs: any input of the graph.
-    """
-
-    def __init__(self, inputs: keras.KerasTensor):
-        self.zero = ops.sum(ops.zeros_like(inputs, dtype="int32"))  # (), what the one embedding is asked for by
-
-    def array(self, values: np.ndarray, name: str) -> keras.KerasTensor:
-        """An array of any shape, float32."""
-        return ops.reshape(table(values.reshape(1, -1), name)(self.zero), values.shape)
-
-    def places(self, values: np.ndarray, name: str) -> keras.KerasTensor:
-        """An array of whole numbers below 2**24, int32. (GPUs keep no variables of int32.)"""
-        return ops.cast(self.array(values, name), "int32")
-
-
-def table(values: np.ndarray, name: str) -> keras.layers.Embedding:
-    """A layer that gives the rows of a table, float32."""
-    weights = [np.asarray(values, np.float32)]
-    options = {"embeddings_initializer": "zeros", "weights": weights, "trainable": False, "dtype": "float32"}
-    return keras.layers.Embedding(*values.shape, name=name, **options)
 
 
 def _right_by_category(trees: Trees, codes: keras.KerasTensor, constants: Constants) -> keras.KerasTensor:
