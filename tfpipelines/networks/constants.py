@@ -25,19 +25,24 @@ class Constants:
         """An array of whole numbers below 2**24, int32. (GPUs keep no variables of int32.)"""
         return ops.cast(self.array(values, name), "int32")
 
-    def product(self, x: keras.KerasTensor, matrix: np.ndarray, name: str) -> keras.KerasTensor:
-        """x times a matrix, (batch, rows) by (rows, columns), in whole float32 also on devices that multiply matrices
-        of fewer digits: those of TF32 have 11 bits, so each factor is parted in two.
-
-        Args:
-            matrix: float (rows, columns).
-        """
+    def halves(self, matrix: np.ndarray, name: str) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """A matrix, float (rows, columns), as the sum of two: of the first digits, and of the rest."""
         matrix = np.asarray(matrix, np.float32)
         first = _first_digits(matrix)
-        high = x * _HALVES
-        high = high - (high - x)  # as `_first_digits`
-        large, small = self.array(first, name), self.array(matrix - first, f"{name}_rest")
-        return ops.matmul(high, large) + (ops.matmul(high, small) + ops.matmul(x - high, large))
+        return self.array(first, name), self.array(matrix - first, f"{name}_rest")
+
+
+def product(x: keras.KerasTensor, halves: tuple[keras.KerasTensor, keras.KerasTensor]) -> keras.KerasTensor:
+    """x times a matrix, (batch, rows) by (rows, columns), in whole float32 also on devices that multiply matrices of
+    fewer digits: those of TF32 have 11 bits, so each factor is parted in two.
+
+    Args:
+        halves: of the matrix, see `Constants.halves`.
+    """
+    large, small = halves
+    high = x * _HALVES
+    high = high - (high - x)  # as `_first_digits`
+    return ops.matmul(high, large) + (ops.matmul(high, small) + ops.matmul(x - high, large))
 
 
 def _first_digits(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tfpipelines.core.config.networks import FittedRows
+from tfpipelines.networks.constants import product
 from tfpipelines.networks.normals import Inputs, Normals
 
 _LEAST = 1e-6  # of a variance, as a share of the largest one
@@ -53,10 +54,10 @@ def gaussian(
     whitening = (normal.directions / np.sqrt(normal.variances)) @ normal.directions.T
     precision = (normal.directions / normal.variances) @ normal.directions.T
     centred = inputs.scaled - inputs.constants.array(normal.mean[None], "mean_of_rows")
-    contributions = keras.ops.square(inputs.constants.product(centred, whitening, "whitening"))
+    contributions = keras.ops.square(product(centred, inputs.constants.halves(whitening, "whitening")))
     score = keras.ops.mean(contributions, -1)
     # Of a normal distribution the mean of x_j given the others is x_j - (P (x - mean))_j / P_jj.
-    unexpected = inputs.constants.product(centred, precision / np.diag(precision), "regression")
+    unexpected = product(centred, inputs.constants.halves(precision / np.diag(precision), "regression"))
     return inputs.detector("gaussian", score, contributions, inputs.scaled - unexpected, for_training)
 
 

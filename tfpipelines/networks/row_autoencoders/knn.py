@@ -7,6 +7,7 @@ import numpy as np
 
 from tfpipelines.core.config.networks import FittedRows
 from tfpipelines.core.config.section import Count
+from tfpipelines.networks.constants import product
 from tfpipelines.networks.normals import Inputs, Normals
 
 _MORE = 8  # candidates beside the neighbours that are asked for
@@ -40,9 +41,10 @@ def knn(
     # |x|^2 - 2 x m + |m|^2 loses digits: it only says which rows are near, |x|^2 left out, and their distances are
     # computed again.
     squares = inputs.constants.array(np.square(kept).sum(1)[None], "squares")
-    near = squares - 2.0 * inputs.constants.product(x, kept.T, "rows_as_columns")  # (batch, rows)
+    large, small = inputs.constants.halves(kept, "rows")
+    near = squares - 2.0 * product(x, (ops.transpose(large), ops.transpose(small)))  # (batch, rows)
     places = ops.top_k(-near, candidates)[1]
-    differences = ops.take(inputs.constants.array(kept, "rows"), places, axis=0) - ops.expand_dims(x, 1)
+    differences = ops.take(large + small, places, axis=0) - ops.expand_dims(x, 1)
     distances = ops.sqrt(ops.sum(ops.square(differences), -1))  # (batch, candidates)
     nearest, order = ops.top_k(-distances, count)
     score = -nearest[:, -1] if distance == "largest" else ops.mean(-nearest, -1)

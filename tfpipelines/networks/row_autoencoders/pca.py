@@ -7,6 +7,7 @@ import numpy as np
 
 from tfpipelines.core.config.networks import FittedRows
 from tfpipelines.core.config.section import Components
+from tfpipelines.networks.constants import product
 from tfpipelines.networks.normals import Inputs, Normals
 
 _LEAST = 1e-6  # of a variance, as a share of the largest one
@@ -54,12 +55,12 @@ def pca(
     centred = inputs.scaled - mean
     # Residuals are products with the projection to what is outside: a difference of two projections loses digits.
     projection = span.directions.T @ span.directions
-    residual = inputs.constants.product(centred, np.eye(len(projection)) - projection, "outside")
+    residual = product(centred, inputs.constants.halves(np.eye(len(projection)) - projection, "outside"))
     contributions = keras.ops.square(residual) * float(1.0 / span.rest)
     if inside:
         # Of all matrices that whiten, the symmetric one leaves each number most like the column that it is of.
         whitening = (span.directions.T / np.sqrt(span.variances)) @ span.directions
-        contributions += keras.ops.square(inputs.constants.product(centred, whitening, "whitening"))
+        contributions += keras.ops.square(product(centred, inputs.constants.halves(whitening, "whitening")))
     score = keras.ops.mean(contributions, -1)
     return inputs.detector("pca", score, contributions, inputs.scaled - residual, for_training)
 

@@ -119,10 +119,30 @@ def _count_within(chosen: np.ndarray, roots: np.ndarray, tree: np.ndarray) -> np
 
 
 def _by_walk(trees: Trees, asked: keras.KerasTensor, constants: Constants) -> keras.KerasTensor:
-    """The trees' values, step by step from the roots; the deepest trees come first, and the others end earlier."""
+    """The trees' values, step by step from the roots."""
+    order = deepest_first(trees)
+    values = ops.squeeze(table(trees.values[:, None], "values")(leaves_of(trees, asked, constants)), -1)
+    return ops.take(values, constants.places(np.argsort(order), "order"), axis=0)
+
+
+def deepest_first(trees: Trees) -> np.ndarray:
+    """int64 (trees,), their numbers by depth."""
+    return np.argsort(-_depths(trees), kind="stable")
+
+
+def _depths(trees: Trees) -> np.ndarray:
     depths = np.zeros(len(trees.roots), np.int64)
     np.maximum.at(depths, trees.tree, trees.depths)
-    order = np.argsort(-depths, kind="stable")
+    return depths
+
+
+def leaves_of(trees: Trees, asked: keras.KerasTensor, constants: Constants) -> keras.KerasTensor:
+    """The leaves that rows end in, int32 (trees, batch): the deepest trees come first, and the others end earlier.
+
+    Args:
+        asked: float32 (1 + columns, batch): a row of 0, then what nodes ask for, see `_asked`.
+    """
+    depths, order = _depths(trees), deepest_first(trees)
     row, threshold = _asked(trees)
     nodes = table(np.stack([threshold, row, trees.lefts], 1), "nodes")
     of_batch = ops.ones_like(asked[0, :], dtype="int32")
@@ -138,9 +158,7 @@ def _by_walk(trees: Trees, asked: keras.KerasTensor, constants: Constants) -> ke
         node = nodes(at)  # (trees, batch, 3)
         value = ops.take(asked, ops.cast(node[..., 1], "int32") * batch + sample)
         at = ops.cast(node[..., 2], "int32") + ops.cast(ops.greater(value, node[..., 0]), "int32")
-    at = ops.concatenate([at, *ended], axis=0) if ended else at
-    values = ops.squeeze(table(trees.values[:, None], "values")(at), -1)
-    return ops.take(values, constants.places(np.argsort(order), "order"), axis=0)
+    return ops.concatenate([at, *ended], axis=0) if ended else at
 
 
 def _added(trees: Trees, values: keras.KerasTensor, none: keras.KerasTensor, constants: Constants) -> keras.KerasTensor:
