@@ -16,6 +16,7 @@ from .detection import detection_row_figures as detection_row_figures
 from .detection import detection_table as detection_table
 from .detection import finite as finite
 from .detection import kinds_of as kinds_of
+from .detection import mean_roc_auc as mean_roc_auc
 from .detection import place_metrics as place_metrics
 from .detection import ranking_metrics as ranking_metrics
 from .detection import series_metrics as series_metrics

@@ -4,7 +4,7 @@ A score is the higher the odder; `anomalous` is what is true.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,18 @@ def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, floa
         "roc_auc": float(metrics.roc_auc_score(anomalous, scores)),
         "average_precision": float(metrics.average_precision_score(anomalous, scores)),
     }
+
+
+def mean_roc_auc(normal: np.ndarray, kinds: Sequence[np.ndarray]) -> float:
+    """The mean over kinds of anomalies of the roc_auc of each against the same normal samples; NaN without a kind.
+
+    Args:
+        normal: scores, float (n,), at least one.
+        kinds: scores of each kind.
+    """
+    areas = [ranking_metrics(np.arange(len(normal) + len(odd)) >= len(normal), np.concatenate([normal, odd]))["roc_auc"]
+             for odd in kinds]  # fmt: skip
+    return float(np.mean(areas)) if areas else math.nan
 
 
 def detection_intervals(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
 from .fields import field, fixed
+from .networks import is_fitted
 from .own import AUTO, short
 from .section import FIXED, Section
 from .signature import NetworkSection, Origin, section_of
@@ -128,6 +129,10 @@ def with_chosen(pipeline: dict[str, Any], candidates: list[dict[str, Any]]) -> d
 
 
 def incomparable(networks: tuple[NetworkSection, ...]) -> str:
-    """A field in which two networks differ that decides what `val_loss` is of; "" if their losses can be compared."""
+    """What two networks differ in that decides what `val_loss` is of, such as a field; "" if their losses can be
+    compared.
+    """
+    if any(map(is_fitted, networks)):
+        return "their scores, which fitted detectors have in place of a loss"
     fields = [{name: entry for name, entry in network if getattr(entry, "active", True)} for network in networks]
     return next((name for name in _OF_LOSS if any(one.get(name) != fields[0].get(name) for one in fields)), "")

@@ -61,8 +61,7 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _typed_search(self) -> "Pipeline":
-        usual = "val_rmse" if getattr(self.data, "target", None) == "number" else self.objective
-        objective = self.search.objective or Objective.model_validate(usual)
+        objective = self.search.objective or Objective.model_validate(self.usual_objective)
         of_losses = [path for path in self.search.space if path in OF_LOSSES]
         if of_losses and objective.metric == "val_loss":
             cannot = "values of different losses cannot be compared: set search.objective=val_log_loss or val_accuracy"
@@ -91,6 +90,11 @@ class Pipeline(Section):
             return super().__reduce__()
         function, of_task = self.restored_by
         return function, (of_task, self.own_code, self.__getstate__())
+
+    @property
+    def usual_objective(self) -> str:
+        """What a search or a choice looks for unless told otherwise."""
+        return "val_rmse" if getattr(self.data, "target", None) == "number" else self.objective
 
     @property
     def chooses(self) -> bool:

@@ -32,7 +32,7 @@ class Span(NamedTuple):
 def pca(
     normals: Normals,
     common: FittedRows,
-    components: Components = 0.9,
+    components: Components = 0.99,
     inside: bool = True,
     *,
     for_training: bool = False,
@@ -45,7 +45,7 @@ def pca(
     Bishop 1999). The expected values are the projection.
 
     Args:
-        components: number of components, or share of the variance that they explain, such as 0.9; at least one
+        components: number of components, or share of the variance that they explain, such as 0.99; at least one
             direction is left out, unless there is only one.
         inside: whether the distance inside of the span counts, too: rows far from the mean that are combined as usual.
     """

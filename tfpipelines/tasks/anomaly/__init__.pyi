@@ -5,8 +5,15 @@ from .baselines import some_rows as some_rows
 from .by_point import errors_of_points as errors_of_points
 from .by_point import point_scores as point_scores
 from .by_point import point_table as point_table
+from .combining import BLEND as BLEND
+from .combining import Scored as Scored
+from .combining import best_of as best_of
+from .combining import combined as combined
+from .features import feature_groups as feature_groups
 from .features import feature_names as feature_names
 from .features import weighed as weighed
+from .made_anomalies import Features as Features
+from .made_anomalies import made_anomalies as made_anomalies
 from .masks import read_masks as read_masks
 from .model_file import DetectorArtifact as DetectorArtifact
 from .model_file import NumbersPreprocessor as NumbersPreprocessor

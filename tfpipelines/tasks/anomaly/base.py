@@ -162,18 +162,22 @@ class Detection(Sampled):
     # --- results
     def validate(self, artifact, folder: RunFolder) -> dict[str, float]:
         self._calibrate(artifact, folder)
-        return {}
+        return self.validation_figures(artifact)
 
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         train, plots = self.pipeline.train, folder / "plots"
-        results: dict[str, Any] = {"validation": {"loss": history[best_epoch - 1]["val_loss"]}}
+        measured = {"loss": history[best_epoch - 1]["val_loss"]} if best_epoch else {}
+        if self.asked.chooses or self._fits:
+            measured |= self.validation_figures(artifact)
+        results: dict[str, Any] = {"validation": measured}
         threshold = self._calibrate(artifact, folder)
-        if not self._fits:
+        if history and not self._fits:
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         about = [threshold.sentence()]
-        chooses = train.keep == "best" or train.early_stopping or train.schedule == "plateau"
-        if chooses and self.samples.calibrating == "validation":
-            chosen = "the held-out samples also selected the epoch, so they are not entirely unseen"
+        selects = train.keep == "best" or train.early_stopping or train.schedule == "plateau"
+        what = "network" if self.asked.chooses else "epoch" if selects and not self._fits else ""
+        if what and self.samples.calibrating == "validation":
+            chosen = f"the held-out samples also selected the {what}, so they are not entirely unseen"
             about.append(f"{chosen}: the threshold may be a little low")
         rows, known = self.samples.rows("test"), self.samples.rows("train")
         if not len(rows):
@@ -315,7 +319,8 @@ class Detection(Sampled):
             known: training rows, for what stands beside the model; None: nothing does.
         """
         settings, seed = self.pipeline.evaluation, self.pipeline.seed
-        network = config.short_name(self.pipeline.model.name)
+        blend = models.network_of(model).name == anomaly.BLEND
+        network = anomaly.BLEND if blend else config.short_name(self.pipeline.model.name)
         frame, scores = self.samples.frame.loc[rows], self._scores(model, rows)
         told, odd = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
         anomalous, of_told = odd[told], scores[told]

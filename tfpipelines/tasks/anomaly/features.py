@@ -51,6 +51,22 @@ def feature_names(columns: Columns) -> list[str]:
     return names + [f"{name}: {value}" for name, these in values for value in these]
 
 
+def feature_groups(columns: Columns) -> tuple[np.ndarray, int]:
+    """Which features are of one column of the table, int64 (features,), by the number of their column; and how many
+    features are numbers as they are, which come first: others are columns of 0 and 1.
+    """
+    owner = [number for number, column in enumerate(columns.columns) for _ in column.features]
+    found = [owner[place] for place in _places(columns)]
+    numbers = len(found)
+    number_of = {column.name: number for number, column in enumerate(columns.columns)}
+    found += [number_of[column.name] for column in columns.columns if _is_marked(column)]
+    for column in columns.columns:
+        found += [number_of[column.name]] * len(_BOOLEAN) if column.kind == "boolean" else []
+    for column in columns.categories:
+        found += [number_of[column.name]] * (len(column.vocabulary) + 2)
+    return np.array(found, np.int64), numbers
+
+
 def features(encoded: Encoded, columns: Columns) -> np.ndarray:
     """Encoded rows as a detector takes them, float32 (rows, features), NaN where a number is missing and not filled."""
     numbers, place = encoded.numbers.copy(), 0
