@@ -17,7 +17,7 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY, some
 from ..eager import eagerly
-from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_TABLE, SMALL_TEXT
+from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_ROWS, SMALL_TABLE, SMALL_TEXT
 
 SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
@@ -34,7 +34,7 @@ CASES = {
         "anomaly",
         [*SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"],
     ),
-    "anomaly-table": ("anomaly-table", [*SMALL_ANOMALY, LIMIT, "model.units=16"]),
+    "anomaly-table": ("anomaly-table", [*SMALL_ROWS, LIMIT]),
     "anomaly-series": (
         "anomaly-series",
         [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8", "train.batch_size=128"],

@@ -20,7 +20,7 @@ from tfpipelines.tasks import SCHEMAS, TASKS
 
 from .. import golden
 from ..conftest import ROOT, some
-from .cases import CASES, SMALL_GAN, answers, case_with, check_what_is_left
+from .cases import CASES, FITTED, SMALL_GAN, answers, case_with, check_what_is_left
 
 # pipeline -> what makes its header's command small, besides what is the same for all
 SMALL = {
@@ -31,9 +31,10 @@ SMALL = {
 }
 
 
+EVERY = sorted(CASES | FITTED)
 # The others are slow ones where a test is of the code that they share.
 # anomaly, anomaly-series, dcgan leave the same in their own tests
-FINISHED = ("anomaly-table", "image-cls", "text-cls")
+FINISHED = ("anomaly-table", "image-cls", "isolation_forest", "text-cls")
 # Resumed: image-cls in tests/training/test_resume.py; finetune, dcgan in their tests; text-cls, anomaly-table in
 # tests/networks/test_own.py. Repeated by its pipeline: the best trial in tests/tuning/test_search.py.
 RESUMED = ()
@@ -71,16 +72,16 @@ def test_every_task_has_a_case():
     assert set(CASES) == set(TASKS)
 
 
-@pytest.mark.parametrize("name", some(sorted(CASES), FINISHED))
+@pytest.mark.parametrize("name", some(EVERY, FINISHED))
 def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, finished):
-    run, raw = finished(name), CASES[name][2]
+    run, raw = finished(name), (CASES | FITTED)[name][2]
     check_what_is_left(run)
     assert len(list((run.folder / "checkpoints").glob("*.npz"))) == 1
     written, predicted = answers(tfpipelines.load(run.folder), raw)
     check_alike(run, predicted, written)
 
 
-@pytest.mark.parametrize("name", some(sorted(CASES), FINISHED))
+@pytest.mark.parametrize("name", some(sorted(CASES), set(FINISHED) & {*CASES}))
 def test_its_bits_are_the_recorded_ones(name, finished):
     run = finished(name)
     key = golden.key_of(run.folder)
@@ -90,14 +91,14 @@ def test_its_bits_are_the_recorded_ones(name, finished):
     assert golden.bits_of(tfpipelines.load(run.folder)) == recorded, "if meant: python benchmarks/golden.py --record"
 
 
-@pytest.mark.parametrize("name", some(sorted(CASES), RESUMED))
+@pytest.mark.parametrize("name", some(EVERY, RESUMED))
 def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(name, request):
     pipeline, overrides, raw = case_of(name, request)
     overrides = [*overrides, "train.epochs=2", "train.steps_per_execution=1"]
 
     class Stop(Observer):
         def step(self, epoch, done, total):
-            if (epoch, done) == (2, 2):
+            if (epoch, done) == (1 if name in FITTED else 2, 2):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     whole = tfpipelines.run(pipeline, overrides, observer=Observer())
@@ -137,7 +138,7 @@ def test_the_process_is_left_as_it_was_found(name, request):
     assert draws() == expected
 
 
-@pytest.mark.parametrize("name", some(sorted(CASES), ()))
+@pytest.mark.parametrize("name", some(EVERY, ()))
 def test_a_search_over_its_own_space_leaves_a_model_that_can_be_used(name, request):
     pipeline, overrides, raw = case_of(name, request)
     search = tfpipelines.tune(
@@ -205,7 +206,7 @@ def run_on_jax(tmp_path_factory):
         process.stdin.close()
 
 
-@pytest.mark.parametrize("name", some(sorted(CASES), ON_JAX))
+@pytest.mark.parametrize("name", some(EVERY, ON_JAX))
 def test_jax_runs_the_same_pipeline(name, request, run_on_jax):
     pipeline, overrides, raw = case_of(name, request)
     if "text" in pipeline:

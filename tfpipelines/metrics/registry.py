@@ -118,7 +118,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
     Metric("false_alarm_rate", DETECTOR, "min", "share of normal samples that give an alarm", "answers"),
     Metric("alarm_rate", DETECTOR, None, "share of unlabelled samples that give an alarm", "answers"),
     Metric("pseudo_roc_auc", DETECTOR, "max",
-           "mean roc_auc of normal validation samples against several kinds of anomalies that are made of them", "order"),
+           "mean roc_auc of normal validation samples against kinds of anomalies that are made of them", "order"),
     Metric("pixel_roc_auc", DETECTOR, "max", "roc_auc over pixels", "order"),
     Metric("per_region_overlap", DETECTOR, "max",
            "share of each anomalous region found, averaged over false-positive rates up to 0.3 (Bergmann et al. 2020)",

@@ -37,9 +37,7 @@ class Normals:
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
         """Center and spread of each column, float32 (columns,), none of the latter 0."""
         columns = self.values.shape[-1]
-        center, spread = (
-            np.broadcast_to(np.asarray(each, np.float64), columns) for each in (self.center, self.spread)
-        )
+        center, spread = (np.broadcast_to(np.asarray(each, np.float64), columns) for each in (self.center, self.spread))
         return center.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
 
     @cached_property

@@ -129,10 +129,13 @@ def test_tasks_without_a_choice(name, message):
         ("[dense, {name: dense, loss: l1}]", "loss"),
         ("[dense, vae]", "loss"),
         ("[vae, {name: vae, beta: 0.1}]", "beta"),
+        ("[dense, knn]", "loss .of fitted detectors it is the mean score."),
     ],
 )
 def test_losses_that_cannot_be_compared_choose_nothing(candidates, differ):
     overrides = [AUTO, f"model.candidates={candidates}"]
+    assert load(*overrides, name="anomaly-table").pipeline.search.objective.metric == "val_pseudo_roc_auc"
+    overrides.append("search.objective=val_loss")
     if not differ:
         assert load(*overrides, name="anomaly-table").pipeline.search.objective.metric == "val_loss"
         return

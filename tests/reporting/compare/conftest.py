@@ -17,7 +17,7 @@ from tfpipelines.tasks import SCHEMAS
 
 from ...conftest import ROOT, TINY
 from ...eager import eagerly
-from ...tasks.cases import SMALL_ANOMALY, SMALL_TEXT
+from ...tasks.cases import SMALL_ROWS, SMALL_TEXT
 
 VERSIONS = {"tfpipelines": "0.1.0", "keras": "3.15.1"}
 
@@ -150,7 +150,7 @@ def trained(tmp_path_factory):
     ]
     (home / "several.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
     few = ["image-cls", *TINY, "data.limit=60", "split_seed=0"]
-    rows = ["anomaly-table", *SMALL_ANOMALY[:-1], "train.batch_size=64", "split_seed=0"]
+    rows = ["anomaly-table", *SMALL_ROWS[:-1], "train.batch_size=64", "split_seed=0"]
     return Trained(home, {
         "one": few,
         "small": [*few, "data.size=14"],

@@ -64,7 +64,7 @@ def cells(tmp_path_factory):
     with eagerly():
         return tfpipelines.run(
             "anomaly-table",
-            ["train.epochs=4", *FAST, "evaluation.bootstrap=20"],
+            ["model.name=vae", "model.units=[32]", "train.epochs=4", *FAST, "evaluation.bootstrap=20"],
             out=tmp_path_factory.mktemp("cells"),
             observer=Observer(),
         )
@@ -408,7 +408,7 @@ def test_every_network_of_rows(network):
 @pytest.mark.slow
 @pytest.mark.eager
 def test_only_rows_that_chose_an_epoch_make_a_doubtful_threshold():
-    quick = [*QUICK, *FAST, "train.epochs=2", "train.keep=best"]
+    quick = [*QUICK, *FAST, "model.name=vae", "train.epochs=2", "train.keep=best"]
     for calibration, source in (("auto", "the calibration split"), ("0", "the validation split")):
         run = tfpipelines.run("anomaly-table", [*quick, f"data.calibration={calibration}"], observer=Observer())
         assert run.metrics["threshold"]["source"] == source

@@ -133,6 +133,6 @@ def incomparable(networks: tuple[NetworkSection, ...]) -> str:
     compared.
     """
     if any(map(is_fitted, networks)):
-        return "their scores, which fitted detectors have in place of a loss"
+        return "loss (of fitted detectors it is the mean score)"
     fields = [{name: entry for name, entry in network if getattr(entry, "active", True)} for network in networks]
     return next((name for name in _OF_LOSS if any(one.get(name) != fields[0].get(name) for one in fields)), "")

@@ -39,8 +39,11 @@ class Scored(NamedTuple):
 
 
 def best_of(detectors: Sequence[Scored], measure: Callable[[np.ndarray, list[np.ndarray]], float]) -> list[Scored]:
-    """The two or more detectors whose mean is the best by a measure of (scores of normal rows, of each kind of anomaly),
-    the first ones of equals; [] if there are not two whose scores are above 0.
+    """The two or more detectors whose mean is the best, the first ones of equals; [] if there are not two whose scores
+    are above 0.
+
+    Args:
+        measure: of (scores of normal rows, of each kind of anomaly), the higher the better.
     """
     able = [one for one in detectors if (one.normal > 0).all()]
     odds = {id(one): (one.odds(one.normal), [one.odds(scores) for scores in one.made]) for one in able}

@@ -93,6 +93,8 @@ def _unusual(rows: np.ndarray, changed: np.ndarray, features: Features, generato
     for group in np.unique(features.groups[features.numbers :]):
         (places,) = np.nonzero((features.groups == group) & (np.arange(len(features.groups)) >= features.numbers))
         chosen = generator.integers(0, len(places), len(rows))
-        values = np.arange(len(places)) == chosen[:, None] if len(places) > 1 else generator.random((len(rows), 1)) < 0.5
+        values = (
+            np.arange(len(places)) == chosen[:, None] if len(places) > 1 else generator.random((len(rows), 1)) < 0.5
+        )
         rows[:, places] = np.where(changed[:, places], values, rows[:, places])
     return rows
