@@ -2,6 +2,7 @@ from .building import build_network as build_network
 from .building import probe as probe
 from .building import user_errors as user_errors
 from .normals import Normals as Normals
+from .normals import rows_within as rows_within
 from .reconstruction import reconstruction_loss as reconstruction_loss
 from .reconstruction import set_statistics as set_statistics
 from .table_layers import ScaledColumns as ScaledColumns

@@ -15,6 +15,8 @@ import numpy as np
 
 from .constants import Constants
 
+ROWS = "training_rows"  # layer of those that a network contains
+
 _Fitted = TypeVar("_Fitted")
 
 
@@ -108,3 +110,9 @@ class FittedDetector(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return keras.ops.mean(y_pred["score"])
+
+
+def rows_within(network: keras.Model) -> int:
+    """How many training rows a network, or the parts of one, contains."""
+    width = int(np.prod(network.inputs[0].shape[1:]))
+    return sum(layer.count_params() // width for layer in network._flatten_layers() if layer.name == ROWS)

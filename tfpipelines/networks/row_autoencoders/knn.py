@@ -8,7 +8,7 @@ import numpy as np
 from tfpipelines.core.config.networks import FittedRows
 from tfpipelines.core.config.section import Count
 from tfpipelines.networks.constants import product
-from tfpipelines.networks.normals import Inputs, Normals
+from tfpipelines.networks.normals import ROWS, Inputs, Normals
 
 _MORE = 8  # candidates beside the neighbours that are asked for
 
@@ -41,7 +41,7 @@ def knn(
     # |x|^2 - 2 x m + |m|^2 loses digits: it only says which rows are near, |x|^2 left out, and their distances are
     # computed again.
     squares = inputs.constants.array(np.square(kept).sum(1)[None], "squares")
-    large, small = inputs.constants.halves(kept, "rows")
+    large, small = inputs.constants.halves(kept, ROWS)
     near = squares - 2.0 * product(x, (ops.transpose(large), ops.transpose(small)))  # (batch, rows)
     places = ops.top_k(-near, candidates)[1]
     differences = ops.take(large + small, places, axis=0) - ops.expand_dims(x, 1)

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from tfpipelines import datasets, evaluation, metrics, models
+from tfpipelines import datasets, evaluation, metrics, models, networks
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 from tfpipelines.core.run_folder import RunFolder
@@ -27,7 +27,7 @@ class RowAnomaliesPipeline(AnomalyPipeline):
     """An anomaly-table pipeline."""
 
     default_network = "auto"
-    default_candidates = ("pca", "gaussian", "knn", "isolation_forest", "dense")
+    default_candidates = ("pca", "gaussian", "knn", "isolation_forest", {"name": "dense", "units": [32], "latent": 4})
     takes, gives = (
         "rows of numbers, float32 (batch, columns), in the columns and units of the training table",
         "a score for each, higher the less it is like normal rows, and the share of each column",
@@ -162,6 +162,9 @@ class RowAnomalies(NumberDetection):
             rows, kinds = len(self.samples.rows("validation")), ", ".join(self._made)
             made = f"anomalies that are made of the {counted(rows, 'row')} of the validation split ({kinds})"
             results["about"].append(f"no anomaly has chosen the network: {_PSEUDO} is of {made}")
+        if kept := networks.rows_within(artifact.network):
+            told = f"the model contains {counted(kept, 'training row')}"
+            results["about"].append(f"{told}: whoever has its file, or an export of it, has them")
         return results
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
