@@ -34,7 +34,6 @@ from tfpipelines.tasks.base import checked
 
 FITTED = ("pca", "gaussian", "knn", "isolation_forest")
 PEERS = ("IForest", "KNN", "LOF", "PCA", "residual")  # the last one: PCA as the report has it
-PIPELINE = str(Path(__file__).parents[1] / "pipelines" / "anomaly-table.yaml")
 
 
 # --- sets
@@ -136,7 +135,7 @@ def measured(path: str, seed: int, home: Path) -> tuple[dict[str, float], str]:
 
     keras.backend.clear_session()
     overrides = {"data.path": path, "seed": seed, "evaluation.baselines": False, "evaluation.bootstrap": 0}
-    run = tfpipelines.run(PIPELINE, overrides, out=home, observer=tfpipelines.Observer())
+    run = tfpipelines.run("anomaly-table", overrides, out=home, observer=tfpipelines.Observer())
     chosen = next(entry["name"] for entry in run.metrics["candidates"] if entry["chosen"])
     samples = checked(new_task(run.pipeline)).samples
     test = samples.rows("test")
