@@ -196,7 +196,9 @@ def _of_result(facts: Facts) -> Iterator[Advice]:
         beaten = f"Simple baselines are better here than the model's {by} of {figure(test[by])}"
         wide = facts.model.get("wide", {"words": 1}) or {}
         more = "" if wide.get("words") or wide.get("characters") else "give it n-grams (model.name=auto), "
-        remedy = f"Train longer, {more}try another network (model.name), or take the simpler method."
+        longer = "Train longer, " if len(facts.history) > 1 else ""  # else it is fitted, or a blend
+        remedy = f"{longer}{more}try another network (model.name), or take the simpler method."
+        remedy = f"{remedy[0].upper()}{remedy[1:]}"
         yield Advice("worse_than_baseline", f"{beaten}: {listed(told)}. {remedy}")
     split, name = facts.main_figure
     entry = metric(name)
