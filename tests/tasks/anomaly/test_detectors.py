@@ -14,7 +14,8 @@ from tfpipelines import Observer
 from tfpipelines.core import config
 from tfpipelines.errors import ConfigError, Interrupted, NothingFitsError
 from tfpipelines.exporting.formats import exporters
-from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tasks import SCHEMAS, new_task
+from tfpipelines.tasks.base import checked
 
 from ...conftest import some
 from ...eager import eagerly
@@ -171,11 +172,26 @@ def test_the_best_of_made_anomalies_is_chosen_and_a_resumed_run_chooses_the_same
     assert [entry["name"] for entry in entries] == ["knn", "gaussian", "detector-blend"]
     assert entries[int(np.argmax(figures))]["chosen"] and whole.metrics["test"]["roc_auc"] > 0.97
     assert entries[2]["fields"] == {"knn": 0.5, "gaussian": 0.5}
-    told = "made of the 7 rows of the validation split (swapped, shifted, extreme, moved, scaled, noisy, mixed, flat)"
+    told = "no known anomaly has chosen the network: pseudo_roc_auc is of anomalies that are "
+    told += "made of the 7 rows of the validation split (swapped, shifted, extreme, moved, scaled, noisy, mixed, flat)"
     assert told in whole.metrics["about"][-1] or told in whole.metrics["about"][-2]
     same = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in same)
     assert (whole.folder / "predictions.csv").read_text() == (resumed.folder / "predictions.csv").read_text()
+
+
+def test_known_anomalies_of_a_validation_split_choose_and_do_nothing_else():
+    frame = pd.read_csv(write())
+    frame["split"] = np.where(frame.index % 4 == 0, "validation", np.where(frame.index % 4 == 1, "test", "train"))
+    for known, kinds in ((12, ["known"]), (3, ["known", "swapped"]), (0, ["swapped", "shifted"])):
+        odd = frame["label"] == "odd"
+        frame.loc[odd, "split"] = ["validation"] * known + ["test"] * (12 - known)
+        frame.to_csv("t.csv", index=False)
+        pipeline = config.load("anomaly-table", ["data.path=t.csv"], schemas=SCHEMAS).pipeline
+        task = checked(new_task(pipeline))
+        assert list(task._made)[: len(kinds)] == kinds and len(task.samples.odd) == known
+        assert not task.samples.frame["anomalous"][task.samples.frame["split"] != "test"].any()
+    np.testing.assert_allclose(task._made["swapped"][:, 0].mean(), 50, atol=1)
 
 
 @pytest.mark.slow

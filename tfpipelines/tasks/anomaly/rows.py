@@ -37,10 +37,13 @@ class RowSamples(Samples):
     Args:
         columns: those of the table that count.
         encoder: how they are encoded.
+        odd: anomalies of a given validation split, float32 (rows, features), which are none of the samples: they may
+            choose a detector, and nothing else.
     """
 
     columns: list[str] = field(default_factory=list)
     encoder: Columns = field(default_factory=lambda: Columns([]))
+    odd: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 def read_rows(
@@ -88,8 +91,12 @@ def read_rows(
     if len(frame):
         frame, cells = _some(handle_unlabelled(frame, data.normal, usual, data.on_bad, findings), frame, cells)
     frame = label_anomalies(frame, data.normal, usual, trusted=splitting)
+    odd = cells.iloc[:0]
     if splitting and len(frame):
-        frame, cells = _some(split_normals(frame, data, least, seed, findings), frame, cells)
+        kept = split_normals(frame, data, least, seed, findings)
+        known = (frame["anomalous"] & (frame["split"] == "validation")).to_numpy(bool) & ~kept
+        odd = _some(known, frame, cells)[1]
+        frame, cells = _some(kept, frame, cells)
     train = (frame["split"] == "train").to_numpy()
     if splitting and len(frame):
         columns = Columns.fit(cells, kinds, train, **settings)
@@ -110,7 +117,8 @@ def read_rows(
     facts: dict = {"path": data.path, "columns": columns.names, "encoder": columns.facts()}
     facts |= {"about": about, "read_seconds": source.seconds}
     facts |= {"split_by": first.split_by} if first.split_by else {}
-    return RowSamples(frame, FeatureStore(values), facts, columns=columns.names, encoder=columns)
+    known_odd = features(columns.transform(odd), columns) if len(odd) else values[:0]
+    return RowSamples(frame, FeatureStore(values), facts, columns=columns.names, encoder=columns, odd=known_odd)
 
 
 def _taken(

@@ -21,6 +21,7 @@ from .numbers import NumberDetection
 
 _PSEUDO = "pseudo_roc_auc"
 _TRIED = 2048  # rows that are scored at once
+_ENOUGH = 10  # known anomalies from which on none are made
 
 
 class RowAnomaliesPipeline(AnomalyPipeline):
@@ -98,7 +99,14 @@ class RowAnomalies(NumberDetection):
     # --- a choice among candidates
     @cached_property
     def _made(self) -> "dict[str, np.ndarray]":
-        """Anomalies of each kind, made of the validation rows."""
+        """Anomalies of each kind, made of the validation rows; known ones of the validation split are a kind, or all
+        that counts where they are enough.
+        """
+        odd: np.ndarray = self.samples.odd  # type: ignore[attr-defined]  # of rows
+        known = {"known": odd} if len(odd) else {}
+        return known if len(odd) >= _ENOUGH else known | self._of_validation()
+
+    def _of_validation(self) -> "dict[str, np.ndarray]":
         train = self._values(self.samples, self.samples.rows("train")).astype(np.float64)
         groups, numbers = anomaly.feature_groups(self.encoder)
         known = anomaly.Features(groups, numbers, train.mean(0), train.std(0))
@@ -161,7 +169,11 @@ class RowAnomalies(NumberDetection):
         if self.asked.chooses:
             rows, kinds = len(self.samples.rows("validation")), ", ".join(self._made)
             made = f"anomalies that are made of the {counted(rows, 'row')} of the validation split ({kinds})"
-            results["about"].append(f"no anomaly has chosen the network: {_PSEUDO} is of {made}")
+            told = f"no known anomaly has chosen the network: {_PSEUDO} is of {made}"
+            if odd := len(self._made.get("known", ())):
+                own = f"the {counted(odd, 'anomaly', 'anomalies')} of the validation split"
+                told = f"the network was chosen by {own}" + (f" and by {made}" if odd < _ENOUGH else "")
+            results["about"].append(told)
         if kept := networks.rows_within(artifact.network):
             told = f"the model contains {counted(kept, 'training row')}"
             results["about"].append(f"{told}: whoever has its file, or an export of it, has them")
