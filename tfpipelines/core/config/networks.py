@@ -220,6 +220,10 @@ class _Windows(Section):
     )
 
 
+class FittedSeries(Fitted, _Windows):
+    """What fitted detectors of windows have."""
+
+
 class SeriesAutoencoder(Autoencoder, _Numbers, _Windows):
     """What autoencoders of windows have."""
 
