@@ -76,9 +76,8 @@ def forecast(
     both[length - count :] -= 0.5
     share = constants.array(0.5 / both, "share")  # (length, 1): 1 where there is one direction, else .5
     scaled = lambda x, way, name: ops.square(x * constants.array(1.0 / way.errors, name))
-    contributions = share * (
-        padded(scaled(forwards, ahead, "ahead_scale"), count, 0) + padded(scaled(backwards, back, "back_scale"), 0, count)
-    )
+    squares = scaled(forwards, ahead, "ahead_scale"), scaled(backwards, back, "back_scale")
+    contributions = share * (padded(squares[0], count, 0) + padded(squares[1], 0, count))
     error = share * (padded(forwards, count, 0) + padded(backwards, 0, count))
     flat = inputs.flat(contributions)
     return inputs.detector("forecast", ops.mean(flat, -1), flat, inputs.scaled - inputs.flat(error), for_training)

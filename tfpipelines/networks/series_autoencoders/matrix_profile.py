@@ -8,7 +8,7 @@ import numpy as np
 from tfpipelines.core.config.networks import FittedSeries
 from tfpipelines.core.config.section import Count
 from tfpipelines.networks.constants import product
-from tfpipelines.networks.normals import Normals
+from tfpipelines.networks.normals import ROWS, Normals
 from tfpipelines.networks.row_autoencoders.knn import some_rows
 from tfpipelines.networks.windows import Windows, in_shape
 
@@ -61,7 +61,7 @@ def matrix_profile(
             without = inputs.windows - level
             deviation = ops.sqrt(ops.mean(ops.square(without), 1, keepdims=True) + _FLAT**2)
             x = inputs.flat(without / deviation)
-        difference = _from_nearest(x, known.rows, inputs, name)
+        difference = _from_nearest(x, known.rows, inputs, f"{name}_windows" if contributions else ROWS)
         contributions.append(ops.square(difference) * float(1.0 / known.usual))
         found = x - difference
         if level is not None:
@@ -75,7 +75,7 @@ def _from_nearest(x: keras.KerasTensor, rows: np.ndarray, inputs: Windows, name:
     """Difference from the nearest of some rows, (batch, numbers)."""
     ops, constants = keras.ops, inputs.constants
     # As in `knn`: products say which are near, and the differences from those are computed again.
-    large, small = constants.halves(rows, f"{name}_windows")
+    large, small = constants.halves(rows, name)
     squares = constants.array(np.square(rows.astype(np.float64)).sum(1)[None], f"{name}_squares")
     near = squares - 2.0 * product(x, (ops.transpose(large), ops.transpose(small)))  # (batch, windows)
     places = ops.top_k(-near, min(1 + _MORE, len(rows)))[1]

@@ -14,6 +14,7 @@ from .features import feature_names as feature_names
 from .features import weighed as weighed
 from .made_anomalies import Features as Features
 from .made_anomalies import made_anomalies as made_anomalies
+from .made_windows import made_windows as made_windows
 from .masks import read_masks as read_masks
 from .model_file import DetectorArtifact as DetectorArtifact
 from .model_file import NumbersPreprocessor as NumbersPreprocessor
@@ -23,6 +24,7 @@ from .normal_samples import check_normals as check_normals
 from .normal_samples import describe_normals as describe_normals
 from .normal_samples import normal_of as normal_of
 from .normal_splits import has_calibration as has_calibration
+from .periods import dominant_period as dominant_period
 from .plots import heat_of as heat_of
 from .plots import plot_columns as plot_columns
 from .plots import plot_maps as plot_maps

@@ -7,11 +7,13 @@ from pydantic import Field, model_validator
 from ...core.config.data import GroupedData, SampleData
 from ...core.config.fields import field, fixed
 from ...core.config.images import Distortion, PixelData
+from ...core.config.networks import is_fitted
 from ...core.config.pipeline import Pipeline
 from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Names, Role, Section
 from ...core.config.tables import MIN_COUNT, TYPES, Types
 from ...core.config.train import Training
 
+PSEUDO = "pseudo_roc_auc"  # the metric by which detectors are chosen where no anomaly is known
 Scaling = Literal["standard", "robust", "none"]
 _Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
 
@@ -115,9 +117,11 @@ class AnomalySeriesData(SampleData):
     intervals: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
         None, "a table of the anomalies: columns start and end, both inclusive, in the units of the time column"
     )
-    window: Annotated[int, Field(ge=4)] = field(
-        32,
-        "points of a window; scored windows do not overlap, but the last one of a stretch may overlap the one before",
+    window: Annotated[Auto | Annotated[int, Field(ge=4)], LEFT_TO_RIGHT] = field(
+        "auto",
+        "points of a window; scored windows do not overlap, but the last one of a stretch may overlap the one before; "
+        "auto: 1.5 times the dominant period of the training series, from 16 to 256, and 32 without one; shorter where "
+        "the threshold would have too few",
     )
     stride: AutoCount = field(
         "auto", "points between the beginnings of training windows; auto: 1, or more so that there are at most 20,000"
@@ -194,3 +198,13 @@ class AnomalyPipeline(Pipeline):
         if self.data.validation == 0:
             raise ValueError("data.validation must be above 0: each epoch is measured by held-out normal samples")
         return self
+
+
+class NumbersPipeline(AnomalyPipeline):
+    """What anomaly detection in tables and series has."""
+
+    @property
+    def usual_objective(self) -> str:
+        """`val_loss` of one autoencoder; scores of several detectors, or of fitted ones, have no loss in common."""
+        several = self.chooses or "model.name" in self.search.space
+        return f"val_{PSEUDO}" if several or is_fitted(self.model) else self.objective

@@ -1,15 +1,17 @@
 """Anomaly detection in time series, window by window."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from tfpipelines import evaluation, metrics
+from tfpipelines import evaluation, metrics, models
 from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
+from tfpipelines.core.words import counted
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import anomaly
-from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalySeriesData
+from tfpipelines.tasks.anomaly.config import PSEUDO, AnomalySeriesData, NumbersPipeline
 
 from ..abilities import Ability
 from ..following import By
@@ -18,13 +20,21 @@ from .numbers import NumberDetection
 if TYPE_CHECKING:
     from tfpipelines.tasks.anomaly.windows import WindowSamples
 
+_KNOWN = "known"
+_EVENTS = 3  # known anomalies, from which on they choose
+_TRIED = 1000  # windows of each sort that try a detector
 _ORDER_BEFORE = "month"  # how runs of earlier versions, which do not say it, read dates that do not tell
 
 
-class SeriesAnomaliesPipeline(AnomalyPipeline):
+class SeriesAnomaliesPipeline(NumbersPipeline):
     """An anomaly-series pipeline."""
 
-    default_network = "conv1d"
+    default_network = "auto"
+    # Levels and shapes count without centring, shapes alone with it: which is better depends on how levels drift.
+    default_candidates = (
+        "pca", {"name": "pca", "centered": True}, "forecast", "matrix_profile",
+        {"name": "matrix_profile", "centered": True}, "conv1d",
+    )  # fmt: skip
     takes, gives = (
         "windows of a time series, float32 (batch, points, channels), in the units of the training series",
         "a score for each, higher the less it is like normal windows, and the distance of each point",
@@ -33,7 +43,7 @@ class SeriesAnomaliesPipeline(AnomalyPipeline):
 
     task: Literal["anomaly-series"] = "anomaly-series"
     data: AnomalySeriesData
-    model: SeriesAutoencoders = SERIES_AUTOENCODERS.default(default_network)
+    model: SeriesAutoencoders = SERIES_AUTOENCODERS.default(default_network, default_candidates)
 
 
 class SeriesAnomalies(NumberDetection):
@@ -43,19 +53,24 @@ class SeriesAnomalies(NumberDetection):
     pipeline: SeriesAnomaliesPipeline
     unit = "window"
     abilities = NumberDetection.abilities | {Ability.FOLLOWS, Ability.BY_POINT}
-    loading_fields = ("centered",)
+    loading_fields = ()
     lengths = ("window",)
     samples: "WindowSamples"
     source_fields = ("time_column", "time_format", "series_column", "label_column", "split_column", "on_bad")
     _order: str | None = None  # of day and month in the dates of the run's own data
+    _length: int | None = None  # of the windows of a finished run
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
-        data = data if splitting else data.model_copy(update={"columns": tuple(self.columns)})
+        if not splitting:
+            data = data.model_copy(update={"columns": tuple(self.columns)})
+        if self._length:
+            data = data.model_copy(update={"window": self._length})
         least = self.pipeline.evaluation.least
         samples = anomaly.read_series(data, findings, least=least, splitting=splitting, usual=usual, order=self._order)
         own = self.pipeline.data.path.startswith("sample:")
-        if splitting and getattr(self.pipeline.model, "centered", False) and not own:
+        centered = getattr(self.pipeline.model, "centered", False) and not self.asked.chooses
+        if splitting and centered and not own:
             message = "model.centered=true subtracts the mean of each window: shifts of the level are not seen"
             findings.add("centered", "note", message, "Set model.centered=false if they are anomalies")
         return samples
@@ -63,10 +78,51 @@ class SeriesAnomalies(NumberDetection):
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
         self._order = facts.get("date_order", _ORDER_BEFORE)
+        self._length = facts["window"]
         return self
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
         return samples.store.windows(rows)
+
+    # --- a choice among candidates
+    @property
+    def _untouched(self) -> np.ndarray:
+        return self._held_out[0]
+
+    @cached_property
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Windows of the validation split without a known anomaly, and with one, wherever they begin."""
+        store = self.samples.store
+        cut = lambda starts: anomaly.WindowStore(store.values, starts, store.length).windows(np.arange(len(starts)))
+        normal, odd = map(cut, self.samples.held_out_windows(_TRIED))
+        return normal, odd
+
+    @cached_property
+    def _made(self) -> dict[str, np.ndarray]:
+        """Known anomalies of the validation split where there are several, else those that are made of its windows."""
+        _, odd = self._held_out
+        if self.samples.held_out_events >= _EVENTS and len(odd):
+            return {_KNOWN: odd}
+        store, spread = self.samples.store, np.asarray(self._spread)
+        held_out = [store.values[first:end] for first, end in self.samples.held_out if end - first >= store.length]
+        return anomaly.made_windows(held_out, store.length, spread, self.pipeline.seed)
+
+    @property
+    def _spread(self) -> np.ndarray:
+        """Deviation of each channel over the training windows."""
+        values = self._values(self.samples, self.samples.rows("train"))
+        return values.reshape(-1, values.shape[-1]).std(0, dtype=np.float64)
+
+    def check(self, findings, fold: int | None = None) -> Self:
+        self.__dict__.pop("_held_out", None)
+        return super().check(findings, fold)
+
+    @property
+    def _chosen_by(self) -> str:
+        if _KNOWN not in self._made:
+            return super()._chosen_by
+        count = counted(len(self._made[_KNOWN]), "window")
+        return f"known anomalies have chosen the network: {PSEUDO} is of {count} of the validation split that hold one"
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
@@ -172,8 +228,10 @@ class SeriesAnomalies(NumberDetection):
             alarms[window] |= alarm
             seen[window] = True
         odd = rows[alarmed]
+        blend = models.network_of(model).name == anomaly.BLEND
         for start, distances in zip(starts[alarmed], self._maps(model, odd).mean(-1) if len(odd) else ()):
-            above[start : start + length] |= distances > limit  # some are: the score is no more than the largest
+            # Some are: the score is no more than the largest. A mean of detectors has another scale for points.
+            above[start : start + length] |= distances > (distances.mean() if blend else limit)
         if plots is not None:
             told = f"the test series with the score of each window: {int(alarmed.sum())} of {len(rows)} give an alarm"
             anomaly.plot_series(plots / "series.png", points, slice(0, None), by_window, limit, alarms, told)

@@ -22,7 +22,7 @@ def split_points(points: Points, data: AnomalySeriesData, least: int, tested_els
     points were held out like new ones, and else the last of training.
 
     Args:
-        data: tells the shares, and the window.
+        data: tells the shares, and the window, which is a number.
         least: normal windows that the threshold needs.
     """
     known = points.anomalous is not None and points.anomalous.any()

@@ -17,6 +17,7 @@ from ...errors import ConfigError, DataError
 from .column_checks import look_for_extremes
 from .config import AnomalySeriesData
 from .normal_samples import NORMAL, UNKNOWN
+from .periods import usual_window
 from .points import Points, read_points
 from .rows import fingerprints_of
 from .series_splits import normal_windows, split_points
@@ -61,10 +62,36 @@ class WindowSamples(Samples):
     Args:
         test: the points that test windows are cut from; None without a test.
         columns: names of the channels.
+        held_out: (first, end) of the stretches of the validation split, in the points of the store.
+        anomalous: which of its points are known as anomalies, bool (points,); None: none is known.
     """
 
     test: Points | None = None
     columns: list[str] = field(default_factory=list)
+    held_out: list[tuple[int, int]] = field(default_factory=list)
+    anomalous: np.ndarray | None = None
+
+    @property
+    def held_out_events(self) -> int:
+        """How many known anomalies the validation split has."""
+        if self.anomalous is None:
+            return 0
+        begins = np.diff(self.anomalous.astype(int), prepend=0) > 0
+        return sum(int(begins[first:end].sum()) for first, end in self.held_out)
+
+    def held_out_windows(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first points of windows of the validation split that hold no known anomaly, and of those that hold some,
+        int64, of each at most about so many, evenly apart.
+        """
+        length = self.store.length
+        starts = [np.arange(first, end - length + 1) for first, end in self.held_out]
+        every = np.concatenate([np.zeros(0, np.int64), *starts])
+        odd = np.zeros(len(every), bool)
+        if self.anomalous is not None:
+            before = np.concatenate([[0], np.cumsum(self.anomalous)])
+            odd = before[every + length] > before[every]
+        some = lambda found: found[:: max(1, -(-len(found) // most))]
+        return some(every[~odd]), some(every[odd])
 
 
 def read_series(
@@ -90,7 +117,7 @@ def read_series(
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    window, test_path = data.window, data.test_path if splitting else None
+    test_path = data.test_path if splitting else None
     request = Request.of(SERIES, data, training=splitting and test_path is None)
     source = open_source(data.path, SERIES)
     here = data if test_path is None else data.model_copy(update={"intervals": None})
@@ -108,7 +135,11 @@ def read_series(
     if data.normal is not None and points.anomalous is None and tested.anomalous is None:
         message = f"data.normal={','.join(data.normal)}: but the points have no labels."
         raise ConfigError(message, "Name the column of labels by data.label_column.")
-    whole = list(points.segments)
+    whole, told = list(points.segments), ""
+    if data.window == "auto":
+        chosen, told = usual_window(points, data, least, test_path is not None)
+        data = data.model_copy(update={"window": chosen})
+    window = int(data.window)
     if splitting:
         split_points(points, data, least, test_path is not None)
     apart = tested is not points
@@ -156,11 +187,13 @@ def read_series(
     stated, channels = "", ", ".join(points.columns[:10]) + (" ..." if len(points.columns) > 10 else "")
     if splitting:
         stated = f", training windows begin {'at every point' if step == 1 else f'every {step} points'}"
-    about = [f"channels: {channels}; windows of {window} points{stated}", *(tested.about or points.about)]
+    length = f"windows of {window} points{f' ({told})' if told else ''}"
+    about = [f"channels: {channels}; {length}{stated}", *(tested.about or points.about)]
     facts: dict = {"path": data.path, "columns": points.columns, "window": window, "points": len(values)}
     facts |= {"read_seconds": source.seconds, "about": about, "date_order": points.order}
     test = tested if not splitting or "test" in set(frame["split"]) else None
-    return WindowSamples(frame, store, facts, test, points.columns)
+    chosen_by = held_out if splitting else []
+    return WindowSamples(frame, store, facts, test, points.columns, chosen_by, points.anomalous)
 
 
 def _tell_of_short_stretches(points: Points, window: int, findings: Findings) -> None:
