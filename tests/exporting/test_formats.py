@@ -17,7 +17,7 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY, some
 from ..eager import eagerly
-from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_ROWS, SMALL_TABLE, SMALL_TEXT
+from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_ROWS, SMALL_TABLE, SMALL_TEXT, SMALL_WINDOWS
 
 SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
@@ -37,7 +37,7 @@ CASES = {
     "anomaly-table": ("anomaly-table", [*SMALL_ROWS, LIMIT]),
     "anomaly-series": (
         "anomaly-series",
-        [*SMALL_ANOMALY, LIMIT, "data.on_leak=warn", "data.window=8", "train.batch_size=128"],
+        [*SMALL_WINDOWS, LIMIT, "data.window=8", "train.batch_size=128"],
     ),
     "dcgan": ("dcgan", SMALL_GAN),
     "tabular": ("tabular", SMALL_TABLE),

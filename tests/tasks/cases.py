@@ -13,6 +13,7 @@ from PIL import Image
 
 import tfpipelines
 from tfpipelines import metrics
+from tfpipelines.core import config
 
 from .. import pretrained
 from ..conftest import ROOT, TINY
@@ -82,6 +83,16 @@ SMALL_ANOMALY = [
     "data.limit=64",
 ]
 SMALL_ROWS = ["model.name=vae", "model.units=16", *SMALL_ANOMALY]
+SMALL_WINDOWS = [
+    "model.name=conv1d",
+    "model.filters=[16, 32]",
+    "model.centered=true",
+    "model.noise=0.05",
+    "model.pooling=mean",
+    "data.window=16",
+    *SMALL_ANOMALY,
+    "data.on_leak=warn",
+]
 SMALL_TABLE = [
     "model.name=mlp",
     "model.units=16",
@@ -111,7 +122,7 @@ CASES = {
     "tabular": ("tabular", SMALL_TABLE, penguin_rows),
     "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
     "anomaly-table": ("anomaly-table", SMALL_ROWS, cell_rows),
-    "anomaly-series": ("anomaly-series", [*SMALL_ANOMALY, "data.on_leak=warn"], pressure_windows),
+    "anomaly-series": ("anomaly-series", SMALL_WINDOWS, pressure_windows),
     "dcgan": ("dcgan", SMALL_GAN, None),
 }
 # The same of detectors that are fitted, not trained: in one epoch, without curves.
@@ -121,6 +132,15 @@ FITTED = {
         ("pca",), ("gaussian",), ("knn", "model.rows=30"), ("isolation_forest", "model.n_estimators=20"),
     )
 }  # fmt: skip
+FITTED_TO_SERIES = {
+    f"series-{name}": (
+        "anomaly-series",
+        [f"model.name={name}", *fields, "data.window=16", "data.on_leak=warn", *SMALL_ANOMALY[2:]],
+        pressure_windows,
+    )
+    for name, *fields in (("pca", "model.centered=true"), ("forecast",), ("matrix_profile", "model.windows=30"))
+}
+EVERY_FITTED = FITTED | FITTED_TO_SERIES
 # what every run leaves
 FILES = {
     "pipeline.yaml",
@@ -158,7 +178,7 @@ def case_with(name: str, network: Callable[[str], Any]) -> tuple[str, list[str],
         name: of the task.
         network: gives the path of a network by its name in `NETWORKS`.
     """
-    pipeline, overrides, raw = (CASES | FITTED)[name]
+    pipeline, overrides, raw = (CASES | EVERY_FITTED)[name]
     if name in NETWORKS:
         field, needed = NETWORKS[name]
         overrides = [*overrides, f"{field}={network(needed)}"]
@@ -184,7 +204,7 @@ def check_what_is_left(run):
     """That a finished run has left every file, and figures that may be."""
     assert run.status["state"] == "done" and run.status["format"] == 1
     left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
-    assert left >= FILES and ("plots/curves.png" in left) != (run.pipeline.network in FITTED)
+    assert left >= FILES and ("plots/curves.png" in left) != config.is_fitted(run.pipeline.model)
     assert [path for path in left if path.startswith("logs/tensorboard/")] and not [
         path for path in left if ".tmp-" in path
     ]

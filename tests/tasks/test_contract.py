@@ -20,7 +20,7 @@ from tfpipelines.tasks import SCHEMAS, TASKS
 
 from .. import golden
 from ..conftest import ROOT, some
-from .cases import CASES, FITTED, SMALL_GAN, answers, case_with, check_what_is_left
+from .cases import CASES, EVERY_FITTED, SMALL_GAN, answers, case_with, check_what_is_left
 
 # pipeline -> what makes its header's command small, besides what is the same for all
 SMALL = {
@@ -31,10 +31,10 @@ SMALL = {
 }
 
 
-EVERY = sorted(CASES | FITTED)
+EVERY = sorted(CASES | EVERY_FITTED)
 # The others are slow ones where a test is of the code that they share.
 # anomaly, anomaly-series, dcgan leave the same in their own tests
-FINISHED = ("anomaly-table", "image-cls", "isolation_forest", "text-cls")
+FINISHED = ("anomaly-table", "image-cls", "isolation_forest", "series-matrix_profile", "text-cls")
 # Resumed: image-cls in tests/training/test_resume.py; finetune, dcgan in their tests; text-cls, anomaly-table in
 # tests/networks/test_own.py. Repeated by its pipeline: the best trial in tests/tuning/test_search.py.
 RESUMED = ()
@@ -74,7 +74,7 @@ def test_every_task_has_a_case():
 
 @pytest.mark.parametrize("name", some(EVERY, FINISHED))
 def test_one_epoch_leaves_everything_and_a_reloaded_model_says_the_same(name, finished):
-    run, raw = finished(name), (CASES | FITTED)[name][2]
+    run, raw = finished(name), (CASES | EVERY_FITTED)[name][2]
     check_what_is_left(run)
     assert len(list((run.folder / "checkpoints").glob("*.npz"))) == 1
     written, predicted = answers(tfpipelines.load(run.folder), raw)
@@ -98,7 +98,7 @@ def test_its_pipeline_repeats_it_and_interrupted_and_resumed_equals_whole(name, 
 
     class Stop(Observer):
         def step(self, epoch, done, total):
-            if (epoch, done) == (1 if name in FITTED else 2, 2):
+            if (epoch, done) == (1 if name in EVERY_FITTED else 2, 2):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     whole = tfpipelines.run(pipeline, overrides, observer=Observer())
