@@ -135,7 +135,7 @@ FITTED = {
 FITTED_TO_SERIES = {
     f"series-{name}": (
         "anomaly-series",
-        [f"model.name={name}", *fields, "data.window=16", "data.on_leak=warn", *SMALL_ANOMALY[2:]],
+        [f"model.name={name}", *fields, "data.window=16", *SMALL_ANOMALY[2:-1], "data.limit=128"],
         pressure_windows,
     )
     for name, *fields in (("pca", "model.centered=true"), ("forecast",), ("matrix_profile", "model.windows=30"))

@@ -51,7 +51,7 @@ def matrix_profile(
         windows: training windows that are kept at most; of more a random choice, each as probable, by the seed.
     """
     shape, inputs, ops = normals.values.shape[1:], Windows(normals, common.centered), keras.ops
-    contributions, nearest = [], []
+    contributions, nearest = list[keras.KerasTensor](), list[keras.KerasTensor]()
     for name in ("raw", "normalized") if distance == "both" else (distance,):
         fields = {"shape": shape, "centered": common.centered, "normalized": name == "normalized"}
         known = normals.fitted(fit_library, normals.scaled, **fields, most=windows, seed=seed)

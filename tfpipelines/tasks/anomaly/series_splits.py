@@ -50,10 +50,10 @@ def _calibrate(points: Points, data: AnomalySeriesData, least: int) -> float:
     share = data.calibration
     if share == "auto":
         of_validation = _CALIBRATING / _HELD_OUT
-        if _windows(points, "validation", of_validation, data.window) >= least:
+        if _windows(points, "validation", of_validation, int(data.window)) >= least:
             _cut_tail(points, "validation", of_validation, "calibration", "validation")
             return 0.0
-        enough = _windows(points, "train", _CALIBRATING, data.window) >= least
+        enough = _windows(points, "train", _CALIBRATING, int(data.window)) >= least
         share = _CALIBRATING if enough else _HELD_OUT
     if share:
         _cut_tail(points, "train", share, "calibration", "train")
@@ -71,7 +71,7 @@ def _choosing(points: Points, data: AnomalySeriesData, calibration: float) -> fl
     if data.calibration == 0:
         return _HELD_OUT
     shares = [share / (1 - calibration) for share in _CHOOSING]
-    return next((share for share in shares if _windows(points, "train", share, data.window)), shares[0])
+    return next((share for share in shares if _windows(points, "train", share, int(data.window))), shares[0])
 
 
 def _windows(points: Points, split: str, share: float, window: int) -> int:
