@@ -3,14 +3,15 @@
 import numpy as np
 
 _OF_EACH_KIND = 200
-_PARTS = (0.3, 1.0)  # shares of a window that are changed
+_PARTS = (0.3, 1.0)  # share of a window that is changed in half of them; in others all of it is, since edges tell
+# levels also to detectors that do not see the level itself
 
 
 def made_windows(stretches: list[np.ndarray], length: int, spread: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Windows that are odd, made of normal ones.
 
-    spike: one or two points are 2 to 5 deviations away. In the other kinds a part of the window, .3 of it to all of it,
-    in some channels, is changed. level: it is .7 to 2 deviations away, up or down. trend: it departs steadily, up to 1
+    spike: one or two points are 2 to 5 deviations away. In the other kinds all of the window, or a part of it from .3
+    on, is changed in some channels. level: it is .7 to 2 deviations away, up or down. trend: it departs steadily, up to 1
     to 2.5 deviations. flat: it stays at its first value. frequency: it runs .4 to .7, or 1.4 to 2.2 times as fast.
     missing: nothing but the noise of the window is there, around its median. noise: noise of .3 to .8 deviations is
     added.
@@ -50,6 +51,7 @@ def made_windows(stretches: list[np.ndarray], length: int, spread: np.ndarray, s
     def parts() -> tuple[np.ndarray, np.ndarray]:
         """What is changed, bool (count, length, channels), and where it begins, (count, 1, 1)."""
         widths = np.maximum(np.rint(between(*_PARTS) * length), min(2, length))
+        widths = np.where(between(0, 1) < 0.5, widths, length)
         first = np.floor(between(0, 1) * (length - widths + 1))
         chosen = generator.random((count, 1, channels)) < 0.5
         chosen[np.arange(count), 0, generator.choice(free, count)] = True
