@@ -31,7 +31,8 @@ def test_made_windows_are_what_their_kind_says():
     again, other = made_windows(stretches, 30, WAVE.std(0), 0), made_windows(stretches, 30, WAVE.std(0), 1)
     assert all(np.array_equal(made[kind], again[kind]) for kind in made)
     assert not np.array_equal(made["noise"], other["noise"])
-    assert made_windows(stretches, 30, np.zeros(2), 0) == {}
+    constant = made_windows([np.ones((40, 1), np.float32)], 30, np.zeros(1), 0)
+    assert np.abs(constant["level"] - 1).max() > 0.7  # of which nothing else tells a unit
 
 
 def test_the_dominant_period_is_the_shortest_clear_one():
@@ -76,5 +77,6 @@ def test_anomalies_of_the_validation_split_are_found_where_there_are_some(tmp_pa
     samples = read_series(AnomalySeriesData(path=str(tmp_path / "t.csv"), window=10), Findings())
     normal, known = samples.held_out_windows(1000)
     assert samples.held_out_events == 2 and len(normal) + len(known) == 91 and len(known) == 20
+    assert samples.held_out_normal == [(1000, 1010), (1011, 1050), (1051, 1100)]
     values = samples.store.values[:, 0]
     assert values[normal[0]] == pytest.approx(WAVE[1000, 0], abs=1e-5) and 1001 <= known[0] <= 1010

@@ -3,32 +3,33 @@
 import numpy as np
 
 _OF_EACH_KIND = 200
-_PARTS = (0.3, 1.0)  # share of a window that is changed in half of them; in others all of it is, since edges tell
-# levels also to detectors that do not see the level itself
+# Share of a window that is changed in half of them. In the others all of it is: edges show a shift of the level also to
+# detectors that do not see levels.
+_PARTS = (0.3, 1.0)
 
 
 def made_windows(stretches: list[np.ndarray], length: int, spread: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Windows that are odd, made of normal ones.
 
     spike: one or two points are 2 to 5 deviations away. In the other kinds all of the window, or a part of it from .3
-    on, is changed in some channels. level: it is .7 to 2 deviations away, up or down. trend: it departs steadily, up to 1
-    to 2.5 deviations. flat: it stays at its first value. frequency: it runs .4 to .7, or 1.4 to 2.2 times as fast.
+    on, is changed in some channels. level: it is .7 to 2 deviations away, up or down. trend: it departs steadily, up to
+    1 to 2.5 deviations. flat: it stays at its first value. frequency: it runs .4 to .7, or 1.4 to 2.2 times as fast.
     missing: nothing but the noise of the window is there, around its median. noise: noise of .3 to .8 deviations is
     added.
 
     Args:
         stretches: normal points in a row, float32 (points, channels), each at least `length` points, one at least.
         length: points of a window.
-        spread: deviation of each channel over the training series, float (channels,); what is constant stays.
+        spread: deviation of each channel over the training series, float (channels,); what is constant stays, unless
+            all channels are: their deviations count as 1 then.
         seed: of the choice.
 
     Returns:
-        Name of each kind -> 200 of them, float32 (200, length, channels); {} where all channels are constant.
+        Name of each kind -> 200 of them, float32 (200, length, channels).
     """
     generator = np.random.default_rng([seed, 12])
+    spread = spread if (spread > 0).any() else np.ones(len(spread))
     free = np.flatnonzero(spread > 0)
-    if not len(free):
-        return {}
     count, channels, time = _OF_EACH_KIND, len(spread), np.arange(length)
     room = np.array([len(stretch) - length + 1 for stretch in stretches], np.float64)
     between = lambda low, high: generator.uniform(low, high, (count, 1, 1))

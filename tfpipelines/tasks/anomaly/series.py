@@ -103,9 +103,9 @@ class SeriesAnomalies(NumberDetection):
         _, odd = self._held_out
         if self.samples.held_out_events >= _EVENTS and len(odd):
             return {_KNOWN: odd}
-        store, spread = self.samples.store, np.asarray(self._spread)
-        held_out = [store.values[first:end] for first, end in self.samples.held_out if end - first >= store.length]
-        return anomaly.made_windows(held_out, store.length, spread, self.pipeline.seed)
+        store = self.samples.store
+        held_out = [store.values[first:end] for first, end in self.samples.held_out_normal]
+        return anomaly.made_windows(held_out, store.length, self._spread, self.pipeline.seed)
 
     @property
     def _spread(self) -> np.ndarray:

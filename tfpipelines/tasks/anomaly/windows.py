@@ -79,6 +79,14 @@ class WindowSamples(Samples):
         begins = np.diff(self.anomalous.astype(int), prepend=0) > 0
         return sum(int(begins[first:end].sum()) for first, end in self.held_out)
 
+    @property
+    def held_out_normal(self) -> list[tuple[int, int]]:
+        """The stretches of the validation split between known anomalies that hold a window."""
+        odd = np.zeros(len(self.store.values), bool) if self.anomalous is None else self.anomalous
+        edges = [[first - 1, *(first + np.flatnonzero(odd[first:end])), end] for first, end in self.held_out]
+        parts = [(low + 1, high) for cuts in edges for low, high in zip(cuts, cuts[1:])]
+        return [(int(first), int(end)) for first, end in parts if end - first >= self.store.length]
+
     def held_out_windows(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """The first points of windows of the validation split that hold no known anomaly, and of those that hold some,
         int64, of each at most about so many, evenly apart.
