@@ -46,14 +46,14 @@ def made(count, random, kind=None):
 
 
 def areas(run, random):
-    """roc_auc of windows that hold four anomalous points or a spike against those that hold none, of each kind."""
+    """roc_auc of windows that hold eight anomalous points or a spike against those that hold none, of each kind."""
     found, length = {}, run.model.input.shape[1]
     for kind in KINDS:
         values, odd = made(1000, random, kind)
         table = run.predict(values[:, None])
         points = [item.split(" to ") for item in table["item"]]
         counts = np.array([odd[int(begin) : int(end) + 1].sum() for begin, end in points])
-        judged = (counts == 0) | (counts >= (1 if kind == "spike" else 4))
+        judged = (counts == 0) | (counts >= (1 if kind == "spike" else 8))
         assert {int(end) - int(begin) + 1 for begin, end in points} == {length}
         found[kind] = roc_auc_score(counts[judged] > 0, table["score"][judged])
     return found
