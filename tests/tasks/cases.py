@@ -82,6 +82,11 @@ SMALL_ANOMALY = [
     "evaluation.bootstrap=50",
     "data.limit=64",
 ]
+FEATURE = [  # the autoencoder of features by which the pictures of bricks have long been told
+    "model.name=feature",
+    "model.smoothing=3",
+    "model.top=0.00125",
+]
 SMALL_ROWS = ["model.name=vae", "model.units=16", *SMALL_ANOMALY]
 SMALL_WINDOWS = [
     "model.name=conv1d",
@@ -120,7 +125,7 @@ CASES = {
     "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
     "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
     "tabular": ("tabular", SMALL_TABLE, penguin_rows),
-    "anomaly": ("anomaly", [*SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
+    "anomaly": ("anomaly", [*FEATURE, *SMALL_ANOMALY, "data.size=64", "model.units=16"], brick_files),
     "anomaly-table": ("anomaly-table", SMALL_ROWS, cell_rows),
     "anomaly-series": ("anomaly-series", SMALL_WINDOWS, pressure_windows),
     "dcgan": ("dcgan", SMALL_GAN, None),
@@ -131,6 +136,9 @@ FITTED = {
     for name, *fields in (
         ("pca",), ("gaussian",), ("knn", "model.rows=30"), ("isolation_forest", "model.n_estimators=20"),
     )
+} | {
+    name: ("anomaly", [f"model.name={name}", *fields, *SMALL_ANOMALY[2:], "data.size=32"], brick_files)
+    for name, *fields in (("memory", "model.places=50"), ("padim", "model.channels=16"))
 }  # fmt: skip
 FITTED_TO_SERIES = {
     f"series-{name}": (
@@ -157,6 +165,7 @@ FILES = {
 }
 # task -> the field that names a network, and the function of tests/pretrained.py (or the fixture) that makes it
 NETWORKS = {
+    **dict.fromkeys(("memory", "padim"), ("model.backbone", "tiny_backbone")),
     "finetune": ("model.backbone", "tiny_backbone"),
     "finetune-text": ("model.backbone", "tiny_bert"),
     "anomaly": ("model.backbone", "tiny_backbone"),

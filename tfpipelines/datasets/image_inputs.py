@@ -43,6 +43,7 @@ class RawImage:
         row: of the table.
         error: why not.
         origin: the row of a table that names it.
+        size: (height, width), once it has been decoded.
     """
 
     item: str
@@ -50,6 +51,7 @@ class RawImage:
     row: int = 0
     error: str = ""
     origin: Origin | None = None
+    size: tuple[int, int] | None = None
 
     def pixels(self, channels: int, background: int, max_pixels: int, levels: LevelRange | None = None) -> np.ndarray:
         """The image, uint8 (height, width, channels).
@@ -118,6 +120,7 @@ def decoded(
         try:
             if not entry.error:
                 image = entry.pixels(preprocessor.channels, data.background, data.max_pixels, preprocessor.range)
+                entry = replace(entry, size=image.shape[:2])
                 fits = image.shape == preprocessor.shape  # what is of the network's size passes unchanged
                 return entry, image if fits else resize(tf.constant(image)).numpy()
         except (DataError, OSError) as error:

@@ -1,12 +1,13 @@
 """Pictures with the places that moved a prediction: sheets for the run folder, and a page for `predict --explain`."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ..core.files import atomic_write
 from ..output.pages import data_uri, render
@@ -15,6 +16,7 @@ from .plots import Sheet, as_picture, short
 _SHARE = 0.55  # of the heat's colour where it is strongest
 _LEAST_SIDE = 160  # pixels; smaller pictures are enlarged on the page
 _MOST_SHOWN = 200
+_OUTLINE = (255, 60, 40)  # colour of an outline
 
 
 class Pictures:
@@ -22,10 +24,11 @@ class Pictures:
 
     Args:
         images: uint8 (rows, height, width, channels).
+        outlines: of each, those of regions to be drawn on it, float (corners, 2) of (x, y) each; () for none at all.
     """
 
-    def __init__(self, images: np.ndarray):
-        self.images = images
+    def __init__(self, images: np.ndarray, outlines: Sequence[list[np.ndarray]] = ()):
+        self.images, self.outlines = images, outlines
 
     def __deepcopy__(self, memo):
         return self
@@ -75,7 +78,13 @@ def plot_heat(
 
 
 def write_heat(
-    path: Path, title: str, note: str, rows: list[dict[str, Any]], images: np.ndarray, heats: list[np.ndarray]
+    path: Path,
+    title: str,
+    note: str,
+    rows: list[dict[str, Any]],
+    images: np.ndarray,
+    heats: list[np.ndarray],
+    outlines: Sequence[list[np.ndarray]],
 ) -> None:
     """A page of pictures beside the same with what moved their prediction; it needs no network.
 
@@ -84,20 +93,36 @@ def write_heat(
         rows: {`item`, `answer`, `figure`} of each picture: what it is called, what was said of it, how surely.
         images: uint8 (n, height, width, channels).
         heats: float (rows, columns) of each.
+        outlines: of each, see `Pictures`.
     """
     entries = [
-        {**row, "picture": _uri(image), "heat": _uri(overlay(image, heat))}
-        for row, image, heat in zip(rows[:_MOST_SHOWN], images, heats)
+        {**row, "picture": _uri(image, lines), "heat": _uri(overlay(image, heat))}
+        for row, image, heat, lines in zip(rows[:_MOST_SHOWN], images, heats, outlines)
     ]
     left, template = max(0, len(rows) - _MOST_SHOWN), Path(__file__).with_name("heat.html.j2")
     atomic_write(path, render(template, title=title, note=note, entries=entries, left=left))
 
 
-def _uri(image: np.ndarray) -> str:
+def outlined(image: np.ndarray, outlines: Sequence[np.ndarray]) -> Image.Image:
+    """A picture, enlarged where it is small, with outlines drawn on it.
+
+    Args:
+        image: uint8 (height, width, channels).
+        outlines: float (corners, 2) of (x, y) each.
+    """
     picture = as_picture(image)
     factor = max(1, -(-_LEAST_SIDE // max(picture.size)))
     if factor > 1:
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    picture = picture.convert("RGB") if outlines else picture
+    pen = ImageDraw.Draw(picture)
+    for outline in outlines:
+        corners = [(float(x), float(y)) for x, y in np.asarray(outline) * factor]
+        pen.line([*corners, corners[0]], fill=_OUTLINE, width=max(1, factor // 2))
+    return picture
+
+
+def _uri(image: np.ndarray, outlines: Sequence[np.ndarray] = ()) -> str:
     content = io.BytesIO()
-    picture.save(content, "PNG")
+    outlined(image, outlines).save(content, "PNG")
     return data_uri(content.getvalue())

@@ -15,6 +15,7 @@ from .effects import strongest_effects
 from .occlusion import strongest
 from .score_names import score_columns
 
+_MOST_REGIONS = 3  # that a cell tells of
 _OWN = ("scores", "explanation", "error")  # names that have a meaning of their own even where nothing bears them
 
 
@@ -145,7 +146,19 @@ def _in_short(explanation: dict) -> str:
         return strongest(explanation)
     if "effects" in explanation:
         return strongest_effects(explanation["effects"])
-    return strongest_columns(explanation["columns"]) if "columns" in explanation else _brightest(explanation["heat"])
+    if "columns" in explanation:
+        return strongest_columns(explanation["columns"])
+    return _of_regions(explanation["regions"]) if explanation.get("regions") else _brightest(explanation["heat"])
+
+
+def _of_regions(regions: list[dict[str, Any]]) -> str:
+    """Where odd regions of an image are, the oddest first."""
+    shown = [
+        "left {:.6g}, top {:.6g}, right {:.6g}, bottom {:.6g}, area {:.6g}".format(*region["box"], region["area"])
+        for region in regions[:_MOST_REGIONS]
+    ]
+    more = [f"{len(regions) - _MOST_REGIONS} more"] if len(regions) > _MOST_REGIONS else []
+    return "; ".join([*shown, *more])
 
 
 def _brightest(heat: list[list[float]]) -> str:

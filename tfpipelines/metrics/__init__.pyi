@@ -5,6 +5,7 @@ from .classification import classifier_row_figures as classifier_row_figures
 from .classification import right_rows as right_rows
 from .conformal import BEFORE as BEFORE
 from .conformal import Threshold as Threshold
+from .conformal import pixel_threshold as pixel_threshold
 from .conformal import usual_distances as usual_distances
 from .detection import ANOMALY as ANOMALY
 from .detection import MOST_MAPS as MOST_MAPS

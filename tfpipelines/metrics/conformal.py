@@ -15,6 +15,7 @@ from . import promise
 from .p_values import is_normal, p_values
 
 FILE, BEFORE = THRESHOLD, THRESHOLD_BEFORE
+_BEYOND = 1.5  # the second of `places`, as a multiple of the largest distance
 LARGEST = float(np.finfo(np.float32).max)  # stands for scores that are not finite
 
 
@@ -35,6 +36,8 @@ class Threshold:
         interval: see above.
         edited: whether the value was set by hand.
         places: two distances of single places: what is usual among the held-out samples, and more than any of them has.
+        pixel: distance above which a pixel of an image is odd, see `pixel_threshold`; None: of no image, or of a run of
+            an earlier version.
         findings: on the data that it was made from.
     """
 
@@ -47,6 +50,7 @@ class Threshold:
     places: tuple[float, float] = (0.0, 1.0)
     findings: list[dict[str, Any]] = field(default_factory=list)
     edited: bool = False
+    pixel: float | None = None
 
     @classmethod
     def fit(cls, scores: np.ndarray, rate: float, unit: str, source: str) -> "Threshold":
@@ -92,6 +96,7 @@ class Threshold:
             if not 0 < rate < 1 or not np.isfinite(value):
                 damaged(folder / FILE, "its numbers are invalid")
             threshold = cls.fit(np.array(facts["scores"], np.float64), rate, facts["unit"], facts["source"])
+            threshold.pixel = None if facts.get("pixel") is None else float(facts["pixel"])
         except (ArtifactError, DataError) as error:
             remedy = f"Restore it, or fit it again: tfpipe recalibrate {folder} PATH, with normal data in PATH."
             raise ArtifactError(error.cause, remedy) from error
@@ -150,7 +155,13 @@ class Threshold:
         """For metrics.json: all but the scores."""
         promise = {"false_alarm_rate": self.false_alarm_rate, "interval": self.interval}
         origin = {"samples": len(self.scores), "unit": self.unit, "source": self.source}
-        return {"threshold": self.threshold, **promise, **origin}
+        places = {} if self.pixel is None else {"pixel": self.pixel}
+        return {"threshold": self.threshold, **promise, **origin, **places}
+
+    @property
+    def odd_pixel(self) -> float:
+        """`pixel`; where it is not known, the largest distance of the held-out samples."""
+        return self.places[1] / _BEYOND if self.pixel is None else self.pixel
 
     def sentence(self) -> str:
         """What it promises, in words."""
@@ -165,4 +176,19 @@ class Threshold:
 
 def usual_distances(maps: np.ndarray) -> tuple[float, float]:
     """What is usual among the distances of normal samples' places (their 90% quantile), and 1.5 times the largest."""
-    return (float(np.quantile(maps, 0.9)), 1.5 * float(maps.max())) if maps.size else (0.0, 1.0)
+    return (float(np.quantile(maps, 0.9)), _BEYOND * float(maps.max())) if maps.size else (0.0, 1.0)
+
+
+def pixel_threshold(maps: np.ndarray, rate: float) -> float | None:
+    """The distance above which a pixel is odd: a share `rate` of normal images has any such pixel, at most.
+
+    The split conformal quantile of the largest distance of each held-out normal image; of too few images for the rate
+    the largest of all; None without one.
+
+    Args:
+        maps: distances of their pixels, float (images, height, width).
+    """
+    if not len(maps):
+        return None
+    largest = np.sort(maps.reshape(len(maps), -1).max(1))
+    return float(largest[len(largest) - max(promise.above(len(largest), rate), 1)])

@@ -1,6 +1,8 @@
 from .building import build_network as build_network
 from .building import probe as probe
 from .building import user_errors as user_errors
+from .image_autoencoders.memory import places_kept as places_kept
+from .normal_images import NormalImages as NormalImages
 from .normals import Normals as Normals
 from .normals import rows_within as rows_within
 from .reconstruction import reconstruction_loss as reconstruction_loss

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -194,9 +194,10 @@ class Pixels(Sampled):
         settings = self._data("background", "max_pixels")
         return datasets.pixels(samples.source(row), self.preprocessor.channels, **settings, levels=self.range)
 
-    def _pictures(self, images: list[np.ndarray]) -> "evaluation.Pictures":
-        """What `_decoded` gave, to be drawn beside explanations."""
-        return evaluation.Pictures(np.concatenate([np.zeros((0, *self.preprocessor.shape), np.uint8), *images]))
+    def _pictures(self, images: list[np.ndarray], outlines: Sequence[list[np.ndarray]] = ()) -> "evaluation.Pictures":
+        """What `_decoded` gave, to be drawn beside explanations; see `Pictures`."""
+        none = np.zeros((0, *self.preprocessor.shape), np.uint8)
+        return evaluation.Pictures(np.concatenate([none, *images]), outlines)
 
     def _draw_heat(
         self, path: Path, title: str, note: str, table: "pd.DataFrame", rows: list[tuple[int, dict]], told: list[tuple]
@@ -213,8 +214,10 @@ class Pixels(Sampled):
             for (_, row), (answer, figure) in zip(rows, told, strict=True)
         ]
         heats = [np.array(row["explanation"]["heat"], np.float32) for _, row in rows]
-        images = table.attrs["pictures"].images[[number for number, _ in rows]]
-        evaluation.write_heat(path, title, note, entries, images, heats)
+        pictures = table.attrs["pictures"]
+        images = pictures.images[[number for number, _ in rows]]
+        outlines = [pictures.outlines[number] if pictures.outlines else [] for number, _ in rows]
+        evaluation.write_heat(path, title, note, entries, images, heats, outlines)
 
 
 def explained(table: "pd.DataFrame") -> list[tuple[int, dict]]:

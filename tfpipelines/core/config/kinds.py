@@ -81,7 +81,7 @@ TEXTS = Kind("texts", ("texts", "seed", "for_training"), AnyTextNetwork)
 TABLES = Kind("tables", ("table", "seed", "for_training"), TableNetwork)
 IMAGE_AUTOENCODERS = Kind(
     "image_autoencoders",
-    ("input_shape", "backbone", "seed", "for_training"),
+    ("input_shape", "backbone", "normals", "seed", "for_training"),
     ImageAutoencoder,
     (("backbone", PretrainedOnImages),),
 )

@@ -212,6 +212,17 @@ class FittedRows(Fitted):
     """What fitted detectors of rows have."""
 
 
+class FittedImages(Fitted, Scored):
+    """What fitted detectors of images have."""
+
+    top: Share = field(0.005, "pooling top: the share of pixels, with the largest distances, to average over")
+    smoothing: Annotated[int, Field(ge=0)] = field(
+        5,
+        "side in pixels of the mean filter applied twice to the distances, after upscaling to the size of the image; "
+        "0: none",
+    )
+
+
 class _Windows(Section):
     centered: bool = field(
         False,

@@ -1,6 +1,7 @@
 """What a pretrained backbone says of each place of an image: its maps, on one grid."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from ...models.loading import network_of
 from ..reconstruction import Reconstructor
 from .backbone import Backbone
 from .efficientnet_lite import SMALLEST
-from .finetuned import scale
+from .finetuned import InferenceMode, scale
 from .loading import load_backbone
 
 FEATURES = "features"  # name of the layer that gives the features to be reconstructed
@@ -21,6 +22,43 @@ _STRIDES = (4, 8, 16)  # input pixels to a place of the layers that `auto` stand
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as grey images are made when files are read
 _WHOLE = 16  # pixels that have one place on the smallest of the maps
 GRID = 8  # input pixels to a place of the grid that `auto` stands for
+
+
+def place_features(
+    input_shape: tuple[int, int, int],
+    backbone: Backbone,
+    layers: Sequence[str] | Literal["auto"] = "auto",
+    grid: int | Literal["auto"] = "auto",
+    neighbours: int = 1,
+    strides: tuple[int, ...] = _STRIDES,
+    *,
+    for_training: bool = False,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """What a frozen backbone says of each place of images.
+
+    Args:
+        input_shape: of the images (height, width, channels), as the backbone takes them.
+        layers: of the backbone; auto: see `default_layers`.
+        grid: places of the longer side; auto: one for every 8 pixels.
+        neighbours: see `join_maps`.
+        strides: that `auto` layers are of.
+        for_training: whether the network is to be trained, else it is made of layers that plain Keras can load.
+
+    Returns:
+        The input, levels 0 to 255 (batch, *input_shape), and the features (batch, rows, columns, channels).
+
+    Raises:
+        ConfigError: if the backbone has no such layers.
+    """
+    inputs = keras.Input(input_shape, name="levels")
+    names = default_layers(backbone, input_shape, strides) if layers == "auto" else layers
+    maps = backbone_maps(backbone, names)
+    maps.trainable = False
+    outputs = (InferenceMode(maps) if for_training else maps)(scale(inputs, backbone.scaling))
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    places = -(-max(input_shape[:2]) // GRID) if grid == "auto" else grid
+    joined = join_maps(outputs, input_shape, places, neighbours)  # (B, rows, columns, D)
+    return inputs, keras.layers.Identity(name=FEATURES)(joined)
 
 
 def join_maps(maps: Sequence[keras.KerasTensor], shape: tuple[int, ...], grid: int, neighbours: int = 1):
@@ -50,7 +88,7 @@ def on_grid(x, size: tuple[int, int], name: str):
     return resized(x, size, name)
 
 
-def backbone_maps(backbone: Backbone, names: tuple[str, ...] | list[str]) -> keras.Model:
+def backbone_maps(backbone: Backbone, names: Sequence[str]) -> keras.Model:
     """The part of a backbone that leads to some of its layers: images, scaled -> their outputs."""
     known = [layer.name for layer in backbone.model.layers]
     for name in names:

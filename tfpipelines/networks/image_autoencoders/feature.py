@@ -8,8 +8,7 @@ from pydantic import Field
 
 from tfpipelines.core.config.networks import Autoencoder
 from tfpipelines.core.config.section import AutoCount, AutoNames, Count, Counts, NonNegative, Normalization
-from tfpipelines.networks.backbones.deep_features import FEATURES, GRID, backbone_maps, default_layers, join_maps
-from tfpipelines.networks.backbones.finetuned import InferenceMode, scale
+from tfpipelines.networks.backbones.deep_features import place_features
 from tfpipelines.networks.backbones.loading import Backbone
 from tfpipelines.networks.layers import Builder
 from tfpipelines.networks.reconstruction import reconstructor, standardize
@@ -62,15 +61,7 @@ def feature(
         ConfigError: if the backbone has no such layers.
     """
     build = Builder(common, seed=seed, for_training=for_training, normalization=normalization)
-    inputs = keras.Input(input_shape, name="levels")
-    names = default_layers(backbone, input_shape) if layers == "auto" else layers
-    maps = backbone_maps(backbone, names)
-    maps.trainable = False
-    outputs = (InferenceMode(maps) if for_training else maps)(scale(inputs, backbone.scaling))
-    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    places = -(-max(input_shape[:2]) // GRID) if grid == "auto" else grid
-    joined = join_maps(outputs, input_shape, places, neighbours)  # (B, rows, columns, D)
-    features = keras.layers.Identity(name=FEATURES)(joined)
+    inputs, features = place_features(input_shape, backbone, layers, grid, neighbours, for_training=for_training)
     target = standardize(features)
     x = build.noise(target, noise)
     whole, shape = bottleneck == "image", features.shape[1:]

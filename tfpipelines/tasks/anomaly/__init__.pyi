@@ -14,6 +14,7 @@ from .features import feature_names as feature_names
 from .features import weighed as weighed
 from .made_anomalies import Features as Features
 from .made_anomalies import made_anomalies as made_anomalies
+from .made_images import made_images as made_images
 from .made_windows import made_windows as made_windows
 from .masks import read_masks as read_masks
 from .model_file import DetectorArtifact as DetectorArtifact
@@ -31,6 +32,9 @@ from .plots import plot_maps as plot_maps
 from .plots import plot_ranking as plot_ranking
 from .plots import plot_scores as plot_scores
 from .plots import plot_series as plot_series
+from .regions import Original as Original
+from .regions import Region as Region
+from .regions import regions_of as regions_of
 from .row_inputs import detector_rows as detector_rows
 from .row_inputs import raw_rows as raw_rows
 from .row_inputs import raw_series as raw_series

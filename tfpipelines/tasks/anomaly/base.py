@@ -292,8 +292,12 @@ class Detection(Sampled):
     def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "metrics.Threshold":
         metrics.Threshold.require(len(rows), rate, self.unit)  # before the model is asked
         threshold = metrics.Threshold.fit(self._scores(model, rows), rate, self.unit, source)
-        threshold.places = metrics.usual_distances(self._maps(model, rows[: metrics.MOST_MAPS]))
+        self._know_places(threshold, self._maps(model, rows[: metrics.MOST_MAPS]), rate)
         return threshold
+
+    def _know_places(self, threshold, maps: np.ndarray, rate: float) -> None:
+        """Tells a threshold what is usual of single places, by the maps of held-out samples."""
+        threshold.places = metrics.usual_distances(maps)
 
     def _calibrate(self, artifact, folder: RunFolder) -> "metrics.Threshold":
         """The threshold by the calibration split, which has chosen nothing, written beside the model; where there is

@@ -58,11 +58,15 @@ def best_of(detectors: Sequence[Scored], measure: Callable[[np.ndarray, list[np.
     return found
 
 
-def combined(detectors: Sequence[Scored]) -> keras.Model:
+def combined(detectors: Sequence[Scored], usual: Sequence[float] = ()) -> keras.Model:
     """The mean of detectors as a network, with outputs as in `networks.normals`.
 
     The score is that mean (Stouffer's method, with the logarithms of scores as normally distributed). What a column
     contributes is the mean of its shares in the parts; the expected values are the mean of theirs.
+
+    Args:
+        usual: of each, the distance of a place that is usual: the maps are divided by it, so that places of different
+            samples can be compared. (): a map is divided by its sum.
     """
     ops = keras.ops
     first = detectors[0].model.input
@@ -73,8 +77,11 @@ def combined(detectors: Sequence[Scored]) -> keras.Model:
         told, (mean, deviation) = one.model(inputs), one.scale
         scores.append((ops.log(ops.maximum(told["score"], _LEAST)) - mean) * (1.0 / deviation))
         places = ops.maximum(told["map"], 0.0)
-        axes = tuple(range(1, len(places.shape)))
-        shares.append(places / ops.maximum(ops.sum(places, axes, keepdims=True), _LEAST))
+        if usual:
+            shares.append(places * (1.0 / max(usual[number], _LEAST)))
+        else:
+            axes = tuple(range(1, len(places.shape)))
+            shares.append(places / ops.maximum(ops.sum(places, axes, keepdims=True), _LEAST))
         if "reconstruction" in told:
             expected.append(told["reconstruction"])
     mean_of = lambda tensors: keras.layers.Average()(tensors) if len(tensors) > 1 else tensors[0]

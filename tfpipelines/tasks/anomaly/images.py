@@ -11,15 +11,18 @@ import numpy as np
 from tfpipelines import datasets, metrics, models, networks
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import IMAGE_AUTOENCODERS, ImageAutoencoders
+from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
 from tfpipelines.networks import backbones
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyImageData, AnomalyPipeline
 
 from ..image_task import Pixels, explained
-from ..trainable import Phase
+from ..trainable import Combination, Phase, Trained
 from .base import Detection
 
+_PSEUDO = "pseudo_roc_auc"
+_TRIED = 64  # normal validation images at most that a detector is tried on
 _SHOWN = 12
 _MOST_FEATURES = 2**31  # bytes of features that are kept
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
@@ -48,7 +51,8 @@ class FeaturePhase(Phase):
 class ImageAnomaliesPipeline(AnomalyPipeline):
     """An anomaly pipeline."""
 
-    default_network = "feature"
+    default_network = "auto"
+    default_candidates = ("memory", "padim", {"name": "feature", "smoothing": 5, "top": 0.005})
     takes, gives = (
         "images: files of the usual formats, or uint8 arrays (batch, height, width, channels)",
         "a score for each, higher the less it is like normal images, and a map of where it differs",
@@ -57,7 +61,13 @@ class ImageAnomaliesPipeline(AnomalyPipeline):
 
     task: Literal["anomaly"] = "anomaly"
     data: AnomalyImageData
-    model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network)
+    model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network, default_candidates)
+
+    @property
+    def usual_objective(self) -> str:
+        """`val_loss` of one autoencoder; scores of several detectors, or of fitted ones, have no loss in common."""
+        several = self.chooses or "model.name" in self.search.space
+        return f"val_{_PSEUDO}" if several or config.is_fitted(self.model) else self.objective
 
 
 class ImageAnomalies(Pixels, Detection):
@@ -67,11 +77,13 @@ class ImageAnomalies(Pixels, Detection):
     pipeline: ImageAnomaliesPipeline
     unit = "image"
     loading_fields = ("backbone", "weights", "scaling")
+    _known: "tuple[Any, networks.NormalImages] | None" = None  # samples, and what detectors are fitted to
 
     @cached_property
     def source(self) -> "config.BackboneSource | None":
         """What `model.backbone` means; None for networks without one."""
-        return config.backbone_source(self.pipeline.model.backbone) if self.pipeline.model.name == "feature" else None
+        backbone = getattr(self.pipeline.model, "backbone", None)
+        return None if backbone is None else config.backbone_source(backbone)
 
     def preflight(self) -> list[str]:
         if self.source is None:
@@ -100,6 +112,7 @@ class ImageAnomalies(Pixels, Detection):
         return {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
 
     def check(self, findings, fold: int | None = None):
+        self.__dict__.pop("_made", None)
         super().check(findings, fold)
         if self.source is not None and self.source.kind == "file" and "anomalous" in self.samples.frame:
             self._find_scaling(self._load_backbone(), findings)
@@ -114,11 +127,23 @@ class ImageAnomalies(Pixels, Detection):
 
     # --- model
     def build(self, for_training: bool):
-        return self._network(for_training, **({} if self.source is None else {"backbone": self._load_backbone()}))
+        given: dict[str, Any] = {} if self.source is None else {"backbone": self._load_backbone()}
+        if not self._fits:
+            return self._network(for_training, **given)
+        with self.timed("fitting"):
+            return self._network(for_training, normals=self._normals, **given)
+
+    @property
+    def _normals(self) -> "networks.NormalImages":
+        """What fitted detectors are fitted to; the same object, with what has been fitted, for the same samples."""
+        if self._known is None or self._known[0] is not self.samples:
+            rows = self.samples.rows("train")
+            self._known = self.samples, networks.NormalImages(len(rows), lambda some: self._batches(rows[some]))
+        return self._known[1]
 
     def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
-        if self.source is None:
-            yield Phase(self, network)
+        if self.source is None or self._fits:
+            yield from super().phases(network, note)
             return
         rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
         extractor = backbones.feature_network(network)
@@ -146,11 +171,63 @@ class ImageAnomalies(Pixels, Detection):
         axes = (0, 1, 2)
         networks.set_statistics(network, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
 
+    # --- a choice among candidates
+    @cached_property
+    def _made(self) -> "tuple[np.ndarray, dict[str, np.ndarray]]":
+        """Normal validation images, uint8 (images, ...), and anomalies of each kind, made of them."""
+        rows = self.samples.rows("validation")
+        some = np.sort(np.random.default_rng([self.pipeline.seed, 14]).permutation(rows)[:_TRIED])
+        normal = self.samples.store.images(some)
+        return normal, anomaly.made_images(normal, self.pipeline.seed)
+
+    def validation_figures(self, artifact) -> dict[str, float]:
+        objective = self.pipeline.search.objective
+        sought = objective is not None and objective.metric == f"val_{_PSEUDO}"
+        if not (self.asked.chooses or self._fits or sought):
+            return {}
+        normal, made = self._tried(artifact.model)
+        return {_PSEUDO: metrics.mean_roc_auc(normal, made)}
+
+    def _tried(self, model) -> "tuple[np.ndarray, list[np.ndarray]]":
+        """Scores of the normal validation images, and of each kind of made anomaly."""
+        normal, made = self._made
+        each, size = [normal, *made.values()], self._inference_batch
+        told = self._part(model, "score").predict(np.concatenate(each), batch_size=size, verbose=0)
+        scores = np.split(metrics.finite(told), np.cumsum([len(part) for part in each])[:-1])
+        return scores[0], scores[1:]
+
+    def combine(self, trained: list[Trained]) -> Combination | None:
+        ready = anomaly.NumbersPreprocessor(self.preprocessor.shape)  # the mean gets what has been preprocessed
+        wrap = lambda one: anomaly.DetectorArtifact(ready, one.network, {}, one.pipeline.model).model
+        with self.timed("blend"):
+            models = [(one.label, wrap(one)) for one in trained]
+            tried = [anomaly.Scored(label, model, *self._tried(model)) for label, model in models]
+            chosen = anomaly.best_of(tried, metrics.mean_roc_auc)
+            if not chosen:
+                return None
+            usual, size = [], self._inference_batch
+            for one in chosen:
+                maps = self._part(one.model, "map").predict(self._made[0], batch_size=size, verbose=0)
+                usual.append(float(np.median(maps)))
+            share = round(1 / len(chosen), 4)
+            return Combination(anomaly.combined(chosen, usual), {one.label: share for one in chosen})
+
     # --- results
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        results = super().evaluate(artifact, folder, history, best_epoch)
+        if self.asked.chooses:
+            count, kinds = len(self._made[0]), ", ".join(self._made[1])
+            made = f"anomalies that are made of {counted(count, 'image')} of the validation split ({kinds})"
+            results["about"].append(f"no anomaly has chosen the network: {_PSEUDO} is of {made}")
+        if kept := networks.places_kept(artifact.model):
+            told = "whoever has it can tell whether an image was among them"
+            results["about"].append(f"the model contains features of {kept} places of training images: {told}")
+        return results
+
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read: list[Any] = []
-        scores, pictures, explanations = [np.zeros(0)], [], []
+        scores, pictures, explanations, outlines = [np.zeros(0)], [], [], []
         for some, images in self._decoded(inputs, batch_size):
             read += some
             answer = part.predict_on_batch(images)
@@ -158,20 +235,37 @@ class ImageAnomalies(Pixels, Detection):
             if explain:
                 pictures.append(images)
                 maps = (np.asarray(distances, np.float64) for distances in answer["map"])
-                heats = (anomaly.heat_of(distances, self.threshold.places) for distances in maps)
-                explanations += [{"heat": heat.round(3).tolist()} for heat in heats]
+                for entry, distances, alarm in zip(some, maps, self.threshold.alarms(scores[-1])):
+                    heat = anomaly.heat_of(distances, self.threshold.places).round(3).tolist()
+                    regions = self._regions(distances) if alarm else []
+                    outlines.append([region.outline for region in regions])
+                    explanations.append({"heat": heat, "regions": self._in_original(regions, entry.size)})
         items, errors = [entry.item for entry in read], [entry.error for entry in read]
         table = self._table(items, np.concatenate(scores), errors, explanations if explain else None)
         if explain:
-            table.attrs["pictures"] = self._pictures(pictures)
+            table.attrs["pictures"] = self._pictures(pictures, outlines)
         return self._with_columns(table, read) if keep_columns else table
+
+    def _regions(self, distances: np.ndarray) -> "list[anomaly.Region]":
+        return anomaly.regions_of(distances, self.threshold.odd_pixel)
+
+    def _in_original(self, regions: "list[anomaly.Region]", size: tuple[int, int] | None) -> list[dict[str, Any]]:
+        """Regions in coordinates of an image of that size; [] of one that could not be read."""
+        if size is None:
+            return []
+        original = anomaly.Original(self.preprocessor.size, size, self.pipeline.data.resize)
+        return [original.told(region) for region in regions]
+
+    def _know_places(self, threshold, maps: np.ndarray, rate: float) -> None:
+        super()._know_places(threshold, maps, rate)
+        threshold.pixel = metrics.pixel_threshold(maps, rate)
 
     def draw_explanations(self, table, path: Path) -> None:
         rows = sorted(explained(table), key=lambda entry: -entry[1]["score"])
         told = [(row["verdict"], f"score {row['score']:.4g}, p = {row['p_value']:.3f}") for _, row in rows]
         note = (
-            "Left: the image as the network sees it. Right: the same in grey; the brighter a place, the "
-            "farther it is from normal. Dark places look like those of normal images."
+            "Left: the image as the network sees it, of alarms with the outlines of odd regions. Right: the same in "
+            "grey; the brighter a place, the farther it is from normal. Dark places look like those of normal images."
         )
         self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
 
@@ -220,7 +314,12 @@ class ImageAnomalies(Pixels, Detection):
         scale = low, max(high, float(np.quantile(answer["map"], 0.995)))
         pictures, of_shown = self.samples.store.images(rows[shown]), [masks.get(row) for row in rows[shown]]
         reconstructions = answer.get("reconstruction")
-        anomaly.plot_maps(plots / "heat.png", pictures, entries, answer["map"], scale, of_shown, reconstructions)
+        outlines = [
+            [region.outline for region in anomaly.regions_of(distances, threshold.odd_pixel)] if alarm else []
+            for distances, alarm in zip(answer["map"], alarms[shown])
+        ]
+        maps = answer["map"]
+        anomaly.plot_maps(plots / "heat.png", pictures, entries, maps, scale, of_shown, outlines, reconstructions)
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":

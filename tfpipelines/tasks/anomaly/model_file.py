@@ -9,6 +9,7 @@ from ...core.config.section import Section
 from ...models.image_preprocessing import resized
 from ...models.model_file import Artifact, decoding_facts, save_model
 from ...networks.reconstruction import distances
+from .combining import BLEND
 
 
 class NumbersPreprocessor:
@@ -60,7 +61,7 @@ class DetectorArtifact(Artifact):
             places = outputs["surprise"]
         else:
             places = distances(outputs["target"], outputs["reconstruction"], fields["distance"])
-        if len(preprocessor.shape) == 3:  # images
+        if len(preprocessor.shape) == 3 and network.name != BLEND:  # images; of a mean of several they have been made
             size, smoothing = tuple(preprocessor.shape[:2]), fields["smoothing"]
             places = keras.ops.mean(places, -1, keepdims=True)  # (B, H, W, 1)
             if tuple(places.shape[1:3]) != size:

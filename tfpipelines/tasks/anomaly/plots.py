@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
-from ...evaluation.heat_maps import overlay
+from ...evaluation.heat_maps import outlined, overlay
 from ...evaluation.plots import Sheet, save_figure, short
 from ...metrics.detection import runs
 
@@ -97,6 +97,7 @@ def plot_maps(
     maps: np.ndarray,
     scale: tuple[float, float],
     masks: list,
+    outlines: list[list[np.ndarray]],
     reconstructions: np.ndarray | None,
 ) -> None:
     """A sheet of pictures, each beside its mask, its reconstruction and its heat map.
@@ -107,6 +108,7 @@ def plot_maps(
         maps: the distances, float (n, height, width).
         scale: distances where the heat begins and where it is full.
         masks: bool (height, width), or None where there is none.
+        outlines: those of odd regions of each, float (corners, 2) of (x, y).
         reconstructions: levels 0 to 255, as `images`; None where there are none.
     """
     masked = any(mask is not None for mask in masks)
@@ -117,7 +119,8 @@ def plot_maps(
     sheet = Sheet(lines, len(names) * blocks, 2)
     for place, (image, row, distances) in enumerate(zip(images, rows, maps)):
         line, start = place // blocks, len(names) * (place % blocks)
-        shown = {"picture": image, "distance": overlay(image, heat_of(distances, scale))}
+        picture = np.asarray(outlined(image, outlines[place])) if outlines[place] else image
+        shown = {"picture": picture, "distance": overlay(image, heat_of(distances, scale))}
         if masks[place] is not None:
             shown["mask"] = masks[place].astype(np.uint8)[..., None] * 255
         if reconstructions is not None:
