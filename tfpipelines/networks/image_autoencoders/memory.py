@@ -12,7 +12,7 @@ from tfpipelines.networks.backbones.loading import Backbone
 from tfpipelines.networks.constants import Constants, product
 from tfpipelines.networks.normal_images import NormalImages, place_detector
 
-_STRIDES = (8, 16)  # of the layers that `auto` stands for: the second and third stage, as in the paper
+_STRIDES = (4, 8)  # of the layers that `auto` stands for
 _MORE = 8  # candidates beside the nearest one
 _MOST = 50_000  # places that the memory is chosen among
 _SQUARES = "memory_squares"  # name of the layer of them, one number for each place that is kept
@@ -39,7 +39,7 @@ def memory(
     backbone: Backbone,
     layers: AutoNames = "auto",
     grid: AutoCount = "auto",
-    neighbours: Count = 3,
+    neighbours: Count = 1,
     share: Share = 0.1,
     places: Count = 2000,
     *,
@@ -52,7 +52,7 @@ def memory(
     The features of a choice of places are part of the model. Each channel is standardized first.
 
     Args:
-        layers: backbone layers whose outputs are used; auto: the last ones whose map is 1/8 and 1/16 as high as the
+        layers: backbone layers whose outputs are used; auto: the last ones whose map is 1/4 and 1/8 as high as the
             image.
         grid: places along the longer side that the outputs are resized to; auto: one for every 8 pixels.
         neighbours: side of the mean filter over each layer's output; 1: none.
