@@ -17,7 +17,16 @@ from tfpipelines.tasks import TASKS
 
 from ..conftest import TINY, some
 from ..eager import eagerly
-from ..tasks.cases import SMALL_ANOMALY, SMALL_FINETUNE, SMALL_GAN, SMALL_ROWS, SMALL_TABLE, SMALL_TEXT, SMALL_WINDOWS
+from ..tasks.cases import (
+    FEATURE,
+    SMALL_ANOMALY,
+    SMALL_FINETUNE,
+    SMALL_GAN,
+    SMALL_ROWS,
+    SMALL_TABLE,
+    SMALL_TEXT,
+    SMALL_WINDOWS,
+)
 
 SAMPLES = 500
 LIMIT = "data.limit=2000"  # leaves more than 500 to be held out
@@ -32,7 +41,7 @@ CASES = {
     "finetune-text": ("text-backbone", [*SMALL_FINETUNE, LIMIT, "train.batch_size=64"]),
     "anomaly": (
         "anomaly",
-        [*SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"],
+        [*FEATURE, *SMALL_ANOMALY, LIMIT, "data.path=sample:digits", "data.normal=0", "data.size=32", "model.units=16"],
     ),
     "anomaly-table": ("anomaly-table", [*SMALL_ROWS, LIMIT]),
     "anomaly-series": (

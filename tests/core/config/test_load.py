@@ -219,14 +219,14 @@ def test_a_fold_column_of_the_sample_is_left_out_for_other_data():
 
 
 def test_another_backbone_has_other_layers():
-    loaded = config.load("anomaly", ["model.backbone=ResNet50"], schemas=SCHEMAS)
+    loaded = config.load("anomaly-digits", ["model.backbone=ResNet50"], schemas=SCHEMAS)
     assert loaded.pipeline.model.layers == "auto" and "left out model.layers" in loaded.notes[0]
     assert config.load(
-        "anomaly", ["model.backbone=ResNet50", "model.layers=[conv2_block3_out]"], schemas=SCHEMAS
+        "anomaly-digits", ["model.backbone=ResNet50", "model.layers=[conv2_block3_out]"], schemas=SCHEMAS
     ).pipeline.model.layers == ("conv2_block3_out",)
     assert (
-        config.load("anomaly", ["model.backbone=efficientnet-lite0"], schemas=SCHEMAS).pipeline.model.layers[0]
-        == "block2_add"
+        config.load("anomaly-digits", ["model.backbone=efficientnet-lite0"], schemas=SCHEMAS).pipeline.model.layers[0]
+        == "block4_add"
     )
 
 

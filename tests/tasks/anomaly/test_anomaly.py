@@ -18,10 +18,11 @@ from tfpipelines.tasks.anomaly.base import Detection
 from ...conftest import ROOT, some
 from ...eager import eagerly
 from ...pretrained import unscaled_backbone
-from ..cases import answers, brick_files, check_what_is_left
+from ..cases import FEATURE, answers, brick_files, check_what_is_left
 
 BRICKS = ROOT / "data" / "bricks"
 FAST = ["train.batch_size=64", "train.learning_rate=1e-2"]  # few steps, which may run eagerly
+LAYERS = "model.layers=[block2_add, block3_dw_act, block4_add]"
 QUICK = ["train.epochs=3", "train.batch_size=16", "evaluation.bootstrap=20", "evaluation.baselines=false"]
 
 
@@ -43,11 +44,11 @@ class Notes(Observer):
 
 @pytest.fixture(scope="module")
 def bricks(tmp_path_factory):
-    """A run of the shipped pipeline with the bundled backbone."""
+    """A run of the autoencoder of features with the bundled backbone."""
     with eagerly():
         return tfpipelines.run(
             "anomaly",
-            ["train.epochs=2", "evaluation.bootstrap=20", "evaluation.baselines=false"],
+            [*FEATURE, LAYERS, "train.epochs=2", "evaluation.bootstrap=20", "evaluation.baselines=false"],
             out=tmp_path_factory.mktemp("bricks"),
             observer=Observer(),
         )
@@ -115,7 +116,7 @@ def test_bricks_are_told_apart_and_everything_is_there(bricks):
 
 @pytest.mark.slow
 def test_baselines_of_pictures():
-    run = tfpipelines.run("anomaly", ["train.epochs=2", "evaluation.bootstrap=20"], observer=Observer())
+    run = tfpipelines.run("anomaly", [*FEATURE, "train.epochs=2", "evaluation.bootstrap=20"], observer=Observer())
     baselines = run.metrics["baselines"]
     assert set(baselines) == {"PCA", "isolation forest", "nearest neighbour"}
     assert all(figures["roc_auc"] > 0.5 for figures in baselines.values())
@@ -138,9 +139,15 @@ def test_pictures_get_a_score_a_p_value_a_verdict_and_a_heat_map(bricks, tfpipe,
         np.asarray(Image.open(BRICKS / "ground_truth" / "patch" / "003.png")) > 127,
     )
     assert heat.shape == mask.shape and heat[mask].mean() > 3 * heat[~mask].mean()
+    region = odd["explanation"]["regions"][0]
+    left, top, right, bottom = map(int, region["box"])
+    assert mask[top:bottom, left:right].mean() > 0.3 and 0 < region["area"] <= (right - left) * (bottom - top)
+    assert good["explanation"]["regions"] == [] and absent["explanation"] is None
+    assert np.ptp(region["outline"], axis=0).tolist() == [right - left, bottom - top]
     assert (tmp_path / "why.html").read_text().count("data:image/png") == 4
     result = tfpipe("predict", bricks.folder, files[0], "--explain")
-    assert result.out.splitlines()[0] == "item,score,p_value,verdict,explanation" and "row " in result.out
+    assert result.out.splitlines()[0] == "item,score,p_value,verdict,explanation"
+    assert f"left {left}, top {top}, right {right}, bottom {bottom}, area " in result.out
 
 
 @pytest.mark.eager
@@ -264,7 +271,13 @@ def test_a_folder_of_pictures_and_nothing_else(tiny_backbone):
     seen = Notes()
     run = tfpipelines.run(
         "anomaly",
-        [*QUICK, "train.epochs=1", f"data.path={BRICKS / 'train' / 'good'}", f"model.backbone={tiny_backbone}"],
+        [
+            *FEATURE,
+            *QUICK,
+            "train.epochs=1",
+            f"data.path={BRICKS / 'train' / 'good'}",
+            f"model.backbone={tiny_backbone}",
+        ],
         observer=seen,
     )
     assert (
@@ -282,8 +295,16 @@ def test_a_sequential_backbone_is_scaled_and_its_inner_layers_looked_at(tmp_path
     files = sorted((BRICKS / "train" / "good").glob("*"))[:32]
     pixels = np.stack([np.asarray(Image.open(file).convert("RGB").resize((32, 32))) for file in files])
     unscaled_backbone(tmp_path / "mine.keras", pixels)
-    options = ["data.limit=48", "data.size=auto", "model.units=8", "model.latent=4", "model.backbone=mine.keras"]
-    run = tfpipelines.run("anomaly", [*QUICK, "train.epochs=1", *options, "model.layers=[act]"], observer=Observer())
+    options = [
+        *FEATURE,
+        "data.limit=48",
+        "data.size=auto",
+        "model.units=8",
+        "model.latent=4",
+        "model.backbone=mine.keras",
+    ]
+    words = [*QUICK, "train.epochs=1", *options, "model.layers=[act]"]
+    run = tfpipelines.run("anomaly", words, observer=Observer())
     assert json.loads((run.folder / "data.json").read_text())["scaling"] == "unit"
     network = models.network_of(run.model)
     assert network.get_layer("scale").scale == 1 / 255 and network.get_layer("features").output.shape[1:] == (4, 4, 8)
@@ -293,7 +314,7 @@ def test_a_sequential_backbone_is_scaled_and_its_inner_layers_looked_at(tmp_path
 
 @pytest.mark.slow
 def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkeypatch):
-    small = [*QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4"]
+    small = [*FEATURE, *QUICK, f"model.backbone={tiny_backbone}", "data.limit=48", "model.units=8", "model.latent=4"]
     seen = Notes()
     cached = tfpipelines.run("anomaly", small, observer=seen)
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any(
@@ -319,6 +340,7 @@ def test_a_run_goes_on_from_another_and_through_a_kill_on_whole_pictures(tiny_ba
                 os.kill(os.getpid(), signal.SIGTERM)
 
     small = [
+        *FEATURE,
         *QUICK,
         f"model.backbone={tiny_backbone}",
         "data.limit=48",
@@ -352,7 +374,7 @@ def test_wrong_settings(tfpipe):
         (["evaluation.false_alarm_rate=0.7"], "false_alarm_rate"),
         (["model.distance=ssim"], "model.distance"),
     ):
-        result = tfpipe("run", "anomaly", *words)
+        result = tfpipe("run", "anomaly", "model.name=feature", *words)
         assert result.code == 2 and message in result.err, (words, result.err)
 
 
@@ -500,7 +522,8 @@ def test_24_changed_masks_labels_and_pictures(tiny_backbone, tmp_path):
         def step(self, epoch, done, total):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    words = [*QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}", "evaluation.false_alarm_rate=0.3"]
+    words = [*FEATURE, *QUICK, f"data.path={data}", f"model.backbone={tiny_backbone}"]
+    words += ["evaluation.false_alarm_rate=0.3"]
     with pytest.raises(Interrupted):
         tfpipelines.run("anomaly", words, observer=Stop(), name="stopped")
     mask = data / "ground_truth" / "patch" / "000.png"
